@@ -1,0 +1,94 @@
+// Builds dist/ from src/: `node scripts/build.mjs` (about a second; no arguments, silent when all is well).
+//
+//   dist/main.js    the program: one self-contained file, so that it starts fast, runs without node_modules
+//                   and opens no hundreds of modules (which fails under a small `ulimit -n`)
+//   dist/index.js   the library, with its declarations: imports `effect` from the application that uses it,
+//                   since two copies of Effect in one process do not share fibers, contexts and metrics
+//
+// Types are checked by `npm run types`, not here.
+import { build } from "esbuild"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { chmod, readFile, rm, writeFile } from "node:fs/promises"
+import { createRequire, isBuiltin } from "node:module"
+import { dirname, join } from "node:path"
+import { chdir } from "node:process"
+import { fileURLToPath } from "node:url"
+
+chdir(fileURLToPath(new URL("..", import.meta.url)))
+const json = async (path) => JSON.parse(await readFile(path, "utf8"))
+const manifest = await json("package.json")
+
+const shared = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  define: { ACHAT_VERSION: JSON.stringify(manifest.version) },
+  metafile: true,
+  logLevel: "warning"
+}
+
+const program = () =>
+  build({
+    ...shared,
+    entryPoints: ["src/main.ts"],
+    outfile: "dist/main.js",
+    minifySyntax: true, // identifiers stay: 5 ms for names in stack traces and profiles
+    minifyWhitespace: true,
+    legalComments: "none", // licenses() carries them
+    sourcemap: "linked", // read only under `node --enable-source-maps`, so it costs no start-up
+    sourcesContent: false,
+    banner: { js: "#!/usr/bin/env node" }
+  })
+
+const library = () =>
+  build({ ...shared, entryPoints: ["src/index.ts"], outfile: "dist/index.js", packages: "external" })
+
+/** Declarations of what `index.ts` reaches, and of nothing else, with the options of tsconfig.json. */
+const declarations = async () => {
+  const { noEmit: _, ...options } = (await json("tsconfig.json")).compilerOptions
+  const emit = { noCheck: true, declaration: true, emitDeclarationOnly: true, rootDir: "src", outDir: "dist" }
+  const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
+  const args = [tsc, "--ignoreConfig", ...flags, "src/index.ts"]
+  const [code] = await once(spawn(process.execPath, args, { stdio: "inherit" }), "exit")
+  if (code !== 0) throw new Error(`tsc ended with ${code}`)
+}
+
+/** A user of the package gets only what package.json declares, whatever happens to be installed here. */
+const checkImports = ({ outputs }, declared) => {
+  for (const [file, { imports }] of Object.entries(outputs)) {
+    for (const { path } of imports) {
+      const name = path.split("/", path.startsWith("@") ? 2 : 1).join("/")
+      if (isBuiltin(path) || declared.includes(name)) continue
+      throw new Error(`${file} imports "${path}", which is neither bundled nor a dependency of the package`)
+    }
+  }
+}
+
+/** The licenses of the packages inside the bundle, which ask to travel with it. */
+const licenses = async ({ inputs }) => {
+  const roots = Object.keys(inputs).map((path) => path.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0])
+  const texts = [...new Set(roots)]
+    .filter(Boolean)
+    .toSorted()
+    .map(async (root) => {
+      const { name, version, license } = await json(join(root, "package.json"))
+      const text = await readFile(join(root, "LICENSE"), "utf8").catch(() => "")
+      return `${name} ${version} (${license})\n\n${text}`
+    })
+  await writeFile("dist/main.js.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
+}
+
+try {
+  await rm("dist", { recursive: true, force: true })
+  const [main, index] = await Promise.all([program(), library(), declarations()])
+  checkImports(main.metafile, [])
+  checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
+  await licenses(main.metafile)
+  await chmod("dist/main.js", 0o755)
+} catch (error) {
+  if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has printed its own
+  process.exitCode = 1
+}

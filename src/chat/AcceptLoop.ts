@@ -1,0 +1,180 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import * as Reply from "../protocol/Reply.js"
+import * as Metrics from "../telemetry/Metrics.js"
+import type { Listen, Listener, Socket, TransportError } from "../transport/Transport.js"
+import { retryFull, type Options } from "./Options.js"
+
+/** What the accept loop asks about file descriptors. */
+export interface DescriptorProbe {
+  /** The limit of this process, for the hint in the log. */
+  readonly limit: number
+  /** False when no descriptor is left. */
+  readonly available: () => boolean
+}
+
+/** How long accepting pauses when resources are short, and how often the probe looks. */
+const pause = Duration.millis(500)
+
+/** A shortage, or a full server, is logged once in this time, however many clients it concerns. */
+const logPeriod = Duration.seconds(10)
+
+/** Connections above the limit that are answered `! full` at once; beyond them the system drops without a word. */
+export const refusalSlots = 16
+
+/** How long a refused client may take to read why. */
+const refusalLinger = Duration.seconds(1)
+
+/** What concerns the whole process, and not one connection: accepting more would fail, too. */
+const shortages = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
+
+/**
+ * Accepts connections on any number of listeners, up to one limit over all of them. Nothing that goes wrong with one
+ * connection ends it; a shortage of descriptors or memory pauses it.
+ */
+export interface AcceptLoop {
+  /** Listens until the scope ends. */
+  readonly listen: (listen: Listen) => Effect.Effect<Listener, TransportError, Scope.Scope>
+  /** Stops listening everywhere, for good. */
+  readonly stop: Effect.Effect<void>
+}
+
+export const make = (
+  options: Pick<Options, "maxConnections" | "maxConnectionsPerAddress"> & {
+    readonly descriptors: DescriptorProbe | undefined
+    readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
+    readonly serve: (socket: Socket) => Effect.Effect<unknown>
+  }
+): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { descriptors, fork, maxConnections, maxConnectionsPerAddress, serve } = options
+    const background = yield* FiberSet.makeRuntime<never>()
+    let served = 0
+    const servedByHost = new Map<string, number>()
+
+    const logFull = oncePer(logPeriod, (suppressed) =>
+      Effect.annotateLogs(
+        Effect.logWarning("full: clients are refused; raise --max-connections or look who connects"),
+        {
+          connections: served,
+          suppressed
+        }
+      )
+    )
+    const logDropped = oncePer(logPeriod, (suppressed) =>
+      Effect.annotateLogs(Effect.logWarning("full: the system drops connections without a word"), {
+        connections: served,
+        suppressed
+      })
+    )
+    const logFailed = oncePer(logPeriod, (suppressed, reason) =>
+      Effect.annotateLogs(Effect.logWarning(reason), { suppressed })
+    )
+    const logShortage = oncePer(logPeriod, (suppressed) =>
+      Effect.annotateLogs(
+        Effect.logWarning("out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"),
+        { limit: descriptors?.limit ?? "unknown", connections: served, suppressed }
+      )
+    )
+
+    const count = (host: string, change: 1 | -1) => {
+      served += change
+      if (maxConnectionsPerAddress === 0 || host === "") return
+      const now = (servedByHost.get(host) ?? 0) + change
+      if (now === 0) servedByHost.delete(host)
+      else servedByHost.set(host, now)
+    }
+
+    const accepted = (socket: Socket) => {
+      const { host } = socket
+      const crowded = maxConnectionsPerAddress > 0 && (servedByHost.get(host) ?? 0) >= maxConnectionsPerAddress
+      if (served >= maxConnections || crowded) {
+        background(logFull(""))
+        fork(refuse(socket))
+        return
+      }
+      count(host, 1)
+      Metrics.opened()
+      fork(serve(socket)).addObserver(() => count(host, -1))
+    }
+
+    const listeners: Array<Listener> = []
+    let stopped = false
+
+    const listen = (start: Listen) =>
+      Effect.gen(function* () {
+        let pausing = false
+        const pauseAccepting: Effect.Effect<void> = Effect.suspend(() => {
+          if (pausing || stopped) return Effect.void
+          pausing = true
+          return logShortage("").pipe(
+            Effect.zipRight(listener.suspend),
+            Effect.zipRight(goOn),
+            Effect.ensuring(
+              Effect.sync(() => {
+                pausing = false
+              })
+            )
+          )
+        })
+        // To listen again needs a descriptor, too, so it may have to wait for longer.
+        const goOn: Effect.Effect<void> = Effect.suspend((): Effect.Effect<void, unknown> => {
+          if (stopped) return Effect.void
+          return descriptors?.available() === false ? Effect.fail("still short") : listener.resume
+        }).pipe(Effect.delay(pause), Effect.eventually)
+
+        const listener = yield* start({
+          hardLimit: maxConnections + refusalSlots,
+          events: {
+            accepted,
+            dropped: () => background(logDropped("")),
+            failed: (error) => background(shortages.has(error.code ?? "") ? pauseAccepting : logFailed(error.reason))
+          }
+        })
+        listeners.push(listener)
+        // On Linux a shortage raises no error: the system accepts and closes behind the program's back. So it looks.
+        if (descriptors !== undefined) {
+          const look = Effect.suspend(() => (descriptors.available() ? Effect.void : pauseAccepting))
+          yield* Effect.forkScoped(Effect.forever(Effect.delay(look, pause)))
+        }
+        return listener
+      })
+
+    const stop = Effect.suspend(() => {
+      stopped = true
+      return Effect.forEach(listeners, (listener) => listener.suspend, { discard: true })
+    })
+
+    return { listen, stop }
+  })
+
+/** Tells a client that there is no place for it, and when to come again. */
+const refuse = (socket: Socket) =>
+  Effect.suspend(() => {
+    const full = Reply.full(Duration.toMillis(retryFull))
+    socket.attach({ data: () => {}, end: () => {}, closed: () => {} })
+    socket.write(full.line(undefined))
+    Metrics.closed(full.reason)
+    return socket.close(refusalLinger)
+  })
+
+/** Logs an event of a kind at most once in a period, with how many were kept quiet in between. */
+const oncePer = (period: Duration.Duration, log: (suppressed: number, what: string) => Effect.Effect<void>) => {
+  let last = -Infinity
+  let suppressed = 0
+  return (what: string): Effect.Effect<void> =>
+    Effect.flatMap(Effect.clock, (clock) => {
+      const now = clock.unsafeCurrentTimeMillis()
+      if (now - last < Duration.toMillis(period)) {
+        suppressed += 1
+        return Effect.void
+      }
+      const quiet = suppressed
+      last = now
+      suppressed = 0
+      return log(quiet, what)
+    })
+}

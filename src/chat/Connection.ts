@@ -1,0 +1,103 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { CloseReason } from "../protocol/CloseReason.js"
+import * as Wire from "../protocol/Wire.js"
+import * as Metrics from "../telemetry/Metrics.js"
+import type { Socket } from "../transport/Transport.js"
+import type { Broker } from "./Broker.js"
+import type { Options } from "./Options.js"
+import { Outbox } from "./Outbox.js"
+import type { Peer } from "./Peer.js"
+
+/**
+ * Runs one connection from its accept to its end, and returns why it ended. Never fails.
+ *
+ * The writer ends a connection, nobody else: whatever else comes to an end ends the outbox, the writer sends what is
+ * left, the broker is told, and the scope closes the socket.
+ */
+export const run = (socket: Socket, broker: Broker, options: Options): Effect.Effect<CloseReason> =>
+  Effect.gen(function* () {
+    const queue = yield* Outbox.queue<Peer>({ lines: options.outboxLines, bytes: options.outboxBytes })
+    // Registered first, so it runs last: while the socket lingers, the name is free already.
+    yield* Effect.addFinalizer(() => Effect.interruptible(socket.close(options.linger)))
+    const peer = yield* Effect.acquireRelease(
+      Effect.sync(() => broker.open(socket, queue)),
+      (opened, exit) => depart(opened, broker, exit)
+    )
+    read(peer, broker)
+    const writer = yield* Effect.forkScoped(write(peer, broker))
+    return yield* Fiber.join(writer)
+  }).pipe(Effect.scoped)
+
+/** Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. */
+const read = (peer: Peer, broker: Broker) => {
+  const { inlet, outbox, socket } = peer
+  socket.attach({
+    data: (bytes) => {
+      // Behind its end nothing is heard; it is read all the same, so that the end can be orderly.
+      if (peer.leaving !== undefined) return
+      inlet.read(bytes)
+      broker.read(peer)
+    },
+    end: () => {
+      inlet.end()
+      broker.read(peer)
+    },
+    closed: () => outbox.break("connection-lost")
+  })
+}
+
+const write = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
+  Effect.gen(function* () {
+    const { outbox, socket } = peer
+    for (;;) {
+      const batch = yield* outbox.take
+      if (outbox.broken) break
+      batch.offered = true
+      if (batch.text !== "" && !socket.write(batch.text)) {
+        broker.blocked(peer)
+        const taken = yield* Effect.either(socket.taken)
+        broker.unblocked(peer)
+        if (taken._tag === "Left") {
+          outbox.break("connection-lost")
+          break
+        }
+      }
+      broker.wrote(peer, batch)
+      if (batch.last) break
+    }
+    return outbox.ended ?? "internal-error"
+  })
+
+/** Tells the broker, the log and the metrics of the end, once, whatever the end was. */
+const depart = (peer: Peer, broker: Broker, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.gen(function* () {
+    const { inlet, outbox, socket } = peer
+    // Its writer did not come to its end: the server gave up waiting, or there is a defect.
+    if (Exit.isFailure(exit)) {
+      outbox.break(Exit.isInterrupted(exit) ? "cut-off" : "internal-error")
+      if (!Exit.isInterrupted(exit)) yield* Effect.logError("a defect in a connection", exit.cause)
+    }
+    const reason = outbox.ended ?? "internal-error"
+    const inHand = outbox.inHand
+    broker.leave(peer, {
+      reason,
+      unfinished: inHand && { batch: inHand, taken: inHand.offered ? inHand.text.length - socket.untaken() : 0 },
+      queued: yield* outbox.leftOver
+    })
+    Metrics.closed(reason)
+    const now = yield* Clock.currentTimeMillis
+    yield* Effect.annotateLogs(Effect.logInfo("connection closed"), {
+      remote: socket.remote,
+      ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
+      reason,
+      duration: Duration.format(Duration.millis(now - peer.since)),
+      linesIn: peer.linesIn,
+      linesOut: peer.linesOut,
+      bytesIn: inlet.bytesRead,
+      bytesOut: peer.bytesOut
+    })
+  })

@@ -1,0 +1,113 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Options } from "./Options.js"
+import type { Peer } from "./Peer.js"
+
+interface Blocked {
+  /** When its socket last took a byte. */
+  movedAt: number
+  /** What it had not taken then. */
+  untaken: number
+}
+
+/**
+ * The times that run out: to log in, to take a byte. One fiber ticks for all connections, and only while there is
+ * something to watch; a timer for each would cost more than the connection does.
+ */
+export class Deadlines {
+  /** In the order of their accepts, so the first to expire is the first. */
+  private readonly logins = new Set<Peer>()
+  private readonly blockedPeers = new Map<Peer, Blocked>()
+  private isDraining = false
+  private readonly watching = Effect.unsafeMakeLatch(false)
+  private readonly loginMillis: number
+  private readonly holdMillis: number
+  private readonly stallMillis: number
+  private readonly tickMillis: number
+
+  constructor(options: Options) {
+    this.loginMillis = Duration.toMillis(options.loginTimeout)
+    this.holdMillis = Duration.toMillis(options.holdTimeout)
+    this.stallMillis = Duration.toMillis(options.stallTimeout)
+    // An eighth of the shortest time is as late as anybody may notice.
+    this.tickMillis = Math.min(250, Math.max(5, Math.min(this.loginMillis, this.holdMillis, this.stallMillis) / 8))
+  }
+
+  /** Succeeds when it is time to look; waits as long as there is nothing to look at. */
+  get due(): Effect.Effect<void> {
+    return Effect.zipRight(
+      this.watching.await,
+      Effect.suspend(() => Effect.sleep(this.isDraining ? Math.min(20, this.tickMillis) : this.tickMillis))
+    )
+  }
+
+  opened(peer: Peer) {
+    this.logins.add(peer)
+    this.watching.unsafeOpen()
+  }
+
+  loggedIn(peer: Peer) {
+    this.logins.delete(peer)
+  }
+
+  /** Its socket does not take more at present. What it took until now counts as movement. */
+  blocked(peer: Peer, now: number) {
+    this.blockedPeers.set(peer, { movedAt: now, untaken: peer.socket.untaken() })
+    this.watching.unsafeOpen()
+  }
+
+  unblocked(peer: Peer) {
+    this.blockedPeers.delete(peer)
+    peer.outbox.jammed = false
+  }
+
+  /** Its connection is over. */
+  forget(peer: Peer) {
+    this.logins.delete(peer)
+    this.blockedPeers.delete(peer)
+  }
+
+  draining() {
+    this.isDraining = true
+    this.watching.unsafeOpen()
+  }
+
+  /** Those whose time to log in is over. */
+  loginsExpired(now: number): ReadonlyArray<Peer> {
+    const expired: Array<Peer> = []
+    for (const peer of this.logins) {
+      if (now - peer.since < this.loginMillis) break
+      expired.push(peer)
+    }
+    for (const peer of expired) this.logins.delete(peer)
+    return expired
+  }
+
+  /** Looks at every blocked socket: those that took nothing for the stall timeout are given up. */
+  stalled(now: number): ReadonlyArray<Peer> {
+    const stalled: Array<Peer> = []
+    for (const [peer, blocked] of this.blockedPeers) {
+      const untaken = peer.socket.untaken()
+      if (untaken !== blocked.untaken) {
+        blocked.untaken = untaken
+        blocked.movedAt = now
+        peer.outbox.jammed = false
+      } else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)
+    }
+    for (const peer of stalled) this.blockedPeers.delete(peer)
+    if (this.logins.size === 0 && this.blockedPeers.size === 0 && !this.isDraining) this.watching.unsafeClose()
+    return stalled
+  }
+
+  /** Marks the full queues whose sockets took nothing for the hold timeout as jammed; answers those that were not. */
+  jammed(now: number): ReadonlyArray<Peer> {
+    const jammed: Array<Peer> = []
+    for (const [peer, blocked] of this.blockedPeers) {
+      const { outbox } = peer
+      if (outbox.jammed || !outbox.full || now - blocked.movedAt < this.holdMillis) continue
+      outbox.jammed = true
+      jammed.push(peer)
+    }
+    return jammed
+  }
+}

@@ -1,0 +1,89 @@
+import type { CloseReason } from "../protocol/CloseReason.js"
+import { Framing, type Piece } from "../protocol/Framing.js"
+import type { Socket } from "../transport/Transport.js"
+
+/** What a reader hands to the broker: the pieces of its input, and marks between them. */
+export type Item =
+  | Piece
+  /** The input ended here, in order. */
+  | { readonly _tag: "End"; readonly reason: CloseReason }
+  /** The server began to shut down here: no line behind it is accepted. */
+  | { readonly _tag: "Closing" }
+
+/** How much a client may be ahead of the broker before it is not read from: one read. */
+const readAheadBytes = 65_536
+
+/**
+ * What was read from one client and not yet routed. The reader puts in, the broker takes out; while the broker does not
+ * come, or holds the client, the socket is not read from.
+ */
+export class Inlet {
+  /** Whether the broker has been told that there is something here. */
+  announced = false
+  /** Where the broker is in the text of `current`. */
+  position = 0
+  bytesRead = 0
+  private items: Array<Item> = []
+  private next = 0
+  private ahead = 0
+  private paused = false
+  private readonly framing: Framing
+
+  constructor(
+    private readonly socket: Socket,
+    maxLineBytes: number
+  ) {
+    this.framing = new Framing(maxLineBytes)
+  }
+
+  read(bytes: Uint8Array) {
+    this.bytesRead += bytes.length
+    this.ahead += bytes.length
+    for (const piece of this.framing.push(bytes)) this.items.push(piece)
+    if (this.ahead >= readAheadBytes) this.pause()
+  }
+
+  /** The client shut its sending half down: an unfinished line counts (protocol, section 4). */
+  end() {
+    for (const piece of this.framing.end()) this.items.push(piece)
+    this.items.push({ _tag: "End", reason: "left" })
+  }
+
+  /** What comes from now on came after the shutdown began. */
+  close() {
+    this.items.push({ _tag: "Closing" })
+  }
+
+  get current(): Item | undefined {
+    return this.items[this.next]
+  }
+
+  /** `current` is done with. */
+  advance() {
+    this.next += 1
+    this.position = 0
+  }
+
+  /** Nothing of it will be looked at any more. */
+  clear() {
+    this.items = []
+    this.next = 0
+    this.position = 0
+    this.ahead = 0
+  }
+
+  /** The broker has been through all of it: the client is read from again. */
+  consumed() {
+    this.clear()
+    if (this.paused) {
+      this.paused = false
+      this.socket.resume()
+    }
+  }
+
+  pause() {
+    if (this.paused) return
+    this.paused = true
+    this.socket.pause()
+  }
+}

@@ -1,0 +1,212 @@
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { CloseReason } from "../protocol/CloseReason.js"
+
+/**
+ * What is written to a socket in one call: the lines that the broker routed to one peer in one turn, and whose they
+ * are. Runs of lines of one sender are counted together, in parallel arrays: this is touched for every message.
+ */
+export class Batch<Sender> {
+  text = ""
+  lines = 0
+  /** The sender of each run; undefined for the server's own lines. */
+  readonly senders: Array<Sender | undefined> = []
+  /** How many lines each run has. */
+  readonly counts: Array<number> = []
+  /** The label of each run; absent while no line has one, which is the usual case and costs nothing. */
+  labels: Array<string | undefined> | undefined = undefined
+  /** How many returned pairs the server's own lines report to this peer. */
+  returns = 0
+  /** Nothing comes behind this batch: the connection ends there. */
+  last = false
+  /** Its writer has handed it to the socket. */
+  offered = false
+
+  /**
+   * Splits off what stands in the first `bytes` bytes: the lines that are whole there come back, this keeps the rest.
+   * Returned pairs stay with the rest, since their reader has gone either way.
+   */
+  splitAt(bytes: number): Batch<Sender> {
+    const head = new Batch<Sender>()
+    const end = this.text.lastIndexOf("\n", bytes - 1) + 1
+    if (bytes <= 0 || end === 0) return head
+    head.text = this.text.slice(0, end)
+    this.text = this.text.slice(end)
+    for (let at = 0; at < end; at = head.text.indexOf("\n", at) + 1) head.lines += 1
+    this.lines -= head.lines
+    if (this.labels !== undefined) head.labels = []
+    for (let left = head.lines; left > 0;) {
+      const count = this.counts[0] as number // there are as many lines in the runs as in the text
+      const moved = Math.min(count, left)
+      head.senders.push(this.senders[0])
+      head.counts.push(moved)
+      head.labels?.push(this.labels?.[0])
+      left -= moved
+      if (moved < count) this.counts[0] = count - moved
+      else {
+        this.senders.shift()
+        this.counts.shift()
+        this.labels?.shift()
+      }
+    }
+    return head
+  }
+}
+
+/** How much a queue holds before its senders are held; below half of it they are released. */
+export interface Bounds {
+  readonly lines: number
+  readonly bytes: number
+}
+
+/** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */
+const batchBytes = 65_536
+
+/**
+ * The bounded queue between the broker and one writer. The broker puts lines into an open batch; a batch goes into the
+ * `Queue` when the turn ends, or at once when it is large. While the writer is busy the open batch collects what comes,
+ * so that a slow socket gets few large writes.
+ *
+ * Nothing is ever refused here: `full` tells the broker to hold the senders, and it asks before it puts.
+ */
+export class Outbox<Sender> {
+  /** Over its bounds: the broker puts no more messages until it is below half of them. */
+  full = false
+  /** Full, and its socket takes nothing: messages for it are answered `busy` instead of holding their senders. */
+  jammed = false
+  /** Lines and bytes that the kernel has not taken yet. */
+  lines = 0
+  bytes = 0
+  /** The senders that are held until there is room, in the order in which they came. */
+  waiting: Array<Sender> = []
+  /** The broker will flush it at the end of this turn. */
+  dirty = false
+  /** Why nothing comes behind what stands here, once that is so. */
+  ended: CloseReason | undefined = undefined
+  /** Ended because the connection broke: what stands here cannot be written. */
+  broken = false
+  /** What the writer has taken and not written yet. */
+  inHand: Batch<Sender> | undefined = undefined
+  private open: Batch<Sender> | undefined = undefined
+  private queued = 0
+  private hasWriter = true
+
+  constructor(
+    private readonly queue: Queue.Queue<Batch<Sender>>,
+    private readonly bounds: Bounds
+  ) {}
+
+  /** The queue for an outbox: at most this many batches, since each but the last two has `batchBytes`. */
+  static queue<Sender>(bounds: Bounds): Effect.Effect<Queue.Queue<Batch<Sender>>> {
+    return Queue.bounded(Math.ceil(bounds.bytes / batchBytes) + 2)
+  }
+
+  /** Puts one line of a sender. Benchmark: every row. */
+  put(line: string, sender: Sender, label: string | undefined) {
+    const open = this.append(line, 1)
+    const last = open.counts.length - 1
+    if (label === undefined && open.labels === undefined && open.senders[last] === sender) {
+      open.counts[last] = (open.counts[last] as number) + 1 // in range
+    } else {
+      this.run(open, sender, 1, label)
+    }
+    if (open.text.length >= batchBytes) this.handOver(open)
+  }
+
+  /** Puts a line of the server's own, which tells its reader of `returns` returned pairs. */
+  reply(line: string, returns: number) {
+    const open = this.append(line, 1)
+    open.returns += returns
+    this.run(open, undefined, 1, undefined)
+    if (open.text.length >= batchBytes) this.handOver(open)
+  }
+
+  private append(line: string, lines: number): Batch<Sender> {
+    const open = (this.open ??= new Batch<Sender>())
+    open.text += line
+    open.lines += lines
+    this.lines += lines
+    this.bytes += line.length
+    if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
+    return open
+  }
+
+  private run(open: Batch<Sender>, sender: Sender | undefined, lines: number, label: string | undefined) {
+    if (label !== undefined) open.labels ??= open.senders.map(() => undefined)
+    open.senders.push(sender)
+    open.counts.push(lines)
+    open.labels?.push(label)
+  }
+
+  /** The turn is over: an idle writer gets what it brought. A busy one comes for it. */
+  flush() {
+    this.dirty = false
+    if (this.open !== undefined && this.queued === 0) this.handOver(this.open)
+  }
+
+  private handOver(batch: Batch<Sender>) {
+    // A full queue takes it later: it stays open, and the writer comes for it.
+    if (!this.hasWriter || !this.queue.unsafeOffer(batch)) return
+    this.queued += 1
+    this.open = undefined
+  }
+
+  /** The writer's side: waits for the next batch. */
+  get take(): Effect.Effect<Batch<Sender>> {
+    return Effect.suspend(() => {
+      const open = this.open
+      if (this.queued === 0 && open !== undefined) {
+        this.open = undefined
+        this.inHand = open
+        return Effect.succeed(open)
+      }
+      return Effect.map(Queue.take(this.queue), (batch) => {
+        this.queued -= 1
+        this.inHand = batch
+        return batch
+      })
+    })
+  }
+
+  /** The kernel took all of the batch in hand. True when that makes room for senders that wait for it. */
+  taken(batch: Batch<Sender>): boolean {
+    this.inHand = undefined
+    this.lines -= batch.lines
+    this.bytes -= batch.text.length
+    if (!this.full || this.bytes > this.bounds.bytes / 2 || this.lines > this.bounds.lines / 2) return false
+    this.full = false
+    return this.waiting.length > 0
+  }
+
+  /** Ends the connection behind what stands here. Only the first call counts. */
+  end(reason: CloseReason) {
+    if (this.ended !== undefined) return
+    this.ended = reason
+    this.open ??= new Batch<Sender>()
+    this.open.last = true
+    this.flush()
+  }
+
+  /** The connection is broken: wakes the writer, which finds it so. The first reason to break it stands. */
+  break(reason: CloseReason) {
+    if (this.broken) return
+    this.broken = true
+    this.end(reason)
+    this.ended = reason
+  }
+
+  /** Takes everything that the writer has not come to, when it is at its end; what is put later stays in the open batch. */
+  get leftOver(): Effect.Effect<ReadonlyArray<Batch<Sender>>> {
+    return Effect.map(Queue.takeAll(this.queue), (queued) => {
+      this.hasWriter = false
+      return [...queued]
+    })
+  }
+
+  /** Takes what was put after the writer's end. */
+  abandon(): ReadonlyArray<Batch<Sender>> {
+    const open = this.open
+    this.open = undefined
+    return open === undefined ? [] : [open]
+  }
+}

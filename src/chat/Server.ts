@@ -1,0 +1,128 @@
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import type * as Scope from "effect/Scope"
+import * as Wire from "../protocol/Wire.js"
+import { showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
+import * as AcceptLoop from "./AcceptLoop.js"
+import * as Broker from "./Broker.js"
+import * as Connection from "./Connection.js"
+import type { Snapshot } from "./Ledger.js"
+import { defaults, type Options } from "./Options.js"
+
+export interface ServerOptions extends Partial<Options> {
+  /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network; at least one. */
+  readonly listen: ReadonlyArray<Listen>
+  /** What it asks whether file descriptors run out; without it, it does not look. */
+  readonly descriptors?: AcceptLoop.DescriptorProbe | undefined
+}
+
+/** How a drain went. */
+export interface Drained {
+  /** Accepted (line, recipient) pairs that the grace time cut off: they were returned, or are dead. */
+  readonly cutOff: number
+  readonly ledger: Snapshot
+}
+
+/** A running chat server. */
+export interface ServerHandle {
+  /** Where it listens, in the order of `listen`; a port that was 0 is the real one here. */
+  readonly addresses: ReadonlyArray<Address>
+  /** The names of those who are here, in code point order. */
+  readonly names: Effect.Effect<ReadonlyArray<string>>
+  /** The account of every accepted line (protocol, section 4). */
+  readonly ledger: Effect.Effect<Snapshot>
+  /**
+   * Stops listening, accepts no more lines, delivers what was accepted, and closes every connection in order, within
+   * the grace time. The end of the scope does the same; however often it is asked for, it happens once.
+   */
+  readonly drain: Effect.Effect<Drained>
+}
+
+export class Server extends Context.Tag("a-chat/Server")<Server, ServerHandle>() {}
+
+/** A server that lives as long as the layer. */
+export const layer = (options: ServerOptions): Layer.Layer<Server, TransportError> =>
+  Layer.scoped(Server, make(options))
+
+/** Starts a server in the scope, whose end drains it. Fails if it cannot listen. */
+export const make = (options: ServerOptions): Effect.Effect<ServerHandle, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings: Options = { ...defaults, ...options }
+    // First in, last out: the broker outlives the connections, and these outlive the drain that awaits them.
+    const broker = yield* Broker.make(settings)
+    const connections = yield* FiberSet.make<unknown>()
+    const fork = yield* FiberSet.runtime(connections)<never>()
+    const acceptLoop = yield* AcceptLoop.make({
+      ...settings,
+      descriptors: options.descriptors,
+      fork,
+      serve: (socket) => Connection.run(socket, broker, settings)
+    })
+    const drain = yield* Effect.cached(drained(settings, broker, connections, acceptLoop))
+    yield* Effect.addFinalizer(() => drain)
+    const addresses: Array<Address> = []
+    for (const listen of options.listen) {
+      const { address } = yield* acceptLoop.listen(listen)
+      addresses.push(address)
+      yield* announce(address)
+    }
+    return {
+      addresses,
+      names: Effect.map(Ref.get(broker.members), ({ byName }) =>
+        [...byName.values()]
+          .filter((peer) => peer.present)
+          .map((peer) => Wire.decode(peer.name))
+          .toSorted()
+      ),
+      ledger: Effect.sync(() => broker.ledger.snapshot()),
+      drain
+    }
+  })
+
+const announce = (address: Address) =>
+  Effect.zipRight(
+    Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
+    address._tag === "Tcp" && !isLoopback(address.host)
+      ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
+          address: showAddress(address)
+        })
+      : Effect.void
+  )
+
+const isLoopback = (host: string) => host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
+
+/** How long the returns may take to reach their senders, once the grace time is over and the rest is cut off. */
+const lastWords = Duration.seconds(1)
+
+/** A walk down the pipeline: stop, end, await; one deadline over all, then what is left is returned and cut off. */
+const drained = (
+  options: Options,
+  broker: Broker.Broker,
+  connections: FiberSet.FiberSet<unknown>,
+  acceptLoop: AcceptLoop.AcceptLoop
+): Effect.Effect<Drained> =>
+  Effect.gen(function* () {
+    yield* acceptLoop.stop
+    const open = yield* FiberSet.size(connections)
+    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(options.grace) })
+    yield* broker.drain
+    const empty = FiberSet.awaitEmpty(connections)
+    const inTime = yield* Effect.timeoutOption(empty, options.grace)
+    if (inTime._tag === "None") {
+      yield* broker.cutOff
+      yield* Effect.timeoutOption(empty, lastWords)
+      // Only connections that linger, or that did not take their returns, are left; their fibers are interrupted.
+      yield* FiberSet.clear(connections)
+      yield* broker.idle
+    }
+    const ledger = broker.ledger.snapshot()
+    const cutOff = broker.pairsCutOff()
+    const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
+    yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
+    return { cutOff, ledger }
+    // As a finaliser it runs uninterruptibly, where no timeout works.
+  }).pipe(Effect.interruptible)

@@ -1,0 +1,155 @@
+import { isUtf8 } from "node:buffer"
+
+/**
+ * What the cutting yields, in the order of the input: blocks of whole lines, and marks where a line was too long.
+ */
+export type Piece =
+  | {
+      readonly _tag: "Lines"
+      /** One or more lines in their wire form (`Wire`), each with its LF. None is longer than the limit. */
+      readonly text: string
+      /** All of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
+      readonly clean: boolean
+    }
+  | { readonly _tag: "TooLong" }
+
+const LF = 0x0a
+const CR = 0x0d
+
+/**
+ * Cuts a byte stream into lines at LF, a whole read at a time, in constant memory: a line over the limit is dropped as
+ * it comes, and reported once, when it passes the limit.
+ */
+export class Framing {
+  /** The unfinished last line; it grows by doubling, so that a line that comes byte by byte costs no more than another. */
+  private rest: Buffer = nothing
+  private restLength = 0
+  private skipping = false
+
+  /** @param maxLineBytes longest line, in bytes, without its LF or CRLF */
+  constructor(private readonly maxLineBytes: number) {}
+
+  push(bytes: Uint8Array): ReadonlyArray<Piece> {
+    const read = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const lastLF = read.lastIndexOf(LF)
+    // The usual read: whole lines, nothing before them.
+    if (lastLF === read.length - 1 && this.restLength === 0 && !this.skipping) return this.cut(read)
+
+    const pieces: Array<Piece> = []
+    let start = 0
+    if (lastLF >= 0 && (this.restLength > 0 || this.skipping)) {
+      start = read.indexOf(LF) + 1
+      if (this.skipping) this.skipping = false
+      else {
+        this.append(read.subarray(0, start))
+        const line = this.rest.subarray(0, this.restLength)
+        this.restLength = 0
+        pieces.push(...this.cut(line))
+      }
+    }
+    if (start <= lastLF) pieces.push(...this.cut(read.subarray(start, lastLF + 1)))
+    this.keep(read.subarray(lastLF + 1), pieces)
+    return pieces
+  }
+
+  /** The stream ended in order: what stands behind the last LF counts as a line (protocol, section 4). */
+  end(): ReadonlyArray<Piece> {
+    if (this.restLength === 0) return []
+    this.append(Buffer.of(LF))
+    const line = this.rest.subarray(0, this.restLength)
+    this.restLength = 0
+    return this.cut(line)
+  }
+
+  private keep(rest: Buffer, pieces: Array<Piece>) {
+    if (rest.length === 0) {
+      this.rest = nothing
+      return
+    }
+    if (this.skipping) return
+    // One more byte is allowed if it may be the CR of a CRLF.
+    const length = this.restLength + rest.length
+    if (length > this.maxLineBytes && !(length === this.maxLineBytes + 1 && rest[rest.length - 1] === CR)) {
+      this.rest = nothing
+      this.restLength = 0
+      this.skipping = true
+      pieces.push({ _tag: "TooLong" })
+      return
+    }
+    this.append(rest)
+  }
+
+  private append(bytes: Buffer) {
+    const length = this.restLength + bytes.length
+    if (length > this.rest.length) {
+      // Not from Node's pool: a rest may live long, and would keep 8 KiB of strangers alive.
+      const grown = Buffer.allocUnsafeSlow(Math.max(64, 2 * this.restLength, length))
+      this.rest.copy(grown, 0, 0, this.restLength)
+      this.rest = grown
+    }
+    bytes.copy(this.rest, this.restLength)
+    this.restLength = length
+  }
+
+  /** Whole lines to pieces. Only a block longer than the limit can contain a line that is. */
+  private cut(lines: Buffer): ReadonlyArray<Piece> {
+    if (lines.length <= this.maxLineBytes + 1) return [block(lines)]
+    const pieces: Array<Piece> = []
+    let good = 0
+    for (let start = 0; start < lines.length;) {
+      const next = lines.indexOf(LF, start) + 1
+      const end = next - 1 > start && lines[next - 2] === CR ? next - 2 : next - 1
+      if (end - start > this.maxLineBytes) {
+        if (good < start) pieces.push(block(lines.subarray(good, start)))
+        pieces.push({ _tag: "TooLong" })
+        good = next
+      }
+      start = next
+    }
+    if (good < lines.length) pieces.push(block(lines.subarray(good)))
+    return pieces
+  }
+}
+
+const nothing = Buffer.alloc(0)
+
+const block = (lines: Buffer): Piece => ({
+  _tag: "Lines",
+  text: lines.toString("latin1"),
+  clean: isUtf8(lines) && !mayHaveControl(lines)
+})
+
+/**
+ * Whether there may be a control character that a line must not have. Looks at four bytes at a time, since it looks at
+ * every byte that anybody sends: that is a quarter of the time (benchmark: 1 pair).
+ */
+const mayHaveControl = (bytes: Buffer): boolean => {
+  const length = bytes.length
+  let at = 0
+  if (length >= 64 && bytes.byteOffset % 4 === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2)
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i] as number // in range
+      // The high bit of each byte that is below 20 (and of some above such a one), or 7F, or C2 (the lead of C1).
+      const low = (word - 0x20202020) & ~word
+      const del = word ^ 0x7f7f7f7f
+      const lead = word ^ 0xc2c2c2c2
+      if (((low | ((del - 0x01010101) & ~del) | ((lead - 0x01010101) & ~lead)) & 0x80808080) === 0) continue
+      if (isControlAt(bytes, i << 2, (i << 2) + 4)) return true
+    }
+    at = words.length << 2
+  }
+  return isControlAt(bytes, at, length)
+}
+
+const isControlAt = (bytes: Buffer, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number // in range
+    if (byte >= 0x20 && byte !== 0x7f && byte !== 0xc2) continue
+    if (byte === LF || byte === 0x09) continue
+    if (byte === CR && bytes[at + 1] === LF) continue
+    if (byte === 0xc2 && (bytes[at + 1] ?? 0) >= 0xa0) continue
+    return true
+  }
+  return false
+}

@@ -1,0 +1,76 @@
+import { isUtf8 } from "node:buffer"
+import * as Name from "./Name.js"
+import * as Reply from "./Reply.js"
+import * as Wire from "./Wire.js"
+
+/** What a client's line means. All strings are in their wire form (`Wire`). */
+export type Line =
+  | {
+      readonly _tag: "Message"
+      /** Whom it is for, each once, in the order given; they need not be present, nor possible names. */
+      readonly recipients: ReadonlyArray<string>
+      readonly text: string
+    }
+  | { readonly _tag: "Command"; readonly name: string; readonly argument: string }
+  /** Refused; the reply tells the client why. It takes the line's label, if it has one. */
+  | { readonly _tag: "Mistake"; readonly reply: Reply.Refusal }
+
+const mistake = (reply: Reply.Refusal): Line => ({ _tag: "Mistake", reply })
+
+/**
+ * Parses a line behind its label, without its LF. Total: every input has a meaning.
+ *
+ * White space at the ends of a part is dropped before control characters are looked for, so that the ones that are
+ * white space (CR, U+0085) may stand there, as in the original.
+ */
+export const parse = (line: string, limits: { readonly maxRecipients: number }): Line => {
+  if (line.charCodeAt(0) === 0x2f /* / */) return command(line)
+  const colon = line.indexOf(":")
+  if (colon < 0) return mistake(hasFlaw(line) ?? Reply.badLine("no ':' and no command; write 'name: text', or /help"))
+  const text = Wire.trim(line, colon + 1)
+  const recipients = names(line.slice(0, colon))
+  const flaw =
+    hasFlaw(text) ?? recipients.reduce<Reply.Refusal | undefined>((found, name) => found ?? hasFlaw(name), undefined)
+  if (flaw !== undefined) return mistake(flaw)
+  if (recipients.length === 0) return mistake(Reply.badLine("no recipient before the ':'"))
+  if (recipients.length > limits.maxRecipients) return mistake(Reply.tooManyRecipients(limits.maxRecipients))
+  return { _tag: "Message", recipients, text }
+}
+
+/** The names of a head, each once; empty ones are ignored (protocol, section 3). */
+const names = (head: string): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  for (const part of head.split(",")) {
+    const name = Wire.trim(part)
+    if (name !== "") found.add(Name.normalise(name))
+  }
+  return [...found]
+}
+
+const command = (line: string): Line => {
+  const whole = Wire.trim(line, 1)
+  const flaw = hasFlaw(whole)
+  if (flaw !== undefined) return mistake(flaw)
+  const end = whole.search(/[ \t:]/)
+  return end < 0
+    ? { _tag: "Command", name: whole, argument: "" }
+    : { _tag: "Command", name: whole.slice(0, end), argument: Wire.trim(whole, end + 1) }
+}
+
+/** What makes a part of a line unfit to be shown to anybody. */
+export const hasFlaw = (part: string): Reply.Refusal | undefined => {
+  if (!Wire.isAscii(part) && !isUtf8(Buffer.from(part, "latin1"))) return Reply.badLine("not UTF-8")
+  if (Wire.hasControl(part)) return Reply.badLine("a control character other than TAB")
+  return undefined
+}
+
+const labelled = /^@([A-Za-z0-9_.-]{1,32}) /
+
+/**
+ * The label that a line starts with, and where the line goes on behind it; undefined if it starts with `@` and no
+ * label follows (protocol, section 7).
+ */
+export const label = (line: string): { readonly label: string; readonly length: number } | undefined => {
+  const found = labelled.exec(line)
+  return found?.[1] === undefined ? undefined : { label: found[1], length: found[0].length }
+}

@@ -1,0 +1,185 @@
+import type { CloseReason } from "./CloseReason.js"
+import * as Name from "./Name.js"
+
+/**
+ * Every line that the server sends, and the only place where one is written. All of them are in their wire form
+ * (`Wire`) and end in LF. Codes and parameters are the contract; the text behind the colon is for people.
+ */
+
+/** `!`: something the client asked for did not happen. */
+export const refusals = [
+  "undelivered",
+  "bad-line",
+  "too-long",
+  "too-many-recipients",
+  "slow-down",
+  "unknown-command",
+  "closing",
+  "bad-login",
+  "login-in-use",
+  "login-timeout",
+  "full"
+] as const
+
+/** `*`: an answer, or a notice that the client opted into. */
+export const notices = ["who", "pong", "bye", "help", "hello", "written", "joined", "left", "closing"] as const
+
+/** A refusal that still lacks the label of the line it answers. */
+export type Refusal = (label: string | undefined) => string
+
+/** A refusal after which the server closes, and the reason that it closes with. */
+export interface Fatal {
+  readonly reason: CloseReason
+  readonly line: Refusal
+}
+
+const refusal =
+  (code: (typeof refusals)[number], params: string, text: string): Refusal =>
+  (label) =>
+    `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
+
+const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
+  `* ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
+
+/** What stands before every message of a sender; the whole line is this, the text and LF. */
+export const messageHead = (name: string): string => `from ${name}: `
+
+// Refused lines (protocol, section 3).
+
+export const badLine = (why: string): Refusal => refusal("bad-line", "", why)
+
+export const tooLong = (maxLineBytes: number): Refusal =>
+  refusal("too-long", `max=${maxLineBytes}`, "the line has too many bytes and was skipped")
+
+export const tooManyRecipients = (max: number): Refusal =>
+  refusal("too-many-recipients", `max=${max}`, "too many recipients in one line; split it")
+
+export const slowDown = (retryMillis: number): Refusal =>
+  refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not taken")
+
+export const unknownCommand = (name: string): Refusal =>
+  refusal("unknown-command", Name.show(name), "no such command; /help lists them")
+
+export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not taken")
+
+// Refused logins, after which the server closes (protocol, section 2).
+
+export const badLogin: Fatal = {
+  reason: "bad-login",
+  line: refusal(
+    "bad-login",
+    "fatal",
+    "not a name; use 1 to 32 letters, digits, '_', '-' or '.', starting with a letter, a digit or '_'"
+  )
+}
+
+export const loginInUse = (name: string): Fatal => ({
+  reason: "login-in-use",
+  line: refusal("login-in-use", `${Name.show(name)} fatal`, "that name, or one that looks the same, is present")
+})
+
+export const loginTimeout: Fatal = {
+  reason: "login-timeout",
+  line: refusal("login-timeout", "fatal", "no login in time; the first line must be a name")
+}
+
+export const full = (retryMillis: number): Fatal => ({
+  reason: "full",
+  line: refusal("full", `retry=${retryMillis} fatal`, "too many connections; try again later")
+})
+
+// Outcomes (protocol, sections 3 and 7).
+
+/** Why a message did not reach a recipient. */
+export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow"
+
+const undeliveredText: Record<UndeliveredReason, string> = {
+  offline: "nobody of that name is here",
+  disconnected: "left before it was written",
+  busy: "not reading at present",
+  slow: "was closed because it did not read"
+}
+
+/** Names are spread over as many lines as keep each below this many bytes. */
+const maxNamesBytes = 4096
+
+const withNames = (names: ReadonlyArray<string>, render: (joined: string) => string): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let joined = ""
+  for (const name of names) {
+    const shown = Name.show(name)
+    if (joined !== "" && joined.length + shown.length > maxNamesBytes) {
+      lines.push(render(joined))
+      joined = ""
+    }
+    joined = joined === "" ? shown : `${joined}, ${shown}`
+  }
+  if (joined !== "" || lines.length === 0) lines.push(render(joined))
+  return lines
+}
+
+export const undelivered = (options: {
+  readonly names: ReadonlyArray<string>
+  readonly reason: UndeliveredReason
+  /** How many lines it answers. */
+  readonly count: number
+  readonly label?: string | undefined
+  readonly retryMillis?: number | undefined
+}): ReadonlyArray<string> => {
+  const { count, label, names, reason, retryMillis } = options
+  const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
+  // One offline or busy line needs no count; where lines come back from a queue it always says how many.
+  const counted = (count > 1 || reason === "disconnected" || reason === "slow") && label === undefined
+  const params = `reason=${reason}${retry}${counted ? ` count=${count}` : ""}`
+  return withNames(names, (joined) => refusal("undelivered", `${joined} ${params}`, undeliveredText[reason])(label))
+}
+
+export const written = (label: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  withNames(names, (joined) => notice("written", joined, "written", label))
+
+// Answers to commands (protocol, section 6).
+
+export const who = (names: ReadonlyArray<string>, label?: string): ReadonlyArray<string> =>
+  withNames(names, (joined) => notice("who", `${names.length}`, joined, label))
+
+export const pong = (text: string, label?: string): string => notice("pong", "", text, label)
+
+export const bye = (reason: CloseReason, label?: string): string => notice("bye", `reason=${reason}`, "goodbye", label)
+
+export const help = (label?: string): ReadonlyArray<string> =>
+  [
+    "name: text            sends text to name; 'bob, carol: hi' to both",
+    "/who                  tells who is here",
+    "/ping [text]          answers, after the answers to all earlier lines",
+    "/hello                tells the server's limits, and from now on who joins and leaves",
+    "/quit                 leaves, after everything for you was sent"
+  ].map((line) => notice("help", "", line, label))
+
+export const hello = (
+  facts: {
+    readonly name: string | undefined
+    readonly maxLineBytes: number
+    readonly maxRecipients: number
+    readonly rate: number
+  },
+  label?: string
+): string => {
+  const params = [
+    "achat=1",
+    ...(facts.name === undefined ? [] : [`name=${facts.name}`]),
+    `max-line=${facts.maxLineBytes}`,
+    `max-recipients=${facts.maxRecipients}`,
+    `max-name=${Name.maxLength}`,
+    ...(facts.rate === 0 ? [] : [`rate=${facts.rate}`])
+  ]
+  return notice("hello", params.join(" "), "a-chat; you may label lines, and will be told who joins and leaves", label)
+}
+
+// Notices to those who said /hello (protocol, section 6).
+
+export const joined = (name: string): string => notice("joined", name, "is here")
+
+export const left = (name: string): string => notice("left", name, "is gone")
+
+export const serverClosing = (graceMillis: number): string =>
+  notice("closing", `grace=${graceMillis}`, "the server is shutting down")

@@ -1,0 +1,102 @@
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import { errorCode, fromNet, socketOptions } from "./NetSocket.js"
+import { showAddress, TransportError, type Address, type Listen } from "./Transport.js"
+
+/** Connections that have completed but were not accepted yet; the kernel caps it at `net.core.somaxconn`. */
+const backlog = 4096
+
+const advice = (address: Address, code: string | undefined): string => {
+  switch (code) {
+    case "EADDRINUSE":
+      return "the address is in use; stop the other program or choose another with --port (0 takes any that is free)"
+    case "EACCES":
+      return address._tag === "Tcp"
+        ? "permission denied; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher --port"
+        : "permission denied; choose a path in a folder that you may write to"
+    case "EADDRNOTAVAIL":
+      return "no network interface of this machine has that address; choose another --host"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host name cannot be resolved; check --host"
+    case "ENOENT":
+      return "the folder of that path does not exist; create it first"
+    case "EINVAL":
+    case "ENAMETOOLONG":
+      return "the path is too long for a socket (about 100 bytes); choose a shorter one"
+    default:
+      return code ?? "unknown error"
+  }
+}
+
+export const listenError = (address: Address, cause: unknown): TransportError =>
+  new TransportError({
+    during: "Listen",
+    reason: `cannot listen on ${showAddress(address)}: ${advice(address, errorCode(cause))}`,
+    code: errorCode(cause),
+    cause
+  })
+
+/**
+ * Listens with `node:net`. `bind` starts the given server at the address; it runs in one turn, so that an adapter can
+ * set up what `bind(2)` looks at (the umask).
+ */
+export const listen =
+  (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void): Listen =>
+  ({ events, hardLimit }) =>
+    Effect.gen(function* () {
+      const server = Net.createServer(socketOptions, (socket) => events.accepted(fromNet(socket)))
+      server.maxConnections = hardLimit
+      server.on("drop", () => events.dropped())
+
+      const start = (at: Address) =>
+        Effect.async<void, TransportError>((resume) => {
+          const failed = (cause: Error) => {
+            server.off("listening", listening)
+            resume(Effect.fail(listenError(at, cause)))
+          }
+          const listening = () => {
+            server.off("error", failed)
+            resume(Effect.void)
+          }
+          server.once("error", failed)
+          server.once("listening", listening)
+          try {
+            const where =
+              at._tag === "Tcp" ? { host: at.host, port: at.port } : at._tag === "Unix" ? { path: at.path } : {}
+            bind(server, { ...where, backlog })
+          } catch (cause) {
+            server.off("error", failed)
+            failed(cause as Error) // Node throws only Errors here: a port out of range, a bad path
+          }
+        })
+
+      yield* start(address)
+      server.on("error", (cause) => {
+        if (server.listening) events.failed(acceptError(cause))
+      })
+      const bound = server.address()
+      const actual: Address =
+        address._tag === "Tcp" && bound !== null && typeof bound === "object"
+          ? { _tag: "Tcp", host: bound.address, port: bound.port }
+          : address
+
+      const suspend = Effect.sync(() => {
+        // The callback would wait for every connection; only the listening itself ends here, and at once.
+        if (server.listening) server.close()
+      })
+      yield* Effect.addFinalizer(() => suspend)
+      return {
+        address: actual,
+        suspend,
+        resume: Effect.suspend(() => (server.listening ? Effect.void : start(actual)))
+      }
+    })
+
+const acceptError = (cause: unknown) =>
+  new TransportError({
+    during: "Listen",
+    reason: `a connection could not be accepted (${errorCode(cause) ?? "unknown error"})`,
+    code: errorCode(cause),
+    cause
+  })

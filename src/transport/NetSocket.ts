@@ -1,0 +1,168 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import { TransportError, type Socket, type SocketEvents } from "./Transport.js"
+
+/** Idle time after which the kernel probes a silent peer, so that a pulled cable is noticed at all. */
+const keepAliveDelay = Duration.seconds(60)
+
+/** The options that every socket of ours has, accepted or connected. */
+export const socketOptions = {
+  // A peer that shuts down its sending half still receives the answers to its last lines.
+  allowHalfOpen: true,
+  // With Nagle's algorithm small messages wait up to 40 ms for a delayed acknowledgement.
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: Duration.toMillis(keepAliveDelay)
+} as const
+
+/** The code of a system error (`ECONNRESET`), if it is one. */
+export const errorCode = (cause: unknown): string | undefined =>
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : undefined
+
+const discard: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
+
+const lost = (during: "Read" | "Write", cause?: unknown) =>
+  new TransportError({
+    during,
+    reason: `the connection was lost (${errorCode(cause) ?? "closed"})`,
+    code: errorCode(cause),
+    cause
+  })
+
+/** The `Socket` of the port over a `net.Socket`. Few closures a connection: there may be 100,000. */
+class NetSocket implements Socket {
+  private events: SocketEvents = discard
+  private error: Error | undefined = undefined
+  private lastUntaken = 0
+  private waiting: (() => void) | undefined = undefined
+  private isClosed = false
+
+  constructor(
+    private readonly socket: Net.Socket,
+    readonly remote: string,
+    readonly host: string
+  ) {
+    // First of all: an 'error' without a listener ends the process. 'close' follows it and does the work.
+    socket.on("error", (error) => {
+      this.error = error
+    })
+    socket.on("close", () => {
+      this.isClosed = true
+      this.events.closed(this.error === undefined ? undefined : lost("Read", this.error))
+      this.events = discard
+      this.wake()
+    })
+  }
+
+  attach(events: SocketEvents) {
+    if (this.isClosed) return events.closed(lost("Read", this.error))
+    this.events = events
+    this.socket.on("end", () => this.events.end())
+    this.socket.on("data", (bytes: Buffer) => this.events.data(bytes))
+  }
+
+  pause() {
+    this.socket.pause()
+  }
+
+  resume() {
+    this.socket.resume()
+  }
+
+  write(bytes: string) {
+    // Nothing of it is known to be taken until something says so.
+    this.lastUntaken = bytes.length
+    if (this.isBroken) return false
+    this.socket.write(bytes, "latin1", this.onWritten)
+    // Zero at once when the kernel took it all, which is the usual case and needs no waiting; but a write that failed
+    // at once leaves zero, too.
+    if (this.socket.writableLength > 0 || this.isBroken) return false
+    this.lastUntaken = 0
+    return true
+  }
+
+  /** A write that fails at once shows here first, the destruction and its events follow later. */
+  private get isBroken() {
+    return this.socket.destroyed || this.socket.errored !== null
+  }
+
+  /** 'drain' comes only after a write above the high-water mark; the callback comes after every one. */
+  private readonly onWritten = () => {
+    if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()
+  }
+
+  untaken() {
+    if (this.isBroken || this.socket.writableLength === 0) return this.lastUntaken
+    // The only figure that shows progress within one write. Node's own idle timer reads it too, but it is not
+    // documented: without it, progress is seen once a write.
+    const handle: unknown = Reflect.get(this.socket, "_handle")
+    const queued =
+      typeof handle === "object" && handle !== null && "writeQueueSize" in handle ? handle.writeQueueSize : undefined
+    if (typeof queued === "number") this.lastUntaken = queued
+    return this.lastUntaken
+  }
+
+  get taken() {
+    return Effect.async<void, TransportError>((resume) => {
+      const answer = () => {
+        // After a destroy Node calls back without an error, so the socket is asked, not the callback.
+        if (this.isBroken) return resume(Effect.fail(lost("Write", this.error)))
+        if (this.socket.writableLength === 0) {
+          this.lastUntaken = 0
+          return resume(Effect.void)
+        }
+        this.waiting = answer
+        this.untaken()
+        return
+      }
+      answer()
+      return Effect.sync(() => {
+        this.waiting = undefined
+      })
+    })
+  }
+
+  private wake() {
+    const waiting = this.waiting
+    this.waiting = undefined
+    waiting?.()
+  }
+
+  end() {
+    this.socket.end()
+  }
+
+  close(linger: Duration.Duration) {
+    return Effect.async<void>((resume) => {
+      if (this.isClosed) return resume(Effect.void)
+      const deadline = setTimeout(() => this.socket.destroy(), Duration.toMillis(linger))
+      const done = () => {
+        clearTimeout(deadline)
+        resume(Effect.void)
+      }
+      this.events = { data: discard.data, end: discard.end, closed: done }
+      this.socket.end()
+      this.socket.resume()
+      return Effect.sync(() => {
+        clearTimeout(deadline)
+        this.socket.destroy()
+      })
+    })
+  }
+
+  destroy() {
+    this.untaken()
+    this.socket.destroy()
+  }
+}
+
+/** Wraps a socket in the turn in which Node handed it over, so that no event is missed. */
+export const fromNet = (socket: Net.Socket): Socket => {
+  const host = socket.remoteAddress ?? ""
+  const port = socket.remotePort
+  const remote = host === "" ? "unix" : host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+  return new NetSocket(socket, remote, host)
+}

@@ -1,0 +1,54 @@
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import * as NetListener from "./NetListener.js"
+import { errorCode, fromNet, socketOptions } from "./NetSocket.js"
+import { showAddress, TransportError, type Address, type Listen, type Socket } from "./Transport.js"
+
+/** Listens on a TCP port; 0 takes any free one, which `Listener.address` then tells. */
+export const listen = (host: string, port: number): Listen =>
+  NetListener.listen({ _tag: "Tcp", host, port }, (server, options) => server.listen(options))
+
+const advice = (code: string | undefined) => {
+  switch (code) {
+    case "ECONNREFUSED":
+      return "nobody listens there; start the server, or check --host and --port (or --unix)"
+    case "ENOENT":
+      return "there is no such socket; start the server, or check --unix"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host name cannot be resolved; check --host"
+    case "ETIMEDOUT":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "the host does not answer; check --host and the network"
+    case "EACCES":
+      return "permission denied; the socket belongs to another user"
+    default:
+      return code ?? "unknown error"
+  }
+}
+
+/**
+ * Connects to a TCP or Unix address. The caller owns the socket: it must `attach` in the same turn and end it.
+ * Interrupting gives the attempt up.
+ */
+export const connect = (address: Address): Effect.Effect<Socket, TransportError> =>
+  Effect.async((resume) => {
+    const where =
+      address._tag === "Tcp"
+        ? { host: address.host, port: address.port }
+        : { path: address._tag === "Unix" ? address.path : "" }
+    const socket = Net.connect({ ...where, ...socketOptions })
+    const failed = (cause: Error) => {
+      const reason = `cannot connect to ${showAddress(address)}: ${advice(errorCode(cause))}`
+      resume(Effect.fail(new TransportError({ during: "Connect", reason, code: errorCode(cause), cause })))
+    }
+    socket.once("error", failed)
+    socket.once("connect", () => {
+      socket.off("error", failed)
+      resume(Effect.succeed(fromNet(socket)))
+    })
+    return Effect.sync(() => {
+      socket.destroy()
+    })
+  })
