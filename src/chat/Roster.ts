@@ -2,7 +2,7 @@ import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Peer } from "./Peer.js"
 
-/** Who has a name. The broker's fiber is the only one that changes it; others see it through a `Ref`, read only. */
+/** Who has a name, as others than the broker see it: through a `Ref`, read only. */
 export interface Members {
   /** Changes whenever somebody can be addressed who could not before, or the reverse. */
   readonly version: number
@@ -10,7 +10,8 @@ export interface Members {
   readonly byName: ReadonlyMap<string, Peer>
 }
 
-export class Roster implements Members {
+/** Who has a name. The broker's fiber is the only one that changes it. */
+export class Roster {
   version = 0
   readonly byName = new Map<string, Peer>()
   private readonly byLikeness = new Map<string, Peer>()
@@ -54,6 +55,10 @@ export class Roster implements Members {
       .filter((peer) => peer.present)
       .map((peer) => peer.name)
       .toSorted())
+  }
+
+  members(): Members {
+    return { version: this.version, byName: this.byName }
   }
 
   private changed() {

@@ -57,11 +57,12 @@ export class Routing {
     return true
   }
 
-  /** Answers a line that was refused before it could be read. False when the sender is held before it. */
-  refused(peer: Peer, refusal: Reply.Refusal): boolean {
+  /** Answers a line of which only the start was kept. False when the sender is held before it. */
+  tooLong(peer: Peer, start: string): boolean {
     if (peer.outbox.full) return this.hold(peer, peer.outbox, 0)
     peer.linesIn += 1
-    this.reply(peer, (peer.closing ? Reply.closing : refusal)(undefined))
+    const label = peer.greeted ? Line.label(start)?.label : undefined
+    this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(this.options.maxLineBytes))(label))
     return true
   }
 
@@ -117,7 +118,8 @@ export class Routing {
 
   private label(peer: Peer, line: string) {
     const found = peer.greeted ? Line.label(line) : undefined
-    if (found !== undefined) return found
+    // Before the login it is the login, and no name: a refused login must not let the next line be taken for one.
+    if (found !== undefined || (peer.name === "" && !peer.closing)) return found
     const why = peer.greeted
       ? "'@' starts a label: 1 to 32 of letters, digits, '_', '-', '.' and a blank"
       : "say /hello before you label lines"

@@ -11,10 +11,17 @@ export type Piece =
       /** All of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
       readonly clean: boolean
     }
-  | { readonly _tag: "TooLong" }
+  | {
+      readonly _tag: "TooLong"
+      /** How the line began, in its wire form: enough to hold a label. */
+      readonly start: string
+    }
 
 const LF = 0x0a
 const CR = 0x0d
+
+/** How much of a line that is too long is reported: `@`, a label of 32 and a blank. */
+const startBytes = 34
 
 /**
  * Cuts a byte stream into lines at LF, a whole read at a time, in constant memory: a line over the limit is dropped as
@@ -31,6 +38,7 @@ export class Framing {
 
   push(bytes: Uint8Array): ReadonlyArray<Piece> {
     const read = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (read.length === 0) return []
     const lastLF = read.lastIndexOf(LF)
     // The usual read: whole lines, nothing before them.
     if (lastLF === read.length - 1 && this.restLength === 0 && !this.skipping) return this.cut(read)
@@ -70,10 +78,11 @@ export class Framing {
     // One more byte is allowed if it may be the CR of a CRLF.
     const length = this.restLength + rest.length
     if (length > this.maxLineBytes && !(length === this.maxLineBytes + 1 && rest[rest.length - 1] === CR)) {
+      if (this.restLength < startBytes) this.append(rest.subarray(0, startBytes))
+      pieces.push({ _tag: "TooLong", start: this.rest.toString("latin1", 0, Math.min(startBytes, this.restLength)) })
       this.rest = nothing
       this.restLength = 0
       this.skipping = true
-      pieces.push({ _tag: "TooLong" })
       return
     }
     this.append(rest)
@@ -101,7 +110,7 @@ export class Framing {
       const end = next - 1 > start && lines[next - 2] === CR ? next - 2 : next - 1
       if (end - start > this.maxLineBytes) {
         if (good < start) pieces.push(block(lines.subarray(good, start)))
-        pieces.push({ _tag: "TooLong" })
+        pieces.push({ _tag: "TooLong", start: lines.toString("latin1", start, Math.min(start + startBytes, end)) })
         good = next
       }
       start = next

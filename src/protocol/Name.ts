@@ -3,6 +3,12 @@ import * as Wire from "./Wire.js"
 /** Longest name, in code points (protocol, section 1). */
 export const maxLength = 32
 
+/**
+ * No name is longer than this, in bytes, in any form: a character decomposes into four at most. Looked at before
+ * anything is normalised, which takes quadratic time on long runs of marks.
+ */
+const maxBytes = maxLength * 4 * 4
+
 const allowed = /^[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$/u
 
 const plain = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/
@@ -14,16 +20,16 @@ const plain = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/
 export const parse = (wire: string): string | undefined => {
   const trimmed = Wire.trim(wire)
   if (plain.test(trimmed)) return trimmed
+  if (trimmed.length > maxBytes) return undefined
   const name = Wire.decode(trimmed).normalize("NFC")
-  // Code points are at most two units each, so this bounds the work before the characters are counted.
-  if (name.length > 2 * maxLength || !allowed.test(name) || [...name].length > maxLength) return undefined
+  if (!allowed.test(name) || [...name].length > maxLength) return undefined
   // All of it invisible: no reader could tell it from nothing.
   return likeness(name) === "" ? undefined : Wire.encode(name)
 }
 
 /** A recipient as it was addressed, brought to the form of names: NFC. It may still be no possible name. */
 export const normalise = (wire: string): string =>
-  Wire.isAscii(wire) ? wire : Wire.encode(Wire.decode(wire).normalize("NFC"))
+  Wire.isAscii(wire) || wire.length > maxBytes ? wire : Wire.encode(Wire.decode(wire).normalize("NFC"))
 
 const invisible = /\p{Default_Ignorable_Code_Point}/gu
 
