@@ -74,8 +74,12 @@ const endOfTurn = Effect.async<void>((resume) => {
 /** How much is routed before the event loop gets its turn, so that nobody waits long behind a flood. */
 const turnBytes = 1_048_576
 
-/** For how long a drain answers `! closing` at least, so that lines under way are refused by word, not by silence. */
-const closingNotice = Duration.millis(50)
+/**
+ * A drain that has delivered everything goes on answering `! closing` until nobody has said anything for `quiet`, but
+ * no longer than `lastCall`: lines that are under way are refused by word, not by silence.
+ */
+const quiet = Duration.millis(50)
+const lastCall = Duration.millis(500)
 
 export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -91,7 +95,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const deadlines = new Deadlines(options)
     const sessions = new Sessions(roster, ledger, deadlines, options, now)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
-    let drainingSince: number | undefined = undefined
+    let heardAt: number | undefined = undefined // when somebody last said something, once the drain has begun
+    let settledAt: number | undefined = undefined // when the drain had delivered everything
     let pairsBefore: number | undefined = undefined
 
     const pairsSentBack = () => ledger.returned + ledger.dead
@@ -100,11 +105,11 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       for (const peer of deadlines.loginsExpired(time)) sessions.refuse(peer, Reply.loginTimeout, undefined)
       for (const peer of deadlines.stalled(time)) breakOff(peer, "slow-consumer")
       for (const peer of deadlines.jammed(time)) sessions.release(peer.outbox)
-      if (drainingSince !== undefined && time - drainingSince >= Duration.toMillis(closingNotice)) endIfSettled()
+      if (heardAt !== undefined) endIfSettled(time, heardAt)
     }
 
     const drain = () => {
-      drainingSince = now()
+      heardAt = now()
       deadlines.draining()
       sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
       for (const peer of sessions.peers) {
@@ -114,12 +119,22 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     }
 
     /** Ends every outbox once nothing is in flight: returns travel to the senders' outboxes, so these end last. */
-    const endIfSettled = () => {
-      if (ledger.snapshot().inFlight > 0) return
-      for (const peer of sessions.peers) {
-        if (peer.outbox.waiting.length > 0 || (!peer.closing && peer.leaving === undefined)) return
+    const endIfSettled = (time: number, heard: number) => {
+      if (!isSettled()) {
+        settledAt = undefined
+        return
       }
+      settledAt ??= time
+      if (time - heard < Duration.toMillis(quiet) && time - settledAt < Duration.toMillis(lastCall)) return
       for (const peer of sessions.peers) sessions.leave(peer, "shutdown")
+    }
+
+    const isSettled = () => {
+      if (ledger.snapshot().inFlight > 0) return false
+      for (const peer of sessions.peers) {
+        if (peer.outbox.waiting.length > 0 || (!peer.closing && peer.leaving === undefined)) return false
+      }
+      return true
     }
 
     const cutOff = () => {
@@ -190,10 +205,11 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         const outbox = new Outbox(queue, { lines: options.outboxLines, bytes: options.outboxBytes })
         const peer = new Peer(socket, outbox, now(), options.maxLineBytes)
         sessions.open(peer)
-        if (drainingSince !== undefined) peer.inlet.close()
+        if (heardAt !== undefined) peer.inlet.close()
         return peer
       },
       read: (peer) => {
+        if (heardAt !== undefined) heardAt = now()
         if (peer.inlet.announced) return
         peer.inlet.announced = true
         tell({ _tag: "Read", peer })

@@ -1,6 +1,8 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
@@ -15,7 +17,7 @@ import { defaults, type Options } from "./Options.js"
 
 export interface ServerOptions extends Partial<Options> {
   /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network; at least one. */
-  readonly listen: ReadonlyArray<Listen>
+  readonly listen: NonEmptyReadonlyArray<Listen>
   /** What it asks whether file descriptors run out; without it, it does not look. */
   readonly descriptors?: AcceptLoop.DescriptorProbe | undefined
 }
@@ -30,7 +32,9 @@ export interface Drained {
 /** A running chat server. */
 export interface ServerHandle {
   /** Where it listens, in the order of `listen`; a port that was 0 is the real one here. */
-  readonly addresses: ReadonlyArray<Address>
+  readonly addresses: NonEmptyReadonlyArray<Address>
+  /** The first of them. */
+  readonly address: Address
   /** The names of those who are here, in code point order. */
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** The account of every accepted line (protocol, section 4). */
@@ -62,16 +66,17 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       fork,
       serve: (socket) => Connection.run(socket, broker, settings)
     })
-    const drain = yield* Effect.cached(drained(settings, broker, connections, acceptLoop))
+    const drain = yield* Effect.cached(inItsOwnFiber(drained(settings, broker, connections, acceptLoop)))
     yield* Effect.addFinalizer(() => drain)
-    const addresses: Array<Address> = []
-    for (const listen of options.listen) {
+    const start = Effect.fnUntraced(function* (listen: Listen) {
       const { address } = yield* acceptLoop.listen(listen)
-      addresses.push(address)
       yield* announce(address)
-    }
+      return address
+    })
+    const addresses = yield* Effect.forEach(options.listen, start)
     return {
       addresses,
+      address: addresses[0],
       names: Effect.map(Ref.get(broker.members), ({ byName }) =>
         [...byName.values()]
           .filter((peer) => peer.present)
@@ -124,5 +129,8 @@ const drained = (
     const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
     yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
     return { cutOff, ledger }
-    // As a finaliser it runs uninterruptibly, where no timeout works.
-  }).pipe(Effect.interruptible)
+  })
+
+/** A finaliser runs uninterruptibly, and often in a fiber that was interrupted: no deadline works in either. */
+const inItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.flatMap(Effect.fork(Effect.interruptible(effect)), Fiber.join)
