@@ -81,6 +81,9 @@ const turnBytes = 1_048_576
 const quiet = Duration.millis(50)
 const lastCall = Duration.millis(500)
 
+/** How often a drain looks whether it is over. */
+const drainTick = Duration.millis(10)
+
 export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
@@ -93,7 +96,13 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const members = yield* Ref.make<Members>(roster.members())
     const ledger = new Ledger()
     const deadlines = new Deadlines(options)
-    const sessions = new Sessions(roster, ledger, deadlines, options, now)
+    /** A defect of ours ends the connection that it showed up at, not the chat. */
+    const defective = (peer: Peer, defect: unknown) => {
+      breakOff(peer, "internal-error")
+      defects.push(defect)
+    }
+    const defects: Array<unknown> = []
+    const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let heardAt: number | undefined = undefined // when somebody last said something, once the drain has begun
     let settledAt: number | undefined = undefined // when the drain had delivered everything
@@ -110,7 +119,6 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
 
     const drain = () => {
       heardAt = now()
-      deadlines.draining()
       sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
       for (const peer of sessions.peers) {
         peer.inlet.close()
@@ -166,12 +174,6 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       }
     }
 
-    /** A defect of ours ends the connection that it showed up at, not the chat. */
-    const defective = (event: Event, defect: unknown) => {
-      if ("peer" in event) breakOff(event.peer, "internal-error")
-      return Effect.annotateLogs(Effect.logError("a defect in the broker", Cause.die(defect)), { event: event._tag })
-    }
-
     const turn = Effect.gen(function* () {
       const first = yield* Queue.take(inbox)
       yield* endOfTurn
@@ -180,7 +182,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         try {
           handle(event)
         } catch (defect) {
-          yield* defective(event, defect)
+          if ("peer" in event) defective(event.peer, defect)
+          else defects.push(defect)
         }
         if (sessions.routedBytes < turnBytes) continue
         sessions.routedBytes = 0
@@ -189,16 +192,19 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       }
       sessions.routedBytes = 0
       sessions.routing.flush()
+      for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
       if ((yield* Ref.get(members)).version !== roster.version) yield* Ref.set(members, roster.members())
     })
 
-    const ticking = Effect.zipRight(
-      deadlines.due,
-      Effect.map(Clock.currentTimeMillis, (time) => tell({ _tag: "Tick", now: time }))
-    )
+    const tickAfter = (due: Effect.Effect<void>) =>
+      Effect.zipRight(
+        due,
+        Effect.map(Clock.currentTimeMillis, (time) => tell({ _tag: "Tick", now: time }))
+      )
 
+    const scope = yield* Effect.scope
     yield* Effect.forkScoped(Effect.forever(turn))
-    yield* Effect.forkScoped(Effect.forever(ticking))
+    yield* Effect.forkScoped(Effect.forever(tickAfter(deadlines.due)))
 
     return {
       open: (socket, queue) => {
@@ -225,7 +231,10 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       blocked: (peer) => deadlines.blocked(peer, now()),
       unblocked: (peer) => deadlines.unblocked(peer),
       leave: (peer, departure) => tell({ _tag: "Left", peer, departure }),
-      drain: Effect.sync(() => tell({ _tag: "Drain" })),
+      drain: Effect.suspend(() => {
+        tell({ _tag: "Drain" })
+        return Effect.asVoid(Effect.forkIn(Effect.forever(tickAfter(Effect.sleep(drainTick))), scope))
+      }),
       cutOff: Effect.sync(() => tell({ _tag: "CutOff" })),
       pairsCutOff: () => (pairsBefore === undefined ? 0 : pairsSentBack() - pairsBefore),
       idle: Effect.flatMap(Deferred.make<void>(), (answer) => {

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,7 +23,13 @@ export const run = (socket: Socket, broker: Broker, options: Options): Effect.Ef
   Effect.gen(function* () {
     const queue = yield* Outbox.queue<Peer>({ lines: options.outboxLines, bytes: options.outboxBytes })
     // Registered first, so it runs last: while the socket lingers, the name is free already.
-    yield* Effect.addFinalizer(() => Effect.interruptible(socket.close(options.linger)))
+    yield* Effect.addFinalizer(() =>
+      Effect.ensuring(
+        Effect.interruptible(socket.close(options.linger)),
+        // One that was interrupted does not linger at all.
+        Effect.sync(() => socket.destroy())
+      )
+    )
     const peer = yield* Effect.acquireRelease(
       Effect.sync(() => broker.open(socket, queue)),
       (opened, exit) => depart(opened, broker, exit)
@@ -56,8 +63,9 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
     for (;;) {
       const batch = yield* outbox.take
       if (outbox.broken) break
+      const isTaken = batch.text === "" || socket.write(batch.text)
       batch.offered = true
-      if (batch.text !== "" && !socket.write(batch.text)) {
+      if (!isTaken) {
         broker.blocked(peer)
         const taken = yield* Effect.either(socket.taken)
         broker.unblocked(peer)
@@ -70,17 +78,19 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
       if (batch.last) break
     }
     return outbox.ended ?? "internal-error"
-  })
+  }).pipe(
+    Effect.catchAllDefect((defect) => {
+      peer.outbox.break("internal-error")
+      return Effect.as(Effect.logError("a defect in a writer", Cause.die(defect)), "internal-error" as const)
+    })
+  )
 
 /** Tells the broker, the log and the metrics of the end, once, whatever the end was. */
 const depart = (peer: Peer, broker: Broker, exit: Exit.Exit<unknown, unknown>) =>
   Effect.gen(function* () {
     const { inlet, outbox, socket } = peer
-    // Its writer did not come to its end: the server gave up waiting, or there is a defect.
-    if (Exit.isFailure(exit)) {
-      outbox.break(Exit.isInterrupted(exit) ? "cut-off" : "internal-error")
-      if (!Exit.isInterrupted(exit)) yield* Effect.logError("a defect in a connection", exit.cause)
-    }
+    // Its writer did not come to its end: the server gave up waiting.
+    if (Exit.isFailure(exit)) outbox.break("cut-off")
     const reason = outbox.ended ?? "internal-error"
     const inHand = outbox.inHand
     broker.leave(peer, {

@@ -18,7 +18,6 @@ export class Deadlines {
   /** In the order of their accepts, so the first to expire is the first. */
   private readonly logins = new Set<Peer>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
-  private isDraining = false
   private readonly watching = Effect.unsafeMakeLatch(false)
   private readonly loginMillis: number
   private readonly holdMillis: number
@@ -35,10 +34,7 @@ export class Deadlines {
 
   /** Succeeds when it is time to look; waits as long as there is nothing to look at. */
   get due(): Effect.Effect<void> {
-    return Effect.zipRight(
-      this.watching.await,
-      Effect.suspend(() => Effect.sleep(this.isDraining ? Math.min(20, this.tickMillis) : this.tickMillis))
-    )
+    return Effect.zipRight(this.watching.await, Effect.sleep(this.tickMillis))
   }
 
   opened(peer: Peer) {
@@ -67,11 +63,6 @@ export class Deadlines {
     this.blockedPeers.delete(peer)
   }
 
-  draining() {
-    this.isDraining = true
-    this.watching.unsafeOpen()
-  }
-
   /** Those whose time to log in is over. */
   loginsExpired(now: number): ReadonlyArray<Peer> {
     const expired: Array<Peer> = []
@@ -95,7 +86,7 @@ export class Deadlines {
       } else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
-    if (this.logins.size === 0 && this.blockedPeers.size === 0 && !this.isDraining) this.watching.unsafeClose()
+    if (this.logins.size === 0 && this.blockedPeers.size === 0) this.watching.unsafeClose()
     return stalled
   }
 

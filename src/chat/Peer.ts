@@ -52,7 +52,7 @@ export class Peer {
   bytesOut = 0
   /** How many lines it may send now, and when that was reckoned: its token bucket. */
   tokens = 0
-  tokensAt = 0
+  tokensAt: number | undefined = undefined
 
   constructor(
     readonly socket: Socket,

@@ -16,6 +16,8 @@ const maxRoutes = 4_096
 /** Only short address parts are remembered: what is remembered is bounded in bytes, too. */
 const maxHeadBytes = 256
 
+const epsilon = 1e-9
+
 /** What happens to lines that are no messages: logins and commands. */
 export type OtherLine = (peer: Peer, line: string, label: string | undefined) => void
 
@@ -216,13 +218,15 @@ export class Routing {
     const { rate } = this.options
     if (rate === 0) return true
     const now = this.now()
-    peer.tokens = peer.tokensAt === 0 ? rate : Math.min(rate, peer.tokens + ((now - peer.tokensAt) * rate) / 1000)
+    const since = peer.tokensAt
+    peer.tokens = since === undefined ? rate : Math.min(rate, peer.tokens + ((now - since) * rate) / 1000)
     peer.tokensAt = now
-    if (peer.tokens >= 1) {
+    // A little less than one counts as one: fractions of a token do not add up exactly.
+    if (peer.tokens >= 1 - epsilon) {
       peer.tokens -= 1
       return true
     }
-    this.reply(peer, Reply.slowDown(Math.max(1, Math.ceil(((1 - peer.tokens) * 1000) / rate)))(label))
+    this.reply(peer, Reply.slowDown(Math.ceil(((1 - epsilon - peer.tokens) * 1000) / rate))(label))
     return false
   }
 

@@ -67,13 +67,16 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       serve: (socket) => Connection.run(socket, broker, settings)
     })
     const drain = yield* Effect.cached(inItsOwnFiber(drained(settings, broker, connections, acceptLoop)))
-    yield* Effect.addFinalizer(() => drain)
+    // A server that could not start has nobody to deliver to, and nothing to tell of its end.
+    let hasStarted = false
+    yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
     const start = Effect.fnUntraced(function* (listen: Listen) {
       const { address } = yield* acceptLoop.listen(listen)
       yield* announce(address)
       return address
     })
     const addresses = yield* Effect.forEach(options.listen, start)
+    hasStarted = true
     return {
       addresses,
       address: addresses[0],
@@ -122,8 +125,9 @@ const drained = (
       yield* Effect.timeoutOption(empty, lastWords)
       // Only connections that linger, or that did not take their returns, are left; their fibers are interrupted.
       yield* FiberSet.clear(connections)
-      yield* broker.idle
     }
+    // The last connections have ended; now the broker has seen it, too.
+    yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
     const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")

@@ -36,7 +36,9 @@ export class Sessions {
     private readonly ledger: Ledger,
     private readonly deadlines: Deadlines,
     private readonly options: Options,
-    now: () => number
+    now: () => number,
+    /** A defect showed up while the broker was at this peer, for whatever event. */
+    private readonly defective: (peer: Peer, defect: unknown) => void
   ) {
     this.routing = new Routing(roster, ledger, options, now, (peer, line, label) => this.otherLine(peer, line, label))
   }
@@ -88,7 +90,12 @@ export class Sessions {
         continue
       }
       peer.heldBy = undefined
-      this.read(peer)
+      try {
+        this.read(peer)
+      } catch (defect) {
+        // Its own: the others go on, and so does the owner of the outbox.
+        this.defective(peer, defect)
+      }
     }
     // Whoever waits again has been served a little, and stands behind those who have not.
     if (still.length > 0) outbox.waiting = [...still, ...outbox.waiting]

@@ -24,18 +24,19 @@ const mistake = (reply: Reply.Refusal): Line => ({ _tag: "Mistake", reply })
  * white space (CR, U+0085) may stand there, as in the original.
  */
 export const parse = (line: string, limits: { readonly maxRecipients: number }): Line => {
+  if (!Wire.isAscii(line) && !isUtf8(Buffer.from(line, "latin1"))) return mistake(Reply.badLine("not UTF-8"))
   if (line.charCodeAt(0) === 0x2f /* / */) return command(line)
   const colon = line.indexOf(":")
-  if (colon < 0) return mistake(hasFlaw(line) ?? Reply.badLine("no ':' and no command; write 'name: text', or /help"))
+  if (colon < 0) return mistake(Reply.badLine("no ':' and no command; write 'name: text', or /help"))
   const text = Wire.trim(line, colon + 1)
   const recipients = names(line.slice(0, colon))
-  const flaw =
-    hasFlaw(text) ?? recipients.reduce<Reply.Refusal | undefined>((found, name) => found ?? hasFlaw(name), undefined)
-  if (flaw !== undefined) return mistake(flaw)
+  if (Wire.hasControl(text) || recipients.some(Wire.hasControl)) return mistake(control)
   if (recipients.length === 0) return mistake(Reply.badLine("no recipient before the ':'"))
   if (recipients.length > limits.maxRecipients) return mistake(Reply.tooManyRecipients(limits.maxRecipients))
   return { _tag: "Message", recipients, text }
 }
+
+const control = Reply.badLine("a control character other than TAB")
 
 /** The names of a head, each once; empty ones are ignored (protocol, section 3). */
 const names = (head: string): ReadonlyArray<string> => {
@@ -49,19 +50,11 @@ const names = (head: string): ReadonlyArray<string> => {
 
 const command = (line: string): Line => {
   const whole = Wire.trim(line, 1)
-  const flaw = hasFlaw(whole)
-  if (flaw !== undefined) return mistake(flaw)
+  if (Wire.hasControl(whole)) return mistake(control)
   const end = whole.search(/[ \t:]/)
   return end < 0
     ? { _tag: "Command", name: whole, argument: "" }
     : { _tag: "Command", name: whole.slice(0, end), argument: Wire.trim(whole, end + 1) }
-}
-
-/** What makes a part of a line unfit to be shown to anybody. */
-export const hasFlaw = (part: string): Reply.Refusal | undefined => {
-  if (!Wire.isAscii(part) && !isUtf8(Buffer.from(part, "latin1"))) return Reply.badLine("not UTF-8")
-  if (Wire.hasControl(part)) return Reply.badLine("a control character other than TAB")
-  return undefined
 }
 
 const labelled = /^@([A-Za-z0-9_.-]{1,32}) /

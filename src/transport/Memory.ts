@@ -1,7 +1,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { TransportError, type Listen, type ListenerEvents, type Socket, type SocketEvents } from "./Transport.js"
+import { TransportError, type Listen, type Socket, type SocketEvents } from "./Transport.js"
 
 /**
  * Connections inside one process, so that an application can test its chat without sockets. They behave as TCP does
@@ -17,10 +17,8 @@ export interface Network {
   readonly connect: Effect.Effect<MemorySocket, TransportError>
 }
 
-/** A socket of the port, and what else a peer may do to another. */
+/** A socket of the port, and what else one peer may do to the other. */
 export interface MemorySocket extends Socket {
-  /** Ends the sending half behind what was written; reading goes on. */
-  end(): void
   /** Breaks the connection: both sides lose what is under way, and the other one sees `ECONNRESET`. */
   reset(): void
 }
@@ -36,17 +34,17 @@ export interface Options {
 export const make = (options: Options = {}): Effect.Effect<Network> =>
   Effect.sync(() => {
     const sizes = { bufferBytes: 65_536, readBytes: 65_536, ...options }
-    let listening: { readonly events: ListenerEvents; readonly hardLimit: number } | undefined = undefined
+    let listening: Server | undefined = undefined
     let connections = 0
     let connected = 0
 
-    const accept = (): MemorySocket => {
+    const accept = ({ events, hardLimit }: Server): MemorySocket => {
       const [client, accepted] = pair(sizes, `memory:${++connected}`, () => (connections -= 1))
       connections += 1
-      if (listening === undefined || connections > listening.hardLimit) {
+      if (connections > hardLimit) {
         accepted.reset()
-        listening?.events.dropped()
-      } else listening.events.accepted(accepted)
+        events.dropped()
+      } else events.accepted(accepted)
       return client
     }
 
@@ -68,7 +66,7 @@ export const make = (options: Options = {}): Effect.Effect<Network> =>
         let client: MemorySocket | undefined = undefined
         const turn = setImmediate(() => {
           if (listening === undefined) return resume(Effect.fail(refused))
-          client = accept()
+          client = accept(listening)
           return resume(Effect.succeed(client))
         })
         return Effect.sync(() => {
@@ -78,6 +76,8 @@ export const make = (options: Options = {}): Effect.Effect<Network> =>
       })
     }
   })
+
+type Server = Parameters<Listen>[0]
 
 const inUse = new TransportError({
   during: "Listen",
@@ -211,7 +211,7 @@ class End implements MemorySocket {
       this.resume()
       return Effect.sync(() => this.destroy())
     })
-    // A fiber of its own, and not a timeout: in a finaliser nothing can be interrupted.
+    // A fiber of its own, and not a timeout: this runs in finalisers, where nothing can be interrupted.
     return Effect.flatMap(
       Effect.fork(
         Effect.interruptible(

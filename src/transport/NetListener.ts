@@ -45,7 +45,8 @@ export const listen =
   (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
-      const server = Net.createServer(socketOptions, (socket) => events.accepted(fromNet(socket)))
+      const nameless = address._tag === "Unix" ? "unix" : "unknown"
+      const server = Net.createServer(socketOptions, (socket) => events.accepted(fromNet(socket, nameless)))
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
 

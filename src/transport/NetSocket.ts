@@ -1,10 +1,13 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
-import { TransportError, type Socket, type SocketEvents } from "./Transport.js"
+import { showAddress, TransportError, type Socket, type SocketEvents } from "./Transport.js"
 
 /** Idle time after which the kernel probes a silent peer, so that a pulled cable is noticed at all. */
 const keepAliveDelay = Duration.seconds(60)
+
+/** The longest time that a timer of Node's can wait; a longer one would go off at once. */
+const maxTimerMillis = 2 ** 31 - 1
 
 /** The options that every socket of ours has, accepted or connected. */
 export const socketOptions = {
@@ -138,7 +141,7 @@ class NetSocket implements Socket {
   close(linger: Duration.Duration) {
     return Effect.async<void>((resume) => {
       if (this.isClosed) return resume(Effect.void)
-      const deadline = setTimeout(() => this.socket.destroy(), Duration.toMillis(linger))
+      const deadline = setTimeout(() => this.socket.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
       const done = () => {
         clearTimeout(deadline)
         resume(Effect.void)
@@ -159,10 +162,13 @@ class NetSocket implements Socket {
   }
 }
 
-/** Wraps a socket in the turn in which Node handed it over, so that no event is missed. */
-export const fromNet = (socket: Net.Socket): Socket => {
-  const host = socket.remoteAddress ?? ""
-  const port = socket.remotePort
-  const remote = host === "" ? "unix" : host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
-  return new NetSocket(socket, remote, host)
+/**
+ * Wraps a socket in the turn in which Node handed it over, so that no event is missed.
+ *
+ * @param nameless what to call a peer without an address: on a Unix socket all of them, else one that has reset already
+ */
+export const fromNet = (socket: Net.Socket, nameless: string): Socket => {
+  const host = socket.remoteAddress
+  if (host === undefined) return new NetSocket(socket, nameless, "")
+  return new NetSocket(socket, showAddress({ _tag: "Tcp", host, port: socket.remotePort ?? 0 }), host)
 }

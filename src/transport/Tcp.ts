@@ -46,7 +46,7 @@ export const connect = (address: Address): Effect.Effect<Socket, TransportError>
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)
-      resume(Effect.succeed(fromNet(socket)))
+      resume(Effect.succeed(fromNet(socket, showAddress(address))))
     })
     return Effect.sync(() => {
       socket.destroy()

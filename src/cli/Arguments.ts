@@ -1,0 +1,44 @@
+import type * as ValidationError from "@effect/cli/ValidationError"
+import * as Either from "effect/Either"
+import * as LogLevel from "effect/LogLevel"
+import * as Flags from "./Flags.js"
+
+/** The flags of @effect/cli itself, and whether they take a value. */
+const builtIns = new Map([
+  ["--completions", true],
+  ["--log-level", true],
+  ["--help", false],
+  ["-h", false],
+  ["--version", false],
+  ["--wizard", false]
+])
+
+const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
+
+/**
+ * The arguments with @effect/cli's own flags right behind the command, the only place where it knows them: it would
+ * call the last one of `serve --port 0 --help` an unknown argument.
+ */
+export const builtInsFirst = (
+  args: ReadonlyArray<string>
+): Either.Either<ReadonlyArray<string>, ValidationError.ValidationError> => {
+  const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
+  const first: Array<string> = []
+  const others: Array<string> = []
+  const rest = args.slice(command.length).values()
+  for (const arg of rest) {
+    const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
+    const name = equals < 0 ? arg : arg.slice(0, equals)
+    const takesValue = builtIns.get(name)
+    if (takesValue === undefined) others.push(arg)
+    else if (!takesValue) first.push(arg)
+    else {
+      const value: string = equals < 0 ? (rest.next().value ?? "") : arg.slice(equals + 1)
+      if (name === "--log-level" && !logLevels.includes(value)) {
+        return Either.left(Flags.invalid(`${name}: "${value}" is not one of ${logLevels.join(", ")}`))
+      }
+      first.push(name, value)
+    }
+  }
+  return Either.right([...command, ...first, ...others])
+}

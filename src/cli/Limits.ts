@@ -1,0 +1,158 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as ValidationError from "@effect/cli/ValidationError"
+import * as ChatOptions from "../chat/Options.js"
+import type { Descriptors } from "../transport/Descriptors.js"
+import * as Flags from "./Flags.js"
+
+/** What a server may be limited to: each limit with its range; the defaults are the chat's own. */
+
+const KiB = 2 ** 10
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+const seconds = 1000
+const minutes = 60 * seconds
+
+const ranges = {
+  maxConnections: { min: 1, max: 100_000 },
+  maxConnectionsPerAddress: { min: 1, max: 100_000, off: true },
+  maxLine: { min: 64, max: MiB },
+  maxRecipients: { min: 1, max: 100_000 },
+  loginTimeout: { min: 100, max: 10 * minutes },
+  holdTimeout: { min: 10, max: 10 * minutes },
+  stallTimeout: { min: 100, max: 60 * minutes },
+  grace: { min: 0, max: 10 * minutes },
+  outboxLines: { min: 16, max: 10_000_000 },
+  outboxBytes: { min: KiB, max: GiB },
+  rate: { min: 1, max: 1_000_000, off: true }
+} satisfies Record<string, Flags.Range>
+
+/** Descriptors that are not for connections: the listeners, the log, and room to answer those who are refused. */
+const reservedDescriptors = 32
+
+const { defaults } = ChatOptions
+
+const countOrOff = (value: number) => (value === 0 ? "off" : Flags.showCount(value))
+
+export const flags = {
+  maxConnections: Flags.count(
+    "max-connections",
+    {
+      about: "Connections served at once; the next one is refused",
+      fallback: `what the descriptor limit (ulimit -n) leaves, less ${reservedDescriptors}`
+    },
+    ranges.maxConnections
+  ),
+  maxConnectionsPerAddress: Flags.count(
+    "max-connections-per-address",
+    {
+      about: "Connections served at once from one host",
+      fallback: countOrOff(defaults.maxConnectionsPerAddress)
+    },
+    ranges.maxConnectionsPerAddress
+  ),
+  maxLine: Flags.bytes(
+    "max-line",
+    { about: "Longest line, in bytes without its end", fallback: Flags.showBytes(defaults.maxLineBytes) },
+    ranges.maxLine
+  ),
+  maxRecipients: Flags.count(
+    "max-recipients",
+    { about: "Most recipients of one line", fallback: Flags.showCount(defaults.maxRecipients) },
+    ranges.maxRecipients
+  ),
+  loginTimeout: Flags.duration(
+    "login-timeout",
+    { about: "Time from connecting to a login", fallback: Flags.showDuration(defaults.loginTimeout) },
+    ranges.loginTimeout
+  ),
+  holdTimeout: Flags.duration(
+    "hold-timeout",
+    {
+      about: "Time for which a recipient that takes nothing holds its senders back; then they are told that it is busy",
+      fallback: Flags.showDuration(defaults.holdTimeout)
+    },
+    ranges.holdTimeout
+  ),
+  stallTimeout: Flags.duration(
+    "stall-timeout",
+    {
+      about: "Time after which a recipient that takes nothing is closed; no shorter than --hold-timeout",
+      fallback: Flags.showDuration(defaults.stallTimeout)
+    },
+    ranges.stallTimeout
+  ),
+  grace: Flags.duration(
+    "grace",
+    {
+      about: "Time to deliver what was accepted, after SIGTERM or SIGINT",
+      fallback: Flags.showDuration(defaults.grace)
+    },
+    ranges.grace
+  ),
+  outboxLines: Flags.count(
+    "outbox-lines",
+    {
+      about: "Lines that wait for one recipient before its senders are held back",
+      fallback: Flags.showCount(defaults.outboxLines)
+    },
+    ranges.outboxLines
+  ),
+  outboxBytes: Flags.bytes(
+    "outbox-bytes",
+    {
+      about: "Bytes that wait for one recipient before its senders are held back",
+      fallback: Flags.showBytes(defaults.outboxBytes)
+    },
+    ranges.outboxBytes
+  ),
+  rate: Flags.count(
+    "rate",
+    { about: "Lines a second that one client may send", fallback: countOrOff(defaults.rate) },
+    ranges.rate
+  )
+}
+
+export type Given = { readonly [Name in keyof typeof flags]: Flags.Value<(typeof flags)[Name]> }
+
+/** The limits that were given; the chat has defaults for the others. */
+export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options>, ValidationError.ValidationError> => {
+  const hold = valueOr(given.holdTimeout, defaults.holdTimeout)
+  const stall = valueOr(given.stallTimeout, defaults.stallTimeout)
+  if (Duration.lessThan(stall, hold)) {
+    const [shown, limit] = [stall, hold].map(Flags.showDuration)
+    return Effect.fail(Flags.invalid(`--stall-timeout: ${shown} is shorter than --hold-timeout, ${limit}`))
+  }
+  return Effect.succeed({
+    ...entry("maxConnections", given.maxConnections),
+    ...entry("maxConnectionsPerAddress", given.maxConnectionsPerAddress),
+    ...entry("maxLineBytes", given.maxLine),
+    ...entry("maxRecipients", given.maxRecipients),
+    ...entry("loginTimeout", given.loginTimeout),
+    ...entry("holdTimeout", given.holdTimeout),
+    ...entry("stallTimeout", given.stallTimeout),
+    ...entry("grace", given.grace),
+    ...entry("outboxLines", given.outboxLines),
+    ...entry("outboxBytes", given.outboxBytes),
+    ...entry("rate", given.rate)
+  })
+}
+
+const valueOr = <A>(given: Option.Option<Flags.Given<A>>, fallback: A): A =>
+  Option.match(given, { onNone: () => fallback, onSome: ({ value }) => value })
+
+const entry = <Name extends keyof ChatOptions.Options>(
+  name: Name,
+  given: Option.Option<Flags.Given<ChatOptions.Options[Name]>>
+): Partial<ChatOptions.Options> => (Option.isSome(given) ? { [name]: given.value.value } : {})
+
+/**
+ * How many connections may be served: as many as wanted, or else as allowed, but never more than there are descriptors
+ * for, since above that the system closes connections without a word.
+ */
+export const connections = (wanted: number | undefined, descriptors: Pick<Descriptors, "limit" | "open">): number =>
+  Math.max(
+    ranges.maxConnections.min,
+    Math.min(wanted ?? ranges.maxConnections.max, descriptors.limit - descriptors.open - reservedDescriptors)
+  )

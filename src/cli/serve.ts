@@ -1,0 +1,64 @@
+import * as Command from "@effect/cli/Command"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Server from "../chat/Server.js"
+import * as Descriptors from "../transport/Descriptors.js"
+import * as Tcp from "../transport/Tcp.js"
+import type { Address, Listen } from "../transport/Transport.js"
+import * as Unix from "../transport/Unix.js"
+import * as Endpoint from "./Endpoint.js"
+import * as Flags from "./Flags.js"
+import * as Limits from "./Limits.js"
+import * as Log from "./Log.js"
+import * as Status from "./Status.js"
+
+const flags = {
+  host: Endpoint.host("Address to listen on; with 0.0.0.0 or ::, whoever reaches this machine can log in"),
+  port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
+  unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
+  ...Limits.flags,
+  logFormat: Flags.choice(
+    "log-format",
+    { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
+    Log.formats
+  )
+}
+
+const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")
+
+export const serve = Command.make("serve", flags, (given) => {
+  const format = Option.match(given.logFormat, { onNone: defaultFormat, onSome: ({ value }) => value })
+  return run(Endpoint.addresses(given), given).pipe(Effect.scoped, Effect.provide(Log.layer(format, process.stderr)))
+}).pipe(Command.withDescription("Serves a chat until SIGTERM or SIGINT, then delivers what was accepted and ends."))
+
+/** Serves until it is interrupted, and does not end before the drain has. */
+const run = (addresses: Arr.NonEmptyReadonlyArray<Address>, given: Limits.Given) =>
+  Effect.gen(function* () {
+    const limits = yield* Limits.resolve(given)
+    const descriptors = Descriptors.read()
+    const maxConnections = Limits.connections(limits.maxConnections, descriptors)
+    if (maxConnections < (limits.maxConnections ?? 0)) yield* warnLowered(maxConnections, descriptors)
+    const server = yield* Effect.mapError(
+      Server.make({ ...limits, maxConnections, descriptors, listen: Arr.map(addresses, listen) }),
+      (error) => new Status.Failure({ status: Status.misuse, message: error.message })
+    )
+    yield* Effect.onInterrupt(Effect.never, () => finish(server))
+  })
+
+const listen = (address: Address): Listen =>
+  address._tag === "Tcp"
+    ? Tcp.listen(address.host, address.port)
+    : Unix.listen(address._tag === "Unix" ? address.path : "")
+
+const warnLowered = (maxConnections: number, descriptors: Descriptors.Descriptors) =>
+  Effect.annotateLogs(
+    Effect.logWarning("file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"),
+    { "max-connections": maxConnections, descriptors: descriptors.limit }
+  )
+
+/** The exit status tells whether everything accepted was delivered; the server logs the counts. */
+const finish = (server: Server.ServerHandle): Effect.Effect<void> =>
+  Effect.map(server.drain, ({ cutOff }) => {
+    process.exitCode = cutOff === 0 ? 0 : 1
+  })

@@ -1,0 +1,55 @@
+/**
+ * What a line from the server means. Total: a line that is none of the protocol's, such as one of a later version, is
+ * `Other`, and whoever does not know a code still has its text (protocol, section 1).
+ */
+export type Received =
+  | { readonly _tag: "Message"; readonly from: string; readonly text: string }
+  /** `!`: something that this client asked for did not happen. */
+  | (Report & {
+      readonly _tag: "Refused"
+      /** The server closes the connection after this line. */
+      readonly fatal: boolean
+    })
+  /** `*`: an answer to a command, or a notice. */
+  | (Report & { readonly _tag: "Notice" })
+  | { readonly _tag: "Other"; readonly line: string }
+
+/** A line of the server's own: `! CODE params: text` or `* CODE params: text`. */
+export interface Report {
+  readonly code: string
+  /** The label of the line that this answers, without its `@`. */
+  readonly label: string | undefined
+  /** The parameters without a value, in order: names, a count, `fatal`. */
+  readonly words: ReadonlyArray<string>
+  /** The parameters with a value: `reason=offline`, `retry=1000`. */
+  readonly values: ReadonlyMap<string, string>
+  /** For people; it may change. */
+  readonly text: string
+}
+
+const message = /^from ([^:]+): ?(.*)$/su
+
+const report = /^([!*]) ([^\s:@=]+)(?: ([^:]*))?: ?(.*)$/su
+
+/** @param line one line without its terminator */
+export const parse = (line: string): Received => {
+  const [, from, said] = message.exec(line) ?? []
+  if (from !== undefined && said !== undefined) return { _tag: "Message", from, text: said }
+  const [, mark, code, params = "", text] = report.exec(line) ?? []
+  if (code === undefined || text === undefined) return { _tag: "Other", line }
+
+  const all = params.split(/[ ,]+/u).filter((param) => param !== "")
+  const label = all[0]?.startsWith("@") === true ? all.shift()?.slice(1) : undefined
+  const words = all.filter((param) => !param.includes("="))
+  const values = new Map(
+    all.filter((param) => param.includes("=")).map((param) => [before(param, "="), behind(param, "=")])
+  )
+  // Only the last parameter: a name may be `fatal` too.
+  return mark === "!"
+    ? { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal" }
+    : { _tag: "Notice", code, label, words, values, text }
+}
+
+const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))
+
+const behind = (param: string, mark: string) => param.slice(param.indexOf(mark) + 1)

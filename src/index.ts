@@ -1,0 +1,13 @@
+/**
+ * a-chat as a library: a chat server and a chat client as scoped values, over TCP, Unix sockets or memory.
+ *
+ * @packageDocumentation
+ */
+
+export * as Server from "./chat/Server.js"
+export * as Client from "./client/Client.js"
+export * as Received from "./client/Received.js"
+export * as Memory from "./transport/Memory.js"
+export * as Tcp from "./transport/Tcp.js"
+export * as Transport from "./transport/Transport.js"
+export * as Unix from "./transport/Unix.js"

@@ -1,0 +1,34 @@
+import * as Command from "@effect/cli/Command"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Arguments from "./cli/Arguments.js"
+import { connect } from "./cli/connect.js"
+import * as Help from "./cli/Help.js"
+import { serve } from "./cli/serve.js"
+import * as Status from "./cli/Status.js"
+
+/** Of package.json; the build puts it here. */
+declare const ACHAT_VERSION: string
+
+const root = Command.make("a-chat").pipe(
+  Command.withDescription("A chat server that nc can speak to, and its client."),
+  Command.withSubcommands([serve, connect])
+)
+
+const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })
+
+const [node = "", script = "", ...args] = process.argv
+
+Status.watchSignals.pipe(
+  Effect.zipRight(Arguments.builtInsFirst(args)),
+  Effect.flatMap((ordered) => run([node, script, ...ordered])),
+  Help.withPlainConsole,
+  Status.report,
+  // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.
+  Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown: Status.teardown })
+)
