@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url"
 
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
-const chat = "Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection AcceptLoop Server".split(" ")
+const chat =
+  "Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection AcceptLoop Server".split(" ")
 
 /** First match wins. A path is relative to src/, without its extension. */
 const layers = [

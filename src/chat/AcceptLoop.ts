@@ -22,8 +22,8 @@ const pause = Duration.millis(500)
 /** A shortage, or a full server, is logged once in this time, however many clients it concerns. */
 const logPeriod = Duration.seconds(10)
 
-/** Connections above the limit that are answered `! full` at once; beyond them the system drops without a word. */
-export const refusalSlots = 16
+/** How many connections above the limit are answered `! full` at a time; beyond them the system drops without a word. */
+export const refusalSlots = (maxConnections: number): number => Math.min(1024, Math.max(16, maxConnections >> 4))
 
 /** How long a refused client may take to read why. */
 const refusalLinger = Duration.seconds(1)
@@ -127,7 +127,7 @@ export const make = (
         }).pipe(Effect.delay(pause), Effect.eventually)
 
         const listener = yield* start({
-          hardLimit: maxConnections + refusalSlots,
+          hardLimit: maxConnections + refusalSlots(maxConnections),
           events: {
             accepted,
             dropped: () => background(logDropped("")),

@@ -84,8 +84,7 @@ export class Sessions {
     outbox.waiting = []
     const still: Array<Peer> = []
     for (const peer of waiting) {
-      // A jam releases the senders; but the owner's answers would still have nowhere to go.
-      if (outbox.full && (!outbox.jammed || peer.outbox === outbox)) {
+      if (outbox.full && !outbox.jammed) {
         still.push(peer)
         continue
       }
@@ -190,8 +189,6 @@ export class Sessions {
     }
     for (const sender of this.routing.returnAll(peer, unwritten, reason)) this.finishIfSettled(sender)
     this.release(peer.outbox)
-    // What was read before the connection broke is accepted, and goes its way without its sender.
-    this.read(peer)
   }
 
   /** Books a batch that the kernel took, and tells the senders of labelled lines. */

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as ValidationError from "@effect/cli/ValidationError"
+import * as AcceptLoop from "../chat/AcceptLoop.js"
 import * as ChatOptions from "../chat/Options.js"
 import type { Descriptors } from "../transport/Descriptors.js"
 import * as Flags from "./Flags.js"
@@ -28,8 +29,8 @@ const ranges = {
   rate: { min: 1, max: 1_000_000, off: true }
 } satisfies Record<string, Flags.Range>
 
-/** Descriptors that are not for connections: the listeners, the log, and room to answer those who are refused. */
-const reservedDescriptors = 32
+/** Descriptors that are for nobody's connection: listeners, probes, a file that is read. */
+const reservedDescriptors = 16
 
 const { defaults } = ChatOptions
 
@@ -40,7 +41,7 @@ export const flags = {
     "max-connections",
     {
       about: "Connections served at once; the next one is refused",
-      fallback: `what the descriptor limit (ulimit -n) leaves, less ${reservedDescriptors}`
+      fallback: "what the descriptor limit (ulimit -n) leaves, less a sixteenth to answer those who are refused"
     },
     ranges.maxConnections
   ),
@@ -151,8 +152,8 @@ const entry = <Name extends keyof ChatOptions.Options>(
  * How many connections may be served: as many as wanted, or else as allowed, but never more than there are descriptors
  * for, since above that the system closes connections without a word.
  */
-export const connections = (wanted: number | undefined, descriptors: Pick<Descriptors, "limit" | "open">): number =>
-  Math.max(
-    ranges.maxConnections.min,
-    Math.min(wanted ?? ranges.maxConnections.max, descriptors.limit - descriptors.open - reservedDescriptors)
-  )
+export const connections = (wanted: number | undefined, descriptors: Pick<Descriptors, "limit" | "open">): number => {
+  const left = descriptors.limit - descriptors.open - reservedDescriptors
+  const most = left - AcceptLoop.refusalSlots(left)
+  return Math.max(ranges.maxConnections.min, Math.min(wanted ?? ranges.maxConnections.max, most))
+}

@@ -48,14 +48,21 @@ export const say = (line: string): void => {
   process.stderr.write(`a-chat: ${line}\n`)
 }
 
+/** Under `npm start` one Ctrl-C arrives twice, from the terminal and from npm, within some milliseconds. */
+const echoMillis = process.env["npm_lifecycle_event"] === "start" ? 100 : 0
+
 /**
  * The first SIGINT or SIGTERM makes 130 or 143 of the exit status, unless the command decides otherwise; the second
  * ends the process at once. Interrupting the command is left to `runMain`.
  */
 export const watchSignals = Effect.sync(() => {
+  let signalledAt = -Infinity
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       const status = 128 + Os.constants.signals[signal]
+      const isEcho = performance.now() - signalledAt < echoMillis
+      signalledAt = performance.now()
+      if (isEcho) return
       if (ending) process.exit(status)
       ending = true
       process.exitCode = status

@@ -1,5 +1,6 @@
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,6 +21,17 @@ export class Unsendable extends Data.TaggedError("Unsendable")<{
 }> {
   override get message() {
     return `${reasons[this.reason]}: ${JSON.stringify(this.value)}`
+  }
+}
+
+/** The server refused the login, or had no place: `code` is that of its line (protocol, section 2). */
+export class LoginRefused extends Data.TaggedError("LoginRefused")<{
+  readonly code: string
+  /** For people. */
+  readonly text: string
+}> {
+  override get message() {
+    return `${this.code}: ${this.text}`
   }
 }
 
@@ -72,15 +84,39 @@ const readAheadBytes = 65_536
 /** The size of `Stream`'s own chunks; some of its sinks overflow the stack on much larger ones. */
 const maxChunkLines = Stream.DefaultChunkSize
 
+/** What a client asks after its login, and the answer that proves that the server has taken it. */
+const question = "/ping login"
+const confirmation = "* pong: login"
+
 /**
- * Connects and sends the login. A refused login arrives as a `Refused` with `fatal`; success is silent. The scope's
- * end closes in order: what was sent is delivered.
+ * Connects and logs in: succeeds when the server has taken the login, so that others can send to it from then on. It
+ * asks with `/ping`, which an original a-chat server does not answer. The scope's end closes in order: what was sent is
+ * delivered.
  */
 export const connect = <E, R>(
   options: Options<E, R>
+): Effect.Effect<Client, E | TransportError | Unsendable | LoginRefused, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { client, receiver, sender } = yield* start(options)
+    const confirmed = yield* receiver.confirmed
+    yield* sender.send(`${yield* encodeLogin(options.login)}\n${question}\n`)
+    yield* Deferred.await(confirmed)
+    return client
+  })
+
+/** Connects to any a-chat server, and sends the login without waiting: a refusal arrives as a `Refused` with `fatal`. */
+export const open = <E, R>(
+  options: Options<E, R>
 ): Effect.Effect<Client, E | TransportError | Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const login = yield* encodeLogin(options.login)
+    const { client, sender } = yield* start(options)
+    yield* sender.send(`${yield* encodeLogin(options.login)}\n`)
+    return client
+  })
+
+const start = <E, R>(options: Options<E, R>) =>
+  Effect.gen(function* () {
+    yield* encodeLogin(options.login) // before anybody connects
     const receiver = yield* makeReceiver(options.maxLineBytes ?? defaultMaxLineBytes)
     const linger = Duration.decode(options.linger ?? defaultLinger)
     // One step from the socket to its handlers and its finaliser, so that no event is missed and no socket forgotten.
@@ -91,10 +127,8 @@ export const connect = <E, R>(
       )
     )
     const sender = yield* makeSender(socket)
-    yield* sender.send(`${login}\n`)
-
     const lines = receiver.lines(socket)
-    return {
+    const client: Client = {
       remote: socket.remote,
       lines,
       received: Stream.map(lines, Received.parse),
@@ -102,6 +136,7 @@ export const connect = <E, R>(
       sendLine: (line) => Effect.flatMap(encodeText(line), (wire) => sender.send(`${wire}\n`)),
       end: sender.end
     }
+    return { client, receiver, sender }
   })
 
 /** The receiving half: lines, a read at a time; the socket is paused while nobody takes them. */
@@ -109,16 +144,39 @@ const makeReceiver = (maxLineBytes: number) =>
   Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
     const framing = new Framing(maxLineBytes)
     let ahead = 0
+    let unconfirmed: Deferred.Deferred<void, LoginRefused | TransportError> | undefined = undefined
+
+    const confirm = (exit: Exit.Exit<void, LoginRefused | TransportError>) => {
+      if (unconfirmed !== undefined) Deferred.unsafeDone(unconfirmed, exit)
+      unconfirmed = undefined
+    }
+
+    /** Takes the answer to the login out of what came; others may have written before it. */
+    const withoutAnswer = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
+      const at = lines.findIndex((line) => line === confirmation || isFatal(line))
+      if (at < 0) return lines
+      const answer = Received.parse(lines[at] ?? "")
+      confirm(
+        answer._tag === "Refused" ? Exit.fail(new LoginRefused({ code: answer.code, text: answer.text })) : Exit.void
+      )
+      return lines.toSpliced(at, 1)
+    }
+
+    const done = (exit: Exit.Exit<void, TransportError>) => {
+      confirm(Exit.zipRight(exit, Exit.fail(lost)))
+      incoming.unsafeDone(exit)
+    }
 
     const attach = (socket: Socket) => {
       const offer = (pieces: ReadonlyArray<Piece>) => {
         for (const piece of pieces) {
           if (piece._tag === "TooLong") {
             const reason = `the server sent a line of more than ${maxLineBytes} bytes`
-            incoming.unsafeDone(Exit.fail(new TransportError({ during: "Read", reason })))
+            done(Exit.fail(new TransportError({ during: "Read", reason })))
             return socket.destroy()
           }
-          const lines = split(Wire.decode(piece.text))
+          const read = split(Wire.decode(piece.text))
+          const lines = unconfirmed === undefined ? read : withoutAnswer(read)
           for (let at = 0; at < lines.length; at += maxChunkLines) {
             incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
           }
@@ -132,10 +190,10 @@ const makeReceiver = (maxLineBytes: number) =>
         },
         end: () => {
           offer(framing.end())
-          incoming.unsafeDone(Exit.void)
+          done(Exit.void)
         },
         // Behind an end in order this changes nothing: a mailbox is done once.
-        closed: (error) => incoming.unsafeDone(Exit.fail(error ?? lost))
+        closed: (error) => done(Exit.fail(error ?? lost))
       })
     }
 
@@ -155,8 +213,18 @@ const makeReceiver = (maxLineBytes: number) =>
         )
       )
 
-    return { attach, lines, end: incoming.end }
+    /** From now on the answer to the login is looked for. */
+    const confirmed = Effect.tap(Deferred.make<void, LoginRefused | TransportError>(), (made) => {
+      unconfirmed = made
+    })
+
+    return { attach, confirmed, lines, end: incoming.end }
   })
+
+const isFatal = (line: string) => {
+  const received = Received.parse(line)
+  return received._tag === "Refused" && received.fatal
+}
 
 const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
 

@@ -33,7 +33,8 @@ export const run = (options: Options): Effect.Effect<Ending, TransportError | Cl
     const screen = yield* Screen.make(options.input, options.output)
     const login = options.login === undefined ? yield* screen.readLine("login: ") : Option.some(options.login)
     if (Option.isNone(login)) return { _tag: "Left" }
-    const client = yield* Client.connect({ socket: options.socket, login: login.value, linger: leaveTimeout })
+    // It may be an original a-chat server, which would not confirm the login.
+    const client = yield* Client.open({ socket: options.socket, login: login.value, linger: leaveTimeout })
 
     let left = false
     const incoming = yield* Effect.forkScoped(

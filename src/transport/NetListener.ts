@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
-import { errorCode, fromNet, socketOptions } from "./NetSocket.js"
+import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
 import { showAddress, TransportError, type Address, type Listen } from "./Transport.js"
 
 /** Connections that have completed but were not accepted yet; the kernel caps it at `net.core.somaxconn`. */
@@ -21,9 +21,6 @@ const advice = (address: Address, code: string | undefined): string => {
       return "the host name cannot be resolved; check --host"
     case "ENOENT":
       return "the folder of that path does not exist; create it first"
-    case "EINVAL":
-    case "ENAMETOOLONG":
-      return "the path is too long for a socket (about 100 bytes); choose a shorter one"
     default:
       return code ?? "unknown error"
   }
@@ -32,7 +29,7 @@ const advice = (address: Address, code: string | undefined): string => {
 export const listenError = (address: Address, cause: unknown): TransportError =>
   new TransportError({
     during: "Listen",
-    reason: `cannot listen on ${showAddress(address)}: ${advice(address, errorCode(cause))}`,
+    reason: `cannot listen on ${showAddress(address)}: ${impossible(address) ?? advice(address, errorCode(cause))}`,
     code: errorCode(cause),
     cause
   })
@@ -45,6 +42,7 @@ export const listen =
   (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
+      if (impossible(address) !== undefined) return yield* listenError(address, undefined)
       const nameless = address._tag === "Unix" ? "unix" : "unknown"
       const server = Net.createServer(socketOptions, (socket) => events.accepted(fromNet(socket, nameless)))
       server.maxConnections = hardLimit

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
-import { showAddress, TransportError, type Socket, type SocketEvents } from "./Transport.js"
+import { showAddress, TransportError, type Address, type Socket, type SocketEvents } from "./Transport.js"
 
 /** Idle time after which the kernel probes a silent peer, so that a pulled cable is noticed at all. */
 const keepAliveDelay = Duration.seconds(60)
@@ -18,6 +18,15 @@ export const socketOptions = {
   keepAlive: true,
   keepAliveInitialDelay: Duration.toMillis(keepAliveDelay)
 } as const
+
+/** Longest path of a Unix socket, in bytes. libuv would cut a longer one short, and use another file without a word. */
+const maxPathBytes = process.platform === "linux" ? 107 : 103
+
+/** Why an address cannot be used whatever the system says, if so. */
+export const impossible = (address: Address): string | undefined =>
+  address._tag === "Unix" && Buffer.byteLength(address.path) > maxPathBytes
+    ? `the path is longer than ${maxPathBytes} bytes; choose a shorter one`
+    : undefined
 
 /** The code of a system error (`ECONNRESET`), if it is one. */
 export const errorCode = (cause: unknown): string | undefined =>

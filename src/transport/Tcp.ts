@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as NetListener from "./NetListener.js"
-import { errorCode, fromNet, socketOptions } from "./NetSocket.js"
+import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
 import { showAddress, TransportError, type Address, type Listen, type Socket } from "./Transport.js"
 
 /** Listens on a TCP port; 0 takes any free one, which `Listener.address` then tells. */
@@ -38,11 +38,14 @@ export const connect = (address: Address): Effect.Effect<Socket, TransportError>
       address._tag === "Tcp"
         ? { host: address.host, port: address.port }
         : { path: address._tag === "Unix" ? address.path : "" }
-    const socket = Net.connect({ ...where, ...socketOptions })
-    const failed = (cause: Error) => {
-      const reason = `cannot connect to ${showAddress(address)}: ${advice(errorCode(cause))}`
+    const fail = (why: string, cause?: unknown) => {
+      const reason = `cannot connect to ${showAddress(address)}: ${why}`
       resume(Effect.fail(new TransportError({ during: "Connect", reason, code: errorCode(cause), cause })))
     }
+    const hopeless = impossible(address)
+    if (hopeless !== undefined) return fail(hopeless)
+    const socket = Net.connect({ ...where, ...socketOptions })
+    const failed = (cause: Error) => fail(advice(errorCode(cause)), cause)
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)

@@ -68,7 +68,7 @@ export interface Socket {
   write(bytes: string): boolean
   /** How many of the bytes handed over the kernel has not taken; after the end: had not taken when last known. */
   untaken(): number
-  /** Waits until the kernel has taken everything; fails when the connection ends before that. */
+  /** Waits until the kernel has taken everything; fails when the connection ends before that. For one waiter at a time. */
   readonly taken: Effect.Effect<void, TransportError>
   /** Shuts the sending half down behind what was written; reading goes on. Idempotent. */
   end(): void

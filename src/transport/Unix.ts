@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as NetListener from "./NetListener.js"
+import { impossible } from "./NetSocket.js"
 import * as Tcp from "./Tcp.js"
 import { TransportError, type Listen } from "./Transport.js"
 
@@ -15,7 +16,7 @@ export const listen =
   (path: string): Listen =>
   (options) =>
     Effect.gen(function* () {
-      yield* removeStale(path)
+      if (impossible({ _tag: "Unix", path }) === undefined) yield* removeStale(path)
       return yield* bind(path)(options)
     })
 

@@ -1,0 +1,172 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberSet from "effect/FiberSet"
+import { assert } from "vitest"
+import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
+import * as Memory from "../../src/transport/Memory.js"
+import { TransportError, type ListenerEvents, type Socket } from "../../src/transport/Transport.js"
+import { pass, startServer, type Chat } from "../support/MemoryChat.js"
+import { settle } from "../support/turns.js"
+
+/** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
+const loop = (descriptors?: AcceptLoop.DescriptorProbe) =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make()
+    const served = new Array<Socket>()
+    const fork = yield* FiberSet.makeRuntime<never>()
+    const acceptLoop = yield* AcceptLoop.make({
+      maxConnections: 100,
+      maxConnectionsPerAddress: 0,
+      descriptors,
+      fork,
+      serve: (socket) => {
+        served.push(socket)
+        return Effect.never
+      }
+    })
+    let events: ListenerEvents | undefined
+    yield* acceptLoop.listen((options) => {
+      events = options.events
+      return network.listen(options)
+    })
+    const fail = (code: string) =>
+      Effect.sync(() => events?.failed(new TransportError({ during: "Listen", reason: code, code })))
+    const isOpen = Effect.map(Effect.either(network.connect), Either.isRight)
+    return { acceptLoop, fail, isOpen, served }
+  })
+
+const isOpen = ({ network }: Chat) => Effect.map(Effect.either(network.connect), Either.isRight)
+
+describe("the connection limit", () => {
+  it.scoped("answers the next one full, and has a place again when somebody has left", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startServer({ maxConnections: 2 })
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      const third = yield* connect
+      assert.match(yield* third.next, /^! full retry=5000 fatal: /)
+      yield* third.ended
+      alice.socket.end()
+      yield* alice.ended
+      yield* settle
+      yield* join("carol")
+      yield* bob.barrier
+    })
+  )
+
+  it.scoped("counts for one address alone where one is set for it", () =>
+    Effect.gen(function* () {
+      const hosts = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"]
+      const wrap = (socket: Socket): Socket => {
+        const host = hosts.shift() ?? ""
+        return new Proxy(socket, {
+          get: (target, key) => {
+            const value: unknown = key === "host" ? host : Reflect.get(target, key, target)
+            return typeof value === "function" ? value.bind(target) : value
+          }
+        })
+      }
+      const { connect, join } = yield* startServer({ maxConnectionsPerAddress: 1, wrap })
+      const alice = yield* join("alice")
+      assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full retry=5000 fatal: /)
+      yield* join("bob")
+      alice.socket.end()
+      yield* alice.ended
+      yield* settle
+      yield* join("carol")
+    })
+  )
+
+  it.scoped("leaves what is far above it to the system, until the refused have gone", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startServer({ maxConnections: 1 })
+      const alice = yield* join("alice")
+      for (let refused = 0; refused < AcceptLoop.refusalSlots(1); refused++) {
+        assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full /)
+      }
+      const dropped = yield* connect
+      yield* dropped.ended
+      assert.deepStrictEqual(dropped.received, [])
+      assert.strictEqual(dropped.end().error?.code, "ECONNRESET")
+      yield* pass(1_000) // a refused one lingers no longer
+      assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full /)
+      yield* alice.barrier
+    })
+  )
+})
+
+describe("a shortage of descriptors", () => {
+  it.scoped("pauses accepting while it lasts; connections stay", () =>
+    Effect.gen(function* () {
+      let available = true
+      const chat = yield* startServer({ descriptors: { limit: 50, available: () => available } })
+      const alice = yield* chat.join("alice")
+      available = false
+      assert.isTrue(yield* isOpen(chat))
+      yield* pass(500)
+      assert.isFalse(yield* isOpen(chat), "it was noticed")
+      yield* alice.barrier
+      yield* pass(5_000)
+      assert.isFalse(yield* isOpen(chat), "it lasts")
+      available = true
+      yield* pass(500)
+      assert.isTrue(yield* isOpen(chat))
+      yield* alice.barrier
+    })
+  )
+
+  for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
+    it.scoped(`pauses for 500 ms, exactly, when the system says ${code}`, () =>
+      Effect.gen(function* () {
+        const { fail, isOpen } = yield* loop()
+        yield* fail(code)
+        yield* fail(code)
+        yield* pass(499)
+        assert.isFalse(yield* isOpen)
+        yield* pass(1)
+        assert.isTrue(yield* isOpen)
+      })
+    )
+  }
+
+  it.scoped("can come again and again", () =>
+    Effect.gen(function* () {
+      const { fail, isOpen, served } = yield* loop()
+      for (let round = 1; round <= 3; round++) {
+        yield* fail("EMFILE")
+        yield* settle
+        assert.isFalse(yield* isOpen)
+        yield* pass(500)
+        assert.isTrue(yield* isOpen)
+        assert.strictEqual(served.length, round)
+      }
+    })
+  )
+
+  it.scoped("does not open again what was stopped", () =>
+    Effect.gen(function* () {
+      const { acceptLoop, fail, isOpen } = yield* loop()
+      yield* fail("EMFILE")
+      yield* settle
+      yield* acceptLoop.stop
+      yield* pass(5_000)
+      assert.isFalse(yield* isOpen)
+      yield* fail("EMFILE")
+      yield* pass(5_000)
+      assert.isFalse(yield* isOpen)
+    })
+  )
+})
+
+describe("an error of one connection", () => {
+  for (const code of ["ECONNABORTED", "EPERM", "EPROTO"]) {
+    it.scoped(`does not stop the accepting: ${code}`, () =>
+      Effect.gen(function* () {
+        const { fail, isOpen } = yield* loop()
+        yield* fail(code)
+        yield* settle
+        assert.isTrue(yield* isOpen)
+      })
+    )
+  }
+})

@@ -1,0 +1,21 @@
+import { describe, it } from "@effect/vitest"
+import { assert } from "vitest"
+import { Ledger } from "../../src/chat/Ledger.js"
+
+describe("Ledger", () => {
+  it("begins with nothing", () => {
+    assert.deepStrictEqual(new Ledger().snapshot(), { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 })
+  })
+
+  it("has in flight what is neither written nor returned nor dead", () => {
+    const ledger = new Ledger()
+    ledger.accepted += 10
+    ledger.written += 4
+    ledger.returned += 3
+    ledger.dead += 1
+    const before = ledger.snapshot()
+    ledger.written += 2
+    assert.deepStrictEqual(before, { accepted: 10, written: 4, returned: 3, dead: 1, inFlight: 2 }, "a copy")
+    assert.strictEqual(ledger.snapshot().inFlight, 0)
+  })
+})

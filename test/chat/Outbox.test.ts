@@ -1,0 +1,301 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import { assert } from "vitest"
+import { Outbox, type Batch, type Bounds } from "../../src/chat/Outbox.js"
+
+/** One line of a batch, whose sender is a word; undefined is the server itself. */
+interface Line {
+  readonly text: string
+  readonly sender: string | undefined
+  readonly label: string | undefined
+}
+
+/** What a batch says about each of its lines. */
+const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
+  const texts = batch.text.split("\n").slice(0, -1)
+  assert.strictEqual(texts.length, batch.lines, "as many lines as it says")
+  assert.strictEqual(batch.counts.length, batch.senders.length, "the runs are parallel")
+  if (batch.labels !== undefined) assert.strictEqual(batch.labels.length, batch.senders.length)
+  const owners = batch.senders.flatMap((sender, run) =>
+    Array.from({ length: batch.counts[run] ?? 0 }, () => ({ sender, label: batch.labels?.[run] }))
+  )
+  assert.strictEqual(owners.length, texts.length, "each line is somebody's")
+  return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))
+}
+
+const make = (bounds: Bounds) => Effect.map(Outbox.queue<string>(bounds), (queue) => new Outbox<string>(queue, bounds))
+
+const roomy: Bounds = { lines: 100_000, bytes: 10_000_000 }
+
+const putAll = (outbox: Outbox<string>, lines: ReadonlyArray<Line>) => {
+  for (const { label, sender, text } of lines) {
+    if (sender === undefined) outbox.reply(`${text}\n`, 1)
+    else outbox.put(`${text}\n`, sender, label)
+  }
+}
+
+/** A batch made the way that the broker makes it. */
+const batchOf = (lines: ReadonlyArray<Line>): Batch<string> =>
+  Effect.runSync(
+    Effect.gen(function* () {
+      const outbox = yield* make(roomy)
+      putAll(outbox, lines)
+      return yield* outbox.take
+    })
+  )
+
+const anyLine: FastCheck.Arbitrary<Line> = FastCheck.record({
+  text: FastCheck.constantFrom("", "a", "from a: hi", "0123456789"),
+  sender: FastCheck.constantFrom("alice", "bob", "carol", undefined),
+  label: FastCheck.constantFrom(undefined, undefined, "k1", "k2")
+}).map((line) => (line.sender === undefined ? { ...line, label: undefined } : line)) // the server labels nothing
+
+const returnsOf = (lines: ReadonlyArray<Line>) => lines.filter(({ sender }) => sender === undefined).length
+
+describe("Batch", () => {
+  it("counts consecutive lines of one sender together, and labelled ones alone", () => {
+    const unlabelled = ["a", "a", "b", "a"].map((sender) => ({ text: "x", sender, label: undefined }))
+    assert.deepStrictEqual(batchOf(unlabelled).counts, [2, 1, 1])
+    assert.isUndefined(batchOf(unlabelled).labels)
+    const labelled = ["k", "k", undefined].map((label) => ({ text: "x", sender: "a", label }))
+    const batch = batchOf([...unlabelled, ...labelled])
+    assert.deepStrictEqual(batch.counts, [2, 1, 1, 1, 1, 1])
+    assert.deepStrictEqual(batch.labels, [undefined, undefined, undefined, "k", "k", undefined])
+  })
+
+  it("splits at every byte without losing, doubling or reordering anything", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(anyLine, { minLength: 1, maxLength: 8 }), (lines) => {
+        const whole = batchOf(lines)
+        const { text } = whole
+        for (let bytes = -1; bytes <= text.length + 1; bytes++) {
+          const rest = batchOf(lines)
+          const head = rest.splitAt(bytes)
+          assert.strictEqual(head.text + rest.text, text)
+          assert.deepStrictEqual([...linesOf(head), ...linesOf(rest)], [...lines], `at ${bytes}`)
+          assert.isAtMost(head.text.length, Math.max(0, bytes), "no line that was not taken whole")
+          const next = text.indexOf("\n", head.text.length) + 1
+          if (next > 0) assert.isAbove(next, bytes, "every line that was taken whole")
+          assert.strictEqual(head.returns + rest.returns, returnsOf(lines))
+        }
+      }),
+      { numRuns: 100 }
+    )
+  })
+})
+
+describe("Outbox", () => {
+  it.effect("hands what one turn brought to an idle writer in one batch", () =>
+    Effect.gen(function* () {
+      const outbox = yield* make(roomy)
+      const writer = yield* Effect.fork(outbox.take)
+      yield* Effect.yieldNow()
+      putAll(outbox, [
+        { text: "1", sender: "alice", label: undefined },
+        { text: "2", sender: "bob", label: "k" }
+      ])
+      yield* Effect.yieldNow()
+      assert.isNull(writer.unsafePoll(), "the turn is not over")
+      outbox.flush()
+      const batch = yield* Fiber.join(writer)
+      assert.strictEqual(batch.text, "1\n2\n")
+      assert.strictEqual(outbox.inHand, batch)
+    })
+  )
+
+  it.effect("collects what comes while the writer is busy", () =>
+    Effect.gen(function* () {
+      const outbox = yield* make(roomy)
+      for (const text of ["1", "2", "3"]) {
+        outbox.put(`${text}\n`, "alice", undefined)
+        outbox.flush()
+      }
+      assert.strictEqual((yield* outbox.take).text, "1\n2\n3\n")
+    })
+  )
+
+  it.effect("gives everything to the writer, in order, however it is put, flushed and taken", () =>
+    Effect.gen(function* () {
+      const big = "x".repeat(30_000) // three of these make a batch that is handed over by itself
+      const anyStep = FastCheck.oneof(
+        FastCheck.constantFrom("put", "put", "big", "big", "flush", "take"),
+        FastCheck.constant("take")
+      )
+      for (const steps of FastCheck.sample(FastCheck.array(anyStep, { minLength: 20, maxLength: 80 }), 100)) {
+        const outbox = yield* make({ lines: 1_000, bytes: 200_000 })
+        const put = new Array<string>()
+        const taken = new Array<string>()
+        let writer = yield* Effect.fork(outbox.take)
+        const write = Effect.gen(function* () {
+          yield* Effect.yieldNow()
+          const exit = writer.unsafePoll()
+          if (exit === null) return
+          const batch = yield* exit
+          taken.push(...batch.text.split("\n").slice(0, -1))
+          outbox.taken(batch)
+          writer = yield* Effect.fork(outbox.take)
+        })
+        for (const step of steps) {
+          if (step === "flush") outbox.flush()
+          else if (step === "take") yield* write
+          else {
+            put.push(`${put.length}${step === "big" ? big : ""}`)
+            outbox.put(`${put.at(-1)}\n`, "alice", undefined)
+          }
+        }
+        outbox.flush()
+        for (let left = steps.length; left >= 0; left--) yield* write
+        assert.deepStrictEqual(taken, put)
+        assert.deepStrictEqual([outbox.lines, outbox.bytes], [0, 0])
+        yield* Fiber.interrupt(writer)
+      }
+    })
+  )
+
+  describe("is full", () => {
+    it.effect("above its lines, and has room again at half of them", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make({ lines: 4, bytes: 10_000 })
+        const lines = new Array<Batch<string>>()
+        for (let line = 1; line <= 5; line++) {
+          outbox.put("x\n", "alice", undefined)
+          lines.push(yield* outbox.take)
+          assert.strictEqual(outbox.full, line > 4, `${line} lines`)
+        }
+        outbox.waiting = ["alice"]
+        const room = lines.map((batch) => outbox.taken(batch))
+        assert.deepStrictEqual(room, [false, false, true, false, false], "at 4, 3, 2, 1, 0 lines: told once")
+        assert.isFalse(outbox.full)
+      })
+    )
+
+    it.effect("above its bytes, and has room again at half of them", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make({ lines: 10_000, bytes: 40 })
+        const lines = new Array<Batch<string>>()
+        for (let line = 1; line <= 5; line++) {
+          outbox.put("123456789\n", "alice", undefined)
+          lines.push(yield* outbox.take)
+          assert.strictEqual(outbox.full, line > 4, `${line} lines of 10 bytes`)
+        }
+        outbox.waiting = ["alice"]
+        const full = lines.map((batch) => {
+          outbox.taken(batch)
+          return outbox.full
+        })
+        assert.deepStrictEqual(full, [true, true, false, false, false])
+      })
+    )
+
+    it.effect("also of the server's own lines", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make({ lines: 2, bytes: 10_000 })
+        for (let line = 1; line <= 3; line++) {
+          outbox.reply("x\n", 0)
+          assert.strictEqual(outbox.full, line > 2)
+        }
+      })
+    )
+
+    it.effect("and tells nobody that there is room if nobody waits", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make({ lines: 1, bytes: 10_000 })
+        outbox.put("x\n", "alice", undefined)
+        outbox.put("x\n", "alice", undefined)
+        assert.isTrue(outbox.full)
+        assert.isFalse(outbox.taken(yield* outbox.take))
+        assert.isFalse(outbox.full)
+      })
+    )
+  })
+
+  describe("ends", () => {
+    it.effect("behind what stands in it, with a batch that says so, and only once", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make(roomy)
+        outbox.put("1\n", "alice", undefined)
+        outbox.end("left")
+        outbox.end("quit")
+        const batch = yield* outbox.take
+        assert.strictEqual(batch.text, "1\n")
+        assert.isTrue(batch.last)
+        assert.strictEqual(outbox.ended, "left")
+        assert.isFalse(outbox.broken)
+      })
+    )
+
+    it.effect("with nothing in it: the last batch is empty", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make(roomy)
+        const writer = yield* Effect.fork(outbox.take)
+        yield* Effect.yieldNow()
+        outbox.end("left")
+        const batch = yield* Fiber.join(writer)
+        assert.deepStrictEqual([batch.text, batch.last], ["", true])
+      })
+    )
+
+    it.effect("broken, whatever it had ended as; the first break stands", () =>
+      Effect.gen(function* () {
+        const outbox = yield* make(roomy)
+        const writer = yield* Effect.fork(outbox.take)
+        yield* Effect.yieldNow()
+        outbox.end("left")
+        outbox.break("slow-consumer")
+        outbox.break("connection-lost")
+        yield* Fiber.join(writer)
+        assert.strictEqual(outbox.ended, "slow-consumer")
+        assert.isTrue(outbox.broken)
+      })
+    )
+  })
+
+  it.effect("loses nothing when its writer ends in the middle: in hand, queued, open and what comes later", () =>
+    Effect.gen(function* () {
+      const runs = FastCheck.sample(
+        FastCheck.record({
+          before: FastCheck.array(anyLine, { maxLength: 6 }),
+          big: FastCheck.nat(8),
+          between: FastCheck.array(anyLine, { maxLength: 6 }),
+          later: FastCheck.array(anyLine, { maxLength: 6 }),
+          takes: FastCheck.nat(3),
+          parked: FastCheck.boolean(),
+          end: FastCheck.constantFrom("end" as const, "break" as const, undefined)
+        }),
+        200
+      )
+      for (const { before, between, big, end, later, parked, takes } of runs) {
+        const outbox = yield* make({ lines: 1_000, bytes: 200_000 })
+        const batches = new Array<Batch<string>>()
+        const writer = parked ? yield* Effect.fork(outbox.take) : undefined
+        yield* Effect.yieldNow()
+        const bigLines = Array.from({ length: big }, () => ({
+          text: "x".repeat(40_000),
+          sender: "big",
+          label: undefined
+        }))
+        putAll(outbox, before)
+        outbox.flush()
+        putAll(outbox, [...bigLines, ...between])
+        outbox.flush()
+        if (end !== undefined) outbox[end]("connection-lost")
+        yield* Effect.yieldNow()
+        const first = writer?.unsafePoll()
+        if (writer !== undefined && first === null) yield* Fiber.interrupt(writer)
+        else if (first !== undefined && first !== null) batches.push(yield* first)
+        for (let take = 0; take < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; take++) {
+          const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
+          if (taken < outbox.lines) batches.push(yield* outbox.take)
+        }
+        batches.push(...(yield* outbox.leftOver))
+        putAll(outbox, later)
+        outbox.flush()
+        batches.push(...outbox.abandon())
+        assert.deepStrictEqual(batches.flatMap(linesOf), [...before, ...bigLines, ...between, ...later])
+        assert.deepStrictEqual(outbox.abandon(), [])
+      }
+    })
+  )
+})

@@ -1,0 +1,170 @@
+import { describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import { assert } from "vitest"
+import { pass, startBroker, type Guest } from "../support/MemoryChat.js"
+import { settle, turns } from "../support/turns.js"
+
+const names = ["a", "b", "c", "d", "e"]
+
+const anyStep = FastCheck.oneof(
+  {
+    weight: 12,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constant("say" as const),
+      who: FastCheck.nat(4),
+      to: FastCheck.subarray([...names, "nobody"], { minLength: 1 }),
+      count: FastCheck.constantFrom(1, 1, 2, 30, 100),
+      labelled: FastCheck.boolean()
+    })
+  },
+  {
+    weight: 10,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constantFrom("pause" as const, "resume" as const, "resume" as const, "rejoin" as const),
+      who: FastCheck.nat(4)
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constantFrom("reset" as const, "end" as const, "quit" as const, "destroy" as const),
+      who: FastCheck.nat(4)
+    })
+  },
+  {
+    weight: 8,
+    arbitrary: FastCheck.record({ _tag: FastCheck.constant("turns" as const), count: FastCheck.nat(12) })
+  },
+  {
+    weight: 3,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constant("pass" as const),
+      millis: FastCheck.constantFrom(1, 50, 200, 500, 1_000)
+    })
+  }
+)
+
+/** One connection of a name, and what it has sent: label by label, whom it was for. */
+interface Session {
+  readonly guest: Guest
+  readonly name: string
+  readonly labelled: Map<string, ReadonlyArray<string>>
+  over: boolean
+  /** It broke the connection off, and did not hear the rest. */
+  deaf: boolean
+}
+
+/** Every outcome that a session was told, as `label name`. */
+const outcomesOf = ({ guest }: Session) =>
+  guest.received.flatMap((line) => {
+    const found = /^(?:\* written|! undelivered) @(\S+) ([^=:]*?)(?: reason=\w+.*)?: /.exec(line)
+    return found === null ? [] : (found[2] ?? "").split(", ").map((name) => `${found[1]} ${name}`)
+  })
+
+/** The labels of the lines that were refused whole. */
+const refusedOf = ({ guest }: Session) =>
+  guest.received.flatMap((line) => /^! (?!undelivered)\S+ @([^ :]+)/.exec(line)?.[1] ?? [])
+
+describe("whatever clients do", () => {
+  it.effect.prop(
+    "the ledger comes out even, order is kept, and every label has its outcomes",
+    {
+      steps: FastCheck.array(anyStep, { minLength: 10, maxLength: 60, size: "max" }),
+      bufferBytes: FastCheck.constantFrom(50, 300, 5_000)
+    },
+    ({ bufferBytes, steps }) =>
+      Effect.gen(function* () {
+        const chat = yield* startBroker({
+          memory: { bufferBytes, readBytes: 200 },
+          outboxBytes: 1_000,
+          holdTimeout: Duration.millis(400),
+          stallTimeout: Duration.millis(1_000),
+          linger: Duration.millis(300)
+        })
+        const all = new Array<Session>()
+        const current = new Map<string, Session>()
+        let sent = 0
+
+        const join = (name: string) =>
+          Effect.map(chat.connect, (guest) => {
+            guest.say(name, "/hello")
+            const session: Session = { guest, name, labelled: new Map(), over: false, deaf: false }
+            all.push(session)
+            current.set(name, session)
+          })
+        for (const name of names) yield* join(name)
+        yield* settle
+
+        for (const step of steps) {
+          if (step._tag === "turns") yield* turns(step.count)
+          else if (step._tag === "pass") yield* pass(step.millis)
+          else {
+            const name = names[step.who] ?? ""
+            const session = current.get(name)
+            if (session === undefined) continue
+            const { guest } = session
+            if (step._tag === "rejoin") {
+              if (session.over || guest.end().inOrder || guest.end().closed) yield* join(name)
+            } else if (step._tag === "pause") guest.socket.pause()
+            else if (step._tag === "resume") guest.socket.resume()
+            else if (session.over) continue
+            else if (step._tag === "say") {
+              for (let line = 0; line < step.count; line++) {
+                const label = `k${sent++}`
+                if (step.labelled) session.labelled.set(label, step.to)
+                guest.say(`${step.labelled ? `@${label} ` : ""}${step.to.join(", ")}: ${sent}`)
+              }
+            } else {
+              session.over = true
+              if (step._tag === "quit") guest.say("/quit")
+              else if (step._tag === "end") guest.socket.end()
+              else {
+                session.deaf = true
+                guest.socket[step._tag]()
+              }
+            }
+          }
+        }
+
+        // Everybody reads what there is, and leaves in order.
+        for (const { guest } of all) guest.socket.resume()
+        for (let round = 0; round < 5; round++) yield* pass(300)
+        for (const { guest } of all) guest.socket.end()
+        for (let round = 0; round < 5; round++) yield* pass(300)
+        yield* chat.broker.idle
+
+        const { accepted, dead, inFlight, returned, written } = chat.broker.ledger.snapshot()
+        assert.strictEqual(inFlight, 0, "nothing is in flight at rest")
+        assert.strictEqual(accepted, written + returned + dead)
+        assert.strictEqual(chat.reasons.length, all.length, "every connection has ended")
+        assert.notInclude(chat.reasons, "internal-error")
+
+        for (const session of all) {
+          const { guest, labelled } = session
+          // What one sender says arrives in its order: the numbers only grow.
+          const last = new Map<string, number>()
+          for (const line of guest.received) {
+            const found = /^from (\w+): (\d+)$/.exec(line)
+            if (found === null) continue
+            const [from, number] = [found[1] ?? "", Number(found[2])]
+            assert.isAbove(number, last.get(from) ?? 0, `${session.name} got a line twice or out of order`)
+            last.set(from, number)
+          }
+          const outcomes = outcomesOf(session)
+          assert.strictEqual(new Set(outcomes).size, outcomes.length, "no outcome comes twice")
+          const reason = chat.reasonOf.get(all.indexOf(session) + 1)
+          if (session.deaf || (reason !== "left" && reason !== "quit")) continue
+          // Who left in order was told everything: a refusal of the line, or an outcome for each recipient.
+          const told = new Set([...outcomes, ...refusedOf(session)])
+          for (const [label, to] of labelled) {
+            if (told.has(label)) continue
+            const missing = to.filter((name) => !told.has(`${label} ${name}`))
+            assert.deepStrictEqual(missing, [], `outcomes of ${label} from ${session.name}`)
+          }
+        }
+      }).pipe(Effect.scoped),
+    { fastCheck: { numRuns: 15 } }
+  )
+})

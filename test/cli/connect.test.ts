@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Address } from "../../src/transport/Transport.js"
+import * as FakeServer from "../support/FakeServer.js"
+import * as Program from "../support/Program.js"
+
+const to = (address: Extract<Address, { _tag: "Tcp" }>) => ["connect", "--port", `${address.port}`]
+
+describe("a-chat connect, with an original a-chat server", () => {
+  it.scopedLive("logs in with the first line, sends the rest, prints what comes, and exits with 0", () =>
+    Effect.gen(function* () {
+      const original = yield* FakeServer.original
+      const input = "alice\nalice: hi\nnobody: hi\nalice: grüße, without an end of line"
+      assert.deepStrictEqual(yield* Program.run(to(original), { input }), {
+        status: 0,
+        output: "from alice: hi\nfrom alice: grüße, without an end of line\n",
+        errors: ""
+      })
+    })
+  )
+
+  it.scopedLive("logs in with --login, or with the environment's", () =>
+    Effect.gen(function* () {
+      const original = yield* FakeServer.original
+      const flag = yield* Program.run([...to(original), "--login", "alice"], { input: "alice: hi\n" })
+      assert.strictEqual(flag.output, "from alice: hi\n")
+      const environment = { ACHAT_LOGIN: "bob", ACHAT_PORT: `${original.port}` }
+      const variable = yield* Program.run(["connect"], { environment, input: "bob: hi\n" })
+      assert.strictEqual(variable.output, "from bob: hi\n")
+    })
+  )
+
+  it.scopedLive("prints what comes while its input is still open", () =>
+    Effect.gen(function* () {
+      const client = yield* Program.start(to(yield* FakeServer.original))
+      client.input.write("alice\nalice: one\n")
+      yield* client.says("output", /from alice: one\n/u)
+      client.input.end("alice: two\n")
+      assert.strictEqual((yield* client.ended).output, "from alice: one\nfrom alice: two\n")
+    })
+  )
+
+  it.scopedLive("ends quietly when its reader has had enough", () =>
+    Effect.gen(function* () {
+      const client = yield* Program.start(to(yield* FakeServer.original))
+      client.input.write("alice\nalice: one\n")
+      yield* client.says("output", /one/u)
+      client.output.destroy()
+      client.input.write("alice: two\n")
+      const { errors, status } = yield* client.ended
+      assert.deepStrictEqual([status, errors], [0, ""])
+    })
+  )
+})
+
+describe("a-chat connect, with a-chat serve", () => {
+  it.scopedLive("takes a hundred thousand lines through, in order", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve()
+      const numbers = Array.from({ length: 100_000 }, (_, i) => `${i}\n`)
+      const input = numbers.map((number) => `alice: ${number}`).join("")
+      const { output, status } = yield* Program.run(["connect", "--port", port, "--login", "alice"], { input })
+      assert.isTrue(output === numbers.map((number) => `from alice: ${number}`).join(""))
+      assert.strictEqual(status, 0)
+    })
+  )
+
+  it.scopedLive("exits with 1 when the server refused something, which goes to standard error", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve()
+      const input = "alice\nalice: hi\nbob: hi\n/who\n"
+      const { errors, output, status } = yield* Program.run(["connect", "--port", port], { input })
+      assert.strictEqual(output, "from alice: hi\n* who 1: alice\n")
+      assert.match(errors, /^! undelivered bob reason=offline: [^\n]*\n$/u)
+      assert.strictEqual(status, 1)
+    })
+  )
+
+  it.scopedLive("exits with 1 when the login is in use, though its input is open", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve()
+      const first = yield* Program.start(["connect", "--port", port, "--login", "alice"])
+      first.input.write("alice: here\n")
+      yield* first.says("output", /here/u)
+      const second = yield* Program.start(["connect", "--port", port, "--login", "alice"])
+      const { errors, status } = yield* second.ended
+      assert.match(errors, /^! login-in-use alice fatal: [^\n]*\n$/u)
+      assert.strictEqual(status, 1)
+    })
+  )
+
+  it.scopedLive("exits with 0 after /quit, though its input is open", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve()
+      const client = yield* Program.start(["connect", "--port", port])
+      client.input.write("alice\n/quit\n")
+      assert.strictEqual((yield* client.ended).status, 0)
+    })
+  )
+
+  it.scopedLive("says that the server closed the connection, and exits with 3", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve()
+      const client = yield* Program.start(["connect", "--port", server.port])
+      client.input.write("alice\nalice: here\n")
+      yield* client.says("output", /here/u)
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* client.ended
+      assert.strictEqual(errors, "a-chat: the server closed the connection\n")
+      assert.strictEqual(status, 3)
+      assert.strictEqual((yield* server.ended).status, 0)
+    })
+  )
+})
+
+describe("a-chat connect", () => {
+  it.scopedLive("says that the connection broke, and exits with 3", () =>
+    Effect.gen(function* () {
+      const address = yield* FakeServer.make((socket) => socket.once("data", () => socket.resetAndDestroy()))
+      const client = yield* Program.start([...to(address), "--login", "alice"])
+      const { errors, status } = yield* client.ended
+      assert.strictEqual(errors, "a-chat: the connection was lost (ECONNRESET)\n")
+      assert.strictEqual(status, 3)
+    })
+  )
+
+  it.live("says what to do when nobody listens there, and exits with 2", () =>
+    Effect.gen(function* () {
+      const address = yield* Effect.scoped(FakeServer.original)
+      const { errors, status } = yield* Program.run(to(address))
+      assert.match(errors, /^a-chat: cannot connect to 127\.0\.0\.1:\d+: nobody listens there;[^\n]*\n$/u)
+      assert.strictEqual(status, 2)
+    })
+  )
+
+  it.live("refuses a login of two lines, and two places to connect to", () =>
+    Effect.gen(function* () {
+      const login = yield* Program.run(["connect", "--login", "a\nb: hi"])
+      assert.match(login.errors, /^a-chat: not a login: "a\\nb: hi"\n$/u)
+      const places = yield* Program.run(["connect", "--unix", "/s", "--port", "1"])
+      assert.match(places.errors, /^a-chat: --unix [^\n]*\n$/u)
+      assert.deepStrictEqual([login.status, places.status], [2, 2])
+    })
+  )
+
+  for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
+    it.scopedLive(`exits with ${expected} at ${signal}`, () =>
+      Effect.gen(function* () {
+        const client = yield* Program.start(to(yield* FakeServer.original))
+        client.input.write("alice\nalice: here\n")
+        yield* client.says("output", /here/u)
+        yield* client.kill(signal)
+        assert.strictEqual((yield* client.ended).status, expected)
+      })
+    )
+  }
+})

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import { PassThrough, type Readable } from "node:stream"
+import * as Pipe from "../../src/client/Pipe.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+
+const run = (
+  serve: (socket: Net.Socket) => void,
+  options: { readonly input?: Readable; readonly isTTY?: boolean } = {}
+) =>
+  Effect.gen(function* () {
+    const address = yield* FakeServer.make(serve)
+    const output = Object.assign(new PassThrough(), { isTTY: options.isTTY === true })
+    const refusals = Object.assign(new PassThrough(), { isTTY: options.isTTY === true })
+    const ending = yield* Pipe.run({
+      socket: Tcp.connect(address),
+      login: undefined,
+      input: options.input ?? ended("alice\n"),
+      output,
+      refusals
+    })
+    return { ending, output: String(output.read() ?? ""), refusals: String(refusals.read() ?? "") }
+  })
+
+const ended = (text: string) => {
+  const input = new PassThrough()
+  input.end(text)
+  return input
+}
+
+const open = () => new PassThrough()
+
+/** Answers with the given text at the client's end, and closes. */
+const answering = (text: string | Uint8Array) => (socket: Net.Socket) => {
+  socket.resume()
+  socket.on("end", () => socket.end(text))
+}
+
+describe("Pipe.run", () => {
+  it.scopedLive("passes bytes through unchanged where the output is no terminal", () =>
+    Effect.gen(function* () {
+      const { ending, output } = yield* run(answering("from bob: \x1b[2J\u202e\r\nno end"))
+      assert.strictEqual(output, "from bob: \x1b[2J\u202e\r\nno end")
+      assert.deepStrictEqual(ending, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("escapes control characters where the output is a terminal, on both sides", () =>
+    Effect.gen(function* () {
+      const text = "from bob: \x1b[2J ü\n! bad-line: \x07\n"
+      const { output, refusals } = yield* run(answering(text), { isTTY: true })
+      assert.strictEqual(output, "from bob: \\x1b[2J ü\n")
+      assert.strictEqual(refusals, "! bad-line: \\x07\n")
+    })
+  )
+
+  it.scopedLive("shows characters whole that are split between two reads", () =>
+    Effect.gen(function* () {
+      const bytes = Buffer.from("from bob: 👋\u202e\n")
+      const { output } = yield* run(
+        (socket) => {
+          socket.resume()
+          const send = (at: number): void => {
+            if (at === bytes.length) socket.end()
+            else socket.write(bytes.subarray(at, at + 1), () => setImmediate(() => send(at + 1)))
+          }
+          send(0)
+        },
+        { isTTY: true }
+      )
+      assert.strictEqual(output, "from bob: 👋\\u{202e}\n")
+    })
+  )
+
+  it.scopedLive("says that the server refused something", () =>
+    Effect.gen(function* () {
+      const { ending, output, refusals } = yield* run(answering("from bob: hi\n! undelivered x reason=offline: no\n"))
+      assert.deepStrictEqual(ending, { _tag: "Refused" })
+      assert.strictEqual(output, "from bob: hi\n")
+      assert.strictEqual(refusals, "! undelivered x reason=offline: no\n")
+    })
+  )
+
+  it.scopedLive("tells a refused login from a server that went away", () =>
+    Effect.gen(function* () {
+      const refused = yield* run((socket) => socket.end("! login-in-use bob fatal: taken\n"), { input: open() })
+      assert.deepStrictEqual(refused.ending, { _tag: "Refused" })
+      const closed = yield* run((socket) => socket.end("! bad-line: no\n"), { input: open() })
+      assert.deepStrictEqual(closed.ending, { _tag: "Closed" })
+    })
+  )
+
+  it.scopedLive("takes the answer to /quit as an end in order", () =>
+    Effect.gen(function* () {
+      const { ending } = yield* run((socket) => socket.end("* bye reason=quit: goodbye\n"), { input: open() })
+      assert.deepStrictEqual(ending, { _tag: "Left" })
+      const shutdown = yield* run((socket) => socket.end("* bye reason=shutdown: goodbye\n"), { input: open() })
+      assert.deepStrictEqual(shutdown.ending, { _tag: "Closed" })
+    })
+  )
+
+  it.scopedLive("says that the connection broke", () =>
+    Effect.gen(function* () {
+      const { ending } = yield* run((socket) => socket.once("data", () => socket.resetAndDestroy()))
+      assert.strictEqual(ending._tag, "Lost")
+    })
+  )
+
+  it.scopedLive("fails on an input that cannot be read", () =>
+    Effect.gen(function* () {
+      const input = new PassThrough()
+      const error = yield* Effect.flip(
+        run(
+          (socket) => {
+            answering("")(socket)
+            input.destroy(new Error("EISDIR"))
+          },
+          { input }
+        )
+      )
+      assert.strictEqual(error._tag, "InputError")
+    })
+  )
+})

@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import * as Received from "../../src/client/Received.js"
+import * as Reply from "../../src/protocol/Reply.js"
+import * as Wire from "../../src/protocol/Wire.js"
+
+const line = (wire: string) => Wire.decode(wire).replace(/\n$/u, "")
+
+const report = (mark: "Refused" | "Notice", code: string, more: object) => ({
+  _tag: mark,
+  code,
+  label: undefined,
+  words: [],
+  values: new Map(),
+  ...(mark === "Refused" ? { fatal: false } : {}),
+  ...more
+})
+
+describe("Received.parse", () => {
+  const table: ReadonlyArray<readonly [string, Received.Received | object]> = [
+    ["from alice: hi", { _tag: "Message", from: "alice", text: "hi" }],
+    ["from alice: ", { _tag: "Message", from: "alice", text: "" }],
+    ["from alice:", { _tag: "Message", from: "alice", text: "" }],
+    ["from alice: a: b", { _tag: "Message", from: "alice", text: "a: b" }],
+    ["from alice: ! fatal: no", { _tag: "Message", from: "alice", text: "! fatal: no" }],
+    ["from zoë: \u2028 ü", { _tag: "Message", from: "zoë", text: "\u2028 ü" }],
+    [
+      "! undelivered bob, carol reason=offline: nobody",
+      report("Refused", "undelivered", {
+        words: ["bob", "carol"],
+        values: new Map([["reason", "offline"]]),
+        text: "nobody"
+      })
+    ],
+    [
+      "! undelivered @k1 bob reason=busy retry=1000: wait",
+      report("Refused", "undelivered", {
+        label: "k1",
+        words: ["bob"],
+        values: new Map([
+          ["reason", "busy"],
+          ["retry", "1000"]
+        ]),
+        text: "wait"
+      })
+    ],
+    [
+      "! login-in-use fatal fatal: taken",
+      report("Refused", "login-in-use", { words: ["fatal", "fatal"], fatal: true, text: "taken" })
+    ],
+    [
+      "! undelivered fatal reason=offline: no",
+      report("Refused", "undelivered", { words: ["fatal"], values: new Map([["reason", "offline"]]), text: "no" })
+    ],
+    ["* who 2: alice, bob", report("Notice", "who", { words: ["2"], text: "alice, bob" })],
+    ["* pong: a: b", report("Notice", "pong", { text: "a: b" })],
+    [
+      "* new-in-a-later-version x=1: text",
+      report("Notice", "new-in-a-later-version", { values: new Map([["x", "1"]]), text: "text" })
+    ],
+    ...["", "hello", "from", "from alice", "from : x", "!", "! :", "* ", "!who: x", "# room: x"].map(
+      (other) => [other, { _tag: "Other", line: other }] as const
+    )
+  ]
+  for (const [given, expected] of table) {
+    it(`understands ${JSON.stringify(given)}`, () => assert.deepStrictEqual(Received.parse(given), expected))
+  }
+
+  it("has a meaning for every line", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
+        assert.include(["Message", "Refused", "Notice", "Other"], Received.parse(text)._tag)
+      })
+    )
+  })
+
+  it("gets the code and the label out of every line that the server has", () => {
+    const refusals = [
+      Reply.badLine("why"),
+      Reply.tooLong(1),
+      Reply.tooManyRecipients(1),
+      Reply.slowDown(1),
+      Reply.unknownCommand("x"),
+      Reply.closing,
+      Reply.badLogin.line,
+      Reply.loginInUse("bob").line,
+      Reply.loginTimeout.line,
+      Reply.full(1).line
+    ]
+    const codes = refusals.map((refusal) => {
+      const received = Received.parse(line(refusal("k1")))
+      assert.strictEqual(received._tag === "Refused" && received.label, "k1")
+      return received._tag === "Refused" && received.code
+    })
+    const [undelivered = ""] = Reply.undelivered({ names: ["bob"], reason: "offline", count: 1 })
+    const parsed = Received.parse(line(undelivered))
+    assert.sameMembers([...codes, parsed._tag === "Refused" && parsed.code], [...Reply.refusals])
+  })
+
+  it("knows the refusals after which the server closes", () => {
+    for (const { line: refusal } of [Reply.badLogin, Reply.loginInUse("bob"), Reply.loginTimeout, Reply.full(1)]) {
+      const received = Received.parse(line(refusal(undefined)))
+      assert.isTrue(received._tag === "Refused" && received.fatal)
+    }
+  })
+})

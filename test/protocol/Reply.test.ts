@@ -1,0 +1,189 @@
+import { describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import { readFileSync } from "node:fs"
+import { assert } from "vitest"
+import * as CloseReason from "../../src/protocol/CloseReason.js"
+import * as Reply from "../../src/protocol/Reply.js"
+import * as Wire from "../../src/protocol/Wire.js"
+import { anyBytes } from "../support/Bytes.js"
+
+const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
+  Reply.undelivered({
+    names: ["bob", "b b:,"],
+    reason,
+    count: 3,
+    label,
+    retryMillis: reason === "busy" ? 1_000 : undefined
+  })
+
+/** Every function that writes a line: with a label, where it takes one, and without. */
+const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
+  badLine: (label) => [Reply.badLine("why")(label)],
+  tooLong: (label) => [Reply.tooLong(65_536)(label)],
+  tooManyRecipients: (label) => [Reply.tooManyRecipients(1_000)(label)],
+  slowDown: (label) => [Reply.slowDown(20)(label)],
+  unknownCommand: (label) => [Reply.unknownCommand("no such: thing")(label)],
+  closing: (label) => [Reply.closing(label)],
+  badLogin: (label) => [Reply.badLogin.line(label)],
+  loginInUse: (label) => [Reply.loginInUse("alice").line(label)],
+  loginTimeout: (label) => [Reply.loginTimeout.line(label)],
+  full: (label) => [Reply.full(5_000).line(label)],
+  "undelivered offline": undeliveredFor("offline"),
+  "undelivered disconnected": undeliveredFor("disconnected"),
+  "undelivered busy": undeliveredFor("busy"),
+  "undelivered slow": undeliveredFor("slow"),
+  written: (label = "k1") => Reply.written(label, ["bob", "carol"]),
+  who: (label) => Reply.who(["alice", "bob"], label),
+  pong: (label) => [Reply.pong("a: b", label)],
+  bye: (label) => [Reply.bye("quit", label)],
+  help: (label) => Reply.help(label),
+  hello: (label) => [Reply.hello({ name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, rate: 5 }, label)],
+  "hello before the login": (label) => [
+    Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, rate: 0 }, label)
+  ]
+}
+
+const unlabelled: Record<string, () => ReadonlyArray<string>> = {
+  joined: () => [Reply.joined("alice")],
+  left: () => [Reply.left("alice")],
+  serverClosing: () => [Reply.serverClosing(10_000)]
+}
+
+const codes: ReadonlyArray<string> = [
+  ...Reply.refusals.map((code) => `! ${code}`),
+  ...Reply.notices.map((code) => `* ${code}`)
+]
+
+/** A line in its parts; the text is what stands behind the first colon. */
+const split = (line: string) => {
+  const found = /^([!*] [a-z-]+)((?: [^:\n]+)?): ([^\n]*)\n$/.exec(line)
+  assert.isNotNull(found, JSON.stringify(line))
+  return { code: found?.[1] ?? "", params: found?.[2] ?? "" }
+}
+
+const params = (reason: Reply.UndeliveredReason, count: number, label?: string) =>
+  split(Reply.undelivered({ names: ["bob"], reason, count, label })[0] ?? "").params
+
+describe("Reply", () => {
+  for (const [what, render] of Object.entries({ ...replies, ...unlabelled })) {
+    it(`writes lines of a registered code, with params that hold no colon: ${what}`, () => {
+      for (const line of render()) assert.include(codes, split(line).code)
+    })
+  }
+
+  for (const [what, render] of Object.entries(replies)) {
+    it(`puts the label first: ${what}`, () => {
+      for (const line of render("k1")) assert.match(split(line).params, /^ @k1(?: |$)/)
+    })
+  }
+
+  it("has a function for every code, and each code once", () => {
+    const written = Object.values({ ...replies, ...unlabelled }).flatMap((render) =>
+      render().map((line) => split(line).code)
+    )
+    assert.deepStrictEqual([...new Set(written)].toSorted(), codes.toSorted())
+    assert.strictEqual(new Set(codes).size, codes.length)
+  })
+
+  it("says retry= where the same line may succeed later, and nowhere else", () => {
+    const retrying = Object.entries({ ...replies, ...unlabelled })
+      .filter(([, render]) => render().some((line) => / retry=\d+(?: |$)/.test(split(line).params)))
+      .map(([what]) => what)
+    assert.deepStrictEqual(retrying, ["slowDown", "full", "undelivered busy"])
+  })
+
+  it("says fatal where the server closes behind the line, and nowhere else", () => {
+    const fatal = Object.entries({ ...replies, ...unlabelled })
+      .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
+      .map(([what]) => what)
+    assert.deepStrictEqual(fatal, ["badLogin", "loginInUse", "loginTimeout", "full"])
+    for (const { reason } of [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1)]) {
+      assert.include(CloseReason.all, reason)
+    }
+  })
+
+  it("is what the protocol document shows", () => {
+    const document = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8")
+    for (const code of codes) assert.match(document, new RegExp(`\`${code.replace("*", "\\*")}[ :\`]`), code)
+    const shown = document.matchAll(/`([!*] [a-z][a-z-]*)/g)
+    for (const [, code] of shown) assert.include(codes, code, "the document shows a code that the server lacks")
+  })
+
+  it("writes each line as the protocol says", () => {
+    const line = (what: string, label?: string) => replies[what]?.(label)[0]?.split(":")[0]
+    assert.strictEqual(line("tooLong"), "! too-long max=65536")
+    assert.strictEqual(line("tooManyRecipients", "k"), "! too-many-recipients @k max=1000")
+    assert.strictEqual(line("slowDown"), "! slow-down retry=20")
+    assert.strictEqual(line("unknownCommand"), "! unknown-command no%20such%3A%20thing")
+    assert.strictEqual(line("loginInUse"), "! login-in-use alice fatal")
+    assert.strictEqual(line("full"), "! full retry=5000 fatal")
+    assert.strictEqual(line("undelivered offline"), "! undelivered bob, b%20b%3A%2C reason=offline count=3")
+    assert.strictEqual(line("undelivered busy"), "! undelivered bob, b%20b%3A%2C reason=busy retry=1000 count=3")
+    assert.strictEqual(line("undelivered slow", "k"), "! undelivered @k bob, b%20b%3A%2C reason=slow")
+    assert.strictEqual(line("written"), "* written @k1 bob, carol")
+    assert.strictEqual(replies["who"]?.()[0], "* who 2: alice, bob\n")
+    assert.strictEqual(replies["pong"]?.("k")[0], "* pong @k: a: b\n")
+    assert.strictEqual(line("bye"), "* bye reason=quit")
+    assert.strictEqual(
+      line("hello"),
+      "* hello achat=1 name=alice max-line=65536 max-recipients=1000 max-name=32 rate=5"
+    )
+    assert.strictEqual(line("hello before the login"), "* hello achat=1 max-line=1 max-recipients=1 max-name=32")
+    assert.strictEqual(Reply.joined("a"), "* joined a: is here\n")
+    assert.strictEqual(Reply.messageHead("alice"), "from alice: ")
+  })
+
+  describe("undelivered", () => {
+    it("counts when it answers several lines, and always when they come back from a queue", () => {
+      assert.strictEqual(params("offline", 1), " bob reason=offline")
+      assert.strictEqual(params("offline", 2), " bob reason=offline count=2")
+      assert.strictEqual(params("busy", 1), " bob reason=busy")
+      assert.strictEqual(params("disconnected", 1), " bob reason=disconnected count=1")
+      assert.strictEqual(params("slow", 7), " bob reason=slow count=7")
+      assert.strictEqual(params("slow", 1, "k"), " @k bob reason=slow")
+    })
+  })
+
+  describe("names", () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => `${"n".repeat(26)}${index}`)
+
+    it("are spread over lines of 4 KiB, in their order, none left out", () => {
+      for (const lines of [
+        Reply.who(many),
+        Reply.written("k", many),
+        Reply.undelivered({ names: many, reason: "offline", count: 1 })
+      ]) {
+        assert.isAbove(lines.length, 1)
+        for (const line of lines) assert.isBelow(line.length, 4_096 + 128)
+        const names = lines.join("").match(/n{26}\d+/g)
+        assert.deepStrictEqual(names, many)
+      }
+    })
+
+    it("stay in one line when there is room, and there is one for nobody", () => {
+      assert.strictEqual(Reply.who(["a", "b"]).length, 1)
+      assert.match(Reply.who([])[0] ?? "", /^\* who 0: ?\n$/)
+    })
+
+    it("are told how many there are in all, on every line", () => {
+      for (const line of Reply.who(many)) assert.match(line, /^\* who 1000: /)
+    })
+
+    it("cannot break a line, whatever they are", () => {
+      FastCheck.assert(
+        FastCheck.property(anyBytes(200), (bytes) => {
+          const name = Buffer.from(bytes).toString("latin1")
+          FastCheck.pre(name !== "")
+          for (const line of [
+            ...Reply.undelivered({ names: [name], reason: "offline", count: 1 }),
+            Reply.unknownCommand(name)(undefined),
+            Reply.loginInUse(name).line(undefined)
+          ]) {
+            assert.match(Wire.decode(line), /^! [a-z-]+ [^\s:,]+ ?[a-z=]*: [^\n]*\n$/)
+          }
+        }),
+        { numRuns: 1_000 }
+      )
+    })
+  })
+})

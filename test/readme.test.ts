@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { transform } from "esbuild"
+import { execFile } from "node:child_process"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const examples = [...(await readFile(join(root, "README.md"), "utf8")).matchAll(/```ts\n([^]*?)```/g)].map(
+  ([, code]) => code ?? ""
+)
+
+/** Runs an example as a user would: against the built package, under its name. */
+const run = async (example: string) => {
+  const folder = await mkdtemp(join(root, "test", "readme-"))
+  try {
+    const file = join(folder, "example.mjs")
+    await writeFile(file, (await transform(example, { loader: "ts" })).code)
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, [file])
+    return { log: stderr, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+describe("README", () => {
+  it("has two examples", () => assert.lengthOf(examples, 2))
+
+  it("shows a server and its clients over TCP", async () => {
+    const { result } = await run(examples[0] ?? "")
+    assert.deepInclude(result, { _tag: "Some", value: { _tag: "Message", from: "alice", text: "hi" } })
+  })
+
+  it("shows a chat without sockets", async () => {
+    const { result } = await run(examples[1] ?? "")
+    assert.include(JSON.stringify(result), '"text":"anybody here?"')
+    assert.include(JSON.stringify(result), '"code":"undelivered"')
+  })
+})

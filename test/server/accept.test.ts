@@ -1,0 +1,225 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { spawnSync } from "node:child_process"
+import * as Tcp from "../../src/transport/Tcp.js"
+import { refusal, serve, type Served } from "../support/serve.js"
+import * as WireClient from "../support/WireClient.js"
+
+/** Comes again until there is a place, as `retry=` invites to. */
+const insist = (server: Served, name: string) =>
+  Effect.gen(function* () {
+    const client = yield* server.connect
+    client.name = name
+    yield* client.send(`${name}\n${name}: in\n`)
+    const first = yield* client.line
+    return first === `from ${name}: in` ? client : yield* Effect.fail(WireClient.headOf(first))
+  }).pipe(Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.intersect(Schedule.recurs(250)))))
+
+describe("accepting", () => {
+  it.scopedLive("serves as many connections as the limit, tells the next when to come again, and takes it later", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ maxConnections: 2 })
+      const alice = yield* server.join("alice")
+      const bob = yield* server.connect // a connection counts from its accept on
+      const carol = yield* server.connect
+      yield* carol.send("carol\nalice: let me in\n")
+      yield* carol.expect("! full retry=5000 fatal")
+      assert.deepStrictEqual(yield* carol.rest, [])
+      yield* alice.barrier
+      yield* bob.end
+      yield* bob.rest
+      const again = yield* insist(server, "carol")
+      yield* again.send("alice: thank you\n")
+      yield* alice.expect("from carol: thank you")
+      assert.isAtLeast(server.closings("full"), 1)
+      const [logged] = server.logs.filter(({ message }) => message.startsWith("full:"))
+      assert.strictEqual(logged?.level, "WARN")
+    })
+  )
+
+  it.scopedLive("a place opens again however a connection ends", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ maxConnections: 1 })
+      for (const leave of ["end", "reset", "/quit\n", "/nonsense"] as const) {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const client = yield* insist(server, "only")
+            if (leave === "end" || leave === "reset") yield* client[leave]
+            else yield* client.send(leave) // and the end of this scope closes the socket under an unfinished line
+          })
+        )
+      }
+      yield* Effect.flatMap(insist(server, "last"), (last) => last.barrier)
+    })
+  )
+
+  it.scopedLive("a crowd at a full server is refused or dropped, and disturbs nobody", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ maxConnections: 1 })
+      const alice = yield* server.join("alice")
+      const crowd = yield* Effect.forEach(
+        Array.from({ length: 200 }),
+        () =>
+          Effect.gen(function* () {
+            const client = yield* server.connect
+            yield* client.closed
+            return client.lines
+          }).pipe(Effect.catchAll(() => Effect.succeed([]))),
+        { concurrency: "unbounded" }
+      )
+      for (const lines of crowd) {
+        assert.isAtMost(lines.length, 1)
+        if (lines[0] !== undefined) assert.strictEqual(WireClient.headOf(lines[0]), "! full retry=5000 fatal")
+      }
+      assert.isAbove(crowd.filter((lines) => lines.length === 1).length, 0)
+      yield* alice.barrier
+      // One line in the log for each kind, however many they are.
+      assert.isAtMost(server.logs.filter(({ message }) => message.startsWith("full:")).length, 2)
+    })
+  )
+
+  it.scopedLive("serves as many connections of one address as the limit, and those of others all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ maxConnectionsPerAddress: 2 })
+      const alice = yield* server.join("alice")
+      yield* server.join("bob")
+      const third = yield* server.connect
+      yield* third.expect("! full retry=5000 fatal")
+      assert.deepStrictEqual(yield* third.rest, [])
+      const elsewhere = yield* WireClient.connect(server.address, { localAddress: "127.0.0.2" })
+      elsewhere.name = "carol"
+      yield* elsewhere.send("carol\n")
+      yield* elsewhere.barrier
+      yield* alice.end
+      yield* alice.rest
+      yield* Effect.flatMap(insist(server, "dave"), (dave) => dave.barrier)
+    })
+  )
+
+  // Guard: the 'error' listener, attached first of all in the constructor of src/transport/NetSocket.ts.
+  it.scopedLive("clients that connect and reset before they are accepted do not end it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.join("alice")
+      if (server.address._tag !== "Tcp") return
+      // Our event loop stands still meanwhile, so every one of them is reset before the accept.
+      const script = `
+        const net = require("node:net")
+        for (let i = 0; i < 400; i++) {
+          const socket = net.connect(${server.address.port}, "127.0.0.1", () => socket.resetAndDestroy())
+          socket.on("error", () => {})
+        }`
+      const { status, stderr } = spawnSync(process.execPath, ["-e", script], { timeout: 10_000 })
+      assert.strictEqual(status, 0, String(stderr))
+      yield* alice.barrier
+      const bob = yield* server.join("bob")
+      yield* bob.send("alice: still there?\n")
+      yield* alice.expect("from bob: still there?")
+      assert.deepStrictEqual(yield* server.names, ["alice", "bob"])
+      for (const { annotations, level } of server.logs) {
+        assert.notStrictEqual(level, "ERROR")
+        if ("remote" in annotations) assert.notStrictEqual(annotations["remote"], "unix", "they came by TCP")
+      }
+    })
+  )
+
+  it.scopedLive("hundreds that reset at any moment of their connecting do not end it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.join("alice")
+      yield* Effect.forEach(
+        Array.from({ length: 400 }, (_, i) => i),
+        (i) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const client = yield* server.connect
+              if (i % 4 === 1) yield* client.send(`c${i}`)
+              if (i % 4 === 2) yield* client.send(`c${i}\nalice: hi`)
+              if (i % 4 === 3) yield* client.send(`c${i}\nnobody: hi\n/who\n`)
+              if (i % 5 > 0) yield* client.reset
+            })
+          ),
+        { concurrency: 50 }
+      )
+      // Those that closed with an unfinished line in order have sent it.
+      yield* alice.send("/ping\n")
+      for (const line of yield* alice.takeUntil("* pong: ")) assert.match(line, /^from c\d+: hi$/)
+    })
+  )
+
+  it.scopedLive("pauses while no descriptor is left, says so once with a hint, and goes on afterwards", () =>
+    Effect.gen(function* () {
+      let available = true
+      const server = yield* serve({ descriptors: { limit: 64, available: () => available } })
+      const alice = yield* server.join("alice")
+      const bob = yield* server.join("bob")
+      available = false
+      const entry = yield* server.logged("the shortage", ({ annotations }) => annotations["limit"] === 64)
+      assert.strictEqual(entry.level, "WARN")
+      assert.match(entry.message, /ulimit -n/)
+      assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
+      // Those who are there go on, for as long as it takes: beyond the next look at the descriptors.
+      const began = performance.now()
+      for (let round = 0; performance.now() - began < 700; round++) {
+        yield* alice.send(`bob: ${round}\n`)
+        yield* bob.expect(`from alice: ${round}`)
+        yield* Effect.sleep(10)
+      }
+      assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
+      available = true
+      const carol = yield* Effect.retry(server.join("carol"), Schedule.spaced("20 millis"))
+      yield* carol.send("alice: I am in\n")
+      yield* alice.expect("from carol: I am in")
+      assert.strictEqual(server.logs.filter(({ annotations }) => "limit" in annotations).length, 1)
+    })
+  )
+
+  it.scopedLive("a drain during the pause is for good: nobody is accepted again", () =>
+    Effect.gen(function* () {
+      let available = true
+      const server = yield* serve({ descriptors: { limit: 64, available: () => available } })
+      yield* server.join("alice")
+      available = false
+      yield* server.logged("the shortage", ({ annotations }) => annotations["limit"] === 64)
+      yield* server.drain
+      available = true
+      yield* Effect.sleep(700) // beyond the next look at the descriptors
+      assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
+    })
+  )
+
+  it.scopedLive("an address in use, or one that is not ours, is an error in one line", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      if (server.address._tag !== "Tcp") return
+      for (const [host, port, code] of [
+        ["127.0.0.1", server.address.port, "EADDRINUSE"],
+        ["192.0.2.1", 0, "EADDRNOTAVAIL"],
+        ["no.such.host.invalid", 0, "ENOTFOUND"],
+        ["127.0.0.1", 70_000, "ERR_SOCKET_BAD_PORT"]
+      ] as const) {
+        const error = yield* refusal(serve({ listen: [Tcp.listen(host, port)] }))
+        assert.strictEqual(error._tag, "TransportError")
+        assert.strictEqual(error.during, "Listen")
+        if (code === "ENOTFOUND") assert.include(["ENOTFOUND", "EAI_AGAIN"], error.code)
+        else assert.strictEqual(error.code, code)
+        assert.match(error.reason, /^cannot listen on \S+: [^\n]+$/)
+      }
+      yield* Effect.flatMap(server.join("alice"), (alice) => alice.barrier)
+    })
+  )
+
+  it.scopedLive("listens at several addresses, and those who come by either meet", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ listen: [Tcp.listen("127.0.0.1", 0), Tcp.listen("127.0.0.1", 0)] })
+      const alice = yield* server.join("alice")
+      const other = server.addresses[1] ?? (yield* Effect.dieMessage("one address only"))
+      const bob = yield* WireClient.connect(other)
+      yield* bob.send("bob\nalice: hi\n")
+      yield* alice.expect("from bob: hi")
+      yield* server.drain
+      assert.strictEqual(yield* refusal(WireClient.connect(other)), "ECONNREFUSED")
+    })
+  )
+})

@@ -1,0 +1,311 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { serve } from "../support/serve.js"
+import type { WireClient } from "../support/WireClient.js"
+
+/** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
+const pad = "x".repeat(30_000)
+const flood = (to: string, from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => `${to}: ${from + i} ${pad}\n`).join("")
+
+/** The numbers of the flood's lines among these, by their sender. */
+const numbers = (lines: ReadonlyArray<string>, sender: string) =>
+  lines.flatMap((line) => {
+    const head = `from ${sender}: `
+    return line.startsWith(head) && line.endsWith(pad) ? [Number.parseInt(line.slice(head.length), 10)] : []
+  })
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+/** How many lines these `undelivered` lines return; `retry=` is there exactly where sending again may help. */
+const returned = (lines: ReadonlyArray<string>, name: string, reason: string) => {
+  let sum = 0
+  for (const line of lines) {
+    const found = new RegExp(`^! undelivered ${name} reason=${reason}( retry=\\d+)?(?: count=(\\d+))?: `).exec(line)
+    if (found === null) continue
+    assert.strictEqual(found[1] !== undefined, reason === "busy", line)
+    sum += Number(found[2] ?? 1)
+  }
+  return sum
+}
+
+const small = { outboxLines: 1_000, outboxBytes: 200_000 }
+
+/** Two who talk to each other, each in turn. */
+const rounds = (one: WireClient, other: WireClient, count: number) =>
+  Effect.gen(function* () {
+    for (let round = 0; round < count; round++) {
+      yield* one.send(`${other.name}: ping ${round}\n`)
+      yield* other.expect(`from ${one.name}: ping ${round}`)
+      yield* other.send(`${one.name}: pong ${round}\n`)
+      yield* one.expect(`from ${other.name}: pong ${round}`)
+    }
+  })
+
+const reads = (client: WireClient, lines: number) =>
+  client.until(`${lines} lines`, () => (client.lines.length >= lines ? true : undefined))
+
+describe("flow control", () => {
+  it.scopedLive("a sender is slowed to the speed of its recipient, and nobody else notices", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const slow = yield* server.join("slow")
+      const sender = yield* server.join("sender")
+      const carol = yield* server.join("carol")
+      const dave = yield* server.join("dave")
+      yield* slow.pause
+      yield* sender.send(flood("slow", 0, 1_000))
+      // The server stops reading from the sender: what its own kernel does not take piles up in the sender.
+      yield* server.held(sender)
+      assert.isAbove(sender.untaken, 1_000_000)
+      const { inFlight } = yield* server.ledger
+      assert.isBelow(inFlight * pad.length, 2 * small.outboxBytes)
+      yield* rounds(carol, dave, 50)
+      assert.deepStrictEqual(sender.lines, [], "it is held, and not refused")
+      // Others that address the slow one as well are held too, in their order, and only when they do.
+      yield* carol.send("dave: not held\nslow: held\n")
+      yield* dave.expect("from carol: not held")
+      yield* slow.resume
+      yield* reads(slow, 1_001)
+      assert.deepStrictEqual(numbers(slow.lines, "sender"), range(1_000))
+      yield* sender.barrier
+      yield* carol.barrier
+    })
+  )
+
+  it.scopedLive("a recipient that takes nothing for the hold timeout costs its senders that time, once", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.millis(300), stallTimeout: Duration.seconds(20) })
+      const slow = yield* server.join("slow")
+      const sender = yield* server.join("sender")
+      yield* slow.pause
+      const began = performance.now()
+      yield* sender.send(flood("slow", 0, 800))
+      yield* sender.until("a line", () => (sender.lines.length > 0 ? true : undefined))
+      const heldFor = performance.now() - began
+      assert.isAtLeast(heldFor, 290)
+      yield* sender.send("/ping all told\n")
+      const told = yield* sender.takeUntil("* pong: all told")
+      const busy = returned(told, "slow", "busy")
+      assert.isAbove(busy, 0)
+      // Now that it is known to be jammed, the answer comes at once.
+      const asked = performance.now()
+      yield* sender.send("slow: still there?\n")
+      yield* sender.expect("! undelivered slow reason=busy retry=1000")
+      assert.isBelow(performance.now() - asked, 200)
+      // It reads again: what was queued arrives, and so does what is sent from now on.
+      yield* slow.resume
+      yield* reads(slow, 800 - busy)
+      assert.deepStrictEqual(numbers(slow.lines, "sender"), range(800 - busy))
+      slow.lines.splice(0)
+      yield* slow.barrier
+      yield* sender.send("slow: welcome back\n")
+      yield* slow.expect("from sender: welcome back")
+      yield* sender.barrier
+    })
+  )
+
+  it.scopedLive("a recipient that takes nothing for the stall timeout is closed, and its queue is returned", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        ...small,
+        holdTimeout: Duration.millis(200),
+        stallTimeout: Duration.millis(600)
+      })
+      const slow = yield* server.join("slow")
+      const senders = yield* Effect.forEach(["s1", "s2"], server.join)
+      const bystander = yield* server.join("bystander")
+      yield* slow.pause
+      for (const sender of senders) yield* sender.send(flood("slow", 0, 400))
+      assert.strictEqual((yield* server.farewell("slow"))["reason"], "slow-consumer")
+      assert.strictEqual(server.closings("slow-consumer"), 1)
+      // What the kernel had taken arrives all the same, and each line is there or was returned to its very sender.
+      yield* slow.resume
+      assert.strictEqual(yield* slow.closed, "end")
+      let queued = 0
+      for (const sender of senders) {
+        yield* sender.send("/ping all told\n")
+        const told = yield* sender.takeUntil("* pong: all told")
+        const received = numbers(slow.lines, sender.name)
+        const slowly = returned(told, "slow", "slow")
+        queued += slowly
+        assert.strictEqual(
+          received.length + slowly + returned(told, "slow", "busy") + returned(told, "slow", "offline"),
+          400
+        )
+        assert.deepStrictEqual(received, range(received.length))
+      }
+      // Never more than the queue's bounds and one read stood in memory.
+      assert.isAbove(queued, 0)
+      assert.isBelow(queued * pad.length, small.outboxBytes + 65_536 + pad.length)
+      yield* bystander.barrier
+    })
+  )
+
+  it.scopedLive("a reader that is slow but moves is never closed, and gets everything", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        ...small,
+        holdTimeout: Duration.millis(400),
+        stallTimeout: Duration.millis(600)
+      })
+      const slow = yield* server.join("slow")
+      const sender = yield* server.join("sender")
+      yield* slow.pause
+      const count = 800
+      yield* sender.send(flood("slow", 0, count))
+      const began = performance.now()
+      // Its slowness: at most a megabyte, then a rest.
+      while (slow.lines.length < count) {
+        const next = slow.bytesReceived + 1_000_000
+        yield* slow.resume
+        yield* slow.until("a megabyte", () =>
+          slow.bytesReceived >= next || slow.lines.length >= count ? true : undefined
+        )
+        yield* slow.pause
+        yield* Effect.sleep(60)
+      }
+      assert.isAbove(performance.now() - began, 1_200)
+      assert.deepStrictEqual(numbers(slow.lines, "sender"), range(count))
+      assert.deepStrictEqual(sender.lines, [])
+      slow.lines.splice(0)
+      yield* slow.resume
+      yield* slow.barrier
+    })
+  )
+
+  it.scopedLive("who floods itself without reading is not read from, and closed in the end", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const carol = yield* server.join("carol")
+      const dave = yield* server.join("dave")
+      const self = yield* server.join("self")
+      yield* self.pause
+      yield* self.send(flood("self", 0, 1_000))
+      yield* rounds(carol, dave, 20)
+      const { bytesIn, bytesOut, reason } = yield* server.farewell("self")
+      assert.strictEqual(reason, "slow-consumer")
+      // Memory is bounded by the queue and one read: nothing beyond them was taken in.
+      assert.isBelow(Number(bytesIn) - Number(bytesOut), 2 * small.outboxBytes + 2 * 65_536 + pad.length)
+      yield* rounds(carol, dave, 20)
+    })
+  )
+
+  it.scopedLive("who asks and asks without reading the answers is not read from, and closed in the end", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const asker = yield* server.join("asker")
+      const carol = yield* server.join("carol")
+      yield* asker.pause
+      yield* asker.send(`/ping ${pad}\n/who\n/help\nnobody: hi\nbad\n`.repeat(700))
+      const { bytesIn, bytesOut, reason } = yield* server.farewell("asker")
+      assert.strictEqual(reason, "slow-consumer")
+      assert.isBelow(Number(bytesIn) - Number(bytesOut), 2 * small.outboxBytes + 2 * 65_536 + pad.length)
+      yield* carol.barrier
+    })
+  )
+
+  it.scopedLive("two that flood each other without reading are both closed, and nobody else notices", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const carol = yield* server.join("carol")
+      const dave = yield* server.join("dave")
+      const one = yield* server.join("one")
+      const two = yield* server.join("two")
+      for (const client of [one, two]) yield* client.pause
+      yield* one.send(flood("two", 0, 1_000))
+      yield* two.send(flood("one", 0, 1_000))
+      yield* rounds(carol, dave, 20)
+      const ends = yield* Effect.forEach([one, two], (client) => server.farewell(client.name))
+      for (const { bytesOut, reason } of ends) {
+        assert.strictEqual(reason, "slow-consumer")
+        assert.isAbove(Number(bytesOut), 0)
+      }
+      // The one whose recipient jams first is released, and its lines are answered; the other is not read from.
+      assert.isBelow(Math.min(...ends.map(({ bytesIn }) => Number(bytesIn))), 20_000_000)
+      yield* rounds(carol, dave, 20)
+      assert.strictEqual(server.closings("slow-consumer"), 2)
+    })
+  )
+
+  it.scopedLive("a held sender that breaks off lets go of nobody else, and what it sent before still arrives", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const slow = yield* server.join("slow")
+      const held = yield* server.join("held")
+      const other = yield* server.join("other")
+      yield* slow.pause
+      yield* held.send(flood("slow", 0, 1_000))
+      yield* other.send("slow: also held\n")
+      yield* server.held(held)
+      yield* held.reset
+      const { bytesIn, reason } = yield* server.farewell("held")
+      assert.strictEqual(reason, "connection-lost")
+      yield* slow.resume
+      yield* slow.until("the other's line", () => (slow.lines.includes("from other: also held") ? true : undefined))
+      yield* other.barrier
+      // Accepted is what the server had read the LF of, and all of that arrives.
+      const login = "held\nheld: barrier 1\n".length
+      let read = 0
+      for (let bytes = login; bytes <= Number(bytesIn); read++) bytes += flood("slow", read, 1).length
+      assert.deepStrictEqual(numbers(slow.lines, "held"), range(read - 1))
+      slow.lines.splice(0)
+      yield* slow.barrier
+    })
+  )
+
+  it.scopedLive(
+    "a held sender that shuts its sending half down: all its lines still arrive, the last without LF too",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+        const slow = yield* server.join("slow")
+        const held = yield* server.join("held")
+        yield* slow.pause
+        yield* held.send(`${flood("slow", 0, 500)}nobody: hi\nslow: last words`)
+        yield* held.end
+        yield* server.held(held)
+        yield* slow.resume
+        yield* reads(slow, 501)
+        assert.deepStrictEqual(numbers(slow.lines, "held"), range(500))
+        assert.strictEqual(slow.lines.at(-1), "from held: last words")
+        yield* held.expect("! undelivered nobody reason=offline")
+        assert.deepStrictEqual(yield* held.rest, [])
+      })
+  )
+
+  it.scopedLive("a held sender whose recipient leaves goes on, and is told what did not arrive", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const slow = yield* server.join("slow")
+      const held = yield* server.join("held")
+      yield* slow.pause
+      yield* held.send(`${flood("slow", 0, 500)}/ping all told\n`)
+      yield* server.held(held)
+      yield* slow.reset
+      const told = yield* held.takeUntil("* pong: all told")
+      assert.isAbove(returned(told, "slow", "disconnected"), 0)
+      assert.isAbove(returned(told, "slow", "offline"), 0)
+      const { accepted, written } = yield* server.ledger
+      assert.strictEqual(returned(told, "slow", "disconnected") + returned(told, "slow", "offline"), accepted - written)
+      yield* held.barrier
+    })
+  )
+
+  it.scopedLive("a quiet client that does not read is not closed: it has nothing to take", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ ...small, holdTimeout: Duration.millis(50), stallTimeout: Duration.millis(100) })
+      const quiet = yield* server.join("quiet")
+      const alice = yield* server.join("alice")
+      yield* quiet.pause
+      yield* alice.send("quiet: one\n")
+      yield* Effect.sleep(400) // well beyond the stall timeout
+      yield* alice.send("quiet: two\n")
+      yield* alice.barrier
+      yield* quiet.resume
+      yield* quiet.expect("from alice: one", "from alice: two")
+      yield* quiet.barrier
+    })
+  )
+})

@@ -1,0 +1,205 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { serve, until } from "../support/serve.js"
+import { headOf } from "../support/WireClient.js"
+
+const pad = "x".repeat(30_000)
+
+describe("leaving", () => {
+  // Guard: `allowHalfOpen` in src/transport/NetSocket.ts.
+  it.scopedLive("printf 'alice\\nbob: hi\\n' | nc -N shows what did not arrive, and ends in order", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const script = yield* server.connect
+      yield* script.send("alice\nalice: hi\nbob: hi\nno colon\n/ping\n")
+      yield* script.end
+      const lines = yield* script.rest
+      assert.includeMembers(
+        lines.map((line) => (line.startsWith("!") ? headOf(line) : line)),
+        ["from alice: hi", "! undelivered bob reason=offline", "! bad-line", "* pong: "]
+      )
+      assert.strictEqual(lines.length, 4)
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "left")
+    })
+  )
+
+  it.scopedLive("a last line without LF counts when the stream ends in order, a login too", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const bob = yield* server.join("bob")
+      const alice = yield* server.connect
+      yield* alice.send("alice\nbob: whole\nbob: last")
+      yield* alice.end
+      yield* bob.expect("from alice: whole", "from alice: last")
+      assert.deepStrictEqual(yield* alice.rest, [])
+      const taken = yield* server.connect
+      yield* taken.send("bob")
+      yield* taken.end
+      yield* taken.expect("! login-in-use bob fatal")
+      assert.deepStrictEqual(yield* taken.rest, [])
+      yield* bob.barrier
+    })
+  )
+
+  it.scopedLive("a last line without LF is dropped when the connection breaks", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const bob = yield* server.join("bob")
+      const alice = yield* server.join("alice")
+      yield* alice.send("bob: whole\nbob: unfinished")
+      yield* bob.expect("from alice: whole")
+      yield* alice.reset
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "connection-lost")
+      yield* bob.barrier
+    })
+  )
+
+  it.scopedLive("lines sent before a reset are still delivered", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const bob = yield* server.join("bob")
+      for (let round = 0; round < 50; round++) {
+        const alice = yield* server.join(`alice${round}`)
+        yield* alice.send("bob: 1\nbob: 2\nnobody: 3\nbob: 4\n")
+        yield* alice.reset
+        yield* bob.expect(...[1, 2, 4].map((i) => `from alice${round}: ${i}`))
+      }
+      yield* bob.barrier
+      const { dead } = yield* server.ledger
+      assert.isAtMost(dead, 50, "what could not be told to those who broke off is counted as dead")
+    })
+  )
+
+  it.scopedLive("who shut its sending half down is sent nothing new, but what was queued for it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ outboxBytes: 20_000_000 })
+      const bob = yield* server.join("bob")
+      const alice = yield* server.join("alice")
+      yield* bob.pause
+      yield* alice.send(Array.from({ length: 400 }, (_, i) => `bob: ${i} ${pad}\n`).join(""))
+      yield* alice.barrier
+      yield* bob.end
+      do yield* alice.send("/who\n")
+      while ((yield* alice.line) !== "* who 1: alice")
+      yield* alice.send("bob: too late\n")
+      yield* alice.expect("! undelivered bob reason=offline")
+      assert.isAbove((yield* server.ledger).inFlight, 0)
+      yield* bob.resume
+      const lines = yield* bob.rest
+      assert.deepStrictEqual(
+        lines.map((line) => line.slice(0, 20)),
+        Array.from({ length: 400 }, (_, i) => `from alice: ${i} ${pad}`.slice(0, 20))
+      )
+      yield* alice.barrier
+    })
+  )
+
+  // Guard: `this.socket.end()` and `resume()` before the destroy in `NetSocket.close`: with unread input on our side a
+  // destroy makes the kernel send a reset, which throws away what the client has not read yet.
+  it.scopedLive("everything up to the last line arrives, however much unread input of the client we have", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ linger: Duration.seconds(5) })
+      const bob = yield* server.join("bob")
+      const alice = yield* server.join("alice")
+      yield* alice.pause
+      yield* bob.send(Array.from({ length: 2_000 }, (_, i) => `alice: ${i} ${pad.slice(0, 200)}\n`).join(""))
+      yield* bob.barrier
+      yield* alice.send("/quit\n")
+      yield* alice.send(`unread: ${pad}\n`.repeat(300))
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "quit")
+      yield* alice.resume
+      const lines = yield* alice.rest // fails on ECONNRESET
+      assert.strictEqual(lines.length, 2_001)
+      assert.match(lines.at(-1) ?? "", /^\* bye[ :]/)
+      assert.match(lines.at(-2) ?? "", /^from bob: 1999 /)
+    })
+  )
+
+  it.scopedLive("a refused login reads why, however much of a script stands behind it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      for (let round = 0; round < 20; round++) {
+        const script = yield* server.connect
+        yield* script.send(`no name\n${`bob: ${pad}\n`.repeat(20)}`)
+        yield* script.expect("! bad-login fatal")
+        assert.deepStrictEqual(yield* script.rest, [])
+      }
+    })
+  )
+
+  it.scopedLive("who does not close its side is destroyed after the linger time, and its name is free before", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ linger: Duration.millis(500) })
+      const old = yield* server.join("alice")
+      yield* old.pause // does not see the server's end, so it never ends its own side
+      yield* old.send("/quit\n")
+      yield* server.farewell("alice")
+      const began = performance.now()
+      const newcomer = yield* server.join("alice")
+      assert.isBelow(performance.now() - began, 400)
+      const bob = yield* server.join("bob")
+      // The drain below has to wait for the old connection, so this sees the end of its linger time.
+      yield* until(() => performance.now() - began > 600, "")
+      yield* bob.send("alice: still you\n")
+      yield* newcomer.expect("from bob: still you")
+    })
+  )
+
+  // Guard: a name is freed by `Roster.remove` alone, once its writer has ended, and not when it can no longer be addressed.
+  it.scopedLive("a newcomer of the same name is never removed by the end of the older connection", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ outboxBytes: 1_000_000, holdTimeout: Duration.millis(30) })
+      const bob = yield* server.join("bob")
+      for (let round = 0; round < 30; round++) {
+        // A connection with a pending write breaks twice: its read fails, and its write does.
+        const old = yield* server.join("alice")
+        yield* old.pause
+        yield* bob.send(`alice: ${pad}\n`.repeat(round % 2 === 0 ? 250 : 1))
+        yield* bob.send(`bob: sent\n`)
+        yield* bob.takeUntil("from bob: sent")
+        if (round % 3 === 0) yield* old.end
+        yield* round % 3 === 0 ? Effect.sync(() => old.destroy()) : old.reset
+        const login = Effect.gen(function* () {
+          const client = yield* server.connect
+          client.name = "alice"
+          yield* client.send("alice\nalice: in\n")
+          return (yield* client.line) === "from alice: in" ? client : yield* Effect.fail("in use")
+        })
+        const newcomer = yield* Effect.retry(login, { times: 200 })
+        yield* bob.send(`alice: hello ${round}\n`)
+        yield* newcomer.expect(`from bob: hello ${round}`)
+        yield* newcomer.send("/who\n/quit\n")
+        yield* newcomer.expect("* who 2: alice, bob")
+        yield* newcomer.rest
+      }
+    })
+  )
+
+  // Guard: `NetSocket.untaken` and `Batch.splitAt`: what the kernel took of a write that failed half way is written.
+  it.scopedLive("no line is both received and returned when a recipient breaks off in the middle of a write", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ outboxBytes: 400_000 })
+      const alice = yield* server.join("alice")
+      for (let round = 0; round < 10; round++) {
+        const before = yield* server.ledger
+        const bob = yield* server.join("bob")
+        yield* alice.send(Array.from({ length: 300 }, (_, i) => `bob: ${i} ${pad}\n`).join(""))
+        yield* bob.until("some lines", () => (bob.lines.length > 5 * round ? true : undefined))
+        yield* bob.reset
+        yield* alice.send("/ping all told\n")
+        const told = yield* alice.takeUntil("* pong: all told")
+        const returned = told.reduce((sum, line) => {
+          const found = /^! undelivered bob reason=(?:disconnected|offline)(?: count=(\d+))?: /.exec(line)
+          assert.isNotNull(found, line)
+          return sum + Number(found?.[1] ?? 1)
+        }, 0)
+        assert.isAtMost(bob.lines.length + returned, 300)
+        const after = yield* server.ledger
+        assert.strictEqual(after.returned - before.returned, returned)
+        assert.strictEqual(after.written - before.written, 300 - returned + 1) // and bob's barrier
+        assert.isAtLeast(after.written - before.written, bob.lines.length)
+      }
+    })
+  )
+})

@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { serve } from "../support/serve.js"
+
+const allowed = [
+  "a",
+  "_",
+  "7",
+  "bob-2.0_x",
+  "Zoë",
+  "Ольга",
+  "李雷",
+  "०१२",
+  "x".repeat(32),
+  "李".repeat(32),
+  "𐍈".repeat(32)
+]
+
+const refused = {
+  "an empty line": "",
+  "nothing but blanks": " \t ",
+  "33 letters": "x".repeat(33),
+  "33 letters of four bytes": "𐍈".repeat(33),
+  "a first character that is a mark": "\u0301a",
+  "a dot in front": ".a",
+  "a hyphen in front": "-a",
+  "a blank inside": "a b",
+  "a comma": "a,b",
+  "a colon": "a: b",
+  "a control character": "a\u0007b",
+  "an emoji": "😀",
+  "a symbol": "a$",
+  "a zero width joiner": "a\u200Db",
+  "nothing but an invisible letter": "\u3164",
+  "bytes that are not UTF-8": Buffer.from([0x61, 0xff])
+}
+
+describe("login", () => {
+  it.scopedLive("success is silent, and the name is as it was given, without the white space around it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const client = yield* server.connect
+      client.name = "alice"
+      yield* client.send("\u00A0 alice\t\r\n")
+      yield* client.barrier
+      assert.deepStrictEqual(yield* server.names, ["alice"])
+    })
+  )
+
+  it.scopedLive("a name is 1 to 32 letters, marks, digits, '_', '-' and '.'", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      for (const name of allowed) yield* server.join(name)
+      assert.deepStrictEqual(new Set(yield* server.names), new Set(allowed))
+    })
+  )
+
+  it.scopedLive("what is no name is refused as bad-login, and the connection closes in order", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      for (const [what, name] of Object.entries(refused)) {
+        const client = yield* server.connect
+        client.name = what
+        yield* client.send(Buffer.concat([Buffer.from(name), Buffer.from("\n")]))
+        yield* client.expect("! bad-login fatal")
+        assert.deepStrictEqual(yield* client.rest, [], what)
+      }
+      assert.deepStrictEqual(yield* server.names, [])
+      assert.strictEqual(server.closings("bad-login"), Object.keys(refused).length)
+    })
+  )
+
+  it.scopedLive("a name is normalised to NFC, at the login and in an address", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const zoe = yield* server.connect
+      zoe.name = "Zoë"
+      yield* zoe.send("Zoe\u0308\n")
+      yield* zoe.barrier
+      const bob = yield* server.join("bob")
+      yield* bob.send("Zoe\u0308: decomposed\nZoë: composed\n")
+      yield* zoe.expect("from bob: decomposed", "from bob: composed")
+    })
+  )
+
+  const lookAlikes = [
+    ["alice", "alice"],
+    ["alice", "Alice"],
+    ["alice", "ａｌｉｃｅ"],
+    ["finn", "ﬁnn"],
+    ["Zoë", "ZOË"],
+    ["straße", "STRASSE"],
+    ["σίσυφος", "ΣΊΣΥΦΟΣ"],
+    ["alice", "ali\u034Fce"],
+    ["alice", "alice\uFE0F"],
+    ["é", "e\u0301"]
+  ] as const
+
+  it.scopedLive("nobody can pass as another by case, compatibility form or invisible marks", () =>
+    Effect.gen(function* () {
+      for (const [present, alike] of lookAlikes) {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const server = yield* serve()
+            const first = yield* server.join(present)
+            const second = yield* server.connect
+            second.name = `${alike} beside ${present}`
+            yield* second.send(`${alike}\n`)
+            yield* second.expect(`! login-in-use ${alike.normalize("NFC")} fatal`)
+            assert.deepStrictEqual(yield* second.rest, [])
+            yield* first.barrier
+          })
+        )
+      }
+    })
+  )
+
+  it.scopedLive("names are compared exactly when a message is addressed", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.join("alice")
+      yield* alice.send("Alice: hi\n")
+      yield* alice.expect("! undelivered Alice reason=offline")
+      yield* alice.barrier
+    })
+  )
+
+  for (const [code, first] of [
+    ["bad-login", "not a name"],
+    ["login-in-use", "alice"]
+  ] as const) {
+    it.scopedLive(`after ${code} no line of the script is taken for another login, nor for a message`, () =>
+      Effect.gen(function* () {
+        const server = yield* serve()
+        const alice = yield* server.join("alice")
+        const script = yield* server.connect
+        yield* script.send(`${first}\nbob\nalice: hi\n/who\n`)
+        const lines = yield* script.rest
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0] ?? "", new RegExp(`^! ${code} (alice )?fatal: `))
+        assert.deepStrictEqual(yield* server.names, ["alice"])
+        yield* alice.barrier
+      })
+    )
+  }
+
+  it.scopedLive("a line that starts with '@' before the login is no name: the next line is not taken for a login", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const script = yield* server.connect
+      yield* script.send("@alice\nbob\n")
+      yield* script.expect("! bad-login fatal")
+      assert.deepStrictEqual(yield* script.rest, [])
+    })
+  )
+
+  it.scopedLive("who does not log in in time is told so and closed; who did in time stays", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ loginTimeout: Duration.millis(150) })
+      const alice = yield* server.join("alice")
+      const silent = yield* server.connect
+      const busy = yield* server.connect
+      yield* busy.send("/ping a command is no login\nunfinish")
+      yield* busy.expect("* pong: a command is no login")
+      yield* silent.expect("! login-timeout fatal")
+      yield* busy.expect("! login-timeout fatal")
+      assert.deepStrictEqual(yield* silent.rest, [])
+      assert.deepStrictEqual(yield* busy.rest, [])
+      yield* alice.barrier
+      assert.strictEqual(server.closings("login-timeout"), 2)
+    })
+  )
+
+  it.scopedLive("a name that was refused to one is there for another", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const first = yield* server.join("alice")
+      const second = yield* server.connect
+      yield* second.send("alice\n")
+      yield* second.expect("! login-in-use alice fatal")
+      yield* first.send("/quit\n")
+      yield* first.rest
+      const third = yield* server.join("alice")
+      yield* third.barrier
+    })
+  )
+})

@@ -1,0 +1,200 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as CloseReason from "../../src/protocol/CloseReason.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
+import { serve, type Served } from "../support/serve.js"
+
+const secret = "c0nf1dential"
+
+/** A transport with a defect: what is said about it must name the connection, and the rest must go on. */
+const defective =
+  (method: "write" | "resume"): Listen =>
+  (options) =>
+    Tcp.listen(
+      "127.0.0.1",
+      0
+    )({
+      ...options,
+      events: {
+        ...options.events,
+        accepted: (socket) => {
+          options.events.accepted(
+            new Proxy(socket, {
+              get: (target, key) => {
+                const value: unknown = Reflect.get(target, key)
+                if (typeof value !== "function") return value
+                return (...args: ReadonlyArray<unknown>) => {
+                  if (key === method && (key !== "write" || String(args[0]).includes("poison")))
+                    throw new Error("defect")
+                  return Reflect.apply(value, target, args) as unknown
+                }
+              }
+            }) satisfies Socket
+          )
+        }
+      }
+    })
+
+/** How to make each reason happen to exactly one connection. */
+const causes: Record<CloseReason.CloseReason, Effect.Effect<Served, TransportError | string, Scope.Scope>> = {
+  left: Effect.gen(function* () {
+    const server = yield* serve()
+    const client = yield* server.join("alice")
+    yield* client.end
+    yield* client.rest
+    return server
+  }),
+  quit: Effect.gen(function* () {
+    const server = yield* serve()
+    const client = yield* server.join("alice")
+    yield* client.send("/quit\n")
+    yield* client.rest
+    return server
+  }),
+  "connection-lost": Effect.gen(function* () {
+    const server = yield* serve()
+    const client = yield* server.join("alice")
+    yield* client.reset
+    return server
+  }),
+  "slow-consumer": Effect.gen(function* () {
+    const server = yield* serve({
+      outboxBytes: 200_000,
+      holdTimeout: Duration.millis(50),
+      stallTimeout: Duration.millis(100)
+    })
+    const client = yield* server.join("alice")
+    yield* client.pause
+    yield* client.send(`alice: ${secret.repeat(2_000)}\n`.repeat(800))
+    return server
+  }),
+  "bad-login": Effect.gen(function* () {
+    const server = yield* serve()
+    const client = yield* server.connect
+    yield* client.send(`no name ${secret}\n`)
+    yield* client.closed
+    return server
+  }),
+  "login-in-use": Effect.gen(function* () {
+    const server = yield* serve()
+    yield* server.join("alice")
+    const client = yield* server.connect
+    yield* client.send("alice\n")
+    yield* client.closed
+    return server
+  }),
+  "login-timeout": Effect.gen(function* () {
+    const server = yield* serve({ loginTimeout: Duration.millis(50) })
+    const client = yield* server.connect
+    yield* client.closed
+    return server
+  }),
+  full: Effect.gen(function* () {
+    const server = yield* serve({ maxConnections: 1 })
+    yield* server.join("alice")
+    const client = yield* server.connect
+    yield* client.closed
+    return server
+  }),
+  shutdown: Effect.gen(function* () {
+    const server = yield* serve()
+    yield* server.join("alice")
+    yield* server.drain
+    return server
+  }),
+  "cut-off": Effect.gen(function* () {
+    const server = yield* serve({ outboxBytes: 20_000_000, grace: Duration.millis(100) })
+    const bob = yield* server.join("bob")
+    const alice = yield* server.join("alice")
+    yield* alice.pause
+    yield* bob.send(`alice: ${secret.repeat(2_000)}\n`.repeat(400))
+    yield* bob.barrier
+    yield* server.drain
+    return server
+  }),
+  "internal-error": Effect.gen(function* () {
+    const server = yield* serve({ listen: [defective("write")] })
+    const bob = yield* server.join("bob")
+    const alice = yield* server.join("alice")
+    yield* bob.send("alice: poison\n")
+    yield* alice.closed
+    yield* bob.takeLines(1) // it was returned
+    yield* bob.barrier
+    return server
+  })
+}
+
+describe("the log and the metrics", () => {
+  for (const reason of CloseReason.all) {
+    it.scopedLive(`tell once of a connection that ends as ${reason}`, () =>
+      Effect.gen(function* () {
+        const server = yield* causes[reason]
+        const is = ({ annotations }: Served["logs"][number]) => annotations["reason"] === reason
+        if (reason === "full") {
+          // Refused before it was a connection: at most one line in a while, since there may be thousands.
+          yield* server.logged(reason, ({ message }) => message.startsWith("full: clients are refused"))
+        } else {
+          const { annotations, message } = yield* server.logged(reason, is)
+          assert.strictEqual(message, "connection closed")
+          assert.match(String(annotations["remote"]), /^127\.0\.0\.1:\d+$/)
+          const facts = ["remote", "name", "reason", "duration", "linesIn", "linesOut", "bytesIn", "bytesOut"]
+          assert.hasAllKeys({ ...annotations, name: "" }, facts)
+          const nameless = ["bad-login", "login-in-use", "login-timeout"]
+          assert.strictEqual(annotations["name"], nameless.includes(reason) ? undefined : "alice")
+          assert.strictEqual(server.logs.filter(is).length, 1)
+        }
+        assert.strictEqual(server.closings(reason), 1)
+        assert.notInclude(JSON.stringify(server.logs), secret)
+      })
+    )
+  }
+
+  it.scopedLive("a defect in the broker ends the connection that it showed up at, and the chat goes on", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ listen: [defective("resume")] })
+      const bob = yield* server.join("bob")
+      const alice = yield* server.join("alice")
+      yield* alice.send(`bob: ${secret.repeat(100)}\n`.repeat(200)) // more than one read, so the reader was paused
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "internal-error")
+      yield* server.logged("the defect", ({ level }) => level === "ERROR")
+      yield* bob.until("what came before", () => (bob.lines.length > 0 ? true : undefined))
+      yield* bob.send("/ping over\n")
+      yield* bob.takeUntil("* pong: over")
+      yield* bob.barrier
+      assert.notInclude(JSON.stringify(server.logs), secret)
+    })
+  )
+
+  it.scopedLive("count what a connection sent and got, and show neither text nor bytes of it", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.connect
+      const lines = [
+        "alice\n",
+        `alice: ${secret}\n`,
+        `bob: ${secret}\n`,
+        `${secret} without a colon\n`,
+        `/${secret}\n`,
+        `/ping ${secret}\n`
+      ]
+      yield* alice.send(lines.join(""))
+      yield* alice.send("/quit\n")
+      const answers = yield* alice.rest
+      const { bytesIn, bytesOut, linesIn, linesOut } = yield* server.farewell("alice")
+      assert.strictEqual(bytesIn, `${lines.join("")}/quit\n`.length)
+      assert.strictEqual(linesIn, lines.length + 1)
+      assert.strictEqual(linesOut, answers.length)
+      assert.strictEqual(bytesOut, answers.map((line) => `${line}\n`).join("").length)
+      const bad = yield* server.connect
+      yield* bad.send(`${secret} ${secret}\n`)
+      yield* bad.rest
+      yield* server.drain
+      assert.notInclude(JSON.stringify(server.logs), secret)
+      const messages = new Set(server.logs.map(({ message }) => message))
+      assert.deepStrictEqual(messages, new Set(["listening", "connection closed", "draining", "stopped"]))
+    })
+  )
+})

@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Unix from "../../src/transport/Unix.js"
+import { refusal, serve } from "../support/serve.js"
+import * as WireClient from "../support/WireClient.js"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "a-chat-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
+)
+
+/** A socket file that nobody listens on, as a killed server leaves it: moved, so that its server does not find it. */
+const stale = (path: string) =>
+  Effect.async<void>((resume) => {
+    const server = Net.createServer().listen(`${path}.old`, () => {
+      Fs.renameSync(`${path}.old`, path)
+      server.close(() => resume(Effect.void))
+    })
+  })
+
+describe("a Unix socket", () => {
+  it.scopedLive("is there for its owner alone while the server lives, and gone afterwards", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "chat.sock")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const umask = process.umask()
+          const server = yield* serve({ listen: [Unix.listen(path)] })
+          assert.strictEqual(process.umask(), umask, "the process keeps its own")
+          const stat = Fs.statSync(path)
+          assert.isTrue(stat.isSocket())
+          assert.strictEqual(stat.mode & 0o777, 0o600)
+          const alice = yield* server.join("alice")
+          yield* alice.send("nobody: hi\n")
+          yield* alice.expect("! undelivered nobody reason=offline")
+          yield* alice.end
+          assert.deepStrictEqual(yield* alice.rest, [])
+        })
+      )
+      assert.isFalse(Fs.existsSync(path))
+    })
+  )
+
+  it.scopedLive("has no host, so the limit per address does not count there", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "chat.sock")
+      const server = yield* serve({
+        listen: [Unix.listen(path), Tcp.listen("127.0.0.1", 0)],
+        maxConnectionsPerAddress: 1
+      })
+      const clients = yield* Effect.forEach(["alice", "bob", "carol"], server.join)
+      for (const client of clients) yield* client.barrier
+      // They meet those who come by TCP, where the limit counts.
+      const tcp = server.addresses[1] ?? (yield* Effect.dieMessage("one address only"))
+      const dave = yield* WireClient.connect(tcp)
+      yield* dave.send("dave\nalice: hi\n")
+      yield* clients[0]?.expect("from dave: hi") ?? Effect.void
+      const second = yield* WireClient.connect(tcp)
+      yield* second.expect("! full retry=5000 fatal")
+    })
+  )
+
+  it.scopedLive("replaces the file of a server that is dead", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "chat.sock")
+      yield* stale(path)
+      assert.isTrue(Fs.statSync(path).isSocket())
+      const server = yield* serve({ listen: [Unix.listen(path)] })
+      yield* Effect.flatMap(server.join("alice"), (alice) => alice.barrier)
+      assert.strictEqual(Fs.statSync(path).mode & 0o777, 0o600)
+    })
+  )
+
+  it.scopedLive("does not take the place of a server that lives, and says why", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "chat.sock")
+      const server = yield* serve({ listen: [Unix.listen(path)] })
+      const alice = yield* server.join("alice")
+      const error = yield* refusal(serve({ listen: [Unix.listen(path)] }))
+      assert.strictEqual(error._tag, "TransportError")
+      assert.match(error.reason, /^cannot listen on unix:\S+chat\.sock: another server is listening there[^\n]*$/)
+      yield* alice.barrier
+      yield* Effect.flatMap(server.join("bob"), (bob) => bob.barrier)
+      assert.isTrue(Fs.existsSync(path))
+    })
+  )
+
+  it.scopedLive("never touches a file that is no socket", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "precious.txt")
+      Fs.writeFileSync(path, "precious")
+      const target = Path.join(Path.dirname(path), "link")
+      Fs.symlinkSync(path, target)
+      for (const at of [path, target]) {
+        const error = yield* refusal(serve({ listen: [Unix.listen(at)] }))
+        assert.match(error.reason, /is no socket[^\n]*$/)
+      }
+      assert.strictEqual(Fs.readFileSync(path, "utf8"), "precious")
+      assert.isTrue(Fs.lstatSync(target).isSymbolicLink())
+    })
+  )
+
+  it.scopedLive("at an impossible path is an error in one line", () =>
+    Effect.gen(function* () {
+      const parent = yield* folder
+      for (const path of [Path.join(parent, "missing", "chat.sock"), Path.join(parent, "x".repeat(200))]) {
+        const error = yield* refusal(serve({ listen: [Unix.listen(path)] }))
+        assert.strictEqual(error._tag, "TransportError")
+        assert.match(error.reason, /^cannot listen on unix:\S+: [^\n]{20,}$/)
+      }
+      assert.deepStrictEqual(Fs.readdirSync(parent), [])
+    })
+  )
+
+  it.scopedLive("of a server that could not start otherwise is not left behind", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* folder, "chat.sock")
+      const other = yield* serve()
+      const port = other.address._tag === "Tcp" ? other.address.port : 0
+      yield* refusal(serve({ listen: [Unix.listen(path), Tcp.listen("127.0.0.1", port)] }))
+      assert.isFalse(Fs.existsSync(path))
+    })
+  )
+})

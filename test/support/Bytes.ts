@@ -1,0 +1,36 @@
+import * as FastCheck from "effect/FastCheck"
+
+/** Bytes at which the rules change: controls and their neighbours, what starts and continues a character. */
+const edges = [
+  0x00, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1f, 0x20, 0x41, 0x7e, 0x7f, 0x80, 0x85, 0x9f, 0xa0, 0xbf, 0xc2, 0xc3, 0xe2, 0xff
+]
+
+/** Random bytes, most of them at an edge of a rule. */
+export const anyBytes = (maxLength: number): FastCheck.Arbitrary<Uint8Array> =>
+  FastCheck.array(
+    FastCheck.oneof(
+      { weight: 4, arbitrary: FastCheck.constantFrom(...edges) },
+      { weight: 1, arbitrary: FastCheck.nat(255) }
+    ),
+    { maxLength, size: "max" }
+  ).map((bytes) => Uint8Array.from(bytes))
+
+/** Text with many characters that are white space somewhere, and of every length in UTF-8. */
+export const anyText = (maxLength: number): FastCheck.Arbitrary<string> =>
+  FastCheck.array(
+    FastCheck.oneof(
+      FastCheck.constantFrom(
+        ..."\t\v\f\r \u0085\u00a0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff\u180e"
+      ),
+      FastCheck.constantFrom(..."aZ09_-.,:@/*!#àß€語😀\u0301\u0316\u0345"),
+      FastCheck.fullUnicode()
+    ),
+    { maxLength }
+  ).map((characters) => characters.join("").replaceAll(/[\ud800-\udfff]/gu, "x")) // no half of a pair: it has no UTF-8
+
+/** The bytes cut at random places. */
+export const anyCut = (bytes: Uint8Array): FastCheck.Arbitrary<ReadonlyArray<Uint8Array>> =>
+  FastCheck.array(FastCheck.nat(bytes.length), { maxLength: 8 }).map((places) => {
+    const cuts = [0, ...places.toSorted((a, b) => a - b), bytes.length]
+    return cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end))
+  })

@@ -1,0 +1,198 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import { assert } from "vitest"
+import * as Broker from "../../src/chat/Broker.js"
+import * as Connection from "../../src/chat/Connection.js"
+import { defaults, type Options } from "../../src/chat/Options.js"
+import * as Server from "../../src/chat/Server.js"
+import type { CloseReason } from "../../src/protocol/CloseReason.js"
+import * as Wire from "../../src/protocol/Wire.js"
+import * as Memory from "../../src/transport/Memory.js"
+import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
+import { settle, until } from "./turns.js"
+
+/** A client on the in-memory network. It reads at once, unless its socket is paused. */
+export interface Guest {
+  readonly socket: Memory.MemorySocket
+  /** Every whole line that came, without its LF. */
+  readonly received: ReadonlyArray<string>
+  /** What came behind the last LF. */
+  readonly rest: () => string
+  /** How the connection ended, as far as it has: the server's end, the end of all. */
+  readonly end: () => {
+    readonly inOrder: boolean
+    readonly closed: boolean
+    readonly error: TransportError | undefined
+  }
+  /** Sends lines. */
+  readonly say: (...lines: ReadonlyArray<string>) => void
+  /** Waits for the next line that was not waited for yet. */
+  readonly next: Effect.Effect<string>
+  /** Waits until the server has answered everything that was said. */
+  readonly barrier: Effect.Effect<void>
+  /** Waits for the server's end of the connection. */
+  readonly ended: Effect.Effect<void>
+}
+
+const makeGuest = (socket: Memory.MemorySocket): Guest => {
+  const received = new Array<string>()
+  const state = { inOrder: false, closed: false, error: undefined as TransportError | undefined }
+  let rest = ""
+  let taken = 0
+  let pings = 0
+  socket.attach({
+    data: (bytes) => {
+      const lines = (rest + Buffer.from(bytes).toString("latin1")).split("\n")
+      rest = lines.pop() ?? ""
+      received.push(...lines.map(Wire.decode))
+    },
+    end: () => {
+      state.inOrder = true
+    },
+    closed: (error) => {
+      state.closed = true
+      state.error = error
+    }
+  })
+  const say = (...lines: ReadonlyArray<string>) => {
+    socket.write(Wire.encode(lines.map((line) => `${line}\n`).join("")))
+  }
+  const shown = () => JSON.stringify(received.slice(-3))
+  return {
+    socket,
+    received,
+    rest: () => rest,
+    end: () => state,
+    say,
+    next: Effect.zipRight(
+      until(
+        () => received.length > taken,
+        () => `another line after ${shown()}`
+      ),
+      Effect.sync(() => received[taken++] ?? "")
+    ),
+    barrier: Effect.suspend(() => {
+      const pong = `* pong: ${++pings}`
+      say(`/ping ${pings}`)
+      return until(
+        () => received.includes(pong),
+        () => `the answer to a ping; the last lines are ${shown()}`
+      )
+    }),
+    ended: until(
+      () => state.inOrder || state.closed,
+      () => `the end of a connection; the last lines are ${shown()}`
+    )
+  }
+}
+
+export interface Chat {
+  readonly network: Memory.Network
+  readonly connect: Effect.Effect<Guest>
+  /** Connects and logs in; waits until the name is known. */
+  readonly join: (name: string) => Effect.Effect<Guest>
+}
+
+export interface ChatOptions extends Partial<Options>, Pick<Server.ServerOptions, "descriptors"> {
+  readonly memory?: Memory.Options
+  /** What the server gets instead of an accepted socket. */
+  readonly wrap?: (socket: Socket) => Socket
+}
+
+interface Guests extends Chat {
+  readonly listen: Listen
+  readonly leave: Effect.Effect<void>
+}
+
+const guests = (network: Memory.Network, options: ChatOptions): Guests => {
+  const connected = new Set<Guest>()
+  const connect = Effect.map(Effect.orDie(network.connect), (socket) => {
+    const guest = makeGuest(socket)
+    connected.add(guest)
+    return guest
+  })
+  const { wrap = (socket) => socket } = options
+  return {
+    network,
+    listen: (server) =>
+      network.listen({
+        ...server,
+        events: { ...server.events, accepted: (socket) => server.events.accepted(wrap(socket)) }
+      }),
+    connect,
+    leave: Effect.sync(() => connected.forEach(({ socket }) => socket.destroy())),
+    join: (name) =>
+      Effect.tap(connect, (guest) => {
+        guest.say(name)
+        return guest.barrier
+      })
+  }
+}
+
+/** A whole server on the in-memory network. At the scope's end it is drained, and its ledger has to come out even. */
+export const startServer = (
+  options: ChatOptions = {}
+): Effect.Effect<Chat & { readonly server: Server.ServerHandle }, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make(options.memory)
+    const chat = guests(network, options)
+    const server = yield* Effect.orDie(Server.make({ ...options, listen: [chat.listen] }))
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* chat.leave
+        yield* settle
+        const drain = yield* Effect.fork(server.drain)
+        while (drain.unsafePoll() === null) yield* TestClock.adjust(Duration.millis(50))
+        const { accepted, dead, inFlight, returned, written } = yield* server.ledger
+        assert.strictEqual(inFlight, 0, "nothing is in flight at rest")
+        assert.strictEqual(accepted, written + returned + dead, "the ledger comes out even")
+      })
+    )
+    return { ...chat, server }
+  })
+
+/** The broker and the connections without the server around them, to look at what they hold. */
+export const startBroker = (
+  options: ChatOptions = {}
+): Effect.Effect<
+  Chat & {
+    readonly broker: Broker.Broker
+    /** Why connections have ended, in the order of their ends. */
+    readonly reasons: ReadonlyArray<CloseReason>
+    /** The same, by the connections' numbers: 1 for the first that came. */
+    readonly reasonOf: ReadonlyMap<number, CloseReason>
+    /** Interrupts the fibers of all connections. */
+    readonly interruptAll: Effect.Effect<void>
+  },
+  never,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const settings: Options = { ...defaults, ...options }
+    const network = yield* Memory.make(options.memory)
+    const chat = guests(network, options)
+    const broker = yield* Broker.make(settings)
+    const connections = yield* FiberSet.make<unknown>()
+    const fork = yield* FiberSet.runtime(connections)<never>()
+    const reasons = new Array<CloseReason>()
+    const reasonOf = new Map<number, CloseReason>()
+    let accepts = 0
+    const accepted = (socket: Socket) => {
+      const number = ++accepts
+      fork(
+        Effect.map(Connection.run(socket, broker, settings), (reason) => {
+          reasons.push(reason)
+          reasonOf.set(number, reason)
+        })
+      )
+    }
+    yield* Effect.orDie(chat.listen({ hardLimit: Infinity, events: { accepted, dropped: () => {}, failed: () => {} } }))
+    return { ...chat, broker, reasons, reasonOf, interruptAll: Effect.zipRight(FiberSet.clear(connections), settle) }
+  })
+
+/** Moves the test clock, with the real turns before and after that the sockets need. */
+export const pass = (millis: number): Effect.Effect<void> =>
+  settle.pipe(Effect.zipRight(TestClock.adjust(Duration.millis(millis))), Effect.zipRight(settle))

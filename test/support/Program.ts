@@ -1,0 +1,87 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { spawn } from "node:child_process"
+import type { Readable, Writable } from "node:stream"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
+
+/** The built program as a child process; `npm test` builds it first. */
+export interface Program {
+  readonly input: Writable
+  readonly output: Readable
+  readonly errors: Readable
+  /** Waits until what was written there so far has the pattern, and returns its first group, or the whole match. */
+  readonly says: (where: "output" | "errors", pattern: RegExp) => Effect.Effect<string>
+  /** Waits for the end. */
+  readonly ended: Effect.Effect<Ended>
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+}
+
+export interface Ended {
+  readonly status: number | null
+  readonly output: string
+  readonly errors: string
+}
+
+export const start = (
+  args: ReadonlyArray<string>,
+  options: { readonly environment?: Record<string, string>; readonly input?: string } = {}
+): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(process.execPath, [main, ...args], {
+        env: { PATH: process.env["PATH"], ...options.environment }
+      })
+      child.stdin.on("error", () => {}) // it may end before it has read everything
+      if (options.input !== undefined) child.stdin.end(options.input)
+      return child
+    }),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  ).pipe(
+    Effect.map((child): Program => {
+      const written = { output: "", errors: "" }
+      const streams = { output: child.stdout, errors: child.stderr }
+      for (const where of ["output", "errors"] as const) {
+        streams[where].setEncoding("utf8").on("data", (text: string) => (written[where] += text))
+      }
+      const ended = new Promise<Ended>((resolve) => child.on("close", (status) => resolve({ status, ...written })))
+      const says = (where: "output" | "errors", pattern: RegExp) =>
+        Effect.async<string>((resume) => {
+          const look = () => {
+            const found = pattern.exec(written[where])
+            if (found === null) return
+            streams[where].off("data", look)
+            resume(Effect.succeed(found[1] ?? found[0]))
+          }
+          streams[where].on("data", look)
+          void ended.then(({ errors, output, status }) =>
+            resume(Effect.dieMessage(`ended (${status}) without ${pattern}: ${output}${errors}`))
+          )
+          look()
+        })
+      return {
+        input: child.stdin,
+        ...streams,
+        says,
+        ended: Effect.promise(() => ended),
+        kill: (signal) => Effect.sync(() => child.kill(signal))
+      }
+    })
+  )
+
+/** Runs it to its end. */
+export const run = (
+  args: ReadonlyArray<string>,
+  options: { readonly environment?: Record<string, string>; readonly input?: string } = {}
+): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
+
+/** A server on a free port. */
+export const serve = (
+  args: ReadonlyArray<string> = []
+): Effect.Effect<Program & { readonly port: string }, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const program = yield* start(["serve", "--port", "0", "--log-format", "logfmt", ...args], { input: "" })
+    const port = yield* program.says("errors", /address=127\.0\.0\.1:(\d+)/u)
+    return { ...program, port }
+  })

@@ -1,0 +1,164 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import type * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
+import { strict as assert } from "node:assert"
+import * as Server from "../../src/chat/Server.js"
+import * as CloseReason from "../../src/protocol/CloseReason.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import type { Address, TransportError } from "../../src/transport/Transport.js"
+import * as WireClient from "./WireClient.js"
+
+/** What a server logged. */
+export interface Entry {
+  readonly level: string
+  readonly message: string
+  readonly annotations: Readonly<Record<string, unknown>>
+}
+
+/** A server under test. */
+export interface Served extends Server.ServerHandle {
+  readonly address: Address
+  readonly connect: Effect.Effect<WireClient.WireClient, string, Scope.Scope>
+  /** A client that has logged in. */
+  readonly join: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
+  /** A client that has logged in and said `/hello`. */
+  readonly greet: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
+  /** Everything that was logged so far. */
+  readonly logs: ReadonlyArray<Entry>
+  /** Waits for a log entry, which may have come already. */
+  readonly logged: (what: string, is: (entry: Entry) => boolean) => Effect.Effect<Entry>
+  /** Waits until the connection of that name (the first such) was closed, and tells what was logged of it. */
+  readonly farewell: (name: string) => Effect.Effect<Entry["annotations"]>
+  /** Waits until the server has stopped reading from a client that sends a flood. */
+  readonly held: (client: WireClient.WireClient) => Effect.Effect<void, string>
+  /** How many connections this server has closed for a reason, by its metric. */
+  readonly closings: (reason: CloseReason.CloseReason) => number
+}
+
+/**
+ * A server in the scope, on a free port of 127.0.0.1 unless `listen` says otherwise. Whatever the test does, at the end
+ * its drain must leave nothing behind: no line in flight, no name, no connection that was not counted, no open socket.
+ */
+export const serve = (
+  options: Partial<Server.ServerOptions> = {}
+): Effect.Effect<Served, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const before = openHandles()
+    const opened = metric("achat_connections_opened_total")
+    const closedBefore = new Map(CloseReason.all.map((reason) => [reason, closedFor(reason)]))
+    const closings = (reason: CloseReason.CloseReason) => closedFor(reason) - (closedBefore.get(reason) ?? 0)
+    const journal = makeJournal()
+
+    const server = yield* Effect.provide(
+      Server.make({
+        listen: [Tcp.listen("127.0.0.1", 0)],
+        grace: Duration.seconds(5),
+        linger: Duration.seconds(1),
+        ...options
+      }),
+      journal.layer
+    )
+    const drain = Effect.provide(server.drain, journal.layer)
+
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* drain
+        const ledger = yield* server.ledger
+        assert.equal(ledger.inFlight, 0, `lines in flight at the end: ${JSON.stringify(ledger)}`)
+        assert.equal(ledger.accepted, ledger.written + ledger.returned + ledger.dead)
+        assert.deepEqual(yield* server.names, [], "names left at the end")
+        const ended = CloseReason.all.filter((reason) => reason !== "full").reduce((sum, one) => sum + closings(one), 0)
+        assert.equal(ended, metric("achat_connections_opened_total") - opened, "connections opened and not closed")
+        yield* until(() => openHandles() <= before, "sockets left open at the end")
+      })
+    )
+
+    const [address] = server.addresses
+    if (address === undefined) throw new Error("a server under test listens somewhere")
+    const connect = WireClient.connect(address)
+    const join = (name: string) =>
+      Effect.tap(connect, (client) => {
+        client.name = name
+        return Effect.zipRight(client.send(`${name}\n`), client.barrier)
+      })
+    const greet = (name: string) =>
+      Effect.tap(join(name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))
+    const farewell = (name: string) =>
+      Effect.map(
+        journal.logged(
+          `the end of ${name}`,
+          ({ annotations, message }) => message === "connection closed" && annotations["name"] === name
+        ),
+        ({ annotations }) => annotations
+      )
+    const held = (client: WireClient.WireClient) =>
+      Effect.gen(function* () {
+        const witness = yield* join("witness")
+        let before = -1
+        // What the server can read it reads in the turn of a round trip: ten of them without news, and it does not.
+        for (let rounds = 0, quiet = 0; quiet < 10; rounds++) {
+          yield* witness.barrier
+          const { accepted } = yield* server.ledger
+          quiet = client.untaken > 0 && accepted - rounds === before ? quiet + 1 : 0
+          before = accepted - rounds
+        }
+      }).pipe(Effect.scoped)
+    return { ...server, drain, held, address, connect, join, greet, closings, farewell, ...journal }
+  })
+
+/**
+ * Why something was refused. Where it was not, nothing of the success is shown: a whole server or socket as an error
+ * keeps vitest busy for ever.
+ */
+export const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<E, Error, Exclude<R, Scope.Scope>> =>
+  Effect.scoped(effect).pipe(
+    Effect.mapBoth({ onFailure: (error) => error, onSuccess: () => new Error("not refused, though it must be") }),
+    Effect.flip
+  )
+
+/** Looks in every turn of the event loop until something holds. */
+export const until = (holds: () => boolean, otherwise: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const failure = new Error(otherwise)
+    const deadline = performance.now() + 10_000
+    return Effect.async<void>((resume) => {
+      const look = () => {
+        if (holds()) resume(Effect.void)
+        else if (performance.now() > deadline) resume(Effect.die(failure))
+        else setTimeout(look, 2)
+      }
+      look()
+    })
+  })
+
+const makeJournal = () => {
+  const logs: Array<Entry> = []
+  const logger = Logger.make(({ annotations, logLevel, message }) => {
+    const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
+    logs.push({ level: logLevel.label, message: text, annotations: Object.fromEntries(HashMap.toEntries(annotations)) })
+  })
+  const layer: Layer.Layer<never> = Logger.replace(Logger.defaultLogger, logger)
+  const logged = (what: string, is: (entry: Entry) => boolean) =>
+    Effect.suspend(() =>
+      Effect.map(
+        until(() => logs.some(is), `${what} was not logged`),
+        () => logs.find(is) as Entry // found above
+      )
+    )
+  return { logs, logged, layer }
+}
+
+const openHandles = () => process.getActiveResourcesInfo().filter((kind) => /^(TCP|Pipe)/.test(kind)).length
+
+/** The sum of a counter over its tags; with a reason, of that alone. */
+const metric = (name: string, reason?: string) =>
+  Metric.unsafeSnapshot()
+    .filter(({ metricKey }) => metricKey.name === name)
+    .filter(({ metricKey }) => reason === undefined || metricKey.tags.some((tag) => tag.value === reason))
+    .reduce((sum, { metricState }) => sum + ("count" in metricState ? Number(metricState.count) : 0), 0)
+
+const closedFor = (reason: string) => metric("achat_connections_closed_total", reason)

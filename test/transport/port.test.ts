@@ -1,0 +1,261 @@
+import { describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert } from "vitest"
+import * as Memory from "../../src/transport/Memory.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import type { Listen, Listener, Socket, TransportError } from "../../src/transport/Transport.js"
+import * as Unix from "../../src/transport/Unix.js"
+
+/** What the port promises, whatever is behind it. */
+interface Adapter {
+  readonly listen: Listen
+  readonly connect: (listener: Listener) => Effect.Effect<Socket, TransportError>
+}
+
+const adapters: Record<string, Effect.Effect<Adapter, never, Scope.Scope>> = {
+  Memory: Effect.map(Memory.make(), ({ connect, listen }) => ({ listen, connect: () => connect })),
+  Tcp: Effect.succeed({ listen: Tcp.listen("127.0.0.1", 0), connect: ({ address }) => Tcp.connect(address) }),
+  Unix: Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+    ),
+    (folder) => ({ listen: Unix.listen(join(folder, "s")), connect: ({ address }) => Tcp.connect(address) })
+  )
+}
+
+interface End {
+  readonly socket: Socket
+  /** What it was told, in order; consecutive reads are one `data`. */
+  readonly events: ReadonlyArray<string>
+  readonly text: () => string
+  readonly error: () => TransportError | undefined
+  /** Waits until something holds that an event brings about. */
+  readonly when: (condition: () => boolean) => Effect.Effect<void>
+}
+
+const watch = (socket: Socket): End => {
+  const events = new Array<string>()
+  let text = ""
+  let error: TransportError | undefined
+  let waiting: ReadonlyArray<() => void> = []
+  const told = (event: string) => {
+    if (event !== "data" || events.at(-1) !== "data") events.push(event)
+    for (const look of waiting) look()
+  }
+  socket.attach({
+    data: (bytes) => {
+      text += Buffer.from(bytes).toString("latin1")
+      told("data")
+    },
+    end: () => told("end"),
+    closed: (why) => {
+      error = why
+      told("closed")
+    }
+  })
+  return {
+    socket,
+    events,
+    text: () => text,
+    error: () => error,
+    when: (condition) =>
+      Effect.async((resume) => {
+        const look = () => {
+          if (!condition()) return
+          waiting = waiting.filter((other) => other !== look)
+          resume(Effect.void)
+        }
+        waiting = [...waiting, look]
+        look()
+      })
+  }
+}
+
+const has = (end: End, event: string) => end.when(() => end.events.includes(event))
+
+/** Two connected ends, which the scope destroys. */
+const connected = (adapter: Effect.Effect<Adapter, never, Scope.Scope>) =>
+  Effect.gen(function* () {
+    const { connect, listen } = yield* adapter
+    const accepted = yield* Deferred.make<End>()
+    const listener = yield* listen({
+      hardLimit: 10,
+      events: {
+        accepted: (socket) => Deferred.unsafeDone(accepted, Effect.succeed(watch(socket))),
+        dropped: () => {},
+        failed: () => {}
+      }
+    })
+    const destroyed = (end: End) => Effect.sync(() => end.socket.destroy())
+    const client = yield* Effect.acquireRelease(Effect.map(connect(listener), watch), destroyed)
+    const server = yield* Effect.acquireRelease(Deferred.await(accepted), destroyed)
+    return { client, connect, listener, server }
+  })
+
+const megabytes = "0123456789abcdef".repeat(1_048_576)
+
+for (const [name, adapter] of Object.entries(adapters)) {
+  describe(`a ${name} socket`, () => {
+    it.scopedLive("carries every byte both ways, in order", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join("")
+        client.socket.write(bytes)
+        client.socket.write("more")
+        server.socket.write(bytes)
+        yield* server.when(() => server.text() === `${bytes}more`)
+        yield* client.when(() => client.text() === bytes)
+      })
+    )
+
+    it.scopedLive("delivers no more while it is paused, and everything behind it", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        server.socket.pause()
+        server.socket.pause()
+        assert.isFalse(client.socket.write(megabytes), "more than any kernel takes")
+        assert.isAbove(client.socket.untaken(), 0)
+        const taken = yield* Effect.fork(client.socket.taken)
+        yield* Effect.sleep(Duration.millis(20)) // nothing can be waited for: nothing happens
+        assert.isNull(taken.unsafePoll())
+        assert.strictEqual(server.text(), "")
+        server.socket.resume()
+        yield* Fiber.join(taken)
+        assert.strictEqual(client.socket.untaken(), 0)
+        client.socket.end()
+        yield* has(server, "end")
+        assert.isTrue(server.text() === megabytes)
+      })
+    )
+
+    it.scopedLive("tells that everything was taken at once, when it was", () =>
+      Effect.gen(function* () {
+        const { client } = yield* connected(adapter)
+        assert.isTrue(client.socket.write("hi"))
+        assert.strictEqual(client.socket.untaken(), 0)
+        yield* client.socket.taken
+      })
+    )
+
+    it.scopedLive("ends one direction; the other goes on, until both have ended", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        client.socket.write("last words")
+        client.socket.end()
+        client.socket.end()
+        yield* has(server, "end")
+        assert.strictEqual(server.text(), "last words")
+        server.socket.write("answer")
+        yield* client.when(() => client.text() === "answer")
+        server.socket.end()
+        yield* has(client, "closed")
+        yield* has(server, "closed")
+        assert.deepStrictEqual(client.events, ["data", "end", "closed"])
+        assert.deepStrictEqual(server.events, ["data", "end", "closed"])
+        assert.isUndefined(client.error())
+        assert.isUndefined(server.error())
+      })
+    )
+
+    it.scopedLive("fails who waits for its bytes to be taken when the other side breaks", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        server.socket.pause()
+        client.socket.write(megabytes)
+        const taken = yield* Effect.fork(Effect.either(client.socket.taken))
+        yield* Effect.sleep(Duration.millis(20)) // so that there is unread input
+        server.socket.destroy()
+        server.socket.destroy()
+        assert.isTrue(Either.isLeft(yield* Fiber.join(taken)))
+        yield* has(client, "closed")
+        assert.isDefined(client.error())
+        assert.isAbove(client.socket.untaken(), 0)
+        assert.isFalse(client.socket.write("more"))
+        assert.isTrue(Either.isLeft(yield* Effect.either(client.socket.taken)))
+      })
+    )
+
+    it.scopedLive("closes in order in spite of unread input: its last words arrive", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        server.socket.pause()
+        client.socket.write("nobody reads this ".repeat(10_000))
+        server.socket.write("last words")
+        const closing = yield* Effect.fork(server.socket.close(Duration.seconds(20)))
+        yield* has(client, "end")
+        assert.strictEqual(client.text(), "last words")
+        client.socket.end()
+        yield* Fiber.join(closing)
+        yield* has(client, "closed")
+        assert.isUndefined(client.error())
+        assert.strictEqual(server.text(), "", "what comes while it closes is nobody's")
+      })
+    )
+
+    it.scopedLive("does not wait for the other side's end for longer than it was told, also in a finaliser", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        yield* Effect.scoped(Effect.addFinalizer(() => server.socket.close(Duration.millis(20))))
+        yield* has(client, "end")
+        yield* server.socket.close(Duration.hours(1))
+      })
+    )
+
+    it.scopedLive("waits for ever when it was told so", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        const closing = yield* Effect.fork(server.socket.close(Duration.infinity))
+        yield* has(client, "end")
+        yield* Effect.sleep(Duration.millis(20))
+        assert.isNull(closing.unsafePoll())
+        client.socket.end()
+        yield* Fiber.join(closing)
+      })
+    )
+
+    it.scopedLive("is destroyed when its closing is interrupted", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        const closing = yield* Effect.fork(server.socket.close(Duration.hours(1)))
+        yield* has(client, "end")
+        yield* Fiber.interrupt(closing)
+        yield* server.socket.close(Duration.hours(1))
+      })
+    )
+  })
+
+  describe(`a ${name} listener`, () => {
+    it.scopedLive("stops and goes on at the same address; connections stay", () =>
+      Effect.gen(function* () {
+        const { client, connect, listener, server } = yield* connected(adapter)
+        yield* listener.suspend
+        yield* listener.suspend
+        assert.isTrue(Either.isLeft(yield* Effect.either(connect(listener))))
+        client.socket.write("still here")
+        yield* server.when(() => server.text() === "still here")
+        yield* listener.resume
+        yield* listener.resume
+        const another = yield* connect(listener)
+        another.attach({ data: () => {}, end: () => {}, closed: () => {} })
+        another.destroy()
+      })
+    )
+
+    it.scopedLive("is gone with its scope", () =>
+      Effect.gen(function* () {
+        const { connect, listener } = yield* Effect.scoped(connected(adapter))
+        const { code } = yield* Effect.flip(connect(listener))
+        assert.include(["ECONNREFUSED", "ENOENT"], code)
+      })
+    )
+  })
+}
