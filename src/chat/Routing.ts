@@ -115,7 +115,7 @@ export class Routing {
     const colon = rest.indexOf(":")
     const route = this.find(rest.slice(0, colon + 1), parsed.recipients)
     if (label === undefined) peer.route = route
-    return this.deliver(peer, route, parsed.text, label)
+    return this.deliver(peer, route, `${parsed.text}\n`, label)
   }
 
   private label(peer: Peer, line: string) {
@@ -135,10 +135,13 @@ export class Routing {
       if (peer.closing) this.reply(peer, Reply.closing(label))
       return undefined
     }
-    return this.deliver(peer, route, Wire.trim(text, start, end), label)
+    const from = Wire.skipSpace(text, start, end)
+    const to = Wire.skipSpaceBack(text, from, end)
+    // With the LF that stands there already, a string less is made for each message.
+    return this.deliver(peer, route, to === end ? text.slice(from, end + 1) : `${text.slice(from, to)}\n`, label)
   }
 
-  /** Puts a message into the outboxes of all its recipients, or into none if one of them is full. */
+  /** Puts a message, its text with LF, into the outboxes of all its recipients, or into none if one of them is full. */
   private deliver(peer: Peer, route: Route, text: string, label: string | undefined): Outbox<Peer> | undefined {
     const present = route.present
     for (let i = 0; i < present.length; i++) {
@@ -148,7 +151,7 @@ export class Routing {
         return outbox
       }
     }
-    const line = `${peer.head}${text}\n`
+    const line = peer.head + text
     let busy: Array<string> | undefined = undefined
     let put = 0
     for (let i = 0; i < present.length; i++) {

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer"
+import * as Controls from "./Controls.js"
 
 /**
  * What the cutting yields, in the order of the input: blocks of whole lines, and marks where a line was too long.
@@ -125,40 +126,5 @@ const nothing = Buffer.alloc(0)
 const block = (lines: Buffer): Piece => ({
   _tag: "Lines",
   text: lines.toString("latin1"),
-  clean: isUtf8(lines) && !mayHaveControl(lines)
+  clean: isUtf8(lines) && !Controls.has(lines)
 })
-
-/**
- * Whether there may be a control character that a line must not have. Looks at four bytes at a time, since it looks at
- * every byte that anybody sends: that is a quarter of the time (benchmark: 1 pair).
- */
-const mayHaveControl = (bytes: Buffer): boolean => {
-  const length = bytes.length
-  let at = 0
-  if (length >= 64 && bytes.byteOffset % 4 === 0) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2)
-    for (let i = 0; i < words.length; i++) {
-      const word = words[i] as number // in range
-      // The high bit of each byte that is below 20 (and of some above such a one), or 7F, or C2 (the lead of C1).
-      const low = (word - 0x20202020) & ~word
-      const del = word ^ 0x7f7f7f7f
-      const lead = word ^ 0xc2c2c2c2
-      if (((low | ((del - 0x01010101) & ~del) | ((lead - 0x01010101) & ~lead)) & 0x80808080) === 0) continue
-      if (isControlAt(bytes, i << 2, (i << 2) + 4)) return true
-    }
-    at = words.length << 2
-  }
-  return isControlAt(bytes, at, length)
-}
-
-const isControlAt = (bytes: Buffer, start: number, end: number): boolean => {
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number // in range
-    if (byte >= 0x20 && byte !== 0x7f && byte !== 0xc2) continue
-    if (byte === LF || byte === 0x09) continue
-    if (byte === CR && bytes[at + 1] === LF) continue
-    if (byte === 0xc2 && (bytes[at + 1] ?? 0) >= 0xa0) continue
-    return true
-  }
-  return false
-}

@@ -72,7 +72,9 @@ class NetSocket implements Socket {
   attach(events: SocketEvents) {
     if (this.isClosed) return events.closed(lost("Read", this.error))
     this.events = events
-    this.socket.on("end", () => this.events.end())
+    this.socket.on("end", () => {
+      if (!this.isReset()) this.events.end()
+    })
     this.socket.on("data", (bytes: Buffer) => this.events.data(bytes))
   }
 
@@ -141,6 +143,15 @@ class NetSocket implements Socket {
     const waiting = this.waiting
     this.waiting = undefined
     waiting?.()
+  }
+
+  /**
+   * Whether an end is none: when the last bytes and a reset arrive together, libuv tells of an end in order. A write of
+   * nothing fails then, and the error and the close follow. Behind a write that is still under way nobody can tell.
+   */
+  private isReset() {
+    if (this.socket.writable && this.socket.writableLength === 0) this.socket.write("")
+    return this.socket.errored !== null
   }
 
   end() {

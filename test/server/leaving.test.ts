@@ -55,6 +55,22 @@ describe("leaving", () => {
     })
   )
 
+  // libuv reports the end of the stream, and not the reset, when a short read meets a hang-up in the same turn.
+  it.scopedLive("a last line without LF is dropped when its bytes and the break come at once", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const bob = yield* server.join("bob")
+      for (let round = 0; round < 20; round++) {
+        const alice = yield* server.join(`alice${round}`)
+        yield* Effect.zipRight(alice.send(`bob: whole\nbob: unfini`), alice.reset)
+        yield* bob.expect(`from alice${round}: whole`)
+        yield* server.farewell(`alice${round}`)
+        yield* bob.barrier
+      }
+      assert.strictEqual(server.closings("connection-lost"), 20)
+    })
+  )
+
   it.scopedLive("lines sent before a reset are still delivered", () =>
     Effect.gen(function* () {
       const server = yield* serve()
@@ -147,6 +163,28 @@ describe("leaving", () => {
   )
 
   // Guard: a name is freed by `Roster.remove` alone, once its writer has ended, and not when it can no longer be addressed.
+  it.scopedLive("a name is not free while what was queued for it is still being sent", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ outboxBytes: 20_000_000 })
+      const bob = yield* server.join("bob")
+      const old = yield* server.join("alice")
+      yield* old.pause
+      yield* bob.send(`alice: ${pad}\n`.repeat(400))
+      yield* bob.barrier
+      yield* old.end
+      do yield* bob.send("/who\n")
+      while ((yield* bob.line) !== "* who 1: bob")
+      const early = yield* server.connect
+      yield* early.send("alice\n")
+      yield* early.expect("! login-in-use alice fatal")
+      yield* old.resume
+      assert.strictEqual((yield* old.rest).length, 400)
+      const newcomer = yield* server.join("alice")
+      yield* bob.send("alice: hello\n")
+      yield* newcomer.expect("from bob: hello")
+    })
+  )
+
   it.scopedLive("a newcomer of the same name is never removed by the end of the older connection", () =>
     Effect.gen(function* () {
       const server = yield* serve({ outboxBytes: 1_000_000, holdTimeout: Duration.millis(30) })
