@@ -114,12 +114,16 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       for (const peer of deadlines.loginsExpired(time)) sessions.refuse(peer, Reply.loginTimeout, undefined)
       for (const peer of deadlines.stalled(time)) breakOff(peer, "slow-consumer")
       for (const peer of deadlines.jammed(time)) sessions.release(peer.outbox)
+      deadlines.probeHeld()
+      sessions.notifyWaiting()
+      deadlines.rest()
       if (heardAt !== undefined) endIfSettled(time, heardAt)
     }
 
     const drain = () => {
       heardAt = now()
       sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
+      sessions.notifyWaiting() // before the first line is refused
       for (const peer of sessions.peers) {
         peer.inlet.close()
         sessions.read(peer)

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
@@ -20,24 +21,27 @@ import type { Peer } from "./Peer.js"
  * left, the broker is told, and the scope closes the socket.
  */
 export const run = (socket: Socket, broker: Broker, options: Options): Effect.Effect<CloseReason> =>
-  Effect.gen(function* () {
-    const queue = yield* Outbox.queue<Peer>({ lines: options.outboxLines, bytes: options.outboxBytes })
-    // Registered first, so it runs last: while the socket lingers, the name is free already.
-    yield* Effect.addFinalizer(() =>
-      Effect.ensuring(
-        Effect.interruptible(socket.close(options.linger)),
-        // One that was interrupted does not linger at all.
-        Effect.sync(() => socket.destroy())
+  Effect.scoped(
+    Effect.flatMap(acquire(socket, broker, options), (peer) => {
+      read(peer, broker)
+      // Awaited and not joined: its fiber refs are of no use here, and to inherit them costs (benchmark: churn).
+      return Effect.flatMap(Effect.forkScoped(write(peer, broker)), (writer) => Effect.flatten(Fiber.await(writer)))
+    })
+  )
+
+/** The peer of a connection; its release tells of the departure, so that the name is free, and closes the socket. */
+const acquire = (socket: Socket, broker: Broker, options: Options) =>
+  Effect.acquireRelease(
+    Effect.map(Outbox.queue<Peer>({ lines: options.outboxLines, bytes: options.outboxBytes }), (queue) =>
+      broker.open(socket, queue)
+    ),
+    (peer, exit) =>
+      depart(peer, broker, exit).pipe(
+        // A connection that was interrupted does not linger at all.
+        Effect.zipRight(Effect.interruptible(socket.close(options.linger))),
+        Effect.ensuring(Effect.sync(() => socket.destroy()))
       )
-    )
-    const peer = yield* Effect.acquireRelease(
-      Effect.sync(() => broker.open(socket, queue)),
-      (opened, exit) => depart(opened, broker, exit)
-    )
-    read(peer, broker)
-    const writer = yield* Effect.forkScoped(write(peer, broker))
-    return yield* Fiber.join(writer)
-  }).pipe(Effect.scoped)
+  )
 
 /** Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. */
 const read = (peer: Peer, broker: Broker) => {
@@ -87,27 +91,33 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
 
 /** Tells the broker, the log and the metrics of the end, once, whatever the end was. */
 const depart = (peer: Peer, broker: Broker, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.gen(function* () {
-    const { inlet, outbox, socket } = peer
+  Effect.suspend(() => {
+    const { outbox, socket } = peer
     // Its writer did not come to its end: the server gave up waiting.
     if (Exit.isFailure(exit)) outbox.break("cut-off")
     const reason = outbox.ended ?? "internal-error"
     const inHand = outbox.inHand
-    broker.leave(peer, {
-      reason,
-      unfinished: inHand && { batch: inHand, taken: inHand.offered ? inHand.text.length - socket.untaken() : 0 },
-      queued: yield* outbox.leftOver
-    })
+    const unfinished = inHand && {
+      batch: inHand,
+      taken: inHand.offered ? inHand.text.length - socket.untaken() : 0
+    }
     Metrics.closed(reason)
-    const now = yield* Clock.currentTimeMillis
-    yield* Effect.annotateLogs(Effect.logInfo("connection closed"), {
-      remote: socket.remote,
+    return Effect.zipRight(
+      Effect.map(outbox.leftOver, (queued) => broker.leave(peer, { reason, unfinished, queued })),
+      Effect.whenLogLevel(log(peer, reason), LogLevel.Info)
+    )
+  })
+
+const log = (peer: Peer, reason: CloseReason) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.annotateLogs(Effect.logInfo("connection closed"), {
+      remote: peer.socket.remote,
       ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
       reason,
       duration: Duration.format(Duration.millis(now - peer.since)),
       linesIn: peer.linesIn,
       linesOut: peer.linesOut,
-      bytesIn: inlet.bytesRead,
+      bytesIn: peer.inlet.bytesRead,
       bytesOut: peer.bytesOut
     })
-  })
+  )

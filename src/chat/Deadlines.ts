@@ -11,13 +11,15 @@ interface Blocked {
 }
 
 /**
- * The times that run out: to log in, to take a byte. One fiber ticks for all connections, and only while there is
+ * The times that run out: to log in, to take a byte; and what nobody would tell of in between. One fiber ticks for all connections, and only while there is
  * something to watch; a timer for each would cost more than the connection does.
  */
 export class Deadlines {
   /** In the order of their accepts, so the first to expire is the first. */
   private readonly logins = new Set<Peer>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
+  private readonly heldPeers = new Set<Peer>()
+  private hasNotices = false
   private readonly watching = Effect.unsafeMakeLatch(false)
   private readonly loginMillis: number
   private readonly holdMillis: number
@@ -57,8 +59,35 @@ export class Deadlines {
     peer.outbox.jammed = false
   }
 
+  /** It is not read from, so a break of its connection has to be looked for. */
+  held(peer: Peer) {
+    this.heldPeers.add(peer)
+    this.watching.unsafeOpen()
+  }
+
+  released(peer: Peer) {
+    this.heldPeers.delete(peer)
+  }
+
+  probeHeld() {
+    for (const peer of this.heldPeers) peer.socket.probe()
+  }
+
+  /** Notices wait for the next tick. */
+  noticesWait(wait: boolean) {
+    this.hasNotices = wait
+    if (wait) this.watching.unsafeOpen()
+  }
+
+  /** Stops ticking if there is nothing to watch. */
+  rest() {
+    const idle = this.logins.size + this.blockedPeers.size + this.heldPeers.size === 0 && !this.hasNotices
+    if (idle) this.watching.unsafeClose()
+  }
+
   /** Its connection is over. */
   forget(peer: Peer) {
+    this.heldPeers.delete(peer)
     this.logins.delete(peer)
     this.blockedPeers.delete(peer)
   }
@@ -86,7 +115,6 @@ export class Deadlines {
       } else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
-    if (this.logins.size === 0 && this.blockedPeers.size === 0) this.watching.unsafeClose()
     return stalled
   }
 

@@ -213,10 +213,10 @@ export class Outbox<Sender> {
 
   /** Takes everything that the writer has not come to, when it is at its end; what is put later stays in the open batch. */
   get leftOver(): Effect.Effect<ReadonlyArray<Batch<Sender>>> {
-    return Effect.map(Queue.takeAll(this.queue), (queued) => {
+    return Effect.suspend(() => {
       this.hasWriter = false
       this.idle = undefined
-      return [...queued]
+      return this.queued === 0 ? Effect.succeed([]) : Effect.map(Queue.takeAll(this.queue), (queued) => [...queued])
     })
   }
 

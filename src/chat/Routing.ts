@@ -3,6 +3,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Line from "../protocol/Line.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
 import { retryBusy } from "./Options.js"
@@ -34,6 +35,7 @@ export class Routing {
   constructor(
     private readonly roster: Roster,
     private readonly ledger: Ledger,
+    private readonly deadlines: Deadlines,
     private readonly options: Options,
     private readonly now: () => number,
     private readonly otherLine: OtherLine
@@ -212,6 +214,7 @@ export class Routing {
     peer.inlet.position = position
     peer.inlet.pause()
     peer.heldBy = outbox
+    this.deadlines.held(peer)
     outbox.waiting.push(peer)
     return false
   }

@@ -19,6 +19,9 @@ export interface Departure {
   readonly queued: ReadonlyArray<Batch<Peer>>
 }
 
+/** How long after a notice the next ones are collected. */
+const noticeMillis = 100
+
 /**
  * The peers from their first line to their end: logins, commands, holding and releasing, leaving. Plain functions that
  * run in the broker's turn alone.
@@ -30,17 +33,21 @@ export class Sessions {
   routedBytes = 0
   /** Those who said `/hello`. */
   private readonly greeted = new Set<Peer>()
+  private waitingNotices: Array<{ readonly line: string; readonly about: Peer | undefined }> = []
+  private notifiedAt = -Infinity
 
   constructor(
     private readonly roster: Roster,
     private readonly ledger: Ledger,
     private readonly deadlines: Deadlines,
     private readonly options: Options,
-    now: () => number,
+    private readonly now: () => number,
     /** A defect showed up while the broker was at this peer, for whatever event. */
     private readonly defective: (peer: Peer, defect: unknown) => void
   ) {
-    this.routing = new Routing(roster, ledger, options, now, (peer, line, label) => this.otherLine(peer, line, label))
+    this.routing = new Routing(roster, ledger, deadlines, options, now, (peer, line, label) =>
+      this.otherLine(peer, line, label)
+    )
   }
 
   open(peer: Peer) {
@@ -89,6 +96,7 @@ export class Sessions {
         continue
       }
       peer.heldBy = undefined
+      this.deadlines.released(peer)
       try {
         this.read(peer)
       } catch (defect) {
@@ -146,9 +154,30 @@ export class Sessions {
     }
   }
 
-  /** Tells those who said `/hello`. One whose queue is full misses it: a notice is no message. */
+  /**
+   * Tells those who said `/hello`. The first of many notices goes at once, the others wait for the next tick: each is a
+   * write to everybody.
+   */
   notify(line: string, about: Peer | undefined) {
-    for (const peer of this.greeted) if (peer !== about && !peer.outbox.full) this.routing.reply(peer, line)
+    if (this.greeted.size === 0) return
+    this.waitingNotices.push({ line, about })
+    const time = this.now()
+    if (time - this.notifiedAt < noticeMillis) return this.deadlines.noticesWait(true)
+    this.notifiedAt = time
+    this.notifyWaiting()
+  }
+
+  /** One whose queue is full misses it: a notice is no message. */
+  notifyWaiting() {
+    const notices = this.waitingNotices
+    if (notices.length === 0) return
+    this.waitingNotices = []
+    this.deadlines.noticesWait(false)
+    for (const peer of this.greeted) {
+      for (const { about, line } of notices) {
+        if (peer !== about && !peer.outbox.full) this.routing.reply(peer, line)
+      }
+    }
   }
 
   // The end of a peer.
@@ -158,7 +187,8 @@ export class Sessions {
     this.routing.tell(peer)
     peer.leaving ??= reason
     this.deadlines.loggedIn(peer)
-    if (this.roster.leave(peer)) this.notify(Reply.left(peer.name), peer)
+    // At a shutdown everybody leaves, and everybody was told.
+    if (this.roster.leave(peer) && reason !== "shutdown") this.notify(Reply.left(peer.name), peer)
     this.finishIfSettled(peer)
   }
 

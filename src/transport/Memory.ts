@@ -161,6 +161,9 @@ class End implements MemorySocket {
     this.schedule()
   }
 
+  /** Here a break is always noticed. */
+  probe() {}
+
   pause() {
     this.isPaused = true
   }

@@ -73,7 +73,9 @@ class NetSocket implements Socket {
     if (this.isClosed) return events.closed(lost("Read", this.error))
     this.events = events
     this.socket.on("end", () => {
-      if (!this.isReset()) this.events.end()
+      // When the last bytes and a reset arrive together, libuv tells of an end in order.
+      this.probe()
+      if (this.socket.errored === null) this.events.end()
     })
     this.socket.on("data", (bytes: Buffer) => this.events.data(bytes))
   }
@@ -145,13 +147,9 @@ class NetSocket implements Socket {
     waiting?.()
   }
 
-  /**
-   * Whether an end is none: when the last bytes and a reset arrive together, libuv tells of an end in order. A write of
-   * nothing fails then, and the error and the close follow. Behind a write that is still under way nobody can tell.
-   */
-  private isReset() {
+  /** A write of nothing fails after a reset. Behind a write that is under way nobody can tell, but that fails itself. */
+  probe() {
     if (this.socket.writable && this.socket.writableLength === 0) this.socket.write("")
-    return this.socket.errored !== null
   }
 
   end() {

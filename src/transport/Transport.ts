@@ -64,6 +64,8 @@ export interface Socket {
   /** Stops reading; the kernel's window then holds the peer back. Idempotent, as is `resume`. */
   pause(): void
   resume(): void
+  /** Finds out whether the peer broke the connection while it was not read from; `closed` tells, if so. */
+  probe(): void
   /** Hands bytes over; true when the kernel has taken everything so far. After false, wait for `taken` first. */
   write(bytes: string): boolean
   /** How many of the bytes handed over the kernel has not taken; after the end: had not taken when last known. */

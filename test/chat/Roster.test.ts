@@ -12,6 +12,7 @@ const nowhere: Socket = {
   host: "",
   attach: () => {},
   pause: () => {},
+  probe: () => {},
   resume: () => {},
   write: () => true,
   untaken: () => 0,
