@@ -12,7 +12,7 @@ import type { Socket } from "../transport/Transport.js"
 import { Deadlines } from "./Deadlines.js"
 import { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
-import { Outbox, type Batch } from "./Outbox.js"
+import { Outbox, type Batch, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
 import { Roster, type Members } from "./Roster.js"
 import { Sessions, settle, type Departure } from "./Sessions.js"
@@ -71,8 +71,8 @@ const endOfTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** How much is routed before the event loop gets its turn, so that nobody waits long behind a flood. */
-const turnBytes = 1_048_576
+/** How much is put into outboxes before the event loop gets its turn, so that nobody waits long behind a flood. */
+const turnBytes = 2_097_152
 
 /**
  * A drain that has delivered everything goes on answering `! closing` until nobody has said anything for `quiet`, but
@@ -91,6 +91,11 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const inbox = yield* Queue.unbounded<Event>()
     const tell = (event: Event) => {
       inbox.unsafeOffer(event)
+    }
+    const bounds: Bounds = {
+      lines: options.outboxLines,
+      bytes: options.outboxBytes,
+      outcomes: options.maxOutcomes
     }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
@@ -189,12 +194,12 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
           if ("peer" in event) defective(event.peer, defect)
           else defects.push(defect)
         }
-        if (sessions.routedBytes < turnBytes) continue
-        sessions.routedBytes = 0
+        if (sessions.routing.putBytes < turnBytes) continue
+        sessions.routing.putBytes = 0
         sessions.routing.flush()
         yield* endOfTurn
       }
-      sessions.routedBytes = 0
+      sessions.routing.putBytes = 0
       sessions.routing.flush()
       for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
       if ((yield* Ref.get(members)).version !== roster.version) yield* Ref.set(members, roster.members())
@@ -212,8 +217,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
 
     return {
       open: (socket, queue) => {
-        const outbox = new Outbox(queue, { lines: options.outboxLines, bytes: options.outboxBytes })
-        const peer = new Peer(socket, outbox, now(), options.maxLineBytes)
+        const peer = new Peer(socket, new Outbox(queue, bounds), now(), options.maxLineBytes)
         sessions.open(peer)
         if (heardAt !== undefined) peer.inlet.close()
         return peer

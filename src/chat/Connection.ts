@@ -32,9 +32,7 @@ export const run = (socket: Socket, broker: Broker, options: Options): Effect.Ef
 /** The peer of a connection; its release tells of the departure, so that the name is free, and closes the socket. */
 const acquire = (socket: Socket, broker: Broker, options: Options) =>
   Effect.acquireRelease(
-    Effect.map(Outbox.queue<Peer>({ lines: options.outboxLines, bytes: options.outboxBytes }), (queue) =>
-      broker.open(socket, queue)
-    ),
+    Effect.map(Outbox.queue<Peer>(options.outboxBytes), (queue) => broker.open(socket, queue)),
     (peer, exit) =>
       depart(peer, broker, exit).pipe(
         // A connection that was interrupted does not linger at all.
@@ -49,7 +47,7 @@ const read = (peer: Peer, broker: Broker) => {
   socket.attach({
     data: (bytes) => {
       // Behind its end nothing is heard; it is read all the same, so that the end can be orderly.
-      if (peer.leaving !== undefined) return
+      if (peer.leaving !== undefined) return inlet.skip(bytes)
       inlet.read(bytes)
       broker.read(peer)
     },

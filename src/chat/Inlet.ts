@@ -43,6 +43,11 @@ export class Inlet {
     if (this.ahead >= readAheadBytes) this.pause()
   }
 
+  /** Reads past what nobody hears any more. */
+  skip(bytes: Uint8Array) {
+    this.bytesRead += bytes.length
+  }
+
   /** The client shut its sending half down: an unfinished line counts (protocol, section 4). */
   end() {
     for (const piece of this.framing.end()) this.items.push(piece)

@@ -24,6 +24,11 @@ export interface Options {
   readonly outboxLines: number
   /** Bytes that a client's queue holds before its senders are held. */
   readonly outboxBytes: number
+  /**
+   * Outcomes that one client may be waiting for, one for each recipient of its labelled lines, before it is held: they
+   * have to be kept for it whatever its own queue holds.
+   */
+  readonly maxOutcomes: number
   /** Lines a second that one client may send, with a burst of one second; 0 is no limit. Above it, `! slow-down`. */
   readonly rate: number
 }
@@ -44,5 +49,6 @@ export const defaults: Options = {
   linger: Duration.seconds(5),
   outboxLines: 16_384,
   outboxBytes: 1_048_576,
+  maxOutcomes: 65_536,
   rate: 0
 }

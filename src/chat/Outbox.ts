@@ -57,6 +57,8 @@ export class Batch<Sender> {
 export interface Bounds {
   readonly lines: number
   readonly bytes: number
+  /** Outcomes of labelled lines that are still to come. */
+  readonly outcomes: number
 }
 
 /** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */
@@ -88,6 +90,7 @@ export class Outbox<Sender> {
   /** What the writer has taken and not written yet. */
   inHand: Batch<Sender> | undefined = undefined
   private open: Batch<Sender> | undefined = undefined
+  private outcomes = 0
   private queued = 0
   private hasWriter = true
   private idle: ((batch: Effect.Effect<Batch<Sender>>) => void) | undefined = undefined
@@ -98,8 +101,8 @@ export class Outbox<Sender> {
   ) {}
 
   /** The queue for an outbox: at most this many batches, since each but the last two has `batchBytes`. */
-  static queue<Sender>(bounds: Bounds): Effect.Effect<Queue.Queue<Batch<Sender>>> {
-    return Queue.bounded(Math.ceil(bounds.bytes / batchBytes) + 2)
+  static queue<Sender>(bytes: number): Effect.Effect<Queue.Queue<Batch<Sender>>> {
+    return Queue.bounded(Math.ceil(bytes / batchBytes) + 2)
   }
 
   /** Puts one line of a sender. Benchmark: every row. */
@@ -130,6 +133,17 @@ export class Outbox<Sender> {
     this.bytes += line.length
     if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
     return open
+  }
+
+  /** An outcome of a labelled line will have to be put here, whatever there is by then. */
+  expectOutcome() {
+    this.outcomes += 1
+    if (this.outcomes > this.bounds.outcomes) this.full = true
+  }
+
+  /** It is put now. */
+  outcomeCame() {
+    this.outcomes -= 1
   }
 
   private run(open: Batch<Sender>, sender: Sender | undefined, lines: number, label: string | undefined) {
@@ -189,7 +203,9 @@ export class Outbox<Sender> {
     this.inHand = undefined
     this.lines -= batch.lines
     this.bytes -= batch.text.length
-    if (!this.full || this.bytes > this.bounds.bytes / 2 || this.lines > this.bounds.lines / 2) return false
+    const { bytes, lines, outcomes } = this.bounds
+    const isHalfEmpty = this.bytes <= bytes / 2 && this.lines <= lines / 2 && this.outcomes <= outcomes / 2
+    if (!this.full || !isHalfEmpty) return false
     this.full = false
     return this.waiting.length > 0
   }

@@ -1,4 +1,5 @@
 import * as Name from "../protocol/Name.js"
+import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Peer } from "./Peer.js"
 
@@ -16,6 +17,7 @@ export class Roster {
   readonly byName = new Map<string, Peer>()
   private readonly byLikeness = new Map<string, Peer>()
   private names: ReadonlyArray<string> | undefined = undefined
+  private whoLines: ReadonlyArray<string> | undefined = undefined
 
   /** Gives a peer its name; false if that, or one that looks the same, is taken (protocol, section 2). */
   join(peer: Peer, name: string): boolean {
@@ -57,6 +59,11 @@ export class Roster {
       .toSorted())
   }
 
+  /** The answer to `/who`; it is long, and asked for by everybody. */
+  who(): ReadonlyArray<string> {
+    return (this.whoLines ??= Reply.who(this.present()))
+  }
+
   members(): Members {
     return { version: this.version, byName: this.byName }
   }
@@ -64,6 +71,7 @@ export class Roster {
   private changed() {
     this.version += 1
     this.names = undefined
+    this.whoLines = undefined
   }
 }
 

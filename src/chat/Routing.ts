@@ -27,6 +27,8 @@ export type OtherLine = (peer: Peer, line: string, label: string | undefined) =>
  * happens for every message, inside the broker's turn.
  */
 export class Routing {
+  /** Bytes put into outboxes since the broker last looked. */
+  putBytes = 0
   /** The outboxes that this turn has put something in. */
   private dirty: Array<Outbox<Peer>> = []
   private readonly routes = new Map<string, Route>()
@@ -167,7 +169,9 @@ export class Routing {
       if (!outbox.dirty) this.soil(outbox)
       outbox.put(line, peer, label)
       put += 1
+      if (label !== undefined) peer.outbox.expectOutcome()
     }
+    this.putBytes += line.length * put
     peer.inFlight += put
     this.ledger.accepted += present.length + route.absent.length
     if (busy !== undefined) this.undelivered(peer, busy, "busy", label)
@@ -251,6 +255,7 @@ export class Routing {
     }
     if (!outbox.dirty) this.soil(outbox)
     outbox.reply(line, returns)
+    this.putBytes += line.length
   }
 
   private undelivered(peer: Peer, names: ReadonlyArray<string>, reason: "offline" | "busy", label: string | undefined) {
@@ -303,7 +308,10 @@ export class Routing {
         senders.add(sender)
         const label = batch.labels?.[run]
         if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
-        else this.putUndelivered(sender, names, why, 1, label)
+        else {
+          sender.outbox.outcomeCame()
+          this.putUndelivered(sender, names, why, 1, label)
+        }
       })
     }
     for (const [sender, count] of unlabelled) {
@@ -318,8 +326,9 @@ export class Routing {
     const names = [recipient.name]
     batch.labels?.forEach((label, run) => {
       const sender = batch.senders[run]
-      if (label !== undefined && sender !== undefined)
-        for (const line of Reply.written(label, names)) this.put(sender, line, 0)
+      if (label === undefined || sender === undefined) return
+      sender.outbox.outcomeCame()
+      for (const line of Reply.written(label, names)) this.put(sender, line, 0)
     })
   }
 }

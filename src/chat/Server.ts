@@ -1,8 +1,8 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
@@ -66,7 +66,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       fork,
       serve: (socket) => Connection.run(socket, broker, settings)
     })
-    const drain = yield* Effect.cached(inItsOwnFiber(drained(settings, broker, connections, acceptLoop)))
+    const drain = yield* onceInItsOwnFiber(drained(settings, broker, connections, acceptLoop))
     // A server that could not start has nobody to deliver to, and nothing to tell of its end.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
@@ -135,6 +135,13 @@ const drained = (
     return { cutOff, ledger }
   })
 
-/** A finaliser runs uninterruptibly, and often in a fiber that was interrupted: no deadline works in either. */
-const inItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
-  Effect.flatMap(Effect.fork(Effect.interruptible(effect)), Fiber.join)
+/**
+ * Runs once, however often and by whomever it is waited for; to give up waiting does not stop it. Its fiber is not a
+ * child of who asks first, and interruptible: as a finaliser, in a fiber that was interrupted, no deadline would work.
+ */
+const onceInItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<Effect.Effect<A>> =>
+  Effect.gen(function* () {
+    const done = yield* Deferred.make<A>()
+    const start = yield* Effect.once(Effect.forkDaemon(Effect.interruptible(Effect.intoDeferred(effect, done))))
+    return Effect.zipRight(start, Deferred.await(done))
+  })

@@ -29,8 +29,6 @@ const noticeMillis = 100
 export class Sessions {
   readonly peers = new Set<Peer>()
   readonly routing: Routing
-  /** Bytes routed since the broker last looked. */
-  routedBytes = 0
   /** Those who said `/hello`. */
   private readonly greeted = new Set<Peer>()
   private waitingNotices: Array<{ readonly line: string; readonly about: Peer | undefined }> = []
@@ -66,7 +64,6 @@ export class Sessions {
       const heard = peer.leaving === undefined
       switch (item._tag) {
         case "Lines":
-          this.routedBytes += item.text.length - inlet.position
           if (heard && !this.routing.block(peer, item.text, item.clean)) return this.routing.tell(peer)
           break
         case "TooLong":
@@ -137,7 +134,7 @@ export class Sessions {
     const answer = (line: string) => this.routing.reply(peer, line)
     switch (name) {
       case "who":
-        return Reply.who(this.roster.present(), label).forEach(answer)
+        return (label === undefined ? this.roster.who() : Reply.who(this.roster.present(), label)).forEach(answer)
       case "ping":
         return answer(Reply.pong(argument, label))
       case "help":

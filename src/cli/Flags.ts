@@ -122,12 +122,12 @@ const times: Readonly<Record<string, number>> = {
   hours: 3600 * second
 }
 
-/** A time: `500ms`, `10s`, `2 seconds`, `1m`. The range is in milliseconds. */
+/** A time: `500ms`, `10s`, `2 seconds`, `1m`, `0`. The range is in milliseconds. */
 export const duration = (name: string, description: Description, range: Range): Flag<Duration.Duration> =>
   Options.map(
     inRange(name, "time", description, range, {
       show: (millis) => showDuration(Duration.millis(millis)),
-      parse: (given) => parseUnit(given, times),
+      parse: (given) => (given === "0" ? 0 : parseUnit(given, times)),
       expected: "is not a time such as 500ms, 10s or 1m"
     }),
     Option.map(({ by, value }) => ({ by, value: Duration.millis(value) }))

@@ -7,7 +7,11 @@ const ansi = /\x1b\[[0-9;]*m/gu
 
 /** An error of the command line as one line, without colours. */
 export const plain = (doc: HelpDoc.HelpDoc): string => {
-  const line = HelpDoc.toAnsiText(doc).replace(ansi, "").replace(/\s+/gu, " ").trim()
+  const line = HelpDoc.toAnsiText(doc)
+    .replace(ansi, "")
+    .trim()
+    .replace(/\n\s*\n/gu, "; ")
+    .replace(/\s+/gu, " ")
   // Of a flag without its value, and of one given twice, @effect/cli says that it is unknown.
   return line.startsWith("Received unknown argument: '--")
     ? `${line}, or it lacks its value, or is there twice; see --help`

@@ -26,6 +26,7 @@ const ranges = {
   grace: { min: 0, max: 10 * minutes },
   outboxLines: { min: 16, max: 10_000_000 },
   outboxBytes: { min: KiB, max: GiB },
+  maxOutcomes: { min: 1, max: 10_000_000 },
   rate: { min: 1, max: 1_000_000, off: true }
 } satisfies Record<string, Flags.Range>
 
@@ -108,6 +109,14 @@ export const flags = {
     },
     ranges.outboxBytes
   ),
+  maxOutcomes: Flags.count(
+    "max-outcomes",
+    {
+      about: "Outcomes of labelled lines that one client may be waiting for before it is held back",
+      fallback: Flags.showCount(defaults.maxOutcomes)
+    },
+    ranges.maxOutcomes
+  ),
   rate: Flags.count(
     "rate",
     { about: "Lines a second that one client may send", fallback: countOrOff(defaults.rate) },
@@ -136,6 +145,7 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
     ...entry("grace", given.grace),
     ...entry("outboxLines", given.outboxLines),
     ...entry("outboxBytes", given.outboxBytes),
+    ...entry("maxOutcomes", given.maxOutcomes),
     ...entry("rate", given.rate)
   })
 }

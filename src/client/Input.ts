@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 
-/** Standard input cannot be read: it is a directory, or its terminal is gone. */
+/** Standard input cannot be read; its terminal is gone, for instance. */
 export class InputError extends Data.TaggedError("InputError")<{ readonly cause: Error }> {
   override get message() {
     return `cannot read the input: ${this.cause.message}`

@@ -25,9 +25,12 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))
 }
 
-const make = (bounds: Bounds) => Effect.map(Outbox.queue<string>(bounds), (queue) => new Outbox<string>(queue, bounds))
+const make = (given: Omit<Bounds, "outcomes">) => {
+  const bounds = { outcomes: 1_000, ...given }
+  return Effect.map(Outbox.queue<string>(bounds.bytes), (queue) => new Outbox<string>(queue, bounds))
+}
 
-const roomy: Bounds = { lines: 100_000, bytes: 10_000_000 }
+const roomy = { lines: 100_000, bytes: 10_000_000 }
 
 const putAll = (outbox: Outbox<string>, lines: ReadonlyArray<Line>) => {
   for (const { label, sender, text } of lines) {

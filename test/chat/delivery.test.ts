@@ -360,6 +360,26 @@ describe("labelled lines", () => {
     })
   )
 
+  it.scoped("hold a client that waits for more outcomes than it may, until half of them came", () =>
+    Effect.gen(function* () {
+      const { join } = yield* startServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 20 })
+      const alice = yield* greeted("alice", join)
+      const bob = yield* join("bob")
+      const carol = yield* join("carol")
+      bob.socket.pause()
+      const big = "x".repeat(2_000) // no two of them fit into what bob's side takes
+      alice.say(...numbered(21).map((text, index) => `@k${index} bob: ${text} ${big}`), "carol: held behind them")
+      yield* carol.barrier
+      assert.notInclude(carol.received, "from alice: held behind them")
+      bob.socket.resume()
+      yield* carol.next.pipe(Effect.repeat({ until: (line) => line === "from alice: held behind them" }))
+      yield* alice.barrier
+      const found = range(0, 21).flatMap((index) => outcomes(`k${index}`, alice.received))
+      assert.deepStrictEqual(new Set(found), new Set(["bob: written"]))
+      assert.lengthOf(found, 21)
+    })
+  )
+
   it.scoped("have one outcome for each recipient whatever happens to these", () =>
     Effect.gen(function* () {
       const { join } = yield* startServer({

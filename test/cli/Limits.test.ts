@@ -16,6 +16,7 @@ const nothing: Limits.Given = {
   grace: Option.none(),
   outboxLines: Option.none(),
   outboxBytes: Option.none(),
+  maxOutcomes: Option.none(),
   rate: Option.none()
 }
 
