@@ -51,8 +51,10 @@ export const make = (
 ): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { descriptors, fork, maxConnections, maxConnectionsPerAddress, serve } = options
+    const slots = refusalSlots(maxConnections)
     const background = yield* FiberSet.makeRuntime<never>()
     let served = 0
+    let refused = 0
     const servedByHost = new Map<string, number>()
 
     const logFull = oncePer(logPeriod, (suppressed) =>
@@ -91,14 +93,22 @@ export const make = (
     const accepted = (socket: Socket) => {
       const { host } = socket
       const crowded = maxConnectionsPerAddress > 0 && (servedByHost.get(host) ?? 0) >= maxConnectionsPerAddress
-      if (served >= maxConnections || crowded) {
+      if (served < maxConnections && !crowded) {
+        count(host, 1)
+        Metrics.opened()
+        fork(serve(socket)).addObserver(() => count(host, -1))
+      } else if (refused < slots) {
+        refused += 1
+        Metrics.opened()
         background(logFull(""))
-        fork(refuse(socket))
-        return
+        fork(refuse(socket)).addObserver(() => {
+          refused -= 1
+        })
+      } else {
+        // The hard limit is one of each listener; together they might take more than there are descriptors.
+        background(logDropped(""))
+        socket.destroy()
       }
-      count(host, 1)
-      Metrics.opened()
-      fork(serve(socket)).addObserver(() => count(host, -1))
     }
 
     const listeners: Array<Listener> = []
@@ -127,7 +137,7 @@ export const make = (
         }).pipe(Effect.delay(pause), Effect.eventually)
 
         const listener = yield* start({
-          hardLimit: maxConnections + refusalSlots(maxConnections),
+          hardLimit: maxConnections + slots,
           events: {
             accepted,
             dropped: () => background(logDropped("")),
@@ -158,7 +168,12 @@ const refuse = (socket: Socket) =>
     socket.attach({ data: () => {}, end: () => {}, closed: () => {} })
     socket.write(full.line(undefined))
     Metrics.closed(full.reason)
-    return socket.close(refusalLinger)
+    const remote = socket.remote
+    return Effect.zipRight(
+      socket.close(refusalLinger),
+      // Not at the level of the others: a crowd at the door must not fill the log.
+      Effect.annotateLogs(Effect.logDebug("connection closed"), { remote, reason: full.reason })
+    )
   })
 
 /** Logs an event of a kind at most once in a period, with how many were kept quiet in between. */

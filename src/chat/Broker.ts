@@ -63,34 +63,29 @@ export interface Broker {
   readonly members: Ref.Ref<Members>
 }
 
-/**
- * Waits until everything that is readable in this turn of the event loop was read: each recipient then gets one write
- * for all of it (benchmark: mesh, five times).
- */
-const endOfTurn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 /** How much is put into outboxes before the event loop gets its turn, so that nobody waits long behind a flood. */
 const turnBytes = 2_097_152
 
-/**
- * A drain that has delivered everything goes on answering `! closing` until nobody has said anything for `quiet`, but
- * no longer than `lastCall`: lines that are under way are refused by word, not by silence.
- */
-const quiet = Duration.millis(50)
-const lastCall = Duration.millis(500)
-
 /** How often a drain looks whether it is over. */
 const drainTick = Duration.millis(10)
+
+/**
+ * A drain that has delivered everything goes on answering `! closing` until nobody has said anything for so many ticks,
+ * but no longer than `lastCall`: lines that are under way are refused by word, not by silence. Ticks, and not a time,
+ * since between two of them everything that has arrived is read, however busy the machine is.
+ */
+const quietTicks = 5
+const lastCall = Duration.millis(500)
 
 export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
     const inbox = yield* Queue.unbounded<Event>()
+    const endOfTurn = makeEndOfTurn()
     const tell = (event: Event) => {
       inbox.unsafeOffer(event)
+      endOfTurn.ask()
     }
     const bounds: Bounds = {
       lines: options.outboxLines,
@@ -99,6 +94,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
+    let published = roster.version
     const ledger = new Ledger()
     const deadlines = new Deadlines(options)
     /** A defect of ours ends the connection that it showed up at, not the chat. */
@@ -109,7 +105,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const defects: Array<unknown> = []
     const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
-    let heardAt: number | undefined = undefined // when somebody last said something, once the drain has begun
+    let isDraining = false
+    let ticksSinceHeard = 0
     let settledAt: number | undefined = undefined // when the drain had delivered everything
     let pairsBefore: number | undefined = undefined
 
@@ -122,11 +119,11 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       deadlines.probeHeld()
       sessions.notifyWaiting()
       deadlines.rest()
-      if (heardAt !== undefined) endIfSettled(time, heardAt)
+      if (isDraining) endIfSettled(time)
     }
 
     const drain = () => {
-      heardAt = now()
+      isDraining = true
       sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
       sessions.notifyWaiting() // before the first line is refused
       for (const peer of sessions.peers) {
@@ -136,13 +133,14 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     }
 
     /** Ends every outbox once nothing is in flight: returns travel to the senders' outboxes, so these end last. */
-    const endIfSettled = (time: number, heard: number) => {
+    const endIfSettled = (time: number) => {
+      ticksSinceHeard += 1
       if (!isSettled()) {
         settledAt = undefined
         return
       }
       settledAt ??= time
-      if (time - heard < Duration.toMillis(quiet) && time - settledAt < Duration.toMillis(lastCall)) return
+      if (ticksSinceHeard < quietTicks && time - settledAt < Duration.toMillis(lastCall)) return
       for (const peer of sessions.peers) sessions.leave(peer, "shutdown")
     }
 
@@ -183,26 +181,31 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       }
     }
 
-    const turn = Effect.gen(function* () {
-      const first = yield* Queue.take(inbox)
-      yield* endOfTurn
-      const rest = yield* Queue.takeAll(inbox)
-      for (const event of [first, ...rest]) {
-        try {
-          handle(event)
-        } catch (defect) {
-          if ("peer" in event) defective(event.peer, defect)
-          else defects.push(defect)
+    // One loop, and not `forever` around a turn, which would give way once more each time (benchmark: churn).
+    const turns = Effect.gen(function* () {
+      for (;;) {
+        yield* endOfTurn.wait
+        for (const event of yield* Queue.takeAll(inbox)) {
+          try {
+            handle(event)
+          } catch (defect) {
+            if ("peer" in event) defective(event.peer, defect)
+            else defects.push(defect)
+          }
+          if (sessions.routing.putBytes < turnBytes) continue
+          sessions.routing.putBytes = 0
+          sessions.routing.flush()
+          endOfTurn.ask()
+          yield* endOfTurn.wait
         }
-        if (sessions.routing.putBytes < turnBytes) continue
         sessions.routing.putBytes = 0
         sessions.routing.flush()
-        yield* endOfTurn
+        for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
+        ledger.publish()
+        if (published === roster.version) continue
+        published = roster.version
+        yield* Ref.set(members, roster.members())
       }
-      sessions.routing.putBytes = 0
-      sessions.routing.flush()
-      for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
-      if ((yield* Ref.get(members)).version !== roster.version) yield* Ref.set(members, roster.members())
     })
 
     const tickAfter = (due: Effect.Effect<void>) =>
@@ -212,18 +215,21 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       )
 
     const scope = yield* Effect.scope
-    yield* Effect.forkScoped(Effect.forever(turn))
+    yield* Effect.forkScoped(turns)
     yield* Effect.forkScoped(Effect.forever(tickAfter(deadlines.due)))
 
     return {
       open: (socket, queue) => {
         const peer = new Peer(socket, new Outbox(queue, bounds), now(), options.maxLineBytes)
         sessions.open(peer)
-        if (heardAt !== undefined) peer.inlet.close()
+        if (isDraining) {
+          peer.inlet.close()
+          tell({ _tag: "Read", peer })
+        }
         return peer
       },
       read: (peer) => {
-        if (heardAt !== undefined) heardAt = now()
+        ticksSinceHeard = 0
         if (peer.inlet.announced) return
         peer.inlet.announced = true
         tell({ _tag: "Read", peer })
@@ -234,6 +240,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
         if (batch.labels === undefined) settle(ledger, batch, settled)
         else tell({ _tag: "Labelled", peer, batch })
+        ledger.publish()
         if (peer.outbox.taken(batch)) tell({ _tag: "Room", peer })
       },
       blocked: (peer) => deadlines.blocked(peer, now()),
@@ -253,6 +260,38 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       members
     }
   })
+
+/**
+ * Wakes the broker when the turn of the event loop in which it was asked is over: everything that was readable has been
+ * read by then, and each recipient gets one write for all of it (benchmark: mesh, five times).
+ */
+const makeEndOfTurn = () => {
+  let isAsked = false
+  let isOver = false
+  let waiting: ((over: Effect.Effect<void>) => void) | undefined = undefined
+  const over = () => {
+    isAsked = false
+    const resume = waiting
+    waiting = undefined
+    if (resume === undefined) isOver = true
+    else resume(Effect.void)
+  }
+  return {
+    ask: () => {
+      if (isAsked) return
+      isAsked = true
+      setImmediate(over)
+    },
+    /** For one waiter. */
+    wait: Effect.async<void>((resume) => {
+      if (!isOver) waiting = resume
+      else {
+        isOver = false
+        resume(Effect.void)
+      }
+    })
+  }
+}
 
 const breakOff = (peer: Peer, reason: CloseReason) => {
   peer.outbox.break(reason)

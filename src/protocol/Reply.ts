@@ -58,7 +58,8 @@ export const slowDown = (retryMillis: number): Refusal =>
   refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not taken")
 
 export const unknownCommand = (name: string): Refusal =>
-  refusal("unknown-command", Name.show(name), "no such command; /help lists them")
+  // Bare, this one name would read as the mark of a line that ends the connection.
+  refusal("unknown-command", name === "fatal" ? "%66atal" : Name.show(name), "no such command; /help lists them")
 
 export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not taken")
 

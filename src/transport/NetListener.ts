@@ -1,16 +1,22 @@
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
 import * as Net from "node:net"
+import * as Path from "node:path"
 import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
 import { showAddress, TransportError, type Address, type Listen } from "./Transport.js"
 
 /** Connections that have completed but were not accepted yet; the kernel caps it at `net.core.somaxconn`. */
 const backlog = 4096
 
+const noFolder = "the folder of that path does not exist; create it first"
+
 const advice = (address: Address, code: string | undefined): string => {
   switch (code) {
     case "EADDRINUSE":
       return "the address is in use; stop the other program or choose another with --port (0 takes any that is free)"
     case "EACCES":
+      // So it says, too, when the folder of a Unix socket does not exist.
+      if (address._tag === "Unix" && !Fs.existsSync(Path.dirname(address.path))) return noFolder
       return address._tag === "Tcp"
         ? "permission denied; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher --port"
         : "permission denied; choose a path in a folder that you may write to"
@@ -20,7 +26,7 @@ const advice = (address: Address, code: string | undefined): string => {
     case "EAI_AGAIN":
       return "the host name cannot be resolved; check --host"
     case "ENOENT":
-      return "the folder of that path does not exist; create it first"
+      return noFolder
     default:
       return code ?? "unknown error"
   }
@@ -48,6 +54,7 @@ export const listen =
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
 
+      let isSuspended = false
       const start = (at: Address) =>
         Effect.async<void, TransportError>((resume) => {
           const failed = (cause: Error) => {
@@ -56,6 +63,7 @@ export const listen =
           }
           const listening = () => {
             server.off("error", failed)
+            if (isSuspended) server.close() // meanwhile: a host name takes its time
             resume(Effect.void)
           }
           server.once("error", failed)
@@ -81,6 +89,7 @@ export const listen =
           : address
 
       const suspend = Effect.sync(() => {
+        isSuspended = true
         // The callback would wait for every connection; only the listening itself ends here, and at once.
         if (server.listening) server.close()
       })
@@ -88,7 +97,10 @@ export const listen =
       return {
         address: actual,
         suspend,
-        resume: Effect.suspend(() => (server.listening ? Effect.void : start(actual)))
+        resume: Effect.suspend(() => {
+          isSuspended = false
+          return server.listening ? Effect.void : start(actual)
+        })
       }
     })
 

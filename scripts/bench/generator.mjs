@@ -1,0 +1,32 @@
+// Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
+// `node scripts/bench/generator.mjs --protocol a-chat|nats --port N --pid N --load ROW [--quick]`
+// (ROW: see loads.mjs; --pid is the server's, for its memory and CPU). Exits 1 at the first message that is lost,
+// doubled, out of order or changed, with the fault in `failure`.
+import { writeSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { churn, idle } from "./connections.mjs"
+import { rowOf } from "./loads.mjs"
+import { slow, traffic } from "./traffic.mjs"
+import { wires } from "./wire.mjs"
+
+const { values } = parseArgs({
+  options: {
+    protocol: { type: "string" },
+    port: { type: "string" },
+    pid: { type: "string" },
+    load: { type: "string" },
+    quick: { type: "boolean", default: false }
+  }
+})
+
+/** Ends the process at once: whatever is measured after a fault is worth nothing. */
+const fail = (failure) => {
+  writeSync(1, `${JSON.stringify({ ok: false, failure })}\n`)
+  process.exit(1)
+}
+
+const load = rowOf(values.load, values.quick)
+const run = { traffic, slow, churn, idle }[load.kind]
+const result = await run(load, wires[values.protocol], Number(values.port), Number(values.pid), fail)
+writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
+process.exit(0)

@@ -1,0 +1,89 @@
+// What the benchmark measures: every row, its figures, and how long a run of it takes. Imported, not run.
+
+const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
+const traffic = { kind: "traffic", size: 32, warm: 500, measure: 2000, quick: { warm: 200, measure: 400 } }
+
+const rows = [
+  { id: "pair", title: "1 pair, window 1000", shape: "pairs", peers: 1, window: 1000 },
+  { id: "pairs", title: "50 pairs, window 100", shape: "pairs", peers: 50, window: 100 },
+  { id: "fanin", title: "50 to 1, window 100", shape: "fanin", peers: 50, window: 100 },
+  { id: "fanout", title: "1 to 100 in one line, window 10", shape: "fanout", peers: 100, window: 10 },
+  { id: "mesh", title: "mesh of 100, window 20", shape: "mesh", peers: 100, window: 20 },
+  { id: "mesh-1", title: "mesh of 100, window 1", shape: "mesh", peers: 100, window: 1 },
+  { id: "kilobyte", title: "1 KB texts, 10 pairs, window 100", shape: "pairs", peers: 10, window: 100, size: 1024 },
+  { id: "two-byte", title: "two-byte texts, 50 pairs, window 100", shape: "pairs", peers: 50, window: 100, wide: true },
+  {
+    id: "ping-pong",
+    title: "ping-pong, 1 pair, window 1",
+    shape: "pairs",
+    peers: 1,
+    window: 1,
+    timed: 0,
+    figures: [
+      ...perSecond,
+      { key: "p50", title: "ping-pong, p50", unit: "µs", better: "less" },
+      { key: "p99", title: "ping-pong, p99", unit: "µs", better: "less" }
+    ]
+  },
+  {
+    id: "bystander",
+    title: "a bystander's p99 beside a client at full blast",
+    shape: "pairs",
+    peers: 2,
+    windows: [Infinity, 1],
+    timed: 1, // the sender whose messages are timed
+    figures: [{ key: "p99", unit: "µs", better: "less" }]
+  },
+  {
+    id: "churn",
+    title: "connect, log in, message, leave (50 at a time)",
+    kind: "churn",
+    atOnce: 50,
+    warm: 1000,
+    total: 10000,
+    quick: { warm: 500, total: 3000 },
+    figures: perSecond
+  },
+  {
+    id: "idle",
+    kind: "idle",
+    connections: 10000,
+    hold: 8000,
+    maxRuns: 3, // nothing in it varies much, and each run takes its time
+    quick: { connections: 2000, hold: 1500 },
+    figures: [
+      { key: "kilobytes", title: "memory per idle connection", unit: "KB", better: "less" },
+      { key: "idleCpu", title: "CPU while all are idle", unit: "%", better: "less" }
+    ]
+  },
+  {
+    id: "slow",
+    title: "memory growth by 1M unread messages",
+    kind: "slow",
+    shape: "fanin",
+    peers: 50,
+    quota: 20000,
+    stall: 5000, // milliseconds for which the recipient reads nothing
+    size: 32,
+    maxRuns: 3,
+    quick: { title: "memory growth by 300k unread messages", quota: 6000, stall: 1500 },
+    figures: [{ key: "growth", unit: "MB", better: "less" }]
+  },
+  {
+    id: "start-up",
+    title: "start-up: `--help` (plain Node: `node -e 0`)",
+    kind: "start-up",
+    figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
+  }
+]
+
+export const ids = rows.map((row) => row.id)
+
+/** A row as it is run: `figures` filled in with the row's title, and shorter in quick mode. */
+export const rowOf = (id, isQuick) => {
+  const row = rows.find((row) => row.id === id)
+  const base = row.kind === undefined ? { ...traffic, ...row } : row
+  const { quick: _, ...chosen } = isQuick ? { ...base, ...base.quick } : base
+  const figures = (chosen.figures ?? perSecond).map((figure) => ({ title: chosen.title, ...figure }))
+  return { ...chosen, figures }
+}

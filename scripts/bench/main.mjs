@@ -1,0 +1,148 @@
+// Measures a-chat against other servers, side by side: `npm run bench` (needs dist/: `npm run build`). Options go behind
+// `--`: `npm run bench -- --quick`
+//
+//   --quick              one short run of everything, in about a minute
+//   --runs N             runs of each row on each server, of which the median counts (default 5; at most 3 for long rows)
+//   --only ROW,ROW       some rows of loads.mjs
+//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed)
+//   --json FILE          writes all figures of all runs, and the machine
+//   --svg FILE           draws the medians
+//   --readme             puts the medians into README.md, and the chart beside this file
+//
+// The servers take turns, each time as a fresh process; server and generator have a core each where there is `taskset`.
+// Ends with 1 as soon as a message is lost, doubled, out of order or changed.
+import { spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync, writeFileSync } from "node:fs"
+import { cpus, release, totalmem, type } from "node:os"
+import { performance } from "node:perf_hooks"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { chart } from "./chart.mjs"
+import { ids, rowOf } from "./loads.mjs"
+import { markdown, median, quantity, text } from "./report.mjs"
+import { isBuilt, isPinned, names, serverOf, spawnOn, start, versionOf } from "./servers.mjs"
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+const give = (message) => {
+  console.error(message)
+  process.exit(2)
+}
+
+const readOptions = () => {
+  const list = { type: "string" }
+  const options = { runs: list, only: list, servers: list, json: list, svg: list }
+  const { values } = parseArgs({
+    options: { ...options, quick: { type: "boolean", default: false }, readme: { type: "boolean", default: false } }
+  })
+  const chosen = (value, all, what) => {
+    const parts = value.split(",")
+    const unknown = parts.find((part) => !all.includes(part))
+    return unknown === undefined ? parts : give(`unknown ${what}: ${unknown}; there are ${all.join(", ")}`)
+  }
+  const runs = Number(values.runs ?? (values.quick ? 1 : 5))
+  if (!Number.isInteger(runs) || runs < 1) give("--runs takes a whole number from 1")
+  const installed = names.filter((name) => serverOf(name).isInstalled())
+  const servers = chosen(values.servers ?? installed.join(","), names, "server")
+  const missing = servers.find((name) => !installed.includes(name))
+  if (missing !== undefined) give(`${missing} is not installed`)
+  if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
+  return { ...values, runs, servers, only: chosen(values.only ?? ids.join(","), ids, "row") }
+}
+
+/** One run: a fresh server, and a generator that answers with one line of JSON. */
+const measure = async (server, row, isQuick) => {
+  const { port, pid, stop } = await start(server, row)
+  const args = [path("generator.mjs"), "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
+  const generator = spawnOn(1, process.execPath, [...args, "--port", String(port), "--pid", String(pid)], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  let output = ""
+  generator.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
+  const timer = setTimeout(() => generator.kill(), 180_000)
+  await once(generator, "close")
+  clearTimeout(timer)
+  const result = output === "" ? { ok: false, failure: "the generator broke off" } : JSON.parse(output)
+  await stop()
+  if (!result.ok) throw new Error(`${row.id} on ${server.name}: ${result.failure}`)
+  return result
+}
+
+/** The time of a program that does nothing but start. */
+const startUp = async ({ help: [command, args] }) => {
+  const times = []
+  for (let i = 0; i < 5; i++) {
+    const begin = performance.now()
+    const child = spawnOn(1, command, args, { stdio: "ignore" })
+    await once(child, "exit")
+    times.push(performance.now() - begin)
+  }
+  return { ok: true, milliseconds: median(times) }
+}
+
+const machine = () => ({
+  date: new Date().toISOString().slice(0, 10),
+  cpu: cpus()[0].model.trim(),
+  cores: cpus().length,
+  memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
+  kernel: `${type()} ${release()}`,
+  node: process.version,
+  isPinned
+})
+
+const git = (...args) => spawnSync("git", args, { cwd: path("../.."), encoding: "utf8" }).stdout?.trim()
+
+const commit = () =>
+  `${git("rev-parse", "--short", "HEAD") ?? "unknown"}${git("status", "--porcelain", "src") ? ", changed" : ""}`
+
+const measureAll = async (options) => {
+  const figures = []
+  for (const row of options.only.map((id) => rowOf(id, options.quick))) {
+    const results = Object.fromEntries(options.servers.map((name) => [name, []]))
+    for (let round = 0; round < Math.min(options.runs, row.maxRuns ?? Infinity); round++) {
+      for (const name of round % 2 === 0 ? options.servers : options.servers.toReversed()) {
+        const server = serverOf(name)
+        const result = row.kind === "start-up" ? await startUp(server) : await measure(server, row, options.quick)
+        results[name].push(result)
+        const values = row.figures.map(({ key, unit }) => `${key} ${quantity(result[key])} ${unit}`)
+        console.error(`${row.id.padEnd(10)} ${name.padEnd(12)} ${values.join(", ")}`)
+      }
+    }
+    for (const { key, ...figure } of row.figures) {
+      const servers = options.servers.map((name) => {
+        const runs = results[name].map((result) => result[key])
+        const generatorBusy = median(results[name].map((result) => result.generatorBusy ?? 0))
+        return [name, { median: median(runs), runs, generatorBusy, details: results[name] }]
+      })
+      figures.push({ row: row.id, key, ...figure, servers: Object.fromEntries(servers) })
+    }
+  }
+  return figures
+}
+
+/** Replaces what stands between the two comments in README.md. */
+const updateReadme = (report) => {
+  const file = path("../../README.md")
+  const [begin, end] = ["<!-- figures: npm run bench -- --readme -->", "<!-- end of figures -->"]
+  const [before, rest] = readFileSync(file, "utf8").split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`README.md lacks ${begin} … ${end}`)
+  writeFileSync(file, `${before}${begin}\n\n${markdown(report)}\n\n${end}${after}`)
+}
+
+const options = readOptions()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
+try {
+  const figures = await measureAll(options)
+  const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
+  const { quick, runs, servers } = options
+  const report = { machine: machine(), commit: commit(), versions, quick, runs, servers, figures }
+  console.log(text(report))
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  const svg = options.svg ?? (options.readme ? path("figures.svg") : undefined)
+  if (svg !== undefined) writeFileSync(svg, chart(report))
+  if (options.readme) updateReadme(report)
+} catch (error) {
+  console.error(`FAILED: ${error.message}`)
+  process.exit(1)
+}

@@ -1,0 +1,156 @@
+// One connection of the load generator: the login, and the check of everything that comes. Imported, not run.
+import { connect } from "node:net"
+import { nameOf, senderAt } from "./wire.mjs"
+
+// All sockets read into the same memory: what came is looked at before the next read, and nothing of it is kept.
+// No larger, since Node reads up to 32 times from one socket before it looks at the next.
+const shared = Buffer.allocUnsafe(64 * 1024)
+
+/** A connection that hands `receive` its bytes: `shared` and how many of it. */
+export const open = (port, receive) =>
+  connect({
+    host: "127.0.0.1",
+    port,
+    noDelay: true,
+    onread: { buffer: shared, callback: (length, bytes) => receive(bytes, length) !== false }
+  })
+
+export const selfMessage = (wire, name) => ({
+  sent: wire.send([name], "ready"),
+  received: wire.receive(name, [name], "ready")
+})
+
+export class Peer {
+  /** Sequence number of the next message of each sender, counted on and on. */
+  next
+  #listening = () => {}
+  #expected
+  #wire
+  #rest = Buffer.alloc(0)
+
+  constructor(index, wire, fail) {
+    this.index = index
+    this.name = nameOf(index)
+    this.#wire = wire
+    this.fail = (what) => fail(`${this.name}: ${what}`)
+  }
+
+  /** Resolves when a message to itself has come back: the server knows the name then. */
+  login(port, isFan) {
+    const self = selfMessage(this.#wire, this.name)
+    return new Promise((resolve) => {
+      let greeting = ""
+      const greet = (bytes, length) => {
+        greeting += bytes.latin1Slice(0, length)
+        const at = greeting.indexOf(self.received)
+        if (at < 0) return /^[!-]/m.test(greeting) ? this.fail(`the login was answered ${greeting}`) : undefined
+        receive = (bytes, length) => this.#receive(bytes, length)
+        const behind = Buffer.from(greeting.slice(at + self.received.length), "latin1")
+        if (behind.length > 0) this.#receive(behind, behind.length)
+        resolve()
+      }
+      let receive = greet
+      this.socket = open(port, (bytes, length) => receive(bytes, length))
+      this.socket.on("error", (error) => this.fail(error.message))
+      this.socket.on("close", () => this.fail("the server closed the connection"))
+      this.socket.write(this.#wire.login(this.name, isFan) + self.sent, "latin1")
+    })
+  }
+
+  leave() {
+    this.socket.removeAllListeners("close")
+    this.socket.destroy()
+  }
+
+  /**
+   * From now on every byte must be that of the next message of its sender.
+   *
+   * @param expected `rings` of whole lines by sender, `textAt` where a line's text begins, and `head`, if lines differ
+   * by recipient, what stands before the text; the rings lack it then
+   * @param listening is told the sender and the number of messages
+   */
+  expect(expected, listening) {
+    this.next = new Float64Array(expected.rings.length)
+    this.#expected = { ...expected, length: expected.rings.find(Boolean).length + expected.head.length }
+    this.#listening = listening
+  }
+
+  #receive(bytes, length) {
+    let at = this.#rest.length === 0 ? 0 : this.#finish(bytes, length)
+    while (at < length) {
+      const end = at + this.#lengthOf(bytes[at])
+      if (end > length) break
+      at += this.#check(bytes, at, length)
+    }
+    if (at < length) this.#rest = Buffer.from(bytes.subarray(at, length))
+  }
+
+  /** Completes the line that the last chunk began, and answers where the next one begins. */
+  #finish(bytes, length) {
+    const rest = this.#rest
+    const missing = this.#lengthOf(rest[0]) - rest.length
+    const line = Buffer.concat([rest, bytes.subarray(0, Math.min(missing, length))])
+    this.#rest = missing > length ? line : Buffer.alloc(0)
+    if (missing <= length) this.#check(line, 0, line.length)
+    return Math.min(missing, length)
+  }
+
+  #lengthOf(firstByte) {
+    const { question } = this.#wire
+    if (question !== undefined && firstByte === question.charCodeAt(0)) return question.length
+    return this.#expected?.length ?? 1
+  }
+
+  /** Checks one line, or as many as one sender has in a row, and answers how many bytes it has checked. */
+  #check(bytes, at, length) {
+    const expected = this.#expected
+    if (expected === undefined || bytes[at] !== expected.firstByte) return this.#odd(bytes, at, length)
+    const { textAt, head, rings } = expected
+    const sender = senderAt(bytes, at + textAt)
+    const ring = rings[sender]
+    if (ring === undefined) return this.#odd(bytes, at, length)
+    const sequence = this.next[sender] % ring.count
+    let run = 1
+    if (head.length === 0) {
+      const most = Math.min(Math.floor((length - at) / ring.length), ring.bytes.length / ring.length - sequence)
+      let text = at + textAt + ring.length
+      while (run < most && senderAt(bytes, text) === sender) {
+        run++
+        text += ring.length
+      }
+    }
+    for (let i = 0; i < head.length; i++) if (bytes[at + i] !== head[i]) return this.#odd(bytes, at, length)
+    const end = at + head.length + run * ring.length
+    const start = sequence * ring.length
+    if (bytes.compare(ring.bytes, start, start + run * ring.length, at + head.length, end) !== 0) {
+      // The first lines may be right: what comes in between may look like a line of the same sender.
+      return run === 1 ? this.#odd(bytes, at, length) : this.#check(bytes, at, at + expected.length)
+    }
+    this.next[sender] += run
+    this.#listening(sender, run)
+    return end - at
+  }
+
+  /** Something else than the next message: the server's question, or a fault. */
+  #odd(bytes, at, length) {
+    const { question, answer } = this.#wire
+    if (question !== undefined && bytes.latin1Slice(at, at + question.length) === question) {
+      this.socket.write(answer)
+      return question.length
+    }
+    const lines = bytes.latin1Slice(at, Math.min(length, at + 300))
+    const expected = this.#expected
+    if (expected === undefined) return this.fail(`nobody writes to it, and it got ${JSON.stringify(lines)}`)
+    const sender = senderAt(bytes, at + expected.textAt)
+    const ring = expected.rings[sender]
+    if (ring === undefined) return this.fail(`not a message: ${JSON.stringify(lines)}`)
+    const due = this.next[sender] % ring.count
+    const line = lines.slice(expected.head.length, expected.length)
+    const came = ring.lines.indexOf(line)
+    const from = `${nameOf(sender)}'s message ${this.next[sender]}`
+    if (came < 0) return this.fail(`${from} came as ${JSON.stringify(line)}, not ${JSON.stringify(ring.lines[due])}`)
+    const distance = (came - due + ring.count) % ring.count
+    if (distance < ring.count / 2) return this.fail(`${distance} messages lost or late where ${from} was due`)
+    return this.fail(`message ${this.next[sender] + distance - ring.count} came again where ${from} was due`)
+  }
+}

@@ -1,0 +1,109 @@
+// The benchmark's figures as text: a table for the terminal and one for README.md. Imported, not run.
+
+export const titles = { "a-chat": "a-chat", "plain-node": "plain Node", "nats-server": "nats-server" }
+
+export const median = (values) => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/** Three digits: 4.06M, 15.5k, 63.0, 0.35. */
+export const quantity = (value) => {
+  const [scaled, letter] = value >= 1e6 ? [value / 1e6, "M"] : value >= 1e4 ? [value / 1e3, "k"] : [value, ""]
+  const decimals = scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2
+  return scaled === 0 ? "0" : `${scaled.toFixed(decimals)}${letter}`
+}
+
+const busy = 0.95 // of the generator's core: from here on it may be what limits the row
+
+const cell = (figure, name) => {
+  const server = figure.servers[name]
+  return quantity(server.median) + (figure.unit === "/s" && server.generatorBusy >= busy ? " \\*" : "")
+}
+
+const ratio = (figure, other) => {
+  const [own, others] = [figure.servers["a-chat"].median, figure.servers[other].median]
+  return others === 0 ? "-" : `${(own / others).toFixed(2)}x`
+}
+
+const others = ({ servers }) => (servers.includes("a-chat") ? servers.filter((name) => name !== "a-chat") : [])
+
+const tableOf = (report) => {
+  const head = ["load", "", ...report.servers.map((name) => titles[name])]
+  const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
+  const rows = report.figures.map((figure) => [
+    figure.title,
+    figure.better === "more" ? figure.unit : `${figure.unit}, less is better`,
+    ...report.servers.map((name) => cell(figure, name)),
+    ...others(report).map((name) => ratio(figure, name))
+  ])
+  return [[...head, ...ratios], ...rows]
+}
+
+/** How far a figure's runs lie apart, in the middle over all figures. */
+const spread = (report) => {
+  const spreads = report.figures.flatMap(({ servers }) =>
+    Object.values(servers).flatMap(({ runs, median }) =>
+      runs.length > 1 && median > 0 ? [(Math.max(...runs) - Math.min(...runs)) / median] : []
+    )
+  )
+  return spreads.length === 0 ? undefined : Math.round(median(spreads) * 100)
+}
+
+/** What a-chat is more than 5 % behind in. */
+const behind = (report, other) =>
+  report.figures
+    .filter(({ servers, better }) => {
+      const [own, others] = [servers["a-chat"].median, servers[other].median]
+      return better === "more" ? own < others * 0.95 : own > others * 1.05
+    })
+    .map(({ title }) => title)
+
+const notes = (report) => {
+  const { machine, versions, quick, runs } = report
+  const nats = versions["nats-server"] === undefined ? "" : `, nats-server ${versions["nats-server"]}`
+  const pinned = machine.isPinned ? "server on core 0, generator on core 1" : "no process bound to a core"
+  const percent = spread(report)
+  const apart = percent === undefined ? "" : ` The runs of a figure lie ${percent} % apart (median over all figures).`
+  const marked = tableOf(report)
+    .flat()
+    .some((text) => text.endsWith("\\*"))
+  const losses = others(report).map((name) => {
+    const rows = behind(report, name)
+    return `Behind ${titles[name]}: ${rows.length === 0 ? "nowhere" : rows.join("; ")}.`
+  })
+  const kind = quick ? "of quick runs, rough figures" : runs === 1 ? "of one run" : `of ${runs} runs`
+  return [
+    `Medians ${kind}, ${machine.date}, commit ${report.commit}: ${machine.cpu}, ${machine.cores} cores, ` +
+      `${machine.memory}, ${machine.kernel}, Node ${machine.node}${nats}; ${pinned}.${apart}`,
+    ...(marked ? ["\\* The generator was busy all the time: the server may be faster than that."] : []),
+    ...losses
+  ]
+}
+
+const wrap = (paragraph, width = 120) =>
+  paragraph
+    .split(" ")
+    .reduce(
+      ([line, ...lines], word) =>
+        line.length + word.length < width ? [line === "" ? word : `${line} ${word}`, ...lines] : [word, line, ...lines],
+      [""]
+    )
+    .toReversed()
+    .join("\n")
+
+export const markdown = (report) => {
+  const [head, ...rows] = tableOf(report).map((cells) => `| ${cells.join(" | ")} |`)
+  const rule = `| --- | --- |${" ---: |".repeat(report.servers.length + others(report).length)}`
+  return [[head, rule, ...rows].join("\n"), ...notes(report).map((note) => wrap(note))].join("\n\n")
+}
+
+export const text = (report) => {
+  const table = tableOf(report).map((cells) => cells.map((text) => text.replaceAll("`", "").replaceAll("\\", "")))
+  const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)))
+  const lines = table.map((cells) =>
+    cells.map((text, i) => (i < 2 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join("  ")
+  )
+  return ["", ...lines, "", ...notes(report).map((note) => wrap(note.replaceAll(/[`\\]/g, "")))].join("\n")
+}

@@ -1,0 +1,30 @@
+// What a process uses: from /proc, or from ps where there is none. Imported, not run.
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+
+const hasProc = existsSync("/proc/self/stat")
+const ps = (pid, column) => execFileSync("ps", ["-o", `${column}=`, "-p", String(pid)], { encoding: "utf8" }).trim()
+
+/** Resident memory in KB. */
+export const residentOf = (pid) =>
+  Number(hasProc ? /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1] : ps(pid, "rss"))
+
+/** Seconds of CPU since the start, in steps of 10 ms. */
+export const cpuOf = (pid) => {
+  if (!hasProc)
+    return ps(pid, "time")
+      .split(/[:-]/)
+      .reduce((sum, part) => sum * 60 + Number(part), 0)
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13) // the name may hold spaces
+  return (Number(user) + Number(system)) / 100
+}
+
+/** Descriptors that a child may open. */
+export const descriptors = () => {
+  const limit = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim()
+  return limit === "unlimited" ? Infinity : Number(limit)
+}

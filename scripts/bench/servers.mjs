@@ -1,0 +1,128 @@
+// The servers that the benchmark compares, each as a child process. Imported, not run.
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { connect, createServer } from "node:net"
+import { cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+const folder = mkdtempSync(join(tmpdir(), "a-chat-bench-"))
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+
+const built = path("../../dist/main.js")
+const program = join(folder, "a-chat.mjs") // a copy: a build in the meantime must not change what is measured
+export const isBuilt = existsSync(built)
+if (isBuilt) copyFileSync(built, program)
+
+/** Whether the server has core 0 to itself and the generator core 1. */
+export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
+
+/** A child process on one core, where that can be said. */
+export const spawnOn = (core, command, args, options) =>
+  isPinned ? spawn("taskset", ["-c", String(core), command, ...args], options) : spawn(command, args, options)
+
+// The slow consumer's row: by default a-chat answers `busy` after 2 s, and nats-server may cut it off at 64 MB.
+const patient = {
+  "a-chat": ["--hold-timeout", "10s"],
+  "nats-server": `max_pending: 512MB\nwrite_deadline: "30s"\n`
+}
+
+const all = [
+  {
+    name: "a-chat",
+    protocol: "a-chat",
+    isInstalled: () => true,
+    help: [process.execPath, [program, "--help"]],
+    command: (port, { kind }) => [
+      process.execPath,
+      [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
+    ]
+  },
+  {
+    name: "plain-node",
+    protocol: "a-chat",
+    isInstalled: () => true,
+    help: [process.execPath, ["-e", "0"]],
+    command: (port) => [process.execPath, [path("forwarder.mjs"), String(port)]]
+  },
+  {
+    name: "nats-server",
+    protocol: "nats",
+    isInstalled: () => runs("nats-server", "--version"),
+    help: ["nats-server", ["--help"]],
+    command: (port, { kind }) => {
+      const file = join(folder, "nats.conf")
+      writeFileSync(file, `host: "127.0.0.1"\nport: ${port}\n${kind === "slow" ? patient["nats-server"] : ""}`)
+      return ["nats-server", ["-c", file]]
+    }
+  }
+]
+
+export const names = all.map((server) => server.name)
+export const serverOf = (name) => all.find((server) => server.name === name)
+export const versionOf = (name) =>
+  name === "nats-server"
+    ? spawnSync(name, ["--version"], { encoding: "utf8" }).stdout.trim().split(" ").at(-1)
+    : undefined
+
+const freePort = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+const answers = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
+    socket.once("connect", () => socket.destroy())
+  })
+
+/** A fresh process of a server, without anything that the environment says to a-chat. `stop` resolves when it is gone. */
+export const start = async (server, row) => {
+  const port = await freePort()
+  const [command, args] = server.command(port, row)
+  const log = join(folder, `${server.name}.log`)
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
+  const file = openSync(log, "w")
+  const child = spawnOn(0, command, args, { env, stdio: ["ignore", file, file] })
+  closeSync(file)
+  const ended = once(child, "exit")
+  const kill = () => child.kill("SIGKILL")
+  process.once("exit", kill)
+  const fault = (what) => new Error(`${server.name} ${what}\n${readFileSync(log, "utf8").slice(-2000)}`)
+
+  const deadline = Date.now() + 10_000
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || Date.now() > deadline) throw fault("did not start")
+    await sleep(20)
+  }
+  await sleep(100)
+  const stop = async () => {
+    child.kill("SIGTERM")
+    const timer = setTimeout(kill, 15_000)
+    const [code, signal] = await ended
+    clearTimeout(timer)
+    process.removeListener("exit", kill)
+    // a-chat counts as well: its account must be even, or it ends with 1
+    if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
+  }
+  return { port, pid: child.pid, stop }
+}

@@ -1,0 +1,232 @@
+// The loads of the benchmark in which messages flow. Imported by generator.mjs, not run.
+import { performance } from "node:perf_hooks"
+import { Peer } from "./peer.mjs"
+import { cpuOf, residentOf } from "./resources.mjs"
+import { nameOf, ringOf, textOf } from "./wire.mjs"
+
+const batchBytes = 64 * 1024 // most that one peer writes in one turn
+const patience = 20_000 // milliseconds without a message after which the rest counts as lost
+const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i)
+
+/** Who writes to whom: the recipients of each sender, and whether they are all in each line or one of them at random. */
+const shapes = {
+  pairs: (count) => range(0, count).map((i) => ({ to: [count + i] })),
+  fanin: (count) => range(0, count).map(() => ({ to: [count] })),
+  fanout: (count) => [{ to: range(1, count + 1) }],
+  mesh: (count) => range(0, count).map((i) => ({ to: range(0, count).filter((j) => j !== i), isRandom: true }))
+}
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+
+class Sender {
+  sent = 0
+  delivered = 0 // to any recipient
+  isDirty = false
+  sentAt = 0 // of the last message, where they are timed: there is only one at a time
+
+  constructor(index, { to, isRandom = false }, load, wire) {
+    this.index = index
+    this.window = load.windows?.[index] ?? load.window ?? Infinity
+    this.quota = load.quota ?? Infinity
+    this.copies = isRandom ? 1 : to.length
+    const names = to.map(nameOf)
+    const text = (sequence) => textOf(index, sequence, load)
+    // Sequence numbers come again after four windows, or after thousands: 4096 lines are more than any chunk holds.
+    const count = Number.isFinite(this.window) ? 2 ** Math.ceil(Math.log2(this.window * 4 + 16)) : 4096
+    const ring = (lineOf) => ringOf(count, Math.min(count, this.window), lineOf)
+    this.isPlain = !(isRandom && wire.namesReceiver)
+    this.expected = ring((sequence) => {
+      const line = wire.receive(nameOf(index), names, text(sequence))
+      return this.isPlain ? line : line.slice(line.indexOf(text(sequence)))
+    })
+    if (isRandom) {
+      this.to = to
+      this.sentTo = new Float64Array(to.at(-1) + 2)
+      this.heads = names.map((name) => wire.send([name], text(0)).split(text(0))[0])
+      this.tails = range(0, count).map((sequence) => wire.send([names[0]], text(sequence)).slice(this.heads[0].length))
+    } else {
+      this.ring = ring((sequence) => wire.send(names, text(sequence)))
+    }
+  }
+
+  /** Sends what the window has room for, in one write. Answers whether more can be sent in the next turn. */
+  send(socket) {
+    if (socket.writableNeedDrain) return false
+    const room = Math.min(this.window - (this.sent - this.delivered / this.copies), this.quota - this.sent)
+    if (room < 1) return false
+    return this.ring === undefined ? this.#scatter(socket, Math.floor(room)) : this.#run(socket, Math.floor(room))
+  }
+
+  #run(socket, room) {
+    const { bytes, count, length } = this.ring
+    const most = Math.min(Math.max(1, Math.floor(batchBytes / length)), bytes.length / length - count)
+    const lines = Math.min(room, most)
+    const start = (this.sent % count) * length
+    socket.write(bytes.subarray(start, start + lines * length))
+    this.sent += lines
+    return lines < room
+  }
+
+  #scatter(socket, room) {
+    let output = ""
+    for (let i = 0; i < room; i++) {
+      const chosen = Math.floor(Math.random() * this.to.length)
+      output += this.heads[chosen] + this.tails[this.sentTo[this.to[chosen]]++ % this.tails.length]
+    }
+    socket.write(output, "latin1")
+    this.sent += room
+    return false
+  }
+}
+
+/** All peers of a load, logged in, and the state of what is under way among them. */
+const stage = async (load, wire, port, fail) => {
+  const shape = shapes[load.shape](load.peers)
+  const senders = shape.map((plan, index) => new Sender(index, plan, load, wire))
+  const count = 1 + Math.max(senders.length - 1, ...shape.flatMap(({ to }) => to))
+  const peers = range(0, count).map((index) => new Peer(index, wire, fail))
+  const listeners = new Set(shape.flatMap(({ to }) => to))
+  const queue = [...peers]
+  const logIn = async () => {
+    for (let peer = queue.shift(); peer !== undefined; peer = queue.shift()) {
+      await peer.login(port, load.shape === "fanout" && listeners.has(peer.index))
+    }
+  }
+  await Promise.all(range(0, 64).map(logIn))
+
+  const state = { peers, senders, delivered: 0, isSending: true, samples: [], isTiming: false, due: () => 0 }
+  state.due = () => senders.reduce((sum, sender) => sum + sender.sent * sender.copies, 0)
+
+  let dirty = []
+  let isScheduled = false
+  // After all reads of a turn, so that each sender writes once for everything that was delivered in it.
+  const turn = () => {
+    isScheduled = false
+    const now = dirty
+    dirty = []
+    for (const sender of now) sender.isDirty = false
+    if (!state.isSending) return
+    for (const sender of now) {
+      if (sender.index === load.timed) sender.sentAt = performance.now()
+      if (sender.send(peers[sender.index].socket)) mark(sender)
+    }
+  }
+  const mark = (sender) => {
+    if (!sender.isDirty) {
+      sender.isDirty = true
+      dirty.push(sender)
+    }
+    if (!isScheduled) {
+      isScheduled = true
+      setImmediate(turn)
+    }
+  }
+  const heard = (index, messages) => {
+    const sender = senders[index]
+    sender.delivered += messages
+    state.delivered += messages
+    if (index === load.timed && state.isTiming) state.samples.push(performance.now() - sender.sentAt)
+    if (sender.delivered > sender.sent * sender.copies) fail(`${nameOf(index)}: more messages came than were sent`)
+    mark(sender)
+  }
+  for (const index of listeners) {
+    const peer = peers[index]
+    const from = shape.flatMap(({ to }, sender) => (to.includes(index) ? [sender] : []))
+    const text = textOf(from[0], 0, load)
+    const names = load.shape === "fanout" ? shape[0].to.map(nameOf) : [peer.name]
+    const sample = wire.receive(nameOf(from[0]), names, text)
+    const textAt = sample.indexOf(text)
+    const rings = senders.map((sender) => (from.includes(sender.index) ? sender.expected : undefined))
+    const head = Buffer.from(senders[from[0]].isPlain ? "" : sample.slice(0, textAt), "latin1")
+    peer.expect({ rings, textAt, head, firstByte: sample.charCodeAt(0) }, heard)
+  }
+  state.start = () => {
+    for (const sender of senders) {
+      peers[sender.index].socket.on("drain", () => mark(sender))
+      mark(sender)
+    }
+  }
+  return state
+}
+
+/** Waits until all that was sent has come, and a moment longer for what must not come. */
+const settle = async (state, fail) => {
+  let [before, since] = [state.delivered, performance.now()]
+  while (state.delivered < state.due()) {
+    await sleep(5)
+    if (state.delivered > before) [before, since] = [state.delivered, performance.now()]
+    else if (performance.now() - since > patience) fail(`${state.due() - state.delivered} messages lost`)
+  }
+  const allAt = performance.now()
+  await sleep(100)
+  for (const peer of state.peers) peer.leave()
+  return allAt
+}
+
+/** Sends for a while and counts what comes; stops, and waits for the rest. */
+export const traffic = async (load, wire, port, pid, fail) => {
+  const state = await stage(load, wire, port, fail)
+  const now = () => ({
+    at: performance.now(),
+    delivered: state.delivered,
+    server: cpuOf(pid),
+    generator: process.cpuUsage()
+  })
+  state.start()
+  await sleep(load.warm)
+  const from = now()
+  state.isTiming = true
+  await sleep(load.measure)
+  state.isTiming = false
+  const to = now()
+  state.isSending = false
+  await settle(state, fail)
+  const seconds = (to.at - from.at) / 1000
+  const delivered = to.delivered - from.delivered
+  if (delivered === 0) fail("no message came while it was measured")
+  const sorted = state.samples.toSorted((a, b) => a - b)
+  const generator = to.generator.user + to.generator.system - from.generator.user - from.generator.system
+  return {
+    rate: delivered / seconds,
+    delivered,
+    checked: state.delivered,
+    seconds,
+    ...(load.timed === undefined ? {} : { p50: quantile(sorted, 0.5) * 1000, p99: quantile(sorted, 0.99) * 1000 }),
+    generatorBusy: generator / 1e6 / seconds,
+    serverBusy: (to.server - from.server) / seconds,
+    serverMicroseconds: ((to.server - from.server) * 1e6) / delivered
+  }
+}
+
+/** Everybody writes to one who does not read for a while: how much the server's memory grows, and that all arrives. */
+export const slow = async (load, wire, port, pid, fail) => {
+  const state = await stage(load, wire, port, fail)
+  const receiver = state.peers[load.peers].socket
+  const before = residentOf(pid)
+  let peak = before
+  const timer = setInterval(() => (peak = Math.max(peak, residentOf(pid))), 50)
+  receiver.pause()
+  const startedAt = performance.now()
+  state.start()
+  await sleep(load.stall)
+  const taken = state.due() - state.senders.reduce((sum, { index }) => sum + queued(state, index), 0)
+  const stalled = state.delivered
+  receiver.resume()
+  while (state.due() < load.quota * load.peers) await sleep(5)
+  const allAt = await settle(state, fail)
+  clearInterval(timer)
+  if (stalled > 0) fail(`${stalled} messages came while nothing was read`)
+  return {
+    growth: (peak - before) / 1024,
+    delivered: state.delivered,
+    checked: state.delivered,
+    taken: Math.floor(taken),
+    before: before / 1024,
+    peak: peak / 1024,
+    seconds: (allAt - startedAt) / 1000
+  }
+}
+
+/** Messages of a sender that have not left this process. */
+const queued = ({ peers, senders }, index) => peers[index].socket.writableLength / senders[index].ring.length

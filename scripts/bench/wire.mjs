@@ -1,0 +1,57 @@
+// The two protocols that the load generator speaks, and the messages that it sends. Imported, not run.
+//
+// All strings are strings of bytes (latin1). In one load all lines have the same length, so that a chunk of them can be
+// checked without looking for line ends.
+
+/** What a peer says and hears. `names` are the recipients of one message. */
+export const wires = {
+  "a-chat": {
+    login: (name) => `${name}\n`,
+    send: (names, text) => `${names.join(", ")}: ${text}\n`,
+    receive: (from, _names, text) => `from ${from}: ${text}\n`,
+    namesReceiver: false // in a delivered line
+  },
+  // A name is a subject, and the recipients of a fan-out share one: the server has less to parse than a-chat there.
+  nats: {
+    login: (name, isFan) => {
+      const fan = isFan ? "SUB fan 2\r\n" : ""
+      return `CONNECT {"verbose":false,"pedantic":false,"echo":true,"protocol":0}\r\nSUB ${name} 1\r\n${fan}`
+    },
+    send: (names, text) => `PUB ${names.length > 1 ? "fan" : names[0]} ${text.length}\r\n${text}\r\n`,
+    receive: (_from, names, text) => {
+      const subject = names.length > 1 ? "fan 2" : `${names[0]} 1`
+      return `MSG ${subject} ${text.length}\r\n${text}\r\n`
+    },
+    namesReceiver: true,
+    question: "PING\r\n", // comes in between, two seconds after the login for the first time
+    answer: "PONG\r\n"
+  }
+}
+
+export const nameOf = (index) => `p${String(index).padStart(5, "0")}`
+
+const narrow = "abcdefghijklmnopqrstuvwxyz0123456789"
+const wide = Buffer.from("éèêëìíîïðñòóôõöøùúûü").toString("latin1")
+const digits = (number, count) => String(number).padStart(count, "0")
+
+/** 4 digits of sender, 4 of sequence, and filler that depends on both. */
+export const textOf = (sender, sequence, { size, wide: isWide }) => {
+  const pattern = isWide ? wide : narrow
+  const start = ((sender * 7 + sequence) * (isWide ? 2 : 1)) % pattern.length
+  const filler = pattern.slice(start) + pattern.repeat(Math.ceil(size / pattern.length))
+  return digits(sender, 4) + digits(sequence, 4) + filler.slice(0, size - 8)
+}
+
+/** The sender of a text that stands at `at` in `bytes`; not a whole number of that range if there is no text. */
+export const senderAt = (bytes, at) =>
+  bytes[at] * 1000 + bytes[at + 1] * 100 + bytes[at + 2] * 10 + bytes[at + 3] - 48 * 1111
+
+/**
+ * The lines with the sequence numbers 0 to `count` - 1, and again from 0 for `more` lines, as one buffer: any run of up
+ * to `more` lines is one slice. Sequence numbers are counted modulo `count`, which is far more than are under way.
+ */
+export const ringOf = (count, more, lineOf) => {
+  const lines = Array.from({ length: count }, (_, sequence) => lineOf(sequence))
+  const bytes = Buffer.from(lines.concat(lines.slice(0, more)).join(""), "latin1")
+  return { bytes, count, lines, length: lines[0].length }
+}
