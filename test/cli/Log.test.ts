@@ -20,8 +20,13 @@ describe("Log.layer", () => {
     )
   }
 
-  it.live("writes for people at a terminal in colour", () =>
-    Effect.map(written("pretty", { isTTY: true }), (text) => assert.include(text, "\x1b[33mWARN "))
+  it.scopedLive("writes for people at a terminal in colour, unless they said NO_COLOR", () =>
+    Effect.gen(function* () {
+      yield* noColor(undefined)
+      assert.include(yield* written("pretty", { isTTY: true }), "\x1b[33mWARN ")
+      yield* noColor("1")
+      assert.notInclude(yield* written("pretty", { isTTY: true }), "\x1b")
+    })
   )
 
   it.live("leaves events out while nobody reads, and says how many", () =>
@@ -62,3 +67,19 @@ describe("Log.layer", () => {
     })
   )
 })
+
+const set = (value: string | undefined) => {
+  if (value === undefined) delete process.env["NO_COLOR"]
+  else process.env["NO_COLOR"] = value
+}
+
+/** Sets the variable until the scope ends; the machine that runs the tests may have one of its own. */
+const noColor = (value: string | undefined) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = process.env["NO_COLOR"]
+      set(value)
+      return before
+    }),
+    (before) => Effect.sync(() => set(before))
+  )
