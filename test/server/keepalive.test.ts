@@ -1,0 +1,33 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { existsSync, readFileSync } from "node:fs"
+import { serve, until } from "../support/serve.js"
+
+/** Linux tells of each connection which timer it has: 02 is that of keepalive, while nothing is under way. */
+const table = "/proc/net/tcp"
+
+const timerOf = (localPort: number): string | undefined =>
+  readFileSync(table, "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local, , state]) => local?.endsWith(`:${hex(localPort)}`) === true && state === established)?.[5]
+    ?.slice(0, 2)
+
+const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0")
+
+const established = "01"
+
+// Elsewhere there is no such table, and nothing else that tells.
+if (existsSync(table)) {
+  describe("keepalive", () => {
+    it.scopedLive("watches over every connection, so that a pulled cable is noticed at all", () =>
+      Effect.gen(function* () {
+        const server = yield* serve()
+        const alice = yield* server.join("alice")
+        yield* alice.barrier
+        const port = server.address._tag === "Tcp" ? server.address.port : 0
+        yield* until(() => timerOf(port) === "02", "a connection without a keepalive timer")
+      })
+    )
+  })
+}
