@@ -107,29 +107,29 @@ export class Outbox<Sender> {
 
   /** Puts one line of a sender. Benchmark: every row. */
   put(line: string, sender: Sender, label: string | undefined) {
-    const open = this.append(line, 1)
+    const open = this.append(line)
     const last = open.counts.length - 1
     if (label === undefined && open.labels === undefined && open.senders[last] === sender) {
       open.counts[last] = (open.counts[last] as number) + 1 // in range
     } else {
-      this.run(open, sender, 1, label)
+      this.run(open, sender, label)
     }
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
   /** Puts a line of the server's own, which tells its reader of `returns` returned pairs. */
   reply(line: string, returns: number) {
-    const open = this.append(line, 1)
+    const open = this.append(line)
     open.returns += returns
-    this.run(open, undefined, 1, undefined)
+    this.run(open, undefined, undefined)
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
-  private append(line: string, lines: number): Batch<Sender> {
+  private append(line: string): Batch<Sender> {
     const open = (this.open ??= new Batch<Sender>())
     open.text += line
-    open.lines += lines
-    this.lines += lines
+    open.lines += 1
+    this.lines += 1
     this.bytes += line.length
     if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
     return open
@@ -146,10 +146,11 @@ export class Outbox<Sender> {
     this.outcomes -= 1
   }
 
-  private run(open: Batch<Sender>, sender: Sender | undefined, lines: number, label: string | undefined) {
+  /** Begins a run of one line. */
+  private run(open: Batch<Sender>, sender: Sender | undefined, label: string | undefined) {
     if (label !== undefined) open.labels ??= open.senders.map(() => undefined)
     open.senders.push(sender)
-    open.counts.push(lines)
+    open.counts.push(1)
     open.labels?.push(label)
   }
 
