@@ -153,4 +153,14 @@ describe("commands", () => {
       assert.match((yield* greeted.rest).at(-1) ?? "", /^\* bye[ :]/)
     })
   )
+
+  it.scopedLive("an unknown command is never named like the mark of a line that ends the connection", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.join("alice")
+      yield* alice.send("/fatal\n")
+      yield* alice.expect("! unknown-command %66atal")
+      yield* alice.barrier
+    })
+  )
 })

@@ -159,4 +159,18 @@ describe("the drain", () => {
       assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
     })
   )
+
+  it.scopedLive("goes on when one who waits for it gives up, and tells the others how it went", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const alice = yield* server.join("alice")
+      const impatient = yield* Effect.fork(server.drain)
+      yield* server.logged("the start of the drain", ({ message }) => message === "draining")
+      yield* Fiber.interrupt(impatient)
+      assert.deepStrictEqual(yield* alice.rest, [])
+      const { cutOff, ledger } = yield* server.drain
+      assert.strictEqual(cutOff, 0)
+      assert.strictEqual(ledger.inFlight, 0)
+    })
+  )
 })
