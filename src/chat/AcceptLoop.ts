@@ -100,13 +100,13 @@ export const make = (
       } else if (refused < slots) {
         refused += 1
         Metrics.opened()
-        background(logFull(""))
+        background(logFull())
         fork(refuse(socket)).addObserver(() => {
           refused -= 1
         })
       } else {
         // The hard limit is one of each listener; together they might take more than there are descriptors.
-        background(logDropped(""))
+        background(logDropped())
         socket.destroy()
       }
     }
@@ -120,7 +120,7 @@ export const make = (
         const pauseAccepting: Effect.Effect<void> = Effect.suspend(() => {
           if (pausing || stopped) return Effect.void
           pausing = true
-          return logShortage("").pipe(
+          return logShortage().pipe(
             Effect.zipRight(listener.suspend),
             Effect.zipRight(goOn),
             Effect.ensuring(
@@ -140,7 +140,7 @@ export const make = (
           hardLimit: maxConnections + slots,
           events: {
             accepted,
-            dropped: () => background(logDropped("")),
+            dropped: () => background(logDropped()),
             failed: (error) => background(shortages.has(error.code ?? "") ? pauseAccepting : logFailed(error.reason))
           }
         })
@@ -180,7 +180,7 @@ const refuse = (socket: Socket) =>
 const oncePer = (period: Duration.Duration, log: (suppressed: number, what: string) => Effect.Effect<void>) => {
   let last = -Infinity
   let suppressed = 0
-  return (what: string): Effect.Effect<void> =>
+  return (what = ""): Effect.Effect<void> =>
     Effect.flatMap(Effect.clock, (clock) => {
       const now = clock.unsafeCurrentTimeMillis()
       if (now - last < Duration.toMillis(period)) {

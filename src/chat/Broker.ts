@@ -97,12 +97,12 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     let published = roster.version
     const ledger = new Ledger()
     const deadlines = new Deadlines(options)
+    const defects: Array<unknown> = []
     /** A defect of ours ends the connection that it showed up at, not the chat. */
     const defective = (peer: Peer, defect: unknown) => {
       breakOff(peer, "internal-error")
       defects.push(defect)
     }
-    const defects: Array<unknown> = []
     const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let isDraining = false

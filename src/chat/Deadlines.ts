@@ -11,8 +11,9 @@ interface Blocked {
 }
 
 /**
- * The times that run out: to log in, to take a byte; and what nobody would tell of in between. One fiber ticks for all connections, and only while there is
- * something to watch; a timer for each would cost more than the connection does.
+ * The times that run out, to log in and to take a byte, and what nobody would tell of in between: that a held client
+ * broke off, that notices wait. One fiber ticks for all connections, and only while there is something to watch; a timer
+ * for each would cost more than the connection does.
  */
 export class Deadlines {
   /** In the order of their accepts, so the first to expire is the first. */
