@@ -38,8 +38,8 @@ type Event =
  * never waits for any of them.
  */
 export interface Broker {
-  /** Takes a new connection on; `queue` is that of its outbox. */
-  readonly open: (socket: Socket, queue: Queue.Queue<Batch<Peer>>) => Peer
+  /** Takes a new connection on. */
+  readonly open: (socket: Socket) => Peer
   /** The reader's side: the peer's inlet has something new. */
   readonly read: (peer: Peer) => void
   /** The writer's side: the kernel took the whole batch. */
@@ -58,6 +58,8 @@ export interface Broker {
   readonly pairsCutOff: () => number
   /** Succeeds when the broker has seen everything that it was told until now. */
   readonly idle: Effect.Effect<void>
+  /** The time by the server's clock, in milliseconds. */
+  readonly now: () => number
   readonly ledger: Ledger
   /** Who is present. The broker is the only one that sets it. */
   readonly members: Ref.Ref<Members>
@@ -219,8 +221,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     yield* Effect.forkScoped(Effect.forever(tickAfter(deadlines.due)))
 
     return {
-      open: (socket, queue) => {
-        const peer = new Peer(socket, new Outbox(queue, bounds), now(), options.maxLineBytes)
+      open: (socket) => {
+        const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes)
         sessions.open(peer)
         if (isDraining) {
           peer.inlet.close()
@@ -256,6 +258,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         tell({ _tag: "Asked", answer })
         return Deferred.await(answer)
       }),
+      now,
       ledger,
       members
     }

@@ -1,45 +1,55 @@
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as LogLevel from "effect/LogLevel"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket } from "../transport/Transport.js"
 import type { Broker } from "./Broker.js"
 import type { Options } from "./Options.js"
-import { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
 /**
  * Runs one connection from its accept to its end, and returns why it ended. Never fails.
  *
  * The writer ends a connection, nobody else: whatever else comes to an end ends the outbox, the writer sends what is
- * left, the broker is told, and the scope closes the socket.
+ * left, and the broker is told. The scope's finalisers see to it that this happens and that the socket is closed,
+ * however the connection ends.
  */
 export const run = (socket: Socket, broker: Broker, options: Options): Effect.Effect<CloseReason> =>
-  Effect.scoped(
-    Effect.flatMap(acquire(socket, broker, options), (peer) => {
+  Effect.acquireUseRelease(
+    open(socket, broker),
+    ({ peer, scope }) => {
       read(peer, broker)
-      // Awaited and not joined: its fiber refs are of no use here, and to inherit them costs (benchmark: churn).
-      return Effect.flatMap(Effect.forkScoped(write(peer, broker)), (writer) => Effect.flatten(Fiber.await(writer)))
-    })
+      return Effect.forkIn(write(peer, broker), scope).pipe(
+        Effect.flatMap(ended),
+        Effect.zipRight(depart(peer, broker)),
+        Effect.flatMap((reason) => Effect.as(socket.close(options.linger), reason))
+      )
+    },
+    ({ scope }, exit) => Scope.close(scope, exit)
   )
 
-/** The peer of a connection; its release tells of the departure, so that the name is free, and closes the socket. */
-const acquire = (socket: Socket, broker: Broker, options: Options) =>
-  Effect.acquireRelease(
-    Effect.map(Outbox.queue<Peer>(options.outboxBytes), (queue) => broker.open(socket, queue)),
-    (peer, exit) =>
-      depart(peer, broker, exit).pipe(
-        // A connection that was interrupted does not linger at all.
-        Effect.zipRight(Effect.interruptible(socket.close(options.linger))),
-        Effect.ensuring(Effect.sync(() => socket.destroy()))
-      )
-  )
+/** The scope is made by hand: through the context it would cost as much as both fibers (benchmark: churn). */
+const open = (socket: Socket, broker: Broker) =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    const peer = broker.open(socket)
+    const reap = Effect.suspend(() => {
+      if (peer.departed) return Effect.sync(() => socket.destroy())
+      // Its writer did not come to its end: the server gave up waiting, and there is no lingering either.
+      peer.outbox.break("cut-off")
+      return Effect.map(depart(peer, broker), () => socket.destroy())
+    })
+    return Effect.as(Scope.addFinalizer(scope, reap), { peer, scope })
+  })
+
+/** Waits for a fiber's end. To watch it costs less than to await it, which is a message to it. */
+const ended = (fiber: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    fiber.addObserver(() => resume(Effect.void))
+  })
 
 /** Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. */
 const read = (peer: Peer, broker: Broker) => {
@@ -59,40 +69,35 @@ const read = (peer: Peer, broker: Broker) => {
   })
 }
 
-const write = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
+const write = (peer: Peer, broker: Broker): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { outbox, socket } = peer
     for (;;) {
-      const batch = yield* outbox.take
-      if (outbox.broken) break
+      const batch = outbox.ready() ?? (yield* outbox.next)
+      if (outbox.broken) return
       const isTaken = batch.text === "" || socket.write(batch.text)
       batch.offered = true
       if (!isTaken) {
         broker.blocked(peer)
         const taken = yield* Effect.either(socket.taken)
         broker.unblocked(peer)
-        if (taken._tag === "Left") {
-          outbox.break("connection-lost")
-          break
-        }
+        if (taken._tag === "Left") return outbox.break("connection-lost")
       }
       broker.wrote(peer, batch)
-      if (batch.last) break
+      if (batch.last) return
     }
-    return outbox.ended ?? "internal-error"
   }).pipe(
     Effect.catchAllDefect((defect) => {
       peer.outbox.break("internal-error")
-      return Effect.as(Effect.logError("a defect in a writer", Cause.die(defect)), "internal-error" as const)
+      return Effect.logError("a defect in a writer", Cause.die(defect))
     })
   )
 
-/** Tells the broker, the log and the metrics of the end, once, whatever the end was. */
-const depart = (peer: Peer, broker: Broker, exit: Exit.Exit<unknown, unknown>) =>
+/** Tells the broker, the log and the metrics of the end, whatever the end was. */
+const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
   Effect.suspend(() => {
     const { outbox, socket } = peer
-    // Its writer did not come to its end: the server gave up waiting.
-    if (Exit.isFailure(exit)) outbox.break("cut-off")
+    peer.departed = true
     const reason = outbox.ended ?? "internal-error"
     const inHand = outbox.inHand
     const unfinished = inHand && {
@@ -100,22 +105,20 @@ const depart = (peer: Peer, broker: Broker, exit: Exit.Exit<unknown, unknown>) =
       taken: inHand.offered ? inHand.text.length - socket.untaken() : 0
     }
     Metrics.closed(reason)
-    return Effect.zipRight(
-      Effect.map(outbox.leftOver, (queued) => broker.leave(peer, { reason, unfinished, queued })),
-      Effect.whenLogLevel(log(peer, reason), LogLevel.Info)
-    )
+    return Effect.flatMap(outbox.leftOver, (queued) => {
+      broker.leave(peer, { reason, unfinished, queued })
+      return Effect.as(log(peer, reason, broker.now() - peer.since), reason)
+    })
   })
 
-const log = (peer: Peer, reason: CloseReason) =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.annotateLogs(Effect.logInfo("connection closed"), {
-      remote: peer.socket.remote,
-      ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
-      reason,
-      duration: Duration.format(Duration.millis(now - peer.since)),
-      linesIn: peer.linesIn,
-      linesOut: peer.linesOut,
-      bytesIn: peer.inlet.bytesRead,
-      bytesOut: peer.bytesOut
-    })
-  )
+const log = (peer: Peer, reason: CloseReason, millis: number) =>
+  Effect.logInfo("connection closed", {
+    remote: peer.socket.remote,
+    ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
+    reason,
+    duration: Duration.format(Duration.millis(millis)),
+    linesIn: peer.linesIn,
+    linesOut: peer.linesOut,
+    bytesIn: peer.inlet.bytesRead,
+    bytesOut: peer.bytesOut
+  })

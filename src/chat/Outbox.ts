@@ -89,20 +89,21 @@ export class Outbox<Sender> {
   broken = false
   /** What the writer has taken and not written yet. */
   inHand: Batch<Sender> | undefined = undefined
+  private madeQueue: Queue.Queue<Batch<Sender>> | undefined = undefined
   private open: Batch<Sender> | undefined = undefined
   private outcomes = 0
   private queued = 0
   private hasWriter = true
   private idle: ((batch: Effect.Effect<Batch<Sender>>) => void) | undefined = undefined
 
-  constructor(
-    private readonly queue: Queue.Queue<Batch<Sender>>,
-    private readonly bounds: Bounds
-  ) {}
+  constructor(private readonly bounds: Bounds) {}
 
-  /** The queue for an outbox: at most this many batches, since each but the last two has `batchBytes`. */
-  static queue<Sender>(bytes: number): Effect.Effect<Queue.Queue<Batch<Sender>>> {
-    return Queue.bounded(Math.ceil(bytes / batchBytes) + 2)
+  /**
+   * Bounded by what the bytes need, since each batch in it but the last two has `batchBytes`. Most clients never come to
+   * the point where it is used, and it costs as much as a fiber, so it is made when it is (benchmark: idle memory).
+   */
+  private get queue(): Queue.Queue<Batch<Sender>> {
+    return (this.madeQueue ??= Effect.runSync(Queue.bounded(Math.ceil(this.bounds.bytes / batchBytes) + 2)))
   }
 
   /** Puts one line of a sender. Benchmark: every row. */
@@ -174,21 +175,22 @@ export class Outbox<Sender> {
     // A full queue takes it later: it stays open, and the writer comes for it.
   }
 
-  /** The writer's side: waits for the next batch. */
-  get take(): Effect.Effect<Batch<Sender>> {
-    return Effect.suspend(() => {
-      if (this.queued > 0) {
-        return Effect.map(Queue.take(this.queue), (batch) => {
-          this.queued -= 1
-          this.inHand = batch
-          return batch
-        })
-      }
-      const open = this.open
-      if (open === undefined) return this.wait
-      this.open = undefined
-      this.inHand = open
-      return Effect.succeed(open)
+  /** The writer's side: what it can go on with at once, which is the usual case while it is busy. */
+  ready(): Batch<Sender> | undefined {
+    if (this.queued > 0) return undefined
+    const open = this.open
+    this.open = undefined
+    this.inHand = open
+    return open
+  }
+
+  /** The writer's side, when nothing is ready: the first of the queue, or else the next that comes. */
+  get next(): Effect.Effect<Batch<Sender>> {
+    if (this.queued === 0) return this.wait
+    return Effect.map(Queue.take(this.queue), (batch) => {
+      this.queued -= 1
+      this.inHand = batch
+      return batch
     })
   }
 

@@ -31,6 +31,8 @@ export class Peer {
   present = false
   /** Said `/hello`: may label lines, and is told who joins and leaves. */
   greeted = false
+  /** Its writer has ended, and the broker was told. */
+  departed = false
   /** The connection is over and the broker has taken leave of it; nobody can be told anything here. */
   gone = false
   /** Its input is over, for this reason: its queue ends when none of its own lines is in flight any more. */

@@ -14,6 +14,7 @@ import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
 import type { Snapshot } from "./Ledger.js"
 import { defaults, type Options } from "./Options.js"
+import { FiberScheduler } from "./Scheduler.js"
 
 export interface ServerOptions extends Partial<Options> {
   /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network; at least one. */
@@ -89,13 +90,13 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       drain
     }
-  })
+  }).pipe(Effect.withScheduler(new FiberScheduler()))
 
 const announce = (address: Address) =>
   Effect.zipRight(
-    Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
+    Effect.logInfo("listening", { address: showAddress(address) }),
     address._tag === "Tcp" && !isLoopback(address.host)
-      ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
+      ? Effect.logWarning("anybody who reaches this port can log in under any free name", {
           address: showAddress(address)
         })
       : Effect.void
@@ -116,7 +117,7 @@ const drained = (
   Effect.gen(function* () {
     yield* acceptLoop.stop
     const open = yield* FiberSet.size(connections)
-    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(options.grace) })
+    yield* Effect.logInfo("draining", { connections: open, grace: Duration.format(options.grace) })
     yield* broker.drain
     const empty = FiberSet.awaitEmpty(connections)
     const inTime = yield* Effect.timeoutOption(empty, options.grace)
@@ -130,8 +131,9 @@ const drained = (
     yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
-    const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
-    yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
+    yield* cutOff > 0
+      ? Effect.logWarning("stopped; the grace time cut lines off", { ...ledger, cutOff })
+      : Effect.logInfo("stopped", ledger)
     return { cutOff, ledger }
   })
 

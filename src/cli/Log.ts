@@ -1,7 +1,10 @@
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as HashMap from "effect/HashMap"
 import * as Inspectable from "effect/Inspectable"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type { Writable } from "node:stream"
@@ -16,51 +19,121 @@ export type Format = (typeof formats)[number]
 const maxWaitingBytes = 1024 * 1024
 
 /**
- * Writes events to a stream, which may be closed or stuck: the log never holds the server up, and never ends it.
+ * Writes events to a stream, which may be closed or stuck: the log never holds the server up, and never ends it. The
+ * events of one turn of the event loop are written together, since each client that leaves is an event (benchmark:
+ * churn).
  */
 export const layer = (format: Format, stream: Writable & { readonly isTTY?: boolean }): Layer.Layer<never> => {
   const coloured = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
-  const logger = { pretty: pretty(coloured), logfmt, json: Logger.jsonLogger }[format]
+  const render = { pretty: pretty(coloured), logfmt, json }[format]
+  let waiting = ""
   let left = 0
-  const write = Logger.make<unknown, void>((event) => {
-    if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
+  const flush = () => {
+    if (waiting !== "" && !stream.destroyed) stream.write(waiting)
+    waiting = ""
+  }
+  const logger = Logger.make<unknown, void>((event) => {
+    if (waiting.length + stream.writableLength > maxWaitingBytes || stream.destroyed) {
       left += 1
       return
     }
-    stream.write(`${logger.log(event)}\n`)
+    if (waiting === "") setImmediate(flush)
+    waiting += `${render(entryOf(event))}\n`
     if (left === 0) return
-    const annotations = HashMap.make(["events", left] as const)
-    stream.write(`${logger.log({ ...event, annotations, logLevel: LogLevel.Warning, message: leftOut })}\n`)
+    waiting += `${render({ ...entryOf(event), level: LogLevel.Warning, words: leftOut, facts: [["events", left]] })}\n`
     left = 0
   })
-  return Logger.replace(Logger.defaultLogger, write)
+  const flushAtTheEnd = Layer.scopedDiscard(
+    Effect.acquireRelease(
+      Effect.sync(() => process.on("exit", flush)),
+      () =>
+        Effect.sync(() => {
+          process.off("exit", flush)
+          flush()
+        })
+    )
+  )
+  return Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), flushAtTheEnd)
 }
 
 const leftOut = "events were left out: the log was not read"
 
-/** Effect's own writes control characters as they are. */
-const logfmt = Logger.map(Logger.logfmtLogger, Escape.show)
+/** An event as all formats write it. */
+interface Entry {
+  readonly date: Date
+  readonly level: LogLevel.LogLevel
+  readonly fiber: string
+  readonly words: string
+  /** Its annotations, then the properties of the objects among its words. */
+  readonly facts: ReadonlyArray<readonly [string, unknown]>
+  readonly cause: string | undefined
+}
+
+const entryOf = ({ annotations, cause, date, fiberId, logLevel, message }: Logger.Logger.Options<unknown>): Entry => {
+  const words: Array<string> = []
+  const facts: Array<readonly [string, unknown]> = HashMap.size(annotations) > 0 ? [...annotations] : []
+  for (const part of Arr.ensure(message)) {
+    if (isFacts(part)) for (const key in part) facts.push([key, part[key]])
+    else words.push(Inspectable.toStringUnknown(part, 0))
+  }
+  return {
+    date,
+    level: logLevel,
+    fiber: FiberId.threadName(fiberId),
+    words: words.join(" "),
+    facts,
+    cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause)
+  }
+}
+
+const isFacts = (part: unknown): part is Record<string, unknown> =>
+  typeof part === "object" && part !== null && Object.getPrototypeOf(part) === Object.prototype
+
+/** `timestamp=… level=INFO fiber=#7 message=listening address=127.0.0.1:8080`, with quotes where a value needs them. */
+const logfmt = ({ cause, date, facts, fiber, level, words }: Entry): string => {
+  let line = `timestamp=${date.toISOString()} level=${level.label} fiber=${fiber} message=${quoted(words)}`
+  for (const [key, value] of facts) line += ` ${quoted(key)}=${quoted(value)}`
+  return cause === undefined ? line : `${line} cause=${quoted(cause)}`
+}
+
+const plain = /^[\w.:/+#@,[\]-]+$/
+
+const quoted = (value: unknown): string => {
+  if (typeof value === "number") return String(value)
+  const text = Inspectable.toStringUnknown(value, 0)
+  return plain.test(text) ? text : Escape.show(JSON.stringify(text))
+}
+
+const json = ({ cause, date, facts, fiber, level, words }: Entry): string =>
+  JSON.stringify({
+    timestamp: date,
+    level: level.label,
+    fiber,
+    message: words,
+    ...Object.fromEntries(facts),
+    ...(cause === undefined ? {} : { cause })
+  })
 
 const colours: Readonly<Record<string, number>> = { Debug: 34, Info: 32, Warning: 33, Error: 31, Fatal: 31 }
 
 /** `12:34:56.789 INFO  listening address=127.0.0.1:8080`; Effect's own writes an event on many lines. */
-const pretty = (coloured: boolean): Logger.Logger<unknown, string> =>
-  Logger.make(({ annotations, cause, date, logLevel, message }) => {
+const pretty =
+  (coloured: boolean) =>
+  ({ cause, date, facts, level, words }: Entry): string => {
     const paint = coloured ? inColour : inNone
-    const words = (Array.isArray(message) ? message : [message]).map(show)
-    const facts = [...HashMap.entries(annotations)].map(([key, value]) => `${paint(grey, `${key}=`)}${show(value)}`)
-    const why = Cause.isEmpty(cause) ? [] : [Cause.pretty(cause)]
-    const time = date.toISOString().slice(11, 23)
-    const level = paint(colours[logLevel._tag], logLevel.label.padEnd(5))
-    return [paint(grey, time), level, ...words, ...facts, ...why.map(oneLine)].join(" ")
-  })
+    return [
+      paint(grey, date.toISOString().slice(11, 23)),
+      paint(colours[level._tag], level.label.padEnd(5)),
+      oneLine(words),
+      ...facts.map(([key, value]) => `${paint(grey, `${key}=`)}${oneLine(Inspectable.toStringUnknown(value, 0))}`),
+      ...(cause === undefined ? [] : [oneLine(cause)])
+    ].join(" ")
+  }
 
 const inColour = (code: number | undefined, text: string) => (code === undefined ? text : `\x1b[${code}m${text}\x1b[0m`)
 
 const inNone = (_code: number | undefined, text: string) => text
 
 const grey = 90
-
-const show = (value: unknown): string => oneLine(Inspectable.toStringUnknown(value, 0))
 
 const oneLine = (text: string): string => Escape.show(text.replaceAll("\n", " | "))

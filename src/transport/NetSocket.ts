@@ -44,6 +44,8 @@ const lost = (during: "Read" | "Write", cause?: unknown) =>
     cause
   })
 
+const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
+
 /** The `Socket` of the port over a `net.Socket`. Few closures a connection: there may be 100,000. */
 class NetSocket implements Socket {
   private events: SocketEvents = discard
@@ -74,10 +76,25 @@ class NetSocket implements Socket {
     this.events = events
     this.socket.on("end", () => {
       // When the last bytes and a reset arrive together, libuv tells of an end in order.
-      this.probe()
-      if (this.socket.errored === null) this.events.end()
+      if (!this.hasReset()) this.events.end()
+      else if (this.error === undefined) this.socket.destroy(connectionReset())
     })
     this.socket.on("data", (bytes: Buffer) => this.events.data(bytes))
+  }
+
+  /**
+   * While this side has not ended, only a connection that was reset has no other end any more. To ask for it is not
+   * documented, but a probe would cost a tenth of what a connection does (benchmark: churn).
+   */
+  private hasReset() {
+    if (!this.socket.writable) return false
+    const handle: unknown = Reflect.get(this.socket, "_handle")
+    if (typeof handle === "object" && handle !== null && "getpeername" in handle) {
+      const { getpeername } = handle
+      if (typeof getpeername === "function") return Reflect.apply(getpeername, handle, [{}]) !== 0
+    }
+    this.probe()
+    return this.socket.errored !== null
   }
 
   pause() {

@@ -25,10 +25,14 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))
 }
 
-const make = (given: Omit<Bounds, "outcomes">) => {
-  const bounds = { outcomes: 1_000, ...given }
-  return Effect.map(Outbox.queue<string>(bounds.bytes), (queue) => new Outbox<string>(queue, bounds))
-}
+const make = (given: Omit<Bounds, "outcomes">) => new Outbox<string>({ outcomes: 1_000, ...given })
+
+/** What the writer does for its next batch. */
+const take = <Sender>(outbox: Outbox<Sender>): Effect.Effect<Batch<Sender>> =>
+  Effect.suspend(() => {
+    const batch = outbox.ready()
+    return batch === undefined ? outbox.next : Effect.succeed(batch)
+  })
 
 const roomy = { lines: 100_000, bytes: 10_000_000 }
 
@@ -43,9 +47,9 @@ const putAll = (outbox: Outbox<string>, lines: ReadonlyArray<Line>) => {
 const batchOf = (lines: ReadonlyArray<Line>): Batch<string> =>
   Effect.runSync(
     Effect.gen(function* () {
-      const outbox = yield* make(roomy)
+      const outbox = make(roomy)
       putAll(outbox, lines)
-      return yield* outbox.take
+      return yield* take(outbox)
     })
   )
 
@@ -92,8 +96,8 @@ describe("Batch", () => {
 describe("Outbox", () => {
   it.effect("hands what one turn brought to an idle writer in one batch", () =>
     Effect.gen(function* () {
-      const outbox = yield* make(roomy)
-      const writer = yield* Effect.fork(outbox.take)
+      const outbox = make(roomy)
+      const writer = yield* Effect.fork(take(outbox))
       yield* Effect.yieldNow()
       putAll(outbox, [
         { text: "1", sender: "alice", label: undefined },
@@ -110,12 +114,12 @@ describe("Outbox", () => {
 
   it.effect("collects what comes while the writer is busy", () =>
     Effect.gen(function* () {
-      const outbox = yield* make(roomy)
+      const outbox = make(roomy)
       for (const text of ["1", "2", "3"]) {
         outbox.put(`${text}\n`, "alice", undefined)
         outbox.flush()
       }
-      assert.strictEqual((yield* outbox.take).text, "1\n2\n3\n")
+      assert.strictEqual((yield* take(outbox)).text, "1\n2\n3\n")
     })
   )
 
@@ -127,10 +131,10 @@ describe("Outbox", () => {
         FastCheck.constant("take")
       )
       for (const steps of FastCheck.sample(FastCheck.array(anyStep, { minLength: 20, maxLength: 80 }), 100)) {
-        const outbox = yield* make({ lines: 1_000, bytes: 200_000 })
+        const outbox = make({ lines: 1_000, bytes: 200_000 })
         const put = new Array<string>()
         const taken = new Array<string>()
-        let writer = yield* Effect.fork(outbox.take)
+        let writer = yield* Effect.fork(take(outbox))
         const write = Effect.gen(function* () {
           yield* Effect.yieldNow()
           const exit = writer.unsafePoll()
@@ -138,7 +142,7 @@ describe("Outbox", () => {
           const batch = yield* exit
           taken.push(...batch.text.split("\n").slice(0, -1))
           outbox.taken(batch)
-          writer = yield* Effect.fork(outbox.take)
+          writer = yield* Effect.fork(take(outbox))
         })
         for (const step of steps) {
           if (step === "flush") outbox.flush()
@@ -160,11 +164,11 @@ describe("Outbox", () => {
   describe("is full", () => {
     it.effect("above its lines, and has room again at half of them", () =>
       Effect.gen(function* () {
-        const outbox = yield* make({ lines: 4, bytes: 10_000 })
+        const outbox = make({ lines: 4, bytes: 10_000 })
         const lines = new Array<Batch<string>>()
         for (let line = 1; line <= 5; line++) {
           outbox.put("x\n", "alice", undefined)
-          lines.push(yield* outbox.take)
+          lines.push(yield* take(outbox))
           assert.strictEqual(outbox.full, line > 4, `${line} lines`)
         }
         outbox.waiting = ["alice"]
@@ -176,11 +180,11 @@ describe("Outbox", () => {
 
     it.effect("above its bytes, and has room again at half of them", () =>
       Effect.gen(function* () {
-        const outbox = yield* make({ lines: 10_000, bytes: 40 })
+        const outbox = make({ lines: 10_000, bytes: 40 })
         const lines = new Array<Batch<string>>()
         for (let line = 1; line <= 5; line++) {
           outbox.put("123456789\n", "alice", undefined)
-          lines.push(yield* outbox.take)
+          lines.push(yield* take(outbox))
           assert.strictEqual(outbox.full, line > 4, `${line} lines of 10 bytes`)
         }
         outbox.waiting = ["alice"]
@@ -193,8 +197,8 @@ describe("Outbox", () => {
     )
 
     it.effect("also of the server's own lines", () =>
-      Effect.gen(function* () {
-        const outbox = yield* make({ lines: 2, bytes: 10_000 })
+      Effect.sync(() => {
+        const outbox = make({ lines: 2, bytes: 10_000 })
         for (let line = 1; line <= 3; line++) {
           outbox.reply("x\n", 0)
           assert.strictEqual(outbox.full, line > 2)
@@ -204,11 +208,11 @@ describe("Outbox", () => {
 
     it.effect("and tells nobody that there is room if nobody waits", () =>
       Effect.gen(function* () {
-        const outbox = yield* make({ lines: 1, bytes: 10_000 })
+        const outbox = make({ lines: 1, bytes: 10_000 })
         outbox.put("x\n", "alice", undefined)
         outbox.put("x\n", "alice", undefined)
         assert.isTrue(outbox.full)
-        assert.isFalse(outbox.taken(yield* outbox.take))
+        assert.isFalse(outbox.taken(yield* take(outbox)))
         assert.isFalse(outbox.full)
       })
     )
@@ -217,11 +221,11 @@ describe("Outbox", () => {
   describe("ends", () => {
     it.effect("behind what stands in it, with a batch that says so, and only once", () =>
       Effect.gen(function* () {
-        const outbox = yield* make(roomy)
+        const outbox = make(roomy)
         outbox.put("1\n", "alice", undefined)
         outbox.end("left")
         outbox.end("quit")
-        const batch = yield* outbox.take
+        const batch = yield* take(outbox)
         assert.strictEqual(batch.text, "1\n")
         assert.isTrue(batch.last)
         assert.strictEqual(outbox.ended, "left")
@@ -231,8 +235,8 @@ describe("Outbox", () => {
 
     it.effect("with nothing in it: the last batch is empty", () =>
       Effect.gen(function* () {
-        const outbox = yield* make(roomy)
-        const writer = yield* Effect.fork(outbox.take)
+        const outbox = make(roomy)
+        const writer = yield* Effect.fork(take(outbox))
         yield* Effect.yieldNow()
         outbox.end("left")
         const batch = yield* Fiber.join(writer)
@@ -242,8 +246,8 @@ describe("Outbox", () => {
 
     it.effect("broken, whatever it had ended as; the first break stands", () =>
       Effect.gen(function* () {
-        const outbox = yield* make(roomy)
-        const writer = yield* Effect.fork(outbox.take)
+        const outbox = make(roomy)
+        const writer = yield* Effect.fork(take(outbox))
         yield* Effect.yieldNow()
         outbox.end("left")
         outbox.break("slow-consumer")
@@ -270,9 +274,9 @@ describe("Outbox", () => {
         200
       )
       for (const { before, between, big, end, later, parked, takes } of runs) {
-        const outbox = yield* make({ lines: 1_000, bytes: 200_000 })
+        const outbox = make({ lines: 1_000, bytes: 200_000 })
         const batches = new Array<Batch<string>>()
-        const writer = parked ? yield* Effect.fork(outbox.take) : undefined
+        const writer = parked ? yield* Effect.fork(take(outbox)) : undefined
         yield* Effect.yieldNow()
         const bigLines = Array.from({ length: big }, () => ({
           text: "x".repeat(40_000),
@@ -288,9 +292,9 @@ describe("Outbox", () => {
         const first = writer?.unsafePoll()
         if (writer !== undefined && first === null) yield* Fiber.interrupt(writer)
         else if (first !== undefined && first !== null) batches.push(yield* first)
-        for (let take = 0; take < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; take++) {
+        for (let taking = 0; taking < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; taking++) {
           const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
-          if (taken < outbox.lines) batches.push(yield* outbox.take)
+          if (taken < outbox.lines) batches.push(yield* take(outbox))
         }
         batches.push(...(yield* outbox.leftOver))
         putAll(outbox, later)

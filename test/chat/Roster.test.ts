@@ -24,7 +24,7 @@ const nowhere: Socket = {
 
 const someone = () => {
   const bounds = { lines: 1, bytes: 1, outcomes: 1 }
-  return new Peer(nowhere, new Outbox(Effect.runSync(Outbox.queue<Peer>(bounds.bytes)), bounds), 0, 100)
+  return new Peer(nowhere, new Outbox<Peer>(bounds), 0, 100)
 }
 
 const named = (roster: Roster, name: string) => {

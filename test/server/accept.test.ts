@@ -117,9 +117,9 @@ describe("accepting", () => {
       yield* bob.send("alice: still there?\n")
       yield* alice.expect("from bob: still there?")
       assert.deepStrictEqual(yield* server.names, ["alice", "bob"])
-      for (const { annotations, level } of server.logs) {
+      for (const { facts, level } of server.logs) {
         assert.notStrictEqual(level, "ERROR")
-        if ("remote" in annotations) assert.notStrictEqual(annotations["remote"], "unix", "they came by TCP")
+        if ("remote" in facts) assert.notStrictEqual(facts["remote"], "unix", "they came by TCP")
       }
     })
   )
@@ -155,7 +155,7 @@ describe("accepting", () => {
       const alice = yield* server.join("alice")
       const bob = yield* server.join("bob")
       available = false
-      const entry = yield* server.logged("the shortage", ({ annotations }) => annotations["limit"] === 64)
+      const entry = yield* server.logged("the shortage", ({ facts }) => facts["limit"] === 64)
       assert.strictEqual(entry.level, "WARN")
       assert.match(entry.message, /ulimit -n/)
       assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
@@ -171,7 +171,7 @@ describe("accepting", () => {
       const carol = yield* Effect.retry(server.join("carol"), Schedule.spaced("20 millis"))
       yield* carol.send("alice: I am in\n")
       yield* alice.expect("from carol: I am in")
-      assert.strictEqual(server.logs.filter(({ annotations }) => "limit" in annotations).length, 1)
+      assert.strictEqual(server.logs.filter(({ facts }) => "limit" in facts).length, 1)
     })
   )
 
@@ -181,7 +181,7 @@ describe("accepting", () => {
       const server = yield* serve({ descriptors: { limit: 64, available: () => available } })
       yield* server.join("alice")
       available = false
-      yield* server.logged("the shortage", ({ annotations }) => annotations["limit"] === 64)
+      yield* server.logged("the shortage", ({ facts }) => facts["limit"] === 64)
       yield* server.drain
       available = true
       yield* Effect.sleep(700) // beyond the next look at the descriptors

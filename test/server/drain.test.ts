@@ -124,8 +124,8 @@ describe("the drain", () => {
       assert.strictEqual(yield* slow.closed, "end")
       assert.deepStrictEqual(headsOf(slow.lines), heads(400 - count))
       assert.strictEqual(server.closings("cut-off"), 1)
-      const stopped = server.logs.find(({ annotations }) => "cutOff" in annotations)
-      assert.deepStrictEqual([stopped?.level, stopped?.annotations["cutOff"]], ["WARN", cutOff])
+      const stopped = server.logs.find(({ facts }) => "cutOff" in facts)
+      assert.deepStrictEqual([stopped?.level, stopped?.facts["cutOff"]], ["WARN", cutOff])
     })
   )
 

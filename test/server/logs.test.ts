@@ -132,18 +132,18 @@ describe("the log and the metrics", () => {
     it.scopedLive(`tell once of a connection that ends as ${reason}`, () =>
       Effect.gen(function* () {
         const server = yield* causes[reason]
-        const is = ({ annotations }: Served["logs"][number]) => annotations["reason"] === reason
+        const is = ({ facts }: Served["logs"][number]) => facts["reason"] === reason
         if (reason === "full") {
           // Refused before it was a connection: at most one line in a while, since there may be thousands.
           yield* server.logged(reason, ({ message }) => message.startsWith("full: clients are refused"))
         } else {
-          const { annotations, message } = yield* server.logged(reason, is)
+          const { facts, message } = yield* server.logged(reason, is)
           assert.strictEqual(message, "connection closed")
-          assert.match(String(annotations["remote"]), /^127\.0\.0\.1:\d+$/)
-          const facts = ["remote", "name", "reason", "duration", "linesIn", "linesOut", "bytesIn", "bytesOut"]
-          assert.hasAllKeys({ ...annotations, name: "" }, facts)
+          assert.match(String(facts["remote"]), /^127\.0\.0\.1:\d+$/)
+          const keys = ["remote", "name", "reason", "duration", "linesIn", "linesOut", "bytesIn", "bytesOut"]
+          assert.hasAllKeys({ ...facts, name: "" }, keys)
           const nameless = ["bad-login", "login-in-use", "login-timeout"]
-          assert.strictEqual(annotations["name"], nameless.includes(reason) ? undefined : "alice")
+          assert.strictEqual(facts["name"], nameless.includes(reason) ? undefined : "alice")
           assert.strictEqual(server.logs.filter(is).length, 1)
         }
         assert.strictEqual(server.closings(reason), 1)

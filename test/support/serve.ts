@@ -16,7 +16,7 @@ import * as WireClient from "./WireClient.js"
 export interface Entry {
   readonly level: string
   readonly message: string
-  readonly annotations: Readonly<Record<string, unknown>>
+  readonly facts: Readonly<Record<string, unknown>>
 }
 
 /** A server under test. */
@@ -32,7 +32,7 @@ export interface Served extends Server.ServerHandle {
   /** Waits for a log entry, which may have come already. */
   readonly logged: (what: string, is: (entry: Entry) => boolean) => Effect.Effect<Entry>
   /** Waits until the connection of that name (the first such) was closed, and tells what was logged of it. */
-  readonly farewell: (name: string) => Effect.Effect<Entry["annotations"]>
+  readonly farewell: (name: string) => Effect.Effect<Entry["facts"]>
   /** Waits until the server has stopped reading from a client that sends a flood. */
   readonly held: (client: WireClient.WireClient) => Effect.Effect<void, string>
   /** How many connections this server has closed for a reason, by its metric. */
@@ -91,9 +91,9 @@ export const serve = (
       Effect.map(
         journal.logged(
           `the end of ${name}`,
-          ({ annotations, message }) => message === "connection closed" && annotations["name"] === name
+          ({ facts, message }) => message === "connection closed" && facts["name"] === name
         ),
-        ({ annotations }) => annotations
+        ({ facts }) => facts
       )
     const held = (client: WireClient.WireClient) =>
       Effect.gen(function* () {
@@ -138,8 +138,12 @@ export const until = (holds: () => boolean, otherwise: string): Effect.Effect<vo
 const makeJournal = () => {
   const logs: Array<Entry> = []
   const logger = Logger.make(({ annotations, logLevel, message }) => {
-    const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
-    logs.push({ level: logLevel.label, message: text, annotations: Object.fromEntries(HashMap.toEntries(annotations)) })
+    const [text, facts] = Array.isArray(message) ? (message as ReadonlyArray<unknown>) : [message]
+    logs.push({
+      level: logLevel.label,
+      message: String(text),
+      facts: { ...Object.fromEntries(HashMap.toEntries(annotations)), ...(facts as Entry["facts"]) }
+    })
   })
   const layer: Layer.Layer<never> = Logger.replace(Logger.defaultLogger, logger)
   const logged = (what: string, is: (entry: Entry) => boolean) =>
