@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Socket } from "../transport/Transport.js"
+import type { Socket, SocketEvents } from "../transport/Transport.js"
 import type { Broker } from "./Broker.js"
 import type { Options } from "./Options.js"
 import type { Peer } from "./Peer.js"
@@ -19,31 +19,36 @@ import type { Peer } from "./Peer.js"
  * however the connection ends.
  */
 export const run = (socket: Socket, broker: Broker, options: Options): Effect.Effect<CloseReason> =>
-  Effect.acquireUseRelease(
-    open(socket, broker),
-    ({ peer, scope }) => {
-      read(peer, broker)
-      return Effect.forkIn(write(peer, broker), scope).pipe(
-        Effect.flatMap(ended),
-        Effect.zipRight(depart(peer, broker)),
-        Effect.flatMap((reason) => Effect.as(socket.close(options.linger), reason))
+  Effect.uninterruptible(
+    Effect.flatMap(Scope.make(), (scope) => {
+      const peer = broker.open(socket)
+      return Scope.addFinalizerExit(scope, () => reap(peer, broker)).pipe(
+        Effect.zipRight(Effect.exit(Effect.interruptible(serve(peer, broker, options)))),
+        Effect.flatMap((exit) => Effect.zipRight(Scope.close(scope, exit), exit))
       )
-    },
-    ({ scope }, exit) => Scope.close(scope, exit)
+    })
   )
 
-/** The scope is made by hand: through the context it would cost as much as both fibers (benchmark: churn). */
-const open = (socket: Socket, broker: Broker) =>
-  Effect.flatMap(Scope.make(), (scope) => {
-    const peer = broker.open(socket)
-    const reap = Effect.suspend(() => {
-      if (peer.departed) return Effect.sync(() => socket.destroy())
-      // Its writer did not come to its end: the server gave up waiting, and there is no lingering either.
-      peer.outbox.break("cut-off")
-      return Effect.map(depart(peer, broker), () => socket.destroy())
-    })
-    return Effect.as(Scope.addFinalizer(scope, reap), { peer, scope })
-  })
+/**
+ * Reads and writes until the writer's end. That the name is free is told before a slow client has closed its side.
+ * Nested, since a pipe would keep each of its steps while the connection lasts (benchmark: idle memory).
+ */
+const serve = (peer: Peer, broker: Broker, { linger }: Options): Effect.Effect<CloseReason> => {
+  peer.socket.attach(new Reader(peer, broker))
+  return Effect.flatMap(Effect.fork(write(peer, broker)), (writer) =>
+    Effect.flatMap(ended(writer), () =>
+      Effect.flatMap(depart(peer, broker), (reason) => Effect.as(peer.socket.close(linger), reason))
+    )
+  )
+}
+
+const reap = (peer: Peer, broker: Broker): Effect.Effect<void> => {
+  const destroy = Effect.sync(() => peer.socket.destroy())
+  if (peer.departed) return destroy
+  // Its writer did not come to its end: the server gave up waiting, and there is no lingering either.
+  peer.outbox.break("cut-off")
+  return Effect.zipRight(depart(peer, broker), destroy)
+}
 
 /** Waits for a fiber's end. To watch it costs less than to await it, which is a message to it. */
 const ended = (fiber: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
@@ -51,47 +56,58 @@ const ended = (fiber: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
     fiber.addObserver(() => resume(Effect.void))
   })
 
-/** Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. */
-const read = (peer: Peer, broker: Broker) => {
-  const { inlet, outbox, socket } = peer
-  socket.attach({
-    data: (bytes) => {
-      // Behind its end nothing is heard; it is read all the same, so that the end can be orderly.
-      if (peer.leaving !== undefined) return inlet.skip(bytes)
-      inlet.read(bytes)
-      broker.read(peer)
-    },
-    end: () => {
-      inlet.end()
-      broker.read(peer)
-    },
-    closed: () => outbox.break("connection-lost")
-  })
+/**
+ * Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. A class, since
+ * three closures a connection take four times the memory (benchmark: idle memory).
+ */
+class Reader implements SocketEvents {
+  constructor(
+    private readonly peer: Peer,
+    private readonly broker: Broker
+  ) {}
+
+  data(bytes: Uint8Array) {
+    const { inlet, leaving } = this.peer
+    // Behind its end nothing is heard; it is read all the same, so that the end can be orderly.
+    if (leaving !== undefined) return inlet.skip(bytes)
+    inlet.read(bytes)
+    this.broker.read(this.peer)
+  }
+
+  end() {
+    this.peer.inlet.end()
+    this.broker.read(this.peer)
+  }
+
+  closed() {
+    this.peer.outbox.break("connection-lost")
+  }
 }
 
 const write = (peer: Peer, broker: Broker): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { outbox, socket } = peer
-    for (;;) {
-      const batch = outbox.ready() ?? (yield* outbox.next)
-      if (outbox.broken) return
-      const isTaken = batch.text === "" || socket.write(batch.text)
-      batch.offered = true
-      if (!isTaken) {
-        broker.blocked(peer)
-        const taken = yield* Effect.either(socket.taken)
-        broker.unblocked(peer)
-        if (taken._tag === "Left") return outbox.break("connection-lost")
+    try {
+      for (;;) {
+        const batch = outbox.ready() ?? (yield* outbox.next)
+        if (outbox.broken) return
+        const isTaken = batch.text === "" || socket.write(batch.text)
+        batch.offered = true
+        if (!isTaken) {
+          broker.blocked(peer)
+          const taken = yield* Effect.either(socket.taken)
+          broker.unblocked(peer)
+          if (taken._tag === "Left") outbox.break("connection-lost")
+          if (outbox.broken) return
+        }
+        broker.wrote(peer, batch)
+        if (batch.last) return
       }
-      broker.wrote(peer, batch)
-      if (batch.last) return
+    } catch (defect) {
+      outbox.break("internal-error")
+      yield* Effect.logError("a defect in a writer", Cause.die(defect))
     }
-  }).pipe(
-    Effect.catchAllDefect((defect) => {
-      peer.outbox.break("internal-error")
-      return Effect.logError("a defect in a writer", Cause.die(defect))
-    })
-  )
+  })
 
 /** Tells the broker, the log and the metrics of the end, whatever the end was. */
 const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>

@@ -7,9 +7,9 @@ import * as Descriptors from "../transport/Descriptors.js"
 import * as Tcp from "../transport/Tcp.js"
 import type { Address, Listen } from "../transport/Transport.js"
 import * as Unix from "../transport/Unix.js"
-import * as V8 from "node:v8"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
+import * as Heap from "./Heap.js"
 import * as Limits from "./Limits.js"
 import * as Log from "./Log.js"
 import * as Status from "./Status.js"
@@ -26,12 +26,6 @@ const flags = {
   )
 }
 
-/**
- * Lets the old generation grow by 30 % between collections, not to a multiple: under a flood to a recipient that does
- * not read, that halves the memory of the process and costs no speed.
- */
-const collectOften = Effect.sync(() => V8.setFlagsFromString("--heap-growing-percent=30"))
-
 const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")
 
 export const serve = Command.make("serve", flags, (given) => {
@@ -42,7 +36,7 @@ export const serve = Command.make("serve", flags, (given) => {
 /** Serves until it is interrupted, and does not end before the drain has. */
 const run = (addresses: Arr.NonEmptyReadonlyArray<Address>, given: Limits.Given) =>
   Effect.gen(function* () {
-    yield* collectOften
+    yield* Heap.keepSmall
     const limits = yield* Limits.resolve(given)
     const descriptors = Descriptors.read()
     const maxConnections = Limits.connections(limits.maxConnections, descriptors)

@@ -46,9 +46,32 @@ const lost = (during: "Read" | "Write", cause?: unknown) =>
 
 const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
 
-/** The `Socket` of the port over a `net.Socket`. Few closures a connection: there may be 100,000. */
+/** Where a `net.Socket` keeps the `NetSocket` around it. */
+const around = Symbol("a-chat/NetSocket")
+
+type Wrapped = Net.Socket & { [around]: NetSocket }
+
+// One function for all sockets, and not a closure for each: there may be 100,000 (benchmark: idle memory).
+
+function onError(this: Net.Socket, error: Error) {
+  ;(this as Wrapped)[around].failed(error)
+}
+
+function onClose(this: Net.Socket) {
+  ;(this as Wrapped)[around].closed()
+}
+
+function onEnd(this: Net.Socket) {
+  ;(this as Wrapped)[around].ended()
+}
+
+function onData(this: Net.Socket, bytes: Buffer) {
+  ;(this as Wrapped)[around].events.data(bytes)
+}
+
+/** The `Socket` of the port over a `net.Socket`. */
 class NetSocket implements Socket {
-  private events: SocketEvents = discard
+  events: SocketEvents = discard
   private error: Error | undefined = undefined
   private lastUntaken = 0
   private waiting: (() => void) | undefined = undefined
@@ -59,27 +82,34 @@ class NetSocket implements Socket {
     readonly remote: string,
     readonly host: string
   ) {
+    ;(socket as Wrapped)[around] = this
     // First of all: an 'error' without a listener ends the process. 'close' follows it and does the work.
-    socket.on("error", (error) => {
-      this.error = error
-    })
-    socket.on("close", () => {
-      this.isClosed = true
-      this.events.closed(this.error === undefined ? undefined : lost("Read", this.error))
-      this.events = discard
-      this.wake()
-    })
+    socket.on("error", onError)
+    socket.on("close", onClose)
   }
 
   attach(events: SocketEvents) {
     if (this.isClosed) return events.closed(lost("Read", this.error))
     this.events = events
-    this.socket.on("end", () => {
-      // When the last bytes and a reset arrive together, libuv tells of an end in order.
-      if (!this.hasReset()) this.events.end()
-      else if (this.error === undefined) this.socket.destroy(connectionReset())
-    })
-    this.socket.on("data", (bytes: Buffer) => this.events.data(bytes))
+    this.socket.on("end", onEnd)
+    this.socket.on("data", onData)
+  }
+
+  failed(error: Error) {
+    this.error = error
+  }
+
+  closed() {
+    this.isClosed = true
+    this.events.closed(this.error === undefined ? undefined : lost("Read", this.error))
+    this.events = discard
+    this.wake()
+  }
+
+  ended() {
+    // When the last bytes and a reset arrive together, libuv tells of an end in order.
+    if (!this.hasReset()) this.events.end()
+    else if (this.error === undefined) this.socket.destroy(connectionReset())
   }
 
   /**
