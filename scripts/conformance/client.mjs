@@ -75,6 +75,11 @@ export class Client {
     if (this.#fault !== undefined) throw this.#fault
   }
 
+  /** How many bytes this side's kernel has not taken, since the server does not read. */
+  get untaken() {
+    return this.#socket.writableLength
+  }
+
   /** Waits until `look` returns something; looks again whenever something happens on this connection. */
   until(expected, look, patience = this.#options.patience) {
     return new Promise((resolve, reject) => {

@@ -20,6 +20,14 @@ const answers = (port) =>
     socket.once("connect", () => socket.destroy())
   })
 
+const within = async (promise, patience, expected) => {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Failure(expected, `nothing within ${patience} ms`)), patience)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
 const children = new Set()
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")))
 
@@ -47,5 +55,11 @@ export const startWith = (command) => async (flags, patience) => {
       throw new Failure(`a server on port ${port} from: ${line}`, errors)
     }
   }
-  return { endpoint: { host: "127.0.0.1", port }, exit, kill, signal: (name) => child.kill(name) }
+  return {
+    endpoint: { host: "127.0.0.1", port },
+    /** Its exit status, or the signal that ended it, and the last that it wrote to standard error. */
+    ended: (patience) => within(exit, patience, "the end of the server"),
+    kill,
+    signal: (name) => child.kill(name)
+  }
 }

@@ -74,12 +74,12 @@ export class World {
     return this.server.group === "original" ? client.echo() : client.answers()
   }
 
-  /** A server of its own, as a world; `exit` and `signal` are those of its process. */
+  /** A server of its own, with these flags, as a world; `ended` and `signal` are those of its process. */
   async serve(...flags) {
-    const process = await this.server.start(flags, this.patience)
-    const own = new World({ ...this.server, endpoint: process.endpoint }, { patience: this.patience })
-    this.#ending.push(() => own.close(), process.kill)
-    return Object.assign(own, { exit: process.exit, signal: process.signal })
+    const { ended, endpoint, kill, signal } = await this.server.start(flags, this.patience)
+    const own = new World({ ...this.server, endpoint }, { patience: this.patience })
+    this.#ending.push(() => own.close(), kill)
+    return Object.assign(own, { ended, signal })
   }
 
   /** Throws if any client got a line that no server may send. */

@@ -1,1 +1,103 @@
-export const shutdown = []
+// PROTOCOL.md, section 5: how the server leaves. Imported, not run.
+import { equal, Failure, hold, same } from "../client.mjs"
+import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
+import { section } from "../suite.mjs"
+
+const { all, check } = section("promises", "5. Leaving")
+
+export { all as shutdown }
+
+const needs = ["command"]
+
+const status = async (server, expected) => {
+  const ended = await server.ended(3 * server.patience)
+  if (ended.status !== expected) throw new Failure(`exit status ${expected}`, `${ended.status}: ${ended.errors}`)
+}
+
+/** A server, a sender, and a recipient that reads nothing and has more to read than anybody's buffers hold. */
+const stuck = async (t, ...flags) => {
+  const server = await t.serve("--hold-timeout", "60s", "--stall-timeout", "60s", ...flags)
+  const [alice, carol] = await server.greet("alice", "carol")
+  const [bob] = await server.login("bob")
+  bob.pause()
+  const count = flood(server, alice, bob)
+  await untilStalled(server, alice, carol)
+  return { alice, bob, carol, count, server }
+}
+
+const toldOfTheShutdown = async (client) => {
+  while (!(await client.line("* closing grace=MS: …")).startsWith("* closing grace="));
+}
+
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  check(
+    `${signal} ends every connection in order, and the server with 0`,
+    "`* closing grace=MS: …` when the server begins to shut down, and `* bye reason=shutdown: …` as the last line then.",
+    async (t) => {
+      const server = await t.serve("--grace", "7s")
+      const [alice] = await server.greet("alice")
+      const [bob] = await server.login("bob")
+      const silent = await server.connect()
+      alice.send(`${bob.name}: last words`)
+      await alice.until("`* joined`", () => (alice.lines.length > 0 ? true : undefined))
+      server.signal(signal)
+      await alice.until("the end of the stream", () => alice.ending)
+      const lines = alice.lines.filter((line) => !/^\* joined /u.test(line))
+      same(lines, [/^\* closing grace=7000: /u, /^\* bye reason=shutdown: /u])
+      await bob.ends(`from ${alice.name}: last words`)
+      await silent.ends()
+      await status(server, 0)
+    },
+    { needs }
+  )
+}
+
+check(
+  "at shutdown what was accepted is delivered, and what was not is refused",
+  "the server stops listening, answers new lines with `! closing`, delivers everything it had accepted, and closes in order",
+  async (t) => {
+    const { alice, bob, carol, count, server } = await stuck(t)
+    server.signal("SIGTERM")
+    await toldOfTheShutdown(carol)
+    carol.send(`${bob.name}: too late`, "/ping")
+    await carol.gets(/^! closing: /u, /^! closing: /u)
+    const late = await server.connect().catch((error) => error)
+    hold(late instanceof Failure, "no connection to a server that shuts down", "one")
+    bob.resume()
+    await bob.until("the end of the stream", () => bob.ending, 3 * t.patience)
+    await alice.until("the end of the stream", () => alice.ending, 3 * t.patience)
+    equal([bob.ending, alice.ending], ["end", "end"])
+    const closing = alice.lines.filter((line) => line.startsWith("! closing: ")).length
+    hold(closing > 0, "`! closing: …`", alice.lines)
+    equal(inOrder(bob.lines, alice) + closing, count)
+    same(alice.lines.slice(-1), [/^\* bye reason=shutdown: /u])
+    await status(server, 0)
+  },
+  { needs }
+)
+
+check(
+  "what the grace time cuts off is returned, and the server ends with 1",
+  "What is left then is returned, counted and logged, and the exit status is 1 instead of 0.",
+  async (t) => {
+    const { alice, bob, server } = await stuck(t, "--grace", "300ms")
+    server.signal("SIGTERM")
+    await alice.until("the end of the stream", () => alice.ending, 3 * t.patience)
+    hold(refused(alice.lines, bob) > 0, "! undelivered … count=N", alice.lines)
+    await status(server, 1)
+  },
+  { needs }
+)
+
+check(
+  "a second signal ends the server at once",
+  "A second signal ends it at once.",
+  async (t) => {
+    const { carol, server } = await stuck(t, "--grace", "10m")
+    server.signal("SIGTERM")
+    await toldOfTheShutdown(carol)
+    server.signal("SIGTERM")
+    await server.ended(t.patience)
+  },
+  { needs }
+)

@@ -1,0 +1,46 @@
+// A sender that is faster than its recipient, which checks of flow control start from. Imported, not run.
+import { Failure } from "./client.mjs"
+
+/** More than the kernels between two processes and a recipient's queue take together. */
+const bytes = 32e6
+
+/** Alice sends numbered lines to Bob, and does not wait until anybody takes them. Returns how many. */
+export const flood = (t, alice, bob) => {
+  const text = "x".repeat(Math.min(8_000, t.limits["max-line"] - 200))
+  const count = Math.ceil(bytes / text.length)
+  for (let index = 0; index < count; index++) alice.send(`${bob.name}: ${index} ${text}`)
+  return count
+}
+
+/** Waits until the server takes nothing more from a client; round trips of a bystander tell the time. */
+export const untilStalled = async (t, client, bystander) => {
+  for (const deadline = Date.now() + t.patience; Date.now() < deadline;) {
+    const before = client.untaken
+    for (let turn = 0; turn < 5; turn++) await bystander.answers()
+    if (before > 0 && client.untaken === before) return
+  }
+  throw new Failure("a sender that is not read from", `${client.untaken} bytes still to go`)
+}
+
+/** How many flooded lines these are: in their order, each once. */
+export const inOrder = (lines, { name }) => {
+  let last = -1
+  const start = `from ${name}: `
+  const numbers = lines.filter((line) => line.startsWith(start)).map((line) => parseInt(line.slice(start.length), 10))
+  for (const number of numbers) {
+    if (!(number > last)) throw new Failure(`a line behind ${last}`, `line ${number}`)
+    last = number
+  }
+  return numbers.length
+}
+
+/** How many lines to a recipient these answers say were not delivered. */
+export const refused = (lines, { name }) => {
+  let sum = 0
+  for (const line of lines) {
+    const [, names, count = "1"] =
+      /^! undelivered (\S+) reason=[a-z]+(?: retry=\d+)?(?: count=(\d+))?: /u.exec(line) ?? []
+    if (names === name) sum += Number(count)
+  }
+  return sum
+}
