@@ -61,7 +61,10 @@ export class Client {
       }
       this.#changed()
     })
-    socket.on("end", () => this.#changed((this.ending ??= "end")))
+    socket.on("end", () => {
+      socket.end() // as programs do: what the server has ended is ended here, too
+      this.#changed((this.ending ??= "end"))
+    })
     socket.on("error", (error) => this.#changed((this.ending ??= error.code)))
     socket.on("close", () => this.#changed((this.ending ??= "end")))
   }
@@ -200,9 +203,10 @@ export class Client {
   }
 }
 
+const agrees = (line, one) => (one instanceof RegExp ? one.test(line) : line === one)
+
 /** The lines are these: whole lines, or patterns. */
 export const same = (lines, expected) => {
-  const agrees = (line, one) => (one instanceof RegExp ? one.test(line) : line === one)
   if (lines.length === expected.length && lines.every((line, index) => agrees(line, expected[index]))) return
   const wanted = expected.map(show).join(", ")
   throw new Failure(expected.length === 0 ? "no line" : `${expected.length} line(s): ${wanted}`, show(lines))

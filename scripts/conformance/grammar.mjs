@@ -45,6 +45,16 @@ const anyLine = new RegExp(`^(?:from ${name}: .*|${pattern("!", refusals)}|${pat
 
 const isFatal = /^! [^:]* fatal:/u
 
+/** Sentences that hold for every line, and are proved by every check. */
+export const proves = [
+  "Server lines are `! CODE params: text` and `* CODE params: text`.",
+  "CODE is one word.",
+  "`fatal` is the last parameter exactly when the server closes the connection behind this line.",
+  "a message: `from alice: hi`",
+  "something that the client asked for and that did not happen",
+  "an answer to a command, or a notice that the client asked for with `/hello`"
+]
+
 /** What is wrong with a line from the server, given the one before it; undefined if nothing is. */
 export const fault = (line, before) => {
   if (before !== undefined && isFatal.test(before)) return "nothing behind a line that is fatal"

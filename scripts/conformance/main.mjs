@@ -13,21 +13,11 @@
 // number of checks that failed, at most 100; 101 means that there was nothing to check.
 import { connect } from "node:net"
 import { parseArgs } from "node:util"
+import { checks as all } from "./checks.mjs"
 import { fault } from "./grammar.mjs"
-import { original } from "./original.mjs"
 import { startWith } from "./process.mjs"
-import { commands } from "./promises/commands.mjs"
-import { delivery } from "./promises/delivery.mjs"
-import { labels } from "./promises/labels.mjs"
-import { leaving } from "./promises/leaving.mjs"
-import { lines } from "./promises/lines.mjs"
-import { login } from "./promises/login.mjs"
-import { messages } from "./promises/messages.mjs"
-import { shutdown } from "./promises/shutdown.mjs"
 import { table } from "./report.mjs"
 import { runAll, World } from "./suite.mjs"
-
-const all = [original, lines, login, messages, delivery, leaving, shutdown, commands, labels].flat()
 
 const nothingToCheck = (message) => {
   console.error(message)
@@ -36,11 +26,9 @@ const nothingToCheck = (message) => {
 
 const readOptions = () => {
   const text = { type: "string" }
+  const server = { host: text, port: text, unix: text, command: text }
   const { values } = parseArgs({
-    options: {
-      ...{ host: text, port: text, unix: text, command: text, group: text, only: text, patience: text },
-      verbose: { type: "boolean", default: false }
-    }
+    options: { ...server, group: text, only: text, patience: text, verbose: { type: "boolean", default: false } }
   })
   const patience = 1000 * Number(values.patience ?? 5)
   if (!(patience > 0)) nothingToCheck("--patience takes a number of seconds")
@@ -65,8 +53,8 @@ const accepts = (endpoint) =>
 /** What PROTOCOL.md has for defaults, where the server does not tell. */
 const defaults = { "max-line": 65_536, "max-recipients": 1_000, "max-name": 32, rate: 0 }
 
-/** What the server announces in its answer to `/hello`. */
-const limitsOf = async (server, options) => {
+/** What the server announces in its answer to `/hello`; undefined if it gives none. */
+const announced = async (server, options) => {
   const world = new World({ ...server, limits: defaults }, options)
   try {
     const client = await world.connect()
@@ -74,7 +62,7 @@ const limitsOf = async (server, options) => {
     const values = (await client.line()).split(": ")[0].matchAll(/ ([a-z-]+)=(\d+)/gu)
     return { ...defaults, ...Object.fromEntries([...values].map(([, name, value]) => [name, Number(value)])) }
   } catch {
-    return defaults // a check says so
+    return undefined
   } finally {
     await world.close()
   }
@@ -92,8 +80,10 @@ if (unreachable instanceof Error) nothingToCheck(`no server: ${unreachable.messa
 
 const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
-const limits = checks.some(({ group }) => group === "promises") ? await limitsOf(strict, options) : defaults
+const asked = checks.some(({ group }) => group === "promises") ? await announced(strict, options) : defaults
+const limits = asked ?? defaults
 const lacks = {
+  answers: asked === undefined ? "the server answers no command" : undefined,
   command: options.command === undefined ? "needs --command" : undefined,
   tcp: endpoint.path === undefined ? undefined : "breaks connections, which needs TCP",
   speed: limits.rate === 0 ? undefined : "sends more than the server's rate allows"

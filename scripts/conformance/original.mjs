@@ -8,8 +8,6 @@ const { all, check } = section("original", "tutorial")
 export { all as original }
 
 // Sentences of the tutorial.
-const syntax =
-  "the client can send messages to other clients using the following syntax: login1, login2, ... loginN: message"
 const answer = "Each of the specified clients then receives a `from login: message` message."
 const separated = "The protocol consists of utf-8 messages, separated by `\\n`."
 const first = "The client connects to the server and sends login as a first line."

@@ -5,7 +5,7 @@ const indented = (label, text) => `        ${label.padEnd(9)} ${String(text).rep
 const lineOf = ({ expected, got, group, name, proves, reason, section, state }, width, isVerbose) => {
   const head = `${state.padEnd(7)} ${name.padEnd(width)}  ${group.padEnd(8)}  ${section}`
   if (state === "skipped") return `${head}  (${reason})`
-  const says = isVerbose || state === "failed" ? [indented("says", proves)] : []
+  const says = isVerbose || state === "failed" ? [indented("says", [proves].flat().join(" … "))] : []
   const found = state === "failed" ? [indented("expected", expected), indented("got", got)] : []
   return [head, ...says, ...found].join("\n")
 }

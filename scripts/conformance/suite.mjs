@@ -8,13 +8,14 @@ import { Failure, open } from "./client.mjs"
  *   const { all, check } = section("promises", "2. Login")
  *   check("a good login is not answered", "Success is silent.", async (t) => { … }, { needs: ["tcp"] })
  *
- * The second argument is the sentence that the check proves, word for word. `needs` names what the check cannot do
- * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `speed` (it sends a lot).
+ * The second argument is the sentence that the check proves, or an array of them, word for word. `needs` names what the check cannot do
+ * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `speed` (it sends a lot); `common`
+ * is what all checks of a section need.
  */
-export const section = (group, title) => {
+export const section = (group, title, common = []) => {
   const all = []
   const check = (name, proves, run, { needs = [] } = {}) => {
-    all.push({ group, section: title, name, proves, run, needs })
+    all.push({ group, section: title, name, proves, run, needs: [...common, ...needs] })
   }
   return { all, check }
 }

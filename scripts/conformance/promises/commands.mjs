@@ -2,9 +2,20 @@
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "6. Commands")
+const { all, check } = section("promises", "6. Commands", ["answers"])
 
 export { all as commands }
+
+/** Without this one, no other can be run: a `/ping` is the barrier of most checks. */
+const { all: answers, check: checkAnswers } = section("promises", "6. Commands")
+
+export { answers }
+
+checkAnswers("a server answers commands", "`* pong: text`", async (t) => {
+  const client = await t.connect()
+  client.send("/ping are you there?")
+  await client.gets("* pong: are you there?")
+})
 
 /** All names that `/who` tells, and that every line tells the number of all. */
 const who = async (client) => {
@@ -114,7 +125,7 @@ check(
 
 check(
   "a broken connection has left, too",
-  "`* left NAME: …`",
+  "A client whose connection breaks has left.",
   async (t) => {
     const [alice] = await t.greet("alice")
     const [bob] = await t.login("bob")

@@ -3,13 +3,16 @@ import { equal, Failure, hold } from "../client.mjs"
 import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "4. Delivery: no silent loss")
+const { all, check } = section("promises", "4. Delivery: no silent loss", ["answers"])
 
 export { all as delivery }
 
 check(
   "what stands behind the last LF counts when the client ends in order",
-  "What stands behind the last LF counts as a line when the client ends its stream in order",
+  [
+    "A line is _accepted_ when the server has read its LF and does not refuse it.",
+    "What stands behind the last LF counts as a line when the client ends its stream in order"
+  ],
   async (t) => {
     const [bob] = await t.login("bob")
     const alice = await t.connect()
@@ -43,7 +46,7 @@ check(
 
 check(
   "each labelled line has one outcome for each recipient, though one of them breaks off",
-  "Each accepted (line, recipient) pair ends in exactly one of two ways",
+  ["Each accepted (line, recipient) pair ends in exactly one of two ways", "returned; it will never be written"],
   async (t) => {
     const [alice, bob, carol] = await t.greet("alice", "bob", "carol")
     const nobody = fresh("nobody")
@@ -74,7 +77,10 @@ check(
 
 check(
   "a recipient that pauses gets every line, or its sender is told",
-  "_returned_: its sender was told `undelivered`.",
+  [
+    "_written_: the kernel took all its bytes for the recipient's socket",
+    "_returned_: its sender was told `undelivered`."
+  ],
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
     bob.pause()
@@ -109,7 +115,11 @@ check(
 
 check(
   "the senders to a full queue are held, and nobody else notices",
-  "Its senders are held: their sockets are not read from until it is half empty.",
+  [
+    "Its senders are held: their sockets are not read from until it is half empty.",
+    "Nobody else notices.",
+    "Each recipient has a queue, bounded in lines and bytes (`--outbox-lines`, `--outbox-bytes`)."
+  ],
   async (t) => {
     const server = await t.serve("--hold-timeout", "60s", "--stall-timeout", "60s")
     const [alice, bob, carol, dave] = await server.login("alice", "bob", "carol", "dave")
@@ -127,7 +137,12 @@ check(
 
 check(
   "lines for a recipient that takes nothing are answered busy, until it takes bytes again",
-  "Its senders are released, and lines for it are answered `busy` at once, until its socket takes bytes again.",
+  [
+    "_Jammed._",
+    "Its senders are released, and lines for it are answered `busy` at once, until its socket takes bytes again.",
+    "A recipient that stops reading costs a sender those 2 s once.",
+    "the recipient's queue is full and it does not read at present"
+  ],
   async (t) => {
     const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "60s")
     const [alice, bob] = await server.login("alice", "bob")
@@ -150,7 +165,11 @@ check(
 
 check(
   "a recipient that takes nothing is closed, and its queue comes back as slow",
-  "It is closed as a slow consumer, and its queue goes back to the senders as `slow`.",
+  [
+    "_Closed._",
+    "It is closed as a slow consumer, and its queue goes back to the senders as `slow`.",
+    "the recipient was closed because it did not read, with N lines unwritten"
+  ],
   async (t) => {
     const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "300ms")
     const [alice, watcher] = await server.greet("alice", "watcher")

@@ -2,7 +2,7 @@
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "7. Labels and outcomes")
+const { all, check } = section("promises", "7. Labels and outcomes", ["answers"])
 
 export { all as labels }
 
@@ -48,7 +48,7 @@ check("a message to oneself has an outcome, too", one, async (t) => {
 
 check(
   "every line that answers a labelled line has the label first",
-  "Every line that answers it has `@k1` as its first parameter.",
+  ["Every line that answers it has `@k1` as its first parameter.", "a label that ties answers to this line"],
   async (t) => {
     const [alice] = await t.greet("alice")
     const lines = ["/ping x", "/who", "/help", "/hello", "/nosuch", "bad", `a\0: b`, `${fresh("nobody")}: hi`]

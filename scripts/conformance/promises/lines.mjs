@@ -2,7 +2,7 @@
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "1. Lines")
+const { all, check } = section("promises", "1. Lines", ["answers"])
 
 export { all as lines }
 
@@ -17,7 +17,10 @@ check("one CR before the LF is dropped", "one CR before the LF is dropped", asyn
 
 check(
   "a line is split at its first colon",
-  "Both directions have one shape, `head: body`, split at the first `:`.",
+  [
+    "Both directions have one shape, `head: body`, split at the first `:`.",
+    "the recipients of a message: `bob, carol: hi`"
+  ],
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     alice.send(`${bob.name}: ${alice.name}: hi`)
@@ -134,13 +137,17 @@ check(
   }
 )
 
-check("a line that is too long is refused before its end has come", "`! too-long max=N: …`", async (t) => {
-  const [alice] = await t.login("alice")
-  alice.write("x".repeat(t.limits["max-line"] + 2))
-  await alice.gets(/^! too-long /u)
-  alice.write("x\n")
-  await alice.answered()
-})
+check(
+  "a line that is too long is refused before its end has come",
+  "a line, in bytes, without LF or CRLF",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    alice.write("x".repeat(t.limits["max-line"] + 2))
+    await alice.gets(/^! too-long /u)
+    alice.write("x\n")
+    await alice.answered()
+  }
+)
 
 check("bytes count, not characters", "a line, in bytes, without LF or CRLF", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
@@ -152,7 +159,7 @@ check("bytes count, not characters", "a line, in bytes, without LF or CRLF", asy
 
 check(
   "as many different recipients as announced are taken, and no more",
-  "different recipients in one line",
+  ["different recipients in one line", "more than N different recipients"],
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const most = t.limits["max-recipients"]

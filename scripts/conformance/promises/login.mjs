@@ -1,8 +1,8 @@
 // PROTOCOL.md, section 2: who may log in, and under which name. Imported, not run.
-import { equal, Failure, hold, same } from "../client.mjs"
+import { equal, Failure } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "2. Login")
+const { all, check } = section("promises", "2. Login", ["answers"])
 
 export { all as login }
 
@@ -108,7 +108,7 @@ for (const [what, name] of Object.entries({
   check(`a name is not: ${what}`, form, (t) => refuses(t, `${name}\n`))
 }
 
-check("a name is UTF-8", "It carries lines of UTF-8", async (t) => {
+check("a name is UTF-8", "`! bad-login fatal: …`", async (t) => {
   // A lone continuation, a lead without its rest, an overlong slash, a surrogate, a code point above 10FFFF, no lead.
   for (const bytes of [
     [0x80],
@@ -165,7 +165,7 @@ for (const [what, one, other] of [
 ]) {
   check(
     `nobody passes as somebody else by ${what}`,
-    "A login is refused when a present name looks the same",
+    ["A login is refused when a present name looks the same", "So nobody can pass as `Alice` beside `alice`."],
     async (t) => {
       const first = fresh(one)
       const second = other + first.slice(one.length)
@@ -223,7 +223,7 @@ check(
 
 check(
   "a login that comes byte by byte has no more time than another",
-  "from accept to login",
+  ["no login in time", "from accept to login"],
   async (t) => {
     const server = await t.serve("--login-timeout", "300ms")
     const client = await server.connect()
@@ -239,7 +239,7 @@ for (const [what, flag] of [
 ]) {
   check(
     `when ${what} has as many connections as it may, the next is refused`,
-    "the server, or the client's address, has as many connections as it may",
+    ["the server, or the client's address, has as many connections as it may", "connections from one address"],
     async (t) => {
       const server = await t.serve(flag, "2")
       const [alice] = await whenThereIsRoom(server, "alice")

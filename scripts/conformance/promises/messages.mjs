@@ -2,7 +2,7 @@
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
-const { all, check } = section("promises", "3. Messages")
+const { all, check } = section("promises", "3. Messages", ["answers"])
 
 export { all as messages }
 
@@ -209,12 +209,11 @@ check(
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const [one, other] = [fresh("nobody"), fresh("nobody")]
-    const line = (name) => `${name}: hi`
     alice.send(
-      ...Array(50).fill(line(one)),
-      line(bob.name),
-      ...Array(30).fill(line(other)),
-      ...Array(20).fill(line(one))
+      ...Array(50).fill(`${one}: hi`),
+      `${bob.name}: hi`,
+      ...Array(30).fill(`${other}: hi`),
+      ...Array(20).fill(`${one}: hi`)
     )
     const told = new Map()
     for (const answer of await alice.answers()) {
@@ -234,7 +233,7 @@ check(
 
 check(
   "over the rate a line is refused, until the time it tells",
-  "over the rate, where one is set",
+  ["over the rate, where one is set", "lines a second from one client", "wait that many milliseconds."],
   async (t) => {
     const server = await t.serve("--rate", "5")
     const alice = await server.connect()
