@@ -209,7 +209,7 @@ check(
   "who does not log in is told, and closed",
   "`! login-timeout fatal: …`",
   async (t) => {
-    const server = await t.serve("--login-timeout", "300ms")
+    const server = await t.serve("--login-timeout", "1s")
     const [alice] = await server.login("alice")
     const silent = await server.connect()
     const talking = await server.connect()
@@ -225,9 +225,9 @@ check(
   "a login that comes byte by byte has no more time than another",
   ["no login in time", "from accept to login"],
   async (t) => {
-    const server = await t.serve("--login-timeout", "300ms")
+    const server = await t.serve("--login-timeout", "1s")
     const client = await server.connect()
-    const dribble = setInterval(() => client.write("a"), 50)
+    const dribble = setInterval(() => client.write("a"), 100)
     await client.ends(/^! login-timeout fatal: /u).finally(() => clearInterval(dribble))
   },
   { needs: ["command"] }
