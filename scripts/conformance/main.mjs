@@ -5,7 +5,7 @@
 //   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for what needs small limits, signals
 //                        and exit statuses; without --port and --unix, all checks go to such servers
 //   --group GROUP        only `original` (what the tutorial's server does) or `promises` (PROTOCOL.md)
-//   --only TEXT          only checks whose name contains the text
+//   --only TEXT          only checks whose name contains the text; may be given more than once
 //   --patience SECONDS   how long anything that must happen may take (default 5)
 //   --verbose            shows the sentence that each check proves
 //
@@ -28,7 +28,13 @@ const readOptions = () => {
   const text = { type: "string" }
   const server = { host: text, port: text, unix: text, command: text }
   const { values } = parseArgs({
-    options: { ...server, group: text, only: text, patience: text, verbose: { type: "boolean", default: false } }
+    options: {
+      ...server,
+      group: text,
+      only: { ...text, multiple: true },
+      patience: text,
+      verbose: { type: "boolean", default: false }
+    }
   })
   const patience = 1000 * Number(values.patience ?? 5)
   if (!(patience > 0)) nothingToCheck("--patience takes a number of seconds")
@@ -70,7 +76,7 @@ const announced = async (server, options) => {
 
 const options = readOptions()
 const checks = all.filter(
-  ({ group, name }) => group === (options.group ?? group) && (options.only === undefined || name.includes(options.only))
+  ({ group, name }) => group === (options.group ?? group) && (options.only?.some((text) => name.includes(text)) ?? true)
 )
 if (checks.length === 0) nothingToCheck("no check of that name")
 
