@@ -16,10 +16,9 @@ export const fuzz = (
   check: (input: string, chance: Chance) => void
 ) => {
   const chance = random(seed)
-  // Whatever a check decides by chance, it decides alike for the same input.
   const failure = (input: string): unknown => {
     try {
-      check(input, random(seed))
+      check(input, random(seed + hash(input)))
       return undefined
     } catch (error) {
       return error
@@ -31,6 +30,13 @@ export const fuzz = (
     const shortest = shrink(input, (shorter) => failure(shorter) !== undefined)
     throw new Error(`seed ${seed}, input ${run}: ${JSON.stringify(shortest)}`, { cause: failure(shortest) })
   }
+}
+
+/** What a check decides by chance, it decides alike for the same input, or what fails could not be made shorter. */
+const hash = (input: string): number => {
+  let sum = 0
+  for (let at = 0; at < input.length; at++) sum = (Math.imul(sum, 31) + input.charCodeAt(at)) | 0
+  return sum
 }
 
 /** Leaves out ever smaller parts for as long as what is left still fails. */
