@@ -119,12 +119,8 @@ export class Client {
 
   /** The next line. */
   async line(expected = "a line", patience = undefined) {
-    const [line] = await this.until(
-      expected,
-      () => (this.lines.length > 0 ? this.lines.splice(0, 1) : this.#atEnd(expected)),
-      patience
-    )
-    return line
+    await this.#more(0, expected, patience)
+    return this.lines.shift()
   }
 
   #atEnd(expected) {
@@ -159,12 +155,22 @@ export class Client {
   }
 
   async #upTo(barrier, patience) {
-    const lines = []
-    for (;;) {
-      const line = await this.line(show(barrier), patience)
-      if (line === barrier) return lines
-      lines.push(line)
+    for (let seen = 0, at = -1; ; seen = this.lines.length) {
+      await this.#more(seen, show(barrier), patience)
+      at = this.lines.indexOf(barrier, seen)
+      if (at >= 0) return this.lines.splice(0, at + 1).slice(0, -1)
     }
+  }
+
+  /** So many lines. */
+  async takes(count) {
+    while (this.lines.length < count) await this.#more(this.lines.length, `${count} lines`)
+    return this.lines.splice(0, count)
+  }
+
+  /** Waits until there are more lines than were seen: as long as some come, there is no hurry. */
+  #more(seen, expected, patience) {
+    return this.until(expected, () => (this.lines.length > seen ? true : this.#atEnd(expected)), patience)
   }
 
   /** What was sent so far is answered by these lines, and nothing else. */

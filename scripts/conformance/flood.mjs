@@ -4,11 +4,18 @@ import { Failure } from "./client.mjs"
 /** More than the kernels between two processes and a recipient's queue take together. */
 const bytes = 32e6
 
-/** Alice sends numbered lines to Bob, and does not wait until anybody takes them. Returns how many. */
-export const flood = (t, alice, bob) => {
+/**
+ * The client sends numbered lines that start so, such as `bob:`, and does not wait until anybody takes them. Returns how
+ * many.
+ */
+export const flood = (t, client, start) => {
   const text = "x".repeat(Math.min(8_000, t.limits["max-line"] - 200))
   const count = Math.ceil(bytes / text.length)
-  for (let index = 0; index < count; index++) alice.send(`${bob.name}: ${index} ${text}`)
+  const atOnce = Math.ceil(64_000 / text.length)
+  for (let first = 0; first < count; first += atOnce) {
+    const numbers = Array.from({ length: Math.min(atOnce, count - first) }, (_, index) => first + index)
+    client.send(...numbers.map((number) => `${start} ${number} ${text}`))
+  }
   return count
 }
 

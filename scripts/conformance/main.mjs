@@ -74,7 +74,14 @@ const announced = async (server, options) => {
   }
 }
 
+/** Why a server cannot be held against the promises at all. */
+const obstacle = (limits) => {
+  if (limits === undefined) return "the server answers no command"
+  return limits["max-line"] < 300 ? "its lines are too short for those of the checks" : undefined
+}
+
 const options = readOptions()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes its servers along
 const checks = all.filter(
   ({ group, name }) => group === (options.group ?? group) && (options.only?.some((text) => name.includes(text)) ?? true)
 )
@@ -89,13 +96,13 @@ const strict = { ...plain, group: "promises", inspect: fault }
 const asked = checks.some(({ group }) => group === "promises") ? await announced(strict, options) : defaults
 const limits = asked ?? defaults
 const lacks = {
-  answers: asked === undefined ? "the server answers no command" : undefined,
+  answers: obstacle(asked),
   command: options.command === undefined ? "needs --command" : undefined,
   tcp: endpoint.path === undefined ? undefined : "breaks connections, which needs TCP",
   speed: limits.rate === 0 ? undefined : "sends more than the server's rate allows"
 }
 const servers = {
-  original: { ...plain, lacks },
+  original: { ...plain, lacks, limits },
   promises: { ...strict, lacks, limits, start: options.command === undefined ? undefined : startWith(options.command) }
 }
 const { outcomes, seconds } = await runAll(checks, (group) => servers[group], { ...options, atOnce: 12 })

@@ -73,7 +73,8 @@ check(
       alice.send(`${nobody}: hi`, "bad", `${nobody}: hi`, `/ping ${turn}`)
       await alice.gets(/^! undelivered /u, /^! bad-line: /u, /^! undelivered /u, `* pong: ${turn}`)
     }
-  }
+  },
+  { needs: ["speed"] }
 )
 
 check("/quit is answered as the last line", "`* bye reason=quit: …` as the last line", async (t) => {

@@ -1,5 +1,5 @@
 // PROTOCOL.md, section 4: no silent loss, and recipients that do not read. Imported, not run.
-import { equal, Failure, hold } from "../client.mjs"
+import { equal, hold } from "../client.mjs"
 import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
 import { fresh, section } from "../suite.mjs"
 
@@ -84,7 +84,7 @@ check(
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
     bob.pause()
-    const count = flood(t, alice, bob)
+    const count = flood(t, alice, `${bob.name}:`)
     await untilStalled(t, alice, carol)
     bob.resume()
     const told = refused(await alice.answers(2 * t.patience), bob)
@@ -100,15 +100,11 @@ check(
   async (t) => {
     const [alice, carol] = await t.login("alice", "carol")
     alice.pause()
-    const text = "x".repeat(Math.min(8_000, t.limits["max-line"] - 200))
-    const count = Math.ceil(32e6 / text.length)
-    for (let index = 0; index < count; index++) alice.send(`/ping ${index} ${text}`)
+    const count = flood(t, alice, "/ping")
     await untilStalled(t, alice, carol)
     alice.resume()
-    for (let index = 0; index < count; index++) {
-      const line = await alice.line(`* pong: ${index} …`)
-      if (!line.startsWith(`* pong: ${index} x`)) throw new Failure(`* pong: ${index} …`, line.slice(0, 80))
-    }
+    const lines = await alice.takes(count)
+    for (const [index, line] of lines.entries()) hold(line.startsWith(`* pong: ${index} x`), `* pong: ${index} …`, line)
   },
   { needs: ["speed"] }
 )
@@ -124,7 +120,7 @@ check(
     const server = await t.serve("--hold-timeout", "60s", "--stall-timeout", "60s")
     const [alice, bob, carol, dave] = await server.login("alice", "bob", "carol", "dave")
     bob.pause()
-    const count = flood(server, alice, bob)
+    const count = flood(server, alice, `${bob.name}:`)
     await untilStalled(server, alice, carol)
     carol.send(`${dave.name}: we go on`)
     await dave.gets(`from ${carol.name}: we go on`)
@@ -147,7 +143,7 @@ check(
     const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "60s")
     const [alice, bob] = await server.login("alice", "bob")
     bob.pause()
-    const count = flood(server, alice, bob)
+    const count = flood(server, alice, `${bob.name}:`)
     const busy = new RegExp(`^! undelivered ${bob.name} reason=busy retry=\\d+(?: count=\\d+)?: `, "u")
     const lines = await alice.answers(2 * t.patience)
     hold(lines.length > 0 && lines.every((line) => busy.test(line)), "only busy", lines)
@@ -155,7 +151,7 @@ check(
     await alice.gets(busy)
     bob.resume()
     const taken = count - refused(lines, bob)
-    for (let seen = 0; seen < taken; seen++) await bob.line(`line ${seen} of ${taken}`)
+    await bob.takes(taken)
     alice.send(`${bob.name}: at last`)
     await alice.answered()
     await bob.answered(`from ${alice.name}: at last`)
@@ -175,7 +171,7 @@ check(
     const [alice, watcher] = await server.greet("alice", "watcher")
     const [bob] = await server.login("bob")
     bob.pause()
-    flood(server, alice, bob)
+    flood(server, alice, `${bob.name}:`)
     const slow = new RegExp(`^! undelivered ${bob.name} reason=slow count=\\d+: `, "u")
     while (!slow.test(await alice.line("! undelivered … reason=slow count=N", 2 * t.patience)));
     while (!(await watcher.line()).startsWith(`* left ${bob.name}: `));

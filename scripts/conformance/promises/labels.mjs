@@ -61,7 +61,8 @@ check(
       seen.add(Number(label))
     }
     equal([...seen], [...lines.keys()])
-  }
+  },
+  { needs: ["speed"] }
 )
 
 check(
@@ -76,7 +77,8 @@ check(
       ...good.map((label) => new RegExp(`^\\* pong @${label.replaceAll(".", "\\.")}: ?$`, "u")),
       ...[...bad, "", ""].map(() => /^! bad-line: /u)
     ])
-  }
+  },
+  { needs: ["speed"] }
 )
 
 check(

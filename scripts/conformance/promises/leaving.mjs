@@ -40,7 +40,7 @@ check(
   async (t) => {
     const [alice, bob, carol] = [...(await t.login("alice", "bob")), ...(await t.greet("carol"))]
     bob.pause()
-    const count = flood(t, alice, bob)
+    const count = flood(t, alice, `${bob.name}:`)
     await untilStalled(t, alice, carol)
     bob.shut()
     while (!(await carol.line(`* left ${bob.name}: …`)).startsWith(`* left ${bob.name}: `));
@@ -65,7 +65,7 @@ check(
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
     bob.pause()
-    const count = flood(t, alice, bob)
+    const count = flood(t, alice, `${bob.name}:`)
     await untilStalled(t, alice, carol)
     bob.reset()
     const lines = await alice.answers(2 * t.patience)
@@ -97,8 +97,8 @@ check(
 )
 
 for (const [how, needs] of [
-  ["shut", []],
-  ["reset", ["tcp"]]
+  ["shut", ["speed"]],
+  ["reset", ["speed", "tcp"]]
 ]) {
   check(
     `a newcomer keeps the name of one who left by ${how}`,

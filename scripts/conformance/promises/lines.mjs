@@ -105,11 +105,6 @@ check(
     const told = lines.flatMap((line) => /^! undelivered (.*) reason=offline: /u.exec(line)?.[1].split(", ") ?? [line])
     equal(told, names)
     hold(most < 500 || lines.length > 1, "several lines", lines)
-    hold(
-      lines.every((line) => Buffer.byteLength(line) <= t.limits["max-line"]),
-      "no line over max-line",
-      lines
-    )
   }
 )
 

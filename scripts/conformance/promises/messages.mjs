@@ -59,7 +59,8 @@ check(
       await bob.answers(),
       [...points.map(() => "à"), ...kept].map((text) => `from ${alice.name}: ${text}`)
     )
-  }
+  },
+  { needs: ["speed"] }
 )
 check("a text may be empty, and may contain colons", "What is left may be empty, and may contain `:`.", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
@@ -159,15 +160,20 @@ for (const [what, bytes] of Object.entries({
   })
 }
 
-check("a bad line: every control character but TAB", "a control character other than TAB (C0, DEL, C1)", async (t) => {
-  const [alice, bob] = await t.login("alice", "bob")
-  const points = Array.from({ length: 0xa0 }, (_, point) => point).filter(
-    (point) => (point < 0x20 || point >= 0x7f) && point !== 0x09 && point !== 0x0a
-  )
-  alice.send(...points.map((point) => `${bob.name}: a${String.fromCodePoint(point)}b`), `${bob.name}: a\tb`)
-  await alice.answered(...points.map(() => /^! bad-line: /u))
-  await bob.answered(`from ${alice.name}: a\tb`)
-})
+check(
+  "a bad line: every control character but TAB",
+  "a control character other than TAB (C0, DEL, C1)",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const points = Array.from({ length: 0xa0 }, (_, point) => point).filter(
+      (point) => (point < 0x20 || point >= 0x7f) && point !== 0x09 && point !== 0x0a
+    )
+    alice.send(...points.map((point) => `${bob.name}: a${String.fromCodePoint(point)}b`), `${bob.name}: a\tb`)
+    await alice.answered(...points.map(() => /^! bad-line: /u))
+    await bob.answered(`from ${alice.name}: a\tb`)
+  },
+  { needs: ["speed"] }
+)
 
 check(
   "a bad line: a control character in a name or a command",
@@ -228,7 +234,8 @@ check(
       ]
     )
     await bob.answered(`from ${alice.name}: hi`)
-  }
+  },
+  { needs: ["speed"] }
 )
 
 check(

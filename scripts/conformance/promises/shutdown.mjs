@@ -20,7 +20,7 @@ const stuck = async (t, ...flags) => {
   const [alice, carol] = await server.greet("alice", "carol")
   const [bob] = await server.login("bob")
   bob.pause()
-  const count = flood(server, alice, bob)
+  const count = flood(server, alice, `${bob.name}:`)
   const busy = refused(await alice.answers(2 * t.patience), bob)
   hold(busy > 0, "! undelivered … reason=busy", "none")
   return { alice, bob, carol, waiting: count - busy, server }
