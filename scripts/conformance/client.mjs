@@ -22,7 +22,7 @@ export const show = (value) => {
 /** Resolves to a client once the connection stands. `endpoint` is what `net.connect` takes. */
 export const open = async (endpoint, options) => {
   const client = new Client(connect({ ...endpoint, allowHalfOpen: true, noDelay: true }), options)
-  await client.until("a connection", () => client.connected || undefined)
+  await client.connects()
   return client
 }
 
@@ -31,11 +31,11 @@ let tokens = 0
 export class Client {
   /** What it logged in as. */
   name = ""
-  connected = false
   /** Lines that came and were not taken yet, without their LF. */
   lines = []
   /** How the server's stream ended: "end", or the error that broke it. */
   ending = undefined
+  #isConnected = false
   #socket
   #options
   #partial = Buffer.alloc(0)
@@ -47,7 +47,7 @@ export class Client {
     this.#socket = socket
     this.#options = options
     let last
-    socket.on("connect", () => this.#changed((this.connected = true)))
+    socket.on("connect", () => this.#changed((this.#isConnected = true)))
     socket.on("data", (bytes) => {
       const all = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes])
       const end = all.lastIndexOf(0x0a) + 1
@@ -106,6 +106,10 @@ export class Client {
     const came = this.lines.length > 0 ? show(this.lines.slice(0, 5)) : "nothing"
     const partial = this.#partial.length > 0 ? ` and, without its LF, ${show(this.#partial.toString("utf8"))}` : ""
     return `${came}${partial}${this.ending === undefined ? ` within ${patience} ms` : `, then ${this.ending}`}`
+  }
+
+  connects() {
+    return this.until("a connection", () => this.#isConnected || this.#atEnd("a connection"))
   }
 
   /** Lines as UTF-8, each with its LF. */
