@@ -8,6 +8,7 @@ const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
 /** The built program as a child process; `npm test` builds it first. */
 export interface Program {
+  readonly pid: number
   readonly input: Writable
   readonly output: Readable
   readonly errors: Readable
@@ -19,20 +20,29 @@ export interface Program {
 }
 
 export interface Ended {
+  /** Null if a signal ended it. */
   readonly status: number | null
   readonly output: string
   readonly errors: string
 }
 
+export interface StartOptions {
+  readonly environment?: Record<string, string>
+  readonly input?: string
+  /** A command of the shell that comes before it: `ulimit -n 64`. */
+  readonly before?: string
+}
+
 export const start = (
   args: ReadonlyArray<string>,
-  options: { readonly environment?: Record<string, string>; readonly input?: string } = {}
+  options: StartOptions = {}
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [main, ...args], {
-        env: { PATH: process.env["PATH"], ...options.environment }
-      })
+      const command = [process.execPath, main, ...args]
+      const [file, ...rest] =
+        options.before === undefined ? command : ["sh", "-c", `${options.before} && exec "$0" "$@"`, ...command]
+      const child = spawn(file as string, rest, { env: { PATH: process.env["PATH"], ...options.environment } })
       child.stdin.on("error", () => {}) // it may end before it has read everything
       if (options.input !== undefined) child.stdin.end(options.input)
       return child
@@ -61,6 +71,7 @@ export const start = (
           look()
         })
       return {
+        pid: child.pid ?? 0, // there is none if it could not start; then nothing else works either
         input: child.stdin,
         ...streams,
         says,
@@ -71,17 +82,17 @@ export const start = (
   )
 
 /** Runs it to its end. */
-export const run = (
-  args: ReadonlyArray<string>,
-  options: { readonly environment?: Record<string, string>; readonly input?: string } = {}
-): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
+export const run = (args: ReadonlyArray<string>, options: StartOptions = {}): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
 
-/** A server on a free port. */
+/** A server, on a free port unless the arguments say otherwise. */
 export const serve = (
-  args: ReadonlyArray<string> = []
+  args: ReadonlyArray<string> = [],
+  options: StartOptions = {}
 ): Effect.Effect<Program & { readonly port: string }, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const program = yield* start(["serve", "--port", "0", "--log-format", "logfmt", ...args], { input: "" })
-    const port = yield* program.says("errors", /address=127\.0\.0\.1:(\d+)/u)
+    const port0 = args.includes("--port") ? [] : ["--port", "0"]
+    const program = yield* start(["serve", ...port0, "--log-format", "logfmt", ...args], { input: "", ...options })
+    const port = yield* program.says("errors", /message=listening address=\S+:(\d+)/u)
     return { ...program, port }
   })

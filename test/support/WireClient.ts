@@ -17,6 +17,8 @@ export class WireClient {
   /** Bytes behind the last LF. */
   partial = ""
   bytesReceived = 0
+  /** Reads no faster than this, in bytes a second: after each read it rests. */
+  pace = Infinity
   private ending: Ending | undefined = undefined
   private readonly watchers = new Set<() => void>()
   private barriers = 0
@@ -27,6 +29,10 @@ export class WireClient {
       const cut = (this.partial + bytes.toString("latin1")).split("\n")
       this.partial = cut.pop() as string // a split has at least one part
       for (const line of cut) this.lines.push(Buffer.from(line, "latin1").toString("utf8"))
+      if (this.pace < Infinity) {
+        socket.pause()
+        setTimeout(() => socket.resume(), (bytes.length * 1000) / this.pace)
+      }
       this.changed()
     })
     socket.on("end", () => {
@@ -55,6 +61,10 @@ export class WireClient {
   /** How many bytes this side's kernel has not taken, since the server does not read. */
   get untaken(): number {
     return this.socket.writableLength
+  }
+
+  get hasEnded(): boolean {
+    return this.ending !== undefined
   }
 
   /** Waits until `look` finds something; looks again whenever something happens to this client. */
@@ -206,3 +216,14 @@ export const connect = (
     }),
     (client) => Effect.sync(() => client.destroy())
   )
+
+/** A client that has logged in. */
+export const join = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
+  Effect.tap(connect(address), (client) => {
+    client.name = name
+    return Effect.zipRight(client.send(`${name}\n`), client.barrier)
+  })
+
+/** A client that has logged in and said `/hello`. */
+export const greet = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
+  Effect.tap(join(address, name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))

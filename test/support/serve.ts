@@ -80,13 +80,8 @@ export const serve = (
     const [address] = server.addresses
     if (address === undefined) throw new Error("a server under test listens somewhere")
     const connect = WireClient.connect(address)
-    const join = (name: string) =>
-      Effect.tap(connect, (client) => {
-        client.name = name
-        return Effect.zipRight(client.send(`${name}\n`), client.barrier)
-      })
-    const greet = (name: string) =>
-      Effect.tap(join(name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))
+    const join = (name: string) => WireClient.join(address, name)
+    const greet = (name: string) => WireClient.greet(address, name)
     const farewell = (name: string) =>
       Effect.map(
         journal.logged(

@@ -1,0 +1,136 @@
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import { elsewhere } from "../support/elsewhere.js"
+import { fault, received } from "../support/siege.js"
+
+const sorted = (lines: Iterable<string>) => [...lines].toSorted()
+
+describe("a connection that breaks", () => {
+  fault("fifty clients are killed with SIGKILL in mid-line", {}, (siege) =>
+    Effect.gen(function* () {
+      const bob = yield* siege.join("bob")
+      const child = yield* elsewhere(
+        siege.port,
+        `
+        let ready = 0
+        for (let i = 0; i < 50; i++) {
+          let reads = 0
+          const heard = () => {
+            reads += 1
+            if (reads === 1) {
+              socket.write("c" + i + ": unread\\nbob: whole " + i + "\\nbob: unfinished " + i)
+              // Half of them read nothing from now on, so the kernel has something for each that was never read.
+              if (i % 2 === 0) return false
+            } else if (++ready === 25) console.log("ready")
+          }
+          const onread = { buffer: Buffer.alloc(1000), callback: heard }
+          const socket = net.connect({ port, host: "127.0.0.1", onread })
+          socket.write("c" + i + "\\nc" + i + ": in\\n")
+        }`
+      )
+      const whole = yield* bob.takeLines(50)
+      assert.deepStrictEqual(sorted(whole), sorted(Array.from({ length: 50 }, (_, i) => `from c${i}: whole ${i}`)))
+      yield* bob.barrier // by now everything is with the kernels
+      child.kill("SIGKILL")
+      yield* siege.closed(25, "connection-lost")
+      yield* siege.closed(25, "left")
+      // Of a process that is killed the kernel ends the streams in order, so the last line counts, as that of any other
+      // does; but where something was left unread it breaks them, and the unfinished line is dropped.
+      assert.deepStrictEqual(
+        sorted(yield* received(bob)),
+        sorted(Array.from({ length: 25 }, (_, i) => `from c${2 * i + 1}: unfinished ${2 * i + 1}`))
+      )
+      yield* bob.send("c0, c1: anybody?\n")
+      yield* bob.expect("! undelivered c0, c1 reason=offline")
+    })
+  )
+
+  fault("a thousand resets in mid-line", {}, (siege) =>
+    Effect.gen(function* () {
+      const bob = yield* siege.join("bob")
+      const rounds = Array.from({ length: 1000 }, (_, i) => i)
+      yield* Effect.forEach(
+        rounds,
+        (i) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const client = yield* siege.join(`c${i}`)
+              yield* Effect.zipRight(client.send(`bob: whole ${i}\nbob: unfinished ${i}`), client.reset)
+            })
+          ),
+        { concurrency: 50 }
+      )
+      yield* siege.closed(1000, "connection-lost")
+      assert.deepStrictEqual(sorted(yield* received(bob)), sorted(rounds.map((i) => `from c${i}: whole ${i}`)))
+      return ({ accepted, written }) => {
+        assert.strictEqual(accepted, 1 + 2 * 1000, "the barriers, bob's and theirs, and the whole lines")
+        assert.strictEqual(written, accepted)
+      }
+    })
+  )
+
+  // Guard: the 'error' listener, attached first of all in the constructor of src/transport/NetSocket.ts.
+  fault("four hundred connect and reset before they are accepted", {}, (siege) =>
+    Effect.gen(function* () {
+      const alice = yield* siege.join("alice")
+      yield* siege.kill("SIGSTOP")
+      const script = `
+        const net = require("node:net")
+        for (let i = 0; i < 400; i++) {
+          const socket = net.connect(${siege.port}, "127.0.0.1", () => {
+            if (i % 2 === 0) socket.write("c" + i + "\\nalice: " + i + "\\nalice: unfinished")
+            socket.resetAndDestroy()
+          })
+          socket.on("error", () => {})
+        }`
+      const { status, stderr } = spawnSync(process.execPath, ["-e", script], { timeout: 10_000 })
+      assert.strictEqual(status, 0, String(stderr))
+      yield* siege.kill("SIGCONT")
+      yield* siege.closed(400, "connection-lost")
+      // What they sent may be gone with them, or not; but nothing comes twice, and nothing unfinished.
+      const lines = yield* received(alice)
+      assert.strictEqual(new Set(lines).size, lines.length)
+      for (const line of lines) assert.match(line, /^from c(\d+): \1$/)
+      yield* alice.send("/who\n")
+      yield* alice.expect("* who 2: alice, bystander")
+    })
+  )
+
+  fault("five thousand connect, log in, send and reset", {}, (siege) =>
+    Effect.gen(function* () {
+      const alice = yield* siege.join("alice")
+      yield* elsewhere(
+        siege.port,
+        `
+        let begun = 0, ended = 0
+        const visit = () => {
+          if (begun === 5000) return
+          const i = begun++
+          const socket = net.connect(port, "127.0.0.1", () => {
+            socket.write("c" + i + "\\nalice, nobody: " + i + "\\n", () => socket.resetAndDestroy())
+          })
+          socket.on("error", () => {})
+          socket.on("close", () => {
+            ended++
+            if (ended === 5000) console.log("ready")
+            visit()
+          })
+        }
+        for (let i = 0; i < 50; i++) visit()`
+      )
+      yield* siege.closed(5000, "connection-lost")
+      const lines = yield* received(alice)
+      assert.strictEqual(new Set(lines).size, lines.length, "none came twice")
+      for (const line of lines) assert.match(line, /^from c(\d+): \1$/)
+      yield* alice.send("/who\n")
+      yield* alice.expect("* who 2: alice, bystander")
+      return ({ accepted, dead, returned, written }) => {
+        // For alice and for nobody; what was returned was told to some who had gone.
+        assert.strictEqual(accepted, 1 + 2 * lines.length)
+        assert.strictEqual(written, 1 + lines.length)
+        assert.strictEqual(returned + dead, lines.length)
+      }
+    })
+  )
+})

@@ -1,0 +1,69 @@
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { spawnSync } from "node:child_process"
+import { refusal } from "../support/serve.js"
+import { fault } from "../support/siege.js"
+
+/** Changes the limit of a process that runs: what happens where other parts of a program need descriptors, too. */
+const setLimit = (pid: number, limit: string) =>
+  Effect.sync(() => {
+    const { status, stderr } = spawnSync("prlimit", [`--pid=${pid}`, `--nofile=${limit}:`])
+    assert.strictEqual(status, 0, String(stderr))
+  })
+
+const limitOf = (pid: number) =>
+  String(spawnSync("prlimit", [`--pid=${pid}`, "--nofile", "--output=SOFT", "--noheadings"]).stdout).trim()
+
+const noLimits = spawnSync("prlimit", ["--version"]).status === 0 ? undefined : "there is no prlimit"
+
+/** Connects and sends a login and a message to itself; what came back, or nothing where the system closed it. */
+const knock = (siege: Parameters<Parameters<typeof fault>[2]>[0], i: number) =>
+  Effect.gen(function* () {
+    const client = yield* siege.connect
+    yield* client.send(`c${i}\nc${i}: in\n`)
+    return yield* client.until("an answer or the end", () => client.lines[0] ?? (client.hasEnded ? "" : undefined))
+  }).pipe(Effect.catchAll(() => Effect.succeed("")))
+
+describe("descriptors", () => {
+  fault(
+    "are few: who has a place is served, and every other one refused or dropped at once",
+    { before: "ulimit -n 64" },
+    (siege) =>
+      Effect.gen(function* () {
+        const alice = yield* siege.join("alice")
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 200 }, (_, i) => i),
+          (i) => knock(siege, i),
+          { concurrency: "unbounded" }
+        )
+        const served = answers.filter((line) => line.startsWith("from "))
+        assert.isAbove(served.length, 0)
+        for (const line of answers) assert.match(line, /^(from c\d+: in|! full retry=5000 fatal: .*|)$/)
+        yield* alice.barrier
+        return ({ accepted }) => assert.strictEqual(accepted, served.length + 2)
+      })
+  )
+
+  fault(
+    "run out: nobody who is there notices, it says so, and accepts again when there are some",
+    { impossible: noLimits },
+    (siege) =>
+      Effect.gen(function* () {
+        const before = limitOf(siege.pid)
+        const alice = yield* siege.join("alice")
+        const bob = yield* siege.join("bob")
+        yield* setLimit(siege.pid, "20")
+        yield* siege.says("errors", /level=WARN .*out of file descriptors.*ulimit -n/u)
+        assert.strictEqual(yield* refusal(siege.connect), "ECONNREFUSED")
+        for (let round = 0; round < 100; round++) {
+          yield* alice.send(`bob: ${round}\n`)
+          yield* bob.expect(`from alice: ${round}`)
+        }
+        yield* setLimit(siege.pid, before)
+        const carol = yield* Effect.retry(siege.join("carol"), Schedule.spaced("20 millis"))
+        yield* carol.send("alice: I am in\n")
+        yield* alice.expect("from carol: I am in")
+      })
+  )
+})

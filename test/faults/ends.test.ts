@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Address } from "../../src/transport/Transport.js"
+import * as Program from "../support/Program.js"
+import { accountOf } from "../support/siege.js"
+import { turns } from "../support/turns.js"
+import * as WireClient from "../support/WireClient.js"
+
+const addressOf = ({ port }: { readonly port: string }): Address => ({
+  _tag: "Tcp",
+  host: "127.0.0.1",
+  port: Number(port)
+})
+
+/** Keeps the other's queue and its own socket full of numbered lines until the connection ends. */
+const flood = (client: WireClient.WireClient, to: string) =>
+  Effect.gen(function* () {
+    for (let from = 0; !client.hasEnded; yield* turns(1)) {
+      if (client.untaken > 1_000_000) continue
+      yield* client.send(Array.from({ length: 500 }, (_, i) => `${to}: ${from + i}\n`).join(""))
+      from += 500
+    }
+  })
+
+describe("the end of the program", () => {
+  it.scopedLive("at SIGTERM under a flood from both sides every line is delivered or refused, in order", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve()
+      const address = addressOf(server)
+      const names = Array.from({ length: 8 }, (_, i) => `c${i}`)
+      const clients = yield* Effect.forEach(names, (name) => WireClient.join(address, name))
+      const other = (i: number) => clients[i ^ 1] as WireClient.WireClient // in range: there is an even number
+      const floods = yield* Effect.forEach(clients, (client, i) => Effect.fork(flood(client, other(i).name)))
+      for (const client of clients)
+        yield* client.until("the flood", () => (client.lines.length > 1_000 ? true : undefined))
+      const signalledAt = performance.now()
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* server.ended
+      const took = performance.now() - signalledAt
+      yield* Effect.forEach(floods, Fiber.join)
+      let delivered = 0
+      for (const [i, client] of clients.entries()) {
+        const head = `from ${other(i).name}: `
+        const messages = client.lines.filter((line) => line.startsWith("from "))
+        messages.forEach((line, index) => assert.strictEqual(line, `${head}${index}`))
+        const refusals = client.lines.slice().filter((line) => !line.startsWith("from "))
+        for (const line of refusals) assert.match(line, /^! closing: /)
+        delivered += messages.length
+      }
+      const account = accountOf(errors)
+      assert.deepStrictEqual(account, {
+        accepted: delivered + names.length,
+        written: delivered + names.length,
+        returned: 0,
+        dead: 0
+      })
+      assert.strictEqual(status, 0)
+      assert.isBelow(took, 10_000)
+    })
+  )
+
+  it.live("at SIGTERM at any moment of its start it ends, says nothing odd, and leaves no socket behind", () =>
+    Effect.forEach(
+      Array.from({ length: 10 }, (_, i) => i * 40),
+      (millis) =>
+        Effect.gen(function* () {
+          const folder = yield* Effect.acquireRelease(
+            Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
+            (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+          )
+          const path = join(folder, "s")
+          const program = yield* Program.start(["serve", "--port", "0", "--unix", path, "--log-format", "logfmt"])
+          yield* Effect.sleep(millis) // the moment is what this is about
+          yield* program.kill("SIGTERM")
+          const { errors, output, status } = yield* program.ended
+          // Before it can listen to signals the system ends it; then it ends as it was told to, with nothing to deliver.
+          assert.include([null, 143, 0], status)
+          assert.strictEqual(output, "")
+          for (const line of errors.split("\n").slice(0, -1)) assert.match(line, /^timestamp=\S+ level=(INFO|WARN) /)
+          if (/message=listening/u.test(errors)) assert.deepStrictEqual([status, accountOf(errors).accepted], [0, 0])
+          assert.isFalse(existsSync(path))
+        }).pipe(Effect.scoped),
+      { concurrency: 2 }
+    )
+  )
+
+  it.scopedLive("at SIGTERM with nobody there it is immediate", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve()
+      const began = performance.now()
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* server.ended
+      assert.isBelow(performance.now() - began, 2_000)
+      assert.deepStrictEqual([status, accountOf(errors).accepted], [0, 0])
+    })
+  )
+
+  it.scopedLive("at two SIGTERMs under a flood it is immediate, whatever is under way", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve(["--grace", "1m", "--outbox-bytes", "64KiB"])
+      const alice = yield* WireClient.join(addressOf(server), "alice")
+      const stuck = yield* WireClient.join(addressOf(server), "stuck")
+      yield* stuck.pause
+      const line = `stuck: ${"x".repeat(30_000)}\n`
+      yield* alice.send(line.repeat(500))
+      yield* server.kill("SIGTERM")
+      yield* server.says("errors", /message=draining/u)
+      const began = performance.now()
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.ended).status, 143)
+      assert.isBelow(performance.now() - began, 2_000)
+      yield* alice.closed
+    })
+  )
+
+  it.scopedLive("after kill -9 another one has the same port at once, and the same names are free", () =>
+    Effect.gen(function* () {
+      let server = yield* Program.serve()
+      const { port } = server
+      for (let round = 0; round < 5; round++) {
+        const alice = yield* WireClient.join(addressOf({ port }), "alice")
+        const bob = yield* WireClient.join(addressOf({ port }), "bob")
+        // In the middle of something: what was on its way is lost, and both see the end.
+        yield* alice.send("bob: hi\n".repeat(50_000))
+        yield* bob.until("the flood", () => (bob.lines.length > 1_000 ? true : undefined))
+        yield* server.kill("SIGKILL")
+        assert.isNull((yield* server.ended).status)
+        yield* alice.closed
+        yield* bob.closed
+        server = yield* Program.serve(["--port", port])
+        assert.strictEqual(server.port, port)
+      }
+    })
+  )
+})

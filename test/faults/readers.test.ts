@@ -1,0 +1,128 @@
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { deaf, noDeaf } from "../support/elsewhere.js"
+import { fault, received } from "../support/siege.js"
+
+/** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
+const pad = "x".repeat(30_000)
+
+/** Labelled lines, so that the sender learns what becomes of each. */
+const flood = (to: string, count: number) =>
+  Array.from({ length: count }, (_, i) => `@${i} ${to}: ${i} ${pad}\n`).join("")
+
+/** What the sender was told of its labelled lines, by recipient: how many had each outcome; no line may have two. */
+const outcomes = (lines: ReadonlyArray<string>) => {
+  const seen = new Set<string>()
+  const counts = new Map<string, Map<string, number>>()
+  for (const line of lines) {
+    const [, label, names, reason = "written"] =
+      /^[*!] (?:written|undelivered) @(\S+) ([^:=]+?)(?: reason=(\w+).*?)?: /.exec(line) ?? []
+    for (const name of names?.split(", ") ?? []) {
+      assert.isFalse(seen.has(`${label} ${name}`), `two outcomes: ${line}`)
+      seen.add(`${label} ${name}`)
+      const of = counts.get(name) ?? new Map<string, number>()
+      counts.set(name, of.set(reason, (of.get(reason) ?? 0) + 1))
+    }
+  }
+  return counts
+}
+
+const sum = (counts: ReadonlyMap<string, number> | undefined) =>
+  [...(counts?.values() ?? [])].reduce((a, b) => a + b, 0)
+
+/** The numbers of the flood's lines among these, which must be whole and in order. */
+const numbers = (lines: ReadonlyArray<string>) =>
+  lines.map((line) => {
+    assert.isTrue(line.startsWith("from sender: ") && line.endsWith(pad))
+    return Number.parseInt(line.slice("from sender: ".length), 10)
+  })
+
+const isRising = (values: ReadonlyArray<number>) => values.every((value, i) => i === 0 || value > (values[i - 1] ?? 0))
+
+const quick = ["--hold-timeout", "300ms", "--stall-timeout", "1s"]
+
+describe("a reader that does not keep up", () => {
+  fault("never reads, with a receive buffer of 4 KB", { args: quick, impossible: noDeaf }, (siege) =>
+    Effect.gen(function* () {
+      yield* deaf(siege.port, ["deaf"])
+      const sender = yield* siege.greet("sender")
+      const began = performance.now()
+      yield* sender.send(flood("deaf", 400))
+      yield* siege.closed(1, "slow-consumer")
+      assert.isAbove(performance.now() - began, 1_000, "its time was not over")
+      const counts = outcomes(yield* received(sender)).get("deaf")
+      // What the kernel took, what was refused while it was jammed, and what came back in the end.
+      assert.strictEqual(sum(counts), 400)
+      assert.isAbove(counts?.get("written") ?? 0, 0)
+      assert.isAbove(counts?.get("busy") ?? 0, 0)
+      assert.isAbove(counts?.get("slow") ?? 0, 0)
+      yield* sender.send("deaf: still there?\n")
+      yield* sender.expect("! undelivered deaf reason=offline")
+      return ({ returned }) => assert.strictEqual(returned, 401 - (counts?.get("written") ?? 0))
+    })
+  )
+
+  fault("fifty are stuck at once", { args: quick, impossible: noDeaf, peakMegabytes: 300 }, (siege) =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 50 }, (_, i) => `deaf${i}`)
+      yield* deaf(siege.port, names)
+      const sender = yield* siege.greet("sender")
+      const other = yield* siege.join("other")
+      yield* sender.send(flood(names.join(", "), 150))
+      // Somebody else who writes to one of them and to one who reads: the latter is reached when the former is jammed.
+      yield* other.send("deaf0, other: are you there?\n")
+      yield* other.until("the own line", () =>
+        other.lines.some((line) => line.startsWith("from other")) ? true : undefined
+      )
+      yield* siege.closed(50, "slow-consumer")
+      const counts = outcomes(yield* received(sender))
+      for (const name of names) assert.strictEqual(sum(counts.get(name)), 150, name)
+    })
+  )
+
+  fault("reads 100 KB a second", {}, (siege) =>
+    Effect.gen(function* () {
+      const slow = yield* siege.join("slow")
+      const sender = yield* siege.greet("sender")
+      slow.pace = 100_000
+      yield* sender.send(flood("slow", 500))
+      yield* slow.until("400 KB", () => (slow.bytesReceived > 400_000 ? true : undefined))
+      slow.pace = Infinity
+      // It was slow, and never still: everything arrives in the end, but for what was answered busy in the meantime.
+      const counts = outcomes(yield* sender.takeLines(500)).get("slow")
+      const written = counts?.get("written") ?? 0
+      const lines = yield* slow.takeLines(written)
+      assert.isTrue(isRising(numbers(lines)))
+      assert.strictEqual(written + (counts?.get("busy") ?? 0), 500)
+      yield* slow.barrier
+      assert.strictEqual(siege.closings("slow-consumer"), 0)
+    })
+  )
+
+  fault("half-closes with megabytes queued for it", { args: ["--outbox-bytes", "20MiB"] }, (siege) =>
+    Effect.gen(function* () {
+      const writer = yield* siege.join("writer")
+      const sender = yield* siege.greet("sender")
+      yield* writer.pause
+      yield* sender.send(`${flood("writer", 500)}/ping\n`)
+      yield* sender.until("the answer", () => (sender.lines.includes("* pong: ") ? true : undefined))
+      yield* writer.send("sender: my last words")
+      yield* writer.end
+      yield* sender.until("the last words", () =>
+        sender.lines.includes("from writer: my last words") ? true : undefined
+      )
+      yield* sender.send("writer: too late\n")
+      yield* sender.until("the answer", () =>
+        sender.lines.find((line) => line.startsWith("! undelivered writer reason=offline"))
+      )
+      yield* writer.resume
+      assert.deepStrictEqual(
+        numbers(yield* writer.rest),
+        Array.from({ length: 500 }, (_, i) => i)
+      )
+      yield* siege.closed(1, "left")
+      const counts = outcomes(yield* received(sender)).get("writer")
+      assert.deepStrictEqual([...(counts ?? [])], [["written", 500]])
+    })
+  )
+})

@@ -1,0 +1,49 @@
+// A worker: a client that writes to itself every few milliseconds, and tells the round trips, in milliseconds, when it is
+// asked to. It has an event loop of its own, so that the load that a test makes does not count.
+import { connect } from "node:net"
+import { parentPort, workerData } from "node:worker_threads"
+
+const name = "bystander"
+const rest = 2
+const trips = []
+let sentAt = 0
+let timer
+let isStopping = false
+
+const socket = connect({ ...workerData, noDelay: true })
+const expected = () => `from ${name}: ${trips.length}\n`
+const send = () => {
+  timer = undefined
+  sentAt = performance.now()
+  socket.write(`${name}: ${trips.length}\n`)
+}
+const fail = (what) => {
+  throw new Error(`the bystander: ${what}`)
+}
+const stop = () => {
+  socket.removeAllListeners("close").destroy()
+  parentPort.postMessage(trips)
+}
+
+let heard = ""
+socket.setEncoding("utf8").on("data", (text) => {
+  heard += text
+  if (!expected().startsWith(heard)) fail(`expected ${JSON.stringify(expected())}, came ${JSON.stringify(heard)}`)
+  if (heard !== expected()) return
+  heard = ""
+  trips.push(performance.now() - sentAt)
+  if (trips.length === 1) parentPort.postMessage("ready")
+  if (isStopping) stop()
+  else timer = setTimeout(send, rest)
+})
+socket.on("close", () => fail("the server closed the connection"))
+socket.write(`${name}\n`)
+send()
+
+// Behind its last round trip, so that the server has nothing of it in hand.
+parentPort.once("message", () => {
+  isStopping = true
+  if (timer === undefined) return
+  clearTimeout(timer)
+  stop()
+})

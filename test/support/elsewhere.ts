@@ -1,0 +1,31 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+
+/** Clients in processes of their own, which can be killed, and whose sockets are not those of Node. */
+
+/** Runs a program until it has printed its first line; the end of the scope kills it. */
+export const child = (command: string, args: ReadonlyArray<string>): Effect.Effect<ChildProcess, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
+      const [first] = await Promise.race([once(process.stdout, "data"), once(process, "close")])
+      if (!(first instanceof Buffer)) throw new Error(`${command} ended with ${String(first)} and no word`)
+      return process
+    }),
+    (process) => Effect.sync(() => process.kill("SIGKILL"))
+  )
+
+/** Runs a script of Node's, which finds `net` and the server's `port`, until it has printed a line. */
+export const elsewhere = (port: number, script: string) =>
+  child(process.execPath, ["-e", `const net = require("node:net"), port = ${port};${script}`])
+
+const deafScript = fileURLToPath(new URL("deaf.pl", import.meta.url))
+
+/** Clients with a receive buffer of 4 KB that log in and never read. */
+export const deaf = (port: number, names: ReadonlyArray<string>) => child("perl", [deafScript, String(port), ...names])
+
+/** Why there can be no such clients here. */
+export const noDeaf = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "there is no perl"
