@@ -4,27 +4,93 @@ import { spawnSync } from "node:child_process"
 import { child } from "../support/elsewhere.js"
 import { fault, received } from "../support/siege.js"
 
-/** Two ends of a cable, of the range that is meant for benchmarks (RFC 2544). */
-const here = { device: `achat${process.pid}`, host: "198.18.77.1" }
-const there = { device: "eth0", host: "198.18.77.2" }
+/** Two ends of a cable, of the range that is meant for benchmarks (RFC 2544), another one in each process. */
+const subnet = `198.18.${process.pid % 256}`
+const here = { device: `achat${process.pid}`, host: `${subnet}.1` }
+const there = { device: "eth0", host: `${subnet}.2` }
 
 const run = (command: string) => {
   const [file = "", ...args] = command.split(" ")
   return spawnSync(file, args)
 }
 
-/** A network namespace of its own, which is gone with its process, and so is the cable to it. */
+const must = (command: string) =>
+  Effect.sync(() => {
+    const { status, stderr } = run(command)
+    assert.strictEqual(status, 0, `${command}: ${stderr}`)
+  })
+
+/** A network namespace, which is gone with its process, and a cable to it. */
 const namespace = Effect.gen(function* () {
   const { pid } = yield* child("unshare", ["--net", "sh", "-c", "echo ready; exec sleep 60"])
-  for (const command of [
-    `ip link add ${here.device} type veth peer name ${there.device} netns ${pid}`,
-    `ip addr add ${here.host}/30 dev ${here.device}`,
-    `ip link set ${here.device} up`,
-    `nsenter --target ${pid} --net ip addr add ${there.host}/30 dev ${there.device}`,
-    `nsenter --target ${pid} --net ip link set ${there.device} up`
-  ]) {
-    const { status, stderr } = run(command)
-    if (status !== 0) return yield* Effect.dieMessage(`${command}: ${stderr}`)
-  }
+  yield* Effect.acquireRelease(
+    must(`ip link add ${here.device} type veth peer name ${there.device} netns ${pid}`),
+    // What the kernel still tries to send would keep it for minutes.
+    () => must(`ip link del ${here.device}`)
+  )
+  yield* must(`ip addr add ${here.host}/30 dev ${here.device}`)
+  yield* must(`ip link set ${here.device} up`)
+  yield* must(`nsenter --target ${pid} --net ip addr add ${there.host}/30 dev ${there.device}`)
+  yield* must(`nsenter --target ${pid} --net ip link set ${there.device} up`)
   return pid
+})
+
+/** A client at the other end of the cable, that reads whatever comes. */
+const client = (pid: number | undefined, port: number) => {
+  const script = `
+    const socket = require("node:net").connect(${port}, "${here.host}")
+    socket.write("far\\nfar: in\\n")
+    socket.once("data", () => console.log("ready")).on("data", () => {})`
+  return child("nsenter", ["--target", String(pid), "--net", process.execPath, "-e", script])
+}
+
+/** Why no cable can be pulled here. */
+const noCable = () => {
+  if (process.platform !== "linux") return "network namespaces are Linux's"
+  const probe = run("unshare --net ip link add achat-probe type veth peer name eth0")
+  return probe.status === 0 ? undefined : `no network namespace: ${probe.error?.message ?? String(probe.stderr).trim()}`
+}
+
+const pad = "x".repeat(30_000)
+
+describe("a cable", () => {
+  fault(
+    "is pulled: who sends there is held, answered and told the rest, and the name is free in the end",
+    {
+      host: "0.0.0.0",
+      args: ["--hold-timeout", "300ms", "--stall-timeout", "1s"],
+      impossible: noCable()
+    },
+    (siege) =>
+      Effect.gen(function* () {
+        const pid = yield* namespace
+        yield* client(pid, siege.port)
+        const sender = yield* siege.join("sender")
+        yield* sender.send("far: before\n")
+        yield* sender.barrier
+        yield* must(`nsenter --target ${pid} --net ip link set ${there.device} down`)
+        yield* sender.send(`far: ${pad}\n`.repeat(400))
+        yield* siege.closed(1, "slow-consumer")
+        const reasons = new Map<string, number>()
+        for (const line of yield* received(sender)) {
+          const [, reason = line, count = 1] =
+            /^! undelivered far reason=(\w+)(?: retry=\d+)?(?: count=(\d+))?: /.exec(line) ?? []
+          reasons.set(reason, (reasons.get(reason) ?? 0) + Number(count))
+        }
+        assert.includeMembers([...reasons.keys()], ["busy", "slow"])
+        const heir = yield* siege.join("far")
+        yield* sender.send("far: after\n")
+        yield* heir.expect("from sender: after")
+        return ({ accepted, dead, returned, written }) => {
+          // What the kernel had taken is written; whether it arrived, nobody on this side can know.
+          assert.strictEqual(accepted, 1 + 1 + 2 + 400 + 1 + 1)
+          assert.strictEqual(
+            returned,
+            [...reasons.values()].reduce((sum, count) => sum + count, 0)
+          )
+          assert.strictEqual(dead, 0)
+          assert.strictEqual(written, accepted - returned)
+        }
+      })
+  )
 })

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { spawnSync } from "node:child_process"
 import * as Tcp from "../../src/transport/Tcp.js"
 import { refusal, serve, type Served } from "../support/serve.js"
 import * as WireClient from "../support/WireClient.js"
@@ -94,33 +93,6 @@ describe("accepting", () => {
       yield* alice.end
       yield* alice.rest
       yield* Effect.flatMap(insist(server, "dave"), (dave) => dave.barrier)
-    })
-  )
-
-  // Guard: the 'error' listener, attached first of all in the constructor of src/transport/NetSocket.ts.
-  it.scopedLive("clients that connect and reset before they are accepted do not end it", () =>
-    Effect.gen(function* () {
-      const server = yield* serve()
-      const alice = yield* server.join("alice")
-      if (server.address._tag !== "Tcp") return
-      // Our event loop stands still meanwhile, so every one of them is reset before the accept.
-      const script = `
-        const net = require("node:net")
-        for (let i = 0; i < 400; i++) {
-          const socket = net.connect(${server.address.port}, "127.0.0.1", () => socket.resetAndDestroy())
-          socket.on("error", () => {})
-        }`
-      const { status, stderr } = spawnSync(process.execPath, ["-e", script], { timeout: 10_000 })
-      assert.strictEqual(status, 0, String(stderr))
-      yield* alice.barrier
-      const bob = yield* server.join("bob")
-      yield* bob.send("alice: still there?\n")
-      yield* alice.expect("from bob: still there?")
-      assert.deepStrictEqual(yield* server.names, ["alice", "bob"])
-      for (const { facts, level } of server.logs) {
-        assert.notStrictEqual(level, "ERROR")
-        if ("remote" in facts) assert.notStrictEqual(facts["remote"], "unix", "they came by TCP")
-      }
     })
   )
 

@@ -35,6 +35,7 @@ export interface Account {
 export interface SiegeOptions {
   readonly args?: ReadonlyArray<string>
   readonly before?: string
+  /** Where it listens; its clients come by 127.0.0.1. */
   readonly host?: string
   /** Why it cannot be done on this machine; undefined if it can. */
   readonly impossible?: string | undefined
@@ -63,7 +64,7 @@ export const fault = (
       if (options.impossible !== undefined) return context.skip(options.impossible)
       const { args = [], before, host = "127.0.0.1", peakMegabytes = 200 } = options
       const program = yield* Program.serve(["--host", host, ...args], before === undefined ? {} : { before })
-      const siege = around(program, host)
+      const siege = around(program)
       const bystander = yield* watch(siege)
       const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
 
@@ -91,9 +92,9 @@ export const fault = (
     })
   )
 
-const around = (program: Program.Program & { readonly port: string }, host: string): Siege => {
+const around = (program: Program.Program & { readonly port: string }): Siege => {
   const port = Number(program.port)
-  const address: Address = { _tag: "Tcp", host, port }
+  const address: Address = { _tag: "Tcp", host: "127.0.0.1", port }
   const counts = new Map<string, number>()
   let rest = ""
   program.errors.on("data", (text: string) => {
