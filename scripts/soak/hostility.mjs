@@ -1,0 +1,207 @@
+// Clients that come and go, break off, stop reading, or talk nonsense. Imported, not run.
+import { Client } from "./client.mjs"
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** Says what came instead of an answer that starts so. */
+const expecting = (client, ...starts) => {
+  client.others = (line) => {
+    const next = starts.shift()
+    if (next === undefined || !line.startsWith(next))
+      client.fail(`expected ${next}, came ${JSON.stringify(line.slice(0, 200))}`)
+  }
+}
+
+let visits = 0
+
+/** Somebody who stays, and whom visitors write to. */
+const host = async (world, name) => {
+  world.book.recipient(name)
+  const client = new Client(world, name)
+  await client.login()
+  return client
+}
+
+/** Connects, logs in, writes to the host and to nobody, and leaves in one of all ways. */
+const visit = async (world, to) => {
+  const { book, chance } = world
+  const name = `visitor-${visits++}`
+  book.sender(name)
+  const client = new Client(world, name)
+  expecting(client, "! undelivered nobody reason=offline: ", "* bye reason=quit: ")
+  await client.login()
+  for (let left = chance.below(5); left >= 0; left--) client.message([to.name], { size: chance.below(300) })
+  client.send("nobody: are you there?\n")
+  const way = chance.pick(["end", "quit", "half", "reset", "destroy"])
+  if (way === "half") {
+    // The last line without its LF counts, and everything that comes of it still arrives.
+    client.send(book.line(name, [to.name], { size: 20 }).trimEnd())
+    await client.leave()
+  } else {
+    await client.ping()
+    if (way === "end") await client.leave()
+    if (way === "reset") await client.reset()
+    if (way === "destroy") client.socket.destroy()
+    if (way === "quit") {
+      client.send("/quit\n")
+      if (!(await client.closed)) client.fail("/quit did not end in order")
+    }
+  }
+  book.leave(name)
+}
+
+const churn = {
+  title: "churn",
+  async run(world) {
+    const to = await host(world, "host")
+    let sent = 0
+    const keepVisiting = async () => {
+      while (!world.isOver()) {
+        await visit(world, to)
+        sent += 1
+        await pause(world.chance.below(20))
+      }
+    }
+    await Promise.all(Array.from({ length: 4 }, keepVisiting))
+    await world.settled()
+    await to.leave()
+    return { sent }
+  }
+}
+
+/** Feeds somebody labelled lines as long as it may; tells how many it has sent. */
+const feed = async (world, feeder, to, { beat, burst, size }) => {
+  let sent = 0
+  while (!world.isOver()) {
+    for (let left = burst; left > 0 && feeder.isFree && world.book.underWay(feeder.name) < 2_000; left--) {
+      feeder.message([to], { isLabelled: true, size })
+      sent += 1
+    }
+    await pause(beat)
+  }
+  return sent
+}
+
+const feederOf = async (world, name) => {
+  world.book.sender(name)
+  const feeder = new Client(world, name)
+  await feeder.login()
+  await feeder.greet()
+  return feeder
+}
+
+/** Stops reading again and again, for longer and for shorter than it takes to be called busy, and comes back. */
+const stuck = (index) => ({
+  title: `stuck reader ${index}`,
+  async run(world) {
+    const name = `stuck-${index}`
+    world.book.recipient(name, { returns: ["busy"] })
+    const reader = new Client(world, name)
+    await reader.login()
+    const feeder = await feederOf(world, `feeder-${index}`)
+    const feeding = feed(world, feeder, name, { beat: 20, burst: 20, size: 20_000 })
+    while (!world.isOver()) {
+      reader.socket.pause()
+      await pause(world.chance.between(100, 4_000))
+      reader.socket.resume()
+      await pause(world.chance.between(100, 4_000))
+    }
+    reader.socket.resume()
+    const sent = await feeding
+    await world.settled()
+    world.book.leave(feeder.name)
+    await reader.leave()
+    await feeder.leave()
+    return { sent }
+  }
+})
+
+/** Reads a little at a time. */
+const slow = {
+  title: "slow reader",
+  async run(world) {
+    world.book.recipient("slow", { returns: ["busy"] })
+    const reader = new Client(world, "slow")
+    await reader.login()
+    const feeder = await feederOf(world, "slow-feeder")
+    const feeding = feed(world, feeder, "slow", { beat: 10, burst: 5, size: 2_000 })
+    const rest = () => {
+      reader.socket.pause()
+      setTimeout(() => reader.socket.resume(), 50)
+    }
+    reader.socket.on("data", rest)
+    const sent = await feeding
+    reader.socket.off("data", rest)
+    await world.settled()
+    world.book.leave(feeder.name)
+    await reader.leave()
+    await feeder.leave()
+    return { sent }
+  }
+}
+
+/** Breaks its connection again and again, in the middle of what it is sent, and comes back under the same name. */
+const breaking = {
+  title: "breaking reader",
+  async run(world) {
+    const name = "breaking"
+    world.book.recipient(name, { breaks: true, returns: ["offline", "disconnected", "busy"] })
+    const feeder = await feederOf(world, "breaking-feeder")
+    const feeding = feed(world, feeder, name, { beat: 10, burst: 10, size: 3_000 })
+    let reader
+    while (!world.isOver()) {
+      reader = new Client(world, name)
+      // Its name may not be free yet.
+      let isRefused = false
+      reader.others = (line) => {
+        isRefused = true
+        if (!line.startsWith(`! login-in-use ${name} fatal: `)) reader.fail(`came ${line}`)
+      }
+      await reader.login()
+      if (isRefused) {
+        await reader.closed
+        continue
+      }
+      await pause(world.chance.between(10, 500))
+      if (world.chance.below(3) === 0) {
+        reader.socket.pause()
+        await pause(world.chance.between(10, 1_000))
+      }
+      await reader.reset()
+    }
+    const sent = await feeding
+    await world.settled()
+    world.book.leave(feeder.name)
+    await feeder.leave()
+    return { sent }
+  }
+}
+
+/** Sends bytes that are no login, or none that means anything from somebody who has logged in. */
+const junk = {
+  title: "junk",
+  async run(world) {
+    let sent = 0
+    while (!world.isOver()) {
+      const name = `junk-${visits++}`
+      const client = new Client(world, name, { others: () => {} }) // what comes back is not the point here
+      const isLoggedIn = world.chance.below(2) === 0
+      if (isLoggedIn) await client.login()
+      // An upper half of no UTF-8 in each line, so that none of them reaches anybody.
+      const bytes = Buffer.from({ length: world.chance.between(1, 20_000) }, () => 0)
+      for (let i = 0; i < bytes.length; i++) bytes[i] = i % 16 === 8 ? 0xff : world.chance.below(256)
+      client.send(bytes)
+      client.send("\xff\n")
+      if (world.chance.below(2) === 0) await client.reset()
+      else {
+        client.socket.end()
+        await client.closed
+      }
+      sent += 1
+      await pause(world.chance.below(100))
+    }
+    return { sent }
+  }
+}
+
+export const hostility = [churn, stuck(0), stuck(1), slow, breaking, junk]

@@ -1,0 +1,62 @@
+// Clients that stay and write to each other all the time, in the shapes in which people talk. Imported, not run.
+import { Client } from "./client.mjs"
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** How many messages of one client may be under way. */
+const window = 200
+
+/**
+ * `to` says who gets the next message of a member, by their numbers; `burst` is how many messages each sender has in a
+ * beat of 10 ms.
+ */
+const shapes = [
+  { title: "10 pairs", size: 20, burst: 3, to: (i) => [i ^ 1] },
+  { title: "20 to 1", size: 21, burst: 2, to: (i) => (i === 0 ? undefined : [0]) },
+  { title: "1 to 20", size: 21, burst: 3, to: (i, _chance, all) => (i === 0 ? all.slice(1) : undefined) },
+  { title: "mesh of 10", size: 10, burst: 3, to: (_i, chance) => some(chance, 10) },
+  { title: "labelled mesh of 8", size: 8, burst: 1, isLabelled: true, to: (_i, chance) => some(chance, 8) }
+]
+
+const some = ({ below }, size) => [...new Set(Array.from({ length: 1 + below(3) }, () => below(size)))]
+
+const room = (shape, index) => ({
+  title: shape.title,
+  async run(world) {
+    const { book, chance } = world
+    const names = Array.from({ length: shape.size }, (_, i) => `room${index}-${i}`)
+    const numbers = [...names.keys()]
+    const clients = names.map((name) => {
+      book.recipient(name)
+      book.sender(name)
+      return new Client(world, name)
+    })
+    await Promise.all(clients.map((client) => client.login()))
+    if (shape.isLabelled) await Promise.all(clients.map((client) => client.greet()))
+    let sent = 0
+    while (!world.isOver()) {
+      // Now and then all of a sudden, as a crowd does.
+      const burst = shape.burst * (chance.below(200) === 0 ? 50 : 1)
+      for (const [i, client] of clients.entries()) {
+        for (let left = burst; left > 0 && client.isFree && book.underWay(client.name) < window; left--) {
+          const to = shape.to(i, chance, numbers)
+          if (to === undefined) break
+          const size = chance.below(50) === 0 ? chance.below(4_000) : chance.below(120)
+          client.message(
+            to.map((number) => names[number]),
+            { isLabelled: shape.isLabelled, size }
+          )
+          sent += 1
+        }
+      }
+      await pause(10)
+    }
+    // Whoever leaves first must have everything that is still on its way.
+    await world.settled()
+    for (const name of names) book.leave(name)
+    await Promise.all(clients.map((client) => client.leave()))
+    return { sent }
+  }
+})
+
+export const rooms = shapes.map(room)

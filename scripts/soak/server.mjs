@@ -1,0 +1,78 @@
+// The server under soak, as a child process, and what can be measured of it. Imported, not run.
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { cpuOf, residentOf } from "../bench/resources.mjs"
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+
+const descriptorsOf = (pid) => {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return undefined // only Linux has these
+  }
+}
+
+/** How often what needs an answer of the process is waited for. */
+const patience = 10_000
+
+/** Starts `program` (by default the built one) on a free port. */
+export const start = async (program = path("../../dist/main.js"), flags = []) => {
+  const args = ["--import", path("probe.mjs"), program, "serve", "--port", "0", "--log-format", "logfmt", ...flags]
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe", "ipc"] })
+  const kill = () => child.kill("SIGKILL")
+  process.once("exit", kill)
+
+  // Of the log only what may be needed at the end: the last lines, and those that no server should write.
+  let tail = ""
+  const alarms = []
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    const lines = (tail + text).split("\n")
+    alarms.push(...lines.slice(0, -1).filter((line) => !/^timestamp=\S+ level=(?:INFO|WARN) /.test(line)))
+    tail = lines.slice(-5).join("\n")
+  })
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal)
+  const port = await new Promise((resolve, reject) => {
+    const look = () => {
+      const found = /address=127\.0\.0\.1:(\d+)/.exec(tail)
+      if (found !== null) resolve(Number(found[1]))
+    }
+    child.stderr.on("data", look)
+    void ended.then((status) => reject(new Error(`the server did not start (${status}): ${tail}`)))
+  })
+
+  return {
+    port,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    /** What it takes now: KB, seconds of CPU since its start, counts. */
+    sample: async () => {
+      const answer = once(child, "message", { signal: AbortSignal.timeout(patience) })
+      child.send("")
+      const [inside] = await answer
+      return {
+        resident: residentOf(child.pid),
+        cpu: cpuOf(child.pid),
+        descriptors: descriptorsOf(child.pid),
+        ...inside
+      }
+    },
+    /** Ends it in order, and answers its status and its account. */
+    stop: async () => {
+      child.kill("SIGTERM")
+      const timer = setTimeout(kill, 2 * patience)
+      const status = await ended
+      clearTimeout(timer)
+      process.removeListener("exit", kill)
+      const account = Object.fromEntries(
+        ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [
+          key,
+          Number(new RegExp(` ${key}=(\\d+)`).exec(tail)?.[1])
+        ])
+      )
+      return { status, account, alarms }
+    }
+  }
+}
