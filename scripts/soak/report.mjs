@@ -5,16 +5,17 @@ const growth = 10
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length
 
+/** In less, memory does not come to rest. */
+const minutesToRest = 1
+
 /** The mean of each figure in each quarter of the samples that were taken under load. */
-const quartersOf = (samples) =>
+const quartersOf = ({ before, samples }) =>
   [0, 1, 2, 3].map((quarter) => {
-    const part = samples.slice(
-      Math.floor((samples.length * quarter) / 4),
-      Math.floor((samples.length * (quarter + 1)) / 4)
-    )
+    const from = Math.floor((samples.length * quarter) / 4)
+    const part = samples.slice(from, Math.floor((samples.length * (quarter + 1)) / 4))
     const figure = (key) =>
       part.every((sample) => sample[key] !== undefined) ? mean(part.map((sample) => sample[key])) : undefined
-    const [first, last] = [part[0], part.at(-1)]
+    const [first, last] = [samples[from - 1] ?? { ...before, at: 0, sent: 0 }, part.at(-1)]
     return {
       resident: figure("resident"),
       heap: figure("heap"),
@@ -47,7 +48,7 @@ export const remnants = (before, after) =>
     .map((key) => `${before[key]} ${key} before, ${after[key]} when all had left`)
 
 /** What went wrong besides messages: one line for each, none if all is well. */
-const verdict = ({ after, before, quarters, server, totals }) => {
+const verdict = ({ after, before, minutes, quarters, server, totals }) => {
   const { account, alarms, status } = server
   const sum = account.written + account.returned + account.dead
   const more = (100 * (quarters[3].resident - quarters[1].resident)) / quarters[1].resident
@@ -56,13 +57,16 @@ const verdict = ({ after, before, quarters, server, totals }) => {
     [alarms.length === 0, `the server's log has ${alarms.length} odd lines, the first: ${alarms[0]}`],
     [account.accepted === sum && account.inFlight === 0, `its account is not even: ${JSON.stringify(account)}`],
     [account.accepted >= totals.received + totals.returned, `it accepted ${account.accepted}, less than came of it`],
-    [more <= growth, `memory grew by ${more.toFixed(1)} % from the second quarter to the last`]
+    [
+      more <= growth || minutes < minutesToRest,
+      `memory grew by ${more.toFixed(1)} % from the second quarter to the last`
+    ]
   ]
   return [...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault), ...remnants(before, after)]
 }
 
 export const judge = (run) => {
-  const quarters = quartersOf(run.samples)
+  const quarters = quartersOf(run)
   const faults = [...run.faults, ...verdict({ ...run, quarters })]
   return { ...run, quarters, faults, ok: faults.length === 0 && run.faultCount === 0 }
 }

@@ -46,9 +46,9 @@ export const start = async (program = path("../../dist/main.js"), flags = []) =>
 
   return {
     port,
-    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     /** What it takes now: KB, seconds of CPU since its start, counts. */
     sample: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server has ended: ${tail}`)
       const answer = once(child, "message", { signal: AbortSignal.timeout(patience) })
       child.send("")
       const [inside] = await answer

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** A few seconds of soak against the built program with a fault. */
+const soak = (fault: string) =>
+  Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
+    const options = ["--minutes", "0.05", "--patience", "8", "--program", path("../support/faulty-main.mjs")]
+    const env = { PATH: process.env["PATH"], SOAK_FAULT: fault }
+    execFile(process.execPath, [path("../../scripts/soak/main.mjs"), ...options], { env }, (error, output) => {
+      resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output }))
+    })
+  })
+
+describe("the soak", () => {
+  it.live("finds nothing in the program as it is", () =>
+    Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
+  )
+})
+
+// At the same time, since most of it is waiting; the order of the events does not matter to them.
+describe.concurrent("the soak finds", () => {
+  for (const [fault, what, finds] of [
+    ["drop", "one message in a thousand that is dropped", / is lost: /],
+    ["twice", "one that comes twice", /, twice$/m],
+    ["change", "one that is changed", /, which is changed$/m],
+    ["swap", "two that change places", /, behind \d+$/m],
+    ["leak", "timers that are never cleared", /timers before, \d+ when all had left$/m]
+  ] as const) {
+    it.live(what, () =>
+      Effect.map(soak(fault), ({ output, status }) => {
+        assert.strictEqual(status, 1, output)
+        assert.match(output, finds)
+      })
+    )
+  }
+})
