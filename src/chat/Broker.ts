@@ -199,6 +199,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
           sessions.routing.flush()
           endOfTurn.ask()
           yield* endOfTurn.wait
+          // Who told something meanwhile asked for the same end of the turn, and nobody else will.
+          endOfTurn.ask()
         }
         sessions.routing.putBytes = 0
         sessions.routing.flush()

@@ -46,6 +46,24 @@ describe("labels", () => {
     })
   )
 
+  // Guard: the second `endOfTurn.ask()` where a turn of src/chat/Broker.ts is cut short.
+  it.scopedLive("the outcomes of a line that is more than one turn's work come though nothing else happens", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const names = Array.from({ length: 50 }, (_, i) => `c${i}`)
+      yield* Effect.forEach(names, server.join)
+      const alice = yield* server.greet("alice")
+      yield* alice.send(`/ping\n`)
+      yield* alice.expect("* pong: ")
+      yield* Effect.sleep(600) // nothing can be waited for: the clock of the deadlines comes to rest
+      const text = "x".repeat(60_000)
+      for (let round = 0; round < 3; round++) {
+        yield* alice.send(`@${round} ${names.join(", ")}: ${text}\n`)
+        yield* alice.takeLines(50)
+      }
+    })
+  )
+
   it.scopedLive("every line that answers a labelled line carries the label first", () =>
     Effect.gen(function* () {
       const server = yield* serve({ maxRecipients: 2, maxLineBytes: 200, rate: 0 })
