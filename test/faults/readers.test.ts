@@ -62,7 +62,7 @@ describe("a reader that does not keep up", () => {
     })
   )
 
-  fault("fifty are stuck at once", { args: quick, impossible: noDeaf, peakMegabytes: 300 }, (siege) =>
+  fault("fifty are stuck at once", { args: quick, impossible: noDeaf, peakMegabytes: 200 }, (siege) =>
     Effect.gen(function* () {
       const names = Array.from({ length: 50 }, (_, i) => `deaf${i}`)
       yield* deaf(siege.port, names)

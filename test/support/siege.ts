@@ -62,7 +62,7 @@ export const fault = (
   it.scopedLive(name, (context) =>
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
-      const { args = [], before, host = "127.0.0.1", peakMegabytes = 200 } = options
+      const { args = [], before, host = "127.0.0.1", peakMegabytes = 160 } = options
       const program = yield* Program.serve(["--host", host, ...args], before === undefined ? {} : { before })
       const siege = around(program)
       const bystander = yield* watch(siege)
