@@ -187,11 +187,12 @@ const junk = {
       const client = new Client(world, name, { others: () => {} }) // what comes back is not the point here
       const isLoggedIn = world.chance.below(2) === 0
       if (isLoggedIn) await client.login()
-      // An upper half of no UTF-8 in each line, so that none of them reaches anybody.
-      const bytes = Buffer.from({ length: world.chance.between(1, 20_000) }, () => 0)
-      for (let i = 0; i < bytes.length; i++) bytes[i] = i % 16 === 8 ? 0xff : world.chance.below(256)
+      // Now and then a byte that no UTF-8 has, so that no line of it reaches anybody.
+      const bytes = Uint8Array.from({ length: world.chance.between(1, 20_000) }, (_, i) =>
+        i % 8 === 0 ? 0xff : world.chance.below(256)
+      )
       client.send(bytes)
-      client.send("\xff\n")
+      client.send(Buffer.of(0xff, 0x0a))
       if (world.chance.below(2) === 0) await client.reset()
       else {
         client.socket.end()

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawnSync } from "node:child_process"
 import { refusal } from "../support/serve.js"
-import { fault } from "../support/siege.js"
+import { fault, type Siege } from "../support/siege.js"
 
 /** Changes the limit of a process that runs: what happens where other parts of a program need descriptors, too. */
 const setLimit = (pid: number, limit: string) =>
@@ -18,7 +18,7 @@ const limitOf = (pid: number) =>
 const noLimits = spawnSync("prlimit", ["--version"]).status === 0 ? undefined : "there is no prlimit"
 
 /** Connects and sends a login and a message to itself; what came back, or nothing where the system closed it. */
-const knock = (siege: Parameters<Parameters<typeof fault>[2]>[0], i: number) =>
+const knock = (siege: Siege, i: number) =>
   Effect.gen(function* () {
     const client = yield* siege.connect
     yield* client.send(`c${i}\nc${i}: in\n`)

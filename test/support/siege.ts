@@ -1,4 +1,4 @@
-import { it, type TestContext } from "@effect/vitest"
+import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { strict as assert } from "node:assert"
@@ -57,7 +57,7 @@ const bounds = { p99: 500, worst: 5_000 }
 export const fault = (
   name: string,
   options: SiegeOptions,
-  body: (siege: Siege, context: TestContext) => Effect.Effect<Verdict | void, unknown, Scope.Scope>
+  body: (siege: Siege) => Effect.Effect<Verdict | void, unknown, Scope.Scope>
 ) =>
   it.scopedLive(name, (context) =>
     Effect.gen(function* () {
@@ -68,7 +68,7 @@ export const fault = (
       const bystander = yield* watch(siege)
       const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
 
-      const verdict = yield* Effect.scoped(body(siege, context))
+      const verdict = yield* Effect.scoped(body(siege))
 
       yield* until(() => descriptorsOf(siege.pid) <= descriptors, "descriptors were left open")
       const peak = megabytes(siege.pid, "VmHWM")
