@@ -53,10 +53,10 @@ export class Framing {
         this.append(read.subarray(0, start))
         const line = this.rest.subarray(0, this.restLength)
         this.restLength = 0
-        pieces.push(...this.cut(line))
+        this.cut(line, pieces)
       }
     }
-    if (start <= lastLF) pieces.push(...this.cut(read.subarray(start, lastLF + 1)))
+    if (start <= lastLF) this.cut(read.subarray(start, lastLF + 1), pieces)
     this.keep(read.subarray(lastLF + 1), pieces)
     return pieces
   }
@@ -101,10 +101,12 @@ export class Framing {
     this.restLength = length
   }
 
-  /** Whole lines to pieces. Only a block longer than the limit can contain a line that is. */
-  private cut(lines: Buffer): ReadonlyArray<Piece> {
-    if (lines.length <= this.maxLineBytes + 1) return [block(lines)]
-    const pieces: Array<Piece> = []
+  /** Whole lines to pieces, which it adds to the others. Only a block longer than the limit can contain a line that is. */
+  private cut(lines: Buffer, pieces: Array<Piece> = []): ReadonlyArray<Piece> {
+    if (lines.length <= this.maxLineBytes + 1) {
+      pieces.push(block(lines))
+      return pieces
+    }
     let good = 0
     for (let start = 0; start < lines.length;) {
       const next = lines.indexOf(LF, start) + 1

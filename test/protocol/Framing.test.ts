@@ -167,6 +167,12 @@ describe("Framing", () => {
     }
   })
 
+  it("cuts a read into any number of pieces", () => {
+    const framing = new Framing(1)
+    framing.push(bytesOf("a"))
+    assert.lengthOf(framing.push(bytesOf(`\n${"long\nb\n".repeat(200_000)}`)), 400_001)
+  })
+
   it("takes a line that comes byte by byte in linear time", () => {
     const framing = new Framing(1_000_000)
     const start = performance.now()

@@ -2,7 +2,6 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { once } from "node:events"
 import * as Net from "node:net"
-import { createInterface } from "node:readline"
 import type { Address } from "../../src/transport/Transport.js"
 
 /** A server of a few lines on a free port, and the sockets that it accepted are closed with the scope. */
@@ -44,17 +43,33 @@ export const original = Effect.suspend(() => {
   const peers = new Map<string, Net.Socket>()
   return make((socket) => {
     let name: string | undefined = undefined
-    const lines = createInterface({ input: socket })
-    lines.on("line", (line) => {
+    let rest = ""
+    const take = (line: string) => {
       if (name === undefined) {
-        name = line.trim()
-        peers.set(name, socket)
+        name = line
+        if (!peers.has(name)) peers.set(name, socket)
         return
       }
       const [head = "", ...text] = line.split(":")
       if (text.length === 0) return
-      for (const to of head.split(",")) peers.get(to.trim())?.write(`from ${name}: ${text.join(":").trim()}\n`)
+      for (const to of head.split(",")) peers.get(trim(to))?.write(`from ${name}: ${trim(text.join(":"))}\n`)
+    }
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) take(line.replace(/\r$/u, ""))
     })
-    lines.on("close", () => socket.end())
+    const leave = () => {
+      if (name !== undefined && peers.get(name) === socket) peers.delete(name)
+    }
+    socket.on("end", () => {
+      if (rest !== "") take(rest)
+      leave()
+      socket.end()
+    })
+    socket.on("close", leave)
   })
 })
+
+/** As Rust does, which keeps U+FEFF. */
+const trim = (text: string) => text.replaceAll(/^\p{White_Space}+|\p{White_Space}+$/gu, "")

@@ -1,0 +1,12 @@
+// All checks, in the order of the table. Imported, not run.
+import { original } from "./original.mjs"
+import { answers, commands } from "./promises/commands.mjs"
+import { delivery } from "./promises/delivery.mjs"
+import { labels } from "./promises/labels.mjs"
+import { leaving } from "./promises/leaving.mjs"
+import { lines } from "./promises/lines.mjs"
+import { login } from "./promises/login.mjs"
+import { messages } from "./promises/messages.mjs"
+import { shutdown } from "./promises/shutdown.mjs"
+
+export const checks = [original, answers, lines, login, messages, delivery, leaving, shutdown, commands, labels].flat()

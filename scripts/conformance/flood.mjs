@@ -1,0 +1,55 @@
+// A sender that is faster than its recipient, which checks of flow control start from. Imported, not run.
+import { Failure } from "./client.mjs"
+
+/** More than the kernels between two processes and a recipient's queue take together. */
+const bytes = 32e6
+
+/**
+ * The client sends numbered lines that start so, such as `bob:`, and does not wait until anybody takes them. Returns how
+ * many.
+ */
+export const flood = (t, client, start) => {
+  const text = "x".repeat(Math.min(8_000, t.limits["max-line"] - 200))
+  const count = Math.ceil(bytes / text.length)
+  const atOnce = Math.ceil(64_000 / text.length)
+  for (let first = 0; first < count; first += atOnce) {
+    const numbers = Array.from({ length: Math.min(atOnce, count - first) }, (_, index) => first + index)
+    client.send(...numbers.map((number) => `${start} ${number} ${text}`))
+  }
+  return count
+}
+
+/** Waits until the server has taken nothing from a client for a while, in which it goes on answering a bystander. */
+export const untilStalled = async (t, client, bystander) => {
+  let [before, since] = [0, Date.now()]
+  const deadline = since + 2 * t.patience
+  while (Date.now() < deadline) {
+    await bystander.answers()
+    if (client.untaken !== before || before === 0) [before, since] = [client.untaken, Date.now()]
+    else if (Date.now() - since > 200) return
+  }
+  throw new Failure("a sender that is not read from", `${client.untaken} bytes still to go`)
+}
+
+/** How many flooded lines these are: in their order, each once. */
+export const inOrder = (lines, { name }) => {
+  let last = -1
+  const start = `from ${name}: `
+  const numbers = lines.filter((line) => line.startsWith(start)).map((line) => parseInt(line.slice(start.length), 10))
+  for (const number of numbers) {
+    if (!(number > last)) throw new Failure(`a line behind ${last}`, `line ${number}`)
+    last = number
+  }
+  return numbers.length
+}
+
+/** How many lines to a recipient these answers say were not delivered. */
+export const refused = (lines, { name }) => {
+  let sum = 0
+  for (const line of lines) {
+    const [, names, count = "1"] =
+      /^! undelivered (\S+) reason=[a-z]+(?: retry=\d+)?(?: count=(\d+))?: /u.exec(line) ?? []
+    if (names === name) sum += Number(count)
+  }
+  return sum
+}

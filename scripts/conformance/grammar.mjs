@@ -1,0 +1,63 @@
+// What the server's lines look like (PROTOCOL.md), to hold every line against that comes. Imported, not run.
+
+const label = "(?: @[A-Za-z0-9_.-]{1,32})?"
+const name = "[^\\s:,=@]+"
+const names = `${name}(?:, ${name})*`
+const reasons = [
+  "offline(?: count=\\d+)?",
+  "busy retry=\\d+(?: count=\\d+)?",
+  "disconnected(?: count=\\d+)?",
+  "slow(?: count=\\d+)?"
+].join("|")
+
+const refusals = {
+  undelivered: ` ${names} reason=(?:${reasons})`,
+  "bad-line": "",
+  "too-long": " max=\\d+",
+  "too-many-recipients": " max=\\d+",
+  "slow-down": " retry=\\d+",
+  "unknown-command": "(?: [^\\s:]+)?",
+  closing: "",
+  "bad-login": " fatal",
+  "login-in-use": ` ${name} fatal`,
+  "login-timeout": " fatal",
+  full: " retry=\\d+ fatal"
+}
+
+const notices = {
+  who: " \\d+",
+  pong: "",
+  bye: " reason=[a-z-]+",
+  help: "",
+  hello: "(?: [a-z-]+=[^\\s:]+)+",
+  written: ` ${names}`,
+  joined: ` ${name}`,
+  left: ` ${name}`,
+  closing: " grace=\\d+"
+}
+
+const pattern = (mark, codes) =>
+  `[${mark}] (?:${Object.entries(codes)
+    .map(([code, params]) => `${code}${label}${params}`)
+    .join("|")}):(?: .*)?`
+
+const anyLine = new RegExp(`^(?:from ${name}: .*|${pattern("!", refusals)}|${pattern("*", notices)})$`, "su")
+
+const isFatal = /^! [^:]* fatal:/u
+
+/** Sentences that hold for every line, and are proved by every check. */
+export const proves = [
+  "Server lines are `! CODE params: text` and `* CODE params: text`.",
+  "CODE is one word.",
+  "`fatal` is the last parameter exactly when the server closes the connection behind this line.",
+  "a message: `from alice: hi`",
+  "something that the client asked for and that did not happen",
+  "an answer to a command, or a notice that the client asked for with `/hello`"
+]
+
+/** What is wrong with a line from the server, given the one before it; undefined if nothing is. */
+export const fault = (line, before) => {
+  if (before !== undefined && isFatal.test(before)) return "nothing behind a line that is fatal"
+  if (!anyLine.test(line)) return "a line as PROTOCOL.md has them"
+  return undefined
+}

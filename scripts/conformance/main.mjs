@@ -1,0 +1,110 @@
+// Holds any chat server against the protocol, from outside: `npm run conformance -- --port 8080`
+//
+//   --host H, --port P   where the server is (default 127.0.0.1, 8080)
+//   --unix PATH          or its Unix socket
+//   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for what needs small limits, signals
+//                        and exit statuses; without --port and --unix, all checks go to such servers
+//   --group GROUP        only `original` (what the tutorial's server does) or `promises` (PROTOCOL.md)
+//   --only TEXT          only checks whose name contains the text; may be given more than once
+//   --patience SECONDS   how long anything that must happen may take (default 5)
+//   --verbose            shows the sentence that each check proves
+//
+// Every check takes fresh names and knows only of its own clients, so the server may be in use. The exit status is the
+// number of checks that failed, at most 100; 101 means that there was nothing to check.
+import { connect } from "node:net"
+import { parseArgs } from "node:util"
+import { checks as all } from "./checks.mjs"
+import { fault } from "./grammar.mjs"
+import { startWith } from "./process.mjs"
+import { table } from "./report.mjs"
+import { runAll, World } from "./suite.mjs"
+
+const nothingToCheck = (message) => {
+  console.error(message)
+  process.exit(101)
+}
+
+const readOptions = () => {
+  const text = { type: "string" }
+  const server = { host: text, port: text, unix: text, command: text }
+  const { values } = parseArgs({
+    options: {
+      ...server,
+      group: text,
+      only: { ...text, multiple: true },
+      patience: text,
+      verbose: { type: "boolean", default: false }
+    }
+  })
+  const patience = 1000 * Number(values.patience ?? 5)
+  if (!(patience > 0)) nothingToCheck("--patience takes a number of seconds")
+  if (values.group !== undefined && !["original", "promises"].includes(values.group)) {
+    nothingToCheck("--group takes `original` or `promises`")
+  }
+  return { ...values, patience }
+}
+
+const endpointOf = async ({ command, host, patience, port, unix }) => {
+  if (unix !== undefined) return { path: unix }
+  if (command !== undefined && port === undefined) return (await startWith(command)([], patience)).endpoint
+  return { host: host ?? "127.0.0.1", port: Number(port ?? 8080) }
+}
+
+const accepts = (endpoint) =>
+  new Promise((resolve) => {
+    const socket = connect(endpoint)
+    socket.once("connect", () => resolve(socket.destroy())).once("error", (error) => resolve(error))
+  })
+
+/** What PROTOCOL.md has for defaults, where the server does not tell. */
+const defaults = { "max-line": 65_536, "max-recipients": 1_000, "max-name": 32, rate: 0 }
+
+/** What the server announces in its answer to `/hello`; undefined if it gives none. */
+const announced = async (server, options) => {
+  const world = new World({ ...server, limits: defaults }, options)
+  try {
+    const client = await world.connect()
+    client.send("/hello")
+    const values = (await client.line()).split(": ")[0].matchAll(/ ([a-z-]+)=(\d+)/gu)
+    return { ...defaults, ...Object.fromEntries([...values].map(([, name, value]) => [name, Number(value)])) }
+  } catch {
+    return undefined
+  } finally {
+    await world.close()
+  }
+}
+
+/** Why a server cannot be held against the promises at all. */
+const obstacle = (limits) => {
+  if (limits === undefined) return "the server answers no command"
+  return limits["max-line"] < 300 ? "its lines are too short for those of the checks" : undefined
+}
+
+const options = readOptions()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes its servers along
+const checks = all.filter(
+  ({ group, name }) => group === (options.group ?? group) && (options.only?.some((text) => name.includes(text)) ?? true)
+)
+if (checks.length === 0) nothingToCheck("no check of that name")
+
+const endpoint = await endpointOf(options).catch((error) => nothingToCheck(error.message))
+const unreachable = await accepts(endpoint)
+if (unreachable instanceof Error) nothingToCheck(`no server: ${unreachable.message}`)
+
+const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
+const strict = { ...plain, group: "promises", inspect: fault }
+const asked = checks.some(({ group }) => group === "promises") ? await announced(strict, options) : defaults
+const limits = asked ?? defaults
+const lacks = {
+  answers: obstacle(asked),
+  command: options.command === undefined ? "needs --command" : undefined,
+  tcp: endpoint.path === undefined ? undefined : "breaks connections, which needs TCP",
+  speed: limits.rate === 0 ? undefined : "sends more than the server's rate allows"
+}
+const servers = {
+  original: { ...plain, lacks, limits },
+  promises: { ...strict, lacks, limits, start: options.command === undefined ? undefined : startWith(options.command) }
+}
+const { outcomes, seconds } = await runAll(checks, (group) => servers[group], { ...options, atOnce: 12 })
+console.log(table(outcomes, seconds, options))
+process.exit(Math.min(outcomes.filter(({ state }) => state === "failed").length, 100))

@@ -1,0 +1,65 @@
+// Servers that the suite starts itself, with `--command`. Imported, not run.
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { connect, createServer } from "node:net"
+import { Failure } from "./client.mjs"
+
+const freePort = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+const answers = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
+    socket.once("connect", () => socket.destroy())
+  })
+
+const within = async (promise, patience, expected) => {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Failure(expected, `nothing within ${patience} ms`)), patience)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+const children = new Set()
+process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")))
+
+/** Runs the command with `--port` and the flags behind it, and waits until the port answers. */
+export const startWith = (command) => async (flags, patience) => {
+  const port = await freePort()
+  const line = `exec ${command} --host 127.0.0.1 --port ${port} ${flags.join(" ")}`
+  const child = spawn(line, { shell: true, stdio: ["ignore", "ignore", "pipe"] })
+  children.add(child)
+  let errors = ""
+  child.stderr.setEncoding("utf8").on("data", (text) => (errors = (errors + text).slice(-1000)))
+  const exit = once(child, "close").then(([code, signal]) => {
+    children.delete(child)
+    return { status: code ?? signal, errors }
+  })
+  const kill = () => {
+    child.kill("SIGKILL")
+    return exit
+  }
+  const deadline = Date.now() + 2 * patience
+  while (!(await answers(port))) {
+    if (child.exitCode === null && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    else {
+      await kill()
+      throw new Failure(`a server on port ${port} from: ${line}`, errors)
+    }
+  }
+  return {
+    endpoint: { host: "127.0.0.1", port },
+    /** Its exit status, or the signal that ended it, and the last that it wrote to standard error. */
+    ended: (patience) => within(exit, patience, "the end of the server"),
+    kill,
+    signal: (name) => child.kill(name)
+  }
+}

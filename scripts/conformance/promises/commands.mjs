@@ -1,0 +1,176 @@
+// PROTOCOL.md, section 6: commands and notices. Imported, not run.
+import { equal, hold, same } from "../client.mjs"
+import { fresh, section } from "../suite.mjs"
+
+const { all, check } = section("promises", "6. Commands", ["answers"])
+
+export { all as commands }
+
+/** Without this one, no other can be run: a `/ping` is the barrier of most checks. */
+const { all: answers, check: checkAnswers } = section("promises", "6. Commands")
+
+export { answers }
+
+checkAnswers("a server answers commands", "`* pong: text`", async (t) => {
+  const client = await t.connect()
+  client.send("/ping are you there?")
+  await client.gets("* pong: are you there?")
+})
+
+/** All names that `/who` tells, and that every line tells the number of all. */
+const who = async (client) => {
+  client.send("/who")
+  const lines = (await client.answers()).filter((line) => line.startsWith("* who "))
+  const names = lines.flatMap((line) => line.slice(line.indexOf(": ") + 2).split(", "))
+  for (const line of lines) equal(line.split(":")[0], `* who ${names.length}`)
+  return names
+}
+
+check("commands may come before the login", "Commands may come before the login, too.", async (t) => {
+  const [alice] = await t.login("alice")
+  const client = await t.connect()
+  hold((await who(client)).includes(alice.name), `${alice.name} among the names`, "none")
+  client.send("/nosuch", "/help", "/hello")
+  const lines = await client.answers()
+  same([lines[0], lines.at(-1)], [/^! unknown-command nosuch: /u, /^\* hello achat=1 max-line=/u])
+})
+
+check("/who tells who is here, each once", "N is the number of all", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  const names = await who(alice)
+  equal(new Set(names).size, names.length)
+  hold(names.includes(alice.name) && names.includes(bob.name), "both names", names)
+  bob.send("/quit")
+  await bob.ends(/^\* bye /u)
+  hold(!(await who(alice)).includes(bob.name), "no more of who left", bob.name)
+})
+
+check(
+  "/who tells of many on as many lines as it needs",
+  "on as many lines as it needs",
+  async (t) => {
+    const server = await t.serve()
+    const names = Array.from({ length: 150 }, () => fresh("somebody").padEnd(32, "."))
+    await Promise.all(names.map((name) => server.loginAs(name)))
+    equal((await who(await server.connect())).toSorted(), names.toSorted())
+  },
+  { needs: ["command"] }
+)
+
+check("/ping gives its text back", "`* pong: text`", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.send("/ping", "/ping  a: b\tc ", "/ping 語à")
+  await alice.gets(/^\* pong: ?$/u, "* pong: a: b\tc", "* pong: 語à")
+})
+
+check(
+  "/ping is answered behind the answers to all earlier lines",
+  "behind the answers to all earlier lines of this client",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    const nobody = fresh("nobody")
+    for (let turn = 0; turn < 50; turn++) {
+      alice.send(`${nobody}: hi`, "bad", `${nobody}: hi`, `/ping ${turn}`)
+      await alice.gets(/^! undelivered /u, /^! bad-line: /u, /^! undelivered /u, `* pong: ${turn}`)
+    }
+  },
+  { needs: ["speed"] }
+)
+
+check("/quit is answered as the last line", "`* bye reason=quit: …` as the last line", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  alice.send(`${bob.name}: hi`, `${fresh("nobody")}: hi`, "/quit", `${bob.name}: too late`, "/ping")
+  await alice.ends(/^! undelivered /u, /^\* bye reason=quit: /u)
+  await bob.answered(`from ${alice.name}: hi`)
+})
+
+check("/quit before a login closes, too", "`* bye reason=quit: …` as the last line", async (t) => {
+  const client = await t.connect()
+  client.send("/quit")
+  await client.ends(/^\* bye reason=quit: /u)
+})
+
+check("/help comes on several lines", "`* help: …`, several", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.send("/help")
+  const lines = await alice.answers()
+  hold(lines.length > 1 && lines.every((line) => line.startsWith("* help: ")), "several `* help: …`", lines)
+})
+
+check(
+  "/hello tells the name and the limits",
+  "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [rate=N]: …`",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    alice.send("/hello")
+    await alice.gets(
+      new RegExp(
+        `^\\* hello achat=1 name=${alice.name} max-line=\\d+ max-recipients=\\d+ max-name=\\d+( rate=\\d+)?: `,
+        "u"
+      )
+    )
+  }
+)
+
+check(
+  "who said /hello is told who joins and leaves",
+  "After `/hello` the client also gets notices: `* joined NAME: …`, `* left NAME: …`",
+  async (t) => {
+    const [alice] = await t.greet("alice")
+    const [bob] = await t.login("bob")
+    await until(alice, `* joined ${bob.name}: `)
+    bob.shut()
+    await until(alice, `* left ${bob.name}: `)
+  }
+)
+
+check(
+  "a broken connection has left, too",
+  "A client whose connection breaks has left.",
+  async (t) => {
+    const [alice] = await t.greet("alice")
+    const [bob] = await t.login("bob")
+    await until(alice, `* joined ${bob.name}: `)
+    bob.reset()
+    await until(alice, `* left ${bob.name}: `)
+  },
+  { needs: ["tcp"] }
+)
+
+check(
+  "many who come and go are told of, each once",
+  "When many come and go, notices are collected for up to a quarter of a second",
+  async (t) => {
+    const [alice] = await t.greet("alice")
+    const many = await t.login(...Array(30).fill("bob"))
+    const joined = new Set()
+    while (joined.size < many.length) {
+      const name = /^\* joined (\S+): /u.exec(await alice.line())?.[1]
+      if (!many.some((other) => other.name === name)) continue
+      hold(!joined.has(name), "each once", name)
+      joined.add(name)
+    }
+  }
+)
+
+check("who did not say /hello is told of nobody", "After `/hello` the client also gets notices", async (t) => {
+  const [alice, watcher] = [...(await t.login("alice")), ...(await t.greet("watcher"))]
+  const [bob] = await t.login("bob")
+  bob.shut()
+  await until(watcher, `* left ${bob.name}: `)
+  await alice.answered()
+})
+
+check(
+  "/hello after the login does not change what a client sends",
+  "A client that does not know whether the server is an original a-chat sends `/hello` after its login, where an original server ignores it.",
+  async (t) => {
+    const [alice, bob] = [...(await t.greet("alice")), ...(await t.login("bob"))]
+    alice.send(`${bob.name}: hi`)
+    await bob.gets(`from ${alice.name}: hi`)
+  }
+)
+
+const until = async (client, start) => {
+  for (;;) if ((await client.line(`${start}…`)).startsWith(start)) return
+}

@@ -1,0 +1,151 @@
+// PROTOCOL.md, section 5: how clients leave. Imported, not run.
+import { equal, hold } from "../client.mjs"
+import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
+import { fresh, section } from "../suite.mjs"
+
+const { all, check } = section("promises", "5. Leaving", ["answers"])
+
+export { all as leaving }
+
+check(
+  "the example: a script that half-closes is told that Bob is not there",
+  "`printf 'alice\\nbob: hi\\n' | nc -N 127.0.0.1 8080` shows `! undelivered bob …` if bob is not there.",
+  async (t) => {
+    const bob = fresh("bob")
+    const script = await t.connect()
+    script.shut(`${fresh("alice")}\n${bob}: hi\n`)
+    await script.ends(new RegExp(`^! undelivered ${bob} reason=offline: `, "u"))
+  }
+)
+
+check(
+  "who half-closes is told what becomes of its lines, before the server closes",
+  "when the last of them is written or returned, the server closes.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const [alice] = await t.greet("alice")
+    alice.shut(`@k1 ${bob.name}: one\n@k2 ${fresh("nobody")}: two\n@k3 ${bob.name}: three`)
+    const lines = []
+    await alice.until("the end of the stream", () => alice.ending)
+    for (const line of alice.lines.splice(0)) if (!/^\* (?:joined|left) /u.test(line)) lines.push(line)
+    equal(lines.map((line) => /@k\d/u.exec(line)?.[0]).toSorted(), ["@k1", "@k2", "@k3"])
+    equal(alice.ending, "end")
+    await bob.answered(`from ${alice.name}: one`, `from ${alice.name}: three`)
+  }
+)
+
+check(
+  "who half-closes can no longer be addressed, and gets what is queued for it",
+  "A client that shuts down its sending half has left: it can no longer be addressed.",
+  async (t) => {
+    const [alice, bob, carol] = [...(await t.login("alice", "bob")), ...(await t.greet("carol"))]
+    bob.pause()
+    const count = flood(t, alice, `${bob.name}:`)
+    await untilStalled(t, alice, carol)
+    bob.shut()
+    while (!(await carol.line(`* left ${bob.name}: …`)).startsWith(`* left ${bob.name}: `));
+    carol.send(`${bob.name}: too late`)
+    hold(
+      (await carol.answers()).some((line) => line.startsWith(`! undelivered ${bob.name} reason=offline: `)),
+      "! undelivered … reason=offline",
+      "something else"
+    )
+    bob.resume()
+    const told = refused(await alice.answers(2 * t.patience), bob)
+    await bob.until("the end of the stream", () => bob.ending, 2 * t.patience)
+    equal(bob.ending, "end")
+    equal(inOrder(bob.lines.splice(0), alice) + told, count)
+  },
+  { needs: ["speed"] }
+)
+
+check(
+  "what a broken connection did not take is returned, with its count",
+  ["What its socket did not take is returned to the senders.", "the recipient left before N lines were written to it"],
+  async (t) => {
+    const [alice, bob, carol] = await t.login("alice", "bob", "carol")
+    bob.pause()
+    const count = flood(t, alice, `${bob.name}:`)
+    await untilStalled(t, alice, carol)
+    bob.reset()
+    const lines = await alice.answers(2 * t.patience)
+    const returned = new RegExp(`^! undelivered ${bob.name} reason=disconnected count=[1-9]\\d*: `, "u")
+    hold(
+      lines.some((line) => returned.test(line)),
+      "! undelivered … reason=disconnected count=N",
+      lines
+    )
+    hold(refused(lines, bob) <= count, `at most ${count} lines returned`, lines)
+  },
+  { needs: ["speed", "tcp"] }
+)
+
+check(
+  "what the server had read of a broken connection is delivered",
+  "Lines of its own that the server had read whole are delivered.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    for (let turn = 0; turn < 20; turn++) {
+      const [alice] = await t.login("alice")
+      alice.send(`${bob.name}: last words`)
+      await alice.answered()
+      alice.reset()
+      await bob.gets(`from ${alice.name}: last words`)
+    }
+  },
+  { needs: ["tcp"] }
+)
+
+for (const [how, needs] of [
+  ["shut", ["speed"]],
+  ["reset", ["speed", "tcp"]]
+]) {
+  check(
+    `a newcomer keeps the name of one who left by ${how}`,
+    "Its name is free when the broker has seen its writer end, once for each connection: the end of an older connection never removes a newcomer of the same name.",
+    async (t) => {
+      const [bob] = await t.login("bob")
+      const name = fresh("alice")
+      let alice = await t.loginAs(name)
+      for (let turn = 0; turn < 20; turn++) {
+        alice[how]()
+        alice = await again(t, name)
+        bob.send(`${name}: ${turn}`)
+        await bob.answered()
+        await alice.gets(`from ${bob.name}: ${turn}`)
+      }
+    },
+    { needs }
+  )
+}
+
+/** Logs in as soon as the name is free. */
+const again = async (t, name) => {
+  for (const deadline = Date.now() + t.patience; ;) {
+    const client = await t.connect()
+    client.send(name, "/ping")
+    const line = await client.line()
+    if (!line.startsWith("! login-in-use ") || Date.now() > deadline) {
+      hold(line.startsWith("* pong: "), "a free name", line)
+      return client
+    }
+  }
+}
+
+check(
+  "the last line reaches a client that is still sending",
+  "The server's last line reaches the client even if unread input of the client's is still on its way",
+  async (t) => {
+    const junk = Buffer.alloc(2_000_000, "junk\n")
+    for (const [line, last] of [
+      ["no name", /^! bad-login fatal: /u],
+      ["/quit", /^\* bye reason=quit: /u]
+    ]) {
+      const client = await t.connect()
+      client.send(line)
+      client.write(junk)
+      client.shut()
+      await client.ends(last)
+    }
+  }
+)

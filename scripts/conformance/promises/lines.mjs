@@ -1,0 +1,184 @@
+// PROTOCOL.md, section 1: lines, the shape of what the server says, limits. Imported, not run.
+import { equal, hold, same } from "../client.mjs"
+import { fresh, section } from "../suite.mjs"
+
+const { all, check } = section("promises", "1. Lines", ["answers"])
+
+export { all as lines }
+
+check("one CR before the LF is dropped", "one CR before the LF is dropped", async (t) => {
+  const [bob] = await t.login("bob")
+  const alice = await t.connect()
+  const name = fresh("alice")
+  alice.write(`${name}\r\n${bob.name}: hi\r\n/ping\r\n`)
+  await alice.gets(/^\* pong: ?$/u)
+  await bob.answered(`from ${name}: hi`)
+})
+
+check(
+  "a line is split at its first colon",
+  [
+    "Both directions have one shape, `head: body`, split at the first `:`.",
+    "the recipients of a message: `bob, carol: hi`"
+  ],
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    alice.send(`${bob.name}: ${alice.name}: hi`)
+    await alice.answered()
+    await bob.answered(`from ${alice.name}: ${alice.name}: hi`)
+  }
+)
+
+check("a command needs no colon", "It needs no `:`", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.send("/ping", "/ping: with one")
+  await alice.gets(/^\* pong: ?$/u, "* pong: with one")
+})
+
+check(
+  "a text that looks like a line of the server stands behind the sender's name",
+  "What a user writes always stands behind `from NAME: `, so no user can forge a `!` or a `*` line.",
+  async (t) => {
+    const texts = ["! undelivered bob reason=offline: x", "* bye reason=quit: x", "from bob: x", "/quit", "@k1 x", "#x"]
+    const [alice, bob] = await t.greet("alice", "bob")
+    alice.send(...texts.map((text) => `${bob.name}: ${text}`))
+    await alice.answers()
+    const heard = (await bob.answers()).filter((line) => line.startsWith("from "))
+    same(
+      heard,
+      texts.map((text) => `from ${alice.name}: ${text}`)
+    )
+  }
+)
+
+check(
+  "who sends only a login and messages sees only `from` and `!` lines",
+  "A client that sends only a login and messages sees only `from` and `!` lines",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const carol = await t.connect()
+    carol.name = fresh("carol")
+    carol.send(carol.name, `${bob.name}, ${fresh("nobody")}: hi`, "no line")
+    const [dave] = await t.login("dave")
+    dave.send("/quit")
+    alice.send(`${carol.name}: one`, `${bob.name}: two`)
+    await alice.answered()
+    carol.send(`${carol.name}: end`)
+    const seen = []
+    while (seen.at(-1) !== `from ${carol.name}: end`) seen.push(await carol.line())
+    same(seen.toSorted(), [/^! bad-line: /u, /^! undelivered /u, `from ${alice.name}: one`, `from ${carol.name}: end`])
+  }
+)
+
+check("params hold no colon, and the text stands behind one", "none of them contains a `:`", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.send("/no:such", "/hello", "/help", "/who", "no line", `${fresh("nobody")}, /x@y=z: hi`)
+  for (const line of await alice.answers()) {
+    hold(/^[!*] [a-z-]+(?: [^:]*)?: \S/u.test(line), "`! CODE params: text` or `* CODE params: text`", line)
+  }
+})
+
+check(
+  "a name that could not be a login is shown with %XX",
+  "A name in params that could not be a login is shown with `%XX` for each byte of what no name contains, and cut to 32 characters and `…` if it is longer.",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    const long = fresh("n").padEnd(32, "n")
+    alice.send(`a b${long}: hi`, `😀${fresh("x")}: hi`, `${long}n: hi`, `${long}: hi`, `%=@${fresh("y")}: hi`)
+    const shown = (await alice.answers()).map((line) => /^! undelivered (\S+) reason=offline: /u.exec(line)?.[1])
+    equal(shown[0], `a%20b${long.slice(0, 29)}…`)
+    hold(shown[1]?.startsWith("%F0%9F%98%80x-"), "%F0%9F%98%80x-…", shown[1])
+    equal(shown.slice(2, 4), [`${long}…`, long])
+    hold(shown[4]?.startsWith("%25%3D%40y-"), "%25%3D%40y-…", shown[4])
+  }
+)
+
+check(
+  "many names come on as many lines as needed, each once",
+  "Where names would make a line long, the answer comes as several lines of the same kind.",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    const most = Math.min(t.limits["max-recipients"], Math.floor(t.limits["max-line"] / 34), 500)
+    const names = Array.from({ length: most }, () => fresh("nobody").padEnd(32, "."))
+    alice.send(`${names.join(", ")}: hi`)
+    const lines = await alice.answers()
+    const told = lines.flatMap((line) => /^! undelivered (.*) reason=offline: /u.exec(line)?.[1].split(", ") ?? [line])
+    equal(told, names)
+    hold(most < 500 || lines.length > 1, "several lines", lines)
+  }
+)
+
+/** The longest text that a line to this recipient may have. */
+const longest = (t, { name }) => "x".repeat(t.limits["max-line"] - `${name}: `.length)
+
+check("a line of the announced length is taken, with LF or CRLF", "a line, in bytes, without LF or CRLF", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  const text = longest(t, bob)
+  alice.write(`${bob.name}: ${text}\n${bob.name}: ${text}\r\n`)
+  await alice.answered()
+  await bob.answered(`from ${alice.name}: ${text}`, `from ${alice.name}: ${text}`)
+})
+
+check(
+  "a line of one byte more is too long, and skipped",
+  "more than N bytes; the line is skipped to its end and the connection stays",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const text = longest(t, bob)
+    alice.send(`${bob.name}: x${text}`, `${bob.name}: ${text.repeat(20)}`, `${bob.name}: hi`)
+    const refusal = new RegExp(`^! too-long max=${t.limits["max-line"]}: `, "u")
+    await alice.answered(refusal, refusal)
+    await bob.answered(`from ${alice.name}: hi`)
+  }
+)
+
+check(
+  "a line that is too long is refused before its end has come",
+  "a line, in bytes, without LF or CRLF",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    alice.write("x".repeat(t.limits["max-line"] + 2))
+    await alice.gets(/^! too-long /u)
+    alice.write("x\n")
+    await alice.answered()
+  }
+)
+
+check("bytes count, not characters", "a line, in bytes, without LF or CRLF", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  const text = "é".repeat(t.limits["max-line"] / 2)
+  alice.send(`${bob.name}: ${text}`)
+  await alice.answered(/^! too-long /u)
+  await bob.answered()
+})
+
+check(
+  "as many different recipients as announced are taken, and no more",
+  ["different recipients in one line", "more than N different recipients"],
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const most = t.limits["max-recipients"]
+    const names = [bob.name, ...Array.from({ length: most - 1 }, (_, index) => `${index.toString(36)}-`)]
+    const line = `${names.join(",")},${bob.name},${bob.name}: hi`
+    if (line.length + 8 > t.limits["max-line"]) return
+    alice.send(line, `zz-zz,${line}`)
+    const answers = await alice.answers()
+    same(answers.slice(-1), [new RegExp(`^! too-many-recipients max=${most}: `, "u")])
+    hold(
+      answers.slice(0, -1).every((answer) => answer.startsWith("! undelivered ")),
+      "only undelivered besides",
+      answers
+    )
+    await bob.answered(`from ${alice.name}: hi`)
+  }
+)
+
+check("a name has as many code points as announced, and no more", "a name, in code points", async (t) => {
+  const most = t.limits["max-name"]
+  const name = `${"𝒜".repeat(3)}${fresh("n")}`
+  const longest = name + "𝒜".repeat(most - [...name].length)
+  await t.loginAs(longest)
+  const client = await t.connect()
+  client.send(`${longest}n`)
+  await client.ends(/^! bad-login fatal: /u)
+})

@@ -1,0 +1,268 @@
+// PROTOCOL.md, section 2: who may log in, and under which name. Imported, not run.
+import { equal, Failure } from "../client.mjs"
+import { fresh, section } from "../suite.mjs"
+
+const { all, check } = section("promises", "2. Login", ["answers"])
+
+export { all as login }
+
+const form =
+  "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, the first of them a letter, a digit or `_`."
+
+const isFree = "Behind a refused login the connection closes, and nothing that follows is looked at"
+
+/** The name that the server has for a login line. */
+const nameOf = async (t, line) => {
+  const client = await t.connect()
+  client.send(line, "/hello")
+  const hello = await client.line()
+  const name = /^\* hello achat=1 name=(\S+) /u.exec(hello)?.[1]
+  if (name === undefined) throw new Failure(`a login with ${JSON.stringify(line)}`, hello)
+  return name
+}
+
+const refuses = async (t, bytes, refusal = /^! bad-login fatal: /u) => {
+  const client = await t.connect()
+  client.write(bytes)
+  await client.ends(refusal)
+}
+
+check(
+  "the first line that is no command is the login",
+  "The first line that is no command is the login: a name.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const alice = await t.connect()
+    const name = fresh("alice")
+    alice.send("/ping before", "/nosuch", "/help", name, `${bob.name}: hi`, "/ping behind")
+    const lines = []
+    while (lines.at(-1) !== "* pong: behind") lines.push(await alice.line())
+    equal(lines[0], "* pong: before")
+    await bob.answered(`from ${name}: hi`)
+  }
+)
+
+check("a good login is not answered", "Success is silent.", async (t) => {
+  const alice = await t.connect()
+  alice.send(fresh("alice"))
+  await alice.answered()
+})
+
+check("`name: credential` is reserved", "(_Reserved:_ `name: credential`.)", (t) =>
+  refuses(t, `${fresh("alice")}: secret\n`)
+)
+
+for (const [what, base] of Object.entries({
+  "letters, digits and marks of ASCII": "Bob_7.x",
+  "a digit first": "7up",
+  "an underscore first": "_bob",
+  Cyrillic: "Зоя",
+  "letters that need marks": "हिन्दी",
+  "digits of another script": "क१",
+  "letters beyond the first plane": "𝒜lice",
+  "what every object has": "__proto__",
+  "what every object has, too": "constructor"
+})) {
+  check(`a name may be: ${what}`, form, async (t) => {
+    const name = fresh(base)
+    equal(await nameOf(t, name), name)
+  })
+}
+
+check("the very names that every object has are names, or in use", form, async (t) => {
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    const client = await t.connect()
+    client.send(name, "/hello")
+    await client.gets(new RegExp(`^(?:\\* hello achat=1 name=${name} |! login-in-use ${name} fatal: )`, "u"))
+  }
+})
+
+for (const [what, name] of Object.entries({
+  nothing: "",
+  "white space": " \t\u3000",
+  "a hyphen first": "-bob",
+  "a dot first": ".bob",
+  "a mark first": "\u0301bob",
+  "a blank inside": "al ice",
+  "a no-break space inside": "al\u00a0ice",
+  "a comma": "a,b",
+  "an at sign": "@bob",
+  "a number sign": "#room",
+  "an exclamation mark": "!",
+  "an asterisk": "*",
+  "an emoji": "😀",
+  "a superscript digit": "a²",
+  "a roman numeral": "Ⅷ",
+  "a control character": "a\u0007b",
+  DEL: "a\u007f",
+  C1: "a\u009bb",
+  "a zero-width space": "a\u200bb",
+  "a zero-width joiner": "a\u200db",
+  "a right-to-left override": "a\u202eb",
+  "an isolate": "a\u2066b",
+  "a soft hyphen": "a\u00adb",
+  "a byte order mark": "\ufeffalice",
+  "U+0000": "a\0b",
+  "a private character": "a\ue000"
+})) {
+  check(`a name is not: ${what}`, form, (t) => refuses(t, `${name}\n`))
+}
+
+check("a name is UTF-8", "`! bad-login fatal: …`", async (t) => {
+  // A lone continuation, a lead without its rest, an overlong slash, a surrogate, a code point above 10FFFF, no lead.
+  for (const bytes of [
+    [0x80],
+    [0xc3],
+    [0xe2, 0x82],
+    [0xc0, 0xaf],
+    [0xed, 0xa0, 0x80],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0xff]
+  ]) {
+    await refuses(t, Buffer.from([0x61, ...bytes, 0x0a]))
+  }
+})
+
+check(
+  "white space around a name is dropped",
+  "White space around it is dropped, and it is brought to NFC.",
+  async (t) => {
+    const name = fresh("alice")
+    equal(await nameOf(t, `\u00a0 ${name} \u3000\u0085`), name)
+  }
+)
+
+check("a name is brought to NFC", "White space around it is dropped, and it is brought to NFC.", async (t) => {
+  const name = fresh("éva")
+  equal(await nameOf(t, name.normalize("NFD")), name)
+})
+
+check("a name with nothing visible in it is none", "A name with nothing visible in it is no name.", async (t) => {
+  for (const name of ["\u115f\u1160", "\u3164", "\uffa0"]) await refuses(t, `${name}\n`)
+})
+
+check(
+  "a message reaches the same name, in any form of Unicode",
+  "Messages reach a name that is exactly the same, after NFC.",
+  async (t) => {
+    const [alice, eva] = await t.login("alice", "éva")
+    alice.send(`${eva.name.normalize("NFD")}: hi`, `${eva.name.toUpperCase()}: no`)
+    await alice.answered(/^! undelivered \S+ reason=offline: /u)
+    await eva.answered(`from ${alice.name}: hi`)
+  }
+)
+
+for (const [what, one, other] of [
+  ["case", "alice", "aLICE"],
+  ["full width", "alice", "ａｌｉｃｅ"],
+  ["mathematical letters", "alice", "𝒜𝓁𝒾𝒸ℯ"],
+  ["ligatures", "fish", "ﬁsh"],
+  ["sharp s", "STRASSE", "straße"],
+  ["final sigma", "ΣΑΣ", "σας"],
+  ["an invisible letter", "alice", "al\u115fice"],
+  ["a variation selector", "alice", "alice\ufe0f"],
+  ["decomposition and case", "éva", "E\u0301VA"]
+]) {
+  check(
+    `nobody passes as somebody else by ${what}`,
+    ["A login is refused when a present name looks the same", "So nobody can pass as `Alice` beside `alice`."],
+    async (t) => {
+      const first = fresh(one)
+      const second = other + first.slice(one.length)
+      await t.loginAs(first)
+      await refuses(t, `${second}\n`, /^! login-in-use \S+ fatal: /u)
+    }
+  )
+}
+
+check("a name in use is refused, with the name", "`! login-in-use NAME fatal: …`", async (t) => {
+  const [alice] = await t.login("alice")
+  await refuses(t, `${alice.name}\n`, new RegExp(`^! login-in-use ${alice.name} fatal: `, "u"))
+  alice.send(`${alice.name}: still me`)
+  await alice.answered(`from ${alice.name}: still me`)
+})
+
+check(
+  "of many logins under one name in the same instant, one succeeds",
+  "the name, or one that looks the same, is present",
+  async (t) => {
+    const name = fresh("alice")
+    const clients = await Promise.all(Array.from({ length: 20 }, () => t.connect()))
+    for (const client of clients) client.send(name, "/ping")
+    const lines = await Promise.all(clients.map((client) => client.line()))
+    const refused = lines.filter((line) => line.startsWith(`! login-in-use ${name} fatal: `))
+    equal([refused.length, lines.length], [19, 20])
+  }
+)
+
+check("what follows a refused login is not looked at", isFree, async (t) => {
+  const [bob] = await t.login("bob")
+  const name = fresh("alice")
+  const script = await t.connect()
+  script.send("no name", name, `${bob.name}: hi`, "/quit")
+  await script.ends(/^! bad-login fatal: /u)
+  await bob.answered()
+  await t.loginAs(name)
+})
+
+check(
+  "who does not log in is told, and closed",
+  "`! login-timeout fatal: …`",
+  async (t) => {
+    const server = await t.serve("--login-timeout", "1s")
+    const [alice] = await server.login("alice")
+    const silent = await server.connect()
+    const talking = await server.connect()
+    talking.send("/ping")
+    await silent.ends(/^! login-timeout fatal: /u)
+    await talking.ends(/^\* pong: ?$/u, /^! login-timeout fatal: /u)
+    await alice.answered()
+  },
+  { needs: ["command"] }
+)
+
+check(
+  "a login that comes byte by byte has no more time than another",
+  ["no login in time", "from accept to login"],
+  async (t) => {
+    const server = await t.serve("--login-timeout", "1s")
+    const client = await server.connect()
+    const dribble = setInterval(() => client.write("a"), 100)
+    await client.ends(/^! login-timeout fatal: /u).finally(() => clearInterval(dribble))
+  },
+  { needs: ["command"] }
+)
+
+for (const [what, flag] of [
+  ["the server", "--max-connections"],
+  ["an address", "--max-connections-per-address"]
+]) {
+  check(
+    `when ${what} has as many connections as it may, the next is refused`,
+    ["the server, or the client's address, has as many connections as it may", "connections from one address"],
+    async (t) => {
+      const server = await t.serve(flag, "2")
+      const [alice] = await whenThereIsRoom(server, "alice")
+      const [bob] = await whenThereIsRoom(server, "bob")
+      const third = await server.connect()
+      await third.ends(/^! full retry=\d+ fatal: /u)
+      bob.send("/quit")
+      await bob.ends(/^\* bye /u)
+      alice.send(`${alice.name}: still here`)
+      await alice.answered(`from ${alice.name}: still here`)
+      await whenThereIsRoom(server, "carol")
+    },
+    { needs: ["command"] }
+  )
+}
+
+/** A place is free some time after the one who had it is gone; the first one was the suite's own look at the server. */
+const whenThereIsRoom = async (server, base) => {
+  for (const deadline = Date.now() + server.patience; ;) {
+    try {
+      return await server.login(base)
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
+  }
+}

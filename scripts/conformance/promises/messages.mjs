@@ -1,0 +1,256 @@
+// PROTOCOL.md, section 3: messages, and lines that are refused. Imported, not run.
+import { equal, hold, same } from "../client.mjs"
+import { fresh, section } from "../suite.mjs"
+
+const { all, check } = section("promises", "3. Messages", ["answers"])
+
+export { all as messages }
+
+const alone = "A line that is refused is refused alone and whole: nobody gets it, and the connection lives on."
+
+/** Alice sends a line to Bob, who gets these texts. */
+const arrives = async (t, body, ...texts) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  alice.send(`${bob.name}${body}`)
+  await alice.answered()
+  await bob.answered(...texts.map((text) => `from ${alice.name}: ${text}`))
+}
+
+/** The line, given Bob's name, is refused so; he gets the next one, and nothing of it. */
+const refuses = async (t, lineTo, refusal) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  alice.write(Buffer.concat([Buffer.from(lineTo(bob.name), "latin1"), Buffer.from(`\n${bob.name}: next\n`)]))
+  await alice.answered(refusal)
+  await bob.answered(`from ${alice.name}: next`)
+}
+
+const utf8 = (text) => Buffer.from(text).toString("latin1")
+
+check("white space around names is dropped", "White space around names is dropped", (t) =>
+  arrives(t, "\u3000 \t: hi", "hi")
+)
+check("empty names are ignored", "empty names are ignored", (t) => arrives(t, ",, \u00a0,: hi", "hi"))
+check("a name that stands there twice counts once", "and a name that stands there twice counts once.", async (t) => {
+  const [alice, eva] = await t.login("alice", "éva")
+  alice.send(`${eva.name}, ${eva.name.normalize("NFD")} ,${eva.name}: hi`)
+  await alice.answered()
+  await eva.answered(`from ${alice.name}: hi`)
+})
+check("white space at both ends of a text is dropped", "White space at both ends of the text is dropped", (t) =>
+  arrives(t, ": \t\u2003 hi  there\v\f \u2028", "hi  there")
+)
+check("U+0085 is dropped, U+FEFF and U+200B are not", "so U+0085 is dropped and U+FEFF is not.", (t) =>
+  arrives(t, ":\u0085\ufeff\u200bhi\u200b\ufeff\u0085", "\ufeff\u200bhi\u200b\ufeff")
+)
+check(
+  "every character of White_Space is dropped, and nothing else",
+  "the characters with Unicode's White_Space property",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const points = [0x20, 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000]
+    for (let point = 0x09; point <= 0x0d; point++) if (point !== 0x0a) points.push(point)
+    for (let point = 0x2000; point <= 0x200a; point++) points.push(point)
+    const others = [0xad, 0x180e, 0x200b, 0x200c, 0x200d, 0x2060, 0x2800, 0x3164, 0xfeff]
+    const lineOf = (point) => `${bob.name}:${String.fromCodePoint(point)}à${String.fromCodePoint(point)}`
+    alice.send(...points.map(lineOf), ...others.map(lineOf))
+    await alice.answered()
+    const kept = others.map((point) => `${String.fromCodePoint(point)}à${String.fromCodePoint(point)}`)
+    same(
+      await bob.answers(),
+      [...points.map(() => "à"), ...kept].map((text) => `from ${alice.name}: ${text}`)
+    )
+  },
+  { needs: ["speed"] }
+)
+check("a text may be empty, and may contain colons", "What is left may be empty, and may contain `:`.", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  alice.send(`${bob.name}:`, `${bob.name}: a: b:`)
+  await alice.answered()
+  await bob.answered(`from ${alice.name}: `, `from ${alice.name}: a: b:`)
+})
+check("each recipient gets the message", "Each recipient gets `from SENDER: text`.", async (t) => {
+  const [alice, ...others] = await t.login("alice", "bob", "carol", "dave")
+  alice.send(`${others.map(({ name }) => name).join(", ")}: hi`)
+  await alice.answered()
+  for (const other of others) await other.answered(`from ${alice.name}: hi`)
+})
+check("a client may write to itself", "A client may write to itself.", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  alice.send(`${bob.name}, ${alice.name}: note`)
+  await alice.answered(`from ${alice.name}: note`)
+})
+
+check(
+  "messages to one recipient arrive in their order",
+  "What one client sends to one recipient arrives in the order sent.",
+  async (t) => {
+    const [alice, bob, carol] = await t.login("alice", "bob", "carol")
+    const texts = Array.from({ length: 3_000 }, (_, index) => `${index}`)
+    for (const text of texts) alice.send(`${bob.name}${text % 3 === 0 ? `, ${carol.name}` : ""}: ${text}`)
+    await alice.answered()
+    equal(
+      await bob.answers(),
+      texts.map((text) => `from ${alice.name}: ${text}`)
+    )
+  },
+  { needs: ["speed"] }
+)
+
+check(
+  "two recipients get two senders' messages in the same order",
+  "Two messages that two recipients both get arrive at both in the same order, unless one of the senders was held back (section 4).",
+  async (t) => {
+    const [alice, bob, carol, dave] = await t.login("alice", "bob", "carol", "dave")
+    for (let turn = 0; turn < 300; turn++) {
+      alice.send(`${carol.name}, ${dave.name}: ${turn}`)
+      bob.send(`${dave.name}, ${carol.name}: ${turn}`)
+    }
+    await alice.answered()
+    await bob.answered()
+    const [lines, others] = [await carol.answers(), await dave.answers()]
+    equal(lines.length, 600)
+    equal(lines, others)
+  },
+  { needs: ["speed"] }
+)
+
+check("who is absent is named", "nobody of that name is present", async (t) => {
+  const [alice, bob] = await t.login("alice", "bob")
+  const [one, other] = [fresh("nobody"), fresh("nobody")]
+  alice.send(`${one}, ${bob.name}, ${other}: hi`)
+  await alice.answered(new RegExp(`^! undelivered ${one}, ${other} reason=offline: `, "u"))
+  await bob.answered(`from ${alice.name}: hi`)
+})
+
+check("a name that only looks the same is absent", "nobody of that name is present", async (t) => {
+  const [alice] = await t.login("alice")
+  const other = alice.name.toUpperCase()
+  alice.send(`${other}: hi`)
+  await alice.answered(new RegExp(`^! undelivered ${other} reason=offline: `, "u"))
+})
+
+for (const [what, lineTo] of Object.entries({
+  "no colon": () => "hello there",
+  "an empty line": () => "",
+  "white space": () => utf8(" \t\u3000"),
+  "no recipient": () => ": hi",
+  "no recipient but commas": () => " , ,,: hi",
+  "a room, which is reserved": () => "#room",
+  "a mark of the server's without a colon": () => "!"
+})) {
+  check(`a bad line: ${what}`, "no `:` and no command; no recipient", (t) => refuses(t, lineTo, /^! bad-line: /u))
+}
+
+for (const [what, bytes] of Object.entries({
+  "a lone continuation": "\x80",
+  "a lead without its rest": "a\xc3",
+  "a lead before a letter": "\xe2\x82x",
+  "a slash in two bytes": "\xc0\xaf",
+  "NUL in two bytes": "\xc0\x80",
+  "a character in a byte too many": "\xe0\x80\xaf",
+  "a surrogate": "\xed\xa0\x80",
+  "a pair of surrogates": "\xed\xa0\xbd\xed\xb8\x80",
+  "above U+10FFFF": "\xf4\x90\x80\x80",
+  "five bytes": "\xf8\x88\x80\x80\x80",
+  "FE and FF": "\xfe\xff"
+})) {
+  check(`a bad line: not UTF-8, ${what}`, "not UTF-8", async (t) => {
+    await refuses(t, (bob) => `${bob}: ${bytes}`, /^! bad-line: /u)
+    await refuses(t, (bob) => `${bob}, ${bytes}: hi`, /^! bad-line: /u)
+  })
+}
+
+check(
+  "a bad line: every control character but TAB",
+  "a control character other than TAB (C0, DEL, C1)",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const points = Array.from({ length: 0xa0 }, (_, point) => point).filter(
+      (point) => (point < 0x20 || point >= 0x7f) && point !== 0x09 && point !== 0x0a
+    )
+    alice.send(...points.map((point) => `${bob.name}: a${String.fromCodePoint(point)}b`), `${bob.name}: a\tb`)
+    await alice.answered(...points.map(() => /^! bad-line: /u))
+    await bob.answered(`from ${alice.name}: a\tb`)
+  },
+  { needs: ["speed"] }
+)
+
+check(
+  "a bad line: a control character in a name or a command",
+  "a control character other than TAB (C0, DEL, C1)",
+  (t) =>
+    Promise.all([
+      refuses(t, (bob) => `${bob}, a\x07b: hi`, /^! bad-line: /u),
+      refuses(t, () => "/ping \x1b[2J", /^! bad-line: /u)
+    ])
+)
+
+check(
+  "a control character that is white space may stand at the end",
+  "White space is dropped before control characters are looked for, so one that counts as white space (U+0085, a second CR) may stand at the end of a text.",
+  (t) => arrives(t, ": hi\u0085\r\r", "hi")
+)
+
+check("a refused line reaches none of its recipients", alone, async (t) => {
+  const [alice, bob, carol] = await t.login("alice", "bob", "carol")
+  alice.send(`${bob.name}, ${carol.name}: a\0b`, `${bob.name}, ${carol.name}: fine`)
+  await alice.answered(/^! bad-line: /u)
+  for (const other of [bob, carol]) await other.answered(`from ${alice.name}: fine`)
+})
+
+check("an unknown command is named", "`! unknown-command NAME: …`", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.send("/nosuch thing", "/WHO", "/__proto__", "/constructor x", "/")
+  const codes = (await alice.answers()).map((line) => line.split(":")[0])
+  equal(
+    codes.slice(0, 4),
+    ["nosuch", "WHO", "__proto__", "constructor"].map((name) => `! unknown-command ${name}`)
+  )
+  hold(/^! unknown-command ?$/u.test(codes[4]), "! unknown-command", codes[4])
+})
+
+check(
+  "equal failures may be answered together, and are counted",
+  "Consecutive lines to the same recipients that fail for the same reason, `offline` or `busy`, may be answered once; `count=N` then says how many there were.",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const [one, other] = [fresh("nobody"), fresh("nobody")]
+    alice.send(
+      ...Array(50).fill(`${one}: hi`),
+      `${bob.name}: hi`,
+      ...Array(30).fill(`${other}: hi`),
+      ...Array(20).fill(`${one}: hi`)
+    )
+    const told = new Map()
+    for (const answer of await alice.answers()) {
+      const [, name, count = "1"] = /^! undelivered (\S+) reason=offline(?: count=(\d+))?: /u.exec(answer) ?? []
+      told.set(name, (told.get(name) ?? 0) + Number(count))
+    }
+    equal(
+      [...told],
+      [
+        [one, 70],
+        [other, 30]
+      ]
+    )
+    await bob.answered(`from ${alice.name}: hi`)
+  },
+  { needs: ["speed"] }
+)
+
+check(
+  "over the rate a line is refused, until the time it tells",
+  ["over the rate, where one is set", "lines a second from one client", "wait that many milliseconds."],
+  async (t) => {
+    const server = await t.serve("--rate", "5")
+    const alice = await server.connect()
+    alice.send(fresh("alice"), "/hello", "/ping 3", "/ping 4", "/ping 5", "/ping 6")
+    await alice.gets(/^\* hello .* rate=5: /u, "* pong: 3", "* pong: 4", "* pong: 5")
+    const [[, retry]] = await alice.gets(/^! slow-down retry=(\d+): /u)
+    // The contract itself is a time to wait.
+    await new Promise((resolve) => setTimeout(resolve, Number(retry)))
+    alice.send("/ping 6")
+    await alice.gets("* pong: 6")
+  },
+  { needs: ["command"] }
+)

@@ -1,0 +1,151 @@
+// PROTOCOL.md, section 5: how the server leaves. Imported, not run.
+import { equal, Failure, hold, same } from "../client.mjs"
+import { flood, inOrder, refused } from "../flood.mjs"
+import { section } from "../suite.mjs"
+
+const { all, check } = section("promises", "5. Leaving", ["answers"])
+
+export { all as shutdown }
+
+const needs = ["command"]
+
+const status = async (server, expected) => {
+  const ended = await server.ended(3 * server.patience)
+  if (ended.status !== expected) throw new Failure(`exit status ${expected}`, `${ended.status}: ${ended.errors}`)
+}
+
+/** A server, two clients, and a third that reads nothing and for which `waiting` lines of the first one wait. */
+const stuck = async (t, ...flags) => {
+  const server = await t.serve("--hold-timeout", "200ms", "--stall-timeout", "60s", ...flags)
+  const [alice, carol] = await server.greet("alice", "carol")
+  const [bob] = await server.login("bob")
+  bob.pause()
+  const count = flood(server, alice, `${bob.name}:`)
+  const busy = refused(await alice.answers(2 * t.patience), bob)
+  hold(busy > 0, "! undelivered … reason=busy", "none")
+  return { alice, bob, carol, waiting: count - busy, server }
+}
+
+const toldOfTheShutdown = async (client) => {
+  while (!(await client.line("* closing grace=MS: …")).startsWith("* closing grace="));
+}
+
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  check(
+    `${signal} ends every connection in order, and the server with 0`,
+    "`* bye reason=shutdown: …` as the last line then.",
+    async (t) => {
+      const server = await t.serve("--grace", "7s")
+      const [alice] = await server.greet("alice")
+      const [bob] = await server.login("bob")
+      const silent = await server.connect()
+      alice.send(`${bob.name}: last words`)
+      await alice.until("`* joined`", () => (alice.lines.length > 0 ? true : undefined))
+      server.signal(signal)
+      await alice.until("the end of the stream", () => alice.ending)
+      const lines = alice.lines.filter((line) => !line.startsWith("* joined "))
+      same(lines, [/^\* closing grace=7000: /u, /^\* bye reason=shutdown: /u])
+      await bob.ends(`from ${alice.name}: last words`)
+      await silent.ends()
+      await status(server, 0)
+    },
+    { needs }
+  )
+}
+
+check(
+  "at shutdown what was accepted is delivered, and what was not is refused",
+  [
+    "the server stops listening, answers new lines with `! closing`, delivers everything it had accepted, and closes in order",
+    "the line came after the server began to shut down, and was not accepted"
+  ],
+  async (t) => {
+    const { alice, bob, carol, waiting, server } = await stuck(t)
+    server.signal("SIGTERM")
+    await toldOfTheShutdown(carol)
+    carol.send(`${bob.name}: too late`, "/ping")
+    await carol.gets(/^! closing: /u, /^! closing: /u)
+    const late = await server.connect().catch((error) => error)
+    hold(late instanceof Failure, "no connection to a server that shuts down", "one")
+    bob.resume()
+    await bob.until("the end of the stream", () => bob.ending, 3 * t.patience)
+    await alice.until("the end of the stream", () => alice.ending, 3 * t.patience)
+    equal([bob.ending, alice.ending], ["end", "end"])
+    equal(inOrder(bob.lines, alice), waiting)
+    same(alice.lines, [/^\* closing grace=/u, /^\* bye reason=shutdown: /u])
+    await status(server, 0)
+  },
+  { needs }
+)
+
+check(
+  "what the grace time cuts off is returned, and the server ends with 1",
+  "What is left then is returned, counted and logged, and the exit status is 1 instead of 0.",
+  async (t) => {
+    const { alice, bob, server } = await stuck(t, "--grace", "300ms")
+    server.signal("SIGTERM")
+    await alice.until("the end of the stream", () => alice.ending, 3 * t.patience)
+    hold(refused(alice.lines, bob) > 0, "! undelivered … count=N", alice.lines)
+    await status(server, 1)
+  },
+  { needs }
+)
+
+check(
+  "a second signal ends the server at once",
+  "A second signal ends it at once.",
+  async (t) => {
+    const { carol, server } = await stuck(t, "--grace", "10m")
+    server.signal("SIGTERM")
+    await toldOfTheShutdown(carol)
+    server.signal("SIGTERM")
+    await server.ended(t.patience)
+  },
+  { needs }
+)
+
+const accountIn = (log) =>
+  Object.fromEntries(
+    ["accepted", "written", "returned", "dead", "inFlight"].map((name) => [
+      name,
+      Number(new RegExp(`\\b${name}=(\\d+)`, "u").exec(log)?.[1])
+    ])
+  )
+
+check(
+  "the account that is logged at shutdown is even, and true",
+  [
+    "If the sender has left as well, the pair is counted as _dead_.",
+    "The server keeps the account, `accepted = written + returned + dead + in flight`",
+    "At rest, nothing is in flight."
+  ],
+  async (t) => {
+    const server = await t.serve()
+    const [alice, bob] = await server.login("alice", "bob")
+    alice.send(`${bob.name}, nobody, ${alice.name}: three pairs`, "refused", `nobody: one more`)
+    await alice.answers()
+    await bob.answered(`from ${alice.name}: three pairs`)
+    server.signal("SIGTERM")
+    const { errors } = await server.ended(3 * t.patience)
+    equal(accountIn(errors), { accepted: 4, written: 2, returned: 2, dead: 0, inFlight: 0 })
+  },
+  { needs }
+)
+
+check(
+  "what its sender can no longer be told of is counted as dead",
+  "If the sender has left as well, the pair is counted as _dead_.",
+  async (t) => {
+    const { alice, bob, carol, server } = await stuck(t)
+    alice.reset()
+    while (!(await carol.line()).startsWith(`* left ${alice.name}: `));
+    bob.reset()
+    while (!(await carol.line()).startsWith(`* left ${bob.name}: `));
+    server.signal("SIGTERM")
+    const { errors } = await server.ended(3 * t.patience)
+    const { accepted, dead, inFlight, returned, written } = accountIn(errors)
+    hold(dead > 0 && inFlight === 0, "dead pairs, and none in flight", errors)
+    equal(written + returned + dead, accepted)
+  },
+  { needs }
+)

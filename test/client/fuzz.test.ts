@@ -1,0 +1,137 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Escape from "../../src/client/Escape.js"
+import * as Received from "../../src/client/Received.js"
+import { Splitter } from "../../src/client/Splitter.js"
+import * as Name from "../../src/protocol/Name.js"
+import * as Reply from "../../src/protocol/Reply.js"
+import * as Wire from "../../src/protocol/Wire.js"
+import { fuzz, same, hostile, hostileStream, inReads } from "../support/fuzz.js"
+
+/** A line's sense without its text. */
+const senseOf = (line: string) => {
+  if (line.indexOf("\n") !== line.length - 1) assert.fail(JSON.stringify(line))
+  const found = Received.parse(Wire.decode(line.slice(0, -1)))
+  if (found._tag !== "Refused" && found._tag !== "Notice") return assert.fail(JSON.stringify(found))
+  const { code, label, words, values } = found
+  return { code, label, words, values: [...values], fatal: found._tag === "Refused" && found.fatal }
+}
+
+interface Case {
+  readonly lines: ReadonlyArray<string>
+  readonly code: string
+  readonly words: ReadonlyArray<string>
+  readonly values?: ReadonlyArray<readonly [string, string]>
+  readonly fatal?: boolean
+}
+
+/** Replies that tell a name which a client chose, and how a client has to understand them. */
+const naming: ReadonlyArray<(name: string, shown: string, label: string) => Case> = [
+  (name, shown, label) => ({
+    lines: Reply.undelivered({ names: [name, "bob"], reason: "offline", count: 2, label }),
+    code: "undelivered",
+    words: [shown, "bob"],
+    values: [["reason", "offline"]]
+  }),
+  (name, shown, label) => ({
+    lines: Reply.undelivered({ names: ["bob", name], reason: "busy", count: 1, label, retryMillis: 1_000 }),
+    code: "undelivered",
+    words: ["bob", shown],
+    values: [
+      ["reason", "busy"],
+      ["retry", "1000"]
+    ]
+  }),
+  (name, shown, label) => ({ lines: Reply.written(label, [name]), code: "written", words: [shown] }),
+  (name, shown, label) => ({
+    lines: [Reply.loginInUse(name).line(label)],
+    code: "login-in-use",
+    words: [shown, "fatal"],
+    fatal: true
+  }),
+  (name, shown, label) => ({
+    lines: [Reply.unknownCommand(name)(label)],
+    code: "unknown-command",
+    words: [shown === "fatal" ? "%66atal" : shown]
+  })
+]
+
+const labels = ["k1", "fatal", "A-b_c.9", "k".repeat(32)]
+
+const tags: Record<string, string> = { f: "Message", "!": "Refused", "*": "Notice" }
+
+describe("Received.parse", () => {
+  it("has a meaning for every line, and takes none for another kind: 50,000 lines", () => {
+    fuzz(50_000, hostile(12), (wire) => {
+      const line = Wire.decode(wire)
+      const { _tag } = Received.parse(line)
+      if (_tag !== "Other") same(_tag, tags[line.slice(0, 1)])
+    })
+  })
+
+  it("reads what the server writes of any name: 50,000 replies", () => {
+    fuzz(50_000, hostile(5), (name, chance) => {
+      if (name === "") return
+      const label = chance.pick(labels)
+      const {
+        code,
+        fatal = false,
+        lines,
+        values = [],
+        words
+      } = chance.pick(naming)(name, Wire.decode(Name.show(name)), label)
+      same(lines.map(senseOf), [{ code, label, words, values, fatal }])
+    })
+  })
+
+  it("reads what the server passes on: 50,000 texts", () => {
+    fuzz(50_000, hostile(8), (wire) => {
+      const text = Wire.trim(wire)
+      const line = Wire.decode(`${Reply.messageHead("bob")}${text}`)
+      same(Received.parse(line), { _tag: "Message", from: "bob", text: Wire.decode(text) })
+      const pong = Received.parse(Wire.decode(Reply.pong(text, "k").slice(0, -1)))
+      same(pong._tag === "Notice" && pong.text, Wire.decode(text))
+    })
+  })
+})
+
+describe("Splitter", () => {
+  it("parts refusals from the rest, wherever the reads end: 50,000 streams", () => {
+    fuzz(50_000, hostileStream(5, 6), (stream, chance) => {
+      const splitter = new Splitter()
+      const sides = { output: "", refusals: "" }
+      for (const read of inReads(stream, chance)) {
+        for (const { bytes, refused } of splitter.push(read)) {
+          sides[refused ? "refusals" : "output"] += bytes.toString("latin1")
+        }
+      }
+      const lines = stream.split(/(?<=\n)/u)
+      const refusals = lines.filter((line) => line.startsWith("!"))
+      same(sides, { output: lines.filter((line) => !line.startsWith("!")).join(""), refusals: refusals.join("") })
+      same(splitter.refused, refusals.length > 0)
+      const last = lines.at(-1) ?? ""
+      if (stream.length < 512) same(splitter.lastLine, Wire.decode(last).replace(/\r?\n$/u, ""))
+    })
+  })
+})
+
+const isHidden = (point: string) =>
+  point !== "\t" &&
+  point !== "\n" &&
+  !/\p{Variation_Selector}/u.test(point) &&
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u.test(point)
+
+describe("Escape.show", () => {
+  it("changes what a terminal acts on, and nothing else: 50,000 texts", () => {
+    fuzz(50_000, hostile(10), (wire) => {
+      const text = Wire.decode(wire)
+      const shown = Escape.show(text)
+      const expected = [...text].map((point) => {
+        const digits = (point.codePointAt(0) ?? 0).toString(16)
+        if (!isHidden(point)) return point
+        return digits.length <= 2 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`
+      })
+      same(shown, expected.join(""))
+      same(Escape.show(shown), shown)
+    })
+  })
+})

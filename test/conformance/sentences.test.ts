@@ -1,0 +1,79 @@
+import { describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { assert } from "vitest"
+
+/** The suite is plain JavaScript without types. */
+const load = (file: string): Promise<unknown> =>
+  import(new URL(`../../scripts/conformance/${file}`, import.meta.url).href) as Promise<unknown>
+
+const { checks } = (await load("checks.mjs")) as {
+  readonly checks: ReadonlyArray<{ readonly group: string; readonly name: string; readonly proves: Quotes }>
+}
+
+type Quotes = string | ReadonlyArray<string>
+
+const { proves } = (await load("grammar.mjs")) as { readonly proves: Quotes }
+
+const flat = (text: string) => text.replaceAll(/\s+/g, " ").trim()
+
+const document = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8")
+
+const promises = checks.filter(({ group }) => group === "promises")
+
+const quotes = [proves, ...promises.map((check) => check.proves)].flat(2)
+
+/** Sentences, and rows of tables, from section 1 on. */
+const sentences = document
+  .slice(document.indexOf("\n## 1"))
+  .replaceAll(/^## .*$/gm, "\n")
+  .split(/\n\n|\n(?=[-|])/)
+  .filter((block) => !/^\| (?:-|line |limit |command |a head )/.test(block.trimStart()))
+  .flatMap((block) =>
+    block.startsWith("|") ? [block] : flat(block.replace(/^- /, "")).split(/(?<=[.:])\s+(?=[A-Z`(_])/)
+  )
+  .map(flat)
+  .filter((sentence) => sentence !== "")
+
+/** What no check proves, by how it starts, and why. */
+const unproved: Record<string, string> = {
+  "A connection is a stream of bytes:": "no promise; the suite runs on both with --unix",
+  "TCP, or a Unix socket.": "as above",
+  "| `#` | | _reserved_ for rooms |": "nothing to see yet but that it is a bad line, which is checked",
+  "Codes and params are the contract;": "about what may change",
+  "`retry=MS` is there exactly when": "the shape of every line is checked; that it may succeed, by the rate",
+  "| connections | what the descriptors allow": "about the machine that the server runs on",
+  "`name1, name2, …: text`.": "the shape of a message; the sentences behind it are checked",
+  "Written is not read:": "about what no server can promise",
+  "When a connection breaks in the middle of a write,": "what the kernel had taken cannot be seen from outside",
+  "When it is full:": "the items behind it are checked",
+  "So memory is bounded by": "the server's memory cannot be seen from outside",
+  "`@k1 bob, carol: deploy done`.": "an example"
+}
+
+describe("the conformance suite", () => {
+  it("quotes what PROTOCOL.md says, word for word", () => {
+    for (const quote of quotes) assert.include(flat(document), quote)
+  })
+
+  it("proves every sentence of PROTOCOL.md, or it is said here why not", () => {
+    const known = Object.keys(unproved)
+    const missing = sentences.filter(
+      (sentence) =>
+        !quotes.some((quote) => sentence.includes(quote) || quote.includes(sentence)) &&
+        !known.some((start) => sentence.startsWith(start))
+    )
+    assert.deepStrictEqual(missing, [])
+    for (const start of known)
+      assert.isTrue(
+        sentences.some((sentence) => sentence.startsWith(start)),
+        start
+      )
+  })
+
+  it("has each name once", () => {
+    for (const group of ["original", "promises"]) {
+      const names = checks.filter((check) => check.group === group).map(({ name }) => name)
+      assert.deepStrictEqual(names, [...new Set(names)])
+    }
+  })
+})
