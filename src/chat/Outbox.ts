@@ -138,7 +138,8 @@ export class Outbox<Sender> {
   /** An outcome of a labelled line will have to be put here, whatever there is by then. */
   expectOutcome() {
     this.outcomes += 1
-    if (this.outcomes > this.bounds.outcomes) this.full = true
+    // Without a writer there would never be room again, and whoever waits for it would wait for ever.
+    if (this.outcomes > this.bounds.outcomes && this.hasWriter) this.full = true
   }
 
   /** It is put now. */

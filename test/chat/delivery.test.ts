@@ -380,6 +380,28 @@ describe("labelled lines", () => {
     })
   )
 
+  it.scoped("are all delivered, if they were read, when their sender breaks off while it waits for outcomes", () =>
+    Effect.gen(function* () {
+      const memory = { bufferBytes: 50_000 }
+      const { join } = yield* startServer({ ...small, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const alice = yield* greeted("alice", join)
+      const bob = yield* join("bob")
+      const carol = yield* join("carol")
+      bob.socket.pause()
+      alice.say(`bob: fills bob's side ${"x".repeat(60_000)}`)
+      yield* settle
+      alice.say(...numbered(20).map((text, index) => `@k${index} bob: ${text}`))
+      yield* settle
+      carol.say("alice: waits until alice has room")
+      yield* settle
+      alice.socket.reset()
+      yield* carol.barrier
+      bob.socket.resume()
+      yield* bob.barrier
+      assert.deepStrictEqual(numbersFrom("alice", bob.received).slice(1), range(0, 20))
+    })
+  )
+
   it.scoped("have one outcome for each recipient whatever happens to these", () =>
     Effect.gen(function* () {
       const { join } = yield* startServer({
