@@ -1,0 +1,72 @@
+import { parseArgs } from "node:util"
+import { Coverage } from "./Coverage.js"
+import * as Replay from "./Replay.js"
+import { run } from "./Run.js"
+import { make, type Schedule } from "./Schedule.js"
+import { shrink } from "./Shrink.js"
+import type { Violation } from "./Model.js"
+
+/** Bundled and started by scripts/simulate.mjs, which says how it is used. */
+
+const usage = "usage: npm run simulate -- [--seconds N] [--seed S] [--replay SPEC]"
+
+const { values } = parseArgs({
+  options: { seconds: { type: "string" }, seed: { type: "string" }, replay: { type: "string" } }
+})
+
+const number = (text: string | undefined, fallback: number) => {
+  const value = text === undefined ? fallback : Number(text)
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  console.error(usage)
+  return process.exit(2)
+}
+
+/** Looks for the fewest steps that break the same rule, and tells how to see them again. */
+const fail = (schedule: Schedule, { rule }: Violation) => {
+  const fails = (kept: ReadonlyArray<number>) => run(schedule, kept).violations.some((one) => one.rule === rule)
+  const all = schedule.steps.map((_, place) => place)
+  const kept = shrink(all, fails)
+  console.log(Replay.story(run(schedule, kept)))
+  console.log(`seed ${schedule.seed}: ${rule}; ${all.length} steps, of which ${kept.length} are enough. Once more:`)
+  console.log(`  npm run simulate -- --replay ${Replay.show(schedule, kept)}`)
+}
+
+const simulate = (seconds: number, firstSeed: number) => {
+  const coverage = new Coverage()
+  const began = performance.now()
+  const elapsed = () => (performance.now() - began) / 1000
+  for (let seed = firstSeed; elapsed() < seconds; seed++) {
+    const schedule = make(seed)
+    const outcome = run(schedule)
+    coverage.add(outcome)
+    const [violation] = outcome.violations
+    if (violation === undefined) continue
+    console.log(`found after ${coverage.schedules} schedules and ${elapsed().toFixed(1)} s`)
+    fail(schedule, violation)
+    process.exitCode = 1
+    return
+  }
+  const { pairs, schedules, steps } = coverage
+  const rate = (schedules / elapsed()).toFixed(0)
+  console.log(coverage.show())
+  if (coverage.missing.length > 0) console.log(`never met: ${coverage.missing.join("; ")}`)
+  console.log(
+    `${schedules} schedules from seed ${firstSeed} on, ${steps} steps, ${pairs} pairs of a line and a recipient; ` +
+      `${rate} schedules a second; nothing was broken`
+  )
+}
+
+const replay = (text: string) => {
+  const found = Replay.parse(text)
+  if (found === undefined) {
+    console.error(usage)
+    process.exitCode = 2
+    return
+  }
+  const outcome = run(found.schedule, found.kept)
+  console.log(Replay.story(outcome))
+  process.exitCode = outcome.violations.length > 0 ? 1 : 0
+}
+
+if (values.replay !== undefined) replay(values.replay)
+else simulate(number(values.seconds, 10), number(values.seed, Date.now() % 1_000_000_000))
