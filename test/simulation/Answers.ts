@@ -12,6 +12,7 @@ export const check = (history: History, sessions: ReadonlyArray<Session>, report
   for (const session of sessions) {
     checkOrder(history, session, delivering, report)
     checkWho(history, session, sessions, report)
+    checkPongs(session, report)
     checkEnd(session, report)
   }
   checkNotices(sessions, report)
@@ -120,6 +121,31 @@ const usual = (session: Session, { label, meaning }: Hearing.HeardLine): Readonl
       return [[], [busy], [offline], [busy, offline]]
     }
   }
+}
+
+/**
+ * A pong stands behind the answers to all earlier lines: no more lines are told of behind it than came behind the ping.
+ */
+const checkPongs = ({ lines, received, wire }: Session, report: Report) => {
+  lines.forEach(({ meaning }, index) => {
+    const [pong = ""] = meaning.is === "answered" ? meaning.heads : []
+    if (!/^\* pong.*: \d/.test(pong)) return
+    const place = received.findIndex(({ line }) => `${line}\n` === pong)
+    if (place < 0) return
+    const behind = new Map<string, number>()
+    for (const one of lines.slice(index)) {
+      if (one.meaning.is !== "message") continue
+      for (const name of one.meaning.to) behind.set(Hearing.shown(name), (behind.get(Hearing.shown(name)) ?? 0) + 1)
+    }
+    for (const one of received.slice(place)) {
+      if (one.is !== "undelivered" || (one.reason !== "offline" && one.reason !== "busy")) continue
+      for (const name of one.names) {
+        const left = (behind.get(name) ?? 0) - one.count
+        behind.set(name, left)
+        if (left < 0) report("a pong overtook an answer", `${wire.remote}: ${one.line}`)
+      }
+    }
+  })
 }
 
 /** `/who` names those who were there for sure, and nobody who cannot have been. */

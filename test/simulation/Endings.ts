@@ -1,5 +1,6 @@
+import { refusalSlots } from "../../src/chat/AcceptLoop.js"
 import * as Hearing from "./Hearing.js"
-import type { History, Wire } from "./History.js"
+import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Model.js"
 import type { Session } from "./Session.js"
 
@@ -27,9 +28,7 @@ const checkReason = (history: History, session: Session, report: Report) => {
   const { setting } = history
   const where = `${wire.remote} (${reason})`
   if (log === undefined || reason === undefined) {
-    // Above the places for refusals a connection is dropped without a word.
-    const isDropped = wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
-    if (history.killed === undefined && !isDropped) report("a connection never ended", where)
+    if (history.killed === undefined && !isDropped(session)) report("a connection never ended", where)
     return
   }
   const brokeAt = Math.min(wire.broke ? (wire.gone?.turn ?? Infinity) : Infinity, wire.writeBroke?.turn ?? Infinity)
@@ -64,13 +63,20 @@ const checkReason = (history: History, session: Session, report: Report) => {
 
 /** Nobody may be silent, or take nothing, for longer than allowed; ticks make it somewhat later. */
 const checkDeadlines = (
-  { end, setting }: History,
+  { drainAsked, end, setting }: History,
   { lines, longestStall, name, reason, wire }: Session,
   report: Report
 ) => {
   const late = 500
   if (longestStall > setting.stallTimeout + late) {
     report("a stalled client was kept", `${wire.remote} took nothing for ${longestStall} ms`)
+  }
+  const graceEnd = drainAsked === undefined ? Infinity : drainAsked.at + setting.grace
+  const isLate = wire.stalls.some(({ from, to }) => from < graceEnd && to > graceEnd + 100)
+  if (isLate) report("a stalled client was kept behind the grace time", wire.remote)
+  const broke = wire.reset && { from: wire.reset.at, to: wire.gone?.at ?? end.at }
+  if (broke !== undefined && broke.to - broke.from > late) {
+    report("a break was not noticed", `${wire.remote} for ${broke.to - broke.from} ms`)
   }
   if (name !== undefined || reason === "full") return
   const over = Math.min(...[wire.closed, wire.destroyed, wire.gone].map((moment) => moment?.at ?? end.at))
@@ -92,11 +98,14 @@ const checkHeld = (
 ) => {
   if (wire.pauses.length === 0 || wire.isSlow || lines.some(({ label }) => label !== undefined)) return
   const names = new Set(lines.flatMap(({ meaning }) => (meaning.is === "message" ? meaning.to : [])))
-  const recipients = sessions.filter(({ name }) => name !== undefined && names.has(name))
-  const most = (recipients.length + 1) * (setting.holdTimeout + 250)
   const over = Math.min(wire.gone?.at ?? end.at, wire.closed?.at ?? end.at)
   for (const { from, to } of wire.pauses) {
     const until = Math.min(to?.at ?? over, over)
+    const recipients = sessions.filter(
+      (one) =>
+        one.name !== undefined && names.has(one.name) && one.wire.accepted.at <= until && goneAt(one.wire).at >= from.at
+    )
+    const most = (recipients.length + 1) * (setting.holdTimeout + 250)
     const moves = recipients
       .flatMap((one) => one.wire.takes.map(({ at }) => at))
       .filter((at) => at > from.at && at < until)
@@ -133,6 +142,10 @@ const checkNames = (sessions: ReadonlyArray<Session>, report: Report) => {
   }
 }
 
+/** Above the places for refusals a connection is dropped without a word. */
+const isDropped = ({ reason, wire }: Session) =>
+  reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
+
 const isRefused = ({ reason, wire }: Session) =>
   reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
 
@@ -141,11 +154,15 @@ const checkLimits = ({ setting }: History, sessions: ReadonlyArray<Session>, rep
   sessions.forEach((session, index) => {
     const { turn } = session.wire.accepted
     const before = sessions.slice(0, index).filter((one) => !isRefused(one))
-    const surely = before.filter(({ wire }) => turn < goneAt(wire))
-    const maybe = before.filter(({ wire }) => turn <= goneAt(wire) + Hearing.slack)
+    const surely = before.filter(({ wire }) => turn < goneAt(wire).turn)
+    const maybe = before.filter(({ wire }) => turn <= forgottenAt(wire))
     const ofHost = (some: ReadonlyArray<Session>) => some.filter(({ wire }) => wire.host === session.wire.host).length
     const perHost = setting.maxConnectionsPerAddress === 0 ? Infinity : setting.maxConnectionsPerAddress
+    const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
     const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
+    if (isDropped(session) && refused.length < refusalSlots(setting.maxConnections)) {
+      report("dropped without a word", `${session.wire.remote}: ${refused.length} were being refused`)
+    }
     if (isRefused(session)) {
       if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost)
         report("refused a client with a place free", where)
@@ -156,7 +173,15 @@ const checkLimits = ({ setting }: History, sessions: ReadonlyArray<Session>, rep
 }
 
 /** When a connection was over on both sides. */
-const goneAt = ({ destroyed, gone }: Wire) => Math.min(gone?.turn ?? Infinity, destroyed?.turn ?? Infinity)
+const goneAt = ({ destroyed, gone }: Wire): Moment => {
+  const [first = never, second = never] = [gone, destroyed]
+  return first.turn < second.turn ? first : second
+}
+
+/** The turn in which the server has noticed that at the latest: who waits for a write learns of it when that fails. */
+const forgottenAt = (wire: Wire): number => Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + Hearing.slack
+
+const never: Moment = { turn: Infinity, at: Infinity }
 
 const checkRests = ({ rests }: History, report: Report) => {
   for (const { fibers, isListening, ledger, names, openSockets, timers, when } of rests) {

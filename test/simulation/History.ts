@@ -20,6 +20,8 @@ export interface Wire {
   ended: Moment | undefined
   /** The server was told that the connection is gone. */
   gone: Moment | undefined
+  /** When the read side broke, whether or not somebody looked. */
+  reset: Moment | undefined
   /** It was told so because the connection broke. */
   broke: boolean
   /** The server found that its kernel takes nothing more. */

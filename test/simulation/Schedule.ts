@@ -46,11 +46,12 @@ const junk = [
 
 const commands = [
   "/who\n",
-  "/ping 1\n",
+  "/ping #\n",
+  "/ping #\n",
   "/ping\n",
   "/help\n",
   "/hello\n",
-  "@p1 /ping two\n",
+  "@p1 /ping #\n",
   "@p2 /who\n",
   "@p3 /hello\n",
   "@p4 nothing\n"
@@ -142,6 +143,12 @@ class Author {
 
   private shutDown() {
     const { chance } = this
+    const slow = chance.chance(0.4) ? this.anyone() : undefined
+    if (slow !== undefined) {
+      this.push({ do: "pace", who: slow, bytes: chance.chance(0.5) ? 0 : this.pace() })
+      this.say(this.anyone(), chance.pick([1, 5, 30]), [nameOf(slow)])
+      this.turns(4)
+    }
     this.push(chance.chance(0.7) ? { do: "drain", patient: chance.chance(0.7) } : { do: "close" })
     for (let left = chance.below(12); left > 0; left--) {
       this.happen(chance.pick(this.kinds))
@@ -150,6 +157,7 @@ class Author {
       if (chance.chance(0.05)) this.push({ do: "drain", patient: false })
       if (chance.chance(0.05)) this.push({ do: "close" })
     }
+    if (slow !== undefined && chance.chance(0.7)) this.push({ do: "pace", who: slow, bytes: Infinity })
     if (chance.chance(0.15)) this.push({ do: "kill" })
   }
 
@@ -208,7 +216,7 @@ class Author {
     this.push({ do: "pace", who, bytes: chance.chance(0.7) ? 0 : this.pace() })
     if (chance.chance(0.7)) this.say(this.anyone(), chance.pick([1, 5, 30]), chance.chance(0.7) ? [nameOf(who)] : [])
     this.turns(4)
-    if (chance.chance(0.4)) this.push({ do: "pass", millis: chance.pick([100, 500, 1_200]) })
+    if (chance.chance(0.4)) this.push({ do: "pass", millis: chance.pick([100, 500, 1_200, 2_500]) })
     if (chance.chance(0.3)) this.say(this.anyone(), chance.pick([1, 5, 30]), [nameOf(who)])
     if (chance.chance(0.3)) this.push({ do: "grant", who, bytes: this.pace() })
     if (chance.chance(0.3)) this.push({ do: "reset", who, first: this.side(), gap: chance.pick([0, 1, 5]) })
@@ -218,14 +226,18 @@ class Author {
   /** A client that does not read the answers to what it says, and says more. */
   private deaf(who: number) {
     const { chance } = this
+    const isNew = chance.chance(0.3)
+    if (isNew) this.push(connect(who, chance))
     this.push({ do: "pace", who, bytes: chance.chance(0.7) ? 0 : this.pace() })
     this.push({
       do: "send",
       who,
       bytes: chance.pick(["/help\n", "no colon\n", "nobody: hi\n"]).repeat(3 + chance.below(30))
     })
+    if (isNew) this.push(login(who))
     this.say(who, chance.pick([1, 5, 30]))
     this.turns(4)
+    if (chance.chance(0.3)) this.push({ do: "reset", who, first: this.side(), gap: chance.pick([0, 1, 5]) })
     if (chance.chance(0.4)) this.push({ do: "pass", millis: chance.pick([100, 500, 1_200]) })
     if (chance.chance(0.4)) this.push({ do: "pace", who, bytes: Infinity })
   }

@@ -64,6 +64,7 @@ export class SimSocket implements Socket {
       heard: [],
       ended: undefined,
       gone: undefined,
+      reset: undefined,
       broke: false,
       writeBroke: undefined,
       taken: "",
@@ -235,7 +236,9 @@ export class SimSocket implements Socket {
     const { events } = this
     if (events === undefined || this.isTold) return
     if (this.isOver) return this.tellGone(events, undefined)
-    if (this.breaksRead !== undefined && this.loop.turn >= this.breaksRead && (this.isNoticed || !this.isPaused)) {
+    const isReset = this.breaksRead !== undefined && this.loop.turn >= this.breaksRead
+    if (isReset) this.wire.reset ??= this.moment()
+    if (isReset && (this.isNoticed || !this.isPaused)) {
       this.wire.broke = true
       this.finish()
       return this.tellGone(events, lost)

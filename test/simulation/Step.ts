@@ -33,7 +33,7 @@ export type Step =
       readonly cut: number
       readonly polite: boolean
     }
-  /** Sends bytes as they are: one character each. */
+  /** Sends bytes, one character each; `#` becomes the step's number. */
   | { readonly do: "send"; readonly who: number; readonly bytes: string }
   /** Sends messages; their texts are told apart by the step's number and theirs. */
   | {

@@ -181,7 +181,7 @@ export class World {
     if (socket === undefined) return
     switch (step.do) {
       case "send":
-        return socket.send(step.bytes)
+        return socket.send(step.bytes.replaceAll("#", `${place}`))
       case "say":
         return socket.send(said(step, place))
       case "tooLong": {
