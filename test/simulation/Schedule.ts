@@ -143,10 +143,11 @@ class Author {
 
   private shutDown() {
     const { chance } = this
+    const talker = this.anyone()
     const slow = chance.chance(0.4) ? this.anyone() : undefined
     if (slow !== undefined) {
       this.push({ do: "pace", who: slow, bytes: chance.chance(0.5) ? 0 : this.pace() })
-      this.say(this.anyone(), chance.pick([1, 5, 30]), [nameOf(slow)])
+      this.say(talker, chance.pick([1, 5, 30]), [nameOf(slow)])
       this.turns(4)
     }
     this.push(chance.chance(0.7) ? { do: "drain", patient: chance.chance(0.7) } : { do: "close" })
@@ -157,7 +158,12 @@ class Author {
       if (chance.chance(0.05)) this.push({ do: "drain", patient: false })
       if (chance.chance(0.05)) this.push({ do: "close" })
     }
-    if (slow !== undefined && chance.chance(0.7)) this.push({ do: "pace", who: slow, bytes: Infinity })
+    if (slow !== undefined && chance.chance(0.7)) {
+      if (chance.chance(0.5)) this.push({ do: "pass", millis: chance.pick([50, 100, 200]) })
+      this.say(talker, 1)
+      this.turns(4)
+      this.push({ do: "pace", who: slow, bytes: Infinity })
+    }
     if (chance.chance(0.15)) this.push({ do: "kill" })
   }
 
