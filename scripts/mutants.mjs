@@ -17,10 +17,16 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 /** What is broken, where, and how. */
 const mutants = [
   {
-    name: "a peer is removed by its name, not by identity",
+    name: "both ends of a connection remove its peer, by its name",
     file: "chat/Roster.ts",
     search: "if (this.byName.get(peer.name) !== peer) return",
-    replace: "if (!this.byName.has(peer.name)) return"
+    replace: "",
+    also: {
+      file: "chat/Connection.ts",
+      search: 'closed: () => outbox.break("connection-lost")',
+      replace:
+        'closed: () => { outbox.break("connection-lost"); broker.leave(peer, { reason: "connection-lost", unfinished: undefined, queued: [] }) }'
+    }
   },
   {
     name: "a gone peer's name is never free",
@@ -91,8 +97,8 @@ const mutants = [
   {
     name: "held senders are not released when there is room",
     file: "chat/Outbox.ts",
-    search: "return this.waiting.length > 0",
-    replace: "return false"
+    search: "&& this.waiting.length > 0",
+    replace: "&& false"
   },
   {
     name: "held senders are not released when the queue is jammed",
@@ -134,7 +140,12 @@ const mutants = [
     name: "some of several recipients get a line twice",
     file: "chat/Routing.ts",
     search: "if (outbox.jammed) {\n",
-    replace: "if (outbox.full && !outbox.jammed) return outbox\n      if (outbox.jammed) {\n"
+    replace: "if (outbox.full && !outbox.jammed) return outbox\n      if (outbox.jammed) {\n",
+    also: {
+      file: "chat/Routing.ts",
+      search: "if (outbox.full && !outbox.jammed) {",
+      replace: "if (false) {"
+    }
   },
   {
     name: "a jam is not looked at when a line is put",
@@ -309,21 +320,28 @@ const mutants = [
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: "string" } } })
 const seconds = Number(values.seconds ?? 30)
 
+/** The places of a mutant: one, or two where one alone would change nothing. */
+const places = ({ also, ...first }) => (also === undefined ? [first] : [first, also])
+
 /** Puts the mutant into the bundle. */
-const plugin = ({ file, replace, search }) => ({
+const plugin = (mutant) => ({
   name: "mutant",
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      if (path !== join(root, "src", file)) return undefined
-      return { contents: readFileSync(path, "utf8").replace(search, () => replace), loader: "ts" }
+      const own = places(mutant).filter(({ file }) => path === join(root, "src", file))
+      if (own.length === 0) return undefined
+      const text = own.reduce((code, { replace, search }) => code.replace(search, () => replace), read(path))
+      return { contents: text, loader: "ts" }
     })
 })
 
+const read = (path) => readFileSync(path, "utf8")
+
 const chosen = positionals.length === 0 ? mutants : mutants.filter(({ name }) => positionals.includes(name))
-const lost = chosen.filter(
-  ({ file, search }) => readFileSync(join(root, "src", file), "utf8").split(search).length !== 2
+const lost = chosen.filter((mutant) =>
+  places(mutant).some(({ file, search }) => read(join(root, "src", file)).split(search).length !== 2)
 )
-for (const { file, name } of lost) console.error(`${name}: its place in src/${file} is not there, or not unique`)
+for (const { name } of lost) console.error(`${name}: its place in src/ is not there, or not unique`)
 if (lost.length > 0) process.exit(lost.length)
 
 const directory = mkdtempSync(join(tmpdir(), "a-chat-mutants-"))
@@ -338,16 +356,11 @@ try {
       timeout: (seconds + 60) * 1000,
       killSignal: "SIGKILL"
     })
-    const [, schedules, lived] = /found after (\d+) schedules and ([\d.]+) s/.exec(stdout) ?? []
-    const [, rule] = /^seed \d+: ([^;]+);/m.exec(stdout) ?? []
+    const [, schedules, lived, rule] = /found after (\d+) schedules and ([\d.]+) s: (.*)/.exec(stdout) ?? []
     const isFound = signal !== null || status !== 0
     if (!isFound) survivors += 1
-    const how =
-      schedules === undefined
-        ? isFound
-          ? "hung or died"
-          : "SURVIVED"
-        : `${schedules.padStart(6)} schedules ${lived.padStart(5)} s  ${rule ?? ""}`
+    const fate = isFound ? "hung or died" : "SURVIVED"
+    const how = rule === undefined ? fate : `${schedules.padStart(6)} schedules ${lived.padStart(5)} s  ${rule}`
     console.log(`${mutant.name.padEnd(66)} ${how}`)
   }
 } finally {

@@ -1,4 +1,5 @@
 import { all as reasons } from "../../src/protocol/CloseReason.js"
+import type { Wire } from "./History.js"
 import type { Outcome } from "./Run.js"
 import type { Session } from "./Session.js"
 
@@ -49,12 +50,7 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ["connections", "held when they broke", ofSessions(isHeldAtBreak)],
     ["connections", "that logged in as one before", ofSessions((one) => isSuccessor(one, sessions))],
     ["connections", "whose login broke under it", ofSessions((one) => one.isUncertain)],
-    [
-      "connections",
-      "lingering to the deadline",
-      ofSessions(({ wire: { closed, destroyed } }) => closed !== undefined && destroyed !== undefined)
-    ],
-    ["server", "drains asked for", history.drainAsked === undefined ? 0 : 1],
+    ["connections", "lingering to the deadline", ofSessions(({ wire }) => lingered(wire) >= history.setting.linger)],
     ["server", "drains that cut off", drained !== undefined && drained.cutOff > 0 ? 1 : 0],
     ["server", "second signals", killed === undefined ? 0 : 1],
     ["server", "crowds dropped", logged("full: the system drops")],
@@ -63,6 +59,10 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ...steps.map(([, step]) => ["steps", step.do, 1] as const)
   ]
 }
+
+/** For how long the server waited for the client's own end. */
+const lingered = ({ closed, destroyed }: Wire) =>
+  closed === undefined || destroyed === undefined ? 0 : destroyed.at - closed.at
 
 const isCutLine = ({ wire }: Session) => wire.ended !== undefined && wire.heard.at(-1)?.bytes.endsWith("\n") === false
 

@@ -101,14 +101,11 @@ const checkHeld = (
   const over = Math.min(wire.gone?.at ?? end.at, wire.closed?.at ?? end.at)
   for (const { from, to } of wire.pauses) {
     const until = Math.min(to?.at ?? over, over)
-    const recipients = sessions.filter(
-      (one) =>
-        one.name !== undefined && names.has(one.name) && one.wire.accepted.at <= until && goneAt(one.wire).at >= from.at
-    )
-    const most = (recipients.length + 1) * (setting.holdTimeout + 250)
-    const moves = recipients
-      .flatMap((one) => one.wire.takes.map(({ at }) => at))
-      .filter((at) => at > from.at && at < until)
+    const others = sessions.flatMap((one) => (one.name !== undefined && names.has(one.name) ? [one.wire] : []))
+    // It may be held by its own queue, too, for want of turns.
+    const holders = [wire, ...others].filter((one) => one.accepted.at <= until && goneAt(one).at >= from.at)
+    const most = holders.length * (setting.holdTimeout + 250)
+    const moves = holders.flatMap(({ takes }) => takes.map(({ at }) => at)).filter((at) => at > from.at && at < until)
     let last = from.at
     for (const at of [...moves.toSorted((one, other) => one - other), until]) {
       if (at - last > most) return report("held for too long", `${wire.remote} for ${at - last} ms from ${last} ms on`)

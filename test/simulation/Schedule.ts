@@ -143,28 +143,36 @@ class Author {
 
   private shutDown() {
     const { chance } = this
-    const talker = this.anyone()
-    const slow = chance.chance(0.4) ? this.anyone() : undefined
-    if (slow !== undefined) {
-      this.push({ do: "pace", who: slow, bytes: chance.chance(0.5) ? 0 : this.pace() })
-      this.say(talker, chance.pick([1, 5, 30]), [nameOf(slow)])
-      this.turns(4)
-    }
-    this.push(chance.chance(0.7) ? { do: "drain", patient: chance.chance(0.7) } : { do: "close" })
-    for (let left = chance.below(12); left > 0; left--) {
+    const isBusy = chance.chance(0.4)
+    if (isBusy) this.drainBusily()
+    else this.askForEnd()
+    for (let left = chance.below(isBusy ? 3 : 12); left > 0; left--) {
       this.happen(chance.pick(this.kinds))
       if (chance.chance(0.3)) this.turns(3)
       if (chance.chance(0.2)) this.push({ do: "pass", millis: chance.pick([5, 30, 200]) })
       if (chance.chance(0.05)) this.push({ do: "drain", patient: false })
       if (chance.chance(0.05)) this.push({ do: "close" })
     }
-    if (slow !== undefined && chance.chance(0.7)) {
-      if (chance.chance(0.5)) this.push({ do: "pass", millis: chance.pick([50, 100, 200]) })
-      this.say(talker, 1)
-      this.turns(4)
-      this.push({ do: "pace", who: slow, bytes: Infinity })
-    }
     if (chance.chance(0.15)) this.push({ do: "kill" })
+  }
+
+  /** While somebody is slow, and is written to, and who writes goes on. */
+  private drainBusily() {
+    const { chance } = this
+    const [talker, slow] = [this.anyone(), this.anyone()]
+    this.push({ do: "pace", who: slow, bytes: chance.chance(0.5) ? 0 : this.pace() })
+    this.say(talker, chance.pick([1, 5, 30]), [nameOf(slow)])
+    this.turns(4)
+    this.askForEnd()
+    this.push({ do: "pass", millis: chance.pick([1, 50, 100, 200]) })
+    this.say(talker, 1)
+    this.push({ do: "pass", millis: 20 })
+    if (chance.chance(0.7)) this.push({ do: "pace", who: slow, bytes: Infinity })
+  }
+
+  private askForEnd() {
+    const { chance } = this
+    this.push(chance.chance(0.7) ? { do: "drain", patient: chance.chance(0.7) } : { do: "close" })
   }
 
   private happen(kind: Kind) {
