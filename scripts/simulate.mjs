@@ -1,12 +1,14 @@
-// Runs the deterministic simulation: `npm run simulate -- [--seconds N] [--seed S] [--replay SPEC]`.
+// Runs the deterministic simulation: `npm run simulate -- [--seconds N | --schedules N] [--seed S]`
+// or `npm run simulate -- --replay SPEC`.
 //
 //   --seconds N     how long; 10 without it
+//   --schedules N   how many, instead; fails, too, if something that can happen never did
 //   --seed S        the first seed; without it, another one each time
 //   --replay SPEC   one schedule alone, whole (`77`) or the steps that matter (`77:0-3,9`), with all that happened
 //
 // Prints what the schedules met, or the shortest schedule that breaks a promise, and exits 1.
 import { build } from "esbuild"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -28,12 +30,9 @@ export const bundle = (outfile, plugins = []) =>
   })
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const directory = await mkdtemp(join(tmpdir(), "a-chat-simulation-"))
+  const directory = mkdtempSync(join(tmpdir(), "a-chat-simulation-"))
+  process.on("exit", () => rmSync(directory, { recursive: true }))
   const outfile = join(directory, "main.mjs")
-  try {
-    await bundle(outfile)
-    await import(pathToFileURL(outfile))
-  } finally {
-    await rm(directory, { recursive: true })
-  }
+  await bundle(outfile)
+  await import(pathToFileURL(outfile))
 }

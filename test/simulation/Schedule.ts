@@ -1,5 +1,6 @@
 import { random } from "../support/random.js"
 import type { Setting, Step } from "./Step.js"
+import { addresses, commands, junk, names } from "./Words.js"
 
 export interface Schedule {
   readonly seed: number
@@ -8,54 +9,6 @@ export interface Schedule {
 }
 
 type Chance = ReturnType<typeof random>
-
-/** Names that get along, and one that looks like another. */
-const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name) => latin1(name))
-/** How else one may write them: decomposed, or nobody's. */
-const addresses = [...names, "nobody", latin1("zoe\u0308"), latin1("strüng")]
-
-/** Bytes in a string of one character each. */
-function latin1(text: string) {
-  return Buffer.from(text, "utf8").toString("latin1")
-}
-
-const junk = [
-  "no colon\n",
-  ": nobody\n",
-  " , ,: nobody\n",
-  "bob: \xff\xfe\n",
-  "\xc3\n",
-  "bob: bell \x07\n",
-  "bob\x00: nul\n",
-  "a,b,c,d,e,f,g: crowd\n",
-  "\n",
-  "\r\n",
-  "/nonsense\n",
-  "/fatal\n",
-  "/\x01\n",
-  "@ bob: no label\n",
-  "@bad!label bob: hi\n",
-  `@${"x".repeat(33)} bob: hi\n`,
-  "@k",
-  "bob",
-  "x",
-  "\r",
-  "/pi",
-  ":"
-]
-
-const commands = [
-  "/who\n",
-  "/ping #\n",
-  "/ping #\n",
-  "/ping\n",
-  "/help\n",
-  "/hello\n",
-  "@p1 /ping #\n",
-  "@p2 /who\n",
-  "@p3 /hello\n",
-  "@p4 nothing\n"
-]
 
 /** What may happen; each schedule has some of these, so that few things meet often and not all of them rarely. */
 const kinds = [

@@ -17,6 +17,7 @@ import { Loop } from "./Loop.js"
 import type { Schedule } from "./Schedule.js"
 import type { Setting, Step } from "./Step.js"
 import { SimSocket } from "./SimSocket.js"
+import { said } from "./Words.js"
 
 /** Counts the fibers that are alive. */
 class Census extends Supervisor.AbstractSupervisor<void> {
@@ -304,26 +305,3 @@ export class World {
     return { turn: this.loop.turn, at: this.loop.now }
   }
 }
-
-/** The bytes of a `say`: each text begins with a mark that no other text has, and that no part of one can be. */
-const said = ({ count, dress, labelled, size, to }: Extract<Step, { do: "say" }>, place: number): string => {
-  const lines: Array<string> = []
-  for (let line = 0; line < count; line++) {
-    const mark = `<${place}.${line}>`
-    const text = (dresses[dress] ?? dresses[0])(mark, size)
-    lines.push(`${labelled ? `@k${place}.${line} ` : ""}${to.join(", ")}:${text}\n`)
-  }
-  return lines.join("")
-}
-
-/** Ways to write a text: with white space around it, other alphabets, CRLF, a colon. */
-const dresses: readonly [Dress, ...ReadonlyArray<Dress>] = [
-  (mark, size) => ` ${mark}${"x".repeat(size)}`,
-  (mark, size) => `${mark}${"x".repeat(size)}`,
-  (mark, size) => `\t ${mark} ${"\xc3\xa9".repeat(size >> 1)}`,
-  (mark, size) => ` ${mark} ${"\xf0\x9f\x98\x80".repeat(size >> 2)} \xc2\xa0\r`,
-  (mark, size) => ` ${mark} from bob: ${"x".repeat(size)}: !`,
-  (mark, size) => ` ${mark}${"x".repeat(size)}\r`
-]
-
-type Dress = (mark: string, size: number) => string

@@ -8,14 +8,20 @@ import type { Violation } from "./Model.js"
 
 /** Bundled and started by scripts/simulate.mjs, which says how it is used. */
 
-const usage = "usage: npm run simulate -- [--seconds N] [--seed S] [--replay SPEC]"
+const usage = "usage: npm run simulate -- [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string" }, seed: { type: "string" }, replay: { type: "string" } }
+  options: {
+    seconds: { type: "string" },
+    schedules: { type: "string" },
+    seed: { type: "string" },
+    replay: { type: "string" }
+  }
 })
 
 const number = (text: string | undefined, fallback: number) => {
-  const value = text === undefined ? fallback : Number(text)
+  if (text === undefined) return fallback
+  const value = Number(text)
   if (Number.isSafeInteger(value) && value >= 0) return value
   console.error(usage)
   return process.exit(2)
@@ -36,11 +42,11 @@ const fail = (schedule: Schedule, { rule }: Violation) => {
   console.log(`  npm run simulate -- --replay ${Replay.show(schedule, kept)}`)
 }
 
-const simulate = (seconds: number, firstSeed: number) => {
+const simulate = (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
   const coverage = new Coverage()
   const began = performance.now()
   const elapsed = () => (performance.now() - began) / 1000
-  for (let seed = firstSeed; elapsed() < seconds; seed++) {
+  for (let seed = firstSeed; elapsed() < limits.seconds && coverage.schedules < limits.schedules; seed++) {
     const schedule = make(seed)
     const outcome = run(schedule)
     coverage.add(outcome)
@@ -55,6 +61,8 @@ const simulate = (seconds: number, firstSeed: number) => {
   const rate = (schedules / elapsed()).toFixed(0)
   console.log(coverage.show())
   if (coverage.missing.length > 0) console.log(`never met: ${coverage.missing.join("; ")}`)
+  // So many schedules were asked for that everything has to come up; a time says nothing about that.
+  if (coverage.missing.length > 0 && limits.schedules < Infinity) process.exitCode = 1
   console.log(
     `${schedules} schedules from seed ${firstSeed} on, ${steps} steps, ${pairs} pairs of a line and a recipient; ` +
       `${rate} schedules a second; nothing was broken`
@@ -74,4 +82,8 @@ const replay = (text: string) => {
 }
 
 if (values.replay !== undefined) replay(values.replay)
-else simulate(number(values.seconds, 10), number(values.seed, Date.now() % 1_000_000_000))
+else {
+  const schedules = number(values.schedules, Infinity)
+  const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
+  simulate({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
+}
