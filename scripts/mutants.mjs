@@ -1,5 +1,5 @@
 // Breaks the server on purpose, in one way at a time, and requires the simulation to find each: `npm run mutants`
-// (`-- NAME...` for some of them; `-- --seconds N` for how long each may live, 30 without it).
+// (`-- NAME...` for some of them; `-- --seconds N` for how long each may live, 60 without it).
 //
 // A mutant is a change of one place in src/, given by a text that stands there exactly once; when it does not, the list
 // has to follow the code. It is made in the bundle that is run, not in the files. Prints how long each lived; the exit
@@ -318,7 +318,7 @@ const mutants = [
 ]
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: "string" } } })
-const seconds = Number(values.seconds ?? 30)
+const seconds = Number(values.seconds ?? 60)
 
 /** The places of a mutant: one, or two where one alone would change nothing. */
 const places = ({ also, ...first }) => (also === undefined ? [first] : [first, also])

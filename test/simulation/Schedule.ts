@@ -117,7 +117,7 @@ class Author {
     this.say(talker, chance.pick([1, 5, 30]), [nameOf(slow)])
     this.turns(4)
     this.askForEnd()
-    this.push({ do: "pass", millis: chance.pick([1, 50, 100, 200]) })
+    this.push({ do: "pass", millis: chance.pick([1, 100, 200]) })
     this.say(talker, 1)
     this.push({ do: "pass", millis: 20 })
     if (chance.chance(0.7)) this.push({ do: "pace", who: slow, bytes: Infinity })

@@ -10,21 +10,25 @@ import type { Violation } from "./Model.js"
 
 const usage = "usage: npm run simulate -- [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string" },
-    schedules: { type: "string" },
-    seed: { type: "string" },
-    replay: { type: "string" }
+const misuse = (): never => {
+  console.error(usage)
+  return process.exit(2)
+}
+
+const text = { type: "string" } as const
+
+const given = () => {
+  try {
+    return parseArgs({ options: { seconds: text, schedules: text, seed: text, replay: text } }).values
+  } catch {
+    return misuse()
   }
-})
+}
 
 const number = (text: string | undefined, fallback: number) => {
   if (text === undefined) return fallback
   const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  console.error(usage)
-  return process.exit(2)
+  return Number.isSafeInteger(value) && value >= 0 ? value : misuse()
 }
 
 /** For how long steps are left out, in milliseconds; what is left then fails all the same. */
@@ -71,16 +75,13 @@ const simulate = (limits: { readonly seconds: number; readonly schedules: number
 
 const replay = (text: string) => {
   const found = Replay.parse(text)
-  if (found === undefined) {
-    console.error(usage)
-    process.exitCode = 2
-    return
-  }
+  if (found === undefined) return misuse()
   const outcome = run(found.schedule, found.kept)
   console.log(Replay.story(outcome))
   process.exitCode = outcome.violations.length > 0 ? 1 : 0
 }
 
+const values = given()
 if (values.replay !== undefined) replay(values.replay)
 else {
   const schedules = number(values.schedules, Infinity)
