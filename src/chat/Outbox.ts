@@ -74,6 +74,8 @@ const batchBytes = 65_536
 export class Outbox<Sender> {
   /** Over its bounds: the broker puts no more messages until it is below half of them. */
   full = false
+  /** More outcomes are to come than its owner may wait for: the owner is held, and nobody who writes to it. */
+  owed = false
   /** Full, and its socket takes nothing: messages for it are answered `busy` instead of holding their senders. */
   jammed = false
   /** Lines and bytes that the kernel has not taken yet. */
@@ -139,7 +141,8 @@ export class Outbox<Sender> {
   /** An outcome of a labelled line will have to be put here, whatever there is by then. */
   expectOutcome() {
     this.outcomes += 1
-    if (this.outcomes > this.bounds.outcomes) this.full = true
+    // Without a writer nothing would ever end the wait.
+    if (this.outcomes > this.bounds.outcomes && this.hasWriter) this.owed = true
   }
 
   /** It is put now. */
@@ -207,10 +210,11 @@ export class Outbox<Sender> {
     this.lines -= batch.lines
     this.bytes -= batch.text.length
     const { bytes, lines, outcomes } = this.bounds
-    const isHalfEmpty = this.bytes <= bytes / 2 && this.lines <= lines / 2 && this.outcomes <= outcomes / 2
-    if (!this.full || !isHalfEmpty) return false
-    this.full = false
-    return this.waiting.length > 0
+    const hasRoom = this.full && this.bytes <= bytes / 2 && this.lines <= lines / 2
+    const isSettled = this.owed && this.outcomes <= outcomes / 2
+    if (hasRoom) this.full = false
+    if (isSettled) this.owed = false
+    return (hasRoom || isSettled) && this.waiting.length > 0
   }
 
   /** Ends the connection behind what stands here. Only the first call counts. */

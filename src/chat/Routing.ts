@@ -53,7 +53,7 @@ export class Routing {
     while (at < text.length) {
       if (peer.leaving !== undefined) return true // what a client says after /quit is not heard
       // Its answers would have nowhere to go.
-      if (outbox.full) return this.hold(peer, outbox, at)
+      if (outbox.full || outbox.owed) return this.hold(peer, outbox, at)
       const end = text.indexOf("\n", at)
       const full = this.line(peer, text, at, end, clean)
       if (full !== undefined) return this.hold(peer, full, at)
@@ -65,7 +65,7 @@ export class Routing {
 
   /** Answers a line of which only the start was kept. False when the sender is held before it. */
   tooLong(peer: Peer, start: string): boolean {
-    if (peer.outbox.full) return this.hold(peer, peer.outbox, 0)
+    if (peer.outbox.full || peer.outbox.owed) return this.hold(peer, peer.outbox, 0)
     peer.linesIn += 1
     const label = peer.greeted ? Line.label(start)?.label : undefined
     this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(this.options.maxLineBytes))(label))

@@ -3,9 +3,11 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
 import { showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
@@ -90,7 +92,13 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       drain
     }
-  }).pipe(Effect.withScheduler(new FiberScheduler()))
+  }).pipe(withFiberScheduler)
+
+/** An application that has a scheduler of its own keeps it. */
+const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(FiberRef.get(FiberRef.currentScheduler), (scheduler) =>
+    scheduler === Scheduler.defaultScheduler ? Effect.withScheduler(server, new FiberScheduler()) : server
+  )
 
 const announce = (address: Address) =>
   Effect.zipRight(

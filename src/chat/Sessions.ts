@@ -208,6 +208,7 @@ export class Sessions {
     if (wasPresent) this.notify(Reply.left(peer.name), peer)
     peer.gone = true
     peer.outbox.full = false
+    peer.outbox.owed = false
     peer.outbox.jammed = false
     const unwritten = [...queued, ...peer.outbox.abandon()]
     if (unfinished !== undefined) {
