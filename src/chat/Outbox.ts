@@ -108,32 +108,38 @@ export class Outbox<Sender> {
     return (this.madeQueue ??= Effect.runSync(Queue.bounded(Math.ceil(this.bounds.bytes / batchBytes) + 2)))
   }
 
-  /** Puts one line of a sender. Benchmark: every row. */
-  put(line: string, sender: Sender, label: string | undefined) {
-    const open = this.append(line)
+  /** Whether so much more would not make it full. */
+  hasRoom(bytes: number, lines: number): boolean {
+    const { bounds } = this
+    return !this.full && this.bytes + bytes <= bounds.bytes && this.lines + lines <= bounds.lines
+  }
+
+  /** Puts whole lines of a sender; with a label, it is one. Benchmark: every row. */
+  put(text: string, lines: number, sender: Sender, label: string | undefined) {
+    const open = this.append(text, lines)
     const last = open.counts.length - 1
     if (label === undefined && open.labels === undefined && open.senders[last] === sender) {
-      open.counts[last] = (open.counts[last] as number) + 1 // in range
+      open.counts[last] = (open.counts[last] as number) + lines // in range
     } else {
-      this.run(open, sender, label)
+      this.run(open, lines, sender, label)
     }
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
   /** Puts a line of the server's own, which tells its reader of `returns` returned pairs. */
   reply(line: string, returns: number) {
-    const open = this.append(line)
+    const open = this.append(line, 1)
     open.returns += returns
-    this.run(open, undefined, undefined)
+    this.run(open, 1, undefined, undefined)
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
-  private append(line: string): Batch<Sender> {
+  private append(text: string, lines: number): Batch<Sender> {
     const open = (this.open ??= new Batch<Sender>())
-    open.text += line
-    open.lines += 1
-    this.lines += 1
-    this.bytes += line.length
+    open.text += text
+    open.lines += lines
+    this.lines += lines
+    this.bytes += text.length
     if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
     return open
   }
@@ -150,11 +156,10 @@ export class Outbox<Sender> {
     this.outcomes -= 1
   }
 
-  /** Begins a run of one line. */
-  private run(open: Batch<Sender>, sender: Sender | undefined, label: string | undefined) {
+  private run(open: Batch<Sender>, lines: number, sender: Sender | undefined, label: string | undefined) {
     if (label !== undefined) open.labels ??= open.senders.map(() => undefined)
     open.senders.push(sender)
-    open.counts.push(1)
+    open.counts.push(lines)
     open.labels?.push(label)
   }
 
