@@ -23,9 +23,9 @@ const mutants = [
     replace: "",
     also: {
       file: "chat/Connection.ts",
-      search: 'closed: () => outbox.break("connection-lost")',
+      search: 'this.peer.outbox.break("connection-lost")',
       replace:
-        'closed: () => { outbox.break("connection-lost"); broker.leave(peer, { reason: "connection-lost", unfinished: undefined, queued: [] }) }'
+        'this.peer.outbox.break("connection-lost"); this.broker.leave(this.peer, { reason: "connection-lost", unfinished: undefined, queued: [] })'
     }
   },
   {
@@ -73,8 +73,8 @@ const mutants = [
   {
     name: "a failed write counts as written",
     file: "chat/Connection.ts",
-    search: 'if (taken._tag === "Left") {',
-    replace: 'if (taken._tag === "Left" && outbox.broken) {'
+    search: 'if (taken._tag === "Left") outbox.break("connection-lost")',
+    replace: ""
   },
   {
     name: "what was offered is not asked for what was taken",
@@ -85,8 +85,8 @@ const mutants = [
   {
     name: "the writer's end is interrupted while it takes",
     file: "chat/Connection.ts",
-    search: 'closed: () => outbox.break("connection-lost")',
-    replace: 'closed: () => { outbox.inHand = undefined; outbox.break("connection-lost") }'
+    search: 'this.peer.outbox.break("connection-lost")',
+    replace: 'this.peer.outbox.inHand = undefined; this.peer.outbox.break("connection-lost")'
   },
   {
     name: "held senders of a gone peer are forgotten",
@@ -300,8 +300,40 @@ const mutants = [
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.zipRight(Effect.interruptible(socket.close(options.linger)))",
-    replace: "Effect.zipRight(Effect.void)"
+    search: "Effect.as(peer.socket.close(linger), reason)",
+    replace: "Effect.succeed(reason)"
+  },
+  {
+    name: "a block goes to a full queue in one piece",
+    file: "chat/Routing.ts",
+    search: "if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false",
+    replace: ""
+  },
+  {
+    name: "a block is taken for one address by its first and last line",
+    file: "protocol/Block.ts",
+    search: "if (lines < 0) return undefined",
+    replace: "if (lines < 0) return { text: `${head}${block.slice(lead.length)}`, lines: 1 }"
+  },
+  {
+    name: "a block goes where its address led before somebody left",
+    file: "chat/Routing.ts",
+    search:
+      "if (!clean || route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false",
+    replace: "if (!clean || route === undefined || route.absent.length > 0) return false"
+  },
+  {
+    name: "the lines of a block count as one",
+    file: "chat/Routing.ts",
+    search: "this.account(peer, present.length * lines, present.length * bytes)",
+    replace: "this.account(peer, present.length, present.length * bytes)"
+  },
+  {
+    name: "a block is accepted after the shutdown began",
+    file: "chat/Routing.ts",
+    search:
+      "if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || this.options.rate > 0) return false",
+    replace: "if (outbox.full || outbox.owed || this.options.rate > 0) return false"
   },
   {
     name: "a refused client keeps its place",

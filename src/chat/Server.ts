@@ -102,9 +102,9 @@ const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Eff
 
 const announce = (address: Address) =>
   Effect.zipRight(
-    Effect.logInfo("listening", { address: showAddress(address) }),
+    Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
     address._tag === "Tcp" && !isLoopback(address.host)
-      ? Effect.logWarning("anybody who reaches this port can log in under any free name", {
+      ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
           address: showAddress(address)
         })
       : Effect.void
@@ -125,7 +125,7 @@ const drained = (
   Effect.gen(function* () {
     yield* acceptLoop.stop
     const open = yield* FiberSet.size(connections)
-    yield* Effect.logInfo("draining", { connections: open, grace: Duration.format(options.grace) })
+    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(options.grace) })
     yield* broker.drain
     const empty = FiberSet.awaitEmpty(connections)
     const inTime = yield* Effect.timeoutOption(empty, options.grace)
@@ -139,9 +139,8 @@ const drained = (
     yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
-    yield* cutOff > 0
-      ? Effect.logWarning("stopped; the grace time cut lines off", { ...ledger, cutOff })
-      : Effect.logInfo("stopped", ledger)
+    const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
+    yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
     return { cutOff, ledger }
   })
 

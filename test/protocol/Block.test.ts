@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Block from "../../src/protocol/Block.js"
+import * as Wire from "../../src/protocol/Wire.js"
+import { random } from "../support/random.js"
 
 const filled = (length: number, ...bytes: ReadonlyArray<readonly [at: number, byte: number]>) => {
   const text = Buffer.alloc(length, "x")
@@ -36,5 +38,58 @@ describe("Block.hasControl", () => {
   it("does not see what it looked at before", () => {
     assert.isTrue(Block.hasControl(filled(100, [50, 0x00])))
     assert.isFalse(Block.hasControl(filled(40)))
+  })
+})
+
+/** What `replaceLeads` says of itself, line by line. */
+const replaced = (block: string, lead: string, head: string): Block.Replaced | undefined => {
+  const lines = block.split("\n").slice(0, -1)
+  const texts = lines.map((line) => (line.startsWith(lead) ? line.slice(lead.length) : ""))
+  if (texts.some((text) => text === "" || Wire.trim(text) !== text)) return undefined
+  return { text: texts.map((text) => `${head}${text}\n`).join(""), lines: lines.length }
+}
+
+describe("Block.replaceLeads", () => {
+  const words = ["a", "hi", "0123456789abcde", "0123456789abcdef", "x".repeat(47), "é", "€", "😀", "à la", "b: c"]
+  const spaces = [" ", "\t", "\r", "\u00a0", "\u1680", "\u2003", "\u205f", "\u3000"]
+  const leads = [
+    "bob: ",
+    "b: ",
+    "x".repeat(16) + ": ",
+    Array.from({ length: 100 }, (_, n) => `peer${n}`).join(",") + ": "
+  ]
+  const heads = ["from al: ", "from 0123456789a: ", "from 0123456789ab: ", `from ${"é".repeat(32)}: `].map(Wire.encode)
+
+  it("is what it is line by line, or nothing", () => {
+    const chance = random(7)
+    let found = 0
+    for (let round = 0; round < 20_000; round++) {
+      const lead = chance.pick(leads)
+      const head = chance.pick(heads)
+      const strange = chance.chance(0.3) ? 0.2 : 0
+      const line = () => {
+        const start = chance.chance(strange / 4) ? chance.pick(["bo: ", "bob:", "bob , al: ", ""]) : lead
+        const space = () => (chance.chance(strange) ? chance.pick(spaces) : "")
+        return `${start}${space()}${chance.chance(strange / 4) ? "" : chance.pick(words)}${space()}\n`
+      }
+      const block = Wire.encode(Array.from({ length: 1 + chance.below(12) }, line).join(""))
+      const expected = replaced(block, lead, head)
+      const actual = Block.replaceLeads(block, lead, head)
+      if (actual !== undefined) assert.deepStrictEqual(actual, expected, JSON.stringify(block))
+      // What it leaves to others may only be what white space above ASCII might be.
+      else if (expected !== undefined) assert.match(block, /[\xc2\xe1\xe2\xe3]/, JSON.stringify(block))
+      if (actual !== undefined) found += 1
+    }
+    assert.isAbove(found, 8_000)
+  })
+
+  it("takes 64 KiB and no more, and nothing that might grow beyond 512 KiB", () => {
+    const whole = "b: x\n".repeat(13_107)
+    assert.strictEqual(Block.replaceLeads(whole, "b: ", "from al: ")?.text.length, 13_107 * 11)
+    assert.isUndefined(Block.replaceLeads(whole, "b: ", heads[3] ?? ""))
+    assert.isUndefined(Block.replaceLeads(`${whole}b: x\n`, "b: ", "from al: "))
+    const lead = `${"x".repeat(8_190)}: `
+    assert.strictEqual(Block.replaceLeads(`${lead}hi\n`, lead, "from al: ")?.text, "from al: hi\n")
+    assert.isUndefined(Block.replaceLeads(`x${lead}hi\n`, `x${lead}`, "from al: "))
   })
 })

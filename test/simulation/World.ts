@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -290,13 +291,12 @@ export class World {
     return fiber
   }
 
-  private readonly logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-    const [words, fields] = [message].flat()
+  private readonly logger = Logger.make<unknown, void>(({ annotations, cause, logLevel, message }) => {
     this.logs.push({
       ...this.moment(),
-      message: String(words),
+      message: [message].flat().join(" "),
       level: logLevel.label,
-      fields: (fields ?? {}) as Readonly<Record<string, unknown>>
+      fields: Object.fromEntries(HashMap.toEntries(annotations))
     })
     if (!Cause.isEmpty(cause)) this.history.defects.push(Cause.pretty(cause))
   })
