@@ -41,9 +41,9 @@ describe("FiberScheduler", () => {
   it.live("lets other fibers have their turn while one never waits", () =>
     on(
       Effect.gen(function* () {
-        let rounds = 0
-        const busy = yield* Effect.fork(Effect.forever(Effect.sync(() => (rounds += 1))))
-        while (rounds < 10_000) yield* Effect.yieldNow()
+        const rounds: Array<number> = []
+        const busy = yield* Effect.fork(Effect.forever(Effect.sync(() => rounds.push(1))))
+        while (rounds.length < 10_000) yield* Effect.yieldNow()
         yield* Fiber.interrupt(busy)
       })
     )

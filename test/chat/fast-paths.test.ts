@@ -35,6 +35,8 @@ const script = (seed: number): ReadonlyArray<string> => {
 
 const bytesOf = (line: string) => (line.includes("\xff") ? Buffer.from(line, "latin1") : Buffer.from(line, "utf8"))
 
+const all = (guest: Guest) => guest.received.filter((line) => !line.startsWith("* pong "))
+
 /** What three clients receive when alice's lines come in chunks of these sizes. */
 const received = (lines: ReadonlyArray<string>, chunks: (bytes: Buffer) => ReadonlyArray<Buffer>) =>
   Effect.scoped(
@@ -46,7 +48,6 @@ const received = (lines: ReadonlyArray<string>, chunks: (bytes: Buffer) => Reado
         yield* turns(6) // it is read, so that the next chunk comes alone
       }
       yield* alice.barrier
-      const all = (guest: Guest) => guest.received.filter((line) => !line.startsWith("* pong "))
       yield* bob.barrier
       yield* carol.barrier
       return { alice: all(alice), bob: all(bob), carol: all(carol) }
