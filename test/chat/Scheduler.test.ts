@@ -26,6 +26,26 @@ describe("FiberScheduler", () => {
     })
   )
 
+  it.live("runs the others when a task throws, and throws that behind them", () =>
+    Effect.gen(function* () {
+      const scheduler = new FiberScheduler()
+      const ran: Array<number> = []
+      const defect = new Error("defect")
+      const thrown = Effect.async<unknown>((resume) => {
+        process.setUncaughtExceptionCaptureCallback((error) => resume(Effect.succeed(error)))
+        scheduler.scheduleTask(() => {
+          throw defect
+        })
+        scheduler.scheduleTask(() => ran.push(1))
+      })
+      const restore = Effect.sync(() => process.setUncaughtExceptionCaptureCallback(null))
+      assert.strictEqual(yield* Effect.ensuring(thrown, restore), defect)
+      scheduler.scheduleTask(() => ran.push(2))
+      yield* Effect.promise(() => Promise.resolve())
+      assert.deepStrictEqual(ran, [1, 2])
+    })
+  )
+
   it.live("lets the event loop have its turn while fibers wake each other for ever", () =>
     on(
       Effect.gen(function* () {
