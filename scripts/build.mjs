@@ -1,7 +1,8 @@
 // Builds dist/ from src/: `node scripts/build.mjs` (about a second; no arguments, silent when all is well).
 //
-//   dist/main.js    the program: one self-contained file, so that it starts fast, runs without node_modules
-//                   and opens no hundreds of modules (which fails under a small `ulimit -n`)
+//   dist/main.js    starts the program beside it, program.cjs: one self-contained file, so that it starts fast, runs
+//                   without node_modules and opens no hundreds of modules (which fails under a small `ulimit -n`);
+//                   program.cache is its machine code for this version of Node
 //   dist/index.js   the library, with its declarations: imports `effect` from the application that uses it,
 //                   since two copies of Effect in one process do not share fibers, contexts and metrics
 //
@@ -33,12 +34,23 @@ const program = () =>
   build({
     ...shared,
     entryPoints: ["src/main.ts"],
-    outfile: "dist/main.js",
+    outfile: "dist/program.cjs",
+    format: "cjs",
     minifySyntax: true, // identifiers stay: 5 ms for names in stack traces and profiles
     minifyWhitespace: true,
     legalComments: "none", // licenses() carries them
     sourcemap: "linked", // read only under `node --enable-source-maps`, so it costs no start-up
     sourcesContent: false,
+    banner: { js: "(function (require) {" },
+    footer: { js: "})" }
+  })
+
+const launcher = () =>
+  build({
+    ...shared,
+    entryPoints: ["src/launcher.ts"],
+    outfile: "dist/main.js",
+    minifySyntax: true,
     banner: { js: "#!/usr/bin/env node" }
   })
 
@@ -51,9 +63,12 @@ const declarations = async () => {
   const emit = { noCheck: true, declaration: true, emitDeclarationOnly: true, rootDir: "src", outDir: "dist" }
   const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
-  const args = [tsc, "--ignoreConfig", ...flags, "src/index.ts"]
+  await node(tsc, "--ignoreConfig", ...flags, "src/index.ts")
+}
+
+const node = async (...args) => {
   const [code] = await once(spawn(process.execPath, args, { stdio: "inherit" }), "exit")
-  if (code !== 0) throw new Error(`tsc ended with ${code}`)
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`)
 }
 
 /** A user of the package gets only what package.json declares, whatever happens to be installed here. */
@@ -78,16 +93,17 @@ const licenses = async ({ inputs }) => {
       const text = await readFile(join(root, "LICENSE"), "utf8").catch(() => "")
       return `${name} ${version} (${license})\n\n${text}`
     })
-  await writeFile("dist/main.js.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
+  await writeFile("dist/program.cjs.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
 }
 
 try {
   await rm("dist", { recursive: true, force: true })
-  const [main, index] = await Promise.all([program(), library(), declarations()])
+  const [main, index] = await Promise.all([program(), library(), declarations(), launcher()])
   checkImports(main.metafile, [])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses(main.metafile)
   await chmod("dist/main.js", 0o755)
+  await node("scripts/code-cache.mjs")
 } catch (error) {
   if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has printed its own
   process.exitCode = 1

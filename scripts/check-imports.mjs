@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url"
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
 const chat =
-  "Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection AcceptLoop Server".split(" ")
+  "Scheduler Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection AcceptLoop Server".split(
+    " "
+  )
 
 /** First match wins. A path is relative to src/, without its extension. */
 const layers = [
@@ -22,6 +24,7 @@ const layers = [
   { name: "client", has: (path) => path.startsWith("client/"), imports: ["protocol", "telemetry", "port"] },
   { name: "cli", has: (path) => path.startsWith("cli/"), imports: "any" },
   { name: "main", has: (path) => path === "main", imports: "any" },
+  { name: "launcher", has: (path) => path === "launcher", imports: [] },
   {
     name: "index",
     has: (path) => path === "index",
@@ -29,7 +32,7 @@ const layers = [
   },
   { name: "adapter", has: (path) => path.includes("/"), imports: ["protocol", "telemetry", "port"] }
 ]
-const closed = ["main", "index"] // nothing imports these; `cli` is imported by `main` alone
+const closed = ["main", "launcher", "index"] // nothing imports these; `cli` is imported by `main` alone
 const barrels = /^(effect|@effect\/[^/]+)$/
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)), "src")

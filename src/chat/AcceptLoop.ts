@@ -58,24 +58,32 @@ export const make = (
     const servedByHost = new Map<string, number>()
 
     const logFull = oncePer(logPeriod, (suppressed) =>
-      Effect.logWarning("full: clients are refused; raise --max-connections or look who connects", {
-        connections: served,
-        suppressed
-      })
+      Effect.annotateLogs(
+        Effect.logWarning("full: clients are refused; raise --max-connections or look who connects"),
+        {
+          connections: served,
+          suppressed
+        }
+      )
     )
     const logDropped = oncePer(logPeriod, (suppressed) =>
-      Effect.logWarning("full: the system drops connections without a word", {
+      Effect.annotateLogs(Effect.logWarning("full: the system drops connections without a word"), {
         connections: served,
         suppressed
       })
     )
-    const logFailed = oncePer(logPeriod, (suppressed, reason) => Effect.logWarning(reason, { suppressed }))
+    const logFailed = oncePer(logPeriod, (suppressed, reason) =>
+      Effect.annotateLogs(Effect.logWarning(reason), { suppressed })
+    )
     const logShortage = oncePer(logPeriod, (suppressed) =>
-      Effect.logWarning("out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)", {
-        limit: descriptors?.limit ?? "unknown",
-        connections: served,
-        suppressed
-      })
+      Effect.annotateLogs(
+        Effect.logWarning("out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"),
+        {
+          limit: descriptors?.limit ?? "unknown",
+          connections: served,
+          suppressed
+        }
+      )
     )
 
     const count = (host: string, change: 1 | -1) => {
@@ -168,7 +176,7 @@ const refuse = (socket: Socket) =>
     return Effect.zipRight(
       socket.close(refusalLinger),
       // Not at the level of the others: a crowd at the door must not fill the log.
-      Effect.logDebug("connection closed", { remote, reason: full.reason })
+      Effect.annotateLogs(Effect.logDebug("connection closed"), { remote, reason: full.reason })
     )
   })
 

@@ -74,6 +74,8 @@ const batchBytes = 65_536
 export class Outbox<Sender> {
   /** Over its bounds: the broker puts no more messages until it is below half of them. */
   full = false
+  /** More outcomes are to come than its owner may wait for: the owner is held, and nobody who writes to it. */
+  owed = false
   /** Full, and its socket takes nothing: messages for it are answered `busy` instead of holding their senders. */
   jammed = false
   /** Lines and bytes that the kernel has not taken yet. */
@@ -106,32 +108,38 @@ export class Outbox<Sender> {
     return (this.madeQueue ??= Effect.runSync(Queue.bounded(Math.ceil(this.bounds.bytes / batchBytes) + 2)))
   }
 
-  /** Puts one line of a sender. Benchmark: every row. */
-  put(line: string, sender: Sender, label: string | undefined) {
-    const open = this.append(line)
+  /** Whether so much more would not make it full. */
+  hasRoom(bytes: number, lines: number): boolean {
+    const { bounds } = this
+    return !this.full && this.bytes + bytes <= bounds.bytes && this.lines + lines <= bounds.lines
+  }
+
+  /** Puts whole lines of a sender; with a label, it is one. Benchmark: every row. */
+  put(text: string, lines: number, sender: Sender, label: string | undefined) {
+    const open = this.append(text, lines)
     const last = open.counts.length - 1
     if (label === undefined && open.labels === undefined && open.senders[last] === sender) {
-      open.counts[last] = (open.counts[last] as number) + 1 // in range
+      open.counts[last] = (open.counts[last] as number) + lines // in range
     } else {
-      this.run(open, sender, label)
+      this.run(open, lines, sender, label)
     }
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
   /** Puts a line of the server's own, which tells its reader of `returns` returned pairs. */
   reply(line: string, returns: number) {
-    const open = this.append(line)
+    const open = this.append(line, 1)
     open.returns += returns
-    this.run(open, undefined, undefined)
+    this.run(open, 1, undefined, undefined)
     if (open.text.length >= batchBytes) this.handOver(open)
   }
 
-  private append(line: string): Batch<Sender> {
+  private append(text: string, lines: number): Batch<Sender> {
     const open = (this.open ??= new Batch<Sender>())
-    open.text += line
-    open.lines += 1
-    this.lines += 1
-    this.bytes += line.length
+    open.text += text
+    open.lines += lines
+    this.lines += lines
+    this.bytes += text.length
     if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
     return open
   }
@@ -139,7 +147,8 @@ export class Outbox<Sender> {
   /** An outcome of a labelled line will have to be put here, whatever there is by then. */
   expectOutcome() {
     this.outcomes += 1
-    if (this.outcomes > this.bounds.outcomes) this.full = true
+    // Without a writer nothing would ever end the wait.
+    if (this.outcomes > this.bounds.outcomes && this.hasWriter) this.owed = true
   }
 
   /** It is put now. */
@@ -147,11 +156,10 @@ export class Outbox<Sender> {
     this.outcomes -= 1
   }
 
-  /** Begins a run of one line. */
-  private run(open: Batch<Sender>, sender: Sender | undefined, label: string | undefined) {
+  private run(open: Batch<Sender>, lines: number, sender: Sender | undefined, label: string | undefined) {
     if (label !== undefined) open.labels ??= open.senders.map(() => undefined)
     open.senders.push(sender)
-    open.counts.push(1)
+    open.counts.push(lines)
     open.labels?.push(label)
   }
 
@@ -207,10 +215,11 @@ export class Outbox<Sender> {
     this.lines -= batch.lines
     this.bytes -= batch.text.length
     const { bytes, lines, outcomes } = this.bounds
-    const isHalfEmpty = this.bytes <= bytes / 2 && this.lines <= lines / 2 && this.outcomes <= outcomes / 2
-    if (!this.full || !isHalfEmpty) return false
-    this.full = false
-    return this.waiting.length > 0
+    const hasRoom = this.full && this.bytes <= bytes / 2 && this.lines <= lines / 2
+    const isSettled = this.owed && this.outcomes <= outcomes / 2
+    if (hasRoom) this.full = false
+    if (isSettled) this.owed = false
+    return (hasRoom || isSettled) && this.waiting.length > 0
   }
 
   /** Ends the connection behind what stands here. Only the first call counts. */

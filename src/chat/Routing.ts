@@ -1,5 +1,7 @@
 import * as Duration from "effect/Duration"
 import type { CloseReason } from "../protocol/CloseReason.js"
+import * as Block from "../protocol/Block.js"
+import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
@@ -16,6 +18,9 @@ const maxRoutes = 4_096
 
 /** Only short address parts are remembered: what is remembered is bounded in bytes, too. */
 const maxHeadBytes = 256
+
+/** Longer texts are faster sent as slices of what was read than copied once more. */
+const maxBytesTogether = 256
 
 const epsilon = 1e-9
 
@@ -47,13 +52,15 @@ export class Routing {
    * Routes the lines of a block, from the inlet's position on. False when the sender is held before one of them; the
    * position then says where to go on.
    */
-  block(peer: Peer, text: string, clean: boolean): boolean {
+  block(peer: Peer, block: Lines): boolean {
     const { inlet, outbox } = peer
+    const { clean, text } = block
     let at = inlet.position
+    if (at === 0 && this.together(peer, block)) return true
     while (at < text.length) {
       if (peer.leaving !== undefined) return true // what a client says after /quit is not heard
       // Its answers would have nowhere to go.
-      if (outbox.full) return this.hold(peer, outbox, at)
+      if (outbox.full || outbox.owed) return this.hold(peer, outbox, at)
       const end = text.indexOf("\n", at)
       const full = this.line(peer, text, at, end, clean)
       if (full !== undefined) return this.hold(peer, full, at)
@@ -63,9 +70,43 @@ export class Routing {
     return true
   }
 
+  /**
+   * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head is put in the
+   * place of every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be looked at one by one.
+   */
+  private together(peer: Peer, { clean, text }: Lines): boolean {
+    const { head, outbox, route } = peer
+    if (!clean || route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false
+    if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || this.options.rate > 0) return false
+    const lead = `${route.head} `
+    const last = text.lastIndexOf("\n", text.length - 2) + 1
+    if (last === 0 || text.indexOf("\n") - lead.length > maxBytesTogether) return false
+    if (!text.startsWith(lead) || !text.startsWith(lead, last)) return false
+    const messages = Block.replaceLeads(text, lead, head)
+    if (messages === undefined) return false
+    const bytes = messages.text.length
+    const { lines } = messages
+    const { present } = route
+    if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false
+    for (const to of present) {
+      if (!to.outbox.dirty) this.soil(to.outbox)
+      to.outbox.put(messages.text, lines, peer, undefined)
+    }
+    peer.linesIn += lines
+    this.account(peer, present.length * lines, present.length * bytes)
+    return true
+  }
+
+  /** Pairs were put into outboxes. */
+  private account(peer: Peer, pairs: number, bytes: number) {
+    this.putBytes += bytes
+    peer.inFlight += pairs
+    this.ledger.accepted += pairs
+  }
+
   /** Answers a line of which only the start was kept. False when the sender is held before it. */
   tooLong(peer: Peer, start: string): boolean {
-    if (peer.outbox.full) return this.hold(peer, peer.outbox, 0)
+    if (peer.outbox.full || peer.outbox.owed) return this.hold(peer, peer.outbox, 0)
     peer.linesIn += 1
     const label = peer.greeted ? Line.label(start)?.label : undefined
     this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(this.options.maxLineBytes))(label))
@@ -167,13 +208,12 @@ export class Routing {
         continue
       }
       if (!outbox.dirty) this.soil(outbox)
-      outbox.put(line, peer, label)
+      outbox.put(line, 1, peer, label)
       put += 1
       if (label !== undefined) peer.outbox.expectOutcome()
     }
-    this.putBytes += line.length * put
-    peer.inFlight += put
-    this.ledger.accepted += present.length + route.absent.length
+    this.account(peer, put, line.length * put)
+    this.ledger.accepted += present.length - put + route.absent.length
     if (busy !== undefined) this.undelivered(peer, busy, "busy", label)
     if (route.absent.length > 0) this.undelivered(peer, route.absent, "offline", label)
     return undefined

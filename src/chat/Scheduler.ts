@@ -36,8 +36,19 @@ export class FiberScheduler implements Scheduler.Scheduler {
         return
       }
       this.tasks = []
-      for (const task of tasks) task()
+      for (const task of tasks) attempt(task)
     }
     setImmediate(this.run)
+  }
+}
+
+/** What a task throws is nobody's fault but its own: it is thrown where it harms no other. */
+const attempt = (task: Scheduler.Task) => {
+  try {
+    task()
+  } catch (defect) {
+    setImmediate(() => {
+      throw defect
+    })
   }
 }

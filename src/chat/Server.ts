@@ -3,9 +3,11 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
 import { showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
@@ -90,13 +92,19 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       drain
     }
-  }).pipe(Effect.withScheduler(new FiberScheduler()))
+  }).pipe(withFiberScheduler)
+
+/** An application that has a scheduler of its own keeps it. */
+const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(FiberRef.get(FiberRef.currentScheduler), (scheduler) =>
+    scheduler === Scheduler.defaultScheduler ? Effect.withScheduler(server, new FiberScheduler()) : server
+  )
 
 const announce = (address: Address) =>
   Effect.zipRight(
-    Effect.logInfo("listening", { address: showAddress(address) }),
+    Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
     address._tag === "Tcp" && !isLoopback(address.host)
-      ? Effect.logWarning("anybody who reaches this port can log in under any free name", {
+      ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
           address: showAddress(address)
         })
       : Effect.void
@@ -117,7 +125,7 @@ const drained = (
   Effect.gen(function* () {
     yield* acceptLoop.stop
     const open = yield* FiberSet.size(connections)
-    yield* Effect.logInfo("draining", { connections: open, grace: Duration.format(options.grace) })
+    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(options.grace) })
     yield* broker.drain
     const empty = FiberSet.awaitEmpty(connections)
     const inTime = yield* Effect.timeoutOption(empty, options.grace)
@@ -131,9 +139,8 @@ const drained = (
     yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
-    yield* cutOff > 0
-      ? Effect.logWarning("stopped; the grace time cut lines off", { ...ledger, cutOff })
-      : Effect.logInfo("stopped", ledger)
+    const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
+    yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
     return { cutOff, ledger }
   })
 

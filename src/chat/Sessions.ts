@@ -64,7 +64,7 @@ export class Sessions {
       const heard = peer.leaving === undefined
       switch (item._tag) {
         case "Lines":
-          if (heard && !this.routing.block(peer, item.text, item.clean)) return this.routing.tell(peer)
+          if (heard && !this.routing.block(peer, item)) return this.routing.tell(peer)
           break
         case "TooLong":
           if (heard && !this.routing.tooLong(peer, item.start)) return this.routing.tell(peer)
@@ -208,6 +208,7 @@ export class Sessions {
     if (wasPresent) this.notify(Reply.left(peer.name), peer)
     peer.gone = true
     peer.outbox.full = false
+    peer.outbox.owed = false
     peer.outbox.jammed = false
     const unwritten = [...queued, ...peer.outbox.abandon()]
     if (unfinished !== undefined) {

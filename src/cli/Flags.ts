@@ -84,7 +84,7 @@ const wholeNumber = {
 export const count = (name: string, description: Description, range: Range): Flag<number> =>
   inRange(name, "number", description, range, { ...wholeNumber, show: showCount })
 
-export const showCount = (value: number): string => value.toLocaleString("en")
+export const showCount = (value: number): string => String(value).replace(/\B(?=(?:\d{3})+$)/g, ",")
 
 /** A number that is no amount, and is written without separators. */
 export const port = (name: string, description: Description, range: Range): Flag<number> =>

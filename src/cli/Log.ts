@@ -2,7 +2,6 @@ import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import * as HashMap from "effect/HashMap"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -64,30 +63,20 @@ interface Entry {
   readonly level: LogLevel.LogLevel
   readonly fiber: string
   readonly words: string
-  /** Its annotations, then the properties of the objects among its words. */
   readonly facts: ReadonlyArray<readonly [string, unknown]>
   readonly cause: string | undefined
 }
 
-const entryOf = ({ annotations, cause, date, fiberId, logLevel, message }: Logger.Logger.Options<unknown>): Entry => {
-  const words: Array<string> = []
-  const facts: Array<readonly [string, unknown]> = HashMap.size(annotations) > 0 ? [...annotations] : []
-  for (const part of Arr.ensure(message)) {
-    if (isFacts(part)) for (const key in part) facts.push([key, part[key]])
-    else words.push(Inspectable.toStringUnknown(part, 0))
-  }
-  return {
-    date,
-    level: logLevel,
-    fiber: FiberId.threadName(fiberId),
-    words: words.join(" "),
-    facts,
-    cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause)
-  }
-}
+const entryOf = ({ annotations, cause, date, fiberId, logLevel, message }: Logger.Logger.Options<unknown>): Entry => ({
+  date,
+  level: logLevel,
+  fiber: FiberId.threadName(fiberId),
+  words: Arr.ensure(message).map(text).join(" "),
+  facts: [...annotations],
+  cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause)
+})
 
-const isFacts = (part: unknown): part is Record<string, unknown> =>
-  typeof part === "object" && part !== null && Object.getPrototypeOf(part) === Object.prototype
+const text = (value: unknown): string => Inspectable.toStringUnknown(value, 0)
 
 /** `timestamp=… level=INFO fiber=#7 message=listening address=127.0.0.1:8080`, with quotes where a value needs them. */
 const logfmt = ({ cause, date, facts, fiber, level, words }: Entry): string => {
@@ -100,8 +89,8 @@ const plain = /^[\w.:/+#@,[\]-]+$/
 
 const quoted = (value: unknown): string => {
   if (typeof value === "number") return String(value)
-  const text = Inspectable.toStringUnknown(value, 0)
-  return plain.test(text) ? text : Escape.show(JSON.stringify(text))
+  const word = text(value)
+  return plain.test(word) ? word : Escape.show(JSON.stringify(word))
 }
 
 const json = ({ cause, date, facts, fiber, level, words }: Entry): string =>
@@ -125,7 +114,7 @@ const pretty =
       paint(grey, date.toISOString().slice(11, 23)),
       paint(colours[level._tag], level.label.padEnd(5)),
       oneLine(words),
-      ...facts.map(([key, value]) => `${paint(grey, `${key}=`)}${oneLine(Inspectable.toStringUnknown(value, 0))}`),
+      ...facts.map(([key, value]) => `${paint(grey, `${key}=`)}${oneLine(text(value))}`),
       ...(cause === undefined ? [] : [oneLine(cause)])
     ].join(" ")
   }

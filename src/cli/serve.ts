@@ -54,10 +54,13 @@ const listen = (address: Address): Listen =>
     : Unix.listen(address._tag === "Unix" ? address.path : "")
 
 const warnLowered = (maxConnections: number, descriptors: Descriptors.Descriptors) =>
-  Effect.logWarning("file descriptors allow fewer connections than --max-connections; raise `ulimit -n`", {
-    "max-connections": maxConnections,
-    descriptors: descriptors.limit
-  })
+  Effect.annotateLogs(
+    Effect.logWarning("file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"),
+    {
+      "max-connections": maxConnections,
+      descriptors: descriptors.limit
+    }
+  )
 
 /** The exit status tells whether everything accepted was delivered; the server logs the counts. */
 const finish = (server: Server.ServerHandle): Effect.Effect<void> =>

@@ -1,22 +1,26 @@
 import { isUtf8 } from "node:buffer"
-import * as Controls from "./Controls.js"
+import * as Block from "./Block.js"
 
 /**
  * What the cutting yields, in the order of the input: blocks of whole lines, and marks where a line was too long.
  */
-export type Piece =
-  | {
-      readonly _tag: "Lines"
-      /** One or more lines in their wire form (`Wire`), each with its LF. None is longer than the limit. */
-      readonly text: string
-      /** All of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
-      readonly clean: boolean
-    }
-  | {
-      readonly _tag: "TooLong"
-      /** How the line began, in its wire form: enough to hold a label. */
-      readonly start: string
-    }
+export type Piece = Lines | TooLong
+
+/** One or more whole lines, none of which is longer than the limit. */
+export interface Lines {
+  readonly _tag: "Lines"
+  /** The lines in their wire form (`Wire`), each with its LF. */
+  readonly text: string
+  /** All of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
+  readonly clean: boolean
+}
+
+/** A line was too long. */
+export interface TooLong {
+  readonly _tag: "TooLong"
+  /** How the line began, in its wire form: enough to hold a label. */
+  readonly start: string
+}
 
 const LF = 0x0a
 const CR = 0x0d
@@ -128,5 +132,5 @@ const nothing = Buffer.alloc(0)
 const block = (lines: Buffer): Piece => ({
   _tag: "Lines",
   text: lines.toString("latin1"),
-  clean: isUtf8(lines) && !Controls.has(lines)
+  clean: isUtf8(lines) && !Block.hasControl(lines)
 })

@@ -39,7 +39,7 @@ const roomy = { lines: 100_000, bytes: 10_000_000 }
 const putAll = (outbox: Outbox<string>, lines: ReadonlyArray<Line>) => {
   for (const { label, sender, text } of lines) {
     if (sender === undefined) outbox.reply(`${text}\n`, 1)
-    else outbox.put(`${text}\n`, sender, label)
+    else outbox.put(`${text}\n`, 1, sender, label)
   }
 }
 
@@ -116,7 +116,7 @@ describe("Outbox", () => {
     Effect.gen(function* () {
       const outbox = make(roomy)
       for (const text of ["1", "2", "3"]) {
-        outbox.put(`${text}\n`, "alice", undefined)
+        outbox.put(`${text}\n`, 1, "alice", undefined)
         outbox.flush()
       }
       assert.strictEqual((yield* take(outbox)).text, "1\n2\n3\n")
@@ -149,7 +149,7 @@ describe("Outbox", () => {
           else if (step === "take") yield* write
           else {
             put.push(`${put.length}${step === "big" ? big : ""}`)
-            outbox.put(`${put.at(-1)}\n`, "alice", undefined)
+            outbox.put(`${put.at(-1)}\n`, 1, "alice", undefined)
           }
         }
         outbox.flush()
@@ -167,7 +167,7 @@ describe("Outbox", () => {
         const outbox = make({ lines: 4, bytes: 10_000 })
         const lines = new Array<Batch<string>>()
         for (let line = 1; line <= 5; line++) {
-          outbox.put("x\n", "alice", undefined)
+          outbox.put("x\n", 1, "alice", undefined)
           lines.push(yield* take(outbox))
           assert.strictEqual(outbox.full, line > 4, `${line} lines`)
         }
@@ -183,7 +183,7 @@ describe("Outbox", () => {
         const outbox = make({ lines: 10_000, bytes: 40 })
         const lines = new Array<Batch<string>>()
         for (let line = 1; line <= 5; line++) {
-          outbox.put("123456789\n", "alice", undefined)
+          outbox.put("123456789\n", 1, "alice", undefined)
           lines.push(yield* take(outbox))
           assert.strictEqual(outbox.full, line > 4, `${line} lines of 10 bytes`)
         }
@@ -209,8 +209,8 @@ describe("Outbox", () => {
     it.effect("and tells nobody that there is room if nobody waits", () =>
       Effect.gen(function* () {
         const outbox = make({ lines: 1, bytes: 10_000 })
-        outbox.put("x\n", "alice", undefined)
-        outbox.put("x\n", "alice", undefined)
+        outbox.put("x\n", 1, "alice", undefined)
+        outbox.put("x\n", 1, "alice", undefined)
         assert.isTrue(outbox.full)
         assert.isFalse(outbox.taken(yield* take(outbox)))
         assert.isFalse(outbox.full)
@@ -222,7 +222,7 @@ describe("Outbox", () => {
     it.effect("behind what stands in it, with a batch that says so, and only once", () =>
       Effect.gen(function* () {
         const outbox = make(roomy)
-        outbox.put("1\n", "alice", undefined)
+        outbox.put("1\n", 1, "alice", undefined)
         outbox.end("left")
         outbox.end("quit")
         const batch = yield* take(outbox)

@@ -380,6 +380,42 @@ describe("labelled lines", () => {
     })
   )
 
+  it.scoped("hold nobody who writes to the client that waits for their outcomes", () =>
+    Effect.gen(function* () {
+      const { join } = yield* startServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const alice = yield* greeted("alice", join)
+      const bob = yield* join("bob")
+      const carol = yield* join("carol")
+      bob.socket.pause()
+      const big = "x".repeat(2_000)
+      alice.say(...range(0, 3).map((index) => `@k${index} bob: ${big}`), "carol: held behind them")
+      yield* settle
+      carol.say("alice: not held")
+      yield* carol.barrier
+      yield* alice.next.pipe(Effect.repeat({ until: (line) => line === "from carol: not held" }))
+      assert.notInclude(carol.received, "from alice: held behind them")
+    })
+  )
+
+  it.scoped("are all delivered, if they were read, when their sender breaks off while it waits for outcomes", () =>
+    Effect.gen(function* () {
+      const memory = { bufferBytes: 50_000 }
+      const { join } = yield* startServer({ ...small, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const alice = yield* greeted("alice", join)
+      const bob = yield* join("bob")
+      bob.socket.pause()
+      alice.say(`bob: fills bob's side ${"x".repeat(60_000)}`)
+      yield* settle
+      alice.say(...numbered(20).map((text, index) => `@k${index} bob: ${text}`))
+      yield* settle
+      alice.socket.reset()
+      yield* settle
+      bob.socket.resume()
+      yield* bob.barrier
+      assert.deepStrictEqual(numbersFrom("alice", bob.received).slice(1), range(0, 20))
+    })
+  )
+
   it.scoped("have one outcome for each recipient whatever happens to these", () =>
     Effect.gen(function* () {
       const { join } = yield* startServer({

@@ -133,12 +133,8 @@ export const until = (holds: () => boolean, otherwise: string): Effect.Effect<vo
 const makeJournal = () => {
   const logs: Array<Entry> = []
   const logger = Logger.make(({ annotations, logLevel, message }) => {
-    const [text, facts] = Array.isArray(message) ? (message as ReadonlyArray<unknown>) : [message]
-    logs.push({
-      level: logLevel.label,
-      message: String(text),
-      facts: { ...Object.fromEntries(HashMap.toEntries(annotations)), ...(facts as Entry["facts"]) }
-    })
+    const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
+    logs.push({ level: logLevel.label, message: text, facts: Object.fromEntries(HashMap.toEntries(annotations)) })
   })
   const layer: Layer.Layer<never> = Logger.replace(Logger.defaultLogger, logger)
   const logged = (what: string, is: (entry: Entry) => boolean) =>

@@ -1,0 +1,16 @@
+// Keeps the machine code of the program, so that it starts in half the time: `node scripts/code-cache.mjs`, after the
+// build of dist/program.cjs. It is what V8 has compiled when the help has been printed.
+import { readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
+import { Script } from "node:vm"
+
+const program = fileURLToPath(new URL("../dist/program.cjs", import.meta.url))
+const script = new Script(readFileSync(program, "utf8"), { filename: program })
+process.argv = [process.execPath, program, "--help"]
+process.stdout.write = (_text, ...rest) => {
+  rest.findLast((last) => typeof last === "function")?.()
+  return true
+}
+process.on("exit", () => writeFileSync(program.replace(/cjs$/, "cache"), script.createCachedData()))
+script.runInThisContext()(createRequire(program))

@@ -1,0 +1,92 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { startServer, type Guest } from "../support/MemoryChat.js"
+import { random } from "../support/random.js"
+import { turns } from "../support/turns.js"
+
+/** Lines of one client to others who are here, of the kinds that are routed in different ways. */
+const script = (seed: number): ReadonlyArray<string> => {
+  const chance = random(seed)
+  const heads = ["bob: ", "bob: ", "bob: ", "bob:", "bob , carol:", "bob, carol: ", " carol : ", "carol:\t"]
+  const texts = [
+    "hi",
+    "x".repeat(300),
+    "été",
+    "fin\u00a0",
+    "\u3000vide",
+    "a: b",
+    "",
+    "“quoted”",
+    "0123456789abcdef",
+    "tab\t"
+  ]
+  const lines: Array<string> = []
+  while (lines.length < 60) {
+    const head = chance.pick(heads)
+    for (let run = chance.below(12); run >= 0; run--) {
+      lines.push(
+        `${head}${lines.length}${chance.chance(0.2) ? ` ${chance.pick(texts)}` : ""}${chance.pick(["\n", "\n", "\r\n"])}`
+      )
+    }
+    if (chance.chance(0.2)) lines.push(chance.pick(["/ping a\n", "no colon\n", "bob: \x07\n", "bob: \xff\n"]))
+  }
+  return lines
+}
+
+const bytesOf = (line: string) => (line.includes("\xff") ? Buffer.from(line, "latin1") : Buffer.from(line, "utf8"))
+
+const all = (guest: Guest) => guest.received.filter((line) => !line.startsWith("* pong "))
+
+/** What three clients receive when alice's lines come in chunks of these sizes. */
+const received = (lines: ReadonlyArray<string>, chunks: (bytes: Buffer) => ReadonlyArray<Buffer>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const chat = yield* startServer()
+      const [alice, bob, carol] = [yield* chat.join("alice"), yield* chat.join("bob"), yield* chat.join("carol")]
+      for (const chunk of chunks(Buffer.concat(lines.map(bytesOf)))) {
+        alice.socket.write(chunk.toString("latin1"))
+        yield* turns(6) // it is read, so that the next chunk comes alone
+      }
+      yield* alice.barrier
+      yield* bob.barrier
+      yield* carol.barrier
+      return { alice: all(alice), bob: all(bob), carol: all(carol) }
+    })
+  )
+
+const lineByLine = (bytes: Buffer): ReadonlyArray<Buffer> => {
+  const chunks: Array<Buffer> = []
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(0x0a, at) + 1
+    chunks.push(bytes.subarray(at, end))
+    at = end
+  }
+  return chunks
+}
+
+const atAnyByte =
+  (seed: number) =>
+  (bytes: Buffer): ReadonlyArray<Buffer> => {
+    const chance = random(seed)
+    const chunks: Array<Buffer> = []
+    for (let at = 0; at < bytes.length;) {
+      const end = at + 1 + chance.below(400)
+      chunks.push(bytes.subarray(at, end))
+      at = end
+    }
+    return chunks
+  }
+
+describe("lines that come together", () => {
+  it.effect("arrive as they do one by one, wherever they are cut", () =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 25; seed++) {
+        const lines = script(seed)
+        const expected = yield* received(lines, lineByLine)
+        assert.isAbove(expected.bob.length, 20)
+        assert.deepStrictEqual(yield* received(lines, (bytes) => [bytes]), expected, `seed ${seed}, in one piece`)
+        assert.deepStrictEqual(yield* received(lines, atAnyByte(seed)), expected, `seed ${seed}, in any pieces`)
+      }
+    })
+  )
+})

@@ -1,0 +1,205 @@
+import * as Hearing from "./Hearing.js"
+import type { History } from "./History.js"
+import type { Report } from "./Model.js"
+import type { Session } from "./Session.js"
+
+/** Begins like this, or answers the labelled line with this reason. */
+type Head = string | { readonly label: string; readonly reason: string }
+
+/** Each client gets the answers to its lines, in the order of the lines. */
+export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
+  const delivering = lastDelivery(sessions)
+  for (const session of sessions) {
+    checkOrder(history, session, delivering, report)
+    checkWho(history, session, sessions, report)
+    checkPongs(session, report)
+    checkEnd(session, report)
+  }
+  checkNotices(sessions, report)
+}
+
+/** The turn in which the last message was taken. */
+const lastDelivery = (sessions: ReadonlyArray<Session>): number => {
+  let last = 0
+  for (const { wire } of sessions) {
+    const at = wire.taken.lastIndexOf("\nfrom ")
+    const end = at < 0 && !wire.taken.startsWith("from ") ? -1 : wire.taken.indexOf("\n", at + 1) + 1
+    if (end <= 0) continue
+    last = Math.max(last, wire.takes.find((take) => take.end >= end)?.turn ?? 0)
+  }
+  return last
+}
+
+/** The lines that answer at once, in the order of what they answer. */
+const answersOf = ({ received }: Session) =>
+  received.filter((one) => one.is === "answer" || (one.is === "undelivered" && isAtOnce(one)))
+
+const isAtOnce = ({ label, reason }: { readonly label: string | undefined; readonly reason: string }) =>
+  label !== undefined && (reason === "offline" || reason === "busy")
+
+const checkOrder = (history: History, session: Session, delivering: number, report: Report) => {
+  const answers = answersOf(session)
+  const matches = (at: number, head: Head) => {
+    const answer = answers[at]
+    if (answer === undefined) return false
+    if (typeof head === "string") return `${answer.line}\n`.startsWith(head)
+    return answer.is === "undelivered" && answer.label === head.label && answer.reason === head.reason
+  }
+  // All the places among the answers that the lines so far may have led to.
+  let places = new Set([0])
+  let best = 0
+  let isSilent = false // to some line
+  for (const line of session.lines) {
+    const next = new Set<number>()
+    for (const place of places) {
+      for (const heads of alternatives(history, session, line)) {
+        let at = place
+        for (const head of heads) {
+          if (!matches(at, head)) break
+          at += 1
+          best = Math.max(best, at)
+        }
+        if (at === place + heads.length) next.add(at)
+      }
+    }
+    if (next.size === 0) {
+      // A shutdown answers for as long as it has something to deliver.
+      const isOwed = session.reason === "shutdown" && line.span.to < delivering && history.killed === undefined
+      if (isOwed) report("silence during a shutdown", `${session.wire.remote}, turn ${line.span.to} of ${delivering}`)
+      isSilent = true
+      break
+    }
+    places = next
+  }
+  // A shutdown does not answer what comes when it is over; who broke off did not hear the rest.
+  const isWhole = session.endedInOrder && session.reason !== "shutdown" && history.killed === undefined
+  const isRefused = best === answers.length - 1 && ["! full ", "! login-timeout "].some((head) => matches(best, head))
+  if (isRefused) {
+    best += 1
+    places.add(best)
+  }
+  const isRight = isWhole ? places.has(answers.length) && !(isSilent && hearsAll(session)) : best === answers.length
+  if (isRight) return
+  const found = JSON.stringify(answers.slice(0, best + 2).map((answer) => answer.line.slice(0, 60)))
+  report("wrong answers", `${session.wire.remote} (${session.reason}) from answer ${best} on: ${found}`)
+}
+
+/** Whether it was heard to the end: not so who was refused, since nothing behind that is looked at. */
+const hearsAll = ({ reason }: Session) => reason === "left" || reason === "quit"
+
+/** In how many ways a line may be answered. */
+const alternatives = (
+  history: History,
+  session: Session,
+  line: Hearing.HeardLine
+): ReadonlyArray<ReadonlyArray<Head>> => {
+  const closing = Hearing.closing(history, line)
+  const tag = line.label === undefined ? "" : ` @${line.label}`
+  const ways: Array<ReadonlyArray<Head>> = []
+  // A `/hello` that was refused allows no labels.
+  if (closing !== "no") ways.push([`! closing${tag}: `], ["! closing: "])
+  if (line.isDoubtful) ways.push([])
+  if (closing === "yes") return ways
+  ways.push(...usual(session, line))
+  if (history.setting.rate > 0) ways.push([`! slow-down${tag} retry=`])
+  return ways
+}
+
+const usual = (session: Session, { label, meaning }: Hearing.HeardLine): ReadonlyArray<ReadonlyArray<Head>> => {
+  const tag = label === undefined ? "" : ` @${label}`
+  switch (meaning.is) {
+    case "answered":
+      return [meaning.heads]
+    case "who":
+      return [[meaning.head]]
+    case "quit":
+      return [[]]
+    case "login":
+      if (meaning.name === undefined) return [[`! bad-login${tag} fatal: `]]
+      return session.name === undefined || session.isUncertain
+        ? [[], [`! login-in-use${tag} ${Hearing.encode(meaning.name)} fatal: `]]
+        : [[]]
+    case "message": {
+      if (label === undefined) return [[]]
+      const busy = { label, reason: "busy" }
+      const offline = { label, reason: "offline" }
+      return [[], [busy], [offline], [busy, offline]]
+    }
+  }
+}
+
+/**
+ * A pong stands behind the answers to all earlier lines: no more lines are told of behind it than came behind the ping.
+ */
+const checkPongs = ({ lines, received, wire }: Session, report: Report) => {
+  lines.forEach(({ meaning }, index) => {
+    const [pong = ""] = meaning.is === "answered" ? meaning.heads : []
+    if (!/^\* pong.*: \d/.test(pong)) return
+    const place = received.findIndex(({ line }) => `${line}\n` === pong)
+    if (place < 0) return
+    const behind = new Map<string, number>()
+    for (const one of lines.slice(index)) {
+      if (one.meaning.is !== "message") continue
+      for (const name of one.meaning.to) behind.set(Hearing.shown(name), (behind.get(Hearing.shown(name)) ?? 0) + 1)
+    }
+    for (const one of received.slice(place)) {
+      if (one.is !== "undelivered" || (one.reason !== "offline" && one.reason !== "busy")) continue
+      for (const name of one.names) {
+        const left = (behind.get(name) ?? 0) - one.count
+        behind.set(name, left)
+        if (left < 0) report("a pong overtook an answer", `${wire.remote}: ${one.line}`)
+      }
+    }
+  })
+}
+
+/** `/who` names those who were there for sure, and nobody who cannot have been. */
+const checkWho = (history: History, session: Session, sessions: ReadonlyArray<Session>, report: Report) => {
+  const asked = session.lines.filter(({ meaning }) => meaning.is === "who")
+  const answered = session.received.filter((one) => one.is === "answer" && one.line.startsWith("* who"))
+  // Which answers which is plain only when none was refused.
+  if (asked.length !== answered.length || history.setting.rate > 0) return
+  asked.forEach(({ span }, index) => {
+    const line = answered[index]?.is === "answer" ? answered[index].line : ""
+    const [, count, rest = ""] = /^\* who (?:@\S+ )?(\d+): (.*)$/.exec(line) ?? []
+    const names = rest === "" ? [] : rest.split(", ").map(Hearing.decode)
+    const where = `${session.wire.remote}: ${line}`
+    if (names.length !== Number(count) || new Set(names).size !== names.length) report("a wrong count of names", where)
+    for (const name of names) {
+      const couldBe = sessions.some(
+        (one) => one.name === name && one.presence && Hearing.overlap(one.presence.maybe, span)
+      )
+      if (!couldBe) report("named as here, and was not", `${where} (${name})`)
+    }
+    for (const { name, presence } of sessions) {
+      if (name === undefined || presence === undefined || names.includes(name)) continue
+      if (Hearing.covers(presence.surely, span)) report("was here, and not named", `${where} (${name})`)
+    }
+  })
+}
+
+/** Who quits, or sees the shutdown after a `/hello`, gets a last line that says so. */
+const checkEnd = ({ lines, reason, received, wire }: Session, report: Report) => {
+  const byes = received.filter((one) => one.is === "bye")
+  const last = received.at(-1)
+  const quit = lines.find(({ meaning }) => meaning.is === "quit")
+  const tag = quit?.label === undefined ? "" : ` @${quit.label}`
+  if (reason === "quit" && (last?.is !== "bye" || !last.line.startsWith(`* bye${tag} reason=quit: `))) {
+    report("quit without a bye", wire.remote)
+  }
+  if (byes.length > 1 || (byes.length === 1 && last?.is !== "bye"))
+    report("a bye that is not the last line", wire.remote)
+}
+
+/** Nobody is told of more comings and goings than there were. */
+const checkNotices = (sessions: ReadonlyArray<Session>, report: Report) => {
+  for (const { received, wire } of sessions) {
+    const counts = new Map<string, number>()
+    for (const one of received) if (one.is === "notice") counts.set(one.line, (counts.get(one.line) ?? 0) + 1)
+    for (const [line, count] of counts) {
+      const name = Hearing.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
+      const most = name === "" ? 1 : sessions.filter((one) => one.name === name).length
+      if (count > most) report("a notice of what did not happen", `${wire.remote}: ${count} times ${line}`)
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { refusalSlots } from "../../src/chat/AcceptLoop.js"
+import * as Hearing from "./Hearing.js"
+import type { History, Moment, Wire } from "./History.js"
+import type { Report } from "./Model.js"
+import type { Session } from "./Session.js"
+
+/** Every connection ends, for the right reason, and nothing is left when all have. */
+export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
+  for (const defect of history.defects) report("a defect", defect)
+  for (const { fields, level, message } of history.logs) {
+    if (level === "ERROR" || level === "FATAL") report("an error in the log", `${message} ${JSON.stringify(fields)}`)
+  }
+  for (const { misuse, remote } of history.wires) for (const what of misuse) report(what, remote)
+  checkNames(sessions, report)
+  checkLimits(history, sessions, report)
+  for (const session of sessions) {
+    checkReason(history, session, report)
+    checkDeadlines(history, session, report)
+    checkHeld(history, session, sessions, report)
+  }
+  if (history.killed !== undefined) return
+  checkRests(history, report)
+  checkDrain(history, report)
+}
+
+const checkReason = (history: History, session: Session, report: Report) => {
+  const { log, reason, wire } = session
+  const { setting } = history
+  const where = `${wire.remote} (${reason})`
+  if (log === undefined || reason === undefined) {
+    if (history.killed === undefined && !isDropped(session)) report("a connection never ended", where)
+    return
+  }
+  const brokeAt = Math.min(wire.broke ? (wire.gone?.turn ?? Infinity) : Infinity, wire.writeBroke?.turn ?? Infinity)
+  const draining = history.drainAsked !== undefined && history.drainAsked.turn <= log.turn
+  const login = session.lines.find(({ meaning }) => meaning.is === "login")
+  const has = (head: string) => session.received.some((one) => one.is === "answer" && one.line.startsWith(head))
+  const isTrue = {
+    left: () => wire.ended !== undefined,
+    quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
+    "connection-lost": () => brokeAt <= log.turn,
+    "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout,
+    "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
+    "login-in-use": () => has("! login-in-use"),
+    "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout && has("! login-timeout"),
+    full: () => session.name === undefined,
+    shutdown: () => draining,
+    "cut-off": () => draining && log.at - (history.drainAsked?.at ?? Infinity) >= setting.grace,
+    "internal-error": () => false
+  }[reason]
+  if (!isTrue()) report("a wrong reason", where)
+  // Its own farewell takes a turn; a connection that broke before that was lost, whatever it was about to end for.
+  if (session.endedInOrder && brokeAt + 1 < Math.min(log.turn, wire.closed?.turn ?? Infinity) && reason !== "full") {
+    report("ended in order after it broke", where)
+  }
+  if (session.endedInOrder && reason !== "full" && (wire.closed?.untaken ?? 1) > 0) {
+    report("closed before everything was taken", where)
+  }
+  if (session.endedInOrder && wire.destroyed !== undefined && wire.closed === undefined) {
+    report("destroyed instead of closed", where)
+  }
+}
+
+/** Nobody may be silent, or take nothing, for longer than allowed; ticks make it somewhat later. */
+const checkDeadlines = (
+  { drainAsked, end, setting }: History,
+  { lines, longestStall, name, reason, wire }: Session,
+  report: Report
+) => {
+  const late = 500
+  if (longestStall > setting.stallTimeout + late) {
+    report("a stalled client was kept", `${wire.remote} took nothing for ${longestStall} ms`)
+  }
+  const graceEnd = drainAsked === undefined ? Infinity : drainAsked.at + setting.grace
+  const isLate = wire.stalls.some(({ from, to }) => from < graceEnd && to > graceEnd + 100)
+  if (isLate) report("a stalled client was kept behind the grace time", wire.remote)
+  const broke = wire.reset && { from: wire.reset.at, to: wire.gone?.at ?? end.at }
+  if (broke !== undefined && broke.to - broke.from > late) {
+    report("a break was not noticed", `${wire.remote} for ${broke.to - broke.from} ms`)
+  }
+  if (name !== undefined || reason === "full") return
+  const over = Math.min(...[wire.closed, wire.destroyed, wire.gone].map((moment) => moment?.at ?? end.at))
+  const isLeaving = wire.ended !== undefined || lines.some(({ meaning }) => meaning.is === "quit")
+  if (!isLeaving && !wire.isSlow && over - wire.accepted.at > setting.loginTimeout + late) {
+    report("a silent client was kept", `${wire.remote} for ${over - wire.accepted.at} ms`)
+  }
+}
+
+/**
+ * Who always reads is held for no longer than the hold timeout by each of those it writes to, unless these take something
+ * meanwhile. (Who labels lines may also wait for outcomes, as long as it takes.)
+ */
+const checkHeld = (
+  { end, setting }: History,
+  { lines, wire }: Session,
+  sessions: ReadonlyArray<Session>,
+  report: Report
+) => {
+  if (wire.pauses.length === 0 || wire.isSlow || lines.some(({ label }) => label !== undefined)) return
+  const names = new Set(lines.flatMap(({ meaning }) => (meaning.is === "message" ? meaning.to : [])))
+  const over = Math.min(wire.gone?.at ?? end.at, wire.closed?.at ?? end.at)
+  for (const { from, to } of wire.pauses) {
+    const until = Math.min(to?.at ?? over, over)
+    const others = sessions.flatMap((one) => (one.name !== undefined && names.has(one.name) ? [one.wire] : []))
+    // It may be held by its own queue, too, for want of turns.
+    const holders = [wire, ...others].filter((one) => one.accepted.at <= until && goneAt(one).at >= from.at)
+    const most = holders.length * (setting.holdTimeout + 250)
+    const moves = holders.flatMap(({ takes }) => takes.map(({ at }) => at)).filter((at) => at > from.at && at < until)
+    let last = from.at
+    for (const at of [...moves.toSorted((one, other) => one - other), until]) {
+      if (at - last > most) return report("held for too long", `${wire.remote} for ${at - last} ms from ${last} ms on`)
+      last = at
+    }
+  }
+}
+
+/** A name is one's at a time, and refused only when somebody has it. */
+const checkNames = (sessions: ReadonlyArray<Session>, report: Report) => {
+  const named = sessions.flatMap((one) =>
+    one.name === undefined || one.presence === undefined
+      ? []
+      : [{ ...one, alike: Hearing.likeness(one.name), when: one.presence }]
+  )
+  named.forEach((one, index) => {
+    for (const other of named.slice(index + 1)) {
+      if (one.alike !== other.alike || !Hearing.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
+      report("two had the same name", `${one.name} at ${one.wire.remote} and ${other.wire.remote}`)
+    }
+  })
+  for (const session of sessions) {
+    if (session.reason !== "login-in-use") continue
+    const login = session.lines.find(({ meaning }) => meaning.is === "login")
+    if (login?.meaning.is !== "login" || login.meaning.name === undefined) continue
+    const alike = Hearing.likeness(login.meaning.name)
+    const hasOwner = named.some(
+      (one) => one.wire !== session.wire && one.alike === alike && Hearing.overlap(one.when.maybeNamed, login.span)
+    )
+    if (!hasOwner) report("a free name was refused", `${login.meaning.name} for ${session.wire.remote}`)
+  }
+}
+
+/** Above the places for refusals a connection is dropped without a word. */
+const isDropped = ({ reason, wire }: Session) =>
+  reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
+
+const isRefused = ({ reason, wire }: Session) =>
+  reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
+
+/** A client is refused exactly when the places are taken. */
+const checkLimits = ({ setting }: History, sessions: ReadonlyArray<Session>, report: Report) => {
+  sessions.forEach((session, index) => {
+    const { turn } = session.wire.accepted
+    const before = sessions.slice(0, index).filter((one) => !isRefused(one))
+    const surely = before.filter(({ wire }) => turn < goneAt(wire).turn)
+    const maybe = before.filter(({ wire }) => turn <= forgottenAt(wire))
+    const ofHost = (some: ReadonlyArray<Session>) => some.filter(({ wire }) => wire.host === session.wire.host).length
+    const perHost = setting.maxConnectionsPerAddress === 0 ? Infinity : setting.maxConnectionsPerAddress
+    const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
+    const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
+    if (isDropped(session) && refused.length < refusalSlots(setting.maxConnections)) {
+      report("dropped without a word", `${session.wire.remote}: ${refused.length} were being refused`)
+    }
+    if (isRefused(session)) {
+      if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost)
+        report("refused a client with a place free", where)
+    } else if (surely.length >= setting.maxConnections || ofHost(surely) >= perHost) {
+      report("served more clients than allowed", where)
+    }
+  })
+}
+
+/** When a connection was over on both sides. */
+const goneAt = ({ destroyed, gone }: Wire): Moment => {
+  const [first = never, second = never] = [gone, destroyed]
+  return first.turn < second.turn ? first : second
+}
+
+/** The turn in which the server has noticed that at the latest: who waits for a write learns of it when that fails. */
+const forgottenAt = (wire: Wire): number => Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + Hearing.slack
+
+const never: Moment = { turn: Infinity, at: Infinity }
+
+const checkRests = ({ rests }: History, report: Report) => {
+  for (const { fibers, isListening, ledger, names, openSockets, timers, when } of rests) {
+    const isEnd = when === "the server has ended"
+    if (fibers !== 0) report("fibers are left", `${fibers} when ${when}`)
+    if (timers !== 0) report("timers are left", `${timers} when ${when}`)
+    if (isEnd && isListening) report("a listener is left", when)
+    if (names.length > 0) report("names are left", `${names.join(", ")} when ${when}`)
+    if (openSockets > 0) report("sockets are left", `${openSockets} when ${when}`)
+    if (ledger.inFlight !== 0) report("something is in flight at rest", `${JSON.stringify(ledger)} when ${when}`)
+  }
+}
+
+const checkDrain = ({ drainAsked, drained, logs, setting }: History, report: Report) => {
+  if (drainAsked === undefined) return
+  const stopped = logs.find(({ message }) => message.startsWith("stopped"))
+  if (stopped === undefined) return report("the drain never ended", `asked at ${drainAsked.at}`)
+  const took = stopped.at - drainAsked.at
+  if (took > setting.grace + 1_000 + 200) report("the drain took too long", `${took} ms`)
+  if (drained === undefined) return
+  if (drained.cutOff > 0 && took < setting.grace) report("the grace time was cut short", `${took} ms`)
+  if (drained.ledger.inFlight !== 0) report("something is in flight behind the drain", JSON.stringify(drained.ledger))
+}

@@ -1,0 +1,239 @@
+import * as Hearing from "./Hearing.js"
+import type { History } from "./History.js"
+import type { Report } from "./Model.js"
+import type { Session } from "./Session.js"
+
+/** What is known of a message line. */
+interface Message {
+  readonly sender: Session
+  readonly line: Hearing.HeardLine
+  readonly to: ReadonlyArray<string>
+  /** As every recipient gets it. */
+  readonly wire: string
+  readonly isAccepted: "yes" | "maybe" | "no"
+}
+
+/** Of one sender and one name: how many lines were accepted, written, and told of. */
+interface Account {
+  sure: number
+  maybe: number
+  written: number
+  told: number
+}
+
+/**
+ * Each accepted (line, recipient) pair is written once, or its sender is told once, or the sender had left; and the
+ * ledger says the same.
+ */
+export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
+  const byName = new Map<string, Array<Session>>()
+  for (const session of sessions) {
+    if (session.name === undefined) continue
+    byName.set(session.name, [...(byName.get(session.name) ?? []), session])
+  }
+  const messages = sessions.flatMap((sender) => messagesOf(history, sender))
+  const byWire = new Map(messages.map((message) => [message.wire, message]))
+  const accounts = new Map<Session, Map<string, Account>>()
+  const account = (sender: Session, name: string) => {
+    const own = accounts.get(sender) ?? new Map<string, Account>()
+    accounts.set(sender, own)
+    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, told: 0 }
+    own.set(name, found)
+    return found
+  }
+  for (const { isAccepted, sender, to } of messages) {
+    for (const name of to) {
+      const own = account(sender, Hearing.shown(name))
+      if (isAccepted !== "no") own.maybe += 1
+      if (isAccepted === "yes") own.sure += 1
+    }
+  }
+
+  // What was written: to whom it was meant for, once, and to nobody who came later.
+  const writtenTo = new Map<Message, Set<string>>()
+  for (const recipient of sessions) {
+    for (const one of recipient.received) {
+      if (one.is !== "from") continue
+      const message = byWire.get(one.line)
+      const name = recipient.name ?? ""
+      const where = `${show(one.line)} at ${recipient.wire.remote}`
+      if (message === undefined || !message.to.includes(name)) {
+        report("a line that nobody sent there", where)
+        continue
+      }
+      if (message.isAccepted === "no") report("a refused line was written", where)
+      const names = writtenTo.get(message) ?? new Set<string>()
+      writtenTo.set(message, names)
+      if (names.has(name)) report("a line was written twice", where)
+      names.add(name)
+      account(message.sender, name).written += 1
+      const { presence } = recipient
+      if (presence !== undefined && message.line.span.to < presence.maybe.from) {
+        report("a stranger got a line for the one who had the name before", where)
+      }
+    }
+  }
+
+  const outcomes = outcomesOf(sessions, report)
+  for (const sender of sessions) {
+    for (const one of sender.received) {
+      if (one.is !== "undelivered") continue
+      for (const name of one.names) {
+        account(sender, name).told += one.count
+        checkReason(history, sender, name, one.reason, byName.get(name) ?? [], report)
+      }
+    }
+  }
+  for (const message of messages) checkOutcomes(history, message, writtenTo.get(message), outcomes, byName, report)
+  for (const [sender, own] of accounts) {
+    for (const [name, { maybe, sure, told, written }] of own) {
+      const what = `${sender.wire.remote} to ${name}: accepted ${sure} to ${maybe}, written ${written}, told ${told}`
+      if (written + told > maybe) report("more was written and returned than accepted", what)
+      if (sender.endedInOrder && written + told < sure && history.killed === undefined) {
+        report("a line was neither written nor returned", what)
+      }
+    }
+  }
+  checkQueues(history, sessions, byName, report)
+  if (history.killed === undefined) checkLedger(history, accounts, report)
+}
+
+const messagesOf = (history: History, sender: Session): ReadonlyArray<Message> => {
+  const { isUncertain, name, received } = sender
+  if (name === undefined) return []
+  const refused = new Set(
+    received.flatMap((one) =>
+      one.is === "answer" ? (/^! (?:closing|slow-down) @(\S+?)[: ]/.exec(one.line)?.[1] ?? []) : []
+    )
+  )
+  return sender.lines.flatMap((line): ReadonlyArray<Message> => {
+    const { label, meaning } = line
+    if (meaning.is !== "message") return []
+    const isRefused = label !== undefined && refused.has(label)
+    const when = Hearing.closing(history, line)
+    const isMaybe = isUncertain || when === "maybe" || history.setting.rate > 0
+    const isAccepted = isRefused || when === "yes" ? "no" : isMaybe ? "maybe" : "yes"
+    return [
+      {
+        sender,
+        line,
+        to: meaning.to,
+        wire: `from ${Hearing.encode(name)}: ${Hearing.encode(meaning.text)}`,
+        isAccepted
+      }
+    ]
+  })
+}
+
+interface Outcome {
+  readonly isWritten: boolean
+  readonly reason: string
+}
+
+/** By session, label and name. */
+type Outcomes = Map<string, Outcome>
+
+const outcomesOf = (sessions: ReadonlyArray<Session>, report: Report): Outcomes => {
+  const found: Outcomes = new Map()
+  for (const { received, wire } of sessions) {
+    for (const one of received) {
+      if ((one.is !== "written" && one.is !== "undelivered") || one.label === undefined) continue
+      for (const name of one.names) {
+        const key = `${wire.number} ${one.label} ${name}`
+        if (found.has(key)) report("a label had two outcomes for one recipient", key)
+        found.set(key, { isWritten: one.is === "written", reason: one.is === "undelivered" ? one.reason : "" })
+      }
+    }
+  }
+  return found
+}
+
+type ByName = ReadonlyMap<string, ReadonlyArray<Session>>
+
+const checkOutcomes = (
+  history: History,
+  { isAccepted, line, sender, to }: Message,
+  written: ReadonlySet<string> | undefined,
+  outcomes: Outcomes,
+  byName: ByName,
+  report: Report
+) => {
+  if (line.label === undefined) return
+  for (const name of to) {
+    const key = `${sender.wire.number} ${line.label} ${Hearing.shown(name)}`
+    const outcome = outcomes.get(key)
+    if (outcome === undefined) {
+      if (isAccepted === "yes" && sender.endedInOrder) report("a label has no outcome", key)
+      continue
+    }
+    const isWritten = written?.has(name) === true
+    if (outcome.isWritten && !isWritten) report("told as written, and was not", key)
+    if (!outcome.isWritten && isWritten) report("told as undelivered, and was written", key)
+    const wasThere = (byName.get(name) ?? []).some(
+      ({ presence }) => presence && Hearing.covers(presence.surely, line.span)
+    )
+    if (outcome.reason === "offline" && wasThere) report("told as offline, and was there", key)
+    const isJam = (one: Session) => isJammed(history, one, line.span)
+    if (outcome.reason === "busy" && !(byName.get(name) ?? []).some(isJam)) report("told as busy, and was not", key)
+  }
+}
+
+/** Whether it may have been jammed at some time of the span: it had taken nothing for long, or had, a tick ago. */
+const isJammed = ({ setting, times }: History, { wire }: Session, { from, to }: Hearing.Span) => {
+  const until = times[to] ?? Infinity
+  const since = times[from] ?? 0
+  return wire.stalls.some((stall) => stall.from + setting.holdTimeout <= until && since <= stall.to + 150)
+}
+
+/** A reason for which a line came back must be true of somebody of that name. */
+const checkReason = (
+  { setting }: History,
+  { wire }: Session,
+  name: string,
+  reason: string,
+  named: ReadonlyArray<Session>,
+  report: Report
+) => {
+  const isTrue = {
+    offline: () => true,
+    busy: () => named.some((one) => one.longestStall >= setting.holdTimeout),
+    slow: () => named.some((one) => one.reason === "slow-consumer"),
+    disconnected: () => named.some((one) => !one.endedInOrder && one.reason !== "slow-consumer")
+  }[reason]
+  if (isTrue === undefined || !isTrue()) report("told a reason that is not true", `${wire.remote}: ${name} ${reason}`)
+}
+
+/** What comes back from a queue is no more than what it holds. */
+const checkQueues = ({ setting }: History, sessions: ReadonlyArray<Session>, byName: ByName, report: Report) => {
+  const returned = new Map<string, number>()
+  for (const { received } of sessions) {
+    for (const one of received) {
+      if (one.is !== "undelivered" || (one.reason !== "slow" && one.reason !== "disconnected")) continue
+      for (const name of one.names) returned.set(name, (returned.get(name) ?? 0) + one.count)
+    }
+  }
+  for (const [name, count] of returned) {
+    const most = (byName.get(name)?.length ?? 0) * (setting.outboxLines + 1)
+    if (count > most) report("a queue held more than its bound", `${name}: ${count} lines, and not ${most}`)
+  }
+}
+
+const checkLedger = ({ ledger }: History, accounts: Map<Session, Map<string, Account>>, report: Report) => {
+  const sum = { sure: 0, maybe: 0, written: 0, told: 0, toldInOrder: 0 }
+  for (const [sender, own] of accounts) {
+    for (const { maybe, sure, told, written } of own.values()) {
+      sum.sure += sure
+      sum.maybe += maybe
+      sum.written += written
+      sum.told += told
+      if (sender.endedInOrder) sum.toldInOrder += told
+    }
+  }
+  const what = `${JSON.stringify(ledger)}, counted ${JSON.stringify(sum)}`
+  if (ledger.inFlight !== 0) report("something is in flight at rest", what)
+  if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe) report("the ledger accepts another number", what)
+  if (ledger.written !== sum.written) report("the ledger writes another number", what)
+  if (ledger.returned < sum.toldInOrder || ledger.returned > sum.told) report("the ledger returns another number", what)
+}
+
+const show = (line: string) => JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line)

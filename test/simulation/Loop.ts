@@ -1,0 +1,126 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import type * as Scheduler from "effect/Scheduler"
+
+type Task = () => void
+
+interface Timer {
+  readonly at: number
+  readonly task: Task
+}
+
+/** Far more tasks than a turn has; whatever makes them would make them for ever. */
+const maxTasks = 1_000_000
+
+/**
+ * An event loop that stands in for Node's: fibers run on its tasks, `setImmediate` and the clock on its turns. All of it
+ * happens inside one call, without a promise, a timer or a turn of the real loop: so a run depends on nothing but what it
+ * was told, and takes a millisecond.
+ */
+export class Loop {
+  /** Milliseconds since the beginning. */
+  now = 0
+  /** How many turns there have been. */
+  turn = 0
+  /** What the network does at the beginning of a turn. */
+  poll: Task = () => {}
+  private tasks: Array<Task> = []
+  private immediates: Array<Task> = []
+  private readonly timers = new Set<Timer>()
+
+  readonly scheduler: Scheduler.Scheduler = {
+    shouldYield: (fiber) =>
+      fiber.currentOpCount > fiber.getFiberRef(FiberRef.currentMaxOpsBeforeYield)
+        ? fiber.getFiberRef(FiberRef.currentSchedulingPriority)
+        : false,
+    scheduleTask: (task) => void this.tasks.push(task)
+  }
+
+  readonly clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => this.now,
+    unsafeCurrentTimeNanos: () => BigInt(this.now) * 1_000_000n,
+    currentTimeMillis: Effect.sync(() => this.now),
+    currentTimeNanos: Effect.sync(() => BigInt(this.now) * 1_000_000n),
+    sleep: (duration) =>
+      Effect.async((resume) => {
+        const cancel = this.after(Duration.toMillis(duration), () => resume(Effect.void))
+        return Effect.sync(cancel)
+      })
+  }
+
+  /** Timers that are still to go off. */
+  get pending(): number {
+    return this.timers.size
+  }
+
+  after(millis: number, task: Task): Task {
+    const timer = { at: this.now + millis, task }
+    this.timers.add(timer)
+    return () => this.timers.delete(timer)
+  }
+
+  /** Runs `body` with the global `setImmediate` of this loop. */
+  within<A>(body: () => A): A {
+    const real = globalThis.setImmediate
+    const ours = (task: Task) => void this.immediates.push(task)
+    globalThis.setImmediate = ours as unknown as typeof real // the code under test keeps no handle
+    try {
+      return body()
+    } finally {
+      globalThis.setImmediate = real
+    }
+  }
+
+  /** Runs what is ready to run: what Node's microtasks do behind every callback. */
+  settle() {
+    for (let done = 0; this.tasks.length > 0;) {
+      const tasks = this.tasks
+      this.tasks = []
+      for (const task of tasks) task()
+      done += tasks.length
+      if (done > maxTasks) throw new Error("the fibers never come to rest")
+    }
+  }
+
+  /** Turns as Node's loop does: what the network brings, then what `setImmediate` was given before or during that. */
+  turns(count: number) {
+    for (let left = count; left > 0; left--) {
+      this.turn += 1
+      this.poll()
+      this.settle()
+      const immediates = this.immediates
+      this.immediates = []
+      for (const immediate of immediates) {
+        immediate()
+        this.settle()
+      }
+    }
+  }
+
+  /** Lets time pass, with turns around everything that was due in it. */
+  pass(millis: number) {
+    const until = this.now + millis
+    this.turns(2)
+    for (;;) {
+      const due = this.nextDue(until)
+      if (due === undefined) break
+      this.now = Math.max(this.now, due)
+      for (const timer of Array.from(this.timers)) {
+        if (timer.at > due || !this.timers.delete(timer)) continue
+        timer.task()
+        this.settle()
+      }
+      this.turns(2)
+    }
+    this.now = until
+  }
+
+  private nextDue(until: number): number | undefined {
+    let next: number | undefined = undefined
+    for (const { at } of this.timers) if (at <= until && (next === undefined || at < next)) next = at
+    return next
+  }
+}

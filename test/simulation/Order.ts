@@ -1,0 +1,51 @@
+import type { Report } from "./Model.js"
+import type { Session } from "./Session.js"
+
+/** What one sender says to one recipient comes in order, and two recipients get what both of them get in the same order. */
+export const check = (sessions: ReadonlyArray<Session>, report: Report) => {
+  const places = sessions.map(placesOf)
+  sessions.forEach((session, index) => {
+    checkSenders(session, sessions, places[index] ?? new Map(), report)
+    for (let other = index + 1; other < sessions.length; other++) {
+      if (isSame(places[index] ?? new Map(), places[other] ?? new Map())) continue
+      report("two recipients saw another order", `${session.wire.remote} and ${sessions[other]?.wire.remote}`)
+    }
+  })
+}
+
+/** Where each message stands among those that a recipient got. */
+const placesOf = ({ received }: Session): ReadonlyMap<string, number> =>
+  new Map(received.flatMap((one, place) => (one.is === "from" ? [[one.line, place] as const] : [])))
+
+const isSame = (some: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>) => {
+  let last = -1
+  for (const line of some.keys()) {
+    const place = others.get(line)
+    if (place === undefined) continue
+    if (place < last) return false
+    last = place
+  }
+  return true
+}
+
+/** By the marks of the texts, which a sender counts up within a step and from step to step. */
+const checkSenders = (
+  recipient: Session,
+  sessions: ReadonlyArray<Session>,
+  places: ReadonlyMap<string, number>,
+  report: Report
+) => {
+  for (const { lines, name } of sessions) {
+    if (name === undefined) continue
+    let last = -1
+    for (const { meaning } of lines) {
+      if (meaning.is !== "message") continue
+      const place = places.get(
+        `from ${Buffer.from(name, "utf8").toString("latin1")}: ${Buffer.from(meaning.text, "utf8").toString("latin1")}`
+      )
+      if (place === undefined) continue
+      if (place < last) report("a sender's lines came in another order", `${name} at ${recipient.wire.remote}`)
+      last = place
+    }
+  }
+}

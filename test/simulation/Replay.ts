@@ -1,0 +1,51 @@
+import type { Outcome } from "./Run.js"
+import { make, type Schedule } from "./Schedule.js"
+
+/**
+ * A schedule in a few characters: its seed, and, where steps were left out, the places of those that are kept, as in
+ * `77:0-3,9`.
+ */
+export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): string => {
+  if (kept.length === steps.length) return `${seed}`
+  const ranges: Array<readonly [number, number]> = []
+  for (const place of kept) {
+    const last = ranges.at(-1)
+    if (last?.[1] === place - 1) ranges[ranges.length - 1] = [last[0], place]
+    else ranges.push([place, place])
+  }
+  return `${seed}:${ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",")}`
+}
+
+/** The reverse; undefined if it is none. */
+export const parse = (
+  text: string
+): { readonly schedule: Schedule; readonly kept: ReadonlyArray<number> } | undefined => {
+  const [, seed, places] = /^(\d+)(?::([\d,-]*))?$/.exec(text) ?? []
+  if (seed === undefined) return undefined
+  const schedule = make(Number(seed))
+  if (places === undefined) return { schedule, kept: schedule.steps.map((_, place) => place) }
+  const kept = places.split(",").flatMap((range) => {
+    const [from = "", to = from] = range.split("-")
+    return from === "" ? [] : Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => Number(from) + i)
+  })
+  return { schedule, kept }
+}
+
+/** What a run did and saw, for people: its steps, each connection, the log, and what was broken. */
+export const story = ({ history, sessions, violations }: Outcome): string =>
+  [
+    `options ${JSON.stringify(history.setting)}`,
+    ...history.steps.map(([place, step]) => `step ${place} ${JSON.stringify(step)}`),
+    ...sessions.flatMap(({ name, reason, wire }) => [
+      `${wire.remote} ${name ?? "(no name)"}: ${reason ?? "no close"}`,
+      ...wire.heard.map(({ at, bytes, turn }) => `  ${at} ms, turn ${turn}: < ${cut(bytes)}`),
+      ...wire.taken.split("\n").map((line) => `  > ${cut(line)}`)
+    ]),
+    ...history.logs.map(({ at, fields, level, message, turn }) => {
+      const shown = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`)
+      return `${at} ms, turn ${turn}: ${level} ${message} ${shown.join(" ")}`
+    }),
+    ...violations.map(({ detail, rule }) => `BROKEN ${rule}: ${detail}`)
+  ].join("\n")
+
+const cut = (text: string) => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)

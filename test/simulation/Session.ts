@@ -1,0 +1,135 @@
+import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
+import * as Hearing from "./Hearing.js"
+import type { History, LogLine, Wire } from "./History.js"
+
+/** One line that the server's kernel took whole for a client. */
+export type Received =
+  | { readonly is: "from"; readonly line: string }
+  | {
+      readonly is: "undelivered"
+      readonly label: string | undefined
+      readonly names: ReadonlyArray<string>
+      readonly reason: string
+      readonly count: number
+      readonly line: string
+    }
+  | { readonly is: "written"; readonly label: string; readonly names: ReadonlyArray<string>; readonly line: string }
+  | { readonly is: "notice"; readonly line: string }
+  | { readonly is: "bye"; readonly line: string }
+  | { readonly is: "answer"; readonly line: string }
+
+/** When a session could be addressed, and had its name: for sure, and at most. */
+export interface Presence {
+  readonly maybe: Hearing.Span
+  readonly surely: Hearing.Span
+  readonly maybeNamed: Hearing.Span
+  readonly surelyNamed: Hearing.Span
+}
+
+/** A connection and all that can be said about it. */
+export interface Session {
+  readonly wire: Wire
+  readonly reason: CloseReason | undefined
+  readonly log: LogLine | undefined
+  readonly lines: ReadonlyArray<Hearing.HeardLine>
+  readonly received: ReadonlyArray<Received>
+  /** The name that it logged in with. */
+  readonly name: string | undefined
+  /** It broke so soon behind its login that nobody can tell whether it had its name. */
+  readonly isUncertain: boolean
+  readonly presence: Presence | undefined
+  /** The longest time, in milliseconds, that its kernel took nothing though it had been given something. */
+  readonly longestStall: number
+  /** It was told everything that there was to tell. */
+  readonly endedInOrder: boolean
+}
+
+/** Reasons for which a connection ends behind everything that was for it. */
+const orderly: ReadonlyArray<CloseReason> = [
+  "left",
+  "quit",
+  "shutdown",
+  "bad-login",
+  "login-in-use",
+  "login-timeout",
+  "full"
+]
+
+export const sessions = (history: History): ReadonlyArray<Session> => {
+  const logs = new Map<unknown, LogLine>()
+  for (const log of history.logs) if (log.message === "connection closed") logs.set(log.fields["remote"], log)
+  return history.wires.map((wire) => session(history, wire, logs.get(wire.remote)))
+}
+
+const session = (history: History, wire: Wire, log: LogLine | undefined): Session => {
+  const lines = Hearing.lines(wire, history)
+  const reason = all.find((one) => one === log?.fields["reason"])
+  const login = lines.find(({ meaning }) => meaning.is === "login")
+  const asked = login?.meaning.is === "login" ? login.meaning.name : undefined
+  const logged = log?.fields["name"]
+  const broke = log !== undefined && reason !== undefined && !orderly.includes(reason)
+  const isUncertain =
+    login !== undefined &&
+    logged === undefined &&
+    (broke ? login.span.to + Hearing.slack >= log.turn : history.killed !== undefined && log === undefined)
+  const name = typeof logged === "string" ? logged : isUncertain ? asked : undefined
+  return {
+    wire,
+    log,
+    reason,
+    lines,
+    received: received(wire.taken),
+    name,
+    isUncertain,
+    presence:
+      login === undefined || name === undefined ? undefined : presence(history, wire, lines, login, isUncertain),
+    longestStall: Math.max(0, ...wire.stalls.map(({ from, to }) => to - from)),
+    endedInOrder: reason !== undefined && orderly.includes(reason)
+  }
+}
+
+const presence = (
+  history: History,
+  wire: Wire,
+  lines: ReadonlyArray<Hearing.HeardLine>,
+  login: Hearing.HeardLine,
+  isUncertain: boolean
+): Presence => {
+  const { slack } = Hearing
+  const quit = lines.find(({ meaning }) => meaning.is === "quit")
+  const ended = wire.ended && Hearing.spanOf(wire, wire.ended)
+  const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
+  // Who waits for a write learns of the end when that fails.
+  const over =
+    Math.max(first(wire.gone?.turn, wire.destroyed?.turn, wire.closed?.turn), wire.writeBroke?.turn ?? 0) + slack
+  const from = login.span.from
+  const maybe = { from, to: first(quit?.span.to, ended?.to, over) }
+  const maybeNamed = { from, to: over }
+  if (isUncertain) return { maybe, maybeNamed, surely: Hearing.never, surelyNamed: Hearing.never }
+  const surelyFrom = login.span.to + 1
+  return {
+    maybe,
+    maybeNamed,
+    surely: { from: surelyFrom, to: first(quit?.span.from, ended?.from, broken, history.drainAsked?.turn) },
+    surelyNamed: { from: surelyFrom, to: broken }
+  }
+}
+
+const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns.map((turn) => turn ?? Infinity))
+
+/** Cuts what a kernel took into lines. A line that it did not take whole was not written. */
+const received = (taken: string): ReadonlyArray<Received> => taken.split("\n").slice(0, -1).map(receivedLine)
+
+const receivedLine = (line: string): Received => {
+  if (line.startsWith("from ")) return { is: "from", line }
+  if (/^\* (?:joined|left|closing) /.test(line)) return { is: "notice", line }
+  if (line.startsWith("* bye")) return { is: "bye", line }
+  const written = /^\* written @(\S+) ([^:]+): /.exec(line)
+  if (written !== null) return { is: "written", label: written[1] ?? "", names: namesIn(written[2]), line }
+  const found = /^! undelivered (?:@(\S+) )?(.+?) reason=(\w+)(?: retry=\d+)?(?: count=(\d+))?: /.exec(line)
+  if (found === null) return { is: "answer", line }
+  const [, label, names, reason = "", count = "1"] = found
+  return { is: "undelivered", label, names: namesIn(names), reason, count: Number(count), line }
+}
+
+const namesIn = (wire = "") => wire.split(", ").map(Hearing.decode)

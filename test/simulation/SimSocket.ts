@@ -1,0 +1,306 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { TransportError, type Socket, type SocketEvents } from "../../src/transport/Transport.js"
+import type { Moment, Wire } from "./History.js"
+import type { Loop } from "./Loop.js"
+
+/** How a client's side behaves, as far as it is not told step by step. */
+export interface Manners {
+  /** Most bytes that one read of the server's brings. */
+  readonly cut: number
+  /** Ends its own half when it sees the server's end. */
+  readonly polite: boolean
+}
+
+/** Which side of a connection fails first. */
+export type Side = "read" | "write"
+
+const silent: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
+
+const lost = new TransportError({
+  during: "Read",
+  reason: "the connection was lost (ECONNRESET)",
+  code: "ECONNRESET"
+})
+
+/**
+ * The server's end of a simulated connection. What the client and the network do to it are the methods of the second
+ * half; they take effect in a turn, as in Node, and never inside of a call of the server's.
+ */
+export class SimSocket implements Socket {
+  readonly wire: Wire
+  /** Gone in both directions, though the server may not have been told yet. */
+  isOver = false
+  private events: SocketEvents | undefined = undefined
+  private isTold = false
+  private isPaused = false
+  private arriving = ""
+  private clientEnds = false
+  private sawEnd = false
+  private cut: number
+  private pace = Infinity
+  private room = Infinity
+  private pending = ""
+  private movedAt = 0
+  private outEnded = false
+  private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
+  private breaksWrite: number | undefined = undefined
+  private breaksRead: number | undefined = undefined
+  /** A break of the read side is noticed only by who reads, probes or writes. */
+  private isNoticed = false
+
+  constructor(
+    private readonly loop: Loop,
+    number: number,
+    readonly host: string,
+    private readonly manners: Manners
+  ) {
+    this.cut = manners.cut
+    this.wire = {
+      number,
+      remote: `sim:${number}`,
+      host,
+      accepted: this.moment(),
+      heard: [],
+      ended: undefined,
+      gone: undefined,
+      reset: undefined,
+      broke: false,
+      writeBroke: undefined,
+      taken: "",
+      takes: [],
+      untaken: 0,
+      closed: undefined,
+      destroyed: undefined,
+      pauses: [],
+      isSlow: false,
+      stalls: [],
+      misuse: []
+    }
+  }
+
+  get remote() {
+    return this.wire.remote
+  }
+
+  // The port.
+
+  attach(events: SocketEvents) {
+    if (this.events !== undefined) this.wire.misuse.push("attached twice")
+    if (this.loop.turn !== this.wire.accepted.turn) this.wire.misuse.push("attached in a later turn")
+    this.events = events
+  }
+
+  pause() {
+    if (this.isPaused) return
+    this.isPaused = true
+    this.wire.pauses.push({ from: this.moment(), to: undefined })
+  }
+
+  resume() {
+    if (!this.isPaused) return
+    this.isPaused = false
+    const last = this.wire.pauses.at(-1)
+    if (last !== undefined) last.to = this.moment()
+  }
+
+  probe() {
+    // Behind a write that is under way nobody can tell, but that fails itself.
+    if (this.breaksRead !== undefined) this.isNoticed = true
+  }
+
+  write(bytes: string) {
+    if (this.pending !== "") this.wire.misuse.push("wrote before the last write was taken")
+    if (this.outEnded) this.wire.misuse.push("wrote behind its own end")
+    if (this.breaksRead !== undefined) this.isNoticed = true
+    this.pending += bytes
+    this.movedAt = this.loop.now
+    this.flow()
+    this.wire.untaken = this.pending.length
+    return this.pending === ""
+  }
+
+  untaken() {
+    return this.pending.length
+  }
+
+  readonly taken: Effect.Effect<void, TransportError> = Effect.async((resume) => {
+    if (this.waiting !== undefined) this.wire.misuse.push("two wait for one write")
+    this.waiting = resume
+    this.answer()
+    return Effect.sync(() => {
+      this.waiting = undefined
+    })
+  })
+
+  end() {
+    this.outEnded = true
+  }
+
+  close(linger: Duration.Duration) {
+    return Effect.async<void>((resume) => {
+      this.wire.closed ??= { ...this.moment(), untaken: this.pending.length }
+      if (this.isOver) return resume(Effect.void)
+      const cancel = this.loop.after(Duration.toMillis(linger), () => this.destroy())
+      const closed = () => {
+        cancel()
+        resume(Effect.void)
+      }
+      this.events = { ...silent, closed }
+      this.outEnded = true
+      // Not `resume`: that would read as if the server had gone on with what it held back.
+      this.isPaused = false
+      return Effect.sync(() => {
+        cancel()
+        this.destroy()
+      })
+    })
+  }
+
+  destroy() {
+    this.wire.destroyed ??= { ...this.moment(), stalled: this.stalled }
+    this.finish()
+  }
+
+  // The client and the network.
+
+  /** Bytes that the client sends. */
+  send(bytes: string) {
+    if (!this.clientEnds) this.arriving += bytes
+  }
+
+  /** The client ends its sending half behind what it sent. */
+  shutDown() {
+    this.clientEnds = true
+  }
+
+  /** How many bytes the client takes in each turn from now on. */
+  setPace(bytes: number) {
+    this.pace = bytes
+    if (bytes < Infinity) this.wire.isSlow = true
+    this.room = bytes
+  }
+
+  /** The client takes so many bytes more, once. */
+  grant(bytes: number) {
+    this.room += bytes
+  }
+
+  /** From now on the client sends and takes as much as it can. */
+  hurry() {
+    this.cut = Infinity
+    this.setPace(Infinity)
+  }
+
+  /** The connection breaks: one side is seen to fail at once, the other one some turns later. */
+  reset(first: Side, gap: number) {
+    const turn = this.loop.turn
+    this.breaksWrite ??= first === "write" ? turn : turn + gap
+    this.breaksRead ??= first === "read" ? turn : turn + gap
+    if (first === "write") this.isNoticed = true
+  }
+
+  /** What happens here in a turn: bytes flow out, and one event comes in. */
+  poll() {
+    if (!this.isOver) {
+      if (this.pace > 0) this.room = this.pace
+      this.flow()
+      this.answer()
+      if (this.outEnded && this.pending === "" && this.manners.polite) this.clientEnds = true
+    }
+    this.event()
+    this.answer()
+  }
+
+  /** Writes down for how long nothing has moved, also if it goes on. */
+  note() {
+    if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
+      this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
+    }
+  }
+
+  /** Grows with everything that moves here. */
+  get progress(): number {
+    return this.wire.taken.length - this.arriving.length + (this.isOver ? 1 : 0)
+  }
+
+  private get stalled() {
+    return this.pending === "" ? 0 : this.loop.now - this.movedAt
+  }
+
+  private get isWriteBroken() {
+    return this.breaksWrite !== undefined && this.loop.turn >= this.breaksWrite
+  }
+
+  private event() {
+    const { events } = this
+    if (events === undefined || this.isTold) return
+    if (this.isOver) return this.tellGone(events, undefined)
+    const isReset = this.breaksRead !== undefined && this.loop.turn >= this.breaksRead
+    if (isReset) this.wire.reset ??= this.moment()
+    if (isReset && (this.isNoticed || !this.isPaused)) {
+      this.wire.broke = true
+      this.finish()
+      return this.tellGone(events, lost)
+    }
+    if (this.isPaused) return
+    if (this.arriving !== "") {
+      const bytes = this.arriving.slice(0, this.cut)
+      this.arriving = this.arriving.slice(bytes.length)
+      if (this.wire.closed === undefined) this.wire.heard.push({ ...this.moment(), bytes })
+      return events.data(Buffer.from(bytes, "latin1"))
+    }
+    if (this.clientEnds && !this.sawEnd) {
+      this.sawEnd = true
+      if (this.wire.closed === undefined) this.wire.ended = this.moment()
+      return events.end()
+    }
+    if (this.sawEnd && this.outEnded && this.pending === "") this.finish()
+  }
+
+  private tellGone(events: SocketEvents, error: TransportError | undefined) {
+    this.isTold = true
+    this.wire.gone = this.moment()
+    events.closed(error)
+  }
+
+  private flow() {
+    if (this.pending === "" || this.isOver) return
+    if (this.isWriteBroken) {
+      this.wire.writeBroke ??= this.moment()
+      return
+    }
+    const some = this.pending.slice(0, this.room)
+    if (some === "") return
+    this.note()
+    this.room -= some.length
+    this.pending = this.pending.slice(some.length)
+    this.wire.taken += some
+    this.wire.untaken = this.pending.length
+    this.wire.takes.push({ ...this.moment(), end: this.wire.taken.length })
+    this.movedAt = this.loop.now
+  }
+
+  /** Tells who waits for its write. */
+  private answer() {
+    const { waiting } = this
+    if (waiting === undefined) return
+    const isBroken = this.isWriteBroken || (this.isOver && this.breaksWrite === undefined)
+    if (this.pending !== "" && !isBroken) return
+    this.waiting = undefined
+    if (this.pending === "") return waiting(Effect.void)
+    this.wire.writeBroke ??= this.moment()
+    return waiting(Effect.fail(lost))
+  }
+
+  private finish() {
+    if (this.isOver) return
+    this.note()
+    this.isOver = true
+    this.arriving = ""
+  }
+
+  private moment(): Moment {
+    return { turn: this.loop.turn, at: this.loop.now }
+  }
+}

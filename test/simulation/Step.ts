@@ -1,0 +1,64 @@
+import type { Side } from "./SimSocket.js"
+
+/**
+ * What a run does: plain data, made from a seed alone. Every step can be taken whatever was taken before it, so that any
+ * of them may be left out; a step that makes no sense at its time does nothing.
+ */
+
+/** The server's options, small enough for every limit to be met. Times are in milliseconds. */
+export interface Setting {
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  readonly maxLineBytes: number
+  readonly maxRecipients: number
+  readonly loginTimeout: number
+  readonly holdTimeout: number
+  readonly stallTimeout: number
+  readonly grace: number
+  readonly linger: number
+  readonly outboxLines: number
+  readonly outboxBytes: number
+  readonly maxOutcomes: number
+  readonly rate: number
+  /** The server looks whether descriptors run out. */
+  readonly hasProbe: boolean
+}
+
+/** A client is a slot, which has one connection at a time. */
+export type Step =
+  | {
+      readonly do: "connect"
+      readonly who: number
+      readonly host: number
+      readonly cut: number
+      readonly polite: boolean
+    }
+  /** Sends bytes, one character each; `#` becomes the step's number. */
+  | { readonly do: "send"; readonly who: number; readonly bytes: string }
+  /** Sends messages; their texts are told apart by the step's number and theirs. */
+  | {
+      readonly do: "say"
+      readonly who: number
+      readonly to: ReadonlyArray<string>
+      readonly count: number
+      readonly size: number
+      readonly labelled: boolean
+      readonly dress: number
+    }
+  /** Sends a line that has more bytes than are allowed. */
+  | { readonly do: "tooLong"; readonly who: number; readonly labelled: boolean; readonly ends: boolean }
+  | { readonly do: "pace"; readonly who: number; readonly bytes: number }
+  | { readonly do: "grant"; readonly who: number; readonly bytes: number }
+  | { readonly do: "end"; readonly who: number }
+  | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
+  | { readonly do: "turns"; readonly count: number }
+  | { readonly do: "pass"; readonly millis: number }
+  /** The listener reports a failed accept. */
+  | { readonly do: "failAccept"; readonly code: string }
+  | { readonly do: "shortage"; readonly isShort: boolean }
+  /** The application asks for the drain, and may give up waiting for it. */
+  | { readonly do: "drain"; readonly patient: boolean }
+  /** The scope of the server ends, as at a first signal. */
+  | { readonly do: "close" }
+  /** A second signal ends the process. */
+  | { readonly do: "kill" }

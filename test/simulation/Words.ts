@@ -1,0 +1,72 @@
+import type { Step } from "./Step.js"
+
+/** What clients say, in strings of one character per byte. */
+
+const latin1 = (text: string) => Buffer.from(text, "utf8").toString("latin1")
+
+/** Names that get along, and one that looks like another. */
+export const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name) => latin1(name))
+/** How else one may write them: decomposed, or nobody's. */
+export const addresses = [...names, "nobody", latin1("zoe\u0308"), latin1("strüng")]
+
+/** Bytes in a string of one character each. */
+export const junk = [
+  "no colon\n",
+  ": nobody\n",
+  " , ,: nobody\n",
+  "bob: \xff\xfe\n",
+  "\xc3\n",
+  "bob: bell \x07\n",
+  "bob\x00: nul\n",
+  "a,b,c,d,e,f,g: crowd\n",
+  "\n",
+  "\r\n",
+  "/nonsense\n",
+  "/fatal\n",
+  "/\x01\n",
+  "@ bob: no label\n",
+  "@bad!label bob: hi\n",
+  `@${"x".repeat(33)} bob: hi\n`,
+  "@k",
+  "bob",
+  "x",
+  "\r",
+  "/pi",
+  ":"
+]
+
+export const commands = [
+  "/who\n",
+  "/ping #\n",
+  "/ping #\n",
+  "/ping\n",
+  "/help\n",
+  "/hello\n",
+  "@p1 /ping #\n",
+  "@p2 /who\n",
+  "@p3 /hello\n",
+  "@p4 nothing\n"
+]
+
+/** The bytes of a `say`: each text begins with a mark that no other text has, and that no part of one can be. */
+export const said = ({ count, dress, labelled, size, to }: Extract<Step, { do: "say" }>, place: number): string => {
+  const lines: Array<string> = []
+  for (let line = 0; line < count; line++) {
+    const mark = `<${place}.${line}>`
+    const text = (dresses[dress] ?? dresses[0])(mark, size)
+    lines.push(`${labelled ? `@k${place}.${line} ` : ""}${to.join(", ")}:${text}\n`)
+  }
+  return lines.join("")
+}
+
+/** Ways to write a text: with white space around it, other alphabets, CRLF, a colon. */
+const dresses: readonly [Dress, ...ReadonlyArray<Dress>] = [
+  (mark, size) => ` ${mark}${"x".repeat(size)}`,
+  (mark, size) => `${mark}${"x".repeat(size)}`,
+  (mark, size) => `\t ${mark} ${"\xc3\xa9".repeat(size >> 1)}`,
+  (mark, size) => ` ${mark} ${"\xf0\x9f\x98\x80".repeat(size >> 2)} \xc2\xa0\r`,
+  (mark, size) => ` ${mark} from bob: ${"x".repeat(size)}: !`,
+  (mark, size) => ` ${mark}${"x".repeat(size)}\r`
+]
+
+type Dress = (mark: string, size: number) => string

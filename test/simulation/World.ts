@@ -1,0 +1,307 @@
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Scope from "effect/Scope"
+import * as Supervisor from "effect/Supervisor"
+import * as Server from "../../src/chat/Server.js"
+import { TransportError, type Listen, type ListenerEvents } from "../../src/transport/Transport.js"
+import type { History, LogLine, Moment, Wire } from "./History.js"
+import { Loop } from "./Loop.js"
+import type { Schedule } from "./Schedule.js"
+import type { Setting, Step } from "./Step.js"
+import { SimSocket } from "./SimSocket.js"
+import { said } from "./Words.js"
+
+/** Counts the fibers that are alive. */
+class Census extends Supervisor.AbstractSupervisor<void> {
+  readonly value = Effect.void
+  readonly alive = new Set<unknown>()
+  override onStart(_context: unknown, _effect: unknown, _parent: unknown, fiber: Fiber.RuntimeFiber<unknown, unknown>) {
+    this.alive.add(fiber)
+  }
+  override onEnd(_exit: unknown, fiber: Fiber.RuntimeFiber<unknown, unknown>) {
+    this.alive.delete(fiber)
+  }
+}
+
+const options = (setting: Setting): Omit<Server.ServerOptions, "listen"> => ({
+  ...setting,
+  loginTimeout: Duration.millis(setting.loginTimeout),
+  holdTimeout: Duration.millis(setting.holdTimeout),
+  stallTimeout: Duration.millis(setting.stallTimeout),
+  grace: Duration.millis(setting.grace),
+  linger: Duration.millis(setting.linger)
+})
+
+/** How long the server may take for a drain: the grace time, what follows it, and some ticks. */
+const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linger + 500
+
+/** The real server in a simulated world: takes the steps of a schedule and writes down what happened. */
+export class World {
+  readonly history: History
+  private readonly loop = new Loop()
+  private readonly census = new Census()
+  private readonly scope = Effect.runSync(Scope.make())
+  private readonly sockets: Array<SimSocket> = []
+  private readonly slots = new Map<number, SimSocket>()
+  private readonly logs: Array<LogLine> = []
+  private readonly times: Array<number> = []
+  private readonly wires: Array<Wire> = []
+  private server: Server.ServerHandle | undefined = undefined
+  private listening: { readonly events: ListenerEvents; readonly hardLimit: number } | undefined = undefined
+  private isShort = false
+  private isClosing = false
+  private isClosed = false
+
+  constructor(
+    private readonly schedule: Schedule,
+    /** The steps to take, by their places; without it, all of them. */
+    kept: ReadonlyArray<number> = schedule.steps.map((_, place) => place)
+  ) {
+    const moment = this.moment()
+    this.history = {
+      setting: schedule.setting,
+      steps: kept.flatMap((place) => {
+        const step = schedule.steps[place]
+        return step === undefined ? [] : [[place, step] as const]
+      }),
+      wires: this.wires,
+      logs: this.logs,
+      times: this.times,
+      drainAsked: undefined,
+      drained: undefined,
+      killed: undefined,
+      rests: [],
+      defects: [],
+      ledger: { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 },
+      end: moment
+    }
+  }
+
+  run(): History {
+    return this.loop.within(() => {
+      const { history, loop } = this
+      loop.poll = () => this.poll()
+      this.start()
+      const idleFibers = this.census.alive.size
+      for (const [place, step] of history.steps) {
+        this.take(step, place)
+        if (history.killed !== undefined) break
+      }
+      if (history.killed === undefined) this.rest(idleFibers)
+      if (this.server !== undefined) history.ledger = this.ask(this.server.ledger) ?? history.ledger
+      for (const socket of this.sockets) socket.note()
+      history.end = this.moment()
+      return history
+    })
+  }
+
+  private start() {
+    const { hasProbe } = this.schedule.setting
+    const descriptors = hasProbe ? { limit: 100, available: () => !this.isShort } : undefined
+    const made = Server.make({ ...options(this.schedule.setting), listen: [this.listen], descriptors })
+    this.fork(Scope.extend(made, this.scope), (server) => {
+      this.server = server
+    })
+    this.loop.turns(2)
+  }
+
+  /** Everybody who can reads and leaves, then the server has to be empty; then it ends, and nothing may be left. */
+  private rest(idleFibers: number) {
+    const { history, loop } = this
+    const { setting } = this.schedule
+    this.isShort = false
+    if (history.drainAsked === undefined) {
+      for (const socket of this.sockets) socket.hurry()
+      this.calm()
+      loop.pass(setting.holdTimeout + 300)
+      this.calm()
+      for (const socket of this.sockets) socket.shutDown()
+      loop.pass(setting.linger + setting.loginTimeout + 300)
+      this.look("everybody has left", idleFibers)
+    } else this.passUntil(() => this.logs.some(({ message }) => message.startsWith("stopped")))
+    this.close()
+    this.passUntil(() => this.isClosed)
+    this.look("the server has ended", 0)
+  }
+
+  /** Lets time pass until something is done, or can no longer be expected. */
+  private passUntil(isDone: () => boolean) {
+    const until = this.loop.now + longestDrain(this.schedule.setting)
+    while (!isDone() && this.loop.now < until) this.loop.pass(20)
+    this.loop.turns(4)
+  }
+
+  /** Turns for as long as anything moves. */
+  private calm() {
+    const progress = () => this.sockets.reduce((sum, socket) => sum + socket.progress, 0)
+    for (let last = NaN; last !== progress();) {
+      last = progress()
+      this.loop.turns(10)
+    }
+  }
+
+  private look(when: string, idleFibers: number) {
+    const { hasProbe } = this.schedule.setting
+    this.history.rests.push({
+      when,
+      fibers: this.census.alive.size - idleFibers,
+      // The probe sleeps as long as the server lives.
+      timers: this.loop.pending - (hasProbe && idleFibers > 0 ? 1 : 0),
+      isListening: this.listening !== undefined,
+      names: (this.server && this.ask(this.server.names)) ?? [],
+      ledger: (this.server && this.ask(this.server.ledger)) ?? this.history.ledger,
+      openSockets: this.sockets.filter(({ isOver }) => !isOver).length
+    })
+  }
+
+  private take(step: Step, place: number) {
+    const { history, loop } = this
+    if (step.do === "turns") return loop.turns(step.count)
+    if (step.do === "pass") return loop.pass(step.millis)
+    if (step.do === "connect") return this.connect(step)
+    if (step.do === "failAccept") return this.failAccept(step.code)
+    if (step.do === "drain") return this.drain(step.patient)
+    if (step.do === "close") return this.close()
+    if (step.do === "shortage") {
+      this.isShort = step.isShort && this.schedule.setting.hasProbe
+      return
+    }
+    if (step.do === "kill") {
+      if (history.drainAsked !== undefined) history.killed = this.moment()
+      return
+    }
+    const socket = this.slots.get(step.who)
+    if (socket === undefined) return
+    switch (step.do) {
+      case "send":
+        return socket.send(step.bytes.replaceAll("#", `${place}`))
+      case "say":
+        return socket.send(said(step, place))
+      case "tooLong": {
+        const label = step.labelled ? `@t${place} ` : ""
+        return socket.send(label + "y".repeat(this.schedule.setting.maxLineBytes + 1) + (step.ends ? "\n" : ""))
+      }
+      case "pace":
+        return socket.setPace(step.bytes)
+      case "grant":
+        return socket.grant(step.bytes)
+      case "end":
+        return socket.shutDown()
+      case "reset":
+        return socket.reset(step.first, step.gap)
+    }
+  }
+
+  private connect({ cut, host, polite, who }: Extract<Step, { do: "connect" }>) {
+    const { listening, loop, sockets } = this
+    // A client that comes again has left its old connection, whatever that looks like from the server.
+    this.slots.delete(who)
+    if (listening === undefined) return
+    const open = sockets.filter(({ isOver }) => !isOver).length
+    if (open >= listening.hardLimit) return listening.events.dropped()
+    const socket = new SimSocket(loop, sockets.length + 1, `host${host}`, { cut, polite })
+    sockets.push(socket)
+    this.wires.push(socket.wire)
+    this.slots.set(who, socket)
+    listening.events.accepted(socket)
+    loop.settle()
+  }
+
+  private failAccept(code: string) {
+    this.listening?.events.failed(new TransportError({ during: "Listen", reason: `accepting failed (${code})`, code }))
+    this.loop.settle()
+  }
+
+  private drain(isPatient: boolean) {
+    const { server } = this
+    if (server === undefined) return
+    this.history.drainAsked ??= this.moment()
+    const waiting = this.fork(server.drain, (drained) => {
+      this.history.drained ??= { ...this.moment(), ...drained }
+    })
+    if (isPatient) return
+    this.loop.turns(1)
+    waiting.unsafeInterruptAsFork(waiting.id())
+    this.loop.settle()
+  }
+
+  private close() {
+    if (this.isClosing) return
+    this.isClosing = true
+    this.drain(true)
+    this.fork(Scope.close(this.scope, Exit.void), () => {
+      this.isClosed = true
+    })
+  }
+
+  private readonly listen: Listen = (server) =>
+    Effect.gen(this, function* () {
+      const suspend = Effect.sync(() => {
+        this.listening = undefined
+      })
+      const resume = Effect.sync(() => {
+        this.listening = server
+      })
+      yield* Effect.acquireRelease(resume, () => suspend)
+      return { address: { _tag: "Memory" }, suspend, resume }
+    })
+
+  /** Every socket has its turn; another one is first each time. */
+  private poll() {
+    const { loop, sockets } = this
+    const count = sockets.length
+    this.times[loop.turn] = loop.now
+    for (let i = 0; i < count; i++) {
+      sockets[(i + loop.turn) % count]?.poll()
+      loop.settle()
+    }
+  }
+
+  private ask<A>(effect: Effect.Effect<A>): A | undefined {
+    let answer: A | undefined = undefined
+    this.fork(effect, (found) => {
+      answer = found
+    })
+    return answer
+  }
+
+  private fork<A, E>(effect: Effect.Effect<A, E>, then: (value: A) => void): Fiber.RuntimeFiber<A, E> {
+    const fiber = Effect.runFork(
+      effect.pipe(
+        Effect.withClock(this.loop.clock),
+        Effect.supervised(this.census),
+        Effect.locally(FiberRef.currentLoggers, HashSet.make(this.logger)),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      ),
+      { scheduler: this.loop.scheduler }
+    )
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) then(exit.value)
+      else if (!Cause.isInterruptedOnly(exit.cause)) this.history.defects.push(Cause.pretty(exit.cause))
+    })
+    this.loop.settle()
+    return fiber
+  }
+
+  private readonly logger = Logger.make<unknown, void>(({ annotations, cause, logLevel, message }) => {
+    this.logs.push({
+      ...this.moment(),
+      message: [message].flat().join(" "),
+      level: logLevel.label,
+      fields: Object.fromEntries(HashMap.toEntries(annotations))
+    })
+    if (!Cause.isEmpty(cause)) this.history.defects.push(Cause.pretty(cause))
+  })
+
+  private moment(): Moment {
+    return { turn: this.loop.turn, at: this.loop.now }
+  }
+}

@@ -1,0 +1,90 @@
+import { parseArgs } from "node:util"
+import { Coverage } from "./Coverage.js"
+import * as Replay from "./Replay.js"
+import { run } from "./Run.js"
+import { make, type Schedule } from "./Schedule.js"
+import { shrink } from "./Shrink.js"
+import type { Violation } from "./Model.js"
+
+/** Bundled and started by scripts/simulate.mjs, which says how it is used. */
+
+const usage = "usage: npm run simulate -- [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+
+const misuse = (): never => {
+  console.error(usage)
+  return process.exit(2)
+}
+
+const text = { type: "string" } as const
+
+const given = () => {
+  try {
+    return parseArgs({ options: { seconds: text, schedules: text, seed: text, replay: text } }).values
+  } catch {
+    return misuse()
+  }
+}
+
+const number = (text: string | undefined, fallback: number) => {
+  if (text === undefined) return fallback
+  const value = Number(text)
+  return Number.isSafeInteger(value) && value >= 0 ? value : misuse()
+}
+
+/** For how long steps are left out, in milliseconds; what is left then fails all the same. */
+const longestShrink = 20_000
+
+/** Looks for the fewest steps that break the same rule, and tells how to see them again. */
+const fail = (schedule: Schedule, { rule }: Violation) => {
+  const deadline = performance.now() + longestShrink
+  const fails = (kept: ReadonlyArray<number>) =>
+    performance.now() < deadline && run(schedule, kept).violations.some((one) => one.rule === rule)
+  const all = schedule.steps.map((_, place) => place)
+  const kept = shrink(all, fails)
+  console.log(Replay.story(run(schedule, kept)))
+  console.log(`seed ${schedule.seed}: ${rule}; ${all.length} steps, of which ${kept.length} are enough. Once more:`)
+  console.log(`  npm run simulate -- --replay ${Replay.show(schedule, kept)}`)
+}
+
+const simulate = (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+  const coverage = new Coverage()
+  const began = performance.now()
+  const elapsed = () => (performance.now() - began) / 1000
+  for (let seed = firstSeed; elapsed() < limits.seconds && coverage.schedules < limits.schedules; seed++) {
+    const schedule = make(seed)
+    const outcome = run(schedule)
+    coverage.add(outcome)
+    const [violation] = outcome.violations
+    if (violation === undefined) continue
+    console.log(`found after ${coverage.schedules} schedules and ${elapsed().toFixed(1)} s: ${violation.rule}`)
+    fail(schedule, violation)
+    process.exitCode = 1
+    return
+  }
+  const { pairs, schedules, steps } = coverage
+  const rate = (schedules / elapsed()).toFixed(0)
+  console.log(coverage.show())
+  if (coverage.missing.length > 0) console.log(`never met: ${coverage.missing.join("; ")}`)
+  // So many schedules were asked for that everything has to come up; a time says nothing about that.
+  if (coverage.missing.length > 0 && limits.schedules < Infinity) process.exitCode = 1
+  console.log(
+    `${schedules} schedules from seed ${firstSeed} on, ${steps} steps, ${pairs} pairs of a line and a recipient; ` +
+      `${rate} schedules a second; nothing was broken`
+  )
+}
+
+const replay = (text: string) => {
+  const found = Replay.parse(text)
+  if (found === undefined) return misuse()
+  const outcome = run(found.schedule, found.kept)
+  console.log(Replay.story(outcome))
+  process.exitCode = outcome.violations.length > 0 ? 1 : 0
+}
+
+const values = given()
+if (values.replay !== undefined) replay(values.replay)
+else {
+  const schedules = number(values.schedules, Infinity)
+  const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
+  simulate({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
+}

@@ -1,0 +1,41 @@
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+import * as Replay from "./Replay.js"
+import { run } from "./Run.js"
+import { make } from "./Schedule.js"
+import { shrink } from "./Shrink.js"
+
+const script = fileURLToPath(new URL("../../scripts/simulate.mjs", import.meta.url))
+
+describe("the simulation", () => {
+  it("keeps every promise under thousands of schedules, and meets everything", { timeout: 120_000 }, () => {
+    // The command itself: bundled, it takes half the time.
+    const args = [script, "--schedules", "2500", "--seed", "1"]
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
+    assert.strictEqual(status, 0, stdout)
+  })
+
+  it("runs the same for the same seed", () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const [once, again] = [run(make(seed)), run(make(seed))]
+      assert.strictEqual(Replay.story(once), Replay.story(again))
+    }
+  })
+
+  it("replays what it shows", () => {
+    const schedule = make(7)
+    const kept = schedule.steps.map((_, place) => place).filter((place) => place % 5 < 3)
+    assert.deepStrictEqual(Replay.parse(Replay.show(schedule, kept)), { schedule, kept })
+    assert.strictEqual(Replay.parse("7")?.kept.length, schedule.steps.length)
+    assert.strictEqual(Replay.parse("seven"), undefined)
+  })
+
+  it("shrinks to the steps that matter", () => {
+    const all = Array.from({ length: 100 }, (_, place) => place)
+    assert.deepStrictEqual(
+      shrink(all, (kept) => kept.includes(3) && kept.includes(70)),
+      [3, 70]
+    )
+  })
+})
