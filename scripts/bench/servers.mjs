@@ -1,19 +1,10 @@
 // The servers that the benchmark compares, each as a child process. Imported, not run.
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { cpus, tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -23,10 +14,13 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const folder = mkdtempSync(join(tmpdir(), "a-chat-bench-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
-const built = path("../../dist/main.js")
-const program = join(folder, "a-chat.mjs") // a copy: a build in the meantime must not change what is measured
-export const isBuilt = existsSync(built)
-if (isBuilt) copyFileSync(built, program)
+const built = path("../../dist")
+const program = join(folder, "dist/main.js") // a copy: a build in the meantime must not change what is measured
+export const isBuilt = existsSync(join(built, "main.js"))
+if (isBuilt) {
+  cpSync(built, dirname(program), { recursive: true })
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
+}
 
 /** Whether the server has core 0 to itself and the generator core 1. */
 export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
