@@ -9,8 +9,9 @@
 // Types are checked by `npm run types`, not here.
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { chmod, readFile, rm, writeFile } from "node:fs/promises"
+import { appendFile, chmod, readFile, rm, writeFile } from "node:fs/promises"
 import { createRequire, isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
 import { chdir } from "node:process"
@@ -39,8 +40,6 @@ const program = () =>
     minifySyntax: true, // identifiers stay: 5 ms for names in stack traces and profiles
     minifyWhitespace: true,
     legalComments: "none", // licenses() carries them
-    sourcemap: "linked", // read only under `node --enable-source-maps`, so it costs no start-up
-    sourcesContent: false,
     banner: { js: "(function (require) {" },
     footer: { js: "})" }
   })
@@ -65,6 +64,8 @@ const declarations = async () => {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
   await node(tsc, "--ignoreConfig", ...flags, "src/index.ts")
 }
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex")
 
 const node = async (...args) => {
   const [code] = await once(spawn(process.execPath, args, { stdio: "inherit" }), "exit")
@@ -103,6 +104,7 @@ try {
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses(main.metafile)
   await chmod("dist/main.js", 0o755)
+  await appendFile("dist/program.cjs", `// ${sha256(await readFile("dist/program.cjs"))}`)
   await node("scripts/code-cache.mjs")
 } catch (error) {
   if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has printed its own

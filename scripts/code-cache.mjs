@@ -6,11 +6,15 @@ import { fileURLToPath } from "node:url"
 import { Script } from "node:vm"
 
 const program = fileURLToPath(new URL("../dist/program.cjs", import.meta.url))
-const script = new Script(readFileSync(program, "utf8"), { filename: program })
+const source = readFileSync(program, "utf8")
+const script = new Script(source, { filename: "program.cjs" })
 process.argv = [process.execPath, program, "--help"]
 process.stdout.write = (_text, ...rest) => {
   rest.findLast((last) => typeof last === "function")?.()
   return true
 }
-process.on("exit", () => writeFileSync(program.replace(/cjs$/, "cache"), script.createCachedData()))
+process.on("exit", () => {
+  const digest = Buffer.from(source.slice(-64)) // of the program, so that the one is never run with the other's code
+  writeFileSync(program.replace(/cjs$/, "cache"), Buffer.concat([script.createCachedData(), digest]))
+})
 script.runInThisContext()(createRequire(program))

@@ -10,15 +10,21 @@ import { Script } from "node:vm"
  */
 const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-const cachedCode = () => {
+/** The code that belongs to this very program: both end in the same digest. V8 itself would compare their lengths only. */
+const cachedCode = (source: string) => {
   try {
-    return readFileSync(beside("program.cache"))
+    const cache = readFileSync(beside("program.cache"))
+    return cache.toString("latin1", cache.length - digestBytes) === source.slice(-digestBytes)
+      ? cache.subarray(0, -digestBytes)
+      : undefined
   } catch {
     return undefined
   }
 }
 
-const program = beside("program.cjs")
-const script = new Script(readFileSync(program, "utf8"), { filename: program, cachedData: cachedCode() })
+const digestBytes = 64
+
+const source = readFileSync(beside("program.cjs"), "utf8")
+const script = new Script(source, { filename: "program.cjs", cachedData: cachedCode(source) })
 const run = script.runInThisContext() as (require: NodeJS.Require) => void
-run(createRequire(program))
+run(createRequire(import.meta.url))

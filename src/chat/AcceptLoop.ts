@@ -78,11 +78,7 @@ export const make = (
     const logShortage = oncePer(logPeriod, (suppressed) =>
       Effect.annotateLogs(
         Effect.logWarning("out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"),
-        {
-          limit: descriptors?.limit ?? "unknown",
-          connections: served,
-          suppressed
-        }
+        { limit: descriptors?.limit ?? "unknown", connections: served, suppressed }
       )
     )
 

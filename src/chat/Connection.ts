@@ -1,6 +1,7 @@
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as HashMap from "effect/HashMap"
@@ -25,7 +26,7 @@ export const run = (socket: Socket, broker: Broker, options: Options): Effect.Ef
     Effect.flatMap(Scope.make(), (scope) => {
       const peer = broker.open(socket)
       return Scope.addFinalizerExit(scope, () => reap(peer, broker)).pipe(
-        Effect.zipRight(Effect.exit(Effect.interruptible(serve(peer, broker, options)))),
+        Effect.zipRight(Effect.exit(Effect.interruptible(Effect.suspend(() => serve(peer, broker, options))))),
         Effect.flatMap((exit) => Effect.zipRight(Scope.close(scope, exit), exit))
       )
     })
@@ -38,8 +39,10 @@ export const run = (socket: Socket, broker: Broker, options: Options): Effect.Ef
 const serve = (peer: Peer, broker: Broker, { linger }: Options): Effect.Effect<CloseReason> => {
   peer.socket.attach(new Reader(peer, broker))
   return Effect.flatMap(Effect.fork(write(peer, broker)), (writer) =>
-    Effect.flatMap(ended(writer), () =>
-      Effect.flatMap(depart(peer, broker), (reason) => Effect.as(peer.socket.close(linger), reason))
+    Effect.flatMap(ended(writer, peer), () =>
+      Effect.flatMap(Effect.uninterruptible(depart(peer, broker)), (reason) =>
+        Effect.as(peer.socket.close(linger), reason)
+      )
     )
   )
 }
@@ -52,10 +55,16 @@ const reap = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   return Effect.zipRight(depart(peer, broker), destroy)
 }
 
-/** Waits for a fiber's end. To watch it costs less than to await it, which is a message to it. */
-const ended = (fiber: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
+/** Waits for the writer's end. To watch it costs less than to await it, which is a message to it (benchmark: churn). */
+const ended = (writer: Fiber.RuntimeFiber<void>, peer: Peer): Effect.Effect<void> =>
   Effect.async((resume) => {
-    fiber.addObserver(() => resume(Effect.void))
+    writer.addObserver((exit) => resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause)))
+  })
+
+const defective = (peer: Peer, cause: Cause.Cause<never>) =>
+  Effect.suspend(() => {
+    peer.outbox.break("internal-error")
+    return Effect.logError("a defect in a writer", cause)
   })
 
 /**
@@ -89,25 +98,20 @@ class Reader implements SocketEvents {
 const write = (peer: Peer, broker: Broker): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { outbox, socket } = peer
-    try {
-      for (;;) {
-        const batch = outbox.ready() ?? (yield* outbox.next)
+    for (;;) {
+      const batch = outbox.ready() ?? (yield* outbox.next)
+      if (outbox.broken) return
+      const isTaken = batch.text === "" || socket.write(batch.text)
+      batch.offered = true
+      if (!isTaken) {
+        broker.blocked(peer)
+        const taken = yield* Effect.either(socket.taken)
+        broker.unblocked(peer)
+        if (taken._tag === "Left") outbox.break("connection-lost")
         if (outbox.broken) return
-        const isTaken = batch.text === "" || socket.write(batch.text)
-        batch.offered = true
-        if (!isTaken) {
-          broker.blocked(peer)
-          const taken = yield* Effect.either(socket.taken)
-          broker.unblocked(peer)
-          if (taken._tag === "Left") outbox.break("connection-lost")
-          if (outbox.broken) return
-        }
-        broker.wrote(peer, batch)
-        if (batch.last) return
       }
-    } catch (defect) {
-      outbox.break("internal-error")
-      yield* Effect.logError("a defect in a writer", Cause.die(defect))
+      broker.wrote(peer, batch)
+      if (batch.last) return
     }
   })
 
@@ -130,20 +134,16 @@ const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
   })
 
 const log = (peer: Peer, reason: CloseReason, millis: number) =>
-  Effect.locally(
-    Effect.logInfo("connection closed"),
-    // All at once: `annotateLogs` makes a new map for each (benchmark: churn).
-    FiberRef.currentLogAnnotations,
-    HashMap.fromIterable<string, unknown>(
-      Object.entries({
-        remote: peer.socket.remote,
-        ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
-        reason,
-        duration: Duration.format(Duration.millis(millis)),
-        linesIn: peer.linesIn,
-        linesOut: peer.linesOut,
-        bytesIn: peer.inlet.bytesRead,
-        bytesOut: peer.bytesOut
-      })
-    )
+  // All annotations at once: `annotateLogs` makes a new map for each (benchmark: churn).
+  Effect.locallyWith(Effect.logInfo("connection closed"), FiberRef.currentLogAnnotations, (annotations) =>
+    HashMap.mutate(annotations, (all) => {
+      HashMap.set(all, "remote", peer.socket.remote)
+      if (peer.name !== "") HashMap.set(all, "name", Wire.decode(peer.name))
+      HashMap.set(all, "reason", reason)
+      HashMap.set(all, "duration", Duration.format(Duration.millis(millis)))
+      HashMap.set(all, "linesIn", peer.linesIn)
+      HashMap.set(all, "linesOut", peer.linesOut)
+      HashMap.set(all, "bytesIn", peer.inlet.bytesRead)
+      HashMap.set(all, "bytesOut", peer.bytesOut)
+    })
   )

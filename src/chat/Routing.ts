@@ -82,11 +82,12 @@ export class Routing {
     const last = text.lastIndexOf("\n", text.length - 2) + 1
     if (last === 0 || text.indexOf("\n") - lead.length > maxBytesTogether) return false
     if (!text.startsWith(lead) || !text.startsWith(lead, last)) return false
+    const { present } = route
+    if (present.some((to) => to.outbox.full)) return false
     const messages = Block.replaceLeads(text, lead, head)
     if (messages === undefined) return false
     const bytes = messages.text.length
     const { lines } = messages
-    const { present } = route
     if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false
     for (const to of present) {
       if (!to.outbox.dirty) this.soil(to.outbox)

@@ -4,8 +4,8 @@ import type * as Scheduler from "effect/Scheduler"
 /** How many operations a fiber may do before the others get their turn; Effect's own default. */
 const maxOperations = 2_048
 
-/** How often in a row fibers may wake each other before the event loop gets its turn. */
-const maxRounds = 256
+/** How often in a row fibers may wake each other before the event loop gets its turn: some milliseconds at most. */
+const maxRounds = 16
 
 /**
  * Runs the fibers of one server: those that were woken run when the running callback is over, in the order in which

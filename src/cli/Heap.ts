@@ -5,8 +5,8 @@ import * as V8 from "node:v8"
 const youngBytes = 8 * 1_048_576
 
 /**
- * Tells V8 to keep the heap small. It cannot be told so on the command line, since the program is started as
- * `node dist/main.js`; a V8 that knows these flags no longer ignores them.
+ * Tells V8 to keep the heap small; not on the command line, since the program is started as `node dist/main.js`. A V8
+ * that no longer knows one of these flags says so on standard error, and goes on without it.
  *
  * The old generation grows by 30 % between collections, not to a multiple: under a flood to a recipient that does not
  * read, that halves the memory of the process. The young one grows in one step and then no more: 24 MiB less for the
@@ -16,7 +16,7 @@ export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   V8.setFlagsFromString("--heap-growing-percent=30")
   V8.setFlagsFromString("--semi-space-growth-factor=4")
   growYoung()
-  V8.setFlagsFromString("--semi-space-growth-factor=1")
+  if (youngSize() >= youngBytes) V8.setFlagsFromString("--semi-space-growth-factor=1")
 })
 
 /** It grows when what survives exceeds it; a few milliseconds of that are enough. */

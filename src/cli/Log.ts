@@ -17,6 +17,9 @@ export type Format = (typeof formats)[number]
 /** How much may wait for a reader of the log before events are left out; they are counted. */
 const maxWaitingBytes = 1024 * 1024
 
+/** Events are written when they come to so much, also within a turn. */
+const writeBytes = 65_536
+
 /**
  * Writes events to a stream, which may be closed or stuck: the log never holds the server up, and never ends it. The
  * events of one turn of the event loop are written together, since each client that leaves is an event (benchmark:
@@ -32,15 +35,19 @@ export const layer = (format: Format, stream: Writable & { readonly isTTY?: bool
     waiting = ""
   }
   const logger = Logger.make<unknown, void>((event) => {
-    if (waiting.length + stream.writableLength > maxWaitingBytes || stream.destroyed) {
+    if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
       left += 1
       return
     }
     if (waiting === "") setImmediate(flush)
-    waiting += `${render(entryOf(event))}\n`
-    if (left === 0) return
-    waiting += `${render({ ...entryOf(event), level: LogLevel.Warning, words: leftOut, facts: [["events", left]] })}\n`
-    left = 0
+    const entry = entryOf(event)
+    waiting += `${render(entry)}\n`
+    if (left > 0) {
+      waiting += `${render({ ...entry, level: LogLevel.Warning, words: leftOut, facts: [["events", left]] })}\n`
+      left = 0
+    }
+    // A turn may have any number of events; only what the stream does not take counts as waiting.
+    if (waiting.length >= writeBytes) flush()
   })
   const flushAtTheEnd = Layer.scopedDiscard(
     Effect.acquireRelease(
@@ -95,11 +102,11 @@ const quoted = (value: unknown): string => {
 
 const json = ({ cause, date, facts, fiber, level, words }: Entry): string =>
   JSON.stringify({
+    ...Object.fromEntries(facts),
     timestamp: date,
     level: level.label,
     fiber,
     message: words,
-    ...Object.fromEntries(facts),
     ...(cause === undefined ? {} : { cause })
   })
 

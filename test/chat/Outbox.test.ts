@@ -196,6 +196,16 @@ describe("Outbox", () => {
       })
     )
 
+    it("has room for as much as its bounds, and no more", () => {
+      const outbox = make({ lines: 4, bytes: 100 })
+      outbox.put("0123456789\n", 1, "alice", undefined)
+      assert.isTrue(outbox.hasRoom(89, 3))
+      assert.isFalse(outbox.hasRoom(90, 3), "a byte too many")
+      assert.isFalse(outbox.hasRoom(89, 4), "a line too many")
+      outbox.put(`${"x".repeat(100)}\n`, 1, "alice", undefined)
+      assert.isFalse(outbox.hasRoom(0, 0), "it is full")
+    })
+
     it.effect("also of the server's own lines", () =>
       Effect.sync(() => {
         const outbox = make({ lines: 2, bytes: 10_000 })

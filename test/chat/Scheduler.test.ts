@@ -61,9 +61,20 @@ describe("FiberScheduler", () => {
   it.live("lets other fibers have their turn while one never waits", () =>
     on(
       Effect.gen(function* () {
-        const rounds: Array<number> = []
-        const busy = yield* Effect.fork(Effect.forever(Effect.sync(() => rounds.push(1))))
-        while (rounds.length < 10_000) yield* Effect.yieldNow()
+        const most = 1_000_000
+        let rounds = 0
+        const busy = yield* Effect.fork(
+          Effect.gen(function* () {
+            for (let round = 1; round <= most; round++) {
+              yield* Effect.sync(() => {
+                rounds = round
+              })
+            }
+          })
+        )
+        yield* Effect.yieldNow()
+        assert.isAbove(rounds, 0)
+        assert.isBelow(rounds, most)
         yield* Fiber.interrupt(busy)
       })
     )

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { Options } from "../../src/chat/Options.js"
 import { startServer, type Guest } from "../support/MemoryChat.js"
 import { random } from "../support/random.js"
 import { turns } from "../support/turns.js"
@@ -35,13 +36,17 @@ const script = (seed: number): ReadonlyArray<string> => {
 
 const bytesOf = (line: string) => (line.includes("\xff") ? Buffer.from(line, "latin1") : Buffer.from(line, "utf8"))
 
-const all = (guest: Guest) => guest.received.filter((line) => !line.startsWith("* pong "))
+const all = (guest: Guest) => guest.received.filter((line) => !/^\* pong: \d+$/u.test(line))
 
 /** What three clients receive when alice's lines come in chunks of these sizes. */
-const received = (lines: ReadonlyArray<string>, chunks: (bytes: Buffer) => ReadonlyArray<Buffer>) =>
+const received = (
+  lines: ReadonlyArray<string>,
+  chunks: (bytes: Buffer) => ReadonlyArray<Buffer>,
+  options: Partial<Options> = {}
+) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const chat = yield* startServer()
+      const chat = yield* startServer(options)
       const [alice, bob, carol] = [yield* chat.join("alice"), yield* chat.join("bob"), yield* chat.join("carol")]
       for (const chunk of chunks(Buffer.concat(lines.map(bytesOf)))) {
         alice.socket.write(chunk.toString("latin1"))
@@ -86,6 +91,12 @@ describe("lines that come together", () => {
         assert.isAbove(expected.bob.length, 20)
         assert.deepStrictEqual(yield* received(lines, (bytes) => [bytes]), expected, `seed ${seed}, in one piece`)
         assert.deepStrictEqual(yield* received(lines, atAnyByte(seed)), expected, `seed ${seed}, in any pieces`)
+        const small = { outboxLines: 8 }
+        assert.deepStrictEqual(
+          yield* received(lines, (bytes) => [bytes], small),
+          expected,
+          `seed ${seed}, small queues`
+        )
       }
     })
   )

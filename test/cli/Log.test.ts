@@ -85,6 +85,22 @@ describe("Log.layer", () => {
     })
   )
 
+  it.live("leaves nothing out when one turn brings more than may wait, and all of it is taken", () =>
+    Effect.gen(function* () {
+      let bytes = 0
+      const stream = new Writable({
+        write: (lines: Buffer, _encoding, done) => {
+          bytes += lines.length
+          done()
+        }
+      })
+      const text = "x".repeat(1_000)
+      const many = Effect.forEach(Array.from({ length: 2_000 }), () => Effect.logInfo(text), { discard: true })
+      yield* Effect.provide(many, Log.layer("logfmt", stream))
+      assert.isAbove(bytes, 2_000_000)
+    })
+  )
+
   it.live("quotes what would not be read back as one value", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
@@ -108,7 +124,9 @@ describe("Log.layer", () => {
     Effect.gen(function* () {
       const closed = new PassThrough().on("error", () => {})
       closed.destroy()
-      yield* Effect.provide(event, Log.layer("logfmt", closed))
+      const after = Effect.succeed("the program goes on")
+      const went = Effect.zipRight(Effect.zipRight(event, nextTurn), after)
+      assert.strictEqual(yield* Effect.provide(went, Log.layer("logfmt", closed)), "the program goes on")
     })
   )
 })

@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Script } from "node:vm"
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url))
+
+const program = readFileSync(join(dist, "program.cjs"), "utf8")
+
+/** What the program says in a copy of dist/ that was changed. */
+const versionAfter = (change: (folder: string) => void): string => {
+  const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
+  try {
+    cpSync(dist, folder, { recursive: true })
+    writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
+    change(folder)
+    return execFileSync(process.execPath, [join(folder, "main.js"), "--version"], { encoding: "utf8" }).trim()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const version = (
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+).version
+
+describe("dist/main.js", () => {
+  it("has machine code of the program that V8 takes", () => {
+    const cachedData = readFileSync(join(dist, "program.cache")).subarray(0, -64)
+    assert.isFalse(new Script(program, { filename: "program.cjs", cachedData }).cachedDataRejected)
+  })
+
+  it("runs without it, with half of it, and not with that of another program", () => {
+    const cache = (folder: string) => join(folder, "program.cache")
+    assert.strictEqual(
+      versionAfter((folder) => rmSync(cache(folder))),
+      version
+    )
+    assert.strictEqual(
+      versionAfter((folder) => writeFileSync(cache(folder), readFileSync(cache(folder)).subarray(0, 300_000))),
+      version
+    )
+    const other = version.replace(/.$/u, "x")
+    const changed = program.replace(`"${version}"`, `"${other}"`).replace(/.{64}$/u, "0".repeat(64))
+    assert.notStrictEqual(changed.slice(0, -64), program.slice(0, -64))
+    assert.strictEqual(
+      versionAfter((folder) => writeFileSync(join(folder, "program.cjs"), changed)),
+      other
+    )
+  })
+})
