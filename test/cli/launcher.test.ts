@@ -10,6 +10,8 @@ const dist = fileURLToPath(new URL("../../dist/", import.meta.url))
 
 const program = readFileSync(join(dist, "program.cjs"), "utf8")
 
+const cache = (folder: string) => join(folder, "program.cache")
+
 /** What the program says in a copy of dist/ that was changed. */
 const versionAfter = (change: (folder: string) => void): string => {
   const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
@@ -34,7 +36,6 @@ describe("dist/main.js", () => {
   })
 
   it("runs without it, with half of it, and not with that of another program", () => {
-    const cache = (folder: string) => join(folder, "program.cache")
     assert.strictEqual(
       versionAfter((folder) => rmSync(cache(folder))),
       version

@@ -197,4 +197,16 @@ describe("the log and the metrics", () => {
       assert.deepStrictEqual(messages, new Set(["listening", "connection closed", "draining", "stopped"]))
     })
   )
+
+  it.scopedLive("have the application's annotations, too", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.annotateLogs(serve(), { service: "chat" })
+      const alice = yield* server.join("alice")
+      yield* alice.end
+      yield* alice.rest
+      const { facts } = yield* server.logged("the end", ({ message }) => message === "connection closed")
+      assert.strictEqual(facts["service"], "chat")
+      assert.strictEqual(facts["name"], "alice")
+    })
+  )
 })
