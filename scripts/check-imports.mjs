@@ -10,10 +10,8 @@ import { fileURLToPath } from "node:url"
 
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
-const chat =
-  "Scheduler Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection AcceptLoop Server".split(
-    " "
-  )
+const order = "Scheduler Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection"
+const chat = [...order.split(" "), "AcceptLoop", "Server"]
 
 /** First match wins. A path is relative to src/, without its extension. */
 const layers = [

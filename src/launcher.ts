@@ -10,7 +10,7 @@ import { Script } from "node:vm"
  */
 const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** The code that belongs to this very program: both end in the same digest. V8 itself would compare their lengths only. */
+/** The code of this very program: both end in the same digest. V8 itself would compare lengths only. */
 const cachedCode = (source: string) => {
   try {
     const cache = readFileSync(beside("program.cache"))

@@ -202,7 +202,7 @@ export class Outbox<Sender> {
     })
   }
 
-  /** Parks the writer. Waking it like this costs a third of waking it from an empty `Queue` (benchmark: mesh, window 1). */
+  /** Parks the writer. To wake it so costs a third of waking it from an empty `Queue` (benchmark: mesh, window 1). */
   private get wait(): Effect.Effect<Batch<Sender>> {
     return Effect.async((resume) => {
       this.idle = resume
@@ -239,7 +239,7 @@ export class Outbox<Sender> {
     this.ended = reason
   }
 
-  /** Takes everything that the writer has not come to, when it is at its end; what is put later stays in the open batch. */
+  /** Takes what the writer has not come to, when it is at its end; what is put later stays in the open batch. */
   get leftOver(): Effect.Effect<ReadonlyArray<Batch<Sender>>> {
     return Effect.suspend(() => {
       this.hasWriter = false

@@ -71,8 +71,8 @@ export class Routing {
   }
 
   /**
-   * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head is put in the
-   * place of every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be looked at one by one.
+   * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head is put in the place
+   * of every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be routed one by one.
    */
   private together(peer: Peer, { clean, text }: Lines): boolean {
     const { head, outbox, route } = peer

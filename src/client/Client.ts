@@ -262,7 +262,10 @@ const encodeText = (text: string): Effect.Effect<string, Unsendable> => {
     : Effect.succeed(wire)
 }
 
-/** The wire form of a login. More than the original's names are none of this client's business; these characters mean something in a line. */
+/**
+ * The wire form of a login. More than the original's names are none of this client's business; these characters mean
+ * something in a line.
+ */
 export const encodeLogin = (login: string): Effect.Effect<string, Unsendable> =>
   /^\s*(?:[/!*#@]|$)/u.test(login) || Wire.hasControl(Wire.encode(login))
     ? Effect.fail(new Unsendable({ reason: "BadLogin", value: login }))

@@ -105,7 +105,7 @@ export class Framing {
     this.restLength = length
   }
 
-  /** Whole lines to pieces, which it adds to the others. Only a block longer than the limit can contain a line that is. */
+  /** Whole lines to pieces, which it adds to the others. Only a block above the limit can contain a line that is. */
   private cut(lines: Buffer, pieces: Array<Piece> = []): ReadonlyArray<Piece> {
     if (lines.length <= this.maxLineBytes + 1) {
       pieces.push(block(lines))
