@@ -177,6 +177,8 @@ export class Outbox<Sender> {
       this.inHand = batch
       idle(Effect.succeed(batch))
     } else if (this.hasWriter && this.queue.unsafeOffer(batch)) {
+      // What waits is one string, and keeps no reads alive that its lines were cut from: to look into it makes it one.
+      batch.text.charCodeAt(0)
       this.queued += 1
       this.open = undefined
     }

@@ -246,11 +246,11 @@ export class Routing {
     const absent: Array<string> = []
     for (const name of recipients) {
       const peer = this.roster.find(name)
-      if (peer === undefined) absent.push(name)
+      if (peer === undefined) absent.push(Wire.copy(name))
       else present.push(peer)
     }
-    const route: Route = { head, present, absent, version: this.roster.version }
-    if (head.length <= maxHeadBytes && this.routes.size < maxRoutes) this.routes.set(head, route)
+    const route: Route = { head: Wire.copy(head), present, absent, version: this.roster.version }
+    if (head.length <= maxHeadBytes && this.routes.size < maxRoutes) this.routes.set(route.head, route)
     return route
   }
 

@@ -2,6 +2,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Line from "../protocol/Line.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -115,7 +116,7 @@ export class Sessions {
   }
 
   private login(peer: Peer, line: string, label: string | undefined) {
-    const name = Name.parse(line)
+    const name = Name.parse(Wire.copy(line))
     if (peer.gone) return // it broke off behind its login: a name is nobody's without a connection
     if (name === undefined) return this.refuse(peer, Reply.badLogin, label)
     if (!this.roster.join(peer, name)) return this.refuse(peer, Reply.loginInUse(name), label)

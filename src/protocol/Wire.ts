@@ -16,6 +16,9 @@ const nonAscii = /[^\0-\x7f]/
 
 export const isAscii = (text: string): boolean => !nonAscii.test(text)
 
+/** The same text by itself: a slice keeps everything alive that it was cut from, which may be a whole read. */
+export const copy = (wire: string): string => Buffer.from(wire, "latin1").toString("latin1")
+
 /** Removes white space at both ends of `wire.slice(start, end)`: the White_Space property of Unicode, in bytes. */
 export const trim = (wire: string, start = 0, end = wire.length): string => {
   const from = skipSpace(wire, start, end)
