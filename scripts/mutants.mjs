@@ -307,7 +307,8 @@ const mutants = [
     name: "a block goes to a full queue in one piece",
     file: "chat/Routing.ts",
     search: "if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false",
-    replace: ""
+    replace: "",
+    also: { file: "chat/Routing.ts", search: "if (present.some((to) => to.outbox.full)) return false", replace: "" }
   },
   {
     name: "a block is taken for one address by its first and last line",
