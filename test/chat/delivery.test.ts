@@ -481,7 +481,7 @@ describe("labelled lines", () => {
 })
 
 /** A chat in which one call of the second connection's socket throws. */
-const defective = (method: "pause" | "resume" | "write" | "untaken") =>
+const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =>
   Effect.gen(function* () {
     let accepted = 0
     const armed = { now: false, connection: 1 }
@@ -490,6 +490,8 @@ const defective = (method: "pause" | "resume" | "write" | "untaken") =>
       return new Proxy(socket, {
         get: (target, key) => {
           const value: unknown = Reflect.get(target, key, target)
+          const isArmed = armed.now && number === armed.connection && key === method
+          if (isArmed && key === "taken") return Effect.dieMessage("a defect in taken")
           if (typeof value !== "function") return value
           return (...args: ReadonlyArray<unknown>) => {
             if (armed.now && number === armed.connection && key === method) throw new Error(`a defect in ${method}`)
@@ -540,6 +542,20 @@ describe("the end of a connection", () => {
       yield* bob.barrier
       assert.deepStrictEqual(numbersFrom("carol", bob.received), range(0, 60))
       assert.deepStrictEqual(numbersFrom("dave", bob.received), range(0, 60))
+    })
+  )
+
+  it.scoped("is internal-error when it is a defect to wait for its socket, and the senders are told", () =>
+    Effect.gen(function* () {
+      const { alice, armed, bob, broker, reasons } = yield* defective("taken")
+      Object.assign(armed, { now: true, connection: 0 })
+      bob.socket.pause()
+      alice.say(...numbered(100).map((text) => `bob: ${text}`))
+      yield* pass(6_000)
+      assert.deepStrictEqual(reasons, ["internal-error"])
+      yield* alice.barrier
+      assert.isTrue(alice.received.some((line) => line.startsWith("! undelivered bob reason=disconnected")))
+      assert.strictEqual(broker.ledger.snapshot().inFlight, 0)
     })
   )
 
