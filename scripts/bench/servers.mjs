@@ -2,10 +2,10 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { connect, createServer } from "node:net"
 import { cpus, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { answers, freePort } from "../port.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
@@ -72,22 +72,6 @@ export const versionOf = (name) =>
   name === "nats-server"
     ? spawnSync(name, ["--version"], { encoding: "utf8" }).stdout.trim().split(" ").at(-1)
     : undefined
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-const answers = (port) =>
-  new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1")
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
-    socket.once("connect", () => socket.destroy())
-  })
 
 /** A fresh process of a server, without anything that the environment says to a-chat. `stop` resolves when it is gone. */
 export const start = async (server, row) => {

@@ -1,24 +1,8 @@
 // Servers that the suite starts itself, with `--command`. Imported, not run.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { connect, createServer } from "node:net"
+import { answers, freePort } from "../port.mjs"
 import { Failure } from "./client.mjs"
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-const answers = (port) =>
-  new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1")
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
-    socket.once("connect", () => socket.destroy())
-  })
 
 const within = async (promise, patience, expected) => {
   let timer

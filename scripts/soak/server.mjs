@@ -15,7 +15,7 @@ const descriptorsOf = (pid) => {
   }
 }
 
-/** How often what needs an answer of the process is waited for. */
+/** How long an answer of the process is waited for, in milliseconds. */
 const patience = 10_000
 
 /** Starts `program` (by default the built one) on a free port. */
