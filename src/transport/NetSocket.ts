@@ -44,6 +44,10 @@ const lost = (during: "Read" | "Write", cause?: unknown) =>
     cause
   })
 
+/** What Node has of a socket behind its interface. It is not documented, so there may be nothing. */
+const handleOf = (socket: Net.Socket) =>
+  Reflect.get(socket, "_handle") as Readonly<Record<string, unknown>> | null | undefined
+
 const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
 
 /** Where a `net.Socket` keeps the `NetSocket` around it. */
@@ -118,11 +122,9 @@ class NetSocket implements Socket {
    */
   private hasReset() {
     if (!this.socket.writable) return false
-    const handle: unknown = Reflect.get(this.socket, "_handle")
-    if (typeof handle === "object" && handle !== null && "getpeername" in handle) {
-      const { getpeername } = handle
-      if (typeof getpeername === "function") return Reflect.apply(getpeername, handle, [{}]) !== 0
-    }
+    const handle = handleOf(this.socket)
+    const getpeername = handle?.["getpeername"]
+    if (typeof getpeername === "function") return Reflect.apply(getpeername, handle, [{}]) !== 0
     this.probe()
     return this.socket.errored !== null
   }
@@ -161,9 +163,7 @@ class NetSocket implements Socket {
     if (this.isBroken || this.socket.writableLength === 0) return this.lastUntaken
     // The only figure that shows progress within one write. Node's own idle timer reads it too, but it is not
     // documented: without it, progress is seen once a write.
-    const handle: unknown = Reflect.get(this.socket, "_handle")
-    const queued =
-      typeof handle === "object" && handle !== null && "writeQueueSize" in handle ? handle.writeQueueSize : undefined
+    const queued = handleOf(this.socket)?.["writeQueueSize"]
     if (typeof queued === "number") this.lastUntaken = queued
     return this.lastUntaken
   }
