@@ -146,7 +146,12 @@ const faults: ReadonlyArray<readonly [what: string, finds: string, fault: Faulty
     "who half-closes is told what becomes of its lines, before the server closes",
     { ends: "at once" }
   ],
-  ["closes with a reset", "the last line reaches a client that is still sending", { ends: "reset" }]
+  // The line is taken out, too: data and a reset in one turn look like an end in order to Node.
+  [
+    "closes with a reset, which overtakes the last line",
+    "the last line reaches a client that is still sending",
+    { down: where("! bad-login", () => []), ends: "reset" }
+  ]
 ]
 
 describe("the conformance suite finds that a server", () => {
