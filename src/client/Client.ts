@@ -1,16 +1,15 @@
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import { TransportError, type Socket } from "../transport/Transport.js"
+import type { Socket, TransportError } from "../transport/Transport.js"
+import * as Link from "./Link.js"
+import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
 
 /** A login, recipient or text that would not travel as one line of the meaning intended; nothing of it was sent. */
@@ -27,11 +26,20 @@ export class Unsendable extends Data.TaggedError("Unsendable")<{
 /** The server refused the login, or had no place: `code` is that of its line (protocol, section 2). */
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{
   readonly code: string
+  /** After how many milliseconds the same login may succeed, if it may. */
+  readonly retryMillis: number | undefined
   /** For people. */
   readonly text: string
 }> {
   override get message() {
     return `${this.code}: ${this.text}`
+  }
+}
+
+/** The server is one that does not tell outcomes, such as the original a-chat; nothing was sent. */
+export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
+  override get message() {
+    return "this server does not tell what becomes of a message"
   }
 }
 
@@ -44,7 +52,7 @@ const reasons: Record<Unsendable["reason"], string> = {
 
 /**
  * A client of a chat. `lines` and `received` are two views of one stream, to be run once: what the one took, the other
- * does not get. While nobody runs either, at most `readAheadBytes` are read from the server.
+ * does not get. While nobody runs either, at most 64 KiB are read from the server, and outcomes behind that wait, too.
  */
 export interface Client {
   /** The server's address, for people and logs. */
@@ -60,8 +68,39 @@ export interface Client {
   readonly send: (recipients: ReadonlyArray<string>, text: string) => Effect.Effect<void, TransportError | Unsendable>
   /** Sends a line as it is: a command, a labelled message. */
   readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Unsendable>
+  /**
+   * Sends a text to recipients and waits until it is known what became of it for each of them (protocol, section 7); if
+   * the connection ends before, the rest is `Unknown`. Asks for `hello` first. Fails if nothing was sent.
+   */
+  readonly deliver: (
+    recipients: ReadonlyArray<string>,
+    text: string
+  ) => Effect.Effect<ReadonlyArray<Fate>, TransportError | Unsendable | LoginRefused | NoOutcomes>
+  /**
+   * What the server says of itself; none if it is one that does not, such as the original. It is asked once, with
+   * `/hello`, after which it also sends notices: who joins and leaves, and that it closes.
+   */
+  readonly hello: Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused>
   /** Ends the sending half, which is how a client leaves; what the server still has for it goes on coming. */
   readonly end: Effect.Effect<void>
+}
+
+/** What became of a message for recipients. */
+export type Fate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
+
+/** The connection ended before the server told. */
+export interface Unknown {
+  readonly _tag: "Unknown"
+  readonly names: ReadonlyArray<string>
+}
+
+/** The parameters of `* hello` (protocol, section 6). */
+export interface Hello {
+  /** The login as the server took it. */
+  readonly name: string
+  /** Longest line, in bytes. */
+  readonly maxLineBytes: number
+  readonly maxRecipients: number
 }
 
 export interface Options<E, R> {
@@ -78,16 +117,6 @@ const defaultMaxLineBytes = 2 * 1024 * 1024
 
 const defaultLinger = Duration.seconds(5)
 
-/** How much is read before somebody wants it; then the socket is paused. */
-const readAheadBytes = 65_536
-
-/** The size of `Stream`'s own chunks; some of its sinks overflow the stack on much larger ones. */
-const maxChunkLines = Stream.DefaultChunkSize
-
-/** What a client asks after its login, and the answer that proves that the server has taken it. */
-const question = "/ping login"
-const confirmation = "* pong: login"
-
 /**
  * Connects and logs in: succeeds when the server has taken the login, so that others can send to it from then on. It
  * asks with `/ping`, which an original a-chat server does not answer. The scope's end closes in order: what was sent is
@@ -97,11 +126,9 @@ export const connect = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<Client, E | TransportError | Unsendable | LoginRefused, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const { client, receiver, sender } = yield* start(options)
-    const confirmed = yield* receiver.confirmed
-    yield* sender.send(`${yield* encodeLogin(options.login)}\n${question}\n`)
-    yield* Deferred.await(confirmed)
-    return client
+    const { link, login } = yield* start(options)
+    yield* link.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
+    return yield* make(link, login)
   })
 
 /** Connects to any a-chat server, and sends the login without waiting: a refusal arrives as a `Refused` with `fatal`. */
@@ -109,151 +136,107 @@ export const open = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<Client, E | TransportError | Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const { client, sender } = yield* start(options)
-    yield* sender.send(`${yield* encodeLogin(options.login)}\n`)
+    const { link, login } = yield* start(options)
+    yield* link.send(`${login}\n`)
+    return yield* make(link, login)
+  })
+
+/**
+ * Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. An original server
+ * where the name is in use never answers: give it a deadline.
+ */
+export const greet = <E, R>(
+  options: Options<E, R>
+): Effect.Effect<Client, E | TransportError | Unsendable | LoginRefused, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { link, login } = yield* start(options)
+    const client = yield* make(link, login, `${login}\n`)
+    yield* client.hello
     return client
   })
 
 const start = <E, R>(options: Options<E, R>) =>
   Effect.gen(function* () {
-    yield* encodeLogin(options.login) // before anybody connects
-    const receiver = yield* makeReceiver(options.maxLineBytes ?? defaultMaxLineBytes)
-    const linger = Duration.decode(options.linger ?? defaultLinger)
-    // One step from the socket to its handlers and its finaliser, so that no event is missed and no socket forgotten.
-    const socket = yield* Effect.uninterruptibleMask((restore) =>
-      restore(options.socket).pipe(
-        Effect.tap((socket) => Effect.sync(() => receiver.attach(socket))),
-        Effect.tap((socket) => Effect.addFinalizer(() => Effect.zipRight(socket.close(linger), receiver.end)))
-      )
-    )
-    const sender = yield* makeSender(socket)
-    const lines = receiver.lines(socket)
-    const client: Client = {
-      remote: socket.remote,
-      lines,
-      received: Stream.map(lines, Received.parse),
-      send: (recipients, text) => Effect.flatMap(encodeMessage(recipients, text), sender.send),
-      sendLine: (line) => Effect.flatMap(encodeText(line), (wire) => sender.send(`${wire}\n`)),
-      end: sender.end
-    }
-    return { client, receiver, sender }
-  })
-
-/** The receiving half: lines, a read at a time; the socket is paused while nobody takes them. */
-const makeReceiver = (maxLineBytes: number) =>
-  Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
-    const framing = new Framing(maxLineBytes)
-    let ahead = 0
-    let unconfirmed: Deferred.Deferred<void, LoginRefused | TransportError> | undefined = undefined
-
-    const confirm = (exit: Exit.Exit<void, LoginRefused | TransportError>) => {
-      if (unconfirmed !== undefined) Deferred.unsafeDone(unconfirmed, exit)
-      unconfirmed = undefined
-    }
-
-    /** Takes the answer to the login out of what came; others may have written before it. */
-    const withoutAnswer = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
-      const at = lines.findIndex((line) => line === confirmation || isFatal(line))
-      if (at < 0) return lines
-      const answer = Received.parse(lines[at] ?? "")
-      confirm(
-        answer._tag === "Refused" ? Exit.fail(new LoginRefused({ code: answer.code, text: answer.text })) : Exit.void
-      )
-      return lines.toSpliced(at, 1)
-    }
-
-    const done = (exit: Exit.Exit<void, TransportError>) => {
-      confirm(Exit.zipRight(exit, Exit.fail(lost)))
-      incoming.unsafeDone(exit)
-    }
-
-    const attach = (socket: Socket) => {
-      const offer = (pieces: ReadonlyArray<Piece>) => {
-        for (const piece of pieces) {
-          if (piece._tag === "TooLong") {
-            const reason = `the server sent a line of more than ${maxLineBytes} bytes`
-            done(Exit.fail(new TransportError({ during: "Read", reason })))
-            return socket.destroy()
-          }
-          const read = split(Wire.decode(piece.text))
-          const lines = unconfirmed === undefined ? read : withoutAnswer(read)
-          for (let at = 0; at < lines.length; at += maxChunkLines) {
-            incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
-          }
-        }
-      }
-      socket.attach({
-        data: (bytes) => {
-          ahead += bytes.length
-          if (ahead >= readAheadBytes) socket.pause()
-          offer(framing.push(bytes))
-        },
-        end: () => {
-          offer(framing.end())
-          done(Exit.void)
-        },
-        // Behind an end in order this changes nothing: a mailbox is done once.
-        closed: (error) => done(Exit.fail(error ?? lost))
-      })
-    }
-
-    const lines = (socket: Socket): Stream.Stream<string, TransportError> =>
-      Stream.repeatEffectChunkOption(
-        incoming.take.pipe(
-          Effect.mapBoth({
-            onFailure: (error) => (error._tag === "NoSuchElementException" ? Option.none() : Option.some(error)),
-            onSuccess: (lines) => {
-              if (Option.contains(incoming.unsafeSize(), 0)) {
-                ahead = 0
-                socket.resume()
-              }
-              return Chunk.unsafeFromArray(lines)
-            }
-          })
-        )
-      )
-
-    /** From now on the answer to the login is looked for. */
-    const confirmed = Effect.tap(Deferred.make<void, LoginRefused | TransportError>(), (made) => {
-      unconfirmed = made
+    const login = yield* encodeLogin(options.login) // before anybody connects
+    const link = yield* Link.make({
+      socket: options.socket,
+      maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
+      linger: Duration.decode(options.linger ?? defaultLinger)
     })
-
-    return { attach, confirmed, lines, end: incoming.end }
+    return { link, login }
   })
 
-const isFatal = (line: string) => {
+/** @param unsent lines that go before the first `/hello` */
+const make = (link: Link.Link, login: string, unsent = ""): Effect.Effect<Client> =>
+  Effect.map(Effect.cached(askHello(link, login, unsent)), (hello) => ({
+    remote: link.remote,
+    lines: link.lines,
+    received: Stream.map(link.lines, Received.parse),
+    send: (recipients, text) => Effect.flatMap(encodeMessage(recipients, text), link.send),
+    sendLine: (line) => Effect.flatMap(encodeText(line), (wire) => link.send(`${wire}\n`)),
+    deliver: (recipients, text) =>
+      Effect.zipRight(
+        Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
+        deliver(link, Outcomes.distinct(recipients), text)
+      ),
+    hello,
+    end: link.end
+  }))
+
+/** A message to oneself comes back from every server, and behind the answer to what was asked before. */
+export const askHello = (
+  link: Link.Link,
+  login: string,
+  unsent = ""
+): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+  Effect.suspend(() => {
+    const token = `hello? ${crypto.randomUUID()}`
+    let hello = Option.none<Hello>()
+    return link.ask(`${unsent}/hello\n${login}: ${token}\n`, (line) => {
+      if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
+      if (!line.startsWith("* hello ")) return refusal(line)
+      hello = parseHello(Received.parse(line))
+      return "part"
+    })
+  })
+
+const parseHello = (received: Received.Received): Option.Option<Hello> => {
+  if (received._tag !== "Notice") return Option.none()
+  const { values } = received
+  return Option.some({
+    name: values.get("name") ?? "",
+    maxLineBytes: Number(values.get("max-line")),
+    maxRecipients: Number(values.get("max-recipients"))
+  })
+}
+
+/** A refusal behind which the server closes, which a refused login is. */
+const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
   const received = Received.parse(line)
-  return received._tag === "Refused" && received.fatal
+  if (received._tag !== "Refused" || !received.fatal) return undefined
+  const { code, retryMillis, text } = received
+  return Exit.fail(new LoginRefused({ code, retryMillis, text }))
 }
 
-const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
-
-const split = (block: string): ReadonlyArray<string> => {
-  const lines = block.split("\n")
-  lines.pop() // behind the last LF
-  return block.includes("\r") ? lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : lines
-}
-
-/** The sending half: lines in their wire form, and the end behind them. */
-export const makeSender = (socket: Socket) =>
-  Effect.map(Effect.makeSemaphore(1), (turn) => {
-    let ended = false
-    // A socket wakes one waiter; the others wait for their turn.
-    const taken = turn.withPermits(1)(Effect.suspend(() => socket.taken))
-    return {
-      send: (wire: string): Effect.Effect<void, TransportError> =>
-        Effect.suspend(() => {
-          if (ended) return Effect.fail(new TransportError({ during: "Write", reason: "the sending half has ended" }))
-          return socket.write(wire) ? Effect.void : taken
-        }),
-      end: Effect.suspend(() => {
-        if (ended) return Effect.void
-        ended = true
-        // Behind those who wait: a socket that has ended does not tell any more what the kernel took.
-        return turn.withPermits(1)(Effect.sync(() => socket.end()))
-      })
-    }
+const deliver = (link: Link.Link, recipients: ReadonlyArray<string>, text: string) =>
+  Effect.gen(function* () {
+    const message = yield* encodeMessage(recipients, text)
+    if (link.hasEnded() || link.outcomes.hasEnded) return yield* Link.lost
+    const fates: Array<Fate> = []
+    const told = yield* Deferred.make<ReadonlyArray<Fate>>()
+    const label = link.outcomes.expect(recipients.length, (outcome, isLast) => {
+      fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
+      if (isLast) Deferred.unsafeDone(told, Exit.succeed(fates))
+    })
+    // If the connection breaks now, nobody knows how much of it went; that comes as an outcome.
+    yield* Effect.catchTag(link.send(`@${label} ${message}`), "TransportError", () => Effect.void)
+    return yield* Deferred.await(told)
   })
+
+const without = (recipients: ReadonlyArray<string>, fates: ReadonlyArray<Fate>): ReadonlyArray<string> => {
+  const told = new Set(fates.flatMap((fate) => (fate._tag === "Refused" ? [] : fate.names)))
+  return recipients.filter((name) => !told.has(name))
+}
 
 const encodeText = (text: string): Effect.Effect<string, Unsendable> => {
   const wire = Wire.encode(text)
@@ -271,9 +254,14 @@ export const encodeLogin = (login: string): Effect.Effect<string, Unsendable> =>
     ? Effect.fail(new Unsendable({ reason: "BadLogin", value: login }))
     : Effect.succeed(Wire.encode(login))
 
-const encodeMessage = (recipients: ReadonlyArray<string>, text: string): Effect.Effect<string, Unsendable> => {
-  if (recipients.length === 0) return Effect.fail(new Unsendable({ reason: "NoRecipient", value: text }))
+/** The wire form of what stands before a message's colon. */
+export const encodeRecipients = (recipients: ReadonlyArray<string>): Effect.Effect<string, Unsendable> => {
+  if (recipients.length === 0) return Effect.fail(new Unsendable({ reason: "NoRecipient", value: "" }))
   const bad = recipients.find((name) => /[,:]|^\s*(?:[/!*#@]|$)/u.test(name) || Wire.hasControl(Wire.encode(name)))
-  if (bad !== undefined) return Effect.fail(new Unsendable({ reason: "BadRecipient", value: bad }))
-  return Effect.map(encodeText(text), (wire) => `${Wire.encode(recipients.join(", "))}: ${wire}\n`)
+  return bad === undefined
+    ? Effect.succeed(Wire.encode(recipients.join(", ")))
+    : Effect.fail(new Unsendable({ reason: "BadRecipient", value: bad }))
 }
+
+const encodeMessage = (recipients: ReadonlyArray<string>, text: string): Effect.Effect<string, Unsendable> =>
+  Effect.zipWith(encodeRecipients(recipients), encodeText(text), (head, wire) => `${head}: ${wire}\n`)

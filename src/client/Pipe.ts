@@ -11,6 +11,7 @@ import * as Client from "./Client.js"
 import { inOrder, type Ending } from "./Ending.js"
 import * as Escape from "./Escape.js"
 import * as Input from "./Input.js"
+import * as Link from "./Link.js"
 import * as Received from "./Received.js"
 import { Splitter } from "./Splitter.js"
 
@@ -55,7 +56,7 @@ export const run = (
         Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
       )
     )
-    const sender = yield* Client.makeSender(socket)
+    const sender = yield* Link.makeSender(socket)
     let left = false
 
     const sendInput = Effect.gen(function* () {

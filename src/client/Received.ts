@@ -9,6 +9,8 @@ export type Received =
       readonly _tag: "Refused"
       /** The server closes the connection after this line. */
       readonly fatal: boolean
+      /** After how many milliseconds the same line may succeed, if it may. */
+      readonly retryMillis: number | undefined
     })
   /** `*`: an answer to a command, or a notice. */
   | (Report & { readonly _tag: "Notice" })
@@ -44,10 +46,11 @@ export const parse = (line: string): Received => {
   const values = new Map(
     all.filter((param) => param.includes("=")).map((param) => [before(param, "="), behind(param, "=")])
   )
+  if (mark === "*") return { _tag: "Notice", code, label, words, values, text }
+  const retry = values.get("retry") ?? ""
+  const retryMillis = /^\d{1,12}$/.test(retry) ? Number(retry) : undefined
   // Only the last parameter: a name may be `fatal` too.
-  return mark === "!"
-    ? { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal" }
-    : { _tag: "Notice", code, label, words, values, text }
+  return { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal", retryMillis }
 }
 
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))

@@ -12,7 +12,7 @@ const report = (mark: "Refused" | "Notice", code: string, more: object) => ({
   label: undefined,
   words: [],
   values: new Map(),
-  ...(mark === "Refused" ? { fatal: false } : {}),
+  ...(mark === "Refused" ? { fatal: false, retryMillis: undefined } : {}),
   ...more
 })
 
@@ -41,8 +41,13 @@ describe("Received.parse", () => {
           ["reason", "busy"],
           ["retry", "1000"]
         ]),
+        retryMillis: 1000,
         text: "wait"
       })
+    ],
+    [
+      "! slow-down retry=soon: a time that is none",
+      report("Refused", "slow-down", { values: new Map([["retry", "soon"]]), text: "a time that is none" })
     ],
     [
       "! login-in-use fatal fatal: taken",

@@ -1,0 +1,192 @@
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Framing, type Piece } from "../protocol/Framing.js"
+import * as Wire from "../protocol/Wire.js"
+import { TransportError, type Socket } from "../transport/Transport.js"
+import { Outcomes } from "./Outcomes.js"
+
+/** A connection to a server as lines: what every client is made of. */
+export interface Link {
+  /** The server's address, for people and logs. */
+  readonly remote: string
+  /**
+   * The lines that come, as ordinary text and without their ends, but for those that answer `ask` or tell `outcomes`.
+   * Ends when the server closes in order, fails when the connection breaks. To be run once; while nobody does, at most
+   * `readAheadBytes` are read.
+   */
+  readonly lines: Stream.Stream<string, TransportError>
+  /** The labelled lines of this connection; it tells them what comes, and at its end that nothing more does. */
+  readonly outcomes: Outcomes
+  /** Sends whole lines in their wire form (`Wire`), each with its LF; waits while the kernel does not take them. */
+  readonly send: (wire: string) => Effect.Effect<void, TransportError>
+  /** Sends lines in their wire form, and waits for the first line in which `look` finds the answer. */
+  readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
+  /** Ends the sending half, behind what was sent; `send` fails from now on. */
+  readonly end: Effect.Effect<void>
+  readonly hasEnded: () => boolean
+}
+
+/** What a line is to one who waits for an answer: the answer, a part of it that nobody else shall see, or neither. */
+export type Look<A, E> = (line: string) => Exit.Exit<A, E> | "part" | undefined
+
+export interface Options<E, R> {
+  readonly socket: Effect.Effect<Socket, E, R>
+  /** Longest line accepted from the server, in bytes. */
+  readonly maxLineBytes: number
+  /** How long the scope's end waits for the server's own end. */
+  readonly linger: Duration.Duration
+}
+
+/** How much is read before somebody wants it; then the socket is paused. */
+const readAheadBytes = 65_536
+
+/** The size of `Stream`'s own chunks; some of its sinks overflow the stack on much larger ones. */
+const maxChunkLines = Stream.DefaultChunkSize
+
+export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
+
+/** Connects. The scope's end closes in order: what was sent is delivered. */
+export const make = <E, R>(options: Options<E, R>): Effect.Effect<Link, E, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const receiver = yield* makeReceiver(options.maxLineBytes)
+    // One step from the socket to its handlers and its finaliser, so that no event is missed and no socket forgotten.
+    const socket = yield* Effect.uninterruptibleMask((restore) =>
+      restore(options.socket).pipe(
+        Effect.tap((socket) => Effect.sync(() => receiver.attach(socket))),
+        Effect.tap((socket) => Effect.addFinalizer(() => Effect.zipRight(socket.close(options.linger), receiver.end)))
+      )
+    )
+    const sender = yield* makeSender(socket)
+    return {
+      remote: socket.remote,
+      lines: receiver.lines(socket),
+      outcomes: receiver.outcomes,
+      ask: (wire, look) =>
+        Effect.flatMap(receiver.answer(look), (answer) => Effect.zipRight(sender.send(wire), answer)),
+      ...sender
+    }
+  })
+
+/** The receiving half: lines, a read at a time; the socket is paused while nobody takes them. */
+const makeReceiver = (maxLineBytes: number) =>
+  Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
+    const framing = new Framing(maxLineBytes)
+    const outcomes = new Outcomes()
+    const questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
+    let ahead = 0
+
+    const isTaken = (line: string) => {
+      if (outcomes.tell(line)) return true
+      for (const question of questions) if (question.takes(line)) return true
+      return false
+    }
+
+    const done = (exit: Exit.Exit<void, TransportError>) => {
+      for (const question of questions) question.fail()
+      outcomes.end()
+      incoming.unsafeDone(exit)
+    }
+
+    const attach = (socket: Socket) => {
+      const offer = (pieces: ReadonlyArray<Piece>) => {
+        for (const piece of pieces) {
+          if (piece._tag === "TooLong") {
+            const reason = `the server sent a line of more than ${maxLineBytes} bytes`
+            done(Exit.fail(new TransportError({ during: "Read", reason })))
+            return socket.destroy()
+          }
+          const read = split(Wire.decode(piece.text))
+          const lines = outcomes.size + questions.size === 0 ? read : read.filter((line) => !isTaken(line))
+          for (let at = 0; at < lines.length; at += maxChunkLines) {
+            incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
+          }
+        }
+      }
+      socket.attach({
+        data: (bytes) => {
+          ahead += bytes.length
+          if (ahead >= readAheadBytes) socket.pause()
+          offer(framing.push(bytes))
+        },
+        end: () => {
+          offer(framing.end())
+          done(Exit.void)
+        },
+        // Behind an end in order this changes nothing: a mailbox is done once.
+        closed: (error) => done(Exit.fail(error ?? lost))
+      })
+    }
+
+    const lines = (socket: Socket): Stream.Stream<string, TransportError> =>
+      Stream.repeatEffectChunkOption(
+        incoming.take.pipe(
+          Effect.mapBoth({
+            onFailure: (error) => (error._tag === "NoSuchElementException" ? Option.none() : Option.some(error)),
+            onSuccess: (lines) => {
+              if (Option.contains(incoming.unsafeSize(), 0)) {
+                ahead = 0
+                socket.resume()
+              }
+              return Chunk.unsafeFromArray(lines)
+            }
+          })
+        )
+      )
+
+    /** From now on the answer is looked for; the inner effect waits for it. */
+    const answer = <A, E>(look: Look<A, E>) =>
+      Effect.map(Deferred.make<A, E | TransportError>(), (made) => {
+        const settle = (exit: Exit.Exit<A, E | TransportError>) => {
+          questions.delete(question)
+          Deferred.unsafeDone(made, exit)
+        }
+        const question = {
+          takes: (line: string) => {
+            const found = look(line)
+            if (found !== undefined && found !== "part") settle(found)
+            return found !== undefined
+          },
+          fail: () => settle(Exit.fail(lost))
+        }
+        if (outcomes.hasEnded) question.fail()
+        else questions.add(question)
+        return Effect.onInterrupt(Deferred.await(made), () => Effect.sync(() => questions.delete(question)))
+      })
+
+    return { attach, answer, lines, outcomes, end: incoming.end }
+  })
+
+const split = (block: string): ReadonlyArray<string> => {
+  const lines = block.split("\n")
+  lines.pop() // behind the last LF
+  return block.includes("\r") ? lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : lines
+}
+
+/** The sending half: lines in their wire form, and the end behind them. */
+export const makeSender = (socket: Socket) =>
+  Effect.map(Effect.makeSemaphore(1), (turn) => {
+    let ended = false
+    // A socket wakes one waiter; the others wait for their turn.
+    const taken = turn.withPermits(1)(Effect.suspend(() => socket.taken))
+    return {
+      send: (wire: string): Effect.Effect<void, TransportError> =>
+        Effect.suspend(() => {
+          if (ended) return Effect.fail(new TransportError({ during: "Write", reason: "the sending half has ended" }))
+          return socket.write(wire) ? Effect.void : taken
+        }),
+      end: Effect.suspend(() => {
+        if (ended) return Effect.void
+        ended = true
+        // Behind those who wait: a socket that has ended does not tell any more what the kernel took.
+        return turn.withPermits(1)(Effect.sync(() => socket.end()))
+      }),
+      hasEnded: () => ended
+    }
+  })

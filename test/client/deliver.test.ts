@@ -1,0 +1,164 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Server from "../../src/chat/Server.js"
+import * as Client from "../../src/client/Client.js"
+import * as Memory from "../../src/transport/Memory.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+
+const chat = (options: Partial<Server.ServerOptions> = {}) =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make()
+    yield* Logger.withMinimumLogLevel(Server.make({ listen: [network.listen], ...options }), LogLevel.None)
+    return { socket: network.connect }
+  })
+
+/** Answers each line of a client, the login among them, with other lines. */
+const answering = (answer: (line: string) => ReadonlyArray<string> | "reset") =>
+  FakeServer.make((socket) => {
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      for (const line of text.split("\n").slice(0, -1)) {
+        const lines = answer(line)
+        if (lines === "reset") socket.resetAndDestroy()
+        else if (lines.length > 0) socket.write(`${lines.join("\n")}\n`)
+      }
+    })
+    socket.on("end", () => socket.end())
+  })
+
+const text = "nobody of that name is here"
+
+describe("Client.deliver", () => {
+  it.scopedLive("tells the outcome for each recipient, and shows it to nobody else", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat()
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      const fates = yield* alice.deliver(["bob", "carol", " bob ", "élan", "e\u0301lan"], "grüße")
+      assert.sameDeepMembers(
+        [...fates],
+        [
+          { _tag: "Written", names: ["bob"] },
+          { _tag: "Returned", names: ["carol", "élan"], reason: "offline", retryMillis: undefined, text }
+        ]
+      )
+      yield* alice.send(["alice"], "next")
+      assert.deepStrictEqual(Option.getOrThrow(yield* Stream.runHead(alice.lines)), "from alice: next")
+      assert.deepStrictEqual(Option.getOrThrow(yield* Stream.runHead(bob.lines)), "from alice: grüße")
+    })
+  )
+
+  it.scopedLive("tells apart what is sent at the same time", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat()
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      const tags = yield* Effect.forEach(
+        Array.from({ length: 500 }, (_, index) => index),
+        (index) => Effect.map(alice.deliver([index % 2 === 0 ? "alice" : "bob"], `${index}`), ([fate]) => fate?._tag),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        tags,
+        tags.map((_, index) => (index % 2 === 0 ? "Written" : "Returned"))
+      )
+    })
+  )
+
+  it.scopedLive("tells that the line was refused", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat({ maxRecipients: 2 })
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      assert.deepStrictEqual(yield* alice.deliver(["a", "b", "c"], "hi"), [
+        {
+          _tag: "Refused",
+          reason: "too-many-recipients",
+          retryMillis: undefined,
+          text: "too many recipients in one line; split it"
+        }
+      ])
+      assert.strictEqual((yield* alice.deliver(["alice", "b"], "hi")).length, 2)
+    })
+  )
+
+  it.scopedLive("knows nothing of the recipients that had no outcome when the connection broke", () =>
+    Effect.gen(function* () {
+      const labelled = yield* Deferred.make<void>()
+      const address = yield* answering((line) => {
+        if (line === "/hello") return ["* hello achat=1 name=alice max-line=100 max-recipients=3: x"]
+        const [, found] = /^@(\S+) .*: hi$/u.exec(line) ?? []
+        if (found !== undefined) {
+          Deferred.unsafeDone(labelled, Exit.void)
+          return [`* written @${found} bob: x`, `! undelivered @${found} carol reason=busy retry=7: not now`]
+        }
+        if (line.startsWith("alice: hello?")) return [`from ${line}`]
+        return line === "break" ? "reset" : []
+      })
+      const alice = yield* Client.open({ socket: Tcp.connect(address), login: "alice" })
+      const sent = yield* Effect.fork(alice.deliver(["bob", "carol", "dave"], "hi"))
+      yield* Deferred.await(labelled)
+      yield* alice.sendLine("break")
+      assert.deepStrictEqual(yield* Fiber.join(sent), [
+        { _tag: "Written", names: ["bob"] },
+        { _tag: "Returned", names: ["carol"], reason: "busy", retryMillis: 7, text: "not now" },
+        { _tag: "Unknown", names: ["dave"] }
+      ])
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["bob"], "hi")))._tag, "TransportError")
+    })
+  )
+
+  it.scopedLive("refuses to send what would not be one line, and behind the end", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat()
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      assert.strictEqual((yield* Effect.flip(alice.deliver([], "hi")))._tag, "Unsendable")
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["a:b"], "hi")))._tag, "Unsendable")
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["bob"], "a\nb")))._tag, "Unsendable")
+      yield* alice.end
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["bob"], "hi")))._tag, "TransportError")
+    })
+  )
+})
+
+describe("Client.greet", () => {
+  it.scopedLive("learns what the server says of itself", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat({ maxLineBytes: 1000, maxRecipients: 7 })
+      const alice = yield* Client.greet({ socket, login: " alice " })
+      const hello = { name: "alice", maxLineBytes: 1000, maxRecipients: 7 }
+      assert.deepStrictEqual(yield* alice.hello, Option.some(hello))
+      assert.deepStrictEqual((yield* alice.deliver(["alice"], "hi"))[0]?._tag, "Written")
+      assert.deepStrictEqual(Option.getOrThrow(yield* Stream.runHead(alice.lines)), "from alice: hi")
+    })
+  )
+
+  it.scopedLive("finds that an original server has nothing to say, and sends to it without outcomes", () =>
+    Effect.gen(function* () {
+      const alice = yield* Client.greet({ socket: Tcp.connect(yield* FakeServer.original), login: "alice" })
+      assert.deepStrictEqual(yield* alice.hello, Option.none())
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["alice"], "hi")))._tag, "NoOutcomes")
+      yield* alice.send(["alice"], "hi")
+      assert.deepStrictEqual(Option.getOrThrow(yield* Stream.runHead(alice.lines)), "from alice: hi")
+    })
+  )
+
+  it.scopedLive("fails when the login is refused, and when there is no answer to come", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat({ maxConnections: 1 })
+      const alice = yield* Client.greet({ socket, login: "alice" })
+      const error = yield* Effect.flip(Client.greet({ socket, login: "bob" }))
+      assert.strictEqual(error._tag === "LoginRefused" && error.code, "full")
+      assert.isAbove((error._tag === "LoginRefused" && error.retryMillis) || 0, 0)
+      yield* alice.end
+      const gone = yield* FakeServer.make((socket) => socket.end())
+      const lost = yield* Effect.flip(Client.greet({ socket: Tcp.connect(gone), login: "alice" }))
+      assert.strictEqual(lost._tag, "TransportError")
+    })
+  )
+})
