@@ -95,25 +95,30 @@ const makeReceiver = (maxLineBytes: number) =>
     }
 
     const attach = (socket: Socket) => {
-      const offer = (pieces: ReadonlyArray<Piece>) => {
+      /** Whether there was anything for `lines`. */
+      const offer = (pieces: ReadonlyArray<Piece>): boolean => {
+        let offered = false
         for (const piece of pieces) {
           if (piece._tag === "TooLong") {
             const reason = `the server sent a line of more than ${maxLineBytes} bytes`
             done(Exit.fail(new TransportError({ during: "Read", reason })))
-            return socket.destroy()
+            socket.destroy()
+            return offered
           }
           const read = split(Wire.decode(piece.text))
           const lines = outcomes.size + questions.size === 0 ? read : read.filter((line) => !isTaken(line))
           for (let at = 0; at < lines.length; at += maxChunkLines) {
             incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
+            offered = true
           }
         }
+        return offered
       }
       socket.attach({
         data: (bytes) => {
-          ahead += bytes.length
+          // A read of nothing but outcomes is done with; nobody would come and resume.
+          if (offer(framing.push(bytes))) ahead += bytes.length
           if (ahead >= readAheadBytes) socket.pause()
-          offer(framing.push(bytes))
         },
         end: () => {
           offer(framing.end())

@@ -7,12 +7,12 @@ import type * as Scope from "effect/Scope"
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { TransportError, type Socket } from "../transport/Transport.js"
-import * as Client from "./Client.js"
 import { inOrder, type Ending } from "./Ending.js"
 import * as Escape from "./Escape.js"
 import * as Input from "./Input.js"
 import * as Link from "./Link.js"
 import * as Received from "./Received.js"
+import * as Sendable from "./Sendable.js"
 import { Splitter } from "./Splitter.js"
 
 /** A stream of the process; one that is a terminal gets escaped text, any other the bytes as they came. */
@@ -45,11 +45,11 @@ const linger = Duration.seconds(5)
  */
 export const run = (
   options: Options
-): Effect.Effect<Ending, TransportError | Client.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
+): Effect.Effect<Ending, TransportError | Sendable.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
   Effect.gen(function* () {
     // An error between two reads ends no process; the next read tells of it.
     options.input.on("error", () => {})
-    const login = options.login === undefined ? "" : `${yield* Client.encodeLogin(options.login)}\n`
+    const login = options.login === undefined ? "" : `${yield* Sendable.encodeLogin(options.login)}\n`
     const { ended, socket } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
         Effect.map((socket) => ({ socket, ended: receive(socket, options) })),

@@ -71,6 +71,21 @@ describe("Client.deliver", () => {
     })
   )
 
+  it.scopedLive("tells more outcomes than are read ahead, while nobody takes the lines", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat()
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      yield* Effect.fork(Stream.runDrain(bob.lines))
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      const fates = yield* Effect.forEach(
+        Array.from({ length: 10_000 }, (_, index) => `${index}`),
+        (text) => alice.deliver(["bob"], text),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(fates.filter(([fate]) => fate?._tag === "Written").length, 10_000)
+    })
+  )
+
   it.scopedLive("tells that the line was refused", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat({ maxRecipients: 2 })

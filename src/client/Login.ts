@@ -1,0 +1,107 @@
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { Socket, TransportError } from "../transport/Transport.js"
+import * as Link from "./Link.js"
+import * as Received from "./Received.js"
+import * as Sendable from "./Sendable.js"
+
+/** The server refused the login, or had no place: `code` is that of its line (protocol, section 2). */
+export class LoginRefused extends Data.TaggedError("LoginRefused")<{
+  readonly code: string
+  /** After how many milliseconds the same login may succeed, if it may. */
+  readonly retryMillis: number | undefined
+  /** For people. */
+  readonly text: string
+}> {
+  override get message() {
+    return `${this.code}: ${this.text}`
+  }
+}
+
+/** The parameters of `* hello` (protocol, section 6). */
+export interface Hello {
+  /** The login as the server took it. */
+  readonly name: string
+  /** Longest line, in bytes. */
+  readonly maxLineBytes: number
+  readonly maxRecipients: number
+}
+
+export interface Options<E, R> {
+  /** Where the socket comes from: `Tcp.connect(address)`. */
+  readonly socket: Effect.Effect<Socket, E, R>
+  readonly login: string
+  /** Longest line accepted from the server, in bytes; 2 MiB, which no server of ours exceeds. */
+  readonly maxLineBytes?: number | undefined
+  /** How long the scope's end waits for the server's own end; 5 s. */
+  readonly linger?: Duration.DurationInput | undefined
+}
+
+const defaultMaxLineBytes = 2 * 1024 * 1024
+
+const defaultLinger = Duration.seconds(5)
+
+/** Connects, and has a line to log in with, which is not sent yet. */
+export const start = <E, R>(options: Options<E, R>): Effect.Effect<Started, E | Sendable.Unsendable, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const login = yield* Sendable.encodeLogin(options.login) // before anybody connects
+    const link = yield* Link.make({
+      socket: options.socket,
+      maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
+      linger: Duration.decode(options.linger ?? defaultLinger)
+    })
+    return { link, login }
+  })
+
+export interface Started {
+  readonly link: Link.Link
+  /** In its wire form. */
+  readonly login: string
+}
+
+/** Logs in, and proves with `/ping` that the server has taken it; an original server does not answer. */
+export const confirm = ({ link, login }: Started): Effect.Effect<void, TransportError | LoginRefused> =>
+  link.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
+
+/** Logs in, and asks for the server's `hello`. */
+export const greet = (started: Started): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+  askHello(started, `${started.login}\n/hello\n`)
+
+/** Asks for the server's `hello`; none if it has none to tell. */
+export const hello = (started: Started): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+  askHello(started, "/hello\n")
+
+/** A message to oneself comes back from every server, and behind the answer to what was asked before. */
+const askHello = ({ link, login }: Started, lines: string) =>
+  Effect.suspend(() => {
+    const token = `hello? ${crypto.randomUUID()}`
+    let hello = Option.none<Hello>()
+    return link.ask(`${lines}${login}: ${token}\n`, (line) => {
+      if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
+      if (!line.startsWith("* hello ")) return refusal(line)
+      hello = parseHello(Received.parse(line))
+      return "part"
+    })
+  })
+
+const parseHello = (received: Received.Received): Option.Option<Hello> => {
+  if (received._tag !== "Notice") return Option.none()
+  const { values } = received
+  return Option.some({
+    name: values.get("name") ?? "",
+    maxLineBytes: Number(values.get("max-line")),
+    maxRecipients: Number(values.get("max-recipients"))
+  })
+}
+
+/** A refusal behind which the server closes, which a refused login is. */
+const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
+  const received = Received.parse(line)
+  if (received._tag !== "Refused" || !received.fatal) return undefined
+  const { code, retryMillis, text } = received
+  return Exit.fail(new LoginRefused({ code, retryMillis, text }))
+}
