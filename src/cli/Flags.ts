@@ -20,6 +20,10 @@ export interface Given<A> {
 
 export type Flag<A> = Options.Options<Option.Option<Given<A>>>
 
+/** What was given, or what counts when nothing was. */
+export const valueOr = <A>(given: Option.Option<Given<A>>, fallback: A): A =>
+  Option.match(given, { onNone: () => fallback, onSome: ({ value }) => value })
+
 /** What a flag comes to. */
 export type Value<F> = F extends Options.Options<infer A> ? A : never
 
@@ -171,6 +175,18 @@ const inRange = (
       : Either.right(value)
   })
 }
+
+/** A flag without a value; its variable says yes or no. */
+export const toggle = (name: string, about: string): Options.Options<boolean> =>
+  Options.boolean(name).pipe(
+    Options.withDescription(`${about} (${variable(name)}=yes)`),
+    Options.mapEffect((on) => {
+      const given = (process.env[variable(name)] ?? "").trim().toLowerCase()
+      if (on || ["yes", "true", "on", "1"].includes(given)) return Effect.succeed(true)
+      if (["", "no", "false", "off", "0"].includes(given)) return Effect.succeed(false)
+      return Effect.fail(invalid(`${variable(name)}: ${JSON.stringify(given)} is neither yes nor no`))
+    })
+  )
 
 /** One of a few words. */
 export const choice = <const A extends string>(

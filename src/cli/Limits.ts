@@ -128,8 +128,8 @@ export type Given = { readonly [Name in keyof typeof flags]: Flags.Value<(typeof
 
 /** The limits that were given; the chat has defaults for the others. */
 export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options>, ValidationError.ValidationError> => {
-  const hold = valueOr(given.holdTimeout, defaults.holdTimeout)
-  const stall = valueOr(given.stallTimeout, defaults.stallTimeout)
+  const hold = Flags.valueOr(given.holdTimeout, defaults.holdTimeout)
+  const stall = Flags.valueOr(given.stallTimeout, defaults.stallTimeout)
   if (Duration.lessThan(stall, hold)) {
     const [shown, limit] = [stall, hold].map(Flags.showDuration)
     return Effect.fail(Flags.invalid(`--stall-timeout: ${shown} is shorter than --hold-timeout, ${limit}`))
@@ -149,9 +149,6 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
     ...entry("rate", given.rate)
   })
 }
-
-const valueOr = <A>(given: Option.Option<Flags.Given<A>>, fallback: A): A =>
-  Option.match(given, { onNone: () => fallback, onSome: ({ value }) => value })
 
 const entry = <Name extends keyof ChatOptions.Options>(
   name: Name,

@@ -21,7 +21,7 @@ const flags = {
 
 export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
   const address = Endpoint.address(given)
-  if (address === undefined) return bothGiven
+  if (address === undefined) return Endpoint.bothGiven
   const options = {
     socket: Tcp.connect(address),
     login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
@@ -39,10 +39,6 @@ export const connect = Command.make("connect", flags, (given): Effect.Effect<voi
     "Chats. In a pipe: the input is sent, what comes is printed, and what the server refused goes to standard error. " +
       "Exit status: 0; 1 if the server refused something; 2 if it could not connect; 3 if the server went away."
   )
-)
-
-const bothGiven: Effect.Effect<void, Status.Failure> = Effect.fail(
-  new Status.Failure({ status: Status.misuse, message: "--unix takes the place of --host and --port; give one" })
 )
 
 const refusedStatus = 1

@@ -126,9 +126,12 @@ const deliver = (link: Link.Link, recipients: ReadonlyArray<string>, text: strin
     if (link.hasEnded() || link.outcomes.hasEnded) return yield* Link.lost
     const fates: Array<Fate> = []
     const told = yield* Deferred.make<ReadonlyArray<Fate>>()
-    const label = link.outcomes.expect(recipients.length, (outcome, isLast) => {
-      fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
-      if (isLast) Deferred.unsafeDone(told, Exit.succeed(fates))
+    const label = link.outcomes.expect({
+      due: recipients.length,
+      told: (outcome, isLast) => {
+        fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
+        if (isLast) Deferred.unsafeDone(told, Exit.succeed(fates))
+      }
     })
     // If the connection breaks now, nobody knows how much of it went; that comes as an outcome.
     yield* Effect.catchTag(link.send(`@${label} ${message}`), "TransportError", () => Effect.void)

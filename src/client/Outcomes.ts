@@ -22,18 +22,17 @@ export interface Reason {
   readonly text: string
 }
 
-/** Takes the outcomes of one labelled line as they come; `isLast` when no other follows. */
-export type Settle = (outcome: Outcome, isLast: boolean) => void
-
-interface Awaited {
-  /** How many recipients have no outcome yet. */
+/** A labelled line that waits for its outcomes. */
+export interface Awaited {
+  /** How many recipients have none yet; counted down here. */
   due: number
-  readonly settle: Settle
+  /** Takes the outcomes as they come; `isLast` when no other follows. */
+  readonly told: (outcome: Outcome, isLast: boolean) => void
 }
 
 /** The labelled lines of one connection whose outcomes are not all known: numbers are their labels. */
 export class Outcomes {
-  private readonly awaited = new Map<string, Awaited>()
+  private readonly awaited = new Map<number, Awaited>()
   private last = 0
   /** Whether the connection is over: nothing more becomes known, and whoever expects something waits for ever. */
   hasEnded = false
@@ -43,24 +42,23 @@ export class Outcomes {
     return this.awaited.size
   }
 
-  /** A label for a line to so many recipients, each counted once. */
-  expect(recipients: number, settle: Settle): string {
+  /** A label for a line. */
+  expect(awaited: Awaited): string {
     this.last += 1
-    const label = String(this.last)
-    this.awaited.set(label, { due: recipients, settle })
-    return label
+    this.awaited.set(this.last, awaited)
+    return String(this.last)
   }
 
   /** Takes a line of the server's if it is the outcome of a line that waits for one. */
   tell(line: string): boolean {
     const label = labelOf(line)
-    const awaited = label === undefined ? undefined : this.awaited.get(label)
-    if (label === undefined || awaited === undefined) return false
+    const awaited = this.awaited.get(label)
+    if (awaited === undefined) return false
     const outcome = parse(line)
     awaited.due -= outcome._tag === "Refused" ? awaited.due : outcome.names.length
     const isLast = awaited.due <= 0
     if (isLast) this.awaited.delete(label)
-    awaited.settle(outcome, isLast)
+    awaited.told(outcome, isLast)
     return true
   }
 
@@ -70,7 +68,7 @@ export class Outcomes {
     this.hasEnded = true
     const lines = [...this.awaited.values()]
     this.awaited.clear()
-    for (const { settle } of lines) settle({ _tag: "Unknown" }, true)
+    for (const line of lines) line.told({ _tag: "Unknown" }, true)
   }
 }
 
@@ -78,10 +76,11 @@ const writtenHead = "* written @"
 
 const refusedLabel = /^! [^\s:@=]+ @([^\s:]+)/u
 
-const labelOf = (line: string): string | undefined => {
+/** NaN if there is none. */
+const labelOf = (line: string): number => {
   // By far the most frequent line of a sender in a hurry.
-  if (line.startsWith(writtenHead)) return line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length))
-  return line.startsWith("! ") ? refusedLabel.exec(line)?.[1] : undefined
+  if (line.startsWith(writtenHead)) return Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))
+  return line.startsWith("! ") ? Number(refusedLabel.exec(line)?.[1]) : NaN
 }
 
 /** @param line one that has a label */

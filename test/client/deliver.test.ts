@@ -20,19 +20,6 @@ const chat = (options: Partial<Server.ServerOptions> = {}) =>
     return { socket: network.connect }
   })
 
-/** Answers each line of a client, the login among them, with other lines. */
-const answering = (answer: (line: string) => ReadonlyArray<string> | "reset") =>
-  FakeServer.make((socket) => {
-    socket.setEncoding("utf8").on("data", (text: string) => {
-      for (const line of text.split("\n").slice(0, -1)) {
-        const lines = answer(line)
-        if (lines === "reset") socket.resetAndDestroy()
-        else if (lines.length > 0) socket.write(`${lines.join("\n")}\n`)
-      }
-    })
-    socket.on("end", () => socket.end())
-  })
-
 const text = "nobody of that name is here"
 
 describe("Client.deliver", () => {
@@ -105,16 +92,14 @@ describe("Client.deliver", () => {
   it.scopedLive("knows nothing of the recipients that had no outcome when the connection broke", () =>
     Effect.gen(function* () {
       const labelled = yield* Deferred.make<void>()
-      const address = yield* answering((line) => {
-        if (line === "/hello") return ["* hello achat=1 name=alice max-line=100 max-recipients=3: x"]
-        const [, found] = /^@(\S+) .*: hi$/u.exec(line) ?? []
-        if (found !== undefined) {
+      const address = yield* FakeServer.answering(
+        FakeServer.greeting((line) => {
+          const [, label] = /^@(\S+) .*: hi$/u.exec(line) ?? []
+          if (label === undefined) return line === "break" ? "reset" : []
           Deferred.unsafeDone(labelled, Exit.void)
-          return [`* written @${found} bob: x`, `! undelivered @${found} carol reason=busy retry=7: not now`]
-        }
-        if (line.startsWith("alice: hello?")) return [`from ${line}`]
-        return line === "break" ? "reset" : []
-      })
+          return [`* written @${label} bob: x`, `! undelivered @${label} carol reason=busy retry=7: not now`]
+        })
+      )
       const alice = yield* Client.open({ socket: Tcp.connect(address), login: "alice" })
       const sent = yield* Effect.fork(alice.deliver(["bob", "carol", "dave"], "hi"))
       yield* Deferred.await(labelled)

@@ -32,6 +32,32 @@ export const make = (
     })
   )
 
+/** Answers each line of a client, the login among them, with other lines, or breaks the connection. */
+export const answering = (
+  answer: (line: string) => ReadonlyArray<string> | "reset"
+): Effect.Effect<Address & { _tag: "Tcp" }, never, Scope.Scope> =>
+  make((socket) => {
+    let rest = ""
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) {
+        const answers = answer(line)
+        if (answers === "reset") socket.resetAndDestroy()
+        else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
+      }
+    })
+    socket.on("end", () => socket.end())
+  })
+
+/** Says hello as a server does that tells outcomes, and leaves all else to another answer. */
+export const greeting =
+  (answer: (line: string) => ReadonlyArray<string> | "reset") =>
+  (line: string): ReadonlyArray<string> | "reset" => {
+    if (line === "/hello") return ["* hello achat=1 name=alice max-line=1000 max-recipients=3: x"]
+    return /: hello\? [\da-f-]{36}$/u.test(line) ? [`from ${line}`] : answer(line)
+  }
+
 /** Sends every byte back. */
 export const echo = make((socket) => socket.pipe(socket))
 

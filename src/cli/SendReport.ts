@@ -1,0 +1,85 @@
+import * as Escape from "../client/Escape.js"
+import type { Told, Totals } from "../client/Sending.js"
+import * as Flags from "./Flags.js"
+
+/** How `send` tells of outcomes: JSON objects to its output, or what did not arrive to standard error. */
+export interface SendReport {
+  readonly told: (told: Told) => void
+  /** What remains to be said when all is over; undefined if all is known. */
+  readonly summary: () => string | undefined
+}
+
+export interface Options {
+  readonly json: boolean
+  /** Whether there is more than one line, so that each needs its number. */
+  readonly numbered: boolean
+  readonly output: (lines: string) => void
+  readonly errors: (lines: string) => void
+}
+
+export const make = ({ errors, json, numbered, output }: Options): SendReport => {
+  const unknown = { count: 0, first: Infinity }
+  // A read brings hundreds of outcomes; they are written together.
+  let lines = ""
+  const write = json ? output : errors
+  const add = (text: string) => {
+    if (text === "") return
+    if (lines === "") queueMicrotask(flush)
+    lines += text
+  }
+  const flush = () => {
+    const text = lines
+    lines = ""
+    write(text)
+  }
+  return {
+    told: (told) => {
+      if (told.outcome._tag === "Unknown") {
+        unknown.count += 1
+        unknown.first = Math.min(unknown.first, told.line)
+      }
+      add(json ? jsonOf(told) : textOf(told, numbered))
+    },
+    summary: () => {
+      if (unknown.count === 0) return undefined
+      if (!numbered) return "the message may have arrived or not"
+      if (unknown.count === 1) return `line ${unknown.first} may have arrived or not`
+      return `${Flags.showCount(unknown.count)} lines may have arrived or not, the first of them line ${unknown.first}`
+    }
+  }
+}
+
+const jsonOf = ({ line, outcome }: Told): string => {
+  switch (outcome._tag) {
+    case "Written":
+      return outcome.names.map((to) => object({ line, to, outcome: "written" })).join("")
+    case "Returned":
+      return outcome.names
+        .map((to) => object({ line, to, outcome: "returned", reason: outcome.reason, ...retry(outcome.retryMillis) }))
+        .join("")
+    case "Refused":
+      return object({ line, outcome: "refused", reason: outcome.reason, ...retry(outcome.retryMillis) })
+    case "Unknown":
+      return object({ line, outcome: "unknown" })
+  }
+}
+
+const object = (value: object) => `${JSON.stringify(value)}\n`
+
+const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
+
+const textOf = ({ line, outcome }: Told, numbered: boolean): string => {
+  const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
+  switch (outcome._tag) {
+    case "Returned":
+      return outcome.names.map((to) => Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}\n`)).join("")
+    case "Refused":
+      return Escape.show(`${head}${outcome.reason}: ${outcome.text}\n`)
+    default:
+      return ""
+  }
+}
+
+export const progress = ({ lines, refused, returned }: Totals, seconds: number): string =>
+  `${Flags.showCount(lines)} lines, ${Flags.showCount(Math.round(lines / seconds))}/s, ` +
+  `${Flags.showCount(returned + refused)} returned`

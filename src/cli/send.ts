@@ -1,0 +1,209 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { Readable } from "node:stream"
+import * as Escape from "../client/Escape.js"
+import * as Login from "../client/Login.js"
+import * as Outcomes from "../client/Outcomes.js"
+import * as Sendable from "../client/Sendable.js"
+import * as Sending from "../client/Sending.js"
+import * as Tcp from "../transport/Tcp.js"
+import type { Address } from "../transport/Transport.js"
+import * as Endpoint from "./Endpoint.js"
+import * as Flags from "./Flags.js"
+import * as Heap from "./Heap.js"
+import * as Identity from "./Identity.js"
+import * as Progress from "./Progress.js"
+import * as SendReport from "./SendReport.js"
+import * as Status from "./Status.js"
+
+const defaultTimeout = Duration.seconds(30)
+
+const day = 24 * 60 * 60 * 1000
+
+const flags = {
+  host: Endpoint.host("Host to connect to"),
+  port: Endpoint.port("TCP port to connect to", 1),
+  unix: Endpoint.unix("Unix socket to connect to, instead of TCP"),
+  login: Flags.text("login", "name", {
+    about: "Name to send as",
+    fallback: "the user and the machine, with a suffix if that is taken"
+  }),
+  wait: Flags.choice(
+    "wait",
+    { about: "What to wait for: that every line is written to its recipients, or for nothing", fallback: "written" },
+    ["written", "none"]
+  ),
+  timeout: Flags.duration(
+    "timeout",
+    {
+      about: "How long the login may take, and then an outcome, counted from the one before",
+      fallback: Flags.showDuration(defaultTimeout)
+    },
+    { min: 10, max: day }
+  ),
+  retry: Flags.count(
+    "retry",
+    { about: "How often to try again what the server says may succeed later", fallback: "0" },
+    { min: 0, max: 1_000_000 }
+  ),
+  json: Flags.toggle("json", "Print every outcome, one JSON object a line")
+}
+
+const args = {
+  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, with commas between them")),
+  text: Args.text({ name: "text" }).pipe(
+    Args.repeated,
+    Args.withDescription("The message; without it, each line of the input is one")
+  )
+}
+
+export const send = Command.make("send", { ...flags, ...args }, (given) =>
+  Effect.gen(function* () {
+    const address = Endpoint.address(given)
+    if (address === undefined) return yield* Endpoint.bothGiven
+    const recipients = Outcomes.distinct(given.recipients.split(","))
+    yield* Effect.mapError(Sendable.encodeRecipients(recipients), misuse)
+    const job: Job = {
+      address,
+      recipients,
+      login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
+      text: given.text.length === 0 ? undefined : given.text.join(" "),
+      timeout: Flags.valueOr(given.timeout, defaultTimeout),
+      retries: Flags.valueOr(given.retry, 0),
+      json: given.json
+    }
+    process.exitCode = yield* Flags.valueOr(given.wait, "written") === "none" ? hand(job) : deliver(job)
+  }).pipe(Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Sends a message, or each line of the input, and tells by the exit status what became of it: 0 if everything was " +
+      "written to every recipient, 1 if something was returned, 2 if nothing could be sent, 3 if nobody knows."
+  )
+)
+
+interface Job {
+  readonly address: Address
+  readonly recipients: ReadonlyArray<string>
+  readonly login: string | undefined
+  /** Of the arguments; undefined if the input is to be sent. */
+  readonly text: string | undefined
+  readonly timeout: Duration.Duration
+  readonly retries: number
+  readonly json: boolean
+}
+
+const misuse = (error: { readonly message: string }) =>
+  new Status.Failure({ status: Status.misuse, message: error.message })
+
+/** Sends with labels, and waits for the outcomes. Returns the exit status. */
+const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (job.text === undefined) yield* Heap.keepSmall
+    const { link, server } = yield* enter(job)
+    if (Option.isNone(server)) return yield* noOutcomes
+    const progress: Progress.Progress = yield* Progress.make(process.stderr, (seconds) =>
+      SendReport.progress(sending.totals, seconds)
+    )
+    const report = SendReport.make({
+      json: job.json,
+      numbered: job.text === undefined,
+      output: (lines) => process.stdout.write(lines),
+      errors: progress.write
+    })
+    const sending = Sending.make({
+      link,
+      recipients: job.recipients,
+      input: inputOf(job),
+      maxLineBytes: server.value.maxLineBytes,
+      retries: job.retries,
+      patience: job.timeout,
+      report: report.told
+    })
+    const conclude = (ending: string) => {
+      progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
+      return unknownStatus
+    }
+    return yield* sending.run.pipe(
+      Effect.map((isComplete) => {
+        if (!isComplete) return conclude("the connection ended before everything was sent")
+        return sending.totals.returned + sending.totals.refused > 0 ? returnedStatus : 0
+      }),
+      Effect.catchTags({
+        Stalled: ({ message }) => Effect.sync(() => conclude(message)),
+        InputError: (error) => Effect.fail(misuse(error))
+      }),
+      Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted")))
+    )
+  })
+
+/** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
+const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const started = yield* start(job, job.login ?? Identity.guess())
+    yield* Effect.mapError(started.link.send(`${started.login}\n`), misuse)
+    let refused = 0
+    const isComplete = yield* Sending.unlabelled({
+      link: started.link,
+      recipients: job.recipients,
+      input: inputOf(job),
+      maxLineBytes: handedLineBytes,
+      patience: job.timeout,
+      refused: (line) => {
+        refused += 1
+        process.stderr.write(Escape.show(`a-chat: ${line.slice("! ".length)}\n`))
+      }
+    }).pipe(Effect.mapError(misuse))
+    if (!isComplete) Status.say("the connection ended before everything was sent")
+    return isComplete ? (refused > 0 ? returnedStatus : 0) : unknownStatus
+  })
+
+/** Of a server that was not asked for its own limit. */
+const handedLineBytes = 2 ** 20
+
+const returnedStatus = 1
+
+const unknownStatus = 3
+
+const noOutcomes = Effect.fail(
+  misuse({ message: "this server does not tell what becomes of a message; with --wait none it is sent all the same" })
+)
+
+/** Standard input, or the message of the arguments. */
+const inputOf = (job: Job): Readable =>
+  job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
+
+const start = (job: Job, login: string) =>
+  Effect.mapError(Login.start({ socket: Tcp.connect(job.address), login }), misuse)
+
+/** Logs in: under another name if the one that was guessed is taken, and again when the server says that it may. */
+const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
+  const attempt = (login: string, tries: number): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
+    Effect.gen(function* () {
+      const started = yield* start(job, login)
+      return { ...started, server: yield* Login.greet(started) }
+    }).pipe(
+      Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
+        if (refused.code === "login-in-use" && job.login === undefined && tries < guesses) {
+          return attempt(Identity.alternative(Identity.guess()), tries + 1)
+        }
+        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(misuse(refused))
+        return Effect.delay(attempt(login, tries + 1), refused.retryMillis)
+      }),
+      Effect.catchTag("TransportError", (error) => Effect.fail(misuse(error)))
+    )
+  return Effect.timeoutFail(attempt(job.login ?? Identity.guess(), 0), {
+    duration: job.timeout,
+    onTimeout: () => misuse({ message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use?` })
+  })
+}
+
+/** How many other names are tried. */
+const guesses = 5
+
+interface Entered extends Login.Started {
+  readonly server: Option.Option<Login.Hello>
+}

@@ -1,0 +1,281 @@
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Readable } from "node:stream"
+import { Framing } from "../protocol/Framing.js"
+import * as Wire from "../protocol/Wire.js"
+import * as Input from "./Input.js"
+import type * as Link from "./Link.js"
+import type * as Outcomes from "./Outcomes.js"
+
+/** Sends many lines at the speed of the server, in constant memory, and accounts for each of them. */
+
+export interface Options {
+  /** Logged in. */
+  readonly link: Link.Link
+  readonly recipients: ReadonlyArray<string>
+  /** The texts, a line each; what stands behind the last LF counts as a line. */
+  readonly input: Readable
+  /** Longest text that is tried, in bytes; the server has the last word. */
+  readonly maxLineBytes: number
+  /** How often a line is sent again after the server named a time when it may succeed. */
+  readonly retries: number
+  /** How long an outcome may take; it counts from the last outcome that came. */
+  readonly patience: Duration.Duration
+  /** Told of each outcome that is final, once. */
+  readonly report: (told: Told) => void
+}
+
+export interface Told {
+  /** The number of the line, from 1. */
+  readonly line: number
+  readonly outcome: Outcomes.Outcome
+}
+
+/** No outcome came in time. */
+export class Stalled extends Data.TaggedError("Stalled")<{ readonly patience: Duration.Duration }> {
+  override get message() {
+    return `no outcome for ${Duration.format(this.patience)}`
+  }
+}
+
+/** Where the sending stands: lines, and the outcomes of their recipients. */
+export interface Totals {
+  /** Lines that were sent, or too long to be. */
+  readonly lines: number
+  readonly written: number
+  /** Recipients that did not get a line. */
+  readonly returned: number
+  /** Lines that were refused as a whole. */
+  readonly refused: number
+  /** Lines of which nobody knows. */
+  readonly unknown: number
+}
+
+/**
+ * How many outcomes are waited for: a sixteenth of what the server allows. More would be faster to servers far away,
+ * and slower to all others, since what waits survives in the heap.
+ */
+const windowOutcomes = 4096
+
+/** How many bytes of text wait for their outcomes. */
+const windowBytes = 4 * 1024 * 1024
+
+/** How many lines go out in one write. */
+const batchLines = 512
+
+interface Line {
+  readonly number: number
+  /** In its wire form. */
+  readonly text: string
+  readonly names: ReadonlyArray<string>
+  readonly tries: number
+}
+
+/** A class, since there are thousands of them at any moment: one object a line, and no closure. */
+class Waiting implements Outcomes.Awaited {
+  due: number
+  constructor(
+    private readonly line: Line,
+    private readonly settle: (line: Line, outcome: Outcomes.Outcome, isLast: boolean) => void
+  ) {
+    this.due = line.names.length
+  }
+  told(outcome: Outcomes.Outcome, isLast: boolean) {
+    this.settle(this.line, outcome, isLast)
+  }
+}
+
+/** A line that the server did not take, what it said, and the time (of `performance.now`) from which it may. */
+interface Repeat extends Line {
+  readonly outcome: Outcomes.Outcome
+  readonly at: number
+}
+
+/** One sending, of which `totals` is a view that moves. */
+export interface Sending {
+  readonly totals: Totals
+  /** Succeeds when every line has its outcomes; with `false` if the connection was over before. */
+  readonly run: Effect.Effect<boolean, Input.InputError | Stalled>
+}
+
+export const make = (options: Options): Sending => {
+  const { input, link, maxLineBytes, patience, recipients, report, retries } = options
+  const head = Wire.encode(recipients.join(", "))
+  const tooLong: Outcomes.Outcome = {
+    _tag: "Refused",
+    reason: "too-long",
+    retryMillis: undefined,
+    text: `the line has more than ${maxLineBytes} bytes and was skipped`
+  }
+  const totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
+  const repeats: Array<Repeat> = []
+  const room = Effect.unsafeMakeLatch(true)
+  const idle = Effect.unsafeMakeLatch(true)
+  const hasRepeats = Effect.unsafeMakeLatch(false)
+  const noRepeats = Effect.unsafeMakeLatch(true)
+  let waiting = 0
+  let waitingBytes = 0
+  let lastNews = performance.now()
+
+  const hasRoom = () => waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
+
+  /** The line with a label, and counted as one that waits for its outcomes. */
+  const labelled = (line: Line): string => {
+    if (waiting === 0) {
+      lastNews = performance.now()
+      idle.unsafeClose()
+    }
+    waiting += 1
+    waitingBytes += line.text.length
+    const label = link.outcomes.expect(new Waiting(line, told))
+    return `@${label} ${line.names === recipients ? head : Wire.encode(line.names.join(", "))}: ${line.text}\n`
+  }
+
+  const told = (line: Line, outcome: Outcomes.Outcome, isLast: boolean) => {
+    lastNews = performance.now()
+    if (!mayGoAgain(line, outcome)) final(line.number, outcome)
+    if (!isLast) return
+    waiting -= 1
+    waitingBytes -= line.text.length
+    if (hasRoom()) room.unsafeOpen()
+    if (waiting + repeats.length === 0) idle.unsafeOpen()
+  }
+
+  const final = (line: number, outcome: Outcomes.Outcome) => {
+    switch (outcome._tag) {
+      case "Written":
+        totals.written += outcome.names.length
+        break
+      case "Returned":
+        totals.returned += outcome.names.length
+        break
+      case "Refused":
+        totals.refused += 1
+        break
+      case "Unknown":
+        totals.unknown += 1
+    }
+    report({ line, outcome })
+  }
+
+  const mayGoAgain = (line: Line, outcome: Outcomes.Outcome): boolean => {
+    if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
+    if (outcome.retryMillis === undefined) return false
+    const names = outcome._tag === "Returned" ? outcome.names : line.names
+    // A copy, since the whole read that it was cut from would stay as long as it waits.
+    const text = Wire.copy(line.text)
+    repeats.push({ ...line, names, text, tries: line.tries + 1, outcome, at: performance.now() + outcome.retryMillis })
+    hasRepeats.unsafeOpen()
+    noRepeats.unsafeClose()
+    return true
+  }
+
+  const sendRepeats = Effect.gen(function* () {
+    for (;;) {
+      yield* hasRepeats.await
+      const line = repeats[0]
+      if (line === undefined) continue
+      yield* Effect.sleep(Math.max(0, line.at - performance.now()))
+      const wire = labelled(line)
+      repeats.shift()
+      if (repeats.length === 0) {
+        hasRepeats.unsafeClose()
+        noRepeats.unsafeOpen()
+      }
+      yield* send(wire)
+    }
+  })
+
+  /** If the connection breaks, the receiving half sees it, too, and ends all this. */
+  const send = (wire: string) => Effect.catchTag(link.send(wire), "TransportError", () => Effect.never)
+
+  /** Sends the lines of one read; new ones wait for those that are sent again, which come first in order. */
+  const sendLines = (texts: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      for (let at = 0; at < texts.length;) {
+        yield* noRepeats.await
+        yield* room.await
+        if (link.outcomes.hasEnded) return yield* Effect.never
+        let wire = ""
+        const end = Math.min(texts.length, at + batchLines)
+        for (; at < end && hasRoom(); at++) {
+          totals.lines += 1
+          wire += labelled({ number: totals.lines, text: texts[at] ?? "", names: recipients, tries: 0 })
+        }
+        if (!hasRoom()) room.unsafeClose()
+        yield* send(wire)
+      }
+    })
+
+  const sendInput = Effect.gen(function* () {
+    yield* Effect.fork(sendRepeats)
+    const framing = new Framing(maxLineBytes)
+    for (let chunk: Buffer | undefined = nothing; chunk !== undefined;) {
+      chunk = yield* Input.read(input)
+      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) {
+        if (piece._tag === "Lines") yield* sendLines(linesOf(piece.text))
+        else final((totals.lines += 1), tooLong)
+      }
+    }
+    yield* idle.await
+    return true
+  })
+
+  const watch = Effect.gen(function* () {
+    for (;;) {
+      const left = lastNews + Duration.toMillis(patience) - performance.now()
+      if (waiting > 0 && left <= 0) return yield* new Stalled({ patience })
+      yield* Effect.sleep(waiting > 0 ? left : patience)
+    }
+  })
+
+  /** The end of the connection, however it ends: what is not known by now never will be. */
+  const over = Effect.match(Stream.runDrain(link.lines), { onSuccess: () => false, onFailure: () => false })
+
+  const settle = Effect.sync(() => {
+    link.outcomes.end()
+    for (const { number, outcome } of repeats) final(number, outcome)
+  })
+
+  return { totals, run: Effect.ensuring(Effect.raceFirst(Effect.raceFirst(sendInput, over), watch), settle) }
+}
+
+const nothing = Buffer.alloc(0)
+
+const linesOf = (text: string) => text.slice(0, -1).split("\n")
+
+/**
+ * Sends lines as they are, without labels, to any server, and leaves. What the server refuses or returns until it
+ * closes is told as it says it. Succeeds with `false` if the connection was over before everything was sent.
+ */
+export const unlabelled = (
+  options: Pick<Options, "link" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
+    readonly refused: (line: string) => void
+  }
+): Effect.Effect<boolean, Input.InputError> => {
+  const { input, link, maxLineBytes, patience, recipients, refused } = options
+  const head = Wire.encode(recipients.join(", "))
+  let left = false
+  const sendInput = Effect.gen(function* () {
+    const framing = new Framing(maxLineBytes)
+    for (let chunk: Buffer | undefined = nothing; chunk !== undefined;) {
+      chunk = yield* Input.read(input)
+      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) {
+        if (piece._tag === "Lines") yield* link.send(`${head}: ${linesOf(piece.text).join(`\n${head}: `)}\n`)
+        else refused(`! too-long max=${maxLineBytes}: a line was skipped`)
+      }
+    }
+    left = true
+    yield* link.end
+    yield* Effect.sleep(patience)
+    return true
+  }).pipe(Effect.catchTag("TransportError", () => Effect.never))
+  const listen = Stream.runForEachChunk(link.lines, (lines) =>
+    Effect.sync(() => {
+      for (const line of lines) if (line.startsWith("! ")) refused(line)
+    })
+  )
+  return Effect.raceFirst(Effect.match(listen, { onSuccess: () => left, onFailure: () => false }), sendInput)
+}
