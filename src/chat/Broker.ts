@@ -3,14 +3,17 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket } from "../transport/Transport.js"
 import { Deadlines } from "./Deadlines.js"
 import { Ledger } from "./Ledger.js"
+import { Inspector, type Inspection } from "./Inspection.js"
 import type { Options } from "./Options.js"
 import { Outbox, type Batch, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
@@ -32,6 +35,7 @@ type Event =
   | { readonly _tag: "Drain" }
   | { readonly _tag: "CutOff" }
   | { readonly _tag: "Asked"; readonly answer: Deferred.Deferred<void> }
+  | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<Inspection> }
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers; it
@@ -58,6 +62,8 @@ export interface Broker {
   readonly pairsCutOff: () => number
   /** Succeeds when the broker has seen everything that it was told until now. */
   readonly idle: Effect.Effect<void>
+  /** What there is at this moment, and the metrics brought up to date. */
+  readonly inspect: Effect.Effect<Inspection>
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
@@ -106,6 +112,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       defects.push(defect)
     }
     const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
+    const inspector = new Inspector(sessions.peers, ledger)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let isDraining = false
     let ticksSinceHeard = 0
@@ -163,6 +170,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       switch (event._tag) {
         case "Read":
           event.peer.inlet.announced = false
+          event.peer.heardAt = now()
           return sessions.read(event.peer)
         case "Room":
           return sessions.release(event.peer.outbox)
@@ -171,7 +179,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         case "Labelled":
           return sessions.written(event.peer, event.batch)
         case "Left":
-          return sessions.left(event.peer, event.departure)
+          sessions.left(event.peer, event.departure)
+          return inspector.left(event.peer, event.departure.reason, now())
         case "Tick":
           return tick(event.now)
         case "Drain":
@@ -180,6 +189,10 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
           return cutOff()
         case "Asked":
           return Deferred.unsafeDone(event.answer, Effect.void)
+        case "Inspect": {
+          const waiting = Option.getOrElse(inbox.unsafeSize(), () => 0)
+          return Deferred.unsafeDone(event.answer, Effect.succeed(inspector.inspect(now(), isDraining, waiting)))
+        }
       }
     }
 
@@ -242,8 +255,9 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         peer.linesOut += batch.lines
         peer.bytesOut += batch.text.length
         // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
-        if (batch.labels === undefined) settle(ledger, batch, settled)
+        if (batch.labels === undefined) settle(ledger, peer, batch, settled)
         else tell({ _tag: "Labelled", peer, batch })
+        Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)
         ledger.publish()
         if (peer.outbox.taken(batch)) tell({ _tag: "Room", peer })
       },
@@ -258,6 +272,10 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       pairsCutOff: () => (pairsBefore === undefined ? 0 : pairsSentBack() - pairsBefore),
       idle: Effect.flatMap(Deferred.make<void>(), (answer) => {
         tell({ _tag: "Asked", answer })
+        return Deferred.await(answer)
+      }),
+      inspect: Effect.flatMap(Deferred.make<Inspection>(), (answer) => {
+        tell({ _tag: "Inspect", answer })
         return Deferred.await(answer)
       }),
       now,

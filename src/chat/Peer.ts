@@ -56,6 +56,9 @@ export class Peer {
   tokens = 0
   tokensAt: number | undefined = undefined
 
+  /** When something was read from it last, in milliseconds of the clock. */
+  heardAt: number
+
   constructor(
     readonly socket: Socket,
     readonly outbox: Outbox<Peer>,
@@ -63,6 +66,7 @@ export class Peer {
     readonly since: number,
     maxLineBytes: number
   ) {
+    this.heardAt = since
     this.inlet = new Inlet(socket, maxLineBytes)
   }
 }

@@ -5,6 +5,7 @@ import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -284,6 +285,7 @@ export class Routing {
   /** A line of the server's own, in its order among the answers to earlier lines. */
   reply(peer: Peer, line: string) {
     if (peer.untold !== undefined) this.tell(peer)
+    if (line.charCodeAt(0) === 0x21 /* ! */) Metrics.refused(Reply.codeOf(line))
     this.put(peer, line, 0)
   }
 
@@ -326,6 +328,7 @@ export class Routing {
     label: string | undefined
   ) {
     const retryMillis = reason === "busy" ? Duration.toMillis(retryBusy) : undefined
+    Metrics.undelivered(reason, names.length * count)
     const lines = Reply.undelivered({ names, reason, count, label, retryMillis })
     // Names may be spread over several lines; all the pairs are booked with the last one.
     lines.forEach((line, index) => this.put(peer, line, index === lines.length - 1 ? names.length * count : 0))

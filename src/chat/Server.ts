@@ -10,10 +10,11 @@ import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
-import { showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
+import { isLoopback, showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
+import type { Inspection } from "./Inspection.js"
 import type { Snapshot } from "./Ledger.js"
 import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
@@ -42,6 +43,10 @@ export interface ServerHandle {
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** The account of every accepted line (protocol, section 4). */
   readonly ledger: Effect.Effect<Snapshot>
+  /** The connections at this moment, and those that ended last. It also brings all metrics up to date. */
+  readonly inspect: Effect.Effect<Inspection>
+  /** Whether the drain has begun. */
+  readonly isDraining: Effect.Effect<boolean>
   /**
    * Stops listening, accepts no more lines, delivers what was accepted, and closes every connection in order, within
    * the grace time. The end of the scope does the same; however often it is asked for, it happens once.
@@ -69,7 +74,15 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       fork,
       serve: (socket) => Connection.run(socket, broker, settings)
     })
-    const drain = yield* onceInItsOwnFiber(drained(settings, broker, connections, acceptLoop))
+    let isDraining = false
+    const drain = yield* onceInItsOwnFiber(
+      Effect.zipRight(
+        Effect.sync(() => {
+          isDraining = true
+        }),
+        drained(settings, broker, connections, acceptLoop)
+      )
+    )
     // A server that could not start has nobody to deliver to, and nothing to tell of its end.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
@@ -90,6 +103,8 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
           .toSorted()
       ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
+      inspect: broker.inspect,
+      isDraining: Effect.sync(() => isDraining),
       drain
     }
   }).pipe(withFiberScheduler)
@@ -109,8 +124,6 @@ const announce = (address: Address) =>
         })
       : Effect.void
   )
-
-const isLoopback = (host: string) => host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
 
 /** How long the returns may take to reach their senders, once the grace time is over and the rest is cut off. */
 const lastWords = Duration.seconds(1)

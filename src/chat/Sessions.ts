@@ -3,6 +3,7 @@ import * as Line from "../protocol/Line.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -122,6 +123,7 @@ export class Sessions {
     if (!this.roster.join(peer, name)) return this.refuse(peer, Reply.loginInUse(name), label)
     peer.head = Reply.messageHead(name)
     this.deadlines.loggedIn(peer)
+    Metrics.loggedIn()
     this.notify(Reply.joined(name), peer)
   }
 
@@ -223,13 +225,14 @@ export class Sessions {
   /** Books a batch that the kernel took, and tells the senders of labelled lines. */
   written(peer: Peer, batch: Batch<Peer>) {
     this.routing.outcomes(peer, batch)
-    settle(this.ledger, batch, (sender) => this.finishIfSettled(sender))
+    settle(this.ledger, peer, batch, (sender) => this.finishIfSettled(sender))
   }
 }
 
-/** Books the lines of a batch as written; `settled` gets the leaving senders that have nothing in flight any more. */
-export const settle = (ledger: Ledger, batch: Batch<Peer>, settled: (sender: Peer) => void) => {
+/** Books the lines of a batch as written to a peer; `settled` gets the leaving senders that have nothing in flight any more. */
+export const settle = (ledger: Ledger, peer: Peer, batch: Batch<Peer>, settled: (sender: Peer) => void) => {
   ledger.returned += batch.returns
+  peer.outbox.returns -= batch.returns
   const { counts, senders } = batch
   for (let run = 0; run < senders.length; run++) {
     const sender = senders[run]

@@ -80,6 +80,9 @@ export const invalid = (message: string): ValidationError.ValidationError =>
 export const text = (name: string, placeholder: string, description: Description): Flag<string> =>
   make(name, placeholder, description, (given) => (given === "" ? Either.left("is empty") : Either.right(given)))
 
+/** Text of a form of its own; `parse` says what is wrong with it. */
+export const parsed = make
+
 const wholeNumber = {
   parse: (given: string) => (/^\d{1,15}$/u.test(given) ? Number(given) : undefined),
   expected: "is not a whole number"

@@ -7,6 +7,7 @@ import * as Descriptors from "../transport/Descriptors.js"
 import * as Tcp from "../transport/Tcp.js"
 import type { Address, Listen } from "../transport/Transport.js"
 import * as Unix from "../transport/Unix.js"
+import * as Admin from "./Admin.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
@@ -19,6 +20,7 @@ const flags = {
   port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
   unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
   ...Limits.flags,
+  admin: Admin.flag,
   logFormat: Flags.choice(
     "log-format",
     { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
@@ -34,7 +36,7 @@ export const serve = Command.make("serve", flags, (given) => {
 }).pipe(Command.withDescription("Serves a chat until SIGTERM or SIGINT, then delivers what was accepted and ends."))
 
 /** Serves until it is interrupted, and does not end before the drain has. */
-const run = (addresses: Arr.NonEmptyReadonlyArray<Address>, given: Limits.Given) =>
+const run = (addresses: Arr.NonEmptyReadonlyArray<Address>, given: Limits.Given & Admin.Given) =>
   Effect.gen(function* () {
     yield* Heap.keepSmall
     const limits = yield* Limits.resolve(given)
@@ -45,6 +47,7 @@ const run = (addresses: Arr.NonEmptyReadonlyArray<Address>, given: Limits.Given)
       Server.make({ ...limits, maxConnections, descriptors, listen: Arr.map(addresses, listen) }),
       (error) => new Status.Failure({ status: Status.misuse, message: error.message })
     )
+    yield* Admin.serve(given, server, descriptors.limit)
     yield* Effect.onInterrupt(Effect.never, () => finish(server))
   })
 

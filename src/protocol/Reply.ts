@@ -41,6 +41,9 @@ const refusal =
 const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
   `* ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
 
+/** The code of a refusal or a notice. */
+export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1] ?? ""
+
 /** What stands before every message of a sender; the whole line is this, the text and LF. */
 export const messageHead = (name: string): string => `from ${name}: `
 

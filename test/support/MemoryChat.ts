@@ -142,6 +142,8 @@ export const startServer = (
     const server = yield* Effect.orDie(Server.make({ ...options, listen: [chat.listen] }))
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
+        // Whatever the state that the test has left: what is in flight stands in a queue.
+        assert.strictEqual((yield* server.inspect).unaccounted, 0, "every pair is accounted for")
         yield* chat.leave
         yield* settle
         const drain = yield* Effect.fork(server.drain)
