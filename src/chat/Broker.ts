@@ -11,6 +11,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket } from "../transport/Transport.js"
+import { Addresses } from "./Addresses.js"
 import { Deadlines } from "./Deadlines.js"
 import { Ledger } from "./Ledger.js"
 import { Inspector, type Inspection } from "./Inspection.js"
@@ -19,6 +20,7 @@ import { Outbox, type Batch, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
 import { Roster, type Members } from "./Roster.js"
 import { Sessions, settle, type Departure } from "./Sessions.js"
+import { TokenBucket } from "./TokenBucket.js"
 
 /** What the readers, the writers, the clock and the server tell the broker. */
 type Event =
@@ -67,6 +69,7 @@ export interface Broker {
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
+  readonly addresses: Addresses
   /** Who is present. The broker is the only one that sets it. */
   readonly members: Ref.Ref<Members>
 }
@@ -104,6 +107,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const members = yield* Ref.make<Members>(roster.members())
     let published = roster.version
     const ledger = new Ledger()
+    const addresses = new Addresses(options, now)
     const deadlines = new Deadlines(options)
     const defects: Array<unknown> = []
     /** A defect of ours ends the connection that it showed up at, not the chat. */
@@ -111,7 +115,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       breakOff(peer, "internal-error")
       defects.push(defect)
     }
-    const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
+    const sessions = new Sessions(roster, ledger, deadlines, addresses, options, now, defective)
     const inspector = new Inspector(sessions.peers, ledger)
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let isDraining = false
@@ -238,6 +242,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     return {
       open: (socket) => {
         const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes)
+        if (options.rate > 0) peer.rate = new TokenBucket(options.rate, options.rate, peer.since)
+        peer.addressRate = addresses.linesOf(socket.host)
         sessions.open(peer)
         if (isDraining) {
           peer.inlet.close()
@@ -280,6 +286,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       }),
       now,
       ledger,
+      addresses,
       members
     }
   })

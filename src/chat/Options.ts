@@ -4,8 +4,16 @@ import * as Duration from "effect/Duration"
 export interface Options {
   /** Connections served at once; the next one is answered `! full`. */
   readonly maxConnections: number
-  /** Connections served at once from one host; 0 is no limit. A Unix socket has no host and no such limit. */
+  /** Connections served at once from one address; 0 is no limit. A Unix socket has no address and no such limits. */
   readonly maxConnectionsPerAddress: number
+  /** New connections a minute from one address; 0 is no limit. Above it, `! full`. */
+  readonly connectsPerAddress: number
+  /** Lines a second that all clients from one address may send together; 0 is no limit. Above it, `! slow-down`. */
+  readonly ratePerAddress: number
+  /** How many lines they may send at once before that rate counts. */
+  readonly burstPerAddress: number
+  /** Whether the limits per address hold for the addresses of this machine, too. */
+  readonly limitLoopback: boolean
   /** Longest line, in bytes, without its terminator; a longer one is answered `! too-long`. */
   readonly maxLineBytes: number
   /** Most different names in the head of one line; above it, `! too-many-recipients`. */
@@ -40,6 +48,10 @@ export const retryBusy = Duration.seconds(1)
 export const defaults: Options = {
   maxConnections: 10_000,
   maxConnectionsPerAddress: 0,
+  connectsPerAddress: 0,
+  ratePerAddress: 0,
+  burstPerAddress: 1_000,
+  limitLoopback: false,
   maxLineBytes: 65_536,
   maxRecipients: 1_000,
   loginTimeout: Duration.seconds(10),

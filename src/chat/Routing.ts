@@ -23,8 +23,6 @@ const maxHeadBytes = 256
 /** Longer texts are faster sent as slices of what was read than copied once more. */
 const maxBytesTogether = 256
 
-const epsilon = 1e-9
-
 /** What happens to lines that are no messages: logins and commands. */
 export type OtherLine = (peer: Peer, line: string, label: string | undefined) => void
 
@@ -78,7 +76,7 @@ export class Routing {
   private together(peer: Peer, { clean, text }: Lines): boolean {
     const { head, outbox, route } = peer
     if (!clean || route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false
-    if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || this.options.rate > 0) return false
+    if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false
     const lead = `${route.head} `
     const last = text.lastIndexOf("\n", text.length - 2) + 1
     if (last === 0 || text.indexOf("\n") - lead.length > maxBytesTogether) return false
@@ -178,7 +176,7 @@ export class Routing {
 
   /** The way of a message whose route is known: what is left to do is its text. */
   private message(peer: Peer, route: Route, text: string, start: number, end: number, label: string | undefined) {
-    if (peer.closing || (this.options.rate > 0 && !this.mayPass(peer, label))) {
+    if (peer.closing || (isLimited(peer) && !this.mayPass(peer, label))) {
       if (peer.closing) this.reply(peer, Reply.closing(label))
       return undefined
     }
@@ -194,7 +192,9 @@ export class Routing {
     for (let i = 0; i < present.length; i++) {
       const outbox = (present[i] as Peer).outbox // in range
       if (outbox.full && !outbox.jammed) {
-        if (this.options.rate > 0) peer.tokens += 1 // it is asked again when it is released
+        // It is asked again when it is released.
+        peer.rate?.putBack()
+        peer.addressRate?.putBack()
         return outbox
       }
     }
@@ -265,20 +265,15 @@ export class Routing {
     return false
   }
 
-  /** The token bucket of `--rate`: a second's worth of lines at once, then as many a second. */
+  /** Whether its own rate and that of its address let it send one more line now; it is told if they do not. */
   private mayPass(peer: Peer, label: string | undefined): boolean {
-    const { rate } = this.options
-    if (rate === 0) return true
+    const { addressRate, rate } = peer
     const now = this.now()
-    const since = peer.tokensAt
-    peer.tokens = since === undefined ? rate : Math.min(rate, peer.tokens + ((now - since) * rate) / 1000)
-    peer.tokensAt = now
-    // A little less than one counts as one: fractions of a token do not add up exactly.
-    if (peer.tokens >= 1 - epsilon) {
-      peer.tokens -= 1
-      return true
-    }
-    this.reply(peer, Reply.slowDown(Math.ceil(((1 - epsilon - peer.tokens) * 1000) / rate))(label))
+    const own = rate?.take(now) ?? 0
+    const wait = own > 0 ? own : (addressRate?.take(now) ?? 0)
+    if (wait === 0) return true
+    if (own === 0) rate?.putBack()
+    this.reply(peer, Reply.slowDown(wait)(label))
     return false
   }
 
@@ -376,6 +371,8 @@ export class Routing {
     })
   }
 }
+
+const isLimited = (peer: Peer) => peer.rate !== undefined || peer.addressRate !== undefined
 
 const sameNames = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
   some === others || (some.length === others.length && some.every((name, index) => name === others[index]))

@@ -70,6 +70,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     const fork = yield* FiberSet.runtime(connections)<never>()
     const acceptLoop = yield* AcceptLoop.make({
       ...settings,
+      addresses: broker.addresses,
       descriptors: options.descriptors,
       fork,
       serve: (socket) => Connection.run(socket, broker, settings)

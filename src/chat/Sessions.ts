@@ -4,6 +4,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
+import type { Addresses } from "./Addresses.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -40,6 +41,7 @@ export class Sessions {
     private readonly roster: Roster,
     private readonly ledger: Ledger,
     private readonly deadlines: Deadlines,
+    private readonly addresses: Addresses,
     private readonly options: Options,
     private readonly now: () => number,
     /** A defect showed up while the broker was at this peer, for whatever event. */
@@ -145,12 +147,22 @@ export class Sessions {
       case "hello":
         peer.greeted = true
         this.greeted.add(peer)
-        return answer(Reply.hello({ ...this.options, name: peer.name === "" ? undefined : peer.name }, label))
+        return answer(Reply.hello(this.facts(peer), label))
       case "quit":
         peer.quitLabel = label
         return this.leave(peer, "quit")
       default:
         return answer(Reply.unknownCommand(name)(label))
+    }
+  }
+
+  private facts(peer: Peer): Reply.Facts {
+    const { maxLineBytes, maxRecipients, rate } = this.options
+    return {
+      name: peer.name === "" ? undefined : peer.name,
+      maxLineBytes,
+      maxRecipients,
+      limits: { ...(rate > 0 ? { rate } : {}), ...this.addresses.announced(peer.socket.host) }
     }
   }
 

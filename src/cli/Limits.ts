@@ -18,6 +18,9 @@ const minutes = 60 * seconds
 const ranges = {
   maxConnections: { min: 1, max: 100_000 },
   maxConnectionsPerAddress: { min: 1, max: 100_000, off: true },
+  connectsPerAddress: { min: 1, max: 1_000_000, off: true },
+  ratePerAddress: { min: 1, max: 10_000_000, off: true },
+  burstPerAddress: { min: 1, max: 10_000_000 },
   maxLine: { min: 64, max: MiB },
   maxRecipients: { min: 1, max: 100_000 },
   loginTimeout: { min: 100, max: 10 * minutes },
@@ -49,10 +52,35 @@ export const flags = {
   maxConnectionsPerAddress: Flags.count(
     "max-connections-per-address",
     {
-      about: "Connections served at once from one host",
+      about: "Connections served at once from one address (of IPv6: from one /64 network)",
       fallback: countOrOff(defaults.maxConnectionsPerAddress)
     },
     ranges.maxConnectionsPerAddress
+  ),
+  connectsPerAddress: Flags.count(
+    "connects-per-address",
+    { about: "New connections a minute from one address", fallback: countOrOff(defaults.connectsPerAddress) },
+    ranges.connectsPerAddress
+  ),
+  ratePerAddress: Flags.count(
+    "rate-per-address",
+    {
+      about: "Lines a second that all clients from one address may send together",
+      fallback: countOrOff(defaults.ratePerAddress)
+    },
+    ranges.ratePerAddress
+  ),
+  burstPerAddress: Flags.count(
+    "burst-per-address",
+    {
+      about: "Lines that they may send at once before --rate-per-address counts",
+      fallback: Flags.showCount(defaults.burstPerAddress)
+    },
+    ranges.burstPerAddress
+  ),
+  limitLoopback: Flags.toggle(
+    "limit-loopback",
+    "Let the limits per address hold for this machine's own addresses, too"
   ),
   maxLine: Flags.bytes(
     "max-line",
@@ -137,6 +165,10 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
   return Effect.succeed({
     ...entry("maxConnections", given.maxConnections),
     ...entry("maxConnectionsPerAddress", given.maxConnectionsPerAddress),
+    ...entry("connectsPerAddress", given.connectsPerAddress),
+    ...entry("ratePerAddress", given.ratePerAddress),
+    ...entry("burstPerAddress", given.burstPerAddress),
+    ...(given.limitLoopback ? { limitLoopback: true } : {}),
     ...entry("maxLineBytes", given.maxLine),
     ...entry("maxRecipients", given.maxRecipients),
     ...entry("loginTimeout", given.loginTimeout),

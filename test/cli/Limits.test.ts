@@ -8,6 +8,10 @@ import * as Limits from "../../src/cli/Limits.js"
 const nothing: Limits.Given = {
   maxConnections: Option.none(),
   maxConnectionsPerAddress: Option.none(),
+  connectsPerAddress: Option.none(),
+  ratePerAddress: Option.none(),
+  burstPerAddress: Option.none(),
+  limitLoopback: false,
   maxLine: Option.none(),
   maxRecipients: Option.none(),
   loginTimeout: Option.none(),
@@ -47,8 +51,8 @@ describe("Limits.resolve", () => {
   it.effect("leaves what was not given to the chat", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Limits.resolve(nothing), {})
-      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0) })
-      assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0 })
+      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0), limitLoopback: true })
+      assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0, limitLoopback: true })
     })
   )
 
