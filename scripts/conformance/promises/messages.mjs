@@ -267,10 +267,9 @@ check(
     "The limits that are set and concern the client stand behind `max-name`: `rate` (lines a second), and for its address `address-connections`, `address-connects` (a minute), `address-rate` (lines a second) and `address-burst` (lines)."
   ],
   async (t) => {
-    const server = await t.serve(
-      ...["--limit-loopback", "--rate", "50", "--max-connections-per-address", "60", "--connects-per-address", "7000"],
-      ...["--rate-per-address", "5", "--burst-per-address", "20"]
-    )
+    const connections = ["--max-connections-per-address", "60", "--connects-per-address", "7000"]
+    const rates = ["--rate", "50", "--rate-per-address", "5", "--burst-per-address", "20"]
+    const server = await t.serve("--limit-loopback", ...connections, ...rates)
     const alice = await server.connect()
     const bob = await server.connect()
     alice.send(fresh("alice"), "/hello")
