@@ -6,6 +6,7 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Arguments from "./cli/Arguments.js"
+import { config, withFile } from "./cli/config.js"
 import { connect } from "./cli/connect.js"
 import * as Help from "./cli/Help.js"
 import { send } from "./cli/send.js"
@@ -17,7 +18,7 @@ declare const ACHAT_VERSION: string
 
 const root = Command.make("a-chat").pipe(
   Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect, send])
+  Command.withSubcommands([serve, connect, send, config])
 )
 
 const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })
@@ -26,7 +27,7 @@ const [node = "", script = "", ...args] = process.argv
 
 Status.watchSignals.pipe(
   Effect.zipRight(Arguments.builtInsFirst(args)),
-  Effect.flatMap((ordered) => run([node, script, ...ordered])),
+  Effect.flatMap((ordered) => withFile(ordered, run([node, script, ...ordered]))),
   Help.withPlainConsole,
   Status.report,
   // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.

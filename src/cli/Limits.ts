@@ -168,7 +168,7 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
     ...entry("connectsPerAddress", given.connectsPerAddress),
     ...entry("ratePerAddress", given.ratePerAddress),
     ...entry("burstPerAddress", given.burstPerAddress),
-    ...(given.limitLoopback ? { limitLoopback: true } : {}),
+    ...entry("limitLoopback", given.limitLoopback),
     ...entry("maxLineBytes", given.maxLine),
     ...entry("maxRecipients", given.maxRecipients),
     ...entry("loginTimeout", given.loginTimeout),

@@ -74,7 +74,7 @@ export const send = Command.make("send", { ...flags, ...args }, (given) =>
       text: given.text.length === 0 ? undefined : given.text.join(" "),
       timeout: Flags.valueOr(given.timeout, defaultTimeout),
       retries: Flags.valueOr(given.retry, 0),
-      json: given.json
+      json: Flags.valueOr(given.json, false)
     }
     process.exitCode = yield* Flags.valueOr(given.wait, "written") === "none" ? hand(job) : deliver(job)
   }).pipe(Effect.scoped)

@@ -15,7 +15,8 @@ import * as Limits from "./Limits.js"
 import * as Log from "./Log.js"
 import * as Status from "./Status.js"
 
-const flags = {
+/** What may stand in the environment and in a file, too. */
+export const settings = {
   host: Endpoint.host("Address to listen on; with 0.0.0.0 or ::, whoever reaches this machine can log in"),
   port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
   unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
@@ -26,6 +27,14 @@ const flags = {
     { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
     Log.formats
   )
+}
+
+const flags = {
+  ...settings,
+  config: Flags.text("config", "file", {
+    about: "File with settings: these flags without their --, as TOML; a-chat config --check tells what is wrong in it",
+    fallback: "none"
+  })
 }
 
 const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")

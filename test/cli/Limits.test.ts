@@ -11,7 +11,7 @@ const nothing: Limits.Given = {
   connectsPerAddress: Option.none(),
   ratePerAddress: Option.none(),
   burstPerAddress: Option.none(),
-  limitLoopback: false,
+  limitLoopback: Option.none(),
   maxLine: Option.none(),
   maxRecipients: Option.none(),
   loginTimeout: Option.none(),
@@ -51,7 +51,7 @@ describe("Limits.resolve", () => {
   it.effect("leaves what was not given to the chat", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Limits.resolve(nothing), {})
-      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0), limitLoopback: true })
+      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0), limitLoopback: flag(true) })
       assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0, limitLoopback: true })
     })
   )
