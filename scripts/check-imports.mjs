@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
-const order = "Scheduler Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection"
+const order = "Scheduler Fibers Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection"
 const chat = [...order.split(" "), "AcceptLoop", "Server"]
 
 /** First match wins. A path is relative to src/, without its extension. */

@@ -300,7 +300,7 @@ const mutants = [
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.as(peer.socket.close(linger), reason)",
+    search: "Effect.as(Effect.interruptible(peer.socket.close(linger)), reason)",
     replace: "Effect.succeed(reason)"
   },
   {
