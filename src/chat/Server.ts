@@ -14,6 +14,7 @@ import { isLoopback, showAddress, type Address, type Listen, type TransportError
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
+import * as Fibers from "./Fibers.js"
 import type { Inspection } from "./Inspection.js"
 import type { Snapshot } from "./Ledger.js"
 import { defaults, type Options } from "./Options.js"
@@ -67,13 +68,18 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     // First in, last out: the broker outlives the connections, and these outlive the drain that awaits them.
     const broker = yield* Broker.make(settings)
     const connections = yield* FiberSet.make<unknown>()
-    const fork = yield* FiberSet.runtime(connections)<never>()
+    const start = yield* Fibers.start
+    const fork = (connection: Effect.Effect<unknown>) => {
+      const fiber = start(connection)
+      FiberSet.unsafeAdd(connections, fiber)
+      return fiber
+    }
     const acceptLoop = yield* AcceptLoop.make({
       ...settings,
       addresses: broker.addresses,
       descriptors: options.descriptors,
       fork,
-      serve: (socket) => Connection.run(socket, broker, settings)
+      serve: (socket) => Connection.run(socket, broker, settings, start)
     })
     let isDraining = false
     const drain = yield* onceInItsOwnFiber(
@@ -87,12 +93,12 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     // A server that could not start has nobody to deliver to, and nothing to tell of its end.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
-    const start = Effect.fnUntraced(function* (listen: Listen) {
+    const listenAt = Effect.fnUntraced(function* (listen: Listen) {
       const { address } = yield* acceptLoop.listen(listen)
       yield* announce(address)
       return address
     })
-    const addresses = yield* Effect.forEach(options.listen, start)
+    const addresses = yield* Effect.forEach(options.listen, listenAt)
     hasStarted = true
     return {
       addresses,
