@@ -43,17 +43,17 @@ export interface AcceptLoop {
   readonly stop: Effect.Effect<void>
 }
 
-export const make = (
-  options: Pick<Options, "maxConnections"> & {
-    readonly addresses: Addresses
-    readonly descriptors: DescriptorProbe | undefined
-    readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
-    readonly serve: (socket: Socket) => Effect.Effect<unknown>
-  }
-): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
+export const make = (options: {
+  /** They may change while it runs. */
+  readonly limits: Pick<Options, "maxConnections">
+  readonly addresses: Addresses
+  readonly descriptors: DescriptorProbe | undefined
+  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
+  readonly serve: (socket: Socket) => Effect.Effect<unknown>
+}): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { addresses, descriptors, fork, maxConnections, serve } = options
-    const slots = refusalSlots(maxConnections)
+    const { addresses, descriptors, fork, limits, serve } = options
+    const slots = refusalSlots(limits.maxConnections)
     const background = yield* FiberSet.makeRuntime<never>()
     let served = 0
     let refused = 0
@@ -95,7 +95,7 @@ export const make = (
     const accepted = (socket: Socket) => {
       const { host } = socket
       // A full server is full for everybody, whoever asks how often.
-      const wait = served < maxConnections ? addresses.enter(host) : Duration.toMillis(retryFull)
+      const wait = served < limits.maxConnections ? addresses.enter(host) : Duration.toMillis(retryFull)
       if (wait === 0) {
         served += 1
         Metrics.opened()
@@ -106,7 +106,7 @@ export const make = (
       } else if (refused < slots) {
         refused += 1
         Metrics.opened()
-        background(served < maxConnections ? logCrowded(host) : logFull())
+        background(served < limits.maxConnections ? logCrowded(host) : logFull())
         fork(refuse(socket, wait)).addObserver(() => {
           refused -= 1
         })
@@ -143,7 +143,7 @@ export const make = (
         }).pipe(Effect.delay(pause), Effect.eventually)
 
         const listener = yield* start({
-          hardLimit: maxConnections + slots,
+          hardLimit: limits.maxConnections + slots,
           events: {
             accepted,
             dropped: () => background(logDropped()),

@@ -32,6 +32,11 @@ export class Addresses {
     private readonly now: () => number
   ) {}
 
+  /** Takes over limits that have changed: everybody has a full allowance again. */
+  configure() {
+    for (const [key, { connections }] of this.known) this.known.set(key, this.make(connections))
+  }
+
   /** How many addresses are remembered. */
   get size(): number {
     return this.known.size
@@ -84,15 +89,19 @@ export class Addresses {
     const known = this.known.get(key)
     if (known !== undefined) return known
     this.sweep()
+    const address = this.make(0)
+    this.known.set(key, address)
+    return address
+  }
+
+  private make(connections: number): Address {
     const { burstPerAddress, connectsPerAddress, ratePerAddress } = this.limits
     const now = this.now()
-    const address: Address = {
-      connections: 0,
+    return {
+      connections,
       connects: connectsPerAddress > 0 ? new TokenBucket(connectsPerAddress / 60, connectsPerAddress, now) : undefined,
       lines: ratePerAddress > 0 ? new TokenBucket(ratePerAddress, burstPerAddress, now) : undefined
     }
-    this.known.set(key, address)
-    return address
   }
 
   private sweep() {

@@ -64,6 +64,8 @@ export interface Broker {
   readonly pairsCutOff: () => number
   /** Succeeds when the broker has seen everything that it was told until now. */
   readonly idle: Effect.Effect<void>
+  /** The options have changed: takes over what it has derived from them. */
+  readonly configure: Effect.Effect<void>
   /** What there is at this moment, and the metrics brought up to date. */
   readonly inspect: Effect.Effect<Inspection>
   /** The time by the server's clock, in milliseconds. */
@@ -98,11 +100,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       inbox.unsafeOffer(event)
       endOfTurn.ask()
     }
-    const bounds: Bounds = {
-      lines: options.outboxLines,
-      bytes: options.outboxBytes,
-      outcomes: options.maxOutcomes
-    }
+    const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0 }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
     let published = roster.version
@@ -117,11 +115,25 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     }
     const sessions = new Sessions(roster, ledger, deadlines, addresses, options, now, defective)
     const inspector = new Inspector(sessions.peers, ledger)
+    const limit = (peer: Peer) => {
+      peer.rate = options.rate > 0 ? new TokenBucket(options.rate, options.rate, now()) : undefined
+      peer.addressRate = addresses.linesOf(peer.socket.host)
+    }
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let isDraining = false
     let ticksSinceHeard = 0
     let settledAt: number | undefined = undefined // when the drain had delivered everything
     let pairsBefore: number | undefined = undefined
+
+    const configure = () => {
+      bounds.lines = options.outboxLines
+      bounds.bytes = options.outboxBytes
+      bounds.outcomes = options.maxOutcomes
+      deadlines.configure(options)
+      addresses.configure()
+      for (const peer of sessions.peers) limit(peer)
+    }
+    configure()
 
     const pairsSentBack = () => ledger.returned + ledger.dead
 
@@ -242,8 +254,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     return {
       open: (socket) => {
         const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes)
-        if (options.rate > 0) peer.rate = new TokenBucket(options.rate, options.rate, peer.since)
-        peer.addressRate = addresses.linesOf(socket.host)
+        limit(peer)
         sessions.open(peer)
         if (isDraining) {
           peer.inlet.close()
@@ -280,6 +291,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         tell({ _tag: "Asked", answer })
         return Deferred.await(answer)
       }),
+      configure: Effect.sync(configure),
       inspect: Effect.flatMap(Deferred.make<Inspection>(), (answer) => {
         tell({ _tag: "Inspect", answer })
         return Deferred.await(answer)

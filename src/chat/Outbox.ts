@@ -57,10 +57,10 @@ export class Batch<Sender> {
 
 /** How much a queue holds before its senders are held; below half of it they are released. */
 export interface Bounds {
-  readonly lines: number
-  readonly bytes: number
+  lines: number
+  bytes: number
   /** Outcomes of labelled lines that are still to come. */
-  readonly outcomes: number
+  outcomes: number
 }
 
 /** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */

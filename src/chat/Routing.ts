@@ -107,7 +107,7 @@ export class Routing {
     if (peer.outbox.full || peer.outbox.owed) return this.hold(peer, peer.outbox, 0)
     peer.linesIn += 1
     const label = peer.greeted ? Line.label(start)?.label : undefined
-    this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(this.options.maxLineBytes))(label))
+    this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(peer.inlet.maxLineBytes))(label))
     return true
   }
 

@@ -46,6 +46,11 @@ export interface ServerHandle {
   readonly ledger: Effect.Effect<Snapshot>
   /** The connections at this moment, and those that ended last. It also brings all metrics up to date. */
   readonly inspect: Effect.Effect<Inspection>
+  /**
+   * Changes options while it runs. `maxLineBytes` counts for connections from now on, and more connections than it had
+   * room for at its start are still refused, without a word by the system.
+   */
+  readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
   /** Whether the drain has begun. */
   readonly isDraining: Effect.Effect<boolean>
   /**
@@ -75,7 +80,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       return fiber
     }
     const acceptLoop = yield* AcceptLoop.make({
-      ...settings,
+      limits: settings,
       addresses: broker.addresses,
       descriptors: options.descriptors,
       fork,
@@ -110,6 +115,11 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
           .toSorted()
       ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
+      configure: (changes: Partial<Options>) =>
+        Effect.zipRight(
+          Effect.sync(() => Object.assign(settings, changes)),
+          broker.configure
+        ),
       inspect: broker.inspect,
       isDraining: Effect.sync(() => isDraining),
       drain

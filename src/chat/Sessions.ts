@@ -157,10 +157,10 @@ export class Sessions {
   }
 
   private facts(peer: Peer): Reply.Facts {
-    const { maxLineBytes, maxRecipients, rate } = this.options
+    const { maxRecipients, rate } = this.options
     return {
       name: peer.name === "" ? undefined : peer.name,
-      maxLineBytes,
+      maxLineBytes: peer.inlet.maxLineBytes,
       maxRecipients,
       limits: { ...(rate > 0 ? { rate } : {}), ...this.addresses.announced(peer.socket.host) }
     }

@@ -53,7 +53,7 @@ export class Framing {
   private skipping = false
 
   /** @param maxLineBytes longest line, in bytes, without its LF or CRLF */
-  constructor(private readonly maxLineBytes: number) {}
+  constructor(readonly maxLineBytes: number) {}
 
   push(bytes: Uint8Array): ReadonlyArray<Piece> {
     const read = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

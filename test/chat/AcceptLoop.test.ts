@@ -18,7 +18,7 @@ const loop = (descriptors?: AcceptLoop.DescriptorProbe) =>
     const served = new Array<Socket>()
     const fork = yield* FiberSet.makeRuntime<never>()
     const acceptLoop = yield* AcceptLoop.make({
-      maxConnections: 100,
+      limits: { maxConnections: 100 },
       addresses: new Addresses(defaults, () => 0),
       descriptors,
       fork,
