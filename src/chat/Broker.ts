@@ -149,8 +149,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
 
     const drain = () => {
       isDraining = true
-      sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
-      sessions.notifyWaiting() // before the first line is refused
+      sessions.announceClosing() // before the first line is refused
       for (const peer of sessions.peers) {
         peer.inlet.close()
         sessions.read(peer)

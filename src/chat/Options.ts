@@ -26,6 +26,8 @@ export interface Options {
   readonly stallTimeout: Duration.Duration
   /** How long the drain may last, from the signal to the last close. */
   readonly grace: Duration.Duration
+  /** When clients may come back after a shutdown began, for the first of them; the last is told twice as much. */
+  readonly returnAfter: Duration.Duration
   /** How long a closed connection may linger until the client's own end, so that its last line is not destroyed. */
   readonly linger: Duration.Duration
   /** Lines that a client's queue holds before its senders are held. */
@@ -58,6 +60,7 @@ export const defaults: Options = {
   holdTimeout: Duration.seconds(2),
   stallTimeout: Duration.seconds(30),
   grace: Duration.seconds(10),
+  returnAfter: Duration.seconds(1),
   linger: Duration.seconds(5),
   outboxLines: 16_384,
   outboxBytes: 1_048_576,

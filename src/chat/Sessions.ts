@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Line from "../protocol/Line.js"
 import * as Name from "../protocol/Name.js"
@@ -189,6 +190,22 @@ export class Sessions {
       for (const { about, line } of notices) {
         if (peer !== about && !peer.outbox.full) this.routing.reply(peer, line)
       }
+    }
+  }
+
+  /**
+   * Tells those who said `/hello` that the server shuts down, and each of them another time to come back, so that they do
+   * not all come at once: they are spread over as much time as the first of them has to wait.
+   */
+  announceClosing() {
+    this.notifyWaiting()
+    const grace = Duration.toMillis(this.options.grace)
+    const returnAfter = Duration.toMillis(this.options.returnAfter)
+    const step = returnAfter / Math.max(1, this.greeted.size)
+    let at = returnAfter
+    for (const peer of this.greeted) {
+      if (!peer.outbox.full) this.routing.reply(peer, Reply.serverClosing(grace, Math.round(at)))
+      at += step
     }
   }
 

@@ -27,6 +27,7 @@ const ranges = {
   holdTimeout: { min: 10, max: 10 * minutes },
   stallTimeout: { min: 100, max: 60 * minutes },
   grace: { min: 0, max: 10 * minutes },
+  returnAfter: { min: 0, max: 60 * minutes },
   outboxLines: { min: 16, max: 10_000_000 },
   outboxBytes: { min: KiB, max: GiB },
   maxOutcomes: { min: 1, max: 10_000_000 },
@@ -121,6 +122,14 @@ export const flags = {
     },
     ranges.grace
   ),
+  returnAfter: Flags.duration(
+    "return-after",
+    {
+      about: "When clients that said /hello are told to come back after a shutdown began; spread over as much again",
+      fallback: Flags.showDuration(defaults.returnAfter)
+    },
+    ranges.returnAfter
+  ),
   outboxLines: Flags.count(
     "outbox-lines",
     {
@@ -175,6 +184,7 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
     ...entry("holdTimeout", given.holdTimeout),
     ...entry("stallTimeout", given.stallTimeout),
     ...entry("grace", given.grace),
+    ...entry("returnAfter", given.returnAfter),
     ...entry("outboxLines", given.outboxLines),
     ...entry("outboxBytes", given.outboxBytes),
     ...entry("maxOutcomes", given.maxOutcomes),

@@ -191,5 +191,5 @@ export const joined = (name: string): string => notice("joined", name, "is here"
 
 export const left = (name: string): string => notice("left", name, "is gone")
 
-export const serverClosing = (graceMillis: number): string =>
-  notice("closing", `grace=${graceMillis}`, "the server is shutting down")
+export const serverClosing = (graceMillis: number, returnMillis: number): string =>
+  notice("closing", `grace=${graceMillis} return=${returnMillis}`, "the server is shutting down; come back then")

@@ -18,6 +18,7 @@ const nothing: Limits.Given = {
   holdTimeout: Option.none(),
   stallTimeout: Option.none(),
   grace: Option.none(),
+  returnAfter: Option.none(),
   outboxLines: Option.none(),
   outboxBytes: Option.none(),
   maxOutcomes: Option.none(),

@@ -48,7 +48,7 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
   joined: () => [Reply.joined("alice")],
   left: () => [Reply.left("alice")],
-  serverClosing: () => [Reply.serverClosing(10_000)]
+  serverClosing: () => [Reply.serverClosing(10_000, 1_500)]
 }
 
 const codes: ReadonlyArray<string> = [
