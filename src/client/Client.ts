@@ -83,6 +83,8 @@ export interface Client {
   readonly hello: Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused>
   /** Ends the sending half, which is how a client leaves; what the server still has for it goes on coming. */
   readonly end: Effect.Effect<void>
+  /** Waits until nothing more comes: the server has closed, or the connection broke. Lines may still be untaken. */
+  readonly closed: Effect.Effect<void>
 }
 
 /** What became of a message for recipients. */
@@ -180,7 +182,8 @@ const make = (link: Link.Link, login: string, unsent = ""): Effect.Effect<Client
         deliver(link, Outcomes.distinct(recipients), text)
       ),
     hello,
-    end: link.end
+    end: link.end,
+    closed: link.closed
   }))
 
 /** A message to oneself comes back from every server, and behind the answer to what was asked before. */
@@ -211,7 +214,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
 }
 
 /** A refusal behind which the server closes, which a refused login is. */
-const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
+export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
   const received = Received.parse(line)
   if (received._tag !== "Refused" || !received.fatal) return undefined
   const { code, retryMillis, text } = received
