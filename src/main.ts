@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Arguments from "./cli/Arguments.js"
 import { connect } from "./cli/connect.js"
 import * as Help from "./cli/Help.js"
+import { listen } from "./cli/listen.js"
 import { serve } from "./cli/serve.js"
 import * as Status from "./cli/Status.js"
 
@@ -16,7 +17,7 @@ declare const ACHAT_VERSION: string
 
 const root = Command.make("a-chat").pipe(
   Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect])
+  Command.withSubcommands([serve, connect, listen])
 )
 
 const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })

@@ -172,6 +172,37 @@ const inRange = (
   })
 }
 
+/** A flag without a value: it is there, or it is not. */
+export const on = (name: string, about: string): Options.Options<boolean> =>
+  Options.boolean(name).pipe(
+    Options.withDescription(`${about} (default off; ${variable(name)}=true)`),
+    // A fallback of @effect/cli's would never be asked: a flag that is not there is false, and not missing.
+    Options.mapEffect((given) => (given ? Effect.succeed(true) : fromEnvironment(variable(name))))
+  )
+
+const words = new Map([
+  ["", false],
+  ["0", false],
+  ["1", true],
+  ["false", false],
+  ["no", false],
+  ["off", false],
+  ["on", true],
+  ["true", true],
+  ["yes", true]
+])
+
+const fromEnvironment = (name: string): Effect.Effect<boolean, ValidationError.ValidationError> =>
+  Effect.flatMap(
+    Effect.orElseSucceed(Config.string(name), () => ""),
+    (text) => {
+      const value = words.get(text.trim().toLowerCase())
+      return value === undefined
+        ? Effect.fail(invalid(`${name}: ${JSON.stringify(text)} is neither true nor false`))
+        : Effect.succeed(value)
+    }
+  )
+
 /** One of a few words. */
 export const choice = <const A extends string>(
   name: string,
