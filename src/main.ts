@@ -9,15 +9,17 @@ import * as Arguments from "./cli/Arguments.js"
 import { connect } from "./cli/connect.js"
 import * as Help from "./cli/Help.js"
 import { listen } from "./cli/listen.js"
+import { ping } from "./cli/ping.js"
 import { serve } from "./cli/serve.js"
 import * as Status from "./cli/Status.js"
+import { who } from "./cli/who.js"
 
 /** Of package.json; the build puts it here. */
 declare const ACHAT_VERSION: string
 
 const root = Command.make("a-chat").pipe(
   Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect, listen])
+  Command.withSubcommands([serve, connect, listen, who, ping])
 )
 
 const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })

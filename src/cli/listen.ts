@@ -46,7 +46,7 @@ export const listen = Command.make("listen", flags, (given) =>
     const timeout = Remote.value(given.timeout)
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
     if (Option.isSome(yield* ended) || count === undefined) return
-    yield* new Status.Failure({ status: Status.failed, message: `less than ${count} messages came in time` })
+    yield* new Status.Failure({ status: Status.failed, message: `fewer messages than --count ${count} came in time` })
   })
 )
 

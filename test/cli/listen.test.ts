@@ -128,7 +128,7 @@ describe("a-chat listen", () => {
       assert.deepStrictEqual(bob, { status: 0, output: "", errors: "" })
       const late = yield* Effect.flatMap(listen(port, "--timeout", "100ms", "--count", "1"), ({ ended }) => ended)
       assert.deepStrictEqual([late.status, late.output], [1, ""])
-      assert.strictEqual(late.errors, "a-chat: less than 1 messages came in time\n")
+      assert.strictEqual(late.errors, "a-chat: fewer messages than --count 1 came in time\n")
     })
   )
 
