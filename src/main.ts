@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Arguments from "./cli/Arguments.js"
 import { connect } from "./cli/connect.js"
+import { exec } from "./cli/exec.js"
 import * as Help from "./cli/Help.js"
 import { listen } from "./cli/listen.js"
 import { ping } from "./cli/ping.js"
@@ -19,7 +20,7 @@ declare const ACHAT_VERSION: string
 
 const root = Command.make("a-chat").pipe(
   Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect, listen, who, ping])
+  Command.withSubcommands([serve, connect, listen, exec, who, ping])
 )
 
 const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })
