@@ -10,6 +10,7 @@ import { connect } from "./cli/connect.js"
 import { exec } from "./cli/exec.js"
 import * as Help from "./cli/Help.js"
 import { listen } from "./cli/listen.js"
+import * as Manual from "./cli/Manual.js"
 import { ping } from "./cli/ping.js"
 import { serve } from "./cli/serve.js"
 import * as Status from "./cli/Status.js"
@@ -18,18 +19,28 @@ import { who } from "./cli/who.js"
 /** Of package.json; the build puts it here. */
 declare const ACHAT_VERSION: string
 
-const root = Command.make("a-chat").pipe(
-  Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect, listen, exec, who, ping])
-)
-
-const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })
+/** @param asked the command whose help is asked for */
+const run = (asked: string | undefined) =>
+  Command.run(
+    Command.make("a-chat").pipe(
+      Command.withDescription("A chat server that nc can speak to, and its clients."),
+      Command.withSubcommands([
+        Manual.describe(serve, "serve", asked),
+        Manual.describe(connect, "connect", asked),
+        Manual.describe(listen, "listen", asked),
+        Manual.describe(exec, "exec", asked),
+        Manual.describe(who, "who", asked),
+        Manual.describe(ping, "ping", asked)
+      ])
+    ),
+    { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(asked) }
+  )
 
 const [node = "", script = "", ...args] = process.argv
 
 Status.watchSignals.pipe(
   Effect.zipRight(Arguments.builtInsFirst(args)),
-  Effect.flatMap((ordered) => run([node, script, ...ordered])),
+  Effect.flatMap((ordered) => run(Arguments.helpedCommand(ordered))([node, script, ...ordered])),
   Help.withPlainConsole,
   Status.report,
   // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.
