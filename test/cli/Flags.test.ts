@@ -137,6 +137,27 @@ describe("Flags", () => {
     )
   }
 
+  it.effect("are there or not, if they have no value", () =>
+    Effect.gen(function* () {
+      const flag = Flags.on("some-limit", "x")
+      const on = (args: ReadonlyArray<string>, variable?: string) =>
+        Options.processCommandLine(flag, args, CliConfig.defaultConfig).pipe(
+          Effect.map(([, , given]): boolean | string => given),
+          Effect.catchAll(({ error }) => Effect.succeed(Help.plain(error))),
+          Effect.withConfigProvider(
+            ConfigProvider.fromMap(new Map(variable === undefined ? [] : [["ACHAT_SOME_LIMIT", variable]]))
+          ),
+          Effect.provide(platform)
+        )
+      assert.isFalse(yield* on([]))
+      assert.isTrue(yield* on(["--some-limit"]))
+      for (const text of ["1", "true", "yes", "on", " TRUE "]) assert.isTrue(yield* on([], text))
+      for (const text of ["0", "false", "no", "off", ""]) assert.isFalse(yield* on([], text))
+      assert.strictEqual(yield* on([], "perhaps"), `ACHAT_SOME_LIMIT: "perhaps" is neither true nor false`)
+      assert.isTrue(yield* on(["--some-limit"], "perhaps"))
+    })
+  )
+
   it.effect("read one of a few words, in any case", () =>
     Effect.gen(function* () {
       const choice = Flags.choice("some-limit", description, ["json", "pretty"])

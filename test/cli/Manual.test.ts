@@ -135,22 +135,22 @@ describe("Every example of the manual", () => {
   }
 })
 
+const completions = (shell: string) => Effect.map(Program.run(["--completions", shell]), ({ output }) => output)
+
+/** What bash offers behind the words of a command line. */
+const offered = (script: string, words: ReadonlyArray<string>) => {
+  const line = words.map((word) => `'${word}'`).join(" ")
+  const ask = `${script}
+    COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}
+    "$(complete -p a-chat | sed 's/.*-F \\([^ ]*\\).*/\\1/')" a-chat
+    printf '%s\\n' "\${COMPREPLY[@]}"`
+  return Effect.map(
+    Effect.promise(() => promisify(execFile)("bash", ["--norc", "-c", ask])),
+    ({ stdout }) => stdout.split("\n").filter((word) => word !== "")
+  )
+}
+
 describe("--completions", () => {
-  const completions = (shell: string) => Effect.map(Program.run(["--completions", shell]), ({ output }) => output)
-
-  /** What bash offers behind the words of a command line. */
-  const offered = (script: string, words: ReadonlyArray<string>) => {
-    const line = words.map((word) => `'${word}'`).join(" ")
-    const ask = `${script}
-      COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}
-      "$(complete -p a-chat | sed 's/.*-F \\([^ ]*\\).*/\\1/')" a-chat
-      printf '%s\\n' "\${COMPREPLY[@]}"`
-    return Effect.map(
-      Effect.promise(() => promisify(execFile)("bash", ["--norc", "-c", ask])),
-      ({ stdout }) => stdout.split("\n").filter((word) => word !== "")
-    )
-  }
-
   it.live("of bash parse, and offer every command and every flag of it", () =>
     Effect.gen(function* () {
       const script = yield* completions("bash")

@@ -271,13 +271,13 @@ describe("a-chat exec", () => {
   )
 })
 
-describe("a-chat exec, where it cannot begin", () => {
-  const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
-    Effect.map(Program.run(["exec", ...args]), ({ errors, output, status }) => {
-      assert.match(errors, pattern)
-      assert.deepStrictEqual([status, output], [2, ""])
-    })
+const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
+  Effect.map(Program.run(["exec", ...args]), ({ errors, output, status }) => {
+    assert.match(errors, pattern)
+    assert.deepStrictEqual([status, output], [2, ""])
+  })
 
+describe("a-chat exec, where it cannot begin", () => {
   it.scopedLive("exits with 2", () =>
     Effect.gen(function* () {
       yield* fails(/^a-chat: a name to log in with[^\n]*\n$/u, ["--", "cat"])

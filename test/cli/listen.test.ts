@@ -164,13 +164,13 @@ describe("a-chat listen", () => {
   }
 })
 
-describe("a-chat listen, where it cannot begin", () => {
-  const fails = (status: number, pattern: RegExp, args: ReadonlyArray<string>) =>
-    Effect.map(Program.run(["listen", ...args]), (ended) => {
-      assert.match(ended.errors, pattern)
-      assert.deepStrictEqual([ended.status, ended.output], [status, ""])
-    })
+const fails = (status: number, pattern: RegExp, args: ReadonlyArray<string>) =>
+  Effect.map(Program.run(["listen", ...args]), (ended) => {
+    assert.match(ended.errors, pattern)
+    assert.deepStrictEqual([ended.status, ended.output], [status, ""])
+  })
 
+describe("a-chat listen, where it cannot begin", () => {
   it.live("exits with 2 when nobody listens there", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(FakeServer.original)

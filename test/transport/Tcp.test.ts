@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+
+/** The port of somebody who never answers. */
+const silentPort = Effect.acquireRelease(
+  Effect.sync(() => spawn("perl", [fileURLToPath(new URL("../support/full.pl", import.meta.url))])),
+  (child) => Effect.sync(() => child.kill("SIGKILL"))
+).pipe(
+  Effect.flatMap(({ stdout }) => Effect.promise(() => once(stdout, "data"))),
+  Effect.map(([port]) => Number(String(port)))
+)
+
+describe("Tcp.connect", () => {
+  it.scopedLive("gives up after its time where nobody answers", () =>
+    Effect.gen(function* () {
+      const port = yield* silentPort
+      const error = yield* Effect.flip(Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "200 millis"))
+      assert.strictEqual(error.code, "ETIMEDOUT")
+      assert.match(error.message, /^cannot connect to 127\.0\.0\.1:\d+: the host does not answer;/u)
+    })
+  )
+
+  it.scopedLive("leaves a connection alone that was made in time", () =>
+    Effect.gen(function* () {
+      const { port } = yield* FakeServer.make((socket) => setTimeout(() => socket.end("late"), 300))
+      const socket = yield* Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "100 millis")
+      const came = yield* Effect.async<string>((resume) => {
+        let text = ""
+        socket.attach({
+          data: (bytes) => (text += Buffer.from(bytes).toString()),
+          end: () => resume(Effect.succeed(text)),
+          closed: (error) => resume(Effect.dieMessage(`closed: ${error?.message}`))
+        })
+      })
+      socket.destroy()
+      assert.strictEqual(came, "late")
+    })
+  )
+})
