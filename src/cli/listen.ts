@@ -30,9 +30,10 @@ export const listen = Command.make("listen", flags, (given) =>
     const socket = yield* Remote.socket(given)
     const login = yield* Remote.login(given.login)
     const count = Remote.value(given.count)
+    let connected = false
     const listening = Remote.orFailure(
       Listening.run({
-        socket,
+        socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
         login,
         from: names(Remote.value(given.from) ?? ""),
         count,
@@ -45,7 +46,9 @@ export const listen = Command.make("listen", flags, (given) =>
     )
     const timeout = Remote.value(given.timeout)
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
-    if (Option.isSome(yield* ended) || count === undefined) return
+    if (Option.isSome(yield* ended)) return
+    if (!connected) return yield* Remote.misuse("there was no connection within the time of --timeout")
+    if (count === undefined) return
     yield* new Status.Failure({ status: Status.failed, message: `fewer messages than --count ${count} came in time` })
   })
 )

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as Chat from "../support/Chat.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
+import { noDeaf, silentPort } from "../support/elsewhere.js"
 
 const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
   Program.start(["listen", "--port", `${port}`, "--login", "bob", ...args])
@@ -164,6 +165,7 @@ describe("a-chat listen", () => {
   }
 })
 
+/** Runs it where it cannot begin. */
 const fails = (status: number, pattern: RegExp, args: ReadonlyArray<string>) =>
   Effect.map(Program.run(["listen", ...args]), (ended) => {
     assert.match(ended.errors, pattern)
@@ -183,6 +185,14 @@ describe("a-chat listen, where it cannot begin", () => {
       const { port } = yield* Chat.make()
       yield* fails(2, /^a-chat: login-in-use: [^\n]*\n$/u, ["--port", port, "--login", "watcher"])
       yield* fails(2, /^a-chat: bad-login: [^\n]*\n$/u, ["--port", port, "--login", "no name"])
+    })
+  )
+
+  it.scopedLive.skipIf(noDeaf !== undefined)("exits with 2 when there was no connection in the time of --timeout", () =>
+    Effect.gen(function* () {
+      const port = yield* silentPort
+      const args = ["--port", `${port}`, "--login", "bob", "--timeout", "200ms"]
+      yield* fails(2, /^a-chat: there was no connection within the time of --timeout\n$/u, args)
     })
   )
 

@@ -68,6 +68,18 @@ describe("a-chat who", () => {
     })
   )
 
+  it.scopedLive("ends quietly when its reader has had enough", () =>
+    Effect.gen(function* () {
+      const { port } = yield* FakeServer.make((socket) =>
+        socket.once("data", () => socket.write(`* who 1: ${"x".repeat(60_000)}\n`))
+      )
+      const who = yield* Program.start(["who", "--port", `${port}`])
+      who.output.destroy()
+      const { errors, status } = yield* who.ended
+      assert.deepStrictEqual([status, errors], [0, ""])
+    })
+  )
+
   it.live("refuses an argument", () =>
     Effect.map(Program.run(["who", "bob"]), ({ errors, status }) => {
       assert.match(errors, /^a-chat: [^\n]*bob[^\n]*\n$/u)

@@ -1,22 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { fileURLToPath } from "node:url"
 import * as Tcp from "../../src/transport/Tcp.js"
+import { noDeaf, silentPort } from "../support/elsewhere.js"
 import * as FakeServer from "../support/FakeServer.js"
 
-/** The port of somebody who never answers. */
-const silentPort = Effect.acquireRelease(
-  Effect.sync(() => spawn("perl", [fileURLToPath(new URL("../support/full.pl", import.meta.url))])),
-  (child) => Effect.sync(() => child.kill("SIGKILL"))
-).pipe(
-  Effect.flatMap(({ stdout }) => Effect.promise(() => once(stdout, "data"))),
-  Effect.map(([port]) => Number(String(port)))
-)
-
 describe("Tcp.connect", () => {
-  it.scopedLive("gives up after its time where nobody answers", () =>
+  it.scopedLive.skipIf(noDeaf !== undefined)("gives up after its time where nobody answers", () =>
     Effect.gen(function* () {
       const port = yield* silentPort
       const error = yield* Effect.flip(Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "200 millis"))
