@@ -1,5 +1,8 @@
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -69,14 +72,15 @@ export const run = (client: Client.Client, options: Options): Effect.Effect<neve
         if (isOver) unanswered += 1
         else yield* FiberSet.run(running, Effect.ensuring(answer(received, voice, options), turns.release(1)))
       })
-    const tellUnanswered = Effect.sync(() => {
-      if (unanswered > 0) options.log(`the connection is over, and ${unanswered} messages were not answered`)
-    })
-    yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
-    yield* Effect.raceFirst(
-      Effect.ensuring(Stream.runForEach(client.received, take), tellUnanswered),
-      FiberSet.join(running) // a defect in one of them
+    const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
+    const taken = yield* Effect.raceFirst(
+      Effect.exit(Stream.runForEach(client.received, take)),
+      Effect.exit(FiberSet.join(running)) // a defect in one of them
     )
+    if (Exit.isFailure(taken) && Cause.isDie(taken.cause)) return yield* Effect.failCause(taken.cause)
+    yield* Fiber.join(ending)
+    if (unanswered > 0) options.log(`the connection is over, messages that were not answered: ${unanswered}`)
+    yield* taken
     return yield* new TransportError({ during: "Read", reason: "the server closed the connection" })
   }).pipe(Effect.scoped)
 
@@ -131,6 +135,7 @@ const answer = (message: Message, voice: Voice, options: Options): Effect.Effect
         TransportError: () => Effect.never
       })
     )
+  // Each is sent as soon as its turn comes, and only its outcome is waited for: they keep their order.
   const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
 
   const speakFor = ({ fault, output }: Running) =>

@@ -183,7 +183,7 @@ describe("a-chat exec", () => {
       yield* first.alice.barrier
       yield* first.server.kill("SIGKILL")
       yield* die(pids)
-      yield* first.bot.says("errors", /3 messages were not answered\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
+      yield* first.bot.says("errors", /messages that were not answered: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
       const second = yield* Chat.make(["--port", first.port])
       yield* first.bot.says("errors", /connected again\n/u)
       yield* second.watcher.send("bot: again\n")
