@@ -19,8 +19,7 @@ import { who } from "./cli/who.js"
 /** Of package.json; the build puts it here. */
 declare const ACHAT_VERSION: string
 
-/** @param asked the command whose help is asked for */
-const run = (asked: string | undefined) =>
+const run = (asked: Manual.Asked) =>
   Command.run(
     Command.make("a-chat").pipe(
       Command.withDescription("A chat server that nc can speak to, and its clients."),
@@ -40,7 +39,7 @@ const [node = "", script = "", ...args] = process.argv
 
 Status.watchSignals.pipe(
   Effect.zipRight(Arguments.builtInsFirst(args)),
-  Effect.flatMap((ordered) => run(Arguments.helpedCommand(ordered))([node, script, ...ordered])),
+  Effect.flatMap((ordered) => run(Arguments.askedHelp(ordered))([node, script, ...ordered])),
   Help.withPlainConsole,
   Status.report,
   // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.

@@ -46,9 +46,10 @@ export const builtInsFirst = (
   return Either.right([...command, ...first, ...others, ...behind])
 }
 
-/** The command whose help is asked for, if any. */
-export const helpedCommand = (ordered: ReadonlyArray<string>): string | undefined => {
+/** Whose help is asked for: that of a command, or of the program as a whole. */
+export const askedHelp = (ordered: ReadonlyArray<string>): { readonly of: string | undefined } | undefined => {
   const dashes = ordered.indexOf("--")
   const own = dashes < 0 ? ordered : ordered.slice(0, dashes)
-  return own.includes("--help") || own.includes("-h") ? own[0] : undefined
+  const isAsked = ordered.length === 0 || own.includes("--help") || own.includes("-h")
+  return isAsked ? { of: own[0]?.startsWith("-") === true ? undefined : own[0] } : undefined
 }

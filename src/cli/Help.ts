@@ -31,11 +31,6 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
     "This setting is optional\\.",
     "This argument may be repeated zero or more times\\."
   ].map((phrase) => [new RegExp(`^ *${colour}${phrase}${colour} *\n\n?`, "gmu"), ""] as const),
-  // A command is listed with all its flags, which is hundreds of columns.
-  [
-    new RegExp(`^(${colour} *- ${colour}\\w+${colour})(?: ${colour}\\[--.*\\]${colour})(?: \\S*<.*>\\S*)? +`, "gmu"),
-    "$1  "
-  ],
   // Behind `--`, so that its flags are not taken for ours.
   [new RegExp(`^(\\$ .*\\]${colour}) (?=${colour}<PROGRAM>)`, "gmu"), "$1 -- "],
   [new RegExp(`^(\\$ ${colour})(?!${colour}a-chat)`, "gmu"), "$1a-chat "],

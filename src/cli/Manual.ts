@@ -13,6 +13,9 @@ export interface Page {
   readonly examples: ReadonlyArray<readonly [about: string, script: string]>
 }
 
+/** Whose help is asked for: that of a command, or of all; undefined if nobody's is. */
+export type Asked = { readonly of: string | undefined } | undefined
+
 /**
  * Gives a command its description: all of it if its help was asked for, else its summary, which is all that @effect/cli
  * can put into a list of commands or into completions.
@@ -20,13 +23,15 @@ export interface Page {
 export const describe = <Name extends CommandName, R, E, A>(
   command: Command.Command<Name, R, E, A>,
   name: Name,
-  asked: string | undefined
-): Command.Command<Name, R, E, A> => {
+  asked: Asked
+): Command.Command<Name, R, E, A> | Command.Command<Name, never, never, object> => {
   const { description, summary } = pages[name]
-  const [first = summary, ...others] = asked === name ? [summary, ...description] : [summary]
+  // The list of all shows no flags, but @effect/cli would lay them all out, which takes a quarter of the start-up.
+  if (asked !== undefined && asked.of === undefined) return Command.withDescription(Command.make(name), summary)
+  if (asked?.of !== name) return Command.withDescription(command, summary)
   return Command.withDescription(
     command,
-    others.length === 0 ? HelpDoc.p(first) : HelpDoc.blocks([first, ...others].map((text) => HelpDoc.p(text)))
+    HelpDoc.sequence(HelpDoc.p(summary), HelpDoc.blocks(description.map((text) => HelpDoc.p(text))))
   )
 }
 
@@ -34,9 +39,9 @@ export const describe = <Name extends CommandName, R, E, A>(
 export const exampleIndent = "    "
 
 /** What stands behind the flags. */
-export const footer = (asked: string | undefined): HelpDoc.HelpDoc => {
-  if (asked === undefined || !isCommand(asked)) return HelpDoc.empty
-  const { examples, statuses } = pages[asked]
+export const footer = (asked: Asked): HelpDoc.HelpDoc => {
+  if (asked?.of === undefined || !isCommand(asked.of)) return HelpDoc.empty
+  const { examples, statuses } = pages[asked.of]
   return HelpDoc.blocks([
     HelpDoc.h1("EXIT STATUS"),
     ...statuses.map(([status, meaning]) => HelpDoc.p(`  ${status}  ${meaning}`)),

@@ -4,7 +4,7 @@ import * as Arguments from "../../src/cli/Arguments.js"
 
 const first = (line: string) => Either.getOrThrow(Arguments.builtInsFirst(line === "" ? [] : line.split(" "))).join(" ")
 
-const helped = (line: string) => Arguments.helpedCommand(line.split(" "))
+const asked = (line: string) => Arguments.askedHelp(line === "" ? [] : line.split(" "))
 
 describe("Arguments.builtInsFirst", () => {
   const table: ReadonlyArray<readonly [given: string, expected: string]> = [
@@ -27,10 +27,11 @@ describe("Arguments.builtInsFirst", () => {
   }
 
   it("tells whose help is asked for", () => {
-    assert.strictEqual(helped("listen --help"), "listen")
-    assert.strictEqual(helped("listen --log-level debug -h"), "listen")
-    assert.isUndefined(helped("listen --login bob"))
-    assert.isUndefined(helped("exec --login bob -- prog --help"))
+    assert.deepStrictEqual(asked("listen --help"), { of: "listen" })
+    assert.deepStrictEqual(asked("listen --log-level debug -h"), { of: "listen" })
+    for (const line of ["", "--help", "-h", "--log-level debug --help", "--help who"])
+      assert.deepStrictEqual(asked(line), { of: undefined })
+    for (const line of ["listen", "exec --login bob -- prog --help", "--version"]) assert.isUndefined(asked(line))
   })
 
   it("refuses a log level that is none", () => {

@@ -88,7 +88,9 @@ describe("The manual", () => {
   it.live("is listed with one line a command", () =>
     Effect.map(Program.run(["--help"]), ({ output }) => {
       const [, listed = ""] = output.split("\nCOMMANDS\n")
-      const lines = Object.entries(pages).map(([command, { summary }]) => `  - ${command}  ${summary}`)
+      const lines = Object.entries(pages).map(
+        ([command, { summary }]) => `  - ${command.padEnd("connect".length)}  ${summary}`
+      )
       assert.deepStrictEqual(
         listed.split("\n").filter((line) => line.trim() !== ""),
         lines
