@@ -1,9 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Address } from "../transport/Transport.js"
 import * as Flags from "./Flags.js"
-import * as Status from "./Status.js"
 
 /** The three flags that say where a server listens or a client connects. */
 
@@ -41,11 +39,6 @@ export const address = (given: Given): Address | undefined => {
   if (tcpByFlag) return by === "flag" ? undefined : tcp(given)
   return { _tag: "Unix", path: value }
 }
-
-/** What to say when there is none. */
-export const bothGiven: Effect.Effect<never, Status.Failure> = Effect.fail(
-  new Status.Failure({ status: Status.misuse, message: "--unix takes the place of --host and --port; give one" })
-)
 
 const isFlag = <A>(given: Option.Option<Flags.Given<A>>): boolean => Option.isSome(given) && given.value.by === "flag"
 

@@ -235,7 +235,7 @@ const inRange = (
 /** A flag without a value; its variable, or its line in a file, says yes or no. */
 export const toggle = (name: string, about: string): Flag<boolean> => {
   const flag = Options.boolean(name).pipe(
-    Options.withDescription(`${about} (${variable(name)}=yes)`),
+    Options.withDescription(`${about} (default no; ${variable(name)})`),
     // A fallback of @effect/cli's would never be asked: a flag that is not there is false, and not missing.
     Options.mapEffect((isOn) =>
       isOn

@@ -24,7 +24,7 @@ export const config = Command.make("config", flags, ({ check, config }) =>
     }
     if (!Flags.valueOr(check, false)) process.stdout.write(table(Settings.effective(settings, file)))
   })
-).pipe(Command.withDescription("Tells the settings that serve would have, and where each of them comes from."))
+)
 
 /** Runs `serve` with the settings of the file that its arguments, or the environment, name, and others as they are. */
 export const withFile = <A, E, R>(

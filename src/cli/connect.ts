@@ -7,6 +7,7 @@ import * as Terminal from "../client/Terminal.js"
 import * as Tcp from "../transport/Tcp.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
+import * as Remote from "./Remote.js"
 import * as Status from "./Status.js"
 
 const flags = {
@@ -21,7 +22,7 @@ const flags = {
 
 export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
   const address = Endpoint.address(given)
-  if (address === undefined) return Endpoint.bothGiven
+  if (address === undefined) return Remote.misuse("--unix takes the place of --host and --port; give one")
   const options = {
     socket: Tcp.connect(address),
     login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
