@@ -1,13 +1,18 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Os from "node:os"
 import type { Ending } from "../client/Ending.js"
 import * as Pipe from "../client/Pipe.js"
-import * as Terminal from "../client/Terminal.js"
+import * as Display from "../terminal/Display.js"
+import * as HistoryFile from "../terminal/HistoryFile.js"
+import * as Session from "../terminal/Session.js"
 import * as Tcp from "../transport/Tcp.js"
+import { showAddress } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Status from "./Status.js"
+
+const onOff = ["on", "off"] as const
 
 const flags = {
   host: Endpoint.host("Host to connect to"),
@@ -16,23 +21,41 @@ const flags = {
   login: Flags.text("login", "name", {
     about: "Name to log in with",
     fallback: "asked for at a terminal, else the first line of the input"
-  })
+  }),
+  plain: Flags.toggle("plain", "Sends lines and prints lines at a terminal, too, as in a pipe"),
+  bell: Flags.choice("bell", { about: "Whether the terminal rings for a message", fallback: "on" }, onOff),
+  history: Flags.choice(
+    "history",
+    { about: "Whether what is typed at a terminal is kept in a file of one's own", fallback: "on" },
+    onOff
+  )
 }
 
 export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
   const address = Endpoint.address(given)
   if (address === undefined) return Endpoint.bothGiven
-  const options = {
+  const streams = {
     socket: Tcp.connect(address),
-    login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
+    login: Flags.valueOr<string | undefined>(given.login, undefined),
     input: process.stdin,
     output: process.stdout
   }
-  const atTerminal = process.stdin.isTTY && process.stdout.isTTY
-  return (atTerminal ? Terminal.run(options) : Pipe.run({ ...options, refusals: process.stderr })).pipe(
+  const isScreen =
+    process.stdin.isTTY && process.stdout.isTTY && !Flags.valueOr(given.plain, false) && !Display.isDumb(process.env)
+  const session = isScreen
+    ? Session.run({
+        ...streams,
+        where: showAddress(address),
+        display: Display.make(process.env, process.stdout.getColorDepth()),
+        bell: Flags.valueOr(given.bell, "on") === "on",
+        history: Flags.valueOr(given.history, "on") === "on" ? HistoryFile.path(process.env) : undefined
+      })
+    : Pipe.run({ ...streams, refusals: process.stderr })
+  return session.pipe(
     Effect.mapError((error) => new Status.Failure({ status: Status.misuse, message: error.message })),
     Effect.map(end),
-    Effect.scoped
+    Effect.scoped,
+    isScreen ? endAtHangup : (self) => self
   )
 }).pipe(
   Command.withDescription(
@@ -40,6 +63,20 @@ export const connect = Command.make("connect", flags, (given): Effect.Effect<voi
       "Exit status: 0; 1 if the server refused something; 2 if it could not connect; 3 if the server went away."
   )
 )
+
+/** The terminal is closed: without a listener that ends the process at once, and leaves the terminal as it is. */
+const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
+  Effect.raceFirst(
+    session,
+    Effect.async<void>((resume) => {
+      const hungUp = () => {
+        process.exitCode = 128 + Os.constants.signals.SIGHUP
+        resume(Effect.void)
+      }
+      process.once("SIGHUP", hungUp)
+      return Effect.sync(() => process.off("SIGHUP", hungUp))
+    })
+  )
 
 const refusedStatus = 1
 
