@@ -67,11 +67,9 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
     const people = new People("")
     const screen = new Screen.Screen(options.input, options.output, options.display)
     const transcript = new Transcript((rows) => screen.print(rows), now)
-    let isLeaving = false
     const leave = () => {
-      if (isLeaving) Deferred.unsafeDone(hurried, Exit.void)
-      isLeaving = true
-      entered.unsafeDone(Exit.void)
+      const isSecond = talk.isLeaving || !entered.unsafeDone(Exit.void)
+      if (isSecond) Deferred.unsafeDone(hurried, Exit.void)
     }
     const prompt: Prompt = new Prompt({
       history: new History(file.lines, HistoryFile.maxLines),

@@ -8,6 +8,8 @@ import type { Transcript } from "./Transcript.js"
 /** Labels of the two questions who is here: that of the program, for Tab, and that of the person. */
 export const countLabel = "count"
 export const whoLabel = "who"
+/** That of the question whether the server is there. */
+export const aliveLabel = "alive"
 
 type Notice = Extract<Received, { readonly _tag: "Notice" }>
 type Refused = Extract<Received, { readonly _tag: "Refused" }>
@@ -24,12 +26,15 @@ export interface Options {
 /** What the server sends, as it is shown. */
 export class Incoming {
   private readonly comings = new Comings()
+  /** Grows with everything that comes. */
+  heard = 0
   /** The names of an answer to `/who` so far: it may take several lines. */
   private listed: Array<string> = []
 
   constructor(private readonly options: Options) {}
 
   take(received: Received): void {
+    this.heard += 1
     const { marks, people, ring, transcript } = this.options
     switch (received._tag) {
       case "Message":
@@ -84,6 +89,9 @@ export class Incoming {
         if (!["quit", "shutdown"].includes(notice.values.get("reason") ?? "")) {
           transcript.print(Format.failed(`the server ends the connection: ${showReport(notice)}`, marks))
         }
+        break
+      case "pong":
+        if (notice.label !== aliveLabel) transcript.print(Format.quiet(showReport(notice), marks))
         break
       case "who":
         this.takeWho(notice, Number(word))

@@ -28,6 +28,8 @@ const restore = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
 
 const bell = "\x07"
 
+const unstoppedMillis = 200
+
 /**
  * A person's terminal: its own scrollback, and below it a few rows that are drawn again and again, the last of which
  * is the prompt. Nothing else writes to the terminal while it is open, and nothing but this, `LiveRegion` and `Row`
@@ -39,6 +41,7 @@ export class Screen {
   private added: Array<Row.Row> = []
   private rings = false
   private isOpen = false
+  private isSuspended = false
   private isDue = false
 
   constructor(
@@ -89,10 +92,13 @@ export class Screen {
     this.changed()
   }
 
-  /** Gives the terminal to the shell that started us, until that says otherwise (Ctrl-Z). */
+  /** Gives the terminal to the shell that started us, until that lets us go on (Ctrl-Z). */
   suspend(): void {
     this.release()
+    this.isSuspended = true
     process.kill(process.pid, "SIGTSTP")
+    // Without a shell that could let us go on, the system does not stop us at all.
+    setTimeout(() => this.goOn(), unstoppedMillis).unref()
   }
 
   /** Waits until the terminal has taken what was written. */
@@ -102,6 +108,7 @@ export class Screen {
 
   /** Takes the prompt away and gives the terminal back; `print` goes on working. Idempotent. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
+    this.isSuspended = false
     this.release()
     this.input.pause()
   })
@@ -114,16 +121,13 @@ export class Screen {
       this.region.resized(this.size)
       this.changed()
     }
-    const continued = () => {
-      if (this.isOpen) return
-      this.take()
-      this.changed()
-    }
+    const continued = () => this.goOn()
     const stop = Keys.listen(input, onKey)
     input.on("end", onGone)
     input.on("error", onGone)
     output.on("resize", resized)
     process.on("exit", release)
+    process.on("uncaughtExceptionMonitor", release) // before Node writes what it was, which is not to be erased
     process.on("SIGCONT", continued)
     this.take()
     this.changed()
@@ -132,8 +136,18 @@ export class Screen {
       input.off("end", onGone) // the one for errors stays: without a listener an error ends the process
       output.off("resize", resized)
       process.off("exit", release)
+      process.off("uncaughtExceptionMonitor", release)
       process.off("SIGCONT", continued)
     }
+  }
+
+  /** Whoever had the terminal meanwhile may have changed it: it is taken anew, also from one who stopped us unasked. */
+  private goOn() {
+    if (!this.isOpen && !this.isSuspended) return
+    this.isSuspended = false
+    this.input.setRawMode?.(false) // or Node believes that there is nothing to do
+    this.take()
+    this.changed()
   }
 
   private take() {

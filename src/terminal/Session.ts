@@ -83,10 +83,12 @@ const listen = (desk: Desk.Desk): Effect.Effect<Ending> =>
     }
     talk.isLeaving = true
     screen.changed()
-    const isUnsettled = () => talk.phase._tag === "Here" && talk.outgoing.size > talk.outgoing.count("unknown")
     const outcomes = Effect.whileLoop({
-      while: isUnsettled,
-      body: () => Effect.zipRight(settled.close, settled.await),
+      while: () => {
+        settled.unsafeClose() // before the look, so that nothing happens between it and the waiting
+        return talk.phase._tag === "Here" && talk.outgoing.size > talk.outgoing.count("unknown")
+      },
+      body: () => settled.await,
       step: () => {}
     })
     yield* Effect.raceFirst(outcomes, Deferred.await(hurried)).pipe(Effect.timeoutOption(outcomeTimeout))
@@ -112,7 +114,7 @@ const stay = (desk: Desk.Desk, login: string, options: Options) =>
       if (visit._tag === "Right") {
         isFirst = false
         if (talk.isLeaving) return left
-        transcript.print(Format.failed(`${visit.right}; what you type is sent when it is back`, marks))
+        transcript.print(Format.failed(visit.right, marks))
         if ((yield* Clock.currentTimeMillis) - startedAt > stableMillis) yield* waits.reset
       } else if (visit.left._tag === "LoginRefused") {
         const { code, message, retryMillis } = visit.left
@@ -122,8 +124,8 @@ const stay = (desk: Desk.Desk, login: string, options: Options) =>
           return { _tag: "Refused" } as const
         }
       } else if (isFirst) return yield* Effect.fail(visit.left)
-      const why = visit._tag === "Left" ? `: ${visit.left.message}` : ""
-      away(`no connection to ${options.where}, trying again${why}`)
+      const why = visit._tag === "Left" ? ` ${marks.dash} ${visit.left.message}` : ""
+      away(`trying again; your lines are kept${why}`)
       yield* Effect.orDie(waits.next(undefined)) // it has no end
     }
   })

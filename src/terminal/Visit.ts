@@ -8,7 +8,7 @@ import * as Client from "../client/Client.js"
 import { TransportError, type Socket } from "../transport/Transport.js"
 import type { Desk } from "./Desk.js"
 import * as Format from "./Format.js"
-import { countLabel } from "./Incoming.js"
+import { aliveLabel, countLabel } from "./Incoming.js"
 
 export interface Options {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -22,6 +22,14 @@ const greetTimeout = Duration.seconds(10)
 
 /** How long the scope's end waits for the server's own. */
 const linger = Duration.seconds(1)
+
+/** How often the server is asked whether it is there. */
+const aliveTime = Duration.seconds(30)
+
+/** How long it may take; longer than a server holds a sender. */
+const answerTime = Duration.seconds(30)
+
+const readTime = Duration.seconds(1)
 
 /** So many messages are under way at once; what is behind them is surely unsent when the connection breaks. */
 const maxUnderWay = 256
@@ -46,10 +54,14 @@ export const run = (
     announce(desk, options, hello)
     desk.work.unsafeOpen()
 
-    const why = yield* Effect.raceFirst(receive(client, desk), send(client, desk, underWay))
+    const why = yield* Effect.raceFirst(
+      receive(client, desk),
+      Effect.raceFirst(send(client, desk, underWay), Option.isSome(hello) ? watch(client, desk) : Effect.never)
+    )
     talk.phase = { _tag: "Away", why: "" }
-    // The end of the connection has told each of them that nothing more will be known.
-    yield* FiberSet.awaitEmpty(underWay)
+    // The end of the connection has told each of them that nothing more will be known; one that is only silent has not.
+    yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
+    yield* FiberSet.clear(underWay)
     talk.outgoing.lose()
     incoming.tellComings()
     screen.changed()
@@ -70,7 +82,7 @@ const announce = (
 ) => {
   const isAgain = people.own !== ""
   people.own = Option.match(hello, { onNone: () => login, onSome: ({ name }) => name })
-  const more = isAgain ? "again" : `as ${people.own}; /help tells more`
+  const more = isAgain ? "again" : `as ${people.own}; see /help`
   transcript.print(Format.quiet(`connected to ${where} ${more}`, marks))
   if (Option.isSome(hello)) talk.requests = [`@${countLabel} /who`]
   else {
@@ -93,6 +105,26 @@ const receive = (client: Client.Client, { incoming, screen }: Desk): Effect.Effe
     Effect.match({ onFailure: (error) => error.message, onSuccess: () => "the server closed the connection" })
   )
 
+/** That the connection is over is seen where its lines come from. */
+const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
+
+/**
+ * Returns when the server is silent: a cable that was pulled, or a laptop that slept in another network, ends no
+ * connection for many minutes.
+ */
+const watch = (client: Client.Client, { incoming }: Desk): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    for (;;) {
+      yield* Effect.sleep(aliveTime)
+      const before = incoming.heard
+      yield* ask(client, `@${aliveLabel} /ping`)
+      yield* Effect.sleep(answerTime)
+      // The timer may be late, behind a sleep of this machine, and what came meanwhile not yet read.
+      if (incoming.heard === before) yield* Effect.sleep(readTime)
+      if (incoming.heard === before) return "the server does not answer any more"
+    }
+  })
+
 /** Sends what there is to send, and what is still to come. */
 const send = (client: Client.Client, desk: Desk, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
   Effect.gen(function* () {
@@ -103,8 +135,7 @@ const send = (client: Client.Client, desk: Desk, underWay: FiberSet.FiberSet<voi
     for (;;) {
       yield* desk.work.await
       yield* desk.work.close
-      // That the connection is over is seen where its lines come from.
-      for (const request of requests.splice(0)) yield* Effect.ignore(client.sendLine(request))
+      for (const request of requests.splice(0)) yield* ask(client, request)
       while (yield* sendNext);
     }
   })

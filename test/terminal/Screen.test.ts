@@ -9,7 +9,8 @@ import * as Emulator from "../support/Emulator.js"
 
 const display: Display = { colours: "none", unicode: true, reflow: "all" }
 
-const listeners = () => process.listenerCount("exit") + process.listenerCount("SIGCONT")
+const listeners = () =>
+  ["exit", "SIGCONT", "uncaughtExceptionMonitor"].reduce((sum, event) => sum + process.listenerCount(event), 0)
 
 const prompt: View = { above: [], prompt: [span("> ")], text: "", cursor: 0 }
 

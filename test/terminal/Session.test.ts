@@ -32,7 +32,7 @@ describe("Session", () => {
       yield* alice.types(`/who${enter}`)
       yield* alice.sees('✗ not a login: "/who"')
       yield* alice.types(`alice${enter}`)
-      yield* alice.sees(/connected to memory as alice; \/help tells more[^]*\n› $/u)
+      yield* alice.sees(/connected to memory as alice; see \/help[^]*\n› $/u)
       const bob = yield* sit(socket, { login: "bob" })
       yield* bob.sees("as bob")
 

@@ -78,8 +78,8 @@ describe("Session, when the server goes away", () => {
       yield* alice.types("bob: half")
       yield* stop
       yield* alice.sees(/the server shuts down, in \d+ s at most/u)
-      yield* alice.sees("✗ the server closed the connection; what you type is sent when it is back")
-      yield* alice.sees(/no connection to memory, trying again[^\n]*\n› bob: half$/u)
+      yield* alice.sees("✗ the server closed the connection")
+      yield* alice.sees(/trying again; your lines are kept[^\n]*\n› bob: half$/u)
       yield* alice.types(` a line${enter}two${enter}three${enter}and ha`)
       yield* alice.sees("… bob ‹ three — not sent yet")
       yield* alice.types(`lf${ctrl("a")}`)
@@ -181,7 +181,7 @@ describe("Session, on leaving", () => {
       yield* server.takes(1)
       yield* server.answers(() => "! login-in-use alice fatal: still here")
       yield* server.breaks
-      yield* alice.sees("no connection to memory, trying again")
+      yield* alice.sees("trying again; your lines are kept")
       yield* alice.types(`two${enter}${ctrl("c")}`)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
       yield* alice.sees(/\? bob ‹ one — may have arrived, or not\n\s+… bob ‹ two — was not sent$/u)
@@ -285,7 +285,7 @@ describe("Session, with time", () => {
       const alice = yield* sit(socket, { backoff: undefined })
       yield* alice.sees("as alice")
       yield* reset
-      yield* alice.sees("no connection to memory, trying again")
+      yield* alice.sees("trying again; your lines are kept")
       const at = (time: `${number} seconds`) => Effect.map(TestClock.adjust(time), () => attempts)
       assert.strictEqual(yield* at("0.4 seconds"), 0)
       assert.strictEqual(yield* at("0.6 seconds"), 1)
@@ -296,6 +296,29 @@ describe("Session, with time", () => {
       yield* TestClock.adjust("31 seconds")
       assert.isAtLeast(attempts, before + 1)
       assert.isAtMost(attempts, before + 3)
+    })
+  )
+
+  it.scoped("takes a server that is silent for a minute for lost, and no other", () =>
+    Effect.gen(function* () {
+      const server = yield* secretive
+      const alice = yield* sit(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob: one${enter}`)
+      yield* server.takes(1)
+      yield* TestClock.adjust("30 seconds")
+      yield* server.takes(2)
+      yield* server.says("* pong @alive: ")
+      yield* server.says("from bob: behind the answer")
+      yield* alice.sees("bob › behind the answer")
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(3)), ["bob: one", "/ping", "/ping"])
+      assert.notInclude(alice.lines().join("\n"), "pong")
+      yield* TestClock.adjust("32 seconds")
+      yield* alice.sees("✗ the server does not answer any more")
+      yield* alice.sees("1 line may have arrived, or not")
+      yield* TestClock.adjust("2 seconds")
+      yield* alice.sees("connected to memory again")
     })
   )
 
