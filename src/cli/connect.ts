@@ -1,6 +1,5 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Os from "node:os"
 import type { Ending } from "../client/Ending.js"
 import * as Pipe from "../client/Pipe.js"
 import * as Display from "../terminal/Display.js"
@@ -59,24 +58,33 @@ export const connect = Command.make("connect", flags, (given): Effect.Effect<voi
   )
 }).pipe(
   Command.withDescription(
-    "Chats. In a pipe: the input is sent, what comes is printed, and what the server refused goes to standard error. " +
+    "Chats. At a terminal: with a prompt that stays below what comes; /help there tells more. " +
+      "In a pipe: the input is sent, what comes is printed, and what the server refused goes to standard error. " +
       "Exit status: 0; 1 if the server refused something; 2 if it could not connect; 3 if the server went away."
   )
 )
 
-/** The terminal is closed: without a listener that ends the process at once, and leaves the terminal as it is. */
+/**
+ * Leaves in order when the terminal is closed, and then dies of SIGHUP as if nobody had caught it: with an exit, Node
+ * would reset the mode of a terminal that is no more, and abort over that.
+ */
 const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
-  Effect.raceFirst(
-    session,
-    Effect.async<void>((resume) => {
+  Effect.suspend(() => {
+    let isHungUp = false
+    const hangup = Effect.async<void>((resume) => {
       const hungUp = () => {
-        process.exitCode = 128 + Os.constants.signals.SIGHUP
+        isHungUp = true
         resume(Effect.void)
       }
       process.once("SIGHUP", hungUp)
       return Effect.sync(() => process.off("SIGHUP", hungUp))
     })
-  )
+    const die = Effect.sync(() => {
+      const isGone = process.stdin.readableEnded || process.stdin.errored !== null
+      if (isHungUp || isGone) process.kill(process.pid, "SIGHUP")
+    })
+    return Effect.zipRight(Effect.raceFirst(session, hangup), die)
+  })
 
 const refusedStatus = 1
 

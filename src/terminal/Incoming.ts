@@ -80,8 +80,9 @@ export class Incoming {
         break
       }
       case "closing": {
-        const grace = Math.ceil(Number(notice.values.get("grace") ?? 0) / 1000)
-        transcript.print(Format.failed(`the server shuts down, in ${grace} s at most`, marks))
+        const grace = Math.ceil(Number(notice.values.get("grace")) / 1000)
+        const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
+        transcript.print(Format.failed(`the server shuts down${within}`, marks))
         break
       }
       case "bye":

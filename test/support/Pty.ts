@@ -19,7 +19,10 @@ export interface Pty extends Emulator.Emulator {
   readonly types: (keys: string) => Effect.Effect<void>
   /** Of the window: the emulator first, then the kernel, which tells the program. */
   readonly resizes: (columns: number, rows: number) => Effect.Effect<void>
+  readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Closes the window, with the program in it. */
+  readonly closes: Effect.Effect<void>
   /** Waits for the end: the exit status, and what the terminal was left in. */
   readonly ended: Effect.Effect<{ readonly status: string; readonly isRaw: boolean }>
 }
@@ -68,6 +71,8 @@ export const start = (
           emulator.resize(columns, rows)
           await promisify(execFile)("stty", ["-F", terminal, "cols", String(columns), "rows", String(rows)])
         }),
+      pid,
+      closes: Effect.sync(() => child.kill("SIGKILL")),
       kill: (signal) => Effect.sync(() => process.kill(pid, signal)),
       ended: Effect.map(emulator.sees(/status \d+\n[^]*icanon/u), () => ({
         status: /status (\d+)/u.exec(emulator.written())?.[1] ?? "",

@@ -6,6 +6,7 @@ import * as Path from "node:path"
 import { foreign } from "../support/Emulator.js"
 import * as Program from "../support/Program.js"
 import * as Pty from "../support/Pty.js"
+import { until } from "../support/serve.js"
 import { ctrl, enter, paste, tab, up } from "../support/Sitting.js"
 
 const home = Effect.acquireRelease(
@@ -25,6 +26,14 @@ const alone = (args: ReadonlyArray<string> = [], environment: Readonly<Record<st
     yield* alice.sees(/connected to 127\.0\.0\.1:\d+ as alice[^]*\n› $/u)
     return { alice, server, folder }
   })
+
+const isRunning = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** Everything that the program changed is as it was. */
 const isRestored = (terminal: Pty.Pty) =>
@@ -137,6 +146,19 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
       })
     )
   }
+
+  it.scopedLive("leaves in order when the window is closed", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      const bob = yield* Program.start(["connect", "--port", server.port])
+      bob.input.write("bob\n/hello\n")
+      yield* bob.says("output", /hello/u)
+      yield* alice.closes
+      yield* bob.says("output", /\* left alice/u)
+      yield* server.says("errors", /reason=left [^\n]*name=alice/u)
+      yield* until(() => !isRunning(alice.pid), "runs on without a terminal")
+    })
+  )
 
   it.scopedLive("is the line client with --plain, and where the terminal is dumb", () =>
     Effect.gen(function* () {
