@@ -65,7 +65,7 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Ef
         prompt.asksLogin = false
         return login
       }
-      transcript.print(Format.failed(`${wrong.value.message}; a name has no blanks, say`, marks))
+      transcript.print(Format.failed(`${wrong.value.message}; start with a letter or a digit`, marks))
     }
   })
 

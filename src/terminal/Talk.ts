@@ -157,8 +157,9 @@ export class Talk {
     return tell(ignoredNames.length === 0 ? "nobody is ignored" : `ignored: ${ignoredNames.join(", ")}`)
   }
 
-  /** All that there is to know of a message is known. */
+  /** All that there is to know of a message is known. What a server that shuts down refuses waits for the next one. */
   settle(id: Id, fates: ReadonlyArray<Fate>): void {
+    if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
     const told = this.outgoing.settle(id, fates)
     this.options.onSettled()
     if (told !== undefined) this.options.transcript.print(Format.told(told, this.options.marks))
@@ -214,26 +215,26 @@ export class Talk {
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
   }
 
+  /** The keys stand first: a narrow terminal cuts the rest. */
   private questions(): ReadonlyArray<Row> {
     const { phase, outgoing } = this
     const { paste } = this.options.prompt
     const rows: Array<Row> = []
     const unknown = outgoing.count("unknown")
     if (unknown > 0) {
-      const what = unknown === 1 ? "1 line may have arrived, or not" : `${unknown} lines may have arrived, or not`
-      rows.push([span(`${what}: Ctrl-R sends again, Ctrl-X drops`, "strong")])
+      const what = unknown === 1 ? "1 line that" : `${unknown} lines that`
+      rows.push([span(`Ctrl-R resends, Ctrl-X drops ${what} may have arrived, or not`, "strong")])
     }
-    if (this.isLeaving)
-      rows.push([span(`waiting for ${outgoing.size - unknown} outcomes; Ctrl-C does not wait`, "quiet")])
-    else if (phase._tag === "Away") rows.push([span(phase.why, "quiet")])
-    if (paste !== undefined) rows.push([span(`${this.askPaste(paste.lines, paste.isHeaded)} y/n`, "strong")])
+    if (this.isLeaving) rows.push([span(`Ctrl-C ends the waiting for outcomes: ${outgoing.size - unknown}`, "quiet")])
+    else if (phase._tag === "Away" && phase.why !== "") rows.push([span(phase.why, "quiet")])
+    if (paste !== undefined) rows.push([span(this.askPaste(paste.lines, paste.isHeaded), "strong")])
     return rows
   }
 
   private askPaste(lines: ReadonlyArray<string>, isHeaded: boolean): string {
     const meaning = isHeaded || this.to.length === 0 ? this.parse(lines[0] ?? "") : undefined
     const to = meaning?._tag === "Say" || meaning?._tag === "Turn" ? meaning.to : this.to
-    return `send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}?`
+    return `y/n: send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}?`
   }
 }
 

@@ -179,12 +179,14 @@ const tellNext = (client: Client.Client, { screen, talk }: Desk): Effect.Effect<
     return client.send(next.to, next.text).pipe(
       Effect.match({
         onSuccess: () => talk.sent(next.id, next.to, next.text),
-        onFailure: (error) =>
-          error._tag === "Unsendable"
-            ? talk.refuse(next.id, error.message)
-            : talk.settle(next.id, [{ _tag: "Unknown", names: next.to }])
+        onFailure: (error) => {
+          if (error._tag === "Unsendable") talk.refuse(next.id, error.message)
+          else talk.settle(next.id, [{ _tag: "Unknown", names: next.to }])
+          return error._tag === "TransportError"
+        }
       }),
       Effect.tap(() => Effect.sync(() => screen.changed())),
-      Effect.as(true)
+      // What is behind it stays unsent: nothing goes over a connection that broke.
+      Effect.flatMap((isBroken) => (isBroken === true ? Effect.never : Effect.succeed(true)))
     )
   })

@@ -93,7 +93,7 @@ describe("Session", () => {
       const { alice, hears } = yield* both()
       const lines = Array.from({ length: 1_000 }, (_, index) => `error: line ${index}`)
       yield* alice.types(`bob: ${paste(lines.join("\n"))}`)
-      yield* alice.sees("send 1000 lines to bob? y/n")
+      yield* alice.sees("y/n: send 1000 lines to bob?")
       yield* alice.types("xy")
       const heard = yield* hears(1_000)
       assert.deepStrictEqual(
@@ -116,7 +116,7 @@ describe("Session", () => {
       yield* alice.types(`bob: <>\x1b[D${paste("a\x1b[31m\tb\x07\n")}`)
       yield* alice.sees(String.raw`› bob: <a\x1b[31m b\x07>`)
       yield* alice.types(`${enter}${paste("one\ntwo")}`)
-      yield* alice.sees("send 2 lines to bob? y/n\nbob › ")
+      yield* alice.sees("y/n: send 2 lines to bob?\nbob › ")
       yield* alice.types(`nlast${enter}`)
       assert.deepStrictEqual(yield* hears(2), [String.raw`from alice: <a\x1b[31m	b\x07>`, "from alice: last"])
     })

@@ -103,7 +103,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     Effect.gen(function* () {
       const { alice } = yield* alone()
       yield* alice.types(`alice: ${paste("one\r\x1b[2Jtwo\rthree\r")}`)
-      yield* alice.sees("send 3 lines to alice? y/n")
+      yield* alice.sees("y/n: send 3 lines to alice?")
       yield* alice.types("y")
       yield* alice.sees(String.raw`✓ alice ‹ \x1b[2Jtwo`)
       yield* alice.sees(/✓ alice ‹ three\n[^]*alice › three|alice › three[^]*✓ alice ‹ three/u)

@@ -110,7 +110,7 @@ describe("Session, when the server goes away", () => {
       yield* server.says("* written @1 bob: written")
       yield* server.breaks
       yield* alice.sees("✓ bob ‹ one")
-      yield* alice.sees("2 lines may have arrived, or not: Ctrl-R sends again, Ctrl-X drops\nbob, carol › ")
+      yield* alice.sees("Ctrl-R resends, Ctrl-X drops 2 lines that may have arrived, or not\nbob, carol › ")
       yield* alice.sees("? carol ‹ one")
       yield* alice.sees("? bob, carol ‹ two")
       yield* alice.sees("connected to memory again")
@@ -129,12 +129,56 @@ describe("Session, when the server goes away", () => {
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
       yield* server.breaks
-      yield* alice.sees("1 line may have arrived, or not")
+      yield* alice.sees("1 line that may have arrived, or not")
       yield* alice.sees("connected to memory again")
       yield* alice.types(ctrl("x"))
       yield* alice.sees(/\? bob ‹ one — may have arrived, or not\nbob › $/u)
       yield* alice.types(`next${enter}`)
       assert.deepStrictEqual(withoutLabels(yield* server.takes(2)), ["bob: one", "bob: next"])
+    })
+  )
+
+  it.scopedLive("keeps a line that a server refused because it shuts down", () =>
+    Effect.gen(function* () {
+      const server = yield* secretive
+      const alice = yield* sit(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob: one${enter}`)
+      yield* server.takes(1)
+      yield* server.says("! closing @1: the server is shutting down; this line was not taken")
+      yield* server.breaks
+      yield* alice.sees("connected to memory again")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(2)), ["bob: one", "bob: one"])
+    })
+  )
+
+  it.scopedLive("keeps what was not sent to an original server, too", () =>
+    Effect.gen(function* () {
+      const sockets: Array<Net.Socket> = []
+      const heard: Array<string> = []
+      const address = yield* FakeServer.make((socket) => {
+        sockets.push(socket)
+        socket.on("end", () => socket.end())
+        socket.setEncoding("utf8").on("data", (text: string) => {
+          heard.push(text)
+          const token = /^alice: (hello\? \S+)/mu.exec(text)?.[1]
+          if (token !== undefined) socket.write(`from alice: ${token}\n`)
+          if (text.includes("bob: three")) socket.write("from bob: all\n")
+        })
+      })
+      const retries = yield* Deferred.make<void>()
+      let attempts = 0
+      const socket = Effect.suspend(() => (attempts++ === 0 ? Effect.void : Deferred.await(retries)))
+      const alice = yield* sit(Effect.zipRight(socket, Tcp.connect(address)))
+      yield* alice.sees("this server does not tell")
+      sockets[0]?.resetAndDestroy()
+      yield* alice.sees("trying again; your lines are kept")
+      yield* alice.types(`bob: one${enter}two${enter}three${enter}`)
+      yield* alice.sees("… bob ‹ three — not sent yet")
+      yield* Deferred.succeed(retries, undefined)
+      yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n\s+· bob ‹ three\n/u)
+      yield* alice.sees("bob › all")
+      assert.include(heard.join(""), "bob: one\nbob: two\nbob: three\n")
     })
   )
 
@@ -194,7 +238,7 @@ describe("Session, on leaving", () => {
       const alice = yield* sit(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}${ctrl("d")}`)
-      yield* alice.sees("waiting for 1 outcomes; Ctrl-C does not wait")
+      yield* alice.sees("Ctrl-C ends the waiting for outcomes: 1")
       yield* server.takes(1)
       yield* server.says("! undelivered @1 bob reason=offline: nobody of that name is here")
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
@@ -210,7 +254,7 @@ describe("Session, on leaving", () => {
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
       yield* alice.types(ctrl("c"))
-      yield* alice.sees("waiting for 1 outcomes")
+      yield* alice.sees("waiting for outcomes: 1")
       yield* alice.types(ctrl("c"))
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
       yield* alice.sees(/\? bob ‹ one — may have arrived, or not$/u)
@@ -316,7 +360,7 @@ describe("Session, with time", () => {
       assert.notInclude(alice.lines().join("\n"), "pong")
       yield* TestClock.adjust("32 seconds")
       yield* alice.sees("✗ the server does not answer any more")
-      yield* alice.sees("1 line may have arrived, or not")
+      yield* alice.sees("1 line that may have arrived, or not")
       yield* TestClock.adjust("2 seconds")
       yield* alice.sees("connected to memory again")
     })
