@@ -11,7 +11,7 @@ import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { appendFile, chmod, cp, readFile, rm, writeFile } from "node:fs/promises"
+import { appendFile, chmod, cp, readFile, readdir, rm, writeFile } from "node:fs/promises"
 import { createRequire, isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
 import { chdir } from "node:process"
@@ -96,7 +96,8 @@ const licenses = async ({ inputs }) => {
     .toSorted()
     .map(async (root) => {
       const { name, version, license } = await json(join(root, "package.json"))
-      const text = await readFile(join(root, "LICENSE"), "utf8").catch(() => "")
+      const file = (await readdir(root)).find((name) => /^licen[cs]e/i.test(name))
+      const text = file === undefined ? "" : await readFile(join(root, file), "utf8")
       return `${name} ${version} (${license})\n\n${text}`
     })
   await writeFile("dist/program.cjs.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))

@@ -26,6 +26,11 @@ const layers = [
     has: (path) => path.startsWith("admin/"),
     imports: ["protocol", "telemetry", "port", "chat", "adapter"]
   },
+  {
+    name: "terminal",
+    has: (path) => path.startsWith("terminal/"),
+    imports: ["protocol", "port", "client"]
+  },
   { name: "cli", has: (path) => path.startsWith("cli/"), imports: "any" },
   { name: "main", has: (path) => path === "main", imports: "any" },
   { name: "launcher", has: (path) => path === "launcher", imports: [] },

@@ -39,7 +39,10 @@ const serve: Page = {
 const connect: Page = {
   summary: "Chats: at a terminal with a prompt, in a pipe as a filter.",
   description: [
-    "At a terminal it keeps a prompt at the bottom, where lines are `name, name: text` or commands such as /who.",
+    "At a terminal it keeps a prompt at the bottom. `bob, carol: hi` writes to both, and so do the lines behind it, until " +
+      "others are named; /reply answers who wrote last, Tab completes names, and /help tells the rest. Each own line is " +
+      "shown with what became of it. If the server goes away, it comes back, sends what was not sent, and asks about " +
+      "lines that may have arrived or not. What is typed is kept in $XDG_STATE_HOME/a-chat/history.",
     "In a pipe the input is sent and what comes is printed. Without --login the first line of the input is the name. At " +
       "the end of its input it leaves, gets what was for it, and ends. What the server refused is on standard error, " +
       "in lines that begin with `!`."
