@@ -246,9 +246,11 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         Effect.map(Clock.currentTimeMillis, (time) => tell({ _tag: "Tick", now: time }))
       )
 
-    const scope = yield* Effect.scope
+    const draining = Effect.unsafeMakeLatch(false)
     yield* Effect.forkScoped(turns)
     yield* Effect.forkScoped(Effect.forever(tickAfter(deadlines.due)))
+    // Forked now, since a scope that is closing, which may be what drains, takes no new fibers.
+    yield* Effect.forkScoped(Effect.zipRight(draining.await, Effect.forever(tickAfter(Effect.sleep(drainTick)))))
 
     return {
       open: (socket) => {
@@ -280,9 +282,9 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       blocked: (peer) => deadlines.blocked(peer, now()),
       unblocked: (peer) => deadlines.unblocked(peer),
       leave: (peer, departure) => tell({ _tag: "Left", peer, departure }),
-      drain: Effect.suspend(() => {
+      drain: Effect.sync(() => {
         tell({ _tag: "Drain" })
-        return Effect.asVoid(Effect.forkIn(Effect.forever(tickAfter(Effect.sleep(drainTick))), scope))
+        draining.unsafeOpen()
       }),
       cutOff: Effect.sync(() => tell({ _tag: "CutOff" })),
       pairsCutOff: () => (pairsBefore === undefined ? 0 : pairsSentBack() - pairsBefore),
