@@ -28,6 +28,8 @@ export class Incoming {
   private readonly comings = new Comings()
   /** Grows with everything that comes. */
   heard = 0
+  /** After how many milliseconds a server that shuts down wants to be asked again, if it said so. */
+  returnMillis: number | undefined = undefined
   /** The names of an answer to `/who` so far: it may take several lines. */
   private listed: Array<string> = []
 
@@ -57,6 +59,7 @@ export class Incoming {
 
   /** Another connection: half an answer of the last one is none. */
   connected(): void {
+    this.returnMillis = undefined
     this.listed = []
   }
 
@@ -83,6 +86,9 @@ export class Incoming {
         const grace = Math.ceil(Number(notice.values.get("grace")) / 1000)
         const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
         transcript.print(Format.failed(`the server shuts down${within}`, marks))
+        const millis = Number(notice.values.get("return") ?? "none")
+        // An hour is more than anybody waits for, and what a server may be told.
+        this.returnMillis = millis >= 0 && millis <= 3_600_000 ? millis : undefined
         break
       }
       case "bye":

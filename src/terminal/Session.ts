@@ -100,7 +100,7 @@ const listen = (desk: Desk.Desk): Effect.Effect<Ending> =>
 /** One connection after the other, until the server refuses for good. */
 const stay = (desk: Desk.Desk, login: string, options: Options) =>
   Effect.gen(function* () {
-    const { marks, screen, talk, transcript } = desk
+    const { incoming, marks, screen, talk, transcript } = desk
     const waits = yield* Schedule.driver(options.backoff ?? Backoff.schedule)
     const away = (why: string) => {
       talk.phase = { _tag: "Away", why }
@@ -126,6 +126,9 @@ const stay = (desk: Desk.Desk, login: string, options: Options) =>
       } else if (isFirst) return yield* Effect.fail(visit.left)
       const why = visit._tag === "Left" ? ` ${marks.dash} ${visit.left.message}` : ""
       away(`trying again; your lines are kept${why}`)
-      yield* Effect.orDie(waits.next(undefined)) // it has no end
+      // A server that shut down has told everybody another time, for the first try.
+      const millis = incoming.returnMillis
+      incoming.returnMillis = undefined
+      yield* millis === undefined ? Effect.orDie(waits.next(undefined)) : Effect.sleep(millis) // it has no end
     }
   })

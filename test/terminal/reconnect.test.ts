@@ -343,6 +343,26 @@ describe("Session, with time", () => {
     })
   )
 
+  it.scoped("comes back at the time that the server told when it shut down", () =>
+    Effect.gen(function* () {
+      const server = yield* secretive
+      const alice = yield* sit(server.socket, { backoff: undefined })
+      yield* alice.sees("as alice")
+      yield* server.says("* closing grace=1000 return=7000: the server is shutting down; come back then")
+      yield* alice.sees("the server shuts down, in 1 s at most")
+      yield* server.breaks
+      yield* alice.sees("trying again; your lines are kept")
+      yield* TestClock.adjust("6.9 seconds")
+      assert.strictEqual(server.connections(), 1)
+      yield* TestClock.adjust("0.1 seconds")
+      yield* alice.sees("connected to memory again")
+      yield* server.breaks
+      yield* alice.sees("trying again; your lines are kept")
+      yield* TestClock.adjust("1 seconds")
+      yield* alice.sees("connected to memory again")
+    })
+  )
+
   it.scoped("takes a server that is silent for a minute for lost, and no other", () =>
     Effect.gen(function* () {
       const server = yield* secretive
