@@ -8,6 +8,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type { Writable } from "node:stream"
 import * as Escape from "../client/Escape.js"
+import { LogLimit } from "./LogLimit.js"
 
 /** How events are written: for people, as `key=value`, or as JSON. Each is one line. */
 export const formats = ["pretty", "logfmt", "json"] as const
@@ -20,47 +21,94 @@ const maxWaitingBytes = 1024 * 1024
 /** Events are written when they come to so much, also within a turn. */
 const writeBytes = 65_536
 
+/** What may change while events are written. */
+export interface Settings {
+  /** Less important events are not written. */
+  level: LogLevel.LogLevel
+  /** Events of one kind a second; 0 is no limit. */
+  rate: number
+}
+
+export const defaults: Readonly<Settings> = { level: LogLevel.Info, rate: 1_000 }
+
+/** How long after the first event that was over the rate it is told how many there were. */
+const tellAfterMillis = 1000
+
 /**
  * Writes events to a stream, which may be closed or stuck: the log never holds the server up, and never ends it. The
  * events of one turn of the event loop are written together, since each client that leaves is an event (benchmark:
- * churn).
+ * churn). The level of `settings` takes the place of the fiber's.
  */
-export const layer = (format: Format, stream: Writable & { readonly isTTY?: boolean }): Layer.Layer<never> => {
+export const layer = (
+  format: Format,
+  stream: Writable & { readonly isTTY?: boolean },
+  settings: Readonly<Settings> = defaults
+): Layer.Layer<never> => {
   const coloured = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
   const render = { pretty: pretty(coloured), logfmt, json }[format]
+  const limit = new LogLimit()
   let waiting = ""
   let left = 0
+  let timer: NodeJS.Timeout | undefined = undefined
   const flush = () => {
     if (waiting !== "" && !stream.destroyed) stream.write(waiting)
     waiting = ""
   }
+  const write = (entry: Entry) => {
+    if (waiting === "") setImmediate(flush)
+    waiting += `${render(entry)}\n`
+    // A turn may have any number of events; only what the stream does not take counts as waiting.
+    if (waiting.length >= writeBytes) flush()
+  }
+  const tellLeft = () => {
+    timer = undefined
+    for (const [kind, events] of limit.takeLeft()) {
+      const facts = [["kind", kind] as const, ["events", events] as const]
+      const date = new Date()
+      write({ date, level: LogLevel.Warning, fiber: "#0", words: overRate, facts, cause: undefined })
+    }
+  }
   const logger = Logger.make<unknown, void>((event) => {
+    if (LogLevel.greaterThan(settings.level, event.logLevel)) return
     if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
       left += 1
       return
     }
-    if (waiting === "") setImmediate(flush)
     const entry = entryOf(event)
-    waiting += `${render(entry)}\n`
-    if (left > 0) {
-      waiting += `${render({ ...entry, level: LogLevel.Warning, words: leftOut, facts: [["events", left]] })}\n`
-      left = 0
+    if (!limit.admit(entry.words, entry.date.getTime(), settings.rate)) {
+      timer ??= setTimeout(tellLeft, tellAfterMillis).unref()
+      return
     }
-    // A turn may have any number of events; only what the stream does not take counts as waiting.
-    if (waiting.length >= writeBytes) flush()
+    write(entry)
+    if (left > 0) {
+      const facts = [["events", left] as const]
+      left = 0
+      write({ ...entry, level: LogLevel.Warning, words: leftOut, facts })
+    }
   })
+  const finish = () => {
+    clearTimeout(timer)
+    tellLeft()
+    flush()
+  }
   const flushAtTheEnd = Layer.scopedDiscard(
     Effect.acquireRelease(
-      Effect.sync(() => process.on("exit", flush)),
+      Effect.sync(() => process.on("exit", finish)),
       () =>
         Effect.sync(() => {
-          process.off("exit", flush)
-          flush()
+          process.off("exit", finish)
+          finish()
         })
     )
   )
-  return Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), flushAtTheEnd)
+  return Layer.mergeAll(
+    Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), flushAtTheEnd),
+    // What is written is decided here, and may change; `All` lets it come so far.
+    Logger.minimumLogLevel(LogLevel.All)
+  )
 }
+
+const overRate = "events were left out: more of one kind than --log-rate"
 
 const leftOut = "events were left out: the log was not read"
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
 import { PassThrough, Writable } from "node:stream"
 import * as Log from "../../src/cli/Log.js"
 
@@ -96,7 +97,7 @@ describe("Log.layer", () => {
       })
       const text = "x".repeat(1_000)
       const many = Effect.forEach(Array.from({ length: 2_000 }), () => Effect.logInfo(text), { discard: true })
-      yield* Effect.provide(many, Log.layer("logfmt", stream))
+      yield* Effect.provide(many, Log.layer("logfmt", stream, { ...Log.defaults, rate: 0 }))
       assert.isAbove(bytes, 2_000_000)
     })
   )
@@ -127,6 +128,62 @@ describe("Log.layer", () => {
       const after = Effect.succeed("the program goes on")
       const went = Effect.zipRight(Effect.zipRight(event, nextTurn), after)
       assert.strictEqual(yield* Effect.provide(went, Log.layer("logfmt", closed)), "the program goes on")
+    })
+  )
+
+  it.live("leaves out what is over the rate of its kind, and says how many there were", () =>
+    Effect.gen(function* () {
+      const stream = new PassThrough()
+      const settings = { ...Log.defaults, rate: 3 }
+      const events = Effect.gen(function* () {
+        // Within one second, as long as it has just begun.
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1005 - (Date.now() % 1000))))
+        for (let number = 0; number < 10; number++) yield* Effect.logInfo("often")
+        for (let number = 0; number < 3; number++) yield* Effect.logInfo("seldom")
+        settings.rate = 0
+        yield* Effect.logInfo("often")
+      })
+      yield* Effect.provide(events, Log.layer("logfmt", stream, settings))
+      const lines = String(stream.read()).split("\n").slice(0, -1)
+      const words = lines.map((line) => / message=(.*)$/u.exec(line)?.[1])
+      assert.deepStrictEqual(words.slice(0, 7), ["often", "often", "often", "seldom", "seldom", "seldom", "often"])
+      assert.match(words[7] ?? "", /^"events were left out: .*--log-rate" kind=often events=7$/u)
+      assert.lengthOf(words, 8)
+    })
+  )
+
+  it.live("tells a second later, if nothing else is logged", () =>
+    Effect.gen(function* () {
+      const stream = new PassThrough()
+      const told = new Promise<string>((resolve) =>
+        stream.on("data", (bytes: Buffer) => {
+          if (bytes.includes("left out")) resolve(bytes.toString())
+        })
+      )
+      const events = Effect.gen(function* () {
+        for (let number = 0; number < 10; number++) yield* Effect.logInfo("often")
+        return yield* Effect.promise(() => told)
+      })
+      assert.match(
+        yield* Effect.provide(events, Log.layer("logfmt", stream, { ...Log.defaults, rate: 1 })),
+        /events=\d/u
+      )
+    })
+  )
+
+  it.live("has a level of its own, which may change", () =>
+    Effect.gen(function* () {
+      const stream = new PassThrough()
+      const settings = { ...Log.defaults }
+      const events = Effect.gen(function* () {
+        yield* Effect.logDebug("one")
+        settings.level = LogLevel.Debug
+        yield* Effect.logDebug("two")
+        settings.level = LogLevel.Error
+        yield* Effect.logWarning("three")
+      })
+      yield* Effect.provide(events, Log.layer("logfmt", stream, settings))
+      assert.match(String(stream.read()), /^\S+ level=DEBUG \S+ message=two\n$/u)
     })
   )
 })
