@@ -1,0 +1,226 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import type { TLSSocket } from "node:tls"
+import { handleOf, NetSocket, type Peer } from "./NetSocket.js"
+import { TransportError, type Socket, type SocketEvents } from "./Transport.js"
+
+/** The largest record: 16 KiB, and what TLS puts around it (RFC 5246, 6.2.3). */
+const maxPlainRecordBytes = 16_384
+const maxRecordBytes = maxPlainRecordBytes + 2048 + 5
+
+/** The TCP connection below, as Node's own code sees it. It is not documented, so there may be nothing. */
+const carrierOf = (tls: Net.Socket) => {
+  const handle = handleOf(tls)
+  const carrier = handle?.["_parent"] as Readonly<Record<string, unknown>> | null | undefined
+  const [pending, handed, queued] = [handle?.["writeQueueSize"], carrier?.["bytesWritten"], carrier?.["writeQueueSize"]]
+  if (typeof pending !== "number" || typeof handed !== "number" || typeof queued !== "number") return undefined
+  return {
+    /** Bytes of ciphertext that are not known to be taken. */
+    pending,
+    /** Bytes of ciphertext that were handed to the kernel, of which `queued` wait until it takes them. */
+    handed,
+    queued
+  }
+}
+
+/**
+ * Whether the TCP connection has ended, now that TLS tells of an end: then it ended without TLS's own end, and anybody on
+ * the way could have cut it off. Node tells both alike, but below it goes on reading in the one case, and to start what is
+ * started already is an error.
+ */
+const isCutShort = (tls: Net.Socket) => {
+  const carrier = handleOf(tls)?.["_parent"] as Readonly<Record<string, unknown>> | null | undefined
+  const readStart = carrier?.["readStart"]
+  return typeof readStart === "function" && Reflect.apply(readStart, carrier, []) === 0
+}
+
+const cutShort = () => Object.assign(new Error("no close_notify"), { code: "ECUTSHORT" })
+
+const explanations: Readonly<Record<string, string>> = {
+  ECUTSHORT: "the connection was cut off: it ended without the end that TLS asks for",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the server asks for a certificate; give --cert and --key",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the other side does not trust our certificate"
+}
+
+/** The `Socket` of the port over TLS that is there. */
+export class TlsSocket extends NetSocket {
+  private wasCutShort = false
+  /** Where the last write ends among all ciphertext of the connection; no lower. */
+  private endOfWrite = 0
+
+  constructor(tls: Net.Socket, { host, remote }: Peer) {
+    super(tls, remote, host)
+    // Looked at when the end comes in, not when it is told: behind a pause that may be long after.
+    const push = tls.push.bind(tls)
+    tls.push = (chunk: unknown, encoding?: BufferEncoding) => {
+      if (chunk === null) this.wasCutShort = isCutShort(tls)
+      return push(chunk, encoding)
+    }
+  }
+
+  override ended() {
+    if (this.wasCutShort) this.socket.destroy(cutShort())
+    else super.ended()
+  }
+
+  protected override describe(code: string | undefined) {
+    return explanations[code ?? ""] ?? super.describe(code)
+  }
+
+  /** Node tells of a write over TLS a turn later, though the kernel mostly has all of it at once. */
+  override write(bytes: string) {
+    const isIdle = this.socket.writableLength === 0
+    const before = carrierOf(this.socket)
+    if (super.write(bytes)) return true
+    const after = carrierOf(this.socket)
+    if (before === undefined || after === undefined || this.isBroken) return false
+    if (!isIdle) {
+      // It is not encrypted before what is under way was told of.
+      const records = Math.ceil(bytes.length / maxPlainRecordBytes)
+      this.endOfWrite = after.handed + after.pending + bytes.length + records * (maxRecordBytes - maxPlainRecordBytes)
+      return false
+    }
+    this.endOfWrite = before.handed + after.pending
+    // Ciphertext is longer than what it carries, so this holds for a write that went out whole, and for no other.
+    if (after.pending < bytes.length || after.handed < this.endOfWrite || after.queued > 0) return false
+    this.lastUntaken = 0
+    return true
+  }
+
+  /** A record that the kernel has not taken whole cannot be read by the peer, so it counts as not taken. */
+  override untaken() {
+    if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
+    const now = carrierOf(this.socket)
+    if (now === undefined) return this.lastUntaken
+    const missing = this.endOfWrite - (now.handed - now.queued)
+    this.lastUntaken = missing <= 0 ? 0 : Math.min(this.lastUntaken, missing + maxRecordBytes)
+    return this.lastUntaken
+  }
+}
+
+const nobody: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
+
+const noHandshake = new TransportError({ during: "Read", reason: "the TLS handshake failed" })
+
+/** The longest time that a timer of Node's can wait; a longer one would go off at once. */
+const maxTimerMillis = 2 ** 31 - 1
+
+/**
+ * An accepted connection, from its accept on: so it counts against the limits, and the time to log in runs. What is asked
+ * of it before TLS is there, is kept until then.
+ */
+export class HandshakingSocket implements Socket {
+  readonly remote: string
+  readonly host: string
+  identity: string | undefined = undefined
+  private tls: TlsSocket | undefined = undefined
+  private events = nobody
+  private kept = ""
+  private isPaused = false
+  private hasEnded = false
+  private isOver = false
+  private readonly waiting = new Set<() => void>()
+
+  constructor(
+    private readonly raw: Net.Socket,
+    { host, remote }: Peer
+  ) {
+    this.remote = remote
+    this.host = host
+    raw.once("close", () => {
+      if (this.tls !== undefined) return
+      this.isOver = true
+      this.events.closed(noHandshake)
+      this.settle()
+    })
+  }
+
+  /** TLS is there. */
+  secure(tls: TLSSocket, identity: string | undefined) {
+    this.identity = identity
+    this.tls = new TlsSocket(tls, this)
+    this.tls.attach(this.events)
+    if (this.isPaused) this.tls.pause()
+    if (this.kept !== "") this.tls.write(this.kept)
+    if (this.hasEnded) this.tls.end()
+    this.kept = ""
+    this.settle()
+  }
+
+  private settle() {
+    for (const wake of this.waiting) wake()
+    this.waiting.clear()
+  }
+
+  /** Waits for TLS. */
+  private get secured() {
+    return Effect.async<TlsSocket, TransportError>((resume) => {
+      const answer = () => {
+        if (this.tls !== undefined) resume(Effect.succeed(this.tls))
+        else if (this.isOver) resume(Effect.fail(noHandshake))
+        else this.waiting.add(answer)
+      }
+      answer()
+      return Effect.sync(() => this.waiting.delete(answer))
+    })
+  }
+
+  attach(events: SocketEvents) {
+    this.events = events
+    if (this.isOver) return events.closed(noHandshake)
+    this.tls?.attach(events)
+  }
+
+  pause() {
+    this.isPaused = true
+    this.tls?.pause()
+  }
+
+  resume() {
+    this.isPaused = false
+    this.tls?.resume()
+  }
+
+  probe() {
+    this.tls?.probe()
+  }
+
+  write(bytes: string) {
+    if (this.tls !== undefined) return this.tls.write(bytes)
+    this.kept += bytes
+    return false
+  }
+
+  untaken() {
+    return this.tls === undefined ? this.kept.length : this.tls.untaken()
+  }
+
+  get taken() {
+    return this.tls === undefined ? Effect.flatMap(this.secured, (tls) => tls.taken) : this.tls.taken
+  }
+
+  end() {
+    this.hasEnded = true
+    this.tls?.end()
+  }
+
+  close(linger: Duration.Duration) {
+    return Effect.suspend(() => {
+      if (this.tls !== undefined) return this.tls.close(linger)
+      if (this.isOver) return Effect.void
+      // The client may be through with it, and wait to be told; within the same time.
+      const deadline = setTimeout(() => this.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
+      return Effect.either(this.secured).pipe(
+        Effect.flatMap((secured) => (secured._tag === "Right" ? secured.right.close(linger) : Effect.void)),
+        Effect.onInterrupt(() => Effect.sync(() => this.destroy())),
+        Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
+      )
+    })
+  }
+
+  destroy() {
+    if (this.tls !== undefined) this.tls.destroy()
+    else this.raw.destroy()
+  }
+}
