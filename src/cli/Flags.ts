@@ -80,6 +80,14 @@ export const invalid = (message: string): ValidationError.ValidationError =>
 export const text = (name: string, placeholder: string, description: Description): Flag<string> =>
   make(name, placeholder, description, (given) => (given === "" ? Either.left("is empty") : Either.right(given)))
 
+/** A value of a form of its own. */
+export const parsed = <A>(
+  name: string,
+  placeholder: string,
+  description: Description,
+  parse: (text: string) => Either.Either<A, string>
+): Flag<A> => make(name, placeholder, description, parse)
+
 const wholeNumber = {
   parse: (given: string) => (/^\d{1,15}$/u.test(given) ? Number(given) : undefined),
   expected: "is not a whole number"
@@ -174,6 +182,36 @@ const inRange = (
       ? Either.left(`is out of range; allowed: ${allowed}`)
       : Either.right(value)
   })
+}
+
+/** A flag that may be there several times; its variable has commas between the values. */
+export const list = <A>(
+  name: string,
+  placeholder: string,
+  description: Description,
+  parse: (text: string) => Either.Either<A, string>
+): Options.Options<ReadonlyArray<Given<A>>> => {
+  const all = (texts: ReadonlyArray<string>, by: Given<A>["by"], source: string) =>
+    Effect.forEach(texts, (text) =>
+      Either.match(parse(text.trim()), {
+        onLeft: (wrong) => Effect.fail(invalid(`${source}: ${JSON.stringify(text)} ${wrong}`)),
+        onRight: (value) => Effect.succeed({ by, value })
+      })
+    )
+  return Options.text(name).pipe(
+    Options.withPseudoName(placeholder),
+    Options.withDescription(`${description.about} (default ${description.fallback}; ${variable(name)})`),
+    Options.repeated,
+    Options.mapEffect((texts) =>
+      texts.length > 0
+        ? all(texts, "flag", `--${name}`)
+        : Config.nonEmptyString(variable(name)).pipe(
+            Effect.map((text) => text.split(",")),
+            Effect.orElseSucceed((): ReadonlyArray<string> => []),
+            Effect.flatMap((parts) => all(parts, "environment", variable(name)))
+          )
+    )
+  )
 }
 
 /** A flag without a value; its variable says yes or no. */

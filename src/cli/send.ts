@@ -10,8 +10,7 @@ import * as Login from "../client/Login.js"
 import * as Outcomes from "../client/Outcomes.js"
 import * as Sendable from "../client/Sendable.js"
 import * as Sending from "../client/Sending.js"
-import * as Tcp from "../transport/Tcp.js"
-import type { Address } from "../transport/Transport.js"
+import type { Socket, TransportError } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
@@ -25,9 +24,7 @@ const defaultTimeout = Duration.seconds(30)
 const day = 24 * 60 * 60 * 1000
 
 const flags = {
-  host: Endpoint.host("Host to connect to"),
-  port: Endpoint.port("TCP port to connect to", 1),
-  unix: Endpoint.unix("Unix socket to connect to, instead of TCP"),
+  ...Endpoint.client,
   login: Flags.text("login", "name", {
     about: "Name to send as",
     fallback: "the user and the machine, with a suffix if that is taken"
@@ -63,12 +60,10 @@ const args = {
 
 export const send = Command.make("send", { ...flags, ...args }, (given) =>
   Effect.gen(function* () {
-    const address = Endpoint.address(given)
-    if (address === undefined) return yield* Endpoint.bothGiven
     const recipients = Outcomes.distinct(given.recipients.split(","))
     yield* Effect.mapError(Sendable.encodeRecipients(recipients), misuse)
     const job: Job = {
-      address,
+      socket: Endpoint.socket(given),
       recipients,
       login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
       text: given.text.length === 0 ? undefined : given.text.join(" "),
@@ -86,7 +81,7 @@ export const send = Command.make("send", { ...flags, ...args }, (given) =>
 )
 
 interface Job {
-  readonly address: Address
+  readonly socket: Effect.Effect<Socket, TransportError>
   readonly recipients: ReadonlyArray<string>
   readonly login: string | undefined
   /** Of the arguments; undefined if the input is to be sent. */
@@ -176,8 +171,7 @@ const noOutcomes = Effect.fail(
 const inputOf = (job: Job): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 
-const start = (job: Job, login: string) =>
-  Effect.mapError(Login.start({ socket: Tcp.connect(job.address), login }), misuse)
+const start = (job: Job, login: string) => Effect.mapError(Login.start({ socket: job.socket, login }), misuse)
 
 /** Logs in: under another name if the one that was guessed is taken, and again when the server says that it may. */
 const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
