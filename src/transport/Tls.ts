@@ -109,11 +109,8 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
     server.on("secureConnection", (socket) => {
       const secure = handshaking.get(keyOf(socket))
       if (secure === undefined) return socket.destroy() // reset meanwhile
-      // This comes from inside OpenSSL, which would not take an end now and say nothing of it.
-      setImmediate(() => {
-        if (!socket.destroyed) secure(socket)
-      })
-      return
+      socket.allowHalfOpen = socketOptions.allowHalfOpen
+      return secure(socket)
     })
 
     const admit: NetListener.Admit = (raw, peer, events) => {
@@ -125,7 +122,7 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
       const socket = new HandshakingSocket(raw, peer)
       const deadline = setTimeout(() => {
         failed("the handshake took too long")
-        raw.destroy()
+        socket.destroy()
       }, timeoutMillis)
       const done = () => {
         clearTimeout(deadline)
@@ -139,13 +136,16 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
         }
         handshaking.set(key, (secured) => {
           done()
-          const { common, why } = credentials.identifies ? identityOf(secured) : { common: undefined, why: undefined }
-          if (why !== undefined) {
+          socket.secured(secured, () => {
+            if (!credentials.identifies) return socket.start(secured, undefined)
+            const { common, why } = identityOf(secured)
+            if (why === undefined) return socket.start(secured, common)
             failed(why)
             return turnAway(secured, Reply.badCertificate(why))
-          }
-          socket.secure(secured, common)
+          })
         })
+        // As long as it lasts, the end of the one side is that of both.
+        raw.allowHalfOpen = false
         server.emit("connection", raw)
       })
       events.accepted(socket)
@@ -209,13 +209,13 @@ const handshake = (
     let secured: NodeTls.TLSSocket | undefined = undefined
     const giveUp = () => {
       clearTimeout(deadline)
-      secured?.destroy()
-      socket.destroy()
+      // Not both: Node crashes when the one below is destroyed before the other.
+      ;(secured ?? socket).destroy()
     }
     const failed = (cause: Error) => {
       giveUp()
       const code = errorCode(cause)
-      const why = trouble(code, cause, secured !== undefined) ?? Tcp.advice(code)
+      const why = (secured && trouble(code, cause, name)) ?? Tcp.advice(code)
       resume(Effect.fail(Tcp.connectError({ _tag: "Tls", host, port }, why, cause)))
     }
     const late = () => failed(Object.assign(new Error("no handshake"), { code: "ETIMEDOUT" }))
@@ -239,11 +239,10 @@ const handshake = (
   })
 
 /** What is wrong with TLS there, and what to do about it; undefined if it is not TLS that is wrong. */
-const trouble = (code: string | undefined, cause: Error, isConnected: boolean): string | undefined => {
-  if (!isConnected) return undefined
+const trouble = (code: string | undefined, cause: Error, name: string): string | undefined => {
   switch (code) {
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `${cause.message.replace(/^.*?: /u, "")} (check --host, or give --server-name)`
+      return `the server's certificate is not for ${name}; check --host, or give --server-name`
     case "CERT_HAS_EXPIRED":
       return "the server's certificate has expired"
     case "CERT_NOT_YET_VALID":

@@ -5,9 +5,8 @@ import type { TLSSocket } from "node:tls"
 import { handleOf, NetSocket, type Peer } from "./NetSocket.js"
 import { TransportError, type Socket, type SocketEvents } from "./Transport.js"
 
-/** The largest record: 16 KiB, and what TLS puts around it (RFC 5246, 6.2.3). */
-const maxPlainRecordBytes = 16_384
-const maxRecordBytes = maxPlainRecordBytes + 2048 + 5
+/** What a record carries, unless it is the last one of a write. Around it comes the same in each (RFC 8446, 5.1). */
+const plainRecordBytes = 16_384
 
 /** The TCP connection below, as Node's own code sees it. It is not documented, so there may be nothing. */
 const carrierOf = (tls: Net.Socket) => {
@@ -26,13 +25,15 @@ const carrierOf = (tls: Net.Socket) => {
 
 /**
  * Whether the TCP connection has ended, now that TLS tells of an end: then it ended without TLS's own end, and anybody on
- * the way could have cut it off. Node tells both alike, but below it goes on reading in the one case, and to start what is
- * started already is an error.
+ * the way could have cut it off. Node tells both alike. But below it goes on reading in the one case, and to start what is
+ * started already is an error; and whoever does not read at present cannot have come to the end of TCP.
  */
 const isCutShort = (tls: Net.Socket) => {
-  const carrier = handleOf(tls)?.["_parent"] as Readonly<Record<string, unknown>> | null | undefined
+  const handle = handleOf(tls)
+  const carrier = handle?.["_parent"] as Readonly<Record<string, unknown>> | null | undefined
   const readStart = carrier?.["readStart"]
-  return typeof readStart === "function" && Reflect.apply(readStart, carrier, []) === 0
+  if (handle?.["reading"] !== true || typeof readStart !== "function") return false
+  return Reflect.apply(readStart, carrier, []) === 0
 }
 
 const cutShort = () => Object.assign(new Error("no close_notify"), { code: "ECUTSHORT" })
@@ -46,8 +47,9 @@ const explanations: Readonly<Record<string, string>> = {
 /** The `Socket` of the port over TLS that is there. */
 export class TlsSocket extends NetSocket {
   private wasCutShort = false
-  /** Where the last write ends among all ciphertext of the connection; no lower. */
-  private endOfWrite = 0
+  /** How the last write lies among the ciphertext of the connection; undefined while that is not known. */
+  private record: { readonly begin: number; readonly end: number; readonly bytes: number } | undefined = undefined
+  private written = 0
 
   constructor(tls: Net.Socket, { host, remote }: Peer) {
     super(tls, remote, host)
@@ -75,26 +77,29 @@ export class TlsSocket extends NetSocket {
     if (super.write(bytes)) return true
     const after = carrierOf(this.socket)
     if (before === undefined || after === undefined || this.isBroken) return false
-    if (!isIdle) {
-      // It is not encrypted before what is under way was told of.
-      const records = Math.ceil(bytes.length / maxPlainRecordBytes)
-      this.endOfWrite = after.handed + after.pending + bytes.length + records * (maxRecordBytes - maxPlainRecordBytes)
-      return false
-    }
-    this.endOfWrite = before.handed + after.pending
-    // Ciphertext is longer than what it carries, so this holds for a write that went out whole, and for no other.
-    if (after.pending < bytes.length || after.handed < this.endOfWrite || after.queued > 0) return false
+    this.written = bytes.length
+    this.record = undefined
+    // It is not encrypted before what is under way was told of.
+    if (!isIdle) return false
+    const around = (after.pending - bytes.length) / Math.ceil(bytes.length / plainRecordBytes)
+    // Something else is under way, such as tickets for the next session.
+    if (!Number.isInteger(around) || around <= 0) return false
+    const end = before.handed + after.pending
+    this.record = { begin: before.handed, end, bytes: plainRecordBytes + around }
+    if (after.handed < end || after.queued > 0) return false
     this.lastUntaken = 0
     return true
   }
 
-  /** A record that the kernel has not taken whole cannot be read by the peer, so it counts as not taken. */
+  /** A record that the kernel has not taken whole cannot be read by the peer, so nothing of it counts as taken. */
   override untaken() {
     if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
-    const now = carrierOf(this.socket)
-    if (now === undefined) return this.lastUntaken
-    const missing = this.endOfWrite - (now.handed - now.queued)
-    this.lastUntaken = missing <= 0 ? 0 : Math.min(this.lastUntaken, missing + maxRecordBytes)
+    const now = this.record && carrierOf(this.socket)
+    if (now === undefined || this.record === undefined) return this.lastUntaken
+    const { begin, bytes, end } = this.record
+    const taken = now.handed - now.queued
+    const whole = Math.floor((taken - begin) / bytes) * plainRecordBytes
+    this.lastUntaken = taken >= end ? 0 : Math.max(0, this.written - Math.max(0, whole))
     return this.lastUntaken
   }
 }
@@ -114,6 +119,8 @@ export class HandshakingSocket implements Socket {
   readonly remote: string
   readonly host: string
   identity: string | undefined = undefined
+  /** The one to destroy. */
+  private top: Net.Socket
   private tls: TlsSocket | undefined = undefined
   private events = nobody
   private kept = ""
@@ -122,10 +129,8 @@ export class HandshakingSocket implements Socket {
   private isOver = false
   private readonly waiting = new Set<() => void>()
 
-  constructor(
-    private readonly raw: Net.Socket,
-    { host, remote }: Peer
-  ) {
+  constructor(raw: Net.Socket, { host, remote }: Peer) {
+    this.top = raw
     this.remote = remote
     this.host = host
     raw.once("close", () => {
@@ -136,8 +141,18 @@ export class HandshakingSocket implements Socket {
     })
   }
 
-  /** TLS is there. */
-  secure(tls: TLSSocket, identity: string | undefined) {
+  /**
+   * TLS is there. From now on only its socket may be destroyed: Node crashes when the one below is destroyed before it.
+   * That it has said so comes from inside OpenSSL, which would not take an end now, so it is used in the next turn.
+   */
+  secured(tls: TLSSocket, use: () => void) {
+    this.top = tls
+    setImmediate(() => {
+      if (!tls.destroyed) use()
+    })
+  }
+
+  start(tls: TLSSocket, identity: string | undefined) {
     this.identity = identity
     this.tls = new TlsSocket(tls, this)
     this.tls.attach(this.events)
@@ -154,7 +169,7 @@ export class HandshakingSocket implements Socket {
   }
 
   /** Waits for TLS. */
-  private get secured() {
+  private get started() {
     return Effect.async<TlsSocket, TransportError>((resume) => {
       const answer = () => {
         if (this.tls !== undefined) resume(Effect.succeed(this.tls))
@@ -197,7 +212,7 @@ export class HandshakingSocket implements Socket {
   }
 
   get taken() {
-    return this.tls === undefined ? Effect.flatMap(this.secured, (tls) => tls.taken) : this.tls.taken
+    return this.tls === undefined ? Effect.flatMap(this.started, (tls) => tls.taken) : this.tls.taken
   }
 
   end() {
@@ -211,8 +226,8 @@ export class HandshakingSocket implements Socket {
       if (this.isOver) return Effect.void
       // The client may be through with it, and wait to be told; within the same time.
       const deadline = setTimeout(() => this.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
-      return Effect.either(this.secured).pipe(
-        Effect.flatMap((secured) => (secured._tag === "Right" ? secured.right.close(linger) : Effect.void)),
+      return Effect.either(this.started).pipe(
+        Effect.flatMap((started) => (started._tag === "Right" ? started.right.close(linger) : Effect.void)),
         Effect.onInterrupt(() => Effect.sync(() => this.destroy())),
         Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
       )
@@ -221,6 +236,6 @@ export class HandshakingSocket implements Socket {
 
   destroy() {
     if (this.tls !== undefined) this.tls.destroy()
-    else this.raw.destroy()
+    else this.top.destroy()
   }
 }
