@@ -7,6 +7,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as ChatOptions from "../chat/Options.js"
 import * as Proxy from "../transport/Proxy.js"
+import type * as ProxyHeader from "../transport/ProxyHeader.js"
 import * as Tcp from "../transport/Tcp.js"
 import * as Tls from "../transport/Tls.js"
 import type { Address, Listen, TransportError } from "../transport/Transport.js"
@@ -105,7 +106,7 @@ export const resolve = (
     if (!all.some(isProxied) && Endpoint.isFlag(given.proxyFrom)) {
       return yield* misuse("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
-    const proxyOptions: Proxy.Options = { from: Proxy.ranges(from ?? []), timeout }
+    const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
     const listen = ({ address, ...place }: Place): Listen => {
       const proxy = isProxied({ address, ...place }) ? proxyOptions : undefined

@@ -6,14 +6,6 @@ import { peerAt } from "./NetSocket.js"
 import * as ProxyHeader from "./ProxyHeader.js"
 import { TransportError } from "./Transport.js"
 
-/** A listener behind a proxy: each connection begins with a header that tells the client's address. */
-export interface Options {
-  /** Who may send such headers; anybody else could claim to be whoever he likes, and is refused. */
-  readonly from: Net.BlockList
-  /** How long the header may take, from the accept on. */
-  readonly timeout: Duration.DurationInput
-}
-
 export interface Range {
   readonly host: string
   readonly bits: number
@@ -38,7 +30,7 @@ const familyOf = (host: string) => (Net.isIPv6(host) ? "ipv6" : "ipv4")
 
 /** The same listener behind a proxy: what `admit` gets is whom the header names. */
 export const behind =
-  (options: Options, admit: NetListener.Admit): NetListener.Admit =>
+  (options: ProxyHeader.Options, admit: NetListener.Admit): NetListener.Admit =>
   (socket, proxy, events) => {
     const refuse = (why: string) => {
       events.failed(new TransportError({ during: "Listen", reason: `refused ${proxy.remote}: ${why}` }))

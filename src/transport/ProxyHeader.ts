@@ -1,4 +1,13 @@
+import type * as Duration from "effect/Duration"
 import { isIP } from "node:net"
+
+/** A listener behind a proxy: each connection begins with a header that tells the client's address. */
+export interface Options {
+  /** Who may send such headers; anybody else could claim to be whoever he likes, and is refused. A `BlockList` of Node. */
+  readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
+  /** How long the header may take, from the accept on. */
+  readonly timeout: Duration.DurationInput
+}
 
 /**
  * The header by which a proxy tells for whom it connects (the PROXY protocol of HAProxy, versions 1 and 2). Pure and

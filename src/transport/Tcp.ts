@@ -3,6 +3,7 @@ import * as Net from "node:net"
 import * as NetListener from "./NetListener.js"
 import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
+import type * as ProxyHeader from "./ProxyHeader.js"
 import { showAddress, TransportError, type Address, type Listen, type Socket } from "./Transport.js"
 
 /**
@@ -11,7 +12,7 @@ import { showAddress, TransportError, type Address, type Listen, type Socket } f
  * @param proxy where connections come through a proxy that tells for whom
  */
 export const listen =
-  (host: string, port: number, proxy?: Proxy.Options): Listen =>
+  (host: string, port: number, proxy?: ProxyHeader.Options): Listen =>
   (options) =>
     NetListener.listen(
       { _tag: "Tcp", host, port },

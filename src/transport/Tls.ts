@@ -8,6 +8,7 @@ import * as FirstBytes from "./FirstBytes.js"
 import * as NetListener from "./NetListener.js"
 import { errorCode, peerOf, socketOptions } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
+import type * as ProxyHeader from "./ProxyHeader.js"
 import * as Tcp from "./Tcp.js"
 import { HandshakingSocket, TlsSocket } from "./TlsSocket.js"
 import { TransportError, type Listen, type Socket } from "./Transport.js"
@@ -67,7 +68,7 @@ export interface ListenOptions {
   readonly credentials: Credentials
   readonly handshakeTimeout?: Duration.DurationInput | undefined
   /** Where connections come through a proxy that tells for whom. */
-  readonly proxy?: Proxy.Options | undefined
+  readonly proxy?: ProxyHeader.Options | undefined
 }
 
 /** Listens for TLS, 1.2 and up, on a TCP port; 0 takes any free one, which `Listener.address` then tells. */

@@ -4,6 +4,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
 import * as Proxy from "../../src/transport/Proxy.js"
+import type * as ProxyHeader from "../../src/transport/ProxyHeader.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Listen, Socket } from "../../src/transport/Transport.js"
@@ -139,7 +140,7 @@ describe("behind a proxy", () => {
   it.scopedLive("TLS begins behind the header", () =>
     Effect.gen(function* () {
       const credentials = yield* Tls.credentials(Certificates.pair("server"))
-      const proxy: Proxy.Options = { from: here, timeout: "5 seconds" }
+      const proxy: ProxyHeader.Options = { from: here, timeout: "5 seconds" }
       const { accepted, port } = yield* listening(Tls.listen("127.0.0.1", 0, { credentials, proxy }))
       const { socket } = yield* dial(port)
       yield* Effect.async<void>((resume) => void socket.write(header, () => resume(Effect.void)))
