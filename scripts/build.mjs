@@ -11,7 +11,7 @@ import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { appendFile, chmod, readFile, rm, writeFile } from "node:fs/promises"
+import { appendFile, chmod, cp, readFile, readdir, rm, writeFile } from "node:fs/promises"
 import { createRequire, isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
 import { chdir } from "node:process"
@@ -31,6 +31,9 @@ const shared = {
   logLevel: "warning"
 }
 
+/** Native helpers that `ws` uses if they are there; it comes with the HTTP server of @effect/platform-node. */
+const optional = ["bufferutil", "utf-8-validate"]
+
 const program = () =>
   build({
     ...shared,
@@ -40,7 +43,9 @@ const program = () =>
     minifySyntax: true, // identifiers stay: 5 ms for names in stack traces and profiles
     minifyWhitespace: true,
     legalComments: "none", // licenses() carries them
-    banner: { js: "(function (require) {" },
+    external: optional,
+    define: { ...shared.define, "import.meta.url": "base" },
+    banner: { js: "(function (require, base) {" },
     footer: { js: "})" }
   })
 
@@ -91,7 +96,8 @@ const licenses = async ({ inputs }) => {
     .toSorted()
     .map(async (root) => {
       const { name, version, license } = await json(join(root, "package.json"))
-      const text = await readFile(join(root, "LICENSE"), "utf8").catch(() => "")
+      const file = (await readdir(root)).find((name) => /^licen[cs]e/i.test(name))
+      const text = file === undefined ? "" : await readFile(join(root, file), "utf8")
       return `${name} ${version} (${license})\n\n${text}`
     })
   await writeFile("dist/program.cjs.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
@@ -100,9 +106,10 @@ const licenses = async ({ inputs }) => {
 try {
   await rm("dist", { recursive: true, force: true })
   const [main, index] = await Promise.all([program(), library(), declarations(), launcher()])
-  checkImports(main.metafile, [])
+  checkImports(main.metafile, optional)
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses(main.metafile)
+  await cp("src/admin/page", "dist/page", { recursive: true })
   await chmod("dist/main.js", 0o755)
   await appendFile("dist/program.cjs", `// ${sha256(await readFile("dist/program.cjs"))}`)
   await node("scripts/code-cache.mjs")

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url"
 
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
-const order = "Scheduler Ledger Options Inlet Outbox Peer Deadlines Roster Routing Sessions Broker Connection"
+const order =
+  "Scheduler Fibers Ledger Options TokenBucket Addresses Inlet Outbox Peer Inspection Deadlines Roster Routing Sessions Broker Connection"
 const chat = [...order.split(" "), "AcceptLoop", "Server"]
 
 /** First match wins. A path is relative to src/, without its extension. */
@@ -20,6 +21,16 @@ const layers = [
   { name: "port", has: (path) => ports.includes(path), imports: ["protocol", "telemetry"] },
   { name: "chat", has: (path) => path.startsWith("chat/"), imports: ["protocol", "telemetry", "port"] },
   { name: "client", has: (path) => path.startsWith("client/"), imports: ["protocol", "telemetry", "port"] },
+  {
+    name: "admin",
+    has: (path) => path.startsWith("admin/"),
+    imports: ["protocol", "telemetry", "port", "chat", "adapter"]
+  },
+  {
+    name: "terminal",
+    has: (path) => path.startsWith("terminal/"),
+    imports: ["protocol", "port", "client"]
+  },
   { name: "cli", has: (path) => path.startsWith("cli/"), imports: "any" },
   { name: "main", has: (path) => path === "main", imports: "any" },
   { name: "launcher", has: (path) => path === "launcher", imports: [] },

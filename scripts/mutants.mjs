@@ -300,13 +300,13 @@ const mutants = [
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.as(peer.socket.close(linger), reason)",
+    search: "Effect.as(Effect.interruptible(peer.socket.close(linger)), reason)",
     replace: "Effect.succeed(reason)"
   },
   {
     name: "a block goes to a full queue in one piece",
     file: "chat/Routing.ts",
-    search: "if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false",
+    search: "if (!present.every((to) => to.outbox.hasRoom(text.length, lines))) return false",
     replace: "",
     also: { file: "chat/Routing.ts", search: "if (present.some((to) => to.outbox.full)) return false", replace: "" }
   },
@@ -314,7 +314,7 @@ const mutants = [
     name: "a block is taken for one address by its first and last line",
     file: "protocol/Block.ts",
     search: "if (lines < 0) return undefined",
-    replace: "if (lines < 0) return { text: `${head}${block.slice(lead.length)}`, lines: 1 }"
+    replace: "if (lines < 0) return { text: `${head}${Buffer.from(block).latin1Slice(lead.length)}`, lines: 1 }"
   },
   {
     name: "a block goes where its address led before somebody left",
@@ -326,8 +326,8 @@ const mutants = [
   {
     name: "the lines of a block count as one",
     file: "chat/Routing.ts",
-    search: "this.account(peer, present.length * lines, present.length * bytes)",
-    replace: "this.account(peer, present.length, present.length * bytes)"
+    search: "this.account(peer, present.length * lines, present.length * text.length)",
+    replace: "this.account(peer, present.length, present.length * text.length)"
   },
   {
     name: "a block is accepted after the shutdown began",

@@ -2,14 +2,29 @@
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 
-/** One that nothing listens on at the moment. */
+// Below the ports that the system gives to clients, any of which might take one between the look and its use.
+const [lowest, highest] = [20_000, 32_000]
+
+const given = new Set()
+
+/** One that nothing listens on at the moment, and that was not given before. */
 export const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
+  for (;;) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest))
+    if (given.has(port) || !(await isFree(port))) continue
+    given.add(port)
+    return port
+  }
+}
+
+const isFree = async (port) => {
+  const server = createServer()
+  const free = await new Promise((resolve) => {
+    server.once("listening", () => resolve(true)).once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1")
+  })
+  if (free) await once(server.close(), "close")
+  return free
 }
 
 /** Whether something listens there. */

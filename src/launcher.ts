@@ -26,5 +26,5 @@ const digestBytes = 64
 
 const source = readFileSync(beside("program.cjs"), "utf8")
 const script = new Script(source, { filename: "program.cjs", cachedData: cachedCode(source) })
-const run = script.runInThisContext() as (require: NodeJS.Require) => void
-run(createRequire(import.meta.url))
+const run = script.runInThisContext() as (require: NodeJS.Require, base: string) => void
+run(createRequire(import.meta.url), import.meta.url)

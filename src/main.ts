@@ -6,27 +6,44 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Arguments from "./cli/Arguments.js"
+import { config, withFile } from "./cli/config.js"
 import { connect } from "./cli/connect.js"
+import { exec } from "./cli/exec.js"
 import * as Help from "./cli/Help.js"
+import { listen } from "./cli/listen.js"
+import * as Manual from "./cli/Manual.js"
+import { ping } from "./cli/ping.js"
 import { send } from "./cli/send.js"
 import { serve } from "./cli/serve.js"
 import * as Status from "./cli/Status.js"
+import { who } from "./cli/who.js"
 
 /** Of package.json; the build puts it here. */
 declare const ACHAT_VERSION: string
 
-const root = Command.make("a-chat").pipe(
-  Command.withDescription("A chat server that nc can speak to, and its client."),
-  Command.withSubcommands([serve, connect, send])
-)
-
-const run = Command.run(root, { name: "a-chat", version: ACHAT_VERSION })
+const run = (asked: Manual.Asked) =>
+  Command.run(
+    Command.make("a-chat").pipe(
+      Command.withDescription("A chat server that nc can speak to, and its clients."),
+      Command.withSubcommands([
+        Manual.describe(serve, "serve", asked),
+        Manual.describe(connect, "connect", asked),
+        Manual.describe(send, "send", asked),
+        Manual.describe(listen, "listen", asked),
+        Manual.describe(exec, "exec", asked),
+        Manual.describe(who, "who", asked),
+        Manual.describe(ping, "ping", asked),
+        Manual.describe(config, "config", asked)
+      ])
+    ),
+    { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(asked) }
+  )
 
 const [node = "", script = "", ...args] = process.argv
 
 Status.watchSignals.pipe(
   Effect.zipRight(Arguments.builtInsFirst(args)),
-  Effect.flatMap((ordered) => run([node, script, ...ordered])),
+  Effect.flatMap((ordered) => withFile(ordered, run(Arguments.askedHelp(ordered))([node, script, ...ordered]))),
   Help.withPlainConsole,
   Status.report,
   // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.

@@ -30,7 +30,11 @@ describe("README", () => {
 
   it("shows a server and its clients over TCP", async () => {
     const { result } = await run(examples[0] ?? "")
-    assert.deepInclude(result, { _tag: "Some", value: { _tag: "Message", from: "alice", text: "hi" } })
+    assert.deepInclude(result, {
+      first: { _id: "Option", _tag: "Some", value: { _tag: "Message", from: "alice", text: "hi" } }
+    })
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+    assert.include(JSON.stringify(result), '{"_tag":"Returned","names":["carol"],"reason":"offline"')
   })
 
   it("shows a chat without sockets", async () => {

@@ -33,7 +33,7 @@ const notices = {
   written: ` ${names}`,
   joined: ` ${name}`,
   left: ` ${name}`,
-  closing: " grace=\\d+"
+  closing: " grace=\\d+ return=\\d+"
 }
 
 const pattern = (mark, codes) =>

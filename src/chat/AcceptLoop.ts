@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Listen, Listener, Socket, TransportError } from "../transport/Transport.js"
+import type { Addresses } from "./Addresses.js"
 import { retryFull, type Options } from "./Options.js"
 
 /** What the accept loop asks about file descriptors. */
@@ -42,26 +43,35 @@ export interface AcceptLoop {
   readonly stop: Effect.Effect<void>
 }
 
-export const make = (
-  options: Pick<Options, "maxConnections" | "maxConnectionsPerAddress"> & {
-    readonly descriptors: DescriptorProbe | undefined
-    readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
-    readonly serve: (socket: Socket) => Effect.Effect<unknown>
-  }
-): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
+export const make = (options: {
+  /** They may change while it runs. */
+  readonly limits: Pick<Options, "maxConnections">
+  readonly addresses: Addresses
+  readonly descriptors: DescriptorProbe | undefined
+  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
+  readonly serve: (socket: Socket) => Effect.Effect<unknown>
+}): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { descriptors, fork, maxConnections, maxConnectionsPerAddress, serve } = options
-    const slots = refusalSlots(maxConnections)
+    const { addresses, descriptors, fork, limits, serve } = options
+    const slots = refusalSlots(limits.maxConnections)
     const background = yield* FiberSet.makeRuntime<never>()
     let served = 0
     let refused = 0
-    const servedByHost = new Map<string, number>()
 
     const logFull = oncePer(logPeriod, (suppressed) =>
       Effect.annotateLogs(
         Effect.logWarning("full: clients are refused; raise --max-connections or look who connects"),
         {
           connections: served,
+          suppressed
+        }
+      )
+    )
+    const logCrowded = oncePer(logPeriod, (suppressed, host) =>
+      Effect.annotateLogs(
+        Effect.logWarning("an address has too many connections, or too many new ones; it is refused"),
+        {
+          host,
           suppressed
         }
       )
@@ -82,26 +92,22 @@ export const make = (
       )
     )
 
-    const count = (host: string, change: 1 | -1) => {
-      served += change
-      if (maxConnectionsPerAddress === 0 || host === "") return
-      const now = (servedByHost.get(host) ?? 0) + change
-      if (now === 0) servedByHost.delete(host)
-      else servedByHost.set(host, now)
-    }
-
     const accepted = (socket: Socket) => {
       const { host } = socket
-      const crowded = maxConnectionsPerAddress > 0 && (servedByHost.get(host) ?? 0) >= maxConnectionsPerAddress
-      if (served < maxConnections && !crowded) {
-        count(host, 1)
+      // A full server is full for everybody, whoever asks how often.
+      const wait = served < limits.maxConnections ? addresses.enter(host) : Duration.toMillis(retryFull)
+      if (wait === 0) {
+        served += 1
         Metrics.opened()
-        fork(serve(socket)).addObserver(() => count(host, -1))
+        fork(serve(socket)).addObserver(() => {
+          served -= 1
+          addresses.leave(host)
+        })
       } else if (refused < slots) {
         refused += 1
         Metrics.opened()
-        background(logFull())
-        fork(refuse(socket)).addObserver(() => {
+        background(served < limits.maxConnections ? logCrowded(host) : logFull())
+        fork(refuse(socket, wait)).addObserver(() => {
           refused -= 1
         })
       } else {
@@ -137,7 +143,7 @@ export const make = (
         }).pipe(Effect.delay(pause), Effect.eventually)
 
         const listener = yield* start({
-          hardLimit: maxConnections + slots,
+          hardLimit: limits.maxConnections + slots,
           events: {
             accepted,
             dropped: () => background(logDropped()),
@@ -162,11 +168,12 @@ export const make = (
   })
 
 /** Tells a client that there is no place for it, and when to come again. */
-const refuse = (socket: Socket) =>
+const refuse = (socket: Socket, retryMillis: number) =>
   Effect.suspend(() => {
-    const full = Reply.full(Duration.toMillis(retryFull))
+    const full = Reply.full(retryMillis)
     socket.attach({ data: () => {}, end: () => {}, closed: () => {} })
     socket.write(full.line(undefined))
+    Metrics.refused(full.reason)
     Metrics.closed(full.reason)
     const remote = socket.remote
     return Effect.zipRight(

@@ -3,19 +3,24 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket } from "../transport/Transport.js"
+import { Addresses } from "./Addresses.js"
 import { Deadlines } from "./Deadlines.js"
 import { Ledger } from "./Ledger.js"
+import { Inspector, type Inspection } from "./Inspection.js"
 import type { Options } from "./Options.js"
 import { Outbox, type Batch, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
 import { Roster, type Members } from "./Roster.js"
 import { Sessions, settle, type Departure } from "./Sessions.js"
+import { TokenBucket } from "./TokenBucket.js"
 
 /** What the readers, the writers, the clock and the server tell the broker. */
 type Event =
@@ -32,6 +37,7 @@ type Event =
   | { readonly _tag: "Drain" }
   | { readonly _tag: "CutOff" }
   | { readonly _tag: "Asked"; readonly answer: Deferred.Deferred<void> }
+  | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<Inspection> }
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers; it
@@ -58,9 +64,14 @@ export interface Broker {
   readonly pairsCutOff: () => number
   /** Succeeds when the broker has seen everything that it was told until now. */
   readonly idle: Effect.Effect<void>
+  /** The options have changed: takes over what it has derived from them. */
+  readonly configure: Effect.Effect<void>
+  /** What there is at this moment, and the metrics brought up to date. */
+  readonly inspect: Effect.Effect<Inspection>
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
+  readonly addresses: Addresses
   /** Who is present. The broker is the only one that sets it. */
   readonly members: Ref.Ref<Members>
 }
@@ -89,15 +100,12 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       inbox.unsafeOffer(event)
       endOfTurn.ask()
     }
-    const bounds: Bounds = {
-      lines: options.outboxLines,
-      bytes: options.outboxBytes,
-      outcomes: options.maxOutcomes
-    }
+    const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0 }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
     let published = roster.version
     const ledger = new Ledger()
+    const addresses = new Addresses(options, now)
     const deadlines = new Deadlines(options)
     const defects: Array<unknown> = []
     /** A defect of ours ends the connection that it showed up at, not the chat. */
@@ -105,12 +113,27 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       breakOff(peer, "internal-error")
       defects.push(defect)
     }
-    const sessions = new Sessions(roster, ledger, deadlines, options, now, defective)
+    const sessions = new Sessions(roster, ledger, deadlines, addresses, options, now, defective)
+    const inspector = new Inspector(sessions.peers, ledger)
+    const limit = (peer: Peer) => {
+      peer.rate = options.rate > 0 ? new TokenBucket(options.rate, options.rate, now()) : undefined
+      peer.addressRate = addresses.linesOf(peer.socket.host)
+    }
     const settled = (peer: Peer) => tell({ _tag: "Settled", peer })
     let isDraining = false
     let ticksSinceHeard = 0
     let settledAt: number | undefined = undefined // when the drain had delivered everything
     let pairsBefore: number | undefined = undefined
+
+    const configure = () => {
+      bounds.lines = options.outboxLines
+      bounds.bytes = options.outboxBytes
+      bounds.outcomes = options.maxOutcomes
+      deadlines.configure(options)
+      addresses.configure()
+      for (const peer of sessions.peers) limit(peer)
+    }
+    configure()
 
     const pairsSentBack = () => ledger.returned + ledger.dead
 
@@ -126,8 +149,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
 
     const drain = () => {
       isDraining = true
-      sessions.notify(Reply.serverClosing(Duration.toMillis(options.grace)), undefined)
-      sessions.notifyWaiting() // before the first line is refused
+      sessions.announceClosing() // before the first line is refused
       for (const peer of sessions.peers) {
         peer.inlet.close()
         sessions.read(peer)
@@ -163,6 +185,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       switch (event._tag) {
         case "Read":
           event.peer.inlet.announced = false
+          event.peer.heardAt = now()
           return sessions.read(event.peer)
         case "Room":
           return sessions.release(event.peer.outbox)
@@ -171,7 +194,8 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         case "Labelled":
           return sessions.written(event.peer, event.batch)
         case "Left":
-          return sessions.left(event.peer, event.departure)
+          sessions.left(event.peer, event.departure)
+          return inspector.left(event.peer, event.departure.reason, now())
         case "Tick":
           return tick(event.now)
         case "Drain":
@@ -180,6 +204,10 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
           return cutOff()
         case "Asked":
           return Deferred.unsafeDone(event.answer, Effect.void)
+        case "Inspect": {
+          const waiting = Option.getOrElse(inbox.unsafeSize(), () => 0)
+          return Deferred.unsafeDone(event.answer, Effect.succeed(inspector.inspect(now(), isDraining, waiting)))
+        }
       }
     }
 
@@ -225,6 +253,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     return {
       open: (socket) => {
         const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes)
+        limit(peer)
         sessions.open(peer)
         if (isDraining) {
           peer.inlet.close()
@@ -242,8 +271,9 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         peer.linesOut += batch.lines
         peer.bytesOut += batch.text.length
         // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
-        if (batch.labels === undefined) settle(ledger, batch, settled)
+        if (batch.labels === undefined) settle(ledger, peer, batch, settled)
         else tell({ _tag: "Labelled", peer, batch })
+        Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)
         ledger.publish()
         if (peer.outbox.taken(batch)) tell({ _tag: "Room", peer })
       },
@@ -260,8 +290,14 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         tell({ _tag: "Asked", answer })
         return Deferred.await(answer)
       }),
+      configure: Effect.sync(configure),
+      inspect: Effect.flatMap(Deferred.make<Inspection>(), (answer) => {
+        tell({ _tag: "Inspect", answer })
+        return Deferred.await(answer)
+      }),
       now,
       ledger,
+      addresses,
       members
     }
   })

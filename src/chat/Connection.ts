@@ -3,15 +3,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as HashMap from "effect/HashMap"
 import * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Events from "../telemetry/Events.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket, SocketEvents } from "../transport/Transport.js"
 import type { Broker } from "./Broker.js"
+import type { Start } from "./Fibers.js"
 import type { Options } from "./Options.js"
+import type { Batch } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
 /**
@@ -22,36 +23,41 @@ import type { Peer } from "./Peer.js"
  * however the connection ends. It is made by hand: one from the context would cost as much as both fibers (benchmark:
  * churn).
  */
-export const run = (socket: Socket, broker: Broker, options: Options): Effect.Effect<CloseReason> =>
+export const run = (socket: Socket, broker: Broker, options: Options, start: Start): Effect.Effect<CloseReason> =>
   Effect.uninterruptible(
     Effect.flatMap(Scope.make(), (scope) => {
       const peer = broker.open(socket)
-      return Scope.addFinalizerExit(scope, () => reap(peer, broker)).pipe(
-        Effect.zipRight(Effect.exit(Effect.interruptible(Effect.suspend(() => serve(peer, broker, options))))),
-        Effect.flatMap((exit) => Effect.zipRight(Scope.close(scope, exit), exit))
+      const end = (exit: Exit.Exit<CloseReason>) => Effect.zipRight(Scope.close(scope, exit), exit)
+      return Effect.flatMap(
+        Scope.addFinalizerExit(scope, () => reap(peer, broker)),
+        () =>
+          Effect.matchCauseEffect(
+            Effect.suspend(() => serve(peer, broker, options, start)),
+            {
+              onFailure: (cause) => end(Exit.failCause(cause)),
+              onSuccess: (reason) => end(Exit.succeed(reason))
+            }
+          )
       )
     })
   )
 
 /**
- * Reads and writes until the writer's end. That the name is free is told before a slow client has closed its side.
- * Nested, since a pipe would keep each of its steps while the connection lasts (benchmark: idle memory).
+ * Reads and writes until the writer's end. That the name is free is told before a slow client has closed its side. It can
+ * be interrupted where it waits.
  */
-const serve = (peer: Peer, broker: Broker, { linger }: Options): Effect.Effect<CloseReason> => {
+const serve = (peer: Peer, broker: Broker, { linger }: Options, start: Start): Effect.Effect<CloseReason> => {
   peer.socket.attach(new Reader(peer, broker))
-  return Effect.flatMap(Effect.fork(write(peer, broker)), (writer) =>
-    Effect.flatMap(ended(writer, peer), () =>
-      Effect.flatMap(Effect.uninterruptible(depart(peer, broker)), (reason) =>
-        Effect.as(peer.socket.close(linger), reason)
-      )
-    )
+  const writer = start(write(peer, broker))
+  return Effect.flatMap(Effect.interruptible(ended(writer, peer)), () =>
+    Effect.flatMap(depart(peer, broker), (reason) => Effect.as(Effect.interruptible(peer.socket.close(linger)), reason))
   )
 }
 
 const reap = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   const destroy = Effect.sync(() => peer.socket.destroy())
   if (peer.departed) return destroy
-  // Its writer did not come to its end: the server gave up waiting, and there is no lingering either.
+  // Its writer did not come to its end, which it does now: the server gave up waiting. There is no lingering either.
   peer.outbox.break("cut-off")
   return Effect.zipRight(depart(peer, broker), destroy)
 }
@@ -96,25 +102,33 @@ class Reader implements SocketEvents {
   }
 }
 
-const write = (peer: Peer, broker: Broker): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { outbox, socket } = peer
-    for (;;) {
-      const batch = outbox.ready() ?? (yield* outbox.next)
-      if (outbox.broken) return
+/** Not a generator, which would keep half a kilobyte while it waits (benchmark: idle memory). */
+const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
+  const { outbox, socket } = peer
+  const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
+    for (let batch = first; batch !== undefined; batch = outbox.ready()) {
+      if (outbox.broken) return Effect.void
       const isTaken = batch.text === "" || socket.write(batch.text)
       batch.offered = true
-      if (!isTaken) {
-        broker.blocked(peer)
-        const taken = yield* Effect.either(socket.taken)
-        broker.unblocked(peer)
-        if (taken._tag === "Left") outbox.break("connection-lost")
-        if (outbox.broken) return
-      }
+      if (!isTaken) return finish(batch)
       broker.wrote(peer, batch)
-      if (batch.last) return
+      if (batch.last) return Effect.void
     }
-  })
+    return Effect.flatMap(outbox.next, go)
+  }
+  /** The kernel does not take all of it at once. */
+  const finish = (batch: Batch<Peer>): Effect.Effect<void> => {
+    broker.blocked(peer)
+    return Effect.flatMap(Effect.either(socket.taken), (taken) => {
+      broker.unblocked(peer)
+      if (taken._tag === "Left") outbox.break("connection-lost")
+      if (outbox.broken) return Effect.void
+      broker.wrote(peer, batch)
+      return batch.last ? Effect.void : go(outbox.ready())
+    })
+  }
+  return Effect.suspend(() => go(outbox.ready()))
+}
 
 /** Tells the broker, the log and the metrics of the end, whatever the end was. */
 const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
@@ -130,21 +144,18 @@ const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
     Metrics.closed(reason)
     return Effect.flatMap(outbox.leftOver, (queued) => {
       broker.leave(peer, { reason, unfinished, queued })
-      return Effect.as(log(peer, reason, broker.now() - peer.since), reason)
+      const now = broker.now()
+      return Effect.as(Events.info("connection closed", facts(peer, reason, now - peer.since), now), reason)
     })
   })
 
-const log = (peer: Peer, reason: CloseReason, millis: number) =>
-  // All annotations at once: `annotateLogs` makes a new map for each (benchmark: churn).
-  Effect.locallyWith(Effect.logInfo("connection closed"), FiberRef.currentLogAnnotations, (annotations) =>
-    HashMap.mutate(annotations, (all) => {
-      HashMap.set(all, "remote", peer.socket.remote)
-      if (peer.name !== "") HashMap.set(all, "name", Wire.decode(peer.name))
-      HashMap.set(all, "reason", reason)
-      HashMap.set(all, "duration", Duration.format(Duration.millis(millis)))
-      HashMap.set(all, "linesIn", peer.linesIn)
-      HashMap.set(all, "linesOut", peer.linesOut)
-      HashMap.set(all, "bytesIn", peer.inlet.bytesRead)
-      HashMap.set(all, "bytesOut", peer.bytesOut)
-    })
-  )
+const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
+  remote: peer.socket.remote,
+  ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
+  reason,
+  duration: Duration.format(Duration.millis(millis)),
+  linesIn: peer.linesIn,
+  linesOut: peer.linesOut,
+  bytesIn: peer.inlet.bytesRead,
+  bytesOut: peer.bytesOut
+})

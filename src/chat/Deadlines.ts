@@ -22,12 +22,17 @@ export class Deadlines {
   private readonly heldPeers = new Set<Peer>()
   private hasNotices = false
   private readonly watching = Effect.unsafeMakeLatch(false)
-  private readonly loginMillis: number
-  private readonly holdMillis: number
-  private readonly stallMillis: number
-  private readonly tickMillis: number
+  private loginMillis = 0
+  private holdMillis = 0
+  private stallMillis = 0
+  private tickMillis = 0
 
   constructor(options: Options) {
+    this.configure(options)
+  }
+
+  /** Takes over times that have changed; they count for those who wait already, too. */
+  configure(options: Options) {
     this.loginMillis = Duration.toMillis(options.loginTimeout)
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)

@@ -36,6 +36,11 @@ export class Inlet {
     this.framing = new Framing(maxLineBytes)
   }
 
+  /** That of its connection: the option may have changed since. */
+  get maxLineBytes(): number {
+    return this.framing.maxLineBytes
+  }
+
   read(bytes: Uint8Array) {
     this.bytesRead += bytes.length
     this.ahead += bytes.length

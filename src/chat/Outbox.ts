@@ -9,6 +9,8 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 export class Batch<Sender> {
   text = ""
   lines = 0
+  /** When it was begun, by `performance.now`. */
+  readonly since = performance.now()
   /** The sender of each run; undefined for the server's own lines. */
   readonly senders: Array<Sender | undefined> = []
   /** How many lines each run has. */
@@ -55,10 +57,10 @@ export class Batch<Sender> {
 
 /** How much a queue holds before its senders are held; below half of it they are released. */
 export interface Bounds {
-  readonly lines: number
-  readonly bytes: number
+  lines: number
+  bytes: number
   /** Outcomes of labelled lines that are still to come. */
-  readonly outcomes: number
+  outcomes: number
 }
 
 /** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */
@@ -81,6 +83,8 @@ export class Outbox<Sender> {
   /** Lines and bytes that the kernel has not taken yet. */
   lines = 0
   bytes = 0
+  /** Returned pairs that its own lines tell of, of those. */
+  returns = 0
   /** The senders that are held until there is room, in the order in which they came. */
   waiting: Array<Sender> = []
   /** The broker will flush it at the end of this turn. */
@@ -130,6 +134,7 @@ export class Outbox<Sender> {
   reply(line: string, returns: number) {
     const open = this.append(line, 1)
     open.returns += returns
+    this.returns += returns
     this.run(open, 1, undefined, undefined)
     if (open.text.length >= batchBytes) this.handOver(open)
   }

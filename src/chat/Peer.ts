@@ -2,6 +2,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../transport/Transport.js"
 import { Inlet } from "./Inlet.js"
 import type { Outbox } from "./Outbox.js"
+import type { TokenBucket } from "./TokenBucket.js"
 
 /** Where the lines of one address part go, found once and used for as long as nobody comes or goes. */
 export interface Route {
@@ -52,9 +53,12 @@ export class Peer {
   /** Counted by the writer. */
   linesOut = 0
   bytesOut = 0
-  /** How many lines it may send now, and when that was reckoned: its token bucket. */
-  tokens = 0
-  tokensAt: number | undefined = undefined
+  /** What limits its lines: its own rate, and that of its address. Most have neither. */
+  rate: TokenBucket | undefined = undefined
+  addressRate: TokenBucket | undefined = undefined
+
+  /** When something was read from it last, in milliseconds of the clock. */
+  heardAt: number
 
   constructor(
     readonly socket: Socket,
@@ -63,6 +67,7 @@ export class Peer {
     readonly since: number,
     maxLineBytes: number
   ) {
+    this.heardAt = since
     this.inlet = new Inlet(socket, maxLineBytes)
   }
 }

@@ -5,6 +5,7 @@ import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -19,10 +20,7 @@ const maxRoutes = 4_096
 /** Only short address parts are remembered: what is remembered is bounded in bytes, too. */
 const maxHeadBytes = 256
 
-/** Longer texts are faster sent as slices of what was read than copied once more. */
-const maxBytesTogether = 256
-
-const epsilon = 1e-9
+const LF = 0x0a
 
 /** What happens to lines that are no messages: logins and commands. */
 export type OtherLine = (peer: Peer, line: string, label: string | undefined) => void
@@ -54,9 +52,9 @@ export class Routing {
    */
   block(peer: Peer, block: Lines): boolean {
     const { inlet, outbox } = peer
-    const { clean, text } = block
     let at = inlet.position
     if (at === 0 && this.together(peer, block)) return true
+    const { clean, text } = block
     while (at < text.length) {
       if (peer.leaving !== undefined) return true // what a client says after /quit is not heard
       // Its answers would have nowhere to go.
@@ -74,27 +72,26 @@ export class Routing {
    * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head is put in the place
    * of every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be routed one by one.
    */
-  private together(peer: Peer, { clean, text }: Lines): boolean {
+  private together(peer: Peer, { bytes, clean }: Lines): boolean {
     const { head, outbox, route } = peer
     if (!clean || route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false
-    if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || this.options.rate > 0) return false
+    if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false
     const lead = `${route.head} `
-    const last = text.lastIndexOf("\n", text.length - 2) + 1
-    if (last === 0 || text.indexOf("\n") - lead.length > maxBytesTogether) return false
-    if (!text.startsWith(lead) || !text.startsWith(lead, last)) return false
+    if (bytes === undefined || !Block.hasLead(bytes, 0, lead)) return false
+    const last = bytes.lastIndexOf(LF, bytes.length - 2) + 1
+    if (last === 0 || !Block.hasLead(bytes, last, lead)) return false
     const { present } = route
     if (present.some((to) => to.outbox.full)) return false
-    const messages = Block.replaceLeads(text, lead, head)
+    const messages = Block.replaceLeads(bytes, lead, head)
     if (messages === undefined) return false
-    const bytes = messages.text.length
-    const { lines } = messages
-    if (!present.every((to) => to.outbox.hasRoom(bytes, lines))) return false
+    const { lines, text } = messages
+    if (!present.every((to) => to.outbox.hasRoom(text.length, lines))) return false
     for (const to of present) {
       if (!to.outbox.dirty) this.soil(to.outbox)
-      to.outbox.put(messages.text, lines, peer, undefined)
+      to.outbox.put(text, lines, peer, undefined)
     }
     peer.linesIn += lines
-    this.account(peer, present.length * lines, present.length * bytes)
+    this.account(peer, present.length * lines, present.length * text.length)
     return true
   }
 
@@ -110,7 +107,7 @@ export class Routing {
     if (peer.outbox.full || peer.outbox.owed) return this.hold(peer, peer.outbox, 0)
     peer.linesIn += 1
     const label = peer.greeted ? Line.label(start)?.label : undefined
-    this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(this.options.maxLineBytes))(label))
+    this.reply(peer, (peer.closing ? Reply.closing : Reply.tooLong(peer.inlet.maxLineBytes))(label))
     return true
   }
 
@@ -177,7 +174,7 @@ export class Routing {
 
   /** The way of a message whose route is known: what is left to do is its text. */
   private message(peer: Peer, route: Route, text: string, start: number, end: number, label: string | undefined) {
-    if (peer.closing || (this.options.rate > 0 && !this.mayPass(peer, label))) {
+    if (peer.closing || (isLimited(peer) && !this.mayPass(peer, label))) {
       if (peer.closing) this.reply(peer, Reply.closing(label))
       return undefined
     }
@@ -193,7 +190,9 @@ export class Routing {
     for (let i = 0; i < present.length; i++) {
       const outbox = (present[i] as Peer).outbox // in range
       if (outbox.full && !outbox.jammed) {
-        if (this.options.rate > 0) peer.tokens += 1 // it is asked again when it is released
+        // It is asked again when it is released.
+        peer.rate?.putBack()
+        peer.addressRate?.putBack()
         return outbox
       }
     }
@@ -264,26 +263,22 @@ export class Routing {
     return false
   }
 
-  /** The token bucket of `--rate`: a second's worth of lines at once, then as many a second. */
+  /** Whether its own rate and that of its address let it send one more line now; it is told if they do not. */
   private mayPass(peer: Peer, label: string | undefined): boolean {
-    const { rate } = this.options
-    if (rate === 0) return true
+    const { addressRate, rate } = peer
     const now = this.now()
-    const since = peer.tokensAt
-    peer.tokens = since === undefined ? rate : Math.min(rate, peer.tokens + ((now - since) * rate) / 1000)
-    peer.tokensAt = now
-    // A little less than one counts as one: fractions of a token do not add up exactly.
-    if (peer.tokens >= 1 - epsilon) {
-      peer.tokens -= 1
-      return true
-    }
-    this.reply(peer, Reply.slowDown(Math.ceil(((1 - epsilon - peer.tokens) * 1000) / rate))(label))
+    const own = rate?.take(now) ?? 0
+    const wait = own > 0 ? own : (addressRate?.take(now) ?? 0)
+    if (wait === 0) return true
+    if (own === 0) rate?.putBack()
+    this.reply(peer, Reply.slowDown(wait)(label))
     return false
   }
 
   /** A line of the server's own, in its order among the answers to earlier lines. */
   reply(peer: Peer, line: string) {
     if (peer.untold !== undefined) this.tell(peer)
+    if (line.charCodeAt(0) === 0x21 /* ! */) Metrics.refused(Reply.codeOf(line))
     this.put(peer, line, 0)
   }
 
@@ -326,6 +321,7 @@ export class Routing {
     label: string | undefined
   ) {
     const retryMillis = reason === "busy" ? Duration.toMillis(retryBusy) : undefined
+    Metrics.undelivered(reason, names.length * count)
     const lines = Reply.undelivered({ names, reason, count, label, retryMillis })
     // Names may be spread over several lines; all the pairs are booked with the last one.
     lines.forEach((line, index) => this.put(peer, line, index === lines.length - 1 ? names.length * count : 0))
@@ -373,6 +369,8 @@ export class Routing {
     })
   }
 }
+
+const isLimited = (peer: Peer) => peer.rate !== undefined || peer.addressRate !== undefined
 
 const sameNames = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
   some === others || (some.length === others.length && some.every((name, index) => name === others[index]))

@@ -10,10 +10,19 @@ import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
-import { showAddress, type Address, type Listen, type Listener, type TransportError } from "../transport/Transport.js"
+import {
+  isLoopback,
+  showAddress,
+  type Address,
+  type Listen,
+  type Listener,
+  type TransportError
+} from "../transport/Transport.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
+import * as Fibers from "./Fibers.js"
+import type { Inspection } from "./Inspection.js"
 import type { Snapshot } from "./Ledger.js"
 import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
@@ -42,6 +51,15 @@ export interface ServerHandle {
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** The account of every accepted line (protocol, section 4). */
   readonly ledger: Effect.Effect<Snapshot>
+  /** The connections at this moment, and those that ended last. It also brings all metrics up to date. */
+  readonly inspect: Effect.Effect<Inspection>
+  /**
+   * Changes options while it runs. `maxLineBytes` counts for connections from now on, and more connections than it had
+   * room for at its start are still refused, without a word by the system.
+   */
+  readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
+  /** Whether the drain has begun. */
+  readonly isDraining: Effect.Effect<boolean>
   /**
    * Stops listening, accepts no more lines, delivers what was accepted, and closes every connection in order, within
    * the grace time. The end of the scope does the same; however often it is asked for, it happens once.
@@ -62,23 +80,37 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     // First in, last out: the broker outlives the connections, and these outlive the drain that awaits them.
     const broker = yield* Broker.make(settings)
     const connections = yield* FiberSet.make<unknown>()
-    const fork = yield* FiberSet.runtime(connections)<never>()
+    const start = yield* Fibers.start
+    const fork = (connection: Effect.Effect<unknown>) => {
+      const fiber = start(connection)
+      FiberSet.unsafeAdd(connections, fiber)
+      return fiber
+    }
     const acceptLoop = yield* AcceptLoop.make({
-      ...settings,
+      limits: settings,
+      addresses: broker.addresses,
       descriptors: options.descriptors,
       fork,
-      serve: (socket) => Connection.run(socket, broker, settings)
+      serve: (socket) => Connection.run(socket, broker, settings, start)
     })
-    const drain = yield* onceInItsOwnFiber(drained(settings, broker, connections, acceptLoop))
+    let isDraining = false
+    const drain = yield* onceInItsOwnFiber(
+      Effect.zipRight(
+        Effect.sync(() => {
+          isDraining = true
+        }),
+        drained(settings, broker, connections, acceptLoop)
+      )
+    )
     // A server that could not start has nobody to deliver to, and nothing to tell of its end.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
-    const start = Effect.fnUntraced(function* (listen: Listen) {
+    const listenAt = Effect.fnUntraced(function* (listen: Listen) {
       const listener = yield* acceptLoop.listen(listen)
       yield* announce(listener)
       return listener.address
     })
-    const addresses = yield* Effect.forEach(options.listen, start)
+    const addresses = yield* Effect.forEach(options.listen, listenAt)
     hasStarted = true
     return {
       addresses,
@@ -90,6 +122,13 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
           .toSorted()
       ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
+      configure: (changes: Partial<Options>) =>
+        Effect.zipRight(
+          Effect.sync(() => Object.assign(settings, changes)),
+          broker.configure
+        ),
+      inspect: broker.inspect,
+      isDraining: Effect.sync(() => isDraining),
       drain
     }
   }).pipe(withFiberScheduler)
@@ -109,8 +148,6 @@ const announce = ({ address, identifies = false }: Listener) =>
         })
       : Effect.void
   )
-
-const isLoopback = (host: string) => host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
 
 /** How long the returns may take to reach their senders, once the grace time is over and the rest is cut off. */
 const lastWords = Duration.seconds(1)

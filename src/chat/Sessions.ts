@@ -1,8 +1,11 @@
+import * as Duration from "effect/Duration"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Line from "../protocol/Line.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Metrics from "../telemetry/Metrics.js"
+import type { Addresses } from "./Addresses.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -39,6 +42,7 @@ export class Sessions {
     private readonly roster: Roster,
     private readonly ledger: Ledger,
     private readonly deadlines: Deadlines,
+    private readonly addresses: Addresses,
     private readonly options: Options,
     private readonly now: () => number,
     /** A defect showed up while the broker was at this peer, for whatever event. */
@@ -126,6 +130,7 @@ export class Sessions {
     if (!this.roster.join(peer, name)) return this.refuse(peer, Reply.loginInUse(name), label)
     peer.head = Reply.messageHead(name)
     this.deadlines.loggedIn(peer)
+    Metrics.loggedIn()
     this.notify(Reply.joined(name), peer)
   }
 
@@ -147,12 +152,22 @@ export class Sessions {
       case "hello":
         peer.greeted = true
         this.greeted.add(peer)
-        return answer(Reply.hello({ ...this.options, name: peer.name === "" ? undefined : peer.name }, label))
+        return answer(Reply.hello(this.facts(peer), label))
       case "quit":
         peer.quitLabel = label
         return this.leave(peer, "quit")
       default:
         return answer(Reply.unknownCommand(name)(label))
+    }
+  }
+
+  private facts(peer: Peer): Reply.Facts {
+    const { maxRecipients, rate } = this.options
+    return {
+      name: peer.name === "" ? undefined : peer.name,
+      maxLineBytes: peer.inlet.maxLineBytes,
+      maxRecipients,
+      limits: { ...(rate > 0 ? { rate } : {}), ...this.addresses.announced(peer.socket.host) }
     }
   }
 
@@ -179,6 +194,22 @@ export class Sessions {
       for (const { about, line } of notices) {
         if (peer !== about && !peer.outbox.full) this.routing.reply(peer, line)
       }
+    }
+  }
+
+  /**
+   * Tells those who said `/hello` that the server shuts down, and each of them another time to come back, so that they do
+   * not all come at once: they are spread over as much time as the first of them has to wait.
+   */
+  announceClosing() {
+    this.notifyWaiting()
+    const grace = Duration.toMillis(this.options.grace)
+    const returnAfter = Duration.toMillis(this.options.returnAfter)
+    const step = returnAfter / Math.max(1, this.greeted.size)
+    let at = returnAfter
+    for (const peer of this.greeted) {
+      if (!peer.outbox.full) this.routing.reply(peer, Reply.serverClosing(grace, Math.round(at)))
+      at += step
     }
   }
 
@@ -227,13 +258,14 @@ export class Sessions {
   /** Books a batch that the kernel took, and tells the senders of labelled lines. */
   written(peer: Peer, batch: Batch<Peer>) {
     this.routing.outcomes(peer, batch)
-    settle(this.ledger, batch, (sender) => this.finishIfSettled(sender))
+    settle(this.ledger, peer, batch, (sender) => this.finishIfSettled(sender))
   }
 }
 
-/** Books the lines of a batch as written; `settled` gets the leaving senders that have nothing in flight any more. */
-export const settle = (ledger: Ledger, batch: Batch<Peer>, settled: (sender: Peer) => void) => {
+/** Books the lines of a batch as written to a peer; `settled` gets the leaving senders that have nothing in flight any more. */
+export const settle = (ledger: Ledger, peer: Peer, batch: Batch<Peer>, settled: (sender: Peer) => void) => {
   ledger.returned += batch.returns
+  peer.outbox.returns -= batch.returns
   const { counts, senders } = batch
   for (let run = 0; run < senders.length; run++) {
     const sender = senders[run]

@@ -17,7 +17,7 @@ const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
 
 /**
  * The arguments with @effect/cli's own flags right behind the command, the only place where it knows them: it would
- * call the last one of `serve --port 0 --help` an unknown argument.
+ * call the last one of `serve --port 0 --help` an unknown argument. What stands behind `--` is somebody else's.
  */
 export const builtInsFirst = (
   args: ReadonlyArray<string>
@@ -25,7 +25,9 @@ export const builtInsFirst = (
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
   const first: Array<string> = []
   const others: Array<string> = []
-  const rest = args.slice(command.length).values()
+  const dashes = args.indexOf("--")
+  const behind = dashes < 0 ? [] : args.slice(dashes)
+  const rest = args.slice(command.length, args.length - behind.length).values()
   for (const arg of rest) {
     const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
     const name = equals < 0 ? arg : arg.slice(0, equals)
@@ -37,8 +39,17 @@ export const builtInsFirst = (
       if (name === "--log-level" && !logLevels.includes(value)) {
         return Either.left(Flags.invalid(`${name}: "${value}" is not one of ${logLevels.join(", ")}`))
       }
-      first.push(name, value)
+      // @effect/cli would take it out of what stands behind `--`, too. No command that has such arguments logs anything.
+      if (behind.length === 0) first.push(name, value)
     }
   }
-  return Either.right([...command, ...first, ...others])
+  return Either.right([...command, ...first, ...others, ...behind])
+}
+
+/** Whose help is asked for: that of a command, or of the program as a whole. */
+export const askedHelp = (ordered: ReadonlyArray<string>): { readonly of: string | undefined } | undefined => {
+  const dashes = ordered.indexOf("--")
+  const own = dashes < 0 ? ordered : ordered.slice(0, dashes)
+  const isAsked = ordered.length === 0 || own.includes("--help") || own.includes("-h")
+  return isAsked ? { of: own[0]?.startsWith("-") === true ? undefined : own[0] } : undefined
 }

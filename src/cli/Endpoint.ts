@@ -1,11 +1,11 @@
-import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Option from "effect/Option"
 import * as Tcp from "../transport/Tcp.js"
 import * as Tls from "../transport/Tls.js"
 import { TransportError, type Address, type Socket } from "../transport/Transport.js"
 import * as Flags from "./Flags.js"
-import * as Status from "./Status.js"
 
 /** Where a server listens or a client connects, and how a client gets there. */
 
@@ -50,26 +50,29 @@ export const client = {
 }
 
 export interface Client extends Given {
-  readonly tls: boolean
+  readonly tls: Option.Option<Flags.Given<boolean>>
   readonly ca: Option.Option<Flags.Given<string>>
   readonly cert: Option.Option<Flags.Given<string>>
   readonly key: Option.Option<Flags.Given<string>>
   readonly serverName: Option.Option<Flags.Given<string>>
 }
 
+/** Nobody waits for a server that does not even answer as long as the system would. */
+export const connectTimeout = Duration.seconds(10)
+
 /** Connects to where the flags say, in the way that they say. */
 export const socket = (given: Client): Effect.Effect<Socket, TransportError> => {
   const where = address(given)
-  if (where === undefined) return misuse(onlyOne)
+  if (where === undefined) return misuse("--unix takes the place of --host and --port; give one")
   const [ca, cert, key, serverName] = [given.ca, given.cert, given.key, given.serverName].map(textOf)
-  if (!given.tls) {
+  if (!Flags.valueOr(given.tls, false)) {
     const idle = (["ca", "cert", "key", "serverName"] as const).find((name) => isFlag(given[name]))
-    if (idle === undefined) return Tcp.connect(where)
+    if (idle === undefined) return Tcp.connect(where, connectTimeout)
     return misuse(`--${idle === "serverName" ? "server-name" : idle} is for TLS; give --tls, too`)
   }
   if (where._tag !== "Tcp") return misuse("--tls is for TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key go together; give both")
-  return Tls.connect(where.host, where.port, { ca, cert, key, serverName })
+  return Tls.connect(where.host, where.port, { ca, cert, key, serverName, timeout: connectTimeout })
 }
 
 const textOf = (given: Option.Option<Flags.Given<string>>): string | undefined =>
@@ -92,13 +95,6 @@ export const address = (given: Given): Address | undefined => {
   if (tcpByFlag) return by === "flag" ? undefined : tcp(given)
   return { _tag: "Unix", path: value }
 }
-
-const onlyOne = "--unix takes the place of --host and --port; give one"
-
-/** What to say when there is none. */
-export const bothGiven: Effect.Effect<never, Status.Failure> = Effect.fail(
-  new Status.Failure({ status: Status.misuse, message: onlyOne })
-)
 
 export const isFlag = <A>(given: Option.Option<Flags.Given<A>>): boolean =>
   Option.isSome(given) && given.value.by === "flag"

@@ -5,6 +5,7 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 
 /**
@@ -12,10 +13,45 @@ import * as Option from "effect/Option"
  * it comes in, and what is wrong with it names the flag or the variable that it came from.
  */
 
-/** A value that somebody gave, and how: a flag counts more than the environment. */
+/** A value that somebody gave, and how: a flag counts more than the environment, and that more than a file. */
 export interface Given<A> {
-  readonly by: "flag" | "environment"
+  readonly by: "flag" | "environment" | "file"
   readonly value: A
+}
+
+/** Where a value comes from. `source` is how a mistake in it is told: `--port`, `ACHAT_PORT`, `chat.toml:3: port`. */
+export interface Origin {
+  readonly by: "environment" | "file"
+  readonly source: string
+}
+
+export type OriginOf = (name: string) => Origin
+
+/** The origin of what no flag gave. */
+export const environment: OriginOf = (name) => ({ by: "environment", source: variable(name) })
+
+/** An empty variable is one that is not set. */
+export const inEnvironment = (name: string): boolean => (process.env[variable(name)] ?? "") !== ""
+
+export const currentOrigin: FiberRef.FiberRef<OriginOf> = FiberRef.unsafeMake(environment)
+
+/** What a flag is apart from the command line: a setting that may stand in the environment, or in a file. */
+export interface Setting {
+  readonly name: string
+  /** What counts when nobody gives it, in words. */
+  readonly fallback: string
+  /** The value, or what is wrong with it. */
+  readonly parse: (text: string) => Either.Either<unknown, string>
+}
+
+const settings = new WeakMap<object, Setting>()
+
+/** The setting of a flag that was made here. */
+export const settingOf = (flag: object): Setting | undefined => settings.get(flag)
+
+const withSetting = <F extends object>(flag: F, setting: Setting): F => {
+  settings.set(flag, setting)
+  return flag
 }
 
 export type Flag<A> = Options.Options<Option.Option<Given<A>>>
@@ -52,27 +88,36 @@ const make = <A>(
 ): Flag<A> => {
   const { about, fallback, range } = description
   const facts = [`default ${fallback}`, ...(range === undefined ? [] : [range]), variable(name)]
-  return Options.text(name).pipe(
+  const flag: Flag<A> = Options.text(name).pipe(
     Options.withPseudoName(placeholder),
     Options.withDescription(`${about} (${facts.join("; ")})`),
     Options.map((text) => ({ by: "flag" as const, source: `--${name}`, text })),
     Options.withFallbackConfig(
       // An empty variable is one that is not set.
-      Config.map(Config.nonEmptyString(variable(name)), (text) => ({
-        by: "environment" as const,
-        source: variable(name),
-        text
-      }))
+      Config.map(Config.nonEmptyString(variable(name)), (text) => ({ by: undefined, source: "", text }))
     ),
-    Options.mapEffect(({ by, source, text }) =>
-      Either.match(parse(text.trim()), {
-        onLeft: (wrong) => Effect.fail(invalid(`${source}: ${JSON.stringify(text)} ${wrong}`)),
-        onRight: (value) => Effect.succeed({ by, value })
-      })
+    Options.mapEffect(({ by, source, text }): Effect.Effect<Given<A>, ValidationError.ValidationError> =>
+      by === undefined ? setValue(name, text, parse) : given({ by, source }, text, parse)
     ),
     Options.optional
   )
+  return withSetting(flag, { name, fallback, parse: (text) => parse(text.trim()) })
 }
+
+/** The value of a text that came from somewhere, or what is wrong with it and where. */
+const given = <A>(
+  { by, source }: { readonly by: Given<A>["by"]; readonly source: string },
+  text: string,
+  parse: (text: string) => Either.Either<A, string>
+): Effect.Effect<Given<A>, ValidationError.ValidationError> =>
+  Either.match(parse(text.trim()), {
+    onLeft: (wrong) => Effect.fail(invalid(`${source}: ${JSON.stringify(text)} ${wrong}`)),
+    onRight: (value) => Effect.succeed({ by, value })
+  })
+
+/** The same for a text that no flag gave. */
+const setValue = <A>(name: string, text: string, parse: (text: string) => Either.Either<A, string>) =>
+  Effect.flatMap(FiberRef.get(currentOrigin), (originOf) => given(originOf(name), text, parse))
 
 export const invalid = (message: string): ValidationError.ValidationError =>
   ValidationError.invalidValue(HelpDoc.p(message))
@@ -80,13 +125,8 @@ export const invalid = (message: string): ValidationError.ValidationError =>
 export const text = (name: string, placeholder: string, description: Description): Flag<string> =>
   make(name, placeholder, description, (given) => (given === "" ? Either.left("is empty") : Either.right(given)))
 
-/** A value of a form of its own. */
-export const parsed = <A>(
-  name: string,
-  placeholder: string,
-  description: Description,
-  parse: (text: string) => Either.Either<A, string>
-): Flag<A> => make(name, placeholder, description, parse)
+/** Text of a form of its own; `parse` says what is wrong with it. */
+export const parsed = make
 
 const wholeNumber = {
   parse: (given: string) => (/^\d{1,15}$/u.test(given) ? Number(given) : undefined),
@@ -135,15 +175,23 @@ const times: Readonly<Record<string, number>> = {
 }
 
 /** A time: `500ms`, `10s`, `2 seconds`, `1m`, `0`. The range is in milliseconds. */
-export const duration = (name: string, description: Description, range: Range): Flag<Duration.Duration> =>
-  Options.map(
-    inRange(name, "time", description, range, {
-      show: (millis) => showDuration(Duration.millis(millis)),
-      parse: (given) => (given === "0" ? 0 : parseUnit(given, times)),
-      expected: "is not a time such as 500ms, 10s or 1m"
-    }),
+export const duration = (name: string, description: Description, range: Range): Flag<Duration.Duration> => {
+  const millis = inRange(name, "time", description, range, {
+    show: (value) => showDuration(Duration.millis(value)),
+    parse: (given) => (given === "0" ? 0 : parseUnit(given, times)),
+    expected: "is not a time such as 500ms, 10s or 1m"
+  })
+  const flag = Options.map(
+    millis,
     Option.map(({ by, value }) => ({ by, value: Duration.millis(value) }))
   )
+  const { parse } = settingOf(millis) as Setting // it was made here
+  return withSetting(flag, {
+    name,
+    fallback: description.fallback,
+    parse: (text) => Either.map(parse(text), (value) => Duration.millis(Number(value)))
+  })
+}
 
 export const showDuration = (time: Duration.Duration): string => {
   const millis = Duration.toMillis(time)
@@ -184,47 +232,55 @@ const inRange = (
   })
 }
 
-/** A flag that may be there several times; its variable has commas between the values. */
+/** A flag that may be there several times; elsewhere it is one text, with commas between the values. */
 export const list = <A>(
   name: string,
   placeholder: string,
   description: Description,
   parse: (text: string) => Either.Either<A, string>
-): Options.Options<ReadonlyArray<Given<A>>> => {
-  const all = (texts: ReadonlyArray<string>, by: Given<A>["by"], source: string) =>
-    Effect.forEach(texts, (text) =>
-      Either.match(parse(text.trim()), {
-        onLeft: (wrong) => Effect.fail(invalid(`${source}: ${JSON.stringify(text)} ${wrong}`)),
-        onRight: (value) => Effect.succeed({ by, value })
-      })
-    )
-  return Options.text(name).pipe(
+): Flag<ReadonlyArray<A>> => {
+  const parseAll = (text: string) =>
+    Either.all(text.split(",").map((part) => Either.mapLeft(parse(part.trim()), (wrong) => `has one that ${wrong}`)))
+  const flag = Options.text(name).pipe(
     Options.withPseudoName(placeholder),
     Options.withDescription(`${description.about} (default ${description.fallback}; ${variable(name)})`),
     Options.repeated,
-    Options.mapEffect((texts) =>
-      texts.length > 0
-        ? all(texts, "flag", `--${name}`)
-        : Config.nonEmptyString(variable(name)).pipe(
-            Effect.map((text) => text.split(",")),
-            Effect.orElseSucceed((): ReadonlyArray<string> => []),
-            Effect.flatMap((parts) => all(parts, "environment", variable(name)))
+    Options.mapEffect((texts) => {
+      const ofFlag = (text: string) => given({ by: "flag", source: `--${name}` }, text, parse)
+      if (texts.length > 0) {
+        return Effect.map(Effect.forEach(texts, ofFlag), (all) =>
+          Option.some<Given<ReadonlyArray<A>>>({ by: "flag", value: all.map(({ value }) => value) })
+        )
+      }
+      return Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
+        Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, parseAll))
+      )
+    })
+  )
+  return withSetting(flag, { name, fallback: description.fallback, parse: (text) => parseAll(text.trim()) })
+}
+
+/** A flag without a value; its variable, or its line in a file, says yes or no. */
+export const toggle = (name: string, about: string): Flag<boolean> => {
+  const flag = Options.boolean(name).pipe(
+    Options.withDescription(`${about} (default no; ${variable(name)})`),
+    // A fallback of @effect/cli's would never be asked: a flag that is not there is false, and not missing.
+    Options.mapEffect((isOn) =>
+      isOn
+        ? Effect.succeed(Option.some<Given<boolean>>({ by: "flag", value: true }))
+        : Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
+            Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, yesOrNo))
           )
     )
   )
+  return withSetting(flag, { name, fallback: "no", parse: (text) => yesOrNo(text.trim()) })
 }
 
-/** A flag without a value; its variable says yes or no. */
-export const toggle = (name: string, about: string): Options.Options<boolean> =>
-  Options.boolean(name).pipe(
-    Options.withDescription(`${about} (${variable(name)}=yes)`),
-    Options.mapEffect((on) => {
-      const given = (process.env[variable(name)] ?? "").trim().toLowerCase()
-      if (on || ["yes", "true", "on", "1"].includes(given)) return Effect.succeed(true)
-      if (["", "no", "false", "off", "0"].includes(given)) return Effect.succeed(false)
-      return Effect.fail(invalid(`${variable(name)}: ${JSON.stringify(given)} is neither yes nor no`))
-    })
-  )
+const yesOrNo = (text: string): Either.Either<boolean, string> => {
+  const word = text.toLowerCase()
+  if (["yes", "true", "on", "1"].includes(word)) return Either.right(true)
+  return ["no", "false", "off", "0"].includes(word) ? Either.right(false) : Either.left("is neither yes nor no")
+}
 
 /** One of a few words. */
 export const choice = <const A extends string>(

@@ -1,6 +1,7 @@
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Manual from "./Manual.js"
 
 // oxlint-disable-next-line no-control-regex
 const ansi = /\x1b\[[0-9;]*m/gu
@@ -27,11 +28,15 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
     "A user-defined piece of text\\.",
     "A true or false value\\.",
     "This option can be set from environment variables\\.",
-    "This setting is optional\\."
+    "This setting is optional\\.",
+    "This argument may be repeated zero or more times\\."
   ].map((phrase) => [new RegExp(`^ *${colour}${phrase}${colour} *\n\n?`, "gmu"), ""] as const),
-  // A command is listed with all its flags, which is hundreds of columns.
-  [new RegExp(`^(${colour} *- ${colour}\\w+${colour})(?: ${colour}\\[--.*\\]${colour}) +`, "gmu"), "$1  "],
-  [new RegExp(`^(\\$ ${colour})(?!${colour}a-chat)`, "gmu"), "$1a-chat "]
+  // Behind `--`, so that its flags are not taken for ours.
+  [new RegExp(`^(\\$ .*\\]${colour}) (?=${colour}<PROGRAM>)`, "gmu"), "$1 -- "],
+  [new RegExp(`^(\\$ ${colour})(?!${colour}a-chat)`, "gmu"), "$1a-chat "],
+  // The completions for bash call the program by two names, and so never come to the flags of its commands.
+  [/^( +)cmd="a-chat"$/gmu, '$1cmd="a__chat"'],
+  [/^( +)a-chat\)$/gmu, "$1a__chat)"]
 ]
 
 /**
@@ -50,5 +55,29 @@ export const withPlainConsole = <A, E, R>(program: Effect.Effect<A, E, R>): Effe
 const shape = (text: string): string => {
   const coloured = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
   const help = corrections.reduce((sofar, [pattern, correction]) => sofar.replace(pattern, correction), text)
-  return coloured ? help : help.replace(ansi, "")
+  const shown = coloured ? help : help.replace(ansi, "")
+  return process.stdout.isTTY === true ? wrap(shown, Math.min(process.stdout.columns || maxColumns, maxColumns)) : shown
 }
+
+const maxColumns = 100
+
+/** Wraps lines at blanks, but for examples. Only for a terminal, which would wrap them anywhere. */
+export const wrap = (text: string, columns: number): string =>
+  text
+    .split("\n")
+    .flatMap((line) => {
+      if (width(line) <= columns || line.startsWith(Manual.exampleIndent)) return [line]
+      const indent = /^ */u.exec(line)?.[0] ?? ""
+      const lines: Array<string> = []
+      let current = ""
+      for (const word of line.trim().split(" ")) {
+        if (current !== "" && width(`${indent}${current} ${word}`) > columns) {
+          lines.push(indent + current)
+          current = word
+        } else current = current === "" ? word : `${current} ${word}`
+      }
+      return [...lines, indent + current]
+    })
+    .join("\n")
+
+const width = (line: string): number => line.replace(ansi, "").length

@@ -18,12 +18,16 @@ const minutes = 60 * seconds
 const ranges = {
   maxConnections: { min: 1, max: 100_000 },
   maxConnectionsPerAddress: { min: 1, max: 100_000, off: true },
+  connectsPerAddress: { min: 1, max: 1_000_000, off: true },
+  ratePerAddress: { min: 1, max: 10_000_000, off: true },
+  burstPerAddress: { min: 1, max: 10_000_000 },
   maxLine: { min: 64, max: MiB },
   maxRecipients: { min: 1, max: 100_000 },
   loginTimeout: { min: 100, max: 10 * minutes },
   holdTimeout: { min: 10, max: 10 * minutes },
   stallTimeout: { min: 100, max: 60 * minutes },
   grace: { min: 0, max: 10 * minutes },
+  returnAfter: { min: 0, max: 60 * minutes },
   outboxLines: { min: 16, max: 10_000_000 },
   outboxBytes: { min: KiB, max: GiB },
   maxOutcomes: { min: 1, max: 10_000_000 },
@@ -49,10 +53,35 @@ export const flags = {
   maxConnectionsPerAddress: Flags.count(
     "max-connections-per-address",
     {
-      about: "Connections served at once from one host",
+      about: "Connections served at once from one address (of IPv6: from one /64 network)",
       fallback: countOrOff(defaults.maxConnectionsPerAddress)
     },
     ranges.maxConnectionsPerAddress
+  ),
+  connectsPerAddress: Flags.count(
+    "connects-per-address",
+    { about: "New connections a minute from one address", fallback: countOrOff(defaults.connectsPerAddress) },
+    ranges.connectsPerAddress
+  ),
+  ratePerAddress: Flags.count(
+    "rate-per-address",
+    {
+      about: "Lines a second that all clients from one address may send together",
+      fallback: countOrOff(defaults.ratePerAddress)
+    },
+    ranges.ratePerAddress
+  ),
+  burstPerAddress: Flags.count(
+    "burst-per-address",
+    {
+      about: "Lines that they may send at once before --rate-per-address counts",
+      fallback: Flags.showCount(defaults.burstPerAddress)
+    },
+    ranges.burstPerAddress
+  ),
+  limitLoopback: Flags.toggle(
+    "limit-loopback",
+    "Let the limits per address hold for this machine's own addresses, too"
   ),
   maxLine: Flags.bytes(
     "max-line",
@@ -92,6 +121,14 @@ export const flags = {
       fallback: Flags.showDuration(defaults.grace)
     },
     ranges.grace
+  ),
+  returnAfter: Flags.duration(
+    "return-after",
+    {
+      about: "When clients that said /hello are told to come back after a shutdown began; spread over as much again",
+      fallback: Flags.showDuration(defaults.returnAfter)
+    },
+    ranges.returnAfter
   ),
   outboxLines: Flags.count(
     "outbox-lines",
@@ -137,12 +174,17 @@ export const resolve = (given: Given): Effect.Effect<Partial<ChatOptions.Options
   return Effect.succeed({
     ...entry("maxConnections", given.maxConnections),
     ...entry("maxConnectionsPerAddress", given.maxConnectionsPerAddress),
+    ...entry("connectsPerAddress", given.connectsPerAddress),
+    ...entry("ratePerAddress", given.ratePerAddress),
+    ...entry("burstPerAddress", given.burstPerAddress),
+    ...entry("limitLoopback", given.limitLoopback),
     ...entry("maxLineBytes", given.maxLine),
     ...entry("maxRecipients", given.maxRecipients),
     ...entry("loginTimeout", given.loginTimeout),
     ...entry("holdTimeout", given.holdTimeout),
     ...entry("stallTimeout", given.stallTimeout),
     ...entry("grace", given.grace),
+    ...entry("returnAfter", given.returnAfter),
     ...entry("outboxLines", given.outboxLines),
     ...entry("outboxBytes", given.outboxBytes),
     ...entry("maxOutcomes", given.maxOutcomes),

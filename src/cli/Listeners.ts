@@ -97,8 +97,9 @@ export const resolve = (
 ): Effect.Effect<Listeners, Status.Failure> =>
   Effect.gen(function* () {
     const all = yield* places(given)
+    const isBehind = Flags.valueOr(given.proxyProtocol, false)
     const timeout = Duration.min(Flags.valueOr(given.handshakeTimeout, Tls.handshakeTimeout), loginTimeout)
-    const isProxied = (place: Place) => place.isProxied || (given.proxyProtocol && place.address._tag !== "Unix")
+    const isProxied = (place: Place) => place.isProxied || (isBehind && place.address._tag !== "Unix")
     const from = Option.getOrUndefined(Option.map(given.proxyFrom, ({ value }) => value))
     if (all.some(isProxied) && from === undefined) {
       return yield* misuse("a listener is behind a proxy, but --proxy-from does not tell whom to believe")
@@ -125,15 +126,12 @@ const places = (given: Given): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, S
     address: address._tag === "Tcp" && Option.isSome(given.tlsCert) ? { ...address, _tag: "Tls" } : address,
     isProxied: false
   }))
-  const first = given.listen[0]
-  if (first === undefined) return Effect.succeed(short)
   const isShortByFlag = [given.host, given.port, given.unix].some((one) => Endpoint.isFlag<unknown>(one))
-  if (isShortByFlag && first.by === "flag") {
+  if (isShortByFlag && Endpoint.isFlag(given.listen)) {
     return misuse("--listen takes the place of --host, --port and --unix; give one or the other")
   }
-  return isShortByFlag
-    ? Effect.succeed(short)
-    : Effect.succeed([first.value, ...given.listen.slice(1).map(({ value }) => value)])
+  const long = Flags.valueOr<ReadonlyArray<Place>>(given.listen, [])
+  return Effect.succeed(Arr.isNonEmptyReadonlyArray(long) && !isShortByFlag ? long : short)
 }
 
 const credentialsOf = (

@@ -77,7 +77,8 @@ interface Entry {
 const entryOf = ({ annotations, cause, date, fiberId, logLevel, message }: Logger.Logger.Options<unknown>): Entry => ({
   date,
   level: logLevel,
-  fiber: FiberId.threadName(fiberId),
+  // Nearly always one fiber's, which needs no set of them (benchmark: churn).
+  fiber: fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId),
   words: Arr.ensure(message).map(text).join(" "),
   facts: [...annotations],
   cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause)

@@ -21,9 +21,16 @@ export class Failure extends Data.TaggedError("Failure")<{
 /** For a bad flag, an address in use, a server that is not there: nothing was begun. */
 export const misuse = 2
 
+/** The command ran, and something of it did not succeed: a refusal, a ping without its answer, a count not reached. */
+export const failed = 1
+
+/** The server went away. */
+export const gone = 3
+
 /** For a defect of this program (`EX_SOFTWARE` of sysexits.h). */
 const bug = 70
 
+/** A signal came, or the program is over. */
 let ending = false
 
 /** Says what went wrong, once, and sets the exit status. */
@@ -73,16 +80,17 @@ export const watchSignals = Effect.sync(() => {
   process.stderr.on("error", () => {})
 })
 
-/** A reader of the log that is stuck does not keep the process. */
-const logDeadline = 1000
+/** A reader of the log that is stuck does not keep the process; behind a signal, no reader does. */
+const readerDeadline = 1000
 
 const exit = () => process.exit(process.exitCode)
 
 /** The end of the process, with what was written to its pipes on its way: a plain exit would cut that off. */
 export const teardown = (): void => {
+  if (ending) setTimeout(exit, readerDeadline)
   ending = true
   flushed(process.stdout, () => {
-    setTimeout(exit, logDeadline)
+    setTimeout(exit, readerDeadline)
     flushed(process.stderr, exit)
   })
 }

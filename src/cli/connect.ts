@@ -1,49 +1,82 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Ending } from "../client/Ending.js"
 import * as Pipe from "../client/Pipe.js"
-import * as Terminal from "../client/Terminal.js"
-import * as Tcp from "../transport/Tcp.js"
+import * as Display from "../terminal/Display.js"
+import * as HistoryFile from "../terminal/HistoryFile.js"
+import * as Session from "../terminal/Session.js"
+import { showAddress } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
+import * as Remote from "./Remote.js"
 import * as Status from "./Status.js"
 
+const onOff = ["on", "off"] as const
+
 const flags = {
-  host: Endpoint.host("Host to connect to"),
-  port: Endpoint.port("TCP port to connect to", 1),
-  unix: Endpoint.unix("Unix socket to connect to, instead of TCP"),
+  ...Remote.flags,
   login: Flags.text("login", "name", {
     about: "Name to log in with",
     fallback: "asked for at a terminal, else the first line of the input"
-  })
+  }),
+  plain: Flags.toggle("plain", "Sends lines and prints lines at a terminal, too, as in a pipe"),
+  bell: Flags.choice("bell", { about: "Whether the terminal rings for a message", fallback: "on" }, onOff),
+  history: Flags.choice(
+    "history",
+    { about: "Whether what is typed at a terminal is kept in a file of one's own", fallback: "on" },
+    onOff
+  )
 }
 
 export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
   const address = Endpoint.address(given)
-  if (address === undefined) return Endpoint.bothGiven
-  const options = {
-    socket: Tcp.connect(address),
-    login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
+  if (address === undefined) return Remote.misuse("--unix takes the place of --host and --port; give one")
+  const streams = {
+    socket: Endpoint.socket(given),
+    login: Flags.valueOr<string | undefined>(given.login, undefined),
     input: process.stdin,
     output: process.stdout
   }
-  const atTerminal = process.stdin.isTTY && process.stdout.isTTY
-  return (atTerminal ? Terminal.run(options) : Pipe.run({ ...options, refusals: process.stderr })).pipe(
+  const isScreen =
+    process.stdin.isTTY && process.stdout.isTTY && !Flags.valueOr(given.plain, false) && !Display.isDumb(process.env)
+  const session = isScreen
+    ? Session.run({
+        ...streams,
+        where: showAddress(address),
+        display: Display.make(process.env, process.stdout.getColorDepth()),
+        bell: Flags.valueOr(given.bell, "on") === "on",
+        history: Flags.valueOr(given.history, "on") === "on" ? HistoryFile.path(process.env) : undefined
+      })
+    : Pipe.run({ ...streams, refusals: process.stderr })
+  return session.pipe(
     Effect.mapError((error) => new Status.Failure({ status: Status.misuse, message: error.message })),
     Effect.map(end),
-    Effect.scoped
+    Effect.scoped,
+    isScreen ? endAtHangup : (self) => self
   )
-}).pipe(
-  Command.withDescription(
-    "Chats. In a pipe: the input is sent, what comes is printed, and what the server refused goes to standard error. " +
-      "Exit status: 0; 1 if the server refused something; 2 if it could not connect; 3 if the server went away."
-  )
-)
+})
 
-const refusedStatus = 1
-
-const goneStatus = 3
+/**
+ * Leaves in order when the terminal is closed, and then dies of SIGHUP as if nobody had caught it: with an exit, Node
+ * would reset the mode of a terminal that is no more, and abort over that.
+ */
+const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
+  Effect.suspend(() => {
+    let isHungUp = false
+    const hangup = Effect.async<void>((resume) => {
+      const hungUp = () => {
+        isHungUp = true
+        resume(Effect.void)
+      }
+      process.once("SIGHUP", hungUp)
+      return Effect.sync(() => process.off("SIGHUP", hungUp))
+    })
+    const die = Effect.sync(() => {
+      const isGone = process.stdin.readableEnded || process.stdin.errored !== null
+      if (isHungUp || isGone) process.kill(process.pid, "SIGHUP")
+    })
+    return Effect.zipRight(Effect.raceFirst(session, hangup), die)
+  })
 
 const end = (ending: Ending): void => {
   switch (ending._tag) {
@@ -51,14 +84,14 @@ const end = (ending: Ending): void => {
       process.exitCode = 0
       break
     case "Refused":
-      process.exitCode = refusedStatus
+      process.exitCode = Status.failed
       break
     case "Closed":
-      process.exitCode = goneStatus
+      process.exitCode = Status.gone
       Status.say("the server closed the connection")
       break
     case "Lost":
-      process.exitCode = goneStatus
+      process.exitCode = Status.gone
       Status.say(ending.error.message)
   }
 }

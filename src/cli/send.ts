@@ -11,11 +11,11 @@ import * as Outcomes from "../client/Outcomes.js"
 import * as Sendable from "../client/Sendable.js"
 import * as Sending from "../client/Sending.js"
 import type { Socket, TransportError } from "../transport/Transport.js"
-import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
 import * as Identity from "./Identity.js"
 import * as Progress from "./Progress.js"
+import * as Remote from "./Remote.js"
 import * as SendReport from "./SendReport.js"
 import * as Status from "./Status.js"
 
@@ -24,7 +24,7 @@ const defaultTimeout = Duration.seconds(30)
 const day = 24 * 60 * 60 * 1000
 
 const flags = {
-  ...Endpoint.client,
+  ...Remote.flags,
   login: Flags.text("login", "name", {
     about: "Name to send as",
     fallback: "the user and the machine, with a suffix if that is taken"
@@ -60,30 +60,29 @@ const args = {
 
 export const send = Command.make("send", { ...flags, ...args }, (given) =>
   Effect.gen(function* () {
+    const socket = yield* Remote.socket(given)
     const recipients = Outcomes.distinct(given.recipients.split(","))
     yield* Effect.mapError(Sendable.encodeRecipients(recipients), misuse)
     const job: Job = {
-      socket: Endpoint.socket(given),
+      socket,
       recipients,
-      login: Option.getOrUndefined(Option.map(given.login, ({ value }) => value)),
+      login: Flags.valueOr(given.login, Identity.guess()),
+      mayChange: !Option.exists(given.login, ({ by }) => by === "flag"),
       text: given.text.length === 0 ? undefined : given.text.join(" "),
       timeout: Flags.valueOr(given.timeout, defaultTimeout),
       retries: Flags.valueOr(given.retry, 0),
-      json: given.json
+      json: Flags.valueOr(given.json, false)
     }
     process.exitCode = yield* Flags.valueOr(given.wait, "written") === "none" ? hand(job) : deliver(job)
   }).pipe(Effect.scoped)
-).pipe(
-  Command.withDescription(
-    "Sends a message, or each line of the input, and tells by the exit status what became of it: 0 if everything was " +
-      "written to every recipient, 1 if something was returned, 2 if nothing could be sent, 3 if nobody knows."
-  )
 )
 
 interface Job {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly recipients: ReadonlyArray<string>
-  readonly login: string | undefined
+  readonly login: string
+  /** Nobody insists on that name: it was guessed, or is that of a bot that this runs in. */
+  readonly mayChange: boolean
   /** Of the arguments; undefined if the input is to be sent. */
   readonly text: string | undefined
   readonly timeout: Duration.Duration
@@ -120,12 +119,12 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
-      return unknownStatus
+      return Status.gone
     }
     return yield* sending.run.pipe(
       Effect.map((isComplete) => {
         if (!isComplete) return conclude("the connection ended before everything was sent")
-        return sending.totals.returned + sending.totals.refused > 0 ? returnedStatus : 0
+        return sending.totals.returned + sending.totals.refused > 0 ? Status.failed : 0
       }),
       Effect.catchTags({
         Stalled: ({ message }) => Effect.sync(() => conclude(message)),
@@ -138,7 +137,7 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
 /** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
 const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const started = yield* start(job, job.login ?? Identity.guess())
+    const started = yield* start(job, job.login)
     yield* Effect.mapError(started.link.send(`${started.login}\n`), misuse)
     let refused = 0
     const isComplete = yield* Sending.unlabelled({
@@ -153,18 +152,14 @@ const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
       }
     }).pipe(Effect.mapError(misuse))
     if (!isComplete) Status.say("the connection ended before everything was sent")
-    return isComplete ? (refused > 0 ? returnedStatus : 0) : unknownStatus
+    return isComplete ? (refused > 0 ? Status.failed : 0) : Status.gone
   })
 
 /** Of a server that was not asked for its own limit. */
 const handedLineBytes = 2 ** 20
 
-const returnedStatus = 1
-
-const unknownStatus = 3
-
-const noOutcomes = Effect.fail(
-  misuse({ message: "this server does not tell what becomes of a message; with --wait none it is sent all the same" })
+const noOutcomes = Remote.misuse(
+  "this server does not tell what becomes of a message; with --wait none it is sent all the same"
 )
 
 /** Standard input, or the message of the arguments. */
@@ -181,15 +176,15 @@ const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
       Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
-        if (refused.code === "login-in-use" && job.login === undefined && tries < guesses) {
-          return attempt(Identity.alternative(Identity.guess()), tries + 1)
+        if (refused.code === "login-in-use" && job.mayChange && tries < guesses) {
+          return attempt(Identity.alternative(job.login), tries + 1)
         }
         if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(misuse(refused))
         return Effect.delay(attempt(login, tries + 1), refused.retryMillis)
       }),
       Effect.catchTag("TransportError", (error) => Effect.fail(misuse(error)))
     )
-  return Effect.timeoutFail(attempt(job.login ?? Identity.guess(), 0), {
+  return Effect.timeoutFail(attempt(job.login, 0), {
     duration: job.timeout,
     onTimeout: () => misuse({ message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use?` })
   })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Server from "../chat/Server.js"
 import * as Descriptors from "../transport/Descriptors.js"
+import * as Admin from "./Admin.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
@@ -11,17 +12,27 @@ import * as Listeners from "./Listeners.js"
 import * as Log from "./Log.js"
 import * as Status from "./Status.js"
 
-const flags = {
+/** What may stand in the environment and in a file, too. */
+export const settings = {
   host: Endpoint.host("Address to listen on; with 0.0.0.0 or ::, whoever reaches this machine can log in"),
   port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
   unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
   ...Listeners.flags,
   ...Limits.flags,
+  admin: Admin.flag,
   logFormat: Flags.choice(
     "log-format",
     { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
     Log.formats
   )
+}
+
+const flags = {
+  ...settings,
+  config: Flags.text("config", "file", {
+    about: "File with settings: these flags without their --, as TOML; a-chat config --check tells what is wrong in it",
+    fallback: "none"
+  })
 }
 
 const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")
@@ -32,7 +43,7 @@ export const serve = Command.make("serve", flags, (given) => {
 }).pipe(Command.withDescription("Serves a chat until SIGTERM or SIGINT, then delivers what was accepted and ends."))
 
 /** Serves until it is interrupted, and does not end before the drain has. */
-const run = (given: Limits.Given & Listeners.Given) =>
+const run = (given: Limits.Given & Listeners.Given & Admin.Given) =>
   Effect.gen(function* () {
     yield* Heap.keepSmall
     const limits = yield* Limits.resolve(given)
@@ -44,6 +55,7 @@ const run = (given: Limits.Given & Listeners.Given) =>
       Server.make({ ...limits, maxConnections, descriptors, listen }),
       (error) => new Status.Failure({ status: Status.misuse, message: error.message })
     )
+    yield* Admin.serve(given, server, descriptors.limit)
     if (reload !== undefined) yield* Listeners.atHangUp(reload)
     yield* Effect.onInterrupt(Effect.never, () => finish(server))
   })

@@ -58,6 +58,8 @@ export interface Client {
   readonly hello: Effect.Effect<Option.Option<Login.Hello>, TransportError | Login.LoginRefused>
   /** Ends the sending half, which is how a client leaves; what the server still has for it goes on coming. */
   readonly end: Effect.Effect<void>
+  /** Waits until nothing more comes: the server has closed, or the connection broke. Lines may still be untaken. */
+  readonly closed: Effect.Effect<void>
 }
 
 /** What became of a message for recipients. */
@@ -117,7 +119,8 @@ const make = (link: Link.Link, hello: Client["hello"]): Client => ({
       deliver(link, Outcomes.distinct(recipients), text)
     ),
   hello,
-  end: link.end
+  end: link.end,
+  closed: link.closed
 })
 
 const deliver = (link: Link.Link, recipients: ReadonlyArray<string>, text: string) =>

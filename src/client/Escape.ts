@@ -4,6 +4,19 @@
  */
 const hidden = /(?![\t\n]|\p{Variation_Selector})[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu
 
+/** JSON fit for a terminal: the same characters are escaped as JSON does, so that it stays JSON. */
+export const json = (text: string): string =>
+  text.replace(hidden, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`
+    ).join("")
+  )
+
+/** Control characters other than TAB, which no line of a message may have, as `\x1b`. */
+export const controls = (text: string): string =>
+  text.replace(/(?!\t)\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`)
+
 /**
  * Text from others, fit for a terminal: what would move the cursor, set a colour, reorder the line or not be seen at
  * all is shown as `\x1b` or `\u{202e}`. TAB and LF stay.

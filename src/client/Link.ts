@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -31,6 +32,8 @@ export interface Link {
   /** Ends the sending half, behind what was sent; `send` fails from now on. */
   readonly end: Effect.Effect<void>
   readonly hasEnded: () => boolean
+  /** Waits until nothing more comes: the server has closed, or the connection broke. Lines may still be untaken. */
+  readonly closed: Effect.Effect<void>
 }
 
 /** What a line is to one who waits for an answer: the answer, a part of it that nobody else shall see, or neither. */
@@ -66,6 +69,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Link, E, R | S
     const sender = yield* makeSender(socket)
     return {
       remote: socket.remote,
+      closed: Deferred.await(receiver.closed),
       lines: receiver.lines(socket),
       outcomes: receiver.outcomes,
       ask: (wire, look) =>
@@ -79,8 +83,11 @@ const makeReceiver = (maxLineBytes: number) =>
   Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
     const framing = new Framing(maxLineBytes)
     const outcomes = new Outcomes()
+    const closed = Deferred.unsafeMake<void>(FiberId.none)
     const questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
     let ahead = 0
+
+    const isEmpty = () => Option.contains(incoming.unsafeSize(), 0)
 
     const isTaken = (line: string) => {
       if (outcomes.tell(line)) return true
@@ -92,32 +99,29 @@ const makeReceiver = (maxLineBytes: number) =>
       for (const question of questions) question.fail()
       outcomes.end()
       incoming.unsafeDone(exit)
+      Deferred.unsafeDone(closed, Exit.void)
     }
 
     const attach = (socket: Socket) => {
-      /** Whether there was anything for `lines`. */
-      const offer = (pieces: ReadonlyArray<Piece>): boolean => {
-        let offered = false
+      const offer = (pieces: ReadonlyArray<Piece>) => {
         for (const piece of pieces) {
           if (piece._tag === "TooLong") {
             const reason = `the server sent a line of more than ${maxLineBytes} bytes`
             done(Exit.fail(new TransportError({ during: "Read", reason })))
-            socket.destroy()
-            return offered
+            return socket.destroy()
           }
           const read = split(Wire.decode(piece.text))
           const lines = outcomes.size + questions.size === 0 ? read : read.filter((line) => !isTaken(line))
           for (let at = 0; at < lines.length; at += maxChunkLines) {
             incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
-            offered = true
           }
         }
-        return offered
       }
       socket.attach({
         data: (bytes) => {
-          // A read of nothing but outcomes is done with; nobody would come and resume.
-          if (offer(framing.push(bytes))) ahead += bytes.length
+          offer(framing.push(bytes))
+          // What was an answer is in nobody's way; and nobody would resume the socket, as there is nothing to take.
+          ahead = isEmpty() ? 0 : ahead + bytes.length
           if (ahead >= readAheadBytes) socket.pause()
         },
         end: () => {
@@ -135,7 +139,7 @@ const makeReceiver = (maxLineBytes: number) =>
           Effect.mapBoth({
             onFailure: (error) => (error._tag === "NoSuchElementException" ? Option.none() : Option.some(error)),
             onSuccess: (lines) => {
-              if (Option.contains(incoming.unsafeSize(), 0)) {
+              if (isEmpty()) {
                 ahead = 0
                 socket.resume()
               }
@@ -165,7 +169,7 @@ const makeReceiver = (maxLineBytes: number) =>
         return Effect.onInterrupt(Deferred.await(made), () => Effect.sync(() => questions.delete(question)))
       })
 
-    return { attach, answer, lines, outcomes, end: incoming.end }
+    return { attach, answer, lines, outcomes, closed, end: incoming.end }
   })
 
 const split = (block: string): ReadonlyArray<string> => {

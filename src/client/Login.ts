@@ -99,7 +99,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
 }
 
 /** A refusal behind which the server closes, which a refused login is. */
-const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
+export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
   const received = Received.parse(line)
   if (received._tag !== "Refused" || !received.fatal) return undefined
   const { code, retryMillis, text } = received

@@ -1,22 +1,19 @@
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import type { Readable, Writable } from "node:stream"
+import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { TransportError, type Socket } from "../transport/Transport.js"
 import { inOrder, type Ending } from "./Ending.js"
 import * as Escape from "./Escape.js"
 import * as Input from "./Input.js"
 import * as Link from "./Link.js"
+import { flushed, OutputError, type Output } from "./Output.js"
 import * as Received from "./Received.js"
 import * as Sendable from "./Sendable.js"
 import { Splitter } from "./Splitter.js"
-
-/** A stream of the process; one that is a terminal gets escaped text, any other the bytes as they came. */
-export type Output = Writable & { readonly isTTY?: boolean }
 
 export interface Options {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -26,13 +23,6 @@ export interface Options {
   readonly output: Output
   /** Where the lines go that start with `!`. */
   readonly refusals: Output
-}
-
-/** The output cannot be written: the disk is full. A reader that is gone is no error. */
-export class OutputError extends Data.TaggedError("OutputError")<{ readonly cause: Error }> {
-  override get message() {
-    return `cannot write the output: ${this.cause.message}`
-  }
 }
 
 /** How long an end of ours waits for the server's own, so that it takes what was sent. */
@@ -128,9 +118,3 @@ const writer = (stream: Output): ((bytes: Buffer) => boolean) => {
   const decoder = new StringDecoder("utf8") // a character may be split between two reads
   return (bytes) => stream.write(Escape.show(decoder.write(bytes)))
 }
-
-/** Waits until the stream's reader has taken everything, or is gone. */
-const flushed = (stream: Output): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    stream.write("", () => resume(Effect.void))
-  })

@@ -27,20 +27,26 @@ export interface Replaced {
 }
 
 /**
- * Puts `head` in the place of `lead` at the start of every line of a block in its wire form (`Wire`). Undefined if a line
- * starts with something else, if one may have white space to trim behind its lead or at its end, or if it is all too
- * long for this.
+ * Puts `head` in the place of `lead` at the start of every line of a block, and answers what comes of it in its wire
+ * form (`Wire`). Undefined if a line starts with something else, if one may have white space to trim behind its lead or
+ * at its end, or if it is all too long for this.
  */
-export const replaceLeads = (block: string, lead: string, head: string): Replaced | undefined => {
+export const replaceLeads = (block: Uint8Array, lead: string, head: string): Replaced | undefined => {
   const growth = head.length - lead.length
   const maxLines = Math.floor(block.length / (lead.length + 1))
   if (block.length > Simd.textBytes || lead.length > Simd.leadBytes || head.length > Simd.headBytes) return undefined
   if (block.length + maxLines * Math.max(0, growth) > Simd.outBytes) return undefined
   const { memory, replaceLeads: replace } = Simd.load()
-  memory.write(block, 0, "latin1")
+  memory.set(block)
   memory.write(lead, Simd.leadAt, "latin1")
   memory.write(head, Simd.headAt, "latin1")
   const lines = replace(block.length, lead.length, head.length)
   if (lines < 0) return undefined
   return { text: memory.toString("latin1", Simd.outAt, Simd.outAt + block.length + lines * growth), lines }
+}
+
+/** Whether a lead, in its wire form, stands at a place of a block. */
+export const hasLead = (block: Uint8Array, at: number, lead: string): boolean => {
+  for (let i = 0; i < lead.length; i++) if (block[at + i] !== lead.charCodeAt(i)) return false
+  return true
 }

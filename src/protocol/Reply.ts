@@ -41,6 +41,9 @@ const refusal =
 const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
   `* ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
 
+/** The code of a refusal or a notice. */
+export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1] ?? ""
+
 /** What stands before every message of a sender; the whole line is this, the text and LF. */
 export const messageHead = (name: string): string => `from ${name}: `
 
@@ -103,7 +106,11 @@ export const loginTimeout: Fatal = {
 
 export const full = (retryMillis: number): Fatal => ({
   reason: "full",
-  line: refusal("full", `retry=${retryMillis} fatal`, "too many connections; try again later")
+  line: refusal(
+    "full",
+    `retry=${retryMillis} fatal`,
+    "too many connections, here or from your address; try again later"
+  )
 })
 
 // Outcomes (protocol, sections 3 and 7).
@@ -173,22 +180,24 @@ export const help = (label?: string): ReadonlyArray<string> =>
     "/quit                 leaves, after everything for you was sent"
   ].map((line) => notice("help", "", line, label))
 
-export const hello = (
-  facts: {
-    readonly name: string | undefined
-    readonly maxLineBytes: number
-    readonly maxRecipients: number
-    readonly rate: number
-  },
-  label?: string
-): string => {
+/** What a server tells of itself. */
+export interface Facts {
+  /** The client's name, once it has one. */
+  readonly name: string | undefined
+  readonly maxLineBytes: number
+  readonly maxRecipients: number
+  /** The limits that are set, by the names of their parameters. */
+  readonly limits: Readonly<Record<string, number>>
+}
+
+export const hello = ({ limits, maxLineBytes, maxRecipients, name }: Facts, label?: string): string => {
   const params = [
     "achat=1",
-    ...(facts.name === undefined ? [] : [`name=${facts.name}`]),
-    `max-line=${facts.maxLineBytes}`,
-    `max-recipients=${facts.maxRecipients}`,
+    ...(name === undefined ? [] : [`name=${name}`]),
+    `max-line=${maxLineBytes}`,
+    `max-recipients=${maxRecipients}`,
     `max-name=${Name.maxLength}`,
-    ...(facts.rate === 0 ? [] : [`rate=${facts.rate}`])
+    ...Object.entries(limits).map(([limit, value]) => `${limit}=${value}`)
   ]
   return notice("hello", params.join(" "), "a-chat; you may label lines, and will be told who joins and leaves", label)
 }
@@ -199,5 +208,5 @@ export const joined = (name: string): string => notice("joined", name, "is here"
 
 export const left = (name: string): string => notice("left", name, "is gone")
 
-export const serverClosing = (graceMillis: number): string =>
-  notice("closing", `grace=${graceMillis}`, "the server is shutting down")
+export const serverClosing = (graceMillis: number, returnMillis: number): string =>
+  notice("closing", `grace=${graceMillis} return=${returnMillis}`, "the server is shutting down; come back then")

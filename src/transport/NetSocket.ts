@@ -205,17 +205,27 @@ export class NetSocket implements Socket {
     this.socket.end()
   }
 
+  protected get isDone() {
+    return this.socket.readableEnded && this.socket.writableLength === 0
+  }
+
   close(linger: Duration.Duration) {
     return Effect.async<void>((resume) => {
       if (this.isClosed) return resume(Effect.void)
-      const deadline = setTimeout(() => this.socket.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
+      let deadline: NodeJS.Timeout | undefined = undefined
       const done = () => {
         clearTimeout(deadline)
         resume(Effect.void)
       }
       this.events = { data: discard.data, end: discard.end, closed: done }
-      this.socket.end()
-      this.socket.resume()
+      // The peer has ended and the kernel has all that was written: there is nothing left to wait for, and nothing unread
+      // that would make it a reset. One system call and one turn less (benchmark: churn).
+      if (this.isDone) this.socket.destroy()
+      else {
+        deadline = setTimeout(() => this.socket.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
+        this.socket.end()
+        this.socket.resume()
+      }
       return Effect.sync(() => {
         clearTimeout(deadline)
         this.socket.destroy()

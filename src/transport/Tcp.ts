@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as NetListener from "./NetListener.js"
@@ -49,8 +50,10 @@ export const connectError = (address: Address, why: string, cause?: unknown): Tr
 /**
  * Connects to a TCP or Unix address. The caller owns the socket: it must `attach` in the same turn and end it.
  * Interrupting gives the attempt up.
+ *
+ * @param timeout as long as the system tries, which may be minutes, unless given
  */
-export const connect = (address: Address): Effect.Effect<Socket, TransportError> =>
+export const connect = (address: Address, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> =>
   Effect.async((resume) => {
     const where =
       address._tag === "Tcp"
@@ -62,7 +65,12 @@ export const connect = (address: Address): Effect.Effect<Socket, TransportError>
     const socket = Net.connect({ ...where, ...socketOptions })
     const failed = (cause: Error) => fail(advice(errorCode(cause)), cause)
     socket.once("error", failed)
+    const giveUp = () => socket.destroy(Object.assign(new Error("connect ETIMEDOUT"), { code: "ETIMEDOUT" }))
+    // In this very effect, and not around it: who is interrupted between the socket and its owner would lose it.
+    const deadline = timeout === undefined ? undefined : setTimeout(giveUp, Duration.toMillis(timeout))
+    socket.once("close", () => clearTimeout(deadline))
     socket.once("connect", () => {
+      clearTimeout(deadline)
       socket.off("error", failed)
       resume(Effect.succeed(fromNet(socket, showAddress(address))))
     })

@@ -99,7 +99,7 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
   Effect.gen(function* () {
     const { tls } = yield* Certificates.modules
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? handshakeTimeout)
-    const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => void>()
+    const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
     // It never listens itself: what comes before TLS has been read by then. It asks for certificates, but does not refuse
     // a client in the handshake, so that the client can be told why.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
@@ -137,13 +137,14 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
         }
         handshaking.set(key, (secured) => {
           done()
-          socket.secured(secured, () => {
-            if (!credentials.identifies) return socket.start(secured, undefined)
-            const { common, why } = identityOf(secured)
-            if (why === undefined) return socket.start(secured, common)
-            failed(why)
-            return turnAway(secured, Reply.badCertificate(why))
-          })
+          if (!credentials.identifies) return socket.secured(secured, undefined)
+          const { common, why } = identityOf(secured)
+          if (why === undefined) return socket.secured(secured, common)
+          failed(why)
+          // Not at once: this comes from inside OpenSSL, which would not take an end now.
+          socket.refused(secured)
+          secured.on("error", () => {})
+          return setImmediate(() => turnAway(secured, Reply.badCertificate(why)))
         })
         // As long as it lasts, the end of the one side is that of both.
         raw.allowHalfOpen = false

@@ -66,6 +66,11 @@ export class TlsSocket extends NetSocket {
     else super.ended()
   }
 
+  /** TLS has an end of its own, and the peer would take its absence for a break. */
+  protected override get isDone() {
+    return false
+  }
+
   protected override describe(code: string | undefined) {
     return explanations[code ?? ""] ?? super.describe(code)
   }
@@ -119,8 +124,9 @@ export class HandshakingSocket implements Socket {
   readonly remote: string
   readonly host: string
   identity: string | undefined = undefined
-  /** The one to destroy. */
-  private top: Net.Socket
+  /** Over TLS, once that is there. */
+  private heard: TlsSocket | undefined = undefined
+  /** The same, once something may be said. */
   private tls: TlsSocket | undefined = undefined
   private events = nobody
   private kept = ""
@@ -129,38 +135,44 @@ export class HandshakingSocket implements Socket {
   private isOver = false
   private readonly waiting = new Set<() => void>()
 
-  constructor(raw: Net.Socket, { host, remote }: Peer) {
-    this.top = raw
+  /** @param top what to destroy */
+  constructor(
+    private top: Net.Socket,
+    { host, remote }: Peer
+  ) {
     this.remote = remote
     this.host = host
-    raw.once("close", () => {
-      if (this.tls !== undefined) return
+    top.once("close", () => {
+      if (this.heard !== undefined) return // which tells of it itself
       this.isOver = true
       this.events.closed(noHandshake)
       this.settle()
     })
   }
 
-  /**
-   * TLS is there. From now on only its socket may be destroyed: Node crashes when the one below is destroyed before it.
-   * That it has said so comes from inside OpenSSL, which would not take an end now, so it is used in the next turn.
-   */
-  secured(tls: TLSSocket, use: () => void) {
+  /** TLS is there, but this is not for the chat. Only `tls` may be destroyed: Node crashes when what is below goes first. */
+  refused(tls: TLSSocket) {
     this.top = tls
-    setImmediate(() => {
-      if (!tls.destroyed) use()
-    })
   }
 
-  start(tls: TLSSocket, identity: string | undefined) {
+  /**
+   * TLS is there, and nothing below it may be destroyed any more. It hears at once, or it would miss an end that comes
+   * with the handshake; but that TLS is there comes from inside OpenSSL, which would not take an end now and say nothing
+   * of it, so nothing is said before the next turn.
+   */
+  secured(tls: TLSSocket, identity: string | undefined) {
     this.identity = identity
-    this.tls = new TlsSocket(tls, this)
-    this.tls.attach(this.events)
-    if (this.isPaused) this.tls.pause()
-    if (this.kept !== "") this.tls.write(this.kept)
-    if (this.hasEnded) this.tls.end()
-    this.kept = ""
-    this.settle()
+    const heard = new TlsSocket(tls, this)
+    this.heard = heard
+    if (this.isPaused) heard.pause()
+    heard.attach(this.events)
+    setImmediate(() => {
+      this.tls = heard
+      if (this.kept !== "") heard.write(this.kept)
+      if (this.hasEnded) heard.end()
+      this.kept = ""
+      this.settle()
+    })
   }
 
   private settle() {
@@ -184,17 +196,17 @@ export class HandshakingSocket implements Socket {
   attach(events: SocketEvents) {
     this.events = events
     if (this.isOver) return events.closed(noHandshake)
-    this.tls?.attach(events)
+    this.heard?.attach(events)
   }
 
   pause() {
     this.isPaused = true
-    this.tls?.pause()
+    this.heard?.pause()
   }
 
   resume() {
     this.isPaused = false
-    this.tls?.resume()
+    this.heard?.resume()
   }
 
   probe() {
@@ -235,7 +247,6 @@ export class HandshakingSocket implements Socket {
   }
 
   destroy() {
-    if (this.tls !== undefined) this.tls.destroy()
-    else this.top.destroy()
+    ;(this.heard ?? this.top).destroy()
   }
 }

@@ -29,6 +29,10 @@ export const showAddress = (address: Address): string => {
   }
 }
 
+/** Whether only this machine reaches that address. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
+
 /** Something the network or the system did; what a peer says wrong is never one of these. */
 export class TransportError extends Data.TaggedError("TransportError")<{
   readonly during: "Listen" | "Connect" | "Read" | "Write"

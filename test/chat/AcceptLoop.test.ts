@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import { assert } from "vitest"
+import { Addresses } from "../../src/chat/Addresses.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
+import { defaults } from "../../src/chat/Options.js"
 import * as Memory from "../../src/transport/Memory.js"
 import { TransportError, type ListenerEvents, type Socket } from "../../src/transport/Transport.js"
 import { pass, startServer, type Chat } from "../support/MemoryChat.js"
@@ -16,8 +18,8 @@ const loop = (descriptors?: AcceptLoop.DescriptorProbe) =>
     const served = new Array<Socket>()
     const fork = yield* FiberSet.makeRuntime<never>()
     const acceptLoop = yield* AcceptLoop.make({
-      maxConnections: 100,
-      maxConnectionsPerAddress: 0,
+      limits: { maxConnections: 100 },
+      addresses: new Addresses(defaults, () => 0),
       descriptors,
       fork,
       serve: (socket) => {

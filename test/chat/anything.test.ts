@@ -165,6 +165,7 @@ describe("whatever clients do", () => {
           }
         }
       }).pipe(Effect.scoped),
-    { fastCheck: { numRuns: 15 } }
+    // Two seconds, but ten times that where many other tests run.
+    { fastCheck: { numRuns: 15 }, timeout: 120_000 }
   )
 })

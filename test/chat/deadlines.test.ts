@@ -318,7 +318,7 @@ describe("the drain", () => {
       assert.deepStrictEqual(ledger, { accepted: 30, written: 30, returned: 0, dead: 0, inFlight: 0 })
       assert.deepStrictEqual(numbers(bob.received), range(0, 30))
       const [notice, refusal, bye] = alice.received.slice(-3)
-      assert.match(notice ?? "", /^\* closing grace=500: /)
+      assert.match(notice ?? "", /^\* closing grace=500 return=1000: /)
       assert.match(refusal ?? "", /^! closing: /)
       assert.match(bye ?? "", /^\* bye reason=shutdown: /)
     })

@@ -4,6 +4,8 @@ import * as Arguments from "../../src/cli/Arguments.js"
 
 const first = (line: string) => Either.getOrThrow(Arguments.builtInsFirst(line === "" ? [] : line.split(" "))).join(" ")
 
+const asked = (line: string) => Arguments.askedHelp(line === "" ? [] : line.split(" "))
+
 describe("Arguments.builtInsFirst", () => {
   const table: ReadonlyArray<readonly [given: string, expected: string]> = [
     ["", ""],
@@ -14,11 +16,23 @@ describe("Arguments.builtInsFirst", () => {
     ["serve --port=0 --log-level debug --rate 1", "serve --log-level debug --port=0 --rate 1"],
     ["serve --port 0 --log-level=none", "serve --log-level none --port 0"],
     ["--version", "--version"],
-    ["--log-level debug serve", "--log-level debug serve"]
+    ["--log-level debug serve", "--log-level debug serve"],
+    ["exec --login bob --help -- prog --help", "exec --help --login bob -- prog --help"],
+    ["exec --login bob -- prog --version -h -- --wizard", "exec --login bob -- prog --version -h -- --wizard"],
+    ["exec --log-level debug -- prog --log-level bad", "exec -- prog --log-level bad"],
+    ["-- --help", "-- --help"]
   ]
   for (const [given, expected] of table) {
     it(`makes "${expected}" of "${given}"`, () => assert.strictEqual(first(given), expected))
   }
+
+  it("tells whose help is asked for", () => {
+    assert.deepStrictEqual(asked("listen --help"), { of: "listen" })
+    assert.deepStrictEqual(asked("listen --log-level debug -h"), { of: "listen" })
+    for (const line of ["", "--help", "-h", "--log-level debug --help", "--help who"])
+      assert.deepStrictEqual(asked(line), { of: undefined })
+    for (const line of ["listen", "exec --login bob -- prog --help", "--version"]) assert.isUndefined(asked(line))
+  })
 
   it("refuses a log level that is none", () => {
     for (const line of ["serve --log-level bad", "serve --log-level=", "serve --log-level"]) {

@@ -137,6 +137,22 @@ describe("Flags", () => {
     )
   }
 
+  it.effect("are there or not, if they have no value", () =>
+    Effect.gen(function* () {
+      const flag = Flags.toggle("some-limit", "x")
+      const on = (args: ReadonlyArray<string>, variable = "") =>
+        Effect.map(parse(flag, args, { ACHAT_SOME_LIMIT: variable }), (given) =>
+          typeof given === "object" ? given.value : given
+        )
+      assert.isUndefined(yield* on([]))
+      assert.isTrue(yield* on(["--some-limit"]))
+      for (const text of ["1", "true", "yes", "on", " TRUE "]) assert.isTrue(yield* on([], text))
+      for (const text of ["0", "false", "no", "off"]) assert.isFalse(yield* on([], text))
+      assert.strictEqual(yield* on([], "perhaps"), `ACHAT_SOME_LIMIT: "perhaps" is neither yes nor no`)
+      assert.isTrue(yield* on(["--some-limit"], "perhaps"))
+    })
+  )
+
   it.effect("read one of a few words, in any case", () =>
     Effect.gen(function* () {
       const choice = Flags.choice("some-limit", description, ["json", "pretty"])

@@ -8,12 +8,17 @@ import * as Limits from "../../src/cli/Limits.js"
 const nothing: Limits.Given = {
   maxConnections: Option.none(),
   maxConnectionsPerAddress: Option.none(),
+  connectsPerAddress: Option.none(),
+  ratePerAddress: Option.none(),
+  burstPerAddress: Option.none(),
+  limitLoopback: Option.none(),
   maxLine: Option.none(),
   maxRecipients: Option.none(),
   loginTimeout: Option.none(),
   holdTimeout: Option.none(),
   stallTimeout: Option.none(),
   grace: Option.none(),
+  returnAfter: Option.none(),
   outboxLines: Option.none(),
   outboxBytes: Option.none(),
   maxOutcomes: Option.none(),
@@ -47,8 +52,8 @@ describe("Limits.resolve", () => {
   it.effect("leaves what was not given to the chat", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Limits.resolve(nothing), {})
-      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0) })
-      assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0 })
+      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0), limitLoopback: flag(true) })
+      assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0, limitLoopback: true })
     })
   )
 

@@ -45,7 +45,7 @@ describe("dist/main.js", () => {
       version
     )
     const other = version.replace(/.$/u, "x")
-    const changed = program.replace(`"${version}"`, `"${other}"`).replace(/.{64}$/u, "0".repeat(64))
+    const changed = program.replaceAll(`"${version}"`, `"${other}"`).replace(/.{64}$/u, "0".repeat(64))
     assert.notStrictEqual(changed.slice(0, -64), program.slice(0, -64))
     assert.strictEqual(
       versionAfter((folder) => writeFileSync(join(folder, "program.cjs"), changed)),

@@ -201,7 +201,11 @@ describe("a-chat send", () => {
       yield* server.kill("SIGKILL")
       const { errors, status } = yield* sending.ended
       assert.strictEqual(status, 3)
-      assert.match(errors, /^a-chat: the connection ended before everything was sent\n$/u)
+      // That bob has the line does not mean that its outcome was told.
+      assert.match(
+        errors,
+        /^a-chat: the connection ended before everything was sent(?:; line 1 may have arrived or not)?\n$/u
+      )
     })
   )
 

@@ -30,3 +30,21 @@ describe("Escape.show", () => {
     )
   })
 })
+
+describe("Escape.json", () => {
+  it("keeps the meaning of JSON", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
+        const json = Escape.json(JSON.stringify(text))
+        assert.strictEqual(JSON.parse(json), text)
+        assert.strictEqual(Escape.show(json), json)
+      })
+    )
+  })
+})
+
+describe("Escape.controls", () => {
+  it("shows control characters but TAB, and leaves everything else", () => {
+    assert.strictEqual(Escape.controls("a\tb\x1b\x7f\u0085👨\u200d👩\u202e"), "a\tb\\x1b\\x7f\\x85👨\u200d👩\u202e")
+  })
+})

@@ -43,6 +43,7 @@ const unproved: Record<string, string> = {
   "`retry=MS` is there exactly when": "the shape of every line is checked; that it may succeed, by the rate",
   "| connections | what the descriptors allow": "about the machine that the server runs on",
   "`name1, name2, …: text`.": "the shape of a message; the sentences behind it are checked",
+  "An address is an IPv4 address": "the suite has one address; unit tests look at the others",
   "Written is not read:": "about what no server can promise",
   "When a connection breaks in the middle of a write,": "what the kernel had taken cannot be seen from outside",
   "When it is full:": "the items behind it are checked",

@@ -49,6 +49,9 @@ const replaced = (block: string, lead: string, head: string): Block.Replaced | u
   return { text: texts.map((text) => `${head}${text}\n`).join(""), lines: lines.length }
 }
 
+const replaceLeads = (block: string, lead: string, head: string) =>
+  Block.replaceLeads(Buffer.from(block, "latin1"), lead, head)
+
 describe("Block.replaceLeads", () => {
   const words = ["a", "hi", "0123456789abcde", "0123456789abcdef", "x".repeat(47), "é", "€", "😀", "à la", "b: c"]
   const spaces = [" ", "\t", "\r", "\u00a0", "\u1680", "\u2003", "\u205f", "\u3000"]
@@ -74,7 +77,7 @@ describe("Block.replaceLeads", () => {
       }
       const block = Wire.encode(Array.from({ length: 1 + chance.below(12) }, line).join(""))
       const expected = replaced(block, lead, head)
-      const actual = Block.replaceLeads(block, lead, head)
+      const actual = replaceLeads(block, lead, head)
       if (actual !== undefined) assert.deepStrictEqual(actual, expected, JSON.stringify(block))
       // What it leaves to others may only be what white space above ASCII might be.
       else if (expected !== undefined) assert.match(block, /[\xc2\xe1\xe2\xe3]/, JSON.stringify(block))
@@ -85,11 +88,22 @@ describe("Block.replaceLeads", () => {
 
   it("takes 64 KiB and no more, and nothing that might grow beyond 512 KiB", () => {
     const whole = "b: x\n".repeat(13_107)
-    assert.strictEqual(Block.replaceLeads(whole, "b: ", "from al: ")?.text.length, 13_107 * 11)
-    assert.isUndefined(Block.replaceLeads(whole, "b: ", heads[3] ?? ""))
-    assert.isUndefined(Block.replaceLeads(`${whole}b: x\n`, "b: ", "from al: "))
+    assert.strictEqual(replaceLeads(whole, "b: ", "from al: ")?.text.length, 13_107 * 11)
+    assert.isUndefined(replaceLeads(whole, "b: ", heads[3] ?? ""))
+    assert.isUndefined(replaceLeads(`${whole}b: x\n`, "b: ", "from al: "))
     const lead = `${"x".repeat(8_190)}: `
-    assert.strictEqual(Block.replaceLeads(`${lead}hi\n`, lead, "from al: ")?.text, "from al: hi\n")
-    assert.isUndefined(Block.replaceLeads(`x${lead}hi\n`, `x${lead}`, "from al: "))
+    assert.strictEqual(replaceLeads(`${lead}hi\n`, lead, "from al: ")?.text, "from al: hi\n")
+    assert.isUndefined(replaceLeads(`x${lead}hi\n`, `x${lead}`, "from al: "))
+  })
+})
+
+describe("Block.hasLead", () => {
+  it("tells whether a lead in its wire form stands at a place", () => {
+    const lead = Wire.encode("zoë: ")
+    const block = Buffer.from(`${lead}hi\nzoe: hi\n${lead}ho\n`, "latin1")
+    assert.isTrue(Block.hasLead(block, 0, lead))
+    assert.isFalse(Block.hasLead(block, 9, lead))
+    assert.isTrue(Block.hasLead(block, 17, lead))
+    assert.isFalse(Block.hasLead(block, block.length - 2, lead), "it would end behind the block")
   })
 })

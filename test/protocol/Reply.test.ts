@@ -37,16 +37,18 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   pong: (label) => [Reply.pong("a: b", label)],
   bye: (label) => [Reply.bye("quit", label)],
   help: (label) => Reply.help(label),
-  hello: (label) => [Reply.hello({ name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, rate: 5 }, label)],
+  hello: (label) => [
+    Reply.hello({ name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, limits: { rate: 5 } }, label)
+  ],
   "hello before the login": (label) => [
-    Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, rate: 0 }, label)
+    Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, limits: {} }, label)
   ]
 }
 
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
   joined: () => [Reply.joined("alice")],
   left: () => [Reply.left("alice")],
-  serverClosing: () => [Reply.serverClosing(10_000)]
+  serverClosing: () => [Reply.serverClosing(10_000, 1_500)]
 }
 
 const codes: ReadonlyArray<string> = [

@@ -80,7 +80,7 @@ describe("accepting", () => {
 
   it.scopedLive("serves as many connections of one address as the limit, and those of others all the same", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxConnectionsPerAddress: 2 })
+      const server = yield* serve({ maxConnectionsPerAddress: 2, limitLoopback: true })
       const alice = yield* server.join("alice")
       yield* server.join("bob")
       const third = yield* server.connect

@@ -147,8 +147,8 @@ describe("commands", () => {
       assert.strictEqual((yield* nameless.takeLines(6)).length, 6)
 
       yield* server.drain
-      yield* greeted.expect("* closing grace=3000")
-      yield* nameless.expect("* closing grace=3000")
+      yield* greeted.expect("* closing grace=3000 return=1000")
+      yield* nameless.expect("* closing grace=3000 return=1500")
       assert.deepStrictEqual(yield* plain.rest, [])
       assert.match((yield* greeted.rest).at(-1) ?? "", /^\* bye[ :]/)
     })

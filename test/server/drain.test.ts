@@ -86,7 +86,7 @@ describe("the drain", () => {
       const alice = yield* server.greet("alice")
       const nameless = yield* server.connect
       const drain = yield* Effect.fork(server.drain)
-      yield* alice.expect("* closing grace=5000")
+      yield* alice.expect("* closing grace=5000 return=1000")
       yield* alice.send("bob: too late\n@k bob: too late\n/who\nno colon\n@k /ping\n")
       yield* nameless.send("carol\n")
       yield* alice.expect("! closing", "! closing @k", "! closing", "! closing", "! closing @k")

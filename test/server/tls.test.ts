@@ -48,7 +48,8 @@ describe("over TLS", () => {
       const began = performance.now()
       assert.strictEqual((yield* server.drain).cutOff, 0)
       assert.isBelow(performance.now() - began, 3_000)
-      yield* alice.expect("* closing grace=5000", "* bye reason=shutdown")
+      assert.match(yield* alice.line, /^\* closing grace=5000/)
+      assert.match(yield* alice.line, /^\* bye reason=shutdown/)
     })
   )
 

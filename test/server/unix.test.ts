@@ -51,7 +51,8 @@ describe("a Unix socket", () => {
       const path = Path.join(yield* folder, "chat.sock")
       const server = yield* serve({
         listen: [Unix.listen(path), Tcp.listen("127.0.0.1", 0)],
-        maxConnectionsPerAddress: 1
+        maxConnectionsPerAddress: 1,
+        limitLoopback: true
       })
       const clients = yield* Effect.forEach(["alice", "bob", "carol"], server.join)
       for (const client of clients) yield* client.barrier

@@ -180,7 +180,8 @@ const forgottenAt = (wire: Wire): number => Math.max(goneAt(wire).turn, wire.wri
 
 const never: Moment = { turn: Infinity, at: Infinity }
 
-const checkRests = ({ rests }: History, report: Report) => {
+const checkRests = ({ rests, unaccounted }: History, report: Report) => {
+  if (unaccounted.length > 0) report("the queues do not have what the account has", unaccounted.join(", "))
   for (const { fibers, isListening, ledger, names, openSockets, timers, when } of rests) {
     const isEnd = when === "the server has ended"
     if (fibers !== 0) report("fibers are left", `${fibers} when ${when}`)

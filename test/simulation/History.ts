@@ -77,6 +77,8 @@ export interface History {
   /** The process was ended by a second signal: nothing behind that is promised. */
   killed: Moment | undefined
   readonly rests: Array<Rest>
+  /** How many pairs no queue had, where there were any. */
+  readonly unaccounted: Array<number>
   /** What the process would have died of. */
   readonly defects: Array<string>
   ledger: Snapshot

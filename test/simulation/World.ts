@@ -79,6 +79,7 @@ export class World {
       drained: undefined,
       killed: undefined,
       rests: [],
+      unaccounted: [],
       defects: [],
       ledger: { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 },
       end: moment
@@ -164,7 +165,10 @@ export class World {
 
   private take(step: Step, place: number) {
     const { history, loop } = this
-    if (step.do === "turns") return loop.turns(step.count)
+    if (step.do === "turns") {
+      this.inspect()
+      return loop.turns(step.count)
+    }
     if (step.do === "pass") return loop.pass(step.millis)
     if (step.do === "connect") return this.connect(step)
     if (step.do === "failAccept") return this.failAccept(step.code)
@@ -198,6 +202,14 @@ export class World {
       case "reset":
         return socket.reset(step.first, step.gap)
     }
+  }
+
+  /** Compares the account with the queues, whatever the moment. */
+  private inspect() {
+    if (this.server === undefined || this.isClosing) return
+    this.fork(this.server.inspect, ({ unaccounted }) => {
+      if (unaccounted !== 0) this.history.unaccounted.push(unaccounted)
+    })
   }
 
   private connect({ cut, host, polite, who }: Extract<Step, { do: "connect" }>) {

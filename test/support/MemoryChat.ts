@@ -6,6 +6,7 @@ import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import * as Broker from "../../src/chat/Broker.js"
 import * as Connection from "../../src/chat/Connection.js"
+import * as Fibers from "../../src/chat/Fibers.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
@@ -142,6 +143,8 @@ export const startServer = (
     const server = yield* Effect.orDie(Server.make({ ...options, listen: [chat.listen] }))
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
+        // Whatever the state that the test has left: what is in flight stands in a queue.
+        assert.strictEqual((yield* server.inspect).unaccounted, 0, "every pair is accounted for")
         yield* chat.leave
         yield* settle
         const drain = yield* Effect.fork(server.drain)
@@ -176,6 +179,7 @@ export const startBroker = (
     const chat = guests(network, options)
     const broker = yield* Broker.make(settings)
     const connections = yield* FiberSet.make<unknown>()
+    const start = yield* Fibers.start
     const fork = yield* FiberSet.runtime(connections)<never>()
     const reasons = new Array<CloseReason>()
     const reasonOf = new Map<number, CloseReason>()
@@ -183,7 +187,7 @@ export const startBroker = (
     const accepted = (socket: Socket) => {
       const number = ++accepts
       fork(
-        Effect.map(Connection.run(socket, broker, settings), (reason) => {
+        Effect.map(Connection.run(socket, broker, settings, start), (reason) => {
           reasons.push(reason)
           reasonOf.set(number, reason)
         })

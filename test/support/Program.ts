@@ -16,6 +16,8 @@ export interface Program {
   readonly says: (where: "output" | "errors", pattern: RegExp) => Effect.Effect<string>
   /** Waits for the end. */
   readonly ended: Effect.Effect<Ended>
+  /** Waits for the end of the process alone, whose output may not have been read. */
+  readonly exited: Effect.Effect<number | null>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
@@ -56,6 +58,7 @@ export const start = (
         streams[where].setEncoding("utf8").on("data", (text: string) => (written[where] += text))
       }
       const ended = new Promise<Ended>((resolve) => child.on("close", (status) => resolve({ status, ...written })))
+      const exited = new Promise<number | null>((resume) => child.on("exit", resume))
       const says = (where: "output" | "errors", pattern: RegExp) =>
         Effect.async<string>((resume) => {
           const look = () => {
@@ -76,6 +79,7 @@ export const start = (
         ...streams,
         says,
         ended: Effect.promise(() => ended),
+        exited: Effect.promise(() => exited),
         kill: (signal) => Effect.sync(() => child.kill(signal))
       }
     })

@@ -27,5 +27,15 @@ const deafScript = fileURLToPath(new URL("deaf.pl", import.meta.url))
 /** Clients with a receive buffer of 4 KB that log in and never read. */
 export const deaf = (port: number, names: ReadonlyArray<string>) => child("perl", [deafScript, String(port), ...names])
 
-/** Why there can be no such clients here. */
+/** The port of a listener that never answers. */
+export const silentPort: Effect.Effect<number, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const process = spawn("perl", [fileURLToPath(new URL("full.pl", import.meta.url))])
+    const [port] = await once(process.stdout, "data")
+    return { process, port: Number(String(port)) }
+  }),
+  ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
+).pipe(Effect.map(({ port }) => port))
+
+/** Why there can be no such clients and listeners here. */
 export const noDeaf = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "there is no perl"

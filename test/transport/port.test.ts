@@ -203,6 +203,24 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
+    it.scopedLive("closes at once when the other side has ended, and what the kernel took arrives all the same", () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* connected(adapter)
+        const answer = megabytes.slice(0, 32_768)
+        client.socket.end()
+        yield* has(server, "end")
+        client.socket.pause()
+        // Over TLS the handshake may have ended in this very turn.
+        if (!server.socket.write(answer)) yield* server.socket.taken
+        yield* server.socket.close(Duration.hours(1))
+        client.socket.resume()
+        yield* has(client, "closed")
+        assert.strictEqual(client.text(), answer)
+        assert.deepStrictEqual(client.events, ["data", "end", "closed"])
+        assert.isUndefined(client.error())
+      })
+    )
+
     it.scopedLive("does not wait for the other side's end for longer than it was told, also in a finaliser", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)

@@ -99,13 +99,13 @@ check("/help comes on several lines", "`* help: …`, several", async (t) => {
 
 check(
   "/hello tells the name and the limits",
-  "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [rate=N]: …`",
+  "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [LIMIT=N …]: …`",
   async (t) => {
     const [alice] = await t.login("alice")
     alice.send("/hello")
     await alice.gets(
       new RegExp(
-        `^\\* hello achat=1 name=${alice.name} max-line=\\d+ max-recipients=\\d+ max-name=\\d+( rate=\\d+)?: `,
+        `^\\* hello achat=1 name=${alice.name} max-line=\\d+ max-recipients=\\d+ max-name=\\d+( [a-z-]+=\\d+)*: `,
         "u"
       )
     )

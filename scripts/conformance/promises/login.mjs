@@ -1,5 +1,5 @@
 // PROTOCOL.md, section 2: who may log in, and under which name. Imported, not run.
-import { equal, Failure } from "../client.mjs"
+import { equal, Failure, hold } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
 const { all, check } = section("promises", "2. Login", ["answers"])
@@ -233,15 +233,15 @@ check(
   { needs: ["command"] }
 )
 
-for (const [what, flag] of [
-  ["the server", "--max-connections"],
-  ["an address", "--max-connections-per-address"]
+for (const [what, ...flags] of [
+  ["the server", "--max-connections", "2"],
+  ["an address", "--limit-loopback", "--max-connections-per-address", "2"]
 ]) {
   check(
     `when ${what} has as many connections as it may, the next is refused`,
     ["the server, or the client's address, has as many connections as it may", "connections from one address"],
     async (t) => {
-      const server = await t.serve(flag, "2")
+      const server = await t.serve(...flags)
       const [alice] = await whenThereIsRoom(server, "alice")
       const [bob] = await whenThereIsRoom(server, "bob")
       const third = await server.connect()
@@ -255,6 +255,39 @@ for (const [what, flag] of [
     { needs: ["command"] }
   )
 }
+
+check(
+  "an address that brings too many new connections is refused, until the time it tells",
+  ["or too many new ones", "new connections a minute from one", "wait that many milliseconds."],
+  async (t) => {
+    const server = await t.serve("--limit-loopback", "--connects-per-address", "60")
+    let retry
+    // How many it takes is the server's business: it has seen the suite's own look at it.
+    for (let tries = 0; retry === undefined && tries < 1000; tries++) {
+      const client = await server.connect()
+      client.send("/ping")
+      const line = await client.line()
+      if (line === "* pong: ") client.shut()
+      else [, retry] = /^! full retry=(\d+) fatal: /u.exec(line) ?? []
+    }
+    hold(Number(retry) <= 1000, "a refusal, and a place every second", `retry=${retry}`)
+    // The contract itself is a time to wait.
+    await new Promise((resolve) => setTimeout(resolve, Number(retry)))
+    await server.login("alice")
+  },
+  { needs: ["command", "tcp"] }
+)
+
+check(
+  "clients on the server's own machine are not limited by their address",
+  "Its limits do not concern clients on the server's own machine, unless the server is told so (`--limit-loopback`), nor Unix sockets.",
+  async (t) => {
+    const connections = ["--max-connections-per-address", "1", "--connects-per-address", "1"]
+    const server = await t.serve(...connections, "--rate-per-address", "1", "--burst-per-address", "1")
+    for (const base of ["alice", "bob", "carol"]) await server.login(base)
+  },
+  { needs: ["command"] }
+)
 
 /** A place is free some time after the one who had it is gone; the first one was the suite's own look at the server. */
 const whenThereIsRoom = async (server, base) => {

@@ -240,7 +240,11 @@ check(
 
 check(
   "over the rate a line is refused, until the time it tells",
-  ["over the rate, where one is set", "lines a second from one client", "wait that many milliseconds."],
+  [
+    "over the client's rate or its address's, where one is set",
+    "lines a second from one client",
+    "wait that many milliseconds."
+  ],
   async (t) => {
     const server = await t.serve("--rate", "5")
     const alice = await server.connect()
@@ -253,4 +257,30 @@ check(
     await alice.gets("* pong: 6")
   },
   { needs: ["command"] }
+)
+
+check(
+  "over the rate of their address the lines of all its clients are refused, and hello tells of it",
+  [
+    "over the client's rate or its address's, where one is set",
+    "lines a second from one address",
+    "The limits that are set and concern the client stand behind `max-name`: `rate` (lines a second), and for its address `address-connections`, `address-connects` (a minute), `address-rate` (lines a second) and `address-burst` (lines)."
+  ],
+  async (t) => {
+    const connections = ["--max-connections-per-address", "60", "--connects-per-address", "7000"]
+    const rates = ["--rate", "50", "--rate-per-address", "5", "--burst-per-address", "20"]
+    const server = await t.serve("--limit-loopback", ...connections, ...rates)
+    const alice = await server.connect()
+    const bob = await server.connect()
+    alice.send(fresh("alice"), "/hello")
+    const limits = "rate=50 address-connections=60 address-connects=7000 address-rate=5 address-burst=20"
+    await alice.gets(new RegExp(`^\\* hello .* max-name=\\d+ ${limits}: `, "u"))
+    alice.send(...Array.from({ length: 30 }, () => "/ping"))
+    bob.send("/ping")
+    const lines = await alice.takes(30)
+    const refused = lines.filter((line) => /^! slow-down retry=\d+: /u.test(line))
+    hold(refused.length >= 10 && refused.length < 30, "at least 10 refusals", lines)
+    await bob.gets(/^! slow-down retry=\d+: /u)
+  },
+  { needs: ["command", "tcp"] }
 )

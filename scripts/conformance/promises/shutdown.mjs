@@ -44,13 +44,39 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
       server.signal(signal)
       await alice.until("the end of the stream", () => alice.ending)
       const lines = alice.lines.filter((line) => !line.startsWith("* joined "))
-      same(lines, [/^\* closing grace=7000: /u, /^\* bye reason=shutdown: /u])
+      same(lines, [/^\* closing grace=7000 return=\d+: /u, /^\* bye reason=shutdown: /u])
       await bob.ends(`from ${alice.name}: last words`)
       await silent.ends()
       await status(server, 0)
     },
     { needs }
   )
+}
+
+check(
+  "clients are told different times to come back",
+  "`return` is when to connect again, in milliseconds; each client is told another time, so that they do not all come at once.",
+  async (t) => {
+    const server = await t.serve("--return-after", "3s")
+    const clients = []
+    for (const base of ["alice", "bob", "carol"]) clients.push((await server.greet(base))[0])
+    server.signal("SIGTERM")
+    const times = await Promise.all(clients.map(returnTime))
+    hold(new Set(times).size === 3, "three times", times)
+    hold(
+      times.every((time) => time >= 3000 && time <= 6000),
+      "from 3 to 6 seconds",
+      times
+    )
+  },
+  { needs: ["command", "signals"] }
+)
+
+const returnTime = async (client) => {
+  for (;;) {
+    const found = /^\* closing grace=\d+ return=(\d+): /u.exec(await client.line("* closing …"))
+    if (found !== null) return Number(found[1])
+  }
 }
 
 check(

@@ -1,0 +1,91 @@
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import { readFile } from "node:fs/promises"
+import * as Flags from "./Flags.js"
+import * as Status from "./Status.js"
+
+/** Settings in a file (TOML): the flags of `serve` without their `--`, one a line: `max-line = "4KiB"`. */
+export interface SettingsFile {
+  readonly path: string
+  readonly values: ReadonlyMap<string, Value>
+}
+
+export interface Value {
+  /** As it would be written for the flag; the items of a list with commas between them. */
+  readonly text: string
+  /** From 1. */
+  readonly line: number
+}
+
+/** Reads a file; fails with the line of what is no TOML. The parser is loaded only then. */
+export const read = (path: string): Effect.Effect<SettingsFile, Status.Failure> =>
+  Effect.gen(function* () {
+    const text = yield* Effect.tryPromise({
+      try: () => readFile(path, "utf8"),
+      catch: (error) => misuse(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`)
+    })
+    const Toml = yield* Effect.promise(() => import("smol-toml"))
+    const table = yield* Effect.try({
+      try: () => Toml.parse(text),
+      catch: (error) =>
+        misuse(
+          error instanceof Toml.TomlError
+            ? `${path}:${error.line}: ${error.message.split("\n", 1)[0]?.replace("Invalid TOML document: ", "")}`
+            : `${path}: ${String(error)}`
+        )
+    })
+    const values = new Map<string, Value>()
+    for (const [name, value] of Object.entries(table)) {
+      const line = lineOf(text, name)
+      const shown = show(value)
+      if (shown === undefined)
+        return yield* misuse(`${path}:${line}: ${name} is a table or a date; settings are neither`)
+      values.set(name, { text: shown, line })
+    }
+    return { path, values }
+  })
+
+const misuse = (message: string) => new Status.Failure({ status: Status.misuse, message })
+
+const show = (value: unknown): string | undefined => {
+  if (Array.isArray(value)) {
+    const items = value.map(show)
+    return items.includes(undefined) ? undefined : items.join(",")
+  }
+  return typeof value === "string" ||
+    typeof value === "number" ||
+    typeof value === "boolean" ||
+    typeof value === "bigint"
+    ? String(value)
+    : undefined
+}
+
+/** The parser does not tell where a key stands; names of settings need no escapes. */
+const lineOf = (text: string, name: string): number =>
+  1 + text.split("\n").findIndex((line) => line.replace(/^[\s["']+/u, "").startsWith(name))
+
+/** Runs with the file's settings below those of the environment. */
+export const provide =
+  (file: SettingsFile) =>
+  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const entries = [...file.values].map(([name, { text }]) => [Flags.variable(name), text] as const)
+    const below = ConfigProvider.fromMap(new Map(entries))
+    return program.pipe(
+      Effect.withConfigProvider(ConfigProvider.orElse(ConfigProvider.fromEnv(), () => below)),
+      Effect.locally(Flags.currentOrigin, originIn(file))
+    )
+  }
+
+/** Where a setting comes from that no flag gave. */
+export const originIn =
+  (file: SettingsFile): Flags.OriginOf =>
+  (name) => {
+    const value = file.values.get(name)
+    return value === undefined || Flags.inEnvironment(name)
+      ? Flags.environment(name)
+      : { by: "file", source: placeOf(file, name) }
+  }
+
+/** How a mistake in a setting is told. */
+export const placeOf = (file: SettingsFile, name: string): string =>
+  `${file.path}:${file.values.get(name)?.line ?? 0}: ${name}`

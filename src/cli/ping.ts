@@ -1,0 +1,96 @@
+import * as Command from "@effect/cli/Command"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
+import * as Escape from "../client/Escape.js"
+import { gone, print } from "../client/Output.js"
+import * as Query from "../client/Query.js"
+import * as Flags from "./Flags.js"
+import * as Remote from "./Remote.js"
+import * as Status from "./Status.js"
+
+const defaultCount = 4
+
+const defaultInterval = Duration.seconds(1)
+
+const hour = 3_600_000
+
+const flags = {
+  ...Remote.flags,
+  count: Flags.count("count", { about: "Pings to send", fallback: `${defaultCount}` }, { min: 1, max: 1_000_000 }),
+  interval: Flags.duration(
+    "interval",
+    { about: "Time from one ping to the next", fallback: Flags.showDuration(defaultInterval) },
+    { min: 0, max: hour }
+  ),
+  timeout: Remote.answerFlag,
+  json: Flags.toggle("json", `Print {"seq","ms"} for each ping, and {"sent","answered","min","median","max"}`)
+}
+
+export const ping = Command.make("ping", flags, (given) =>
+  Effect.gen(function* () {
+    const socket = yield* Remote.socket(given)
+    const timeout = Remote.value(given.timeout) ?? Remote.answerTimeout
+    const count = Remote.value(given.count) ?? defaultCount
+    const interval = Remote.value(given.interval) ?? defaultInterval
+    const pinger = yield* Query.pinger({ socket, timeout })
+    const report = Flags.valueOr(given.json, false) ? json : text
+    const times: Array<number> = []
+    let sent = 0
+
+    const one = Effect.gen(function* () {
+      const time = yield* Effect.either(pinger.ping)
+      sent += 1
+      if (Either.isRight(time)) times.push(time.right)
+      // An original server: it will not answer the others either.
+      else if (times.length === 0 || time.left._tag !== "NoAnswer") return yield* Effect.fail(time.left)
+      yield* print(process.stdout, report.one(pinger.remote, sent, Either.getOrUndefined(time)))
+    })
+    const finish = Effect.sync(() => {
+      const all = Query.summary(sent, times)
+      process.exitCode = all.answered === sent && sent > 0 ? 0 : Status.failed
+      process.stdout.write(report.all(all))
+    })
+    const series = one.pipe(
+      Effect.repeat(Schedule.intersect(Schedule.recurs(count - 1), Schedule.fixed(interval))),
+      Effect.catchAll((error) =>
+        times.length === 0
+          ? Effect.fail(error)
+          : Effect.sync(() => {
+              Status.say(Escape.show(error.message))
+            })
+      ),
+      Effect.zipRight(finish)
+    )
+    yield* Effect.raceFirst(gone(process.stdout), series).pipe(Effect.onInterrupt(() => finish))
+  }).pipe(Effect.scoped, Remote.orFailure)
+)
+
+interface Report {
+  /** @param millis undefined if no answer came in time */
+  readonly one: (remote: string, number: number, millis: number | undefined) => string
+  readonly all: (summary: Query.Summary) => string
+}
+
+const text: Report = {
+  one: (remote, number, millis) => `${remote}: seq=${number} ${millis === undefined ? "no answer" : ms(millis)}\n`,
+  all: ({ answered, sent, times }) => {
+    const figures = times === undefined ? [] : [times.min, times.median, times.max].map((time) => time.toFixed(2))
+    const spread = times === undefined ? "" : `; min/median/max = ${figures.join("/")} ms`
+    return `${sent} sent, ${answered} answered${spread}\n`
+  }
+}
+
+const ms = (millis: number) => `${millis.toFixed(2)} ms`
+
+const json: Report = {
+  one: (_, seq, millis) => `${JSON.stringify({ seq, ms: millis === undefined ? null : round(millis) })}\n`,
+  all: ({ answered, sent, times }) => {
+    const { max, median, min } = times ?? { min: null, median: null, max: null }
+    return `${JSON.stringify({ sent, answered, min: round(min), median: round(median), max: round(max) })}\n`
+  }
+}
+
+/** To microseconds. */
+const round = (millis: number | null) => (millis === null ? null : Math.round(millis * 1000) / 1000)

@@ -1,0 +1,38 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { Writable } from "node:stream"
+
+/** A stream of the process; one that is a terminal gets escaped text, any other the bytes as they came. */
+export type Output = Writable & { readonly isTTY?: boolean }
+
+/** The output cannot be written: the disk is full. A reader that is gone is no error. */
+export class OutputError extends Data.TaggedError("OutputError")<{ readonly cause: Error }> {
+  override get message() {
+    return `cannot write the output: ${this.cause.message}`
+  }
+}
+
+/** Waits until the stream's reader has taken everything, or is gone. */
+export const flushed = (stream: Output): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    stream.write("", () => resume(Effect.void))
+  })
+
+/** Waits until the stream takes no more: succeeds when its reader has had enough (`| head -1`). */
+export const gone = (stream: Output): Effect.Effect<void, OutputError> =>
+  Effect.async((resume) => {
+    const failed = (cause: NodeJS.ErrnoException) =>
+      resume(cause.code === "EPIPE" ? Effect.void : Effect.fail(new OutputError({ cause })))
+    if (stream.errored !== null) return failed(stream.errored)
+    stream.on("error", failed)
+    return Effect.sync(() => stream.off("error", failed))
+  })
+
+/** Writes text and waits until its reader has taken it, or is gone. */
+export const print = (stream: Output, text: string): Effect.Effect<void, OutputError> =>
+  Effect.async((resume) => {
+    stream.write(text, (cause: NodeJS.ErrnoException | null | undefined) => {
+      const isTaken = cause === null || cause === undefined || cause.code === "EPIPE" || stream.errored !== null
+      resume(isTaken ? Effect.void : Effect.fail(new OutputError({ cause })))
+    })
+  })

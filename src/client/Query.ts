@@ -1,0 +1,152 @@
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Socket, TransportError } from "../transport/Transport.js"
+import * as Login from "./Login.js"
+import * as Link from "./Link.js"
+import * as Received from "./Received.js"
+
+/** Questions to a server, without a login: nobody sees that one was there. */
+
+/** No answer came: the server is busy, or it is one that knows no commands, such as the original a-chat. */
+export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: Duration.Duration }> {
+  override get message() {
+    return `no answer within ${Duration.format(this.timeout)}; an original a-chat server answers no commands`
+  }
+}
+
+export interface Options {
+  readonly socket: Effect.Effect<Socket, TransportError>
+  /** How long to wait for an answer. */
+  readonly timeout: Duration.Duration
+}
+
+/** No answer is longer than this, in bytes. */
+const maxLineBytes = 65_536
+
+/** There is nothing to deliver at the end. */
+const linger = Duration.seconds(1)
+
+const connect = (socket: Effect.Effect<Socket, TransportError>) => Link.make({ socket, maxLineBytes, linger })
+
+/** The names that are present, in the server's order. */
+export const who = (
+  options: Options
+): Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused | NoAnswer> =>
+  Effect.gen(function* () {
+    const link = yield* connect(options.socket)
+    yield* Effect.forkScoped(Stream.runDrain(link.lines))
+    const names: Array<string> = []
+    const asked = link.ask("/who\n", (line) => {
+      const received = Received.parse(line)
+      if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
+      names.push(...received.text.split(", ").filter((name) => name !== ""))
+      // On as many lines as needed, each with the number of all.
+      return names.length < Number(received.words[0]) ? "part" : Exit.succeed(names)
+    })
+    return yield* inTime(asked, options.timeout)
+  }).pipe(Effect.scoped)
+
+const inTime = <A, E>(asked: Effect.Effect<A, E>, timeout: Duration.Duration) =>
+  Effect.timeoutFail(asked, { duration: timeout, onTimeout: () => new NoAnswer({ timeout }) })
+
+/** Asks for round trips. */
+export interface Pinger {
+  readonly remote: string
+  /** The time from a ping to its answer, in milliseconds. */
+  readonly ping: Effect.Effect<number, TransportError | Login.LoginRefused | NoAnswer>
+}
+
+/**
+ * Connects for pings. A server lets nobody stay without a login; when it has ended the connection for that, the next
+ * ping goes through a new one, and its time does not count what that took.
+ */
+export const pinger = (options: Options): Effect.Effect<Pinger, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const open = openLine(options.socket, yield* Effect.scope)
+    let line = yield* open
+    let number = 0
+    const roundTrip = Effect.suspend(() => ask(line.link, number, options.timeout))
+    const ping = Effect.suspend(() => {
+      number += 1
+      return Effect.catchAll(roundTrip, (error) =>
+        Effect.gen(function* () {
+          if (!(yield* isLoginTimeout(error, line.lastRefusal))) return yield* Effect.fail(error)
+          yield* line.close
+          line = yield* open
+          return yield* roundTrip
+        })
+      )
+    })
+    return { remote: line.link.remote, ping }
+  })
+
+/** A connection that is over with the scope, or before. */
+const openLine = (socket: Options["socket"], parent: Scope.Scope) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+    const link = yield* Scope.extend(connect(socket), scope)
+    let code = ""
+    const reading = yield* Effect.forkIn(
+      Stream.runForEach(link.lines, (line) =>
+        Effect.sync(() => {
+          const received = Received.parse(line)
+          if (received._tag === "Refused") code = received.code
+        })
+      ),
+      scope
+    )
+    /** The code of the last refusal that nobody waited for; known once the connection is over. */
+    const lastRefusal = Effect.map(Fiber.await(reading), () => code)
+    return { link, lastRefusal, close: Scope.close(scope, Exit.void) }
+  })
+
+const ask = (link: Link.Link, number: number, timeout: Duration.Duration) =>
+  Effect.suspend(() => {
+    const sentAt = performance.now()
+    const asked = link.ask(`/ping ${number}\n`, (line) =>
+      line === `* pong: ${number}` ? Exit.succeed(performance.now() - sentAt) : Login.refusal(line)
+    )
+    return inTime(asked, timeout)
+  })
+
+const timedOut = "login-timeout"
+
+const isLoginTimeout = (
+  error: TransportError | Login.LoginRefused | NoAnswer,
+  lastRefusal: Effect.Effect<string>
+): Effect.Effect<boolean> => {
+  switch (error._tag) {
+    case "NoAnswer":
+      return Effect.succeed(false)
+    case "LoginRefused":
+      return Effect.succeed(error.code === timedOut)
+    case "TransportError":
+      return error.during === "Connect" ? Effect.succeed(false) : Effect.map(lastRefusal, (code) => code === timedOut)
+  }
+}
+
+/** What a series of round trips came to. */
+export interface Summary {
+  readonly sent: number
+  readonly answered: number
+  /** In milliseconds; undefined without an answer. */
+  readonly times: { readonly min: number; readonly median: number; readonly max: number } | undefined
+}
+
+export const summary = (sent: number, millis: ReadonlyArray<number>): Summary => {
+  const sorted = millis.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  const [min, low, high, max] = [0, Math.ceil(middle) - 1, Math.floor(middle), sorted.length - 1].map(
+    (at) => sorted[at]
+  )
+  if (min === undefined || low === undefined || high === undefined || max === undefined) {
+    return { sent, answered: 0, times: undefined }
+  }
+  return { sent, answered: sorted.length, times: { min, median: (low + high) / 2, max } }
+}

@@ -1,0 +1,91 @@
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { TransportError } from "../transport/Transport.js"
+import * as Backoff from "./Backoff.js"
+import { LoginRefused } from "./Client.js"
+
+/** There was a connection, and it is over; nobody wanted another one. */
+export class Gone extends Data.TaggedError("Gone")<{ readonly cause: TransportError | LoginRefused }> {
+  override get message() {
+    return this.cause.message
+  }
+}
+
+export type Event =
+  /** There is no connection; the next try comes in so long. */
+  | { readonly _tag: "Lost"; readonly why: string; readonly delay: Duration.Duration }
+  /** There is one again. */
+  | { readonly _tag: "Back" }
+
+export interface Options<A, E, R> {
+  /**
+   * One connection from its beginning to its end. It says `up` once the login is taken, and fails when the connection
+   * is over though there is more to do.
+   */
+  readonly session: (up: Effect.Effect<void>) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
+  /** Without it, the end of the first connection is the end of all: `Gone`. */
+  readonly reconnect: boolean
+  readonly tell: (event: Event) => Effect.Effect<void>
+}
+
+/** A connection that held so long was a good one: after it, the first try comes soon. */
+const goodMillis = 10_000
+
+/**
+ * Runs a session, and another one whenever its connection is over, until one succeeds. What goes wrong before the very
+ * first one is up is wrong with the flags, or the server is not there: it fails with that.
+ */
+export const keep = <A, E, R>(
+  options: Options<A, E, R>
+): Effect.Effect<A, E | TransportError | LoginRefused | Gone, Exclude<R, Scope.Scope>> =>
+  Effect.gen(function* () {
+    const driver = yield* Schedule.driver(
+      Schedule.tapOutput(Backoff.schedule, (delay) => options.tell({ _tag: "Lost", why, delay: longer(delay) }))
+    )
+    let why = ""
+    let retryMillis = 0
+    let wasUp = false
+    let upSince: number | undefined = undefined
+    const longer = (delay: Duration.Duration) => Duration.max(delay, Duration.millis(retryMillis))
+
+    const up = Effect.suspend(() => {
+      if (upSince !== undefined) return Effect.void
+      const again = wasUp
+      wasUp = true
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        upSince = now
+        return again ? options.tell({ _tag: "Back" }) : Effect.void
+      })
+    })
+
+    const lost = (error: E | TransportError | LoginRefused) =>
+      Effect.gen(function* () {
+        if (!wasUp || !isLoss(error)) return yield* Effect.fail(error)
+        if (!options.reconnect) return yield* new Gone({ cause: error })
+        if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
+        why = error.message
+        retryMillis = error._tag === "LoginRefused" ? (error.retryMillis ?? 0) : 0
+        const now = yield* Clock.currentTimeMillis
+        if (upSince !== undefined && now - upSince >= goodMillis) yield* driver.reset
+        upSince = undefined
+        const delay = yield* Effect.orDie(driver.next(undefined)) // it has no end
+        yield* Effect.sleep(Duration.subtract(longer(delay), delay))
+        return Option.none<A>()
+      })
+
+    for (;;) {
+      const result = yield* Effect.catchAll(Effect.asSome(Effect.scoped(options.session(up))), lost)
+      if (Option.isSome(result)) return result.value
+    }
+  })
+
+const isLoss = (error: unknown): error is TransportError | LoginRefused =>
+  error instanceof TransportError || error instanceof LoginRefused
+
+/** The old connection of that name may not be over for the server yet. */
+const mayPass = (refused: LoginRefused) => refused.code === "login-in-use" || refused.retryMillis !== undefined

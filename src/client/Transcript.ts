@@ -1,0 +1,81 @@
+import * as Name from "../protocol/Name.js"
+import * as Wire from "../protocol/Wire.js"
+import * as Received from "./Received.js"
+
+export interface Options {
+  /** Whose messages count; nobody named: everybody's. */
+  readonly from: ReadonlyArray<string>
+  /** How many messages to let through at most. */
+  readonly count: number | undefined
+}
+
+/**
+ * The messages among what a server sends, a block of whole lines at a time. Neighbours are cut out in one piece, since a
+ * million of them come in a second.
+ */
+export class Transcript {
+  /** How many more messages are let through. */
+  left: number
+  /** How the lines start that are let through, in wire form. */
+  private readonly leads: ReadonlyArray<string>
+
+  constructor(options: Options) {
+    this.left = options.count ?? Infinity
+    const names = options.from.map((name) => Name.normalise(Wire.trim(Wire.encode(name))))
+    this.leads = names.length === 0 ? [messageStart] : names.map((name) => `${messageStart}${name}:`)
+  }
+
+  /**
+   * The lines of a block to let through, each with its LF; both in their wire form (`Wire`).
+   *
+   * @param report takes the server's own lines
+   */
+  take(block: string, report: (received: Received.Received) => void): string {
+    let taken = ""
+    let from = 0
+    let at = 0
+    while (at < block.length && this.left > 0) {
+      const next = block.indexOf("\n", at) + 1
+      if (this.wants(block, at)) this.left -= 1
+      else {
+        if (from < at) taken += block.slice(from, at)
+        from = next
+        if (!block.startsWith(messageStart, at)) report(Received.parse(Wire.decode(block.slice(at, next - 1))))
+      }
+      at = next
+    }
+    return taken + block.slice(from, at)
+  }
+
+  private wants(block: string, at: number): boolean {
+    for (const lead of this.leads) if (block.startsWith(lead, at)) return true
+    return false
+  }
+}
+
+const messageStart = "from "
+
+/**
+ * Lines of messages as JSON, one object a line.
+ *
+ * @param lines whole lines in wire form, as of `Transcript`
+ */
+export const toJson = (lines: string, arrival: Date): string => {
+  const at = `,"at":${JSON.stringify(arrival.toISOString())}}\n`
+  const text = Wire.decode(lines)
+  let json = ""
+  let lastName = ""
+  let lead = ""
+  for (let start = 0, next = 0; start < text.length; start = next) {
+    next = text.indexOf("\n", start) + 1
+    const line = text.slice(start + messageStart.length, text[next - 2] === "\r" ? next - 2 : next - 1)
+    const colon = line.indexOf(":")
+    const name = line.slice(0, colon)
+    if (name !== lastName || lead === "") {
+      lastName = name
+      lead = `{"from":${JSON.stringify(name)},"text":`
+    }
+    json += lead + JSON.stringify(line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)) + at
+  }
+  return json
+}

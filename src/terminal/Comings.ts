@@ -1,0 +1,38 @@
+/** Who came and went in a short time, to be told in one line. */
+export class Comings {
+  private readonly changes = new Map<string, "joined" | "left" | "came and went" | "came back">()
+
+  joined(name: string): void {
+    this.changes.set(name, this.changes.get(name) === "left" ? "came back" : "joined")
+  }
+
+  left(name: string): void {
+    this.changes.set(name, this.changes.get(name) === "joined" ? "came and went" : "left")
+  }
+
+  /** Whether it is to be told before what that person says. */
+  has(name: string): boolean {
+    return this.changes.has(name)
+  }
+
+  get isEmpty(): boolean {
+    return this.changes.size === 0
+  }
+
+  /** `bob, carol joined; dave left`; empty if nothing happened. What is told is forgotten. */
+  tell(): string {
+    const changes = [...this.changes]
+    this.changes.clear()
+    return (["joined", "came back", "came and went", "left"] as const)
+      .map((what) => {
+        const names = changes.flatMap(([name, change]) => (change === what ? [name] : []))
+        const shown = names.slice(0, maxShown).join(", ")
+        const more = names.length > maxShown ? ` and ${names.length - maxShown} more` : ""
+        return names.length === 0 ? "" : `${shown}${more} ${what}`
+      })
+      .filter((part) => part !== "")
+      .join("; ")
+  }
+}
+
+const maxShown = 8

@@ -1,0 +1,66 @@
+import { commands } from "./Conversation.js"
+
+/** What Tab makes of a line: one choice after the other, and then what was typed again. */
+export interface Completion {
+  /** What stays, on both sides. */
+  readonly head: string
+  readonly tail: string
+  readonly choices: ReadonlyArray<string>
+  /** Which of the choices stands there. */
+  readonly at: number
+}
+
+/** The line with the choice in it, and where the cursor is. */
+export const apply = ({ at, choices, head, tail }: Completion) => {
+  const line = head + (choices[at] ?? "")
+  return { text: line + tail, cursor: line.length }
+}
+
+/** @param by 1 for the next choice, -1 for the one before */
+export const turn = (completion: Completion, by: 1 | -1): Completion => {
+  const { length } = completion.choices
+  return { ...completion, at: (completion.at + by + length) % length }
+}
+
+/**
+ * What can be completed at the cursor; undefined if nothing: a command, the argument of one, a recipient, or a name in a
+ * text of which something was typed.
+ *
+ * @param names everybody, the likeliest first
+ */
+export const find = (text: string, cursor: number, names: ReadonlyArray<string>): Completion | undefined => {
+  const [before, tail] = [text.slice(0, cursor), text.slice(cursor)]
+  const complete = (typed: string, all: ReadonlyArray<string>, suffix: string): Completion | undefined => {
+    const start = typed.toLowerCase()
+    const matching = all.filter((choice) => choice.toLowerCase().startsWith(start)).map((choice) => choice + suffix)
+    if (matching.length === 0) return undefined
+    return { head: before.slice(0, cursor - typed.length), tail, choices: [...matching, typed], at: 0 }
+  }
+
+  const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
+  if (argument !== null) {
+    const [, name = "", typed = ""] = argument
+    if (name === "ignore") return complete(typed, names, "")
+    return name === "time" || name === "bell" ? complete(typed, ["on", "off"], "") : undefined
+  }
+  if (before.startsWith("/")) {
+    return /\s/u.test(before)
+      ? undefined
+      : complete(
+          before,
+          commands.map(([usage]) => word(usage)),
+          " "
+        )
+  }
+  const [, recipient] = /^(?:\s*[^:,\s]+\s*,)*\s*([^:,\s]*)$/u.exec(before) ?? []
+  const chosen = before.split(",").map((name) => name.trim())
+  chosen.pop() // the one being typed
+  if (recipient !== undefined && chosen.every((name) => names.includes(name))) {
+    const others = names.filter((name) => !chosen.includes(name))
+    return complete(recipient, others, tail.startsWith(":") ? "" : ": ")
+  }
+  const [, mentioned = ""] = /(\S*)$/u.exec(before) ?? []
+  return mentioned === "" ? undefined : complete(mentioned, names, " ")
+}
+
+const word = (usage: string) => usage.split(" ")[0] ?? usage

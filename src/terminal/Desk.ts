@@ -1,0 +1,136 @@
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Mailbox from "effect/Mailbox"
+import type * as Scope from "effect/Scope"
+import * as Display from "./Display.js"
+import * as Format from "./Format.js"
+import { History } from "./History.js"
+import * as HistoryFile from "./HistoryFile.js"
+import { Incoming } from "./Incoming.js"
+import { People } from "./People.js"
+import { Prompt, type Entered } from "./Prompt.js"
+import * as Screen from "./Screen.js"
+import { Talk } from "./Talk.js"
+import { Transcript } from "./Transcript.js"
+
+export interface Options {
+  readonly input: Screen.Input
+  readonly output: Screen.Output
+  readonly display: Display.Display
+  /** Whether the terminal rings for a message. */
+  readonly bell: boolean
+  /** The file that keeps what is typed; without one, nothing does. */
+  readonly history: string | undefined
+}
+
+/** How long one waits for more people to come or go before it is told. */
+const comingsTime = Duration.seconds(2)
+
+const minRingMillis = 1_000
+
+/** All that one person has in front of them, and what happens there. */
+export interface Desk {
+  readonly screen: Screen.Screen
+  readonly prompt: Prompt
+  readonly talk: Talk
+  readonly incoming: Incoming
+  readonly people: People
+  readonly transcript: Transcript
+  readonly marks: Display.Marks
+  /** What the person entered; ends when they want to leave. */
+  readonly entered: Mailbox.Mailbox<Entered>
+  /** They do not want to wait for the end. */
+  readonly hurried: Deferred.Deferred<void>
+  /** Opened when there is something to send. */
+  readonly work: Effect.Latch
+  /** Opened when all is known of a message. */
+  readonly settled: Effect.Latch
+  /** Adds to the history, where there is one. */
+  readonly remember: (line: string) => Effect.Effect<void>
+}
+
+export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    const now = () => clock.unsafeCurrentTimeMillis()
+    const entered = yield* Mailbox.make<Entered>()
+    const hurried = yield* Deferred.make<void>()
+    const work = yield* Effect.makeLatch(false)
+    const settled = yield* Effect.makeLatch(false)
+    const comings = yield* Effect.makeLatch(false)
+    const file = yield* openHistory(options.history)
+
+    const marks = Display.marks(options.display)
+    const people = new People("")
+    const screen = new Screen.Screen(options.input, options.output, options.display)
+    const transcript = new Transcript((rows) => screen.print(rows), now)
+    const leave = () => {
+      const isSecond = talk.isLeaving || !entered.unsafeDone(Exit.void)
+      if (isSecond) Deferred.unsafeDone(hurried, Exit.void)
+    }
+    const prompt: Prompt = new Prompt({
+      history: new History(file.lines, HistoryFile.maxLines),
+      names: () => people.names,
+      enter: (one) => entered.unsafeOffer(one),
+      leave,
+      redraw: () => screen.clear(),
+      suspend: () => screen.suspend()
+    })
+    const talk: Talk = new Talk({
+      marks,
+      people,
+      prompt,
+      transcript,
+      rings: options.bell,
+      wake: () => work.unsafeOpen(),
+      onSettled: () => settled.unsafeOpen()
+    })
+    let rangAt = -Infinity
+    const incoming = new Incoming({
+      marks,
+      people,
+      transcript,
+      ring: () => {
+        if (!talk.rings || now() - rangAt < minRingMillis) return
+        rangAt = now()
+        screen.ring()
+      },
+      onComings: () => comings.unsafeOpen()
+    })
+
+    yield* screen.open({
+      onKey: (key) => {
+        prompt.press(key)
+        screen.changed()
+      },
+      onGone: leave,
+      view: () => talk.view
+    })
+    if (file.problem !== undefined) transcript.print(Format.failed(file.problem, marks))
+    const remember = (line: string) =>
+      Effect.catchAll(file.append(line), (error) =>
+        Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
+      )
+    yield* comings.await.pipe(
+      Effect.zipRight(Effect.sleep(comingsTime)),
+      Effect.zipRight(Effect.sync(() => comings.unsafeClose())),
+      Effect.zipRight(Effect.sync(() => incoming.tellComings())),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    return { screen, prompt, talk, incoming, people, transcript, marks, entered, hurried, work, settled, remember }
+  })
+
+/** A history that cannot be read is told of once, and not written either. */
+const openHistory = (path: string | undefined) => {
+  const none = { lines: [], problem: undefined, append: () => Effect.void }
+  return path === undefined
+    ? Effect.succeed(none)
+    : Effect.match(HistoryFile.read(path), {
+        onFailure: (error) => ({ ...none, problem: error.message }),
+        onSuccess: (lines) => ({ ...none, lines, append: (line: string) => HistoryFile.append(path, line) })
+      })
+}

@@ -1,0 +1,69 @@
+import * as Width from "./Width.js"
+
+/** A line being typed. */
+export interface Editor {
+  readonly text: string
+  /** An index into `text`, between two characters. */
+  readonly cursor: number
+  /** What was killed last, for `yank`. */
+  readonly killed: string
+}
+
+export const empty: Editor = { text: "", cursor: 0, killed: "" }
+
+/** A line with the cursor at its end. */
+export const set = (editor: Editor, text: string): Editor => ({ ...editor, text, cursor: text.length })
+
+export const insert = (editor: Editor, text: string): Editor => {
+  const head = editor.text.slice(0, editor.cursor) + text
+  return { ...editor, text: head + editor.text.slice(editor.cursor), cursor: head.length }
+}
+
+/** What a key does to the line. */
+export type Edit = keyof typeof edits
+
+export const edit = (editor: Editor, name: Edit): Editor => edits[name](editor)
+
+const moved =
+  (to: (text: string, cursor: number) => number) =>
+  (editor: Editor): Editor => ({ ...editor, cursor: to(editor.text, editor.cursor) })
+
+const removed =
+  (to: (text: string, cursor: number) => number, keep: boolean) =>
+  (editor: Editor): Editor => {
+    const end = to(editor.text, editor.cursor)
+    const [from, until] = end < editor.cursor ? [end, editor.cursor] : [editor.cursor, end]
+    if (from === until) return editor
+    const text = editor.text.slice(0, from) + editor.text.slice(until)
+    return { text, cursor: from, killed: keep ? editor.text.slice(from, until) : editor.killed }
+  }
+
+const wordStart = (text: string, cursor: number): number =>
+  text.slice(0, cursor).replace(/[\p{L}\p{M}\p{N}_]*[^\p{L}\p{M}\p{N}_]*$/u, "").length
+
+const wordEnd = (text: string, cursor: number): number =>
+  cursor + (/^[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]*/u.exec(text.slice(cursor))?.[0].length ?? 0)
+
+/** As in a shell: up to white space. */
+const blankStart = (text: string, cursor: number): number => text.slice(0, cursor).replace(/\S*\s*$/u, "").length
+
+const start = () => 0
+
+const end = (text: string) => text.length
+
+const edits = {
+  left: moved(Width.before),
+  right: moved(Width.behind),
+  wordLeft: moved(wordStart),
+  wordRight: moved(wordEnd),
+  home: moved(start),
+  end: moved(end),
+  backspace: removed(Width.before, false),
+  delete: removed(Width.behind, false),
+  killWord: removed(blankStart, true),
+  killWordLeft: removed(wordStart, true),
+  killWordRight: removed(wordEnd, true),
+  killStart: removed(start, true),
+  killEnd: removed(end, true),
+  yank: (editor: Editor) => insert(editor, editor.killed)
+} as const

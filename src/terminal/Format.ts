@@ -1,0 +1,82 @@
+import type { Fate } from "../client/Client.js"
+import type { Marks } from "./Display.js"
+import type { Message, Told } from "./Outgoing.js"
+import { name, span, type Row, type Span } from "./Row.js"
+
+/** How everything looks that stands in the scrollback and above the prompt. */
+
+/** `alice › hi` */
+export const said = (from: string, text: string, marks: Marks): Row => [
+  name(from),
+  span(` ${marks.says} `, "quiet"),
+  span(text)
+]
+
+const names = (all: ReadonlyArray<string>, ink: (text: string) => Span = name): Row =>
+  all.flatMap((one, index) => (index === 0 ? [ink(one)] : [span(", ", "quiet"), ink(one)]))
+
+/** More than this many names in front of a line would leave no place for the line. */
+const maxShown = 6
+
+const recipients = (to: ReadonlyArray<string>, marks: Marks): Row =>
+  to.length <= maxShown
+    ? names(to)
+    : [...names(to.slice(0, maxShown - 1)), span(`, ${marks.more} (${to.length})`, "quiet")]
+
+const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks): Row => [
+  mark,
+  span(" "),
+  ...recipients(to, marks),
+  span(` ${marks.told} `, "quiet"),
+  span(text)
+]
+
+/** `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: an own message of which all is known. */
+export const told = ({ fates, text, to }: Told, marks: Marks): Row => {
+  const failures = fates.filter((fate) => fate._tag !== "Written")
+  if (failures.length === 0) return own(span(marks.written, "good"), to, text, marks)
+  const isOfAll = fates.length === 1
+  const reasons = failures.map((fate) => reason(fate, isOfAll)).join("; ")
+  return [...own(span(marks.returned, "bad"), to, text, marks), span(` ${marks.dash} ${reasons}`, "bad")]
+}
+
+const reason = (fate: Fate, isOfAll: boolean): string => {
+  switch (fate._tag) {
+    case "Written":
+    case "Unknown":
+      return ""
+    case "Refused":
+      return `${fate.reason}: ${fate.text}`
+    case "Returned": {
+      const again = fate.retryMillis === undefined ? "" : `, try again in ${Math.ceil(fate.retryMillis / 1000)} s`
+      return `${isOfAll ? "" : `${fate.names.join(", ")} `}${fate.reason}${again}`
+    }
+  }
+}
+
+/** `· bob ‹ hi`: sent to a server that does not tell what became of it. */
+export const sent = (to: ReadonlyArray<string>, text: string, marks: Marks): Row =>
+  own(span(marks.quiet, "quiet"), to, text, marks)
+
+/** A message of which not all is known; `note` says what is the matter with it. */
+export const pending = ({ phase, text, to }: Message, marks: Marks, note = ""): Row => [
+  ...own(span(phase === "unknown" ? marks.unknown : marks.pending, "quiet"), to, text, marks),
+  span(note === "" ? "" : ` ${marks.dash} ${note}`, "quiet")
+]
+
+/** What the program or the server tells by the way. */
+export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} ${text}`, "quiet")]
+
+/** What did not happen. */
+export const failed = (text: string, marks: Marks): Row => [span(`${marks.returned} ${text}`, "bad")]
+
+export const who = (all: ReadonlyArray<string>, marks: Marks): Row => [
+  span(`${marks.quiet} ${all.length} here: `, "quiet"),
+  ...names(all)
+]
+
+/** To whom the next line goes. */
+export const prompt = (to: ReadonlyArray<string>, marks: Marks): Row => [
+  ...(to.length === 0 ? [] : [...recipients(to, marks), span(" ")]),
+  span(`${marks.says} `, "strong")
+]

@@ -1,0 +1,139 @@
+import * as Display from "./Display.js"
+import * as Row from "./Row.js"
+import * as Width from "./Width.js"
+
+/** What stands below the scrollback. */
+export interface View {
+  /** Rows above the prompt, each cut at the edge. Where there is no place for all, the lowest are shown. */
+  readonly above: ReadonlyArray<Row.Row>
+  readonly prompt: Row.Row
+  /** The line being typed, and the index in it where the cursor stands. */
+  readonly text: string
+  readonly cursor: number
+}
+
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+const hideCursor = "\x1b[?25l"
+const showCursor = "\x1b[?25h"
+const clearBelow = "\x1b[J"
+const saveCursor = "\x1b7"
+const restoreCursor = "\x1b8"
+const topLeft = "\x1b[H"
+
+/**
+ * A row that is too wide for a terminal, which counts the columns of some emoji in its own way, is cut at the edge. So
+ * a row is a row, and the way up to the first one is known.
+ */
+const wrapOff = "\x1b[?7l"
+const wrapOn = "\x1b[?7h"
+
+/**
+ * The rows that are drawn again and again at the end of the terminal, and the text that does so: from wherever the
+ * cursor was left to the first of them, clear, what is new for the scrollback, and all rows again, as one write.
+ */
+export class LiveRegion {
+  private view: View = { above: [], prompt: [], text: "", cursor: 0 }
+  /** How far the cursor stands below the first row. */
+  private cursorRow = 0
+  /** The columns of the rows as drawn, and of the cursor in the last. */
+  private drawn: { readonly widths: ReadonlyArray<number>; readonly cursor: number } = { widths: [], cursor: 0 }
+
+  constructor(private readonly display: Display.Display) {}
+
+  show(view: View): void {
+    this.view = view
+  }
+
+  /** The write that adds rows to the scrollback and draws the others below them. */
+  draw(added: ReadonlyArray<Row.Row>, size: Size): string {
+    const { display, view } = this
+    const above = view.above.slice(-Math.max(1, size.rows - 1)).map((row) => Row.fit(row, size.columns, display))
+    if (size.rows < 2) above.length = 0
+    const prompt = promptRow(view, size.columns, display)
+    const before = Row.columns(prompt.before)
+    const written =
+      hideCursor +
+      this.erase(added) +
+      wrapOff +
+      above.map((row) => `${Row.render(row, display)}\r\n`).join("") +
+      Row.render(prompt.before, display) +
+      saveCursor + // not a column: terminals do not agree on the width of what stands before it
+      Row.render(prompt.after, display) +
+      restoreCursor +
+      wrapOn +
+      showCursor
+    this.cursorRow = above.length
+    this.drawn = { widths: above.map(Row.columns), cursor: before }
+    return written
+  }
+
+  /** The write that leaves nothing but the scrollback, with rows added to it. */
+  erase(added: ReadonlyArray<Row.Row>): string {
+    const up = this.cursorRow === 0 ? "" : `\x1b[${this.cursorRow}A`
+    this.cursorRow = 0
+    this.drawn = { widths: [], cursor: 0 }
+    return `${up}\r${clearBelow}${added.map((row) => `${Row.render(row, this.display)}\r\n`).join("")}`
+  }
+
+  /** The write that moves everything into the scrollback. */
+  clear(size: Size): string {
+    return this.erase([]) + "\n".repeat(size.rows) + topLeft
+  }
+
+  /** The terminal has broken the rows anew at its new edge, and its cursor went along. */
+  resized({ columns }: Size): void {
+    const { reflow } = this.display
+    if (reflow === "none") return
+    const { cursor, widths } = this.drawn
+    const above = widths.reduce((rows, width) => rows + Math.max(1, Math.ceil(width / columns)), 0)
+    this.cursorRow = above + (reflow === "all" ? Math.floor(cursor / columns) : 0)
+  }
+}
+
+/** The prompt and as much of the line as fits, so that the cursor is among it: what stands before it, and behind. */
+const promptRow = (view: View, columns: number, display: Display.Display) => {
+  const { says, told } = Display.marks(display)
+  const prompt = Row.fit(view.prompt, columns >> 1, display)
+  const width = columns - Row.columns(prompt)
+  const before = cells(view.text.slice(0, view.cursor), 0, display)
+  const cursor = before.at(-1)?.end ?? 0
+  const after = cells(view.text.slice(view.cursor), cursor, display)
+  const total = after.at(-1)?.end ?? cursor
+
+  // The view moves by half of itself, not with each key.
+  const half = Math.max(1, width >> 1)
+  const last = width - 1
+  const start = total < width || cursor < last ? 0 : (Math.floor((cursor - last) / half) + 1) * half
+  const isCut = total > start + width
+  const shown = (all: ReadonlyArray<Cell>) =>
+    all
+      .filter((cell) => cell.start >= start + (start > 0 ? 1 : 0) && cell.end <= start + width - (isCut ? 1 : 0))
+      .map((cell) => cell.text)
+      .join("")
+  return {
+    before: [...prompt, ...mark(told, start > 0), Row.span(shown(before))],
+    after: [Row.span(shown(after)), ...mark(says, isCut)]
+  }
+}
+
+/** That the line goes on there. */
+const mark = (text: string, isThere: boolean): Row.Row => (isThere ? [Row.span(text, "quiet")] : [])
+
+interface Cell {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+const cells = (text: string, from: number, display: Display.Display): ReadonlyArray<Cell> => {
+  let at = from
+  return Width.graphemes(Row.flat(text, display)).map((grapheme) => {
+    const start = at
+    at += Width.columnsOf(grapheme)
+    return { text: grapheme, start, end: at }
+  })
+}

@@ -1,0 +1,151 @@
+import * as Escape from "../client/Escape.js"
+import * as Completion from "./Completion.js"
+import * as Editor from "./Editor.js"
+import type { History } from "./History.js"
+import type { Key, Press } from "./Keys.js"
+
+/** What the person wants. */
+export type Entered =
+  /** `isNew`: to be kept in the history. */
+  | { readonly _tag: "Line"; readonly line: string; readonly isNew: boolean }
+  /** Pasted lines. `isHeaded`: the first starts with what had been typed before. */
+  | { readonly _tag: "Lines"; readonly lines: ReadonlyArray<string>; readonly isHeaded: boolean }
+  /** What to do with the lines whose fate is unknown. */
+  | { readonly _tag: "Resend" | "Drop" }
+
+export interface Options {
+  readonly history: History
+  /** Whom Tab may complete, the likeliest first. */
+  readonly names: () => ReadonlyArray<string>
+  readonly enter: (entered: Entered) => void
+  /** May be called again, by one who does not want to wait. */
+  readonly leave: () => void
+  readonly redraw: () => void
+  readonly suspend: () => void
+}
+
+/** A paste of several lines, which waits for a yes. */
+export interface Paste {
+  readonly lines: ReadonlyArray<string>
+  readonly isHeaded: boolean
+}
+
+/** The line being typed, and what the keys do to it. */
+export class Prompt {
+  editor = Editor.empty
+  paste: Paste | undefined = undefined
+  /** Whether a login is asked for, which no history keeps and no name completes. */
+  asksLogin = false
+  private completion: Completion.Completion | undefined = undefined
+
+  constructor(private readonly options: Options) {}
+
+  press(key: Key): void {
+    if (this.paste !== undefined) return this.answer(this.paste, key)
+    const { completion } = this
+    this.completion = undefined
+    switch (key._tag) {
+      case "Typed":
+        this.type(key.text, completion)
+        break
+      case "Pasted":
+        this.insertPaste(visible(key.text))
+        break
+      case "Edit":
+        this.editor = Editor.edit(this.editor, key.edit)
+        break
+      case "Pressed":
+        this.act(key.key, completion)
+    }
+  }
+
+  private type(text: string, completion: Completion.Completion | undefined) {
+    // Behind a completed `bob: ` a comma means that another name follows.
+    const isList = text === "," && completion?.choices[completion.at]?.endsWith(": ") === true
+    if (isList) this.editor = Editor.edit(Editor.edit(this.editor, "backspace"), "backspace")
+    this.editor = Editor.insert(this.editor, isList ? ", " : text)
+  }
+
+  private insertPaste(text: string) {
+    const { cursor, text: typed } = this.editor
+    const lines = text.replace(/\n+$/u, "").split("\n")
+    if (lines.length === 1 || this.asksLogin) {
+      this.editor = Editor.insert(this.editor, lines[0] ?? "")
+      return
+    }
+    const head = typed.slice(0, cursor)
+    lines[0] = head + (lines[0] ?? "")
+    lines[lines.length - 1] += typed.slice(cursor)
+    this.paste = { lines, isHeaded: head.trim() !== "" }
+  }
+
+  private answer(paste: Paste, key: Key) {
+    const isYes = key._tag === "Typed" && key.text.toLowerCase() === "y"
+    const isNo =
+      (key._tag === "Typed" && key.text.toLowerCase() === "n") ||
+      (key._tag === "Pressed" && ["escape", "leave", "endOrDelete"].includes(key.key))
+    if (isYes) {
+      this.editor = Editor.set(this.editor, "")
+      this.options.enter({ _tag: "Lines", ...paste })
+    }
+    if (isYes || isNo) this.paste = undefined
+  }
+
+  private act(press: Press, completion: Completion.Completion | undefined) {
+    switch (press) {
+      case "enter":
+        return this.enter()
+      case "up":
+      case "down":
+        return this.recall(press)
+      case "complete":
+      case "completeBack":
+        return this.complete(completion, press === "complete" ? 1 : -1)
+      case "resend":
+        return this.options.enter({ _tag: "Resend" })
+      case "drop":
+        return this.options.enter({ _tag: "Drop" })
+      case "redraw":
+        return this.options.redraw()
+      case "suspend":
+        return this.options.suspend()
+      case "leave":
+        return this.options.leave()
+      case "endOrDelete":
+        if (this.editor.text === "") return this.options.leave()
+        this.editor = Editor.edit(this.editor, "delete")
+        return
+      case "escape":
+        // The completion is over, as with any key.
+        return
+    }
+  }
+
+  private enter() {
+    const line = this.editor.text
+    this.editor = Editor.set(this.editor, "")
+    if (line.trim() === "") return
+    const isNew = !this.asksLogin && this.options.history.add(line)
+    this.options.enter({ _tag: "Line", line, isNew })
+  }
+
+  private recall(direction: "up" | "down") {
+    const { history } = this.options
+    const line = this.asksLogin ? undefined : direction === "up" ? history.up(this.editor.text) : history.down()
+    if (line !== undefined) this.editor = Editor.set(this.editor, line)
+  }
+
+  private complete(completion: Completion.Completion | undefined, by: 1 | -1) {
+    if (this.asksLogin) return
+    const { cursor, text } = this.editor
+    const found = completion === undefined ? Completion.find(text, cursor, this.options.names()) : completion
+    if (found === undefined) return
+    this.completion = completion === undefined && by === 1 ? found : Completion.turn(found, by)
+    this.editor = { ...this.editor, ...Completion.apply(this.completion) }
+  }
+}
+
+const hidden = /(?![\t\n])\p{Cc}/gu
+
+/** Control characters cannot be sent; they are pasted as what they are shown as. */
+const visible = (text: string): string => text.replace(hidden, Escape.show)

@@ -1,0 +1,131 @@
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Backoff from "../client/Backoff.js"
+import type * as Client from "../client/Client.js"
+import type { Ending } from "../client/Ending.js"
+import * as Sendable from "../client/Sendable.js"
+import type { Socket, TransportError } from "../transport/Transport.js"
+import * as Desk from "./Desk.js"
+import * as Format from "./Format.js"
+import * as Visit from "./Visit.js"
+
+export interface Options extends Desk.Options {
+  /** Run for each connection. */
+  readonly socket: Effect.Effect<Socket, TransportError>
+  /** The server's address, for people. */
+  readonly where: string
+  /** Asked for if absent. */
+  readonly login: string | undefined
+  /** When to try again once the server is gone; `Backoff.schedule`. */
+  readonly backoff?: Schedule.Schedule<unknown> | undefined
+}
+
+/** A connection that held for so long was a good one: the next loss is not a part of the last. */
+const stableMillis = 30_000
+
+/** How long one who leaves waits for outcomes. */
+const outcomeTimeout = Duration.seconds(2)
+
+/** How long for the server's own end. */
+const endTimeout = Duration.seconds(1)
+
+const left: Ending = { _tag: "Left" }
+
+/**
+ * The client at a terminal: from the login to the end, over as many connections as it takes. Ctrl-D, Ctrl-C and `/quit`
+ * leave. The scope's end gives the terminal back as it was.
+ *
+ * Fails if the first connection does; later ones are tried again and again.
+ */
+export const run = (options: Options): Effect.Effect<Ending, TransportError | Client.Unsendable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const desk = yield* Desk.make(options)
+    const login = options.login ?? (yield* askLogin(desk))
+    if (login === undefined) return left
+    yield* Effect.addFinalizer(() => Effect.sync(() => desk.talk.tellRest()))
+    return yield* Effect.raceFirst(listen(desk), stay(desk, login, options))
+  })
+
+const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Effect.Effect<string | undefined> =>
+  Effect.gen(function* () {
+    prompt.asksLogin = true
+    screen.changed()
+    for (;;) {
+      const answer = yield* Effect.option(entered.take)
+      if (Option.isNone(answer)) return undefined
+      if (answer.value._tag !== "Line") continue
+      const login = answer.value.line.trim()
+      const wrong = yield* Effect.option(Effect.flip(Sendable.encodeLogin(login))) // before anybody connects
+      if (Option.isNone(wrong)) {
+        prompt.asksLogin = false
+        return login
+      }
+      transcript.print(Format.failed(`${wrong.value.message}; start with a letter or a digit`, marks))
+    }
+  })
+
+/** What the person does, until they want to leave; then waits for what is to be known. */
+const listen = (desk: Desk.Desk): Effect.Effect<Ending> =>
+  Effect.gen(function* () {
+    const { entered, hurried, remember, screen, settled, talk } = desk
+    for (;;) {
+      const next = yield* Effect.option(entered.take)
+      if (Option.isNone(next)) break
+      const isLast = talk.enter(next.value)
+      screen.changed()
+      if (next.value._tag === "Line" && next.value.isNew) yield* remember(next.value.line)
+      if (isLast) break
+    }
+    talk.isLeaving = true
+    screen.changed()
+    const outcomes = Effect.whileLoop({
+      while: () => {
+        settled.unsafeClose() // before the look, so that nothing happens between it and the waiting
+        return talk.phase._tag === "Here" && talk.outgoing.size > talk.outgoing.count("unknown")
+      },
+      body: () => settled.await,
+      step: () => {}
+    })
+    yield* Effect.raceFirst(outcomes, Deferred.await(hurried)).pipe(Effect.timeoutOption(outcomeTimeout))
+    yield* screen.close
+    if (talk.phase._tag === "Here") yield* Effect.zipRight(talk.phase.end, Effect.sleep(endTimeout))
+    return left
+  })
+
+/** One connection after the other, until the server refuses for good. */
+const stay = (desk: Desk.Desk, login: string, options: Options) =>
+  Effect.gen(function* () {
+    const { marks, screen, talk, transcript } = desk
+    const waits = yield* Schedule.driver(options.backoff ?? Backoff.schedule)
+    const away = (why: string) => {
+      talk.phase = { _tag: "Away", why }
+      screen.changed()
+    }
+    away(`connecting to ${options.where}`)
+    let isFirst = true
+    for (;;) {
+      const startedAt = yield* Clock.currentTimeMillis
+      const visit = yield* Effect.either(Effect.scoped(Visit.run(desk, { ...options, login })))
+      if (visit._tag === "Right") {
+        isFirst = false
+        if (talk.isLeaving) return left
+        transcript.print(Format.failed(visit.right, marks))
+        if ((yield* Clock.currentTimeMillis) - startedAt > stableMillis) yield* waits.reset
+      } else if (visit.left._tag === "LoginRefused") {
+        const { code, message, retryMillis } = visit.left
+        const isPassing = !isFirst && (retryMillis !== undefined || code === "login-in-use")
+        if (!isPassing) {
+          transcript.print(Format.failed(message, marks))
+          return { _tag: "Refused" } as const
+        }
+      } else if (isFirst) return yield* Effect.fail(visit.left)
+      const why = visit._tag === "Left" ? ` ${marks.dash} ${visit.left.message}` : ""
+      away(`trying again; your lines are kept${why}`)
+      yield* Effect.orDie(waits.next(undefined)) // it has no end
+    }
+  })

@@ -1,0 +1,165 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import { execFile } from "node:child_process"
+import { request } from "node:http"
+import * as Admin from "../../src/admin/Admin.js"
+import * as Server from "../../src/chat/Server.js"
+import * as Client from "../../src/client/Client.js"
+import * as Memory from "../../src/transport/Memory.js"
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string
+}
+
+const watched = (options: Partial<Server.ServerOptions> = {}) =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make()
+    const server = yield* Server.make({ listen: [network.listen], ...options })
+    const address = yield* Admin.serve({ host: "127.0.0.1", port: 0, server, version: "1.2.3", descriptorLimit: 99 })
+    const port = address._tag === "Tcp" ? address.port : 0
+    const ask = (path: string, more: { readonly host?: string; readonly method?: string } = {}) =>
+      Effect.async<Answer>((resume) => {
+        const { host = `127.0.0.1:${port}`, method = "GET" } = more
+        const asked = request({ host: "127.0.0.1", port, path, method, headers: { host } }, (response) => {
+          let body = ""
+          response.setEncoding("utf8").on("data", (text: string) => (body += text))
+          response.on("end", () =>
+            resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
+          )
+        })
+        asked.on("error", (error) => resume(Effect.die(error)))
+        asked.end()
+      })
+    const join = (login: string) => Client.connect({ socket: network.connect, login })
+    return { server, port, ask, join }
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+/** The value of a metric without labels, or with these. */
+const value = (text: string, series: string) => {
+  const line = text.split("\n").find((one) => one.startsWith(`${series} `))
+  return line === undefined ? undefined : Number(line.slice(series.length + 1))
+}
+
+describe("Admin", () => {
+  it.scopedLive("tells what happened as metrics", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* watched()
+      const before = (yield* ask("/metrics")).body
+      const alice = yield* join("alice")
+      yield* join("bob")
+      yield* alice.deliver(["alice", "bob", "carol"], "hi")
+      yield* alice.sendLine("nonsense")
+      yield* alice.deliver(["alice"], "there")
+      const { body, headers, status } = yield* ask("/metrics")
+      assert.deepStrictEqual([status, headers["content-type"]], [200, "text/plain; version=0.0.4; charset=utf-8"])
+      const grew = (series: string) => (value(body, series) ?? NaN) - (value(before, series) ?? 0)
+      // Two of the pairs are the message to oneself by which hello is asked for, and the last.
+      assert.strictEqual(grew("achat_pairs_accepted_total"), 5)
+      assert.strictEqual(grew("achat_pairs_written_total"), 4)
+      assert.strictEqual(grew("achat_pairs_returned_total"), 1)
+      assert.strictEqual(grew("achat_logins_total"), 2)
+      assert.strictEqual(grew("achat_connections_opened_total"), 2)
+      assert.strictEqual(grew('achat_refusals_total{code="bad-line"}'), 1)
+      assert.strictEqual(grew('achat_pairs_undelivered_total{reason="offline"}'), 1)
+      assert.strictEqual(grew("achat_lines_received_total"), 9)
+      assert.strictEqual(grew("achat_delivery_seconds_count"), grew("achat_lines_sent_total"))
+      assert.strictEqual(value(body, "achat_peers"), 2)
+      assert.strictEqual(value(body, "achat_pairs_unaccounted"), 0)
+      assert.strictEqual(value(body, "process_max_fds"), 99)
+      assert.isAbove(value(body, "process_resident_memory_bytes") ?? 0, 1e6)
+      assert.include(body, 'achat_build_info{version="1.2.3",')
+    })
+  )
+
+  it.scopedLive("has metrics that Prometheus finds nothing wrong with", (context) =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* watched()
+      yield* (yield* join("alice")).deliver(["bob"], "hi")
+      const { body } = yield* ask("/metrics")
+      const verdict = yield* Effect.async<string>((resume) => {
+        const promtool = execFile("promtool", ["check", "metrics"], (error, output, errors) =>
+          resume(Effect.succeed(error?.code === "ENOENT" ? "missing" : `${error?.code ?? 0} ${output}${errors}`))
+        )
+        promtool.stdin?.on("error", () => {})
+        promtool.stdin?.end(body)
+      })
+      if (verdict === "missing") return context.skip("promtool is not installed (package prometheus)")
+      return assert.strictEqual(verdict, "0 ")
+    })
+  )
+
+  it.scopedLive("is healthy from the start, and ready until the drain begins", () =>
+    Effect.gen(function* () {
+      const { ask, server } = yield* watched()
+      assert.deepStrictEqual([(yield* ask("/healthz")).body, (yield* ask("/readyz")).body], ["ok\n", "ready\n"])
+      yield* Logger.withMinimumLogLevel(server.drain, LogLevel.None)
+      assert.strictEqual((yield* ask("/healthz")).status, 200)
+      assert.strictEqual((yield* ask("/readyz")).status, 503)
+    })
+  )
+
+  it.scopedLive("lists the connections, and those that ended with their reasons", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* watched()
+      const alice = yield* join("alice")
+      yield* join("<img src=x onerror=alert(1)>").pipe(Effect.ignore) // refused, of course
+      yield* alice.deliver(["alice"], "hi")
+      const { body, headers } = yield* ask("/connections?sort=name")
+      assert.strictEqual(headers["content-type"], "application/json")
+      const { closed, connections, isDraining, now, total } = JSON.parse(body)
+      assert.deepStrictEqual([total, isDraining, connections.length, closed.length], [1, false, 1, 1])
+      const { name, remote, since, state } = connections[0]
+      assert.deepStrictEqual([name, remote, state], ["alice", "memory:1", "open"])
+      assert.isAtMost(since, now)
+      assert.deepStrictEqual([closed[0].name, closed[0].reason], ["", "bad-login"])
+      const wrong = yield* ask("/connections?limit=-1")
+      assert.deepStrictEqual(
+        [wrong.status, JSON.parse(wrong.body)],
+        [400, { error: "limit: is a number from 0 to 100000" }]
+      )
+    })
+  )
+
+  it.scopedLive("answers who calls it by an address or as localhost, and only reads", () =>
+    Effect.gen(function* () {
+      const { ask, port } = yield* watched()
+      for (const host of ["localhost", `localhost:${port}`, "[::1]:1", "127.0.0.1"]) {
+        assert.strictEqual((yield* ask("/healthz", { host })).status, 200, host)
+      }
+      for (const host of ["evil.example", "evil.example:80", "127.0.0.1.evil.example"]) {
+        assert.strictEqual((yield* ask("/healthz", { host })).status, 421, host)
+      }
+      for (const method of ["POST", "PUT", "DELETE"]) {
+        assert.strictEqual((yield* ask("/metrics", { method })).status, 405, method)
+      }
+      const head = yield* ask("/metrics", { method: "HEAD" })
+      assert.deepStrictEqual([head.status, head.body], [200, ""])
+    })
+  )
+
+  it.scopedLive("lets nothing be kept, framed or brought from elsewhere, whatever it answers", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* watched()
+      for (const path of ["/", "/page.js", "/page.css", "/metrics", "/connections", "/nothing"]) {
+        const { headers } = yield* ask(path)
+        assert.match(String(headers["content-security-policy"]), /^default-src 'none'; .*frame-ancestors 'none'$/u)
+        assert.deepStrictEqual([headers["cache-control"], headers["x-content-type-options"]], ["no-store", "nosniff"])
+      }
+      assert.strictEqual((yield* ask("/nothing")).status, 404)
+    })
+  )
+
+  it.scopedLive("says why it cannot listen", () =>
+    Effect.gen(function* () {
+      const { port, server } = yield* watched()
+      const error = yield* Effect.flip(
+        Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1 })
+      )
+      assert.match(error.message, /in use/u)
+    })
+  )
+})

@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Program from "../support/Program.js"
+
+const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+
+const browser = browsers.find((path) => existsSync(path))
+
+/** What the page looks like after some of its own seconds, and what the browser had to say of it. */
+const open = (url: string, profile: string) =>
+  Effect.async<{ readonly dom: string; readonly console: string }>((resume) => {
+    const options = [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--enable-logging=stderr",
+      `--user-data-dir=${profile}`,
+      "--virtual-time-budget=7000",
+      "--dump-dom"
+    ]
+    execFile(browser ?? "", [...options, url], { timeout: 60_000, maxBuffer: 1e8 }, (_, dom, errors) =>
+      resume(
+        Effect.succeed({
+          dom,
+          console: errors
+            .split("\n")
+            .filter((line) => line.includes("CONSOLE"))
+            .join("\n")
+        })
+      )
+    )
+  })
+
+const profile = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-page-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+describe("the page for people", () => {
+  it.scopedLive(
+    "shows in a browser who is here, the account and the last closings, as text",
+    (context) =>
+      Effect.gen(function* () {
+        if (browser === undefined) return context.skip("there is no Chromium here (package chromium)")
+        const server = yield* Program.serve(["--admin", "0"])
+        const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
+        const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
+        bob.input.write("/ping here\n")
+        yield* bob.says("output", /pong: here/u)
+        yield* Program.run(["send", "--port", server.port, "--login", "alice", "bob,carol", "hi"])
+        const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* profile)
+        assert.strictEqual(console, "")
+        const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
+        assert.match(text, /version 0\.1\.0, up /u)
+        assert.match(text, /accepted 3 written 2 returned 1 dead 0 in flight 0 unaccounted 0/u)
+        assert.match(text, /name from since idle .* bob 127\.0\.0\.1:\d+ /u)
+        assert.match(text, /alice 127\.0\.0\.1:\d+ left /u)
+        return assert.match(dom, /<polyline points="[\d., ]+"/u)
+      }),
+    90_000
+  )
+})

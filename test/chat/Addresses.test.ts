@@ -1,0 +1,159 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { assert } from "vitest"
+import { Addresses, subscriber } from "../../src/chat/Addresses.js"
+import { defaults, type Options } from "../../src/chat/Options.js"
+import type { Socket } from "../../src/transport/Transport.js"
+import { pass, startServer } from "../support/MemoryChat.js"
+
+const limited = (limits: Partial<Options>) => {
+  let now = 0
+  const addresses = new Addresses({ ...defaults, ...limits }, () => now)
+  return {
+    addresses,
+    pass: (millis: number) => {
+      now += millis
+    }
+  }
+}
+
+/** Gives each connection the address that stands next in a list. */
+const from = (...hosts: ReadonlyArray<string>) => {
+  const left = [...hosts]
+  return (socket: Socket): Socket => {
+    const host = left.shift() ?? ""
+    return new Proxy(socket, {
+      get: (target, key) => {
+        const value: unknown = key === "host" ? host : Reflect.get(target, key, target)
+        return typeof value === "function" ? value.bind(target) : value
+      }
+    })
+  }
+}
+
+describe("a subscriber", () => {
+  const table: ReadonlyArray<readonly [string, string]> = [
+    ["192.0.2.7", "192.0.2.7"],
+    ["::ffff:192.0.2.7", "192.0.2.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:DB8:0001:2::9", "2001:db8:1:2"],
+    ["2001:db8::9", "2001:db8:0:0"],
+    ["fe80::1%eth0", "fe80:0:0:0"],
+    ["::", "0:0:0:0"],
+    ["1::", "1:0:0:0"]
+  ]
+  for (const [host, expected] of table) {
+    it(`of ${host} is ${expected}`, () => assert.strictEqual(subscriber(host), expected))
+  }
+})
+
+describe("the limits of an address", () => {
+  it("let as many connections in as are allowed, and one more for each that leaves", () => {
+    const { addresses } = limited({ maxConnectionsPerAddress: 2 })
+    assert.deepStrictEqual(
+      [1, 2, 3].map(() => addresses.enter("192.0.2.1")),
+      [0, 0, 5_000]
+    )
+    assert.strictEqual(addresses.enter("192.0.2.2"), 0)
+    addresses.leave("192.0.2.1")
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+  })
+
+  it("let so many new connections in at once, and then so many a minute, and tell when the next may come", () => {
+    const { addresses, pass } = limited({ connectsPerAddress: 3 })
+    for (const _ of [1, 2, 3]) {
+      assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+      addresses.leave("192.0.2.1")
+    }
+    assert.strictEqual(addresses.enter("192.0.2.1"), 20_000)
+    pass(19_999)
+    assert.strictEqual(addresses.enter("192.0.2.1"), 1)
+    pass(1)
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+  })
+
+  it("hold for a whole IPv6 network, and for an IPv4 address in either form", () => {
+    const { addresses } = limited({ maxConnectionsPerAddress: 1 })
+    assert.strictEqual(addresses.enter("2001:db8::1"), 0)
+    assert.isAbove(addresses.enter("2001:db8::2"), 0)
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    assert.isAbove(addresses.enter("::ffff:192.0.2.1"), 0)
+  })
+
+  it("leave this machine and Unix sockets out, unless told otherwise", () => {
+    const { addresses } = limited({ maxConnectionsPerAddress: 1 })
+    for (const host of ["127.0.0.1", "127.0.0.1", "::1", "::1", "", ""]) assert.strictEqual(addresses.enter(host), 0)
+    const strict = limited({ maxConnectionsPerAddress: 1, limitLoopback: true }).addresses
+    assert.deepStrictEqual(
+      ["127.0.0.1", "127.0.0.1", "", ""].map((host) => strict.enter(host)),
+      [0, 5_000, 0, 0]
+    )
+  })
+
+  it("are forgotten when they say nothing any more", () => {
+    const { addresses, pass } = limited({ connectsPerAddress: 60 })
+    for (let number = 0; number < 100_000; number++) {
+      const host = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
+      addresses.enter(host)
+      addresses.leave(host)
+      pass(1)
+    }
+    assert.isBelow(addresses.size, 20_001)
+  })
+})
+
+describe("the rate of an address", () => {
+  it.scoped("is shared by all its connections, and holds nobody else up", () =>
+    Effect.gen(function* () {
+      const wrap = from("192.0.2.1", "192.0.2.1", "192.0.2.9")
+      // Logins and pings count, too.
+      const { join } = yield* startServer({ wrap, ratePerAddress: 10, burstPerAddress: 6 })
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      const other = yield* join("other")
+      alice.say("other: 1")
+      assert.strictEqual(yield* other.next, "* pong: 1")
+      assert.strictEqual(yield* other.next, "from alice: 1")
+      alice.say("other: 2", "other: 3")
+      bob.say("other: 4")
+      const [first, second] = [yield* alice.next, yield* alice.next]
+      assert.deepStrictEqual([first, yield* other.next], ["* pong: 1", "from alice: 2"])
+      assert.match(second, /^! slow-down retry=100: /u)
+      assert.strictEqual(yield* bob.next, "* pong: 1")
+      assert.match(yield* bob.next, /^! slow-down retry=100: /u)
+      for (let line = 0; line < 4; line++) other.say("other: I may")
+      for (let line = 0; line < 4; line++) assert.strictEqual(yield* other.next, "from other: I may")
+      yield* pass(100)
+      bob.say("other: 5")
+      assert.strictEqual(yield* other.next, "from bob: 5")
+    })
+  )
+
+  it.scoped("is told in hello to those whom it concerns, with the other limits that are set", () =>
+    Effect.gen(function* () {
+      const limits = { maxConnectionsPerAddress: 9, connectsPerAddress: 8, ratePerAddress: 70, burstPerAddress: 60 }
+      const { connect } = yield* startServer({ ...limits, wrap: from("192.0.2.1", "127.0.0.1"), rate: 50 })
+      const [stranger, neighbour] = [yield* connect, yield* connect]
+      stranger.say("/hello")
+      neighbour.say("/hello")
+      const told = "rate=50 address-connections=9 address-connects=8 address-rate=70 address-burst=60"
+      assert.include(yield* stranger.next, ` max-name=32 ${told}: `)
+      assert.include(yield* neighbour.next, " max-name=32 rate=50: ")
+    })
+  )
+})
+
+describe("new connections of an address", () => {
+  it.scoped("above the limit are answered full with the time to wait, and others get in", () =>
+    Effect.gen(function* () {
+      const hosts = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"]
+      const { connect, join } = yield* startServer({ connectsPerAddress: 1, wrap: from(...hosts) })
+      yield* join("alice")
+      const second = yield* connect
+      assert.match(yield* second.next, /^! full retry=60000 fatal: /u)
+      yield* second.ended
+      yield* join("bob")
+      yield* pass(60_000)
+      yield* join("carol")
+    })
+  )
+})

@@ -1,0 +1,311 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Chat from "../support/Chat.js"
+import * as FakeServer from "../support/FakeServer.js"
+import * as Program from "../support/Program.js"
+import { until } from "../support/serve.js"
+import * as WireClient from "../support/WireClient.js"
+
+/** A chat with a bot in it. */
+const start = (args: ReadonlyArray<string>, options: { server?: ReadonlyArray<string> } = {}) =>
+  Effect.gen(function* () {
+    const chat = yield* Chat.make(options.server)
+    const bot = yield* Program.start(["exec", "--port", chat.port, "--login", "bot", ...args])
+    yield* chat.joined("bot")
+    // One who sees nothing but answers.
+    const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
+    return { ...chat, bot, alice }
+  })
+
+const sh = (script: string) => ["--", "sh", "-c", script]
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** A program that starts another one, and answers with the ids of both. */
+const tree = sh(`sleep 1000 & echo $$ $!; wait`)
+
+const pidsIn = (line: string) => line.replace("from bot: ", "").split(" ").map(Number)
+
+const die = (pids: ReadonlyArray<number>) =>
+  until(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
+
+describe("a-chat exec", () => {
+  it.scopedLive("gives each message to a program, and its lines back to the sender, in order", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start(sh(`read -r text; echo "$ACHAT_FROM to $ACHAT_LOGIN: $text"; echo ready`))
+      yield* alice.send("bot: one\nbot: zwölf: 12\n")
+      yield* alice.expect("from bot: alice to bot: one", "from bot: ready")
+      yield* alice.expect("from bot: alice to bot: zwölf: 12", "from bot: ready")
+    })
+  )
+
+  it.scopedLive("gives everything behind -- to the program", () =>
+    Effect.gen(function* () {
+      const args = ["--help", "--login", "x", "--log-level", "debug", "--", "-h", "serve"]
+      const { alice } = yield* start(["--log-level", "debug", "--", "printf", "%s\\n", ...args])
+      yield* alice.send("bot: hi\n")
+      yield* alice.expect(...args.map((arg) => `from bot: ${arg}`))
+    })
+  )
+
+  it.scopedLive("tells the sender and standard error that a program failed", () =>
+    Effect.gen(function* () {
+      const { alice, bot } = yield* start(sh(`read -r text; echo before; eval "$text"`))
+      yield* alice.send("bot: exit 3\nbot: kill -9 $$\n")
+      yield* alice.expect("from bot: before", "from bot: the program failed (exit status 3)")
+      yield* alice.expect("from bot: before", "from bot: the program failed (ended by SIGKILL)")
+      yield* bot.says(
+        "errors",
+        /^a-chat: alice: the program failed \(exit status 3\)\na-chat: alice: the program failed \(ended by SIGKILL\)\n$/u
+      )
+    })
+  )
+
+  it.scopedLive("tells that a program cannot be started any more, and not where it was", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const program = join(folder, "bot")
+      writeFileSync(program, "#!/bin/sh\necho hi\n", { mode: 0o755 })
+      const { alice, bot } = yield* start(["--", program])
+      yield* alice.send("bot: 1\n")
+      yield* alice.expect("from bot: hi")
+      rmSync(program)
+      yield* alice.send("bot: 2\n")
+      assert.strictEqual(yield* alice.line, "from bot: the program failed (it cannot be started)")
+      yield* bot.says("errors", /ENOENT/u)
+    })
+  )
+
+  it.scopedLive("runs as many at once as --concurrency says, and no more", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      // Each says that it began, and waits until it may end.
+      const script = `read -r text; echo "began $text"; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo ended`
+      const { alice } = yield* start(["--concurrency", "3", ...sh(script)])
+      yield* alice.send("bot: 1\nbot: 2\nbot: 3\nbot: 4\nbot: 5\n")
+      const began = yield* Effect.all([alice.line, alice.line, alice.line])
+      assert.sameMembers(began, ["from bot: began 1", "from bot: began 2", "from bot: began 3"])
+      yield* alice.barrier
+      assert.deepStrictEqual(alice.lines, [], "the others wait")
+      writeFileSync(join(folder, "go"), "")
+      const rest = yield* Effect.all(Array.from({ length: 7 }, () => alice.line))
+      assert.strictEqual(rest.filter((line) => line === "from bot: ended").length, 5)
+    })
+  )
+
+  it.scopedLive("holds the senders back while the program is slow", () =>
+    Effect.gen(function* () {
+      // The sender is held, and not refused: `busy` comes later than this test ends.
+      const { alice, watcher } = yield* start(sh("read -r text; echo began; exec sleep 1000"), {
+        server: ["--hold-timeout", "60s", "--stall-timeout", "60s", "--outbox-lines", "16", "--outbox-bytes", "1KiB"]
+      })
+      yield* alice.send("bot: first\n")
+      yield* alice.expect("from bot: began")
+      const text = `bot: ${"x".repeat(60_000)}\n`
+      yield* watcher.send(text.repeat(500))
+      let untaken = -1
+      for (let quiet = 0; quiet < 20; quiet++) {
+        yield* alice.barrier
+        if (watcher.untaken !== untaken) quiet = 0
+        untaken = watcher.untaken
+      }
+      assert.isAbove(untaken, 0)
+    })
+  )
+
+  it.scopedLive("ends the whole process group of a program that takes longer than --timeout", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start(["--timeout", "300ms", ...tree])
+      yield* alice.send("bot: hi\n")
+      const pids = pidsIn(yield* alice.line)
+      yield* alice.expect("from bot: the program failed (no end within 300ms)")
+      yield* die(pids)
+    })
+  )
+
+  it.scopedLive("ends what a program leaves behind, though it holds its output open", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start(sh("sleep 1000 & echo $$ $!"))
+      yield* alice.send("bot: hi\n")
+      const pids = pidsIn(yield* alice.line)
+      yield* die(pids)
+      yield* alice.send("bot: next\n")
+      yield* die(pidsIn(yield* alice.line))
+    })
+  )
+
+  for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
+    it.scopedLive(`ends the programs and itself at ${signal}`, () =>
+      Effect.gen(function* () {
+        const { alice, bot } = yield* start(tree)
+        yield* alice.send("bot: hi\n")
+        const pids = pidsIn(yield* alice.line)
+        yield* bot.kill(signal)
+        assert.deepStrictEqual(yield* bot.ended, { status: expected, output: "", errors: "" })
+        yield* die(pids)
+      })
+    )
+  }
+
+  it.scopedLive("kills at once what ignores SIGTERM, at the second signal", () =>
+    Effect.gen(function* () {
+      const { alice, bot } = yield* start(sh(`trap "" TERM; sleep 1000 & echo $$ $!; wait; wait`))
+      yield* alice.send("bot: hi\n")
+      const pids = pidsIn(yield* alice.line)
+      // Two that are not one: a signal that is pending already is not sent twice.
+      yield* bot.kill("SIGINT")
+      yield* bot.kill("SIGTERM")
+      assert.include([130, 143], (yield* bot.ended).status)
+      yield* die(pids)
+    })
+  )
+
+  it.scopedLive("ends the programs when the connection is lost, says what was not answered, and comes back", () =>
+    Effect.gen(function* () {
+      const first = yield* start(tree)
+      yield* first.alice.send("bot: 1\nbot: 2\nbot: 3\n")
+      const pids = pidsIn(yield* first.alice.line)
+      yield* first.alice.barrier
+      yield* first.server.kill("SIGKILL")
+      yield* die(pids)
+      yield* first.bot.says("errors", /messages that were not answered: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
+      const second = yield* Chat.make(["--port", first.port])
+      yield* first.bot.says("errors", /connected again\n/u)
+      yield* second.watcher.send("bot: again\n")
+      const line = yield* second.watcher.until("an answer", () =>
+        second.watcher.lines.find((line) => line.startsWith("from bot: "))
+      )
+      yield* first.bot.kill("SIGTERM")
+      yield* die(pidsIn(line))
+    })
+  )
+
+  it.scopedLive("exits with 3 when the connection is lost with --no-reconnect", () =>
+    Effect.gen(function* () {
+      const { bot, server } = yield* start(["--no-reconnect", "--", "cat"])
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* bot.ended
+      assert.strictEqual(errors, "a-chat: the server closed the connection\n")
+      assert.strictEqual(status, 3)
+    })
+  )
+
+  it.scopedLive("says on standard error which answers came back", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2`
+      const { alice, bot, watcher } = yield* start(sh(script))
+      yield* alice.send("bot: hi\n")
+      yield* alice.expect("from bot: began")
+      yield* alice.end
+      yield* watcher.until("alice leaves", () => watcher.lines.find((line) => line.startsWith("* left alice:")))
+      writeFileSync(join(folder, "go"), "")
+      yield* bot.says("errors", /^a-chat: alice: 2 lines of the answer: returned, offline\n$/u)
+    })
+  )
+
+  it.scopedLive("takes whatever a program prints", () =>
+    Effect.gen(function* () {
+      const script = `printf '\\033[31mred\\n\\377\\n\\n'; head -c 70000 /dev/zero | tr '\\0' x; printf '\\nlast'`
+      const { alice, bot } = yield* start(sh(script))
+      yield* alice.send("bot: hi\n")
+      yield* alice.expect("from bot: \\x1b[31mred")
+      assert.deepStrictEqual(
+        [yield* alice.line, yield* alice.line, yield* alice.line, yield* alice.line],
+        ["from bot: \ufffd", "from bot: ", "from bot: (a line of more than 65511 bytes was left out)", "from bot: last"]
+      )
+      yield* bot.says("errors", /replaced what cannot be sent in 2 lines\n[^]*left out 1 line, too long/u)
+    })
+  )
+
+  it.scopedLive("ends an output without end at its time", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start(["--timeout", "500ms", "--", "yes"])
+      yield* alice.send("bot: hi\n")
+      yield* alice.until("the end", () =>
+        alice.lines.find((line) => line === "from bot: the program failed (no end within 500ms)")
+      )
+    })
+  )
+
+  it.scopedLive("loses nothing of a long answer", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start(["--", "seq", "20000"])
+      yield* alice.send("bot: hi\n")
+      yield* alice.until("all lines", () => (alice.lines.length < 20_000 ? undefined : true))
+      assert.deepStrictEqual(
+        alice.lines,
+        Array.from({ length: 20_000 }, (_, i) => `from bot: ${i + 1}`)
+      )
+    })
+  )
+
+  it.scopedLive("answers through an original server", () =>
+    Effect.gen(function* () {
+      const original = yield* FakeServer.original
+      const bot = ["exec", "--port", `${original.port}`, "--login", "bot", "--", "tr", "a-z", "A-Z"]
+      yield* Program.start(bot)
+      const alice = yield* Program.start(["connect", "--port", `${original.port}`, "--login", "alice"])
+      const tick = setInterval(() => alice.input.write("bot: hi\n"), 50)
+      yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(tick)))
+      yield* alice.says("output", /from bot: HI\n/u)
+    })
+  )
+})
+
+const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
+  Effect.map(Program.run(["exec", ...args]), ({ errors, output, status }) => {
+    assert.match(errors, pattern)
+    assert.deepStrictEqual([status, output], [2, ""])
+  })
+
+describe("a-chat exec, where it cannot begin", () => {
+  it.scopedLive("exits with 2", () =>
+    Effect.gen(function* () {
+      yield* fails(/^a-chat: a name to log in with[^\n]*\n$/u, ["--", "cat"])
+      yield* fails(/^a-chat: a program is needed[^\n]*\n$/u, ["--login", "bot"])
+      yield* fails(/^a-chat: no-such-program: there is no such program[^\n]*\n$/u, [
+        "--login",
+        "bot",
+        "--",
+        "no-such-program"
+      ])
+      yield* fails(/^a-chat: \/etc\/passwd: there is no such program[^\n]*\n$/u, [
+        "--login",
+        "bot",
+        "--",
+        "/etc/passwd"
+      ])
+      yield* fails(/^a-chat: --concurrency: "0" is out of range[^\n]*\n$/u, [
+        "--login",
+        "b",
+        "--concurrency",
+        "0",
+        "--",
+        "cat"
+      ])
+      const { port } = yield* Effect.scoped(FakeServer.original)
+      yield* fails(/^a-chat: cannot connect to[^\n]*\n$/u, ["--port", `${port}`, "--login", "bot", "--", "cat"])
+      const chat = yield* Chat.make()
+      yield* fails(/^a-chat: login-in-use: [^\n]*\n$/u, ["--port", chat.port, "--login", "watcher", "--", "cat"])
+    })
+  )
+})

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Stream from "effect/Stream"
+import { PassThrough } from "node:stream"
+import * as Server from "../../src/chat/Server.js"
+import * as Bot from "../../src/client/Bot.js"
+import * as Client from "../../src/client/Client.js"
+import * as Memory from "../../src/transport/Memory.js"
+
+/** A bot with a program that the test plays. */
+const makeBot = (start: Bot.Options["start"], options: Partial<Bot.Options> = {}) =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make()
+    const limits = { grace: Duration.millis(100) }
+    const server = yield* Logger.withMinimumLogLevel(
+      Server.make({ listen: [network.listen], ...limits }),
+      LogLevel.None
+    )
+    const logged: Array<string> = []
+    const client = yield* Client.greet({ socket: network.connect, login: "bot" })
+    const running = yield* Effect.forkScoped(
+      Bot.run(client, {
+        start,
+        concurrency: 1,
+        timeout: Duration.minutes(1),
+        log: (line) => logged.push(line),
+        ...options
+      })
+    )
+    const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
+    return { server, alice, running, logged }
+  })
+
+const saying = (text: string) => new PassThrough().end(text)
+
+const collect = (client: Client.Client, count: number) =>
+  Effect.map(Stream.runCollect(Stream.take(client.lines, count)), (lines) => [...lines])
+
+describe("Bot.run", () => {
+  it.scopedLive("sends the lines of a program, and what is wrong with it", () =>
+    Effect.gen(function* () {
+      const { alice, logged } = yield* makeBot(({ from, text }) =>
+        text === "none"
+          ? Effect.fail("it cannot be started")
+          : Effect.succeed({
+              output: saying(`hello ${from}\n${text}`),
+              fault: Effect.succeed(text === "bad" ? "exit status 1" : undefined)
+            })
+      )
+      for (const text of ["good", "bad", "none"]) yield* alice.send(["bot"], text)
+      assert.deepStrictEqual(yield* collect(alice, 6), [
+        "from bot: hello alice",
+        "from bot: good",
+        "from bot: hello alice",
+        "from bot: bad",
+        "from bot: the program failed (exit status 1)",
+        "from bot: the program failed (it cannot be started)"
+      ])
+      assert.deepStrictEqual(logged, [
+        "alice: the program failed (exit status 1)",
+        "alice: the program failed (it cannot be started)"
+      ])
+    })
+  )
+
+  it.scopedLive("ends what runs when the connection is over, and counts what was not answered", () =>
+    Effect.gen(function* () {
+      const began = yield* Deferred.make<void>()
+      let ended = 0
+      const { alice, logged, running, server } = yield* makeBot(() =>
+        Effect.acquireRelease(
+          Effect.as(Deferred.succeed(began, undefined), { output: new PassThrough(), fault: Effect.never }),
+          () => Effect.sync(() => (ended += 1))
+        )
+      )
+      yield* alice.send(["bot"], "hi")
+      yield* Deferred.await(began)
+      yield* Effect.forkScoped(Logger.withMinimumLogLevel(server.drain, LogLevel.None))
+      const error = yield* Effect.flip(Fiber.join(running))
+      assert.strictEqual(error._tag, "TransportError")
+      assert.strictEqual(ended, 1)
+      assert.deepStrictEqual(logged, ["the connection is over, messages that were not answered: 1"])
+    })
+  )
+
+  it.scopedLive("dies of a defect, instead of answering nobody", () =>
+    Effect.gen(function* () {
+      const { alice, running } = yield* makeBot(() => Effect.die(new Error("a defect")))
+      yield* alice.send(["bot"], "hi")
+      const exit = yield* Fiber.await(running)
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "a defect")
+    })
+  )
+})

@@ -1,0 +1,142 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import { LoginRefused } from "../../src/client/Client.js"
+import * as Reconnect from "../../src/client/Reconnect.js"
+import { TransportError } from "../../src/transport/Transport.js"
+
+const lost = new TransportError({ during: "Read", reason: "lost" })
+
+const refused = (code: string, retryMillis?: number) => new LoginRefused({ code, retryMillis, text: "no" })
+
+type Session = (up: Effect.Effect<void>) => Effect.Effect<string, TransportError | LoginRefused>
+
+/** Runs sessions one after the other; tells how it ended and what was told. */
+const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; millis?: number } = {}) =>
+  Effect.gen(function* () {
+    const told: Array<string> = []
+    const delays: Array<number> = []
+    let next = 0
+    const fiber = yield* Effect.fork(
+      Effect.either(
+        Reconnect.keep({
+          session: (up) => Effect.suspend(() => sessions[next++]?.(up) ?? Effect.succeed("the last one")),
+          reconnect: options.reconnect ?? true,
+          tell: (event) =>
+            Effect.sync(() => {
+              told.push(event._tag === "Lost" ? event.why : "back")
+              if (event._tag === "Lost") delays.push(Duration.toMillis(event.delay))
+            })
+        })
+      )
+    )
+    yield* TestClock.adjust(options.millis ?? 3_600_000)
+    const result = yield* Fiber.join(fiber)
+    return { told, delays, result: result._tag === "Right" ? result.right : result.left }
+  })
+
+const breaks: Session = (up) => Effect.zipRight(up, Effect.fail(lost))
+const unreachable: Session = () => Effect.fail(lost)
+
+describe("Reconnect.keep", () => {
+  it.effect("ends with the session that succeeds", () =>
+    Effect.gen(function* () {
+      const { result, told } = yield* keep([() => Effect.succeed("done")])
+      assert.strictEqual(result, "done")
+      assert.deepStrictEqual(told, [])
+    })
+  )
+
+  it.effect("fails with what is wrong before there was a connection", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* keep([unreachable])).result, lost)
+      const inUse = refused("login-in-use")
+      assert.strictEqual((yield* keep([() => Effect.fail(inUse)])).result, inUse)
+    })
+  )
+
+  it.effect("comes back, and tells of it", () =>
+    Effect.gen(function* () {
+      const { result, told } = yield* keep([breaks, unreachable, (up) => Effect.as(up, "done")])
+      assert.strictEqual(result, "done")
+      assert.deepStrictEqual(told, ["lost", "lost", "back"])
+    })
+  )
+
+  it.effect("waits twice as long each time, up to half a minute, shortened by up to a half", () =>
+    Effect.gen(function* () {
+      const { delays } = yield* keep([breaks, ...Array.from({ length: 9 }, () => unreachable)])
+      for (const [index, expected] of [1, 2, 4, 8, 16, 30, 30, 30, 30, 30].entries()) {
+        const delay = delays[index] ?? 0
+        assert.isTrue(delay >= expected * 500 && delay <= expected * 1000, `${delay} ms instead of ${expected} s`)
+      }
+    })
+  )
+
+  it.effect("begins anew behind a connection that held, and not behind one that did not", () =>
+    Effect.gen(function* () {
+      const holds: Session = (up) => up.pipe(Effect.zipRight(Effect.sleep("10 seconds")), Effect.zipRight(breaks(up)))
+      const held = yield* keep([breaks, unreachable, unreachable, holds])
+      assert.isAtMost(held.delays[3] ?? Infinity, 1000)
+      const short = yield* keep([breaks, unreachable, unreachable, breaks])
+      assert.isAtLeast(short.delays[3] ?? 0, 4000)
+    })
+  )
+
+  it.effect("tries a login again that is in use, since the old connection may not be over", () =>
+    Effect.gen(function* () {
+      const { result, told } = yield* keep([breaks, () => Effect.fail(refused("login-in-use"))])
+      assert.strictEqual(result, "the last one")
+      assert.deepStrictEqual(told, ["lost", "login-in-use: no"])
+    })
+  )
+
+  it.effect("waits as long as the server says", () =>
+    Effect.gen(function* () {
+      const { delays } = yield* keep([breaks, () => Effect.fail(refused("full", 90_000))])
+      assert.strictEqual(delays[1], 90_000)
+    })
+  )
+
+  it.effect("gives up at a refusal that will not pass", () =>
+    Effect.gen(function* () {
+      const bad = refused("bad-login")
+      assert.strictEqual((yield* keep([breaks, () => Effect.fail(bad)])).result, bad)
+    })
+  )
+
+  it.effect("is gone with the first connection, if nobody wants another", () =>
+    Effect.gen(function* () {
+      const { result, told } = yield* keep([breaks], { reconnect: false })
+      assert.deepStrictEqual(result, new Reconnect.Gone({ cause: lost }))
+      assert.deepStrictEqual(told, [])
+    })
+  )
+
+  it.effect("closes the scope of a session before the next one", () =>
+    Effect.gen(function* () {
+      const events: Array<string> = []
+      const fiber = yield* Effect.fork(
+        Reconnect.keep({
+          session: (up) =>
+            Effect.gen(function* () {
+              const isFirst = events.length === 0
+              yield* Effect.acquireRelease(
+                Effect.sync(() => events.push("open")),
+                () => Effect.sync(() => events.push("close"))
+              )
+              yield* up
+              if (isFirst) yield* lost
+            }),
+          reconnect: true,
+          tell: () => Effect.void
+        })
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(events, ["open", "close", "open", "close"])
+    })
+  )
+})

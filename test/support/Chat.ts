@@ -1,0 +1,28 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Address } from "../../src/transport/Transport.js"
+import * as Program from "./Program.js"
+import * as WireClient from "./WireClient.js"
+
+/** The built server, and a client there that sees who comes. */
+export interface Chat {
+  readonly server: Program.Program
+  readonly port: string
+  readonly address: Address
+  readonly watcher: WireClient.WireClient
+  /** Waits until somebody has logged in under that name. */
+  readonly joined: (name: string) => Effect.Effect<void>
+}
+
+export const make = (args: ReadonlyArray<string> = []): Effect.Effect<Chat, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* Program.serve(args)
+    const address: Address = { _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }
+    const watcher = yield* Effect.orDie(WireClient.greet(address, "watcher"))
+    const joined = (name: string) =>
+      watcher.until(`${name} joins`, () => {
+        const at = watcher.lines.findIndex((line) => line.startsWith(`* joined ${name}:`))
+        return at < 0 ? undefined : watcher.lines.splice(at, 1)
+      })
+    return { server, port: server.port, address, watcher, joined: (name) => Effect.asVoid(joined(name)) }
+  })

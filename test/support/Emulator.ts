@@ -1,0 +1,141 @@
+// oxlint-disable no-control-regex -- what terminals read and write
+import Xterm from "@xterm/headless"
+import * as Effect from "effect/Effect"
+import { PassThrough } from "node:stream"
+
+/** A terminal in memory: what is written to it stands on its screen, as on that of a person. */
+export interface Emulator {
+  /** The bytes of a program. */
+  readonly feed: (bytes: string | Uint8Array) => void
+  /** Everything that was fed. */
+  readonly written: () => string
+  /** All rows from the first on, each as far as it was written; the last is the lowest that has text or the cursor. */
+  readonly rows: () => ReadonlyArray<string>
+  /** The rows that are on the screen. */
+  readonly screenRows: () => ReadonlyArray<string>
+  /** What a person would copy: rows that were broken at the edge are one line. */
+  readonly lines: () => ReadonlyArray<string>
+  /** Waits until the rows have the pattern. */
+  readonly sees: (pattern: RegExp | string) => Effect.Effect<void>
+  /** Waits until everything that was fed is on the screen. */
+  readonly settled: Effect.Effect<void>
+  readonly cursor: () => { readonly row: string; readonly column: number }
+  readonly resize: (columns: number, rows: number) => void
+  /** The modes that a program changes: pastes between marks, rows that wrap. */
+  readonly modes: () => { readonly marksPastes: boolean; readonly wraps: boolean }
+  readonly bells: () => number
+}
+
+export interface Options {
+  readonly columns?: number
+  readonly rows?: number
+  /** Whether it breaks the row of the cursor anew when it is resized. */
+  readonly reflowsCursorRow?: boolean
+}
+
+export const make = (options: Options = {}): Emulator => {
+  const { columns = 80, reflowsCursorRow = true, rows = 24 } = options
+  const terminal = new Xterm.Terminal({
+    cols: columns,
+    rows,
+    scrollback: 100_000,
+    allowProposedApi: true,
+    reflowCursorLine: reflowsCursorRow
+  })
+  let written = ""
+  let bells = 0
+  const lookers = new Set<() => void>()
+  terminal.onBell(() => (bells += 1))
+
+  const look = () => {
+    for (const looker of lookers) looker()
+  }
+  const line = (at: number) => terminal.buffer.active.getLine(at)
+  const count = () => terminal.buffer.active.baseY + terminal.rows
+  const cursorAt = () => terminal.buffer.active.baseY + terminal.buffer.active.cursorY
+  const trimmed = (all: Array<string>) => {
+    while (all.length > cursorAt() + 1 && all.at(-1) === "") all.pop()
+    return all
+  }
+  const allRows = () => trimmed(Array.from({ length: count() }, (_, at) => line(at)?.translateToString(true) ?? ""))
+  const allLines = () => {
+    const joined: Array<string> = []
+    for (let at = 0; at < count(); at++) {
+      const row = line(at)
+      const isContinued = line(at + 1)?.isWrapped === true
+      const text = row?.translateToString(!isContinued) ?? ""
+      if (row?.isWrapped === true) joined.push((joined.pop() ?? "") + text)
+      else joined.push(text)
+    }
+    while (joined.at(-1) === "") joined.pop()
+    return joined
+  }
+
+  return {
+    feed: (bytes) => {
+      written += typeof bytes === "string" ? bytes : Buffer.from(bytes).toString("utf8")
+      terminal.write(bytes, look)
+    },
+    written: () => written,
+    rows: allRows,
+    screenRows: () => allRows().slice(terminal.buffer.active.baseY),
+    lines: allLines,
+    sees: (pattern) =>
+      Effect.async<void>((resume) => {
+        const looker = () => {
+          const text = allLines().join("\n")
+          if (typeof pattern === "string" ? !text.includes(pattern) : !pattern.test(text)) return
+          lookers.delete(looker)
+          resume(Effect.void)
+        }
+        lookers.add(looker)
+        looker()
+        return Effect.sync(() => lookers.delete(looker))
+      }).pipe(
+        Effect.timeoutFail({
+          duration: "20 seconds",
+          onTimeout: () => new Error(`not seen: ${pattern}\n${allRows().slice(-40).join("\n")}`)
+        }),
+        Effect.orDie
+      ),
+    settled: Effect.async<void>((resume) => terminal.write("", () => resume(Effect.void))),
+    cursor: () => ({
+      row: line(cursorAt())?.translateToString(true) ?? "",
+      column: terminal.buffer.active.cursorX
+    }),
+    resize: (columns, rows) => terminal.resize(columns, rows),
+    modes: () => ({ marksPastes: terminal.modes.bracketedPasteMode, wraps: terminal.modes.wraparoundMode }),
+    bells: () => bells
+  }
+}
+
+/** The two streams of a terminal as a program has them, with an emulator behind them. */
+export const streams = (options: Options = {}) => {
+  const emulator = make(options)
+  const rawModes: Array<boolean> = []
+  const input = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: (raw: boolean) => rawModes.push(raw)
+  })
+  const output = Object.assign(new PassThrough(), {
+    isTTY: true,
+    columns: options.columns ?? 80,
+    rows: options.rows ?? 24
+  })
+  // A terminal that is not raw makes a line end of LF.
+  output.on("data", (bytes: Buffer) => emulator.feed(bytes.toString("utf8").replace(/\r?\n/gu, "\r\n")))
+  const resize = (columns: number, rows: number) => {
+    emulator.resize(columns, rows)
+    Object.assign(output, { columns, rows })
+    output.emit("resize")
+  }
+  return { ...emulator, input, output, rawModes, resize, types: (keys: string) => Effect.sync(() => input.write(keys)) }
+}
+
+/** Every control sequence that this program writes. */
+// oxlint-disable-next-line no-control-regex
+const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[12]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
+
+/** What of the bytes of a program could steer a terminal and is not what this program itself writes. */
+export const foreign = (written: string): ReadonlyArray<string> =>
+  written.replace(ours, "").match(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?!\p{Variation_Selector})\p{Cf}/gu) ?? []

@@ -1,0 +1,82 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { execFile, spawn, spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import * as Emulator from "./Emulator.js"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** Why there is no pseudo-terminal to be had; undefined if there is. */
+export const missing: string | undefined =
+  spawnSync("script", ["--version"]).stdout?.includes("util-linux") === true &&
+  spawnSync("stty", ["--version"]).stdout?.includes("coreutils") === true
+    ? undefined
+    : "needs `script` of util-linux and `stty` of coreutils"
+
+/** The built program in a pseudo-terminal, with an emulator in front of it. */
+export interface Pty extends Emulator.Emulator {
+  readonly types: (keys: string) => Effect.Effect<void>
+  /** Of the window: the emulator first, then the kernel, which tells the program. */
+  readonly resizes: (columns: number, rows: number) => Effect.Effect<void>
+  readonly pid: number
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Closes the window, with the program in it. */
+  readonly closes: Effect.Effect<void>
+  /** Waits for the end: the exit status, and what the terminal was left in. */
+  readonly ended: Effect.Effect<{ readonly status: string; readonly isRaw: boolean }>
+}
+
+/** What the shell in the terminal does: tells who and where, runs the program, and tells how it found the terminal. */
+const session = `stty cols 80 rows 24
+echo "tty $(tty)"
+sh -c 'echo "pid $$"; exec "$0" "$@"' "$@"
+echo "status $?"
+stty -a | tr '\\n' ' ' | tr ';' '\\n' | grep icanon`
+
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+
+export const start = (
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string>> = {}
+): Effect.Effect<Pty, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const emulator = Emulator.make()
+    const command = [process.execPath, "--require", path("crash.cjs"), path("../../dist/main.js"), ...args]
+    const shell = ["sh", "-c", session, "sh", ...command].map(quoted).join(" ")
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const env = {
+          PATH: process.env["PATH"],
+          TERM: "xterm-256color",
+          LANG: "C.UTF-8",
+          SHELL: "/bin/sh",
+          ...environment
+        }
+        return spawn("script", ["-qefc", shell, "/dev/null"], { env, stdio: ["pipe", "pipe", "inherit"] })
+      }),
+      (child) => Effect.sync(() => child.kill("SIGKILL")) // its end hangs the terminal up
+    )
+    child.stdin.on("error", () => {}) // it may end first
+    child.stdout.on("data", (bytes: Buffer) => emulator.feed(bytes))
+    const told = (pattern: RegExp) =>
+      Effect.map(emulator.sees(pattern), () => pattern.exec(emulator.written())?.[1] ?? "")
+    const terminal = yield* told(/tty (\/dev\/\S+)/u)
+    const pid = Number(yield* told(/pid (\d+)/u))
+    return {
+      ...emulator,
+      types: (keys) => Effect.sync(() => child.stdin.write(keys)),
+      resizes: (columns, rows) =>
+        Effect.promise(async () => {
+          emulator.resize(columns, rows)
+          await promisify(execFile)("stty", ["-F", terminal, "cols", String(columns), "rows", String(rows)])
+        }),
+      pid,
+      closes: Effect.sync(() => child.kill("SIGKILL")),
+      kill: (signal) => Effect.sync(() => process.kill(pid, signal)),
+      ended: Effect.map(emulator.sees(/status \d+\n[^]*icanon/u), () => ({
+        status: /status (\d+)/u.exec(emulator.written())?.[1] ?? "",
+        isRaw: emulator.written().includes("-icanon")
+      }))
+    }
+  })

@@ -1,0 +1,56 @@
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Schedule from "effect/Schedule"
+import * as Server from "../../src/chat/Server.js"
+import type { Display } from "../../src/terminal/Display.js"
+import * as Session from "../../src/terminal/Session.js"
+import * as Memory from "../../src/transport/Memory.js"
+import type { Socket, TransportError } from "../../src/transport/Transport.js"
+import * as Emulator from "./Emulator.js"
+
+export const ctrl = (letter: string) => String.fromCodePoint((letter.codePointAt(0) ?? 0) & 0x1f)
+
+export const enter = "\r"
+export const tab = "\t"
+export const up = "\x1b[A"
+
+export const paste = (text: string) => `\x1b[200~${text}\x1b[201~`
+
+export const display: Display = { colours: "none", unicode: true, reflow: "all" }
+
+export interface Options extends Emulator.Options, Partial<Omit<Session.Options, "input" | "output" | "socket">> {}
+
+/** A person in front of the client, at a terminal in memory. */
+export const sit = (socket: Effect.Effect<Socket, TransportError>, { columns, rows, ...options }: Options = {}) =>
+  Effect.gen(function* () {
+    const terminal = Emulator.streams({ columns: columns ?? 80, rows: rows ?? 24, ...options })
+    const session = yield* Effect.forkScoped(
+      Effect.scoped(
+        Session.run({
+          where: "memory",
+          login: "alice",
+          display,
+          bell: true,
+          history: undefined,
+          backoff: Schedule.spaced("10 millis"),
+          ...options,
+          socket,
+          input: terminal.input,
+          output: terminal.output
+        })
+      )
+    )
+    return { ...terminal, ended: Fiber.join(session) }
+  })
+
+/** A network in memory, and a server on it that may go away and come back. */
+export const chat = Effect.gen(function* () {
+  const network = yield* Memory.make()
+  const serve = (options: Partial<Server.ServerOptions> = {}) =>
+    Effect.provide(Server.make({ listen: [network.listen], ...options }), Logger.minimumLogLevel(LogLevel.None))
+  let last: Memory.MemorySocket | undefined = undefined
+  const socket = Effect.tap(network.connect, (connected) => Effect.sync(() => (last = connected)))
+  return { socket: network.connect, person: socket, reset: Effect.sync(() => last?.reset()), serve }
+})

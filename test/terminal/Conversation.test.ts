@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Conversation from "../../src/terminal/Conversation.js"
+
+const context: Conversation.Context = {
+  to: ["bob"],
+  lastSender: "carol",
+  isKnown: (name) => ["bob", "carol", "alice smith"].includes(name)
+}
+
+const nobodyYet: Conversation.Context = { ...context, to: [], lastSender: undefined }
+
+const say = (to: ReadonlyArray<string>, text: string): Conversation.Meaning => ({ _tag: "Say", to, text })
+
+const table: ReadonlyArray<readonly [line: string, meaning: Conversation.Meaning]> = [
+  ["hi", say(["bob"], "hi")],
+  ["carol: hi", say(["carol"], "hi")],
+  ["bob, carol: hi: there", say(["bob", "carol"], "hi: there")],
+  ["bob , carol ,, bob: hi", say(["bob", "carol"], "hi")],
+  ["dave: a stranger", say(["dave"], "a stranger")],
+  ["élan: hi", say(["élan"], "hi")],
+  ["e\u0301lan: hi", say(["élan"], "hi")],
+  ["carol:hi", say(["carol"], "hi")],
+  ["alice smith: hi", say(["alice smith"], "hi")],
+  ["carol:", { _tag: "Turn", to: ["carol"] }],
+  ["bob, carol: ", { _tag: "Turn", to: ["bob", "carol"] }],
+  // No recipients, but text.
+  ["http://x: y", say(["bob"], "http://x: y")],
+  ["see http://x: y", say(["bob"], "see http://x: y")],
+  ["12:30 is fine", say(["bob"], "12:30 is fine")],
+  ["that is: fine", say(["bob"], "that is: fine")],
+  ["note:this", say(["bob"], "note:this")],
+  [": hi", say(["bob"], ": hi")],
+  [", : hi", say(["bob"], ", : hi")],
+  [":-)", say(["bob"], ":-)")],
+  [" carol: as it is", say(["bob"], "carol: as it is")],
+  [" /who", say(["bob"], "/who")],
+  ["/who", { _tag: "Who" }],
+  ["/help", { _tag: "Help" }],
+  ["/quit", { _tag: "Quit" }],
+  ["/reply", { _tag: "Turn", to: ["carol"] }],
+  ["/reply fine: thanks", say(["carol"], "fine: thanks")],
+  ["/ignore dave", { _tag: "Ignore", name: "dave" }],
+  ["/ignore", { _tag: "Ignore", name: undefined }],
+  ["/time off", { _tag: "Switch", what: "time", on: false }],
+  ["/bell on", { _tag: "Switch", what: "bell", on: true }]
+]
+
+const mistakes: ReadonlyArray<readonly [line: string, Conversation.Context, tells: RegExp]> = [
+  ["hi", nobodyYet, /to whom\? write `name: text`/u],
+  ["http://x", nobodyYet, /to whom/u],
+  ["/reply hi", nobodyYet, /nobody has written/u],
+  ["/time", context, /write \/time on, or \/time off/u],
+  ["/bell loud", context, /write \/bell on, or \/bell off/u],
+  ["/whois bob", context, /no command \/whois; \/help/u],
+  ["//x", context, /a blank in front makes it text/u]
+]
+
+describe("Conversation.parse", () => {
+  for (const [line, meaning] of table) {
+    it(JSON.stringify(line), () => assert.deepStrictEqual(Conversation.parse(line, context), meaning))
+  }
+
+  it("sets out with a stranger", () => {
+    assert.deepStrictEqual(Conversation.parse("dave: hi", nobodyYet), say(["dave"], "hi"))
+  })
+
+  for (const [line, given, tells] of mistakes) {
+    it(`tells what is wrong with ${JSON.stringify(line)}`, () => {
+      const meaning = Conversation.parse(line, given)
+      assert.match(meaning._tag === "Mistake" ? meaning.text : meaning._tag, tells)
+    })
+  }
+})

@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Fate } from "../../src/client/Client.js"
+import { Outgoing } from "../../src/terminal/Outgoing.js"
+
+const written = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Written", names })
+const unknown = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Unknown", names })
+
+/** Three messages to bob and carol, of which so many were taken. */
+const three = (taken: number) => {
+  const outgoing = new Outgoing()
+  for (const text of ["one", "two", "three"]) outgoing.add(["bob", "carol"], text)
+  const ids = Array.from({ length: taken }, () => outgoing.take()?.id ?? 0)
+  return { outgoing, ids }
+}
+
+const texts = (outgoing: Outgoing) => {
+  const taken: Array<string> = []
+  for (let next = outgoing.take(); next !== undefined; next = outgoing.take())
+    taken.push(`${next.to.join()}: ${next.text}`)
+  return taken
+}
+
+describe("Outgoing", () => {
+  it("sends in the order typed, also what was typed meanwhile", () => {
+    const { outgoing } = three(1)
+    outgoing.add(["bob"], "four")
+    assert.deepStrictEqual(texts(outgoing), ["bob,carol: two", "bob,carol: three", "bob: four"])
+    assert.deepStrictEqual(
+      outgoing.all.map(({ phase }) => phase),
+      ["sent", "sent", "sent", "sent"]
+    )
+  })
+
+  it("sends what was put back before what was typed behind it", () => {
+    const { ids, outgoing } = three(2)
+    outgoing.add(["bob"], "four")
+    for (const id of ids.toReversed()) outgoing.putBack(id)
+    assert.deepStrictEqual(texts(outgoing), ["bob,carol: one", "bob,carol: two", "bob,carol: three", "bob: four"])
+  })
+
+  it("forgets what is settled, and tells it", () => {
+    const { ids, outgoing } = three(3)
+    const fates = [
+      written("bob"),
+      { _tag: "Returned", names: ["carol"], reason: "offline", retryMillis: undefined, text: "" } as const
+    ]
+    assert.deepStrictEqual(outgoing.settle(ids[1] ?? 0, fates), { to: ["bob", "carol"], text: "two", fates })
+    assert.deepStrictEqual(
+      outgoing.all.map(({ text }) => text),
+      ["one", "three"]
+    )
+    assert.strictEqual(outgoing.settle(ids[1] ?? 0, fates), undefined)
+  })
+
+  it("keeps those of whom nothing is known, and sends it to them alone again", () => {
+    const { ids, outgoing } = three(2)
+    const told = outgoing.settle(ids[0] ?? 0, [written("bob"), unknown("carol")])
+    assert.deepStrictEqual(told, { to: ["bob"], text: "one", fates: [written("bob")] })
+    assert.strictEqual(outgoing.settle(ids[1] ?? 0, [unknown("bob", "carol")]), undefined)
+    assert.strictEqual(outgoing.count("unknown"), 2)
+    outgoing.resend()
+    assert.deepStrictEqual(texts(outgoing), ["carol: one", "bob,carol: two", "bob,carol: three"])
+  })
+
+  it("drops what is unknown, and nothing else", () => {
+    const { outgoing } = three(2)
+    outgoing.lose()
+    assert.deepStrictEqual(
+      outgoing.drop().map(({ text }) => text),
+      ["one", "two"]
+    )
+    assert.deepStrictEqual(texts(outgoing), ["bob,carol: three"])
+    assert.deepStrictEqual(outgoing.drop(), [])
+  })
+
+  it("shows the oldest first", () => {
+    const { outgoing } = three(1)
+    assert.deepStrictEqual(
+      outgoing.first(2).map(({ phase, text }) => [phase, text]),
+      [
+        ["sent", "one"],
+        ["waiting", "two"]
+      ]
+    )
+    assert.strictEqual(outgoing.size, 3)
+  })
+})

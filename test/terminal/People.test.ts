@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import { People } from "../../src/terminal/People.js"
+
+describe("People", () => {
+  it("names who is here first, of these whom one spoke with last, and not oneself", () => {
+    const people = new People("alice")
+    people.counted(["alice", "zoe", "bob", "carol"])
+    people.addressed(["bob", "dave"])
+    people.wrote("carol")
+    people.wrote("alice")
+    assert.deepStrictEqual(people.names, ["carol", "bob", "zoe", "dave"])
+    assert.strictEqual(people.lastSender, "carol")
+    people.left("carol")
+    assert.deepStrictEqual(people.names, ["bob", "zoe", "carol", "dave"])
+  })
+
+  it("knows who writes to be here, whatever notice comes later", () => {
+    const people = new People("alice")
+    people.wrote("bob")
+    assert.isFalse(people.joined("bob"))
+    assert.isTrue(people.left("bob"))
+    assert.isTrue(people.isKnown("bob"))
+    assert.isFalse(people.isKnown("carol"))
+  })
+
+  it("forgets whom one spoke with long ago", () => {
+    const people = new People("alice")
+    for (let index = 0; index < 1_001; index++) people.addressed([`n${index}`])
+    assert.deepStrictEqual([people.isKnown("n0"), people.isKnown("n1")], [false, true])
+  })
+
+  it("ignores, and hears again", () => {
+    const people = new People("alice")
+    assert.isTrue(people.toggleIgnored("bob"))
+    assert.isTrue(people.isIgnored("bob"))
+    assert.deepStrictEqual(people.ignoredNames, ["bob"])
+    assert.isFalse(people.toggleIgnored("bob"))
+    assert.isFalse(people.isIgnored("bob"))
+  })
+})

@@ -1,0 +1,262 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Display } from "../../src/terminal/Display.js"
+import type { Key } from "../../src/terminal/Keys.js"
+import type { View } from "../../src/terminal/LiveRegion.js"
+import { span } from "../../src/terminal/Row.js"
+import { Screen } from "../../src/terminal/Screen.js"
+import * as Emulator from "../support/Emulator.js"
+
+const display: Display = { colours: "none", unicode: true, reflow: "all" }
+
+const listeners = () =>
+  ["exit", "SIGCONT", "uncaughtExceptionMonitor"].reduce((sum, event) => sum + process.listenerCount(event), 0)
+
+const prompt: View = { above: [], prompt: [span("> ")], text: "", cursor: 0 }
+
+const typed = (text: string, above: ReadonlyArray<string> = []): View => ({
+  above: above.map((row) => [span(row)]),
+  prompt: [span("> ")],
+  text,
+  cursor: text.length
+})
+
+const open = (options: Emulator.Options & { readonly display?: Display } = {}) =>
+  Effect.gen(function* () {
+    const terminal = Emulator.streams(options)
+    const screen = new Screen(terminal.input, terminal.output, options.display ?? display)
+    const keys: Array<Key> = []
+    let view = prompt
+    let gone = false
+    yield* screen.open({ onKey: (key) => keys.push(key), onGone: () => (gone = true), view: () => view })
+    const print = (...rows: ReadonlyArray<string>) => screen.print(rows.map((row) => [span(row)]))
+    /** Shows another view, and waits until it stands there. */
+    const shows = (next: View) =>
+      Effect.suspend(() => {
+        view = next
+        screen.changed()
+        return drawn
+      })
+    const drawn = Effect.zipRight(
+      Effect.promise(() => new Promise(setImmediate)),
+      terminal.settled
+    )
+    return { ...terminal, screen, keys, print, shows, drawn, isGone: () => gone }
+  })
+
+describe("Screen", () => {
+  it.scopedLive("prints above the prompt, which stays as it is, with the cursor in it", () =>
+    Effect.gen(function* () {
+      const { cursor, drawn, print, rows, shows } = yield* open()
+      yield* shows({ ...typed("hello"), cursor: 2 })
+      print("one", "two")
+      print("three")
+      yield* drawn
+      assert.deepStrictEqual(rows(), ["one", "two", "three", "> hello"])
+      assert.deepStrictEqual(cursor(), { row: "> hello", column: 4 })
+    })
+  )
+
+  it.scopedLive("takes the rows above the prompt along, and away", () =>
+    Effect.gen(function* () {
+      const { drawn, print, rows, shows } = yield* open()
+      yield* shows(typed("x", ["pending", "question"]))
+      print("one")
+      yield* drawn
+      assert.deepStrictEqual(rows(), ["one", "pending", "question", "> x"])
+      yield* shows(typed("x"))
+      assert.deepStrictEqual(rows(), ["one", "> x"])
+    })
+  )
+
+  it.scopedLive("keeps what scrolled away as it was printed: a line that is wider than the screen is one line", () =>
+    Effect.gen(function* () {
+      const { drawn, lines, print, shows } = yield* open({ columns: 20, rows: 5 })
+      yield* shows(typed("x", ["a", "b"]))
+      const long = "word ".repeat(12).trim()
+      const exact = "x".repeat(20)
+      for (let count = 0; count < 30; count++) {
+        print(`${count}`, long, exact)
+        yield* drawn
+      }
+      const printed = Array.from({ length: 30 }, (_, count) => [`${count}`, long, exact]).flat()
+      assert.deepStrictEqual(lines(), [...printed, "a", "b", "> x"])
+    })
+  )
+
+  it.scopedLive("draws a turn of many changes once", () =>
+    Effect.gen(function* () {
+      const { drawn, print, screen, written } = yield* open()
+      yield* drawn
+      const before = written().length
+      for (let count = 0; count < 100; count++) {
+        print("line")
+        screen.changed()
+      }
+      yield* drawn
+      assert.lengthOf(written().slice(before).split("\x1b[?25l"), 2)
+    })
+  )
+
+  const texts = ["a long line ", "日本語 ", "e\u0301 👍 ", "\t\u202e\x1b"]
+  for (const text of texts) {
+    it.scopedLive(`scrolls a line of ${JSON.stringify(text)} sideways, in one row, with the cursor in view`, () =>
+      Effect.gen(function* () {
+        const { cursor, rows, settled, shows } = yield* open({ columns: 20 })
+        const whole = text.repeat(10)
+        for (let at = 0; at <= whole.length; at++) {
+          yield* shows({ ...typed(whole, ["above"]), cursor: at })
+          yield* settled
+          assert.deepStrictEqual([rows().length, rows()[0]], [2, "above"])
+          assert.isBelow(cursor().column, 20)
+          assert.isAtLeast(cursor().column, 2)
+        }
+      })
+    )
+  }
+
+  it.scopedLive("shows where a line goes on", () =>
+    Effect.gen(function* () {
+      const { cursor, rows, shows } = yield* open({ columns: 12 })
+      yield* shows({ ...typed("0123456789abcdef"), cursor: 0 })
+      assert.deepStrictEqual(rows(), ["> 012345678›"])
+      yield* shows(typed("0123456789abcdef"))
+      assert.deepStrictEqual(rows(), ["> ‹bcdef"])
+      assert.strictEqual(cursor().column, 8)
+      yield* shows({ ...typed("0123456789abcdef"), cursor: 9 })
+      assert.deepStrictEqual(rows(), ["> ‹6789abcd›"])
+    })
+  )
+
+  it.scopedLive("gives a long prompt no more than half of the row", () =>
+    Effect.gen(function* () {
+      const { rows, shows } = yield* open({ columns: 20 })
+      yield* shows({ ...typed("hello"), prompt: [span("alice, bob, carol, dave › ")] })
+      assert.deepStrictEqual(rows(), ["alice, bo…hello"])
+    })
+  )
+
+  for (const [columns, rows] of [
+    [1, 1],
+    [2, 2],
+    [5, 1],
+    [3, 3]
+  ] as const) {
+    it.scopedLive(`has something to show with ${columns} columns and ${rows} rows`, () =>
+      Effect.gen(function* () {
+        const terminal = yield* open({ columns, rows })
+        yield* terminal.shows(typed("hello", ["above", "below"]))
+        terminal.print("printed")
+        yield* terminal.drawn
+        yield* terminal.shows(typed("", ["above", "below", "more"]))
+        assert.strictEqual(terminal.lines()[0], "printed")
+        assert.strictEqual(terminal.lines().filter((line) => line === "printed").length, 1)
+      })
+    )
+  }
+
+  const sizes = [
+    [20, 24],
+    [80, 5],
+    [40, 10],
+    [100, 24],
+    [33, 12],
+    [80, 24]
+  ] as const
+  for (const [what, reflow, reflowsCursorRow] of [
+    ["all rows", "all", true],
+    ["all rows but that of the cursor", "notCursor", false]
+  ] as const) {
+    it.scopedLive(`loses and doubles nothing when a terminal that breaks ${what} anew is resized`, () =>
+      Effect.gen(function* () {
+        const { drawn, lines, print, resize, rows, shows } = yield* open({
+          display: { ...display, reflow },
+          reflowsCursorRow
+        })
+        const above = ["… bob ‹ a message under way that is rather long", "… bob ‹ another one"]
+        const printed: Array<string> = []
+        for (const [index, [columns, height]] of sizes.entries()) {
+          const line = `${index}: a line of some length, which is broken where the terminal is narrow`
+          printed.push(line)
+          print(line)
+          yield* shows(typed("something that is being typed while the window changes", above))
+          resize(columns, height)
+          yield* drawn
+          assert.deepStrictEqual(lines().slice(0, printed.length), printed)
+          assert.lengthOf(lines(), printed.length + 3)
+          assert.match(rows().at(-1) ?? "", /^> /u)
+        }
+      })
+    )
+  }
+
+  it.scopedLive("moves everything into the scrollback on Ctrl-L", () =>
+    Effect.gen(function* () {
+      const { drawn, print, rows, screen, screenRows, shows } = yield* open({ rows: 5 })
+      yield* shows(typed("x"))
+      print("one", "two")
+      yield* drawn
+      screen.clear()
+      yield* drawn
+      assert.deepStrictEqual(rows(), ["one", "two", "", "> x"])
+      assert.deepStrictEqual(screenRows(), ["> x"])
+    })
+  )
+
+  it.scopedLive("gives the terminal back as it was, and prints on", () =>
+    Effect.gen(function* () {
+      const { modes, print, rawModes, rows, screen, settled, shows, written } = yield* open()
+      yield* shows(typed("half a line", ["above"]))
+      assert.deepStrictEqual([modes(), rawModes], [{ marksPastes: true, wraps: true }, [true]])
+      print("last")
+      yield* screen.close
+      print("after")
+      yield* screen.close
+      yield* settled
+      assert.deepStrictEqual(rows(), ["last", "after", ""])
+      assert.deepStrictEqual([modes(), rawModes], [{ marksPastes: false, wraps: true }, [true, false]])
+      assert.include(written(), "\x1b[?25h\x1b[0m")
+    })
+  )
+
+  it.scopedLive("gives the terminal back when the process ends without an end of the scope", () =>
+    Effect.gen(function* () {
+      const before = new Set(process.listeners("exit"))
+      const { modes, rawModes, settled, shows } = yield* open()
+      yield* shows(typed("x"))
+      const [atExit] = process.listeners("exit").filter((listener) => !before.has(listener))
+      atExit?.(1)
+      yield* settled
+      assert.deepStrictEqual([modes().marksPastes, rawModes], [false, [true, false]])
+    })
+  )
+
+  it.live("leaves no listener behind", () =>
+    Effect.gen(function* () {
+      const before = listeners()
+      yield* Effect.scoped(open())
+      assert.strictEqual(listeners(), before)
+    })
+  )
+
+  it.scopedLive("tells keys, and that the terminal is gone", () =>
+    Effect.gen(function* () {
+      const { input, isGone, keys } = yield* open()
+      input.write("a")
+      yield* Effect.promise(() => new Promise(setImmediate))
+      assert.deepStrictEqual(keys, [{ _tag: "Typed", text: "a" }])
+      input.emit("error", new Error("EIO"))
+      assert.isTrue(isGone())
+    })
+  )
+
+  it.scopedLive("rings once a turn", () =>
+    Effect.gen(function* () {
+      const { bells, drawn, screen } = yield* open()
+      screen.ring()
+      screen.ring()
+      yield* drawn
+      assert.strictEqual(bells(), 1)
+    })
+  )
+})

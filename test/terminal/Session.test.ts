@@ -1,0 +1,264 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Client from "../../src/client/Client.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import { foreign } from "../support/Emulator.js"
+import * as FakeServer from "../support/FakeServer.js"
+import { chat, ctrl, display, enter, paste, sit, tab, type Options } from "../support/Sitting.js"
+
+/** Alice at the terminal, and bob, in one chat. */
+const both = (options: Options = {}) =>
+  Effect.gen(function* () {
+    const { person, serve, socket } = yield* chat
+    yield* serve()
+    const alice = yield* sit(person, options)
+    yield* alice.sees("connected to memory as alice")
+    const bob = yield* Client.connect({ socket, login: "bob" })
+    const hears = (count: number) => Effect.map(Stream.runCollect(Stream.take(bob.lines, count)), (all) => [...all])
+    return { alice, bob, hears, socket }
+  })
+
+/** The prompt is the last row, and what is typed is in it. */
+const promptOf = ({ rows }: { readonly rows: () => ReadonlyArray<string> }) => rows().at(-1) ?? ""
+
+describe("Session", () => {
+  it.scopedLive("asks for a login that can be one, then two people talk", () =>
+    Effect.gen(function* () {
+      const { person, serve, socket } = yield* chat
+      yield* serve()
+      const alice = yield* sit(person, { login: undefined })
+      yield* alice.sees("login: ")
+      yield* alice.types(`/who${enter}`)
+      yield* alice.sees('✗ not a login: "/who"')
+      yield* alice.types(`alice${enter}`)
+      yield* alice.sees(/connected to memory as alice; see \/help[^]*\n› $/u)
+      const bob = yield* sit(socket, { login: "bob" })
+      yield* bob.sees("as bob")
+
+      yield* alice.types(`bob: hi${enter}`)
+      yield* alice.sees("✓ bob ‹ hi\nbob › ")
+      yield* bob.sees("alice › hi")
+      yield* bob.types(`/reply hello: you${enter}`)
+      yield* alice.sees("bob › hello: you")
+      yield* bob.types(`and more${enter}`)
+      yield* alice.sees("bob › and more")
+      yield* bob.sees("✓ alice ‹ hello: you")
+      assert.strictEqual(promptOf(bob), "alice › ")
+
+      yield* alice.types(ctrl("d"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+      assert.deepStrictEqual(alice.rawModes, [true, false])
+      yield* bob.types(`/quit${enter}`)
+      assert.deepStrictEqual(yield* bob.ended, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("tells of each recipient who did not get it", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* both()
+      yield* alice.types(`carol: hi${enter}bob, carol: both${enter}`)
+      yield* alice.sees("✗ carol ‹ hi — offline")
+      yield* alice.sees("✗ bob, carol ‹ both — carol offline\nbob, carol › ")
+      yield* alice.types(`bob: ${"x".repeat(70_000)}${enter}`)
+      yield* alice.sees(/ — too-long: /u)
+    })
+  )
+
+  it.scopedLive("keeps the prompt and what is being typed under a flood", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* both()
+      const text = "typed while others talk"
+      const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index}`)
+      const flood = Effect.forEach(lines, (line) => bob.send(["alice"], line), { discard: true })
+      const typing = Effect.forEach(
+        [...text],
+        (key, index) => Effect.zipRight(alice.sees(`line ${index * 100}`), alice.types(key)),
+        { discard: true }
+      )
+      yield* Effect.zip(flood, typing, { concurrent: true })
+      yield* alice.sees("line 4999\n")
+      yield* alice.sees(text)
+      assert.strictEqual(promptOf(alice), `› ${text}`)
+      const said = alice.lines().filter((line) => line.includes("bob › "))
+      assert.deepStrictEqual(
+        said.map((line) => line.slice(line.indexOf("› ") + 2)),
+        lines
+      )
+    })
+  )
+
+  it.scopedLive("asks once for a paste of many lines, then sends each, in order", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      const lines = Array.from({ length: 1_000 }, (_, index) => `error: line ${index}`)
+      yield* alice.types(`bob: ${paste(lines.join("\n"))}`)
+      yield* alice.sees("y/n: send 1000 lines to bob?")
+      yield* alice.types("xy")
+      const heard = yield* hears(1_000)
+      assert.deepStrictEqual(
+        heard,
+        lines.map((line) => `from alice: ${line}`)
+      )
+      yield* alice.sees(/✓ bob ‹ error: line 999\nbob › $/u)
+      assert.match(alice.written(), /… \d+ more/u)
+      const told = alice.lines().filter((line) => line.includes("✓ bob"))
+      assert.deepStrictEqual(
+        told.map((line) => line.slice(line.indexOf("‹ ") + 2)),
+        lines
+      )
+    })
+  )
+
+  it.scopedLive("puts a paste of one line into the line, and sends none that was declined", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: <>\x1b[D${paste("a\x1b[31m\tb\x07\n")}`)
+      yield* alice.sees(String.raw`› bob: <a\x1b[31m b\x07>`)
+      yield* alice.types(`${enter}${paste("one\ntwo")}`)
+      yield* alice.sees("y/n: send 2 lines to bob?\nbob › ")
+      yield* alice.types(`nlast${enter}`)
+      assert.deepStrictEqual(yield* hears(2), [String.raw`from alice: <a\x1b[31m	b\x07>`, "from alice: last"])
+    })
+  )
+
+  it.scopedLive("does not send a paste to nobody, nor obeys it", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* both()
+      yield* alice.types(`${paste("/quit\ntwo")}y`)
+      yield* alice.sees("none of the 2 lines was sent; write `name: ` and paste behind it")
+    })
+  )
+
+  it.scopedLive("completes who is here, the one spoken with last first", () =>
+    Effect.gen(function* () {
+      const { alice, socket } = yield* both()
+      const berta = yield* Client.connect({ socket, login: "berta" })
+      yield* berta.send(["alice"], "here")
+      yield* alice.sees("berta › here")
+      yield* alice.types(`b${tab}`)
+      yield* alice.sees(/\n› berta: $/u)
+      yield* alice.types(tab)
+      yield* alice.sees(/\n› bob: $/u)
+      yield* alice.types(`,b${tab}hi${enter}`)
+      yield* alice.sees("✓ bob, berta ‹ hi")
+      yield* berta.send(["alice"], "fine")
+      yield* alice.sees("berta › fine")
+      yield* alice.types(tab)
+      yield* alice.sees(/\nbob, berta › berta: $/u)
+    })
+  )
+
+  it.scopedLive("obeys its commands", () =>
+    Effect.gen(function* () {
+      const { alice, bob, socket } = yield* both()
+      const does = (line: string, seen: string | RegExp) => Effect.zipRight(alice.types(line + enter), alice.sees(seen))
+      yield* does("/who", "· 2 here: alice, bob")
+      yield* does("/help", "/ignore [NAME]  does not show what NAME sends")
+      yield* does("/nothing", "✗ there is no command /nothing; /help lists them")
+      yield* does("hi", "✗ to whom?")
+      yield* does("/bell off", "· bell off")
+      yield* bob.send(["alice"], "silent")
+      yield* alice.sees("bob › silent")
+      yield* alice.settled
+      assert.strictEqual(alice.bells(), 0)
+      yield* does("/bell on", "· bell on")
+      yield* bob.send(["alice"], "loud")
+      yield* alice.sees("bob › loud")
+      assert.strictEqual(alice.bells(), 1)
+      yield* does("/time off", "\n· time off")
+      yield* does("/ignore", "· nobody is ignored")
+      yield* does("/ignore bob", "· bob is ignored; /ignore bob again ends it")
+      yield* bob.deliver(["alice"], "unheard")
+      const carol = yield* Client.connect({ socket, login: "carol" })
+      yield* carol.send(["alice"], "behind it")
+      yield* alice.sees("carol › behind it")
+      yield* does("/ignore", "· ignored: bob")
+      yield* does("/ignore bob", "· bob is not ignored any more")
+      yield* bob.send(["alice"], "heard")
+      yield* alice.sees("bob › heard")
+      assert.notInclude(alice.lines().join("\n"), "unheard")
+      yield* alice.types(`/quit${enter}`)
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("shows nothing that could steer the terminal, whoever sends it", () =>
+    Effect.gen(function* () {
+      const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\r\b\u202e\u2066\u200bend"
+      const address = yield* FakeServer.make((socket) => {
+        socket.setEncoding("utf8").on("data", (text: string) => {
+          const token = /: (hello\? \S+)/u.exec(text)?.[1]
+          if (token === undefined) return
+          socket.write("* hello achat=1 name=alice max-line=65536 max-recipients=1000: hi\n")
+          socket.write(`from alice: ${token}\n`)
+          const names = [`from ${hostile}: ${hostile}`, `! undelivered ${hostile}: ${hostile}`, `* ${hostile}`, hostile]
+          const notices = [
+            `* joined ${hostile}: x`,
+            `* closing grace=${hostile}: ${hostile}`,
+            `* who @who 1: ${hostile}`
+          ]
+          socket.write(`${[...names, ...notices].join("\n")}\nfrom bob: e${"\u0301".repeat(5_000)} done\n`)
+        })
+      })
+      const alice = yield* sit(Tcp.connect(address), {
+        display: { ...display, colours: "many" },
+        columns: 40
+      })
+      yield* alice.sees(" done")
+      yield* alice.types(`${paste(hostile.replace("\r", ""))}typed`)
+      yield* alice.sees(/typed$/u)
+      assert.deepStrictEqual(foreign(alice.written()), [])
+      assert.include(
+        alice.lines().join("\n"),
+        String.raw`\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\x0d\x08\u{202e}`
+      )
+    })
+  )
+
+  it.scopedLive("has a prompt and marks in ASCII where the locale is not UTF-8", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* both({ display: { ...display, unicode: false } })
+      yield* alice.types(`bob, carol: hi${enter}bob: grüße${enter}`)
+      yield* alice.sees("x bob, carol < hi -- carol offline")
+      yield* alice.sees(String.raw`ok bob < gr\u{fc}\u{df}e`)
+      yield* bob.send(["alice"], "日")
+      yield* alice.sees(String.raw`bob > \u{65e5}`)
+      assert.notMatch(alice.written(), /\P{ASCII}/u)
+    })
+  )
+
+  it.scopedLive("chats with an original server, and says that outcomes are unknown", () =>
+    Effect.gen(function* () {
+      const original = Tcp.connect(yield* FakeServer.original)
+      const alice = yield* sit(original)
+      yield* alice.sees("this server does not tell what becomes of a message")
+      const bob = yield* sit(original, { login: "bob" })
+      yield* bob.sees("this server")
+      yield* alice.types(`bob: one${enter}two${enter}`)
+      yield* bob.sees(/alice › one\n\s+alice › two/u)
+      yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n/u)
+      yield* alice.types(`/who${enter}`)
+      yield* alice.sees("✗ this server does not tell who is here")
+      yield* alice.types(ctrl("c"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("is resized while others talk", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* both()
+      yield* alice.types("half a line that is typed")
+      for (const [index, columns] of [40, 100, 30, 80].entries()) {
+        yield* bob.send(["alice"], `message ${index}, which is long enough to be broken in a narrow terminal`)
+        yield* alice.sees(`message ${index}`)
+        alice.resize(columns, 12)
+        yield* alice.sees(columns === 30 ? /› .* typed$/u : /› half a line that is typed$/u)
+      }
+      assert.deepStrictEqual(
+        alice.lines().flatMap((line) => /message \d, .* terminal$/u.exec(line)?.[0].slice(8, 9) ?? []),
+        ["0", "1", "2", "3"]
+      )
+    })
+  )
+})

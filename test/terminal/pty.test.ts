@@ -1,0 +1,212 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs/promises"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { foreign } from "../support/Emulator.js"
+import * as Program from "../support/Program.js"
+import * as Pty from "../support/Pty.js"
+import { until } from "../support/serve.js"
+import { ctrl, enter, paste, tab, up } from "../support/Sitting.js"
+
+const home = Effect.acquireRelease(
+  Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "a-chat-"))),
+  (path) => Effect.promise(() => Fs.rm(path, { recursive: true }))
+)
+
+/** A server, and alice at the prompt of a real terminal. */
+const alone = (args: ReadonlyArray<string> = [], environment: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const server = yield* Program.serve()
+    const folder = yield* home
+    const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice", ...args], {
+      HOME: folder,
+      ...environment
+    })
+    yield* alice.sees(/connected to 127\.0\.0\.1:\d+ as alice[^]*\n› $/u)
+    return { alice, server, folder }
+  })
+
+const isRunning = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Everything that the program changed is as it was. */
+const isRestored = (terminal: Pty.Pty) =>
+  Effect.gen(function* () {
+    const { isRaw, status } = yield* terminal.ended
+    assert.isFalse(isRaw)
+    assert.deepStrictEqual(terminal.modes(), { marksPastes: false, wraps: true })
+    const written = terminal.written()
+    assert.isAbove(written.lastIndexOf("\x1b[?25h"), written.lastIndexOf("\x1b[?25l"))
+    return status
+  })
+
+describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.missing ?? "script, stty"})`, () => {
+  it.scopedLive("asks for the login, talks, completes, and keeps a history of all but the login", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      const folder = yield* home
+      const bob = yield* Pty.start(["connect", "--port", server.port], { HOME: folder })
+      yield* bob.sees(/\nlogin: $/u)
+      yield* bob.types(`bob${enter}`)
+      yield* bob.sees("as bob")
+      yield* alice.types(`bob: hi${enter}`)
+      yield* bob.sees("alice › hi")
+      yield* bob.types(`${tab}hello${enter}`)
+      yield* bob.sees(/✓ alice ‹ hello\n\S* ?alice › $/u)
+      yield* alice.sees("bob › hello")
+      yield* bob.types(`${up}!${enter}`)
+      yield* alice.sees("bob › hello!")
+      yield* bob.sees("✓ alice ‹ hello!")
+      yield* bob.types(ctrl("d"))
+      assert.strictEqual(yield* isRestored(bob), "0")
+      const history = yield* Effect.promise(() => Fs.readFile(Path.join(folder, ".local/state/a-chat/history"), "utf8"))
+      assert.strictEqual(history, "alice: hello\nalice: hello!\n")
+    })
+  )
+
+  it.scopedLive("keeps the prompt under a flood, while one types and the window is resized", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}, and some words more`)
+      const flood = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
+      const typed = "typed under a flood"
+      for (const [index, key] of [...typed].entries()) {
+        flood.input.write(
+          lines
+            .slice(index * 150, (index + 1) * 150)
+            .map((line) => `alice: ${line}\n`)
+            .join("")
+        )
+        yield* alice.types(key)
+        if (index % 4 === 3) yield* alice.resizes(90 - 2 * index, 24 + index)
+      }
+      flood.input.write(
+        lines
+          .slice(typed.length * 150)
+          .map((line) => `alice: ${line}\n`)
+          .join("")
+      )
+      yield* alice.sees(/line 2999[^]*\n› typed under a flood$/u)
+      const said = alice.lines().flatMap((line) => /bob › (line \d+, and some words more)$/u.exec(line)?.[1] ?? [])
+      assert.deepStrictEqual(said, lines)
+      assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
+  it.scopedLive("asks once for a paste of several lines", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* alone()
+      yield* alice.types(`alice: ${paste("one\r\x1b[2Jtwo\rthree\r")}`)
+      yield* alice.sees("y/n: send 3 lines to alice?")
+      yield* alice.types("y")
+      yield* alice.sees(String.raw`✓ alice ‹ \x1b[2Jtwo`)
+      yield* alice.sees(/✓ alice ‹ three\n[^]*alice › three|alice › three[^]*✓ alice ‹ three/u)
+      assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
+  it.scopedLive("comes back after the server was killed, with what was typed meanwhile", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      yield* alice.types(`alice: first${enter}`)
+      yield* alice.sees("✓ alice ‹ first")
+      yield* server.kill("SIGKILL")
+      yield* alice.sees("trying again; your lines are kept")
+      yield* alice.types(`second${enter}third${enter}half`)
+      yield* alice.sees(/… alice ‹ third — not sent yet\n[^]*\nalice › half$/u)
+      yield* Program.serve(["--port", server.port])
+      yield* alice.sees(/connected to \S+ again[^]*alice › second\n[^]*alice › third\n/u)
+      yield* alice.sees(/✓ alice ‹ third[^]*\nalice › half$/u)
+    })
+  )
+
+  for (const [how, status, end] of [
+    ["Ctrl-C", "0", (alice: Pty.Pty) => alice.types(ctrl("c"))],
+    ["/quit", "0", (alice: Pty.Pty) => alice.types(`${ctrl("u")}/quit${enter}`)],
+    ["SIGTERM", "143", (alice: Pty.Pty) => alice.kill("SIGTERM")],
+    ["SIGINT", "130", (alice: Pty.Pty) => alice.kill("SIGINT")],
+    ["SIGHUP", "129", (alice: Pty.Pty) => alice.kill("SIGHUP")],
+    ["a crash", "1", (alice: Pty.Pty) => alice.kill("SIGUSR2")]
+  ] as const) {
+    it.scopedLive(`leaves the terminal as it was after ${how}, and exits with ${status}`, () =>
+      Effect.gen(function* () {
+        const { alice } = yield* alone(["--history", "off"])
+        yield* alice.types("half a line")
+        yield* alice.sees(/› half a line$/u)
+        assert.isTrue(alice.modes().marksPastes)
+        yield* end(alice)
+        assert.strictEqual(yield* isRestored(alice), status)
+        assert.notInclude(alice.lines().join("\n"), "› half a line")
+      })
+    )
+  }
+
+  it.scopedLive("leaves in order when the window is closed", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      const bob = yield* Program.start(["connect", "--port", server.port])
+      bob.input.write("bob\n/hello\n")
+      yield* bob.says("output", /hello/u)
+      yield* alice.closes
+      yield* bob.says("output", /\* left alice/u)
+      yield* server.says("errors", /reason=left [^\n]*name=alice/u)
+      yield* until(() => !isRunning(alice.pid), "runs on without a terminal")
+    })
+  )
+
+  it.scopedLive("is the line client with --plain, and where the terminal is dumb", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve()
+      for (const [args, environment] of [
+        [["--plain"], {}],
+        [[], { TERM: "dumb" }],
+        [[], { ACHAT_PLAIN: "true" }]
+      ] as const) {
+        const alice = yield* Pty.start(["connect", "--port", server.port, ...args], environment)
+        yield* alice.types("alice\nalice: hi\n")
+        yield* alice.sees(/\nfrom alice: hi$/u)
+        yield* alice.types(ctrl("d"))
+        assert.strictEqual((yield* alice.ended).status, "0")
+        assert.notInclude(alice.written(), "\x1b[")
+      }
+    })
+  )
+
+  it.scopedLive("respects NO_COLOR and a locale that is not UTF-8", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve()
+      const folder = yield* home
+      const environment = { HOME: folder, NO_COLOR: "1", LC_ALL: "C" }
+      const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], environment)
+      yield* alice.sees("as alice")
+      yield* alice.types(`alice: gr\u00fc\u00dfe${enter}`)
+      yield* alice.sees(String.raw`ok alice < gr\u{fc}\u{df}e`)
+      const shown = alice.written().slice(alice.written().indexOf("connected"))
+      assert.notMatch(shown, /\[\d[\d;]*m/u)
+    })
+  )
+
+  it.scopedLive("says what is wrong with a login, a flag and an address", () =>
+    Effect.gen(function* () {
+      const { alice, folder, server } = yield* alone()
+      const second = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })
+      assert.strictEqual(yield* isRestored(second), "1")
+      yield* second.sees("✗ login-in-use: that name")
+      yield* alice.types(ctrl("d"))
+      yield* alice.ended
+      const bell = yield* Pty.start(["connect", "--bell", "loud"])
+      yield* bell.sees('a-chat: --bell: "loud" is not one of on, off')
+      yield* server.kill("SIGTERM")
+      yield* server.ended
+      const nobody = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })
+      assert.strictEqual(yield* isRestored(nobody), "2")
+      yield* nobody.sees("nobody listens there")
+    })
+  )
+})
