@@ -12,14 +12,15 @@ const visit = (serial, wire, port, fail) =>
     const name = nameOf(serial)
     const self = selfMessage(wire, name)
     let heard = ""
-    const socket = open(port, (bytes, length) => {
+    const receive = (bytes, length) => {
       heard += bytes.latin1Slice(0, length)
       if (!heard.endsWith(self.received)) return
       if (wire.question === undefined && heard !== self.received) fail(`${name}: came ${JSON.stringify(heard)}`)
       socket.destroy()
       resolve()
       return false
-    })
+    }
+    const socket = open(port, receive, wire)
     socket.on("error", (error) => fail(`${name}: ${error.message}`))
     socket.on("close", () => {
       if (!heard.endsWith(self.received)) fail(`${name}: the server closed the connection, ${JSON.stringify(heard)}`)

@@ -1,5 +1,5 @@
 // Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
-// `node scripts/bench/generator.mjs --protocol a-chat|nats --port N --pid N --load ROW [--quick]`
+// `node scripts/bench/generator.mjs --protocol a-chat|a-chat-tls|nats --port N --pid N --load ROW [--quick]`
 // (ROW: see loads.mjs; --pid is the server's, for its memory and CPU). Exits 1 at the first message that is lost,
 // doubled, out of order or changed, with the fault in `failure`.
 import { writeSync } from "node:fs"

@@ -4,7 +4,8 @@
 //   --quick              one short run of everything, in about a minute
 //   --runs N             runs of each row on each server, of which the median counts (default 5; at most 3 for long rows)
 //   --only ROW,ROW       some rows of loads.mjs
-//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed)
+//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed), and a-chat-tls, which
+//                        is a-chat with TLS: `--servers a-chat,a-chat-tls` shows what that costs
 //   --json FILE          writes all figures of all runs, and the machine
 //   --svg FILE           draws the medians
 //   --readme             puts the medians into README.md, and the chart beside this file
@@ -43,7 +44,8 @@ const readOptions = () => {
   const runs = Number(values.runs ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(runs) || runs < 1) give("--runs takes a whole number from 1")
   const installed = names.filter((name) => serverOf(name).isInstalled())
-  const servers = chosen(values.servers ?? installed.join(","), names, "server")
+  const usual = installed.filter((name) => !serverOf(name).isOptional)
+  const servers = chosen(values.servers ?? usual.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")

@@ -1,5 +1,6 @@
 // One connection of the load generator: the login, and the check of everything that comes. Imported, not run.
 import { connect } from "node:net"
+import { connect as connectTls } from "node:tls"
 import { nameOf, senderAt } from "./wire.mjs"
 
 // All sockets read into the same memory: what came is looked at before the next read, and nothing of it is kept.
@@ -7,13 +8,11 @@ import { nameOf, senderAt } from "./wire.mjs"
 const shared = Buffer.allocUnsafe(64 * 1024)
 
 /** A connection that hands `receive` its bytes: `shared` and how many of it. */
-export const open = (port, receive) =>
-  connect({
-    host: "127.0.0.1",
-    port,
-    noDelay: true,
-    onread: { buffer: shared, callback: (length, bytes) => receive(bytes, length) !== false }
-  })
+export const open = (port, receive, { isTls = false }) => {
+  const onread = { buffer: shared, callback: (length, bytes) => receive(bytes, length) !== false }
+  const options = { host: "127.0.0.1", port, noDelay: true, onread }
+  return isTls ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
+}
 
 export const selfMessage = (wire, name) => ({
   sent: wire.send([name], "ready"),
@@ -50,7 +49,7 @@ export class Peer {
         resolve()
       }
       let receive = greet
-      this.socket = open(port, (bytes, length) => receive(bytes, length))
+      this.socket = open(port, (bytes, length) => receive(bytes, length), this.#wire)
       this.socket.on("error", (error) => this.fail(error.message))
       this.socket.on("close", () => this.fail("the server closed the connection"))
       this.socket.write(this.#wire.login(this.name, isFan) + self.sent, "latin1")

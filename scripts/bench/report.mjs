@@ -1,6 +1,11 @@
 // The benchmark's figures as text: a table for the terminal and one for README.md. Imported, not run.
 
-export const titles = { "a-chat": "a-chat", "plain-node": "plain Node", "nats-server": "nats-server" }
+export const titles = {
+  "a-chat": "a-chat",
+  "a-chat-tls": "a-chat with TLS",
+  "plain-node": "plain Node",
+  "nats-server": "nats-server"
+}
 
 export const median = (values) => {
   const sorted = values.toSorted((a, b) => a - b)

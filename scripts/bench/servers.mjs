@@ -35,6 +35,8 @@ const patient = {
   "nats-server": `max_pending: 512MB\nwrite_deadline: "30s"\n`
 }
 
+const certificate = (name) => path(`../../test/certificates/${name}.pem`)
+
 const all = [
   {
     name: "a-chat",
@@ -45,6 +47,18 @@ const all = [
       process.execPath,
       [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
     ]
+  },
+  {
+    name: "a-chat-tls",
+    protocol: "a-chat-tls",
+    isOptional: true, // what TLS costs is no comparison of servers
+    isInstalled: () => true,
+    help: [process.execPath, [program, "--help"]],
+    command: (port, { kind }) => {
+      const shown = ["--tls-cert", certificate("server"), "--tls-key", certificate("server.key")]
+      const more = kind === "slow" ? patient["a-chat"] : []
+      return [process.execPath, [program, "serve", "--port", String(port), ...shown, ...more]]
+    }
   },
   {
     name: "plain-node",

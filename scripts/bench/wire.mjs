@@ -1,16 +1,19 @@
-// The two protocols that the load generator speaks, and the messages that it sends. Imported, not run.
+// The protocols that the load generator speaks, and the messages that it sends. Imported, not run.
 //
 // All strings are strings of bytes (latin1). In one load all lines have the same length, so that a chunk of them can be
 // checked without looking for line ends.
 
+const chat = {
+  login: (name) => `${name}\n`,
+  send: (names, text) => `${names.join(", ")}: ${text}\n`,
+  receive: (from, _names, text) => `from ${from}: ${text}\n`,
+  namesReceiver: false // in a delivered line
+}
+
 /** What a peer says and hears. `names` are the recipients of one message. */
 export const wires = {
-  "a-chat": {
-    login: (name) => `${name}\n`,
-    send: (names, text) => `${names.join(", ")}: ${text}\n`,
-    receive: (from, _names, text) => `from ${from}: ${text}\n`,
-    namesReceiver: false // in a delivered line
-  },
+  "a-chat": chat,
+  "a-chat-tls": { ...chat, isTls: true },
   // A name is a subject, and the recipients of a fan-out share one: the server has less to parse than a-chat there.
   nats: {
     login: (name, isFan) => {

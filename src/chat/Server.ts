@@ -10,7 +10,14 @@ import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
-import { isLoopback, showAddress, type Address, type Listen, type TransportError } from "../transport/Transport.js"
+import {
+  isLoopback,
+  showAddress,
+  type Address,
+  type Listen,
+  type Listener,
+  type TransportError
+} from "../transport/Transport.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
@@ -99,9 +106,9 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
     const listenAt = Effect.fnUntraced(function* (listen: Listen) {
-      const { address } = yield* acceptLoop.listen(listen)
-      yield* announce(address)
-      return address
+      const listener = yield* acceptLoop.listen(listen)
+      yield* announce(listener)
+      return listener.address
     })
     const addresses = yield* Effect.forEach(options.listen, listenAt)
     hasStarted = true
@@ -132,10 +139,10 @@ const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Eff
     scheduler === Scheduler.defaultScheduler ? Effect.withScheduler(server, new FiberScheduler()) : server
   )
 
-const announce = (address: Address) =>
+const announce = ({ address, identifies = false }: Listener) =>
   Effect.zipRight(
     Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
-    address._tag === "Tcp" && !isLoopback(address.host)
+    (address._tag === "Tcp" || address._tag === "Tls") && !identifies && !isLoopback(address.host)
       ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
           address: showAddress(address)
         })

@@ -123,6 +123,10 @@ export class Sessions {
     const name = Name.parse(Wire.copy(line))
     if (peer.gone) return // it broke off behind its login: a name is nobody's without a connection
     if (name === undefined) return this.refuse(peer, Reply.badLogin, label)
+    const { identity } = peer.socket
+    if (identity !== undefined && Name.parse(Wire.encode(identity)) !== name) {
+      return this.refuse(peer, Reply.otherIdentity, label)
+    }
     if (!this.roster.join(peer, name)) return this.refuse(peer, Reply.loginInUse(name), label)
     peer.head = Reply.messageHead(name)
     this.deadlines.loggedIn(peer)

@@ -1,15 +1,19 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Option from "effect/Option"
-import type { Address } from "../transport/Transport.js"
+import * as Tcp from "../transport/Tcp.js"
+import * as Tls from "../transport/Tls.js"
+import { TransportError, type Address, type Socket } from "../transport/Transport.js"
 import * as Flags from "./Flags.js"
 
-/** The three flags that say where a server listens or a client connects. */
+/** Where a server listens or a client connects, and how a client gets there. */
 
 export const defaultHost = "127.0.0.1"
 
 export const defaultPort = 8080
 
-const highestPort = 65_535
+export const highestPort = 65_535
 
 export const host = (about: string): Flags.Flag<string> => Flags.text("host", "host", { about, fallback: defaultHost })
 
@@ -23,6 +27,58 @@ export interface Given {
   readonly port: Option.Option<Flags.Given<number>>
   readonly unix: Option.Option<Flags.Given<string>>
 }
+
+/** The flags of every command that connects. */
+export const client = {
+  host: host("Host to connect to"),
+  port: port("TCP port to connect to", 1),
+  unix: unix("Unix socket to connect to, instead of TCP"),
+  tls: Flags.toggle("tls", "Connect with TLS, and check the server's certificate"),
+  ca: Flags.text("ca", "file", {
+    about: "With --tls: the authorities that the server's certificate may be signed by, in PEM form",
+    fallback: "those that Node trusts"
+  }),
+  cert: Flags.text("cert", "file", {
+    about: "With --tls: the certificate to show, in PEM form; its common name must be the login",
+    fallback: "none"
+  }),
+  key: Flags.text("key", "file", { about: "The private key of --cert, in PEM form", fallback: "none" }),
+  serverName: Flags.text("server-name", "name", {
+    about: "With --tls: the name that the server's certificate must have",
+    fallback: "that of --host"
+  })
+}
+
+export interface Client extends Given {
+  readonly tls: Option.Option<Flags.Given<boolean>>
+  readonly ca: Option.Option<Flags.Given<string>>
+  readonly cert: Option.Option<Flags.Given<string>>
+  readonly key: Option.Option<Flags.Given<string>>
+  readonly serverName: Option.Option<Flags.Given<string>>
+}
+
+/** Nobody waits for a server that does not even answer as long as the system would. */
+export const connectTimeout = Duration.seconds(10)
+
+/** Connects to where the flags say, in the way that they say. */
+export const socket = (given: Client): Effect.Effect<Socket, TransportError> => {
+  const where = address(given)
+  if (where === undefined) return misuse("--unix takes the place of --host and --port; give one")
+  const [ca, cert, key, serverName] = [given.ca, given.cert, given.key, given.serverName].map(textOf)
+  if (!Flags.valueOr(given.tls, false)) {
+    const idle = (["ca", "cert", "key", "serverName"] as const).find((name) => isFlag(given[name]))
+    if (idle === undefined) return Tcp.connect(where, connectTimeout)
+    return misuse(`--${idle === "serverName" ? "server-name" : idle} is for TLS; give --tls, too`)
+  }
+  if (where._tag !== "Tcp") return misuse("--tls is for TCP; leave out --tls or --unix")
+  if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key go together; give both")
+  return Tls.connect(where.host, where.port, { ca, cert, key, serverName, timeout: connectTimeout })
+}
+
+const textOf = (given: Option.Option<Flags.Given<string>>): string | undefined =>
+  Option.getOrUndefined(Option.map(given, ({ value }) => value))
+
+const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
 
 /** All that were asked for: the Unix socket, and TCP unless only the Unix socket was. */
 export const addresses = (given: Given): NonEmptyReadonlyArray<Address> => {
@@ -40,7 +96,8 @@ export const address = (given: Given): Address | undefined => {
   return { _tag: "Unix", path: value }
 }
 
-const isFlag = <A>(given: Option.Option<Flags.Given<A>>): boolean => Option.isSome(given) && given.value.by === "flag"
+export const isFlag = <A>(given: Option.Option<Flags.Given<A>>): boolean =>
+  Option.isSome(given) && given.value.by === "flag"
 
 const tcp = (given: Given): Address => ({
   _tag: "Tcp",

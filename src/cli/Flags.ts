@@ -232,6 +232,34 @@ const inRange = (
   })
 }
 
+/** A flag that may be there several times; elsewhere it is one text, with commas between the values. */
+export const list = <A>(
+  name: string,
+  placeholder: string,
+  description: Description,
+  parse: (text: string) => Either.Either<A, string>
+): Flag<ReadonlyArray<A>> => {
+  const parseAll = (text: string) =>
+    Either.all(text.split(",").map((part) => Either.mapLeft(parse(part.trim()), (wrong) => `has one that ${wrong}`)))
+  const flag = Options.text(name).pipe(
+    Options.withPseudoName(placeholder),
+    Options.withDescription(`${description.about} (default ${description.fallback}; ${variable(name)})`),
+    Options.repeated,
+    Options.mapEffect((texts) => {
+      const ofFlag = (text: string) => given({ by: "flag", source: `--${name}` }, text, parse)
+      if (texts.length > 0) {
+        return Effect.map(Effect.forEach(texts, ofFlag), (all) =>
+          Option.some<Given<ReadonlyArray<A>>>({ by: "flag", value: all.map(({ value }) => value) })
+        )
+      }
+      return Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
+        Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, parseAll))
+      )
+    })
+  )
+  return withSetting(flag, { name, fallback: description.fallback, parse: (text) => parseAll(text.trim()) })
+}
+
 /** A flag without a value; its variable, or its line in a file, says yes or no. */
 export const toggle = (name: string, about: string): Flag<boolean> => {
   const flag = Options.boolean(name).pipe(

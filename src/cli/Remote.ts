@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Escape from "../client/Escape.js"
 import type * as Reconnect from "../client/Reconnect.js"
-import * as Tcp from "../transport/Tcp.js"
 import type { Socket, TransportError } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
@@ -11,16 +10,9 @@ import * as Status from "./Status.js"
 
 /** The server that a command speaks to: its flags, how to get there, and what it means when that fails. */
 
-export const flags = {
-  host: Endpoint.host("Host to connect to"),
-  port: Endpoint.port("TCP port to connect to", 1),
-  unix: Endpoint.unix("Unix socket to connect to, instead of TCP")
-}
+export const flags = Endpoint.client
 
 export const reconnectFlag = Flags.toggle("no-reconnect", "End when the connection is lost, instead of coming back")
-
-/** Nobody waits for a server that does not even answer as long as the system would. */
-export const connectTimeout = Duration.seconds(10)
 
 export const answerTimeout = Duration.seconds(5)
 
@@ -31,12 +23,10 @@ export const answerFlag = Flags.duration(
 )
 
 /** A connection to the server that the flags name. */
-export const socket = (given: Endpoint.Given): Effect.Effect<Effect.Effect<Socket, TransportError>, Status.Failure> => {
-  const address = Endpoint.address(given)
-  return address === undefined
+export const socket = (given: Endpoint.Client): Effect.Effect<Effect.Effect<Socket, TransportError>, Status.Failure> =>
+  Endpoint.address(given) === undefined
     ? misuse("--unix takes the place of --host and --port; give one")
-    : Effect.succeed(Tcp.connect(address, connectTimeout))
-}
+    : Effect.succeed(Endpoint.socket(given))
 
 export const loginFlag = Flags.text("login", "name", { about: "Name to log in with", fallback: "none, it is needed" })
 

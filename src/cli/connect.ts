@@ -5,7 +5,6 @@ import * as Pipe from "../client/Pipe.js"
 import * as Display from "../terminal/Display.js"
 import * as HistoryFile from "../terminal/HistoryFile.js"
 import * as Session from "../terminal/Session.js"
-import * as Tcp from "../transport/Tcp.js"
 import { showAddress } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
@@ -33,7 +32,7 @@ export const connect = Command.make("connect", flags, (given): Effect.Effect<voi
   const address = Endpoint.address(given)
   if (address === undefined) return Remote.misuse("--unix takes the place of --host and --port; give one")
   const streams = {
-    socket: Tcp.connect(address),
+    socket: Endpoint.socket(given),
     login: Flags.valueOr<string | undefined>(given.login, undefined),
     input: process.stdin,
     output: process.stdout

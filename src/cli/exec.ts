@@ -8,6 +8,7 @@ import * as Escape from "../client/Escape.js"
 import * as Reconnect from "../client/Reconnect.js"
 import * as Child from "../process/Child.js"
 import { TransportError } from "../transport/Transport.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Remote from "./Remote.js"
 import * as Status from "./Status.js"
@@ -51,7 +52,7 @@ export const exec = Command.make("exec", flags, (given) =>
     const session = (up: Effect.Effect<void>) =>
       Effect.gen(function* () {
         const client = yield* Effect.timeoutFail(Client.greet({ socket, login }), {
-          duration: Remote.connectTimeout,
+          duration: Endpoint.connectTimeout,
           onTimeout: () => silent
         })
         yield* up
@@ -64,7 +65,7 @@ export const exec = Command.make("exec", flags, (given) =>
 /** An original server where the name is in use says nothing. */
 const silent = new TransportError({
   during: "Connect",
-  reason: `the server did not take the login within ${Duration.format(Remote.connectTimeout)}`
+  reason: `the server did not take the login within ${Duration.format(Endpoint.connectTimeout)}`
 })
 
 const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? Duration.infinity : given)

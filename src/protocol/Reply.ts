@@ -77,6 +77,23 @@ export const badLogin: Fatal = {
   )
 }
 
+/** The name is not the one that the client's certificate proves. */
+export const otherIdentity: Fatal = {
+  reason: "bad-login",
+  line: refusal("bad-login", "fatal", "the client certificate is for another name; log in with its common name")
+}
+
+/** Told to a client before TLS is there, or instead of the chat behind it. */
+export const tlsOnly: Fatal = {
+  reason: "bad-login",
+  line: refusal("bad-login", "fatal", "this port speaks TLS; connect with TLS (--tls)")
+}
+
+export const badCertificate = (why: string): Fatal => ({
+  reason: "bad-login",
+  line: refusal("bad-login", "fatal", why)
+})
+
 export const loginInUse = (name: string): Fatal => ({
   reason: "login-in-use",
   line: refusal("login-in-use", `${Name.show(name)} fatal`, "that name, or one that looks the same, is present")

@@ -2,8 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
-import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
-import { showAddress, TransportError, type Address, type Listen } from "./Transport.js"
+import { errorCode, impossible, peerOf, socketOptions, wrap, type Peer } from "./NetSocket.js"
+import { showAddress, TransportError, type Address, type Listen, type ListenerEvents } from "./Transport.js"
 
 /** Connections that have completed but were not accepted yet; the kernel caps it at `net.core.somaxconn`. */
 const backlog = 4096
@@ -17,7 +17,7 @@ const advice = (address: Address, code: string | undefined): string => {
     case "EACCES":
       // So it says, too, when the folder of a Unix socket does not exist.
       if (address._tag === "Unix" && !Fs.existsSync(Path.dirname(address.path))) return noFolder
-      return address._tag === "Tcp"
+      return address._tag !== "Unix"
         ? "permission denied; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher --port"
         : "permission denied; choose a path in a folder that you may write to"
     case "EADDRNOTAVAIL":
@@ -40,17 +40,22 @@ export const listenError = (address: Address, cause: unknown): TransportError =>
     cause
   })
 
+/** Makes a connection of the port of one that was accepted, now or when its first bytes are there. */
+export type Admit = (socket: Net.Socket, peer: Peer, events: ListenerEvents) => void
+
+export const plain: Admit = (socket, peer, events) => events.accepted(wrap(socket, peer))
+
 /**
  * Listens with `node:net`. `bind` starts the given server at the address; it runs in one turn, so that an adapter can
  * set up what `bind(2)` looks at (the umask).
  */
 export const listen =
-  (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void): Listen =>
+  (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void, admit = plain): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
       if (impossible(address) !== undefined) return yield* listenError(address, undefined)
       const nameless = address._tag === "Unix" ? "unix" : "unknown"
-      const server = Net.createServer(socketOptions, (socket) => events.accepted(fromNet(socket, nameless)))
+      const server = Net.createServer(socketOptions, (socket) => admit(socket, peerOf(socket, nameless), events))
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
 
@@ -70,7 +75,7 @@ export const listen =
           server.once("listening", listening)
           try {
             const where =
-              at._tag === "Tcp" ? { host: at.host, port: at.port } : at._tag === "Unix" ? { path: at.path } : {}
+              at._tag === "Unix" ? { path: at.path } : at._tag === "Memory" ? {} : { host: at.host, port: at.port }
             bind(server, { ...where, backlog })
           } catch (cause) {
             server.off("error", failed)
@@ -84,8 +89,8 @@ export const listen =
       })
       const bound = server.address()
       const actual: Address =
-        address._tag === "Tcp" && bound !== null && typeof bound === "object"
-          ? { _tag: "Tcp", host: bound.address, port: bound.port }
+        (address._tag === "Tcp" || address._tag === "Tls") && bound !== null && typeof bound === "object"
+          ? { _tag: address._tag, host: bound.address, port: bound.port }
           : address
 
       const suspend = Effect.sync(() => {

@@ -36,16 +36,8 @@ export const errorCode = (cause: unknown): string | undefined =>
 
 const discard: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
 
-const lost = (during: "Read" | "Write", cause?: unknown) =>
-  new TransportError({
-    during,
-    reason: `the connection was lost (${errorCode(cause) ?? "closed"})`,
-    code: errorCode(cause),
-    cause
-  })
-
 /** What Node has of a socket behind its interface. It is not documented, so there may be nothing. */
-const handleOf = (socket: Net.Socket) =>
+export const handleOf = (socket: Net.Socket) =>
   Reflect.get(socket, "_handle") as Readonly<Record<string, unknown>> | null | undefined
 
 const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
@@ -74,15 +66,15 @@ function onData(this: Net.Socket, bytes: Buffer) {
 }
 
 /** The `Socket` of the port over a `net.Socket`. */
-class NetSocket implements Socket {
+export class NetSocket implements Socket {
   events: SocketEvents = discard
   private error: Error | undefined = undefined
-  private lastUntaken = 0
+  protected lastUntaken = 0
   private waiting: (() => void) | undefined = undefined
   private isClosed = false
 
   constructor(
-    private readonly socket: Net.Socket,
+    protected readonly socket: Net.Socket,
     readonly remote: string,
     readonly host: string
   ) {
@@ -93,7 +85,7 @@ class NetSocket implements Socket {
   }
 
   attach(events: SocketEvents) {
-    if (this.isClosed) return events.closed(lost("Read", this.error))
+    if (this.isClosed) return events.closed(this.lost("Read"))
     this.events = events
     this.socket.on("end", onEnd)
     this.socket.on("data", onData)
@@ -105,9 +97,19 @@ class NetSocket implements Socket {
 
   closed() {
     this.isClosed = true
-    this.events.closed(this.error === undefined ? undefined : lost("Read", this.error))
+    this.events.closed(this.error === undefined ? undefined : this.lost("Read"))
     this.events = discard
     this.wake()
+  }
+
+  private lost(during: "Read" | "Write") {
+    const code = errorCode(this.error)
+    return new TransportError({ during, reason: this.describe(code), code, cause: this.error })
+  }
+
+  /** What to say of a connection that broke. */
+  protected describe(code: string | undefined): string {
+    return `the connection was lost (${code ?? "closed"})`
   }
 
   ended() {
@@ -150,7 +152,7 @@ class NetSocket implements Socket {
   }
 
   /** A write that fails at once shows here first, the destruction and its events follow later. */
-  private get isBroken() {
+  protected get isBroken() {
     return this.socket.destroyed || this.socket.errored !== null
   }
 
@@ -172,7 +174,7 @@ class NetSocket implements Socket {
     return Effect.async<void, TransportError>((resume) => {
       const answer = () => {
         // After a destroy Node calls back without an error, so the socket is asked, not the callback.
-        if (this.isBroken) return resume(Effect.fail(lost("Write", this.error)))
+        if (this.isBroken) return resume(Effect.fail(this.lost("Write")))
         if (this.socket.writableLength === 0) {
           this.lastUntaken = 0
           return resume(Effect.void)
@@ -203,6 +205,10 @@ class NetSocket implements Socket {
     this.socket.end()
   }
 
+  protected get isDone() {
+    return this.socket.readableEnded && this.socket.writableLength === 0
+  }
+
   close(linger: Duration.Duration) {
     return Effect.async<void>((resume) => {
       if (this.isClosed) return resume(Effect.void)
@@ -214,7 +220,7 @@ class NetSocket implements Socket {
       this.events = { data: discard.data, end: discard.end, closed: done }
       // The peer has ended and the kernel has all that was written: there is nothing left to wait for, and nothing unread
       // that would make it a reset. One system call and one turn less (benchmark: churn).
-      if (this.socket.readableEnded && this.socket.writableLength === 0) this.socket.destroy()
+      if (this.isDone) this.socket.destroy()
       else {
         deadline = setTimeout(() => this.socket.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
         this.socket.end()
@@ -233,13 +239,18 @@ class NetSocket implements Socket {
   }
 }
 
-/**
- * Wraps a socket in the turn in which Node handed it over, so that no event is missed.
- *
- * @param nameless what to call a peer without an address: on a Unix socket all of them, else one that has reset already
- */
-export const fromNet = (socket: Net.Socket, nameless: string): Socket => {
+/** Who is at the other end, as `Socket` tells it. */
+export type Peer = Pick<Socket, "remote" | "host">
+
+export const peerAt = (host: string, port: number): Peer => ({ remote: showAddress({ _tag: "Tcp", host, port }), host })
+
+/** @param nameless what to call a peer without an address: on a Unix socket all of them, else one that has reset already */
+export const peerOf = (socket: Net.Socket, nameless: string): Peer => {
   const host = socket.remoteAddress
-  if (host === undefined) return new NetSocket(socket, nameless, "")
-  return new NetSocket(socket, showAddress({ _tag: "Tcp", host, port: socket.remotePort ?? 0 }), host)
+  return host === undefined ? { remote: nameless, host: "" } : peerAt(host, socket.remotePort ?? 0)
 }
+
+/** Wraps a socket in the turn in which Node handed it over, so that no event is missed. */
+export const fromNet = (socket: Net.Socket, nameless: string): Socket => wrap(socket, peerOf(socket, nameless))
+
+export const wrap = (socket: Net.Socket, { host, remote }: Peer): Socket => new NetSocket(socket, remote, host)

@@ -3,13 +3,26 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as NetListener from "./NetListener.js"
 import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
+import * as Proxy from "./Proxy.js"
+import type * as ProxyHeader from "./ProxyHeader.js"
 import { showAddress, TransportError, type Address, type Listen, type Socket } from "./Transport.js"
 
-/** Listens on a TCP port; 0 takes any free one, which `Listener.address` then tells. */
-export const listen = (host: string, port: number): Listen =>
-  NetListener.listen({ _tag: "Tcp", host, port }, (server, options) => server.listen(options))
+/**
+ * Listens on a TCP port; 0 takes any free one, which `Listener.address` then tells.
+ *
+ * @param proxy where connections come through a proxy that tells for whom
+ */
+export const listen =
+  (host: string, port: number, proxy?: ProxyHeader.Options): Listen =>
+  (options) =>
+    NetListener.listen(
+      { _tag: "Tcp", host, port },
+      (server, where) => server.listen(where),
+      proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
+    )(options)
 
-const advice = (code: string | undefined) => {
+/** What to do about an attempt that failed. */
+export const advice = (code: string | undefined) => {
   switch (code) {
     case "ECONNREFUSED":
       return "nobody listens there; start the server, or check --host and --port (or --unix)"
@@ -29,6 +42,11 @@ const advice = (code: string | undefined) => {
   }
 }
 
+export const connectError = (address: Address, why: string, cause?: unknown): TransportError => {
+  const reason = `cannot connect to ${showAddress(address)}: ${why}`
+  return new TransportError({ during: "Connect", reason, code: errorCode(cause), cause })
+}
+
 /**
  * Connects to a TCP or Unix address. The caller owns the socket: it must `attach` in the same turn and end it.
  * Interrupting gives the attempt up.
@@ -41,10 +59,7 @@ export const connect = (address: Address, timeout?: Duration.DurationInput): Eff
       address._tag === "Tcp"
         ? { host: address.host, port: address.port }
         : { path: address._tag === "Unix" ? address.path : "" }
-    const fail = (why: string, cause?: unknown) => {
-      const reason = `cannot connect to ${showAddress(address)}: ${why}`
-      resume(Effect.fail(new TransportError({ during: "Connect", reason, code: errorCode(cause), cause })))
-    }
+    const fail = (why: string, cause?: unknown) => resume(Effect.fail(connectError(address, why, cause)))
     const hopeless = impossible(address)
     if (hopeless !== undefined) return fail(hopeless)
     const socket = Net.connect({ ...where, ...socketOptions })

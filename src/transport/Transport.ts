@@ -4,19 +4,22 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the chat and whatever carries its bytes. `Tcp`, `Unix` and `Memory` are its adapters; the chat
- * itself knows nothing but this file.
+ * The port between the chat and whatever carries its bytes. `Tcp`, `Tls`, `Unix` and `Memory` are its adapters; the
+ * chat itself knows nothing but this file.
  */
 
 /** Where a server listens or a client connects. */
 export type Address =
   | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Tls"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory" }
 
-/** An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/chat.sock`. */
+/** An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`. */
 export const showAddress = (address: Address): string => {
   switch (address._tag) {
+    case "Tls":
+      return `tls://${showAddress({ ...address, _tag: "Tcp" })}`
     case "Tcp":
       return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
     case "Unix":
@@ -63,6 +66,11 @@ export interface Socket {
   readonly remote: string
   /** The peer's host without its port, for limits per address; empty where there is none (a Unix socket). */
   readonly host: string
+  /**
+   * The name that the peer has proven, as the common name of its certificate; absent where nothing is proven. There when
+   * the first bytes are. A peer that has one may log in with it, and with no other.
+   */
+  readonly identity?: string | undefined
   /** Starts the delivery of events. Called once, in the turn in which the socket was handed over. */
   attach(events: SocketEvents): void
   /** Stops reading; the kernel's window then holds the peer back. Idempotent, as is `resume`. */
@@ -99,6 +107,8 @@ export interface ListenerEvents {
 export interface Listener {
   /** Where it listens; the port is the real one when 0 was asked for. */
   readonly address: Address
+  /** Whether every peer here proves its name (`Socket.identity`). */
+  readonly identifies?: boolean
   /** Stops listening; accepted connections stay. */
   readonly suspend: Effect.Effect<void>
   /** Listens again at the same address. */

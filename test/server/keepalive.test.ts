@@ -25,7 +25,7 @@ if (existsSync(table)) {
         const server = yield* serve()
         const alice = yield* server.join("alice")
         yield* alice.barrier
-        const port = server.address._tag === "Tcp" ? server.address.port : 0
+        const port = "port" in server.address ? server.address.port : 0
         yield* until(() => timerOf(port) === "02", "a connection without a keepalive timer")
       })
     )

@@ -122,7 +122,7 @@ describe("a Unix socket", () => {
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       const other = yield* serve()
-      const port = other.address._tag === "Tcp" ? other.address.port : 0
+      const port = "port" in other.address ? other.address.port : 0
       yield* refusal(serve({ listen: [Unix.listen(path), Tcp.listen("127.0.0.1", port)] }))
       assert.isFalse(Fs.existsSync(path))
     })

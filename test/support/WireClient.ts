@@ -1,7 +1,10 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { readFileSync } from "node:fs"
 import * as Net from "node:net"
+import * as NodeTls from "node:tls"
 import type { Address } from "../../src/transport/Transport.js"
+import * as Certificates from "./Certificates.js"
 
 /** How long anything that must happen may take; it runs out only where a test fails. */
 const patience = 10_000
@@ -23,7 +26,11 @@ export class WireClient {
   private readonly watchers = new Set<() => void>()
   private barriers = 0
 
-  constructor(private readonly socket: Net.Socket) {
+  constructor(
+    private readonly socket: Net.Socket,
+    /** What carries it. */
+    private readonly raw = socket
+  ) {
     socket.on("data", (bytes: Buffer) => {
       this.bytesReceived += bytes.length
       const cut = (this.partial + bytes.toString("latin1")).split("\n")
@@ -150,7 +157,7 @@ export class WireClient {
   /** Breaks the connection. */
   get reset(): Effect.Effect<void> {
     return Effect.sync(() => {
-      this.socket.resetAndDestroy()
+      this.raw.resetAndDestroy()
     })
   }
 
@@ -180,7 +187,8 @@ export class WireClient {
   }
 
   destroy() {
-    this.socket.destroy()
+    // Node crashes when a TLS socket is destroyed behind the one that carries it.
+    if (!this.raw.destroyed) this.socket.destroy()
   }
 
   private changed() {
@@ -199,20 +207,37 @@ export const headOf = (line: string) => line.slice(0, Math.max(0, line.indexOf("
 
 const shorten = (line: string) => (line.length > 200 ? `${line.slice(0, 200)}… (${line.length})` : line)
 
+export interface ConnectOptions {
+  readonly localAddress?: string
+  /** What else a TLS client says of itself, such as its certificate. */
+  readonly tls?: NodeTls.ConnectionOptions
+}
+
 /** Connects; the end of the scope destroys what is left of the connection. Fails with the system's code. */
 export const connect = (
   address: Address,
-  options: { readonly localAddress?: string } = {}
+  { localAddress, tls }: ConnectOptions = {}
 ): Effect.Effect<WireClient, string, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<WireClient, string>((resume) => {
       const where =
-        address._tag === "Tcp"
-          ? { host: address.host, port: address.port }
-          : { path: address._tag === "Unix" ? address.path : "" }
-      const socket = Net.connect({ ...where, ...options, allowHalfOpen: true, noDelay: true })
-      socket.once("connect", () => resume(Effect.succeed(new WireClient(socket))))
-      socket.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? String(error))))
+        address._tag === "Unix"
+          ? { path: address.path }
+          : address._tag === "Memory"
+            ? { path: "" }
+            : { host: address.host, port: address.port }
+      const from = localAddress === undefined ? {} : { localAddress }
+      const socket = Net.connect({ ...where, ...from, allowHalfOpen: true, noDelay: true })
+      const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? String(error)))
+      socket.once("error", failed)
+      socket.once("connect", () => {
+        if (address._tag !== "Tls") return resume(Effect.succeed(new WireClient(socket)))
+        const ca = readFileSync(Certificates.path("ca"))
+        const secured = NodeTls.connect({ socket, host: "localhost", servername: "localhost", ca, ...tls })
+        secured.once("error", failed)
+        secured.once("secureConnect", () => resume(Effect.succeed(new WireClient(secured, socket))))
+        return
+      })
     }),
     (client) => Effect.sync(() => client.destroy())
   )

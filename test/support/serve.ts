@@ -10,6 +10,7 @@ import * as Server from "../../src/chat/Server.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Address, TransportError } from "../../src/transport/Transport.js"
+import { overTls } from "./Certificates.js"
 import * as WireClient from "./WireClient.js"
 
 /** What a server logged. */
@@ -40,7 +41,8 @@ export interface Served extends Server.ServerHandle {
 }
 
 /**
- * A server in the scope, on a free port of 127.0.0.1 unless `listen` says otherwise. Whatever the test does, at the end
+ * A server in the scope, on a free port of 127.0.0.1 unless `listen` says otherwise; with `ACHAT_TEST_OVER=tls` over TLS,
+ * so that all of `test/server` can be run over that, too. Whatever the test does, at the end
  * its drain must leave nothing behind: no line in flight, no name, no connection that was not counted, no open socket.
  */
 export const serve = (
@@ -53,9 +55,10 @@ export const serve = (
     const closings = (reason: CloseReason.CloseReason) => closedFor(reason) - (closedBefore.get(reason) ?? 0)
     const journal = makeJournal()
 
+    const listen = process.env["ACHAT_TEST_OVER"] === "tls" ? (yield* overTls).listen : Tcp.listen("127.0.0.1", 0)
     const server = yield* Effect.provide(
       Server.make({
-        listen: [Tcp.listen("127.0.0.1", 0)],
+        listen: [listen],
         grace: Duration.seconds(5),
         linger: Duration.seconds(1),
         ...options

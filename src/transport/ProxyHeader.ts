@@ -1,0 +1,119 @@
+import type * as Duration from "effect/Duration"
+import { isIP } from "node:net"
+
+/** A listener behind a proxy: each connection begins with a header that tells the client's address. */
+export interface Options {
+  /** Who may send such headers; anybody else could claim to be whoever he likes, and is refused. A `BlockList` of Node. */
+  readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
+  /** How long the header may take, from the accept on. */
+  readonly timeout: Duration.DurationInput
+}
+
+/**
+ * The header by which a proxy tells for whom it connects (the PROXY protocol of HAProxy, versions 1 and 2). Pure and
+ * total: every run of bytes is one of three things.
+ */
+export type Parsed =
+  /** A header may become of it. */
+  | { readonly _tag: "Incomplete" }
+  | { readonly _tag: "Malformed"; readonly why: string }
+  | {
+      readonly _tag: "Header"
+      /** How many bytes it takes; what is behind them is the client's. */
+      readonly length: number
+      /** The client's address; none when the proxy speaks for itself (a health check), or does not know it. */
+      readonly source: { readonly host: string; readonly port: number } | undefined
+    }
+
+/** Longest line of version 1, with its CRLF. */
+const maxLineBytes = 107
+
+/** Longest header of version 2. It has room for 64 KiB of additions, but nobody needs so much before the first byte. */
+export const maxBytes = 4096
+
+const incomplete: Parsed = { _tag: "Incomplete" }
+
+const malformed = (why: string): Parsed => ({ _tag: "Malformed", why })
+
+/** @param bytes everything that came so far */
+export const parse = (bytes: Uint8Array): Parsed => {
+  if (startsLike(bytes, signature)) return bytes.length < fixedBytes ? incomplete : parseBinary(bytes)
+  if (startsLike(bytes, prefix)) return bytes.length < prefix.length ? incomplete : parseText(bytes)
+  return malformed("it does not begin as one")
+}
+
+/** Whether the bytes, as far as they go, are those of a beginning. */
+const startsLike = (bytes: Uint8Array, beginning: Uint8Array) => {
+  const length = Math.min(bytes.length, beginning.length)
+  for (let i = 0; i < length; i++) if (bytes[i] !== beginning[i]) return false
+  return true
+}
+
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
+
+// Version 1: `PROXY TCP4 192.0.2.1 192.0.2.2 56324 443`, ended by CRLF.
+
+const prefix = Buffer.from("PROXY ")
+
+const parseText = (bytes: Uint8Array): Parsed => {
+  const lf = bytes.subarray(0, maxLineBytes).indexOf(0x0a)
+  if (lf < 0) return bytes.length < maxLineBytes ? incomplete : malformed("its line does not end")
+  const line = latin1(bytes.subarray(0, lf + 1))
+  if (!line.endsWith("\r\n")) return malformed("its line does not end in CRLF")
+  const length = lf + 1
+  const [, family, host = "", target = "", port = "", targetPort = "", ...more] = line.slice(0, -2).split(" ")
+  // Behind UNKNOWN may stand anything.
+  if (family === "UNKNOWN") return { _tag: "Header", length, source: undefined }
+  if (family !== "TCP4" && family !== "TCP6") return malformed("it is for neither TCP4 nor TCP6")
+  const version = family === "TCP4" ? 4 : 6
+  const isAddress = (text: string) => isIP(text) === version && !text.includes("%")
+  const isWhole = isAddress(host) && isAddress(target) && isPort(port) && isPort(targetPort) && more.length === 0
+  if (!isWhole) return malformed("its addresses are none")
+  return { _tag: "Header", length, source: { host: version === 4 ? host : spelled(host), port: Number(port) } }
+}
+
+const isPort = (text: string) => /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535
+
+// Version 2: a signature, version and command, family and protocol, the length of the rest; then addresses and additions.
+
+const signature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
+
+const fixedBytes = 16
+
+const parseBinary = (bytes: Uint8Array): Parsed => {
+  const [versionAndCommand = 0, family = 0, high = 0, low = 0] = bytes.subarray(signature.length)
+  const length = fixedBytes + high * 256 + low
+  if (versionAndCommand >> 4 !== 2) return malformed("its version is neither 1 nor 2")
+  const command = versionAndCommand & 0xf
+  if (command > 1) return malformed("its command is neither LOCAL nor PROXY")
+  if (length > maxBytes) return malformed(`it is longer than ${maxBytes} bytes`)
+  if (bytes.length < length) return incomplete
+  const rest = bytes.subarray(fixedBytes, length)
+  // LOCAL: the proxy speaks for itself. A family that is none of TCP over IP has no address to limit anybody by.
+  if (command === 0) return { _tag: "Header", length, source: undefined }
+  switch (family) {
+    case 0x11:
+      return rest.length < 12
+        ? malformed("it is too short for its addresses")
+        : { _tag: "Header", length, source: { host: rest.subarray(0, 4).join("."), port: portAt(rest, 8) } }
+    case 0x21:
+      return rest.length < 36
+        ? malformed("it is too short for its addresses")
+        : { _tag: "Header", length, source: { host: ipv6(rest.subarray(0, 16)), port: portAt(rest, 32) } }
+    default:
+      return { _tag: "Header", length, source: undefined }
+  }
+}
+
+const portAt = (bytes: Uint8Array, at: number) => (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)
+
+const ipv6 = (bytes: Uint8Array) =>
+  spelled(Array.from({ length: 8 }, (_, i) => portAt(bytes, 2 * i).toString(16)).join(":"))
+
+/** One host has one spelling, for limits by host; an IPv4 address is one in either family. */
+const spelled = (address: string) => {
+  const shortest = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest) ?? []
+  if (high === undefined || low === undefined) return shortest
+  return [high, low].flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]).join(".")
+}

@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Listeners from "../../src/cli/Listeners.js"
+import { showAddress } from "../../src/transport/Transport.js"
+import * as Certificates from "../support/Certificates.js"
+import * as Program from "../support/Program.js"
+
+describe("--listen", () => {
+  const places: ReadonlyArray<readonly [string, string, boolean]> = [
+    ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
+    ["tcp://[::1]:0", "[::1]:0", false],
+    ["tls://chat.example:65535", "tls://chat.example:65535", false],
+    ["tls+proxy://[::]:8443", "tls://[::]:8443", true],
+    ["tcp+proxy://0.0.0.0:1", "0.0.0.0:1", true],
+    ["unix:/run/chat.sock", "unix:/run/chat.sock", false],
+    ["unix:chat.sock", "unix:chat.sock", false]
+  ]
+  for (const [text, shown, isProxied] of places) {
+    it(`takes ${text}`, () => {
+      const place = Either.getOrThrow(Listeners.parsePlace(text))
+      assert.deepStrictEqual([showAddress(place.address), place.isProxied], [shown, isProxied])
+    })
+  }
+
+  const wrong = [
+    "",
+    "8080",
+    "tcp:8080",
+    "tcp://127.0.0.1",
+    "tcp://:8080",
+    "tcp://::1:8080",
+    "http://a:1",
+    "tcp://a:1/",
+    "unix:"
+  ]
+  for (const text of [...wrong, "unix:///s", "unix+proxy:/s", "tcp://a:65536", "tls://a:-1", "TCP://a:1"]) {
+    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(Listeners.parsePlace(text))))
+  }
+})
+
+const { cert, key } = Certificates.pair("server")
+const shown = ["--tls-cert", cert, "--tls-key", key]
+const tls = ["--tls", "--ca", Certificates.path("ca")]
+
+const refuses = (args: ReadonlyArray<string>, said: RegExp) =>
+  Effect.map(Program.run(["serve", ...args]), ({ errors, status }) => {
+    assert.match(errors, /^a-chat: [^\n]*\n$/u)
+    assert.match(errors, said)
+    assert.strictEqual(status, 2)
+  })
+
+const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
+
+describe("a-chat serve", () => {
+  const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
+    ["a place that is none", ["--listen", "8080"], /--listen: "8080" is none of tcp:/],
+    ["a port that is none", ["--listen", "tcp://::1:70000"], /--listen: .* is none of/],
+    ["both forms", ["--listen", "tcp://127.0.0.1:0", "--port", "0"], /--listen takes the place of --host, --port/],
+    ["TLS without a certificate", ["--listen", "tls://127.0.0.1:0"], /needs both --tls-cert and --tls-key/],
+    ["TLS without a key", ["--port", "0", "--tls-cert", cert], /needs both --tls-cert and --tls-key/],
+    ["a certificate without TLS", ["--listen", "tcp://127.0.0.1:0", ...shown], /no listener speaks TLS/],
+    ["a certificate that is not there", ["--tls-cert", "/nowhere", "--tls-key", key], /\/nowhere: it cannot be read/],
+    ["the key of another", ["--tls-cert", cert, "--tls-key", Certificates.path("alice.key")], /is not the key of/],
+    ["a proxy that nobody named", ["--port", "0", "--proxy-protocol"], /--proxy-from does not tell whom to believe/],
+    ["a range that is none", ["--proxy-protocol", "--proxy-from", "10.0.0.0/33"], /--proxy-from: .* no range/],
+    ["a proxy for nobody", ["--port", "0", "--proxy-from", "::1"], /no listener is behind a proxy/],
+    ["too little time for a handshake", ["--handshake-timeout", "99ms"], /100 ms to 10 m/]
+  ]
+  for (const [what, args, said] of table) it.live(`refuses ${what}`, () => refuses(args, said))
+
+  it.scopedLive("listens at every place, with TLS and without, and says so", () =>
+    Effect.gen(function* () {
+      const places = ["--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0"]
+      const server = yield* Program.start(["serve", "--log-format", "logfmt", ...places, ...shown])
+      const plain = yield* server.says("errors", /address=127\.0\.0\.1:(\d+)/u)
+      const secure = yield* server.says("errors", /address=tls:\/\/127\.0\.0\.1:(\d+)/u)
+      const bob = yield* Program.start(["connect", "--port", plain], { input: "bob\nbob: ready\n" })
+      yield* bob.says("output", /from bob: ready/u)
+      assert.strictEqual((yield* send("--port", secure, ...tls)).status, 0)
+      const without = yield* send("--port", secure)
+      assert.deepStrictEqual([without.status, /this port speaks TLS/.test(without.errors)], [2, true])
+      const reverse = yield* send("--port", plain, ...tls)
+      assert.deepStrictEqual([reverse.status, /does not speak TLS there/.test(reverse.errors)], [2, true])
+    })
+  )
+
+  it.scopedLive("with a certificate, its short form is TLS", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve(shown)
+      const { status } = yield* send("--port", port, ...tls)
+      assert.strictEqual(status, 0)
+    })
+  )
+
+  it.scopedLive("takes the places of the variable, unless flags say otherwise", () =>
+    Effect.gen(function* () {
+      const environment = { ACHAT_LISTEN: "tcp://127.0.0.1:0,tcp://[::1]:0" }
+      const both = yield* Program.start(["serve", "--log-format", "logfmt"], { environment })
+      yield* both.says("errors", /address=\[?::1\]?:\d+/u)
+      const one = yield* Program.serve([], { environment })
+      yield* one.kill("SIGTERM")
+      assert.notInclude((yield* one.ended).errors, "::1")
+    })
+  )
+
+  it.scopedLive("reads its certificate again at SIGHUP; a bad one changes nothing, and the log says why", () =>
+    Effect.gen(function* () {
+      const home = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const [own, ownKey] = [join(home, "cert.pem"), join(home, "key.pem")]
+      const put = (name: string) => {
+        copyFileSync(Certificates.path(name), own)
+        copyFileSync(Certificates.path(`${name}.key`), ownKey)
+      }
+      put("elsewhere")
+      const server = yield* Program.serve(["--tls-cert", own, "--tls-key", ownKey])
+      const sent = send("--port", server.port, ...tls)
+      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1/)
+      put("server")
+      writeFileSync(ownKey, "nonsense")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /level=WARN .*stay as they were.*no private key/u)
+      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1/)
+      put("server")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /level=INFO .*certificates read again/u)
+      assert.strictEqual((yield* sent).status, 0)
+    })
+  )
+})
+
+describe("a client", () => {
+  const port = ["--port", "1", "--login", "alice"]
+  const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
+    ["--ca without --tls", [...port, "--ca", cert], /--ca is for TLS/],
+    ["--server-name without --tls", [...port, "--server-name", "a"], /--server-name is for TLS/],
+    ["--tls for a Unix socket", ["--unix", "/s", "--tls"], /--tls is for TCP/],
+    ["--cert without --key", [...port, "--tls", "--cert", cert], /--cert and --key go together/],
+    ["a file that is not there", [...port, "--tls", "--ca", "/nowhere"], /\/nowhere: it cannot be read/]
+  ]
+  for (const [what, args, said] of table) {
+    it.live(`refuses ${what}`, () =>
+      Effect.map(Program.run(["send", ...args, "bob", "hi"]), ({ errors, status }) => {
+        assert.match(errors, said)
+        assert.strictEqual(status, 2)
+      })
+    )
+  }
+})

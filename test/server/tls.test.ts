@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Tls from "../../src/transport/Tls.js"
+import type { Address } from "../../src/transport/Transport.js"
+import * as Certificates from "../support/Certificates.js"
+import { serve } from "../support/serve.js"
+import * as WireClient from "../support/WireClient.js"
+
+const plainly = (address: Address): Address => ("port" in address ? { ...address, _tag: "Tcp" } : address)
+
+const overTls = Effect.map(Certificates.overTls, ({ listen }) => listen)
+
+describe("over TLS", () => {
+  it.scopedLive("those who come by TLS and those who come without meet", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ listen: [yield* overTls, Tcp.listen("127.0.0.1", 0)] })
+      const alice = yield* server.join("alice")
+      const bob = yield* WireClient.join(server.addresses[1] ?? server.address, "bob")
+      yield* alice.send("bob: hi\n")
+      yield* bob.expect("from alice: hi")
+      yield* bob.send("alice: ho\nnobody: hm")
+      yield* alice.expect("from bob: ho")
+      yield* bob.end
+      yield* bob.expect("! undelivered nobody reason=offline")
+    })
+  )
+
+  it.scopedLive("a place that a silent client takes is free again when the time for its handshake is over", () =>
+    Effect.gen(function* () {
+      const credentials = yield* Tls.credentials(Certificates.pair("server"))
+      const listen = Tls.listen("127.0.0.1", 0, { credentials, handshakeTimeout: "300 millis" })
+      const server = yield* serve({ listen: [listen], maxConnections: 1 })
+      const silent = yield* WireClient.connect(plainly(server.address))
+      const early = yield* server.connect
+      yield* early.expect("! full retry=5000 fatal")
+      yield* silent.closed
+      yield* Effect.flatMap(server.join("alice"), (alice) => alice.barrier)
+    })
+  )
+
+  it.scopedLive("a drain waits for who has not said a word no longer than for others to close", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ listen: [yield* overTls] })
+      yield* WireClient.connect(plainly(server.address))
+      const alice = yield* server.greet("alice")
+      const began = performance.now()
+      assert.strictEqual((yield* server.drain).cutOff, 0)
+      assert.isBelow(performance.now() - began, 3_000)
+      assert.match(yield* alice.line, /^\* closing grace=5000/)
+      assert.match(yield* alice.line, /^\* bye reason=shutdown/)
+    })
+  )
+
+  describe("with client certificates", () => {
+    const start = Effect.gen(function* () {
+      const files = { ...Certificates.pair("server"), clientCa: Certificates.path("ca") }
+      const server = yield* serve({
+        listen: [Tls.listen("127.0.0.1", 0, { credentials: yield* Tls.credentials(files) })]
+      })
+      const { cert, key } = Certificates.pair("alice")
+      const tls = { cert: readFileSync(cert), key: readFileSync(key) }
+      return { ...server, connect: WireClient.connect(server.address, { tls }) }
+    })
+
+    it.scopedLive("one may log in as the common name of one's own", () =>
+      Effect.gen(function* () {
+        const { connect } = yield* start
+        const alice = yield* connect
+        alice.name = "alice"
+        yield* alice.send(" alice \n")
+        yield* alice.barrier
+      })
+    )
+
+    it.scopedLive("one may not log in as anybody else", () =>
+      Effect.gen(function* () {
+        const { connect, names } = yield* start
+        for (const name of ["bob", "Alice", "alicee", "!"]) {
+          const client = yield* connect
+          yield* client.send(`${name}\n${name}: hi\n`)
+          const line = yield* client.line
+          assert.match(line, name === "!" ? /^! bad-login fatal: not a name/ : /^! bad-login fatal: .* certificate/)
+          assert.deepStrictEqual(yield* client.rest, [])
+        }
+        assert.deepStrictEqual(yield* names, [])
+      })
+    )
+  })
+})
