@@ -38,6 +38,24 @@ export const effective = (settings: Settings, file: SettingsFile.SettingsFile | 
     return { name, text: given.text, from: given.by === "file" ? `${file?.path}:${line}` : Flags.variable(name) }
   })
 
+/** The value of one setting, or what is wrong with it and where. */
+export const one = <A>(
+  flag: Flags.Flag<A>,
+  file: SettingsFile.SettingsFile | undefined
+): Either.Either<Option.Option<Flags.Given<A>>, string> => {
+  const setting = Flags.settingOf(flag)
+  const given = setting === undefined ? undefined : raw(setting.name, file)
+  if (setting === undefined || given === undefined) return Either.right(Option.none())
+  const { by, text } = given
+  const place =
+    by === "file" && file !== undefined ? SettingsFile.placeOf(file, setting.name) : Flags.variable(setting.name)
+  return Either.mapBoth(setting.parse(text), {
+    onLeft: (wrong) => `${place}: ${JSON.stringify(text)} ${wrong}`,
+    // The flag's own setting parses to what the flag has.
+    onRight: (value) => Option.some({ by, value: value as A })
+  })
+}
+
 /** The values, or everything that is wrong with them, each mistake with its place. */
 export const evaluate = <S extends Settings>(
   settings: S,
@@ -45,15 +63,9 @@ export const evaluate = <S extends Settings>(
 ): Either.Either<Given<S>, ReadonlyArray<string>> => {
   const mistakes = [...unknown(settings, file)]
   const given = Object.entries(settings).map(([key, flag]) => {
-    const setting = Flags.settingOf(flag)
-    const text = setting === undefined ? undefined : raw(setting.name, file)
-    if (setting === undefined || text === undefined) return [key, Option.none()] as const
-    const parsed = setting.parse(text.text)
-    if (Either.isRight(parsed)) return [key, Option.some({ by: text.by, value: parsed.right })] as const
-    const place =
-      text.by === "file" && file !== undefined ? SettingsFile.placeOf(file, setting.name) : Flags.variable(setting.name)
-    mistakes.push(`${place}: ${JSON.stringify(text.text)} ${parsed.left}`)
-    return [key, Option.none()] as const
+    const value = one(flag, file)
+    if (Either.isLeft(value)) mistakes.push(value.left)
+    return [key, Either.getOrElse(value, () => Option.none())] as const
   })
   // Each value was parsed by the flag that stands at its key.
   return mistakes.length > 0 ? Either.left(mistakes) : Either.right(Object.fromEntries(given) as Given<S>)

@@ -1,11 +1,8 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Flags from "./Flags.js"
-import * as Help from "./Help.js"
-import * as Limits from "./Limits.js"
-import { settings } from "./serve.js"
+import * as ServerSettings from "./ServerSettings.js"
 import * as Settings from "./Settings.js"
 import * as SettingsFile from "./SettingsFile.js"
 import * as Status from "./Status.js"
@@ -18,11 +15,11 @@ const flags = {
 export const config = Command.make("config", flags, ({ check, config }) =>
   Effect.gen(function* () {
     const file = Option.isNone(config) ? undefined : yield* SettingsFile.read(config.value.value)
-    const wrong = yield* mistakes(file)
-    if (wrong.length > 0) {
-      return yield* new Status.Failure({ status: Status.misuse, message: wrong.join("\na-chat: ") })
-    }
-    if (!Flags.valueOr(check, false)) process.stdout.write(table(Settings.effective(settings, file)))
+    yield* Effect.mapError(
+      ServerSettings.evaluate(file),
+      (mistakes) => new Status.Failure({ status: Status.misuse, message: mistakes.join("\na-chat: ") })
+    )
+    if (!Flags.valueOr(check, false)) process.stdout.write(table(Settings.effective(ServerSettings.settings, file)))
   })
 )
 
@@ -33,15 +30,9 @@ export const withFile = <A, E, R>(
 ): Effect.Effect<A, E | Status.Failure, R> => {
   const path = args[0] === "serve" ? named(args) : undefined
   if (path === undefined) return program
-  return Effect.gen(function* () {
-    const file = yield* SettingsFile.read(path)
-    const [first, ...more] = yield* mistakes(file)
-    if (first !== undefined) {
-      const others = more.length === 0 ? "" : ` (and ${more.length} more; a-chat config --check --config ${path} tells)`
-      return yield* new Status.Failure({ status: Status.misuse, message: first + others })
-    }
-    return yield* SettingsFile.provide(file)(program)
-  })
+  return Effect.flatMap(ServerSettings.read(path), () =>
+    Effect.flatMap(SettingsFile.read(path), (file) => SettingsFile.provide(file)(program))
+  )
 }
 
 /** Looked for before @effect/cli looks at the arguments, which takes what it does not find there from the file. */
@@ -50,22 +41,6 @@ const named = (args: ReadonlyArray<string>): string | undefined => {
   if (at >= 0) return args[at + 1]
   const joined = args.find((arg) => arg.startsWith("--config="))
   return joined?.slice("--config=".length) ?? (process.env[Flags.variable("config")] || undefined)
-}
-
-const mistakes = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<ReadonlyArray<string>> => {
-  const evaluated = Settings.evaluate(settings, file)
-  if (Either.isLeft(evaluated)) return Effect.succeed(evaluated.left)
-  return Effect.match(Limits.resolve(evaluated.right), {
-    onFailure: ({ error }) => [placed(Help.plain(error), file)],
-    onSuccess: () => []
-  })
-}
-
-/** What is wrong with settings together names them as flags; the first of them that the file has tells the place. */
-const placed = (mistake: string, file: SettingsFile.SettingsFile | undefined): string => {
-  const names = [...mistake.matchAll(/--([a-z-]+)/gu)].map(([, name]) => name ?? "")
-  const line = names.map((name) => file?.values.get(name)?.line).find((found) => found !== undefined)
-  return line === undefined ? mistake : `${file?.path}:${line}: ${mistake}`
 }
 
 const table = (lines: ReadonlyArray<Settings.Effective>): string => {

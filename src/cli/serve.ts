@@ -1,62 +1,67 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Server from "../chat/Server.js"
 import * as Descriptors from "../transport/Descriptors.js"
 import * as Admin from "./Admin.js"
-import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
 import * as Limits from "./Limits.js"
 import * as Listeners from "./Listeners.js"
 import * as Log from "./Log.js"
+import * as Reload from "./Reload.js"
+import * as ServerSettings from "./ServerSettings.js"
 import * as Status from "./Status.js"
 
-/** What may stand in the environment and in a file, too. */
-export const settings = {
-  host: Endpoint.host("Address to listen on; with 0.0.0.0 or ::, whoever reaches this machine can log in"),
-  port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
-  unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
-  ...Listeners.flags,
-  ...Limits.flags,
-  admin: Admin.flag,
-  logFormat: Flags.choice(
-    "log-format",
-    { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
-    Log.formats
-  )
-}
+/** `--log-level` is one of @effect/cli's own flags. */
+const { logLevel: _, ...offered } = ServerSettings.settings
 
 const flags = {
-  ...settings,
+  ...offered,
   config: Flags.text("config", "file", {
-    about: "File with settings: these flags without their --, as TOML; a-chat config --check tells what is wrong in it",
+    about:
+      "File with settings: these flags without their --, as TOML; a-chat config --check tells what is wrong in it, and " +
+      "SIGHUP reads it again",
     fallback: "none"
   })
 }
 
 const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")
 
-export const serve = Command.make("serve", flags, (given) => {
-  const format = Option.match(given.logFormat, { onNone: defaultFormat, onSome: ({ value }) => value })
-  return run(given).pipe(Effect.scoped, Effect.provide(Log.layer(format, process.stderr)))
-}).pipe(Command.withDescription("Serves a chat until SIGTERM or SIGINT, then delivers what was accepted and ends."))
+export const serve = Command.make("serve", flags, ({ config, ...given }) =>
+  Effect.gen(function* () {
+    const path = Option.getOrUndefined(Option.map(config, ({ value }) => value))
+    // What the command line says of the level comes as that of the fiber.
+    const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
+    const flagged = level === LogLevel.Info ? undefined : level
+    const logLevel = yield* ServerSettings.logLevel(path)
+    const settings = { ...given, logLevel }
+    const log = { ...Reload.logSettings(settings, flagged) }
+    const format = Flags.valueOr(given.logFormat, defaultFormat())
+    const serving = run(settings, path, { log, flagged })
+    yield* Effect.provide(Effect.scoped(serving), Log.layer(format, process.stderr, log))
+  })
+)
 
 /** Serves until it is interrupted, and does not end before the drain has. */
-const run = (given: Limits.Given & Listeners.Given & Admin.Given) =>
+const run = (given: ServerSettings.Given, path: string | undefined, logging: Pick<Reload.Running, "log" | "flagged">) =>
   Effect.gen(function* () {
     yield* Heap.keepSmall
     const limits = yield* Limits.resolve(given)
-    const { listen, reload } = yield* Listeners.resolve(given, limits.loginTimeout)
+    const listeners = yield* Listeners.resolve(given, limits.loginTimeout)
     const descriptors = Descriptors.read()
     const maxConnections = Limits.connections(limits.maxConnections, descriptors)
     if (maxConnections < (limits.maxConnections ?? 0)) yield* warnLowered(maxConnections, descriptors)
     const server = yield* Effect.mapError(
-      Server.make({ ...limits, maxConnections, descriptors, listen }),
+      Server.make({ ...limits, maxConnections, descriptors, listen: listeners.listen }),
       (error) => new Status.Failure({ status: Status.misuse, message: error.message })
     )
     yield* Admin.serve(given, server, descriptors.limit)
-    if (reload !== undefined) yield* Listeners.atHangUp(reload)
+    const settings = path === undefined ? undefined : Reload.make({ server, given, path, maxConnections, ...logging })
+    const reloads = [settings, listeners.reload].filter((reload) => reload !== undefined)
+    if (reloads.length > 0) yield* Listeners.atHangUp(Effect.all(reloads, { discard: true }))
     yield* Effect.onInterrupt(Effect.never, () => finish(server))
   })
 

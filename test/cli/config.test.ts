@@ -107,3 +107,38 @@ describe("a-chat serve", () => {
     })
   )
 })
+
+describe("SIGHUP", () => {
+  it.scopedLive("reads the file again: what can change does, what cannot is named, and flags stay", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\nrate = 50\n")
+      const server = yield* Program.serve(["--config", path, "--max-line", "100"])
+      const hello = Effect.map(
+        Program.run(["connect", "--port", server.port], { input: "/hello\n" }),
+        ({ output }) => output
+      )
+      assert.include(yield* hello, " max-line=100 max-recipients=3 max-name=32 rate=50: ")
+      writeFileSync(path, 'max-recipients = 4\nmax-line = 5000\nadmin = "9000"\nlog-level = "debug"\n')
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="settings read again" .*changed=max-recipients,rate,log-level/u)
+      yield* server.says("errors", /message="settings that need a restart to change" settings=admin/u)
+      assert.include(yield* hello, " max-line=100 max-recipients=4 max-name=32: ")
+    })
+  )
+
+  it.scopedLive("changes nothing with a file that has mistakes, and tells each", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\n")
+      const server = yield* Program.serve(["--config", path])
+      writeFileSync(path, "max-recipients = 4\nrate = -1\nspeed = 2\n")
+      yield* server.kill("SIGHUP")
+      yield* server.says(
+        "errors",
+        /message="the settings stay as they were" mistake=".*chat\.toml:3: speed is no setting/u
+      )
+      yield* server.says("errors", /message="the settings stay as they were" mistake=".*chat\.toml:2: rate: /u)
+      const { output } = yield* Program.run(["connect", "--port", server.port], { input: "/hello\n" })
+      assert.include(output, " max-recipients=3 ")
+    })
+  )
+})
