@@ -63,7 +63,11 @@ export const fault = (
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
       const { args = [], before, host = "127.0.0.1", peakMegabytes = 160 } = options
-      const program = yield* Program.serve(["--host", host, ...args], before === undefined ? {} : { before })
+      // What happened is counted in the log.
+      const program = yield* Program.serve(
+        ["--host", host, "--log-rate", "off", ...args],
+        before === undefined ? {} : { before }
+      )
       const siege = around(program)
       const bystander = yield* watch(siege)
       const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
