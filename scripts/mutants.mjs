@@ -333,8 +333,8 @@ const mutants = [
     name: "a block is accepted after the shutdown began",
     file: "chat/Routing.ts",
     search:
-      "if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || this.options.rate > 0) return false",
-    replace: "if (outbox.full || outbox.owed || this.options.rate > 0) return false"
+      "if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false",
+    replace: "if (outbox.full || outbox.owed || isLimited(peer)) return false"
   },
   {
     name: "a refused client keeps its place",
@@ -345,8 +345,26 @@ const mutants = [
   {
     name: "a client that is gone keeps its place",
     file: "chat/AcceptLoop.ts",
-    search: ".addObserver(() => count(host, -1))",
+    search: "served -= 1",
     replace: ""
+  },
+  {
+    name: "a place of an address is kept",
+    file: "chat/AcceptLoop.ts",
+    search: "addresses.leave(host)",
+    replace: ""
+  },
+  {
+    name: "a returned line stands in the account, and in no queue",
+    file: "chat/Sessions.ts",
+    search: "peer.outbox.returns -= batch.returns",
+    replace: ""
+  },
+  {
+    name: "who is gone, and still held, is forgotten by the account",
+    file: "chat/Inspection.ts",
+    search: "gone.inFlight > 0 || gone.heldBy !== undefined",
+    replace: "gone.inFlight > 0"
   }
 ]
 
