@@ -49,22 +49,15 @@ export const make = ({ errors, json, numbered, output }: Options): SendReport =>
   }
 }
 
-const jsonOf = ({ line, outcome }: Told): string => {
-  switch (outcome._tag) {
-    case "Written":
-      return outcome.names.map((to) => object({ line, to, outcome: "written" })).join("")
-    case "Returned":
-      return outcome.names
-        .map((to) => object({ line, to, outcome: "returned", reason: outcome.reason, ...retry(outcome.retryMillis) }))
-        .join("")
-    case "Refused":
-      return object({ line, outcome: "refused", reason: outcome.reason, ...retry(outcome.retryMillis) })
-    case "Unknown":
-      return object({ line, outcome: "unknown" })
+const jsonOf = ({ line, names, outcome }: Told): string => {
+  const facts = {
+    outcome: outcome._tag.toLowerCase(),
+    ...(outcome._tag === "Written" || outcome._tag === "Unknown"
+      ? {}
+      : { reason: outcome.reason, ...retry(outcome.retryMillis) })
   }
+  return names.map((to) => `${JSON.stringify({ line, to, ...facts })}\n`).join("")
 }
-
-const object = (value: object) => `${JSON.stringify(value)}\n`
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
 

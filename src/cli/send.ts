@@ -4,9 +4,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { fstatSync } from "node:fs"
 import { Readable } from "node:stream"
 import * as Escape from "../client/Escape.js"
 import * as Login from "../client/Login.js"
+import { flushed, room } from "../client/Output.js"
 import * as Outcomes from "../client/Outcomes.js"
 import * as Sendable from "../client/Sendable.js"
 import * as Sending from "../client/Sending.js"
@@ -19,7 +21,8 @@ import * as Remote from "./Remote.js"
 import * as SendReport from "./SendReport.js"
 import * as Status from "./Status.js"
 
-const defaultTimeout = Duration.seconds(30)
+/** Longer than it takes a server to give up a recipient that does not read. */
+const defaultTimeout = Duration.minutes(1)
 
 const day = 24 * 60 * 60 * 1000
 
@@ -73,7 +76,15 @@ export const send = Command.make("send", { ...flags, ...args }, (given) =>
       retries: Flags.valueOr(given.retry, 0),
       json: Flags.valueOr(given.json, false)
     }
-    process.exitCode = yield* Flags.valueOr(given.wait, "written") === "none" ? hand(job) : deliver(job)
+    if (job.text?.includes("\n") === true) return yield* Remote.misuse("a message is one line; several are the input")
+    if (job.text === undefined && fstatSync(process.stdin.fd).isDirectory()) {
+      return yield* Remote.misuse("the input is a directory")
+    }
+    const isWaiting = Flags.valueOr(given.wait, "written") === "written"
+    if (!isWaiting && (job.json || job.retries > 0)) {
+      return yield* Remote.misuse("--json and --retry need outcomes; leave out --wait none")
+    }
+    process.exitCode = yield* isWaiting ? deliver(job) : hand(job)
   }).pipe(Effect.scoped)
 )
 
@@ -115,7 +126,8 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
       maxLineBytes: server.value.maxLineBytes,
       retries: job.retries,
       patience: job.timeout,
-      report: report.told
+      report: report.told,
+      reported: Effect.zipRight(room(process.stdout), room(process.stderr))
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
@@ -130,18 +142,21 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
         Stalled: ({ message }) => Effect.sync(() => conclude(message)),
         InputError: (error) => Effect.fail(misuse(error))
       }),
-      Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted")))
+      Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
+      Effect.tap(toldAll)
     )
   })
+
+/** What came back is the result: it is not cut off, however slowly it is read. */
+const toldAll = Effect.zipRight(flushed(process.stdout), flushed(process.stderr))
 
 /** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
 const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const started = yield* start(job, job.login)
-    yield* Effect.mapError(started.link.send(`${started.login}\n`), misuse)
+    const { link } = yield* enter(job)
     let refused = 0
     const isComplete = yield* Sending.unlabelled({
-      link: started.link,
+      link,
       recipients: job.recipients,
       input: inputOf(job),
       maxLineBytes: handedLineBytes,
@@ -152,6 +167,7 @@ const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
       }
     }).pipe(Effect.mapError(misuse))
     if (!isComplete) Status.say("the connection ended before everything was sent")
+    yield* toldAll
     return isComplete ? (refused > 0 ? Status.failed : 0) : Status.gone
   })
 
@@ -166,13 +182,11 @@ const noOutcomes = Remote.misuse(
 const inputOf = (job: Job): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 
-const start = (job: Job, login: string) => Effect.mapError(Login.start({ socket: job.socket, login }), misuse)
-
 /** Logs in: under another name if the one that was guessed is taken, and again when the server says that it may. */
 const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
   const attempt = (login: string, tries: number): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
     Effect.gen(function* () {
-      const started = yield* start(job, login)
+      const started = yield* Effect.mapError(Login.start({ socket: job.socket, login }), misuse)
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
       Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {

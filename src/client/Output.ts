@@ -18,6 +18,27 @@ export const flushed = (stream: Output): Effect.Effect<void> =>
     stream.write("", () => resume(Effect.void))
   })
 
+/** Waits while the stream's reader is behind; one that is gone holds nobody. */
+export const room = (stream: Output): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!stream.writableNeedDrain || stream.errored !== null) return Effect.void
+    return Effect.async<void>((resume) => {
+      const go = () => {
+        stop()
+        resume(Effect.void)
+      }
+      const stop = () => {
+        stream.off("drain", go)
+        stream.off("error", go)
+        stream.off("close", go)
+      }
+      stream.on("drain", go)
+      stream.on("error", go)
+      stream.on("close", go)
+      return Effect.sync(stop)
+    })
+  })
+
 /** Waits until the stream takes no more: succeeds when its reader has had enough (`| head -1`). */
 export const gone = (stream: Output): Effect.Effect<void, OutputError> =>
   Effect.async((resume) => {

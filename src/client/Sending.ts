@@ -25,12 +25,16 @@ export interface Options {
   readonly patience: Duration.Duration
   /** Told of each outcome that is final, once. */
   readonly report: (told: Told) => void
+  /** Waits until what was reported is taken, as far as to bound what waits; no new line is sent before. */
+  readonly reported: Effect.Effect<void>
 }
 
 export interface Told {
   /** The number of the line, from 1. */
   readonly line: number
   readonly outcome: Outcomes.Outcome
+  /** Whom it concerns: who has this outcome, or for whom the whole line was refused, or of whom nothing is known. */
+  readonly names: ReadonlyArray<string>
 }
 
 /** No outcome came in time. */
@@ -76,20 +80,29 @@ interface Line {
 /** A class, since there are thousands of them at any moment: one object a line, and no closure. */
 class Waiting implements Outcomes.Awaited {
   due: number
+  /** Who had an outcome, if not all have it at once. */
+  private settled: Set<string> | undefined = undefined
   constructor(
     private readonly line: Line,
-    private readonly settle: (line: Line, outcome: Outcomes.Outcome, isLast: boolean) => void
+    private readonly settle: (told: Told, line: Line, isLast: boolean) => void
   ) {
     this.due = line.names.length
   }
   told(outcome: Outcomes.Outcome, isLast: boolean) {
-    this.settle(this.line, outcome, isLast)
+    const { names, number } = this.line
+    if (outcome._tag === "Refused" || outcome._tag === "Unknown") {
+      const { settled } = this
+      const rest = settled === undefined ? names : names.filter((name) => !settled.has(name))
+      return this.settle({ line: number, outcome, names: rest }, this.line, isLast)
+    }
+    if (!isLast) for (const name of outcome.names) (this.settled ??= new Set()).add(name)
+    return this.settle({ line: number, outcome, names: outcome.names }, this.line, isLast)
   }
 }
 
 /** A line that the server did not take, what it said, and the time (of `performance.now`) from which it may. */
 interface Repeat extends Line {
-  readonly outcome: Outcomes.Outcome
+  readonly told: Told
   readonly at: number
 }
 
@@ -101,7 +114,7 @@ export interface Sending {
 }
 
 export const make = (options: Options): Sending => {
-  const { input, link, maxLineBytes, patience, recipients, report, retries } = options
+  const { input, link, maxLineBytes, patience, recipients, report, reported, retries } = options
   const head = Wire.encode(recipients.join(", "))
   const tooLong: Outcomes.Outcome = {
     _tag: "Refused",
@@ -117,6 +130,7 @@ export const make = (options: Options): Sending => {
   const noRepeats = Effect.unsafeMakeLatch(true)
   let waiting = 0
   let waitingBytes = 0
+  let isClosing = false
   let lastNews = performance.now()
 
   const hasRoom = () => waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
@@ -133,9 +147,9 @@ export const make = (options: Options): Sending => {
     return `@${label} ${line.names === recipients ? head : Wire.encode(line.names.join(", "))}: ${line.text}\n`
   }
 
-  const told = (line: Line, outcome: Outcomes.Outcome, isLast: boolean) => {
+  const told = (what: Told, line: Line, isLast: boolean) => {
     lastNews = performance.now()
-    if (!mayGoAgain(line, outcome)) final(line.number, outcome)
+    if (!mayGoAgain(line, what)) final(what)
     if (!isLast) return
     waiting -= 1
     waitingBytes -= line.text.length
@@ -143,7 +157,8 @@ export const make = (options: Options): Sending => {
     if (waiting + repeats.length === 0) idle.unsafeOpen()
   }
 
-  const final = (line: number, outcome: Outcomes.Outcome) => {
+  const final = (what: Told) => {
+    const { outcome } = what
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
@@ -153,20 +168,28 @@ export const make = (options: Options): Sending => {
         break
       case "Refused":
         totals.refused += 1
+        isClosing ||= outcome.reason === "closing"
         break
       case "Unknown":
         totals.unknown += 1
     }
-    report({ line, outcome })
+    report(what)
   }
 
-  const mayGoAgain = (line: Line, outcome: Outcomes.Outcome): boolean => {
+  const mayGoAgain = (line: Line, what: Told): boolean => {
+    const { names, outcome } = what
     if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
     if (outcome.retryMillis === undefined) return false
-    const names = outcome._tag === "Returned" ? outcome.names : line.names
     // A copy, since the whole read that it was cut from would stay as long as it waits.
     const text = Wire.copy(line.text)
-    repeats.push({ ...line, names, text, tries: line.tries + 1, outcome, at: performance.now() + outcome.retryMillis })
+    repeats.push({
+      ...line,
+      names,
+      text,
+      tries: line.tries + 1,
+      told: what,
+      at: performance.now() + outcome.retryMillis
+    })
     hasRepeats.unsafeOpen()
     noRepeats.unsafeClose()
     return true
@@ -197,7 +220,9 @@ export const make = (options: Options): Sending => {
       for (let at = 0; at < texts.length;) {
         yield* noRepeats.await
         yield* room.await
-        if (link.outcomes.hasEnded) return yield* Effect.never
+        yield* reported
+        // Nothing more can succeed on this connection; what remains is to wait for its end.
+        if (link.outcomes.hasEnded || isClosing) return yield* Effect.never
         let wire = ""
         const end = Math.min(texts.length, at + batchLines)
         for (; at < end && hasRoom(); at++) {
@@ -216,7 +241,7 @@ export const make = (options: Options): Sending => {
       chunk = yield* Input.read(input)
       for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) {
         if (piece._tag === "Lines") yield* sendLines(linesOf(piece.text))
-        else final((totals.lines += 1), tooLong)
+        else final({ line: (totals.lines += 1), outcome: tooLong, names: recipients })
       }
     }
     yield* idle.await
@@ -236,7 +261,7 @@ export const make = (options: Options): Sending => {
 
   const settle = Effect.sync(() => {
     link.outcomes.end()
-    for (const { number, outcome } of repeats) final(number, outcome)
+    for (const repeat of repeats) final(repeat.told)
   })
 
   return { totals, run: Effect.ensuring(Effect.raceFirst(Effect.raceFirst(sendInput, over), watch), settle) }

@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type { Address } from "../../src/transport/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
+import { until } from "../support/serve.js"
 import * as WireClient from "../support/WireClient.js"
 
 const at = ({ port }: Extract<Address, { _tag: "Tcp" }>) => ["send", "--port", `${port}`]
@@ -86,8 +88,10 @@ describe("a-chat send", () => {
       assert.sameDeepMembers(objects(output), [
         { line: 1, to: "bob", outcome: "written" },
         { line: 1, to: "carol", outcome: "returned", reason: "offline" },
-        { line: 2, outcome: "refused", reason: "bad-line" },
-        { line: 3, outcome: "refused", reason: "too-long" }
+        ...["bob", "carol"].flatMap((to) => [
+          { line: 2, to, outcome: "refused", reason: "bad-line" },
+          { line: 3, to, outcome: "refused", reason: "too-long" }
+        ])
       ])
     })
   )
@@ -177,7 +181,7 @@ describe("a-chat send", () => {
       assert.strictEqual(one.status, 3)
       assert.match(one.errors, /; the message may have arrived or not\n$/u)
       const json = yield* Program.run([...at(single), "--json", "bob", "hi"])
-      assert.deepStrictEqual(objects(json.output), [{ line: 1, outcome: "unknown" }])
+      assert.deepStrictEqual(objects(json.output), [{ line: 1, to: "bob", outcome: "unknown" }])
     })
   )
 
@@ -265,6 +269,88 @@ describe("a-chat send", () => {
         output: "",
         errors: "a-chat: undelivered carol reason=offline: nobody of that name is here\n"
       })
+    })
+  )
+
+  it.scopedLive("tells every reason, in little memory, however late they are read", () =>
+    Effect.gen(function* () {
+      const count = 200_000
+      const { port } = yield* Program.serve()
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() => spawn(process.execPath, [Program.main, "send", "--port", port, "nobody"])),
+        (child) => Effect.sync(() => child.kill("SIGKILL"))
+      )
+      child.stdin.on("error", () => {})
+      child.stdin.end(Array.from({ length: count }, (_, index) => `${index}\n`).join(""))
+      // Nobody reads: it stands still, with most of its input unread.
+      let [last, same] = [-1, 0]
+      yield* until(() => {
+        const read = Number(/rchar: (\d+)/u.exec(readFileSync(`/proc/${child.pid}/io`, "utf8"))?.[1])
+        same = read === last && child.stderr.readableLength > 0 ? same + 1 : 0
+        last = read
+        return same > 100
+      }, "it goes on reading")
+      const peak = Number(/VmHWM:\s+(\d+)/u.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1])
+      assert.isBelow(peak, 160_000)
+      let text = ""
+      child.stderr.setEncoding("utf8").on("data", (part: string) => (text += part))
+      const status = yield* Effect.promise(() => new Promise((resolve) => child.on("close", resolve)))
+      assert.strictEqual(status, 1)
+      assert.strictEqual(text.split("\n").length - 1, count)
+    })
+  )
+
+  it.scopedLive("does not go on with a server that shuts down", () =>
+    Effect.gen(function* () {
+      const { bob, server } = yield* chat("--grace", "1s")
+      const sending = yield* Program.start(["send", "--port", server.port, "--login", "alice", "bob"])
+      const pour = () => {
+        while (sending.input.writable && sending.input.write("x\n".repeat(1000)));
+      }
+      sending.input.on("drain", pour)
+      pour()
+      yield* bob.says("output", /^from alice: x$/mu)
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* sending.ended
+      assert.strictEqual(status, 3)
+      const refused = errors.split("\n").filter((line) => line.includes(": closing: "))
+      // No more than were under way.
+      assert.isAtMost(refused.length, 4096)
+      assert.match(errors, /the connection ended before everything was sent\n$/u)
+    })
+  )
+
+  it.scopedLive("takes one line for a message, and nothing that is no input", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.serve()
+      const send = (args: ReadonlyArray<string>, before?: string) =>
+        Program.run(["send", "--port", port, ...args], before === undefined ? {} : { before })
+      const cases = [
+        yield* send(["bob", "one\ntwo"]),
+        yield* send(["bob"], "exec < /"),
+        yield* send(["bob", "hi", "--wait", "none", "--json"]),
+        yield* send(["bob", "hi", "--wait", "none", "--retry", "2"])
+      ]
+      assert.deepStrictEqual(
+        cases.map(({ errors, status }) => [status, errors]),
+        [
+          [2, "a-chat: a message is one line; several are the input\n"],
+          [2, "a-chat: the input is a directory\n"],
+          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"],
+          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"]
+        ]
+      )
+    })
+  )
+
+  it.scopedLive("takes another name for the one that it guesses with --wait none, too", () =>
+    Effect.gen(function* () {
+      const { bob, send, server } = yield* chat()
+      const first = yield* Program.start(["send", "--port", server.port, "bob"])
+      first.input.write("one\n")
+      yield* bob.says("output", /: one$/mu)
+      assert.deepStrictEqual(yield* send("bob", "two", "--wait", "none"), { status: 0, output: "", errors: "" })
+      yield* bob.says("output", /-[\da-z]+: two$/mu)
     })
   )
 })
