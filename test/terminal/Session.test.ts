@@ -122,6 +122,21 @@ describe("Session", () => {
     })
   )
 
+  it.scopedLive("adds what is pasted during the question to it, in order", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: <>\x1b[D${paste("one\ntwo\n")}`)
+      yield* alice.sees("y/n: send 2 lines to bob?")
+      yield* alice.types(paste("three") + paste("four\nfive"))
+      yield* alice.sees("y/n: send 5 lines to bob?")
+      yield* alice.types("y")
+      assert.deepStrictEqual(
+        yield* hears(5),
+        ["<one", "two", "three", "four", "five>"].map((line) => `from alice: ${line}`)
+      )
+    })
+  )
+
   it.scopedLive("does not send a paste to nobody, nor obeys it", () =>
     Effect.gen(function* () {
       const { alice } = yield* both()
@@ -168,6 +183,9 @@ describe("Session", () => {
       assert.strictEqual(alice.bells(), 1)
       yield* does("/time off", "\n· time off")
       yield* does("/ignore", "· nobody is ignored")
+      yield* does("/ignore dave, erin", /· dave is ignored; .*\n· erin is ignored; /u)
+      yield* does("/ignore", "· ignored: dave, erin")
+      yield* does("/ignore dave,erin", /· dave is not ignored any more\n· erin is not ignored any more/u)
       yield* does("/ignore bob", "· bob is ignored; /ignore bob again ends it")
       yield* bob.deliver(["alice"], "unheard")
       const carol = yield* Client.connect({ socket, login: "carol" })
