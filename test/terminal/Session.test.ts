@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { foreign } from "../support/Emulator.js"
+import { foreign, unwrapped } from "../support/Emulator.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chat, ctrl, display, enter, paste, sit, tab, type Options } from "../support/Sitting.js"
 
@@ -228,7 +228,7 @@ describe("Session", () => {
       yield* alice.sees(/typed$/u)
       assert.deepStrictEqual(foreign(alice.written()), [])
       assert.include(
-        alice.lines().join("\n"),
+        unwrapped(alice.lines(), ""),
         String.raw`\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\x0d\x08\u{202e}`
       )
     })
@@ -274,7 +274,9 @@ describe("Session", () => {
         yield* alice.sees(columns === 30 ? /› .* typed$/u : /› half a line that is typed$/u)
       }
       assert.deepStrictEqual(
-        alice.lines().flatMap((line) => /message \d, .* terminal$/u.exec(line)?.[0].slice(8, 9) ?? []),
+        unwrapped(alice.lines())
+          .split("\n")
+          .flatMap((line) => /message \d, .* terminal$/u.exec(line)?.[0].slice(8, 9) ?? []),
         ["0", "1", "2", "3"]
       )
     })
