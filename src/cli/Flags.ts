@@ -282,13 +282,20 @@ const yesOrNo = (text: string): Either.Either<boolean, string> => {
   return ["no", "false", "off", "0"].includes(word) ? Either.right(false) : Either.left("is neither yes nor no")
 }
 
+const choices = new Map<string, ReadonlyArray<string>>()
+
+/** The words that a flag may have, if they are few. */
+export const choicesOf = (name: string): ReadonlyArray<string> | undefined => choices.get(name)
+
 /** One of a few words. */
 export const choice = <const A extends string>(
   name: string,
   description: Description,
-  choices: ReadonlyArray<A>
-): Flag<A> =>
-  make(name, choices.join("|"), description, (given) => {
-    const found = choices.find((one) => one === given.toLowerCase())
-    return found === undefined ? Either.left(`is not one of ${choices.join(", ")}`) : Either.right(found)
+  words: ReadonlyArray<A>
+): Flag<A> => {
+  choices.set(name, words)
+  return make(name, words.join("|"), description, (given) => {
+    const found = words.find((one) => one === given.toLowerCase())
+    return found === undefined ? Either.left(`is not one of ${words.join(", ")}`) : Either.right(found)
   })
+}

@@ -1,6 +1,7 @@
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Flags from "./Flags.js"
 import * as Manual from "./Manual.js"
 
 // oxlint-disable-next-line no-control-regex
@@ -39,6 +40,15 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
   [/^( +)a-chat\)$/gmu, "$1a__chat)"]
 ]
 
+/** Where the completions for bash offer files behind a flag. */
+const files = /(--([\w-]+)\)\n +COMPREPLY=\( \$\(compgen )-f(?= )/gu
+
+const offerChoices = (script: string): string =>
+  script.replace(files, (offer: string, start: string, name: string) => {
+    const words = Flags.choicesOf(name)
+    return words === undefined ? offer : `${start}-W "${words.join(" ")}" --`
+  })
+
 /**
  * The console for @effect/cli, which colours its help even in a pipe, and prints errors that it also fails with:
  * those are left to `Status.report`.
@@ -54,7 +64,10 @@ export const withPlainConsole = <A, E, R>(program: Effect.Effect<A, E, R>): Effe
 
 const shape = (text: string): string => {
   const coloured = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
-  const help = corrections.reduce((sofar, [pattern, correction]) => sofar.replace(pattern, correction), text)
+  const help = corrections.reduce(
+    (sofar, [pattern, correction]) => sofar.replace(pattern, correction),
+    offerChoices(text)
+  )
   const shown = coloured ? help : help.replace(ansi, "")
   return process.stdout.isTTY === true ? wrap(shown, Math.min(process.stdout.columns || maxColumns, maxColumns)) : shown
 }

@@ -37,10 +37,11 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
     return { head: before.slice(0, cursor - typed.length), tail, choices: [...matching, typed], at: 0 }
   }
 
+  const [, ignored] = /^\/ignore\s+(?:.*,\s*)?([^,\s]*)$/u.exec(before) ?? []
+  if (ignored !== undefined) return complete(ignored, names, "")
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
-    if (name === "ignore") return complete(typed, names, "")
     return name === "time" || name === "bell" ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {

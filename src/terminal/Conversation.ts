@@ -9,8 +9,8 @@ export type Meaning =
   /** Nothing is sent: the next lines go to these. */
   | { readonly _tag: "Turn"; readonly to: ReadonlyArray<string> }
   | { readonly _tag: "Who" | "Help" | "Quit" }
-  /** Without a name: who is ignored. */
-  | { readonly _tag: "Ignore"; readonly name: string | undefined }
+  /** Without names: who is ignored. */
+  | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Switch"; readonly what: "time" | "bell"; readonly on: boolean }
   | { readonly _tag: "Mistake"; readonly text: string }
 
@@ -63,7 +63,7 @@ const address = (line: string, { isKnown }: Context) => {
 
 const isName = (name: string) => Name.parse(Wire.encode(name)) !== undefined
 
-const command = (line: string, { lastSender }: Context): Meaning => {
+const command = (line: string, { isKnown, lastSender }: Context): Meaning => {
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
   switch (name) {
@@ -77,8 +77,11 @@ const command = (line: string, { lastSender }: Context): Meaning => {
       if (lastSender === undefined) return mistake("nobody has written yet")
       return argument === "" ? { _tag: "Turn", to: [lastSender] } : { _tag: "Say", to: [lastSender], text: argument }
     case "/ignore": {
-      const [ignored] = Outcomes.distinct([argument])
-      return { _tag: "Ignore", name: ignored }
+      const names = Outcomes.distinct(argument.split(","))
+      const wrong = names.find((one) => !isKnown(one) && !isName(one))
+      return wrong === undefined
+        ? { _tag: "Ignore", names }
+        : mistake(`no name is like "${wrong}"; write /ignore bob, or /ignore bob, carol`)
     }
     case "/time":
     case "/bell": {

@@ -1,6 +1,7 @@
 import * as Display from "./Display.js"
 import * as Row from "./Row.js"
 import * as Width from "./Width.js"
+import * as Wrap from "./Wrap.js"
 
 /** What stands below the scrollback. */
 export interface View {
@@ -57,7 +58,7 @@ export class LiveRegion {
     const before = Row.columns(prompt.before)
     const written =
       hideCursor +
-      this.erase(added) +
+      this.erase(added, size) +
       wrapOff +
       above.map((row) => `${Row.render(row, display)}\r\n`).join("") +
       Row.render(prompt.before, display) +
@@ -72,16 +73,25 @@ export class LiveRegion {
   }
 
   /** The write that leaves nothing but the scrollback, with rows added to it. */
-  erase(added: ReadonlyArray<Row.Row>): string {
+  erase(added: ReadonlyArray<Row.Row>, size: Size): string {
     const up = this.cursorRow === 0 ? "" : `\x1b[${this.cursorRow}A`
     this.cursorRow = 0
     this.drawn = { widths: [], cursor: 0 }
-    return `${up}\r${clearBelow}${added.map((row) => `${Row.render(row, this.display)}\r\n`).join("")}`
+    return `${up}\r${clearBelow}${this.written(added, size, "\r\n")}`
+  }
+
+  /** Rows of the scrollback, as many as it takes for each to fit. */
+  written(added: ReadonlyArray<Row.Row>, { columns }: Size, lineEnd: string): string {
+    let written = ""
+    for (const row of added) {
+      for (const piece of Wrap.rows(row, columns, this.display)) written += Row.render(piece, this.display) + lineEnd
+    }
+    return written
   }
 
   /** The write that moves everything into the scrollback. */
   clear(size: Size): string {
-    return this.erase([]) + "\n".repeat(size.rows) + topLeft
+    return this.erase([], size) + "\n".repeat(size.rows) + topLeft
   }
 
   /** The terminal has broken the rows anew at its new edge, and its cursor went along. */

@@ -21,30 +21,46 @@ export type Id = number
 /** One's own messages of which not all is known, in the order typed. */
 export class Outgoing {
   private readonly messages = new Map<Id, Message>()
+  private readonly counts: Record<Message["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
   /** Those that wait, in the order typed, from `next` on. */
   private waiting: Array<Id> = []
   private next = 0
+  /** Those that were put back and wait, too: the first typed is the last here, once they are sorted. */
+  private back: Array<Id> = []
+  private isSorted = true
   private lastId = 0
 
   add(to: ReadonlyArray<string>, text: string): void {
     this.lastId += 1
-    this.messages.set(this.lastId, { to, text, phase: "waiting" })
+    this.set(this.lastId, { to, text, phase: "waiting" })
     this.waiting.push(this.lastId)
   }
 
   /** The first that waits, which is sent from now on. */
   take(): (Message & { readonly id: Id }) | undefined {
-    const id = this.waiting[this.next]
+    const id = this.shift()
     const message = id === undefined ? undefined : this.messages.get(id)
     if (id === undefined || message === undefined) return undefined
-    this.next += 1
-    this.messages.set(id, { ...message, phase: "sent" })
+    this.set(id, { ...message, phase: "sent" })
     return { id, ...message }
+  }
+
+  private shift(): Id | undefined {
+    if (!this.isSorted) this.back.sort((a, b) => b - a)
+    this.isSorted = true
+    const [id, again] = [this.waiting[this.next], this.back.at(-1)]
+    if (again !== undefined && (id === undefined || again < id)) return this.back.pop()
+    if (id !== undefined) this.next += 1
+    return id
   }
 
   /** It was not sent after all, and waits for the next connection. */
   putBack(id: Id): void {
-    this.change([id], "waiting")
+    const message = this.messages.get(id)
+    if (message === undefined || message.phase === "waiting") return
+    this.set(id, { ...message, phase: "waiting" })
+    this.back.push(id)
+    this.isSorted = false
   }
 
   /**
@@ -56,8 +72,8 @@ export class Outgoing {
     if (message === undefined) return undefined
     const known = fates.filter((fate) => fate._tag !== "Unknown")
     const lost = fates.flatMap((fate) => (fate._tag === "Unknown" ? fate.names : []))
-    if (lost.length === 0) this.messages.delete(id)
-    else this.messages.set(id, { ...message, to: lost, phase: "unknown" })
+    if (lost.length === 0) this.forget(id)
+    else this.set(id, { ...message, to: lost, phase: "unknown" })
     const unknown = new Set(lost)
     const to = message.to.filter((name) => !unknown.has(name))
     return known.length === 0 ? undefined : { to, text: message.text, fates: known }
@@ -65,28 +81,29 @@ export class Outgoing {
 
   /** It will never be sent, or nothing will ever be known of it. */
   forget(id: Id): void {
+    const message = this.messages.get(id)
+    if (message !== undefined) this.counts[message.phase] -= 1
     this.messages.delete(id)
   }
 
   /** What is unknown is sent again. */
   resend(): void {
-    this.change(
-      [...this.messages].flatMap(([id, { phase }]) => (phase === "unknown" ? [id] : [])),
-      "waiting"
-    )
+    this.change("unknown", "waiting")
+    // All in the order typed, so that what was typed first goes first, also when it goes again.
+    this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
+    this.next = 0
+    this.back = []
   }
 
   /** Forgets what is unknown, and returns it. */
   drop(): ReadonlyArray<Message> {
     const dropped = this.all.filter(({ phase }) => phase === "unknown")
-    for (const [id, { phase }] of this.messages) if (phase === "unknown") this.messages.delete(id)
+    for (const [id, { phase }] of this.messages) if (phase === "unknown") this.forget(id)
     return dropped
   }
 
   count(phase: Message["phase"]): number {
-    let count = 0
-    for (const message of this.messages.values()) if (message.phase === phase) count += 1
-    return count
+    return this.counts[phase]
   }
 
   /** The oldest. */
@@ -109,19 +126,17 @@ export class Outgoing {
 
   /** The connection is over: of what was sent and is not settled, nothing will be known. */
   lose(): void {
-    this.change(
-      [...this.messages].flatMap(([id, { phase }]) => (phase === "sent" ? [id] : [])),
-      "unknown"
-    )
+    this.change("sent", "unknown")
   }
 
-  /** Of every message in its order, so that what was typed first goes first, also when it goes again. */
-  private change(ids: ReadonlyArray<Id>, phase: Message["phase"]) {
-    for (const id of ids) {
-      const message = this.messages.get(id)
-      if (message !== undefined) this.messages.set(id, { ...message, phase })
-    }
-    this.waiting = [...this.messages].flatMap(([id, message]) => (message.phase === "waiting" ? [id] : []))
-    this.next = 0
+  private change(from: Message["phase"], phase: Message["phase"]) {
+    for (const [id, message] of this.messages) if (message.phase === from) this.set(id, { ...message, phase })
+  }
+
+  private set(id: Id, message: Message) {
+    const before = this.messages.get(id)
+    if (before !== undefined) this.counts[before.phase] -= 1
+    this.counts[message.phase] += 1
+    this.messages.set(id, message)
   }
 }

@@ -24,7 +24,7 @@ export interface Options {
   readonly suspend: () => void
 }
 
-/** A paste of several lines, which waits for a yes. */
+/** Pasted lines, which wait for a yes. The text behind the cursor joins the last of them when they are sent. */
 export interface Paste {
   readonly lines: ReadonlyArray<string>
   readonly isHeaded: boolean
@@ -49,7 +49,7 @@ export class Prompt {
         this.type(key.text, completion)
         break
       case "Pasted":
-        this.insertPaste(visible(key.text))
+        this.insertPaste(linesOf(key.text))
         break
       case "Edit":
         this.editor = Editor.edit(this.editor, key.edit)
@@ -66,27 +66,29 @@ export class Prompt {
     this.editor = Editor.insert(this.editor, isList ? ", " : text)
   }
 
-  private insertPaste(text: string) {
-    const { cursor, text: typed } = this.editor
-    const lines = text.replace(/\n+$/u, "").split("\n")
+  private insertPaste(lines: ReadonlyArray<string>) {
     if (lines.length === 1 || this.asksLogin) {
       this.editor = Editor.insert(this.editor, lines[0] ?? "")
       return
     }
-    const head = typed.slice(0, cursor)
-    lines[0] = head + (lines[0] ?? "")
-    lines[lines.length - 1] += typed.slice(cursor)
-    this.paste = { lines, isHeaded: head.trim() !== "" }
+    const head = this.editor.text.slice(0, this.editor.cursor)
+    const [first = "", ...rest] = lines
+    this.paste = { lines: [head + first, ...rest], isHeaded: head.trim() !== "" }
   }
 
   private answer(paste: Paste, key: Key) {
+    if (key._tag === "Pasted") {
+      this.paste = { ...paste, lines: [...paste.lines, ...linesOf(key.text)] }
+      return
+    }
     const isYes = key._tag === "Typed" && key.text.toLowerCase() === "y"
     const isNo =
       (key._tag === "Typed" && key.text.toLowerCase() === "n") ||
       (key._tag === "Pressed" && ["escape", "leave", "endOrDelete"].includes(key.key))
     if (isYes) {
+      const tail = this.editor.text.slice(this.editor.cursor)
       this.editor = Editor.set(this.editor, "")
-      this.options.enter({ _tag: "Lines", ...paste })
+      this.options.enter({ _tag: "Lines", ...paste, lines: withTail(paste.lines, tail) })
     }
     if (isYes || isNo) this.paste = undefined
   }
@@ -149,3 +151,10 @@ const hidden = /(?![\t\n])\p{Cc}/gu
 
 /** Control characters cannot be sent; they are pasted as what they are shown as. */
 const visible = (text: string): string => text.replace(hidden, Escape.show)
+
+const linesOf = (pasted: string): ReadonlyArray<string> => visible(pasted).replace(/\n+$/u, "").split("\n")
+
+const withTail = (lines: ReadonlyArray<string>, tail: string): ReadonlyArray<string> => [
+  ...lines.slice(0, -1),
+  (lines.at(-1) ?? "") + tail
+]

@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream"
 import type { Display } from "./Display.js"
 import * as Keys from "./Keys.js"
 import { LiveRegion, type Size, type View } from "./LiveRegion.js"
-import * as Row from "./Row.js"
+import type * as Row from "./Row.js"
 
 /** What a terminal reads from; `process.stdin`, when it is one. */
 export type Input = Readable & { readonly setRawMode?: (raw: boolean) => unknown }
@@ -47,7 +47,7 @@ export class Screen {
   constructor(
     private readonly input: Input,
     private readonly output: Output,
-    private readonly display: Display
+    display: Display
   ) {
     this.region = new LiveRegion(display)
   }
@@ -65,7 +65,7 @@ export class Screen {
     if (this.isOpen) {
       for (const row of rows) this.added.push(row)
       this.changed()
-    } else this.output.write(rows.map((row) => `${Row.render(row, this.display)}\n`).join(""))
+    } else this.output.write(this.region.written(rows, this.size, "\n"))
   }
 
   /** The view is another: it is drawn behind the keys and lines of this turn, so that a paste or a flood is drawn once. */
@@ -161,7 +161,7 @@ export class Screen {
   private release() {
     if (!this.isOpen) return
     this.isOpen = false
-    this.output.write(this.region.erase(this.takeAdded()) + restore)
+    this.output.write(this.region.erase(this.takeAdded(), this.size) + restore)
     this.input.setRawMode?.(false)
   }
 

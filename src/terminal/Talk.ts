@@ -96,7 +96,7 @@ export class Talk {
       case "Quit":
         return true
       case "Ignore":
-        this.ignore(meaning.name)
+        this.ignore(meaning.names)
         break
       case "Switch":
         if (meaning.what === "bell") this.rings = meaning.on
@@ -143,18 +143,19 @@ export class Talk {
     return this.options.wake()
   }
 
-  private ignore(name: string | undefined) {
+  private ignore(names: ReadonlyArray<string>) {
     const { marks, people, transcript } = this.options
     const tell = (text: string) => transcript.print(Format.quiet(text, marks))
-    if (name !== undefined) {
-      return tell(
+    for (const name of names) {
+      tell(
         people.toggleIgnored(name)
           ? `${name} is ignored; /ignore ${name} again ends it`
           : `${name} is not ignored any more`
       )
     }
     const { ignoredNames } = people
-    return tell(ignoredNames.length === 0 ? "nobody is ignored" : `ignored: ${ignoredNames.join(", ")}`)
+    if (names.length === 0)
+      tell(ignoredNames.length === 0 ? "nobody is ignored" : `ignored: ${ignoredNames.join(", ")}`)
   }
 
   /** All that there is to know of a message is known. What a server that shuts down refuses waits for the next one. */

@@ -165,6 +165,8 @@ describe("--completions", () => {
         assert.includeMembers(yield* offered(script, ["a-chat", command, "--"]), flags)
       }
       assert.deepStrictEqual(yield* offered(script, ["a-chat", "exec", "--conc"]), ["--concurrency"])
+      assert.deepStrictEqual(yield* offered(script, ["a-chat", "connect", "--bell", ""]), ["on", "off"])
+      assert.deepStrictEqual(yield* offered(script, ["a-chat", "serve", "--log-format", "j"]), ["json"])
     })
   )
 

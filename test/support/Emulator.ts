@@ -62,7 +62,8 @@ export const make = (options: Options = {}): Emulator => {
     const joined: Array<string> = []
     for (let at = 0; at < count(); at++) {
       const row = line(at)
-      const isContinued = line(at + 1)?.isWrapped === true
+      // Below the cursor is nothing of ours, but what a resize has left there may pass for a row that goes on.
+      const isContinued = at < cursorAt() && line(at + 1)?.isWrapped === true
       const text = row?.translateToString(!isContinued) ?? ""
       if (row?.isWrapped === true) joined.push((joined.pop() ?? "") + text)
       else joined.push(text)
@@ -108,6 +109,10 @@ export const make = (options: Options = {}): Emulator => {
     bells: () => bells
   }
 }
+
+/** What the program has broken is whole again; at blanks, if `between` is one. */
+export const unwrapped = (lines: ReadonlyArray<string>, between = " "): string =>
+  lines.join("\n").replace(/\n {8}/gu, between)
 
 /** The two streams of a terminal as a program has them, with an emulator behind them. */
 export const streams = (options: Options = {}) => {

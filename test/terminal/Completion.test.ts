@@ -28,6 +28,7 @@ const table: ReadonlyArray<readonly [line: string, completed: ReadonlyArray<stri
   ["/w|", ["/who |", "/w|"]],
   ["/|", ["/who |", "/reply |"]],
   ["/ignore c|", ["/ignore carol|", "/ignore c|"]],
+  ["/ignore bob, c|", ["/ignore bob, carol|", "/ignore bob, c|"]],
   ["/time |", ["/time on|", "/time off|", "/time |"]],
   ["x|", []],
   ["bob: |", []],

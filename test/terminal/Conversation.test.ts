@@ -39,8 +39,10 @@ const table: ReadonlyArray<readonly [line: string, meaning: Conversation.Meaning
   ["/quit", { _tag: "Quit" }],
   ["/reply", { _tag: "Turn", to: ["carol"] }],
   ["/reply fine: thanks", say(["carol"], "fine: thanks")],
-  ["/ignore dave", { _tag: "Ignore", name: "dave" }],
-  ["/ignore", { _tag: "Ignore", name: undefined }],
+  ["/ignore dave", { _tag: "Ignore", names: ["dave"] }],
+  ["/ignore dave,erin , dave", { _tag: "Ignore", names: ["dave", "erin"] }],
+  ["/ignore alice smith", { _tag: "Ignore", names: ["alice smith"] }],
+  ["/ignore", { _tag: "Ignore", names: [] }],
   ["/time off", { _tag: "Switch", what: "time", on: false }],
   ["/bell on", { _tag: "Switch", what: "bell", on: true }]
 ]
@@ -51,6 +53,8 @@ const mistakes: ReadonlyArray<readonly [line: string, Conversation.Context, tell
   ["/reply hi", nobodyYet, /nobody has written/u],
   ["/time", context, /write \/time on, or \/time off/u],
   ["/bell loud", context, /write \/bell on, or \/bell off/u],
+  ["/ignore bob, a;b", context, /no name is like "a;b"; write \/ignore bob/u],
+  ["/ignore bob carol", context, /no name is like "bob carol"/u],
   ["/whois bob", context, /no command \/whois; \/help/u],
   ["//x", context, /a blank in front makes it text/u]
 ]

@@ -38,6 +38,33 @@ describe("Outgoing", () => {
     assert.deepStrictEqual(texts(outgoing), ["bob,carol: one", "bob,carol: two", "bob,carol: three", "bob: four"])
   })
 
+  it("puts back in the order typed behind what is sent again, and before what was never sent", () => {
+    const { ids, outgoing } = three(1)
+    outgoing.lose()
+    const next = outgoing.take()?.id ?? 0
+    outgoing.resend()
+    outgoing.putBack(next)
+    outgoing.putBack(next)
+    assert.strictEqual(outgoing.take()?.id, ids[0])
+    assert.deepStrictEqual(texts(outgoing), ["bob,carol: two", "bob,carol: three"])
+  })
+
+  it("puts back and settles as fast when many wait", () => {
+    const outgoing = new Outgoing()
+    const all = Array.from({ length: 40_000 }, (_, index) => `${index}`)
+    for (const text of all) outgoing.add(["bob"], text)
+    const ids = all.map(() => outgoing.take()?.id ?? 0)
+    for (const id of ids) outgoing.putBack(id)
+    assert.strictEqual(outgoing.count("waiting"), all.length)
+    for (const text of all) {
+      const next = outgoing.take()
+      assert.strictEqual(next?.text, text)
+      outgoing.settle(next?.id ?? 0, [written("bob")])
+      assert.strictEqual(outgoing.count("waiting"), outgoing.size)
+    }
+    assert.strictEqual(outgoing.size, 0)
+  })
+
   it("forgets what is settled, and tells it", () => {
     const { ids, outgoing } = three(3)
     const fates = [

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { foreign } from "../support/Emulator.js"
+import { foreign, unwrapped } from "../support/Emulator.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chat, ctrl, display, enter, paste, sit, tab, type Options } from "../support/Sitting.js"
 
@@ -122,6 +122,21 @@ describe("Session", () => {
     })
   )
 
+  it.scopedLive("adds what is pasted during the question to it, in order", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: <>\x1b[D${paste("one\ntwo\n")}`)
+      yield* alice.sees("y/n: send 2 lines to bob?")
+      yield* alice.types(paste("three") + paste("four\nfive"))
+      yield* alice.sees("y/n: send 5 lines to bob?")
+      yield* alice.types("y")
+      assert.deepStrictEqual(
+        yield* hears(5),
+        ["<one", "two", "three", "four", "five>"].map((line) => `from alice: ${line}`)
+      )
+    })
+  )
+
   it.scopedLive("does not send a paste to nobody, nor obeys it", () =>
     Effect.gen(function* () {
       const { alice } = yield* both()
@@ -168,6 +183,9 @@ describe("Session", () => {
       assert.strictEqual(alice.bells(), 1)
       yield* does("/time off", "\n· time off")
       yield* does("/ignore", "· nobody is ignored")
+      yield* does("/ignore dave, erin", /· dave is ignored; .*\n· erin is ignored; /u)
+      yield* does("/ignore", "· ignored: dave, erin")
+      yield* does("/ignore dave,erin", /· dave is not ignored any more\n· erin is not ignored any more/u)
       yield* does("/ignore bob", "· bob is ignored; /ignore bob again ends it")
       yield* bob.deliver(["alice"], "unheard")
       const carol = yield* Client.connect({ socket, login: "carol" })
@@ -210,7 +228,7 @@ describe("Session", () => {
       yield* alice.sees(/typed$/u)
       assert.deepStrictEqual(foreign(alice.written()), [])
       assert.include(
-        alice.lines().join("\n"),
+        unwrapped(alice.lines(), ""),
         String.raw`\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\x0d\x08\u{202e}`
       )
     })
@@ -256,7 +274,9 @@ describe("Session", () => {
         yield* alice.sees(columns === 30 ? /› .* typed$/u : /› half a line that is typed$/u)
       }
       assert.deepStrictEqual(
-        alice.lines().flatMap((line) => /message \d, .* terminal$/u.exec(line)?.[0].slice(8, 9) ?? []),
+        unwrapped(alice.lines())
+          .split("\n")
+          .flatMap((line) => /message \d, .* terminal$/u.exec(line)?.[0].slice(8, 9) ?? []),
         ["0", "1", "2", "3"]
       )
     })

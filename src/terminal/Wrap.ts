@@ -1,0 +1,94 @@
+import * as Display from "./Display.js"
+import { span, type Row } from "./Row.js"
+import * as Width from "./Width.js"
+
+/**
+ * How far a row that goes on is indented: farther than any row of the transcript starts, with a time or without, so
+ * that nobody's text can look like a row of somebody else's.
+ */
+const indent = "00:00 ".length + 2
+
+/** A narrower window has no place for that. */
+const minColumns = 20
+
+const margin = span(" ".repeat(indent))
+
+const tabStop = 8
+
+/** A row as rows that fit, broken at a blank where one is near: the terminal would go on in its first column. */
+export const rows = (row: Row, columns: number, display: Display.Display): ReadonlyArray<Row> => {
+  let most = 0
+  for (const { text } of row) most += mostColumns(text, display)
+  if (most <= columns) return [row] // as nearly all do, so this is what a flood costs
+  const shown = row.map(({ ink, text }) => ({ ink, text: Display.show(text, display) }))
+  const isIndented = columns >= minColumns
+  const [first, ...rest] = slices(shown, pieces(shown, columns, isIndented ? indent : 0))
+  return [first ?? [], ...(isIndented ? rest.map((piece) => [margin, ...piece]) : rest)]
+}
+
+const printable = /^[\x20-\x7e]*$/u
+
+/** Letters and punctuation, some of which is in nearly every row: one column each. */
+const narrow = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u203a]*$/u
+
+/** It has not more columns than this, which is told without a look at each character. */
+const mostColumns = (text: string, display: Display.Display): number => {
+  if (printable.test(text)) return text.length
+  const shown = Display.show(text, display)
+  if (narrow.test(shown)) return shown.length
+  return shown.includes("\t") ? Infinity : shown.length * 2
+}
+
+/** From where to where, in the text of all spans. */
+interface Piece {
+  readonly start: number
+  readonly end: number
+}
+
+const pieces = (row: Row, columns: number, indent: number): ReadonlyArray<Piece> => {
+  const found: Array<Piece> = []
+  const near = Math.ceil(columns / 2)
+  let [start, at, column] = [0, 0, 0]
+  // The last blank that is near the edge, and the column behind it.
+  let [blank, behind] = [-1, 0]
+  for (const { text } of row) {
+    for (const grapheme of Width.graphemes(text)) {
+      const isBlank = grapheme === " " || grapheme === "\t"
+      const width = grapheme === "\t" ? tabStop - (column % tabStop) : Width.most(grapheme)
+      if (column + width > columns && at > start) {
+        if (isBlank) [blank, behind] = [at, column]
+        const isAtBlank = blank >= 0
+        found.push({ start, end: isAtBlank ? blank : at })
+        start = isAtBlank ? blank + 1 : at // the blank is where the row ends
+        column = indent + (isAtBlank ? column - behind : 0)
+        blank = -1
+        if (isBlank) {
+          at += 1
+          continue
+        }
+      }
+      if (isBlank && column >= near) [blank, behind] = [at, column + width]
+      at += grapheme.length
+      column += width
+    }
+  }
+  if (start < at || found.length === 0) found.push({ start, end: at })
+  return found
+}
+
+/** The pieces with the looks of the row. Both are walked through once: a list of names has thousands of spans. */
+const slices = (row: Row, all: ReadonlyArray<Piece>): ReadonlyArray<Row> => {
+  let [index, from] = [0, 0]
+  return all.map(({ end, start }) => {
+    const slice: Array<Row[number]> = []
+    for (let current = row[index]; current !== undefined && from < end; current = row[index]) {
+      const { ink, text } = current
+      const to = from + text.length
+      if (to > start) slice.push({ ink, text: text.slice(Math.max(0, start - from), end - from) })
+      if (to > end) break // the rest of it is for the next piece
+      index += 1
+      from = to
+    }
+    return slice
+  })
+}

@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Display from "../../src/terminal/Display.js"
+import * as Row from "../../src/terminal/Row.js"
+import * as Wrap from "../../src/terminal/Wrap.js"
+
+const display = Display.make({ LANG: "de_DE.UTF-8" }, 1)
+
+const wrap = (row: Row.Row, columns: number, shownBy = display) =>
+  Wrap.rows(row, columns, shownBy).map((piece) => Row.render(piece, shownBy))
+
+const indented = (...rows: ReadonlyArray<string>) => rows.map((row, index) => (index === 0 ? row : `        ${row}`))
+
+describe("Wrap.rows", () => {
+  const table: ReadonlyArray<readonly [text: string, rows: ReadonlyArray<string>]> = [
+    ["", [""]],
+    ["12345678901234567890", ["12345678901234567890"]],
+    ["12345678901234567890 ", ["12345678901234567890"]],
+    ["12345678901234567890 1", indented("12345678901234567890", "1")],
+    ["123456789012345678901", indented("12345678901234567890", "1")],
+    ["a blank that is near the edge", indented("a blank that is near", "the edge")],
+    ["a blankthatisnotnearanyedge", indented("a blankthatisnotnear", "anyedge")],
+    ["12345678901234567890123456789012345", indented("12345678901234567890", "123456789012", "345")],
+    ["日本語日本語日本語日本語", indented("日本語日本語日本語日", "本語")],
+    ["a日本語日本語日本語日本語", indented("a日本語日本語日本語", "日本語")],
+    ["👍🏽👍🏽👍🏽👍🏽👍🏽👍🏽", indented("👍🏽👍🏽👍🏽👍🏽👍🏽", "👍🏽")], // four columns each, where it is two characters
+    ["e\u0301".repeat(21), indented("e\u0301".repeat(20), "e\u0301")],
+    ["a\tb", ["a\tb"]],
+    ["a\tb\tcdefghi", indented("a\tb\tcdef", "ghi")],
+    ["\x1b[2J\x1b[2J\x1b[2J", indented("\\x1b[2J\\x1b[2J\\x1b[2", "J")]
+  ]
+  for (const [text, rows] of table) {
+    it(JSON.stringify(text), () => assert.deepStrictEqual(wrap([Row.span(text)], 20), rows))
+  }
+
+  it("counts what a terminal that is not UTF-8 is shown instead", () => {
+    const ascii = Display.make({ LANG: "C" }, 1)
+    assert.deepStrictEqual(wrap([Row.span("éééé")], 20, ascii), indented(String.raw`\u{e9}\u{e9}\u{e9}\u`, "{e9}"))
+  })
+
+  it("loses and doubles nothing, wherever the spans end", () => {
+    const text = "words and more words, averylongwordthatisbroken 日本語 "
+    for (let columns = 1; columns < 60; columns++) {
+      const row = [...text.repeat(3)].map((character) => Row.span(character))
+      const rows = wrap(row, columns)
+      assert.strictEqual(rows.join("").replaceAll(" ", ""), text.repeat(3).replaceAll(" ", ""))
+      if (columns >= 20) for (const one of rows.slice(1)) assert.match(one, /^ {8}/u)
+    }
+  })
+
+  it("does not indent where there is no place for it", () => {
+    assert.deepStrictEqual(wrap([Row.span("hello")], 3), ["hel", "lo"])
+    assert.deepStrictEqual(wrap([Row.span("日本")], 1), ["日", "本"])
+  })
+
+  it("takes a long list of names in its stride", () => {
+    const names = Array.from({ length: 20_000 }, (_, index) => Row.name(`name${index} `))
+    assert.isAbove(wrap(names, 80).length, 2_000)
+  })
+
+  it("returns a row that fits as it is", () => {
+    const row = [Row.name("alice"), Row.span(" › "), Row.span("grüße — 日本語")]
+    assert.strictEqual(Wrap.rows(row, 80, display)[0], row)
+  })
+})
