@@ -7,6 +7,7 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
+import type { Socket } from "node:net"
 import { delimiter, join } from "node:path"
 import type { Readable } from "node:stream"
 
@@ -26,7 +27,7 @@ export interface Ended {
 
 /** A program that runs. */
 export interface Child {
-  /** Its standard output; it ends at the latest some seconds after the program. */
+  /** Its standard output; it ends some seconds after the program at the latest, if it is read. */
   readonly output: Readable
   readonly ended: Effect.Effect<Ended>
 }
@@ -41,6 +42,12 @@ export interface Options {
 
 /** Between SIGTERM and SIGKILL. */
 const killDelay = Duration.seconds(3)
+
+/** How long the output may stay open after the program's end. */
+const outputDelay = Duration.seconds(2)
+
+/** More than a pipe holds: what comes behind it was not written by a program that had ended before. */
+const pipeBytes = 2 ** 19
 
 /**
  * Runs a program in a process group of its own; its standard error is ours. What is left of the group when the program
@@ -71,8 +78,8 @@ const begin = ({ args, environment, input, program }: Options) =>
       })
       child.on("exit", (status, signal) => {
         Deferred.unsafeDone(ended, Exit.succeed({ status, signal }))
-        // Somebody whom it left behind may hold its output open for ever.
-        if (send(pid, "SIGTERM")) setTimeout(() => stdout.destroy(), Duration.toMillis(killDelay)).unref()
+        send(pid, "SIGTERM")
+        endOutput(stdout as Socket)
       })
       // At the program's end Node lets the rest of its output flow to nowhere, unless somebody listens to this.
       stdout.on("readable", () => {})
@@ -88,6 +95,27 @@ interface Running {
   readonly group: number
   readonly output: Readable
   readonly ended: Deferred.Deferred<Ended>
+}
+
+/**
+ * The program has ended, but somebody whom it left behind may hold its output open for ever, in a group of his own even.
+ * What the program itself has written is in the pipe by now, and is waited for as long as it is not taken.
+ */
+const endOutput = (output: Socket): void => {
+  const taken = () => output.bytesRead - output.readableLength
+  const most = taken() + pipeBytes
+  let came = -1
+  const end = () => {
+    const isIdle = output.readableLength === 0 && output.bytesRead === came // since the last look
+    came = output.bytesRead
+    if (isIdle || taken() >= most) output.destroy()
+  }
+  let look: NodeJS.Timeout | undefined = undefined
+  const delay = setTimeout(() => (look = setInterval(end, lookMillis)), Duration.toMillis(outputDelay))
+  output.on("close", () => {
+    clearTimeout(delay)
+    clearInterval(look)
+  })
 }
 
 /** With timers of Node's: the scope of a fiber that was interrupted allows no deadlines of Effect's. */
@@ -111,7 +139,7 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     if (!send(group, "SIGTERM")) over()
   })
 
-/** How often to look whether a group is over; nothing tells of it. */
+/** How often to look whether a group or an output is over; nothing tells of it. */
 const lookMillis = 10
 
 /** A signal to a whole group; false if nobody is left of it. */

@@ -149,6 +149,30 @@ describe("a-chat exec", () => {
     })
   )
 
+  it.scopedLive("does not wait for a stranger who holds the output of a program open", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      // It has left the group before the program ends.
+      const script = `
+        rm -f ${folder}/pid
+        setsid sh -c 'echo $$ > ${folder}/new; mv ${folder}/new ${folder}/pid; exec sleep 1000' &
+        while [ ! -e ${folder}/pid ]; do sleep 0.02; done
+        cat ${folder}/pid
+        read -r status; exit $status`
+      const { alice, bot } = yield* start(sh(script))
+      yield* alice.send("bot: 0\nbot: 4\n")
+      for (const rest of [[], ["from bot: the program failed (exit status 4)"]]) {
+        const [stranger = 0] = pidsIn(yield* alice.line)
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(stranger)))
+        yield* alice.expect(...rest)
+      }
+      yield* bot.says("errors", /^a-chat: alice: the program failed \(exit status 4\)\n$/u)
+    })
+  )
+
   for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
     it.scopedLive(`ends the programs and itself at ${signal}`, () =>
       Effect.gen(function* () {

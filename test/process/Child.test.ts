@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Input from "../../src/client/Input.js"
+import * as Child from "../../src/process/Child.js"
+
+const sh = (script: string) =>
+  Child.start({ program: "sh", args: ["-c", script], environment: { PATH: process.env["PATH"] ?? "" }, input: "" })
+
+const readAll = ({ output }: Child.Child) =>
+  Effect.gen(function* () {
+    const chunks: Array<Buffer> = []
+    for (;;) {
+      const chunk = yield* Effect.orElseSucceed(Input.read(output), () => undefined)
+      if (chunk === undefined) return Buffer.concat(chunks)
+      chunks.push(chunk)
+    }
+  })
+
+/** Somebody who holds the output open, and gets no signal for the group. */
+const stranger = (program: string) => `(trap "" TERM; exec setsid ${program}) &`
+
+describe("Child.start", () => {
+  it.scopedLive(
+    "keeps what an ended program has written until it is read, though a stranger holds the output open",
+    () =>
+      Effect.gen(function* () {
+        const slow = yield* sh(`${stranger("sleep 10")} head -c 100000 /dev/zero`)
+        yield* slow.ended
+        const later = yield* sh(`${stranger("sleep 10")} echo hi`)
+        assert.strictEqual(String(yield* readAll(later)), "hi\n", "and by now the time of the first one is over, too")
+        assert.strictEqual((yield* readAll(slow)).length, 100_000)
+      })
+  )
+
+  it.scopedLive("ends the output of an ended program though a stranger goes on writing there", () =>
+    Effect.gen(function* () {
+      const child = yield* sh(`${stranger("yes")} exit 3`)
+      yield* readAll(child)
+      assert.deepStrictEqual(yield* child.ended, { status: 3, signal: null })
+    })
+  )
+})
