@@ -142,9 +142,10 @@ const exec: Page = {
     "A program that fails is one line on standard error, and the sender is told: `the program failed (exit status 3)`. " +
       "An answer that does not reach the sender is told of on standard error, too. Control characters in an answer are shown as `\\x1b`; in the place " +
       "of a line that is too long for the server stands one that says so.",
-    "The program has a process group of its own. When it ends, when its time is over, when the connection is lost or " +
-      "this command ends, what is left of the group gets SIGTERM, and three seconds later SIGKILL. Two bots that answer " +
-      "each other do not stop.",
+    "The program has a process group of its own. When it ends, when its time is over, when an answer comes back because " +
+      "the sender has left, when the connection is lost or this command ends, what is left of the group gets SIGTERM, and three " +
+      "seconds later SIGKILL. Its output ends with it: what somebody who has left the group still prints two seconds later " +
+      "goes nowhere. Two bots that answer each other do not stop.",
     comesBack
   ],
   statuses: [

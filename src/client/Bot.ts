@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -115,10 +116,16 @@ const send =
   (to, text) =>
     Effect.as(client.send([to], text), [])
 
+/** Nobody waits for the answer any more. */
+class SenderLeft extends Data.TaggedError("SenderLeft")<{ readonly reason: string }> {}
+
+/** Why a line comes back to whom nothing more needs to be sent. */
+const absences: ReadonlySet<string> = new Set(["offline", "disconnected"])
+
 /** A label, the recipient, and what stands between. */
 const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer.byteLength(to) + ": ".length
 
-/** One message: runs the program, and sends back what it writes, or that it failed. */
+/** One message: runs the program, and sends back what it writes, or that it failed, as long as the sender is there. */
 const answer = (message: Message, voice: Voice, options: Options): Effect.Effect<void> => {
   const { from } = message
   const speech = new Speech(Math.max(1, voice.maxLineBytes - headBytes(from)))
@@ -127,7 +134,12 @@ const answer = (message: Message, voice: Voice, options: Options): Effect.Effect
 
   const say = (text: string) =>
     voice.say(from, text).pipe(
-      Effect.map((told) => told.forEach((fate) => fate._tag !== "Written" && count(describe(fate)))),
+      Effect.flatMap((told) => {
+        const absence = told.find((fate) => fate._tag === "Returned" && absences.has(fate.reason))
+        if (absence?._tag === "Returned") return new SenderLeft({ reason: absence.reason })
+        told.forEach((fate) => fate._tag !== "Written" && count(describe(fate)))
+        return Effect.void
+      }),
       Effect.catchTags({
         Unsendable: (error) => Effect.sync(() => count(error.message)),
         // The reading half sees the same break, and ends this fiber.
@@ -154,19 +166,21 @@ const answer = (message: Message, voice: Voice, options: Options): Effect.Effect
     for (const [fate, number] of fates) options.log(`${from}: ${lines(number)} of the answer: ${fate}`)
   }
   return options.start(message).pipe(
-    Effect.flatMap(speakFor),
+    Effect.matchEffect({ onFailure: Effect.succeed, onSuccess: speakFor }),
     Effect.scoped,
     Effect.timeoutTo({
       duration: options.timeout,
       onSuccess: (fault) => fault,
       onTimeout: (): string | undefined => `no end within ${Duration.format(options.timeout)}`
     }),
-    Effect.merge,
     Effect.tap((fault) => {
       if (fault === undefined) return Effect.void
       options.log(`${from}: the program failed (${fault})`)
       return say(`the program failed (${fault})`)
     }),
+    Effect.catchTag("SenderLeft", ({ reason }) =>
+      Effect.sync(() => options.log(`${from}: is not there any more (${reason}), so the answer ends here`))
+    ),
     Effect.zipRight(Effect.sync(log))
   )
 }

@@ -229,20 +229,37 @@ describe("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("says on standard error which answers came back", () =>
+  it.scopedLive("ends a program without end when its sender has left, and answers the others", () =>
+    Effect.gen(function* () {
+      const script = `read -r text; echo $$; [ "$text" = hi ] || exec yes`
+      const { alice, bot, watcher } = yield* start(["--timeout", "off", ...sh(script)])
+      yield* alice.send("bot: for ever\n")
+      const pids = pidsIn(yield* alice.line)
+      yield* alice.reset
+      yield* die(pids)
+      yield* bot.says("errors", /^a-chat: alice: is not there any more \((?:offline|disconnected)\)[^\n]*\n$/u)
+      yield* watcher.send("bot: hi\n")
+      yield* watcher.until("an answer", () => watcher.lines.find((line) => /^from bot: \d+$/u.test(line)))
+    })
+  )
+
+  it.scopedLive("says on standard error that an answer came back", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
         (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
       )
-      const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2`
+      const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2; exit 3`
       const { alice, bot, watcher } = yield* start(sh(script))
       yield* alice.send("bot: hi\n")
       yield* alice.expect("from bot: began")
       yield* alice.end
       yield* watcher.until("alice leaves", () => watcher.lines.find((line) => line.startsWith("* left alice:")))
       writeFileSync(join(folder, "go"), "")
-      yield* bot.says("errors", /^a-chat: alice: 2 lines of the answer: returned, offline\n$/u)
+      yield* bot.says("errors", /^a-chat: alice: is not there any more \(offline\), so the answer ends here\n/u)
+      yield* watcher.send("bot: hi\n")
+      yield* watcher.until("the next answer", () => watcher.lines.find((line) => line.endsWith("(exit status 3)")))
+      yield* bot.says("errors", /^[^\n]* ends here\na-chat: watcher: the program failed \(exit status 3\)\n$/u)
     })
   )
 
