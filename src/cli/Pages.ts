@@ -136,8 +136,10 @@ const exec: Page = {
   summary: "Answers messages with a program: a bot in any language.",
   description: [
     "For each message the program is started, gets the text and a line feed on its standard input, and in its " +
-      "environment ACHAT_FROM, who wrote, and ACHAT_LOGIN, the name of --login. Each line that it prints goes back to " +
-      "the sender; its standard error is this command's. With --concurrency 1 messages are answered in their order. " +
+      "environment ACHAT_FROM, who wrote, and ACHAT_LOGIN, the name of --login. No other ACHAT_ variable reaches it but " +
+      "those of the server, so that an `a-chat send` in it speaks to the same one: ACHAT_HOST and ACHAT_PORT, or " +
+      "ACHAT_UNIX, and with --tls ACHAT_TLS, ACHAT_CA and ACHAT_SERVER_NAME, without the client's certificate and key.",
+    "Each line that it prints goes back to the sender; its standard error is this command's. With --concurrency 1 messages are answered in their order. " +
       "While as many programs run as may, no further message is read, which slows the senders.",
     "A program that fails is one line on standard error, and the sender is told: `the program failed (exit status 3)`. " +
       "An answer that does not reach the sender is told of on standard error, too. Control characters in an answer are shown as `\\x1b`; in the place " +

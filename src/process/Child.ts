@@ -35,8 +35,8 @@ export interface Child {
 export interface Options {
   readonly program: string
   readonly args: ReadonlyArray<string>
-  /** Besides what this process has. */
-  readonly environment: Readonly<Record<string, string>>
+  /** All of it. */
+  readonly environment: NodeJS.ProcessEnv
   readonly input: string
 }
 
@@ -65,7 +65,7 @@ const begin = ({ args, environment, input, program }: Options) =>
     try {
       const child = spawn(program, args, {
         detached: true, // a group of its own, so that what it starts can be ended with it
-        env: { ...process.env, ...environment },
+        env: environment,
         stdio: ["pipe", "pipe", "inherit"]
       })
       const { pid = 0, stdin, stdout } = child

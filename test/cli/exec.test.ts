@@ -57,6 +57,30 @@ describe("a-chat exec", () => {
     })
   )
 
+  it.scopedLive("tells a program where the server is, and none of its own settings", () =>
+    Effect.gen(function* () {
+      const chat = yield* Chat.make()
+      const environment = {
+        ACHAT_PORT: chat.port,
+        ACHAT_UNIX: "/not/this/one",
+        ACHAT_LOGIN: "bot",
+        ACHAT_TIMEOUT: "off",
+        ACHAT_KEY: "/secret",
+        OTHER: "stays"
+      }
+      const script = `echo "$OTHER"; env | grep ^ACHAT_ | sort; cd /; "$0" "$1" send alice inner; echo $?`
+      const program = ["--host", "127.0.0.1", "--", "sh", "-c", script, process.execPath, Program.main]
+      yield* Program.start(["exec", ...program], { environment })
+      yield* chat.joined("bot")
+      const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
+      yield* alice.send("bot: hi\n")
+      const expected = ["FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
+      yield* alice.expect("from bot: stays", ...expected.map((pair) => `from bot: ACHAT_${pair}`))
+      assert.match(yield* alice.line, /^from bot-\S+: inner$/u)
+      yield* alice.expect("from bot: 0")
+    })
+  )
+
   it.scopedLive("tells the sender and standard error that a program failed", () =>
     Effect.gen(function* () {
       const { alice, bot } = yield* start(sh(`read -r text; echo before; eval "$text"`))
