@@ -61,17 +61,20 @@ export const run = (client: Client.Client, options: Options): Effect.Effect<neve
       isOver = true
       return Effect.all([
         Effect.map(FiberSet.size(running), (size) => (unanswered += size)),
-        FiberSet.clear(running),
+        Effect.suspend(() => Fiber.interruptAll([...running])), // all at once: each may take its time to end
         turns.release(1) // for a message that waits for its turn
       ])
     })
+    // A fiber that was forked, and not yet added when this one was interrupted, would be forgotten.
+    const begin = (work: Effect.Effect<void>) =>
+      Effect.uninterruptibleMask((restore) => FiberSet.run(running, restore(work)))
     const take = (received: Received.Received) =>
       Effect.gen(function* () {
         if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
         if (received._tag !== "Message") return
         if (!isOver) yield* turns.take(1)
         if (isOver) unanswered += 1
-        else yield* FiberSet.run(running, Effect.ensuring(answer(received, voice, options), turns.release(1)))
+        else yield* begin(Effect.ensuring(answer(received, voice, options), turns.release(1)))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
 import type { Socket } from "node:net"
+import { constants as os } from "node:os"
 import { delimiter, join } from "node:path"
 import type { Readable } from "node:stream"
 
@@ -71,11 +72,10 @@ const begin = ({ args, environment, input, program }: Options) =>
       const { pid = 0, stdin, stdout } = child
       const ended = Deferred.unsafeMake<Ended>(FiberId.none)
       child.on("error", failed)
-      child.on("spawn", () => {
-        groups.add(pid)
-        process.off("exit", killAll).on("exit", killAll)
-        resume(Effect.succeed({ group: pid, output: stdout, ended }))
-      })
+      // It runs already, though Node tells so later.
+      if (pid > 0) groups.add(pid)
+      guard()
+      child.on("spawn", () => resume(Effect.succeed({ group: pid, output: stdout, ended })))
       child.on("exit", (status, signal) => {
         Deferred.unsafeDone(ended, Exit.succeed({ status, signal }))
         send(pid, "SIGTERM")
@@ -157,6 +157,14 @@ const groups = new Set<number>()
 /** Whoever ends this process without waiting, as a second Ctrl-C does, does not leave programs behind. */
 const killAll = () => {
   for (const group of groups) send(group, "SIGKILL")
+}
+
+/** Node ends by these signals without a word, and the programs, in sessions of their own, do not get them. */
+const guard = () => {
+  if (process.listeners("exit").includes(killAll)) return
+  process.on("exit", killAll)
+  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM")) // the terminal was closed
+  process.on("SIGQUIT", () => process.exit(128 + os.signals.SIGQUIT))
 }
 
 /** Whether a program can be started, as far as that can be known: a file to execute, where the shell would look. */
