@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Option from "effect/Option"
+import { resolve } from "node:path"
 import * as Tcp from "../transport/Tcp.js"
 import * as Tls from "../transport/Tls.js"
 import { TransportError, type Address, type Socket } from "../transport/Transport.js"
@@ -73,6 +74,25 @@ export const socket = (given: Client): Effect.Effect<Socket, TransportError> => 
   if (where._tag !== "Tcp") return misuse("--tls is for TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key go together; give both")
   return Tls.connect(where.host, where.port, { ca, cert, key, serverName, timeout: connectTimeout })
+}
+
+/**
+ * The variables by which a program that is started here connects to the same server, from any folder. The certificate
+ * and its key are not among them: they are for one login.
+ */
+export const environment = (given: Client): Readonly<Record<string, string>> => {
+  const where = address(given)
+  if (where === undefined || where._tag === "Memory") return {}
+  if (where._tag === "Unix") return { [Flags.variable("unix")]: resolve(where.path) }
+  const there = { [Flags.variable("host")]: where.host, [Flags.variable("port")]: `${where.port}` }
+  if (!Flags.valueOr(given.tls, false)) return there
+  const [ca, serverName] = [given.ca, given.serverName].map(textOf)
+  return {
+    ...there,
+    [Flags.variable("tls")]: "yes",
+    ...(ca === undefined ? {} : { [Flags.variable("ca")]: resolve(ca) }),
+    ...(serverName === undefined ? {} : { [Flags.variable("server-name")]: serverName })
+  }
 }
 
 const textOf = (given: Option.Option<Flags.Given<string>>): string | undefined =>

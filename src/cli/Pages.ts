@@ -136,15 +136,18 @@ const exec: Page = {
   summary: "Answers messages with a program: a bot in any language.",
   description: [
     "For each message the program is started, gets the text and a line feed on its standard input, and in its " +
-      "environment ACHAT_FROM, who wrote, and ACHAT_LOGIN, the name of --login. Each line that it prints goes back to " +
-      "the sender; its standard error is this command's. With --concurrency 1 messages are answered in their order. " +
+      "environment ACHAT_FROM, who wrote, and ACHAT_LOGIN, the name of --login. No other ACHAT_ variable reaches it but " +
+      "those of the server, so that an `a-chat send` in it speaks to the same one: ACHAT_HOST and ACHAT_PORT, or " +
+      "ACHAT_UNIX, and with --tls ACHAT_TLS, ACHAT_CA and ACHAT_SERVER_NAME, without the client's certificate and key.",
+    "Each line that it prints goes back to the sender; its standard error is this command's. With --concurrency 1 messages are answered in their order. " +
       "While as many programs run as may, no further message is read, which slows the senders.",
     "A program that fails is one line on standard error, and the sender is told: `the program failed (exit status 3)`. " +
       "An answer that does not reach the sender is told of on standard error, too. Control characters in an answer are shown as `\\x1b`; in the place " +
       "of a line that is too long for the server stands one that says so.",
-    "The program has a process group of its own. When it ends, when its time is over, when the connection is lost or " +
-      "this command ends, what is left of the group gets SIGTERM, and three seconds later SIGKILL. Two bots that answer " +
-      "each other do not stop.",
+    "Once the sender has left, what the program still prints is dropped, and it goes on to its end. It has a process group " +
+      "of its own. When it ends, when its time is over, when the connection is lost or this command ends, what is left of " +
+      "the group gets SIGTERM, and three seconds later SIGKILL. What somebody who has left the group prints more than two " +
+      "seconds after that is dropped. Two bots that answer each other do not stop.",
     comesBack
   ],
   statuses: [

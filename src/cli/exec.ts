@@ -44,7 +44,7 @@ export const exec = Command.make("exec", flags, (given) =>
       return yield* Remote.misuse(`${program}: there is no such program, or it may not be executed`)
     }
     const bot: Bot.Options = {
-      start: start(program, args, login),
+      start: start(program, args, { ...others(process.env), ...Endpoint.environment(given), ACHAT_LOGIN: login }),
       concurrency: Remote.value(given.concurrency) ?? 1,
       timeout: timeout(Remote.value(given.timeout) ?? defaultTimeout),
       log: (line) => Status.say(Escape.show(line))
@@ -70,10 +70,14 @@ const silent = new TransportError({
 
 const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? Duration.infinity : given)
 
+/** What is no setting of this command: its timeout, for instance, would be that of an `a-chat send` in the program. */
+const others = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith(Flags.variable(""))))
+
 const start =
-  (program: string, args: ReadonlyArray<string>, login: string): Bot.Options["start"] =>
+  (program: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv): Bot.Options["start"] =>
   ({ from, text }) =>
-    Child.start({ program, args, environment: { ACHAT_FROM: from, ACHAT_LOGIN: login }, input: `${text}\n` }).pipe(
+    Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, fault) })),
       // Where it is and why it cannot is not for everybody.
       Effect.tapError((error) => Effect.sync(() => Status.say(`${program} ${error.message}`))),

@@ -60,17 +60,20 @@ export const run = (client: Client.Client, options: Options): Effect.Effect<neve
       isOver = true
       return Effect.all([
         Effect.map(FiberSet.size(running), (size) => (unanswered += size)),
-        FiberSet.clear(running),
+        Effect.suspend(() => Fiber.interruptAll([...running])), // all at once: each may take its time to end
         turns.release(1) // for a message that waits for its turn
       ])
     })
+    // A fiber that was forked, and not yet added when this one was interrupted, would be forgotten.
+    const begin = (work: Effect.Effect<void>) =>
+      Effect.uninterruptibleMask((restore) => FiberSet.run(running, restore(work)))
     const take = (received: Received.Received) =>
       Effect.gen(function* () {
         if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
         if (received._tag !== "Message") return
         if (!isOver) yield* turns.take(1)
         if (isOver) unanswered += 1
-        else yield* FiberSet.run(running, Effect.ensuring(answer(received, voice, options), turns.release(1)))
+        else yield* begin(Effect.ensuring(answer(received, voice, options), turns.release(1)))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
@@ -115,19 +118,36 @@ const send =
   (to, text) =>
     Effect.as(client.send([to], text), [])
 
+/** Why a line comes back to whom nothing more needs to be sent. */
+const absences: ReadonlySet<string> = new Set(["offline", "disconnected"])
+
 /** A label, the recipient, and what stands between. */
 const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer.byteLength(to) + ": ".length
 
-/** One message: runs the program, and sends back what it writes, or that it failed. */
+/**
+ * One message: runs the program, and sends back what it writes, or that it failed, as long as the sender is there. The
+ * program goes on without: who asked for something need not wait for its end.
+ */
 const answer = (message: Message, voice: Voice, options: Options): Effect.Effect<void> => {
   const { from } = message
   const speech = new Speech(Math.max(1, voice.maxLineBytes - headBytes(from)))
   const fates = new Map<string, number>()
   const count = (fate: string) => fates.set(fate, (fates.get(fate) ?? 0) + 1)
 
-  const say = (text: string) =>
+  let hasLeft = false
+  const left = (reason: string) => {
+    if (!hasLeft) options.log(`${from}: is not there any more (${reason}); the rest of the answer is dropped`)
+    hasLeft = true
+  }
+
+  const speak = (text: string) =>
     voice.say(from, text).pipe(
-      Effect.map((told) => told.forEach((fate) => fate._tag !== "Written" && count(describe(fate)))),
+      Effect.map((told) => {
+        for (const fate of told) {
+          if (fate._tag === "Returned" && absences.has(fate.reason)) left(fate.reason)
+          else if (fate._tag !== "Written") count(describe(fate))
+        }
+      }),
       Effect.catchTags({
         Unsendable: (error) => Effect.sync(() => count(error.message)),
         // The reading half sees the same break, and ends this fiber.
@@ -135,6 +155,7 @@ const answer = (message: Message, voice: Voice, options: Options): Effect.Effect
         TransportError: () => Effect.never
       })
     )
+  const say = (text: string) => Effect.suspend(() => (hasLeft ? Effect.void : speak(text)))
   // Each is sent as soon as its turn comes, and only its outcome is waited for: they keep their order.
   const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
 

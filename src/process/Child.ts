@@ -7,6 +7,8 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
+import type { Socket } from "node:net"
+import { constants as os } from "node:os"
 import { delimiter, join } from "node:path"
 import type { Readable } from "node:stream"
 
@@ -26,7 +28,7 @@ export interface Ended {
 
 /** A program that runs. */
 export interface Child {
-  /** Its standard output; it ends at the latest some seconds after the program. */
+  /** Its standard output; it ends some seconds after the program at the latest, if it is read. */
   readonly output: Readable
   readonly ended: Effect.Effect<Ended>
 }
@@ -34,13 +36,19 @@ export interface Child {
 export interface Options {
   readonly program: string
   readonly args: ReadonlyArray<string>
-  /** Besides what this process has. */
-  readonly environment: Readonly<Record<string, string>>
+  /** All of it. */
+  readonly environment: NodeJS.ProcessEnv
   readonly input: string
 }
 
 /** Between SIGTERM and SIGKILL. */
 const killDelay = Duration.seconds(3)
+
+/** How long the output may stay open after the program's end. */
+const outputDelay = Duration.seconds(2)
+
+/** More than a pipe holds: what comes behind it was not written by a program that had ended before. */
+const pipeBytes = 2 ** 19
 
 /**
  * Runs a program in a process group of its own; its standard error is ours. What is left of the group when the program
@@ -58,21 +66,20 @@ const begin = ({ args, environment, input, program }: Options) =>
     try {
       const child = spawn(program, args, {
         detached: true, // a group of its own, so that what it starts can be ended with it
-        env: { ...process.env, ...environment },
+        env: environment,
         stdio: ["pipe", "pipe", "inherit"]
       })
       const { pid = 0, stdin, stdout } = child
       const ended = Deferred.unsafeMake<Ended>(FiberId.none)
       child.on("error", failed)
-      child.on("spawn", () => {
-        groups.add(pid)
-        process.off("exit", killAll).on("exit", killAll)
-        resume(Effect.succeed({ group: pid, output: stdout, ended }))
-      })
+      // It runs already, though Node tells so later.
+      if (pid > 0) groups.add(pid)
+      guard()
+      child.on("spawn", () => resume(Effect.succeed({ group: pid, output: stdout, ended })))
       child.on("exit", (status, signal) => {
         Deferred.unsafeDone(ended, Exit.succeed({ status, signal }))
-        // Somebody whom it left behind may hold its output open for ever.
-        if (send(pid, "SIGTERM")) setTimeout(() => stdout.destroy(), Duration.toMillis(killDelay)).unref()
+        send(pid, "SIGTERM")
+        endOutput(stdout as Socket)
       })
       // At the program's end Node lets the rest of its output flow to nowhere, unless somebody listens to this.
       stdout.on("readable", () => {})
@@ -88,6 +95,27 @@ interface Running {
   readonly group: number
   readonly output: Readable
   readonly ended: Deferred.Deferred<Ended>
+}
+
+/**
+ * The program has ended, but somebody whom it left behind may hold its output open for ever, in a group of his own even.
+ * What the program itself has written is in the pipe by now, and is waited for as long as it is not taken.
+ */
+const endOutput = (output: Socket): void => {
+  const taken = () => output.bytesRead - output.readableLength
+  const most = taken() + pipeBytes
+  let came = -1
+  const end = () => {
+    const isIdle = output.readableLength === 0 && output.bytesRead === came // since the last look
+    came = output.bytesRead
+    if (isIdle || taken() >= most) output.destroy()
+  }
+  let look: NodeJS.Timeout | undefined = undefined
+  const delay = setTimeout(() => (look = setInterval(end, lookMillis)), Duration.toMillis(outputDelay))
+  output.on("close", () => {
+    clearTimeout(delay)
+    clearInterval(look)
+  })
 }
 
 /** With timers of Node's: the scope of a fiber that was interrupted allows no deadlines of Effect's. */
@@ -111,7 +139,7 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     if (!send(group, "SIGTERM")) over()
   })
 
-/** How often to look whether a group is over; nothing tells of it. */
+/** How often to look whether a group or an output is over; nothing tells of it. */
 const lookMillis = 10
 
 /** A signal to a whole group; false if nobody is left of it. */
@@ -129,6 +157,14 @@ const groups = new Set<number>()
 /** Whoever ends this process without waiting, as a second Ctrl-C does, does not leave programs behind. */
 const killAll = () => {
   for (const group of groups) send(group, "SIGKILL")
+}
+
+/** Node ends by these signals without a word, and the programs, in sessions of their own, do not get them. */
+const guard = () => {
+  if (process.listeners("exit").includes(killAll)) return
+  process.on("exit", killAll)
+  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM")) // the terminal was closed
+  process.on("SIGQUIT", () => process.exit(128 + os.signals.SIGQUIT))
 }
 
 /** Whether a program can be started, as far as that can be known: a file to execute, where the shell would look. */

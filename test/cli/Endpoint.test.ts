@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
+import { resolve } from "node:path"
 import * as Endpoint from "../../src/cli/Endpoint.js"
 import type * as Flags from "../../src/cli/Flags.js"
 import { showAddress } from "../../src/transport/Transport.js"
@@ -39,5 +40,36 @@ describe("Endpoint.address", () => {
       const address = Endpoint.address(flags)
       assert.strictEqual(address === undefined ? undefined : showAddress(address), expected)
     })
+  }
+})
+
+const flag = <A>(value: A) => Option.some({ by: "flag" as const, value })
+
+describe("Endpoint.environment", () => {
+  const none = Option.none()
+  const plain = { host: none, port: none, unix: none, tls: none, ca: none, cert: none, key: none, serverName: none }
+  const local = { ACHAT_HOST: "127.0.0.1", ACHAT_PORT: "8080" }
+  const table: ReadonlyArray<readonly [string, Endpoint.Client, Record<string, string>]> = [
+    ["the host and the port, when nothing is said", plain, local],
+    ["the Unix socket alone, from any folder", { ...plain, unix: flag("a.sock") }, { ACHAT_UNIX: resolve("a.sock") }],
+    ["nothing of TLS without TLS", { ...plain, tls: flag(false), ca: flag("/ca") }, local],
+    ["the little that TLS needs", { ...plain, tls: flag(true) }, { ...local, ACHAT_TLS: "yes" }],
+    [
+      "what TLS needs, without the certificate and its key",
+      {
+        ...plain,
+        host: flag("::1"),
+        port: flag(7),
+        tls: flag(true),
+        ca: flag("ca"),
+        cert: flag("c"),
+        key: flag("k"),
+        serverName: flag("s")
+      },
+      { ACHAT_HOST: "::1", ACHAT_PORT: "7", ACHAT_TLS: "yes", ACHAT_CA: resolve("ca"), ACHAT_SERVER_NAME: "s" }
+    ]
+  ]
+  for (const [name, flags, expected] of table) {
+    it(`is ${name}`, () => assert.deepStrictEqual(Endpoint.environment(flags), expected))
   }
 })

@@ -57,6 +57,30 @@ describe("a-chat exec", () => {
     })
   )
 
+  it.scopedLive("tells a program where the server is, and none of its own settings", () =>
+    Effect.gen(function* () {
+      const chat = yield* Chat.make()
+      const environment = {
+        ACHAT_PORT: chat.port,
+        ACHAT_UNIX: "/not/this/one",
+        ACHAT_LOGIN: "bot",
+        ACHAT_TIMEOUT: "off",
+        ACHAT_KEY: "/secret",
+        OTHER: "stays"
+      }
+      const script = `echo "$OTHER"; env | grep ^ACHAT_ | sort; cd /; "$0" "$1" send alice inner; echo $?`
+      const program = ["--host", "127.0.0.1", "--", "sh", "-c", script, process.execPath, Program.main]
+      yield* Program.start(["exec", ...program], { environment })
+      yield* chat.joined("bot")
+      const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
+      yield* alice.send("bot: hi\n")
+      const expected = ["FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
+      yield* alice.expect("from bot: stays", ...expected.map((pair) => `from bot: ACHAT_${pair}`))
+      assert.match(yield* alice.line, /^from bot-\S+: inner$/u)
+      yield* alice.expect("from bot: 0")
+    })
+  )
+
   it.scopedLive("tells the sender and standard error that a program failed", () =>
     Effect.gen(function* () {
       const { alice, bot } = yield* start(sh(`read -r text; echo before; eval "$text"`))
@@ -149,7 +173,37 @@ describe("a-chat exec", () => {
     })
   )
 
-  for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
+  it.scopedLive("does not wait for a stranger who holds the output of a program open", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      // It has left the group before the program ends.
+      const script = `
+        rm -f ${folder}/pid
+        setsid sh -c 'echo $$ > ${folder}/new; mv ${folder}/new ${folder}/pid; exec sleep 1000' &
+        while [ ! -e ${folder}/pid ]; do sleep 0.02; done
+        cat ${folder}/pid
+        read -r status; exit $status`
+      const { alice, bot } = yield* start(sh(script))
+      yield* alice.send("bot: 0\nbot: 4\n")
+      for (const rest of [[], ["from bot: the program failed (exit status 4)"]]) {
+        const [stranger = 0] = pidsIn(yield* alice.line)
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(stranger)))
+        yield* alice.expect(...rest)
+      }
+      yield* bot.says("errors", /^a-chat: alice: the program failed \(exit status 4\)\n$/u)
+    })
+  )
+
+  const endings = [
+    ["SIGINT", 130] as const,
+    ["SIGTERM", 143] as const,
+    ["SIGHUP", 143] as const,
+    ["SIGQUIT", 131] as const
+  ]
+  for (const [signal, expected] of endings) {
     it.scopedLive(`ends the programs and itself at ${signal}`, () =>
       Effect.gen(function* () {
         const { alice, bot } = yield* start(tree)
@@ -205,20 +259,44 @@ describe("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("says on standard error which answers came back", () =>
+  it.scopedLive("drops what a program without end has for one who has left, until its time is over", () =>
+    Effect.gen(function* () {
+      const script = `read -r text; echo $$; [ "$text" = hi ] || exec yes`
+      const { alice, bot, watcher } = yield* start(["--timeout", "2s", ...sh(script)])
+      yield* alice.send("bot: for ever\n")
+      const pids = pidsIn(yield* alice.line)
+      yield* alice.reset
+      yield* die(pids)
+      yield* bot.says(
+        "errors",
+        /^a-chat: alice: is not there any more \((?:offline|disconnected)\)[^\n]*\n[^\n]*no end/u
+      )
+      yield* watcher.send("bot: hi\n")
+      yield* watcher.until("an answer", () => watcher.lines.find((line) => /^from bot: \d+$/u.test(line)))
+    })
+  )
+
+  it.scopedLive("says on standard error that an answer came back", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
         (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
       )
-      const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2`
+      const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2; exit 3`
       const { alice, bot, watcher } = yield* start(sh(script))
       yield* alice.send("bot: hi\n")
       yield* alice.expect("from bot: began")
       yield* alice.end
       yield* watcher.until("alice leaves", () => watcher.lines.find((line) => line.startsWith("* left alice:")))
       writeFileSync(join(folder, "go"), "")
-      yield* bot.says("errors", /^a-chat: alice: 2 lines of the answer: returned, offline\n$/u)
+      yield* bot.says(
+        "errors",
+        /^a-chat: alice: is not there any more \(offline\); the rest of the answer is dropped\n/u
+      )
+      yield* bot.says("errors", /\na-chat: alice: the program failed \(exit status 3\)\n$/u)
+      yield* watcher.send("bot: hi\n")
+      yield* watcher.until("the next answer", () => watcher.lines.find((line) => line.endsWith("(exit status 3)")))
+      yield* bot.says("errors", /\na-chat: watcher: the program failed \(exit status 3\)\n$/u)
     })
   )
 

@@ -90,6 +90,36 @@ describe("Bot.run", () => {
     })
   )
 
+  it.scopedLive("ends all that run at once when the connection is over", () =>
+    Effect.gen(function* () {
+      const began = yield* Deferred.make<void>()
+      const ending = yield* Deferred.make<void>()
+      let runs = 0
+      const stubborn = Effect.acquireRelease(
+        Effect.suspend(() => {
+          runs += 1
+          const program = { output: new PassThrough(), fault: Effect.never }
+          return Effect.as(runs === 3 ? Deferred.succeed(began, undefined) : Effect.void, program)
+        }),
+        // None of them ends before all of them were told to.
+        () =>
+          Effect.suspend(() => {
+            runs -= 1
+            return Effect.zipRight(
+              runs === 0 ? Deferred.succeed(ending, undefined) : Effect.void,
+              Deferred.await(ending)
+            )
+          })
+      )
+      const { alice, logged, running, server } = yield* makeBot(() => stubborn, { concurrency: 3 })
+      for (const text of ["1", "2", "3"]) yield* alice.send(["bot"], text)
+      yield* Deferred.await(began)
+      yield* Effect.forkScoped(Logger.withMinimumLogLevel(server.drain, LogLevel.None))
+      yield* Effect.flip(Fiber.join(running))
+      assert.deepStrictEqual(logged, ["the connection is over, messages that were not answered: 3"])
+    })
+  )
+
   it.scopedLive("dies of a defect, instead of answering nobody", () =>
     Effect.gen(function* () {
       const { alice, running } = yield* makeBot(() => Effect.die(new Error("a defect")))

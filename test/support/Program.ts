@@ -4,6 +4,7 @@ import { spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 
+/** The script that Node runs. */
 export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
 /** The built program as a child process; `npm test` builds it first. */

@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Input from "../../src/client/Input.js"
+import * as Child from "../../src/process/Child.js"
+
+const sh = (script: string) =>
+  Child.start({ program: "sh", args: ["-c", script], environment: { PATH: process.env["PATH"] ?? "" }, input: "" })
+
+/** How much comes until the end. */
+const readAll = ({ output }: Child.Child) =>
+  Effect.gen(function* () {
+    for (let bytes = 0; ;) {
+      const chunk = yield* Effect.orElseSucceed(Input.read(output), () => undefined)
+      if (chunk === undefined) return bytes
+      bytes += chunk.length
+    }
+  })
+
+/** Somebody who holds the output open, and gets no signal for the group. */
+const stranger = (program: string) => `trap "" TERM; setsid ${program} &`
+
+describe("Child.start", () => {
+  it.scopedLive(
+    "keeps what an ended program has written until it is read, though a stranger holds the output open",
+    () =>
+      Effect.gen(function* () {
+        const slow = yield* sh(`${stranger("sleep 60")} head -c 100000 /dev/zero`)
+        yield* slow.ended
+        const later = yield* sh(`${stranger("sleep 60")} echo hi`)
+        assert.strictEqual(yield* readAll(later), 3, "and by now the time of the first one is over, too")
+        assert.strictEqual(yield* readAll(slow), 100_000)
+      })
+  )
+
+  it.scopedLive("ends the output of an ended program though a stranger goes on writing there", () =>
+    Effect.gen(function* () {
+      const child = yield* sh(`${stranger("yes")} exit 3`)
+      yield* readAll(child)
+      assert.deepStrictEqual(yield* child.ended, { status: 3, signal: null })
+    })
+  )
+})
