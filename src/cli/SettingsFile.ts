@@ -77,7 +77,7 @@ export const provide =
   }
 
 /** Where a setting comes from that no flag gave. */
-export const originIn =
+const originIn =
   (file: SettingsFile): Flags.OriginOf =>
   (name) => {
     const value = file.values.get(name)
