@@ -105,10 +105,13 @@ const endOutput = (output: Socket): void => {
   const taken = () => output.bytesRead - output.readableLength
   const most = taken() + pipeBytes
   let came = -1
+  let idleLooks = 0
   const end = () => {
-    const isIdle = output.readableLength === 0 && output.bytesRead === came // since the last look
+    // Empty for some looks in a row: right after its reader has taken all, more of it may be on its way from the pipe.
+    const isIdle = output.readableLength === 0 && output.bytesRead === came
+    idleLooks = isIdle ? idleLooks + 1 : 0
     came = output.bytesRead
-    if (isIdle || taken() >= most) output.destroy()
+    if (idleLooks >= 3 || taken() >= most) output.destroy()
   }
   let look: NodeJS.Timeout | undefined = undefined
   const delay = setTimeout(() => (look = setInterval(end, lookMillis)), Duration.toMillis(outputDelay))
