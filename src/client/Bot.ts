@@ -8,9 +8,10 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
-import { TransportError } from "../transport/Transport.js"
+import type { TransportError } from "../transport/Transport.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
+import * as Link from "./Link.js"
 import type * as Received from "./Received.js"
 import { Speech } from "./Speech.js"
 
@@ -84,7 +85,7 @@ export const run = (client: Client.Client, options: Options): Effect.Effect<neve
     yield* Fiber.join(ending)
     if (unanswered > 0) options.log(`the connection is over, messages that were not answered: ${unanswered}`)
     yield* taken
-    return yield* new TransportError({ during: "Read", reason: "the server closed the connection" })
+    return yield* Link.closed
   }).pipe(Effect.scoped)
 
 type Lost = TransportError | Client.LoginRefused

@@ -14,16 +14,16 @@ export const json = (text: string): string =>
   )
 
 /** Control characters other than TAB, which no line of a message may have, as `\x1b`. */
-export const controls = (text: string): string =>
-  text.replace(/(?!\t)\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`)
+export const controls = (text: string): string => text.replace(/(?!\t)\p{Cc}/gu, mark)
 
 /**
  * Text from others, fit for a terminal: what would move the cursor, set a colour, reorder the line or not be seen at
  * all is shown as `\x1b` or `\u{202e}`. TAB and LF stay.
  */
-export const show = (text: string): string =>
-  text.replace(hidden, (character) => {
-    const code = character.codePointAt(0) ?? 0
-    const digits = code.toString(16)
-    return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`
-  })
+export const show = (text: string): string => text.replace(hidden, mark)
+
+const mark = (character: string): string => {
+  const code = character.codePointAt(0) ?? 0
+  const digits = code.toString(16)
+  return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`
+}

@@ -55,6 +55,9 @@ const maxChunkLines = Stream.DefaultChunkSize
 
 export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
 
+/** It ended in order, though there was more to do. */
+export const closed = new TransportError({ during: "Read", reason: "the server closed the connection" })
+
 /** Connects. The scope's end closes in order: what was sent is delivered. */
 export const make = <E, R>(options: Options<E, R>): Effect.Effect<Link, E, R | Scope.Scope> =>
   Effect.gen(function* () {
@@ -110,7 +113,7 @@ const makeReceiver = (maxLineBytes: number) =>
             done(Exit.fail(new TransportError({ during: "Read", reason })))
             return socket.destroy()
           }
-          const read = split(Wire.decode(piece.text))
+          const read = Wire.lines(Wire.decode(piece.text))
           const lines = outcomes.size + questions.size === 0 ? read : read.filter((line) => !isTaken(line))
           for (let at = 0; at < lines.length; at += maxChunkLines) {
             incoming.unsafeOffer(lines.slice(at, at + maxChunkLines))
@@ -171,12 +174,6 @@ const makeReceiver = (maxLineBytes: number) =>
 
     return { attach, answer, lines, outcomes, closed, end: incoming.end }
   })
-
-const split = (block: string): ReadonlyArray<string> => {
-  const lines = block.split("\n")
-  lines.pop() // behind the last LF
-  return block.includes("\r") ? lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : lines
-}
 
 /** The sending half: lines in their wire form, and the end behind them. */
 export const makeSender = (socket: Socket) =>

@@ -6,10 +6,10 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import { TransportError, type Socket } from "../transport/Transport.js"
-import * as Client from "./Client.js"
+import type { Socket, TransportError } from "../transport/Transport.js"
 import * as Escape from "./Escape.js"
 import * as Link from "./Link.js"
+import * as Login from "./Login.js"
 import { flushed, gone, OutputError, type Output } from "./Output.js"
 import type * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
@@ -37,15 +37,13 @@ const linger = Duration.seconds(2)
 /** After this time without a word a login counts as taken: an original server never says so. */
 const patience = Duration.seconds(2)
 
-const maxLineBytes = 2 * 1024 * 1024
-
 /**
  * Prints the messages that come until there were enough of them, or nobody reads the output any more. The server is
  * read as fast as the output takes, in constant memory.
  */
 export const run = (
   options: Options
-): Effect.Effect<void, TransportError | Client.LoginRefused | Client.Unsendable | Reconnect.Gone | OutputError> =>
+): Effect.Effect<void, TransportError | Login.LoginRefused | Sendable.Unsendable | Reconnect.Gone | OutputError> =>
   Effect.gen(function* () {
     const login = yield* Sendable.encodeLogin(options.login)
     const transcript = new Transcript(options)
@@ -64,7 +62,7 @@ const converse = (
   transcript: Transcript,
   options: Options,
   up: Effect.Effect<void>
-): Effect.Effect<void, TransportError | Client.LoginRefused, Scope.Scope> =>
+): Effect.Effect<void, TransportError | Login.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { socket, ended, taken } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
@@ -83,14 +81,14 @@ interface Hearing {
   /** Done when something shows that the login was taken. */
   readonly taken: Deferred.Deferred<void>
   /** Done when there were enough messages, or the connection is over. */
-  readonly ended: Deferred.Deferred<void, TransportError | Client.LoginRefused>
+  readonly ended: Deferred.Deferred<void, TransportError | Login.LoginRefused>
 }
 
 /** Takes what the server sends to the output, a read at a time; while the output is full, nothing is read. */
 const receive = (socket: Socket, transcript: Transcript, { json, output, warn }: Options): Hearing => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
-  const ended = Deferred.unsafeMake<void, TransportError | Client.LoginRefused>(FiberId.none)
-  const framing = new Framing(maxLineBytes)
+  const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
+  const framing = new Framing(Login.defaultMaxLineBytes)
   const write = writer(output, json)
 
   let held = false
@@ -107,14 +105,13 @@ const receive = (socket: Socket, transcript: Transcript, { json, output, warn }:
 
   const report = (received: Received.Received) => {
     if (received._tag !== "Refused") return Deferred.unsafeDone(taken, Exit.void) // the pong
-    const { code, fatal, retryMillis, text } = received
-    if (fatal) return Deferred.unsafeDone(ended, Exit.fail(new Client.LoginRefused({ code, retryMillis, text })))
-    return warn(`${code}: ${text}`)
+    const refusal = Login.refusedBy(received)
+    return refusal === undefined ? warn(`${received.code}: ${received.text}`) : Deferred.unsafeDone(ended, refusal)
   }
   const take = (pieces: ReadonlyArray<Piece>) => {
     for (const piece of pieces) {
       if (piece._tag === "TooLong") {
-        warn(`a message of more than ${maxLineBytes} bytes was left out`)
+        warn(`a message of more than ${Login.defaultMaxLineBytes} bytes was left out`)
         continue
       }
       const lines = transcript.take(piece.text, report)
@@ -128,14 +125,12 @@ const receive = (socket: Socket, transcript: Transcript, { json, output, warn }:
     data: (bytes) => take(framing.push(bytes)),
     end: () => {
       take(framing.end())
-      Deferred.unsafeDone(ended, Exit.fail(closed))
+      Deferred.unsafeDone(ended, Exit.fail(Link.closed))
     },
     closed: (error) => Deferred.unsafeDone(ended, Exit.fail(error ?? Link.lost))
   })
   return { taken, ended }
 }
-
-const closed = new TransportError({ during: "Read", reason: "the server closed the connection" })
 
 /** Writes lines in wire form; false while the output is full. */
 const writer = (output: Output, json: boolean): ((lines: string) => boolean) => {

@@ -41,7 +41,8 @@ export interface Options<E, R> {
   readonly linger?: Duration.DurationInput | undefined
 }
 
-const defaultMaxLineBytes = 2 * 1024 * 1024
+/** Longest line accepted from a server, in bytes, unless told otherwise. */
+export const defaultMaxLineBytes = 2 * 1024 * 1024
 
 const defaultLinger = Duration.seconds(5)
 
@@ -99,8 +100,9 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
 }
 
 /** A refusal behind which the server closes, which a refused login is. */
-export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => {
-  const received = Received.parse(line)
+export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => refusedBy(Received.parse(line))
+
+export const refusedBy = (received: Received.Received): Exit.Exit<never, LoginRefused> | undefined => {
   if (received._tag !== "Refused" || !received.fatal) return undefined
   const { code, retryMillis, text } = received
   return Exit.fail(new LoginRefused({ code, retryMillis, text }))

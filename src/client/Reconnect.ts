@@ -88,4 +88,5 @@ const isLoss = (error: unknown): error is TransportError | LoginRefused =>
   error instanceof TransportError || error instanceof LoginRefused
 
 /** The old connection of that name may not be over for the server yet. */
-const mayPass = (refused: LoginRefused) => refused.code === "login-in-use" || refused.retryMillis !== undefined
+export const mayPass = (refused: LoginRefused): boolean =>
+  refused.code === "login-in-use" || refused.retryMillis !== undefined

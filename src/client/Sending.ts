@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
-import { Framing } from "../protocol/Framing.js"
+import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as Link from "./Link.js"
@@ -236,14 +236,11 @@ export const make = (options: Options): Sending => {
 
   const sendInput = Effect.gen(function* () {
     yield* Effect.fork(sendRepeats)
-    const framing = new Framing(maxLineBytes)
-    for (let chunk: Buffer | undefined = nothing; chunk !== undefined;) {
-      chunk = yield* Input.read(input)
-      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) {
-        if (piece._tag === "Lines") yield* sendLines(linesOf(piece.text))
-        else final({ line: (totals.lines += 1), outcome: tooLong, names: recipients })
-      }
-    }
+    yield* forEachPiece(input, maxLineBytes, (piece) =>
+      piece._tag === "Lines"
+        ? sendLines(Wire.lines(piece.text))
+        : Effect.sync(() => final({ line: (totals.lines += 1), outcome: tooLong, names: recipients }))
+    )
     yield* idle.await
     return true
   })
@@ -267,9 +264,16 @@ export const make = (options: Options): Sending => {
   return { totals, run: Effect.ensuring(Effect.raceFirst(Effect.raceFirst(sendInput, over), watch), settle) }
 }
 
-const nothing = Buffer.alloc(0)
-
-const linesOf = (text: string) => text.slice(0, -1).split("\n")
+/** Reads the input to its end, as lines; what stands behind the last LF is one. */
+const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Piece) => Effect.Effect<void, E>) =>
+  Effect.gen(function* () {
+    const framing = new Framing(maxLineBytes)
+    for (;;) {
+      const chunk = yield* Input.read(input)
+      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) yield* take(piece)
+      if (chunk === undefined) return
+    }
+  })
 
 /**
  * Sends lines as they are, without labels, to any server, and leaves. What the server refuses or returns until it
@@ -284,14 +288,11 @@ export const unlabelled = (
   const head = Wire.encode(recipients.join(", "))
   let left = false
   const sendInput = Effect.gen(function* () {
-    const framing = new Framing(maxLineBytes)
-    for (let chunk: Buffer | undefined = nothing; chunk !== undefined;) {
-      chunk = yield* Input.read(input)
-      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) {
-        if (piece._tag === "Lines") yield* link.send(`${head}: ${linesOf(piece.text).join(`\n${head}: `)}\n`)
-        else refused(`! too-long max=${maxLineBytes}: a line was skipped`)
-      }
-    }
+    yield* forEachPiece(input, maxLineBytes, (piece) =>
+      piece._tag === "Lines"
+        ? link.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
+        : Effect.sync(() => refused(`! too-long max=${maxLineBytes}: a line was skipped`))
+    )
     left = true
     yield* link.end
     yield* Effect.sleep(patience)

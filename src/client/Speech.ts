@@ -30,11 +30,7 @@ export class Speech {
 
   private lines(piece: Piece): ReadonlyArray<string> {
     if (piece._tag === "TooLong") return [this.leaveOut()]
-    const lines = piece.text.slice(0, -1).split("\n")
-    return lines.map((line) => {
-      const wire = line.endsWith("\r") ? line.slice(0, -1) : line
-      return piece.clean ? Wire.decode(wire) : this.fit(wire)
-    })
+    return Wire.lines(piece.text).map((line) => (piece.clean ? Wire.decode(line) : this.fit(line)))
   }
 
   private fit(wire: string): string {

@@ -16,6 +16,13 @@ const nonAscii = /[^\0-\x7f]/
 
 export const isAscii = (text: string): boolean => !nonAscii.test(text)
 
+/** The lines of a block, each of which has its end: without LF or CRLF. */
+export const lines = (block: string): ReadonlyArray<string> => {
+  const all = block.split("\n")
+  all.pop() // behind the last LF
+  return block.includes("\r") ? all.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : all
+}
+
 /** The same text by itself: a slice keeps everything alive that it was cut from, which may be a whole read. */
 export const copy = (wire: string): string => Buffer.from(wire, "latin1").toString("latin1")
 

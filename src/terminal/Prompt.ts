@@ -147,12 +147,8 @@ export class Prompt {
   }
 }
 
-const hidden = /(?![\t\n])\p{Cc}/gu
-
 /** Control characters cannot be sent; they are pasted as what they are shown as. */
-const visible = (text: string): string => text.replace(hidden, Escape.show)
-
-const linesOf = (pasted: string): ReadonlyArray<string> => visible(pasted).replace(/\n+$/u, "").split("\n")
+const linesOf = (pasted: string): ReadonlyArray<string> => pasted.replace(/\n+$/u, "").split("\n").map(Escape.controls)
 
 const withTail = (lines: ReadonlyArray<string>, tail: string): ReadonlyArray<string> => [
   ...lines.slice(0, -1),

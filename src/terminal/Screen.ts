@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Readable, Writable } from "node:stream"
+import { room } from "../client/Output.js"
 import type { Display } from "./Display.js"
 import * as Keys from "./Keys.js"
 import { LiveRegion, type Size, type View } from "./LiveRegion.js"
@@ -102,9 +103,7 @@ export class Screen {
   }
 
   /** Waits until the terminal has taken what was written. */
-  readonly flushed: Effect.Effect<void> = Effect.suspend(() =>
-    this.output.writableNeedDrain ? drained(this.output) : Effect.void
-  )
+  readonly flushed: Effect.Effect<void> = Effect.suspend(() => room(this.output))
 
   /** Takes the prompt away and gives the terminal back; `print` goes on working. Idempotent. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
@@ -175,12 +174,3 @@ export class Screen {
     return { columns: Math.max(1, this.output.columns ?? 80), rows: Math.max(1, this.output.rows ?? 24) }
   }
 }
-
-const drained = (output: Output): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    const done = () => {
-      output.off("drain", done).off("close", done).off("error", done)
-      resume(Effect.void)
-    }
-    output.on("drain", done).on("close", done).on("error", done)
-  })

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Backoff from "../client/Backoff.js"
 import type * as Client from "../client/Client.js"
 import type { Ending } from "../client/Ending.js"
+import * as Reconnect from "../client/Reconnect.js"
 import * as Sendable from "../client/Sendable.js"
 import type { Socket, TransportError } from "../transport/Transport.js"
 import * as Desk from "./Desk.js"
@@ -117,10 +118,8 @@ const stay = (desk: Desk.Desk, login: string, options: Options) =>
         transcript.print(Format.failed(visit.right, marks))
         if ((yield* Clock.currentTimeMillis) - startedAt > stableMillis) yield* waits.reset
       } else if (visit.left._tag === "LoginRefused") {
-        const { code, message, retryMillis } = visit.left
-        const isPassing = !isFirst && (retryMillis !== undefined || code === "login-in-use")
-        if (!isPassing) {
-          transcript.print(Format.failed(message, marks))
+        if (isFirst || !Reconnect.mayPass(visit.left)) {
+          transcript.print(Format.failed(visit.left.message, marks))
           return { _tag: "Refused" } as const
         }
       } else if (isFirst) return yield* Effect.fail(visit.left)
