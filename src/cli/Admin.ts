@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { ServerHandle } from "../chat/Server.js"
 import { isLoopback, showAddress } from "../transport/Transport.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Status from "./Status.js"
 
@@ -33,9 +34,9 @@ const form = /^(?:(?:\[([\da-f:.]+)\]|([^\s:]+)):)?(\d{1,5})$/iu
 /** `9090`, `127.0.0.1:9090`, `[::1]:9090`. */
 export const parse = (text: string): Either.Either<HostPort, string> => {
   const [, bracketed, plain, port] = form.exec(text) ?? []
-  return port === undefined || Number(port) > 65_535
+  return port === undefined || Number(port) > Endpoint.highestPort
     ? Either.left("is not a port or an address such as 9090, 127.0.0.1:9090 or [::1]:9090")
-    : Either.right({ host: bracketed ?? plain ?? "127.0.0.1", port: Number(port) })
+    : Either.right({ host: bracketed ?? plain ?? Endpoint.defaultHost, port: Number(port) })
 }
 
 /** Serves in the scope, if it was asked for. Loaded only then: half of the program's start-up would be HTTP. */
@@ -51,7 +52,7 @@ export const serve = (
         const Admin = yield* Effect.promise(() => import("../admin/Admin.js"))
         const address = yield* Effect.mapError(
           Admin.serve({ ...value, server, version: ACHAT_VERSION, descriptorLimit }),
-          (error) => new Status.Failure({ status: Status.misuse, message: error.message })
+          Status.asMisuse
         )
         yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: showAddress(address) })
         if (!isLoopback(value.host)) {

@@ -65,7 +65,7 @@ export const connectTimeout = Duration.seconds(10)
 export const socket = (given: Client): Effect.Effect<Socket, TransportError> => {
   const where = address(given)
   if (where === undefined) return misuse("--unix takes the place of --host and --port; give one")
-  const [ca, cert, key, serverName] = [given.ca, given.cert, given.key, given.serverName].map(textOf)
+  const [ca, cert, key, serverName] = [given.ca, given.cert, given.key, given.serverName].map(Flags.value)
   if (!Flags.valueOr(given.tls, false)) {
     const idle = (["ca", "cert", "key", "serverName"] as const).find((name) => isFlag(given[name]))
     if (idle === undefined) return Tcp.connect(where, connectTimeout)
@@ -86,7 +86,7 @@ export const environment = (given: Client): Readonly<Record<string, string>> => 
   if (where._tag === "Unix") return { [Flags.variable("unix")]: resolve(where.path) }
   const there = { [Flags.variable("host")]: where.host, [Flags.variable("port")]: `${where.port}` }
   if (!Flags.valueOr(given.tls, false)) return there
-  const [ca, serverName] = [given.ca, given.serverName].map(textOf)
+  const [ca, serverName] = [given.ca, given.serverName].map(Flags.value)
   return {
     ...there,
     [Flags.variable("tls")]: "yes",
@@ -94,9 +94,6 @@ export const environment = (given: Client): Readonly<Record<string, string>> => 
     ...(serverName === undefined ? {} : { [Flags.variable("server-name")]: serverName })
   }
 }
-
-const textOf = (given: Option.Option<Flags.Given<string>>): string | undefined =>
-  Option.getOrUndefined(Option.map(given, ({ value }) => value))
 
 const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
 

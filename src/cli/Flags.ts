@@ -56,6 +56,10 @@ const withSetting = <F extends object>(flag: F, setting: Setting): F => {
 
 export type Flag<A> = Options.Options<Option.Option<Given<A>>>
 
+/** What was given, if anything was. */
+export const value = <A>(given: Option.Option<Given<A>>): A | undefined =>
+  Option.getOrUndefined(Option.map(given, ({ value }) => value))
+
 /** What was given, or what counts when nothing was. */
 export const valueOr = <A>(given: Option.Option<Given<A>>, fallback: A): A =>
   Option.match(given, { onNone: () => fallback, onSome: ({ value }) => value })
@@ -118,6 +122,21 @@ const given = <A>(
 /** The same for a text that no flag gave. */
 const setValue = <A>(name: string, text: string, parse: (text: string) => Either.Either<A, string>) =>
   Effect.flatMap(FiberRef.get(currentOrigin), (originOf) => given(originOf(name), text, parse))
+
+/** What the environment or a file gives. */
+const withoutFlag = <A>(name: string, parse: (text: string) => Either.Either<A, string>) =>
+  Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
+    Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, parse))
+  )
+
+/** The same for a setting that is no flag on the command line. */
+export const unflagged = <A>(
+  flag: Flag<A>
+): Effect.Effect<Option.Option<Given<A>>, ValidationError.ValidationError> => {
+  // It was made here, and parses to what the flag has.
+  const { name, parse } = settingOf(flag) as Setting & { readonly parse: (text: string) => Either.Either<A, string> }
+  return withoutFlag(name, parse)
+}
 
 export const invalid = (message: string): ValidationError.ValidationError =>
   ValidationError.invalidValue(HelpDoc.p(message))
@@ -252,9 +271,7 @@ export const list = <A>(
           Option.some<Given<ReadonlyArray<A>>>({ by: "flag", value: all.map(({ value }) => value) })
         )
       }
-      return Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
-        Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, parseAll))
-      )
+      return withoutFlag(name, parseAll)
     })
   )
   return withSetting(flag, { name, fallback: description.fallback, parse: (text) => parseAll(text.trim()) })
@@ -266,11 +283,7 @@ export const toggle = (name: string, about: string): Flag<boolean> => {
     Options.withDescription(`${about} (default no; ${variable(name)})`),
     // A fallback of @effect/cli's would never be asked: a flag that is not there is false, and not missing.
     Options.mapEffect((isOn) =>
-      isOn
-        ? Effect.succeed(Option.some<Given<boolean>>({ by: "flag", value: true }))
-        : Effect.flatMap(Effect.option(Config.nonEmptyString(variable(name))), (text) =>
-            Option.isNone(text) ? Effect.succeedNone : Effect.asSome(setValue(name, text.value, yesOrNo))
-          )
+      isOn ? Effect.succeed(Option.some<Given<boolean>>({ by: "flag", value: true })) : withoutFlag(name, yesOrNo)
     )
   )
   return withSetting(flag, { name, fallback: "no", parse: (text) => yesOrNo(text.trim()) })

@@ -100,12 +100,12 @@ export const resolve = (
     const isBehind = Flags.valueOr(given.proxyProtocol, false)
     const timeout = Duration.min(Flags.valueOr(given.handshakeTimeout, Tls.handshakeTimeout), loginTimeout)
     const isProxied = (place: Place) => place.isProxied || (isBehind && place.address._tag !== "Unix")
-    const from = Option.getOrUndefined(Option.map(given.proxyFrom, ({ value }) => value))
+    const from = Flags.value(given.proxyFrom)
     if (all.some(isProxied) && from === undefined) {
-      return yield* misuse("a listener is behind a proxy, but --proxy-from does not tell whom to believe")
+      return yield* Status.misused("a listener is behind a proxy, but --proxy-from does not tell whom to believe")
     }
     if (!all.some(isProxied) && Endpoint.isFlag(given.proxyFrom)) {
-      return yield* misuse("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
+      return yield* Status.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
     const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
@@ -128,7 +128,7 @@ const places = (given: Given): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, S
   }))
   const isShortByFlag = [given.host, given.port, given.unix].some((one) => Endpoint.isFlag<unknown>(one))
   if (isShortByFlag && Endpoint.isFlag(given.listen)) {
-    return misuse("--listen takes the place of --host, --port and --unix; give one or the other")
+    return Status.misused("--listen takes the place of --host, --port and --unix; give one or the other")
   }
   const long = Flags.valueOr<ReadonlyArray<Place>>(given.listen, [])
   return Effect.succeed(Arr.isNonEmptyReadonlyArray(long) && !isShortByFlag ? long : short)
@@ -141,14 +141,14 @@ const credentialsOf = (
   const needed = all.some(({ address }) => address._tag === "Tls")
   if (!needed) {
     const isGiven = [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)
-    return isGiven ? misuse("a certificate is given, but no listener speaks TLS") : Effect.succeed(undefined)
+    return isGiven ? Status.misused("a certificate is given, but no listener speaks TLS") : Effect.succeed(undefined)
   }
   if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) {
-    return misuse("a TLS listener needs both --tls-cert and --tls-key")
+    return Status.misused("a TLS listener needs both --tls-cert and --tls-key")
   }
-  const clientCa = Option.getOrUndefined(Option.map(tlsClientCa, ({ value }) => value))
+  const clientCa = Flags.value(tlsClientCa)
   return Tls.credentials({ cert: tlsCert.value.value, key: tlsKey.value.value, clientCa }).pipe(
-    Effect.mapError(({ message }) => new Status.Failure({ status: Status.misuse, message })),
+    Effect.mapError(Status.asMisuse),
     Effect.tap((credentials) =>
       (credentials.until()?.getTime() ?? Infinity) < Date.now()
         ? Effect.logWarning("the certificate has expired; clients will not believe it")
@@ -156,8 +156,6 @@ const credentialsOf = (
     )
   )
 }
-
-const misuse = (message: string) => Effect.fail(new Status.Failure({ status: Status.misuse, message }))
 
 const reloading = (credentials: Tls.Credentials): Effect.Effect<void> =>
   Effect.matchEffect(credentials.reload, {

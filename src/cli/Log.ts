@@ -15,6 +15,16 @@ export const formats = ["pretty", "logfmt", "json"] as const
 
 export type Format = (typeof formats)[number]
 
+/** What the least important event may be that is written, by its word. */
+export const levels = {
+  trace: LogLevel.Trace,
+  debug: LogLevel.Debug,
+  info: LogLevel.Info,
+  warning: LogLevel.Warning,
+  error: LogLevel.Error,
+  fatal: LogLevel.Fatal
+}
+
 /** How much may wait for a reader of the log before events are left out; they are counted. */
 const maxWaitingBytes = 1024 * 1024
 

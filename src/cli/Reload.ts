@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import * as LogLevel from "effect/LogLevel"
+import type * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as ChatOptions from "../chat/Options.js"
 import type { ServerHandle } from "../chat/Server.js"
@@ -61,15 +61,6 @@ export const make = ({ flagged, given, log, maxConnections, path, server }: Runn
   )
 }
 
-const levels = {
-  trace: LogLevel.Trace,
-  debug: LogLevel.Debug,
-  info: LogLevel.Info,
-  warning: LogLevel.Warning,
-  error: LogLevel.Error,
-  fatal: LogLevel.Fatal
-}
-
 type Key = keyof Given
 
 // Its keys are those that it was written with.
@@ -80,7 +71,7 @@ export const logSettings = (
   { logLevel, logRate }: Pick<Given, "logLevel" | "logRate">,
   flagged: LogLevel.LogLevel | undefined
 ): Log.Settings => ({
-  level: flagged ?? levels[Flags.valueOr(logLevel, "info")],
+  level: flagged ?? Log.levels[Flags.valueOr(logLevel, "info")],
   rate: Flags.valueOr(logRate, Log.defaults.rate)
 })
 

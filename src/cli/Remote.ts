@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Escape from "../client/Escape.js"
 import type * as Reconnect from "../client/Reconnect.js"
-import type { Socket, TransportError } from "../transport/Transport.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Status from "./Status.js"
@@ -22,22 +21,13 @@ export const answerFlag = Flags.duration(
   { min: 1, max: 3_600_000 }
 )
 
-/** A connection to the server that the flags name. */
-export const socket = (given: Endpoint.Client): Effect.Effect<Effect.Effect<Socket, TransportError>, Status.Failure> =>
-  Endpoint.address(given) === undefined
-    ? misuse("--unix takes the place of --host and --port; give one")
-    : Effect.succeed(Endpoint.socket(given))
-
 export const loginFlag = Flags.text("login", "name", { about: "Name to log in with", fallback: "none, it is needed" })
 
 export const login = (given: Option.Option<Flags.Given<string>>): Effect.Effect<string, Status.Failure> =>
   Option.match(given, {
-    onNone: () => misuse(`a name to log in with is needed: --login, or ${Flags.variable("login")}`),
+    onNone: () => Status.misused(`a name to log in with is needed: --login, or ${Flags.variable("login")}`),
     onSome: ({ value }) => Effect.succeed(value)
   })
-
-export const misuse = (message: string): Effect.Effect<never, Status.Failure> =>
-  Effect.fail(new Status.Failure({ status: Status.misuse, message }))
 
 /** The exit status of what went wrong: a connection that was there and is gone, or one that never was. */
 export const orFailure = <A, R>(
@@ -57,7 +47,3 @@ export const tell = (event: Reconnect.Event): Effect.Effect<void> =>
     const seconds = (Duration.toMillis(event.delay) / 1000).toFixed(1)
     return Status.say(`${Escape.show(event.why)}; next try in ${seconds} s`)
   })
-
-/** What a flag came to, if anybody gave it. */
-export const value = <A>(given: Option.Option<Flags.Given<A>>): A | undefined =>
-  Option.getOrUndefined(Option.map(given, ({ value }) => value))

@@ -20,15 +20,14 @@ const listening = {
   ...Listeners.flags
 }
 
-const levels = ["trace", "debug", "info", "warning", "error", "fatal"] as const
-
 /** What may change while the server runs. */
 export const changing = {
   ...Limits.flags,
   logLevel: Flags.choice(
     "log-level",
     { about: "The least important events that are logged", fallback: "info" },
-    levels
+    // Its keys are those that it was written with.
+    Object.keys(Log.levels) as ReadonlyArray<keyof typeof Log.levels>
   ),
   logRate: Flags.count(
     "log-rate",
@@ -63,26 +62,14 @@ export const evaluate = (file: SettingsFile.SettingsFile | undefined): Effect.Ef
   })
 }
 
-/** The same for the file of a path, if there is one; the first mistake is told, and how to see the others. */
-export const read = (path: string | undefined): Effect.Effect<Given, Status.Failure> =>
-  Effect.gen(function* () {
-    const file = path === undefined ? undefined : yield* SettingsFile.read(path)
-    return yield* Effect.mapError(evaluate(file), ([first = "", ...more]) => {
-      const from = path === undefined ? "" : ` --config ${path}`
-      const others = more.length === 0 ? "" : ` (and ${more.length} more; a-chat config --check${from} tells)`
-      return new Status.Failure({ status: Status.misuse, message: first + others })
+/** Reads a file whose settings are good; else the first mistake is told, and how to see the others. */
+export const read = (path: string): Effect.Effect<SettingsFile.SettingsFile, Status.Failure> =>
+  Effect.tap(SettingsFile.read(path), (file) =>
+    Effect.mapError(evaluate(file), ([first = "", ...more]) => {
+      const others = more.length === 0 ? "" : ` (and ${more.length} more; a-chat config --check --config ${path} tells)`
+      return Status.asMisuse({ message: first + others })
     })
-  })
-
-/** The one setting that is no flag of ours. */
-export const logLevel = (path: string | undefined): Effect.Effect<Given["logLevel"], Status.Failure> =>
-  Effect.gen(function* () {
-    const file = path === undefined ? undefined : yield* SettingsFile.read(path)
-    return yield* Either.mapLeft(
-      Settings.one(settings.logLevel, file),
-      (message) => new Status.Failure({ status: Status.misuse, message })
-    )
-  })
+  )
 
 /** What is wrong with settings together names them as flags; the first of them that the file has tells the place. */
 const placed = (mistake: string, file: SettingsFile.SettingsFile | undefined): string => {

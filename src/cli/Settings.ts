@@ -39,7 +39,7 @@ export const effective = (settings: Settings, file: SettingsFile.SettingsFile | 
   })
 
 /** The value of one setting, or what is wrong with it and where. */
-export const one = <A>(
+const one = <A>(
   flag: Flags.Flag<A>,
   file: SettingsFile.SettingsFile | undefined
 ): Either.Either<Option.Option<Flags.Given<A>>, string> => {

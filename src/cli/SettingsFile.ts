@@ -45,7 +45,7 @@ export const read = (path: string): Effect.Effect<SettingsFile, Status.Failure> 
     return { path, values }
   })
 
-const misuse = (message: string) => new Status.Failure({ status: Status.misuse, message })
+const misuse = (message: string) => Status.asMisuse({ message })
 
 const show = (value: unknown): string | undefined => {
   if (Array.isArray(value)) {

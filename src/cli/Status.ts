@@ -21,6 +21,11 @@ export class Failure extends Data.TaggedError("Failure")<{
 /** For a bad flag, an address in use, a server that is not there: nothing was begun. */
 export const misuse = 2
 
+/** What was wrong was known before anything was begun. */
+export const asMisuse = ({ message }: { readonly message: string }): Failure => new Failure({ status: misuse, message })
+
+export const misused = (message: string): Effect.Effect<never, Failure> => Effect.fail(asMisuse({ message }))
+
 /** The command ran, and something of it did not succeed: a refusal, a ping without its answer, a count not reached. */
 export const failed = 1
 

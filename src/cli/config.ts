@@ -15,9 +15,8 @@ const flags = {
 export const config = Command.make("config", flags, ({ check, config }) =>
   Effect.gen(function* () {
     const file = Option.isNone(config) ? undefined : yield* SettingsFile.read(config.value.value)
-    yield* Effect.mapError(
-      ServerSettings.evaluate(file),
-      (mistakes) => new Status.Failure({ status: Status.misuse, message: mistakes.join("\na-chat: ") })
+    yield* Effect.mapError(ServerSettings.evaluate(file), (mistakes) =>
+      Status.asMisuse({ message: mistakes.join("\na-chat: ") })
     )
     if (!Flags.valueOr(check, false)) process.stdout.write(table(Settings.effective(ServerSettings.settings, file)))
   })
@@ -30,9 +29,7 @@ export const withFile = <A, E, R>(
 ): Effect.Effect<A, E | Status.Failure, R> => {
   const path = args[0] === "serve" ? named(args) : undefined
   if (path === undefined) return program
-  return Effect.flatMap(ServerSettings.read(path), () =>
-    Effect.flatMap(SettingsFile.read(path), (file) => SettingsFile.provide(file)(program))
-  )
+  return Effect.flatMap(ServerSettings.read(path), (file) => SettingsFile.provide(file)(program))
 }
 
 /** Looked for before @effect/cli looks at the arguments, which takes what it does not find there from the file. */

@@ -30,10 +30,10 @@ const flags = {
 
 export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
   const address = Endpoint.address(given)
-  if (address === undefined) return Remote.misuse("--unix takes the place of --host and --port; give one")
+  if (address === undefined) return Status.misused("--unix takes the place of --host and --port; give one")
   const streams = {
     socket: Endpoint.socket(given),
-    login: Flags.valueOr<string | undefined>(given.login, undefined),
+    login: Flags.value(given.login),
     input: process.stdin,
     output: process.stdout
   }
@@ -49,7 +49,7 @@ export const connect = Command.make("connect", flags, (given): Effect.Effect<voi
       })
     : Pipe.run({ ...streams, refusals: process.stderr })
   return session.pipe(
-    Effect.mapError((error) => new Status.Failure({ status: Status.misuse, message: error.message })),
+    Effect.mapError(Status.asMisuse),
     Effect.map(end),
     Effect.scoped,
     isScreen ? endAtHangup : (self) => self

@@ -36,17 +36,17 @@ const flags = {
 
 export const exec = Command.make("exec", flags, (given) =>
   Effect.gen(function* () {
-    const socket = yield* Remote.socket(given)
+    const socket = Endpoint.socket(given)
     const login = yield* Remote.login(given.login)
     const [program, ...args] = given.program
-    if (program === undefined) return yield* Remote.misuse("a program is needed: a-chat exec --login NAME -- PROGRAM")
+    if (program === undefined) return yield* Status.misused("a program is needed: a-chat exec --login NAME -- PROGRAM")
     if (!Child.isExecutable(program, process.env["PATH"] ?? "")) {
-      return yield* Remote.misuse(`${program}: there is no such program, or it may not be executed`)
+      return yield* Status.misused(`${program}: there is no such program, or it may not be executed`)
     }
     const bot: Bot.Options = {
       start: start(program, args, { ...others(process.env), ...Endpoint.environment(given), ACHAT_LOGIN: login }),
-      concurrency: Remote.value(given.concurrency) ?? 1,
-      timeout: timeout(Remote.value(given.timeout) ?? defaultTimeout),
+      concurrency: Flags.value(given.concurrency) ?? 1,
+      timeout: timeout(Flags.value(given.timeout) ?? defaultTimeout),
       log: (line) => Status.say(Escape.show(line))
     }
     const session = (up: Effect.Effect<void>) =>

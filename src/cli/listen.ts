@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Escape from "../client/Escape.js"
 import * as Listening from "../client/Listening.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Remote from "./Remote.js"
 import * as Status from "./Status.js"
@@ -27,15 +28,15 @@ const flags = {
 
 export const listen = Command.make("listen", flags, (given) =>
   Effect.gen(function* () {
-    const socket = yield* Remote.socket(given)
+    const socket = Endpoint.socket(given)
     const login = yield* Remote.login(given.login)
-    const count = Remote.value(given.count)
+    const count = Flags.value(given.count)
     let connected = false
     const listening = Remote.orFailure(
       Listening.run({
         socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
         login,
-        from: names(Remote.value(given.from) ?? ""),
+        from: names(Flags.value(given.from) ?? ""),
         count,
         json: Flags.valueOr(given.json, false),
         reconnect: !Flags.valueOr(given.noReconnect, false),
@@ -44,10 +45,10 @@ export const listen = Command.make("listen", flags, (given) =>
         warn: (line) => Status.say(Escape.show(line))
       })
     )
-    const timeout = Remote.value(given.timeout)
+    const timeout = Flags.value(given.timeout)
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
     if (Option.isSome(yield* ended)) return
-    if (!connected) return yield* Remote.misuse("there was no connection within the time of --timeout")
+    if (!connected) return yield* Status.misused("there was no connection within the time of --timeout")
     if (count === undefined) return
     yield* new Status.Failure({ status: Status.failed, message: `fewer messages than --count ${count} came in time` })
   })

@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule"
 import * as Escape from "../client/Escape.js"
 import { gone, print } from "../client/Output.js"
 import * as Query from "../client/Query.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Remote from "./Remote.js"
 import * as Status from "./Status.js"
@@ -30,10 +31,10 @@ const flags = {
 
 export const ping = Command.make("ping", flags, (given) =>
   Effect.gen(function* () {
-    const socket = yield* Remote.socket(given)
-    const timeout = Remote.value(given.timeout) ?? Remote.answerTimeout
-    const count = Remote.value(given.count) ?? defaultCount
-    const interval = Remote.value(given.interval) ?? defaultInterval
+    const socket = Endpoint.socket(given)
+    const timeout = Flags.value(given.timeout) ?? Remote.answerTimeout
+    const count = Flags.value(given.count) ?? defaultCount
+    const interval = Flags.value(given.interval) ?? defaultInterval
     const pinger = yield* Query.pinger({ socket, timeout })
     const report = Flags.valueOr(given.json, false) ? json : text
     const times: Array<number> = []

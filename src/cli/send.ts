@@ -13,6 +13,7 @@ import * as Outcomes from "../client/Outcomes.js"
 import * as Sendable from "../client/Sendable.js"
 import * as Sending from "../client/Sending.js"
 import type { Socket, TransportError } from "../transport/Transport.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Heap from "./Heap.js"
 import * as Identity from "./Identity.js"
@@ -63,9 +64,9 @@ const args = {
 
 export const send = Command.make("send", { ...flags, ...args }, (given) =>
   Effect.gen(function* () {
-    const socket = yield* Remote.socket(given)
+    const socket = Endpoint.socket(given)
     const recipients = Outcomes.distinct(given.recipients.split(","))
-    yield* Effect.mapError(Sendable.encodeRecipients(recipients), misuse)
+    yield* Effect.mapError(Sendable.encodeRecipients(recipients), Status.asMisuse)
     const job: Job = {
       socket,
       recipients,
@@ -76,13 +77,13 @@ export const send = Command.make("send", { ...flags, ...args }, (given) =>
       retries: Flags.valueOr(given.retry, 0),
       json: Flags.valueOr(given.json, false)
     }
-    if (job.text?.includes("\n") === true) return yield* Remote.misuse("a message is one line; several are the input")
+    if (job.text?.includes("\n") === true) return yield* Status.misused("a message is one line; several are the input")
     if (job.text === undefined && fstatSync(process.stdin.fd).isDirectory()) {
-      return yield* Remote.misuse("the input is a directory")
+      return yield* Status.misused("the input is a directory")
     }
     const isWaiting = Flags.valueOr(given.wait, "written") === "written"
     if (!isWaiting && (job.json || job.retries > 0)) {
-      return yield* Remote.misuse("--json and --retry need outcomes; leave out --wait none")
+      return yield* Status.misused("--json and --retry need outcomes; leave out --wait none")
     }
     process.exitCode = yield* isWaiting ? deliver(job) : hand(job)
   }).pipe(Effect.scoped)
@@ -100,9 +101,6 @@ interface Job {
   readonly retries: number
   readonly json: boolean
 }
-
-const misuse = (error: { readonly message: string }) =>
-  new Status.Failure({ status: Status.misuse, message: error.message })
 
 /** Sends with labels, and waits for the outcomes. Returns the exit status. */
 const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
@@ -140,7 +138,7 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
       }),
       Effect.catchTags({
         Stalled: ({ message }) => Effect.sync(() => conclude(message)),
-        InputError: (error) => Effect.fail(misuse(error))
+        InputError: (error) => Effect.fail(Status.asMisuse(error))
       }),
       Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
       Effect.tap(toldAll)
@@ -165,7 +163,7 @@ const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
         refused += 1
         process.stderr.write(Escape.show(`a-chat: ${line.slice("! ".length)}\n`))
       }
-    }).pipe(Effect.mapError(misuse))
+    }).pipe(Effect.mapError(Status.asMisuse))
     if (!isComplete) Status.say("the connection ended before everything was sent")
     yield* toldAll
     return isComplete ? (refused > 0 ? Status.failed : 0) : Status.gone
@@ -174,7 +172,7 @@ const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
 /** Of a server that was not asked for its own limit. */
 const handedLineBytes = 2 ** 20
 
-const noOutcomes = Remote.misuse(
+const noOutcomes = Status.misused(
   "this server does not tell what becomes of a message; with --wait none it is sent all the same"
 )
 
@@ -186,21 +184,22 @@ const inputOf = (job: Job): Readable =>
 const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
   const attempt = (login: string, tries: number): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
     Effect.gen(function* () {
-      const started = yield* Effect.mapError(Login.start({ socket: job.socket, login }), misuse)
+      const started = yield* Effect.mapError(Login.start({ socket: job.socket, login }), Status.asMisuse)
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
       Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
         if (refused.code === "login-in-use" && job.mayChange && tries < guesses) {
           return attempt(Identity.alternative(job.login), tries + 1)
         }
-        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(misuse(refused))
+        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(Status.asMisuse(refused))
         return Effect.delay(attempt(login, tries + 1), refused.retryMillis)
       }),
-      Effect.catchTag("TransportError", (error) => Effect.fail(misuse(error)))
+      Effect.catchTag("TransportError", (error) => Effect.fail(Status.asMisuse(error)))
     )
   return Effect.timeoutFail(attempt(job.login, 0), {
     duration: job.timeout,
-    onTimeout: () => misuse({ message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use?` })
+    onTimeout: () =>
+      Status.asMisuse({ message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use?` })
   })
 }
 

@@ -2,7 +2,6 @@ import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import * as Server from "../chat/Server.js"
 import * as Descriptors from "../transport/Descriptors.js"
 import * as Admin from "./Admin.js"
@@ -32,11 +31,11 @@ const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logf
 
 export const serve = Command.make("serve", flags, ({ config, ...given }) =>
   Effect.gen(function* () {
-    const path = Option.getOrUndefined(Option.map(config, ({ value }) => value))
+    const path = Flags.value(config)
     // What the command line says of the level comes as that of the fiber.
     const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
     const flagged = level === LogLevel.Info ? undefined : level
-    const logLevel = yield* ServerSettings.logLevel(path)
+    const logLevel = yield* Flags.unflagged(ServerSettings.settings.logLevel)
     const settings = { ...given, logLevel }
     const log = { ...Reload.logSettings(settings, flagged) }
     const format = Flags.valueOr(given.logFormat, defaultFormat())
@@ -56,7 +55,7 @@ const run = (given: ServerSettings.Given, path: string | undefined, logging: Pic
     if (maxConnections < (limits.maxConnections ?? 0)) yield* warnLowered(maxConnections, descriptors)
     const server = yield* Effect.mapError(
       Server.make({ ...limits, maxConnections, descriptors, listen: listeners.listen }),
-      (error) => new Status.Failure({ status: Status.misuse, message: error.message })
+      Status.asMisuse
     )
     yield* Admin.serve(given, server, descriptors.limit)
     const settings = path === undefined ? undefined : Reload.make({ server, given, path, maxConnections, ...logging })

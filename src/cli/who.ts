@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Escape from "../client/Escape.js"
 import { print } from "../client/Output.js"
 import * as Query from "../client/Query.js"
+import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
 import * as Remote from "./Remote.js"
 
@@ -14,8 +15,8 @@ const flags = {
 
 export const who = Command.make("who", flags, (given) =>
   Effect.gen(function* () {
-    const socket = yield* Remote.socket(given)
-    const timeout = Remote.value(given.timeout) ?? Remote.answerTimeout
+    const socket = Endpoint.socket(given)
+    const timeout = Flags.value(given.timeout) ?? Remote.answerTimeout
     const names = yield* Query.who({ socket, timeout })
     const lines = names.map((name) => (Flags.valueOr(given.json, false) ? JSON.stringify({ name }) : name))
     const text = lines.map((line) => `${line}\n`).join("")

@@ -8,7 +8,7 @@ import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
 import { defaults } from "../../src/chat/Options.js"
 import * as Memory from "../../src/transport/Memory.js"
 import { TransportError, type ListenerEvents, type Socket } from "../../src/transport/Transport.js"
-import { pass, startServer, type Chat } from "../support/MemoryChat.js"
+import { from, pass, startServer, type Chat } from "../support/MemoryChat.js"
 import { settle } from "../support/turns.js"
 
 /** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
@@ -58,16 +58,7 @@ describe("the connection limit", () => {
 
   it.scoped("counts for one address alone where one is set for it", () =>
     Effect.gen(function* () {
-      const hosts = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1"]
-      const wrap = (socket: Socket): Socket => {
-        const host = hosts.shift() ?? ""
-        return new Proxy(socket, {
-          get: (target, key) => {
-            const value: unknown = key === "host" ? host : Reflect.get(target, key, target)
-            return typeof value === "function" ? value.bind(target) : value
-          }
-        })
-      }
+      const wrap = from("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1")
       const { connect, join } = yield* startServer({ maxConnectionsPerAddress: 1, wrap })
       const alice = yield* join("alice")
       assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full retry=5000 fatal: /)

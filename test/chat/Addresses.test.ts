@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { Addresses, subscriber } from "../../src/chat/Addresses.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
-import type { Socket } from "../../src/transport/Transport.js"
-import { pass, startServer } from "../support/MemoryChat.js"
+import { from, pass, startServer } from "../support/MemoryChat.js"
 
 const limited = (limits: Partial<Options>) => {
   let now = 0
@@ -14,20 +13,6 @@ const limited = (limits: Partial<Options>) => {
     pass: (millis: number) => {
       now += millis
     }
-  }
-}
-
-/** Gives each connection the address that stands next in a list. */
-const from = (...hosts: ReadonlyArray<string>) => {
-  const left = [...hosts]
-  return (socket: Socket): Socket => {
-    const host = left.shift() ?? ""
-    return new Proxy(socket, {
-      get: (target, key) => {
-        const value: unknown = key === "host" ? host : Reflect.get(target, key, target)
-        return typeof value === "function" ? value.bind(target) : value
-      }
-    })
   }
 }
 

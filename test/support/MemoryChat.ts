@@ -103,6 +103,20 @@ export interface ChatOptions extends Partial<Options>, Pick<Server.ServerOptions
   readonly wrap?: (socket: Socket) => Socket
 }
 
+/** Gives each connection the address that stands next in a list. */
+export const from = (...hosts: ReadonlyArray<string>) => {
+  const left = [...hosts]
+  return (socket: Socket): Socket => {
+    const host = left.shift() ?? ""
+    return new Proxy(socket, {
+      get: (target, key) => {
+        const value: unknown = key === "host" ? host : Reflect.get(target, key, target)
+        return typeof value === "function" ? value.bind(target) : value
+      }
+    })
+  }
+}
+
 interface Guests extends Chat {
   readonly listen: Listen
   readonly leave: Effect.Effect<void>
