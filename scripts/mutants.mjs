@@ -319,9 +319,8 @@ const mutants = [
   {
     name: "a block goes where its address led before somebody left",
     file: "chat/Routing.ts",
-    search:
-      "if (!clean || route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false",
-    replace: "if (!clean || route === undefined || route.absent.length > 0) return false"
+    search: "if (route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false",
+    replace: "if (route === undefined || route.absent.length > 0) return false"
   },
   {
     name: "the lines of a block count as one",

@@ -13,11 +13,16 @@ export const hasControl = (block: Uint8Array): boolean => {
   for (let at = 0; at < block.length; at += Simd.textBytes) {
     // One byte more than is looked at, since what a CR or a C2 means depends on the byte behind it.
     const part = block.length <= Simd.textBytes ? block : block.subarray(at, at + Simd.textBytes + 1)
-    memory.set(part)
-    memory.fill(LF, part.length, part.length + 32)
+    load(memory, part)
     if (scan(Math.min(part.length, Simd.textBytes)) !== 0) return true
   }
   return false
+}
+
+/** Brings text before the routines, with ends of lines behind it: they look further than it goes. */
+const load = (memory: Buffer, text: Uint8Array) => {
+  memory.set(text)
+  memory.fill(LF, text.length, text.length + 32)
 }
 
 /** What `replaceLeads` made. */
@@ -29,7 +34,7 @@ export interface Replaced {
 /**
  * Puts `head` in the place of `lead` at the start of every line of a block, and answers what comes of it in its wire
  * form (`Wire`). Undefined if a line starts with something else, if one may have white space to trim behind its lead or
- * at its end, or if it is all too long for this.
+ * at its end, if one has a control character, or if it is all too long for this. What is not UTF-8 is not noticed.
  */
 export const replaceLeads = (block: Uint8Array, lead: string, head: string): Replaced | undefined => {
   const growth = head.length - lead.length
@@ -37,7 +42,7 @@ export const replaceLeads = (block: Uint8Array, lead: string, head: string): Rep
   if (block.length > Simd.textBytes || lead.length > Simd.leadBytes || head.length > Simd.headBytes) return undefined
   if (block.length + maxLines * Math.max(0, growth) > Simd.outBytes) return undefined
   const { memory, replaceLeads: replace } = Simd.load()
-  memory.set(block)
+  load(memory, block)
   memory.write(lead, Simd.leadAt, "latin1")
   memory.write(head, Simd.headAt, "latin1")
   const lines = replace(block.length, lead.length, head.length)

@@ -45,7 +45,7 @@ describe("Block.hasControl", () => {
 const replaced = (block: string, lead: string, head: string): Block.Replaced | undefined => {
   const lines = block.split("\n").slice(0, -1)
   const texts = lines.map((line) => (line.startsWith(lead) ? line.slice(lead.length) : ""))
-  if (texts.some((text) => text === "" || Wire.trim(text) !== text)) return undefined
+  if (texts.some((text) => text === "" || Wire.trim(text) !== text || Wire.hasControl(text))) return undefined
   return { text: texts.map((text) => `${head}${text}\n`).join(""), lines: lines.length }
 }
 
@@ -53,7 +53,22 @@ const replaceLeads = (block: string, lead: string, head: string) =>
   Block.replaceLeads(Buffer.from(block, "latin1"), lead, head)
 
 describe("Block.replaceLeads", () => {
-  const words = ["a", "hi", "0123456789abcde", "0123456789abcdef", "x".repeat(47), "é", "€", "😀", "à la", "b: c"]
+  const short = [
+    "a",
+    "hi",
+    "0123456789abcde",
+    "0123456789abcdef",
+    "x".repeat(47),
+    "é",
+    "€",
+    "😀",
+    "à la",
+    "b: c",
+    "5 µs",
+    "a\tb"
+  ]
+  const words = [...short, "x".repeat(200), `${"x".repeat(30)}°${"y".repeat(90)}`, "ж«»ж".repeat(40)]
+  const controls = ["\x07", "\0", "\x1f", "\x7f", "\u0080", "\u009f", "\r"]
   const spaces = [" ", "\t", "\r", "\u00a0", "\u1680", "\u2003", "\u205f", "\u3000"]
   const leads = [
     "bob: ",
@@ -73,7 +88,9 @@ describe("Block.replaceLeads", () => {
       const line = () => {
         const start = chance.chance(strange / 4) ? chance.pick(["bo: ", "bob:", "bob , al: ", ""]) : lead
         const space = () => (chance.chance(strange) ? chance.pick(spaces) : "")
-        return `${start}${space()}${chance.chance(strange / 4) ? "" : chance.pick(words)}${space()}\n`
+        const control = chance.chance(strange / 4) ? chance.pick(controls) : ""
+        const text = chance.chance(strange / 4) ? "" : `${chance.pick(words)}${control}${control && chance.pick(words)}`
+        return `${start}${space()}${text}${space()}\n`
       }
       const block = Wire.encode(Array.from({ length: 1 + chance.below(12) }, line).join(""))
       const expected = replaced(block, lead, head)
@@ -84,6 +101,29 @@ describe("Block.replaceLeads", () => {
       if (actual !== undefined) found += 1
     }
     assert.isAbove(found, 8_000)
+  })
+
+  it("finds a control character at any place, by the byte behind it if need be", () => {
+    for (const length of [1, 14, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100]) {
+      for (let at = 0; at < length; at++) {
+        const line = (...bytes: ReadonlyArray<number>) => {
+          const text = Buffer.alloc(length + bytes.length, "x")
+          Buffer.from(bytes).copy(text, at)
+          return `b: x${text.toString("latin1")}x\n`
+        }
+        const where = `${at} of ${length}`
+        for (const bytes of [[0x07], [0x0d], [0x7f], [0xc2, 0x85]]) {
+          assert.isUndefined(
+            replaceLeads(`b: x\n${line(...bytes)}b: x\n`, "b: ", "from al: "),
+            `${String(bytes)} ${where}`
+          )
+        }
+        for (const bytes of [[0x09], [0x20], [0x7e], [0xc2, 0xa0], [0xc3, 0x85]]) {
+          const block = `b: x\n${line(...bytes)}b: x\n`
+          assert.deepStrictEqual(replaceLeads(block, "b: ", "from al: "), replaced(block, "b: ", "from al: "), where)
+        }
+      }
+    }
   })
 
   it("takes 64 KiB and no more, and nothing that might grow beyond 512 KiB", () => {
