@@ -14,7 +14,6 @@ const home = mkdtempSync(join(tmpdir(), "achat-"))
 process.once("exit", () => rmSync(home, { recursive: true }))
 
 const files = { cert: join(home, "cert.pem"), key: join(home, "key.pem") }
-const args = ["--tls-cert", files.cert, "--tls-key", files.key]
 
 const pem = (name: string) => readFileSync(Certificates.path(name), "utf8")
 
@@ -49,7 +48,7 @@ const reload = (siege: Siege, log: () => string, said: RegExp) =>
 const pairs = fileURLToPath(new URL("../support/pairs.mjs", import.meta.url))
 
 describe("a certificate that is renewed under full load", () => {
-  fault("ten times, with wrong files in between", { args, isTls: true }, (siege) =>
+  fault("ten times, with wrong files in between", { tls: files }, (siege) =>
     Effect.gen(function* () {
       let log = ""
       siege.errors.on("data", (text: string) => (log += text))

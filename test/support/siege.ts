@@ -37,8 +37,8 @@ export interface SiegeOptions {
   readonly before?: string
   /** Where it listens; its clients come by 127.0.0.1. */
   readonly host?: string
-  /** Whether its port speaks TLS, with one of the test certificates for this machine. */
-  readonly isTls?: boolean
+  /** Its port speaks TLS with this certificate, which is one of the tests' for this machine. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   /** Why it cannot be done on this machine; undefined if it can. */
   readonly impossible?: string | undefined
   /** How much memory the process may take at its peak, in MB. */
@@ -64,13 +64,13 @@ export const fault = (
   it.scopedLive(name, (context) =>
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
-      const { args = [], before, host = "127.0.0.1", isTls = false, peakMegabytes = 160 } = options
+      const { args = [], before, host = "127.0.0.1", peakMegabytes = 160, tls } = options
       // What happened is counted in the log.
       const program = yield* Program.serve(
-        ["--host", host, "--log-rate", "off", ...args],
+        ["--host", host, "--log-rate", "off", ...args, ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : [])],
         before === undefined ? {} : { before }
       )
-      const siege = around(program, isTls)
+      const siege = around(program, tls !== undefined)
       const bystander = yield* watch(siege)
       const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
 
