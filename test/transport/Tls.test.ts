@@ -409,7 +409,9 @@ describe("client certificates", () => {
 
   for (const [who, options, said] of [
     ["without one", () => ({}), /there is no client certificate/],
-    ["with one of another authority", () => shown("mallory"), /not trusted \(/]
+    ["with one of another authority", () => shown("mallory"), /not trusted \(/],
+    ["with one of two common names", () => shown("twins"), /has no one common name/],
+    ["with one of none", () => shown("nameless"), /has no one common name/]
   ] as const) {
     it.scopedLive(`who comes ${who} is told why, and is not let in by taking up that session again`, () =>
       Effect.gen(function* () {
