@@ -1,4 +1,4 @@
-import { assert, describe } from "@effect/vitest"
+import { afterAll, assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -11,7 +11,7 @@ import { until } from "../support/serve.js"
 import { fault, type Siege } from "../support/siege.js"
 
 const home = mkdtempSync(join(tmpdir(), "achat-"))
-process.once("exit", () => rmSync(home, { recursive: true }))
+afterAll(() => rmSync(home, { recursive: true }))
 
 const files = { cert: join(home, "cert.pem"), key: join(home, "key.pem") }
 
