@@ -27,10 +27,10 @@ const isFree = async (port) => {
   return free
 }
 
-/** Whether something listens there. */
-export const answers = (port) =>
+/** Whether something listens there: on a port, or at the path of a Unix socket. */
+export const answers = (place) =>
   new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1")
+    const socket = typeof place === "number" ? connect(place, "127.0.0.1") : connect(place)
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
     socket.once("connect", () => socket.destroy())
   })

@@ -6,6 +6,7 @@
 #   server      localhost, 127.0.0.1, ::1                  renewed     the same, as it is renewed
 #   elsewhere   chat.example                               expired     localhost, until 2001
 #   alice       a client's, whose common name is alice     mallory     the same, signed by other-ca
+#   twins       a client's with two, alice and bob         nameless    one that has none
 set -euo pipefail
 cd "$(dirname "$0")/../test/certificates"
 rm -f ./*.pem
@@ -18,9 +19,9 @@ authority() {
   openssl req -x509 -new -key "$1.key.pem" -sha256 -days 36500 -subj "/CN=a-chat test $1" -out "$1.pem"
 }
 
-# certificate NAME AUTHORITY COMMON-NAME ALTERNATIVE-NAMES [OPTIONS OF openssl ca]
+# certificate NAME AUTHORITY SUBJECT ALTERNATIVE-NAMES [OPTIONS OF openssl ca]
 certificate() {
-  local name=$1 authority=$2 common=$3 names=$4 work
+  local name=$1 authority=$2 subject=$3 names=$4 work
   shift 4
   work=$(mktemp -d)
   key "$name"
@@ -37,12 +38,13 @@ unique_subject = no
 policy = any
 x509_extensions = extensions
 [any]
-commonName = supplied
+commonName = optional
+organizationName = optional
 [extensions]
 basicConstraints = CA:FALSE
 ${names:+subjectAltName = $names}
 CONF
-  openssl req -new -key "$name.key.pem" -subj "/CN=$common" -out "$work/request"
+  openssl req -new -key "$name.key.pem" -subj "$subject" -out "$work/request"
   openssl ca -batch -notext -config "$work/conf" -cert "$authority.pem" -keyfile "$authority.key.pem" \
     -in "$work/request" -out "$name.pem" "$@" 2>"$work/log" || { cat "$work/log" && exit 1; }
   rm -r "$work"
@@ -52,10 +54,12 @@ here=DNS:localhost,IP:127.0.0.1,IP:::1
 long=(-days 36400)
 authority ca
 authority other-ca
-certificate server ca localhost "$here" "${long[@]}"
-certificate renewed ca localhost "$here" "${long[@]}"
-certificate elsewhere ca chat.example DNS:chat.example "${long[@]}"
-certificate expired ca localhost "$here" -startdate 20000101000000Z -enddate 20010101000000Z
-certificate alice ca alice "" "${long[@]}"
-certificate mallory other-ca alice "" "${long[@]}"
+certificate server ca /CN=localhost "$here" "${long[@]}"
+certificate renewed ca /CN=localhost "$here" "${long[@]}"
+certificate elsewhere ca /CN=chat.example DNS:chat.example "${long[@]}"
+certificate expired ca /CN=localhost "$here" -startdate 20000101000000Z -enddate 20010101000000Z
+certificate alice ca /CN=alice "" "${long[@]}"
+certificate twins ca /CN=alice/CN=bob "" "${long[@]}"
+certificate nameless ca /O=nobody "" "${long[@]}"
+certificate mallory other-ca /CN=alice "" "${long[@]}"
 rm ca.key.pem other-ca.key.pem

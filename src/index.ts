@@ -1,5 +1,5 @@
 /**
- * a-chat as a library: a chat server and a chat client as scoped values, over TCP, Unix sockets or memory.
+ * a-chat as a library: a chat server and a chat client as scoped values, over TCP, TLS, Unix sockets or memory.
  *
  * @packageDocumentation
  */
@@ -9,5 +9,6 @@ export * as Client from "./client/Client.js"
 export * as Received from "./client/Received.js"
 export * as Memory from "./transport/Memory.js"
 export * as Tcp from "./transport/Tcp.js"
+export * as Tls from "./transport/Tls.js"
 export * as Transport from "./transport/Transport.js"
 export * as Unix from "./transport/Unix.js"

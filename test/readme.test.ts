@@ -5,12 +5,16 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import * as Certificates from "./support/Certificates.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-const examples = [...(await readFile(join(root, "README.md"), "utf8")).matchAll(/```ts\n([^]*?)```/g)].map(
-  ([, code]) => code ?? ""
-)
+const readme = await readFile(join(root, "README.md"), "utf8")
+
+const examples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code ?? "")
+
+/** What stands in the text between backticks, and begins so. */
+const quoted = (start: string) => readme.slice(readme.indexOf(`\`${start}`) + 1).split("`")[0] ?? ""
 
 /** Runs an example as a user would: against the built package, under its name. */
 const run = async (example: string) => {
@@ -18,8 +22,8 @@ const run = async (example: string) => {
   try {
     const file = join(folder, "example.mjs")
     await writeFile(file, (await transform(example, { loader: "ts" })).code)
-    const { stderr, stdout } = await promisify(execFile)(process.execPath, [file])
-    return { log: stderr, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown }
+    const { stdout } = await promisify(execFile)(process.execPath, [file])
+    return { log: stdout, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown }
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -35,6 +39,20 @@ describe("README", () => {
     })
     assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
     assert.include(JSON.stringify(result), '{"_tag":"Returned","names":["carol"],"reason":"offline"')
+  })
+
+  it("says what changes in it over TLS", async () => {
+    const [cert, key, ca] = ["server", "server.key", "ca"].map(Certificates.path)
+    const files = `const [cert, key, ca] = ${JSON.stringify([cert, key, ca])}\n`
+    const { log, result } = await run(
+      files +
+        (examples[0] ?? "")
+          .replace('Tcp.listen("127.0.0.1", 0)', quoted("Tls.listen("))
+          .replace("Tcp.connect(server.address)", quoted("Tls.connect("))
+          .replace("Tcp }", "Tls }")
+    )
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+    assert.include(log, "tls://127.0.0.1:")
   })
 
   it("shows a chat without sockets", async () => {

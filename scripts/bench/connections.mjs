@@ -1,13 +1,13 @@
 // The loads of the benchmark that are about connections. Imported by generator.mjs, not run.
 import { performance } from "node:perf_hooks"
-import { open, Peer, selfMessage } from "./peer.mjs"
+import { leave, open, Peer, selfMessage } from "./peer.mjs"
 import { cpuOf, descriptors, residentOf } from "./resources.mjs"
 import { nameOf } from "./wire.mjs"
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** One connection: connects, logs in, writes to itself, and leaves when that has come. */
-const visit = (serial, wire, port, fail) =>
+const visit = (serial, wire, place, fail) =>
   new Promise((resolve) => {
     const name = nameOf(serial)
     const self = selfMessage(wire, name)
@@ -16,11 +16,11 @@ const visit = (serial, wire, port, fail) =>
       heard += bytes.latin1Slice(0, length)
       if (!heard.endsWith(self.received)) return
       if (wire.question === undefined && heard !== self.received) fail(`${name}: came ${JSON.stringify(heard)}`)
-      socket.destroy()
+      leave(socket)
       resolve()
       return false
     }
-    const socket = open(port, receive, wire)
+    const socket = open(place, receive, wire)
     socket.on("error", (error) => fail(`${name}: ${error.message}`))
     socket.on("close", () => {
       if (!heard.endsWith(self.received)) fail(`${name}: the server closed the connection, ${JSON.stringify(heard)}`)
@@ -28,13 +28,13 @@ const visit = (serial, wire, port, fail) =>
     socket.write(wire.login(name, false) + self.sent, "latin1")
   })
 
-export const churn = async (load, wire, port, pid, fail) => {
+export const churn = async (load, wire, place, pid, fail) => {
   const total = load.warm + load.total
   let [begun, ended, from] = [0, 0, undefined]
   const now = () => ({ at: performance.now(), server: cpuOf(pid), generator: process.cpuUsage() })
   const keepVisiting = async () => {
     while (begun < total) {
-      await visit(begun++, wire, port, fail)
+      await visit(begun++, wire, place, fail)
       if (++ended === load.warm) from = now()
     }
   }
@@ -55,13 +55,13 @@ export const churn = async (load, wire, port, pid, fail) => {
 }
 
 /** Logs in as many as the descriptors allow, both here and there, and looks at the server while they say nothing. */
-export const idle = async (load, wire, port, pid, fail) => {
+export const idle = async (load, wire, place, pid, fail) => {
   const connections = Math.min(load.connections, Math.floor(descriptors() * 0.9) - 200)
   const peers = Array.from({ length: connections }, (_, index) => new Peer(index, wire, fail))
   const queue = peers.toReversed()
   const before = residentOf(pid)
   const logIn = async () => {
-    for (let peer = queue.pop(); peer !== undefined; peer = queue.pop()) await peer.login(port, false)
+    for (let peer = queue.pop(); peer !== undefined; peer = queue.pop()) await peer.login(place, false)
   }
   const startedAt = performance.now()
   await Promise.all(Array.from({ length: 64 }, logIn))

@@ -1,9 +1,12 @@
-// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT`. It is what the benchmark measures a-chat
+// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, over TLS with these. It is what the benchmark measures a-chat
 // against: the practical limit of Node for the protocol's messages, without a-chat's promises. It keeps no limits, no
 // account and no flow control, checks nothing, and answers nothing.
+import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { createServer as createTlsServer } from "node:tls"
 
 const port = Number(process.argv[2])
+const [cert, key] = process.argv.slice(3).map((file) => readFileSync(file))
 const peers = new Map() // name -> Peer
 let generation = 0 // of `peers`: what a connection remembers of them holds for one generation
 
@@ -104,6 +107,7 @@ class Peer {
   }
 }
 
-const server = createServer({ noDelay: true }, (socket) => new Peer(socket))
+const options = { noDelay: true, cert, key }
+const server = (cert === undefined ? createServer : createTlsServer)(options, (socket) => new Peer(socket))
 server.listen({ host: "127.0.0.1", port, backlog: 4096 })
 process.once("SIGTERM", () => process.exit(0))

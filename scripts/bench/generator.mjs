@@ -1,6 +1,6 @@
 // Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
-// `node scripts/bench/generator.mjs --protocol a-chat|a-chat-tls|nats --port N --pid N --load ROW [--quick]`
-// (ROW: see loads.mjs; --pid is the server's, for its memory and CPU). Exits 1 at the first message that is lost,
+// `node scripts/bench/generator.mjs --protocol PROTOCOL --at PLACE --pid N --load ROW [--quick]`
+// (PROTOCOL: see wire.mjs; PLACE: a port, or the path of a Unix socket; ROW: see loads.mjs; --pid is the server's, for its memory and CPU). Exits 1 at the first message that is lost,
 // doubled, out of order or changed, with the fault in `failure`.
 import { writeSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -12,7 +12,7 @@ import { wires } from "./wire.mjs"
 const { values } = parseArgs({
   options: {
     protocol: { type: "string" },
-    port: { type: "string" },
+    at: { type: "string" },
     pid: { type: "string" },
     load: { type: "string" },
     quick: { type: "boolean", default: false }
@@ -27,6 +27,7 @@ const fail = (failure) => {
 
 const load = rowOf(values.load, values.quick)
 const run = { traffic, slow, churn, idle }[load.kind]
-const result = await run(load, wires[values.protocol], Number(values.port), Number(values.pid), fail)
+const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
+const result = await run(load, wires[values.protocol], place, Number(values.pid), fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
 process.exit(0)

@@ -77,13 +77,22 @@ const rows = [
   }
 ]
 
+/** Those of `--costs`. */
+export const costRows = ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"]
+
 export const ids = rows.map((row) => row.id)
 
-/** A row as it is run: `figures` filled in with the row's title, and shorter in quick mode. */
-export const rowOf = (id, isQuick) => {
+/**
+ * A row as it is run: `figures` filled in with the row's title, and shorter in quick mode. With `costs`, the server's
+ * CPU is one of them, which does not depend on how fast the generator is.
+ */
+export const rowOf = (id, isQuick, costs = false) => {
   const row = rows.find((row) => row.id === id)
   const base = row.kind === undefined ? { ...traffic, ...row } : row
   const { quick: _, ...chosen } = isQuick ? { ...base, ...base.quick } : base
-  const figures = (chosen.figures ?? perSecond).map((figure) => ({ title: chosen.title, ...figure }))
+  const cpu = { key: "serverMicroseconds", title: `${chosen.title}: CPU of each`, unit: "µs", better: "less" }
+  const measured = chosen.figures ?? perSecond
+  const all = costs && measured === perSecond ? [...perSecond, cpu] : measured
+  const figures = all.map((figure) => ({ title: chosen.title, ...figure }))
   return { ...chosen, figures }
 }

@@ -4,11 +4,12 @@
 //   --quick              one short run of everything, in about a minute
 //   --runs N             runs of each row on each server, of which the median counts (default 5; at most 3 for long rows)
 //   --only ROW,ROW       some rows of loads.mjs
-//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed), and a-chat-tls, which
-//                        is a-chat with TLS: `--servers a-chat,a-chat-tls` shows what that costs
+//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed), and those of --costs
+//   --costs              what a-chat's other listeners and its metrics cost: a-chat over TCP, by a Unix socket, behind
+//                        a proxy's header, with --admin and a scrape every second, over TLS; and plain Node over TLS
 //   --json FILE          writes all figures of all runs, and the machine
 //   --svg FILE           draws the medians
-//   --readme             puts the medians into README.md, and the chart beside this file
+//   --readme             puts the medians into README.md, and the chart (not with --costs) beside this file
 //
 // The servers take turns, each time as a fresh process; server and generator have a core each where there is `taskset`.
 // Ends with 1 as soon as a message is lost, doubled, out of order or changed.
@@ -20,9 +21,9 @@ import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { chart } from "./chart.mjs"
-import { ids, rowOf } from "./loads.mjs"
+import { costRows, ids, rowOf } from "./loads.mjs"
 import { markdown, median, quantity, text } from "./report.mjs"
-import { isBuilt, isPinned, names, serverOf, spawnOn, start, versionOf } from "./servers.mjs"
+import { costs, isBuilt, isPinned, names, serverOf, spawnOn, start, versionOf } from "./servers.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const give = (message) => {
@@ -33,9 +34,8 @@ const give = (message) => {
 const readOptions = () => {
   const list = { type: "string" }
   const options = { runs: list, only: list, servers: list, json: list, svg: list }
-  const { values } = parseArgs({
-    options: { ...options, quick: { type: "boolean", default: false }, readme: { type: "boolean", default: false } }
-  })
+  const flag = { type: "boolean", default: false }
+  const { values } = parseArgs({ options: { ...options, quick: flag, readme: flag, costs: flag } })
   const chosen = (value, all, what) => {
     const parts = value.split(",")
     const unknown = parts.find((part) => !all.includes(part))
@@ -44,19 +44,24 @@ const readOptions = () => {
   const runs = Number(values.runs ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(runs) || runs < 1) give("--runs takes a whole number from 1")
   const installed = names.filter((name) => serverOf(name).isInstalled())
-  const usual = installed.filter((name) => !serverOf(name).isOptional)
+  const usual = values.costs ? costs : installed.filter((name) => !serverOf(name).isOptional)
   const servers = chosen(values.servers ?? usual.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
-  return { ...values, runs, servers, only: chosen(values.only ?? ids.join(","), ids, "row") }
+  return {
+    ...values,
+    runs,
+    servers,
+    only: chosen(values.only ?? (values.costs ? costRows : ids).join(","), ids, "row")
+  }
 }
 
 /** One run: a fresh server, and a generator that answers with one line of JSON. */
 const measure = async (server, row, isQuick) => {
-  const { port, pid, stop } = await start(server, row)
+  const { place, pid, stop } = await start(server, row)
   const args = [path("generator.mjs"), "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
-  const generator = spawnOn(1, process.execPath, [...args, "--port", String(port), "--pid", String(pid)], {
+  const generator = spawnOn(1, process.execPath, [...args, "--at", String(place), "--pid", String(pid)], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   let output = ""
@@ -99,7 +104,7 @@ const commit = () =>
 
 const measureAll = async (options) => {
   const figures = []
-  for (const row of options.only.map((id) => rowOf(id, options.quick))) {
+  for (const row of options.only.map((id) => rowOf(id, options.quick, options.costs))) {
     const results = Object.fromEntries(options.servers.map((name) => [name, []]))
     for (let round = 0; round < Math.min(options.runs, row.maxRuns ?? Infinity); round++) {
       for (const name of round % 2 === 0 ? options.servers : options.servers.toReversed()) {
@@ -107,7 +112,7 @@ const measureAll = async (options) => {
         const result = row.kind === "start-up" ? await startUp(server) : await measure(server, row, options.quick)
         results[name].push(result)
         const values = row.figures.map(({ key, unit }) => `${key} ${quantity(result[key])} ${unit}`)
-        console.error(`${row.id.padEnd(10)} ${name.padEnd(12)} ${values.join(", ")}`)
+        console.error(`${row.id.padEnd(10)} ${name.padEnd(14)} ${values.join(", ")}`)
       }
     }
     for (const { key, ...figure } of row.figures) {
@@ -125,7 +130,9 @@ const measureAll = async (options) => {
 /** Replaces what stands between the two comments in README.md. */
 const updateReadme = (report) => {
   const file = path("../../README.md")
-  const [begin, end] = ["<!-- figures: npm run bench -- --readme -->", "<!-- end of figures -->"]
+  const [begin, end] = report.costs
+    ? ["<!-- costs: npm run bench -- --costs --readme -->", "<!-- end of costs -->"]
+    : ["<!-- figures: npm run bench -- --readme -->", "<!-- end of figures -->"]
   const [before, rest] = readFileSync(file, "utf8").split(begin)
   const after = rest?.split(end)[1]
   if (after === undefined) throw new Error(`README.md lacks ${begin} … ${end}`)
@@ -137,11 +144,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
 try {
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
-  const { quick, runs, servers } = options
-  const report = { machine: machine(), commit: commit(), versions, quick, runs, servers, figures }
+  const { costs, quick, runs, servers } = options
+  const report = { machine: machine(), commit: commit(), versions, quick, runs, servers, figures, costs }
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  const svg = options.svg ?? (options.readme ? path("figures.svg") : undefined)
+  const svg = options.svg ?? (options.readme && !options.costs ? path("figures.svg") : undefined)
   if (svg !== undefined) writeFileSync(svg, chart(report))
   if (options.readme) updateReadme(report)
 } catch (error) {

@@ -7,11 +7,22 @@ import { nameOf, senderAt } from "./wire.mjs"
 // No larger, since Node reads up to 32 times from one socket before it looks at the next.
 const shared = Buffer.allocUnsafe(64 * 1024)
 
-/** A connection that hands `receive` its bytes: `shared` and how many of it. */
-export const open = (port, receive, { isTls = false }) => {
+/**
+ * A connection that hands `receive` its bytes: `shared` and how many of it.
+ *
+ * @param place a port, or the path of a Unix socket
+ */
+export const open = (place, receive, { isTls = false }) => {
   const onread = { buffer: shared, callback: (length, bytes) => receive(bytes, length) !== false }
-  const options = { host: "127.0.0.1", port, noDelay: true, onread }
+  const where = typeof place === "number" ? { host: "127.0.0.1", port: place } : { path: place }
+  const options = { ...where, noDelay: true, onread }
   return isTls ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
+}
+
+/** Ends in order: over TLS that is more than to end. */
+export const leave = (socket) => {
+  if (socket.encrypted) socket.end(() => socket.destroy())
+  else socket.destroy()
 }
 
 export const selfMessage = (wire, name) => ({
@@ -35,7 +46,7 @@ export class Peer {
   }
 
   /** Resolves when a message to itself has come back: the server knows the name then. */
-  login(port, isFan) {
+  login(place, isFan) {
     const self = selfMessage(this.#wire, this.name)
     return new Promise((resolve) => {
       let greeting = ""
@@ -49,7 +60,7 @@ export class Peer {
         resolve()
       }
       let receive = greet
-      this.socket = open(port, (bytes, length) => receive(bytes, length), this.#wire)
+      this.socket = open(place, (bytes, length) => receive(bytes, length), this.#wire)
       this.socket.on("error", (error) => this.fail(error.message))
       this.socket.on("close", () => this.fail("the server closed the connection"))
       this.socket.write(this.#wire.login(this.name, isFan) + self.sent, "latin1")
@@ -58,7 +69,7 @@ export class Peer {
 
   leave() {
     this.socket.removeAllListeners("close")
-    this.socket.destroy()
+    leave(this.socket)
   }
 
   /**

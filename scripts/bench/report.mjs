@@ -2,8 +2,12 @@
 
 export const titles = {
   "a-chat": "a-chat",
-  "a-chat-tls": "a-chat with TLS",
+  "a-chat-unix": "a Unix socket",
+  "a-chat-proxy": "a proxy's header",
+  "a-chat-admin": "`--admin`, scraped",
+  "a-chat-tls": "TLS",
   "plain-node": "plain Node",
+  "plain-node-tls": "plain Node over TLS",
   "nats-server": "nats-server"
 }
 
@@ -32,15 +36,24 @@ const ratio = (figure, other) => {
   return others === 0 ? "-" : `${(own / others).toFixed(2)}x`
 }
 
-const others = ({ servers }) => (servers.includes("a-chat") ? servers.filter((name) => name !== "a-chat") : [])
+/** Whom a-chat is compared with in columns of their own. */
+const others = ({ costs, servers }) =>
+  servers.includes("a-chat") && !costs ? servers.filter((name) => name !== "a-chat") : []
+
+/** A figure as a share of the first one's. */
+const share = (figure, name, [first]) => {
+  const [own, firsts] = [figure.servers[name].median, figure.servers[first].median]
+  return name === first || firsts === 0 || figure.unit === "%" ? "" : `, ${Math.round((own / firsts) * 100)} %`
+}
 
 const tableOf = (report) => {
-  const head = ["load", "", ...report.servers.map((name) => titles[name])]
+  const { costs, servers } = report
+  const head = ["load", "", ...servers.map((name) => (costs && name === "a-chat" ? "a-chat, TCP" : titles[name]))]
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [
     figure.title,
     figure.better === "more" ? figure.unit : `${figure.unit}, less is better`,
-    ...report.servers.map((name) => cell(figure, name)),
+    ...servers.map((name) => cell(figure, name) + (costs ? share(figure, name, servers) : "")),
     ...others(report).map((name) => ratio(figure, name))
   ])
   return [[...head, ...ratios], ...rows]
@@ -73,7 +86,7 @@ const notes = (report) => {
   const apart = percent === undefined ? "" : ` The runs of a figure lie ${percent} % apart (median over all figures).`
   const marked = tableOf(report)
     .flat()
-    .some((text) => text.endsWith("\\*"))
+    .some((text) => text.includes(" \\*"))
   const losses = others(report).map((name) => {
     const rows = behind(report, name)
     return `Behind ${titles[name]}: ${rows.length === 0 ? "nowhere" : rows.join("; ")}.`

@@ -36,6 +36,23 @@ const patient = {
 }
 
 const certificate = (name) => path(`../../test/certificates/${name}.pem`)
+const [cert, key] = [certificate("server"), certificate("server.key")]
+
+/** a-chat as it is set up in another way: what that costs is no comparison of servers. */
+const setUp = (name, protocol, flags, more = {}) => ({
+  name,
+  protocol,
+  isOptional: true,
+  isInstalled: () => true,
+  help: [process.execPath, [program, "--help"]],
+  command: (port, { kind }, other) => [
+    process.execPath,
+    [program, "serve", "--port", String(port), ...flags(other), ...(kind === "slow" ? patient["a-chat"] : [])]
+  ],
+  ...more
+})
+
+const socket = join(folder, "socket")
 
 const all = [
   {
@@ -48,17 +65,17 @@ const all = [
       [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
     ]
   },
+  setUp("a-chat-unix", "a-chat", () => ["--unix", socket], { socket }),
+  setUp("a-chat-proxy", "a-chat-proxy", () => ["--proxy-protocol", "--proxy-from", "127.0.0.1"]),
+  setUp("a-chat-admin", "a-chat", (admin) => ["--admin", String(admin)], { isScraped: true }),
+  setUp("a-chat-tls", "a-chat-tls", () => ["--tls-cert", cert, "--tls-key", key]),
   {
-    name: "a-chat-tls",
+    name: "plain-node-tls",
     protocol: "a-chat-tls",
-    isOptional: true, // what TLS costs is no comparison of servers
+    isOptional: true,
     isInstalled: () => true,
-    help: [process.execPath, [program, "--help"]],
-    command: (port, { kind }) => {
-      const shown = ["--tls-cert", certificate("server"), "--tls-key", certificate("server.key")]
-      const more = kind === "slow" ? patient["a-chat"] : []
-      return [process.execPath, [program, "serve", "--port", String(port), ...shown, ...more]]
-    }
+    help: [process.execPath, ["-e", "0"]],
+    command: (port) => [process.execPath, [path("forwarder.mjs"), String(port), cert, key]]
   },
   {
     name: "plain-node",
@@ -80,6 +97,8 @@ const all = [
   }
 ]
 
+/** What `--costs` compares. */
+export const costs = ["a-chat", "a-chat-unix", "a-chat-proxy", "a-chat-admin", "a-chat-tls", "plain-node-tls"]
 export const names = all.map((server) => server.name)
 export const serverOf = (name) => all.find((server) => server.name === name)
 export const versionOf = (name) =>
@@ -87,10 +106,35 @@ export const versionOf = (name) =>
     ? spawnSync(name, ["--version"], { encoding: "utf8" }).stdout.trim().split(" ").at(-1)
     : undefined
 
-/** A fresh process of a server, without anything that the environment says to a-chat. `stop` resolves when it is gone. */
+/** Asks for the metrics as Prometheus does, but fifteen times as often; `stop` tells what went wrong, if anything did. */
+const scrape = (port) => {
+  let fault
+  const ask = async () => {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
+      if (!(await answer.text()).includes("\nachat_pairs_unaccounted 0\n")) fault = "has pairs that are unaccounted for"
+    } catch (error) {
+      fault = `did not answer a scrape: ${error.message}`
+    }
+  }
+  const timer = setInterval(ask, 1000)
+  const first = ask()
+  const stop = async () => {
+    clearInterval(timer)
+    await first
+    return fault
+  }
+  return { stop }
+}
+
+/**
+ * A fresh process of a server, without anything that the environment says to a-chat. `place` is where clients connect;
+ * `stop` resolves when it is gone.
+ */
 export const start = async (server, row) => {
-  const port = await freePort()
-  const [command, args] = server.command(port, row)
+  const [port, other] = [await freePort(), await freePort()]
+  const place = server.socket ?? port
+  const [command, args] = server.command(port, row, other)
   const log = join(folder, `${server.name}.log`)
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
   const file = openSync(log, "w")
@@ -102,12 +146,14 @@ export const start = async (server, row) => {
   const fault = (what) => new Error(`${server.name} ${what}\n${readFileSync(log, "utf8").slice(-2000)}`)
 
   const deadline = Date.now() + 10_000
-  while (!(await answers(port))) {
+  while (!(await answers(place))) {
     if (child.exitCode !== null || Date.now() > deadline) throw fault("did not start")
     await sleep(20)
   }
   await sleep(100)
+  const scraped = server.isScraped ? scrape(other) : undefined
   const stop = async () => {
+    const trouble = await scraped?.stop()
     child.kill("SIGTERM")
     const timer = setTimeout(kill, 15_000)
     const [code, signal] = await ended
@@ -115,6 +161,7 @@ export const start = async (server, row) => {
     process.removeListener("exit", kill)
     // a-chat counts as well: its account must be even, or it ends with 1
     if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
+    if (trouble !== undefined) throw fault(trouble)
   }
-  return { port, pid: child.pid, stop }
+  return { place, pid: child.pid, stop }
 }

@@ -81,7 +81,7 @@ class Sender {
 }
 
 /** All peers of a load, logged in, and the state of what is under way among them. */
-const stage = async (load, wire, port, fail) => {
+const stage = async (load, wire, place, fail) => {
   const shape = shapes[load.shape](load.peers)
   const senders = shape.map((plan, index) => new Sender(index, plan, load, wire))
   const count = 1 + Math.max(senders.length - 1, ...shape.flatMap(({ to }) => to))
@@ -90,7 +90,7 @@ const stage = async (load, wire, port, fail) => {
   const queue = [...peers]
   const logIn = async () => {
     for (let peer = queue.shift(); peer !== undefined; peer = queue.shift()) {
-      await peer.login(port, load.shape === "fanout" && listeners.has(peer.index))
+      await peer.login(place, load.shape === "fanout" && listeners.has(peer.index))
     }
   }
   await Promise.all(range(0, 64).map(logIn))
@@ -165,8 +165,8 @@ const settle = async (state, fail) => {
 }
 
 /** Sends for a while and counts what comes; stops, and waits for the rest. */
-export const traffic = async (load, wire, port, pid, fail) => {
-  const state = await stage(load, wire, port, fail)
+export const traffic = async (load, wire, place, pid, fail) => {
+  const state = await stage(load, wire, place, fail)
   const now = () => ({
     at: performance.now(),
     delivered: state.delivered,
@@ -200,8 +200,8 @@ export const traffic = async (load, wire, port, pid, fail) => {
 }
 
 /** Everybody writes to one who does not read for a while: how much the server's memory grows, and that all arrives. */
-export const slow = async (load, wire, port, pid, fail) => {
-  const state = await stage(load, wire, port, fail)
+export const slow = async (load, wire, place, pid, fail) => {
+  const state = await stage(load, wire, place, fail)
   const receiver = state.peers[load.peers].socket
   const before = residentOf(pid)
   let peak = before

@@ -8,5 +8,18 @@ import { lines } from "./promises/lines.mjs"
 import { login } from "./promises/login.mjs"
 import { messages } from "./promises/messages.mjs"
 import { shutdown } from "./promises/shutdown.mjs"
+import { tls } from "./promises/tls.mjs"
 
-export const checks = [original, answers, lines, login, messages, delivery, leaving, shutdown, commands, labels].flat()
+export const checks = [
+  original,
+  answers,
+  lines,
+  login,
+  messages,
+  delivery,
+  leaving,
+  shutdown,
+  commands,
+  labels,
+  tls
+].flat()

@@ -1,5 +1,7 @@
 // One connection to the server under test: it sends bytes, and takes what comes line by line. Imported, not run.
+import { once } from "node:events"
 import { connect } from "node:net"
+import { connect as connectTls } from "node:tls"
 
 /** What a check throws when the server does something else than it should. */
 export class Failure extends Error {
@@ -19,12 +21,24 @@ export const show = (value) => {
   return text.length > 300 ? `${text.slice(0, 300)}… (${text.length} characters)` : text
 }
 
-/** Resolves to a client once the connection stands. `endpoint` is what `net.connect` takes. */
-export const open = async (endpoint, options) => {
-  const client = new Client(connect({ ...endpoint, allowHalfOpen: true, noDelay: true }), options)
+/**
+ * Resolves to a client once the connection stands. `where` is what `net.connect` takes, and `tls`, if it is there, what
+ * `tls.connect` does.
+ */
+export const open = async ({ tls, ...where }, options) => {
+  const raw = connect({ ...where, allowHalfOpen: true, noDelay: true })
+  // TLS not before: while it tries one address after the other, Node changes what TLS would build on.
+  if (tls !== undefined) await reached(raw, options.patience)
+  const client = new Client(raw, tls === undefined ? raw : connectTls({ ...tls, socket: raw }), options)
   await client.connects()
   return client
 }
+
+const reached = (raw, patience) =>
+  once(raw, "connect", { signal: AbortSignal.timeout(patience) }).catch((error) => {
+    raw.destroy()
+    throw new Failure("a connection", error.code)
+  })
 
 let tokens = 0
 
@@ -36,18 +50,23 @@ export class Client {
   /** How the server's stream ended: "end", or the error that broke it. */
   ending = undefined
   #isConnected = false
+  #raw
   #socket
   #options
   #partial = Buffer.alloc(0)
   #watchers = new Set()
   #fault
 
-  /** @param options `patience` in milliseconds; `inspect` is shown every line with the one before, and returns a fault */
-  constructor(socket, options) {
+  /**
+   * @param raw what carries `socket`, or the same
+   * @param options `patience` in milliseconds; `inspect` is shown every line with the one before, and returns a fault
+   */
+  constructor(raw, socket, options) {
+    this.#raw = raw
     this.#socket = socket
     this.#options = options
     let last
-    socket.on("connect", () => this.#changed((this.#isConnected = true)))
+    socket.on(raw === socket ? "connect" : "secureConnect", () => this.#changed((this.#isConnected = true)))
     socket.on("data", (bytes) => {
       const all = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes])
       const end = all.lastIndexOf(0x0a) + 1
@@ -205,11 +224,13 @@ export class Client {
 
   /** Breaks the connection. */
   reset() {
-    this.#socket.resetAndDestroy()
+    this.#raw.resetAndDestroy()
   }
 
+  /** Ends at once: over TLS without its end. */
   destroy() {
-    this.#socket.destroy()
+    // Node crashes when a TLS socket is destroyed behind the one that carries it.
+    if (!this.#raw.destroyed) this.#socket.destroy()
   }
 }
 

@@ -2,6 +2,8 @@
 //
 //   --host H, --port P   where the server is (default 127.0.0.1, 8080)
 //   --unix PATH          or its Unix socket
+//   --tls                with TLS; the server's certificate must be good, and for its host
+//   --ca FILE            the authorities that it may be signed by (default: those that Node trusts)
 //   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for what needs small limits, signals
 //                        and exit statuses; without --port and --unix, all checks go to such servers
 //   --group GROUP        only `original` (what the tutorial's server does) or `promises` (PROTOCOL.md)
@@ -11,9 +13,11 @@
 //
 // Every check takes fresh names and knows only of its own clients, so the server may be in use. The exit status is the
 // number of checks that failed, at most 100; 101 means that there was nothing to check.
-import { connect } from "node:net"
+import { readFileSync } from "node:fs"
+import { isIP } from "node:net"
 import { parseArgs } from "node:util"
 import { checks as all } from "./checks.mjs"
+import { open } from "./client.mjs"
 import { fault } from "./grammar.mjs"
 import { startWith } from "./process.mjs"
 import { table } from "./report.mjs"
@@ -26,13 +30,14 @@ const nothingToCheck = (message) => {
 
 const readOptions = () => {
   const text = { type: "string" }
-  const server = { host: text, port: text, unix: text, command: text }
+  const server = { host: text, port: text, unix: text, command: text, ca: text }
   const { values } = parseArgs({
     options: {
       ...server,
       group: text,
       only: { ...text, multiple: true },
       patience: text,
+      tls: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false }
     }
   })
@@ -41,20 +46,29 @@ const readOptions = () => {
   if (values.group !== undefined && !["original", "promises"].includes(values.group)) {
     nothingToCheck("--group takes `original` or `promises`")
   }
-  return { ...values, patience }
+  if (values.tls && values.unix !== undefined) nothingToCheck("--tls is for TCP; leave out --tls or --unix")
+  return { ...values, patience, tls: values.tls ? tlsOf(values) : undefined }
 }
 
-const endpointOf = async ({ command, host, patience, port, unix }) => {
+/** What `tls.connect` is told. An address is no name to ask a server for. */
+const tlsOf = ({ ca, host = "127.0.0.1" }) => ({
+  host,
+  ...(isIP(host) === 0 ? { servername: host } : {}),
+  ...(ca === undefined ? {} : { ca: readFileSync(ca) })
+})
+
+const endpointOf = async ({ command, host, patience, port, tls, unix }) => {
   if (unix !== undefined) return { path: unix }
-  if (command !== undefined && port === undefined) return (await startWith(command)([], patience)).endpoint
-  return { host: host ?? "127.0.0.1", port: Number(port ?? 8080) }
+  if (command !== undefined && port === undefined) return (await startWith(command, tls)([], patience)).endpoint
+  return { host: host ?? "127.0.0.1", port: Number(port ?? 8080), tls }
 }
 
-const accepts = (endpoint) =>
-  new Promise((resolve) => {
-    const socket = connect(endpoint)
-    socket.once("connect", () => resolve(socket.destroy())).once("error", (error) => resolve(error))
-  })
+/** Why nobody can connect, if so. */
+const unreachable = (endpoint, options) =>
+  open(endpoint, options).then(
+    (client) => client.destroy(),
+    (error) => error.got
+  )
 
 /** What PROTOCOL.md has for defaults, where the server does not tell. */
 const defaults = { "max-line": 65_536, "max-recipients": 1_000, "max-name": 32, rate: 0 }
@@ -88,8 +102,8 @@ const checks = all.filter(
 if (checks.length === 0) nothingToCheck("no check of that name")
 
 const endpoint = await endpointOf(options).catch((error) => nothingToCheck(error.message))
-const unreachable = await accepts(endpoint)
-if (unreachable instanceof Error) nothingToCheck(`no server: ${unreachable.message}`)
+const why = await unreachable(endpoint, options)
+if (why !== undefined) nothingToCheck(`no server: ${why}`)
 
 const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
@@ -98,12 +112,18 @@ const limits = asked ?? defaults
 const lacks = {
   answers: obstacle(asked),
   command: options.command === undefined ? "needs --command" : undefined,
+  tls: options.tls === undefined ? "needs --tls" : undefined,
   tcp: endpoint.path === undefined ? undefined : "breaks connections, which needs TCP",
   speed: limits.rate === 0 ? undefined : "sends more than the server's rate allows"
 }
 const servers = {
   original: { ...plain, lacks, limits },
-  promises: { ...strict, lacks, limits, start: options.command === undefined ? undefined : startWith(options.command) }
+  promises: {
+    ...strict,
+    lacks,
+    limits,
+    start: options.command === undefined ? undefined : startWith(options.command, options.tls)
+  }
 }
 const { outcomes, seconds } = await runAll(checks, (group) => servers[group], { ...options, atOnce: 12 })
 console.log(table(outcomes, seconds, options))

@@ -109,8 +109,8 @@ check("`/hello` behind a login is ignored, or answered", skipped, async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/hello")
   hold(
-    (await alice.echo()).every((line) => /^\* hello |^! /u.test(line)),
-    "no line, or `* hello`",
+    (await alice.echo()).every((line) => /^\* (?:hello|joined|left) |^! /u.test(line)),
+    "no line, or `* hello`, and notices behind it",
     "something else"
   )
 })

@@ -15,8 +15,8 @@ const within = async (promise, patience, expected) => {
 const children = new Set()
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")))
 
-/** Runs the command with `--port` and the flags behind it, and waits until the port answers. */
-export const startWith = (command) => async (flags, patience) => {
+/** Runs the command with `--port` and the flags behind it, and waits until the port answers; `tls` as in `open`. */
+export const startWith = (command, tls) => async (flags, patience) => {
   const port = await freePort()
   const line = `exec ${command} --host 127.0.0.1 --port ${port} ${flags.join(" ")}`
   const child = spawn(line, { shell: true, stdio: ["ignore", "ignore", "pipe"] })
@@ -40,7 +40,7 @@ export const startWith = (command) => async (flags, patience) => {
     }
   }
   return {
-    endpoint: { host: "127.0.0.1", port },
+    endpoint: { host: "127.0.0.1", port, tls },
     /** Its exit status, or the signal that ended it, and the last that it wrote to standard error. */
     ended: (patience) => within(exit, patience, "the end of the server"),
     kill,

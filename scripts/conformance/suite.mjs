@@ -9,8 +9,8 @@ import { Failure, open } from "./client.mjs"
  *   check("a good login is not answered", "Success is silent.", async (t) => { … }, { needs: ["tcp"] })
  *
  * The second argument is the sentence that the check proves, or an array of them, word for word. `needs` names what the check cannot do
- * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `speed` (it sends a lot); `common`
- * is what all checks of a section need.
+ * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `tls` (it is about that), `speed` (it
+ * sends a lot); `common` is what all checks of a section need.
  */
 export const section = (group, title, common = []) => {
   const all = []
@@ -39,8 +39,17 @@ export class World {
   }
 
   /** A connection that has sent nothing. */
-  async connect() {
-    const client = await open(this.server.endpoint, { patience: this.patience, inspect: this.server.inspect })
+  connect() {
+    return this.#open(this.server.endpoint)
+  }
+
+  /** The same without TLS, whatever the server speaks. */
+  connectPlainly() {
+    return this.#open({ ...this.server.endpoint, tls: undefined })
+  }
+
+  async #open(endpoint) {
+    const client = await open(endpoint, { patience: this.patience, inspect: this.server.inspect })
     this.#clients.push(client)
     return client
   }

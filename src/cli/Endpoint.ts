@@ -73,7 +73,7 @@ export const socket = (given: Client): Effect.Effect<Socket, TransportError> => 
   }
   if (where._tag !== "Tcp") return misuse("--tls is for TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key go together; give both")
-  return Tls.connect(where.host, where.port, { ca, cert, key, serverName, timeout: connectTimeout })
+  return Tls.connect(where, { ca, cert, key, serverName, timeout: connectTimeout })
 }
 
 /**

@@ -55,13 +55,12 @@ export const connectError = (address: Address, why: string, cause?: unknown): Tr
  */
 export const connect = (address: Address, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> =>
   Effect.async((resume) => {
-    const where =
-      address._tag === "Tcp"
-        ? { host: address.host, port: address.port }
-        : { path: address._tag === "Unix" ? address.path : "" }
     const fail = (why: string, cause?: unknown) => resume(Effect.fail(connectError(address, why, cause)))
+    if (address._tag === "Memory") return fail("a network in memory has a connect of its own")
+    if (address._tag === "Tls") return fail("it speaks TLS; see Tls.connect")
     const hopeless = impossible(address)
     if (hopeless !== undefined) return fail(hopeless)
+    const { _tag, ...where } = address
     const socket = Net.connect({ ...where, ...socketOptions })
     const failed = (cause: Error) => fail(advice(errorCode(cause)), cause)
     socket.once("error", failed)

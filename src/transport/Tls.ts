@@ -11,7 +11,7 @@ import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
 import * as Tcp from "./Tcp.js"
 import { HandshakingSocket, TlsSocket } from "./TlsSocket.js"
-import { TransportError, type Listen, type Socket } from "./Transport.js"
+import { TransportError, type Address, type Listen, type Socket } from "./Transport.js"
 
 /** From the accept to the end of the handshake; who is no further by then is cut off. */
 export const handshakeTimeout = Duration.seconds(10)
@@ -27,8 +27,13 @@ export interface Credentials {
   readonly until: () => Date | undefined
   /** Reads the files again, for new connections; those that are there stay. If something is wrong, nothing changes. */
   readonly reload: Effect.Effect<void, TransportError>
-  /** Takes part in what is loaded; answers how to stop that. */
-  readonly use: (server: NodeTls.Server) => () => void
+  /** Takes part in what is loaded; answers how to stop that. Any `tls.Server` of Node can. */
+  readonly use: (server: SecureServer) => () => void
+}
+
+/** What of a `tls.Server` is needed; its own type would ask for Node's in the library's declarations. */
+export interface SecureServer {
+  readonly setSecureContext: (options: object) => void
 }
 
 export interface CredentialFiles {
@@ -39,10 +44,11 @@ export interface CredentialFiles {
   readonly clientCa?: string | undefined
 }
 
+/** Reads and checks the files; fails with what is wrong, and in which. */
 export const credentials = (files: CredentialFiles): Effect.Effect<Credentials, TransportError> =>
   Effect.gen(function* () {
     const load = Certificates.load({ cert: files.cert, key: files.key, ca: files.clientCa }, "Listen")
-    const servers = new Set<NodeTls.Server>()
+    const servers = new Set<SecureServer>()
     let loaded = yield* load
     return {
       identifies: files.clientCa !== undefined,
@@ -179,7 +185,13 @@ const identityOf = (socket: NodeTls.TLSSocket) => {
 /** An error by its type, but in fact the name of one. */
 const codeOf = (socket: NodeTls.TLSSocket) => String(socket.authorizationError)
 
-export interface ConnectOptions extends Certificates.Files {
+export interface ConnectOptions {
+  /** The authorities that the server's certificate may be signed by, a PEM file; those that Node trusts, unless given. */
+  readonly ca?: string | undefined
+  /** The certificate to show, and behind it those that lead to its authority, a PEM file; none, unless given. */
+  readonly cert?: string | undefined
+  /** The key of it, without a passphrase, a PEM file. */
+  readonly key?: string | undefined
   /** The name that the server's certificate must have; else the host. */
   readonly serverName?: string | undefined
   /** From the first packet to the end of the handshake; 10 s. */
@@ -187,16 +199,17 @@ export interface ConnectOptions extends Certificates.Files {
 }
 
 /**
- * Connects with TLS. The server's certificate must be good: signed by an authority of `ca`, or else of the system, and
- * for the host's name. The caller owns the socket: it must `attach` in the same turn and end it. Interrupting gives the
- * attempt up.
+ * Connects with TLS to the host and port of an address. The server's certificate must be good: signed by an authority of
+ * `ca`, and for the host's name. The caller owns the socket: it must `attach` in the same turn and end it. Interrupting
+ * gives the attempt up.
  */
-export const connect = (host: string, port: number, options: ConnectOptions): Effect.Effect<Socket, TransportError> =>
+export const connect = (address: Address, options: ConnectOptions = {}): Effect.Effect<Socket, TransportError> =>
   Effect.gen(function* () {
+    if (!("port" in address)) return yield* Tcp.connectError(address, "there is no TLS but over TCP")
     const { tls } = yield* Certificates.modules
     const loaded = yield* Certificates.load(options, "Connect")
     const context = tls.createSecureContext(loaded.options)
-    return yield* handshake(tls, host, port, { ...options, context })
+    return yield* handshake(tls, address.host, address.port, { ...options, context })
   })
 
 const handshake = (

@@ -1,7 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
+import * as Net from "node:net"
+import * as NodeTls from "node:tls"
 import { fileURLToPath } from "node:url"
+import * as Server from "../../src/chat/Server.js"
+import * as Certificates from "../support/Certificates.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as FaultyServer from "../support/FaultyServer.js"
 
@@ -183,6 +190,40 @@ describe("the conformance suite", () => {
       const { failed, output } = yield* run(port, "--group", "promises", "--patience", "0.3")
       assert.deepStrictEqual(failed, ["a server answers commands"], output)
     })
+  )
+
+  it.scopedLive(
+    "speaks TLS, believes no certificate that it should not, and finds a server that takes a cut for an end",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Logger.withMinimumLogLevel(
+          Server.make({ listen: [(yield* Certificates.overTls).listen] }),
+          LogLevel.None
+        )
+        const port = "port" in server.address ? server.address.port : 0
+        const tls = ["--tls", "--group", "promises", "--only", "close_notify", "--only", "does not speak"]
+        assert.strictEqual((yield* run(port, ...tls)).status, 101)
+        const { output, status } = yield* run(port, ...tls, "--ca", Certificates.path("ca"))
+        assert.strictEqual(status, 0, output)
+        assert.match(output, /: 2 ok, 0 failed, 0 skipped/)
+        // TLS ends here, and what is behind it takes any end of a connection for one in order.
+        const relay = yield* FaultyServer.make({})
+        const unwrapped = yield* Effect.acquireRelease(
+          Effect.async<NodeTls.Server>((resume) => {
+            const { cert, key } = Certificates.pair("server")
+            const made = NodeTls.createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (secured) => {
+              const plain = Net.connect(relay.port)
+              secured.pipe(plain).pipe(secured)
+              secured.on("error", () => plain.end()).on("close", () => plain.end())
+              plain.on("error", () => secured.destroy())
+            }).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+          }),
+          (made) => Effect.sync(() => made.close())
+        )
+        const at = unwrapped.address() as Net.AddressInfo // it listens
+        const { failed } = yield* run(at.port, ...tls, "--ca", Certificates.path("ca"), "--patience", "0.5")
+        assert.include(failed, "without close_notify the line that was begun is dropped")
+      })
   )
 
   it.live("tells that there is no server", () =>

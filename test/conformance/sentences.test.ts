@@ -36,10 +36,8 @@ const sentences = document
 
 /** What no check proves, by how it starts, and why. */
 const unproved: Record<string, string> = {
-  "A connection is a stream of bytes:": "no promise; the suite runs on both with --unix",
+  "A connection is a stream of bytes:": "no promise; the suite runs on all with --tls and --unix",
   "TCP, TLS, or a Unix socket.": "as above",
-  "| from accept to TLS |": "the suite speaks no TLS; tests of the transport and the server do",
-  "Over TLS an end without `close_notify`": "the suite speaks no TLS; a test of the transport cuts one off",
   "| `#` | | _reserved_ for rooms |": "nothing to see yet but that it is a bad line, which is checked",
   "Codes and params are the contract;": "about what may change",
   "`retry=MS` is there exactly when": "the shape of every line is checked; that it may succeed, by the rate",
@@ -48,6 +46,9 @@ const unproved: Record<string, string> = {
   "An address is an IPv4 address": "the suite has one address; unit tests look at the others",
   "Written is not read:": "about what no server can promise",
   "When a connection breaks in the middle of a write,": "what the kernel had taken cannot be seen from outside",
+  "Over TLS the kernel takes records,":
+    "as above; tests of the transport compare it with what the other side could read",
+  "Where it cannot be told how far": "as above",
   "When it is full:": "the items behind it are checked",
   "So memory is bounded by": "the server's memory cannot be seen from outside",
   "`@k1 bob, carol: deploy done`.": "an example"

@@ -1,7 +1,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Certificates from "../support/Certificates.js"
 import { deaf, noDeaf } from "../support/elsewhere.js"
-import { fault, received } from "../support/siege.js"
+import { fault, received, type SiegeOptions } from "../support/siege.js"
 
 /** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
 const pad = "x".repeat(30_000)
@@ -38,6 +39,11 @@ const numbers = (lines: ReadonlyArray<string>) =>
   })
 
 const isRising = (values: ReadonlyArray<number>) => values.every((value, i) => i === 0 || value > (values[i - 1] ?? 0))
+
+const transports: ReadonlyArray<readonly [string, SiegeOptions]> = [
+  ["", {}],
+  [" over TLS", { tls: Certificates.pair("server") }]
+]
 
 const quick = ["--hold-timeout", "300ms", "--stall-timeout", "1s"]
 
@@ -80,49 +86,72 @@ describe("a reader that does not keep up", () => {
     })
   )
 
-  fault("reads 100 KB a second", {}, (siege) =>
-    Effect.gen(function* () {
-      const slow = yield* siege.join("slow")
-      const sender = yield* siege.greet("sender")
-      slow.pace = 100_000
-      yield* sender.send(flood("slow", 500))
-      yield* slow.until("400 KB", () => (slow.bytesReceived > 400_000 ? true : undefined))
-      slow.pace = Infinity
-      // It was slow, and never still: everything arrives in the end, but for what was answered busy in the meantime.
-      const counts = outcomes(yield* sender.takeLines(500)).get("slow")
-      const written = counts?.get("written") ?? 0
-      const lines = yield* slow.takeLines(written)
-      assert.isTrue(isRising(numbers(lines)))
-      assert.strictEqual(written + (counts?.get("busy") ?? 0), 500)
-      yield* slow.barrier
-      assert.strictEqual(siege.closings("slow-consumer"), 0)
-    })
-  )
+  for (const [over, options] of transports) {
+    fault(`reads 100 KB a second${over}`, options, (siege) =>
+      Effect.gen(function* () {
+        const slow = yield* siege.join("slow")
+        const sender = yield* siege.greet("sender")
+        slow.pace = 100_000
+        yield* sender.send(flood("slow", 500))
+        yield* slow.until("400 KB", () => (slow.bytesReceived > 400_000 ? true : undefined))
+        slow.pace = Infinity
+        // It was slow, and never still: everything arrives in the end, but for what was answered busy in the meantime.
+        const counts = outcomes(yield* sender.takeLines(500)).get("slow")
+        const written = counts?.get("written") ?? 0
+        const lines = yield* slow.takeLines(written)
+        assert.isTrue(isRising(numbers(lines)))
+        assert.strictEqual(written + (counts?.get("busy") ?? 0), 500)
+        yield* slow.barrier
+        assert.strictEqual(siege.closings("slow-consumer"), 0)
+      })
+    )
 
-  fault("half-closes with megabytes queued for it", { args: ["--outbox-bytes", "20MiB"] }, (siege) =>
-    Effect.gen(function* () {
-      const writer = yield* siege.join("writer")
-      const sender = yield* siege.greet("sender")
-      yield* writer.pause
-      yield* sender.send(`${flood("writer", 500)}/ping\n`)
-      yield* sender.until("the answer", () => (sender.lines.includes("* pong: ") ? true : undefined))
-      yield* writer.send("sender: my last words")
-      yield* writer.end
-      yield* sender.until("the last words", () =>
-        sender.lines.includes("from writer: my last words") ? true : undefined
-      )
-      yield* sender.send("writer: too late\n")
-      yield* sender.until("the answer", () =>
-        sender.lines.find((line) => line.startsWith("! undelivered writer reason=offline"))
-      )
-      yield* writer.resume
-      assert.deepStrictEqual(
-        numbers(yield* writer.rest),
-        Array.from({ length: 500 }, (_, i) => i)
-      )
-      yield* siege.closed(1, "left")
-      const counts = outcomes(yield* received(sender)).get("writer")
-      assert.deepStrictEqual([...(counts ?? [])], [["written", 500]])
-    })
-  )
+    fault(
+      `half-closes with megabytes queued for it${over}`,
+      { ...options, args: ["--outbox-bytes", "20MiB"] },
+      (siege) =>
+        Effect.gen(function* () {
+          const writer = yield* siege.join("writer")
+          const sender = yield* siege.greet("sender")
+          yield* writer.pause
+          yield* sender.send(`${flood("writer", 500)}/ping\n`)
+          yield* sender.until("the answer", () => (sender.lines.includes("* pong: ") ? true : undefined))
+          yield* writer.send("sender: my last words")
+          yield* writer.end
+          yield* sender.until("the last words", () =>
+            sender.lines.includes("from writer: my last words") ? true : undefined
+          )
+          yield* sender.send("writer: too late\n")
+          yield* sender.until("the answer", () =>
+            sender.lines.find((line) => line.startsWith("! undelivered writer reason=offline"))
+          )
+          yield* writer.resume
+          assert.deepStrictEqual(
+            numbers(yield* writer.rest),
+            Array.from({ length: 500 }, (_, i) => i)
+          )
+          yield* siege.closed(1, "left")
+          const counts = outcomes(yield* received(sender)).get("writer")
+          assert.deepStrictEqual([...(counts ?? [])], [["written", 500]])
+        })
+    )
+
+    fault(`takes nothing at all${over}`, { ...options, args: quick }, (siege) =>
+      Effect.gen(function* () {
+        const still = yield* siege.join("still")
+        const sender = yield* siege.greet("sender")
+        yield* still.pause
+        yield* sender.send(flood("still", 500))
+        yield* siege.closed(1, "slow-consumer")
+        const counts = outcomes(yield* received(sender)).get("still")
+        assert.strictEqual(sum(counts), 500)
+        assert.isAbove(counts?.get("slow") ?? 0, 0)
+        // What was told to be written is what can be read now, and maybe the beginning of more.
+        yield* still.resume
+        yield* still.closed
+        assert.isAtLeast(still.lines.length, counts?.get("written") ?? 0)
+        assert.isTrue(isRising(numbers(still.lines)))
+      })
+    )
+  }
 })

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"
 import * as Tls from "../../src/transport/Tls.js"
+import type { Address } from "../../src/transport/Transport.js"
 
 /** The certificates of test/certificates, which scripts/test-certificates.sh makes. */
 export const path = (name: string): string => fileURLToPath(new URL(`../certificates/${name}.pem`, import.meta.url))
@@ -10,6 +11,5 @@ export const pair = (name: string) => ({ cert: path(name), key: path(`${name}.ke
 /** A TLS server and clients that trust it. */
 export const overTls = Effect.map(Tls.credentials(pair("server")), (credentials) => ({
   listen: Tls.listen("127.0.0.1", 0, { credentials }),
-  connect: ({ address }: { readonly address: { readonly _tag: string; readonly port?: number } }) =>
-    Tls.connect("127.0.0.1", address.port ?? 0, { ca: path("ca") })
+  connect: ({ address }: { readonly address: Address }) => Tls.connect(address, { ca: path("ca") })
 }))

@@ -1,6 +1,7 @@
 // A worker: a client that writes to itself every few milliseconds, and tells the round trips, in milliseconds, when it is
 // asked to. It has an event loop of its own, so that the load that a test makes does not count.
 import { connect } from "node:net"
+import { connect as connectTls } from "node:tls"
 import { parentPort, workerData } from "node:worker_threads"
 
 const name = "bystander"
@@ -10,7 +11,11 @@ let sentAt = 0
 let timer
 let isStopping = false
 
-const socket = connect({ ...workerData, noDelay: true })
+const { _tag, ...where } = workerData
+const socket =
+  _tag === "Tls"
+    ? connectTls({ ...where, noDelay: true, rejectUnauthorized: false })
+    : connect({ ...where, noDelay: true })
 const expected = () => `from ${name}: ${trips.length}\n`
 const send = () => {
   timer = undefined

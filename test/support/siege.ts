@@ -37,6 +37,8 @@ export interface SiegeOptions {
   readonly before?: string
   /** Where it listens; its clients come by 127.0.0.1. */
   readonly host?: string
+  /** Its port speaks TLS with this certificate, which is one of the tests' for this machine. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   /** Why it cannot be done on this machine; undefined if it can. */
   readonly impossible?: string | undefined
   /** How much memory the process may take at its peak, in MB. */
@@ -62,13 +64,13 @@ export const fault = (
   it.scopedLive(name, (context) =>
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
-      const { args = [], before, host = "127.0.0.1", peakMegabytes = 160 } = options
+      const { args = [], before, host = "127.0.0.1", peakMegabytes = 160, tls } = options
       // What happened is counted in the log.
       const program = yield* Program.serve(
-        ["--host", host, "--log-rate", "off", ...args],
+        ["--host", host, "--log-rate", "off", ...args, ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : [])],
         before === undefined ? {} : { before }
       )
-      const siege = around(program)
+      const siege = around(program, tls !== undefined)
       const bystander = yield* watch(siege)
       const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
 
@@ -96,9 +98,9 @@ export const fault = (
     })
   )
 
-const around = (program: Program.Program & { readonly port: string }): Siege => {
+const around = (program: Program.Program & { readonly port: string }, isTls: boolean): Siege => {
   const port = Number(program.port)
-  const address: Address = { _tag: "Tcp", host: "127.0.0.1", port }
+  const address: Address = { _tag: isTls ? "Tls" : "Tcp", host: "127.0.0.1", port }
   const counts = new Map<string, number>()
   let rest = ""
   program.errors.on("data", (text: string) => {

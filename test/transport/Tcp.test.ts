@@ -5,6 +5,15 @@ import { noDeaf, silentPort } from "../support/elsewhere.js"
 import * as FakeServer from "../support/FakeServer.js"
 
 describe("Tcp.connect", () => {
+  for (const [address, said] of [
+    [{ _tag: "Tls", host: "::1", port: 1 }, /^cannot connect to tls:\/\/\[::1\]:1: it speaks TLS; see Tls\.connect$/],
+    [{ _tag: "Memory" }, /^cannot connect to memory: /]
+  ] as const) {
+    it.live(`says that it is not for a ${address._tag} address`, () =>
+      Effect.map(Effect.flip(Tcp.connect(address)), ({ message }) => assert.match(message, said))
+    )
+  }
+
   it.scopedLive.skipIf(noDeaf !== undefined)("gives up after its time where nobody answers", () =>
     Effect.gen(function* () {
       const port = yield* silentPort

@@ -305,7 +305,9 @@ const helloBytes = Effect.async<Buffer>((resume) => {
 
 /** Connects, and leaves. */
 const to = (port: number, options: Tls.ConnectOptions) =>
-  Effect.tap(Tls.connect("127.0.0.1", port, options), (socket) => Effect.sync(() => socket.destroy()))
+  Effect.tap(Tls.connect({ _tag: "Tls", host: "127.0.0.1", port }, options), (socket) =>
+    Effect.sync(() => socket.destroy())
+  )
 
 describe("Tls.connect", () => {
   const ca = Certificates.path("ca")
@@ -351,6 +353,12 @@ describe("Tls.connect", () => {
       assert.match(yield* refused(to(silent, { ca, timeout: "200 millis" })), /took too long/)
       assert.isBelow(performance.now() - began, 2_000)
     })
+  )
+
+  it.live("says that it is for TCP alone", () =>
+    Effect.map(Effect.flip(Tls.connect({ _tag: "Unix", path: "/s" })), ({ reason }) =>
+      assert.strictEqual(reason, "cannot connect to unix:/s: there is no TLS but over TCP")
+    )
   )
 
   it.live("says which file is wrong, and why", () =>
@@ -401,7 +409,9 @@ describe("client certificates", () => {
 
   for (const [who, options, said] of [
     ["without one", () => ({}), /there is no client certificate/],
-    ["with one of another authority", () => shown("mallory"), /not trusted \(/]
+    ["with one of another authority", () => shown("mallory"), /not trusted \(/],
+    ["with one of two common names", () => shown("twins"), /has no one common name/],
+    ["with one of none", () => shown("nameless"), /has no one common name/]
   ] as const) {
     it.scopedLive(`who comes ${who} is told why, and is not let in by taking up that session again`, () =>
       Effect.gen(function* () {

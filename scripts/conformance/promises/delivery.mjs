@@ -175,6 +175,7 @@ check(
     const slow = new RegExp(`^! undelivered ${bob.name} reason=slow count=\\d+: `, "u")
     while (!slow.test(await alice.line("! undelivered … reason=slow count=N", 2 * t.patience)));
     while (!(await watcher.line()).startsWith(`* left ${bob.name}: `));
+    await alice.answers(2 * t.patience) // what is left of the flood would be for the next of that name
     await server.loginAs(bob.name)
   },
   { needs: ["command"] }

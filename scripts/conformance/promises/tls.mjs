@@ -1,0 +1,52 @@
+// PROTOCOL.md, what it says of TLS. Imported, not run.
+import { equal } from "../client.mjs"
+import { section } from "../suite.mjs"
+
+const { all, check } = section("promises", "TLS", ["answers", "tls"])
+
+export { all as tls }
+
+check(
+  "a client that does not speak TLS is told so",
+  "also before TLS, from a client that does not speak it",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const client = await t.connectPlainly()
+    client.send("alice", `${bob.name}: hi`)
+    await client.ends(/^! bad-login fatal: /u)
+    await bob.answered()
+  }
+)
+
+check(
+  "who does not get as far as TLS is cut off in time",
+  "| from accept to TLS | 10 s, no longer than to the login | `--handshake-timeout` |",
+  async (t) => {
+    const server = await t.serve("--handshake-timeout", "300ms")
+    const [alice] = await server.login("alice")
+    // Nothing, and the beginning of a handshake.
+    for (const bytes of ["", Buffer.of(0x16, 3, 1, 2, 0, 1)]) {
+      const client = await server.connectPlainly()
+      client.write(bytes)
+      await client.ends()
+    }
+    await alice.answered()
+  },
+  { needs: ["command"] }
+)
+
+check(
+  "without close_notify the line that was begun is dropped",
+  "Over TLS an end without `close_notify` is a break.",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    const [bob] = await t.greet("bob")
+    alice.send(`${bob.name}: whole`)
+    alice.write(`${bob.name}: begun`)
+    const lines = []
+    while (lines.at(-1) !== `from ${alice.name}: whole`) lines.push(await bob.line())
+    alice.destroy()
+    while (!lines.at(-1).startsWith(`* left ${alice.name}: `)) lines.push(await bob.line())
+    equal(lines.filter((line) => line.startsWith("from ")).length, 1)
+  }
+)

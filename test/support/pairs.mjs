@@ -1,0 +1,72 @@
+// `node pairs.mjs PORT CA PAIRS`: pairs over TLS of which one sends numbered lines to the other at full blast, and the other
+// one checks that each is the next. Prints `ready` when all receive, and ends when its input does: the senders leave, and
+// behind their last line the receivers; then it prints how many lines came. Exits with 1 at anything else.
+import { readFileSync } from "node:fs"
+import { connect } from "node:tls"
+
+const [port, caFile, pairs] = process.argv.slice(2)
+const ca = readFileSync(caFile)
+const linesAtOnce = 500
+
+const fail = (what) => {
+  console.error(what)
+  process.exit(1)
+}
+
+/** Logs in, and calls back with each line; resolves when a line to itself has come. */
+const join = (name, hear) =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ca, allowHalfOpen: true })
+    let rest = ""
+    let heard = (line) => {
+      if (line !== `from ${name}: in`) fail(`${name} got ${line}`)
+      heard = hear
+      resolve(socket)
+    }
+    socket.setEncoding("latin1").on("data", (text) => {
+      const lines = (rest + text).split("\n")
+      rest = lines.pop()
+      for (const line of lines) heard(line)
+    })
+    socket.on("error", (error) => fail(`${name}: ${error.message}`))
+    socket.write(`${name}\n${name}: in\n`)
+  })
+
+const input = process.stdin.resume()
+
+const line = (number) => `${number} ${"x".repeat(20)}`
+
+let ready = 0
+
+const pair = async (index) => {
+  let next = 0
+  const receiver = await join(`r${index}`, (came) => {
+    if (came !== `from s${index}: ${line(next)}`) fail(`r${index} got ${came}, not line ${next}`)
+    if (next++ === 0 && ++ready === Number(pairs)) console.log("ready")
+    if (next === total) receiver.end()
+  })
+  const sender = await join(`s${index}`, (came) => fail(`s${index} got ${came}`))
+  let sent = 0
+  let total = Infinity
+  const ends = [sender, receiver].map((socket) => new Promise((resolve) => socket.once("end", resolve)))
+  const send = () => {
+    while (!input.readableEnded) {
+      let text = ""
+      for (const end = sent + linesAtOnce; sent < end; sent++) text += `r${index}: ${line(sent)}\n`
+      if (!sender.write(text)) return sender.once("drain", () => setImmediate(send))
+    }
+    total = sent
+    sender.end()
+    if (next === total) receiver.end()
+  }
+  send()
+  await Promise.all(ends)
+  if (next !== sent) fail(`r${index} got ${next} lines of ${sent}`)
+  receiver.destroy()
+  sender.destroy()
+  return sent
+}
+
+const sent = await Promise.all(Array.from({ length: Number(pairs) }, (_, index) => pair(index)))
+console.log(`sent ${sent.reduce((sum, one) => sum + one, 0)}`)
+process.exit(0)
