@@ -22,8 +22,9 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { chart } from "./chart.mjs"
 import { costRows, ids, rowOf } from "./loads.mjs"
+import { measure } from "./measure.mjs"
 import { markdown, median, quantity, text } from "./report.mjs"
-import { costs, isBuilt, isPinned, names, serverOf, spawnOn, start, versionOf } from "./servers.mjs"
+import { costs, isBuilt, isPinned, names, serverOf, spawnOn, versionOf } from "./servers.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const give = (message) => {
@@ -55,24 +56,6 @@ const readOptions = () => {
     servers,
     only: chosen(values.only ?? (values.costs ? costRows : ids).join(","), ids, "row")
   }
-}
-
-/** One run: a fresh server, and a generator that answers with one line of JSON. */
-const measure = async (server, row, isQuick) => {
-  const { place, pid, stop } = await start(server, row)
-  const args = [path("generator.mjs"), "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
-  const generator = spawnOn(1, process.execPath, [...args, "--at", String(place), "--pid", String(pid)], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  let output = ""
-  generator.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
-  const timer = setTimeout(() => generator.kill(), 180_000)
-  await once(generator, "close")
-  clearTimeout(timer)
-  const result = output === "" ? { ok: false, failure: "the generator broke off" } : JSON.parse(output)
-  await stop()
-  if (!result.ok) throw new Error(`${row.id} on ${server.name}: ${result.failure}`)
-  return result
 }
 
 /** The time of a program that does nothing but start. */

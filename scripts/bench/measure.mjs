@@ -1,0 +1,24 @@
+// One measurement: a server and a generator, each a process. Imported, not run.
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { spawnOn, start } from "./servers.mjs"
+
+const program = fileURLToPath(new URL("generator.mjs", import.meta.url))
+
+/** One run: a fresh server, and a generator that answers with one line of JSON. */
+export const measure = async (server, row, isQuick) => {
+  const { place, pid, stop } = await start(server, row)
+  const args = [program, "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
+  const generator = spawnOn(1, process.execPath, [...args, "--at", String(place), "--pid", String(pid)], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  let output = ""
+  generator.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
+  const timer = setTimeout(() => generator.kill(), 180_000)
+  await once(generator, "close")
+  clearTimeout(timer)
+  const result = output === "" ? { ok: false, failure: "the generator broke off" } : JSON.parse(output)
+  await stop()
+  if (!result.ok) throw new Error(`${row.id} on ${server.name}: ${result.failure}`)
+  return result
+}

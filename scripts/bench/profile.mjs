@@ -1,0 +1,126 @@
+// Shows what a message costs the server, and what that is made of: `npm run profile` (a minute; builds what it needs).
+// Options go behind `--`: `npm run profile -- --only ping-pong,churn`
+//
+//   --only ROW,ROW  some rows of loads.mjs, of those in which messages flow
+//
+// Prints a table in Markdown. The server runs under V8's sampling profiler once, which makes it slower: the shares of the
+// time that it finds are put on what the same load costs without it. Beside it stands what the plain forwarder costs.
+import { build } from "esbuild"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { ids, rowOf } from "./loads.mjs"
+import { measure } from "./measure.mjs"
+import { median } from "./report.mjs"
+import { isBuilt, serverOf } from "./servers.mjs"
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), "a-chat-profile-"))
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+const program = join(folder, "main.mjs")
+
+/** Of which the median counts. */
+const runs = 3
+
+/** What a sample is spent on, by the function that runs; the first that fits. */
+const parts = {
+  write: ({ functionName }) => /^(?:write(?:Latin1String|Buffer|v)|shutdown)$/.test(functionName),
+  garbage: ({ functionName }) => functionName === "(garbage collector)",
+  // What runs outside JavaScript and is nobody's call: libuv, its reads, and what the kernel does for them.
+  "read, libuv": ({ functionName }) => functionName === "(program)",
+  "Node's JavaScript": ({ url }) => url === "" || url.startsWith("node:"),
+  Effect: ({ source }) => source?.includes("node_modules/") ?? false,
+  "a-chat": () => true
+}
+
+/** The same program as in dist/, but with its modules' names as comments, by which a place is known. */
+const bundle = async () => {
+  await build({
+    entryPoints: [path("../../src/main.ts")],
+    absWorkingDir: path("../.."),
+    outfile: program,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    define: { ACHAT_VERSION: '"0"' },
+    external: ["bufferutil", "utf-8-validate"],
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "warning"
+  })
+  let source = undefined
+  return readFileSync(program, "utf8")
+    .split("\n")
+    .map((line) => (source = /^\s*\/\/ (\S+\.[jt]s)$/.exec(line)?.[1] ?? source))
+}
+
+/** Half a second for the program to start, which is not the load's. */
+const startMicroseconds = 500_000
+
+/** What share of the time that is not idle each part has. */
+const sharesOf = ({ nodes, samples, timeDeltas }, sources) => {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const sums = Object.fromEntries(Object.keys(parts).map((name) => [name, 0]))
+  let elapsed = 0
+  samples.forEach((id, index) => {
+    elapsed += timeDeltas[index]
+    const frame = frames.get(id)
+    if (elapsed < startMicroseconds || frame.functionName === "(idle)") return
+    const source = frame.url.endsWith("main.mjs") ? sources[frame.lineNumber] : undefined
+    sums[Object.keys(parts).find((name) => parts[name]({ ...frame, source }))] += timeDeltas[index]
+  })
+  const all = Object.values(sums).reduce((sum, value) => sum + value, 0)
+  return Object.entries(sums).map(([name, value]) => [name, value / all])
+}
+
+/** The server under the profiler, and the profile that it leaves behind when it is stopped. */
+const profiled = (profiles) => ({
+  ...serverOf("a-chat"),
+  command: (port) => {
+    const flags = ["--cpu-prof", `--cpu-prof-dir=${profiles}`, "--cpu-prof-interval=200"]
+    return [process.execPath, [...flags, program, "serve", "--port", String(port)]]
+  }
+})
+
+const costOf = async (server, row) => {
+  const results = []
+  for (let i = 0; i < runs; i++) results.push(await measure(server, row, false))
+  return median(results.map(({ serverMicroseconds }) => serverMicroseconds))
+}
+
+const measured = async (row, sources) => {
+  const profiles = join(folder, row.id)
+  await measure(profiled(profiles), row, false)
+  const [file] = readdirSync(profiles)
+  const shares = sharesOf(JSON.parse(readFileSync(join(profiles, file), "utf8")), sources)
+  const own = await costOf(serverOf("a-chat"), row)
+  const plain = await costOf(serverOf("plain-node"), row)
+  return { title: row.title, plain, own, parts: shares.map(([name, share]) => [name, share * own]) }
+}
+
+const digits = (microseconds) => microseconds.toFixed(microseconds < 10 ? 2 : microseconds < 100 ? 1 : 0)
+
+const tableOf = (results) => {
+  const head = ["µs of CPU for a message", "plain Node", "a-chat", ...Object.keys(parts)]
+  const rows = results.map(({ title, plain, own, parts }) => [
+    title,
+    ...[plain, own, ...parts.map(([, value]) => value)].map(digits)
+  ])
+  const rule = head.map((_, column) => (column === 0 ? "---" : "---:"))
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+}
+
+const { values } = parseArgs({ options: { only: { type: "string" } } })
+const flowing = ids.filter((id) => ["traffic", "churn"].includes(rowOf(id, false).kind))
+const chosen = values.only?.split(",") ?? flowing
+const unknown = chosen.find((id) => !flowing.includes(id))
+if (unknown !== undefined || !isBuilt) {
+  console.error(isBuilt ? `unknown row: ${unknown}; there are ${flowing.join(", ")}` : "run `npm run build` first")
+  process.exit(2)
+}
+const sources = await bundle()
+const results = []
+for (const id of chosen) results.push(await measured(rowOf(id, false), sources))
+console.log(tableOf(results))
