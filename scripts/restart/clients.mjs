@@ -10,9 +10,12 @@ const pause = 20
 
 /** What all clients saw. */
 export const makeBook = () => ({
-  /** Connects that were refused, connections that broke before the login was answered, and logins into a shutdown. */
+  /**
+   * Connects that were refused; connections that broke before the login was taken; those that a server that was shutting
+   * down ended in order then.
+   */
   refused: 0,
-  broken: 0,
+  broken: [],
   turnedAway: 0,
   /** Each of them sends one message to itself, to find out what server it is. */
   logins: 0,
@@ -35,57 +38,72 @@ const arrived = (book) => {
   book.lastAt = now
 }
 
-/** Connects until the login is taken. */
-const login = (world, name) =>
+/** Finds out whether a connection breaks or ends in order. */
+const watch = (socket, connection) => {
+  connection.isOpen = true
+  const attach = socket.attach.bind(socket)
+  const closed = (events) => (error) => {
+    connection.error = error
+    events.closed(error)
+  }
+  socket.attach = (events) => attach({ ...events, closed: closed(events) })
+}
+
+/** Connects until a login is taken; `use` gets the client, whose connection ends behind it. */
+const visit = (world, name, use) =>
   Effect.gen(function* () {
     const { book } = world
     for (;;) {
       const begunAt = performance.now()
-      let isConnected = false
-      const socket = Effect.tap(Tcp.connect(world.address), () => Effect.sync(() => (isConnected = true)))
-      const login = yield* Effect.either(Client.connect({ socket, login: name }))
-      const hello = login._tag === "Right" ? yield* Effect.either(login.right.hello) : login
-      if (hello._tag === "Right") {
-        book.logins += 1
+      const connection = { isOpen: false, error: undefined }
+      const socket = Effect.tap(Tcp.connect(world.address), (socket) => Effect.sync(() => watch(socket, connection)))
+      const attempt = Effect.flatMap(Effect.either(Client.connect({ socket, login: name })), (login) => {
+        if (login._tag === "Left") return Effect.succeed(login.left)
         book.longestLogin = Math.max(book.longestLogin, performance.now() - begunAt)
-        return login.right
-      }
-      if (login._tag === "Right" || login.left._tag === "LoginRefused") book.turnedAway += 1
-      else if (isConnected) book.broken += 1
-      else book.refused += 1
+        return Effect.as(use(login.right), undefined)
+      })
+      const error = yield* Effect.scoped(attempt)
+      if (error === undefined) return
+      if (!connection.isOpen) book.refused += 1
+      else if (connection.error === undefined) book.turnedAway += 1
+      else book.broken.push(connection.error.message)
       yield* Effect.sleep(pause)
     }
   })
 
-/**
- * Comes back again and again, until the world is over. `session` gets each connection; what it hears is told to `heard`.
- */
+/** Comes back again and again, until the world is over. `session` gets each connection; messages are told to `heard`. */
 const keep = (world, name, { comesAtOnce, heard, session }) =>
   Effect.gen(function* () {
     const { book } = world
+    const away = comesAtOnce ? book.awayAtOnce : book.awayAsTold
     let endedAt
     while (!world.isOver()) {
       let returnMillis = 0
-      const isOpen = { current: true }
-      const visit = Effect.gen(function* () {
-        const client = yield* login(world, name)
-        if (endedAt !== undefined) (comesAtOnce ? book.awayAtOnce : book.awayAsTold).push(performance.now() - endedAt)
-        const hear = Stream.runForEach(client.received, (received) =>
-          Effect.sync(() => {
-            if (received._tag === "Notice" && received.code === "closing") {
+      const stay = (client) =>
+        Effect.gen(function* () {
+          if (endedAt !== undefined) away.push(performance.now() - endedAt)
+          const isOpen = { current: true }
+          const hear = Stream.runForEach(client.received, (received) =>
+            Effect.sync(() => {
+              if (received._tag === "Message") return heard(received)
+              if (received._tag !== "Notice" || received.code !== "closing") return
               returnMillis = Number(received.values.get("return"))
               isOpen.current = false
-            } else heard(received)
-          })
-        )
-        const hearing = yield* Effect.fork(Effect.either(hear))
-        yield* session(client, isOpen)
-        yield* world.isOver() ? client.end : Effect.void
-        const ending = yield* Fiber.join(hearing)
-        if (ending._tag === "Left") book.faults.push(`${name}: its connection broke: ${ending.left.message}`)
-        endedAt = performance.now()
-      })
-      yield* Effect.scoped(visit)
+            })
+          )
+          const hearing = yield* Effect.fork(Effect.either(hear))
+          // It fails when the shutdown begins before the server has said hello.
+          const hello = yield* Effect.either(client.hello)
+          if (hello._tag === "Right") {
+            book.logins += 1
+            yield* session(client, isOpen)
+          }
+          if (world.isOver()) yield* client.end
+          const ending = yield* Fiber.join(hearing)
+          if (ending._tag === "Left") book.faults.push(`${name}: its connection broke: ${ending.left.message}`)
+          endedAt = performance.now()
+        })
+      yield* visit(world, name, stay)
       if (!comesAtOnce && !world.isOver()) yield* Effect.sleep(returnMillis)
     }
   })
@@ -105,7 +123,6 @@ export const pair = (world, i, window) => {
   }
 
   const heard = (received) => {
-    if (received._tag !== "Message") return
     arrived(book)
     const line = Number(received.text)
     if (received.from !== sender || !open.has(line))

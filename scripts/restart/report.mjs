@@ -12,12 +12,10 @@ export const judge = ({ accounts, alarms, book, restarts, ...run }) => {
   const total = Object.fromEntries(
     ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [key, sum(accounts.map((one) => one[key]))])
   )
-  const { closing, sent, unknown } = book.lines
-  const answered = sent - closing + book.logins
+  const answered = book.lines.written + book.lines.returned + book.logins
   const checks = [
     [book.refused === 0, `${book.refused} connects were refused`],
-    [book.broken === 0, `${book.broken} connections broke before their login was taken`],
-    [unknown === 0, `of ${unknown} lines nobody knows what became`],
+    [book.broken.length === 0, `${book.broken.length} connections broke before the login was taken: ${book.broken[0]}`],
     [alarms.length === 0, `the log has ${alarms.length} odd lines, the first: ${alarms[0]}`],
     [accounts.length === restarts.length + 1, `${accounts.length} servers told their account`],
     [
@@ -45,13 +43,13 @@ const titles = { held: "socket that stays", own: "port of its own" }
 
 const rows = [
   ["connects refused", ({ book }) => book.refused],
-  ["connections broken before the login", ({ book }) => book.broken],
-  ["logins refused (closing)", ({ book }) => book.turnedAway],
+  ["connections broken before the login", ({ book }) => book.broken.length],
+  ["logins that met a shutdown", ({ book }) => book.turnedAway],
   ["lines sent", ({ book }) => book.lines.sent],
   ["  written", ({ book }) => book.lines.written],
   ["  returned", ({ book }) => book.lines.returned],
   ["  not accepted (closing)", ({ book }) => book.lines.closing],
-  ["  unknown", ({ book }) => book.lines.unknown],
+  ["  not accepted, as the connection had ended", ({ book }) => book.lines.unknown],
   ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],
   ["end of the process", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
   ["start of the next one", ({ restarts }) => spread(restarts.map(({ start }) => start))],
