@@ -40,7 +40,7 @@ export const flags = {
         "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
         "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address; " +
         "fd://NAME and tls+fd://NAME are sockets that systemd passes, by their FileDescriptorName=, and fd:// is all",
-      fallback: "all sockets that systemd passes"
+      fallback: "all that systemd passes, else none"
     },
     Places.parse
   ),
