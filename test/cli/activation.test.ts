@@ -203,6 +203,23 @@ describe("a-chat serve", () => {
     })
   )
 
+  // Guard: only a socket of its own is closed and opened again in a shortage; this one is another program's.
+  it.scopedLive.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
+    "keeps the socket when descriptors run out, and serves again when there are some",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* activated(["a=0"])
+        yield* server.says("errors", /message=listening /u)
+        const limit = (nofile: string) => {
+          assert.strictEqual(spawnSync("prlimit", [`--pid=${server.pid()}`, `--nofile=${nofile}:`]).status, 0)
+        }
+        limit("4")
+        yield* server.says("errors", /level=WARN .*"out of file descriptors: the system drops connections; raise/u)
+        limit("1000")
+        assert.strictEqual((yield* send("--port", server.port)).status, 0)
+      })
+  )
+
   it.live("refuses a descriptor that is a file", () => refuses([], passing("</dev/null"), listenless))
   it.live("refuses a descriptor that is none", () => refuses([], passing("<&-"), listenless))
   it.live("refuses a number of sockets that is none", () =>
