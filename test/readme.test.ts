@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import { transform } from "esbuild"
-import { execFile } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { defaults } from "../src/chat/Options.js"
 import * as Certificates from "./support/Certificates.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -15,6 +18,11 @@ const examples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => co
 
 /** What stands in the text between backticks, and begins so. */
 const quoted = (start: string) => readme.slice(readme.indexOf(`\`${start}`) + 1).split("`")[0] ?? ""
+
+/** The units of systemd, by their names. */
+const units = [...readme.matchAll(/```ini\n# \/etc\/systemd\/system\/(\S+)\n([^]*?)```/g)].map(
+  ([, name = "", unit = ""]) => [name, unit] as const
+)
 
 /** Runs an example as a user would: against the built package, under its name. */
 const run = async (example: string) => {
@@ -28,6 +36,23 @@ const run = async (example: string) => {
     await rm(folder, { recursive: true })
   }
 }
+
+/** What systemd says of units, where the program is the built one; nothing if all is well. */
+const verify = async (all: typeof units) => {
+  const folder = await mkdtemp(join(tmpdir(), "achat-"))
+  try {
+    const files = all.map(([name]) => join(folder, name))
+    for (const [name, unit] of all) {
+      await writeFile(join(folder, name), unit.replaceAll("/usr/bin/a-chat", join(root, "dist/main.js")))
+    }
+    const { output } = spawnSync("systemd-analyze", ["verify", "--man=no", ...files], { encoding: "utf8" })
+    return output.join("")
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0
 
 describe("README", () => {
   it("has two examples", () => assert.lengthOf(examples, 2))
@@ -59,5 +84,23 @@ describe("README", () => {
     const { result } = await run(examples[1] ?? "")
     assert.include(JSON.stringify(result), '"text":"anybody here?"')
     assert.include(JSON.stringify(result), '"code":"undelivered"')
+  })
+
+  it("has a socket unit and a service unit", () => {
+    assert.deepStrictEqual(
+      units.map(([name]) => name),
+      ["a-chat.socket", "a-chat.service"]
+    )
+  })
+
+  it.skipIf(!hasSystemd)("has units that systemd finds nothing wrong with, and it would", async () => {
+    assert.strictEqual(await verify(units), "")
+    const misspelt = units.map(([name, unit]) => [name, unit.replace("LimitNOFILE", "LimitNoFile")] as const)
+    assert.match(await verify(misspelt), /a-chat\.service:\d+: Unknown key/)
+  })
+
+  it("gives the server more time to stop than its drain takes", () => {
+    const [, seconds] = /^TimeoutStopSec=(\d+)$/mu.exec(readme) ?? []
+    assert.isAbove(Number(seconds), Duration.toSeconds(defaults.grace) + 1) // and its last words
   })
 })

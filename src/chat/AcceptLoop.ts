@@ -34,7 +34,7 @@ const shortages = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
 
 /**
  * Accepts connections on any number of listeners, up to one limit over all of them. Nothing that goes wrong with one
- * connection ends it; a shortage of descriptors or memory pauses it.
+ * connection ends it; a shortage of descriptors or memory pauses each listener that can go on later.
  */
 export interface AcceptLoop {
   /** Listens until the scope ends. */
@@ -85,9 +85,9 @@ export const make = (options: {
     const logFailed = oncePer(logPeriod, (suppressed, reason) =>
       Effect.annotateLogs(Effect.logWarning(reason), { suppressed })
     )
-    const logShortage = oncePer(logPeriod, (suppressed) =>
+    const logShortage = oncePer(logPeriod, (suppressed, what) =>
       Effect.annotateLogs(
-        Effect.logWarning("out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"),
+        Effect.logWarning(`out of file descriptors: ${what}; raise the limit (ulimit -n, LimitNOFILE=)`),
         { limit: descriptors?.limit ?? "unknown", connections: served, suppressed }
       )
     )
@@ -125,10 +125,12 @@ export const make = (options: {
         let pausing = false
         const pauseAccepting: Effect.Effect<void> = Effect.suspend(() => {
           if (pausing || stopped) return Effect.void
+          const { resume, suspend } = listener
+          if (resume === undefined) return logShortage("the system drops connections")
           pausing = true
-          return logShortage().pipe(
-            Effect.zipRight(listener.suspend),
-            Effect.zipRight(goOn),
+          return logShortage("accepting pauses").pipe(
+            Effect.zipRight(suspend),
+            Effect.zipRight(goOn(resume)),
             Effect.ensuring(
               Effect.sync(() => {
                 pausing = false
@@ -137,10 +139,11 @@ export const make = (options: {
           )
         })
         // To listen again needs a descriptor, too, so it may have to wait for longer.
-        const goOn: Effect.Effect<void> = Effect.suspend((): Effect.Effect<void, unknown> => {
-          if (stopped) return Effect.void
-          return descriptors?.available() === false ? Effect.fail("still short") : listener.resume
-        }).pipe(Effect.delay(pause), Effect.eventually)
+        const goOn = (resume: Effect.Effect<void, TransportError>) =>
+          Effect.suspend((): Effect.Effect<void, unknown> => {
+            if (stopped) return Effect.void
+            return descriptors?.available() === false ? Effect.fail("still short") : resume
+          }).pipe(Effect.delay(pause), Effect.eventually)
 
         const listener = yield* start({
           hardLimit: limits.maxConnections + slots,

@@ -23,6 +23,9 @@ export const port = (about: string, min: number): Flags.Flag<number> =>
 
 export const unix = (about: string): Flags.Flag<string> => Flags.text("unix", "path", { about, fallback: "none" })
 
+/** An address that these flags can name. */
+type Place = Extract<Address, { readonly _tag: "Tcp" | "Unix" }>
+
 export interface Given {
   readonly host: Option.Option<Flags.Given<string>>
   readonly port: Option.Option<Flags.Given<number>>
@@ -82,7 +85,7 @@ export const socket = (given: Client): Effect.Effect<Socket, TransportError> => 
  */
 export const environment = (given: Client): Readonly<Record<string, string>> => {
   const where = address(given)
-  if (where === undefined || where._tag === "Memory") return {}
+  if (where === undefined) return {}
   if (where._tag === "Unix") return { [Flags.variable("unix")]: resolve(where.path) }
   const there = { [Flags.variable("host")]: where.host, [Flags.variable("port")]: `${where.port}` }
   if (!Flags.valueOr(given.tls, false)) return there
@@ -98,14 +101,14 @@ export const environment = (given: Client): Readonly<Record<string, string>> => 
 const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
 
 /** All that were asked for: the Unix socket, and TCP unless only the Unix socket was. */
-export const addresses = (given: Given): NonEmptyReadonlyArray<Address> => {
+export const addresses = (given: Given): NonEmptyReadonlyArray<Place> => {
   if (Option.isNone(given.unix)) return [tcp(given)]
-  const unix: Address = { _tag: "Unix", path: given.unix.value.value }
+  const unix: Place = { _tag: "Unix", path: given.unix.value.value }
   return Option.isSome(given.host) || Option.isSome(given.port) ? [tcp(given), unix] : [unix]
 }
 
 /** The one to connect to; undefined when flags ask for both. A flag counts more than the environment. */
-export const address = (given: Given): Address | undefined => {
+export const address = (given: Given): Place | undefined => {
   if (Option.isNone(given.unix)) return tcp(given)
   const { by, value } = given.unix.value
   const tcpByFlag = isFlag(given.host) || isFlag(given.port)
@@ -116,7 +119,7 @@ export const address = (given: Given): Address | undefined => {
 export const isFlag = <A>(given: Option.Option<Flags.Given<A>>): boolean =>
   Option.isSome(given) && given.value.by === "flag"
 
-const tcp = (given: Given): Address => ({
+const tcp = (given: Given): Place => ({
   _tag: "Tcp",
   host: Option.match(given.host, { onNone: () => defaultHost, onSome: ({ value }) => value }),
   port: Option.match(given.port, { onNone: () => defaultPort, onSome: ({ value }) => value })

@@ -6,37 +6,21 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as ChatOptions from "../chat/Options.js"
+import * as Inherited from "../transport/Inherited.js"
 import * as Proxy from "../transport/Proxy.js"
 import type * as ProxyHeader from "../transport/ProxyHeader.js"
 import * as Tcp from "../transport/Tcp.js"
 import * as Tls from "../transport/Tls.js"
-import type { Address, Listen, TransportError } from "../transport/Transport.js"
+import type { Listen, TransportError } from "../transport/Transport.js"
 import * as Unix from "../transport/Unix.js"
+import * as Activation from "./Activation.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Flags from "./Flags.js"
+import * as Places from "./Places.js"
+import type { Place } from "./Places.js"
 import * as Status from "./Status.js"
 
-/** Where a server listens, as its flags say: each place with TLS or without, behind a proxy or not. */
-
-export interface Place {
-  readonly address: Address
-  /** Connections begin with the header of a proxy. */
-  readonly isProxied: boolean
-}
-
-const pattern = /^(tcp|tls)(\+proxy)?:\/\/(?:\[([^[\]]+)\]|([^:/[\]]+)):(\d{1,5})$/u
-
-export const parsePlace = (text: string): Either.Either<Place, string> => {
-  const [, scheme, proxy, v6, name, port = ""] = pattern.exec(text) ?? []
-  const host = v6 ?? name
-  if (text.startsWith("unix:") && !text.startsWith("unix://") && text !== "unix:") {
-    return Either.right({ address: { _tag: "Unix", path: text.slice("unix:".length) }, isProxied: false })
-  }
-  if (host === undefined) return Either.left("is none of tcp://HOST:PORT, tls://HOST:PORT and unix:PATH")
-  if (Number(port) > Endpoint.highestPort) return Either.left("has a port out of range; allowed: 0 to 65535")
-  const _tag = scheme === "tls" ? "Tls" : "Tcp"
-  return Either.right({ address: { _tag, host, port: Number(port) }, isProxied: proxy !== undefined })
-}
+/** The listeners of a server, as its flags say. */
 
 const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.Range>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
@@ -54,10 +38,11 @@ export const flags = {
     {
       about:
         "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
-        "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address",
-      fallback: "none"
+        "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address; " +
+        "fd://NAME and tls+fd://NAME are sockets that systemd passes, by their FileDescriptorName=, and fd:// is all",
+      fallback: "all that systemd passes, else none"
     },
-    parsePlace
+    Places.parse
   ),
   tlsCert: file("tls-cert", "Certificate of the TLS listeners, and those that lead to its authority, in PEM form"),
   tlsKey: file("tls-key", "Private key of --tls-cert, in PEM form; SIGHUP reads both again"),
@@ -96,7 +81,7 @@ export const resolve = (
   loginTimeout = ChatOptions.defaults.loginTimeout
 ): Effect.Effect<Listeners, Status.Failure> =>
   Effect.gen(function* () {
-    const all = yield* places(given)
+    const all = yield* places(given, yield* Activation.sockets)
     const isBehind = Flags.valueOr(given.proxyProtocol, false)
     const timeout = Duration.min(Flags.valueOr(given.handshakeTimeout, Tls.handshakeTimeout), loginTimeout)
     const isProxied = (place: Place) => place.isProxied || (isBehind && place.address._tag !== "Unix")
@@ -109,36 +94,40 @@ export const resolve = (
     }
     const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
-    const listen = ({ address, ...place }: Place): Listen => {
-      const proxy = isProxied({ address, ...place }) ? proxyOptions : undefined
+    const listen = (place: Place): Listen => {
+      const { address, tcpOnly } = place
+      const proxy = isProxied(place) ? proxyOptions : undefined
+      const tls = place.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
       if (address._tag === "Unix") return Unix.listen(address.path)
-      const { host, port } = address._tag === "Memory" ? { host: "", port: 0 } : address
-      return address._tag === "Tls" && credentials !== undefined
-        ? Tls.listen(host, port, { credentials, handshakeTimeout: timeout, proxy })
-        : Tcp.listen(host, port, proxy)
+      if (address._tag === "Inherited") return Inherited.listen(address, { tls, proxy, tcpOnly })
+      const { host, port } = address
+      return tls === undefined ? Tcp.listen(host, port, proxy) : Tls.listen(host, port, { ...tls, proxy })
     }
     return { listen: Arr.map(all, listen), reload: credentials && reloading(credentials) }
   })
 
-/** The short form, `--host` and `--port`, is TLS when there is a certificate: whoever gives one wants no plain port. */
-const places = (given: Given): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> => {
-  const short = Arr.map(Endpoint.addresses(given), (address): Place => ({
-    address: address._tag === "Tcp" && Option.isSome(given.tlsCert) ? { ...address, _tag: "Tls" } : address,
-    isProxied: false
-  }))
-  const isShortByFlag = [given.host, given.port, given.unix].some((one) => Endpoint.isFlag<unknown>(one))
+const places = (
+  given: Given,
+  sockets: Activation.Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> => {
+  const short = [given.host, given.port, given.unix]
+  const isShortByFlag = short.some((one) => Endpoint.isFlag<unknown>(one))
   if (isShortByFlag && Endpoint.isFlag(given.listen)) {
     return Status.misused("--listen takes the place of --host, --port and --unix; give one or the other")
   }
-  const long = Flags.valueOr<ReadonlyArray<Place>>(given.listen, [])
-  return Effect.succeed(Arr.isNonEmptyReadonlyArray(long) && !isShortByFlag ? long : short)
+  const long = Flags.valueOr<ReadonlyArray<Place | Places.Passed>>(given.listen, [])
+  if (Arr.isNonEmptyReadonlyArray(long) && !isShortByFlag) return Places.claim(long, sockets)
+  const hasCertificate = Option.isSome(given.tlsCert)
+  return sockets.length > 0 && short.every((one) => Option.isNone<unknown>(one))
+    ? Places.claim([Places.allPassed(hasCertificate)], sockets)
+    : Places.claim(Places.short(given, hasCertificate), sockets)
 }
 
 const credentialsOf = (
   { tlsCert, tlsClientCa, tlsKey }: Given,
   all: ReadonlyArray<Place>
 ): Effect.Effect<Tls.Credentials | undefined, Status.Failure> => {
-  const needed = all.some(({ address }) => address._tag === "Tls")
+  const needed = all.some(({ isTls }) => isTls)
   if (!needed) {
     const isGiven = [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)
     return isGiven ? Status.misused("a certificate is given, but no listener speaks TLS") : Effect.succeed(undefined)

@@ -182,9 +182,11 @@ const inputOf = (job: Job): Readable =>
 
 /** Logs in: under another name if the one that was guessed is taken, and again when the server says that it may. */
 const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
+  let connected: Socket | undefined = undefined
+  const socket = Effect.tap(job.socket, (socket) => Effect.sync(() => (connected = socket)))
   const attempt = (login: string, tries: number): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
     Effect.gen(function* () {
-      const started = yield* Effect.mapError(Login.start({ socket: job.socket, login }), Status.asMisuse)
+      const started = yield* Effect.mapError(Login.start({ socket, login }), Status.asMisuse)
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
       Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
@@ -199,8 +201,13 @@ const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
   return Effect.timeoutFail(attempt(job.login, 0), {
     duration: job.timeout,
     onTimeout: () =>
-      Status.asMisuse({ message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use?` })
-  })
+      Status.asMisuse({
+        message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use, or is the server just restarting?`
+      })
+  }).pipe(
+    // Nothing was sent that an end in order could wait for.
+    Effect.tapError(() => Effect.sync(() => connected?.destroy()))
+  )
 }
 
 /** How many other names are tried. */

@@ -11,6 +11,9 @@ const backlog = 4096
 const noFolder = "the folder of that path does not exist; create it first"
 
 const advice = (address: Address, code: string | undefined): string => {
+  if (address._tag === "Inherited") {
+    return `descriptor ${address.descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, without Accept=`
+  }
   switch (code) {
     case "EADDRINUSE":
       return "the address is in use; stop the other program or choose another with --port (0 takes any that is free)"
@@ -74,9 +77,7 @@ export const listen =
           server.once("error", failed)
           server.once("listening", listening)
           try {
-            const where =
-              at._tag === "Unix" ? { path: at.path } : at._tag === "Memory" ? {} : { host: at.host, port: at.port }
-            bind(server, { ...where, backlog })
+            bind(server, { ...whereOf(at), backlog })
           } catch (cause) {
             server.off("error", failed)
             failed(cause as Error) // Node throws only Errors here: a port out of range, a bad path
@@ -89,8 +90,8 @@ export const listen =
       })
       const bound = server.address()
       const actual: Address =
-        (address._tag === "Tcp" || address._tag === "Tls") && bound !== null && typeof bound === "object"
-          ? { _tag: address._tag, host: bound.address, port: bound.port }
+        address._tag !== "Unix" && bound !== null && typeof bound === "object"
+          ? { _tag: address._tag === "Tls" ? "Tls" : "Tcp", host: bound.address, port: bound.port }
           : address
 
       const suspend = Effect.sync(() => {
@@ -99,6 +100,8 @@ export const listen =
         if (server.listening) server.close()
       })
       yield* Effect.addFinalizer(() => suspend)
+      // Closed is closed here, while the other program goes on listening.
+      if (address._tag === "Inherited") return { address: actual, suspend }
       return {
         address: actual,
         suspend,
@@ -108,6 +111,20 @@ export const listen =
         })
       }
     })
+
+const whereOf = (address: Address): Net.ListenOptions => {
+  switch (address._tag) {
+    case "Tcp":
+    case "Tls":
+      return { host: address.host, port: address.port }
+    case "Unix":
+      return { path: address.path }
+    case "Inherited":
+      return { fd: address.descriptor } as Net.ListenOptions // documented for `listen`, though not in its types
+    case "Memory":
+      return {}
+  }
+}
 
 const acceptError = (cause: unknown) =>
   new TransportError({

@@ -58,6 +58,7 @@ export const connect = (address: Address, timeout?: Duration.DurationInput): Eff
     const fail = (why: string, cause?: unknown) => resume(Effect.fail(connectError(address, why, cause)))
     if (address._tag === "Memory") return fail("a network in memory has a connect of its own")
     if (address._tag === "Tls") return fail("it speaks TLS; see Tls.connect")
+    if (address._tag === "Inherited") return fail("only who opened it knows where it is")
     const hopeless = impossible(address)
     if (hopeless !== undefined) return fail(hopeless)
     const { _tag, ...where } = address

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type * as NodeTls from "node:tls"
 import * as Reply from "../protocol/Reply.js"
@@ -82,8 +83,7 @@ export const listen =
   (host: string, port: number, options: ListenOptions): Listen =>
   (given) =>
     Effect.gen(function* () {
-      const secured = yield* securing(options)
-      const admit = options.proxy === undefined ? secured : Proxy.behind(options.proxy, secured)
+      const admit = yield* admitting(options)
       const listener = yield* NetListener.listen(
         { _tag: "Tls", host, port },
         (server, where) => server.listen(where),
@@ -91,6 +91,13 @@ export const listen =
       )(given)
       return { ...listener, identifies: options.credentials.identifies }
     })
+
+/** Admits connections with TLS, whatever they come from. */
+export const admitting = ({
+  proxy,
+  ...options
+}: ListenOptions): Effect.Effect<NetListener.Admit, TransportError, Scope.Scope> =>
+  Effect.map(securing(options), (secured) => (proxy === undefined ? secured : Proxy.behind(proxy, secured)))
 
 /** The first byte of whatever speaks TLS: a record of a handshake. */
 const handshakeRecord = 0x16

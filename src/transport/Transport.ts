@@ -4,8 +4,8 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the chat and whatever carries its bytes. `Tcp`, `Tls`, `Unix` and `Memory` are its adapters; the
- * chat itself knows nothing but this file.
+ * The port between the chat and whatever carries its bytes. `Tcp`, `Tls`, `Unix`, `Inherited` and `Memory` are its
+ * adapters; the chat itself knows nothing but this file.
  */
 
 /** Where a server listens or a client connects. */
@@ -13,9 +13,11 @@ export type Address =
   | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Tls"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
+  /** A socket that another program has opened, and its name there. */
+  | { readonly _tag: "Inherited"; readonly descriptor: number; readonly name: string }
   | { readonly _tag: "Memory" }
 
-/** An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`. */
+/** An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`, `fd://chat`. */
 export const showAddress = (address: Address): string => {
   switch (address._tag) {
     case "Tls":
@@ -24,6 +26,8 @@ export const showAddress = (address: Address): string => {
       return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
     case "Unix":
       return `unix:${address.path}`
+    case "Inherited":
+      return `fd://${address.name}`
     case "Memory":
       return "memory"
   }
@@ -111,8 +115,8 @@ export interface Listener {
   readonly identifies?: boolean
   /** Stops listening; accepted connections stay. */
   readonly suspend: Effect.Effect<void>
-  /** Listens again at the same address. */
-  readonly resume: Effect.Effect<void, TransportError>
+  /** Listens again at the same address; absent where that is impossible, and to suspend is for good. */
+  readonly resume?: Effect.Effect<void, TransportError>
 }
 
 /** Starts to listen; the scope's end stops it. */

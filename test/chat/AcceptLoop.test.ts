@@ -12,7 +12,7 @@ import { from, pass, startServer, type Chat } from "../support/MemoryChat.js"
 import { settle } from "../support/turns.js"
 
 /** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
-const loop = (descriptors?: AcceptLoop.DescriptorProbe) =>
+const loop = (descriptors?: AcceptLoop.DescriptorProbe, canResume = true) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
     const served = new Array<Socket>()
@@ -30,7 +30,9 @@ const loop = (descriptors?: AcceptLoop.DescriptorProbe) =>
     let events: ListenerEvents | undefined
     yield* acceptLoop.listen((options) => {
       events = options.events
-      return network.listen(options)
+      return Effect.map(network.listen(options), ({ resume, ...listener }) =>
+        canResume && resume !== undefined ? { ...listener, resume } : listener
+      )
     })
     const fail = (code: string) =>
       Effect.sync(() => events?.failed(new TransportError({ during: "Listen", reason: code, code })))
@@ -133,6 +135,17 @@ describe("a shortage of descriptors", () => {
         assert.isTrue(yield* isOpen)
         assert.strictEqual(served.length, round)
       }
+    })
+  )
+
+  it.scoped("does not close what could not be opened again", () =>
+    Effect.gen(function* () {
+      const { acceptLoop, fail, isOpen } = yield* loop(undefined, false)
+      yield* fail("EMFILE")
+      yield* settle
+      assert.isTrue(yield* isOpen)
+      yield* acceptLoop.stop
+      assert.isFalse(yield* isOpen)
     })
   )
 

@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Listeners from "../../src/cli/Listeners.js"
+import * as Places from "../../src/cli/Places.js"
 import { showAddress } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
@@ -17,12 +17,18 @@ describe("--listen", () => {
     ["tls+proxy://[::]:8443", "tls://[::]:8443", true],
     ["tcp+proxy://0.0.0.0:1", "0.0.0.0:1", true],
     ["unix:/run/chat.sock", "unix:/run/chat.sock", false],
-    ["unix:chat.sock", "unix:chat.sock", false]
+    ["unix:chat.sock", "unix:chat.sock", false],
+    ["fd://a-chat.socket", "plain a-chat.socket", false],
+    ["tls+fd://secure", "TLS secure", false],
+    ["fd+proxy://behind", "plain behind", true],
+    ["tls+fd+proxy://", "TLS ", true]
   ]
   for (const [text, shown, isProxied] of places) {
     it(`takes ${text}`, () => {
-      const place = Either.getOrThrow(Listeners.parsePlace(text))
-      assert.deepStrictEqual([showAddress(place.address), place.isProxied], [shown, isProxied])
+      const place = Either.getOrThrow(Places.parse(text))
+      const address =
+        "address" in place ? showAddress(place.address) : `${place.isTls ? "TLS" : "plain"} ${place.passed}`
+      assert.deepStrictEqual([address, place.isProxied], [shown, isProxied])
     })
   }
 
@@ -35,10 +41,13 @@ describe("--listen", () => {
     "tcp://::1:8080",
     "http://a:1",
     "tcp://a:1/",
-    "unix:"
+    "unix:",
+    "fd:3",
+    "fd://a:b",
+    "fd+tls://a"
   ]
   for (const text of [...wrong, "unix:///s", "unix+proxy:/s", "tcp://a:65536", "tls://a:-1", "TCP://a:1"]) {
-    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(Listeners.parsePlace(text))))
+    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(Places.parse(text))))
   }
 })
 

@@ -185,6 +185,20 @@ describe("a-chat send", () => {
     })
   )
 
+  it.scopedLive("exits with 2 when the login is not answered in time, and at once then", () =>
+    Effect.gen(function* () {
+      let connectedAt = Infinity
+      const silent = yield* FakeServer.make((socket) => {
+        connectedAt = performance.now()
+        socket.resume()
+      })
+      const { errors, status } = yield* Program.run([...at(silent), "--timeout", "200ms", "bob", "hi"])
+      assert.deepStrictEqual([status, errors.startsWith("a-chat: no answer for 200 ms; is the name in use")], [2, true])
+      // It waited 5 s more for the server's end.
+      assert.isBelow(performance.now() - connectedAt, 4000)
+    })
+  )
+
   it.scopedLive("exits with 3 when no outcome comes in time", () =>
     Effect.gen(function* () {
       const silent = yield* FakeServer.answering(FakeServer.greeting(() => []))

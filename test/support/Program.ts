@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly input?: string
   /** A command of the shell that comes before it: `ulimit -n 64`. */
   readonly before?: string
+  /** A program that starts it: it gets the command as its last arguments. */
+  readonly through?: ReadonlyArray<string>
 }
 
 export const start = (
@@ -42,7 +44,7 @@ export const start = (
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const command = [process.execPath, main, ...args]
+      const command = [...(options.through ?? []), process.execPath, main, ...args]
       const [file, ...rest] =
         options.before === undefined ? command : ["sh", "-c", `${options.before} && exec "$0" "$@"`, ...command]
       const child = spawn(file as string, rest, { env: { PATH: process.env["PATH"], ...options.environment } })

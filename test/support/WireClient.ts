@@ -223,7 +223,7 @@ export const connect = (
       const where =
         address._tag === "Unix"
           ? { path: address.path }
-          : address._tag === "Memory"
+          : address._tag === "Memory" || address._tag === "Inherited"
             ? { path: "" }
             : { host: address.host, port: address.port }
       const from = localAddress === undefined ? {} : { localAddress }

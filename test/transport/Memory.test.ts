@@ -7,6 +7,7 @@ import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
 import type { ListenerEvents, Socket, TransportError } from "../../src/transport/Transport.js"
+import { resumed } from "../support/resumed.js"
 import { settle, turns, until } from "../support/turns.js"
 
 /** What a socket told its owner, in order. */
@@ -76,8 +77,8 @@ describe("Memory.connect", () => {
         () => serverSaw?.text === "still here",
         () => String(serverSaw?.text)
       )
-      yield* listener.resume
-      yield* listener.resume
+      yield* resumed(listener)
+      yield* resumed(listener)
       yield* network.connect
     })
   )
@@ -90,7 +91,7 @@ describe("Memory.connect", () => {
       assert.strictEqual(Either.getOrThrow(Either.flip(second)).code, "EADDRINUSE")
       yield* first.suspend
       yield* listenWith(network, {})
-      assert.strictEqual((yield* Effect.flip(first.resume)).code, "EADDRINUSE")
+      assert.strictEqual((yield* Effect.flip(resumed(first))).code, "EADDRINUSE")
     })
   )
 

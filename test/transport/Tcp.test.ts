@@ -6,6 +6,10 @@ import * as FakeServer from "../support/FakeServer.js"
 
 describe("Tcp.connect", () => {
   for (const [address, said] of [
+    [
+      { _tag: "Inherited", descriptor: 3, name: "chat" },
+      /^cannot connect to fd:\/\/chat: only who opened it knows where it is$/
+    ],
     [{ _tag: "Tls", host: "::1", port: 1 }, /^cannot connect to tls:\/\/\[::1\]:1: it speaks TLS; see Tls\.connect$/],
     [{ _tag: "Memory" }, /^cannot connect to memory: /]
   ] as const) {

@@ -1,0 +1,36 @@
+// Opens sockets, and runs a server on them as systemd does: again whenever it ends, while connections wait in the sockets.
+//
+//   node scripts/restart/activator.mjs [NAME=PORT | NAME=PATH]... -- COMMAND...
+//
+// PORT is one of 127.0.0.1, 0 takes any. Prints the places, then the process id of each server that it starts. Goes on
+// while they end with 0 or 1, and ends with the status of the last one; SIGTERM ends it, and not the server.
+import { spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { writeSync } from "node:fs"
+import { createServer } from "node:net"
+
+const end = process.argv.indexOf("--")
+const sockets = []
+for (const argument of process.argv.slice(2, end)) {
+  const [name, place] = argument.split("=")
+  const server = createServer()
+  await once(/^\d+$/.test(place) ? server.listen(Number(place), "127.0.0.1") : server.listen(place), "listening")
+  sockets.push({ name, server })
+}
+const places = sockets.map(({ server }) => server.address().port ?? server.address())
+writeSync(1, `listening ${places.join(" ")}\n`)
+
+// From here on no turn of the event loop comes any more, in which this process would accept connections itself.
+const script = 'echo "server $$"; LISTEN_PID=$$ exec "$@"'
+const env = {
+  ...process.env,
+  ...(sockets.length > 0 && { LISTEN_FDS: sockets.length, LISTEN_FDNAMES: sockets.map(({ name }) => name).join(":") })
+}
+// Not documented, but Node has no other way to pass a socket on to a program that is none of its own.
+const descriptors = sockets.map(({ server }) => server._handle.fd)
+let status = 0
+while (status === 0 || status === 1) {
+  const stdio = ["ignore", 1, 2, ...descriptors]
+  status = spawnSync("sh", ["-c", script, "sh", ...process.argv.slice(end + 1)], { env, stdio }).status
+}
+process.exit(status ?? 1)

@@ -1,0 +1,186 @@
+// Pairs of clients that send and get messages all the time, come back when the server went away, and know what became
+// of every line. Imported, not run.
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { Client, Tcp } from "../../dist/index.js"
+
+/** After a connect that failed, or a recipient who is not there, it tries again, in milliseconds. */
+const pause = 20
+
+/** What all clients saw. */
+export const makeBook = () => ({
+  /**
+   * Connects that were refused; connections that broke before the login was taken; those that a server that was shutting
+   * down ended in order then.
+   */
+  refused: 0,
+  broken: [],
+  turnedAway: 0,
+  /** Each of them sends one message to itself, to find out what server it is. */
+  logins: 0,
+  /** Lines by what became of them. `closing`: refused, since the server was shutting down. */
+  lines: { sent: 0, written: 0, returned: 0, closing: 0, unknown: 0 },
+  faults: [],
+  /** When the messages came, as the longest pause since `mark`. */
+  lastAt: performance.now(),
+  pause: 0,
+  /** From the end of a connection to the next login, of clients that come at once, and of those that come when told. */
+  awayAtOnce: [],
+  awayAsTold: [],
+  /** The longest time from a connect to a login that was taken. */
+  longestLogin: 0
+})
+
+const arrived = (book) => {
+  const now = performance.now()
+  book.pause = Math.max(book.pause, now - book.lastAt)
+  book.lastAt = now
+}
+
+/** Finds out whether a connection breaks or ends in order. */
+const watch = (socket, connection) => {
+  connection.isOpen = true
+  const attach = socket.attach.bind(socket)
+  const closed = (events) => (error) => {
+    connection.error = error
+    events.closed(error)
+  }
+  socket.attach = (events) => attach({ ...events, closed: closed(events) })
+}
+
+/** Connects until a login is taken; `use` gets the client, whose connection ends behind it. */
+const visit = (world, name, use) =>
+  Effect.gen(function* () {
+    const { book } = world
+    for (;;) {
+      const begunAt = performance.now()
+      const connection = { isOpen: false, error: undefined }
+      const socket = Effect.tap(Tcp.connect(world.address), (socket) => Effect.sync(() => watch(socket, connection)))
+      const attempt = Effect.flatMap(Effect.either(Client.connect({ socket, login: name })), (login) => {
+        if (login._tag === "Left") return Effect.succeed(login.left)
+        book.longestLogin = Math.max(book.longestLogin, performance.now() - begunAt)
+        return Effect.as(use(login.right), undefined)
+      })
+      const error = yield* Effect.scoped(attempt)
+      if (error === undefined) return
+      if (!connection.isOpen) book.refused += 1
+      else if (connection.error === undefined) book.turnedAway += 1
+      else book.broken.push(connection.error.message)
+      yield* Effect.sleep(pause)
+    }
+  })
+
+/** Comes back again and again, until the world is over. `session` gets each connection; messages are told to `heard`. */
+const keep = (world, name, { comesAtOnce, heard, session }) =>
+  Effect.gen(function* () {
+    const { book } = world
+    const away = comesAtOnce ? book.awayAtOnce : book.awayAsTold
+    let endedAt
+    while (!world.isOver()) {
+      let returnMillis = 0
+      const stay = (client) =>
+        Effect.gen(function* () {
+          if (endedAt !== undefined) away.push(performance.now() - endedAt)
+          const isOpen = { current: true }
+          const hear = Stream.runForEach(client.received, (received) =>
+            Effect.sync(() => {
+              if (received._tag === "Message") return heard(received)
+              if (received._tag !== "Notice" || received.code !== "closing") return
+              returnMillis = Number(received.values.get("return"))
+              isOpen.current = false
+            })
+          )
+          const hearing = yield* Effect.fork(Effect.either(hear))
+          // It fails when the shutdown begins before the server has said hello.
+          const hello = yield* Effect.either(client.hello)
+          if (hello._tag === "Right") {
+            book.logins += 1
+            yield* session(client, isOpen)
+          }
+          if (world.isOver()) yield* client.end
+          const ending = yield* Fiber.join(hearing)
+          if (ending._tag === "Left") book.faults.push(`${name}: its connection broke: ${ending.left.message}`)
+          endedAt = performance.now()
+        })
+      yield* visit(world, name, stay)
+      if (!comesAtOnce && !world.isOver()) yield* Effect.sleep(returnMillis)
+    }
+  })
+
+/** One sends to the other, with `window` lines under way. Half of the pairs come back at once, half when they are told. */
+export const pair = (world, i, window) => {
+  const { book } = world
+  const [sender, recipient] = [`sender${i}`, `recipient${i}`]
+  const comesAtOnce = i % 2 === 0
+  let sequence = 0
+  /** Lines of which not everything is known: `written`, and `received`. */
+  const open = new Map()
+  const settle = (line, what) => {
+    const state = open.get(line) ?? book.faults.push(`line ${line} of ${sender}: ${what}, but nothing of it was open`)
+    state[what] = true
+    if (state.written && state.received) open.delete(line)
+  }
+
+  const heard = (received) => {
+    arrived(book)
+    const line = Number(received.text)
+    if (received.from !== sender || !open.has(line))
+      book.faults.push(`${recipient} got line ${received.text}, twice or though it was returned`) // prettier-ignore
+    else settle(line, "received")
+  }
+
+  const send = (client, isOpen) =>
+    Effect.gen(function* () {
+      while (isOpen.current && !world.isOver()) {
+        const line = sequence++
+        open.set(line, {})
+        book.lines.sent += 1
+        const fates = yield* Effect.either(client.deliver([recipient], String(line)))
+        if (fates._tag === "Left") {
+          // Nothing of it was sent.
+          book.lines.sent -= 1
+          open.delete(line)
+          return
+        }
+        const [fate] = fates.right
+        if (fate._tag === "Written") {
+          book.lines.written += 1
+          settle(line, "written")
+          continue
+        }
+        if (fate._tag === "Returned") book.lines.returned += 1
+        else if (fate._tag === "Refused" && fate.reason === "closing") book.lines.closing += 1
+        else book.lines.unknown += 1
+        if (open.get(line)?.received)
+          book.faults.push(`line ${line} of ${sender} was received, and told as ${fate._tag}`)
+        open.delete(line)
+        yield* Effect.sleep(pause)
+      }
+    })
+
+  const sending = keep(world, sender, {
+    comesAtOnce,
+    heard: () => {},
+    session: (client, isOpen) =>
+      Effect.all(
+        Array.from({ length: window }, () => send(client, isOpen)),
+        { concurrency: "unbounded" }
+      )
+  })
+  // It leaves when its sender has ended: what was written to it comes before the end.
+  const receiving = keep({ ...world, isOver: () => isSilent }, recipient, {
+    comesAtOnce,
+    heard,
+    session: (client, isOpen) =>
+      Effect.iterate(0, { while: () => isOpen.current && !isSilent, body: () => Effect.sleep(pause) })
+  })
+  let isSilent = false
+  const silent = Effect.sync(() => (isSilent = true))
+  return Effect.zipRight(
+    Effect.all([Effect.zipRight(sending, silent), receiving], { concurrency: 2 }),
+    Effect.sync(() => {
+      for (const [line, { written }] of open) book.faults.push(`line ${line} of ${sender} is lost${written ? ", though it was told as written" : ""}`) // prettier-ignore
+    })
+  )
+}

@@ -1,0 +1,81 @@
+// Restarts a server under load, and tells what its clients notice: `npm run restart` (needs dist/: `npm run build`)
+//
+//   --clients N       in pairs, of which one sends and the other receives (default 200)
+//   --restarts N      (default 5)
+//   --seconds N       before each restart, and behind the last one (default 4)
+//   --window N        lines of a sender that are under way (default 4)
+//   --return-after T  as of `serve` (default 1s)
+//   --sockets KIND    held: the socket stays, as with systemd; own: each server opens its port; both compares (default)
+//   --json FILE       writes all figures
+//
+// Half of the clients come back at once, half of them when the server has told them to. Ends with 1 if a connect was
+// refused or broken, if a line was lost, came twice, or nobody knows what became of it, or if an account is not even; with
+// both, the port of its own is only there for comparison.
+import { writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import * as Effect from "effect/Effect"
+import { makeBook, pair } from "./clients.mjs"
+import { judge, table } from "./report.mjs"
+import { start } from "./server.mjs"
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+const readOptions = () => {
+  const text = { type: "string" }
+  const names = ["clients", "restarts", "seconds", "window", "return-after", "sockets", "json"]
+  const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, text])) })
+  const { "return-after": returnAfter = "1s", sockets = "both" } = values
+  const [clients = 200, restarts = 5, seconds = 4, window = 4] = [
+    values.clients,
+    values.restarts,
+    values.seconds,
+    values.window
+  ].map((value) => value && Number(value))
+  if (![clients / 2, restarts, window].every((count) => Number.isInteger(count) && count > 0) || !(seconds > 0)) {
+    console.error("--clients takes an even number, --restarts and --window a whole one, --seconds any; all above 0")
+    process.exit(2)
+  }
+  if (!["held", "own", "both"].includes(sockets)) {
+    console.error("--sockets is held, own or both")
+    process.exit(2)
+  }
+  const kinds = sockets === "both" ? ["held", "own"] : [sockets]
+  return { clients, restarts, seconds, window, returnAfter, kinds, json: values.json }
+}
+
+const options = readOptions()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
+
+const run = async (kind) => {
+  const server = await start(kind === "held", ["--return-after", options.returnAfter])
+  const book = makeBook()
+  let isOver = false
+  const world = { book, address: { _tag: "Tcp", host: "127.0.0.1", port: server.port }, isOver: () => isOver }
+  const pairs = Array.from({ length: options.clients / 2 }, (_, i) => pair(world, i, options.window))
+  const clients = Effect.runPromise(Effect.all(pairs, { concurrency: "unbounded", discard: true }))
+  const restarts = []
+  for (let round = 0; round < options.restarts; round++) {
+    await sleep(1000 * options.seconds)
+    book.pause = 0
+    const { ended, listening, signalled, started } = await server.restart()
+    const before = book.lastAt
+    while (book.lastAt === before) await sleep(1)
+    restarts.push({ drain: ended - signalled, exit: started - ended, start: listening - started, gap: book.pause })
+  }
+  await sleep(1000 * options.seconds)
+  isOver = true
+  await clients
+  await server.stop()
+  return judge({ kind, ...options, book, restarts, accounts: server.accounts, alarms: server.alarms })
+}
+
+try {
+  const results = []
+  for (const kind of options.kinds) results.push(await run(kind))
+  console.log(table(results))
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
+  process.exit(results[0].faults.length === 0 ? 0 : 1)
+} catch (error) {
+  console.error(`FAILED: ${error.message}`)
+  process.exit(1)
+}

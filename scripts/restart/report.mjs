@@ -1,0 +1,74 @@
+// What a restart under load comes to: the verdict, and the table. Imported, not run.
+
+const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.ceil(q * values.length) - 1]
+
+const sum = (values) => values.reduce((total, value) => total + value, 0)
+
+/** How many faults are worth showing. */
+const shown = 20
+
+/** What went wrong: one line for each, none if all is well. */
+export const judge = ({ accounts, alarms, book, restarts, ...run }) => {
+  const total = Object.fromEntries(
+    ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [key, sum(accounts.map((one) => one[key]))])
+  )
+  const answered = book.lines.written + book.lines.returned + book.logins
+  const checks = [
+    [book.refused === 0, `${book.refused} connects were refused`],
+    [book.broken.length === 0, `${book.broken.length} connections broke before the login was taken: ${book.broken[0]}`],
+    [alarms.length === 0, `the log has ${alarms.length} odd lines, the first: ${alarms[0]}`],
+    [accounts.length === restarts.length + 1, `${accounts.length} servers told their account`],
+    [
+      total.accepted === total.written + total.returned + total.dead && total.inFlight === 0,
+      `the account is not even: ${JSON.stringify(total)}`
+    ],
+    [total.dead === 0, `${total.dead} lines of senders who had left were lost`],
+    [
+      total.accepted === answered,
+      `the clients know of ${answered} accepted lines, and the servers of ${total.accepted}`
+    ]
+  ]
+  const faults = [...book.faults, ...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault)]
+  return { ...run, restarts, account: total, book, faults }
+}
+
+const millis = (value) => (value === undefined ? "-" : `${Math.round(value)} ms`)
+
+const spread = (values) => `${millis(quantile(values, 0.5))}, ${millis(quantile(values, 1))}`
+
+const away = (values) =>
+  `${millis(quantile(values, 0.5))}, ${millis(quantile(values, 0.99))}, ${millis(quantile(values, 1))}`
+
+const titles = { held: "socket that stays", own: "port of its own" }
+
+const rows = [
+  ["connects refused", ({ book }) => book.refused],
+  ["connections broken before the login", ({ book }) => book.broken.length],
+  ["logins that met a shutdown", ({ book }) => book.turnedAway],
+  ["lines sent", ({ book }) => book.lines.sent],
+  ["  written", ({ book }) => book.lines.written],
+  ["  returned", ({ book }) => book.lines.returned],
+  ["  not accepted (closing)", ({ book }) => book.lines.closing],
+  ["  not accepted, as the connection had ended", ({ book }) => book.lines.unknown],
+  ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],
+  ["end of the process", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
+  ["start of the next one", ({ restarts }) => spread(restarts.map(({ start }) => start))],
+  ["gap without a message", ({ restarts }) => spread(restarts.map(({ gap }) => gap))],
+  ["away, who comes at once: p50, p99, longest", ({ book }) => away(book.awayAtOnce)],
+  ["away, who comes when told", ({ book }) => away(book.awayAsTold)],
+  ["longest from a connect to its login", ({ book }) => millis(book.longestLogin)]
+]
+
+const line = (title, cells) => title.padEnd(44) + cells.map((cell) => String(cell).padStart(28)).join("")
+
+export const table = (results) =>
+  [
+    line(
+      "",
+      results.map(({ kind }) => titles[kind])
+    ),
+    ...rows.map(([title, figure]) => line(title, results.map(figure))),
+    "",
+    ...results[0].faults.slice(0, shown).map((fault) => `FAULT  ${fault}`),
+    `${results[0].faults.length === 0 ? "ok" : "FAILED"}: ${results[0].clients} clients, ${results[0].restarts.length} restarts`
+  ].join("\n")

@@ -1,0 +1,97 @@
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { showAddress, type Address } from "../transport/Transport.js"
+import type { Sockets } from "./Activation.js"
+import * as Endpoint from "./Endpoint.js"
+import * as Status from "./Status.js"
+
+/** Where a server listens: each place with TLS or without, behind a proxy or not. */
+export interface Place extends Manner {
+  readonly address: Exclude<Address, { readonly _tag: "Memory" }>
+}
+
+interface Manner {
+  /** Connections are TLS, but for those of a Unix socket. */
+  readonly isTls: boolean
+  /** Connections begin with the header of a proxy, but for those of a Unix socket. */
+  readonly isProxied: boolean
+  /** A Unix socket would be a mistake. */
+  readonly tcpOnly: boolean
+}
+
+/** Sockets that were passed to this program, by their name; all, if it is empty. */
+export interface Passed extends Manner {
+  readonly passed: string
+}
+
+const pattern = /^(tcp|tls)(\+proxy)?:\/\/(?:\[([^[\]]+)\]|([^:/[\]]+)):(\d{1,5})$/u
+
+const passedPattern = /^(tls\+)?fd(\+proxy)?:\/\/([^:]*)$/u
+
+export const parse = (text: string): Either.Either<Place | Passed, string> => {
+  const [isPassed, secured, behind, passed = ""] = passedPattern.exec(text) ?? []
+  if (isPassed !== undefined) return Either.right({ passed, ...manner(secured !== undefined, behind !== undefined) })
+  if (text.startsWith("unix:") && !text.startsWith("unix://") && text !== "unix:") {
+    return Either.right({ address: { _tag: "Unix", path: text.slice("unix:".length) }, ...plain })
+  }
+  const [, scheme, proxy, v6, name, port = ""] = pattern.exec(text) ?? []
+  const host = v6 ?? name
+  if (host === undefined) return Either.left("is none of tcp://HOST:PORT, tls://HOST:PORT, unix:PATH and fd://NAME")
+  if (Number(port) > Endpoint.highestPort) return Either.left("has a port out of range; allowed: 0 to 65535")
+  const isTls = scheme === "tls"
+  const address = { _tag: isTls ? "Tls" : "Tcp", host, port: Number(port) } as const
+  return Either.right({ address, ...manner(isTls, proxy !== undefined) })
+}
+
+const manner = (isTls: boolean, isProxied: boolean): Manner => ({ isTls, isProxied, tcpOnly: isTls || isProxied })
+
+const plain = manner(false, false)
+
+/** The places of `--host`, `--port` and `--unix`. With a certificate TCP is TLS: whoever gives one wants no plain port. */
+export const short = (given: Endpoint.Given, hasCertificate: boolean): Arr.NonEmptyReadonlyArray<Place> =>
+  Arr.map(Endpoint.addresses(given), (address) =>
+    address._tag === "Tcp" && hasCertificate
+      ? { address: { ...address, _tag: "Tls" }, ...plain, isTls: true }
+      : { address, ...plain }
+  )
+
+/** All sockets that were passed; with a certificate those of TCP are TLS here, too. */
+export const allPassed = (hasCertificate: boolean): Passed => ({ passed: "", ...plain, isTls: hasCertificate })
+
+/** Gives the sockets to those who ask for them by name: none to two, and each that there is to one. */
+export const claim = (
+  asked: Arr.NonEmptyReadonlyArray<Place | Passed>,
+  sockets: Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> =>
+  Effect.gen(function* () {
+    const places = Arr.flatten(yield* Effect.forEach(asked, (one) => found(one, sockets)))
+    const taken = new Set<Place["address"]>()
+    for (const { address } of places) {
+      if (taken.has(address)) return yield* Status.misused(`${showAddress(address)} is asked for twice`)
+      taken.add(address)
+    }
+    const forgotten = sockets.find((socket) => !taken.has(socket))
+    return forgotten === undefined ? places : yield* Status.misused(unheard(showAddress(forgotten)))
+  })
+
+const found = (
+  one: Place | Passed,
+  sockets: Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> => {
+  if ("address" in one) return Effect.succeed([one])
+  const { passed, ...manner } = one
+  const named = sockets.filter(({ name }) => passed === "" || name === passed)
+  return Arr.isNonEmptyReadonlyArray(named)
+    ? Effect.succeed(Arr.map(named, (address) => ({ address, ...manner })))
+    : Status.misused(`fd://${passed}: ${lack(sockets)}`)
+}
+
+const unheard = (socket: string) =>
+  `nothing listens on the socket ${socket}, which was passed; add --listen ${socket}, or leave out --listen, --host, ` +
+  "--port and --unix"
+
+const lack = (sockets: Sockets) =>
+  sockets.length === 0
+    ? "no socket was passed; start the server through a .socket unit, or with systemd-socket-activate"
+    : `no socket of that name was passed, only ${sockets.map(({ name }) => name).join(", ")}; see FileDescriptorName=`

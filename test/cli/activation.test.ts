@@ -1,0 +1,278 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Activation from "../../src/cli/Activation.js"
+import * as Places from "../../src/cli/Places.js"
+import * as Certificates from "../support/Certificates.js"
+import * as Program from "../support/Program.js"
+import * as WireClient from "../support/WireClient.js"
+
+const own = 42
+
+const listed = (variables: Readonly<Record<string, string>>) =>
+  Either.map(Activation.parse(variables, own), ({ notFor, sockets }) =>
+    notFor ? "for another" : sockets.map(({ descriptor, name }) => `${descriptor} ${name}`).join(", ")
+  )
+
+describe("what was passed", () => {
+  const none = { LISTEN_PID: "42", LISTEN_FDS: "0" }
+  const one = { LISTEN_PID: "42", LISTEN_FDS: "1" }
+  const table: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
+    ["nothing where there is no variable", {}, ""],
+    ["nothing without a count", { LISTEN_PID: "42" }, ""],
+    ["nothing without a process id", { LISTEN_FDS: "1" }, ""],
+    ["nothing where there are none", none, ""],
+    ["nothing where there are none, and no names", { ...none, LISTEN_FDNAMES: "" }, ""],
+    ["descriptor 3", one, "3 unknown"],
+    ["descriptor 3 by its name", { ...one, LISTEN_FDNAMES: "a-chat.socket" }, "3 a-chat.socket"],
+    ["descriptor 3 with an empty name", { ...one, LISTEN_FDNAMES: "" }, "3 "],
+    ["those behind it", { ...one, LISTEN_FDS: "3", LISTEN_FDNAMES: "a:b:a" }, "3 a, 4 b, 5 a"],
+    ["not what is for another process", { ...one, LISTEN_PID: "43", LISTEN_FDNAMES: "a:b" }, "for another"]
+  ]
+  for (const [what, variables, sockets] of table) {
+    it(`is ${what}`, () => assert.deepStrictEqual(listed(variables), Either.right(sockets)))
+  }
+
+  it("is up to a thousand sockets", () => {
+    assert.isTrue(Either.isRight(listed({ ...one, LISTEN_FDS: "1000" })))
+    assert.match(Either.getOrThrow(Either.flip(listed({ ...one, LISTEN_FDS: "1001" }))), /allowed: 0 to 1000/)
+  })
+
+  const wrong: ReadonlyArray<readonly [Readonly<Record<string, string>>, RegExp]> = [
+    [{ ...one, LISTEN_PID: "me" }, /^LISTEN_PID: "me" is no process id/],
+    [{ ...one, LISTEN_FDS: "-1" }, /^LISTEN_FDS: "-1" is no number of sockets/],
+    [{ ...one, LISTEN_FDS: "" }, /^LISTEN_FDS: "" is no number/],
+    [{ ...one, LISTEN_FDNAMES: "a:b" }, /^LISTEN_FDNAMES has 2 names, and LISTEN_FDS has 1 sockets/]
+  ]
+  for (const [variables, said] of wrong) {
+    it(`is a mistake: ${JSON.stringify(variables)}`, () => {
+      assert.match(Either.getOrThrow(Either.flip(listed(variables))), said)
+    })
+  }
+})
+
+const socket = (descriptor: number, name: string) => ({ _tag: "Inherited", descriptor, name }) as const
+const [a, b, otherA] = [socket(3, "a"), socket(4, "b"), socket(5, "a")]
+const sockets = [a, b, otherA]
+const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => {
+  const [first, ...more] = places.map((place) => Either.getOrThrow(Places.parse(place)))
+  if (first === undefined) throw new Error("no place")
+  const claimed = Effect.either(Places.claim([first, ...more], passed))
+  return Either.mapBoth(Effect.runSync(claimed), {
+    onLeft: ({ message }) => message,
+    onRight: (all) => all.map(({ address, isTls }) => [address, isTls])
+  })
+}
+
+describe("the sockets", () => {
+  it("go to those who name them", () => {
+    assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right([[b, true], [a, false], [otherA, false]])) // prettier-ignore
+    assert.deepStrictEqual(claim(sockets, "fd://"), Either.right(sockets.map((socket) => [socket, false])))
+  })
+
+  const refusals: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
+    ["a name that none has", ["fd://", "fd://c"], /^fd:\/\/c: no socket of that name was passed, only a, b, a;/],
+    ["one twice", ["fd://", "fd://b"], /^fd:\/\/b is asked for twice$/],
+    ["to leave one alone", ["fd://a"], /^nothing listens on the socket fd:\/\/b, which was passed; add --listen/],
+    ["to leave all alone", ["tcp://127.0.0.1:0"], /^nothing listens on the socket fd:\/\/a/]
+  ]
+  for (const [what, places, said] of refusals) {
+    it(`are refused: ${what}`, () => assert.match(Either.getOrThrow(Either.flip(claim(sockets, ...places))), said))
+  }
+
+  it("are missed where none was passed", () => {
+    assert.match(Either.getOrThrow(Either.flip(claim([], "fd://a"))), /^fd:\/\/a: no socket was passed; start/)
+  })
+})
+
+const activator = fileURLToPath(new URL("../../scripts/restart/activator.mjs", import.meta.url))
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+/**
+ * A server on sockets that another program holds, which starts it again when it has ended. `before` is shell that runs
+ * each time before the server does.
+ */
+const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> = [], before = ":") =>
+  Effect.gen(function* () {
+    const through = [process.execPath, activator, ...sockets, "--", "sh", "-c", `${before}; exec "$@"`, "sh"]
+    const program = yield* Program.start(["serve", "--log-format", "logfmt", ...args], { input: "", through })
+    let output = ""
+    program.output.on("data", (text: string) => (output += text))
+    const pid = () => Number(/server (\d+)\n$/u.exec(output)?.[1])
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* program.kill("SIGKILL")
+        yield* program.exited
+        try {
+          process.kill(pid(), "SIGKILL")
+        } catch {} // it has ended, too
+      })
+    )
+    const port = yield* program.says("output", /^listening (\d+)/u)
+    return { ...program, port, tcp: { _tag: "Tcp", host: "127.0.0.1", port: Number(port) } as const, pid }
+  })
+
+const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
+
+const refuses = (args: ReadonlyArray<string>, options: Program.StartOptions, said: RegExp) =>
+  Effect.map(Program.run(["serve", ...args], options), ({ errors, status }) => {
+    assert.match(errors, said)
+    assert.match(errors, /^a-chat: [^\n]*\n$/u)
+    assert.strictEqual(status, 2)
+  })
+
+const passing = (redirection: string) => ({ before: `export LISTEN_PID=$$ LISTEN_FDS=1 && exec 3${redirection}` })
+const listenless = /^a-chat: cannot listen on fd:\/\/unknown: descriptor 3 is no socket that listens for streams; /
+
+describe("a-chat serve", () => {
+  it.scopedLive("listens on all sockets that were passed, and says so", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const server = yield* activated(["one=0", `two=${path}`])
+      assert.strictEqual((yield* send("--port", server.port)).status, 0)
+      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      yield* server.says("errors", new RegExp(`message=listening address=127.0.0.1:${server.port}\n`, "u"))
+      yield* server.says("errors", /message=listening address=fd:\/\/two\n/u)
+      yield* server.says("errors", /message="connection closed" reason=left remote=unix /u)
+    })
+  )
+
+  it.scopedLive("listens on each as it is told by name", () =>
+    Effect.gen(function* () {
+      const { cert, key } = Certificates.pair("server")
+      const path = join(yield* folder, "s")
+      const places = ["--listen", "tls+fd://secure", "--listen", "fd://plain", "--tls-cert", cert, "--tls-key", key]
+      const server = yield* activated(["secure=0", `plain=${path}`], places)
+      assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
+      assert.strictEqual((yield* send("--unix", path)).status, 0)
+    })
+  )
+
+  it.scopedLive("with a certificate, TCP sockets that nobody names are TLS, and a Unix socket is plain", () =>
+    Effect.gen(function* () {
+      const { cert, key } = Certificates.pair("server")
+      const path = join(yield* folder, "s")
+      const server = yield* activated(["a=0", `b=${path}`], ["--tls-cert", cert, "--tls-key", key])
+      assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
+      assert.strictEqual((yield* send("--unix", path)).status, 0)
+    })
+  )
+
+  it.scopedLive("behind a proxy, TCP sockets want its header, and a Unix socket does not", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const server = yield* activated(["a=0", `b=${path}`], ["--proxy-protocol", "--proxy-from", "127.0.0.1"])
+      const client = yield* WireClient.connect(server.tcp)
+      yield* client.send("PROXY TCP4 10.1.2.3 10.0.0.1 4711 8080\r\nbob\nbob: in\n")
+      yield* client.expect("from bob: in")
+      yield* client.end
+      yield* server.says("errors", /message="connection closed" reason=left remote=10\.1\.2\.3:4711/u)
+      assert.strictEqual((yield* send("--unix", path)).status, 0)
+    })
+  )
+
+  it.scopedLive("serves those who came before it ran, and between its end and its next start", () =>
+    Effect.gen(function* () {
+      const gate = join(yield* folder, "gate")
+      const server = yield* activated(["a=0"], [], `until [ -e ${gate} ]; do sleep 0.02; done`)
+      const early = yield* WireClient.connect(server.tcp)
+      yield* early.send("early\nearly: in\n")
+      writeFileSync(gate, "")
+      yield* early.expect("from early: in")
+      rmSync(gate)
+      const first = server.pid()
+      process.kill(first, "SIGTERM")
+      assert.strictEqual(yield* early.closed, "end")
+      const between = yield* WireClient.connect(server.tcp)
+      yield* between.send("between\nbetween: in\n")
+      const program = yield* Effect.fork(send("--port", server.port))
+      yield* server.says("output", new RegExp(`server ${first}\nserver \\d+\n`, "u"))
+      writeFileSync(gate, "")
+      yield* between.expect("from between: in")
+      assert.strictEqual((yield* program).status, 0)
+      assert.notStrictEqual(server.pid(), first)
+    })
+  )
+
+  // Guard: only a socket of its own is closed and opened again in a shortage; this one is another program's.
+  it.scopedLive.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
+    "keeps the socket when descriptors run out, and serves again when there are some",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* activated(["a=0"])
+        yield* server.says("errors", /message=listening /u)
+        const limit = (nofile: string) => {
+          assert.strictEqual(spawnSync("prlimit", [`--pid=${server.pid()}`, `--nofile=${nofile}:`]).status, 0)
+        }
+        limit("4")
+        yield* server.says("errors", /level=WARN .*"out of file descriptors: the system drops connections; raise/u)
+        limit("1000")
+        assert.strictEqual((yield* send("--port", server.port)).status, 0)
+      })
+  )
+
+  it.live("refuses a descriptor that is a file", () => refuses([], passing("</dev/null"), listenless))
+  it.live("refuses a descriptor that is none", () => refuses([], passing("<&-"), listenless))
+  it.live("refuses a number of sockets that is none", () =>
+    refuses([], { before: "export LISTEN_PID=$$ LISTEN_FDS=x" }, /^a-chat: LISTEN_FDS: "x" is no number of sockets/)
+  )
+  it.live("refuses a socket that --port leaves alone", () =>
+    refuses(["--port", "0"], passing("</dev/null"), /^a-chat: nothing listens on the socket fd:\/\/unknown/)
+  )
+  for (const [place, what] of [
+    ["tls+fd://", "TLS"],
+    ["fd+proxy://", "a proxy"]
+  ] as const) {
+    it.scopedLive(`refuses ${what} on a Unix socket`, () =>
+      Effect.gen(function* () {
+        const { cert, key } = Certificates.pair("server")
+        const options = place === "tls+fd://" ? ["--tls-cert", cert, "--tls-key", key] : ["--proxy-from", "::1"]
+        const through = [process.execPath, activator, `a=${join(yield* folder, "s")}`, "--"]
+        yield* refuses(["--listen", place, ...options], { through }, /fd:\/\/a: it is a Unix socket; TLS and a proxy/)
+      })
+    )
+  }
+
+  it.scopedLive("does not take what was passed to another process, and says so", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.serve([], { environment: { LISTEN_PID: "1", LISTEN_FDS: "1" } })
+      yield* server.says("errors", /level=WARN .*"sockets were passed to another process;[^"]*" LISTEN_PID=1/u)
+      assert.strictEqual((yield* send("--port", server.port)).status, 0)
+    })
+  )
+})
+
+const activate = ["systemd-socket-activate", "--setenv=PATH"]
+
+describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with systemd-socket-activate", () => {
+  it.scopedLive("a-chat serve starts when somebody connects, and serves him", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const server = yield* Program.start(["serve"], { input: "", through: [...activate, `--listen=${path}`] })
+      yield* server.says("errors", /Listening on/u)
+      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.ended).status, 0)
+    })
+  )
+
+  it.scopedLive("a connection instead of a socket that listens is refused", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const through = [...activate, "--accept", `--listen=${path}`]
+      const server = yield* Program.start(["serve"], { input: "", through })
+      yield* server.says("errors", /Listening on/u)
+      yield* WireClient.connect({ _tag: "Unix", path })
+      yield* server.says("errors", /descriptor 3 is no socket that listens for streams; in a \.socket unit/u)
+    })
+  )
+})

@@ -1,0 +1,5 @@
+import * as Effect from "effect/Effect"
+import type { Listener } from "../../src/transport/Transport.js"
+
+/** Listens again, as a listener of a test can. */
+export const resumed = ({ resume }: Listener) => resume ?? Effect.dieMessage("this listener cannot listen again")
