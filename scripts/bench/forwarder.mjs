@@ -1,6 +1,6 @@
-// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, over TLS with these. It is what the benchmark measures a-chat
-// against: the practical limit of Node for the protocol's messages, without a-chat's promises. It keeps no limits, no
-// account and no flow control, checks nothing, and answers nothing.
+// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, over TLS with these. It is what
+// the benchmark measures a-chat against: the practical limit of Node for the protocol's messages, without a-chat's
+// promises. It keeps no limits, no account and no flow control, checks nothing, and answers nothing.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { createServer as createTlsServer } from "node:tls"

@@ -1,8 +1,8 @@
-// Measures a-chat against other servers, side by side: `npm run bench` (needs dist/: `npm run build`). Options go behind
-// `--`: `npm run bench -- --quick`
+// Measures a-chat against other servers, side by side: `npm run build && npm run bench`. Options go behind `--`:
+// `npm run bench -- --quick`
 //
 //   --quick              one short run of everything, in about a minute
-//   --runs N             runs of each row on each server, of which the median counts (default 5; at most 3 for long rows)
+//   --runs N             runs of each row on each server, whose median counts (default 5; at most 3 for long rows)
 //   --only ROW,ROW       some rows of loads.mjs
 //   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed), and those of --costs
 //   --costs              what a-chat's other listeners and its metrics cost: a-chat over TCP, by a Unix socket, behind
@@ -49,6 +49,7 @@ const readOptions = () => {
   const servers = chosen(values.servers ?? usual.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
+  if (values.readme && values.quick) give("--readme is for full runs, without --quick")
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
   return {
     ...values,

@@ -1,10 +1,10 @@
-// Shows what a message costs the server, and what that is made of: `npm run profile` (a minute; builds what it needs).
+// Shows what a message costs the server, and what that is made of: `npm run build && npm run profile` (four minutes).
 // Options go behind `--`: `npm run profile -- --only ping-pong,churn`
 //
 //   --only ROW,ROW  some rows of loads.mjs, of those in which messages flow
 //
-// Prints a table in Markdown. The server runs under V8's sampling profiler once, which makes it slower: the shares of the
-// time that it finds are put on what the same load costs without it. Beside it stands what the plain forwarder costs.
+// Prints a table in Markdown. The server runs under V8's sampling profiler once, which makes it slower: the shares of
+// the time that it finds are put on what the same load costs without it. Beside it stands what the plain forwarder costs.
 import { build } from "esbuild"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -32,7 +32,7 @@ const parts = {
   "read, libuv": ({ functionName }) => functionName === "(program)",
   "Node's JavaScript": ({ url }) => url === "" || url.startsWith("node:"),
   Effect: ({ source }) => source?.includes("node_modules/") ?? false,
-  "a-chat": () => true
+  ours: () => true
 }
 
 /** The same program as in dist/, but with its modules' names as comments, by which a place is known. */

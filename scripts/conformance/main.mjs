@@ -46,6 +46,7 @@ const readOptions = () => {
   if (values.group !== undefined && !["original", "promises"].includes(values.group)) {
     nothingToCheck("--group takes `original` or `promises`")
   }
+  if (!values.tls && values.ca !== undefined) nothingToCheck("--ca is for TLS; give --tls, too")
   if (values.tls && values.unix !== undefined) nothingToCheck("--tls is for TCP; leave out --tls or --unix")
   return { ...values, patience, tls: values.tls ? tlsOf(values) : undefined }
 }

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer"
 import * as Duration from "effect/Duration"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Block from "../protocol/Block.js"
@@ -73,7 +72,8 @@ export class Routing {
    * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head is put in the place
    * of every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be routed one by one.
    */
-  private together(peer: Peer, { bytes }: Lines): boolean {
+  private together(peer: Peer, block: Lines): boolean {
+    const { bytes } = block
     const { head, outbox, route } = peer
     if (route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false
     if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false
@@ -83,7 +83,7 @@ export class Routing {
     if (last === 0 || !Block.hasLead(bytes, last, lead)) return false
     const { present } = route
     if (present.some((to) => to.outbox.full)) return false
-    if (!isUtf8(bytes)) return false
+    if (!block.utf8) return false
     const messages = Block.replaceLeads(bytes, lead, head)
     if (messages === undefined) return false
     const { lines, text } = messages

@@ -19,7 +19,7 @@ export const hasControl = (block: Uint8Array): boolean => {
   return false
 }
 
-/** Brings text before the routines, with ends of lines behind it: they look further than it goes. */
+/** Copies text to where the routines look; they read up to 32 bytes past its end, which must not be what was there. */
 const load = (memory: Buffer, text: Uint8Array) => {
   memory.set(text)
   memory.fill(LF, text.length, text.length + 32)

@@ -12,22 +12,31 @@ export type Piece = Lines | TooLong
  */
 export class Lines {
   readonly _tag = "Lines"
-  private madeClean: boolean | undefined = undefined
+  private foundUtf8: boolean | undefined = undefined
+  private foundClean: boolean | undefined = undefined
   private madeText: string | undefined = undefined
 
   /** @param bytes the lines, each with its LF; undefined once their text was asked for, so that nothing is kept twice */
   constructor(public bytes: Uint8Array | undefined) {}
 
+  /** Whether all of it is UTF-8. */
+  get utf8(): boolean {
+    return (this.foundUtf8 ??= this.bytes !== undefined && isUtf8(this.bytes))
+  }
+
   /** Whether all of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
   get clean(): boolean {
-    const { bytes } = this
-    return (this.madeClean ??= bytes !== undefined && isUtf8(bytes) && !Block.hasControl(bytes))
+    return (this.foundClean ??= this.check())
+  }
+
+  private check(): boolean {
+    return this.utf8 && this.bytes !== undefined && !Block.hasControl(this.bytes)
   }
 
   /** The lines in their wire form (`Wire`). */
   get text(): string {
     if (this.madeText !== undefined) return this.madeText
-    this.madeClean = this.clean // for which the bytes are needed
+    this.foundClean ??= this.check() // while the bytes are there
     // They are a buffer: the library's declarations must not need the types of Node.
     const bytes = this.bytes as Buffer | undefined
     this.bytes = undefined
