@@ -5,6 +5,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import type { ServerHandle } from "../chat/Server.js"
@@ -75,7 +76,7 @@ const routes = ({ server, version }: Options, process: Process.Process) =>
     HttpRouter.makeRoute(
       "GET",
       "/metrics",
-      Effect.map(server.inspect, () =>
+      Effect.map(server.measure, () =>
         HttpServerResponse.text(
           Prometheus.render([
             buildInfo(version),
@@ -101,7 +102,8 @@ const routes = ({ server, version }: Options, process: Process.Process) =>
       Effect.gen(function* () {
         const query = Listing.parse(yield* HttpServerRequest.ParsedSearchParams)
         if (Either.isLeft(query)) return HttpServerResponse.unsafeJson({ error: query.left }, { status: 400 })
-        return HttpServerResponse.unsafeJson(Listing.of(yield* server.inspect, query.right))
+        const listing = Listing.of(yield* server.inspect, query.right)
+        return HttpServerResponse.stream(Stream.encodeText(Listing.json(listing)), { contentType: "application/json" })
       })
     ),
     ...Page.files().map(({ path, text, type }) =>

@@ -74,6 +74,7 @@ export interface Standing {
   readonly outboxLines: number
   readonly outboxBytes: number
   readonly pairsInFlight: number
+  /** Accepted pairs that the account has in flight and that stand in no queue: always 0. */
   readonly pairsUnaccounted: number
 }
 
