@@ -44,7 +44,8 @@ export const make = (descriptorLimit: number): Effect.Effect<Process, never, Sco
             performance.timeOrigin / 1000
           ),
           ...descriptors(descriptorLimit),
-          gauge("nodejs_heap_used_bytes", "JavaScript heap that is in use, in bytes", memory.heapUsed),
+          gauge("nodejs_heap_size_used_bytes", "JavaScript heap that is in use, in bytes", memory.heapUsed),
+          gauge("nodejs_heap_size_total_bytes", "JavaScript heap, in bytes", memory.heapTotal),
           gauge("nodejs_external_memory_bytes", "Memory outside the JavaScript heap, in bytes", memory.external),
           Prometheus.histogram(
             "nodejs_eventloop_delay_seconds",

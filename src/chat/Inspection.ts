@@ -84,18 +84,19 @@ export class Inspector {
    * of them, since ten thousand would be felt by everybody (bystander beside /metrics).
    */
   measure(inboxEvents: number): Metrics.Standing {
-    const sums = { peers: 0, held: 0, lines: 0, bytes: 0, pairs: 0 }
+    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
     const traffic = { ...this.departed }
     for (const peer of this.peers) {
-      const { outbox, untold } = peer
+      const { inlet, outbox, untold } = peer
       if (peer.present) sums.peers += 1
       if (peer.heldBy !== undefined) sums.held += 1
+      sums.ahead += inlet.bytesAhead
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
       sums.pairs += peer.inFlight + outbox.returns + (untold === undefined ? 0 : untold.count * untold.names.length)
       traffic.linesIn += peer.linesIn
       traffic.linesOut += peer.linesOut
-      traffic.bytesIn += peer.inlet.bytesRead
+      traffic.bytesIn += inlet.bytesRead
       traffic.bytesOut += peer.bytesOut
     }
     for (const orphan of this.orphans) {
@@ -108,6 +109,7 @@ export class Inspector {
       peers: sums.peers,
       heldSenders: sums.held,
       inboxEvents,
+      inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
       pairsInFlight: inFlight,
