@@ -70,10 +70,12 @@ const keepAliveTimeout = 60_000
 /** Supervisors, a Prometheus or two, and some people's browsers. */
 const maxConnections = 64
 
+const flags = { host: "--admin", port: "--admin" }
+
 const listening = (http: Http.Server, { host, port }: Options) =>
   Effect.acquireRelease(
     Effect.async<Address, TransportError>((resume) => {
-      const failed = (cause: Error) => resume(Effect.fail(listenError({ _tag: "Tcp", host, port }, cause)))
+      const failed = (cause: Error) => resume(Effect.fail(listenError({ _tag: "Tcp", host, port }, cause, flags)))
       http.once("error", failed)
       http.listen({ host, port }, () => {
         http.off("error", failed)

@@ -240,7 +240,7 @@ describe("Admin", () => {
       const error = yield* Effect.flip(
         Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1 })
       )
-      assert.match(error.message, /in use/u)
+      assert.match(error.message, /in use; .*choose another with --admin/u)
     })
   )
 })
