@@ -34,7 +34,7 @@ class Sender {
 }
 
 export class Book {
-  totals = { sent: 0, received: 0, written: 0, returned: 0 }
+  totals = { sent: 0, received: 0, written: 0, returned: 0, toNobody: 0 }
   #senders = new Map()
   #recipients = new Map()
 

@@ -32,6 +32,7 @@ const visit = async (world, to) => {
   await client.login()
   for (let left = chance.below(5); left >= 0; left--) client.message([to.name], { size: chance.below(300) })
   client.send("nobody: are you there?\n")
+  book.totals.toNobody += 1
   const way = chance.pick(["end", "quit", "half", "reset", "destroy"])
   if (way === "half") {
     // The last line without its LF counts, and everything that comes of it still arrives.

@@ -6,10 +6,12 @@
 //   --program FILE  another server to run than dist/main.js: it gets the flags of `serve`
 //   --patience N    after how many seconds what nothing has come of is lost (default 30)
 //   --json FILE     writes all samples and figures
+//   --prometheus    has a real Prometheus (Debian: package prometheus) scrape the server every second
 //
 // Ends with 1 if a message was lost, doubled, changed, out of order or answered wrongly, if the server's account is not
 // even, if the memory of the last quarter is over that of the second by more than 10 % (in a minute or more), or if
-// descriptors, fibers or timers are left when everybody has gone.
+// descriptors, fibers or timers are left when everybody has gone; with Prometheus also if a scrape failed, if what it saw
+// was not even at any moment, if a counter went back, or if it counted something else than the clients and the log.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Book } from "./book.mjs"
@@ -19,6 +21,8 @@ import { random } from "./random.mjs"
 import { judge, remnants, table } from "./report.mjs"
 import { rooms } from "./rooms.mjs"
 import { start } from "./server.mjs"
+import { freePort } from "../port.mjs"
+import * as Prometheus from "./prometheus.mjs"
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -31,7 +35,9 @@ const shown = 20
 
 const readOptions = () => {
   const text = { type: "string" }
-  const { values } = parseArgs({ options: { minutes: text, seed: text, program: text, patience: text, json: text } })
+  const { values } = parseArgs({
+    options: { minutes: text, seed: text, program: text, patience: text, json: text, prometheus: { type: "boolean" } }
+  })
   const [minutes, seed, patience] = [values.minutes ?? 2, values.seed ?? 1, values.patience ?? 30].map(Number)
   if (!(minutes > 0) || !Number.isInteger(seed) || !(patience > 0)) {
     console.error("--minutes and --patience take a number above 0, --seed a whole number")
@@ -52,6 +58,12 @@ const fail = (what) => {
   if (faults.length === shown) return
   faults.push(what)
   console.error(`FAULT  ${what}`)
+}
+
+/** @returns what lets Prometheus watch a server with these flags */
+const withPrometheus = async () => {
+  const admin = await freePort()
+  return { flags: ["--admin", String(admin)], watch: () => Prometheus.start(admin) }
 }
 
 /** Lets all crews loose on the server, and answers what it looked like in the meantime, when they have gone. */
@@ -94,9 +106,13 @@ const soak = async (server) => {
 }
 
 try {
-  const server = await start(options.program)
+  const watching = options.prometheus ? await withPrometheus() : undefined
+  const server = await start(options.program, watching?.flags)
+  const prometheus = await watching?.watch()
   const figures = await soak(server)
-  const result = judge({ minutes, seed, ...figures, faults, faultCount, server: await server.stop() })
+  const seen = await prometheus?.figures()
+  prometheus?.stop()
+  const result = judge({ minutes, seed, ...figures, seen, faults, faultCount, server: await server.stop() })
   console.log(table(result))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
   process.exit(result.ok ? 0 : 1)

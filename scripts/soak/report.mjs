@@ -1,4 +1,5 @@
 // What a soak says at its end: the table of the quarters, and the verdict. Imported, not run.
+import * as Prometheus from "./prometheus.mjs"
 
 /** How much more memory the last quarter may take than the second, in percent. */
 const growth = 10
@@ -48,7 +49,7 @@ export const remnants = (before, after) =>
     .map((key) => `${before[key]} ${key} before, ${after[key]} when all had left`)
 
 /** What went wrong besides messages: one line for each, none if all is well. */
-const verdict = ({ after, before, minutes, quarters, server, totals }) => {
+const verdict = ({ after, before, minutes, quarters, seen, server, totals }) => {
   const { account, alarms, status } = server
   const sum = account.written + account.returned + account.dead
   const more = (100 * (quarters[3].resident - quarters[1].resident)) / quarters[1].resident
@@ -62,7 +63,11 @@ const verdict = ({ after, before, minutes, quarters, server, totals }) => {
       `memory grew by ${more.toFixed(1)} % from the second quarter to the last`
     ]
   ]
-  return [...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault), ...remnants(before, after)]
+  return [
+    ...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault),
+    ...remnants(before, after),
+    ...(seen === undefined ? [] : Prometheus.faultsOf(seen, { account, totals }))
+  ]
 }
 
 export const judge = (run) => {
@@ -82,7 +87,20 @@ const rowOf = ({ key, show, title }, columns) =>
 /** Of a moment there is no share of a core. */
 const moment = (sample) => ({ ...sample, cpu: undefined })
 
-export const table = ({ after, before, crews, faults, faultCount, minutes, ok, quarters, seed, server, totals }) => {
+export const table = ({
+  after,
+  before,
+  crews,
+  faults,
+  faultCount,
+  minutes,
+  ok,
+  quarters,
+  seed,
+  seen,
+  server,
+  totals
+}) => {
   const columns = [moment(before), ...quarters, moment(after)]
   const { account } = server
   return [
@@ -93,6 +111,7 @@ export const table = ({ after, before, crews, faults, faultCount, minutes, ok, q
     "",
     `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} told as written, ${totals.returned} returned`,
     `the server's account: ${account.accepted} = ${account.written} written + ${account.returned} returned + ${account.dead} dead`,
+    ...(seen === undefined ? [] : Prometheus.summary(seen)),
     ...faults.map((fault) => `FAULT  ${fault}`),
     ...(faultCount > faults.length ? [`… and ${faultCount} faults in all`] : []),
     `${ok ? "ok" : "FAILED"}: ${minutes} minutes, seed ${seed}`

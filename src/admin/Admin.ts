@@ -5,9 +5,12 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import type { ServerHandle } from "../chat/Server.js"
+import * as CloseReason from "../protocol/CloseReason.js"
+import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import { listenError } from "../transport/NetListener.js"
 import { isLoopback, type Address, type TransportError } from "../transport/Transport.js"
@@ -34,10 +37,21 @@ export interface Options {
 /** Serves until the scope ends. Returns where it listens. */
 export const serve = (options: Options): Effect.Effect<Address, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
+    Metrics.showAll({
+      closed: CloseReason.all,
+      refused: Reply.refusals.filter((code) => code !== "undelivered"), // these are counted in pairs
+      undelivered: Reply.undeliveredReasons
+    })
     const process = yield* Process.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
-    const http = Http.createServer({ requestTimeout, headersTimeout: requestTimeout, keepAliveTimeout }, handler)
+    const http = Http.createServer(
+      { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval, keepAliveTimeout },
+      handler
+    )
+    http.timeout = readTimeout
     http.maxConnections = maxConnections
+    // Who comes next time finds room: those who ask nothing are not worth more than somebody who wants to.
+    http.on("drop", () => http.closeIdleConnections())
     // A request that is none of HTTP, a client that breaks off: theirs alone.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
@@ -45,15 +59,23 @@ export const serve = (options: Options): Effect.Effect<Address, TransportError, 
 
 const requestTimeout = 10_000
 
+/** How often it is looked for them; Node's 30 s would let a slow request take four times as long. */
+const connectionsCheckingInterval = 1_000
+
+/** For a client that does not read its answer. */
+const readTimeout = 30_000
+
 const keepAliveTimeout = 60_000
 
 /** Supervisors, a Prometheus or two, and some people's browsers. */
 const maxConnections = 64
 
+const flags = { host: "--admin", port: "--admin" }
+
 const listening = (http: Http.Server, { host, port }: Options) =>
   Effect.acquireRelease(
     Effect.async<Address, TransportError>((resume) => {
-      const failed = (cause: Error) => resume(Effect.fail(listenError({ _tag: "Tcp", host, port }, cause)))
+      const failed = (cause: Error) => resume(Effect.fail(listenError({ _tag: "Tcp", host, port }, cause, flags)))
       http.once("error", failed)
       http.listen({ host, port }, () => {
         http.off("error", failed)
@@ -75,7 +97,7 @@ const routes = ({ server, version }: Options, process: Process.Process) =>
     HttpRouter.makeRoute(
       "GET",
       "/metrics",
-      Effect.map(server.inspect, () =>
+      Effect.map(server.measure, () =>
         HttpServerResponse.text(
           Prometheus.render([
             buildInfo(version),
@@ -101,7 +123,8 @@ const routes = ({ server, version }: Options, process: Process.Process) =>
       Effect.gen(function* () {
         const query = Listing.parse(yield* HttpServerRequest.ParsedSearchParams)
         if (Either.isLeft(query)) return HttpServerResponse.unsafeJson({ error: query.left }, { status: 400 })
-        return HttpServerResponse.unsafeJson(Listing.of(yield* server.inspect, query.right))
+        const listing = Listing.of(yield* server.inspect, query.right)
+        return HttpServerResponse.stream(Stream.encodeText(Listing.json(listing)), { contentType: "application/json" })
       })
     ),
     ...Page.files().map(({ path, text, type }) =>
@@ -127,7 +150,9 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   Effect.gen(function* () {
     const { headers: request, method } = yield* HttpServerRequest.HttpServerRequest
     if (isLocal && !isOwnName(request["host"])) return HttpServerResponse.text("no such host here\n", { status: 421 })
-    if (method !== "GET" && method !== "HEAD") return HttpServerResponse.text("read only\n", { status: 405 })
+    if (method !== "GET" && method !== "HEAD") {
+      return HttpServerResponse.text("read only\n", { status: 405, headers: { allow: "GET, HEAD" } })
+    }
     return yield* router
   }).pipe(
     Effect.catchTag("RouteNotFound", () =>
@@ -138,9 +163,11 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
 
 const paths = "/, /metrics, /healthz, /readyz, /connections"
 
-const isOwnName = (host = "") => {
+/** Every browser says whom it calls; HTTP/1.0, which a health check may speak, need not. */
+const isOwnName = (host: string | undefined) => {
+  if (host === undefined) return true
   const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")
-  return name === "localhost" || Net.isIP(name) !== 0
+  return /^localhost\.?$/iu.test(name) || Net.isIP(name) !== 0
 }
 
 const deliveryName = "achat_delivery_seconds"

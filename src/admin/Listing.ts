@@ -1,5 +1,7 @@
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { ConnectionInfo, Inspection } from "../chat/Inspection.js"
+import * as Stream from "effect/Stream"
+import type { ClosedInfo, ConnectionInfo, Inspection } from "../chat/Inspection.js"
 
 /** The connections as `/connections` lists them. */
 
@@ -42,18 +44,55 @@ export const parse = (
 
 const isOrder = (word: string): word is keyof typeof orders => Object.hasOwn(orders, word)
 
+export interface Listing {
+  readonly now: number
+  readonly isDraining: boolean
+  readonly total: number
+  readonly connections: ReadonlyArray<ConnectionInfo>
+  readonly closed: ReadonlyArray<ClosedInfo>
+}
+
 /** Names and addresses go up, numbers go down: what is large or old is what one looks for. Since: the newest first. */
-export const of = ({ closed, connections, isDraining, now }: Inspection, { limit, sort }: Query) => {
-  const key = orders[sort]
-  const sorted = connections.toSorted((one, other) => {
-    const [a, b] = [key(one), key(other)]
-    return typeof a === "number" && typeof b === "number" ? b - a : a < b ? -1 : a > b ? 1 : 0
-  })
+export const of = ({ closed, connections, isDraining, now }: Inspection, { limit, sort }: Query): Listing => {
+  const keyed = connections.map((info) => ({ info, key: orders[sort](info) }))
+  keyed.sort(({ key: a }, { key: b }) =>
+    typeof a === "number" && typeof b === "number" ? b - a : a < b ? -1 : a > b ? 1 : 0
+  )
   return {
     now,
     isDraining,
     total: connections.length,
-    connections: sorted.slice(0, limit),
+    connections: keyed.slice(0, limit).map(({ info }) => info),
     closed: closed.slice(0, limit)
   }
 }
+
+/**
+ * As JSON, in parts of which each has a turn of the event loop for itself: ten thousand connections in one would hold
+ * everybody up.
+ */
+export const json = (listing: Listing): Stream.Stream<string> =>
+  Stream.mapEffect(Stream.fromIteratorSucceed(parts(listing), 1), (part) => Effect.as(nextTurn, part))
+
+function* parts({ closed, connections, ...facts }: Listing) {
+  yield JSON.stringify(facts).slice(0, -1)
+  yield* list("connections", connections)
+  yield* list("closed", closed)
+  yield "}"
+}
+
+const perPart = 250
+
+function* list(name: string, items: ReadonlyArray<unknown>) {
+  yield `,"${name}":[`
+  for (let at = 0; at < items.length; at += perPart) {
+    const some = items.slice(at, at + perPart).map((item) => JSON.stringify(item))
+    yield (at === 0 ? "" : ",") + some.join(",")
+  }
+  yield "]"
+}
+
+const nextTurn = Effect.async<void>((resume) => {
+  const next = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(next))
+})

@@ -92,6 +92,11 @@ export const make = (options: {
       )
     )
 
+    const dropped = () => {
+      Metrics.dropped()
+      background(logDropped())
+    }
+
     const accepted = (socket: Socket) => {
       const { host } = socket
       // A full server is full for everybody, whoever asks how often.
@@ -112,7 +117,7 @@ export const make = (options: {
         })
       } else {
         // The hard limit is one of each listener; together they might take more than there are descriptors.
-        background(logDropped())
+        dropped()
         socket.destroy()
       }
     }
@@ -149,7 +154,7 @@ export const make = (options: {
           hardLimit: limits.maxConnections + slots,
           events: {
             accepted,
-            dropped: () => background(logDropped()),
+            dropped,
             failed: (error) => background(shortages.has(error.code ?? "") ? pauseAccepting : logFailed(error.reason))
           }
         })

@@ -19,6 +19,9 @@ interface Address {
 /** So many addresses are remembered that have no connection; beyond that the ones that behaved are forgotten. */
 const maxIdle = 10_000
 
+/** Beyond that the others are, too, those first that came first: who has so many addresses gains nothing by it. */
+const maxBad = 50_000
+
 /**
  * Limits per address, so that one of them cannot take the place of all others. An address is what one subscriber gets:
  * an IPv4 address, or the first 64 bits of an IPv6 address. A Unix socket has none.
@@ -44,32 +47,33 @@ export class Addresses {
 
   /** A connection wants in. Answers 0, or after how many milliseconds it may try again. Who is let in must `leave`. */
   enter(host: string): number {
-    const key = this.keyOf(host)
-    if (key === undefined) return 0
-    const address = this.find(key)
-    const { maxConnectionsPerAddress } = this.limits
-    if (maxConnectionsPerAddress > 0 && address.connections >= maxConnectionsPerAddress) {
-      return Duration.toMillis(retryFull)
-    }
-    const wait = address.connects?.take(this.now()) ?? 0
+    if (host === "") return 0
+    // Counted also while there is no limit: there may be one before they leave.
+    const address = this.find(subscriber(host))
+    const wait = this.isLimited(host) ? this.waitOf(address) : 0
     if (wait === 0) address.connections += 1
     return wait
   }
 
+  private waitOf({ connections, connects }: Address): number {
+    const { maxConnectionsPerAddress } = this.limits
+    if (maxConnectionsPerAddress > 0 && connections >= maxConnectionsPerAddress) return Duration.toMillis(retryFull)
+    return connects?.take(this.now()) ?? 0
+  }
+
   leave(host: string) {
-    const address = this.known.get(this.keyOf(host) ?? "")
+    const address = this.known.get(subscriber(host))
     if (address !== undefined) address.connections -= 1
   }
 
   /** What the lines of all connections from there share. */
   linesOf(host: string): TokenBucket | undefined {
-    const key = this.keyOf(host)
-    return key === undefined ? undefined : this.find(key).lines
+    return this.isLimited(host) ? this.find(subscriber(host)).lines : undefined
   }
 
   /** What is told to clients from there; the limits that are off are left out. */
   announced(host: string): Readonly<Record<string, number>> {
-    if (this.keyOf(host) === undefined) return {}
+    if (!this.isLimited(host)) return {}
     const { burstPerAddress, connectsPerAddress, maxConnectionsPerAddress, ratePerAddress } = this.limits
     return {
       ...(maxConnectionsPerAddress > 0 ? { "address-connections": maxConnectionsPerAddress } : {}),
@@ -78,11 +82,8 @@ export class Addresses {
     }
   }
 
-  /** Undefined for those who are not limited. */
-  private keyOf(host: string): string | undefined {
-    const { connectsPerAddress, limitLoopback, maxConnectionsPerAddress, ratePerAddress } = this.limits
-    if (maxConnectionsPerAddress === 0 && connectsPerAddress === 0 && ratePerAddress === 0) return undefined
-    return host === "" || (isLoopback(host) && !limitLoopback) ? undefined : subscriber(host)
+  private isLimited(host: string): boolean {
+    return host !== "" && (this.limits.limitLoopback || !isLoopback(host))
   }
 
   private find(key: string): Address {
@@ -107,11 +108,23 @@ export class Addresses {
   private sweep() {
     if (this.known.size < this.sweepAbove) return
     const now = this.now()
-    for (const [key, { connections, connects, lines }] of this.known) {
-      if (connections === 0 && connects?.isFull(now) !== false && lines?.isFull(now) !== false) this.known.delete(key)
+    const idle = this.forget(({ connects, lines }) => connects?.isFull(now) !== false && lines?.isFull(now) !== false)
+    let excess = idle > maxBad ? idle - maxBad / 2 : 0
+    if (excess > 0) this.forget(() => excess-- > 0)
+    // Not before there are many more, so that a crowd of strangers does not make every newcomer look at all of them.
+    const { size } = this.known
+    this.sweepAbove = size + Math.max(maxIdle, Math.min(size, maxBad / 2))
+  }
+
+  /** Answers how many are left that have no connection. */
+  private forget(isForgotten: (address: Address) => boolean): number {
+    let idle = 0
+    for (const [key, address] of this.known) {
+      if (address.connections > 0) continue
+      if (isForgotten(address)) this.known.delete(key)
+      else idle += 1
     }
-    // Twice what is left, so that a crowd of strangers does not make every newcomer look at all of them.
-    this.sweepAbove = Math.max(maxIdle, 2 * this.known.size)
+    return idle
   }
 }
 

@@ -36,8 +36,8 @@ type Event =
   | { readonly _tag: "Tick"; readonly now: number }
   | { readonly _tag: "Drain" }
   | { readonly _tag: "CutOff" }
-  | { readonly _tag: "Asked"; readonly answer: Deferred.Deferred<void> }
-  | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<Inspection> }
+  /** Somebody outside wants to know something. */
+  | { readonly _tag: "Asked"; readonly answer: () => void }
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers; it
@@ -66,8 +66,10 @@ export interface Broker {
   readonly idle: Effect.Effect<void>
   /** The options have changed: takes over what it has derived from them. */
   readonly configure: Effect.Effect<void>
-  /** What there is at this moment, and the metrics brought up to date. */
+  /** What there is at this moment. */
   readonly inspect: Effect.Effect<Inspection>
+  /** Brings the metrics up to date, and answers those that are sums over all peers. */
+  readonly measure: Effect.Effect<Metrics.Standing>
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
@@ -100,6 +102,12 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       inbox.unsafeOffer(event)
       endOfTurn.ask()
     }
+    /** What `look` sees in the broker's turn, when everything it was told until now has been done. */
+    const inTurn = <A>(look: () => A): Effect.Effect<A> =>
+      Effect.flatMap(Deferred.make<A>(), (answer) => {
+        tell({ _tag: "Asked", answer: () => Deferred.unsafeDone(answer, Effect.succeed(look())) })
+        return Deferred.await(answer)
+      })
     const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0 }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
@@ -203,11 +211,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         case "CutOff":
           return cutOff()
         case "Asked":
-          return Deferred.unsafeDone(event.answer, Effect.void)
-        case "Inspect": {
-          const waiting = Option.getOrElse(inbox.unsafeSize(), () => 0)
-          return Deferred.unsafeDone(event.answer, Effect.succeed(inspector.inspect(now(), isDraining, waiting)))
-        }
+          return event.answer()
       }
     }
 
@@ -288,15 +292,10 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       }),
       cutOff: Effect.sync(() => tell({ _tag: "CutOff" })),
       pairsCutOff: () => (pairsBefore === undefined ? 0 : pairsSentBack() - pairsBefore),
-      idle: Effect.flatMap(Deferred.make<void>(), (answer) => {
-        tell({ _tag: "Asked", answer })
-        return Deferred.await(answer)
-      }),
+      idle: inTurn(() => {}),
       configure: Effect.sync(configure),
-      inspect: Effect.flatMap(Deferred.make<Inspection>(), (answer) => {
-        tell({ _tag: "Inspect", answer })
-        return Deferred.await(answer)
-      }),
+      inspect: inTurn(() => inspector.inspect(now(), isDraining)),
+      measure: inTurn(() => inspector.measure(Option.getOrElse(inbox.unsafeSize(), () => 0))),
       now,
       ledger,
       addresses,

@@ -1,5 +1,4 @@
 import type * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -153,7 +152,7 @@ const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
   remote: peer.socket.remote,
   ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
   reason,
-  duration: Duration.format(Duration.millis(millis)),
+  durationMillis: millis,
   linesIn: peer.linesIn,
   linesOut: peer.linesOut,
   bytesIn: peer.inlet.bytesRead,

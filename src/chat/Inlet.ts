@@ -23,9 +23,10 @@ export class Inlet {
   /** Where the broker is in the text of `current`. */
   position = 0
   bytesRead = 0
+  /** Read, and not yet routed. */
+  bytesAhead = 0
   private items: Array<Item> = []
   private next = 0
-  private ahead = 0
   private paused = false
   private readonly framing: Framing
 
@@ -43,9 +44,9 @@ export class Inlet {
 
   read(bytes: Uint8Array) {
     this.bytesRead += bytes.length
-    this.ahead += bytes.length
+    this.bytesAhead += bytes.length
     for (const piece of this.framing.push(bytes)) this.items.push(piece)
-    if (this.ahead >= readAheadBytes) this.pause()
+    if (this.bytesAhead >= readAheadBytes) this.pause()
   }
 
   /** Reads past what nobody hears any more. */
@@ -79,7 +80,7 @@ export class Inlet {
     this.items = []
     this.next = 0
     this.position = 0
-    this.ahead = 0
+    this.bytesAhead = 0
   }
 
   /** The broker has been through all of it: the client is read from again. */

@@ -8,8 +8,7 @@ import type { Peer } from "./Peer.js"
 export interface Inspection {
   readonly now: number
   readonly isDraining: boolean
-  /** Accepted pairs that the account has in flight and that stand in no queue: always 0. */
-  readonly unaccounted: number
+  /** Each is read from the connection at the moment when it is looked at: who wants a few of many pays for a few. */
   readonly connections: ReadonlyArray<ConnectionInfo>
   /** Those that ended last, the latest first. */
   readonly closed: ReadonlyArray<ClosedInfo>
@@ -64,80 +63,132 @@ export class Inspector {
     this.closed.push({ ...info, at: now, reason })
     // Cut at twice the length, so that an end costs no move of a thousand others.
     if (this.closed.length >= 2 * maxClosed) this.closed = this.closed.slice(-maxClosed)
-    add(this.departed, info)
+    this.departed.linesIn += info.linesIn
+    this.departed.linesOut += info.linesOut
+    this.departed.bytesIn += info.bytesIn
+    this.departed.bytesOut += info.bytesOut
     if (isOrphan(peer)) this.orphans.add(peer)
   }
 
-  /** Brings the metrics up to date, too: nothing else does so for those that are sums over the peers. */
-  inspect(now: number, isDraining: boolean, inboxEvents: number): Inspection {
-    const sums = { peers: 0, held: 0, lines: 0, bytes: 0, pairs: 0 }
+  inspect(now: number, isDraining: boolean): Inspection {
+    return {
+      now,
+      isDraining,
+      connections: Array.from(this.peers, (peer) => new View(peer, now)),
+      closed: this.closed.slice(-maxClosed).toReversed()
+    }
+  }
+
+  /**
+   * Brings the metrics up to date: nothing else does so for those that are sums over the peers. Makes nothing for each
+   * of them, since ten thousand would be felt by everybody (bystander beside /metrics).
+   */
+  measure(inboxEvents: number): Metrics.Standing {
+    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
     const traffic = { ...this.departed }
     for (const peer of this.peers) {
-      const { outbox, untold } = peer
+      const { inlet, outbox, untold } = peer
       if (peer.present) sums.peers += 1
       if (peer.heldBy !== undefined) sums.held += 1
+      sums.ahead += inlet.bytesAhead
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
       sums.pairs += peer.inFlight + outbox.returns + (untold === undefined ? 0 : untold.count * untold.names.length)
-      add(traffic, trafficOf(peer))
+      traffic.linesIn += peer.linesIn
+      traffic.linesOut += peer.linesOut
+      traffic.bytesIn += inlet.bytesRead
+      traffic.bytesOut += peer.bytesOut
     }
     for (const orphan of this.orphans) {
       if (!isOrphan(orphan)) this.orphans.delete(orphan)
       sums.pairs += orphan.inFlight
     }
     const { inFlight } = this.ledger.snapshot()
-    const unaccounted = inFlight - sums.pairs
-    this.ledger.publish()
-    Metrics.publish(traffic, this.published, {
+    const standing: Metrics.Standing = {
       connections: this.peers.size,
       peers: sums.peers,
       heldSenders: sums.held,
       inboxEvents,
+      inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
       pairsInFlight: inFlight,
-      pairsUnaccounted: unaccounted
-    })
-    return {
-      now,
-      isDraining,
-      unaccounted,
-      connections: Array.from(this.peers, (peer) => connectionOf(peer, now)),
-      closed: this.closed.slice(-maxClosed).toReversed()
+      pairsUnaccounted: inFlight - sums.pairs
     }
+    this.ledger.publish()
+    Metrics.publish(traffic, this.published, standing)
+    return standing
   }
 }
 
 const isOrphan = (gone: Peer) => gone.inFlight > 0 || gone.heldBy !== undefined
 
-const add = (sum: Metrics.Traffic, more: Readonly<Metrics.Traffic>) => {
-  sum.linesIn += more.linesIn
-  sum.linesOut += more.linesOut
-  sum.bytesIn += more.bytesIn
-  sum.bytesOut += more.bytesOut
-}
-
-const trafficOf = ({ bytesOut, inlet, linesIn, linesOut }: Peer): Metrics.Traffic => ({
-  linesIn,
-  linesOut,
-  bytesIn: inlet.bytesRead,
-  bytesOut
-})
-
 const infoOf = (peer: Peer): Info => ({
   name: Wire.decode(peer.name),
   remote: peer.socket.remote,
   since: peer.since,
-  ...trafficOf(peer)
+  linesIn: peer.linesIn,
+  linesOut: peer.linesOut,
+  bytesIn: peer.inlet.bytesRead,
+  bytesOut: peer.bytesOut
 })
 
-const connectionOf = (peer: Peer, now: number): ConnectionInfo => ({
-  ...infoOf(peer),
-  idleMillis: Math.max(0, now - peer.heardAt),
-  queueLines: peer.outbox.lines,
-  queueBytes: peer.outbox.bytes,
-  state: stateOf(peer)
-})
+/** A record of ten thousand connections would hold everybody up for 40 ms, most of it garbage collection. */
+class View implements ConnectionInfo {
+  constructor(
+    private readonly peer: Peer,
+    private readonly now: number
+  ) {}
+
+  get name() {
+    return Wire.decode(this.peer.name)
+  }
+
+  get remote() {
+    return this.peer.socket.remote
+  }
+
+  get since() {
+    return this.peer.since
+  }
+
+  get idleMillis() {
+    return Math.max(0, this.now - this.peer.heardAt)
+  }
+
+  get linesIn() {
+    return this.peer.linesIn
+  }
+
+  get linesOut() {
+    return this.peer.linesOut
+  }
+
+  get bytesIn() {
+    return this.peer.inlet.bytesRead
+  }
+
+  get bytesOut() {
+    return this.peer.bytesOut
+  }
+
+  get queueLines() {
+    return this.peer.outbox.lines
+  }
+
+  get queueBytes() {
+    return this.peer.outbox.bytes
+  }
+
+  get state() {
+    return stateOf(this.peer)
+  }
+
+  toJSON(): ConnectionInfo {
+    const { idleMillis, queueBytes, queueLines, state } = this
+    return { ...infoOf(this.peer), idleMillis, queueLines, queueBytes, state }
+  }
+}
 
 const stateOf = (peer: Peer): ConnectionInfo["state"] => {
   if (peer.leaving !== undefined) return "leaving"

@@ -10,6 +10,7 @@ import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Wire from "../protocol/Wire.js"
+import type { Standing } from "../telemetry/Metrics.js"
 import {
   isLoopback,
   showAddress,
@@ -51,8 +52,10 @@ export interface ServerHandle {
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** The account of every accepted line (protocol, section 4). */
   readonly ledger: Effect.Effect<Snapshot>
-  /** The connections at this moment, and those that ended last. It also brings all metrics up to date. */
+  /** The connections at this moment, and those that ended last. */
   readonly inspect: Effect.Effect<Inspection>
+  /** Brings all metrics in Effect's registry up to date, and answers those that are sums over the connections. */
+  readonly measure: Effect.Effect<Standing>
   /**
    * Changes options while it runs. `maxLineBytes` counts for connections from now on, and more connections than it had
    * room for at its start are still refused, without a word by the system.
@@ -128,6 +131,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
           broker.configure
         ),
       inspect: broker.inspect,
+      measure: broker.measure,
       isDraining: Effect.sync(() => isDraining),
       drain
     }

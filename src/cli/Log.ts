@@ -161,11 +161,11 @@ const quoted = (value: unknown): string => {
 
 const json = ({ cause, date, facts, fiber, level, words }: Entry): string =>
   JSON.stringify({
-    ...Object.fromEntries(facts),
     timestamp: date,
     level: level.label,
     fiber,
     message: words,
+    ...Object.fromEntries(facts),
     ...(cause === undefined ? {} : { cause })
   })
 

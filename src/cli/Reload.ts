@@ -52,7 +52,7 @@ export const make = ({ flagged, given, log, maxConnections, path, server }: Runn
     Effect.flatMap(evaluate),
     Effect.matchEffect({
       onFailure: (mistakes) =>
-        Effect.forEach(mistakes, (mistake) =>
+        Effect.forEach(told(mistakes), (mistake) =>
           Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake })
         ),
       onSuccess: (next) => take(withFlags(given, next))
@@ -60,6 +60,14 @@ export const make = ({ flagged, given, log, maxConnections, path, server }: Runn
     Effect.asVoid
   )
 }
+
+/** So many mistakes are logged; a file that is something else altogether has one in each line. */
+const maxTold = 20
+
+const told = (mistakes: ReadonlyArray<string>) =>
+  mistakes.length <= maxTold
+    ? mistakes
+    : [...mistakes.slice(0, maxTold), `and ${mistakes.length - maxTold} more; a-chat config --check tells`]
 
 type Key = keyof Given
 

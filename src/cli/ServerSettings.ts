@@ -53,14 +53,22 @@ export const settings = {
 export type Given = Settings.Given<typeof settings>
 
 /** What the environment and a file give, or everything that is wrong with them, each mistake with its place. */
-export const evaluate = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<Given, ReadonlyArray<string>> => {
-  const evaluated = Settings.evaluate(settings, file)
-  if (Either.isLeft(evaluated)) return Effect.fail(evaluated.left)
-  return Effect.mapBoth(Limits.resolve(evaluated.right), {
-    onFailure: ({ error }) => [placed(Help.plain(error), file)],
-    onSuccess: () => evaluated.right
+export const evaluate = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<Given, ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const { given, mistakes } = Settings.evaluate(settings, file)
+    const together = yield* Effect.either(Limits.resolve(given))
+    const all = Either.isRight(together)
+      ? mistakes
+      : [...mistakes, ...ofSeveral(Help.plain(together.left.error), mistakes, file)]
+    if (all.length === 0) return given
+    return yield* Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
   })
-}
+
+/** The same for somebody who wants to know whether a server would start with them. */
+export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
+  Effect.flatMap(evaluate(file), (given) =>
+    Effect.mapError(Listeners.resolve(given), ({ message }) => ofSeveral(message, [], file).map(({ text }) => text))
+  )
 
 /** Reads a file whose settings are good; else the first mistake is told, and how to see the others. */
 export const read = (path: string): Effect.Effect<SettingsFile.SettingsFile, Status.Failure> =>
@@ -71,9 +79,18 @@ export const read = (path: string): Effect.Effect<SettingsFile.SettingsFile, Sta
     })
   )
 
-/** What is wrong with settings together names them as flags; the first of them that the file has tells the place. */
-const placed = (mistake: string, file: SettingsFile.SettingsFile | undefined): string => {
+/**
+ * What is wrong with settings together names them as flags; the first of them that the file has tells the place. It is
+ * nothing to tell while one of them is wrong by itself.
+ */
+const ofSeveral = (
+  mistake: string,
+  others: ReadonlyArray<Settings.Mistake>,
+  file: SettingsFile.SettingsFile | undefined
+): ReadonlyArray<Settings.Mistake> => {
   const names = [...mistake.matchAll(/--([a-z-]+)/gu)].map(([, name]) => name ?? "")
+  if (others.some(({ name }) => names.includes(name))) return []
   const line = names.map((name) => file?.values.get(name)?.line).find((found) => found !== undefined)
-  return line === undefined ? mistake : `${file?.path}:${line}: ${mistake}`
+  const text = line === undefined ? mistake : `${file?.path}:${line}: ${mistake}`
+  return [{ name: names[0] ?? "", line: line ?? 0, text }]
 }

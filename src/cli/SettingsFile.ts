@@ -11,8 +11,8 @@ export interface SettingsFile {
 }
 
 export interface Value {
-  /** As it would be written for the flag; the items of a list with commas between them. */
-  readonly text: string
+  /** As it would be written for the flag; the items of a list with commas between them. A table or a date is none. */
+  readonly text: string | undefined
   /** From 1. */
   readonly line: number
 }
@@ -34,14 +34,9 @@ export const read = (path: string): Effect.Effect<SettingsFile, Status.Failure> 
             : `${path}: ${String(error)}`
         )
     })
+    const lineOf = linesOf(text)
     const values = new Map<string, Value>()
-    for (const [name, value] of Object.entries(table)) {
-      const line = lineOf(text, name)
-      const shown = show(value)
-      if (shown === undefined)
-        return yield* misuse(`${path}:${line}: ${name} is a table or a date; settings are neither`)
-      values.set(name, { text: shown, line })
-    }
+    for (const [name, value] of Object.entries(table)) values.set(name, { text: show(value), line: lineOf(name) })
     return { path, values }
   })
 
@@ -60,15 +55,25 @@ const show = (value: unknown): string | undefined => {
     : undefined
 }
 
-/** The parser does not tell where a key stands; names of settings need no escapes. */
-const lineOf = (text: string, name: string): number =>
-  1 + text.split("\n").findIndex((line) => line.replace(/^[\s["']+/u, "").startsWith(name))
+/** Where keys stand, which the parser does not tell. */
+const linesOf = (text: string): ((name: string) => number) => {
+  const found = new Map<string, number>()
+  for (const [index, line] of text.split("\n").entries()) {
+    const key = keyAhead.exec(line)
+    const name = key?.[1] ?? key?.[2] ?? key?.[3]
+    if (name !== undefined && !found.has(name)) found.set(name, index + 1)
+  }
+  return (name) => found.get(name) ?? 1
+}
+
+/** Of `max-line = 3`, `"max-line" = 3`, `[max-line]`. */
+const keyAhead = /^\uFEFF?\s*\[*\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))/u
 
 /** Runs with the file's settings below those of the environment. */
 export const provide =
   (file: SettingsFile) =>
   <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const entries = [...file.values].map(([name, { text }]) => [Flags.variable(name), text] as const)
+    const entries = [...file.values].map(([name, { text = "" }]) => [Flags.variable(name), text] as const)
     const below = ConfigProvider.fromMap(new Map(entries))
     return program.pipe(
       Effect.withConfigProvider(ConfigProvider.orElse(ConfigProvider.fromEnv(), () => below)),

@@ -15,10 +15,11 @@ const flags = {
 export const config = Command.make("config", flags, ({ check, config }) =>
   Effect.gen(function* () {
     const file = Option.isNone(config) ? undefined : yield* SettingsFile.read(config.value.value)
-    yield* Effect.mapError(ServerSettings.evaluate(file), (mistakes) =>
+    const isCheck = Flags.valueOr(check, false)
+    yield* Effect.mapError((isCheck ? ServerSettings.check : ServerSettings.evaluate)(file), (mistakes) =>
       Status.asMisuse({ message: mistakes.join("\na-chat: ") })
     )
-    if (!Flags.valueOr(check, false)) process.stdout.write(table(Settings.effective(ServerSettings.settings, file)))
+    if (!isCheck) process.stdout.write(table(Settings.effective(ServerSettings.settings, file)))
   })
 )
 
@@ -41,7 +42,8 @@ const named = (args: ReadonlyArray<string>): string | undefined => {
 }
 
 const table = (lines: ReadonlyArray<Settings.Effective>): string => {
-  const width = (key: "name" | "text") => Math.max(...lines.map((line) => line[key].length))
+  // A default may be a sentence, for which the others need not make room.
+  const width = (key: "name" | "text") => Math.max(...lines.map((line) => line[key].length).filter((one) => one <= 40))
   const [name, text] = [width("name"), width("text")]
   return lines.map((line) => `${line.name.padEnd(name)}  ${line.text.padEnd(text)}  ${line.from}\n`).join("")
 }

@@ -125,6 +125,8 @@ const undeliveredText: Record<UndeliveredReason, string> = {
   slow: "was closed because it did not read"
 }
 
+export const undeliveredReasons = Object.keys(undeliveredText)
+
 /** Names are spread over as many lines as keep each below this many bytes. */
 const maxNamesBytes = 4096
 

@@ -29,6 +29,11 @@ export const opened = () => connectionsOpened.unsafeUpdate(1, [])
 /** Tagged with one of the close reasons. */
 export const closed = tagged("achat_connections_closed_total", "Connections that ended, by reason", "reason")
 
+const connectionsDropped = counter("achat_connections_dropped_total", "Connections that were closed without a word")
+
+/** Not even a refusal could be said: too many are being refused. */
+export const dropped = () => connectionsDropped.unsafeUpdate(1, [])
+
 const logins = counter("achat_logins_total", "Logins that were taken")
 
 export const loggedIn = () => logins.unsafeUpdate(1, [])
@@ -57,6 +62,22 @@ export const dead = pairs("dead", "Pairs that could not be returned, since the s
 /** How long lines stood in queues, in seconds. */
 export const delivery = new Histogram([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10])
 
+/** The values of the tags; there are no others. */
+export interface Tags {
+  readonly closed: ReadonlyArray<string>
+  readonly refused: ReadonlyArray<string>
+  readonly undelivered: ReadonlyArray<string>
+}
+
+/** Shows every counter from the start, as 0: who computes rates does not see the first event of one that comes with it. */
+export const showAll = (tags: Tags) => {
+  for (const metric of [connectionsOpened, connectionsDropped, logins]) metric.unsafeUpdate(0, [])
+  for (const count of [accepted, written, returned, dead]) count(0)
+  for (const reason of tags.closed) closed(reason, 0)
+  for (const code of tags.refused) refused(code, 0)
+  for (const reason of tags.undelivered) undelivered(reason, 0)
+}
+
 // What is summed over the connections, when somebody asks.
 
 export interface Traffic {
@@ -71,9 +92,11 @@ export interface Standing {
   readonly peers: number
   readonly heldSenders: number
   readonly inboxEvents: number
+  readonly inboxBytes: number
   readonly outboxLines: number
   readonly outboxBytes: number
   readonly pairsInFlight: number
+  /** Accepted pairs that the account has in flight and that stand in no queue: always 0. */
   readonly pairsUnaccounted: number
 }
 
@@ -84,6 +107,7 @@ const standing: Record<keyof Standing, ReturnType<typeof gauge>> = {
   peers: gauge("achat_peers", "Clients that are logged in and have not left"),
   heldSenders: gauge("achat_held_senders", "Clients that are not read from, since a recipient's queue is full"),
   inboxEvents: gauge("achat_inbox_events", "Events that wait for the broker"),
+  inboxBytes: gauge("achat_inbox_bytes", "Bytes that were read from clients and are not routed yet"),
   outboxLines: gauge("achat_outbox_lines", "Lines that wait for clients, in all queues"),
   outboxBytes: gauge("achat_outbox_bytes", "Bytes that wait for clients, in all queues"),
   pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that are neither written nor returned yet"),

@@ -10,24 +10,30 @@ const backlog = 4096
 
 const noFolder = "the folder of that path does not exist; create it first"
 
-const advice = (address: Address, code: string | undefined): string => {
+/** The flags that say where to listen. */
+interface Flags {
+  readonly host: string
+  readonly port: string
+}
+
+const advice = (address: Address, code: string | undefined, { host, port }: Flags): string => {
   if (address._tag === "Inherited") {
     return `descriptor ${address.descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, without Accept=`
   }
   switch (code) {
     case "EADDRINUSE":
-      return "the address is in use; stop the other program or choose another with --port (0 takes any that is free)"
+      return `the address is in use; stop the other program or choose another with ${port} (0 takes any that is free)`
     case "EACCES":
       // So it says, too, when the folder of a Unix socket does not exist.
       if (address._tag === "Unix" && !Fs.existsSync(Path.dirname(address.path))) return noFolder
       return address._tag !== "Unix"
-        ? "permission denied; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher --port"
+        ? `permission denied; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher ${port}`
         : "permission denied; choose a path in a folder that you may write to"
     case "EADDRNOTAVAIL":
-      return "no network interface of this machine has that address; choose another --host"
+      return `no network interface of this machine has that address; choose another ${host}`
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "the host name cannot be resolved; check --host"
+      return `the host name cannot be resolved; check ${host}`
     case "ENOENT":
       return noFolder
     default:
@@ -35,10 +41,14 @@ const advice = (address: Address, code: string | undefined): string => {
   }
 }
 
-export const listenError = (address: Address, cause: unknown): TransportError =>
+export const listenError = (
+  address: Address,
+  cause: unknown,
+  flags: Flags = { host: "--host", port: "--port" }
+): TransportError =>
   new TransportError({
     during: "Listen",
-    reason: `cannot listen on ${showAddress(address)}: ${impossible(address) ?? advice(address, errorCode(cause))}`,
+    reason: `cannot listen on ${showAddress(address)}: ${impossible(address) ?? advice(address, errorCode(cause), flags)}`,
     code: errorCode(cause),
     cause
   })

@@ -1,11 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
 import { request } from "node:http"
+import { connect } from "node:net"
 import * as Admin from "../../src/admin/Admin.js"
 import * as Server from "../../src/chat/Server.js"
+import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Client from "../../src/client/Client.js"
 import * as Memory from "../../src/transport/Memory.js"
 
@@ -37,6 +42,21 @@ const watched = (options: Partial<Server.ServerOptions> = {}) =>
     const join = (login: string) => Client.connect({ socket: network.connect, login })
     return { server, port, ask, join }
   }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+/** A client that says just this. */
+const dial = (port: number, text: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const socket = connect(port, "127.0.0.1").setEncoding("latin1")
+      let heard = ""
+      const answered = new Promise<void>((resolve) => socket.on("data", () => resolve()))
+      const ended = new Promise<string>((resolve) => socket.on("close", () => resolve(heard)))
+      socket.on("data", (some) => (heard += some)).on("error", () => {}) // an end is an end
+      socket.write(text)
+      return { socket, answered: Effect.promise(() => answered), ended: Effect.promise(() => ended) }
+    }),
+    ({ socket }) => Effect.sync(() => socket.destroy())
+  )
 
 /** The value of a metric without labels, or with these. */
 const value = (text: string, series: string) => {
@@ -72,6 +92,21 @@ describe("Admin", () => {
       assert.strictEqual(value(body, "process_max_fds"), 99)
       assert.isAbove(value(body, "process_resident_memory_bytes") ?? 0, 1e6)
       assert.include(body, 'achat_build_info{version="1.2.3",')
+    })
+  )
+
+  it.scopedLive("shows every counter from the start, since the first event of a new one has no rate", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* watched()
+      const { body } = yield* ask("/metrics")
+      const shown = (pattern: RegExp) => Array.from(body.matchAll(pattern), ([, one]) => one)
+      assert.sameMembers(shown(/^achat_connections_closed_total\{reason="([^"]*)"\} \d+$/gmu), [...CloseReason.all])
+      assert.includeMembers(shown(/^achat_refusals_total\{code="([^"]*)"\} \d+$/gmu), ["bad-line", "full", "slow-down"])
+      const undelivered = shown(/^achat_pairs_undelivered_total\{reason="([^"]*)"\} \d+$/gmu)
+      assert.sameMembers(undelivered, ["offline", "disconnected", "busy", "slow"])
+      for (const name of ["logins", "connections_opened", "connections_dropped", "pairs_accepted", "pairs_dead"]) {
+        assert.isDefined(value(body, `achat_${name}_total`), name)
+      }
     })
   )
 
@@ -127,17 +162,63 @@ describe("Admin", () => {
   it.scopedLive("answers who calls it by an address or as localhost, and only reads", () =>
     Effect.gen(function* () {
       const { ask, port } = yield* watched()
-      for (const host of ["localhost", `localhost:${port}`, "[::1]:1", "127.0.0.1"]) {
+      for (const host of ["localhost", `LocalHost:${port}`, "localhost.", "[::1]:1", "127.0.0.1"]) {
         assert.strictEqual((yield* ask("/healthz", { host })).status, 200, host)
       }
       for (const host of ["evil.example", "evil.example:80", "127.0.0.1.evil.example"]) {
         assert.strictEqual((yield* ask("/healthz", { host })).status, 421, host)
       }
       for (const method of ["POST", "PUT", "DELETE"]) {
-        assert.strictEqual((yield* ask("/metrics", { method })).status, 405, method)
+        const { headers, status } = yield* ask("/metrics", { method })
+        assert.deepStrictEqual([status, headers["allow"]], [405, "GET, HEAD"], method)
       }
       const head = yield* ask("/metrics", { method: "HEAD" })
       assert.deepStrictEqual([head.status, head.body], [200, ""])
+      // A health check of the old kind does not say whom it calls.
+      const old = yield* dial(port, "GET /healthz HTTP/1.0\r\n\r\n")
+      assert.match(yield* old.ended, /^HTTP\/1.1 200 /u)
+    })
+  )
+
+  it.scopedLive("has room for who asks, whoever is connected and asks nothing", () =>
+    Effect.gen(function* () {
+      const { ask, port } = yield* watched()
+      const keep = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+      const idle = yield* Effect.forEach(Arr.range(1, 64), () => dial(port, keep), { concurrency: "unbounded" })
+      for (const { answered } of idle) yield* answered
+      yield* (yield* dial(port, keep)).ended // one too many
+      assert.strictEqual((yield* ask("/healthz")).body, "ok\n")
+      for (const { ended } of idle) assert.match(yield* ended, /^HTTP\/1.1 200 /u)
+    })
+  )
+
+  it.scopedLive(
+    "gives a request 10 s to come",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* watched()
+        const began = performance.now()
+        const slow = yield* dial(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+        assert.notMatch(yield* slow.ended, / 200 /u)
+        const took = performance.now() - began
+        assert.isAtLeast(took, 9_900)
+        assert.isBelow(took, 20_000)
+      }),
+    30_000
+  )
+
+  it.scopedLive("ends with the server, whoever asks for something just then", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { port } = yield* Effect.provideService(watched(), Scope.Scope, scope)
+      const half = yield* dial(port, "GET /metr")
+      const unread = yield* dial(port, "GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000))
+      unread.socket.pause()
+      const whole = yield* dial(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      yield* whole.answered
+      yield* Scope.close(scope, Exit.void)
+      yield* half.ended
+      yield* whole.ended
     })
   )
 
@@ -159,7 +240,7 @@ describe("Admin", () => {
       const error = yield* Effect.flip(
         Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1 })
       )
-      assert.match(error.message, /in use/u)
+      assert.match(error.message, /in use; .*choose another with --admin/u)
     })
   )
 })

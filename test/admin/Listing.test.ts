@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
 import * as Listing from "../../src/admin/Listing.js"
 import type { ConnectionInfo, Inspection } from "../../src/chat/Inspection.js"
 
@@ -18,16 +20,17 @@ const connection = (name: string, more: Partial<ConnectionInfo> = {}): Connectio
   ...more
 })
 
+const closed: Inspection["closed"] = ["y", "x"].map((name) => ({ ...connection(name), at: 4, reason: "left" }))
+
 const inspection: Inspection = {
   now: 5,
   isDraining: false,
-  unaccounted: 0,
   connections: [
     connection("b", { since: 1 }),
     connection("c", { since: 3, queueLines: 9 }),
     connection("a", { since: 2 })
   ],
-  closed: ["y", "x"].map((name) => ({ ...connection(name), at: 4, reason: "left" }))
+  closed
 }
 
 const names = (query: Record<string, string>) => {
@@ -47,6 +50,33 @@ describe("Listing", () => {
     const list = Listing.of(inspection, { sort: "name", limit: 1 })
     assert.deepStrictEqual([list.total, list.connections.length, list.closed.map(({ name }) => name)], [3, 1, ["y"]])
   })
+
+  it.effect("is JSON, of which each turn of the event loop has a part, however many there are", () =>
+    Effect.gen(function* () {
+      const connections = Array.from({ length: 10_000 }, (_, at) => connection(`"<${at}>"\u2028`))
+      let turns = 0
+      let counting = setImmediate(function count() {
+        turns += 1
+        counting = setImmediate(count)
+      })
+      const text = yield* Stream.mkString(Listing.json({ ...inspection, total: 3, connections }))
+      clearImmediate(counting)
+      assert.deepStrictEqual(JSON.parse(text), { now: 5, isDraining: false, total: 3, connections, closed })
+      assert.isAbove(turns, 30)
+    })
+  )
+
+  it.effect("reads of connections that are not shown nothing but what they are sorted by", () =>
+    Effect.gen(function* () {
+      const read: Array<string> = []
+      const watched = (name: string) =>
+        Object.defineProperty(connection(name), "bytesOut", { enumerable: true, get: () => read.push(name) })
+      const connections = ["b", "c", "a"].map(watched)
+      const list = Listing.of({ ...inspection, connections }, { sort: "name", limit: 1 })
+      assert.strictEqual(JSON.parse(yield* Stream.mkString(Listing.json(list))).connections[0].name, "a")
+      assert.deepStrictEqual(read, ["a"])
+    })
+  )
 
   it("says what is wrong with a query", () => {
     const wrong: ReadonlyArray<Record<string, string | ReadonlyArray<string>>> = [

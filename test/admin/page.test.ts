@@ -63,7 +63,7 @@ describe("the page for people", () => {
         assert.match(text, /accepted 3 written 2 returned 1 dead 0 in flight 0 unaccounted 0/u)
         assert.match(text, /name from since idle .* bob 127\.0\.0\.1:\d+ /u)
         assert.match(text, /alice 127\.0\.0\.1:\d+ left /u)
-        return assert.match(dom, /<polyline points="[\d., ]+"/u)
+        return assert.match(dom, /<path class="line" d="M[\d.,L]+"/u)
       }),
     90_000
   )

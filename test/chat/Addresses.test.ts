@@ -7,9 +7,14 @@ import { from, pass, startServer } from "../support/MemoryChat.js"
 
 const limited = (limits: Partial<Options>) => {
   let now = 0
-  const addresses = new Addresses({ ...defaults, ...limits }, () => now)
+  const options = { ...defaults, ...limits }
+  const addresses = new Addresses(options, () => now)
   return {
     addresses,
+    configure: (changes: Partial<Options>) => {
+      Object.assign(options, changes)
+      addresses.configure()
+    },
     pass: (millis: number) => {
       now += millis
     }
@@ -73,6 +78,44 @@ describe("the limits of an address", () => {
       ["127.0.0.1", "127.0.0.1", "", ""].map((host) => strict.enter(host)),
       [0, 5_000, 0, 0]
     )
+  })
+
+  it("count who was here before they were set", () => {
+    const { addresses, configure } = limited({})
+    const answers = () => ["192.0.2.1", "127.0.0.1"].map((host) => addresses.enter(host))
+    for (const _ of [1, 2, 3]) assert.deepStrictEqual(answers(), [0, 0])
+    configure({ maxConnectionsPerAddress: 2 })
+    assert.deepStrictEqual(answers(), [5_000, 0])
+    addresses.leave("192.0.2.1")
+    assert.deepStrictEqual(answers(), [5_000, 0])
+    addresses.leave("192.0.2.1")
+    assert.deepStrictEqual(answers(), [0, 0])
+    configure({ limitLoopback: true })
+    assert.deepStrictEqual(answers(), [5_000, 5_000])
+  })
+
+  it("count who left while they were off", () => {
+    const { addresses, configure } = limited({ maxConnectionsPerAddress: 1 })
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    configure({ maxConnectionsPerAddress: 0 })
+    addresses.leave("192.0.2.1")
+    configure({ maxConnectionsPerAddress: 1 })
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    assert.strictEqual(addresses.enter("192.0.2.1"), 5_000)
+  })
+
+  it("are remembered of no more than some ten thousand who left, whatever they did", () => {
+    const { addresses } = limited({ connectsPerAddress: 1, ratePerAddress: 1, burstPerAddress: 1_000_000 })
+    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    for (let number = 0; number < 150_000; number++) {
+      const host = `2001:db8:${(number >> 16).toString(16)}:${(number & 0xffff).toString(16)}::1`
+      addresses.enter(host)
+      addresses.linesOf(host)?.take(0)
+      addresses.leave(host)
+    }
+    assert.isAtMost(addresses.size, 75_001)
+    addresses.leave("192.0.2.1")
+    assert.strictEqual(addresses.enter("192.0.2.1"), 60_000, "who is here is never forgotten")
   })
 
   it("are forgotten when they say nothing any more", () => {

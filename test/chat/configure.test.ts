@@ -70,6 +70,9 @@ describe("options that change while the server runs", () => {
         ]
       )
       assert.isBelow(connections[1]?.queueBytes ?? Infinity, 1_200)
+      const { heldSenders, inboxBytes, outboxBytes } = yield* server.measure
+      assert.deepStrictEqual([heldSenders, outboxBytes], [1, connections[1]?.queueBytes])
+      assert.isAbove(inboxBytes, 0) // what alice said and nobody could take yet
       bob.socket.resume()
     })
   )

@@ -21,6 +21,16 @@ describe("Log.layer", () => {
     )
   }
 
+  it.live("begins each JSON line with the same keys, whatever the event", () =>
+    Effect.map(written("json"), (text) => {
+      const { timestamp, ...rest } = JSON.parse(text)
+      assert.match(text, /^\{"timestamp":"[^"]+","level":"WARN","fiber":"#\d+","message":"half\\nempty",/u)
+      assert.strictEqual(new Date(timestamp).toISOString(), timestamp)
+      const facts = { name: "bob", remote: "\x1b[2J", bytes: 7 }
+      assert.deepStrictEqual(rest, { level: "WARN", fiber: rest.fiber, message: "half\nempty", ...facts })
+    })
+  )
+
   it.scopedLive("writes for people at a terminal in colour, unless they said NO_COLOR", () =>
     Effect.gen(function* () {
       yield* noColor(undefined)

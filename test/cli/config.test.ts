@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Program from "../support/Program.js"
@@ -48,12 +48,65 @@ describe("a-chat config", () => {
       const path = yield* file('port = 99999\nmax-lin = 3\n\nrate = "fast"\nlimit-loopback = "maybe"\n')
       const { errors, output, status } = yield* check(path)
       assert.deepStrictEqual([status, output], [2, ""])
-      assert.sameMembers(errors.split("\n").slice(0, -1), [
+      assert.deepStrictEqual(errors.split("\n").slice(0, -1), [
         `a-chat: ${path}:1: port: "99999" is out of range; allowed: 0 to 65535`,
-        `a-chat: ${path}:2: max-lin is no setting; see a-chat serve --help`,
+        `a-chat: ${path}:2: max-lin is no setting; did you mean max-line?`,
         `a-chat: ${path}:4: rate: "fast" is not a whole number; allowed: off, or 1 to 1,000,000`,
         `a-chat: ${path}:5: limit-loopback: "maybe" is neither yes nor no`
       ])
+    })
+  )
+
+  it.scopedLive("tells mistakes of all kinds at once, in the order of the file", () =>
+    Effect.gen(function* () {
+      const path = yield* file(
+        'rate-per-address = 5\nrate = "x"\nstall-timeout = "1s"\nlog_level = "info"\nsomething = 1\n[tls]\ncert = "x"\n'
+      )
+      const { errors, status } = yield* check(path)
+      assert.strictEqual(status, 2)
+      const told = errors.split("\n").slice(0, -1)
+      const places = [
+        [2, /rate: "x" is not a whole number/u],
+        [3, /--stall-timeout: 1 s is shorter than --hold-timeout, 2 s/u],
+        [4, /log_level is no setting; did you mean log-level\?/u],
+        [5, /something is no setting; see a-chat serve --help/u],
+        [6, /tls is a table or a date/u]
+      ] as const
+      assert.strictEqual(told.length, places.length)
+      for (const [index, [line, mistake]] of places.entries()) {
+        assert.include(told[index], `a-chat: ${path}:${line}: `)
+        assert.match(told[index] ?? "", mistake)
+      }
+    })
+  )
+
+  it.scopedLive("does not blame two settings for each other while one of them is wrong by itself", () =>
+    Effect.gen(function* () {
+      const { errors } = yield* check(yield* file('hold-timeout = "500 mils"\nstall-timeout = "1s"\n'))
+      assert.match(errors, /^a-chat: \S+:1: hold-timeout: [^\n]*\n$/u)
+    })
+  )
+
+  it.scopedLive("tells what would keep the server from starting: certificates that are not there", () =>
+    Effect.gen(function* () {
+      const lacking = yield* check(yield* file('listen = ["tls://127.0.0.1:0"]\n'))
+      assert.deepStrictEqual([lacking.status, lacking.output], [2, ""])
+      assert.match(lacking.errors, /a TLS listener needs both --tls-cert and --tls-key/u)
+      const text = 'port = 0\ntls-cert = "/nowhere/cert.pem"\ntls-key = "/nowhere/key.pem"\n'
+      assert.match((yield* check(yield* file(text))).errors, /\/nowhere\/cert\.pem/u)
+    })
+  )
+
+  it.scopedLive("reads a file of another system, and one that is no settings file at all", () =>
+    Effect.gen(function* () {
+      const path = yield* file("\uFEFFrate = 5\r\nmax-recipients = 0\r\n")
+      assert.match((yield* check(path)).errors, /^a-chat: \S+chat\.toml:2: max-recipients: [^\n]*\n$/u)
+      const keys = Array.from({ length: 30_000 }, (_, at) => `somebody-elses-setting-${at} = "value"`)
+      const began = performance.now()
+      const { errors, status } = yield* check(yield* file(keys.join("\n")))
+      assert.isBelow(performance.now() - began, 15_000) // a minute, when each looked through the whole file
+      assert.deepStrictEqual([status, errors.split("\n").length - 1], [2, keys.length])
+      assert.include(errors, "chat.toml:30000: somebody-elses-setting-29999 is no setting")
     })
   )
 
@@ -102,13 +155,33 @@ describe("a-chat serve", () => {
       assert.strictEqual(status, 2)
       assert.match(
         errors,
-        /^a-chat: \S+chat\.toml:3: speed is no setting.* \(and 2 more; a-chat config --check --config \S+ tells\)\n$/u
+        /^a-chat: \S+chat\.toml:1: port: "-1" is .* \(and 2 more; a-chat config --check --config \S+ tells\)\n$/u
       )
     })
   )
 })
 
 describe("SIGHUP", () => {
+  it.scopedLive("logs some of many mistakes, and goes on when the file is gone, or no file", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\n")
+      const server = yield* Program.serve(["--config", path])
+      writeFileSync(path, Array.from({ length: 100 }, (_, at) => `key-${at} = 1`).join("\n"))
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /mistake="[^"]*:20: key-19 is no setting[^]*mistake="and 80 more; /u)
+      rmSync(path)
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="the settings stay as they were" mistake="cannot read \S+: ENOENT/u)
+      mkdirSync(path)
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="the settings stay as they were" mistake="cannot read \S+: EISDIR/u)
+      rmSync(path, { recursive: true })
+      writeFileSync(path, "max-recipients = 4\n")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="settings read again" .*changed=max-recipients/u)
+    })
+  )
+
   it.scopedLive("reads the file again: what can change does, what cannot is named, and flags stay", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\nrate = 50\n")

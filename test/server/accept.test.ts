@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Prometheus from "../../src/admin/Prometheus.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import { refusal, serve, type Served } from "../support/serve.js"
 import * as WireClient from "../support/WireClient.js"
@@ -14,6 +15,8 @@ const insist = (server: Served, name: string) =>
     const first = yield* client.line
     return first === `from ${name}: in` ? client : yield* Effect.fail(WireClient.headOf(first))
   }).pipe(Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.intersect(Schedule.recurs(250)))))
+
+const dropped = () => Prometheus.registered("achat_connections_dropped_total")[0]?.samples[0]?.value ?? 0
 
 describe("accepting", () => {
   it.scopedLive("serves as many connections as the limit, tells the next when to come again, and takes it later", () =>
@@ -56,6 +59,7 @@ describe("accepting", () => {
   it.scopedLive("a crowd at a full server is refused or dropped, and disturbs nobody", () =>
     Effect.gen(function* () {
       const server = yield* serve({ maxConnections: 1 })
+      const before = dropped()
       const alice = yield* server.join("alice")
       const crowd = yield* Effect.forEach(
         Array.from({ length: 200 }),
@@ -73,6 +77,7 @@ describe("accepting", () => {
       }
       assert.isAbove(crowd.filter((lines) => lines.length === 1).length, 0)
       yield* alice.barrier
+      assert.strictEqual(server.closings("full") + dropped() - before, crowd.length)
       // One line in the log for each kind, however many they are.
       assert.isAtMost(server.logs.filter(({ message }) => message.startsWith("full:")).length, 2)
     })

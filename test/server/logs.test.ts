@@ -140,7 +140,7 @@ describe("the log and the metrics", () => {
           const { facts, message } = yield* server.logged(reason, is)
           assert.strictEqual(message, "connection closed")
           assert.match(String(facts["remote"]), /^127\.0\.0\.1:\d+$/)
-          const keys = ["remote", "name", "reason", "duration", "linesIn", "linesOut", "bytesIn", "bytesOut"]
+          const keys = ["remote", "name", "reason", "durationMillis", "linesIn", "linesOut", "bytesIn", "bytesOut"]
           assert.hasAllKeys({ ...facts, name: "" }, keys)
           const nameless = ["bad-login", "login-in-use", "login-timeout"]
           assert.strictEqual(facts["name"], nameless.includes(reason) ? undefined : "alice")

@@ -207,8 +207,8 @@ export class World {
   /** Compares the account with the queues, whatever the moment. */
   private inspect() {
     if (this.server === undefined || this.isClosing) return
-    this.fork(this.server.inspect, ({ unaccounted }) => {
-      if (unaccounted !== 0) this.history.unaccounted.push(unaccounted)
+    this.fork(this.server.measure, ({ pairsUnaccounted }) => {
+      if (pairsUnaccounted !== 0) this.history.unaccounted.push(pairsUnaccounted)
     })
   }
 

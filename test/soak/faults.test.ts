@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { execFile } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
 /** A few seconds of soak against the built program with a fault. */
-const soak = (fault: string) =>
+const soak = (fault: string, ...more: ReadonlyArray<string>) =>
   Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
-    const options = ["--minutes", "0.05", "--patience", "8", "--program", path("../support/faulty-main.mjs")]
+    const options = ["--minutes", "0.05", "--patience", "8", "--program", path("../support/faulty-main.mjs"), ...more]
     const env = { PATH: process.env["PATH"], SOAK_FAULT: fault }
     execFile(process.execPath, [path("../../scripts/soak/main.mjs"), ...options], { env }, (error, output) => {
       resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output }))
@@ -18,6 +18,31 @@ const soak = (fault: string) =>
 describe("the soak", () => {
   it.live("finds nothing in the program as it is", () =>
     Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
+  )
+})
+
+const hasPrometheus = spawnSync("prometheus", ["--version"]).error === undefined
+
+describe.skipIf(!hasPrometheus)("a real Prometheus beside the soak (package prometheus)", () => {
+  it.live(
+    "finds its metrics even, at each scrape, and the same as the log and the clients",
+    () =>
+      Effect.map(soak("none", "--prometheus"), ({ output, status }) => {
+        assert.strictEqual(status, 0, output)
+        assert.match(output, /^Prometheus: \d+ scrapes in \d+ s of \d+ series, .* up at each: true$/mu)
+        assert.match(output, /^ {2}unaccounted 0 to 0, 0 resets, [1-9]\d* pairs accepted/mu)
+      }),
+    90_000
+  )
+
+  it.live(
+    "finds that the account is not even",
+    () =>
+      Effect.map(soak("uneven", "--prometheus"), ({ output, status }) => {
+        assert.strictEqual(status, 1, output)
+        assert.match(output, /achat_pairs_unaccounted was from \d+ to 3/u)
+      }),
+    90_000
   )
 })
 

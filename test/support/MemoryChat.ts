@@ -158,7 +158,7 @@ export const startServer = (
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         // Whatever the state that the test has left: what is in flight stands in a queue.
-        assert.strictEqual((yield* server.inspect).unaccounted, 0, "every pair is accounted for")
+        assert.strictEqual((yield* server.measure).pairsUnaccounted, 0, "every pair is accounted for")
         yield* chat.leave
         yield* settle
         const drain = yield* Effect.fork(server.drain)

@@ -22,13 +22,19 @@ const faults = {
   leak: (text) => {
     if (isNext(50)) setInterval(() => {}, 60_000)
     return text
-  }
+  },
+  uneven: (text) => text.replace("\nachat_pairs_unaccounted 0\n", "\nachat_pairs_unaccounted 3\n")
 }
 
 const fault = faults[process.env.SOAK_FAULT]
 const { write } = Socket.prototype
 Socket.prototype.write = function (data, ...rest) {
-  return write.call(this, typeof data === "string" ? fault(data) : data, ...rest)
+  // The admin's answers are bytes.
+  return write.call(
+    this,
+    typeof data === "string" ? fault(data) : Buffer.from(fault(Buffer.from(data).toString())),
+    ...rest
+  )
 }
 
 await import("../../dist/main.js")

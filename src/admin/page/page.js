@@ -2,8 +2,10 @@
 // goes in as text nodes: names and addresses come from strangers.
 
 const every = 2000
-const kept = 90 // samples in a chart: three minutes
-const rows = 50
+const span = 180_000 // of a chart, in milliseconds
+const gap = 3 * every // who did not look for so long draws no line over it
+const isNarrow = matchMedia("(max-width: 30rem)")
+const rows = () => (isNarrow.matches ? 20 : 50)
 
 const el = (name, props = {}, ...children) => {
   const element = Object.assign(document.createElement(name), props)
@@ -25,7 +27,7 @@ const bytes = (value) => {
   const units = ["B", "KiB", "MiB", "GiB"]
   let at = 0
   for (; value >= 1024 && at < units.length - 1; at++) value /= 1024
-  return `${at === 0 ? value : value.toFixed(1)} ${units[at]}`
+  return `${at === 0 ? count(value) : value.toFixed(1)} ${units[at]}`
 }
 const time = (millis) => {
   const seconds = Math.max(0, Math.round(millis / 1000))
@@ -49,10 +51,10 @@ const parse = (text) => {
 const figures = [
   { name: "here", of: (now) => now("achat_peers"), show: count },
   { name: "connections", of: (now) => now("achat_connections"), show: count },
-  { name: "lines in, per second", rate: "achat_lines_received_total", show: short },
-  { name: "lines out, per second", rate: "achat_lines_sent_total", show: short },
-  { name: "in, per second", rate: "achat_bytes_received_total", show: bytes },
-  { name: "out, per second", rate: "achat_bytes_sent_total", show: bytes },
+  { name: "lines in / s", rate: "achat_lines_received_total", show: short },
+  { name: "lines out / s", rate: "achat_lines_sent_total", show: short },
+  { name: "bytes in / s", rate: "achat_bytes_received_total", show: bytes },
+  { name: "bytes out / s", rate: "achat_bytes_sent_total", show: bytes },
   { name: "lines in queues", of: (now) => now("achat_outbox_lines"), show: short },
   { name: "bytes in queues", of: (now) => now("achat_outbox_bytes"), show: bytes },
   { name: "held senders", of: (now) => now("achat_held_senders"), show: count },
@@ -68,32 +70,45 @@ const figures = [
   { name: "memory", of: (now) => now("process_resident_memory_bytes"), show: bytes }
 ].map((figure) => ({ ...figure, samples: [] }))
 
-const chart = () => {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline")
-  svg.setAttribute("viewBox", "0 0 100 30")
-  svg.setAttribute("preserveAspectRatio", "none")
-  svg.setAttribute("aria-hidden", "true")
-  svg.append(line)
-  return { svg, line }
+const svg = (name, attributes, ...children) => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name)
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
+  element.append(...children)
+  return element
 }
 
 for (const figure of figures) {
   const value = el("div", { className: "value", textContent: "–" })
-  const { line, svg } = chart()
+  const [area, line] = ["area", "line"].map((kind) => svg("path", { class: kind }))
+  const chart = svg("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" }, area, line)
+  const peak = el("span")
+  const scale = el("p", { className: "scale" }, el("span", { textContent: `−${span / 60_000} min` }), peak)
   const name = el("p", { className: "name", textContent: figure.name })
-  byId("figures").append(el("div", { className: "figure" }, name, value, svg))
-  Object.assign(figure, { value, line })
+  byId("figures").append(el("div", { className: "figure" }, name, value, chart, scale))
+  Object.assign(figure, { value, area, line, peak })
 }
 
-const draw = (figure, sample) => {
-  figure.samples = [...figure.samples, sample].slice(-kept)
-  figure.value.textContent = figure.show(sample)
-  const most = Math.max(...figure.samples, 1e-9)
-  const points = figure.samples.map(
-    (one, at) => `${(100 * (at + kept - figure.samples.length)) / (kept - 1)},${29 - (27 * one) / most}`
-  )
-  figure.line.setAttribute("points", points.join(" "))
+/** The samples between gaps, each run of them for one line. */
+const runs = (samples) => {
+  const all = []
+  for (const sample of samples) {
+    const run = all.at(-1)
+    if (run === undefined || sample.at - run.at(-1).at > gap) all.push([sample])
+    else run.push(sample)
+  }
+  return all
+}
+
+const draw = (figure, value, at) => {
+  figure.samples = [...figure.samples.filter((one) => at - one.at <= span), { value, at }]
+  figure.value.textContent = figure.show(value)
+  const most = Math.max(...figure.samples.map((one) => one.value))
+  figure.peak.textContent = `peak ${figure.show(most)}`
+  const x = (one) => (100 * (1 - (at - one.at) / span)).toFixed(2)
+  const y = (one) => (30 - (28 * one.value) / (most || 1)).toFixed(2)
+  const lines = runs(figure.samples).map((run) => ({ run, path: run.map((one) => `${x(one)},${y(one)}`).join("L") }))
+  figure.line.setAttribute("d", lines.map(({ path }) => `M${path}`).join(""))
+  figure.area.setAttribute("d", lines.map(({ path, run }) => `M${x(run[0])},30L${path}L${x(run.at(-1))},30Z`).join(""))
 }
 
 const ledger = (now) => {
@@ -107,11 +122,12 @@ const ledger = (now) => {
   )
 }
 
-const table = (id, columns, lines) => {
+const table = (id, columns, lines, empty) => {
   const cells = (kind, texts) =>
     texts.map((text, at) =>
-      el(kind, { className: columns[at].text ? "text" : "", textContent: text, title: columns[at].text ? text : "" })
+      el(kind, { className: columns[at].kind ?? "", textContent: text, title: columns[at].kind ? text : "" })
     )
+  const none = el("tr", {}, el("td", { className: "none", colSpan: columns.length, textContent: empty }))
   byId(id).replaceChildren(
     el(
       "thead",
@@ -128,6 +144,7 @@ const table = (id, columns, lines) => {
     el(
       "tbody",
       {},
+      ...(lines.length === 0 ? [none] : []),
       ...lines.map((line) =>
         el(
           "tr",
@@ -145,12 +162,14 @@ const table = (id, columns, lines) => {
 const traffic = [
   { name: "lines in", of: (one) => short(one.linesIn) },
   { name: "lines out", of: (one) => short(one.linesOut) },
-  { name: "in", of: (one) => bytes(one.bytesIn) },
-  { name: "out", of: (one) => bytes(one.bytesOut) }
+  { name: "in", of: (one) => bytes(one.bytesIn), kind: "extra" },
+  { name: "out", of: (one) => bytes(one.bytesOut), kind: "extra" }
 ]
+
+// A phone has no room for those of the kind `extra`.
 const who = [
-  { name: "name", of: (one) => one.name || "(no login)", text: true },
-  { name: "from", of: (one) => one.remote, text: true }
+  { name: "name", of: (one) => one.name || "(no login)", kind: "text name" },
+  { name: "from", of: (one) => one.remote, kind: "text extra" }
 ]
 
 const lists = ({ closed, connections, now, total }) => {
@@ -158,28 +177,30 @@ const lists = ({ closed, connections, now, total }) => {
     "here",
     [
       ...who,
-      { name: "since", of: (one) => time(now - one.since) },
+      { name: "since", of: (one) => time(now - one.since), kind: "extra" },
       { name: "idle", of: (one) => time(one.idleMillis) },
-      ...traffic,
+      { name: "state", of: (one) => one.state, kind: "text" },
       {
         name: "queue",
         of: (one) => (one.queueLines === 0 ? "" : `${short(one.queueLines)} (${bytes(one.queueBytes)})`)
       },
-      { name: "state", of: (one) => one.state, text: true }
+      ...traffic
     ],
-    connections
+    connections,
+    "nobody"
   )
   byId("more").textContent = total > connections.length ? `and ${count(total - connections.length)} more` : ""
   table(
     "closed",
     [
       ...who,
-      { name: "reason", of: (one) => one.reason, text: true },
+      { name: "reason", of: (one) => one.reason, kind: "text" },
       { name: "closed", of: (one) => `${time(now - one.at)} ago` },
-      { name: "lasted", of: (one) => time(one.at - one.since) },
+      { name: "lasted", of: (one) => time(one.at - one.since), kind: "extra" },
       ...traffic
     ],
-    closed
+    closed,
+    "none yet"
   )
 }
 
@@ -188,7 +209,7 @@ const orders = "queue-bytes since idle name remote lines-in lines-out bytes-in b
 sort.append(...orders.map((order) => el("option", { value: order, textContent: order.replace("-", " ") })))
 
 let before
-let beforeAt
+let answeredAt
 
 const get = async (path) => {
   const answer = await fetch(path, { signal: AbortSignal.timeout(5 * every) })
@@ -199,40 +220,47 @@ const get = async (path) => {
 const look = async () => {
   const [metrics, connections] = await Promise.all([
     get("/metrics").then((answer) => answer.text()),
-    get(`/connections?limit=${rows}&sort=${sort.value}`).then((answer) => answer.json())
+    get(`/connections?limit=${rows()}&sort=${sort.value}`).then((answer) => answer.json())
   ])
   const now = parse(metrics)
   const at = performance.now()
-  if (before !== undefined) {
-    const seconds = (at - beforeAt) / 1000
+  // A rate over a time in which nobody looked, or the server was another one, would be wrong.
+  const started = now("process_start_time_seconds")
+  if (before !== undefined && at - before.at < gap && before.now("process_start_time_seconds") === started) {
+    const seconds = (at - before.at) / 1000
     for (const figure of figures) {
-      const rate = figure.rate && Math.max(0, now(figure.rate) - before(figure.rate)) / seconds
-      draw(figure, figure.rate ? rate : figure.of(now, before))
+      const rate = figure.rate && (now(figure.rate) - before.now(figure.rate)) / seconds
+      draw(figure, figure.rate ? rate : figure.of(now, before.now), at)
     }
   }
-  before = now
-  beforeAt = at
+  before = { now, at }
+  answeredAt = Date.now()
   ledger(now)
   lists(connections)
-  const uptime = time(Date.now() - now("process_start_time_seconds") * 1000)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
-  state(connections.isDraining ? "draining" : `version ${version}, up ${uptime}`, connections.isDraining)
+  const uptime = time(Date.now() - started * 1000)
+  if (connections.isDraining) state("draining: it shuts down", "bad")
+  else state(`version ${version}, up ${uptime}`, "good")
 }
 
-const state = (text, isBad) => {
-  byId("state").textContent = text
-  byId("state").className = isBad ? "bad" : "good"
+const state = (text, className) => {
+  const status = byId("state")
+  if (status.textContent !== text) Object.assign(status, { textContent: text, className })
+  document.title = className === "bad" ? `${text} – a-chat` : "a-chat"
+  document.body.classList.toggle("gone", text.startsWith(noAnswer))
+}
+
+const noAnswer = "no answer"
+
+const gone = () => {
+  const since = answeredAt === undefined ? "" : ` for ${time(Date.now() - answeredAt)}`
+  state(`${noAnswer}${since}; trying again`, "bad")
 }
 
 const loop = async () => {
-  if (document.visibilityState === "visible") {
-    await look().catch(() => state("no answer from the server; trying again", true))
-  }
+  if (document.visibilityState === "visible") await look().catch(gone)
   setTimeout(loop, every)
 }
 
-sort.addEventListener("change", () => look().catch(() => {}))
-document.addEventListener("visibilitychange", () => {
-  before = undefined // rates over a time nobody looked would be wrong
-})
+sort.addEventListener("change", () => look().catch(gone))
 loop()

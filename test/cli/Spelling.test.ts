@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { nearest } from "../../src/cli/Spelling.js"
+
+const words = ["rate", "port", "max-line", "max-recipients", "rate-per-address", "admin"]
+
+describe("the word that was meant", () => {
+  const table: ReadonlyArray<readonly [written: string, meant: string | undefined]> = [
+    ["max_line", "max-line"],
+    ["maxline", "max-line"],
+    ["Max-Line", "max-line"],
+    ["max-lnie", "max-line"],
+    ["rates", "rate"],
+    ["ratio", undefined],
+    ["rate-per-adress", "rate-per-address"],
+    ["speed", undefined],
+    ["", undefined],
+    ["max-recipients".repeat(1_000), undefined]
+  ]
+  for (const [written, meant] of table) {
+    it(`by ${written.slice(0, 20)} is ${meant ?? "none"}`, () => assert.strictEqual(nearest(written, words), meant))
+  }
+})
