@@ -60,9 +60,15 @@ const run = (given: ServerSettings.Given, path: string | undefined, logging: Pic
     yield* Admin.serve(given, server, descriptors.limit)
     const settings = path === undefined ? undefined : Reload.make({ server, given, path, maxConnections, ...logging })
     const reloads = [settings, listeners.reload].filter((reload) => reload !== undefined)
-    if (reloads.length > 0) yield* Listeners.atHangUp(Effect.all(reloads, { discard: true }))
+    yield* Listeners.atHangUp(reloads.length > 0 ? Effect.all(reloads, { discard: true }) : endOnce)
     yield* Effect.onInterrupt(Effect.never, () => finish(server))
   })
+
+/** A terminal was closed, and there is nothing to read again. Once: a second SIGTERM would cut the drain off. */
+const endOnce = Effect.zipRight(
+  Effect.sync(() => process.kill(process.pid, "SIGTERM")),
+  Effect.never
+)
 
 const warnLowered = (maxConnections: number, descriptors: Descriptors.Descriptors) =>
   Effect.annotateLogs(
