@@ -17,7 +17,7 @@ interface Manner {
   /** Connections begin with the header of a proxy, but for those of a Unix socket. */
   readonly isProxied: boolean
   /** A Unix socket would be a mistake. */
-  readonly tcpOnly: boolean
+  readonly isTcpOnly: boolean
 }
 
 /** Sockets that were passed to this program, by their name; all, if it is empty. */
@@ -44,7 +44,7 @@ export const parse = (text: string): Either.Either<Place | Passed, string> => {
   return Either.right({ address, ...manner(isTls, proxy !== undefined) })
 }
 
-const manner = (isTls: boolean, isProxied: boolean): Manner => ({ isTls, isProxied, tcpOnly: isTls || isProxied })
+const manner = (isTls: boolean, isProxied: boolean): Manner => ({ isTls, isProxied, isTcpOnly: isTls || isProxied })
 
 const plain = manner(false, false)
 

@@ -48,16 +48,23 @@ export type Admit = (socket: Net.Socket, peer: Peer, events: ListenerEvents) => 
 
 export const plain: Admit = (socket, peer, events) => events.accepted(wrap(socket, peer))
 
+/** Whether a server listens on a Unix socket: Node has no address of it, or its path. */
+export const isUnix = (server: Net.Server): boolean => {
+  if (!server.listening) return false
+  const address = server.address()
+  return address === null || typeof address === "string"
+}
+
 /**
  * Listens with `node:net`. `bind` starts the given server at the address; it runs in one turn, so that an adapter can
- * set up what `bind(2)` looks at (the umask).
+ * set up what `bind(2)` looks at (the umask). What it throws is why the listening fails.
  */
 export const listen =
   (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void, admit = plain): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
       if (impossible(address) !== undefined) return yield* listenError(address, undefined)
-      const nameless = address._tag === "Unix" ? "unix" : "unknown"
+      let nameless = "unknown"
       const server = Net.createServer(socketOptions, (socket) => admit(socket, peerOf(socket, nameless), events))
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
@@ -67,7 +74,7 @@ export const listen =
         Effect.async<void, TransportError>((resume) => {
           const failed = (cause: Error) => {
             server.off("listening", listening)
-            resume(Effect.fail(listenError(at, cause)))
+            resume(Effect.fail(cause instanceof TransportError ? cause : listenError(at, cause)))
           }
           const listening = () => {
             server.off("error", failed)
@@ -78,9 +85,10 @@ export const listen =
           server.once("listening", listening)
           try {
             bind(server, { ...whereOf(at), backlog })
+            if (isUnix(server)) nameless = "unix"
           } catch (cause) {
             server.off("error", failed)
-            failed(cause as Error) // Node throws only Errors here: a port out of range, a bad path
+            failed(cause as Error) // Node throws only Errors here (a port out of range, a bad path), as `bind` does
           }
         })
 
