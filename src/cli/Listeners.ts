@@ -40,12 +40,17 @@ export const flags = {
       about:
         "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
         "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address; " +
-        "fd://NAME and tls+fd://NAME are sockets that systemd passes, by their FileDescriptorName=, and fd:// is all",
-      fallback: "all that systemd passes, else none"
+        "fd://NAME, with tls+ or +proxy as well, are sockets that systemd passes, by their FileDescriptorName=, and " +
+        "fd:// is all",
+      fallback: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
     },
     Places.parse
   ),
-  tlsCert: file("tls-cert", "Certificate of the TLS listeners, and those that lead to its authority, in PEM form"),
+  tlsCert: file(
+    "tls-cert",
+    "Certificate of the TLS listeners, and those that lead to its authority, in PEM form; without --listen all TCP is " +
+      "TLS then, also sockets that systemd passes"
+  ),
   tlsKey: file("tls-key", "Private key of --tls-cert, in PEM form; SIGHUP reads both again"),
   tlsClientCa: file(
     "tls-client-ca",
