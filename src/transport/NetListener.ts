@@ -11,9 +11,7 @@ const backlog = 4096
 const noFolder = "the folder of that path does not exist; create it first"
 
 const advice = (address: Address, code: string | undefined): string => {
-  if (address._tag === "Inherited") {
-    return `descriptor ${address.descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, without Accept=`
-  }
+  if (address._tag === "Inherited") return adviceForInherited(address.descriptor, code)
   switch (code) {
     case "EADDRINUSE":
       return "the address is in use; stop the other program or choose another with --port (0 takes any that is free)"
@@ -32,6 +30,21 @@ const advice = (address: Address, code: string | undefined): string => {
       return noFolder
     default:
       return code ?? "unknown error"
+  }
+}
+
+const adviceForInherited = (descriptor: number, code: string | undefined): string => {
+  switch (code) {
+    // Nothing was asked of the system where the descriptor is none, or that of a file.
+    case undefined:
+    case "EINVAL":
+    case "ENOTSOCK":
+      return (
+        `descriptor ${descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, ` +
+        "without Accept="
+      )
+    default:
+      return code
   }
 }
 

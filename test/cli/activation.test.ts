@@ -72,7 +72,8 @@ const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => 
 
 describe("the sockets", () => {
   it("go to those who name them", () => {
-    assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right([[b, true], [a, false], [otherA, false]])) // prettier-ignore
+    const byName = [b, a, otherA].map((socket) => [socket, socket === b])
+    assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right(byName))
     assert.deepStrictEqual(claim(sockets, "fd://"), Either.right(sockets.map((socket) => [socket, false])))
   })
 
