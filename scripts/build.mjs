@@ -64,7 +64,14 @@ const library = () =>
 /** Declarations of what `index.ts` reaches, and of nothing else, with the options of tsconfig.json. */
 const declarations = async () => {
   const { noEmit: _, ...options } = (await json("tsconfig.json")).compilerOptions
-  const emit = { noCheck: true, declaration: true, emitDeclarationOnly: true, rootDir: "src", outDir: "dist" }
+  const emit = {
+    noCheck: true,
+    declaration: true,
+    stripInternal: true,
+    emitDeclarationOnly: true,
+    rootDir: "src",
+    outDir: "dist"
+  }
   const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
   await node(tsc, "--ignoreConfig", ...flags, "src/index.ts")

@@ -7,6 +7,7 @@
 export * as Server from "./chat/Server.js"
 export * as Client from "./client/Client.js"
 export * as Received from "./client/Received.js"
+export * as Inherited from "./transport/Inherited.js"
 export * as Memory from "./transport/Memory.js"
 export * as Tcp from "./transport/Tcp.js"
 export * as Tls from "./transport/Tls.js"

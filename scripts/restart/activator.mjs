@@ -1,9 +1,10 @@
-// Opens sockets, and runs a server on them as systemd does: again whenever it ends, while connections wait in the sockets.
+// Opens sockets, and runs a server on them as systemd does: again whenever it ends. Connections wait in the sockets.
 //
 //   node scripts/restart/activator.mjs [NAME=PORT | NAME=PATH]... -- COMMAND...
 //
 // PORT is one of 127.0.0.1, 0 takes any. Prints the places, then the process id of each server that it starts. Goes on
-// while they end with 0 or 1, and ends with the status of the last one; SIGTERM ends it, and not the server.
+// while they end with 0 or 1, and ends with the status of the last one, or with 1 when several in a row ended within a
+// second of their start; SIGTERM ends it, and not the server.
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeSync } from "node:fs"
@@ -28,9 +29,18 @@ const env = {
 }
 // Not documented, but Node has no other way to pass a socket on to a program that is none of its own.
 const descriptors = sockets.map(({ server }) => server._handle.fd)
+const mostShort = 5
+const shortMillis = 1000
+let short = 0
 let status = 0
 while (status === 0 || status === 1) {
+  const begunAt = performance.now()
   const stdio = ["ignore", 1, 2, ...descriptors]
   status = spawnSync("sh", ["-c", script, "sh", ...process.argv.slice(end + 1)], { env, stdio }).status
+  short = performance.now() - begunAt < shortMillis ? short + 1 : 0
+  if (short === mostShort) {
+    writeSync(2, `given up: ${short} times in a row it ended within a second\n`)
+    process.exit(1)
+  }
 }
 process.exit(status ?? 1)

@@ -11,8 +11,8 @@ const pause = 20
 /** What all clients saw. */
 export const makeBook = () => ({
   /**
-   * Connects that were refused; connections that broke before the login was taken; those that a server that was shutting
-   * down ended in order then.
+   * Connects that were refused; connections that broke before the login was taken; those that a server that was
+   * shutting down ended in order then.
    */
   refused: 0,
   broken: [],
@@ -21,6 +21,9 @@ export const makeBook = () => ({
   logins: 0,
   /** Lines by what became of them. `closing`: refused, since the server was shutting down. */
   lines: { sent: 0, written: 0, returned: 0, closing: 0, unknown: 0 },
+  /** Messages that nobody got, though they were accepted or nobody knows; and those that came a second time. */
+  lost: 0,
+  twice: 0,
   faults: [],
   /** When the messages came, as the longest pause since `mark`. */
   lastAt: performance.now(),
@@ -71,7 +74,7 @@ const visit = (world, name, use) =>
     }
   })
 
-/** Comes back again and again, until the world is over. `session` gets each connection; messages are told to `heard`. */
+/** Comes back again and again, until the world is over. `session` gets each connection, `heard` the messages. */
 const keep = (world, name, { comesAtOnce, heard, session }) =>
   Effect.gen(function* () {
     const { book } = world
@@ -108,7 +111,7 @@ const keep = (world, name, { comesAtOnce, heard, session }) =>
     }
   })
 
-/** One sends to the other, with `window` lines under way. Half of the pairs come back at once, half when they are told. */
+/** One sends to the other, with `window` lines under way. Half of the pairs come back at once, half when told. */
 export const pair = (world, i, window) => {
   const { book } = world
   const [sender, recipient] = [`sender${i}`, `recipient${i}`]
@@ -125,8 +128,12 @@ export const pair = (world, i, window) => {
   const heard = (received) => {
     arrived(book)
     const line = Number(received.text)
-    if (received.from !== sender || !open.has(line))
-      book.faults.push(`${recipient} got line ${received.text}, twice or though it was returned`) // prettier-ignore
+    const state = received.from === sender ? open.get(line) : undefined
+    if (state === undefined)
+      book.faults.push(`${recipient} got line ${received.text}, which was settled, or never sent`)
+    else if (state.received) book.faults.push(`${recipient} got line ${received.text} twice`)
+    // It is forgotten when its sender knows of it, too; what comes of it behind that has come twice, or was returned.
+    if (state === undefined || state.received) book.twice += 1
     else settle(line, "received")
   }
 
@@ -180,7 +187,10 @@ export const pair = (world, i, window) => {
   return Effect.zipRight(
     Effect.all([Effect.zipRight(sending, silent), receiving], { concurrency: 2 }),
     Effect.sync(() => {
-      for (const [line, { written }] of open) book.faults.push(`line ${line} of ${sender} is lost${written ? ", though it was told as written" : ""}`) // prettier-ignore
+      book.lost += open.size
+      for (const [line, { written }] of open) {
+        book.faults.push(`line ${line} of ${sender} is lost${written ? ", though it was told as written" : ""}`)
+      }
     })
   )
 }

@@ -6,48 +6,66 @@
 //   --window N        lines of a sender that are under way (default 4)
 //   --return-after T  as of `serve` (default 1s)
 //   --sockets KIND    held: the socket stays, as with systemd; own: each server opens its port; both compares (default)
+//   --patience N      seconds within which whatever is waited for must happen (default 30; a drain takes up to 10)
+//   --program FILE    the program that is restarted (default dist/main.js)
 //   --json FILE       writes all figures
+//   --readme          puts the figures of both into README.md
 //
 // Half of the clients come back at once, half of them when the server has told them to. Ends with 1 if a connect was
-// refused or broken, if a line was lost, came twice, or nobody knows what became of it, or if an account is not even; with
-// both, the port of its own is only there for comparison.
-import { writeFileSync } from "node:fs"
+// refused or broken, if a line was lost, came twice, or nobody knows what became of it, or if an account is not even;
+// with both, the port of its own is only there for comparison.
+import { spawnSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { cpus, release, totalmem, type } from "node:os"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
 import { makeBook, pair } from "./clients.mjs"
-import { judge, table } from "./report.mjs"
-import { start } from "./server.mjs"
+import { judge, markdown, table } from "./report.mjs"
+import { main, start, within } from "./server.mjs"
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 const readOptions = () => {
   const text = { type: "string" }
-  const names = ["clients", "restarts", "seconds", "window", "return-after", "sockets", "json"]
-  const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, text])) })
-  const { "return-after": returnAfter = "1s", sockets = "both" } = values
-  const [clients = 200, restarts = 5, seconds = 4, window = 4] = [
+  const names = ["clients", "restarts", "seconds", "window", "return-after", "sockets", "patience", "program", "json"]
+  const texts = Object.fromEntries(names.map((name) => [name, text]))
+  const { values } = parseArgs({ options: { ...texts, readme: { type: "boolean", default: false } } })
+  const { json, program = main, readme, "return-after": returnAfter = "1s", sockets = "both" } = values
+  const [clients = 200, restarts = 5, seconds = 4, window = 4, patience = 30] = [
     values.clients,
     values.restarts,
     values.seconds,
-    values.window
+    values.window,
+    values.patience
   ].map((value) => value && Number(value))
-  if (![clients / 2, restarts, window].every((count) => Number.isInteger(count) && count > 0) || !(seconds > 0)) {
-    console.error("--clients takes an even number, --restarts and --window a whole one, --seconds any; all above 0")
+  const areWhole = [clients / 2, restarts, window].every((count) => Number.isInteger(count) && count > 0)
+  if (!areWhole || !(seconds > 0) || !(patience > 0)) {
+    console.error(
+      "--clients takes an even number, --restarts and --window a whole one, --seconds and --patience any; all above 0"
+    )
     process.exit(2)
   }
-  if (!["held", "own", "both"].includes(sockets)) {
-    console.error("--sockets is held, own or both")
+  if (!["held", "own", "both"].includes(sockets) || (readme && sockets !== "both")) {
+    console.error("--sockets is held, own or both; --readme takes both")
     process.exit(2)
   }
   const kinds = sockets === "both" ? ["held", "own"] : [sockets]
-  return { clients, restarts, seconds, window, returnAfter, kinds, json: values.json }
+  return { clients, restarts, seconds, window, returnAfter, kinds, json, patience: 1000 * patience, program, readme }
 }
 
 const options = readOptions()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
 
+const messageAfter = async (book, before) => {
+  while (book.lastAt === before) await sleep(1)
+}
+
 const run = async (kind) => {
-  const server = await start(kind === "held", ["--return-after", options.returnAfter])
+  const { patience, program } = options
+  const server = await start(kind === "held", { flags: ["--return-after", options.returnAfter], patience, program })
   const book = makeBook()
   let isOver = false
   const world = { book, address: { _tag: "Tcp", host: "127.0.0.1", port: server.port }, isOver: () => isOver }
@@ -58,15 +76,39 @@ const run = async (kind) => {
     await sleep(1000 * options.seconds)
     book.pause = 0
     const { ended, listening, signalled, started } = await server.restart()
-    const before = book.lastAt
-    while (book.lastAt === before) await sleep(1)
+    await within(patience, () => "no message came behind a restart", messageAfter(book, book.lastAt))
     restarts.push({ drain: ended - signalled, exit: started - ended, start: listening - started, gap: book.pause })
   }
   await sleep(1000 * options.seconds)
   isOver = true
-  await clients
+  await within(patience, () => "the clients did not end", clients)
   await server.stop()
   return judge({ kind, ...options, book, restarts, accounts: server.accounts, alarms: server.alarms })
+}
+
+const git = (...args) => spawnSync("git", args, { cwd: path("../.."), encoding: "utf8" }).stdout?.trim()
+
+const commit = () =>
+  `${git("rev-parse", "--short", "HEAD") ?? "unknown"}${git("status", "--porcelain", "src") ? ", changed" : ""}`
+
+const surroundings = () => ({
+  date: new Date().toISOString().slice(0, 10),
+  commit: commit(),
+  cpu: cpus()[0].model.trim(),
+  cores: cpus().length,
+  memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
+  kernel: `${type()} ${release()}`,
+  node: process.version
+})
+
+/** Replaces what stands between the two comments in README.md. */
+const updateReadme = (results) => {
+  const file = path("../../README.md")
+  const [begin, end] = ["<!-- restart: npm run restart -- --readme -->", "<!-- end of restart -->"]
+  const [before, rest] = readFileSync(file, "utf8").split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`README.md lacks ${begin} … ${end}`)
+  writeFileSync(file, `${before}${begin}\n\n${markdown(results, surroundings())}\n\n${end}${after}`)
 }
 
 try {
@@ -74,7 +116,9 @@ try {
   for (const kind of options.kinds) results.push(await run(kind))
   console.log(table(results))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
-  process.exit(results[0].faults.length === 0 ? 0 : 1)
+  const isWell = results[0].faults.length === 0
+  if (options.readme && isWell) updateReadme(results)
+  process.exit(isWell ? 0 : 1)
 } catch (error) {
   console.error(`FAILED: ${error.message}`)
   process.exit(1)

@@ -50,14 +50,28 @@ const rows = [
   ["  returned", ({ book }) => book.lines.returned],
   ["  not accepted (closing)", ({ book }) => book.lines.closing],
   ["  not accepted, as the connection had ended", ({ book }) => book.lines.unknown],
+  [
+    "accepted, and neither written nor returned",
+    ({ account }) => account.accepted - account.written - account.returned
+  ],
+  ["lost", ({ book }) => book.lost],
+  ["came twice", ({ book }) => book.twice],
   ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],
-  ["end of the process", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
-  ["start of the next one", ({ restarts }) => spread(restarts.map(({ start }) => start))],
-  ["gap without a message", ({ restarts }) => spread(restarts.map(({ gap }) => gap))],
+  ["end of the process: median, longest", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
+  ["start of the next one: median, longest", ({ restarts }) => spread(restarts.map(({ start }) => start))],
+  ["gap without a message: median, longest", ({ restarts }) => spread(restarts.map(({ gap }) => gap))],
   ["away, who comes at once: p50, p99, longest", ({ book }) => away(book.awayAtOnce)],
-  ["away, who comes when told", ({ book }) => away(book.awayAsTold)],
+  ["away, who comes when told: p50, p99, longest", ({ book }) => away(book.awayAsTold)],
   ["longest from a connect to its login", ({ book }) => millis(book.longestLogin)]
 ]
+
+/** Their faults, with what they are of where it is not the one that counts. */
+const faultsOf = (results) =>
+  results.flatMap(({ faults, kind }, i) => {
+    const word = i === 0 ? "FAULT" : `FAULT of the ${titles[kind]}`
+    const more = faults.length > shown ? [`${word}  and ${faults.length - shown} more`] : []
+    return [...faults.slice(0, shown).map((fault) => `${word}  ${fault}`), ...more]
+  })
 
 const line = (title, cells) => title.padEnd(44) + cells.map((cell) => String(cell).padStart(28)).join("")
 
@@ -69,6 +83,35 @@ export const table = (results) =>
     ),
     ...rows.map(([title, figure]) => line(title, results.map(figure))),
     "",
-    ...results[0].faults.slice(0, shown).map((fault) => `FAULT  ${fault}`),
-    `${results[0].faults.length === 0 ? "ok" : "FAILED"}: ${results[0].clients} clients, ${results[0].restarts.length} restarts`
+    ...faultsOf(results),
+    verdict(results[0])
   ].join("\n")
+
+const verdict = ({ clients, faults, restarts }) =>
+  `${faults.length === 0 ? "ok" : "FAILED"}: ${clients} clients, ${restarts.length} restarts`
+
+const wrap = (paragraph) => paragraph.replaceAll(/(?=\S)(.{1,119}\S)(?:\s+|$)/g, "$1\n").trimEnd()
+
+const grouped = (cell) => String(cell).replaceAll(/\B(?=(?:\d{3})+\b)/g, ",")
+
+const cells = (title, values) => `| ${[title.trim(), ...values].join(" | ")} |`
+
+/** The same table for README.md, with where and of what it was measured. */
+export const markdown = (results, { commit, cores, cpu, date, kernel, memory, node }) => {
+  const [{ clients, restarts, returnAfter, window }] = results
+  const heads = results.map(({ kind }) => `a ${titles[kind]}`)
+  const table = [cells("", heads), cells("---", ["---:", "---:"])]
+  for (const [title, figure] of rows) {
+    table.push(
+      cells(
+        title,
+        results.map((result) => grouped(figure(result)))
+      )
+    )
+  }
+  const note =
+    `${clients} clients, ${window} lines of each sender under way, ${restarts.length} restarts, \`--return-after ` +
+    `${returnAfter}\`; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}; no ` +
+    "process bound to a core."
+  return `${table.join("\n")}\n\n${wrap(note)}`
+}

@@ -7,22 +7,36 @@ import { freePort } from "../port.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** How long an end and the start behind it are waited for, in milliseconds; a drain takes 10 s at most. */
-const patience = 30_000
+/** The program that is restarted, unless another is named. */
+export const main = path("../../dist/main.js")
 
-/** @param isHeld whether the socket is passed to each server, and stays in between */
-export const start = async (isHeld, flags) => {
+/** Waits for something, but not for ever. */
+export const within = (patience, what, promise) => {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what()} within ${patience / 1000} s`)), patience)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * @param isHeld whether the socket is passed to each server, and stays in between
+ * @param patience how long an end and the start behind it are waited for, in milliseconds; a drain takes 10 s at most
+ */
+export const start = async (isHeld, { flags, patience, program }) => {
   const port = await freePort()
   const [sockets, own] = isHeld ? [[`a=${port}`], []] : [[], ["--port", String(port)]]
-  const command = [process.execPath, path("../../dist/main.js"), "serve", "--log-format", "logfmt", ...own, ...flags]
+  const command = [process.execPath, program, "serve", "--log-format", "logfmt", ...own, ...flags]
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
   const args = [path("activator.mjs"), ...sockets, "--", ...command]
-  const activator = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] })
+  const activator = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true })
 
   let pid
   const kill = () => {
-    activator.kill("SIGKILL")
-    if (pid !== undefined) process.kill(pid, "SIGKILL")
+    // The whole group: the activator may be about to start another server.
+    try {
+      process.kill(-activator.pid, "SIGKILL")
+    } catch {} // all of it has ended already; what led here must not be hidden by that
   }
   process.once("exit", kill)
 
@@ -35,14 +49,11 @@ export const start = async (isHeld, flags) => {
     waiting.delete(event)
   }
   const next = (event) =>
-    new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`the server: no ${event} within ${patience} ms; ${alarms.join("; ")}`))
-      const timer = setTimeout(late, patience)
-      waiting.set(event, (at) => {
-        clearTimeout(timer)
-        resolve(at)
-      })
-    })
+    within(
+      patience,
+      () => `${alarms.map((alarm) => `${alarm}\n`).join("")}the server: no ${event}`,
+      new Promise((resolve) => waiting.set(event, resolve))
+    )
 
   createInterface({ input: activator.stdout }).on("line", (line) => {
     const started = /^server (\d+)$/.exec(line)
@@ -57,8 +68,7 @@ export const start = async (isHeld, flags) => {
     accounts.push(Object.fromEntries([...line.matchAll(/ (\w+)=(\d+)/g)].map(([, key, count]) => [key, Number(count)])))
     happened("end")
   })
-  const listening = next("listening")
-  await listening
+  await next("listening")
 
   return {
     port,

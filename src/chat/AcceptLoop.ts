@@ -5,7 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Listen, Listener, Socket, TransportError } from "../transport/Transport.js"
+import { showAddress, type Listen, type Listener, type Socket, type TransportError } from "../transport/Transport.js"
 import type { Addresses } from "./Addresses.js"
 import { retryFull, type Options } from "./Options.js"
 
@@ -20,7 +20,7 @@ export interface DescriptorProbe {
 /** How long accepting pauses when resources are short, and how often the probe looks. */
 const pause = Duration.millis(500)
 
-/** A shortage, or a full server, is logged once in this time, however many clients it concerns. */
+/** A full server, or a shortage at a listener, is logged once in this time, however many clients it concerns. */
 const logPeriod = Duration.seconds(10)
 
 /** How many connections above the limit are answered `! full` at a time; beyond them the system drops without a word. */
@@ -85,13 +85,6 @@ export const make = (options: {
     const logFailed = oncePer(logPeriod, (suppressed, reason) =>
       Effect.annotateLogs(Effect.logWarning(reason), { suppressed })
     )
-    const logShortage = oncePer(logPeriod, (suppressed, what) =>
-      Effect.annotateLogs(
-        Effect.logWarning(`out of file descriptors: ${what}; raise the limit (ulimit -n, LimitNOFILE=)`),
-        { limit: descriptors?.limit ?? "unknown", connections: served, suppressed }
-      )
-    )
-
     const dropped = () => {
       Metrics.dropped()
       background(logDropped())
@@ -127,6 +120,18 @@ export const make = (options: {
 
     const listen = (start: Listen) =>
       Effect.gen(function* () {
+        // For each listener, as one may pause while another one, which cannot, drops connections.
+        const logShortage = oncePer(logPeriod, (suppressed, what) =>
+          Effect.annotateLogs(
+            Effect.logWarning(`out of file descriptors: ${what}; raise the limit (ulimit -n, LimitNOFILE=)`),
+            {
+              address: showAddress(listener.address),
+              limit: descriptors?.limit ?? "unknown",
+              connections: served,
+              suppressed
+            }
+          )
+        )
         let pausing = false
         const pauseAccepting: Effect.Effect<void> = Effect.suspend(() => {
           if (pausing || stopped) return Effect.void

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as ChatOptions from "../chat/Options.js"
@@ -11,7 +12,7 @@ import * as Proxy from "../transport/Proxy.js"
 import type * as ProxyHeader from "../transport/ProxyHeader.js"
 import * as Tcp from "../transport/Tcp.js"
 import * as Tls from "../transport/Tls.js"
-import type { Listen, TransportError } from "../transport/Transport.js"
+import type { Address, Listen, TransportError } from "../transport/Transport.js"
 import * as Unix from "../transport/Unix.js"
 import * as Activation from "./Activation.js"
 import * as Endpoint from "./Endpoint.js"
@@ -39,12 +40,17 @@ export const flags = {
       about:
         "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
         "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address; " +
-        "fd://NAME and tls+fd://NAME are sockets that systemd passes, by their FileDescriptorName=, and fd:// is all",
-      fallback: "all that systemd passes, else none"
+        "fd://NAME, with tls+ or +proxy as well, are sockets that systemd passes, by their FileDescriptorName=, and " +
+        "fd:// is all",
+      fallback: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
     },
     Places.parse
   ),
-  tlsCert: file("tls-cert", "Certificate of the TLS listeners, and those that lead to its authority, in PEM form"),
+  tlsCert: file(
+    "tls-cert",
+    "Certificate of the TLS listeners, and those that lead to its authority, in PEM form; without --listen all TCP is " +
+      "TLS then, also sockets that systemd passes"
+  ),
   tlsKey: file("tls-key", "Private key of --tls-cert, in PEM form; SIGHUP reads both again"),
   tlsClientCa: file(
     "tls-client-ca",
@@ -71,6 +77,8 @@ export type Given = { readonly [Name in keyof typeof flags]: Flags.Value<(typeof
 
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
+  /** Fails if a certificate is given for nothing. What sockets that were passed are is known once all of it listens. */
+  readonly check: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, Status.Failure>
   /** Reads the certificates again, and logs how that went; undefined where there are none. */
   readonly reload: Effect.Effect<void> | undefined
 }
@@ -95,15 +103,22 @@ export const resolve = (
     const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
     const listen = (place: Place): Listen => {
-      const { address, tcpOnly } = place
+      const { address, isTcpOnly } = place
       const proxy = isProxied(place) ? proxyOptions : undefined
       const tls = place.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
       if (address._tag === "Unix") return Unix.listen(address.path)
-      if (address._tag === "Inherited") return Inherited.listen(address, { tls, proxy, tcpOnly })
+      if (address._tag === "Inherited") return Inherited.listen(address, { tls, proxy, isTcpOnly })
       const { host, port } = address
       return tls === undefined ? Tcp.listen(host, port, proxy) : Tls.listen(host, port, { ...tls, proxy })
     }
-    return { listen: Arr.map(all, listen), reload: credentials && reloading(credentials) }
+    // Where clients may be waiting already comes last: whatever else is in use, they wait on for the next start.
+    const ordered = Arr.sortWith(all, ({ address }) => address._tag === "Inherited", Order.boolean)
+    return {
+      listen: Arr.map(ordered, listen),
+      check: (addresses) =>
+        isCertificateFlag(given) && !addresses.some(({ _tag }) => _tag === "Tls") ? unusedCertificate : Effect.void,
+      reload: credentials && reloading(credentials)
+    }
   })
 
 const places = (
@@ -123,15 +138,18 @@ const places = (
     : Places.claim(Places.short(given, hasCertificate), sockets)
 }
 
+const isCertificateFlag = ({ tlsCert, tlsClientCa, tlsKey }: Given) =>
+  [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)
+
+const unusedCertificate = Status.misused("a certificate is given, but no listener speaks TLS")
+
 const credentialsOf = (
-  { tlsCert, tlsClientCa, tlsKey }: Given,
+  given: Given,
   all: ReadonlyArray<Place>
 ): Effect.Effect<Tls.Credentials | undefined, Status.Failure> => {
+  const { tlsCert, tlsClientCa, tlsKey } = given
   const needed = all.some(({ isTls }) => isTls)
-  if (!needed) {
-    const isGiven = [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)
-    return isGiven ? Status.misused("a certificate is given, but no listener speaks TLS") : Effect.succeed(undefined)
-  }
+  if (!needed) return isCertificateFlag(given) ? unusedCertificate : Effect.succeed(undefined)
   if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) {
     return Status.misused("a TLS listener needs both --tls-cert and --tls-key")
   }

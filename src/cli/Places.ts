@@ -17,7 +17,7 @@ interface Manner {
   /** Connections begin with the header of a proxy, but for those of a Unix socket. */
   readonly isProxied: boolean
   /** A Unix socket would be a mistake. */
-  readonly tcpOnly: boolean
+  readonly isTcpOnly: boolean
 }
 
 /** Sockets that were passed to this program, by their name; all, if it is empty. */
@@ -29,6 +29,10 @@ const pattern = /^(tcp|tls)(\+proxy)?:\/\/(?:\[([^[\]]+)\]|([^:/[\]]+)):(\d{1,5}
 
 const passedPattern = /^(tls\+)?fd(\+proxy)?:\/\/([^:]*)$/u
 
+const forms =
+  "tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, fd://NAME and tls+fd://NAME (and with +proxy: tcp+proxy://, " +
+  "tls+proxy://, fd+proxy://, tls+fd+proxy://)"
+
 export const parse = (text: string): Either.Either<Place | Passed, string> => {
   const [isPassed, secured, behind, passed = ""] = passedPattern.exec(text) ?? []
   if (isPassed !== undefined) return Either.right({ passed, ...manner(secured !== undefined, behind !== undefined) })
@@ -37,14 +41,14 @@ export const parse = (text: string): Either.Either<Place | Passed, string> => {
   }
   const [, scheme, proxy, v6, name, port = ""] = pattern.exec(text) ?? []
   const host = v6 ?? name
-  if (host === undefined) return Either.left("is none of tcp://HOST:PORT, tls://HOST:PORT, unix:PATH and fd://NAME")
+  if (host === undefined) return Either.left(`is none of ${forms}`)
   if (Number(port) > Endpoint.highestPort) return Either.left("has a port out of range; allowed: 0 to 65535")
   const isTls = scheme === "tls"
   const address = { _tag: isTls ? "Tls" : "Tcp", host, port: Number(port) } as const
   return Either.right({ address, ...manner(isTls, proxy !== undefined) })
 }
 
-const manner = (isTls: boolean, isProxied: boolean): Manner => ({ isTls, isProxied, tcpOnly: isTls || isProxied })
+const manner = (isTls: boolean, isProxied: boolean): Manner => ({ isTls, isProxied, isTcpOnly: isTls || isProxied })
 
 const plain = manner(false, false)
 
@@ -72,7 +76,7 @@ export const claim = (
       taken.add(address)
     }
     const forgotten = sockets.find((socket) => !taken.has(socket))
-    return forgotten === undefined ? places : yield* Status.misused(unheard(showAddress(forgotten)))
+    return forgotten === undefined ? places : yield* Status.misused(forgottenMessage(showAddress(forgotten)))
   })
 
 const found = (
@@ -84,14 +88,14 @@ const found = (
   const named = sockets.filter(({ name }) => passed === "" || name === passed)
   return Arr.isNonEmptyReadonlyArray(named)
     ? Effect.succeed(Arr.map(named, (address) => ({ address, ...manner })))
-    : Status.misused(`fd://${passed}: ${lack(sockets)}`)
+    : Status.misused(`fd://${passed}: ${missingMessage(sockets)}`)
 }
 
-const unheard = (socket: string) =>
+const forgottenMessage = (socket: string) =>
   `nothing listens on the socket ${socket}, which was passed; add --listen ${socket}, or leave out --listen, --host, ` +
   "--port and --unix"
 
-const lack = (sockets: Sockets) =>
+const missingMessage = (sockets: Sockets) =>
   sockets.length === 0
     ? "no socket was passed; start the server through a .socket unit, or with systemd-socket-activate"
     : `no socket of that name was passed, only ${sockets.map(({ name }) => name).join(", ")}; see FileDescriptorName=`

@@ -57,6 +57,7 @@ const run = (given: ServerSettings.Given, path: string | undefined, logging: Pic
       Server.make({ ...limits, maxConnections, descriptors, listen: listeners.listen }),
       Status.asMisuse
     )
+    yield* listeners.check(server.addresses)
     yield* Admin.serve(given, server, descriptors.limit)
     const settings = path === undefined ? undefined : Reload.make({ server, given, path, maxConnections, ...logging })
     const reloads = [settings, listeners.reload].filter((reload) => reload !== undefined)

@@ -14,36 +14,38 @@ export interface ListenOptions {
   /** Where TCP connections come through a proxy that tells for whom. */
   readonly proxy?: ProxyHeader.Options | undefined
   /** Refuses a Unix socket, which has neither TLS nor a proxy. */
-  readonly tcpOnly: boolean
+  readonly isTcpOnly?: boolean | undefined
 }
 
 /**
  * Listens on a TCP or Unix socket that another program has opened and goes on holding, such as systemd. Connections
- * that nobody accepts wait in it, so that one server can stop and the next one start without a refused connect. To stop
- * is for good: what this process closes it cannot open again.
+ * that nobody accepts wait in it, so that one server can stop and the next one start without a refused connect: a server
+ * should listen here last, or its failure to listen elsewhere costs those who wait. To stop is for good: what this
+ * process closes it cannot open again.
  */
 export const listen =
-  (address: Inherited, { proxy, tcpOnly, tls }: ListenOptions): Listen =>
+  (address: Inherited, { isTcpOnly = false, proxy, tls }: ListenOptions = {}): Listen =>
   (options) =>
     Effect.gen(function* () {
       // Not left to Node: where nothing was inherited, the descriptor may be one of its own, which it would close.
       if (!isSocket(address.descriptor)) return yield* NetListener.listenError(address, undefined)
       const plain = proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
       const tcp = tls === undefined ? plain : yield* Tls.admitting({ ...tls, proxy })
-      const unix: NetListener.Admit = (socket, peer, events) =>
-        tcpOnly ? socket.destroy() : NetListener.plain(socket, { ...peer, remote: "unix" }, events)
-      let admit = unix
+      let admit = tcp
       const listener = yield* NetListener.listen(
         address,
         (server, where) => {
-          // Which of the two it is tells its address, that of a Unix socket is not known: before any connection comes.
-          server.once("listening", () => (admit = server.address() === null ? unix : tcp))
           server.listen(where)
+          // Only Node's listening tells whether it is a Unix socket: in this very turn, before any connection is accepted.
+          if (!NetListener.isUnix(server)) return
+          admit = NetListener.plain
+          if (!isTcpOnly) return
+          server.close()
+          throw notTcp(address)
         },
         (...connection) => admit(...connection)
       )(options)
-      if (listener.address._tag !== "Tcp") return tcpOnly ? yield* notTcp(address) : listener
-      if (tls === undefined) return listener
+      if (listener.address._tag !== "Tcp" || tls === undefined) return listener
       return { ...listener, address: { ...listener.address, _tag: "Tls" }, identifies: tls.credentials.identifies }
     })
 

@@ -17,9 +17,7 @@ interface Flags {
 }
 
 const advice = (address: Address, code: string | undefined, { host, port }: Flags): string => {
-  if (address._tag === "Inherited") {
-    return `descriptor ${address.descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, without Accept=`
-  }
+  if (address._tag === "Inherited") return adviceForInherited(address.descriptor, code)
   switch (code) {
     case "EADDRINUSE":
       return `the address is in use; stop the other program or choose another with ${port} (0 takes any that is free)`
@@ -41,6 +39,21 @@ const advice = (address: Address, code: string | undefined, { host, port }: Flag
   }
 }
 
+const adviceForInherited = (descriptor: number, code: string | undefined): string => {
+  switch (code) {
+    // Nothing was asked of the system where the descriptor is none, or that of a file.
+    case undefined:
+    case "EINVAL":
+    case "ENOTSOCK":
+      return (
+        `descriptor ${descriptor} is no socket that listens for streams; in a .socket unit, ListenStream= makes one, ` +
+        "without Accept="
+      )
+    default:
+      return code
+  }
+}
+
 export const listenError = (
   address: Address,
   cause: unknown,
@@ -58,16 +71,23 @@ export type Admit = (socket: Net.Socket, peer: Peer, events: ListenerEvents) => 
 
 export const plain: Admit = (socket, peer, events) => events.accepted(wrap(socket, peer))
 
+/** Whether a server listens on a Unix socket: Node has no address of it, or its path. */
+export const isUnix = (server: Net.Server): boolean => {
+  if (!server.listening) return false
+  const address = server.address()
+  return address === null || typeof address === "string"
+}
+
 /**
  * Listens with `node:net`. `bind` starts the given server at the address; it runs in one turn, so that an adapter can
- * set up what `bind(2)` looks at (the umask).
+ * set up what `bind(2)` looks at (the umask). What it throws is why the listening fails.
  */
 export const listen =
   (address: Address, bind: (server: Net.Server, options: Net.ListenOptions) => void, admit = plain): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
       if (impossible(address) !== undefined) return yield* listenError(address, undefined)
-      const nameless = address._tag === "Unix" ? "unix" : "unknown"
+      let nameless = "unknown"
       const server = Net.createServer(socketOptions, (socket) => admit(socket, peerOf(socket, nameless), events))
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
@@ -77,7 +97,7 @@ export const listen =
         Effect.async<void, TransportError>((resume) => {
           const failed = (cause: Error) => {
             server.off("listening", listening)
-            resume(Effect.fail(listenError(at, cause)))
+            resume(Effect.fail(cause instanceof TransportError ? cause : listenError(at, cause)))
           }
           const listening = () => {
             server.off("error", failed)
@@ -88,9 +108,10 @@ export const listen =
           server.once("listening", listening)
           try {
             bind(server, { ...whereOf(at), backlog })
+            if (isUnix(server)) nameless = "unix"
           } catch (cause) {
             server.off("error", failed)
-            failed(cause as Error) // Node throws only Errors here: a port out of range, a bad path
+            failed(cause as Error) // Node throws only Errors here (a port out of range, a bad path), as `bind` does
           }
         })
 

@@ -92,7 +92,11 @@ export const listen =
       return { ...listener, identifies: options.credentials.identifies }
     })
 
-/** Admits connections with TLS, whatever they come from. */
+/**
+ * Admits connections with TLS, whatever they come from.
+ *
+ * @internal its type would ask for those of Node in the library's declarations
+ */
 export const admitting = ({
   proxy,
   ...options

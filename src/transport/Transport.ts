@@ -17,7 +17,10 @@ export type Address =
   | { readonly _tag: "Inherited"; readonly descriptor: number; readonly name: string }
   | { readonly _tag: "Memory" }
 
-/** An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`, `fd://chat`. */
+/**
+ * An address as a person writes it: `127.0.0.1:8080`, `[::1]:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`,
+ * `fd://chat`.
+ */
 export const showAddress = (address: Address): string => {
   switch (address._tag) {
     case "Tls":

@@ -2,6 +2,9 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import { assert } from "vitest"
 import { Addresses } from "../../src/chat/Addresses.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
@@ -11,22 +14,24 @@ import { TransportError, type ListenerEvents, type Socket } from "../../src/tran
 import { from, pass, startServer, type Chat } from "../support/MemoryChat.js"
 import { settle } from "../support/turns.js"
 
+/** An accept loop that does something with each connection. */
+const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors?: AcceptLoop.DescriptorProbe) =>
+  Effect.gen(function* () {
+    const limits = { maxConnections: 100 }
+    const fork = yield* FiberSet.makeRuntime<never>()
+    return yield* AcceptLoop.make({ limits, addresses: new Addresses(defaults, () => 0), descriptors, fork, serve })
+  })
+
 /** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
 const loop = (descriptors?: AcceptLoop.DescriptorProbe, canResume = true) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
     const served = new Array<Socket>()
-    const fork = yield* FiberSet.makeRuntime<never>()
-    const acceptLoop = yield* AcceptLoop.make({
-      limits: { maxConnections: 100 },
-      addresses: new Addresses(defaults, () => 0),
-      descriptors,
-      fork,
-      serve: (socket) => {
-        served.push(socket)
-        return Effect.never
-      }
-    })
+    const serve = (socket: Socket) => {
+      served.push(socket)
+      return Effect.never
+    }
+    const acceptLoop = yield* looping(serve, descriptors)
     let events: ListenerEvents | undefined
     yield* acceptLoop.listen((options) => {
       events = options.events
@@ -148,6 +153,26 @@ describe("a shortage of descriptors", () => {
       assert.isFalse(yield* isOpen)
     })
   )
+
+  it.scoped("is told of each listener, what it does there", () => {
+    const logged = new Array<string>()
+    const logger = Logger.make(({ annotations, message }) => {
+      logged.push(`${Option.getOrElse(HashMap.get(annotations, "address"), () => "")}: ${String(message)}`)
+    })
+    const descriptors = { limit: 50, available: () => false }
+    const test = Effect.gen(function* () {
+      const acceptLoop = yield* looping(() => Effect.never, descriptors)
+      const own = { address: { _tag: "Unix", path: "/s" }, suspend: Effect.void, resume: Effect.void } as const
+      const inherited = { address: { _tag: "Inherited", descriptor: 3, name: "a" }, suspend: Effect.void } as const
+      for (const listener of [own, inherited]) yield* acceptLoop.listen(() => Effect.succeed(listener))
+      yield* pass(2_000)
+      assert.deepStrictEqual(logged.toSorted(), [
+        "fd://a: out of file descriptors: the system drops connections; raise the limit (ulimit -n, LimitNOFILE=)",
+        "unix:/s: out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"
+      ])
+    })
+    return Effect.provide(test, Logger.add(logger))
+  })
 
   it.scoped("does not open again what was stopped", () =>
     Effect.gen(function* () {

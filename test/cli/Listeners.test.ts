@@ -9,20 +9,21 @@ import { showAddress } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 
+const places: ReadonlyArray<readonly [string, string, boolean]> = [
+  ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
+  ["tcp://[::1]:0", "[::1]:0", false],
+  ["tls://chat.example:65535", "tls://chat.example:65535", false],
+  ["tls+proxy://[::]:8443", "tls://[::]:8443", true],
+  ["tcp+proxy://0.0.0.0:1", "0.0.0.0:1", true],
+  ["unix:/run/chat.sock", "unix:/run/chat.sock", false],
+  ["unix:chat.sock", "unix:chat.sock", false],
+  ["fd://a-chat.socket", "plain a-chat.socket", false],
+  ["tls+fd://secure", "TLS secure", false],
+  ["fd+proxy://behind", "plain behind", true],
+  ["tls+fd+proxy://", "TLS ", true]
+]
+
 describe("--listen", () => {
-  const places: ReadonlyArray<readonly [string, string, boolean]> = [
-    ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
-    ["tcp://[::1]:0", "[::1]:0", false],
-    ["tls://chat.example:65535", "tls://chat.example:65535", false],
-    ["tls+proxy://[::]:8443", "tls://[::]:8443", true],
-    ["tcp+proxy://0.0.0.0:1", "0.0.0.0:1", true],
-    ["unix:/run/chat.sock", "unix:/run/chat.sock", false],
-    ["unix:chat.sock", "unix:chat.sock", false],
-    ["fd://a-chat.socket", "plain a-chat.socket", false],
-    ["tls+fd://secure", "TLS secure", false],
-    ["fd+proxy://behind", "plain behind", true],
-    ["tls+fd+proxy://", "TLS ", true]
-  ]
   for (const [text, shown, isProxied] of places) {
     it(`takes ${text}`, () => {
       const place = Either.getOrThrow(Places.parse(text))
@@ -63,6 +64,13 @@ const refuses = (args: ReadonlyArray<string>, said: RegExp) =>
   })
 
 const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
+
+describe("a place that is none", () => {
+  it("is told all forms", () => {
+    const said = Either.getOrThrow(Either.flip(Places.parse("fd+tls://a")))
+    for (const [form] of places) assert.include(said, /^[a-z+]+:(\/\/)?/u.exec(form)?.[0] ?? "no form")
+  })
+})
 
 describe("a-chat serve", () => {
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Activation from "../../src/cli/Activation.js"
 import * as Places from "../../src/cli/Places.js"
+import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
@@ -71,7 +72,8 @@ const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => 
 
 describe("the sockets", () => {
   it("go to those who name them", () => {
-    assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right([[b, true], [a, false], [otherA, false]])) // prettier-ignore
+    const byName = [b, a, otherA].map((socket) => [socket, socket === b])
+    assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right(byName))
     assert.deepStrictEqual(claim(sockets, "fd://"), Either.right(sockets.map((socket) => [socket, false])))
   })
 
@@ -97,6 +99,8 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
+const tcpOf = ({ port }: { readonly port: string }) => ({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) as const
+
 /**
  * A server on sockets that another program holds, which starts it again when it has ended. `before` is shell that runs
  * each time before the server does.
@@ -118,7 +122,27 @@ const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> =
       })
     )
     const port = yield* program.says("output", /^listening (\d+)/u)
-    return { ...program, port, tcp: { _tag: "Tcp", host: "127.0.0.1", port: Number(port) } as const, pid }
+    return { ...program, port, tcp: tcpOf({ port }), pid }
+  })
+
+/** A first server that cannot start, while somebody waits; then one that can. Answers what the first one said. */
+const failing = (
+  sockets: ReadonlyArray<string>,
+  where: (server: { readonly port: string }) => Address,
+  wrong: string
+) =>
+  Effect.gen(function* () {
+    const gate = join(yield* folder, "gate")
+    const wait = (name: string) => `until [ -e ${gate}.${name} ]; do sleep 0.02; done`
+    const first = `sh -c 'LISTEN_PID=$$ exec "$@" ${wrong}' sh "$@"`
+    const server = yield* activated(sockets, [], `${wait("connected")}; ${first}; ${wait("failed")}`)
+    const client = yield* WireClient.connect(where(server))
+    yield* client.send("early\nearly: in\n")
+    writeFileSync(`${gate}.connected`, "")
+    const said = yield* server.says("errors", /^a-chat: (.*)$/mu)
+    writeFileSync(`${gate}.failed`, "")
+    yield* client.expect("from early: in")
+    return said
   })
 
 const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
@@ -200,6 +224,39 @@ describe("a-chat serve", () => {
       yield* between.expect("from between: in")
       assert.strictEqual((yield* program).status, 0)
       assert.notStrictEqual(server.pid(), first)
+    })
+  )
+
+  it.scopedLive("refuses a certificate where no socket that was passed is TCP", () =>
+    Effect.gen(function* () {
+      const { cert, key } = Certificates.pair("server")
+      const options = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", Certificates.path("ca")]
+      const through = [process.execPath, activator, `a=${join(yield* folder, "s")}`, "--"]
+      const { errors, status } = yield* Program.run(["serve", ...options], { through })
+      assert.match(errors, /^a-chat: a certificate is given, but no listener speaks TLS$/mu)
+      assert.strictEqual(status, 2)
+    })
+  )
+
+  it.scopedLive("leaves those who wait to the next server when it cannot listen elsewhere", () =>
+    Effect.gen(function* () {
+      const other = join(yield* folder, "other")
+      yield* Program.serve(["--unix", other])
+      assert.match(
+        yield* failing(["a=0"], tcpOf, `--listen fd:// --listen unix:${other}`),
+        /another server is listening/
+      )
+    })
+  )
+
+  it.scopedLive("leaves those who wait on a Unix socket to the next server when it refuses that", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const wrong = "--listen fd+proxy://b --listen fd://a --proxy-from ::1"
+      assert.match(
+        yield* failing(["a=0", `b=${path}`], () => ({ _tag: "Unix", path }), wrong),
+        /it is a Unix socket; TLS and/
+      )
     })
   )
 
