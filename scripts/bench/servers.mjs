@@ -25,6 +25,9 @@ if (isBuilt) {
 /** Whether the server has core 0 to itself and the generator core 1. */
 export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
 
+// This process scrapes, which must not be on the server's core.
+if (isPinned) runs("taskset", "-cp", "1", String(process.pid))
+
 /** A child process on one core, where that can be said. */
 export const spawnOn = (core, command, args, options) =>
   isPinned ? spawn("taskset", ["-c", String(core), command, ...args], options) : spawn(command, args, options)
@@ -106,8 +109,11 @@ export const versionOf = (name) =>
     ? spawnSync(name, ["--version"], { encoding: "utf8" }).stdout.trim().split(" ").at(-1)
     : undefined
 
-/** Asks for the metrics as Prometheus does, but fifteen times as often; `stop` tells what went wrong, if anything did. */
-const scrape = (port) => {
+/**
+ * Asks for the metrics as Prometheus does, but fifteen times as often; `stop` tells what went wrong, if anything did. A
+ * server that has just been started takes ten times as long for the first answers, so these come before the load.
+ */
+const scrape = async (port) => {
   let fault
   const ask = async () => {
     try {
@@ -117,11 +123,10 @@ const scrape = (port) => {
       fault = `did not answer a scrape: ${error.message}`
     }
   }
+  for (let i = 0; i < 30; i++) await ask()
   const timer = setInterval(ask, 1000)
-  const first = ask()
-  const stop = async () => {
+  const stop = () => {
     clearInterval(timer)
-    await first
     return fault
   }
   return { stop }
@@ -151,9 +156,9 @@ export const start = async (server, row) => {
     await sleep(20)
   }
   await sleep(100)
-  const scraped = server.isScraped ? scrape(other) : undefined
+  const scraped = server.isScraped ? await scrape(other) : undefined
   const stop = async () => {
-    const trouble = await scraped?.stop()
+    const trouble = scraped?.stop()
     child.kill("SIGTERM")
     const timer = setTimeout(kill, 15_000)
     const [code, signal] = await ended

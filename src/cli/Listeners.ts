@@ -125,18 +125,26 @@ const places = (
   given: Given,
   sockets: Activation.Sockets
 ): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> => {
-  const short = [given.host, given.port, given.unix]
-  const isShortByFlag = short.some((one) => Endpoint.isFlag<unknown>(one))
-  if (isShortByFlag && Endpoint.isFlag(given.listen)) {
+  const { host, listen, port, unix } = given
+  const shortRank = Math.max(rankOf(host), rankOf(port), rankOf(unix))
+  const longRank = rankOf(listen)
+  // The variables of the short form are those of the clients, too, and may stand in anybody's environment.
+  if (shortRank === longRank && longRank !== ranks.none && longRank !== ranks.environment) {
     return Status.misused("--listen takes the place of --host, --port and --unix; give one or the other")
   }
-  const long = Flags.valueOr<ReadonlyArray<Place | Places.Passed>>(given.listen, [])
-  if (Arr.isNonEmptyReadonlyArray(long) && !isShortByFlag) return Places.claim(long, sockets)
+  const long = Flags.valueOr<ReadonlyArray<Place | Places.Passed>>(listen, [])
+  if (Arr.isNonEmptyReadonlyArray(long) && longRank >= shortRank) return Places.claim(long, sockets)
   const hasCertificate = Option.isSome(given.tlsCert)
-  return sockets.length > 0 && short.every((one) => Option.isNone<unknown>(one))
+  return sockets.length > 0 && shortRank === ranks.none
     ? Places.claim([Places.allPassed(hasCertificate)], sockets)
     : Places.claim(Places.short(given, hasCertificate), sockets)
 }
+
+/** Which of two settings that exclude each other counts. */
+const ranks = { none: 0, file: 1, environment: 2, flag: 3 }
+
+const rankOf = (given: Option.Option<Flags.Given<unknown>>): number =>
+  ranks[Option.isSome(given) ? given.value.by : "none"]
 
 const isCertificateFlag = ({ tlsCert, tlsClientCa, tlsKey }: Given) =>
   [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)

@@ -63,6 +63,12 @@ const refuses = (args: ReadonlyArray<string>, said: RegExp) =>
     assert.strictEqual(status, 2)
   })
 
+/** Where a server listens, as it says. */
+const listening = (config: ReadonlyArray<string>, environment: Record<string, string>) =>
+  Effect.flatMap(Program.start(["serve", "--log-format", "logfmt", ...config], { environment }), (server) =>
+    server.says("errors", /address=(\S+):\d+/u)
+  )
+
 const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
 
 describe("a place that is none", () => {
@@ -121,6 +127,23 @@ describe("a-chat serve", () => {
       const one = yield* Program.serve([], { environment })
       yield* one.kill("SIGTERM")
       assert.notInclude((yield* one.ended).errors, "::1")
+    })
+  )
+
+  it.scopedLive("takes the places of the file, unless a variable says otherwise; a file that has both is refused", () =>
+    Effect.gen(function* () {
+      const home = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const file = (name: string, text: string) => {
+        writeFileSync(join(home, name), text)
+        return ["--config", join(home, name)]
+      }
+      const places = 'listen = ["tcp://[::1]:0"]\n'
+      assert.include(yield* listening(file("places.toml", places), {}), "[::1]")
+      assert.strictEqual(yield* listening(file("places.toml", places), { ACHAT_PORT: "0" }), "127.0.0.1")
+      yield* refuses(file("both.toml", `port = 0\n${places}`), /--listen takes the place of/)
     })
   )
 
