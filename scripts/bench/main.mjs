@@ -126,10 +126,11 @@ const updateReadme = (report) => {
 const options = readOptions()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
 try {
+  const measured = commit() // now: what is changed in the meantime is not measured
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
   const { costs, quick, runs, servers } = options
-  const report = { machine: machine(), commit: commit(), versions, quick, runs, servers, figures, costs }
+  const report = { machine: machine(), commit: measured, versions, quick, runs, servers, figures, costs }
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const svg = options.svg ?? (options.readme && !options.costs ? path("figures.svg") : undefined)
