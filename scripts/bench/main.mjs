@@ -13,13 +13,12 @@
 //
 // The servers take turns, each time as a fresh process; server and generator have a core each where there is `taskset`.
 // Ends with 1 as soon as a message is lost, doubled, out of order or changed.
-import { spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, writeFileSync } from "node:fs"
-import { cpus, release, totalmem, type } from "node:os"
+import { writeFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import * as Readme from "../readme.mjs"
 import { chart } from "./chart.mjs"
 import { costRows, ids, rowOf } from "./loads.mjs"
 import { measure } from "./measure.mjs"
@@ -71,21 +70,6 @@ const startUp = async ({ help: [command, args] }) => {
   return { ok: true, milliseconds: median(times) }
 }
 
-const machine = () => ({
-  date: new Date().toISOString().slice(0, 10),
-  cpu: cpus()[0].model.trim(),
-  cores: cpus().length,
-  memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
-  kernel: `${type()} ${release()}`,
-  node: process.version,
-  isPinned
-})
-
-const git = (...args) => spawnSync("git", args, { cwd: path("../.."), encoding: "utf8" }).stdout?.trim()
-
-const commit = () =>
-  `${git("rev-parse", "--short", "HEAD") ?? "unknown"}${git("status", "--porcelain", "src") ? ", changed" : ""}`
-
 const measureAll = async (options) => {
   const figures = []
   for (const row of options.only.map((id) => rowOf(id, options.quick, options.costs))) {
@@ -111,26 +95,19 @@ const measureAll = async (options) => {
   return figures
 }
 
-/** Replaces what stands between the two comments in README.md. */
-const updateReadme = (report) => {
-  const file = path("../../README.md")
-  const [begin, end] = report.costs
-    ? ["<!-- costs: npm run bench -- --costs --readme -->", "<!-- end of costs -->"]
-    : ["<!-- figures: npm run bench -- --readme -->", "<!-- end of figures -->"]
-  const [before, rest] = readFileSync(file, "utf8").split(begin)
-  const after = rest?.split(end)[1]
-  if (after === undefined) throw new Error(`README.md lacks ${begin} … ${end}`)
-  writeFileSync(file, `${before}${begin}\n\n${markdown(report)}\n\n${end}${after}`)
-}
+const updateReadme = (report) =>
+  report.costs
+    ? Readme.replace("costs", "npm run bench -- --costs --readme", markdown(report))
+    : Readme.replace("figures", "npm run bench -- --readme", markdown(report))
 
 const options = readOptions()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
 try {
-  const measured = commit() // now: what is changed in the meantime is not measured
+  const commit = Readme.commit()
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
   const { costs, quick, runs, servers } = options
-  const report = { machine: machine(), commit: measured, versions, quick, runs, servers, figures, costs }
+  const report = { machine: { ...Readme.machine(), isPinned }, commit, versions, quick, runs, servers, figures, costs }
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const svg = options.svg ?? (options.readme && !options.costs ? path("figures.svg") : undefined)

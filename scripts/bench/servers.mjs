@@ -5,6 +5,7 @@ import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmS
 import { cpus, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { neutral } from "../environment.mjs"
 import { answers, freePort } from "../port.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -141,7 +142,7 @@ export const start = async (server, row) => {
   const place = server.socket ?? port
   const [command, args] = server.command(port, row, other)
   const log = join(folder, `${server.name}.log`)
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
+  const env = neutral()
   const file = openSync(log, "w")
   const child = spawnOn(0, command, args, { env, stdio: ["ignore", file, file] })
   closeSync(file)

@@ -14,17 +14,13 @@
 // Half of the clients come back at once, half of them when the server has told them to. Ends with 1 if a connect was
 // refused or broken, if a line was lost, came twice, or nobody knows what became of it, or if an account is not even;
 // with both, the port of its own is only there for comparison.
-import { spawnSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
-import { cpus, release, totalmem, type } from "node:os"
-import { fileURLToPath } from "node:url"
+import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
+import * as Readme from "../readme.mjs"
 import { makeBook, pair } from "./clients.mjs"
 import { judge, markdown, table } from "./report.mjs"
 import { main, start, within } from "./server.mjs"
-
-const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -86,38 +82,16 @@ const run = async (kind) => {
   return judge({ kind, ...options, book, restarts, accounts: server.accounts, alarms: server.alarms })
 }
 
-const git = (...args) => spawnSync("git", args, { cwd: path("../.."), encoding: "utf8" }).stdout?.trim()
-
-const commit = () =>
-  `${git("rev-parse", "--short", "HEAD") ?? "unknown"}${git("status", "--porcelain", "src") ? ", changed" : ""}`
-
-const surroundings = () => ({
-  date: new Date().toISOString().slice(0, 10),
-  commit: commit(),
-  cpu: cpus()[0].model.trim(),
-  cores: cpus().length,
-  memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
-  kernel: `${type()} ${release()}`,
-  node: process.version
-})
-
-/** Replaces what stands between the two comments in README.md. */
-const updateReadme = (results) => {
-  const file = path("../../README.md")
-  const [begin, end] = ["<!-- restart: npm run restart -- --readme -->", "<!-- end of restart -->"]
-  const [before, rest] = readFileSync(file, "utf8").split(begin)
-  const after = rest?.split(end)[1]
-  if (after === undefined) throw new Error(`README.md lacks ${begin} … ${end}`)
-  writeFileSync(file, `${before}${begin}\n\n${markdown(results, surroundings())}\n\n${end}${after}`)
-}
-
 try {
+  const commit = Readme.commit()
   const results = []
   for (const kind of options.kinds) results.push(await run(kind))
   console.log(table(results))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
   const isWell = results[0].faults.length === 0
-  if (options.readme && isWell) updateReadme(results)
+  if (options.readme && isWell) {
+    Readme.replace("restart", "npm run restart -- --readme", markdown(results, { ...Readme.machine(), commit }))
+  }
   process.exit(isWell ? 0 : 1)
 } catch (error) {
   console.error(`FAILED: ${error.message}`)

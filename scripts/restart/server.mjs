@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { neutral } from "../environment.mjs"
 import { freePort } from "../port.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -27,7 +28,7 @@ export const start = async (isHeld, { flags, patience, program }) => {
   const port = await freePort()
   const [sockets, own] = isHeld ? [[`a=${port}`], []] : [[], ["--port", String(port)]]
   const command = [process.execPath, program, "serve", "--log-format", "logfmt", ...own, ...flags]
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
+  const env = neutral()
   const args = [path("activator.mjs"), ...sockets, "--", ...command]
   const activator = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true })
 

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { neutral } from "../environment.mjs"
 import { cpuOf, residentOf } from "../bench/resources.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -21,7 +22,7 @@ const patience = 10_000
 /** Starts `program` (by default the built one) on a free port. */
 export const start = async (program = path("../../dist/main.js"), flags = []) => {
   const args = ["--import", path("probe.mjs"), program, "serve", "--port", "0", "--log-format", "logfmt", ...flags]
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))
+  const env = neutral()
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe", "ipc"] })
   const kill = () => child.kill("SIGKILL")
   process.once("exit", kill)

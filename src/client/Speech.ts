@@ -30,7 +30,8 @@ export class Speech {
 
   private lines(piece: Piece): ReadonlyArray<string> {
     if (piece._tag === "TooLong") return [this.leaveOut()]
-    return Wire.lines(piece.text).map((line) => (piece.clean ? Wire.decode(line) : this.fit(line)))
+    const { clean, text } = piece
+    return Wire.lines(text).map((line) => (clean ? Wire.decode(line) : this.fit(line)))
   }
 
   private fit(wire: string): string {

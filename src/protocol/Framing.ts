@@ -21,22 +21,22 @@ export class Lines {
 
   /** Whether all of it is UTF-8. */
   get utf8(): boolean {
-    return (this.foundUtf8 ??= this.bytes !== undefined && isUtf8(this.bytes))
+    return (this.foundUtf8 ??= isUtf8(this.source))
   }
 
   /** Whether all of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
   get clean(): boolean {
-    return (this.foundClean ??= this.check())
+    return (this.foundClean ??= this.utf8 && !Block.hasControl(this.source))
   }
 
-  private check(): boolean {
-    return this.utf8 && this.bytes !== undefined && !Block.hasControl(this.bytes)
+  /** The bytes again, where somebody asks behind the text. */
+  private get source(): Uint8Array {
+    return this.bytes ?? Buffer.from(this.text, "latin1")
   }
 
   /** The lines in their wire form (`Wire`). */
   get text(): string {
     if (this.madeText !== undefined) return this.madeText
-    this.foundClean ??= this.check() // while the bytes are there
     // They are a buffer: the library's declarations must not need the types of Node.
     const bytes = this.bytes as Buffer | undefined
     this.bytes = undefined

@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { existsSync } from "node:fs"
 import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 
@@ -39,11 +38,6 @@ const open = (url: string, profile: string) =>
     )
   })
 
-const profile = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-page-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
 describe("the page for people", () => {
   it.scopedLive(
     "shows in a browser who is here, the account and the last closings, as text",
@@ -56,7 +50,7 @@ describe("the page for people", () => {
         bob.input.write("/ping here\n")
         yield* bob.says("output", /pong: here/u)
         yield* Program.run(["send", "--port", server.port, "--login", "alice", "bob,carol", "hi"])
-        const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* profile)
+        const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* temporaryFolder)
         assert.strictEqual(console, "")
         const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
         assert.match(text, /version 0\.1\.0, up /u)

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Places from "../../src/cli/Places.js"
 import { showAddress } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const places: ReadonlyArray<readonly [string, string, boolean]> = [
   ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
@@ -132,10 +132,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("takes the places of the file, unless a variable says otherwise; a file that has both is refused", () =>
     Effect.gen(function* () {
-      const home = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
+      const home = yield* temporaryFolder
       const file = (name: string, text: string) => {
         writeFileSync(join(home, name), text)
         return ["--config", join(home, name)]
@@ -149,10 +146,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("reads its certificate again at SIGHUP; a bad one changes nothing, and the log says why", () =>
     Effect.gen(function* () {
-      const home = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
+      const home = yield* temporaryFolder
       const [own, ownKey] = [join(home, "cert.pem"), join(home, "key.pem")]
       const put = (name: string) => {
         copyFileSync(Certificates.path(name), own)

@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Activation from "../../src/cli/Activation.js"
@@ -12,6 +11,7 @@ import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const own = 42
 
@@ -94,11 +94,6 @@ describe("the sockets", () => {
 
 const activator = fileURLToPath(new URL("../../scripts/restart/activator.mjs", import.meta.url))
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
-
 const tcpOf = ({ port }: { readonly port: string }) => ({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) as const
 
 /**
@@ -132,7 +127,7 @@ const failing = (
   wrong: string
 ) =>
   Effect.gen(function* () {
-    const gate = join(yield* folder, "gate")
+    const gate = join(yield* temporaryFolder, "gate")
     const wait = (name: string) => `until [ -e ${gate}.${name} ]; do sleep 0.02; done`
     const first = `sh -c 'LISTEN_PID=$$ exec "$@" ${wrong}' sh "$@"`
     const server = yield* activated(sockets, [], `${wait("connected")}; ${first}; ${wait("failed")}`)
@@ -160,7 +155,7 @@ const listenless = /^a-chat: cannot listen on fd:\/\/unknown: descriptor 3 is no
 describe("a-chat serve", () => {
   it.scopedLive("listens on all sockets that were passed, and says so", () =>
     Effect.gen(function* () {
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["one=0", `two=${path}`])
       assert.strictEqual((yield* send("--port", server.port)).status, 0)
       assert.strictEqual((yield* send("--unix", path)).status, 0)
@@ -173,7 +168,7 @@ describe("a-chat serve", () => {
   it.scopedLive("listens on each as it is told by name", () =>
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const places = ["--listen", "tls+fd://secure", "--listen", "fd://plain", "--tls-cert", cert, "--tls-key", key]
       const server = yield* activated(["secure=0", `plain=${path}`], places)
       assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
@@ -184,7 +179,7 @@ describe("a-chat serve", () => {
   it.scopedLive("with a certificate, TCP sockets that nobody names are TLS, and a Unix socket is plain", () =>
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["a=0", `b=${path}`], ["--tls-cert", cert, "--tls-key", key])
       assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
       assert.strictEqual((yield* send("--unix", path)).status, 0)
@@ -193,7 +188,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("behind a proxy, TCP sockets want its header, and a Unix socket does not", () =>
     Effect.gen(function* () {
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["a=0", `b=${path}`], ["--proxy-protocol", "--proxy-from", "127.0.0.1"])
       const client = yield* WireClient.connect(server.tcp)
       yield* client.send("PROXY TCP4 10.1.2.3 10.0.0.1 4711 8080\r\nbob\nbob: in\n")
@@ -206,7 +201,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("serves those who came before it ran, and between its end and its next start", () =>
     Effect.gen(function* () {
-      const gate = join(yield* folder, "gate")
+      const gate = join(yield* temporaryFolder, "gate")
       const server = yield* activated(["a=0"], [], `until [ -e ${gate} ]; do sleep 0.02; done`)
       const early = yield* WireClient.connect(server.tcp)
       yield* early.send("early\nearly: in\n")
@@ -231,7 +226,7 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
       const options = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", Certificates.path("ca")]
-      const through = [process.execPath, activator, `a=${join(yield* folder, "s")}`, "--"]
+      const through = [process.execPath, activator, `a=${join(yield* temporaryFolder, "s")}`, "--"]
       const { errors, status } = yield* Program.run(["serve", ...options], { through })
       assert.match(errors, /^a-chat: a certificate is given, but no listener speaks TLS$/mu)
       assert.strictEqual(status, 2)
@@ -240,7 +235,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("leaves those who wait to the next server when it cannot listen elsewhere", () =>
     Effect.gen(function* () {
-      const other = join(yield* folder, "other")
+      const other = join(yield* temporaryFolder, "other")
       yield* Program.serve(["--unix", other])
       assert.match(
         yield* failing(["a=0"], tcpOf, `--listen fd:// --listen unix:${other}`),
@@ -251,7 +246,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("leaves those who wait on a Unix socket to the next server when it refuses that", () =>
     Effect.gen(function* () {
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const wrong = "--listen fd+proxy://b --listen fd://a --proxy-from ::1"
       assert.match(
         yield* failing(["a=0", `b=${path}`], () => ({ _tag: "Unix", path }), wrong),
@@ -293,7 +288,7 @@ describe("a-chat serve", () => {
       Effect.gen(function* () {
         const { cert, key } = Certificates.pair("server")
         const options = place === "tls+fd://" ? ["--tls-cert", cert, "--tls-key", key] : ["--proxy-from", "::1"]
-        const through = [process.execPath, activator, `a=${join(yield* folder, "s")}`, "--"]
+        const through = [process.execPath, activator, `a=${join(yield* temporaryFolder, "s")}`, "--"]
         yield* refuses(["--listen", place, ...options], { through }, /fd:\/\/a: it is a Unix socket; TLS and a proxy/)
       })
     )
@@ -313,7 +308,7 @@ const activate = ["systemd-socket-activate", "--setenv=PATH"]
 describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with systemd-socket-activate", () => {
   it.scopedLive("a-chat serve starts when somebody connects, and serves him", () =>
     Effect.gen(function* () {
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const server = yield* Program.start(["serve"], { input: "", through: [...activate, `--listen=${path}`] })
       yield* server.says("errors", /Listening on/u)
       assert.strictEqual((yield* send("--unix", path)).status, 0)
@@ -324,7 +319,7 @@ describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with 
 
   it.scopedLive("a connection instead of a socket that listens is refused", () =>
     Effect.gen(function* () {
-      const path = join(yield* folder, "s")
+      const path = join(yield* temporaryFolder, "s")
       const through = [...activate, "--accept", `--listen=${path}`]
       const server = yield* Program.start(["serve"], { input: "", through })
       yield* server.says("errors", /Listening on/u)

@@ -1,23 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/folder.js"
 
 /** A settings file, until the scope ends. */
 const file = (text: string) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-config-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    ),
-    (folder) => {
-      const path = join(folder, "chat.toml")
-      writeFileSync(path, text)
-      return path
-    }
-  )
+  Effect.map(temporaryFolder, (folder) => {
+    const path = join(folder, "chat.toml")
+    writeFileSync(path, text)
+    return path
+  })
 
 const check = (path: string) => Program.run(["config", "--check", "--config", path])
 

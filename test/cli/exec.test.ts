@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Chat from "../support/Chat.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 import { until } from "../support/serve.js"
 import * as WireClient from "../support/WireClient.js"
+import { temporaryFolder } from "../support/folder.js"
 
 /** A chat with a bot in it. */
 const start = (args: ReadonlyArray<string>, options: { server?: ReadonlyArray<string> } = {}) =>
@@ -96,10 +96,7 @@ describe("a-chat exec", () => {
 
   it.scopedLive("tells that a program cannot be started any more, and not where it was", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
+      const folder = yield* temporaryFolder
       const program = join(folder, "bot")
       writeFileSync(program, "#!/bin/sh\necho hi\n", { mode: 0o755 })
       const { alice, bot } = yield* start(["--", program])
@@ -114,10 +111,7 @@ describe("a-chat exec", () => {
 
   it.scopedLive("runs as many at once as --concurrency says, and no more", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
+      const folder = yield* temporaryFolder
       // Each says that it began, and waits until it may end.
       const script = `read -r text; echo "began $text"; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo ended`
       const { alice } = yield* start(["--concurrency", "3", ...sh(script)])
@@ -175,10 +169,7 @@ describe("a-chat exec", () => {
 
   it.scopedLive("does not wait for a stranger who holds the output of a program open", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
+      const folder = yield* temporaryFolder
       // It has left the group before the program ends.
       const script = `
         rm -f ${folder}/pid
@@ -278,10 +269,7 @@ describe("a-chat exec", () => {
 
   it.scopedLive("says on standard error that an answer came back", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-exec-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
+      const folder = yield* temporaryFolder
       const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2; exit 3`
       const { alice, bot, watcher } = yield* start(sh(script))
       yield* alice.send("bot: hi\n")

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync } from "node:fs"
 import type * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Chat from "../support/Chat.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 import { noDeaf, silentPort } from "../support/elsewhere.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
   Program.start(["listen", "--port", `${port}`, "--login", "bob", ...args])
@@ -74,10 +73,7 @@ describe("a-chat listen", () => {
 
   it.scopedLive("takes its flags from the environment, and a Unix socket", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "a-chat-listen-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-      )
+      const folder = yield* temporaryFolder
       const unix = join(folder, "s")
       const { joined, watcher } = yield* Chat.make(["--port", "0", "--unix", unix])
       const environment = {

@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync } from "node:fs"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Limits from "../../src/cli/Limits.js"
 import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/folder.js"
 
 /** One line on standard error that says what was wrong, and exit status 2. */
 const refuses = (args: ReadonlyArray<string>, said: RegExp, environment: Record<string, string> = {}) =>
@@ -227,10 +226,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("listens on the Unix socket alone, or on both when both are asked for", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
+      const folder = yield* temporaryFolder
       const path = join(folder, "s")
       const both = yield* Program.serve(["--unix", path])
       yield* both.says("errors", /address=unix:/u)

@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Program from "../support/Program.js"
 import { accountOf } from "../support/siege.js"
 import { turns } from "../support/turns.js"
 import * as WireClient from "../support/WireClient.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const addressOf = ({ port }: { readonly port: string }): Address => ({
   _tag: "Tcp",
@@ -75,10 +75,7 @@ describe("the end of the program", () => {
       Array.from({ length: 10 }, (_, i) => i * 40),
       (millis) =>
         Effect.gen(function* () {
-          const folder = yield* Effect.acquireRelease(
-            Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-            (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-          )
+          const folder = yield* temporaryFolder
           const path = join(folder, "s")
           const program = yield* Program.start(["serve", "--port", "0", "--unix", path, "--log-format", "logfmt"])
           yield* Effect.sleep(millis) // the moment is what this is about

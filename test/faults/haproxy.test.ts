@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { until } from "../support/serve.js"
 import * as WireClient from "../support/WireClient.js"
+import { temporaryFolder } from "../support/folder.js"
 
 const missing = spawnSync("haproxy", ["-v"]).status === 0 ? undefined : "haproxy is not installed"
 
@@ -30,10 +30,7 @@ const answers = (port: number) =>
 /** A real HAProxy that passes each of its ports on to one of the server's. */
 const haproxy = (passes: ReadonlyArray<{ readonly to: string; readonly how: string }>) =>
   Effect.gen(function* () {
-    const home = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-      (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-    )
+    const home = yield* temporaryFolder
     const ports = yield* Effect.forEach(passes, () => freePort)
     const parts = passes.map(
       ({ how, to }, i) => `listen pass${i}\n  bind 127.0.0.1:${ports[i]}\n  server chat 127.0.0.1:${to} ${how}\n`

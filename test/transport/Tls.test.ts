@@ -5,13 +5,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeTls from "node:tls"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Socket, TransportError } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import { until } from "../support/serve.js"
+import { temporaryFolder } from "../support/folder.js"
 
 /** What one accepted socket was told. */
 interface Seen {
@@ -110,11 +110,6 @@ const client = (port: number, options: NodeTls.ConnectionOptions = {}) =>
 
 const refused = (effect: Effect.Effect<unknown, TransportError, Scope.Scope>) =>
   Effect.scoped(Effect.map(Effect.flip(effect), ({ reason }) => reason))
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "achat-"))),
-  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
-)
 
 describe("the end of a TLS connection", () => {
   it.scopedLive("is one in order with close_notify, and everything before it arrives", () =>
@@ -442,7 +437,7 @@ const serial = (port: number) =>
 describe("Credentials.reload", () => {
   it.scopedLive("shows the new certificate to those who come, and drops nobody; a bad one changes nothing", () =>
     Effect.gen(function* () {
-      const home = yield* folder
+      const home = yield* temporaryFolder
       const files = { cert: join(home, "cert.pem"), key: join(home, "key.pem") }
       const put = (name: string) => {
         Fs.copyFileSync(Certificates.path(name), files.cert)

@@ -5,8 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
@@ -15,6 +13,7 @@ import type { Listen, Listener, Socket, TransportError } from "../../src/transpo
 import * as Unix from "../../src/transport/Unix.js"
 import * as Certificates from "../support/Certificates.js"
 import { resumed } from "../support/resumed.js"
+import { temporaryFolder } from "../support/folder.js"
 
 /** What the port promises, whatever is behind it. */
 interface Adapter {
@@ -26,13 +25,10 @@ const adapters: Record<string, Effect.Effect<Adapter, TransportError, Scope.Scop
   Memory: Effect.map(Memory.make(), ({ connect, listen }) => ({ listen, connect: () => connect })),
   Tcp: Effect.succeed({ listen: Tcp.listen("127.0.0.1", 0), connect: ({ address }) => Tcp.connect(address) }),
   Tls: Certificates.overTls,
-  Unix: Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    ),
-    (folder) => ({ listen: Unix.listen(join(folder, "s")), connect: ({ address }) => Tcp.connect(address) })
-  )
+  Unix: Effect.map(temporaryFolder, (folder) => ({
+    listen: Unix.listen(join(folder, "s")),
+    connect: ({ address }) => Tcp.connect(address)
+  }))
 }
 
 interface End {
