@@ -1,12 +1,12 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Escape from "../client/Escape.js"
-import * as Listening from "../client/Listening.js"
-import * as Endpoint from "./Endpoint.js"
-import * as Flags from "./Flags.js"
-import * as Remote from "./Remote.js"
-import * as Status from "./Status.js"
+import * as Escape from "../../client/Escape.js"
+import * as Listening from "../../client/Listening.js"
+import * as Endpoint from "../Endpoint.js"
+import * as Flags from "../Flags.js"
+import * as Remote from "../Remote.js"
+import * as Status from "../Status.js"
 
 const flags = {
   ...Remote.flags,

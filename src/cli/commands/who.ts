@@ -1,11 +1,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Escape from "../client/Escape.js"
-import { print } from "../client/Output.js"
-import * as Query from "../client/Query.js"
-import * as Endpoint from "./Endpoint.js"
-import * as Flags from "./Flags.js"
-import * as Remote from "./Remote.js"
+import * as Escape from "../../client/Escape.js"
+import { print } from "../../client/Output.js"
+import * as Query from "../../client/Query.js"
+import * as Endpoint from "../Endpoint.js"
+import * as Flags from "../Flags.js"
+import * as Remote from "../Remote.js"
 
 const flags = {
   ...Remote.flags,
