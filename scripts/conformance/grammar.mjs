@@ -49,10 +49,10 @@ const isFatal = /^! [^:]* fatal:/u
 export const proves = [
   "Server lines are `! CODE params: text` and `* CODE params: text`.",
   "CODE is one word.",
-  "`fatal` is the last parameter exactly when the server closes the connection behind this line.",
+  "`fatal` is the last parameter exactly when the server closes the connection after this line.",
   "a message: `from alice: hi`",
   "something that the client asked for and that did not happen",
-  "an answer to a command, or a notice that the client asked for with `/hello`"
+  "a reply to a command, or a notice that the client asked for with `/hello`"
 ]
 
 /** What is wrong with a line from the server, given the one before it; undefined if nothing is. */

@@ -6,7 +6,7 @@ import { Failure, open } from "./client.mjs"
  * Collects the checks of one section:
  *
  *   const { all, check } = section("promises", "2. Login")
- *   check("a good login is not answered", "Success is silent.", async (t) => { … }, { needs: ["tcp"] })
+ *   check("a good login is not answered", "A successful login gets no reply.", async (t) => { … }, { needs: ["tcp"] })
  *
  * The second argument is the sentence that the check proves, or an array of them, word for word. `needs` names what the check cannot do
  * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `tls` (it is about that), `speed` (it

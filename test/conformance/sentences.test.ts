@@ -36,21 +36,21 @@ const sentences = document
 
 /** What no check proves, by how it starts, and why. */
 const unproved: Record<string, string> = {
-  "A connection is a stream of bytes:": "no promise; the suite runs on all with --tls and --unix",
-  "TCP, TLS, or a Unix socket.": "as above",
+  "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
+    "no promise; the suite runs on all with --tls and --unix",
   "| `#` | | _reserved_ for rooms |": "nothing to see yet but that it is a bad line, which is checked",
   "Codes and params are the contract;": "about what may change",
-  "`retry=MS` is there exactly when": "the shape of every line is checked; that it may succeed, by the rate",
+  "`retry=MS` is present exactly when": "the shape of every line is checked; that it may succeed, by the rate",
   "| connections | what the descriptors allow": "about the machine that the server runs on",
-  "`name1, name2, …: text`.": "the shape of a message; the sentences behind it are checked",
+  "A message is `name1, name2, …: text`.": "the shape of a message; the sentences after it are checked",
   "An address is an IPv4 address": "the suite has one address; unit tests look at the others",
-  "Written is not read:": "about what no server can promise",
-  "When a connection breaks in the middle of a write,": "what the kernel had taken cannot be seen from outside",
-  "Over TLS the kernel takes records,":
+  "Written does not mean read:": "about what no server can promise",
+  "If a connection breaks in the middle of a write,": "what the kernel had taken cannot be seen from outside",
+  "Over TLS the kernel takes records of up to":
     "as above; tests of the transport compare it with what the other side could read",
-  "Where it cannot be told how far": "as above",
-  "When it is full:": "the items behind it are checked",
-  "So memory is bounded by": "the server's memory cannot be seen from outside",
+  "Where the server cannot learn how far": "as above",
+  "A full queue passes through three states:": "the items after it are checked",
+  "So the queues, the outcomes and": "the server's memory cannot be seen from outside",
   "`@k1 bob, carol: deploy done`.": "an example"
 }
 

@@ -26,7 +26,7 @@ const who = async (client) => {
   return names
 }
 
-check("commands may come before the login", "Commands may come before the login, too.", async (t) => {
+check("commands may come before the login", "Commands also work before the login.", async (t) => {
   const [alice] = await t.login("alice")
   const client = await t.connect()
   hold((await who(client)).includes(alice.name), `${alice.name} among the names`, "none")
@@ -36,7 +36,7 @@ check("commands may come before the login", "Commands may come before the login,
   same([lines[0], lines.at(-1)], [/^! unknown-command nosuch: /u, /^\* hello achat=1 max-line=/u])
 })
 
-check("/who tells who is here, each once", "N is the number of all", async (t) => {
+check("/who tells who is here, each once", "N is the number of all clients", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const names = await who(alice)
   equal(new Set(names).size, names.length)
@@ -48,7 +48,7 @@ check("/who tells who is here, each once", "N is the number of all", async (t) =
 
 check(
   "/who tells of many on as many lines as it needs",
-  "on as many lines as it needs",
+  "in as many lines as it takes",
   async (t) => {
     const server = await t.serve()
     const names = Array.from({ length: 150 }, () => fresh("somebody").padEnd(32, "."))
@@ -66,7 +66,7 @@ check("/ping gives its text back", "`* pong: text`", async (t) => {
 
 check(
   "/ping is answered behind the answers to all earlier lines",
-  "behind the answers to all earlier lines of this client",
+  "after the replies to all earlier lines of this client",
   async (t) => {
     const [alice] = await t.login("alice")
     const nobody = fresh("nobody")
@@ -91,7 +91,7 @@ check("/quit before a login closes, too", "`* bye reason=quit: …` as the last 
   await client.ends(/^\* bye reason=quit: /u)
 })
 
-check("/help comes on several lines", "`* help: …`, several", async (t) => {
+check("/help comes on several lines", "`* help: …`, several lines", async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/help")
   const lines = await alice.answers()
@@ -140,7 +140,7 @@ check(
 
 check(
   "many who come and go are told of, each once",
-  "When many come and go, notices are collected for up to a quarter of a second",
+  "When many clients come and go, notices are collected for up to a quarter of a second",
   async (t) => {
     const [alice] = await t.greet("alice")
     const many = await t.login(...Array(30).fill("bob"))
@@ -164,7 +164,7 @@ check("who did not say /hello is told of nobody", "After `/hello` the client als
 
 check(
   "/hello after the login does not change what a client sends",
-  "A client that does not know whether the server is an original a-chat sends `/hello` after its login, where an original server ignores it.",
+  "A client that does not know whether the server is an original a-chat sends `/hello` after its login; an original server ignores it there.",
   async (t) => {
     const [alice, bob] = [...(await t.greet("alice")), ...(await t.login("bob"))]
     alice.send(`${bob.name}: hi`)

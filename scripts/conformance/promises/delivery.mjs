@@ -11,7 +11,7 @@ check(
   "what stands behind the last LF counts when the client ends in order",
   [
     "A line is _accepted_ when the server has read its LF and does not refuse it.",
-    "What stands behind the last LF counts as a line when the client ends its stream in order"
+    "Bytes after the last LF count as a line if the client ends its stream in order"
   ],
   async (t) => {
     const [bob] = await t.login("bob")
@@ -25,7 +25,7 @@ check(
 
 check(
   "what stands behind the last LF is dropped when the connection breaks",
-  "and is dropped when the connection breaks.",
+  "and are dropped if the connection breaks.",
   async (t) => {
     const [bob] = await t.greet("bob")
     const [alice] = await t.login("alice")
@@ -79,7 +79,7 @@ check(
   "a recipient that pauses gets every line, or its sender is told",
   [
     "_written_: the kernel took all its bytes for the recipient's socket",
-    "_returned_: its sender was told `undelivered`."
+    "_returned_: its sender gets an `undelivered` line."
   ],
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
@@ -96,7 +96,7 @@ check(
 
 check(
   "who does not read its own answers is not read from, and gets all of them",
-  "A client whose own queue is full is not read from either, since the answers to its lines would have nowhere to go",
+  "The server also stops reading from a client whose own queue is full, since replies to its lines would have no room",
   async (t) => {
     const [alice, carol] = await t.login("alice", "carol")
     alice.pause()
@@ -112,8 +112,8 @@ check(
 check(
   "the senders to a full queue are held, and nobody else notices",
   [
-    "Its senders are held: their sockets are not read from until it is half empty.",
-    "Nobody else notices.",
+    "Its senders are held: the server does not read from their sockets until the queue is half empty.",
+    "No other client is affected.",
     "Each recipient has a queue, bounded in lines and bytes (`--outbox-lines`, `--outbox-bytes`)."
   ],
   async (t) => {
@@ -135,9 +135,9 @@ check(
   "lines for a recipient that takes nothing are answered busy, until it takes bytes again",
   [
     "_Jammed._",
-    "Its senders are released, and lines for it are answered `busy` at once, until its socket takes bytes again.",
+    "Its senders are released, and new lines for it are returned at once as `busy` until its socket takes bytes again.",
     "A recipient that stops reading costs a sender those 2 s once.",
-    "the recipient's queue is full and it does not read at present"
+    "the recipient's queue is full and it is not reading"
   ],
   async (t) => {
     const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "60s")
@@ -163,7 +163,7 @@ check(
   "a recipient that takes nothing is closed, and its queue comes back as slow",
   [
     "_Closed._",
-    "It is closed as a slow consumer, and its queue goes back to the senders as `slow`.",
+    "The server closes it as a slow consumer and returns its queue to the senders as `slow`.",
     "the recipient was closed because it did not read, with N lines unwritten"
   ],
   async (t) => {
@@ -183,7 +183,7 @@ check(
 
 check(
   "who waits for many outcomes gets all of them, however few it may wait for",
-  "nor is one that waits for more than 65,536 outcomes of labelled lines (`--max-outcomes`)",
+  "and from one that waits for more than 65,536 outcomes of labelled lines (`--max-outcomes`)",
   async (t) => {
     const server = await t.serve("--max-outcomes", "10")
     const [alice] = await server.greet("alice")

@@ -9,7 +9,7 @@ export { all as labels }
 /** The answers without notices of others. */
 const answersOf = async (client) => (await client.answers()).filter((line) => !/^\* (?:joined|left) /u.test(line))
 
-const one = "A labelled message gets exactly one outcome for every recipient, in no fixed order among recipients"
+const one = "A labelled message gets exactly one outcome for every recipient, in no particular order"
 
 check("every recipient of a labelled message has one outcome", one, async (t) => {
   const [alice] = await t.greet("alice")
@@ -48,7 +48,10 @@ check("a message to oneself has an outcome, too", one, async (t) => {
 
 check(
   "every line that answers a labelled line has the label first",
-  ["Every line that answers it has `@k1` as its first parameter.", "a label that ties answers to this line"],
+  [
+    "Every reply to that line has `@k1` as its first parameter.",
+    "a label that the server repeats in every reply to this line"
+  ],
   async (t) => {
     const [alice] = await t.greet("alice")
     const lines = ["/ping x", "/who", "/help", "/hello", "/nosuch", "bad", `a\0: b`, `${fresh("nobody")}: hi`]
@@ -67,7 +70,7 @@ check(
 
 check(
   "a label has 1 to 32 of some characters",
-  "a label has 1 to 32 of ASCII letters, digits, `_`, `-` and `.`",
+  "a label has 1 to 32 characters, each an ASCII letter, a digit, `_`, `-` or `.`",
   async (t) => {
     const [alice] = await t.greet("alice")
     const good = ["a", "A-b_c.9", "0", "_", "x".repeat(32)]
@@ -122,39 +125,39 @@ check(
   }
 )
 
-check("/quit tells its label", "Every line that answers it has `@k1` as its first parameter.", async (t) => {
+check("/quit tells its label", "Every reply to that line has `@k1` as its first parameter.", async (t) => {
   const [alice] = await t.greet("alice")
   alice.send("@k1 /quit")
   await alice.until("the end of the stream", () => alice.ending)
   same(alice.lines.slice(-1), [/^\* bye @k1 reason=quit: /u])
 })
 
+check("labels need not be different", "they need not be unique, and the server does not remember them.", async (t) => {
+  const [alice] = await t.greet("alice")
+  const nobody = fresh("nobody")
+  alice.send(...Array(5).fill(`@k1 ${nobody}: hi`))
+  const outcome = new RegExp(`^! undelivered @k1 ${nobody} reason=offline: `, "u")
+  same(await answersOf(alice), Array(5).fill(outcome))
+})
+
 check(
-  "labels need not be different",
-  "they need not be different, and the server does not remember them.",
+  "lines without a label stay silent on success",
+  "A line without a label gets no reply if it succeeds.",
   async (t) => {
     const [alice] = await t.greet("alice")
-    const nobody = fresh("nobody")
-    alice.send(...Array(5).fill(`@k1 ${nobody}: hi`))
-    const outcome = new RegExp(`^! undelivered @k1 ${nobody} reason=offline: `, "u")
-    same(await answersOf(alice), Array(5).fill(outcome))
+    const [bob] = await t.login("bob")
+    alice.send(`${bob.name}: one`, `@k1 ${bob.name}: two`, `${bob.name}: three`)
+    await alice.until("`* written`", () => alice.lines.find((line) => line.startsWith("* written @k1 ")))
+    same(
+      (await answersOf(alice)).filter((line) => !line.startsWith("* written @k1 ")),
+      []
+    )
+    await bob.answered(...["one", "two", "three"].map((text) => `from ${alice.name}: ${text}`))
   }
 )
 
-check("lines without a label stay silent on success", "Lines without a label stay silent on success.", async (t) => {
-  const [alice] = await t.greet("alice")
-  const [bob] = await t.login("bob")
-  alice.send(`${bob.name}: one`, `@k1 ${bob.name}: two`, `${bob.name}: three`)
-  await alice.until("`* written`", () => alice.lines.find((line) => line.startsWith("* written @k1 ")))
-  same(
-    (await answersOf(alice)).filter((line) => !line.startsWith("* written @k1 ")),
-    []
-  )
-  await bob.answered(...["one", "two", "three"].map((text) => `from ${alice.name}: ${text}`))
-})
-
 const unlabelled =
-  "`! bad-line` without a label answers an `@` that no label follows, or that comes before `/hello`; before the login it is a bad login."
+  "An `@` that is not followed by a label, or that comes before `/hello`, gets `! bad-line` without a label; before the login it is a bad login."
 
 check("a label before /hello is a bad line", unlabelled, async (t) => {
   const [alice, bob] = await t.login("alice", "bob")

@@ -9,7 +9,7 @@ export { all as leaving }
 
 check(
   "the example: a script that half-closes is told that Bob is not there",
-  "`printf 'alice\\nbob: hi\\n' | nc -N 127.0.0.1 8080` shows `! undelivered bob …` if bob is not there.",
+  "`printf 'alice\\nbob: hi\\n' | nc -N 127.0.0.1 8080` shows `! undelivered bob …` if bob is not present.",
   async (t) => {
     const bob = fresh("bob")
     const script = await t.connect()
@@ -20,7 +20,7 @@ check(
 
 check(
   "who half-closes is told what becomes of its lines, before the server closes",
-  "when the last of them is written or returned, the server closes.",
+  "when the last of them is written or returned, the server closes the connection.",
   async (t) => {
     const [bob] = await t.login("bob")
     const [alice] = await t.greet("alice")
@@ -36,7 +36,7 @@ check(
 
 check(
   "who half-closes can no longer be addressed, and gets what is queued for it",
-  "A client that shuts down its sending half has left: it can no longer be addressed.",
+  "A client that shuts down its sending half has left: no message can reach it any more.",
   async (t) => {
     const [alice, bob, carol] = [...(await t.login("alice", "bob")), ...(await t.greet("carol"))]
     bob.pause()
@@ -61,7 +61,10 @@ check(
 
 check(
   "what a broken connection did not take is returned, with its count",
-  ["What its socket did not take is returned to the senders.", "the recipient left before N lines were written to it"],
+  [
+    "Lines that its socket did not take are returned to their senders.",
+    "the recipient left before N lines were written to it"
+  ],
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
     bob.pause()
@@ -82,7 +85,7 @@ check(
 
 check(
   "what the server had read of a broken connection is delivered",
-  "Lines of its own that the server had read whole are delivered.",
+  "Its own lines that the server had read whole are delivered.",
   async (t) => {
     const [bob] = await t.login("bob")
     for (let turn = 0; turn < 20; turn++) {
@@ -102,7 +105,7 @@ for (const [how, needs] of [
 ]) {
   check(
     `a newcomer keeps the name of one who left by ${how}`,
-    "Its name is free when the broker has seen its writer end, once for each connection: the end of an older connection never removes a newcomer of the same name.",
+    "A name becomes free once, when the broker has seen the connection's writer end: the end of an older connection never removes a newer client with the same name.",
     async (t) => {
       const [bob] = await t.login("bob")
       const name = fresh("alice")
@@ -134,7 +137,7 @@ const again = async (t, name) => {
 
 check(
   "the last line reaches a client that is still sending",
-  "The server's last line reaches the client even if unread input of the client's is still on its way",
+  "The server's last line reaches the client even if the client still has unread input on the way",
   async (t) => {
     const junk = Buffer.alloc(2_000_000, "junk\n")
     for (const [line, last] of [

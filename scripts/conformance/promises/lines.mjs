@@ -18,7 +18,7 @@ check("one CR before the LF is dropped", "one CR before the LF is dropped", asyn
 check(
   "a line is split at its first colon",
   [
-    "Both directions have one shape, `head: body`, split at the first `:`.",
+    "Lines in both directions have one shape, `head: body`, split at the first `:`.",
     "the recipients of a message: `bob, carol: hi`"
   ],
   async (t) => {
@@ -37,7 +37,7 @@ check("a command needs no colon", "It needs no `:`", async (t) => {
 
 check(
   "a text that looks like a line of the server stands behind the sender's name",
-  "What a user writes always stands behind `from NAME: `, so no user can forge a `!` or a `*` line.",
+  "Text that a user writes always follows `from NAME: `, so no user can forge a `!` or a `*` line.",
   async (t) => {
     const texts = ["! undelivered bob reason=offline: x", "* bye reason=quit: x", "from bob: x", "/quit", "@k1 x", "#x"]
     const [alice, bob] = await t.greet("alice", "bob")
@@ -80,7 +80,7 @@ check("params hold no colon, and the text stands behind one", "none of them cont
 
 check(
   "a name that could not be a login is shown with %XX",
-  "A name in params that could not be a login is shown with `%XX` for each byte of what no name contains, and cut to 32 characters and `…` if it is longer.",
+  "If a name in params could not be a login, each byte that no name may contain is shown as `%XX`, and a name of more than 32 characters is cut to 32 and `…`.",
   async (t) => {
     const [alice] = await t.login("alice")
     const long = fresh("n").padEnd(32, "n")
@@ -95,7 +95,7 @@ check(
 
 check(
   "many names come on as many lines as needed, each once",
-  "Where names would make a line long, the answer comes as several lines of the same kind.",
+  "Where a list of names would make a line too long, the reply is several lines of the same kind.",
   async (t) => {
     const [alice] = await t.login("alice")
     const most = Math.min(t.limits["max-recipients"], Math.floor(t.limits["max-line"] / 34), 500)
@@ -111,7 +111,7 @@ check(
 /** The longest text that a line to this recipient may have. */
 const longest = (t, { name }) => "x".repeat(t.limits["max-line"] - `${name}: `.length)
 
-check("a line of the announced length is taken, with LF or CRLF", "a line, in bytes, without LF or CRLF", async (t) => {
+check("a line of the announced length is taken, with LF or CRLF", "bytes in a line, without LF or CRLF", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const text = longest(t, bob)
   alice.write(`${bob.name}: ${text}\n${bob.name}: ${text}\r\n`)
@@ -121,7 +121,7 @@ check("a line of the announced length is taken, with LF or CRLF", "a line, in by
 
 check(
   "a line of one byte more is too long, and skipped",
-  "more than N bytes; the line is skipped to its end and the connection stays",
+  "more than N bytes; the rest of the line is skipped and the connection stays open",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const text = longest(t, bob)
@@ -134,7 +134,7 @@ check(
 
 check(
   "a line that is too long is refused before its end has come",
-  "a line, in bytes, without LF or CRLF",
+  "bytes in a line, without LF or CRLF",
   async (t) => {
     const [alice] = await t.login("alice")
     alice.write("x".repeat(t.limits["max-line"] + 2))
@@ -144,7 +144,7 @@ check(
   }
 )
 
-check("bytes count, not characters", "a line, in bytes, without LF or CRLF", async (t) => {
+check("bytes count, not characters", "bytes in a line, without LF or CRLF", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const text = "é".repeat(t.limits["max-line"] / 2)
   alice.send(`${bob.name}: ${text}`)
@@ -173,7 +173,7 @@ check(
   }
 )
 
-check("a name has as many code points as announced, and no more", "a name, in code points", async (t) => {
+check("a name has as many code points as announced, and no more", "code points in a name", async (t) => {
   const most = t.limits["max-name"]
   const name = `${"𝒜".repeat(3)}${fresh("n")}`
   const longest = name + "𝒜".repeat(most - [...name].length)

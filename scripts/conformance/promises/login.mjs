@@ -7,9 +7,9 @@ const { all, check } = section("promises", "2. Login", ["answers"])
 export { all as login }
 
 const form =
-  "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, the first of them a letter, a digit or `_`."
+  "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, starting with a letter, a digit or `_`."
 
-const isFree = "Behind a refused login the connection closes, and nothing that follows is looked at"
+const isFree = "After refusing a login the server closes the connection and ignores everything that follows"
 
 /** The name that the server has for a login line. */
 const nameOf = async (t, line) => {
@@ -29,7 +29,7 @@ const refuses = async (t, bytes, refusal = /^! bad-login fatal: /u) => {
 
 check(
   "the first line that is no command is the login",
-  "The first line that is no command is the login: a name.",
+  "The first line that is not a command is the login: a name.",
   async (t) => {
     const [bob] = await t.login("bob")
     const alice = await t.connect()
@@ -42,7 +42,7 @@ check(
   }
 )
 
-check("a good login is not answered", "Success is silent.", async (t) => {
+check("a good login is not answered", "A successful login gets no reply.", async (t) => {
   const alice = await t.connect()
   alice.send(fresh("alice"))
   await alice.answered()
@@ -125,25 +125,25 @@ check("a name is UTF-8", "`! bad-login fatal: …`", async (t) => {
 
 check(
   "white space around a name is dropped",
-  "White space around it is dropped, and it is brought to NFC.",
+  "White space around it is dropped, and it is normalized to NFC.",
   async (t) => {
     const name = fresh("alice")
     equal(await nameOf(t, `\u00a0 ${name} \u3000\u0085`), name)
   }
 )
 
-check("a name is brought to NFC", "White space around it is dropped, and it is brought to NFC.", async (t) => {
+check("a name is brought to NFC", "White space around it is dropped, and it is normalized to NFC.", async (t) => {
   const name = fresh("éva")
   equal(await nameOf(t, name.normalize("NFD")), name)
 })
 
-check("a name with nothing visible in it is none", "A name with nothing visible in it is no name.", async (t) => {
+check("a name with nothing visible in it is none", "A name without any visible character is not valid.", async (t) => {
   for (const name of ["\u115f\u1160", "\u3164", "\uffa0"]) await refuses(t, `${name}\n`)
 })
 
 check(
   "a message reaches the same name, in any form of Unicode",
-  "Messages reach a name that is exactly the same, after NFC.",
+  "A message reaches the client whose name is identical after NFC.",
   async (t) => {
     const [alice, eva] = await t.login("alice", "éva")
     alice.send(`${eva.name.normalize("NFD")}: hi`, `${eva.name.toUpperCase()}: no`)
@@ -165,7 +165,10 @@ for (const [what, one, other] of [
 ]) {
   check(
     `nobody passes as somebody else by ${what}`,
-    ["A login is refused when a present name looks the same", "So nobody can pass as `Alice` beside `alice`."],
+    [
+      "A login is refused if it looks the same as a name that is present",
+      "So nobody can pose as `Alice` while `alice` is present."
+    ],
     async (t) => {
       const first = fresh(one)
       const second = other + first.slice(one.length)
@@ -223,7 +226,7 @@ check(
 
 check(
   "a login that comes byte by byte has no more time than another",
-  ["no login in time", "from accept to login"],
+  ["the client did not log in in time", "time from accept to login"],
   async (t) => {
     const server = await t.serve("--login-timeout", "1s")
     const client = await server.connect()
@@ -239,7 +242,7 @@ for (const [what, ...flags] of [
 ]) {
   check(
     `when ${what} has as many connections as it may, the next is refused`,
-    ["the server, or the client's address, has as many connections as it may", "connections from one address"],
+    ["the server, or the client's address, has reached its limit of connections", "connections from one address"],
     async (t) => {
       const server = await t.serve(...flags)
       const [alice] = await whenThereIsRoom(server, "alice")
@@ -258,7 +261,11 @@ for (const [what, ...flags] of [
 
 check(
   "an address that brings too many new connections is refused, until the time it tells",
-  ["or too many new ones", "new connections a minute from one", "wait that many milliseconds."],
+  [
+    "or of new connections",
+    "new connections per minute, per address",
+    "wait that many milliseconds before sending it again."
+  ],
   async (t) => {
     const server = await t.serve("--limit-loopback", "--connects-per-address", "60")
     let retry
@@ -280,7 +287,7 @@ check(
 
 check(
   "clients on the server's own machine are not limited by their address",
-  "Its limits do not concern clients on the server's own machine, unless the server is told so (`--limit-loopback`), nor Unix sockets.",
+  "Limits per address do not apply to Unix sockets, nor to clients on the server's own machine unless `--limit-loopback` is set.",
   async (t) => {
     const connections = ["--max-connections-per-address", "1", "--connects-per-address", "1"]
     const server = await t.serve(...connections, "--rate-per-address", "1", "--burst-per-address", "1")

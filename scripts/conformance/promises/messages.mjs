@@ -6,7 +6,7 @@ const { all, check } = section("promises", "3. Messages", ["answers"])
 
 export { all as messages }
 
-const alone = "A line that is refused is refused alone and whole: nobody gets it, and the connection lives on."
+const alone = "A refusal concerns one whole line: no recipient gets any of it, and the connection stays open."
 
 /** Alice sends a line to Bob, who gets these texts. */
 const arrives = async (t, body, ...texts) => {
@@ -30,7 +30,7 @@ check("white space around names is dropped", "White space around names is droppe
   arrives(t, "\u3000 \t: hi", "hi")
 )
 check("empty names are ignored", "empty names are ignored", (t) => arrives(t, ",, \u00a0,: hi", "hi"))
-check("a name that stands there twice counts once", "and a name that stands there twice counts once.", async (t) => {
+check("a name that stands there twice counts once", "and a repeated name counts once.", async (t) => {
   const [alice, eva] = await t.login("alice", "éva")
   alice.send(`${eva.name}, ${eva.name.normalize("NFD")} ,${eva.name}: hi`)
   await alice.answered()
@@ -62,7 +62,7 @@ check(
   },
   { needs: ["speed"] }
 )
-check("a text may be empty, and may contain colons", "What is left may be empty, and may contain `:`.", async (t) => {
+check("a text may be empty, and may contain colons", "The rest may be empty, and may contain `:`.", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(`${bob.name}:`, `${bob.name}: a: b:`)
   await alice.answered()
@@ -82,7 +82,7 @@ check("a client may write to itself", "A client may write to itself.", async (t)
 
 check(
   "messages to one recipient arrive in their order",
-  "What one client sends to one recipient arrives in the order sent.",
+  "Lines from one client to one recipient arrive in the order sent.",
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
     const texts = Array.from({ length: 3_000 }, (_, index) => `${index}`)
@@ -98,7 +98,7 @@ check(
 
 check(
   "two recipients get two senders' messages in the same order",
-  "Two messages that two recipients both get arrive at both in the same order, unless one of the senders was held back (section 4).",
+  "Two messages that both go to the same two recipients reach them in the same order, unless one of the senders was held (section 4).",
   async (t) => {
     const [alice, bob, carol, dave] = await t.login("alice", "bob", "carol", "dave")
     for (let turn = 0; turn < 300; turn++) {
@@ -114,7 +114,7 @@ check(
   { needs: ["speed"] }
 )
 
-check("who is absent is named", "nobody of that name is present", async (t) => {
+check("who is absent is named", "no client with that name is present", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const [one, other] = [fresh("nobody"), fresh("nobody")]
   alice.send(`${one}, ${bob.name}, ${other}: hi`)
@@ -122,7 +122,7 @@ check("who is absent is named", "nobody of that name is present", async (t) => {
   await bob.answered(`from ${alice.name}: hi`)
 })
 
-check("a name that only looks the same is absent", "nobody of that name is present", async (t) => {
+check("a name that only looks the same is absent", "no client with that name is present", async (t) => {
   const [alice] = await t.login("alice")
   const other = alice.name.toUpperCase()
   alice.send(`${other}: hi`)
@@ -138,7 +138,7 @@ for (const [what, lineTo] of Object.entries({
   "a room, which is reserved": () => "#room",
   "a mark of the server's without a colon": () => "!"
 })) {
-  check(`a bad line: ${what}`, "no `:` and no command; no recipient", (t) => refuses(t, lineTo, /^! bad-line: /u))
+  check(`a bad line: ${what}`, "no `:` and not a command; no recipient", (t) => refuses(t, lineTo, /^! bad-line: /u))
 }
 
 for (const [what, bytes] of Object.entries({
@@ -187,7 +187,7 @@ check(
 
 check(
   "a control character that is white space may stand at the end",
-  "White space is dropped before control characters are looked for, so one that counts as white space (U+0085, a second CR) may stand at the end of a text.",
+  "White space is dropped before the check for control characters, so a control character that counts as white space (U+0085, a second CR) may end a text.",
   (t) => arrives(t, ": hi\u0085\r\r", "hi")
 )
 
@@ -211,7 +211,7 @@ check("an unknown command is named", "`! unknown-command NAME: …`", async (t) 
 
 check(
   "equal failures may be answered together, and are counted",
-  "Consecutive lines to the same recipients that fail for the same reason, `offline` or `busy`, may be answered once; `count=N` then says how many there were.",
+  "Consecutive lines to the same recipients that fail for the same reason, `offline` or `busy`, may get one reply; `count=N` is then the number of lines.",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const [one, other] = [fresh("nobody"), fresh("nobody")]
@@ -241,9 +241,9 @@ check(
 check(
   "over the rate a line is refused, until the time it tells",
   [
-    "over the client's rate or its address's, where one is set",
-    "lines a second from one client",
-    "wait that many milliseconds."
+    "over the rate of the client or of its address, where one is set",
+    "lines per second from one client",
+    "wait that many milliseconds before sending it again."
   ],
   async (t) => {
     const server = await t.serve("--rate", "5")
@@ -262,9 +262,9 @@ check(
 check(
   "over the rate of their address the lines of all its clients are refused, and hello tells of it",
   [
-    "over the client's rate or its address's, where one is set",
-    "lines a second from one address",
-    "The limits that are set and concern the client stand behind `max-name`: `rate` (lines a second), and for its address `address-connections`, `address-connects` (a minute), `address-rate` (lines a second) and `address-burst` (lines)."
+    "over the rate of the client or of its address, where one is set",
+    "lines per second from one address",
+    "Limits that are set and that concern the client follow `max-name`: `rate` (lines per second) and, for its address, `address-connections`, `address-connects` (per minute), `address-rate` (lines per second) and `address-burst` (lines)."
   ],
   async (t) => {
     const connections = ["--max-connections-per-address", "60", "--connects-per-address", "7000"]

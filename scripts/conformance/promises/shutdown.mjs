@@ -33,7 +33,7 @@ const toldOfTheShutdown = async (client) => {
 for (const signal of ["SIGTERM", "SIGINT"]) {
   check(
     `${signal} ends every connection in order, and the server with 0`,
-    "`* bye reason=shutdown: …` as the last line then.",
+    "then `* bye reason=shutdown: …` as the last line.",
     async (t) => {
       const server = await t.serve("--grace", "7s")
       const [alice] = await server.greet("alice")
@@ -55,7 +55,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 
 check(
   "clients are told different times to come back",
-  "`return` is when to connect again, in milliseconds; each client is told another time, so that they do not all come at once.",
+  "`return` is the time after which to reconnect, in milliseconds; it differs from client to client, so that they do not all return at once.",
   async (t) => {
     const server = await t.serve("--return-after", "3s")
     const clients = []
@@ -82,7 +82,7 @@ const returnTime = async (client) => {
 check(
   "at shutdown what was accepted is delivered, and what was not is refused",
   [
-    "the server stops listening, answers new lines with `! closing`, delivers everything it had accepted, and closes in order",
+    "the server stops listening, refuses new lines with `! closing`, delivers everything that it has accepted, and closes in order",
     "the line came after the server began to shut down, and was not accepted"
   ],
   async (t) => {
@@ -106,7 +106,7 @@ check(
 
 check(
   "what the grace time cuts off is returned, and the server ends with 1",
-  "What is left then is returned, counted and logged, and the exit status is 1 instead of 0.",
+  "Lines that are left after it are returned, counted and logged, and the exit status is 1 instead of 0.",
   async (t) => {
     const { alice, bob, server } = await stuck(t, "--grace", "300ms")
     server.signal("SIGTERM")
@@ -119,7 +119,7 @@ check(
 
 check(
   "a second signal ends the server at once",
-  "A second signal ends it at once.",
+  "A second signal ends the server at once.",
   async (t) => {
     const { carol, server } = await stuck(t, "--grace", "10m")
     server.signal("SIGTERM")
@@ -142,7 +142,7 @@ check(
   "the account that is logged at shutdown is even, and true",
   [
     "If the sender has left as well, the pair is counted as _dead_.",
-    "The server keeps the account, `accepted = written + returned + dead + in flight`",
+    "The server keeps a ledger, `accepted = written + returned + dead + in flight`",
     "At rest, nothing is in flight."
   ],
   async (t) => {

@@ -20,7 +20,7 @@ check(
 
 check(
   "who does not get as far as TLS is cut off in time",
-  "| from accept to TLS | 10 s, no longer than to the login | `--handshake-timeout` |",
+  "| time from accept to TLS | 10 s, never more than the time to log in | `--handshake-timeout` |",
   async (t) => {
     const server = await t.serve("--handshake-timeout", "300ms")
     const [alice] = await server.login("alice")
@@ -37,7 +37,7 @@ check(
 
 check(
   "without close_notify the line that was begun is dropped",
-  "Over TLS an end without `close_notify` is a break.",
+  "Over TLS, an end without `close_notify` is a broken connection.",
   async (t) => {
     const [alice] = await t.login("alice")
     const [bob] = await t.greet("bob")
