@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 const ports = ["transport/Transport"]
 /** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
 const order =
-  "Scheduler Fibers Ledger Options TokenBucket Addresses Inlet Outbox Peer Inspection Deadlines Roster Routing Sessions Broker Connection"
+  "Scheduler Fibers Live Ledger Options TokenBucket Addresses Inlet Outbox Peer Inspection Deadlines Roster Routing Sessions Broker Connection"
 const chat = [...order.split(" "), "AcceptLoop", "Server"]
 
 /** First match wins. A path is relative to src/, without its extension. */

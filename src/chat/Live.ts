@@ -1,0 +1,30 @@
+/**
+ * A value that may be replaced while the program runs. Read `current` each time; a module that keeps something derived
+ * from it derives it again in `onChange`.
+ */
+export interface Live<out A> {
+  readonly current: A
+  /** Calls the listener after each change, in the same turn. Listeners run in the order in which they were added. */
+  onChange(listener: (current: A) => void): void
+}
+
+/** The side that changes the value. Only its owner keeps it; everybody else gets a `Live`. */
+export class LiveSource<A extends object> implements Live<A> {
+  private readonly listeners: Array<(current: A) => void> = []
+
+  constructor(private value: A) {}
+
+  get current(): A {
+    return this.value
+  }
+
+  /** Replaces the value by a copy with these changes, and notifies the listeners. */
+  set(changes: Partial<A>) {
+    this.value = { ...this.value, ...changes }
+    for (const listener of this.listeners) listener(this.value)
+  }
+
+  onChange(listener: (current: A) => void) {
+    this.listeners.push(listener)
+  }
+}
