@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { random } from "../soak/random.mjs"
+import { seededRandom } from "../random.mjs"
 import { open } from "./browser.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -52,7 +52,7 @@ const serve = async () => {
   return { chat: await chat, admin: await admin }
 }
 
-const chance = random(1)
+const random = seededRandom(1)
 
 const join = (port, name) => {
   const socket = connect(port, "127.0.0.1")
@@ -70,26 +70,26 @@ const talk = (port) => {
     const pause = people.includes(name) ? 400 : 40
     const speak = () => {
       const at = performance.now() / 1000
-      const burst = Math.round(10 + 5 * Math.sin(at / 13) + 4 * Math.sin(at / 3) + chance.below(6))
+      const burst = Math.round(10 + 5 * Math.sin(at / 13) + 4 * Math.sin(at / 3) + random.below(6))
       const lines = Array.from(
         { length: people.includes(name) ? 1 : burst },
-        () => `${chance.pick(names)}, archive: ${chance.pick(texts)}\n`
+        () => `${random.pick(names)}, archive: ${random.pick(texts)}\n`
       )
       socket.write(lines.join(""))
-      setTimeout(speak, chance.between(pause / 2, 1.5 * pause))
+      setTimeout(speak, random.between(pause / 2, 1.5 * pause))
     }
     speak()
   }
   const nap = () => {
     slow.pause()
     setTimeout(() => slow.resume(), 2_000)
-    setTimeout(nap, chance.between(10_000, 40_000))
+    setTimeout(nap, random.between(10_000, 40_000))
   }
   nap()
   const visit = () => {
-    const socket = join(port, chance.pick(["cron", "cron", "probe", "alice", "no name!"]))
-    setTimeout(() => (chance.below(5) === 0 ? socket.resetAndDestroy() : socket.end()), 300)
-    setTimeout(visit, chance.below(8_000))
+    const socket = join(port, random.pick(["cron", "cron", "probe", "alice", "no name!"]))
+    setTimeout(() => (random.below(5) === 0 ? socket.resetAndDestroy() : socket.end()), 300)
+    setTimeout(visit, random.below(8_000))
   }
   visit()
 }

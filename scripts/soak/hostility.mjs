@@ -24,16 +24,16 @@ const host = async (world, name) => {
 
 /** Connects, logs in, writes to the host and to nobody, and leaves in one of all ways. */
 const visit = async (world, to) => {
-  const { book, chance } = world
+  const { book, random } = world
   const name = `visitor-${visits++}`
   book.sender(name)
   const client = new Client(world, name)
   expecting(client, "! undelivered nobody reason=offline: ", "* bye reason=quit: ")
   await client.login()
-  for (let left = chance.below(5); left >= 0; left--) client.message([to.name], { size: chance.below(300) })
+  for (let left = random.below(5); left >= 0; left--) client.message([to.name], { size: random.below(300) })
   client.send("nobody: are you there?\n")
   book.totals.toNobody += 1
-  const way = chance.pick(["end", "quit", "half", "reset", "destroy"])
+  const way = random.pick(["end", "quit", "half", "reset", "destroy"])
   if (way === "half") {
     // The last line without its LF counts, and everything that comes of it still arrives.
     client.send(book.line(name, [to.name], { size: 20 }).trimEnd())
@@ -60,7 +60,7 @@ const churn = {
       while (!world.isOver()) {
         await visit(world, to)
         sent += 1
-        await pause(world.chance.below(20))
+        await pause(world.random.below(20))
       }
     }
     await Promise.all(Array.from({ length: 4 }, keepVisiting))
@@ -103,9 +103,9 @@ const stuck = (index) => ({
     const feeding = feed(world, feeder, name, { beat: 20, burst: 20, size: 20_000 })
     while (!world.isOver()) {
       reader.socket.pause()
-      await pause(world.chance.between(100, 4_000))
+      await pause(world.random.between(100, 4_000))
       reader.socket.resume()
-      await pause(world.chance.between(100, 4_000))
+      await pause(world.random.between(100, 4_000))
     }
     reader.socket.resume()
     const sent = await feeding
@@ -163,10 +163,10 @@ const breaking = {
         await reader.closed
         continue
       }
-      await pause(world.chance.between(10, 500))
-      if (world.chance.below(3) === 0) {
+      await pause(world.random.between(10, 500))
+      if (world.random.below(3) === 0) {
         reader.socket.pause()
-        await pause(world.chance.between(10, 1_000))
+        await pause(world.random.between(10, 1_000))
       }
       await reader.reset()
     }
@@ -186,21 +186,21 @@ const junk = {
     while (!world.isOver()) {
       const name = `junk-${visits++}`
       const client = new Client(world, name, { others: () => {} }) // what comes back is not the point here
-      const isLoggedIn = world.chance.below(2) === 0
+      const isLoggedIn = world.random.below(2) === 0
       if (isLoggedIn) await client.login()
       // Now and then a byte that no UTF-8 has, so that no line of it reaches anybody.
-      const bytes = Uint8Array.from({ length: world.chance.between(1, 20_000) }, (_, i) =>
-        i % 8 === 0 ? 0xff : world.chance.below(256)
+      const bytes = Uint8Array.from({ length: world.random.between(1, 20_000) }, (_, i) =>
+        i % 8 === 0 ? 0xff : world.random.below(256)
       )
       client.send(bytes)
       client.send(Buffer.of(0xff, 0x0a))
-      if (world.chance.below(2) === 0) await client.reset()
+      if (world.random.below(2) === 0) await client.reset()
       else {
         client.socket.end()
         await client.closed
       }
       sent += 1
-      await pause(world.chance.below(100))
+      await pause(world.random.below(100))
     }
     return { sent }
   }

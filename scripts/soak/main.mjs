@@ -17,7 +17,7 @@ import { parseArgs } from "node:util"
 import { Book } from "./book.mjs"
 import { Client } from "./client.mjs"
 import { hostility } from "./hostility.mjs"
-import { random } from "./random.mjs"
+import { seededRandom } from "../random.mjs"
 import { judge, remnants, table } from "./report.mjs"
 import { rooms } from "./rooms.mjs"
 import { start } from "./server.mjs"
@@ -69,7 +69,7 @@ const withPrometheus = async () => {
 /** Lets all crews loose on the server, and answers what it looked like in the meantime, when they have gone. */
 const soak = async (server) => {
   const book = new Book(fail)
-  const world = { book, fail, port: server.port, chance: random(seed), isOver: () => isOver }
+  const world = { book, fail, port: server.port, random: seededRandom(seed), isOver: () => isOver }
   /** Resolves when nothing is under way any more. */
   world.settled = async () => {
     while (book.check(options.patience) > 0) await sleep(50)

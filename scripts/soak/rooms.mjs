@@ -13,9 +13,9 @@ const window = 200
 const shapes = [
   { title: "10 pairs", size: 20, burst: 3, to: (i) => [i ^ 1] },
   { title: "20 to 1", size: 21, burst: 2, to: (i) => (i === 0 ? undefined : [0]) },
-  { title: "1 to 20", size: 21, burst: 3, to: (i, _chance, all) => (i === 0 ? all.slice(1) : undefined) },
-  { title: "mesh of 10", size: 10, burst: 3, to: (_i, chance) => some(chance, 10) },
-  { title: "labelled mesh of 8", size: 8, burst: 1, isLabelled: true, to: (_i, chance) => some(chance, 8) }
+  { title: "1 to 20", size: 21, burst: 3, to: (i, _random, all) => (i === 0 ? all.slice(1) : undefined) },
+  { title: "mesh of 10", size: 10, burst: 3, to: (_i, random) => some(random, 10) },
+  { title: "labelled mesh of 8", size: 8, burst: 1, isLabelled: true, to: (_i, random) => some(random, 8) }
 ]
 
 const some = ({ below }, size) => [...new Set(Array.from({ length: 1 + below(3) }, () => below(size)))]
@@ -23,7 +23,7 @@ const some = ({ below }, size) => [...new Set(Array.from({ length: 1 + below(3) 
 const room = (shape, index) => ({
   title: shape.title,
   async run(world) {
-    const { book, chance } = world
+    const { book, random } = world
     const names = Array.from({ length: shape.size }, (_, i) => `room${index}-${i}`)
     const numbers = [...names.keys()]
     const clients = names.map((name) => {
@@ -36,12 +36,12 @@ const room = (shape, index) => ({
     let sent = 0
     while (!world.isOver()) {
       // Now and then all of a sudden, as a crowd does.
-      const burst = shape.burst * (chance.below(200) === 0 ? 50 : 1)
+      const burst = shape.burst * (random.below(200) === 0 ? 50 : 1)
       for (const [i, client] of clients.entries()) {
         for (let left = burst; left > 0 && client.isFree && book.underWay(client.name) < window; left--) {
-          const to = shape.to(i, chance, numbers)
+          const to = shape.to(i, random, numbers)
           if (to === undefined) break
-          const size = chance.below(50) === 0 ? chance.below(4_000) : chance.below(120)
+          const size = random.below(50) === 0 ? random.below(4_000) : random.below(120)
           client.message(
             to.map((number) => names[number]),
             { isLabelled: shape.isLabelled, size }

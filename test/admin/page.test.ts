@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import * as Program from "../support/Program.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 
@@ -44,7 +44,7 @@ describe("the page for people", () => {
     (context) =>
       Effect.gen(function* () {
         if (browser === undefined) return context.skip("there is no Chromium here (package chromium)")
-        const server = yield* Program.serve(["--admin", "0"])
+        const server = yield* Program.startServer(["--admin", "0"])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
         bob.input.write("/ping here\n")

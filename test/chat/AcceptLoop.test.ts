@@ -11,8 +11,8 @@ import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
 import { defaults } from "../../src/chat/Options.js"
 import * as Memory from "../../src/transport/Memory.js"
 import { TransportError, type ListenerEvents, type Socket } from "../../src/transport/Transport.js"
-import { from, pass, startServer, type Chat } from "../support/MemoryChat.js"
-import { settle } from "../support/turns.js"
+import { from, pass, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
+import { settle } from "../support/Turns.js"
 
 /** An accept loop that does something with each connection. */
 const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors?: AcceptLoop.DescriptorProbe) =>
@@ -45,12 +45,12 @@ const loop = (descriptors?: AcceptLoop.DescriptorProbe, canResume = true) =>
     return { acceptLoop, fail, isOpen, served }
   })
 
-const isOpen = ({ network }: Chat) => Effect.map(Effect.either(network.connect), Either.isRight)
+const isOpen = ({ network }: MemoryServer) => Effect.map(Effect.either(network.connect), Either.isRight)
 
 describe("the connection limit", () => {
   it.scoped("answers the next one full, and has a place again when somebody has left", () =>
     Effect.gen(function* () {
-      const { connect, join } = yield* startServer({ maxConnections: 2 })
+      const { connect, join } = yield* startMemoryServer({ maxConnections: 2 })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       const third = yield* connect
       assert.match(yield* third.next, /^! full retry=5000 fatal: /)
@@ -66,7 +66,7 @@ describe("the connection limit", () => {
   it.scoped("counts for one address alone where one is set for it", () =>
     Effect.gen(function* () {
       const wrap = from("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1")
-      const { connect, join } = yield* startServer({ maxConnectionsPerAddress: 1, wrap })
+      const { connect, join } = yield* startMemoryServer({ maxConnectionsPerAddress: 1, wrap })
       const alice = yield* join("alice")
       assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full retry=5000 fatal: /)
       yield* join("bob")
@@ -79,7 +79,7 @@ describe("the connection limit", () => {
 
   it.scoped("leaves what is far above it to the system, until the refused have gone", () =>
     Effect.gen(function* () {
-      const { connect, join } = yield* startServer({ maxConnections: 1 })
+      const { connect, join } = yield* startMemoryServer({ maxConnections: 1 })
       const alice = yield* join("alice")
       for (let refused = 0; refused < AcceptLoop.refusalSlots(1); refused++) {
         assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full /)
@@ -99,7 +99,7 @@ describe("a shortage of descriptors", () => {
   it.scoped("pauses accepting while it lasts; connections stay", () =>
     Effect.gen(function* () {
       let available = true
-      const chat = yield* startServer({ descriptors: { limit: 50, available: () => available } })
+      const chat = yield* startMemoryServer({ descriptors: { limit: 50, available: () => available } })
       const alice = yield* chat.join("alice")
       available = false
       assert.isTrue(yield* isOpen(chat))

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { Addresses, subscriber } from "../../src/chat/Addresses.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
-import { from, pass, startServer } from "../support/MemoryChat.js"
+import { from, pass, startMemoryServer } from "../support/MemoryServer.js"
 
 const limited = (limits: Partial<Options>) => {
   let now = 0
@@ -135,7 +135,7 @@ describe("the rate of an address", () => {
     Effect.gen(function* () {
       const wrap = from("192.0.2.1", "192.0.2.1", "192.0.2.9")
       // Logins and pings count, too.
-      const { join } = yield* startServer({ wrap, ratePerAddress: 10, burstPerAddress: 6 })
+      const { join } = yield* startMemoryServer({ wrap, ratePerAddress: 10, burstPerAddress: 6 })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       const other = yield* join("other")
       alice.say("other: 1")
@@ -159,7 +159,7 @@ describe("the rate of an address", () => {
   it.scoped("is told in hello to those whom it concerns, with the other limits that are set", () =>
     Effect.gen(function* () {
       const limits = { maxConnectionsPerAddress: 9, connectsPerAddress: 8, ratePerAddress: 70, burstPerAddress: 60 }
-      const { connect } = yield* startServer({ ...limits, wrap: from("192.0.2.1", "127.0.0.1"), rate: 50 })
+      const { connect } = yield* startMemoryServer({ ...limits, wrap: from("192.0.2.1", "127.0.0.1"), rate: 50 })
       const [stranger, neighbour] = [yield* connect, yield* connect]
       stranger.say("/hello")
       neighbour.say("/hello")
@@ -174,7 +174,7 @@ describe("new connections of an address", () => {
   it.scoped("above the limit are answered full with the time to wait, and others get in", () =>
     Effect.gen(function* () {
       const hosts = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"]
-      const { connect, join } = yield* startServer({ connectsPerAddress: 1, wrap: from(...hosts) })
+      const { connect, join } = yield* startMemoryServer({ connectsPerAddress: 1, wrap: from(...hosts) })
       yield* join("alice")
       const second = yield* connect
       assert.match(yield* second.next, /^! full retry=60000 fatal: /u)

@@ -3,8 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { assert } from "vitest"
-import { pass, startBroker, type Guest } from "../support/MemoryChat.js"
-import { settle, turns } from "../support/turns.js"
+import { pass, startMemoryBroker, type MemoryClient } from "../support/MemoryServer.js"
+import { settle, turns } from "../support/Turns.js"
 
 const names = ["a", "b", "c", "d", "e"]
 
@@ -48,7 +48,7 @@ const anyStep = FastCheck.oneof(
 
 /** One connection of a name, and what it has sent: label by label, whom it was for. */
 interface Session {
-  readonly guest: Guest
+  readonly client: MemoryClient
   readonly name: string
   readonly labelled: Map<string, ReadonlyArray<string>>
   over: boolean
@@ -57,15 +57,15 @@ interface Session {
 }
 
 /** Every outcome that a session was told, as `label name`. */
-const outcomesOf = ({ guest }: Session) =>
-  guest.received.flatMap((line) => {
+const outcomesOf = ({ client }: Session) =>
+  client.received.flatMap((line) => {
     const found = /^(?:\* written|! undelivered) @(\S+) ([^=:]*?)(?: reason=\w+.*)?: /.exec(line)
     return found === null ? [] : (found[2] ?? "").split(", ").map((name) => `${found[1]} ${name}`)
   })
 
 /** The labels of the lines that were refused whole. */
-const refusedOf = ({ guest }: Session) =>
-  guest.received.flatMap((line) => /^! (?!undelivered)\S+ @([^ :]+)/.exec(line)?.[1] ?? [])
+const refusedOf = ({ client }: Session) =>
+  client.received.flatMap((line) => /^! (?!undelivered)\S+ @([^ :]+)/.exec(line)?.[1] ?? [])
 
 describe("whatever clients do", () => {
   it.effect.prop(
@@ -76,7 +76,7 @@ describe("whatever clients do", () => {
     },
     ({ bufferBytes, steps }) =>
       Effect.gen(function* () {
-        const chat = yield* startBroker({
+        const chat = yield* startMemoryBroker({
           memory: { bufferBytes, readBytes: 200 },
           outboxBytes: 1_000,
           holdTimeout: Duration.millis(400),
@@ -88,9 +88,9 @@ describe("whatever clients do", () => {
         let sent = 0
 
         const join = (name: string) =>
-          Effect.map(chat.connect, (guest) => {
-            guest.say(name, "/hello")
-            const session: Session = { guest, name, labelled: new Map(), over: false, deaf: false }
+          Effect.map(chat.connect, (client) => {
+            client.say(name, "/hello")
+            const session: Session = { client, name, labelled: new Map(), over: false, deaf: false }
             all.push(session)
             current.set(name, session)
           })
@@ -104,34 +104,34 @@ describe("whatever clients do", () => {
             const name = names[step.who] ?? ""
             const session = current.get(name)
             if (session === undefined) continue
-            const { guest } = session
+            const { client } = session
             if (step._tag === "rejoin") {
-              if (session.over || guest.end().inOrder || guest.end().closed) yield* join(name)
-            } else if (step._tag === "pause") guest.socket.pause()
-            else if (step._tag === "resume") guest.socket.resume()
+              if (session.over || client.end().inOrder || client.end().closed) yield* join(name)
+            } else if (step._tag === "pause") client.socket.pause()
+            else if (step._tag === "resume") client.socket.resume()
             else if (session.over) continue
             else if (step._tag === "say") {
               for (let line = 0; line < step.count; line++) {
                 const label = `k${sent++}`
                 if (step.labelled) session.labelled.set(label, step.to)
-                guest.say(`${step.labelled ? `@${label} ` : ""}${step.to.join(", ")}: ${sent}`)
+                client.say(`${step.labelled ? `@${label} ` : ""}${step.to.join(", ")}: ${sent}`)
               }
             } else {
               session.over = true
-              if (step._tag === "quit") guest.say("/quit")
-              else if (step._tag === "end") guest.socket.end()
+              if (step._tag === "quit") client.say("/quit")
+              else if (step._tag === "end") client.socket.end()
               else {
                 session.deaf = true
-                guest.socket[step._tag]()
+                client.socket[step._tag]()
               }
             }
           }
         }
 
         // Everybody reads what there is, and leaves in order.
-        for (const { guest } of all) guest.socket.resume()
+        for (const { client } of all) client.socket.resume()
         for (let round = 0; round < 5; round++) yield* pass(300)
-        for (const { guest } of all) guest.socket.end()
+        for (const { client } of all) client.socket.end()
         for (let round = 0; round < 5; round++) yield* pass(300)
         yield* chat.broker.idle
 
@@ -142,10 +142,10 @@ describe("whatever clients do", () => {
         assert.notInclude(chat.reasons, "internal-error")
 
         for (const session of all) {
-          const { guest, labelled } = session
+          const { client, labelled } = session
           // What one sender says arrives in its order: the numbers only grow.
           const last = new Map<string, number>()
-          for (const line of guest.received) {
+          for (const line of client.received) {
             const found = /^from (\w+): (\d+)$/.exec(line)
             if (found === null) continue
             const [from, number] = [found[1] ?? "", Number(found[2])]

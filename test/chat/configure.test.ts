@@ -2,13 +2,13 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { pass, startServer } from "../support/MemoryChat.js"
-import { settle } from "../support/turns.js"
+import { pass, startMemoryServer } from "../support/MemoryServer.js"
+import { settle } from "../support/Turns.js"
 
 describe("options that change while the server runs", () => {
   it.scoped("limit those who are here, and those who come", () =>
     Effect.gen(function* () {
-      const { connect, join, server } = yield* startServer({ maxConnections: 3 })
+      const { connect, join, server } = yield* startMemoryServer({ maxConnections: 3 })
       const alice = yield* join("alice")
       yield* server.configure({ rate: 2, maxRecipients: 1, maxConnections: 2 })
       alice.say("a, b: no", "/ping", "/ping")
@@ -29,7 +29,7 @@ describe("options that change while the server runs", () => {
 
   it.scoped("end what lasts too long by the new time", () =>
     Effect.gen(function* () {
-      const { connect, server } = yield* startServer({ loginTimeout: Duration.hours(1) })
+      const { connect, server } = yield* startMemoryServer({ loginTimeout: Duration.hours(1) })
       const silent = yield* connect
       yield* settle
       yield* server.configure({ loginTimeout: Duration.seconds(1) })
@@ -41,11 +41,11 @@ describe("options that change while the server runs", () => {
 
   it.scoped("take a longer line from connections that come, and say so", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer({ maxLineBytes: 100 })
+      const { join, server } = yield* startMemoryServer({ maxLineBytes: 100 })
       const alice = yield* join("alice")
       yield* server.configure({ maxLineBytes: 200 })
       const bob = yield* join("bob")
-      for (const guest of [alice, bob]) guest.say(`bob: ${"x".repeat(150)}`)
+      for (const client of [alice, bob]) client.say(`bob: ${"x".repeat(150)}`)
       assert.strictEqual(yield* alice.next, "* pong: 1")
       assert.match(yield* alice.next, /^! too-long max=100: /u)
       assert.strictEqual(yield* bob.next, "* pong: 1")
@@ -55,7 +55,10 @@ describe("options that change while the server runs", () => {
 
   it.scoped("hold senders at the new size of a queue", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer({ memory: { bufferBytes: 100 }, stallTimeout: Duration.hours(1) })
+      const { join, server } = yield* startMemoryServer({
+        memory: { bufferBytes: 100 },
+        stallTimeout: Duration.hours(1)
+      })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       bob.socket.pause()
       yield* server.configure({ outboxBytes: 1_000 })

@@ -3,8 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
-import { pass, startBroker, startServer } from "../support/MemoryChat.js"
-import { settle, until } from "../support/turns.js"
+import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
+import { settle, turnsUntil } from "../support/Turns.js"
 
 /** A small chat: two dozen lines fill a queue, and a kernel takes a dozen. */
 const small = {
@@ -39,15 +39,15 @@ const range = (start: number, end: number) => Array.from({ length: end - start }
 describe("the login timeout", () => {
   it.scoped("closes a silent connection exactly at its time", () =>
     Effect.gen(function* () {
-      const { connect, reasons } = yield* startBroker(small)
-      const guest = yield* connect
+      const { connect, reasons } = yield* startMemoryBroker(small)
+      const client = yield* connect
       yield* pass(3_999)
-      assert.deepStrictEqual(guest.received, [])
-      assert.isFalse(guest.end().inOrder)
+      assert.deepStrictEqual(client.received, [])
+      assert.isFalse(client.end().inOrder)
       yield* pass(1)
-      assert.match(yield* guest.next, /^! login-timeout fatal: /)
-      yield* guest.ended
-      guest.socket.end()
+      assert.match(yield* client.next, /^! login-timeout fatal: /)
+      yield* client.ended
+      client.socket.end()
       yield* settle
       assert.deepStrictEqual(reasons, ["login-timeout"])
     })
@@ -55,32 +55,32 @@ describe("the login timeout", () => {
 
   it.scoped("does not count what is no login: bytes without LF, commands", () =>
     Effect.gen(function* () {
-      const { connect } = yield* startServer(small)
-      const guest = yield* connect
-      guest.say("/hello", "/who")
+      const { connect } = yield* startMemoryServer(small)
+      const client = yield* connect
+      client.say("/hello", "/who")
       yield* pass(3_000)
-      guest.socket.write("ali")
+      client.socket.write("ali")
       yield* pass(1_000)
-      assert.match(guest.received.at(-1) ?? "", /^! login-timeout fatal: /)
-      yield* guest.ended
+      assert.match(client.received.at(-1) ?? "", /^! login-timeout fatal: /)
+      yield* client.ended
     })
   )
 
   it.scoped("leaves alone who logged in just in time", () =>
     Effect.gen(function* () {
-      const { connect, server } = yield* startServer(small)
-      const guest = yield* connect
+      const { connect, server } = yield* startMemoryServer(small)
+      const client = yield* connect
       yield* pass(3_999)
-      guest.say("alice")
+      client.say("alice")
       yield* pass(20_000)
-      yield* guest.barrier
+      yield* client.barrier
       assert.deepStrictEqual(yield* server.names, ["alice"])
     })
   )
 
   it.scoped("is noticed late by an eighth of it at most, whenever the connection came", () =>
     Effect.gen(function* () {
-      const { connect } = yield* startServer(small)
+      const { connect } = yield* startMemoryServer(small)
       const first = yield* connect
       yield* pass(7)
       const second = yield* connect
@@ -96,7 +96,7 @@ describe("the login timeout", () => {
 describe("a recipient that does not read", () => {
   /** Alice has flooded bob, who does not read: the kernel has 10 lines and a bit, the queue is full, alice is held. */
   const stuck = Effect.gen(function* () {
-    const chat = yield* startServer(small)
+    const chat = yield* startMemoryServer(small)
     const bob = yield* chat.join("bob")
     const alice = yield* chat.join("alice")
     bob.socket.pause()
@@ -133,7 +133,7 @@ describe("a recipient that does not read", () => {
       const { alice, bob } = yield* stuck
       yield* pass(2_000)
       bob.socket.resume()
-      yield* until(
+      yield* turnsUntil(
         () => numbers(bob.received).length > 0,
         () => "a first read"
       )
@@ -211,7 +211,7 @@ describe("a recipient that does not read", () => {
 
   it.scoped("is closed as slow-consumer even with a queue that is not full", () =>
     Effect.gen(function* () {
-      const { broker, join, reasons } = yield* startBroker(small)
+      const { broker, join, reasons } = yield* startMemoryBroker(small)
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -226,7 +226,7 @@ describe("a recipient that does not read", () => {
 
   it.scoped("is not closed for being silent", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer(small)
+      const { join, server } = yield* startMemoryServer(small)
       const bob = yield* join("bob")
       bob.socket.pause()
       yield* pass(600_000)
@@ -238,7 +238,7 @@ describe("a recipient that does not read", () => {
 describe("a client that does not read the answers to its own lines", () => {
   it.scoped("is not read from, not released by the jam, and closed at the stall timeout; nobody else notices", () =>
     Effect.gen(function* () {
-      const { broker, join, reasons } = yield* startBroker(small)
+      const { broker, join, reasons } = yield* startMemoryBroker(small)
       const alice = yield* join("alice")
       const bob = yield* join("bob")
       alice.socket.pause()
@@ -260,7 +260,7 @@ describe("a client that does not read the answers to its own lines", () => {
 describe("the linger", () => {
   it.scoped("waits for the client's end until the deadline, exactly; the name is free meanwhile", () =>
     Effect.gen(function* () {
-      const { broker, join, reasons } = yield* startBroker(small)
+      const { broker, join, reasons } = yield* startMemoryBroker(small)
       const first = yield* join("bob")
       first.say("/quit")
       yield* first.ended
@@ -284,15 +284,15 @@ describe("the linger", () => {
 
   it.scoped("is over when the client ends", () =>
     Effect.gen(function* () {
-      const { join, reasons } = yield* startBroker(small)
-      const guest = yield* join("bob")
-      guest.say("/quit")
-      yield* guest.ended
-      guest.socket.end()
+      const { join, reasons } = yield* startMemoryBroker(small)
+      const client = yield* join("bob")
+      client.say("/quit")
+      yield* client.ended
+      client.socket.end()
       yield* settle
       assert.deepStrictEqual(reasons, ["quit"])
-      assert.isTrue(guest.end().closed)
-      assert.isUndefined(guest.end().error)
+      assert.isTrue(client.end().closed)
+      assert.isUndefined(client.end().error)
     })
   )
 })
@@ -300,7 +300,7 @@ describe("the linger", () => {
 describe("the drain", () => {
   it.scoped("is over when everything was delivered and everybody has gone", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer(small)
+      const { join, server } = yield* startMemoryServer(small)
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       alice.say("/hello", ...flood(30))
@@ -326,7 +326,7 @@ describe("the drain", () => {
 
   it.scoped("cuts off exactly at the grace time; what is left is returned, counted and told", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -350,7 +350,7 @@ describe("the drain", () => {
 
   it.scoped("delivers what a held sender had in hand, when its recipient reads again in time", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -376,7 +376,7 @@ describe("the drain", () => {
 
   it.scoped("takes no new connection, and happens once", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startServer(small)
+      const { join, server } = yield* startMemoryServer(small)
       const alice = yield* join("alice")
       const [first, second] = [yield* Effect.fork(server.drain), yield* Effect.fork(server.drain)]
       yield* pass(100)
@@ -389,7 +389,7 @@ describe("the drain", () => {
 
 describe("the rate", () => {
   const limited = Effect.gen(function* () {
-    const chat = yield* startServer({ ...small, rate: 5 })
+    const chat = yield* startMemoryServer({ ...small, rate: 5 })
     yield* pass(1_000)
     const alice = yield* chat.connect
     alice.say("alice", "alice: 1", "alice: 2", "alice: 3", "alice: 4") // a second's worth: the login counts
@@ -408,7 +408,7 @@ describe("the rate", () => {
   for (const rate of [1, 3, 5, 7, 60, 999]) {
     it.scoped(`tells the truth: after retry the line passes, also if it was tried too early: ${rate} a second`, () =>
       Effect.gen(function* () {
-        const { connect } = yield* startServer({ ...small, rate })
+        const { connect } = yield* startMemoryServer({ ...small, rate })
         yield* pass(1_000)
         const alice = yield* connect
         alice.say("alice", ...Array.from({ length: rate - 1 }, () => "alice: x"))
@@ -441,7 +441,7 @@ describe("the rate", () => {
 
   it.scoped("does not charge a held line twice", () =>
     Effect.gen(function* () {
-      const { connect, join } = yield* startServer({
+      const { connect, join } = yield* startMemoryServer({
         ...small,
         rate: 60,
         outboxBytes: 1_024,

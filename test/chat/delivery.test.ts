@@ -5,8 +5,8 @@ import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
 import { assert } from "vitest"
 import type { Socket } from "../../src/transport/Transport.js"
-import { pass, startBroker, startServer, type Chat } from "../support/MemoryChat.js"
-import { settle, turns, until } from "../support/turns.js"
+import { pass, startMemoryBroker, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
+import { settle, turns, turnsUntil } from "../support/Turns.js"
 
 /** A small chat in which nothing times out by itself. */
 const small = {
@@ -41,7 +41,7 @@ const senderNames = range(0, 10).map((number) => `s${number}`)
 describe("senders that wait for one full queue", () => {
   it.scoped("take turns, each in its own order, and nothing is lost", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, memory: { bufferBytes: 65_536 } })
+      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 65_536 } })
       const bob = yield* join("bob")
       bob.socket.pause()
       for (const name of senderNames) {
@@ -50,7 +50,7 @@ describe("senders that wait for one full queue", () => {
       }
       yield* settle
       bob.socket.resume()
-      yield* until(
+      yield* turnsUntil(
         () => bob.received.length >= 7_001,
         () => `all lines, and not ${bob.received.length}`
       )
@@ -66,7 +66,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("do not hold anybody else", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const [bob, carol, flooder, other] = [
         yield* join("bob"),
         yield* join("carol"),
@@ -85,7 +85,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("fill the recipient's queue to its bound and a line, and no further", () =>
     Effect.gen(function* () {
-      const { broker, join } = yield* startBroker(small)
+      const { broker, join } = yield* startMemoryBroker(small)
       const bob = yield* join("bob")
       bob.socket.pause()
       const senders = yield* Effect.forEach(senderNames, join)
@@ -107,7 +107,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("are held by any of several recipients, and then none of them gets the line twice", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const [bob, carol, alice] = [yield* join("bob"), yield* join("carol"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `carol, bob: ${text}`))
@@ -123,7 +123,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("get through when they flood each other and read", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, memory: { bufferBytes: 300, readBytes: 70 } })
+      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 300, readBytes: 70 } })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       alice.say(...numbered(300).flatMap((text) => [`bob: ${text}`, `alice, bob: ${text}`]))
       bob.say(...numbered(300).map((text) => `alice: ${text}`))
@@ -137,7 +137,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("are answered and go on when the recipient leaves", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `bob: ${text}`))
@@ -151,7 +151,7 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("may leave while they are held: what was read is settled before their end", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, memory: { bufferBytes: 4_096 } })
+      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 4_096 } })
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `bob: ${text}`))
@@ -168,7 +168,11 @@ describe("senders that wait for one full queue", () => {
 
   it.scoped("may break while they are held: what was read is accepted and delivered", () =>
     Effect.gen(function* () {
-      const { broker, join } = yield* startBroker({ ...small, outboxBytes: 1_024, memory: { bufferBytes: 65_536 } })
+      const { broker, join } = yield* startMemoryBroker({
+        ...small,
+        outboxBytes: 1_024,
+        memory: { bufferBytes: 65_536 }
+      })
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(740).map((text) => `bob: ${text}`)) // one read of 63,640 bytes, and 68,820 for bob
@@ -194,7 +198,7 @@ describe("a connection that breaks", () => {
   it.scoped("has got exactly the lines that its socket took whole; the rest is returned", () =>
     Effect.gen(function* () {
       for (const bufferBytes of [1, 9, 10, 11, 500, 929, 930, 931, 1_024]) {
-        const { broker, join, reasons } = yield* startBroker({ ...small, memory: { bufferBytes } })
+        const { broker, join, reasons } = yield* startMemoryBroker({ ...small, memory: { bufferBytes } })
         const [bob, alice] = [yield* join("bob"), yield* join("alice")]
         bob.socket.pause()
         alice.say(...numbered(20).map((text) => `bob: ${text}`)) // 93 bytes each for bob
@@ -213,7 +217,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("leaves what is returned to a sender that has left as dead", () =>
     Effect.gen(function* () {
-      const { broker, join } = yield* startBroker(small)
+      const { broker, join } = yield* startMemoryBroker(small)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(20).map((text) => `bob: ${text}`))
@@ -228,7 +232,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("drops the bytes behind its last LF", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       alice.socket.write("bob: whole\nbob: torn")
       yield* settle
@@ -240,7 +244,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("keeps the bytes behind its last LF when it ends in order instead", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       alice.socket.write("bob: whole\nbob: last")
       alice.socket.end()
@@ -252,7 +256,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("frees its name once, and never takes it from a newcomer", () =>
     Effect.gen(function* () {
-      const { connect, join, server } = yield* startServer(small)
+      const { connect, join, server } = yield* startMemoryServer(small)
       const alice = yield* join("alice")
       for (let round = 0; round < 20; round++) {
         const old = yield* connect
@@ -264,7 +268,7 @@ describe("a connection that breaks", () => {
         // As long as the old one is there the newcomer is refused, and tries again.
         let bob = yield* connect
         bob.say("bob", "/ping in")
-        yield* until(
+        yield* turnsUntil(
           () => bob.received.length > 0,
           () => "an answer"
         )
@@ -286,10 +290,10 @@ describe("a connection that breaks", () => {
   )
 })
 
-const greeted = (name: string, join: Chat["join"]) =>
-  Effect.tap(join(name), (guest) => {
-    guest.say("/hello")
-    return guest.barrier
+const greeted = (name: string, join: MemoryServer["join"]) =>
+  Effect.tap(join(name), (client) => {
+    client.say("/hello")
+    return client.barrier
   })
 
 /** Every outcome of a label, as `name: what`. */
@@ -304,7 +308,7 @@ const outcomes = (label: string, lines: ReadonlyArray<string>) =>
 describe("labelled lines", () => {
   it.scoped("have one outcome for each recipient: written, offline", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const alice = yield* greeted("alice", join)
       yield* join("bob")
       yield* join("carol")
@@ -323,7 +327,7 @@ describe("labelled lines", () => {
 
   it.scoped("are told as written only when the kernel took them, and as returned if it did not", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       bob.socket.pause()
@@ -341,7 +345,7 @@ describe("labelled lines", () => {
 
   it.scoped("are answered one by one as busy and slow", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({
+      const { join } = yield* startMemoryServer({
         ...small,
         holdTimeout: Duration.seconds(2),
         stallTimeout: Duration.seconds(4)
@@ -362,7 +366,7 @@ describe("labelled lines", () => {
 
   it.scoped("hold a client that waits for more outcomes than it may, until half of them came", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 20 })
+      const { join } = yield* startMemoryServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 20 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       const carol = yield* join("carol")
@@ -382,7 +386,7 @@ describe("labelled lines", () => {
 
   it.scoped("hold nobody who writes to the client that waits for their outcomes", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const { join } = yield* startMemoryServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 2 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       const carol = yield* join("carol")
@@ -400,7 +404,7 @@ describe("labelled lines", () => {
   it.scoped("are all delivered, if they were read, when their sender breaks off while it waits for outcomes", () =>
     Effect.gen(function* () {
       const memory = { bufferBytes: 50_000 }
-      const { join } = yield* startServer({ ...small, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const { join } = yield* startMemoryServer({ ...small, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       bob.socket.pause()
@@ -418,7 +422,7 @@ describe("labelled lines", () => {
 
   it.scoped("have one outcome for each recipient whatever happens to these", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({
+      const { join } = yield* startMemoryServer({
         ...small,
         holdTimeout: Duration.seconds(2),
         stallTimeout: Duration.seconds(4)
@@ -443,7 +447,7 @@ describe("labelled lines", () => {
 
   it.scoped("have one refusal and no outcome when they are refused", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer({ ...small, maxLineBytes: 100, maxRecipients: 2 })
+      const { join } = yield* startMemoryServer({ ...small, maxLineBytes: 100, maxRecipients: 2 })
       const alice = yield* greeted("alice", join)
       const before = alice.received.length
       alice.say(
@@ -469,7 +473,7 @@ describe("labelled lines", () => {
 
   it.scoped("label the answers to commands, the farewell too", () =>
     Effect.gen(function* () {
-      const { join } = yield* startServer(small)
+      const { join } = yield* startMemoryServer(small)
       const alice = yield* greeted("alice", join)
       const before = alice.received.length
       alice.say("@a /who", "@b /ping x", "@c /help", "@d /quit")
@@ -500,7 +504,7 @@ const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =
         }
       })
     }
-    const chat = yield* startBroker({ ...small, wrap, memory: { bufferBytes: 512 } })
+    const chat = yield* startMemoryBroker({ ...small, wrap, memory: { bufferBytes: 512 } })
     const bob = yield* chat.join("bob")
     const alice = yield* chat.join("alice")
     return { ...chat, alice, armed, bob }
@@ -509,7 +513,7 @@ const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =
 describe("the end of a connection", () => {
   it.scoped("closes the socket when its fiber is interrupted, and returns what it had", () =>
     Effect.gen(function* () {
-      const { broker, interruptAll, join } = yield* startBroker(small)
+      const { broker, interruptAll, join } = yield* startMemoryBroker(small)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(20).map((text) => `bob: ${text}`))

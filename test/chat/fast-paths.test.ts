@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Options } from "../../src/chat/Options.js"
-import { startServer, type Guest } from "../support/MemoryChat.js"
-import { random } from "../support/random.js"
-import { turns } from "../support/turns.js"
+import { startMemoryServer, type MemoryClient } from "../support/MemoryServer.js"
+import { seededRandom } from "../../scripts/random.mjs"
+import { turns } from "../support/Turns.js"
 
 /** Lines of one client to others who are here, of the kinds that are routed in different ways. */
 const script = (seed: number): ReadonlyArray<string> => {
-  const chance = random(seed)
+  const random = seededRandom(seed)
   const heads = ["bob: ", "bob: ", "bob: ", "bob:", "bob , carol:", "bob, carol: ", " carol : ", "carol:\t"]
   const texts = [
     "hi",
@@ -23,20 +23,20 @@ const script = (seed: number): ReadonlyArray<string> => {
   ]
   const lines: Array<string> = []
   while (lines.length < 60) {
-    const head = chance.pick(heads)
-    for (let run = chance.below(12); run >= 0; run--) {
+    const head = random.pick(heads)
+    for (let run = random.below(12); run >= 0; run--) {
       lines.push(
-        `${head}${lines.length}${chance.chance(0.2) ? ` ${chance.pick(texts)}` : ""}${chance.pick(["\n", "\n", "\r\n"])}`
+        `${head}${lines.length}${random.chance(0.2) ? ` ${random.pick(texts)}` : ""}${random.pick(["\n", "\n", "\r\n"])}`
       )
     }
-    if (chance.chance(0.2)) lines.push(chance.pick(["/ping a\n", "no colon\n", "bob: \x07\n", "bob: \xff\n"]))
+    if (random.chance(0.2)) lines.push(random.pick(["/ping a\n", "no colon\n", "bob: \x07\n", "bob: \xff\n"]))
   }
   return lines
 }
 
 const bytesOf = (line: string) => (line.includes("\xff") ? Buffer.from(line, "latin1") : Buffer.from(line, "utf8"))
 
-const all = (guest: Guest) => guest.received.filter((line) => !/^\* pong: \d+$/u.test(line))
+const all = (client: MemoryClient) => client.received.filter((line) => !/^\* pong: \d+$/u.test(line))
 
 /** What three clients receive when alice's lines come in chunks of these sizes. */
 const received = (
@@ -46,7 +46,7 @@ const received = (
 ) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const chat = yield* startServer(options)
+      const chat = yield* startMemoryServer(options)
       const [alice, bob, carol] = [yield* chat.join("alice"), yield* chat.join("bob"), yield* chat.join("carol")]
       for (const chunk of chunks(Buffer.concat(lines.map(bytesOf)))) {
         alice.socket.write(chunk.toString("latin1"))
@@ -72,10 +72,10 @@ const lineByLine = (bytes: Buffer): ReadonlyArray<Buffer> => {
 const atAnyByte =
   (seed: number) =>
   (bytes: Buffer): ReadonlyArray<Buffer> => {
-    const chance = random(seed)
+    const random = seededRandom(seed)
     const chunks: Array<Buffer> = []
     for (let at = 0; at < bytes.length;) {
-      const end = at + 1 + chance.below(400)
+      const end = at + 1 + random.below(400)
       chunks.push(bytes.subarray(at, end))
       at = end
     }

@@ -7,7 +7,7 @@ import * as Places from "../../src/cli/Places.js"
 import { showAddress } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const places: ReadonlyArray<readonly [string, string, boolean]> = [
   ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
@@ -113,7 +113,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("with a certificate, its short form is TLS", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve(shown)
+      const { port } = yield* Program.startServer(shown)
       const { status } = yield* send("--port", port, ...tls)
       assert.strictEqual(status, 0)
     })
@@ -124,7 +124,7 @@ describe("a-chat serve", () => {
       const environment = { ACHAT_LISTEN: "tcp://127.0.0.1:0,tcp://[::1]:0" }
       const both = yield* Program.start(["serve", "--log-format", "logfmt"], { environment })
       yield* both.says("errors", /address=\[?::1\]?:\d+/u)
-      const one = yield* Program.serve([], { environment })
+      const one = yield* Program.startServer([], { environment })
       yield* one.kill("SIGTERM")
       assert.notInclude((yield* one.ended).errors, "::1")
     })
@@ -153,7 +153,7 @@ describe("a-chat serve", () => {
         copyFileSync(Certificates.path(`${name}.key`), ownKey)
       }
       put("elsewhere")
-      const server = yield* Program.serve(["--tls-cert", own, "--tls-key", ownKey])
+      const server = yield* Program.startServer(["--tls-cert", own, "--tls-key", ownKey])
       const sent = send("--port", server.port, ...tls)
       assert.match((yield* sent).errors, /is not for 127\.0\.0\.1/)
       put("server")

@@ -9,9 +9,9 @@ import { promisify } from "node:util"
 import * as Help from "../../src/cli/Help.js"
 import { exampleIndent } from "../../src/cli/Manual.js"
 import { pages } from "../../src/cli/Pages.js"
-import * as Chat from "../support/Chat.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 import * as Program from "../support/Program.js"
-import { until } from "../support/serve.js"
+import { eventually } from "../support/Eventually.js"
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
@@ -108,7 +108,7 @@ describe("The manual", () => {
 })
 
 /** Asks a bot until it has answered. */
-const ask = (chat: Chat.Chat, name: string) =>
+const ask = (chat: WatchedServer.WatchedServer, name: string) =>
   Effect.gen(function* () {
     yield* chat.joined(name)
     yield* chat.watcher.send(`${name}: hi\n`)
@@ -123,9 +123,9 @@ describe("Every example of the manual", () => {
           const home = yield* folder
           if (command === "serve") {
             const serving = yield* run(script, home, script.includes("--unix") ? {} : { ACHAT_PORT: "0" })
-            return yield* until(() => /listening/u.test(serving.said.errors), "the server does not listen")
+            return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
-          const chat = yield* Chat.make()
+          const chat = yield* WatchedServer.make()
           const running = yield* run(script, home, { ACHAT_PORT: chat.port })
           if (command === "exec") return yield* ask(chat, /--login (\S+)/u.exec(script)?.[1] ?? "")
           const status = yield* running.ended

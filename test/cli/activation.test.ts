@@ -11,7 +11,7 @@ import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const own = 42
 
@@ -236,7 +236,7 @@ describe("a-chat serve", () => {
   it.scopedLive("leaves those who wait to the next server when it cannot listen elsewhere", () =>
     Effect.gen(function* () {
       const other = join(yield* temporaryFolder, "other")
-      yield* Program.serve(["--unix", other])
+      yield* Program.startServer(["--unix", other])
       assert.match(
         yield* failing(["a=0"], tcpOf, `--listen fd:// --listen unix:${other}`),
         /another server is listening/
@@ -296,7 +296,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("does not take what was passed to another process, and says so", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve([], { environment: { LISTEN_PID: "1", LISTEN_FDS: "1" } })
+      const server = yield* Program.startServer([], { environment: { LISTEN_PID: "1", LISTEN_FDS: "1" } })
       yield* server.says("errors", /level=WARN .*"sockets were passed to another process;[^"]*" LISTEN_PID=1/u)
       assert.strictEqual((yield* send("--port", server.port)).status, 0)
     })

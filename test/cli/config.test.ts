@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Program from "../support/Program.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /** A settings file, until the scope ends. */
 const file = (text: string) =>
@@ -136,7 +136,7 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const path = yield* file("max-line = 100\nmax-recipients = 3\nrate = 7\n")
       const environment = { ACHAT_CONFIG: path, ACHAT_RATE: "8" }
-      const { port } = yield* Program.serve(["--max-recipients", "4"], { environment })
+      const { port } = yield* Program.startServer(["--max-recipients", "4"], { environment })
       const { output } = yield* Program.run(["connect", "--port", port], { input: "/hello\n" })
       assert.include(output, " max-line=100 max-recipients=4 max-name=32 rate=8: ")
     })
@@ -159,7 +159,7 @@ describe("SIGHUP", () => {
   it.scopedLive("logs some of many mistakes, and goes on when the file is gone, or no file", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\n")
-      const server = yield* Program.serve(["--config", path])
+      const server = yield* Program.startServer(["--config", path])
       writeFileSync(path, Array.from({ length: 100 }, (_, at) => `key-${at} = 1`).join("\n"))
       yield* server.kill("SIGHUP")
       yield* server.says("errors", /mistake="[^"]*:20: key-19 is no setting[^]*mistake="and 80 more; /u)
@@ -179,7 +179,7 @@ describe("SIGHUP", () => {
   it.scopedLive("reads the file again: what can change does, what cannot is named, and flags stay", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\nrate = 50\n")
-      const server = yield* Program.serve(["--config", path, "--max-line", "100"])
+      const server = yield* Program.startServer(["--config", path, "--max-line", "100"])
       const hello = Effect.map(
         Program.run(["connect", "--port", server.port], { input: "/hello\n" }),
         ({ output }) => output
@@ -196,7 +196,7 @@ describe("SIGHUP", () => {
   it.scopedLive("changes nothing with a file that has mistakes, and tells each", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\n")
-      const server = yield* Program.serve(["--config", path])
+      const server = yield* Program.startServer(["--config", path])
       writeFileSync(path, "max-recipients = 4\nrate = -1\nspeed = 2\n")
       yield* server.kill("SIGHUP")
       yield* server.says(

@@ -56,7 +56,7 @@ describe("a-chat connect, with an original a-chat server", () => {
 describe("a-chat connect, with a-chat serve", () => {
   it.scopedLive("takes a hundred thousand lines through, in order", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const numbers = Array.from({ length: 100_000 }, (_, i) => `${i}\n`)
       const input = numbers.map((number) => `alice: ${number}`).join("")
       const { output, status } = yield* Program.run(["connect", "--port", port, "--login", "alice"], { input })
@@ -67,7 +67,7 @@ describe("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 1 when the server refused something, which goes to standard error", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const input = "alice\nalice: hi\nbob: hi\n/who\n"
       const { errors, output, status } = yield* Program.run(["connect", "--port", port], { input })
       assert.strictEqual(output, "from alice: hi\n* who 1: alice\n")
@@ -78,7 +78,7 @@ describe("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 1 when the login is in use, though its input is open", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const first = yield* Program.start(["connect", "--port", port, "--login", "alice"])
       first.input.write("alice: here\n")
       yield* first.says("output", /here/u)
@@ -91,7 +91,7 @@ describe("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 0 after /quit, though its input is open", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const client = yield* Program.start(["connect", "--port", port])
       client.input.write("alice\n/quit\n")
       assert.strictEqual((yield* client.ended).status, 0)
@@ -100,7 +100,7 @@ describe("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("says that the server closed the connection, and exits with 3", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const client = yield* Program.start(["connect", "--port", server.port])
       client.input.write("alice\nalice: here\n")
       yield* client.says("output", /here/u)

@@ -2,17 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Chat from "../support/Chat.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
-import { until } from "../support/serve.js"
+import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /** A chat with a bot in it. */
 const start = (args: ReadonlyArray<string>, options: { server?: ReadonlyArray<string> } = {}) =>
   Effect.gen(function* () {
-    const chat = yield* Chat.make(options.server)
+    const chat = yield* WatchedServer.make(options.server)
     const bot = yield* Program.start(["exec", "--port", chat.port, "--login", "bot", ...args])
     yield* chat.joined("bot")
     // One who sees nothing but answers.
@@ -36,7 +36,7 @@ const tree = sh(`sleep 1000 & echo $$ $!; wait`)
 const pidsIn = (line: string) => line.replace("from bot: ", "").split(" ").map(Number)
 
 const die = (pids: ReadonlyArray<number>) =>
-  until(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
+  eventually(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
 
 describe("a-chat exec", () => {
   it.scopedLive("gives each message to a program, and its lines back to the sender, in order", () =>
@@ -59,7 +59,7 @@ describe("a-chat exec", () => {
 
   it.scopedLive("tells a program where the server is, and none of its own settings", () =>
     Effect.gen(function* () {
-      const chat = yield* Chat.make()
+      const chat = yield* WatchedServer.make()
       const environment = {
         ACHAT_PORT: chat.port,
         ACHAT_UNIX: "/not/this/one",
@@ -229,7 +229,7 @@ describe("a-chat exec", () => {
       yield* first.server.kill("SIGKILL")
       yield* die(pids)
       yield* first.bot.says("errors", /messages that were not answered: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
-      const second = yield* Chat.make(["--port", first.port])
+      const second = yield* WatchedServer.make(["--port", first.port])
       yield* first.bot.says("errors", /connected again\n/u)
       yield* second.watcher.send("bot: again\n")
       const line = yield* second.watcher.until("an answer", () =>
@@ -370,7 +370,7 @@ describe("a-chat exec, where it cannot begin", () => {
       ])
       const { port } = yield* Effect.scoped(FakeServer.original)
       yield* fails(/^a-chat: cannot connect to[^\n]*\n$/u, ["--port", `${port}`, "--login", "bot", "--", "cat"])
-      const chat = yield* Chat.make()
+      const chat = yield* WatchedServer.make()
       yield* fails(/^a-chat: login-in-use: [^\n]*\n$/u, ["--port", chat.port, "--login", "watcher", "--", "cat"])
     })
   )

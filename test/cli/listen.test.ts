@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { join } from "node:path"
-import * as Chat from "../support/Chat.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
-import { noDeaf, silentPort } from "../support/elsewhere.js"
-import { temporaryFolder } from "../support/folder.js"
+import { noPerl, unansweredPort } from "../support/OtherProcesses.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
   Program.start(["listen", "--port", `${port}`, "--login", "bob", ...args])
@@ -17,7 +17,7 @@ const saying = (text: string) => FakeServer.make((socket) => socket.once("data",
 describe("a-chat listen", () => {
   it.scopedLive("prints messages, and ends with 0 when there were as many as --count", () =>
     Effect.gen(function* () {
-      const { joined, port, watcher } = yield* Chat.make()
+      const { joined, port, watcher } = yield* WatchedServer.make()
       const bob = yield* listen(port, "--count", "2")
       yield* joined("bob")
       yield* watcher.send("bob: hi\nbob: grüße: 1\nbob: too many\n")
@@ -28,7 +28,7 @@ describe("a-chat listen", () => {
 
   it.scopedLive("prints objects with --json", () =>
     Effect.gen(function* () {
-      const { joined, port, watcher } = yield* Chat.make()
+      const { joined, port, watcher } = yield* WatchedServer.make()
       const before = Date.now()
       const bob = yield* listen(port, "--json", "--count", "1")
       yield* joined("bob")
@@ -75,7 +75,7 @@ describe("a-chat listen", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const unix = join(folder, "s")
-      const { joined, watcher } = yield* Chat.make(["--port", "0", "--unix", unix])
+      const { joined, watcher } = yield* WatchedServer.make(["--port", "0", "--unix", unix])
       const environment = {
         ACHAT_UNIX: unix,
         ACHAT_LOGIN: "bob",
@@ -106,7 +106,7 @@ describe("a-chat listen", () => {
 
   it.scopedLive("prints exactly as many of a flood as --count, in order", () =>
     Effect.gen(function* () {
-      const { joined, port } = yield* Chat.make()
+      const { joined, port } = yield* WatchedServer.make()
       const count = 150_000
       const bob = yield* listen(port, "--count", `${count}`)
       yield* joined("bob")
@@ -120,7 +120,7 @@ describe("a-chat listen", () => {
 
   it.scopedLive("ends with 0 at the time of --timeout, and with 1 if --count was not reached", () =>
     Effect.gen(function* () {
-      const { port } = yield* Chat.make()
+      const { port } = yield* WatchedServer.make()
       const bob = yield* Effect.flatMap(listen(port, "--timeout", "100ms"), ({ ended }) => ended)
       assert.deepStrictEqual(bob, { status: 0, output: "", errors: "" })
       const late = yield* Effect.flatMap(listen(port, "--timeout", "100ms", "--count", "1"), ({ ended }) => ended)
@@ -131,7 +131,7 @@ describe("a-chat listen", () => {
 
   it.scopedLive("ends quietly when its reader has had enough", () =>
     Effect.gen(function* () {
-      const { joined, port, watcher } = yield* Chat.make()
+      const { joined, port, watcher } = yield* WatchedServer.make()
       const bob = yield* listen(port)
       yield* joined("bob")
       yield* watcher.send("bob: 1\n")
@@ -146,7 +146,7 @@ describe("a-chat listen", () => {
   for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
     it.scopedLive(`exits with ${expected} at ${signal}, also while its reader is stuck`, () =>
       Effect.gen(function* () {
-        const { joined, port, watcher } = yield* Chat.make()
+        const { joined, port, watcher } = yield* WatchedServer.make()
         const bob = yield* listen(port)
         yield* joined("bob")
         yield* watcher.send("bob: 1\n")
@@ -178,15 +178,15 @@ describe("a-chat listen, where it cannot begin", () => {
 
   it.scopedLive("exits with 2 when the login is refused", () =>
     Effect.gen(function* () {
-      const { port } = yield* Chat.make()
+      const { port } = yield* WatchedServer.make()
       yield* fails(2, /^a-chat: login-in-use: [^\n]*\n$/u, ["--port", port, "--login", "watcher"])
       yield* fails(2, /^a-chat: bad-login: [^\n]*\n$/u, ["--port", port, "--login", "no name"])
     })
   )
 
-  it.scopedLive.skipIf(noDeaf !== undefined)("exits with 2 when there was no connection in the time of --timeout", () =>
+  it.scopedLive.skipIf(noPerl !== undefined)("exits with 2 when there was no connection in the time of --timeout", () =>
     Effect.gen(function* () {
-      const port = yield* silentPort
+      const port = yield* unansweredPort
       const args = ["--port", `${port}`, "--login", "bob", "--timeout", "200ms"]
       yield* fails(2, /^a-chat: there was no connection within the time of --timeout\n$/u, args)
     })
@@ -206,14 +206,14 @@ describe("a-chat listen, where it cannot begin", () => {
 describe("a-chat listen, when the connection is lost", () => {
   it.scopedLive("says so, comes back, and says so", () =>
     Effect.gen(function* () {
-      const first = yield* Chat.make()
+      const first = yield* WatchedServer.make()
       const bob = yield* listen(first.port, "--count", "2")
       yield* first.joined("bob")
       yield* first.watcher.send("bob: 1\n")
       yield* bob.says("output", /1/u)
       yield* first.server.kill("SIGKILL")
       yield* bob.says("errors", /a-chat: the [^\n]*; next try in \d\.\d s\n/u)
-      const second = yield* Chat.make(["--port", first.port])
+      const second = yield* WatchedServer.make(["--port", first.port])
       yield* bob.says("errors", /a-chat: connected again\n/u)
       yield* second.watcher.send("bob: 2\n")
       const { output, status } = yield* bob.ended
@@ -242,7 +242,7 @@ describe("a-chat listen, when the connection is lost", () => {
 
   it.scopedLive("exits with 3 with --no-reconnect", () =>
     Effect.gen(function* () {
-      const { joined, port, server } = yield* Chat.make()
+      const { joined, port, server } = yield* WatchedServer.make()
       const bob = yield* listen(port, "--no-reconnect")
       yield* joined("bob")
       yield* server.kill("SIGTERM")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Query from "../../src/client/Query.js"
-import * as Chat from "../support/Chat.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 
@@ -20,7 +20,7 @@ const answering = (answer: (ping: string) => string | undefined) =>
 describe("a-chat ping", () => {
   it.scopedLive("prints a line for each answer, and what they came to", () =>
     Effect.gen(function* () {
-      const { port, watcher } = yield* Chat.make()
+      const { port, watcher } = yield* WatchedServer.make()
       const { errors, output, status } = yield* Program.run(ping(port, "--count", "3", "--interval", "0"))
       const line = (number: number) => `127\\.0\\.0\\.1:${port}: seq=${number} \\d+\\.\\d\\d ms\n`
       const all = "3 sent, 3 answered; min/median/max = \\d+\\.\\d\\d/\\d+\\.\\d\\d/\\d+\\.\\d\\d ms\n"
@@ -33,7 +33,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("prints objects with --json", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const { output } = yield* Program.run(ping(port, "--json", "--count", "2", "--interval", "0"))
       const lines = output.trim().split("\n")
       const [one, two, all] = lines.map((line) => JSON.parse(line) as Record<string, number>)
@@ -47,7 +47,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("waits --interval from one to the next, four times if nobody says how often", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const before = performance.now()
       const { output } = yield* Program.run(ping(port, "--interval", "200ms"))
       assert.match(output, /\n4 sent, 4 answered/u)
@@ -57,7 +57,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("goes on through a new connection when the server allows nobody to stay without a login", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve(["--login-timeout", "150ms"])
+      const { port } = yield* Program.startServer(["--login-timeout", "150ms"])
       const { errors, output, status } = yield* Program.run(ping(port, "--count", "4", "--interval", "200ms"))
       assert.match(output, /\n4 sent, 4 answered/u)
       assert.deepStrictEqual([status, errors], [0, ""])
@@ -76,7 +76,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("exits with 1 when the server goes away, with what there was", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const pinging = yield* Program.start(ping(server.port, "--count", "1000", "--interval", "20ms"))
       yield* pinging.says("output", /seq=2 /u)
       yield* server.kill("SIGKILL")
@@ -101,7 +101,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("ends at Ctrl-C with what there was, and 0 if all were answered", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
       yield* pinging.says("output", /seq=2 /u)
       yield* pinging.kill("SIGINT")
@@ -115,7 +115,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("ends quietly when its reader has had enough", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
       yield* pinging.says("output", /seq=1 /u)
       pinging.output.destroy()

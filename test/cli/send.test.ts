@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs"
 import type { Address } from "../../src/transport/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
-import { until } from "../support/serve.js"
+import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 
 const at = ({ port }: Extract<Address, { _tag: "Tcp" }>) => ["send", "--port", `${port}`]
@@ -15,7 +15,7 @@ const at = ({ port }: Extract<Address, { _tag: "Tcp" }>) => ["send", "--port", `
 /** A chat with bob in it, who reads. */
 const chat = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const server = yield* Program.serve(args)
+    const server = yield* Program.startServer(args)
     const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
     bob.input.write("/ping here\n")
     yield* bob.says("output", /pong: here/u)
@@ -112,7 +112,7 @@ describe("a-chat send", () => {
   it.scopedLive("takes hundreds of thousands of lines through in their order, in little memory", () =>
     Effect.gen(function* () {
       const count = 300_000
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const bob = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }, "bob")
       const sending = yield* Program.start(["send", "--port", port, "--login", "alice", "--json", "bob"])
       sending.input.write(Array.from({ length: count }, (_, index) => `${index}\n`).join(""))
@@ -289,7 +289,7 @@ describe("a-chat send", () => {
   it.scopedLive("tells every reason, in little memory, however late they are read", () =>
     Effect.gen(function* () {
       const count = 200_000
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const child = yield* Effect.acquireRelease(
         Effect.sync(() => spawn(process.execPath, [Program.main, "send", "--port", port, "nobody"])),
         (child) => Effect.sync(() => child.kill("SIGKILL"))
@@ -298,7 +298,7 @@ describe("a-chat send", () => {
       child.stdin.end(Array.from({ length: count }, (_, index) => `${index}\n`).join(""))
       // Nobody reads: it stands still, with most of its input unread.
       let [last, same] = [-1, 0]
-      yield* until(() => {
+      yield* eventually(() => {
         const read = Number(/rchar: (\d+)/u.exec(readFileSync(`/proc/${child.pid}/io`, "utf8"))?.[1])
         same = read === last && child.stderr.readableLength > 0 ? same + 1 : 0
         last = read
@@ -336,7 +336,7 @@ describe("a-chat send", () => {
 
   it.scopedLive("takes one line for a message, and nothing that is no input", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       const send = (args: ReadonlyArray<string>, before?: string) =>
         Program.run(["send", "--port", port, ...args], before === undefined ? {} : { before })
       const cases = [

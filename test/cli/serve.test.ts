@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import { join } from "node:path"
 import * as Limits from "../../src/cli/Limits.js"
 import * as Program from "../support/Program.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /** One line on standard error that says what was wrong, and exit status 2. */
 const refuses = (args: ReadonlyArray<string>, said: RegExp, environment: Record<string, string> = {}) =>
@@ -112,7 +112,7 @@ describe("a-chat serve", () => {
   it.live("says what to do about an address in use", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        const { port } = yield* Program.serve()
+        const { port } = yield* Program.startServer()
         yield* refuses(
           ["serve", "--port", port],
           new RegExp(`127\\.0\\.0\\.1:${port}: the address is in use.*--port`, "u")
@@ -124,7 +124,7 @@ describe("a-chat serve", () => {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     it.scopedLive(`delivers what was accepted at ${signal}, and exits with 0`, () =>
       Effect.gen(function* () {
-        const server = yield* Program.serve()
+        const server = yield* Program.startServer()
         const socket = yield* dial(server.port)
         socket.write("alice\nalice: one\n/ping\n")
         yield* receives(socket, /from alice: one\n\* pong/u)
@@ -139,7 +139,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("exits with 1 and the counts when the grace time cut something off", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve(["--grace", "200ms", "--outbox-bytes", "64KiB"])
+      const server = yield* Program.startServer(["--grace", "200ms", "--outbox-bytes", "64KiB"])
       const deaf = yield* dial(server.port)
       deaf.write("deaf\n")
       deaf.pause()
@@ -169,7 +169,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("goes on draining when its terminal is closed, which tells it more than once", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const socket = yield* dial(server.port)
       socket.write("alice\n/ping\n")
       yield* receives(socket, /pong/u)
@@ -185,7 +185,7 @@ describe("a-chat serve", () => {
   for (const [signal, expected] of [["SIGTERM", 143] as const, ["SIGINT", 130] as const]) {
     it.scopedLive(`ends at once at a second signal: ${signal} with ${expected}`, () =>
       Effect.gen(function* () {
-        const server = yield* Program.serve(["--grace", "1m"])
+        const server = yield* Program.startServer(["--grace", "1m"])
         const socket = yield* dial(server.port)
         // It never ends its half, so the drain lasts.
         socket.write("alice\n/ping\n")
@@ -200,7 +200,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("goes on when nobody reads its log any more", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       server.errors.destroy()
       for (const name of ["alice", "bob"]) {
         // The end of each connection is logged.
@@ -228,7 +228,7 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const path = join(folder, "s")
-      const both = yield* Program.serve(["--unix", path])
+      const both = yield* Program.startServer(["--unix", path])
       yield* both.says("errors", /address=unix:/u)
       const { output, status } = yield* Program.run(["connect", "--unix", path], { input: "alice\nalice: hi\n" })
       assert.deepStrictEqual([output, status], ["from alice: hi\n", 0])
@@ -243,7 +243,7 @@ describe("a-chat serve", () => {
 
   it.scopedLive("lowers --max-connections to what the descriptors allow, with a warning", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve(["--max-connections", "100000"])
+      const server = yield* Program.startServer(["--max-connections", "100000"])
       yield* server.kill("SIGTERM")
       const { errors } = yield* server.ended
       const limit = Number(/descriptors=(\d+)/u.exec(errors)?.[1] ?? Infinity)

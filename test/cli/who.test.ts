@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Chat from "../support/Chat.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
@@ -8,7 +8,7 @@ import * as WireClient from "../support/WireClient.js"
 describe("a-chat who", () => {
   it.scopedLive("prints one name a line, and nobody sees it come", () =>
     Effect.gen(function* () {
-      const { address, joined, port, watcher } = yield* Chat.make()
+      const { address, joined, port, watcher } = yield* WatchedServer.make()
       yield* WireClient.join(address, "élan")
       yield* joined("élan")
       const { errors, output, status } = yield* Program.run(["who", "--port", port])
@@ -21,7 +21,7 @@ describe("a-chat who", () => {
 
   it.scopedLive("prints objects with --json", () =>
     Effect.gen(function* () {
-      const { port } = yield* Chat.make()
+      const { port } = yield* WatchedServer.make()
       const { output } = yield* Program.run(["who", "--json", "--port", port])
       assert.strictEqual(output, `{"name":"watcher"}\n`)
     })
@@ -29,7 +29,7 @@ describe("a-chat who", () => {
 
   it.scopedLive("prints nothing where nobody is", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.serve()
+      const { port } = yield* Program.startServer()
       assert.deepStrictEqual(yield* Program.run(["who", "--port", port]), { status: 0, output: "", errors: "" })
     })
   )

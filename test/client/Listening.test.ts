@@ -11,7 +11,7 @@ import * as Listening from "../../src/client/Listening.js"
 import * as Memory from "../../src/transport/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { settle } from "../support/turns.js"
+import { settle } from "../support/Turns.js"
 
 const listening = (options: Partial<Listening.Options> & Pick<Listening.Options, "socket" | "output">) =>
   Listening.run({

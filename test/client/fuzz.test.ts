@@ -5,7 +5,7 @@ import { Splitter } from "../../src/client/Splitter.js"
 import * as Name from "../../src/protocol/Name.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { fuzz, same, hostile, hostileStream, inReads } from "../support/fuzz.js"
+import { fuzz, same, hostile, hostileStream, inReads } from "../support/Fuzzing.js"
 
 /** A line's sense without its text. */
 const senseOf = (line: string) => {
@@ -69,16 +69,16 @@ describe("Received.parse", () => {
   })
 
   it("reads what the server writes of any name: 50,000 replies", () => {
-    fuzz(50_000, hostile(5), (name, chance) => {
+    fuzz(50_000, hostile(5), (name, random) => {
       if (name === "") return
-      const label = chance.pick(labels)
+      const label = random.pick(labels)
       const {
         code,
         fatal = false,
         lines,
         values = [],
         words
-      } = chance.pick(naming)(name, Wire.decode(Name.show(name)), label)
+      } = random.pick(naming)(name, Wire.decode(Name.show(name)), label)
       same(lines.map(senseOf), [{ code, label, words, values, fatal }])
     })
   })
@@ -96,10 +96,10 @@ describe("Received.parse", () => {
 
 describe("Splitter", () => {
   it("parts refusals from the rest, wherever the reads end: 50,000 streams", () => {
-    fuzz(50_000, hostileStream(5, 6), (stream, chance) => {
+    fuzz(50_000, hostileStream(5, 6), (stream, random) => {
       const splitter = new Splitter()
       const sides = { output: "", refusals: "" }
-      for (const read of inReads(stream, chance)) {
+      for (const read of inReads(stream, random)) {
         for (const { bytes, refused } of splitter.push(read)) {
           sides[refused ? "refusals" : "output"] += bytes.toString("latin1")
         }

@@ -1,17 +1,17 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
-import { elsewhere } from "../support/elsewhere.js"
-import { fault, received } from "../support/siege.js"
+import { runScript } from "../support/OtherProcesses.js"
+import { faultTest, received } from "../support/FaultTest.js"
 
 const sorted = (lines: Iterable<string>) => [...lines].toSorted()
 
 describe("a connection that breaks", () => {
-  fault("fifty clients are killed with SIGKILL in mid-line", {}, (siege) =>
+  faultTest("fifty clients are killed with SIGKILL in mid-line", {}, (server) =>
     Effect.gen(function* () {
-      const bob = yield* siege.join("bob")
-      const child = yield* elsewhere(
-        siege.port,
+      const bob = yield* server.join("bob")
+      const child = yield* runScript(
+        server.port,
         `
         let ready = 0
         for (let i = 0; i < 50; i++) {
@@ -33,8 +33,8 @@ describe("a connection that breaks", () => {
       assert.deepStrictEqual(sorted(whole), sorted(Array.from({ length: 50 }, (_, i) => `from c${i}: whole ${i}`)))
       yield* bob.barrier // by now everything is with the kernels
       child.kill("SIGKILL")
-      yield* siege.closed(25, "connection-lost")
-      yield* siege.closed(25, "left")
+      yield* server.closed(25, "connection-lost")
+      yield* server.closed(25, "left")
       // Of a process that is killed the kernel ends the streams in order, so the last line counts, as that of any other
       // does; but where something was left unread it breaks them, and the unfinished line is dropped.
       assert.deepStrictEqual(
@@ -46,22 +46,22 @@ describe("a connection that breaks", () => {
     })
   )
 
-  fault("a thousand resets in mid-line", {}, (siege) =>
+  faultTest("a thousand resets in mid-line", {}, (server) =>
     Effect.gen(function* () {
-      const bob = yield* siege.join("bob")
+      const bob = yield* server.join("bob")
       const rounds = Array.from({ length: 1000 }, (_, i) => i)
       yield* Effect.forEach(
         rounds,
         (i) =>
           Effect.scoped(
             Effect.gen(function* () {
-              const client = yield* siege.join(`c${i}`)
+              const client = yield* server.join(`c${i}`)
               yield* Effect.zipRight(client.send(`bob: whole ${i}\nbob: unfinished ${i}`), client.reset)
             })
           ),
         { concurrency: 50 }
       )
-      yield* siege.closed(1000, "connection-lost")
+      yield* server.closed(1000, "connection-lost")
       assert.deepStrictEqual(sorted(yield* received(bob)), sorted(rounds.map((i) => `from c${i}: whole ${i}`)))
       return ({ accepted, written }) => {
         assert.strictEqual(accepted, 1 + 2 * 1000, "the barriers, bob's and theirs, and the whole lines")
@@ -71,14 +71,14 @@ describe("a connection that breaks", () => {
   )
 
   // Guard: the 'error' listener, attached first of all in the constructor of src/transport/NetSocket.ts.
-  fault("four hundred connect and reset before they are accepted", {}, (siege) =>
+  faultTest("four hundred connect and reset before they are accepted", {}, (server) =>
     Effect.gen(function* () {
-      const alice = yield* siege.join("alice")
-      yield* siege.kill("SIGSTOP")
+      const alice = yield* server.join("alice")
+      yield* server.kill("SIGSTOP")
       const script = `
         const net = require("node:net")
         for (let i = 0; i < 400; i++) {
-          const socket = net.connect(${siege.port}, "127.0.0.1", () => {
+          const socket = net.connect(${server.port}, "127.0.0.1", () => {
             if (i % 2 === 0) socket.write("c" + i + "\\nalice: " + i + "\\nalice: unfinished")
             socket.resetAndDestroy()
           })
@@ -86,8 +86,8 @@ describe("a connection that breaks", () => {
         }`
       const { status, stderr } = spawnSync(process.execPath, ["-e", script], { timeout: 10_000 })
       assert.strictEqual(status, 0, String(stderr))
-      yield* siege.kill("SIGCONT")
-      yield* siege.closed(400, "connection-lost")
+      yield* server.kill("SIGCONT")
+      yield* server.closed(400, "connection-lost")
       // What they sent may be gone with them, or not; but nothing comes twice, and nothing unfinished.
       const lines = yield* received(alice)
       assert.strictEqual(new Set(lines).size, lines.length)
@@ -97,11 +97,11 @@ describe("a connection that breaks", () => {
     })
   )
 
-  fault("five thousand connect, log in, send and reset", {}, (siege) =>
+  faultTest("five thousand connect, log in, send and reset", {}, (server) =>
     Effect.gen(function* () {
-      const alice = yield* siege.join("alice")
-      yield* elsewhere(
-        siege.port,
+      const alice = yield* server.join("alice")
+      yield* runScript(
+        server.port,
         `
         let begun = 0, ended = 0
         const visit = () => {
@@ -119,7 +119,7 @@ describe("a connection that breaks", () => {
         }
         for (let i = 0; i < 50; i++) visit()`
       )
-      yield* siege.closed(5000, "connection-lost")
+      yield* server.closed(5000, "connection-lost")
       const lines = yield* received(alice)
       assert.strictEqual(new Set(lines).size, lines.length, "none came twice")
       for (const line of lines) assert.match(line, /^from c(\d+): \1$/)

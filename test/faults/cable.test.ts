@@ -1,8 +1,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
-import { child } from "../support/elsewhere.js"
-import { fault, received } from "../support/siege.js"
+import { startChild } from "../support/OtherProcesses.js"
+import { faultTest, received } from "../support/FaultTest.js"
 
 /** Two ends of a cable, of the range that is meant for benchmarks (RFC 2544), another one in each process. */
 const subnet = `198.18.${process.pid % 256}`
@@ -22,7 +22,7 @@ const must = (command: string) =>
 
 /** A network namespace, which is gone with its process, and a cable to it. */
 const namespace = Effect.gen(function* () {
-  const { pid } = yield* child("unshare", ["--net", "sh", "-c", "echo ready; exec sleep 60"])
+  const { pid } = yield* startChild("unshare", ["--net", "sh", "-c", "echo ready; exec sleep 60"])
   yield* Effect.acquireRelease(
     must(`ip link add ${here.device} type veth peer name ${there.device} netns ${pid}`),
     // What the kernel still tries to send would keep it for minutes.
@@ -41,7 +41,7 @@ const client = (pid: number | undefined, port: number) => {
     const socket = require("node:net").connect(${port}, "${here.host}")
     socket.write("far\\nfar: in\\n")
     socket.once("data", () => console.log("ready")).on("data", () => {})`
-  return child("nsenter", ["--target", String(pid), "--net", process.execPath, "-e", script])
+  return startChild("nsenter", ["--target", String(pid), "--net", process.execPath, "-e", script])
 }
 
 /** Why no cable can be pulled here. */
@@ -54,23 +54,23 @@ const noCable = () => {
 const pad = "x".repeat(30_000)
 
 describe("a cable", () => {
-  fault(
+  faultTest(
     "is pulled: who sends there is held, answered and told the rest, and the name is free in the end",
     {
       host: "0.0.0.0",
       args: ["--hold-timeout", "300ms", "--stall-timeout", "1s"],
       impossible: noCable()
     },
-    (siege) =>
+    (server) =>
       Effect.gen(function* () {
         const pid = yield* namespace
-        yield* client(pid, siege.port)
-        const sender = yield* siege.join("sender")
+        yield* client(pid, server.port)
+        const sender = yield* server.join("sender")
         yield* sender.send("far: before\n")
         yield* sender.barrier
         yield* must(`nsenter --target ${pid} --net ip link set ${there.device} down`)
         yield* sender.send(`far: ${pad}\n`.repeat(400))
-        yield* siege.closed(1, "slow-consumer")
+        yield* server.closed(1, "slow-consumer")
         const reasons = new Map<string, number>()
         for (const line of yield* received(sender)) {
           const [, reason = line, count = 1] =
@@ -78,7 +78,7 @@ describe("a cable", () => {
           reasons.set(reason, (reasons.get(reason) ?? 0) + Number(count))
         }
         assert.includeMembers([...reasons.keys()], ["busy", "slow"])
-        const heir = yield* siege.join("far")
+        const heir = yield* server.join("far")
         yield* sender.send("far: after\n")
         yield* heir.expect("from sender: after")
         return ({ accepted, dead, returned, written }) => {

@@ -2,8 +2,8 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawnSync } from "node:child_process"
-import { refusal } from "../support/serve.js"
-import { fault, type Siege } from "../support/siege.js"
+import { refusal } from "../support/Refusal.js"
+import { faultTest, type ServerUnderFault } from "../support/FaultTest.js"
 
 /** Changes the limit of a process that runs: what happens where other parts of a program need descriptors, too. */
 const setLimit = (pid: number, limit: string) =>
@@ -18,23 +18,23 @@ const limitOf = (pid: number) =>
 const noLimits = spawnSync("prlimit", ["--version"]).status === 0 ? undefined : "there is no prlimit"
 
 /** Connects and sends a login and a message to itself; what came back, or nothing where the system closed it. */
-const knock = (siege: Siege, i: number) =>
+const knock = (server: ServerUnderFault, i: number) =>
   Effect.gen(function* () {
-    const client = yield* siege.connect
+    const client = yield* server.connect
     yield* client.send(`c${i}\nc${i}: in\n`)
     return yield* client.until("an answer or the end", () => client.lines[0] ?? (client.hasEnded ? "" : undefined))
   }).pipe(Effect.catchAll(() => Effect.succeed("")))
 
 describe("descriptors", () => {
-  fault(
+  faultTest(
     "are few: who has a place is served, and every other one refused or dropped at once",
     { before: "ulimit -n 64" },
-    (siege) =>
+    (server) =>
       Effect.gen(function* () {
-        const alice = yield* siege.join("alice")
+        const alice = yield* server.join("alice")
         const answers = yield* Effect.forEach(
           Array.from({ length: 200 }, (_, i) => i),
-          (i) => knock(siege, i),
+          (i) => knock(server, i),
           { concurrency: "unbounded" }
         )
         const served = answers.filter((line) => line.startsWith("from "))
@@ -45,23 +45,23 @@ describe("descriptors", () => {
       })
   )
 
-  fault(
+  faultTest(
     "run out: nobody who is there notices, it says so, and accepts again when there are some",
     { impossible: noLimits },
-    (siege) =>
+    (server) =>
       Effect.gen(function* () {
-        const before = limitOf(siege.pid)
-        const alice = yield* siege.join("alice")
-        const bob = yield* siege.join("bob")
-        yield* setLimit(siege.pid, "20")
-        yield* siege.says("errors", /level=WARN .*out of file descriptors.*ulimit -n/u)
-        assert.strictEqual(yield* refusal(siege.connect), "ECONNREFUSED")
+        const before = limitOf(server.pid)
+        const alice = yield* server.join("alice")
+        const bob = yield* server.join("bob")
+        yield* setLimit(server.pid, "20")
+        yield* server.says("errors", /level=WARN .*out of file descriptors.*ulimit -n/u)
+        assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
         for (let round = 0; round < 100; round++) {
           yield* alice.send(`bob: ${round}\n`)
           yield* bob.expect(`from alice: ${round}`)
         }
-        yield* setLimit(siege.pid, before)
-        const carol = yield* Effect.retry(siege.join("carol"), Schedule.spaced("20 millis"))
+        yield* setLimit(server.pid, before)
+        const carol = yield* Effect.retry(server.join("carol"), Schedule.spaced("20 millis"))
         yield* carol.send("alice: I am in\n")
         yield* alice.expect("from carol: I am in")
       })

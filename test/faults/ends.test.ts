@@ -5,10 +5,10 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Program from "../support/Program.js"
-import { accountOf } from "../support/siege.js"
-import { turns } from "../support/turns.js"
+import { finalLedger } from "../support/FaultTest.js"
+import { turns } from "../support/Turns.js"
 import * as WireClient from "../support/WireClient.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const addressOf = ({ port }: { readonly port: string }): Address => ({
   _tag: "Tcp",
@@ -29,7 +29,7 @@ const flood = (client: WireClient.WireClient, to: string) =>
 describe("the end of the program", () => {
   it.scopedLive("at SIGTERM under a flood from both sides every line is delivered or refused, in order", (context) =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const address = addressOf(server)
       const names = Array.from({ length: 8 }, (_, i) => `c${i}`)
       const clients = yield* Effect.forEach(names, (name) => WireClient.join(address, name))
@@ -58,7 +58,7 @@ describe("the end of the program", () => {
       const figures = `${delivered} lines delivered, ${refused} refused; ended in ${took.toFixed(0)} ms`
       yield* Effect.promise(() => context.annotate(figures))
       assert.isAbove(refused, 0)
-      const account = accountOf(errors)
+      const account = finalLedger(errors)
       assert.deepStrictEqual(account, {
         accepted: delivered + names.length,
         written: delivered + names.length,
@@ -85,7 +85,7 @@ describe("the end of the program", () => {
           assert.include([null, 143, 0], status)
           assert.strictEqual(output, "")
           for (const line of errors.split("\n").slice(0, -1)) assert.match(line, /^timestamp=\S+ level=(INFO|WARN) /)
-          if (/message=listening/u.test(errors)) assert.deepStrictEqual([status, accountOf(errors).accepted], [0, 0])
+          if (/message=listening/u.test(errors)) assert.deepStrictEqual([status, finalLedger(errors).accepted], [0, 0])
           assert.isFalse(existsSync(path))
         }).pipe(Effect.scoped),
       { concurrency: 2 }
@@ -94,18 +94,18 @@ describe("the end of the program", () => {
 
   it.scopedLive("at SIGTERM with nobody there it is immediate", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const began = performance.now()
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* server.ended
       assert.isBelow(performance.now() - began, 2_000)
-      assert.deepStrictEqual([status, accountOf(errors).accepted], [0, 0])
+      assert.deepStrictEqual([status, finalLedger(errors).accepted], [0, 0])
     })
   )
 
   it.scopedLive("at two SIGTERMs under a flood it is immediate, whatever is under way", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve(["--grace", "1m", "--outbox-bytes", "64KiB"])
+      const server = yield* Program.startServer(["--grace", "1m", "--outbox-bytes", "64KiB"])
       const alice = yield* WireClient.join(addressOf(server), "alice")
       const stuck = yield* WireClient.join(addressOf(server), "stuck")
       yield* stuck.pause
@@ -123,7 +123,7 @@ describe("the end of the program", () => {
 
   it.scopedLive("after kill -9 another one has the same port at once, and the same names are free", () =>
     Effect.gen(function* () {
-      let server = yield* Program.serve()
+      let server = yield* Program.startServer()
       const { port } = server
       for (let round = 0; round < 5; round++) {
         const alice = yield* WireClient.join(addressOf({ port }), "alice")
@@ -135,7 +135,7 @@ describe("the end of the program", () => {
         assert.isNull((yield* server.ended).status)
         yield* alice.closed
         yield* bob.closed
-        server = yield* Program.serve(["--port", port])
+        server = yield* Program.startServer(["--port", port])
         assert.strictEqual(server.port, port)
       }
     })

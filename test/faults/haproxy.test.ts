@@ -7,9 +7,9 @@ import { join } from "node:path"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
-import { until } from "../support/serve.js"
+import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
-import { temporaryFolder } from "../support/folder.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const missing = spawnSync("haproxy", ["-v"]).status === 0 ? undefined : "haproxy is not installed"
 
@@ -84,7 +84,7 @@ describe("behind HAProxy", () => {
         yield* client.end
         // The line that its end completed: a half-open connection goes through the proxy, too.
         assert.deepStrictEqual(yield* client.rest, [`from ${name}: the last line, without an end`])
-        yield* until(
+        yield* eventually(
           () => new RegExp(`reason=left remote=${localAddress.replaceAll(".", "\\.")}:\\d+ name=${name} `).test(log),
           `the address of ${name}`
         )

@@ -1,8 +1,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Certificates from "../support/Certificates.js"
-import { deaf, noDeaf } from "../support/elsewhere.js"
-import { fault, received, type SiegeOptions } from "../support/siege.js"
+import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
+import { faultTest, received, type FaultTestOptions } from "../support/FaultTest.js"
 
 /** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
 const pad = "x".repeat(30_000)
@@ -40,7 +40,7 @@ const numbers = (lines: ReadonlyArray<string>) =>
 
 const isRising = (values: ReadonlyArray<number>) => values.every((value, i) => i === 0 || value > (values[i - 1] ?? 0))
 
-const transports: ReadonlyArray<readonly [string, SiegeOptions]> = [
+const transports: ReadonlyArray<readonly [string, FaultTestOptions]> = [
   ["", {}],
   [" over TLS", { tls: Certificates.pair("server") }]
 ]
@@ -48,13 +48,13 @@ const transports: ReadonlyArray<readonly [string, SiegeOptions]> = [
 const quick = ["--hold-timeout", "300ms", "--stall-timeout", "1s"]
 
 describe("a reader that does not keep up", () => {
-  fault("never reads, with a receive buffer of 4 KB", { args: quick, impossible: noDeaf }, (siege) =>
+  faultTest("never reads, with a receive buffer of 4 KB", { args: quick, impossible: noPerl }, (server) =>
     Effect.gen(function* () {
-      yield* deaf(siege.port, ["deaf"])
-      const sender = yield* siege.greet("sender")
+      yield* clientsThatNeverRead(server.port, ["deaf"])
+      const sender = yield* server.greet("sender")
       const began = performance.now()
       yield* sender.send(flood("deaf", 400))
-      yield* siege.closed(1, "slow-consumer")
+      yield* server.closed(1, "slow-consumer")
       assert.isAbove(performance.now() - began, 1_000, "its time was not over")
       const counts = outcomes(yield* received(sender)).get("deaf")
       // What the kernel took, what was refused while it was jammed, and what came back in the end.
@@ -68,29 +68,29 @@ describe("a reader that does not keep up", () => {
     })
   )
 
-  fault("fifty are stuck at once", { args: quick, impossible: noDeaf, peakMegabytes: 200 }, (siege) =>
+  faultTest("fifty are stuck at once", { args: quick, impossible: noPerl, peakMegabytes: 200 }, (server) =>
     Effect.gen(function* () {
       const names = Array.from({ length: 50 }, (_, i) => `deaf${i}`)
-      yield* deaf(siege.port, names)
-      const sender = yield* siege.greet("sender")
-      const other = yield* siege.join("other")
+      yield* clientsThatNeverRead(server.port, names)
+      const sender = yield* server.greet("sender")
+      const other = yield* server.join("other")
       yield* sender.send(flood(names.join(", "), 150))
       // Somebody else who writes to one of them and to one who reads: the latter is reached when the former is jammed.
       yield* other.send("deaf0, other: are you there?\n")
       yield* other.until("the own line", () =>
         other.lines.some((line) => line.startsWith("from other")) ? true : undefined
       )
-      yield* siege.closed(50, "slow-consumer")
+      yield* server.closed(50, "slow-consumer")
       const counts = outcomes(yield* received(sender))
       for (const name of names) assert.strictEqual(sum(counts.get(name)), 150, name)
     })
   )
 
   for (const [over, options] of transports) {
-    fault(`reads 100 KB a second${over}`, options, (siege) =>
+    faultTest(`reads 100 KB a second${over}`, options, (server) =>
       Effect.gen(function* () {
-        const slow = yield* siege.join("slow")
-        const sender = yield* siege.greet("sender")
+        const slow = yield* server.join("slow")
+        const sender = yield* server.greet("sender")
         slow.pace = 100_000
         yield* sender.send(flood("slow", 500))
         yield* slow.until("400 KB", () => (slow.bytesReceived > 400_000 ? true : undefined))
@@ -102,17 +102,17 @@ describe("a reader that does not keep up", () => {
         assert.isTrue(isRising(numbers(lines)))
         assert.strictEqual(written + (counts?.get("busy") ?? 0), 500)
         yield* slow.barrier
-        assert.strictEqual(siege.closings("slow-consumer"), 0)
+        assert.strictEqual(server.closings("slow-consumer"), 0)
       })
     )
 
-    fault(
+    faultTest(
       `half-closes with megabytes queued for it${over}`,
       { ...options, args: ["--outbox-bytes", "20MiB"] },
-      (siege) =>
+      (server) =>
         Effect.gen(function* () {
-          const writer = yield* siege.join("writer")
-          const sender = yield* siege.greet("sender")
+          const writer = yield* server.join("writer")
+          const sender = yield* server.greet("sender")
           yield* writer.pause
           yield* sender.send(`${flood("writer", 500)}/ping\n`)
           yield* sender.until("the answer", () => (sender.lines.includes("* pong: ") ? true : undefined))
@@ -130,19 +130,19 @@ describe("a reader that does not keep up", () => {
             numbers(yield* writer.rest),
             Array.from({ length: 500 }, (_, i) => i)
           )
-          yield* siege.closed(1, "left")
+          yield* server.closed(1, "left")
           const counts = outcomes(yield* received(sender)).get("writer")
           assert.deepStrictEqual([...(counts ?? [])], [["written", 500]])
         })
     )
 
-    fault(`takes nothing at all${over}`, { ...options, args: quick }, (siege) =>
+    faultTest(`takes nothing at all${over}`, { ...options, args: quick }, (server) =>
       Effect.gen(function* () {
-        const still = yield* siege.join("still")
-        const sender = yield* siege.greet("sender")
+        const still = yield* server.join("still")
+        const sender = yield* server.greet("sender")
         yield* still.pause
         yield* sender.send(flood("still", 500))
-        yield* siege.closed(1, "slow-consumer")
+        yield* server.closed(1, "slow-consumer")
         const counts = outcomes(yield* received(sender)).get("still")
         assert.strictEqual(sum(counts), 500)
         assert.isAbove(counts?.get("slow") ?? 0, 0)

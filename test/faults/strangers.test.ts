@@ -1,8 +1,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { connect as connectTls } from "node:tls"
-import { random } from "../support/random.js"
-import { fault, received, type Siege } from "../support/siege.js"
+import { seededRandom } from "../../scripts/random.mjs"
+import { faultTest, received, type ServerUnderFault } from "../support/FaultTest.js"
 import { headOf } from "../support/WireClient.js"
 
 const seconds = 1
@@ -10,10 +10,10 @@ const short = ["--login-timeout", `${seconds}s`]
 const crowd = Array.from({ length: 200 }, (_, i) => i)
 
 /** Waits for the refusal of somebody who did not log in, and tells how long the server took, from the connecting on. */
-const refused = (siege: Siege, dribbles: boolean) =>
+const refused = (server: ServerUnderFault, dribbles: boolean) =>
   Effect.gen(function* () {
     const began = performance.now()
-    const client = yield* siege.connect
+    const client = yield* server.connect
     const byte = client.send("x")
     const dribble = Effect.forever(Effect.zipRight(byte, Effect.sleep("100 millis")))
     if (dribbles) yield* Effect.forkScoped(dribble)
@@ -24,10 +24,10 @@ const refused = (siege: Siege, dribbles: boolean) =>
   }).pipe(Effect.scoped)
 
 /** Says something that is no login, and returns the answer. */
-const answer = (siege: Siege, bytes: string | Uint8Array) =>
+const answer = (server: ServerUnderFault, bytes: string | Uint8Array) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const client = yield* siege.connect
+      const client = yield* server.connect
       yield* client.send(bytes)
       yield* client.end
       const lines = yield* client.rest
@@ -38,7 +38,7 @@ const answer = (siege: Siege, bytes: string | Uint8Array) =>
 
 /** Bytes that are the same each time. */
 const noise = (seed: number, size: number) => {
-  const { below } = random(seed)
+  const { below } = seededRandom(seed)
   return Uint8Array.from({ length: size }, () => below(256))
 }
 
@@ -47,41 +47,41 @@ describe("a stranger", () => {
     ["dribble a byte now and then", true],
     ["say nothing", false]
   ] as const) {
-    fault(
+    faultTest(
       `two hundred who ${how} instead of logging in are cut off by the time since their accept`,
       { args: short },
-      (siege) =>
+      (server) =>
         Effect.gen(function* () {
-          const times = yield* Effect.forEach(crowd, () => refused(siege, dribbles), { concurrency: "unbounded" })
+          const times = yield* Effect.forEach(crowd, () => refused(server, dribbles), { concurrency: "unbounded" })
           for (const time of times) {
             assert.isAtLeast(time, seconds * 1000 - 1)
             // An eighth of the time is as late as the server may notice; the rest is for a machine at work.
             assert.isBelow(time, seconds * 1000 * 1.125 + 1_500)
           }
-          yield* siege.closed(200, "login-timeout")
+          yield* server.closed(200, "login-timeout")
           return ({ accepted }) => assert.strictEqual(accepted, 0)
         })
     )
   }
 
-  fault("an HTTP request is a bad login, and its body no messages", {}, (siege) =>
+  faultTest("an HTTP request is a bad login, and its body no messages", {}, (server) =>
     Effect.gen(function* () {
-      const alice = yield* siege.join("alice")
+      const alice = yield* server.join("alice")
       const body = "mallory\nalice: gotcha\n"
       const request = `POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: ${body.length}\r\n\r\n${body}`
       for (const form of [request, `${body}`.replace("mallory", "GET /alice HTTP/1.1\r\nalice: x")]) {
-        assert.strictEqual(yield* answer(siege, form), "! bad-login fatal")
+        assert.strictEqual(yield* answer(server, form), "! bad-login fatal")
       }
       assert.deepStrictEqual(yield* received(alice), [])
-      yield* siege.closed(2, "bad-login")
+      yield* server.closed(2, "bad-login")
       return ({ accepted }) => assert.strictEqual(accepted, 1, "alice's barrier")
     })
   )
 
-  fault("a TLS client is told that this is none, at the latest when it had to log in", { args: short }, (siege) =>
+  faultTest("a TLS client is told that this is none, at the latest when it had to log in", { args: short }, (server) =>
     Effect.gen(function* () {
-      const alice = yield* siege.join("alice")
-      const hello = connectTls({ host: "127.0.0.1", port: siege.port, rejectUnauthorized: false })
+      const alice = yield* server.join("alice")
+      const hello = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false })
       const error = yield* Effect.async<NodeJS.ErrnoException>((resume) => {
         hello.once("error", (error) => resume(Effect.succeed(error)))
       })
@@ -92,15 +92,15 @@ describe("a stranger", () => {
     })
   )
 
-  fault("random bytes are no login, and a client that turns to them stays", {}, (siege) =>
+  faultTest("random bytes are no login, and a client that turns to them stays", {}, (server) =>
     Effect.gen(function* () {
-      const alice = yield* siege.join("alice")
+      const alice = yield* server.join("alice")
       for (let seed = 0; seed < 100; seed++) {
         // A first line that is neither a command nor by chance a name.
         const bytes = Buffer.concat([Buffer.of(0xff), noise(seed, 1_000), Buffer.from("\nalice: gotcha\n")])
-        assert.strictEqual(yield* answer(siege, bytes), "! bad-login fatal", `seed ${seed}`)
+        assert.strictEqual(yield* answer(server, bytes), "! bad-login fatal", `seed ${seed}`)
       }
-      const bob = yield* siege.join("bob")
+      const bob = yield* server.join("bob")
       for (let seed = 0; seed < 100; seed++) yield* bob.send(noise(seed, 10_000))
       yield* bob.send("\n")
       for (const line of yield* received(bob)) assert.match(line, /^! (bad-line|undelivered|unknown-command)/)

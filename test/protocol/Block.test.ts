@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Block from "../../src/protocol/Block.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { random } from "../support/random.js"
+import { seededRandom } from "../../scripts/random.mjs"
 
 const filled = (length: number, ...bytes: ReadonlyArray<readonly [at: number, byte: number]>) => {
   const text = Buffer.alloc(length, "x")
@@ -79,20 +79,20 @@ describe("Block.replaceLeads", () => {
   const heads = ["from al: ", "from 0123456789a: ", "from 0123456789ab: ", `from ${"é".repeat(32)}: `].map(Wire.encode)
 
   it("is what it is line by line, or nothing", () => {
-    const chance = random(7)
+    const random = seededRandom(7)
     let found = 0
     for (let round = 0; round < 20_000; round++) {
-      const lead = chance.pick(leads)
-      const head = chance.pick(heads)
-      const strange = chance.chance(0.3) ? 0.2 : 0
+      const lead = random.pick(leads)
+      const head = random.pick(heads)
+      const strange = random.chance(0.3) ? 0.2 : 0
       const line = () => {
-        const start = chance.chance(strange / 4) ? chance.pick(["bo: ", "bob:", "bob , al: ", ""]) : lead
-        const space = () => (chance.chance(strange) ? chance.pick(spaces) : "")
-        const control = chance.chance(strange / 4) ? chance.pick(controls) : ""
-        const text = chance.chance(strange / 4) ? "" : `${chance.pick(words)}${control}${control && chance.pick(words)}`
+        const start = random.chance(strange / 4) ? random.pick(["bo: ", "bob:", "bob , al: ", ""]) : lead
+        const space = () => (random.chance(strange) ? random.pick(spaces) : "")
+        const control = random.chance(strange / 4) ? random.pick(controls) : ""
+        const text = random.chance(strange / 4) ? "" : `${random.pick(words)}${control}${control && random.pick(words)}`
         return `${start}${space()}${text}${space()}\n`
       }
-      const block = Wire.encode(Array.from({ length: 1 + chance.below(12) }, line).join(""))
+      const block = Wire.encode(Array.from({ length: 1 + random.below(12) }, line).join(""))
       const expected = replaced(block, lead, head)
       const actual = replaceLeads(block, lead, head)
       if (actual !== undefined) assert.deepStrictEqual(actual, expected, JSON.stringify(block))

@@ -3,7 +3,7 @@ import * as FastCheck from "effect/FastCheck"
 import { isUtf8 } from "node:buffer"
 import { assert } from "vitest"
 import { Framing, type Piece } from "../../src/protocol/Framing.js"
-import { anyBytes, anyCut } from "../support/Bytes.js"
+import { anyBytes, anyCut } from "../support/Arbitraries.js"
 
 const bytesOf = (text: string) => Buffer.from(text, "utf8")
 

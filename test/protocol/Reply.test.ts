@@ -5,7 +5,7 @@ import { assert } from "vitest"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { anyBytes } from "../support/Bytes.js"
+import { anyBytes } from "../support/Arbitraries.js"
 
 const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
   Reply.undelivered({

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { assert } from "vitest"
 import * as Wire from "../../src/protocol/Wire.js"
-import { anyBytes, anyText } from "../support/Bytes.js"
+import { anyBytes, anyText } from "../support/Arbitraries.js"
 
 /** The White_Space property of Unicode 15: U+0085 is in, U+FEFF and U+200B are not. */
 const whiteSpace = "\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"

@@ -4,12 +4,12 @@ import { Framing, type Piece } from "../../src/protocol/Framing.js"
 import * as Line from "../../src/protocol/Line.js"
 import * as Name from "../../src/protocol/Name.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { fuzz, same, hostile, hostileStream, inReads, malformed } from "../support/fuzz.js"
-import * as Reference from "../support/Reference.js"
+import { fuzz, same, hostile, hostileStream, inReads, malformed } from "../support/Fuzzing.js"
+import * as ReferenceParser from "../support/ReferenceParser.js"
 
 const maxRecipients = 3
 
-const meaning = (parsed: Line.Line): Reference.Meaning => {
+const meaning = (parsed: Line.Line): ReferenceParser.Meaning => {
   switch (parsed._tag) {
     case "Message":
       return { to: parsed.recipients.map(Wire.decode), text: Wire.decode(parsed.text) }
@@ -40,7 +40,7 @@ describe("the reference", () => {
         ])
       ])) {
         const wire = String.fromCharCode(first, ...rest)
-        assert.strictEqual(Reference.decode(wire), decoded(wire), JSON.stringify(wire))
+        assert.strictEqual(ReferenceParser.decode(wire), decoded(wire), JSON.stringify(wire))
       }
     }
   })
@@ -50,7 +50,7 @@ describe("Line.parse", () => {
   it("means what the reference says, and means it again when it is written down: 400,000 lines", () => {
     fuzz(400_000, hostile(14), (line) => {
       const parsed = Line.parse(line, { maxRecipients })
-      same(meaning(parsed), Reference.meaning(line, maxRecipients))
+      same(meaning(parsed), ReferenceParser.meaning(line, maxRecipients))
       if (parsed._tag !== "Message" || parsed.recipients[0]?.startsWith("/") === true) return
       same(Line.parse(`${parsed.recipients.join(", ")}: ${parsed.text}`, { maxRecipients }), parsed)
     })
@@ -69,7 +69,7 @@ describe("Name", () => {
   it("allows what the reference allows: 250,000 names", () => {
     fuzz(250_000, hostile(6), (wire) => {
       const found = Name.parse(wire)
-      same(found === undefined ? undefined : Wire.decode(found), Reference.name(wire))
+      same(found === undefined ? undefined : Wire.decode(found), ReferenceParser.name(wire))
       const shown = Name.show(wire)
       // A word, whatever it shows: no blank, no comma, no colon, nothing that is the server's own.
       if (/[\s,:=@]/u.test(Wire.decode(shown))) assert.fail(shown)
@@ -109,8 +109,8 @@ const expected = (stream: string, maxLineBytes: number) => {
 }
 
 const isClean = (line: string) => {
-  const text = Reference.decode(line.endsWith("\r") ? line.slice(0, -1) : line)
-  return text !== undefined && !Reference.hasControl(text)
+  const text = ReferenceParser.decode(line.endsWith("\r") ? line.slice(0, -1) : line)
+  return text !== undefined && !ReferenceParser.hasControl(text)
 }
 
 const linesOf = (pieces: ReadonlyArray<Piece>) =>
@@ -123,9 +123,9 @@ const linesOf = (pieces: ReadonlyArray<Piece>) =>
 
 describe("Framing", () => {
   it("cuts as the reference does, wherever the reads end: 150,000 streams", () => {
-    fuzz(150_000, hostileStream(4, 10), (stream, chance) => {
-      const maxLineBytes = labelBytes + chance.below(40)
-      same(linesOf(cut(inReads(stream, chance), maxLineBytes)), expected(stream, maxLineBytes))
+    fuzz(150_000, hostileStream(4, 10), (stream, random) => {
+      const maxLineBytes = labelBytes + random.below(40)
+      same(linesOf(cut(inReads(stream, random), maxLineBytes)), expected(stream, maxLineBytes))
     })
   })
 

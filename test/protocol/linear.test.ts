@@ -7,7 +7,7 @@ import { Framing } from "../../src/protocol/Framing.js"
 import * as Line from "../../src/protocol/Line.js"
 import * as Name from "../../src/protocol/Name.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { fastest } from "../support/fastest.js"
+import { fastestOfThree } from "../support/FastestOfThree.js"
 
 /** What is repeated; the bytes of text, or bytes that are no text. */
 const repeated: Readonly<Record<string, string>> = {
@@ -80,10 +80,10 @@ describe("four times as much takes no more than four times as long, roughly", ()
         const one = unit.repeat(least / unit.length)
         const four = one.repeat(4)
         const ratio = () =>
-          fastest(() => take(four)) /
+          fastestOfThree(() => take(four)) /
           Math.max(
             noise,
-            fastest(() => take(one))
+            fastestOfThree(() => take(one))
           )
         // A busy machine may spoil one measurement, and then another.
         const ratios = [ratio()]

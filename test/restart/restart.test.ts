@@ -20,7 +20,7 @@ const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "
     return Effect.sync(() => child.kill("SIGTERM"))
   })
 
-const faulty = ["--program", path("../support/faulty-main.mjs")]
+const faulty = ["--program", path("../support/faulty-program.mjs")]
 
 const row = (output: string, title: string) => Number(new RegExp(`^ *${title} +(\\d+)$`, "mu").exec(output)?.[1])
 

@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Prometheus from "../../src/admin/Prometheus.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { refusal, serve, type Served } from "../support/serve.js"
+import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
+import { refusal } from "../support/Refusal.js"
 import * as WireClient from "../support/WireClient.js"
 
 /** Comes again until there is a place, as `retry=` invites to. */
-const insist = (server: Served, name: string) =>
+const insist = (server: SocketServer, name: string) =>
   Effect.gen(function* () {
     const client = yield* server.connect
     client.name = name
@@ -21,7 +22,7 @@ const dropped = () => Prometheus.registered("achat_connections_dropped_total")[0
 describe("accepting", () => {
   it.scopedLive("serves as many connections as the limit, tells the next when to come again, and takes it later", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxConnections: 2 })
+      const server = yield* startSocketServer({ maxConnections: 2 })
       const alice = yield* server.join("alice")
       const bob = yield* server.connect // a connection counts from its accept on
       const carol = yield* server.connect
@@ -42,7 +43,7 @@ describe("accepting", () => {
 
   it.scopedLive("a place opens again however a connection ends", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxConnections: 1 })
+      const server = yield* startSocketServer({ maxConnections: 1 })
       for (const leave of ["end", "reset", "/quit\n", "/nonsense"] as const) {
         yield* Effect.scoped(
           Effect.gen(function* () {
@@ -58,7 +59,7 @@ describe("accepting", () => {
 
   it.scopedLive("a crowd at a full server is refused or dropped, and disturbs nobody", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxConnections: 1 })
+      const server = yield* startSocketServer({ maxConnections: 1 })
       const before = dropped()
       const alice = yield* server.join("alice")
       const crowd = yield* Effect.forEach(
@@ -85,7 +86,7 @@ describe("accepting", () => {
 
   it.scopedLive("serves as many connections of one address as the limit, and those of others all the same", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxConnectionsPerAddress: 2, limitLoopback: true })
+      const server = yield* startSocketServer({ maxConnectionsPerAddress: 2, limitLoopback: true })
       const alice = yield* server.join("alice")
       yield* server.join("bob")
       const third = yield* server.connect
@@ -103,7 +104,7 @@ describe("accepting", () => {
 
   it.scopedLive("hundreds that reset at any moment of their connecting do not end it", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* Effect.forEach(
         Array.from({ length: 400 }, (_, i) => i),
@@ -128,7 +129,7 @@ describe("accepting", () => {
   it.scopedLive("pauses while no descriptor is left, says so once with a hint, and goes on afterwards", () =>
     Effect.gen(function* () {
       let available = true
-      const server = yield* serve({ descriptors: { limit: 64, available: () => available } })
+      const server = yield* startSocketServer({ descriptors: { limit: 64, available: () => available } })
       const alice = yield* server.join("alice")
       const bob = yield* server.join("bob")
       available = false
@@ -155,7 +156,7 @@ describe("accepting", () => {
   it.scopedLive("a drain during the pause is for good: nobody is accepted again", () =>
     Effect.gen(function* () {
       let available = true
-      const server = yield* serve({ descriptors: { limit: 64, available: () => available } })
+      const server = yield* startSocketServer({ descriptors: { limit: 64, available: () => available } })
       yield* server.join("alice")
       available = false
       yield* server.logged("the shortage", ({ facts }) => facts["limit"] === 64)
@@ -168,7 +169,7 @@ describe("accepting", () => {
 
   it.scopedLive("an address in use, or one that is not ours, is an error in one line", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       if (server.address._tag !== "Tcp") return
       for (const [host, port, code] of [
         ["127.0.0.1", server.address.port, "EADDRINUSE"],
@@ -176,7 +177,7 @@ describe("accepting", () => {
         ["no.such.host.invalid", 0, "ENOTFOUND"],
         ["127.0.0.1", 70_000, "ERR_SOCKET_BAD_PORT"]
       ] as const) {
-        const error = yield* refusal(serve({ listen: [Tcp.listen(host, port)] }))
+        const error = yield* refusal(startSocketServer({ listen: [Tcp.listen(host, port)] }))
         assert.strictEqual(error._tag, "TransportError")
         assert.strictEqual(error.during, "Listen")
         if (code === "ENOTFOUND") assert.include(["ENOTFOUND", "EAI_AGAIN"], error.code)
@@ -189,7 +190,7 @@ describe("accepting", () => {
 
   it.scopedLive("listens at several addresses, and those who come by either meet", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ listen: [Tcp.listen("127.0.0.1", 0), Tcp.listen("127.0.0.1", 0)] })
+      const server = yield* startSocketServer({ listen: [Tcp.listen("127.0.0.1", 0), Tcp.listen("127.0.0.1", 0)] })
       const alice = yield* server.join("alice")
       const other = server.addresses[1] ?? (yield* Effect.dieMessage("one address only"))
       const bob = yield* WireClient.connect(other)

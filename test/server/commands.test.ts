@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import { headOf } from "../support/WireClient.js"
 
 describe("commands", () => {
   it.scopedLive("/who tells who is present, in order", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const carol = yield* server.join("carol")
       yield* server.join("alice")
       const bob = yield* server.join("bob")
@@ -23,7 +23,7 @@ describe("commands", () => {
 
   it.scopedLive("/who spreads many names over as many lines as needed, each with the number of all", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const names = Array.from({ length: 60 }, (_, i) => "李".repeat(30) + String(i).padStart(2, "0"))
       const clients = yield* Effect.forEach(names, server.join, { concurrency: 20 })
       const asker = clients[0] ?? (yield* Effect.dieMessage("no clients"))
@@ -40,7 +40,7 @@ describe("commands", () => {
 
   it.scopedLive("/ping is answered after the answers to all earlier lines", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("bob: 1\nbob: 2\nno colon\n/ping  a : b \n/ping\nbob: 3\n/who\n/ping last\n")
       yield* alice.expect(
@@ -57,7 +57,7 @@ describe("commands", () => {
 
   it.scopedLive("/help explains, and an unknown command is refused by its name", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("/help\n/ping\n")
       const help = yield* alice.takeUntil("* pong: ")
@@ -72,7 +72,7 @@ describe("commands", () => {
 
   it.scopedLive("/quit is answered bye, then the connection closes in order and nothing behind it is heard", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* alice.send("alice: to myself\nbob: before\nnobody: hi\n/quit\nbob: behind\n/who\n")
@@ -93,7 +93,7 @@ describe("commands", () => {
 
   it.scopedLive("commands work before the login, and count for none", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       yield* server.join("alice")
       const bob = yield* server.connect
       bob.name = "bob"
@@ -112,7 +112,7 @@ describe("commands", () => {
 
   it.scopedLive("/hello before and after the login tells the server's facts", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxLineBytes: 1_000 })
+      const server = yield* startSocketServer({ maxLineBytes: 1_000 })
       const alice = yield* server.connect
       alice.name = "alice"
       yield* alice.send("/hello\n")
@@ -125,7 +125,7 @@ describe("commands", () => {
 
   it.scopedLive("those who said /hello, and they alone, are told who joins and leaves and that the server closes", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ grace: Duration.seconds(3) })
+      const server = yield* startSocketServer({ grace: Duration.seconds(3) })
       const plain = yield* server.join("plain")
       const greeted = yield* server.greet("greeted")
       const nameless = yield* server.connect
@@ -156,7 +156,7 @@ describe("commands", () => {
 
   it.scopedLive("an unknown command is never named like the mark of a line that ends the connection", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("/fatal\n")
       yield* alice.expect("! unknown-command %66atal")

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { random } from "../support/random.js"
-import { serve, until, type Served } from "../support/serve.js"
+import { seededRandom } from "../../scripts/random.mjs"
+import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
+import { eventually } from "../support/Eventually.js"
 import type { WireClient } from "../support/WireClient.js"
 
 const clients = 500
@@ -21,7 +22,7 @@ interface Member {
   lines: ReadonlyArray<string>
 }
 
-const enter = (server: Served, name: string, room: number, labels: boolean) =>
+const enter = (server: SocketServer, name: string, room: number, labels: boolean) =>
   Effect.map(labels ? server.greet(name) : server.join(name), (client): Member => ({
     name,
     room,
@@ -65,8 +66,8 @@ describe("a crowd", () => {
   for (const seed of [20_260_101]) {
     it.scopedLive(`that comes and goes: every message is received or returned, once, in order (seed ${seed})`, () =>
       Effect.gen(function* () {
-        const server = yield* serve()
-        const { below, chance, pick } = random(seed)
+        const server = yield* startSocketServer()
+        const { below, chance, pick } = seededRandom(seed)
         const everybody = yield* Effect.forEach(
           Array.from({ length: clients }, (_, i) => i),
           (i) => enter(server, `c${i}`, i % rooms, i % 10 === 0),
@@ -153,7 +154,10 @@ describe("a crowd", () => {
           }
         }
         assert.isAbove(pairs, 10_000)
-        yield* until(() => server.closings("left") > 50 && server.closings("connection-lost") > 50, "too little churn")
+        yield* eventually(
+          () => server.closings("left") > 50 && server.closings("connection-lost") > 50,
+          "too little churn"
+        )
       })
     )
   }

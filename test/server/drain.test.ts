@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { refusal, serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
+import { refusal } from "../support/Refusal.js"
 import { headOf } from "../support/WireClient.js"
 
 const pad = "x".repeat(30_000)
@@ -13,7 +14,7 @@ const headsOf = (lines: ReadonlyArray<string>) => lines.map((line) => line.slice
 describe("the drain", () => {
   it.scopedLive("is immediate when nobody is there", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ grace: Duration.seconds(10) })
+      const server = yield* startSocketServer({ grace: Duration.seconds(10) })
       const began = performance.now()
       const { cutOff, ledger } = yield* server.drain
       assert.isBelow(performance.now() - began, 500)
@@ -23,7 +24,7 @@ describe("the drain", () => {
 
   it.scopedLive("ends every connection in order and does not wait for the grace time", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ grace: Duration.seconds(10) })
+      const server = yield* startSocketServer({ grace: Duration.seconds(10) })
       const clients = yield* Effect.forEach(["alice", "bob", "carol"], server.join)
       const nameless = yield* server.connect
       const began = performance.now()
@@ -37,7 +38,7 @@ describe("the drain", () => {
 
   it.scopedLive("delivers everything that was accepted, at the pace of the slowest reader, then ends in order", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 20_000_000, grace: Duration.seconds(10) })
+      const server = yield* startSocketServer({ outboxBytes: 20_000_000, grace: Duration.seconds(10) })
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* bob.pause
@@ -56,7 +57,7 @@ describe("the drain", () => {
 
   it.scopedLive("a line is either accepted, and delivered, or refused as closing; a held sender's lines too", () =>
     Effect.gen(function* () {
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         outboxBytes: 200_000,
         holdTimeout: Duration.seconds(20),
         grace: Duration.seconds(10)
@@ -81,7 +82,7 @@ describe("the drain", () => {
 
   it.scopedLive("lines that come after it began get '! closing', and reach nobody", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.greet("alice")
       const nameless = yield* server.connect
@@ -99,7 +100,7 @@ describe("the drain", () => {
 
   it.scopedLive("after the grace time the rest is returned to its senders and counted", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 20_000_000, grace: Duration.millis(400) })
+      const server = yield* startSocketServer({ outboxBytes: 20_000_000, grace: Duration.millis(400) })
       const slow = yield* server.join("slow")
       const alice = yield* server.join("alice")
       const bob = yield* server.greet("bob")
@@ -131,7 +132,7 @@ describe("the drain", () => {
 
   it.scopedLive("a client that only lingers does not make it longer than the grace time", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ grace: Duration.millis(500), linger: Duration.seconds(20) })
+      const server = yield* startSocketServer({ grace: Duration.millis(500), linger: Duration.seconds(20) })
       const stubborn = yield* server.join("stubborn")
       yield* stubborn.pause // never sees the end, so never ends its side
       const began = performance.now()
@@ -143,7 +144,7 @@ describe("the drain", () => {
 
   it.scopedLive("happens once, however often it is asked for", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       yield* server.join("alice")
       const all = yield* Effect.all([server.drain, server.drain, server.drain], { concurrency: "unbounded" })
       assert.strictEqual(new Set(all).size, 1)
@@ -153,7 +154,7 @@ describe("the drain", () => {
 
   it.scopedLive("connecting afterwards is refused", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       yield* server.join("alice")
       yield* server.drain
       assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
@@ -162,7 +163,7 @@ describe("the drain", () => {
 
   it.scopedLive("goes on when one who waits for it gives up, and tells the others how it went", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       const impatient = yield* Effect.fork(server.drain)
       yield* server.logged("the start of the drain", ({ message }) => message === "draining")

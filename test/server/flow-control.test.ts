@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import type { WireClient } from "../support/WireClient.js"
 
 /** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
@@ -49,7 +49,7 @@ const reads = (client: WireClient, lines: number) =>
 describe("flow control", () => {
   it.scopedLive("a sender is slowed to the speed of its recipient, and nobody else notices", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
       const sender = yield* server.join("sender")
       const carol = yield* server.join("carol")
@@ -76,7 +76,11 @@ describe("flow control", () => {
 
   it.scopedLive("a recipient that takes nothing for the hold timeout costs its senders that time, once", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.millis(300), stallTimeout: Duration.seconds(20) })
+      const server = yield* startSocketServer({
+        ...small,
+        holdTimeout: Duration.millis(300),
+        stallTimeout: Duration.seconds(20)
+      })
       const slow = yield* server.join("slow")
       const sender = yield* server.join("sender")
       yield* slow.pause
@@ -108,7 +112,7 @@ describe("flow control", () => {
 
   it.scopedLive("a recipient that takes nothing for the stall timeout is closed, and its queue is returned", () =>
     Effect.gen(function* () {
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         ...small,
         holdTimeout: Duration.millis(200),
         stallTimeout: Duration.millis(600)
@@ -145,7 +149,7 @@ describe("flow control", () => {
 
   it.scopedLive("a reader that is slow but moves is never closed, and gets everything", () =>
     Effect.gen(function* () {
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         ...small,
         holdTimeout: Duration.millis(400),
         stallTimeout: Duration.millis(600)
@@ -177,7 +181,11 @@ describe("flow control", () => {
 
   it.scopedLive("who floods itself without reading is not read from, and closed in the end", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const server = yield* startSocketServer({
+        ...small,
+        holdTimeout: Duration.millis(200),
+        stallTimeout: Duration.millis(600)
+      })
       const carol = yield* server.join("carol")
       const dave = yield* server.join("dave")
       const self = yield* server.join("self")
@@ -194,7 +202,11 @@ describe("flow control", () => {
 
   it.scopedLive("who asks and asks without reading the answers is not read from, and closed in the end", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const server = yield* startSocketServer({
+        ...small,
+        holdTimeout: Duration.millis(200),
+        stallTimeout: Duration.millis(600)
+      })
       const asker = yield* server.join("asker")
       const carol = yield* server.join("carol")
       yield* asker.pause
@@ -208,7 +220,11 @@ describe("flow control", () => {
 
   it.scopedLive("two that flood each other without reading are both closed, and nobody else notices", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.millis(200), stallTimeout: Duration.millis(600) })
+      const server = yield* startSocketServer({
+        ...small,
+        holdTimeout: Duration.millis(200),
+        stallTimeout: Duration.millis(600)
+      })
       const carol = yield* server.join("carol")
       const dave = yield* server.join("dave")
       const one = yield* server.join("one")
@@ -231,7 +247,7 @@ describe("flow control", () => {
 
   it.scopedLive("a held sender that breaks off lets go of nobody else, and what it sent before still arrives", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
       const held = yield* server.join("held")
       const other = yield* server.join("other")
@@ -260,7 +276,7 @@ describe("flow control", () => {
     "a held sender that shuts its sending half down: all its lines still arrive, the last without LF too",
     () =>
       Effect.gen(function* () {
-        const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+        const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
         const slow = yield* server.join("slow")
         const held = yield* server.join("held")
         yield* slow.pause
@@ -278,7 +294,7 @@ describe("flow control", () => {
 
   it.scopedLive("a held sender whose recipient leaves goes on, and is told what did not arrive", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
       const held = yield* server.join("held")
       yield* slow.pause
@@ -296,7 +312,11 @@ describe("flow control", () => {
 
   it.scopedLive("a quiet client that does not read is not closed: it has nothing to take", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ ...small, holdTimeout: Duration.millis(50), stallTimeout: Duration.millis(100) })
+      const server = yield* startSocketServer({
+        ...small,
+        holdTimeout: Duration.millis(50),
+        stallTimeout: Duration.millis(100)
+      })
       const quiet = yield* server.join("quiet")
       const alice = yield* server.join("alice")
       yield* quiet.pause

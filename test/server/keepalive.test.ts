@@ -1,7 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { existsSync, readFileSync } from "node:fs"
-import { serve, until } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
+import { eventually } from "../support/Eventually.js"
 
 /** Linux tells of each connection which timer it has: 02 is that of keepalive, while nothing is under way. */
 const table = "/proc/net/tcp"
@@ -22,11 +23,11 @@ if (existsSync(table)) {
   describe("keepalive", () => {
     it.scopedLive("watches over every connection, so that a pulled cable is noticed at all", () =>
       Effect.gen(function* () {
-        const server = yield* serve()
+        const server = yield* startSocketServer()
         const alice = yield* server.join("alice")
         yield* alice.barrier
         const port = "port" in server.address ? server.address.port : 0
-        yield* until(() => timerOf(port) === "02", "a connection without a keepalive timer")
+        yield* eventually(() => timerOf(port) === "02", "a connection without a keepalive timer")
       })
     )
   })

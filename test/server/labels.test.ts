@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import { headOf } from "../support/WireClient.js"
 
 const labels = ["k", "7", "_", "-", ".", "A-b_c.9", "x".repeat(32)]
@@ -22,7 +22,7 @@ const outcomes = (came: ReadonlyArray<string>) => {
 describe("labels", () => {
   it.scopedLive("a labelled message gets one outcome for every recipient, and an unlabelled one none on success", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
       const bob = yield* server.join("bob")
       const carol = yield* server.join("carol")
@@ -49,7 +49,7 @@ describe("labels", () => {
   // Guard: the second `endOfTurn.ask()` where a turn of src/chat/Broker.ts is cut short.
   it.scopedLive("the outcomes of a line that is more than one turn's work come though nothing else happens", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const names = Array.from({ length: 50 }, (_, i) => `c${i}`)
       yield* Effect.forEach(names, server.join)
       const alice = yield* server.greet("alice")
@@ -66,7 +66,7 @@ describe("labels", () => {
 
   it.scopedLive("every line that answers a labelled line carries the label first", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxRecipients: 2, maxLineBytes: 200, rate: 0 })
+      const server = yield* startSocketServer({ maxRecipients: 2, maxLineBytes: 200, rate: 0 })
       const alice = yield* server.greet("alice")
       for (const [line, head] of [
         ["no colon", "! bad-line @k"],
@@ -93,7 +93,7 @@ describe("labels", () => {
 
   it.scopedLive("a labelled line that is too long is refused with its label", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxLineBytes: 100 })
+      const server = yield* startSocketServer({ maxLineBytes: 100 })
       const alice = yield* server.greet("alice")
       yield* alice.send(`@k alice: ${"x".repeat(100)}\n`)
       yield* alice.expect("! too-long @k max=100")
@@ -103,7 +103,7 @@ describe("labels", () => {
 
   it.scopedLive("a labelled line over the rate is refused with its label", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ rate: 3 })
+      const server = yield* startSocketServer({ rate: 3 })
       const alice = yield* server.connect
       yield* alice.send("alice\n/hello\nalice: one\n@k alice: over\n")
       assert.strictEqual(headOf(yield* alice.line).split(" ")[1], "hello")
@@ -115,7 +115,7 @@ describe("labels", () => {
 
   it.scopedLive("a login may be labelled: success stays silent, a refusal carries the label", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.connect
       alice.name = "alice"
       yield* alice.send("/hello\n@in alice\n")
@@ -140,7 +140,7 @@ describe("labels", () => {
 
   it.scopedLive("1 to 32 of ASCII letters, digits, '_', '-' and '.' and a blank are a label, and nothing else is", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
       for (const label of labels) {
         yield* alice.send(`@${label} /ping x\n`)
@@ -156,7 +156,7 @@ describe("labels", () => {
 
   it.scopedLive("without /hello a labelled line is refused", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("@k alice: hi\n")
       yield* alice.expect("! bad-line")
@@ -166,7 +166,7 @@ describe("labels", () => {
 
   it.scopedLive("need not be unique, and outcomes of one recipient come in the order of the messages", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
       const bob = yield* server.join("bob")
       yield* alice.expect("* joined bob")
@@ -184,7 +184,7 @@ describe("labels", () => {
   for (const reason of ["disconnected", "busy", "slow"] as const) {
     it.scopedLive(`every labelled line to a recipient that stops reading is written or returned, once: ${reason}`, () =>
       Effect.gen(function* () {
-        const server = yield* serve({
+        const server = yield* startSocketServer({
           outboxBytes: 200_000,
           holdTimeout: reason === "busy" ? Duration.millis(200) : Duration.seconds(20),
           stallTimeout: reason === "slow" ? Duration.millis(500) : Duration.seconds(20)

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 
 describe("latency", () => {
   // Guard: `noDelay` in src/transport/NetSocket.ts. With Nagle's algorithm the second of two small writes waits for the
   // acknowledgement of the first, which the receiver delays by 40 ms, since it has nothing to say.
   it.scopedLive("small messages do not wait for acknowledgements: 100 rounds take far less than 40 ms each", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       const bob = yield* server.join("bob")
       const began = performance.now()

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { serve, until } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
+import { eventually } from "../support/Eventually.js"
 import { headOf } from "../support/WireClient.js"
 
 const pad = "x".repeat(30_000)
@@ -10,7 +11,7 @@ describe("leaving", () => {
   // Guard: `allowHalfOpen` in src/transport/NetSocket.ts.
   it.scopedLive("printf 'alice\\nbob: hi\\n' | nc -N shows what did not arrive, and ends in order", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const script = yield* server.connect
       yield* script.send("alice\nalice: hi\nbob: hi\nno colon\n/ping\n")
       yield* script.end
@@ -26,7 +27,7 @@ describe("leaving", () => {
 
   it.scopedLive("a last line without LF counts when the stream ends in order, a login too", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.connect
       yield* alice.send("alice\nbob: whole\nbob: last")
@@ -44,7 +45,7 @@ describe("leaving", () => {
 
   it.scopedLive("a last line without LF is dropped when the connection breaks", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* alice.send("bob: whole\nbob: unfinished")
@@ -58,7 +59,7 @@ describe("leaving", () => {
   // libuv reports the end of the stream, and not the reset, when a short read meets a hang-up in the same turn.
   it.scopedLive("a last line without LF is dropped when its bytes and the break come at once", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       for (let round = 0; round < 20; round++) {
         const alice = yield* server.join(`alice${round}`)
@@ -73,7 +74,7 @@ describe("leaving", () => {
 
   it.scopedLive("lines sent before a reset are still delivered", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       for (let round = 0; round < 50; round++) {
         const alice = yield* server.join(`alice${round}`)
@@ -89,7 +90,7 @@ describe("leaving", () => {
 
   it.scopedLive("who shut its sending half down is sent nothing new, but what was queued for it", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 20_000_000 })
+      const server = yield* startSocketServer({ outboxBytes: 20_000_000 })
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* bob.pause
@@ -115,7 +116,7 @@ describe("leaving", () => {
   // destroy makes the kernel send a reset, which throws away what the client has not read yet.
   it.scopedLive("everything up to the last line arrives, however much unread input of the client we have", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ linger: Duration.seconds(5) })
+      const server = yield* startSocketServer({ linger: Duration.seconds(5) })
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* alice.pause
@@ -134,7 +135,7 @@ describe("leaving", () => {
 
   it.scopedLive("a refused login reads why, however much of a script stands behind it", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       for (let round = 0; round < 20; round++) {
         const script = yield* server.connect
         yield* script.send(`no name\n${`bob: ${pad}\n`.repeat(20)}`)
@@ -146,7 +147,7 @@ describe("leaving", () => {
 
   it.scopedLive("who does not close its side is destroyed after the linger time, and its name is free before", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ linger: Duration.millis(500) })
+      const server = yield* startSocketServer({ linger: Duration.millis(500) })
       const old = yield* server.join("alice")
       yield* old.pause // does not see the server's end, so it never ends its own side
       yield* old.send("/quit\n")
@@ -156,7 +157,7 @@ describe("leaving", () => {
       assert.isBelow(performance.now() - began, 400)
       const bob = yield* server.join("bob")
       // The drain below has to wait for the old connection, so this sees the end of its linger time.
-      yield* until(() => performance.now() - began > 600, "")
+      yield* eventually(() => performance.now() - began > 600, "")
       yield* bob.send("alice: still you\n")
       yield* newcomer.expect("from bob: still you")
     })
@@ -165,7 +166,7 @@ describe("leaving", () => {
   // Guard: a name is freed by `Roster.remove` alone, once its writer has ended, and not when it can no longer be addressed.
   it.scopedLive("a name is not free while what was queued for it is still being sent", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 20_000_000 })
+      const server = yield* startSocketServer({ outboxBytes: 20_000_000 })
       const bob = yield* server.join("bob")
       const old = yield* server.join("alice")
       yield* old.pause
@@ -187,7 +188,7 @@ describe("leaving", () => {
 
   it.scopedLive("a newcomer of the same name is never removed by the end of the older connection", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 1_000_000, holdTimeout: Duration.millis(30) })
+      const server = yield* startSocketServer({ outboxBytes: 1_000_000, holdTimeout: Duration.millis(30) })
       const bob = yield* server.join("bob")
       for (let round = 0; round < 30; round++) {
         // A connection with a pending write breaks twice: its read fails, and its write does.
@@ -217,7 +218,7 @@ describe("leaving", () => {
   // Guard: `NetSocket.untaken` and `Batch.splitAt`: what the kernel took of a write that failed half way is written.
   it.scopedLive("no line is both received and returned when a recipient breaks off in the middle of a write", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ outboxBytes: 400_000 })
+      const server = yield* startSocketServer({ outboxBytes: 400_000 })
       const alice = yield* server.join("alice")
       for (let round = 0; round < 10; round++) {
         const before = yield* server.ledger

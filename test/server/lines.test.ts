@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import { headOf } from "../support/WireClient.js"
 
 const megabytes = (count: number) => "x".repeat(count * 1_000_000)
@@ -8,7 +8,7 @@ const megabytes = (count: number) => "x".repeat(count * 1_000_000)
 describe("lines", () => {
   it.scopedLive("end in LF, or in CRLF, of which the CR is dropped", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.connect
       alice.name = "alice"
       yield* alice.send("alice\r\nalice: crlf\r\nalice: lf\nalice:\r\n/ping crlf\r\n")
@@ -19,7 +19,7 @@ describe("lines", () => {
 
   it.scopedLive("may come a byte at a time", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.connect
       alice.name = "Zoë"
       for (const byte of Buffer.from("Zoë\r\nZoë: grüß 李雷\r\n/who\n")) {
@@ -33,7 +33,7 @@ describe("lines", () => {
 
   it.scopedLive("may come many in a segment, cut anywhere", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       const texts = Array.from({ length: 2_000 }, (_, i) => `line ${i} ${"ü".repeat(i % 7)}`.trim())
       const bytes = Buffer.from(texts.map((text) => `alice: ${text}\n`).join(""))
@@ -48,7 +48,7 @@ describe("lines", () => {
       `may be as long as the limit, without its terminator ${JSON.stringify(terminator)}, and no longer`,
       () =>
         Effect.gen(function* () {
-          const server = yield* serve({ maxLineBytes: 100 })
+          const server = yield* startSocketServer({ maxLineBytes: 100 })
           const alice = yield* server.join("alice")
           const fits = "ä".repeat(46) + "x" // 93 bytes behind "alice: "
           const longer = "ä".repeat(47)
@@ -66,7 +66,7 @@ describe("lines", () => {
 
   it.scopedLive("that are too long are skipped to their end, once reported, and the connection stays", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send(`alice: ${megabytes(10)}`)
       // It is reported when it passes the limit, and not at its end, which may never come.
@@ -79,7 +79,7 @@ describe("lines", () => {
 
   it.scopedLive("that are too long count as lines: none of their bytes is taken for another line", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxLineBytes: 50 })
+      const server = yield* startSocketServer({ maxLineBytes: 50 })
       const alice = yield* server.join("alice")
       yield* alice.send(`${"alice: not a line of its own ".repeat(10)}\n`.repeat(3))
       yield* alice.expect("! too-long max=50", "! too-long max=50", "! too-long max=50")
@@ -111,7 +111,7 @@ describe("lines", () => {
 
   it.scopedLive("that mean nothing are answered bad-line, and reach nobody", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       for (const [what, line] of Object.entries(bad)) {
         yield* alice.send(Buffer.concat([Buffer.from(line), Buffer.from("\n")]))
@@ -125,7 +125,7 @@ describe("lines", () => {
 
   it.scopedLive("that are refused do not disturb their neighbours in the same segment", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       const lines = Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? `alice: ${i}\u0001x` : `alice: ${i}`))
       yield* alice.send(lines.map((line) => `${line}\n`).join(""))
@@ -136,7 +136,7 @@ describe("lines", () => {
 
   it.scopedLive("that start with '!', '*', '#' or 'from ' are addresses like any other", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("! undelivered: x\n* who 1: x\nfrom bob: x\n")
       yield* alice.expect(

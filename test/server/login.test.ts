@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 
 const allowed = [
   "a",
@@ -39,7 +39,7 @@ const refused = {
 describe("login", () => {
   it.scopedLive("success is silent, and the name is as it was given, without the white space around it", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const client = yield* server.connect
       client.name = "alice"
       yield* client.send("\u00A0 alice\t\r\n")
@@ -50,7 +50,7 @@ describe("login", () => {
 
   it.scopedLive("a name is 1 to 32 letters, marks, digits, '_', '-' and '.'", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       for (const name of allowed) yield* server.join(name)
       assert.deepStrictEqual(new Set(yield* server.names), new Set(allowed))
     })
@@ -58,7 +58,7 @@ describe("login", () => {
 
   it.scopedLive("what is no name is refused as bad-login, and the connection closes in order", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       for (const [what, name] of Object.entries(refused)) {
         const client = yield* server.connect
         client.name = what
@@ -73,7 +73,7 @@ describe("login", () => {
 
   it.scopedLive("a name is normalised to NFC, at the login and in an address", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const zoe = yield* server.connect
       zoe.name = "Zoë"
       yield* zoe.send("Zoe\u0308\n")
@@ -102,7 +102,7 @@ describe("login", () => {
       for (const [present, alike] of lookAlikes) {
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const server = yield* serve()
+            const server = yield* startSocketServer()
             const first = yield* server.join(present)
             const second = yield* server.connect
             second.name = `${alike} beside ${present}`
@@ -118,7 +118,7 @@ describe("login", () => {
 
   it.scopedLive("names are compared exactly when a message is addressed", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("Alice: hi\n")
       yield* alice.expect("! undelivered Alice reason=offline")
@@ -132,7 +132,7 @@ describe("login", () => {
   ] as const) {
     it.scopedLive(`after ${code} no line of the script is taken for another login, nor for a message`, () =>
       Effect.gen(function* () {
-        const server = yield* serve()
+        const server = yield* startSocketServer()
         const alice = yield* server.join("alice")
         const script = yield* server.connect
         yield* script.send(`${first}\nbob\nalice: hi\n/who\n`)
@@ -147,7 +147,7 @@ describe("login", () => {
 
   it.scopedLive("a line that starts with '@' before the login is no name: the next line is not taken for a login", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const script = yield* server.connect
       yield* script.send("@alice\nbob\n")
       yield* script.expect("! bad-login fatal")
@@ -157,7 +157,7 @@ describe("login", () => {
 
   it.scopedLive("who does not log in in time is told so and closed; who did in time stays", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ loginTimeout: Duration.millis(150) })
+      const server = yield* startSocketServer({ loginTimeout: Duration.millis(150) })
       const alice = yield* server.join("alice")
       const silent = yield* server.connect
       const busy = yield* server.connect
@@ -174,7 +174,7 @@ describe("login", () => {
 
   it.scopedLive("a name that was refused to one is there for another", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const first = yield* server.join("alice")
       const second = yield* server.connect
       yield* second.send("alice\n")

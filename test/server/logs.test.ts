@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
-import { serve, type Served } from "../support/serve.js"
+import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
 
 const secret = "c0nf1dential"
 
@@ -39,29 +39,29 @@ const defective =
     })
 
 /** How to make each reason happen to exactly one connection. */
-const causes: Record<CloseReason.CloseReason, Effect.Effect<Served, TransportError | string, Scope.Scope>> = {
+const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, TransportError | string, Scope.Scope>> = {
   left: Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     const client = yield* server.join("alice")
     yield* client.end
     yield* client.rest
     return server
   }),
   quit: Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     const client = yield* server.join("alice")
     yield* client.send("/quit\n")
     yield* client.rest
     return server
   }),
   "connection-lost": Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     const client = yield* server.join("alice")
     yield* client.reset
     return server
   }),
   "slow-consumer": Effect.gen(function* () {
-    const server = yield* serve({
+    const server = yield* startSocketServer({
       outboxBytes: 200_000,
       holdTimeout: Duration.millis(50),
       stallTimeout: Duration.millis(100)
@@ -72,14 +72,14 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<Served, TransportErr
     return server
   }),
   "bad-login": Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     const client = yield* server.connect
     yield* client.send(`no name ${secret}\n`)
     yield* client.closed
     return server
   }),
   "login-in-use": Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     yield* server.join("alice")
     const client = yield* server.connect
     yield* client.send("alice\n")
@@ -87,26 +87,26 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<Served, TransportErr
     return server
   }),
   "login-timeout": Effect.gen(function* () {
-    const server = yield* serve({ loginTimeout: Duration.millis(50) })
+    const server = yield* startSocketServer({ loginTimeout: Duration.millis(50) })
     const client = yield* server.connect
     yield* client.closed
     return server
   }),
   full: Effect.gen(function* () {
-    const server = yield* serve({ maxConnections: 1 })
+    const server = yield* startSocketServer({ maxConnections: 1 })
     yield* server.join("alice")
     const client = yield* server.connect
     yield* client.closed
     return server
   }),
   shutdown: Effect.gen(function* () {
-    const server = yield* serve()
+    const server = yield* startSocketServer()
     yield* server.join("alice")
     yield* server.drain
     return server
   }),
   "cut-off": Effect.gen(function* () {
-    const server = yield* serve({ outboxBytes: 20_000_000, grace: Duration.millis(100) })
+    const server = yield* startSocketServer({ outboxBytes: 20_000_000, grace: Duration.millis(100) })
     const bob = yield* server.join("bob")
     const alice = yield* server.join("alice")
     yield* alice.pause
@@ -116,7 +116,7 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<Served, TransportErr
     return server
   }),
   "internal-error": Effect.gen(function* () {
-    const server = yield* serve({ listen: [defective("write")] })
+    const server = yield* startSocketServer({ listen: [defective("write")] })
     const bob = yield* server.join("bob")
     const alice = yield* server.join("alice")
     yield* bob.send("alice: poison\n")
@@ -132,7 +132,7 @@ describe("the log and the metrics", () => {
     it.scopedLive(`tell once of a connection that ends as ${reason}`, () =>
       Effect.gen(function* () {
         const server = yield* causes[reason]
-        const is = ({ facts }: Served["logs"][number]) => facts["reason"] === reason
+        const is = ({ facts }: SocketServer["logs"][number]) => facts["reason"] === reason
         if (reason === "full") {
           // Refused before it was a connection: at most one line in a while, since there may be thousands.
           yield* server.logged(reason, ({ message }) => message.startsWith("full: clients are refused"))
@@ -154,7 +154,7 @@ describe("the log and the metrics", () => {
 
   it.scopedLive("a defect in the broker ends the connection that it showed up at, and the chat goes on", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ listen: [defective("resume")] })
+      const server = yield* startSocketServer({ listen: [defective("resume")] })
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* alice.send(`bob: ${secret.repeat(100)}\n`.repeat(200)) // more than one read, so the reader was paused
@@ -170,7 +170,7 @@ describe("the log and the metrics", () => {
 
   it.scopedLive("count what a connection sent and got, and show neither text nor bytes of it", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.connect
       const lines = [
         "alice\n",
@@ -200,7 +200,7 @@ describe("the log and the metrics", () => {
 
   it.scopedLive("have the application's annotations, too", () =>
     Effect.gen(function* () {
-      const server = yield* Effect.annotateLogs(serve(), { service: "chat" })
+      const server = yield* Effect.annotateLogs(startSocketServer(), { service: "chat" })
       const alice = yield* server.join("alice")
       yield* alice.end
       yield* alice.rest

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import { headOf } from "../support/WireClient.js"
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`).join(",")
@@ -8,7 +8,7 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`
 describe("messages", () => {
   it.scopedLive("reach each recipient once, whatever white space and repetition is in the head", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       const bob = yield* server.join("bob")
       const carol = yield* server.join("carol")
@@ -45,7 +45,7 @@ describe("messages", () => {
 
   it.scopedLive("keep their text, but for Unicode white space at its ends", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       for (const [text, kept] of Object.entries(texts)) {
         yield* alice.send(`alice:${text}\n`)
@@ -57,7 +57,7 @@ describe("messages", () => {
 
   it.scopedLive("from one client to one recipient arrive in the order sent", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       const heads = ["bob: ", "bob, alice: ", "alice,bob : ", "nobody, bob: "]
@@ -69,7 +69,7 @@ describe("messages", () => {
 
   it.scopedLive("that two recipients both receive reach them in the same order", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const carol = yield* server.join("carol")
       const senders = yield* Effect.forEach(["s1", "s2", "s3", "s4"], server.join)
@@ -96,7 +96,7 @@ describe("messages", () => {
 
   it.scopedLive("to nobody are answered as offline, each time with the names", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("bob: hi\n")
       yield* alice.expect("! undelivered bob reason=offline")
@@ -113,7 +113,7 @@ describe("messages", () => {
 
   it.scopedLive("in a row to the same absent recipients may be answered once, with their count", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send(`${"bob: hi\n".repeat(1_000)}${"carol: hi\n".repeat(7)}bob: hi\n`)
       yield* alice.send("/ping\n")
@@ -133,7 +133,7 @@ describe("messages", () => {
 
   it.scopedLive("may have as many recipients as the limit, each counted once, and no more", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ maxRecipients: 3 })
+      const server = yield* startSocketServer({ maxRecipients: 3 })
       const alice = yield* server.join("alice")
       yield* alice.send("alice, alice, a, b, , a: fits\n")
       const fits = [yield* alice.line, yield* alice.line]
@@ -146,7 +146,7 @@ describe("messages", () => {
 
   it.scopedLive("have at most 1,000 recipients by default", () =>
     Effect.gen(function* () {
-      const server = yield* serve()
+      const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send(`${names(1_001)}: hi\n`)
       yield* alice.expect("! too-many-recipients max=1000")
@@ -162,7 +162,7 @@ describe("messages", () => {
     "over the sender's rate are answered slow-down with the time after which to retry, and others are not",
     () =>
       Effect.gen(function* () {
-        const server = yield* serve({ rate: 5 })
+        const server = yield* startSocketServer({ rate: 5 })
         const bob = yield* server.join("bob")
         const alice = yield* server.connect
         yield* alice.send(`alice\n${"bob: hi\n".repeat(4)}bob: over\n`)

@@ -5,7 +5,7 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
-import { serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
 import * as WireClient from "../support/WireClient.js"
 
 const plainly = (address: Address): Address => ("port" in address ? { ...address, _tag: "Tcp" } : address)
@@ -15,7 +15,7 @@ const overTls = Effect.map(Certificates.overTls, ({ listen }) => listen)
 describe("over TLS", () => {
   it.scopedLive("those who come by TLS and those who come without meet", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ listen: [yield* overTls, Tcp.listen("127.0.0.1", 0)] })
+      const server = yield* startSocketServer({ listen: [yield* overTls, Tcp.listen("127.0.0.1", 0)] })
       const alice = yield* server.join("alice")
       const bob = yield* WireClient.join(server.addresses[1] ?? server.address, "bob")
       yield* alice.send("bob: hi\n")
@@ -31,7 +31,7 @@ describe("over TLS", () => {
     Effect.gen(function* () {
       const credentials = yield* Tls.credentials(Certificates.pair("server"))
       const listen = Tls.listen("127.0.0.1", 0, { credentials, handshakeTimeout: "300 millis" })
-      const server = yield* serve({ listen: [listen], maxConnections: 1 })
+      const server = yield* startSocketServer({ listen: [listen], maxConnections: 1 })
       const silent = yield* WireClient.connect(plainly(server.address))
       const early = yield* server.connect
       yield* early.expect("! full retry=5000 fatal")
@@ -42,7 +42,7 @@ describe("over TLS", () => {
 
   it.scopedLive("a drain waits for who has not said a word no longer than for others to close", () =>
     Effect.gen(function* () {
-      const server = yield* serve({ listen: [yield* overTls] })
+      const server = yield* startSocketServer({ listen: [yield* overTls] })
       yield* WireClient.connect(plainly(server.address))
       const alice = yield* server.greet("alice")
       const began = performance.now()
@@ -56,7 +56,7 @@ describe("over TLS", () => {
   describe("with client certificates", () => {
     const start = Effect.gen(function* () {
       const files = { ...Certificates.pair("server"), clientCa: Certificates.path("ca") }
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         listen: [Tls.listen("127.0.0.1", 0, { credentials: yield* Tls.credentials(files) })]
       })
       const { cert, key } = Certificates.pair("alice")

@@ -6,7 +6,8 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Unix from "../../src/transport/Unix.js"
-import { refusal, serve } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
+import { refusal } from "../support/Refusal.js"
 import * as WireClient from "../support/WireClient.js"
 
 const folder = Effect.acquireRelease(
@@ -30,7 +31,7 @@ describe("a Unix socket", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           const umask = process.umask()
-          const server = yield* serve({ listen: [Unix.listen(path)] })
+          const server = yield* startSocketServer({ listen: [Unix.listen(path)] })
           assert.strictEqual(process.umask(), umask, "the process keeps its own")
           const stat = Fs.statSync(path)
           assert.isTrue(stat.isSocket())
@@ -49,7 +50,7 @@ describe("a Unix socket", () => {
   it.scopedLive("has no host, so the limit per address does not count there", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         listen: [Unix.listen(path), Tcp.listen("127.0.0.1", 0)],
         maxConnectionsPerAddress: 1,
         limitLoopback: true
@@ -71,7 +72,7 @@ describe("a Unix socket", () => {
       const path = Path.join(yield* folder, "chat.sock")
       yield* stale(path)
       assert.isTrue(Fs.statSync(path).isSocket())
-      const server = yield* serve({ listen: [Unix.listen(path)] })
+      const server = yield* startSocketServer({ listen: [Unix.listen(path)] })
       yield* Effect.flatMap(server.join("alice"), (alice) => alice.barrier)
       assert.strictEqual(Fs.statSync(path).mode & 0o777, 0o600)
     })
@@ -80,9 +81,9 @@ describe("a Unix socket", () => {
   it.scopedLive("does not take the place of a server that lives, and says why", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
-      const server = yield* serve({ listen: [Unix.listen(path)] })
+      const server = yield* startSocketServer({ listen: [Unix.listen(path)] })
       const alice = yield* server.join("alice")
-      const error = yield* refusal(serve({ listen: [Unix.listen(path)] }))
+      const error = yield* refusal(startSocketServer({ listen: [Unix.listen(path)] }))
       assert.strictEqual(error._tag, "TransportError")
       assert.match(error.reason, /^cannot listen on unix:\S+chat\.sock: another server is listening there[^\n]*$/)
       yield* alice.barrier
@@ -98,7 +99,7 @@ describe("a Unix socket", () => {
       const target = Path.join(Path.dirname(path), "link")
       Fs.symlinkSync(path, target)
       for (const at of [path, target]) {
-        const error = yield* refusal(serve({ listen: [Unix.listen(at)] }))
+        const error = yield* refusal(startSocketServer({ listen: [Unix.listen(at)] }))
         assert.match(error.reason, /is no socket[^\n]*$/)
       }
       assert.strictEqual(Fs.readFileSync(path, "utf8"), "precious")
@@ -110,7 +111,7 @@ describe("a Unix socket", () => {
     Effect.gen(function* () {
       const parent = yield* folder
       for (const path of [Path.join(parent, "missing", "chat.sock"), Path.join(parent, "x".repeat(200))]) {
-        const error = yield* refusal(serve({ listen: [Unix.listen(path)] }))
+        const error = yield* refusal(startSocketServer({ listen: [Unix.listen(path)] }))
         assert.strictEqual(error._tag, "TransportError")
         assert.match(error.reason, /^cannot listen on unix:\S+: [^\n]{20,}$/)
       }
@@ -121,9 +122,9 @@ describe("a Unix socket", () => {
   it.scopedLive("of a server that could not start otherwise is not left behind", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
-      const other = yield* serve()
+      const other = yield* startSocketServer()
       const port = "port" in other.address ? other.address.port : 0
-      yield* refusal(serve({ listen: [Unix.listen(path), Tcp.listen("127.0.0.1", port)] }))
+      yield* refusal(startSocketServer({ listen: [Unix.listen(path), Tcp.listen("127.0.0.1", port)] }))
       assert.isFalse(Fs.existsSync(path))
     })
   )

@@ -1,14 +1,14 @@
 import { all as reasons } from "../../src/protocol/CloseReason.js"
 import type { Wire } from "./History.js"
 import type { Outcome } from "./Run.js"
-import type { Session } from "./Session.js"
+import type { ObservedConnection } from "./ObservedConnection.js"
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((one, other) => one + other, 0)
 
 /** What may be counted in a run, by group and name. Every one of them has to occur, or a promise goes untested. */
 const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string, string, number]> => {
   const { drained, killed, ledger, logs, steps } = history
-  const ofSessions = (is: (session: Session) => boolean) => sessions.filter(is).length
+  const ofSessions = (is: (session: ObservedConnection) => boolean) => sessions.filter(is).length
   const logged = (start: string) => logs.filter(({ message }) => message.startsWith(start)).length
   const received = sessions.flatMap((session) => session.received)
   const answered = (head: string) => received.filter((one) => one.line.startsWith(head)).length
@@ -64,14 +64,15 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
 const lingered = ({ closed, destroyed }: Wire) =>
   closed === undefined || destroyed === undefined ? 0 : destroyed.at - closed.at
 
-const isCutLine = ({ wire }: Session) => wire.ended !== undefined && wire.heard.at(-1)?.bytes.endsWith("\n") === false
+const isCutLine = ({ wire }: ObservedConnection) =>
+  wire.ended !== undefined && wire.heard.at(-1)?.bytes.endsWith("\n") === false
 
-const isHeldAtBreak = ({ wire }: Session) => {
+const isHeldAtBreak = ({ wire }: ObservedConnection) => {
   const held = wire.pauses.at(-1)
   return wire.broke && held !== undefined && (held.to === undefined || held.to.turn >= (wire.gone?.turn ?? Infinity))
 }
 
-const isSuccessor = (session: Session, sessions: ReadonlyArray<Session>) =>
+const isSuccessor = (session: ObservedConnection, sessions: ReadonlyArray<ObservedConnection>) =>
   session.name !== undefined &&
   sessions.some((one) => one.name === session.name && one.wire.number < session.wire.number)
 

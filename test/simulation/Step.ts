@@ -1,4 +1,4 @@
-import type { Side } from "./SimSocket.js"
+import type { Side } from "./SimulatedSocket.js"
 
 /**
  * What a run does: plain data, made from a seed alone. Every step can be taken whatever was taken before it, so that any

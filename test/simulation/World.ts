@@ -13,11 +13,11 @@ import * as Supervisor from "effect/Supervisor"
 import * as Server from "../../src/chat/Server.js"
 import { TransportError, type Listen, type ListenerEvents } from "../../src/transport/Transport.js"
 import type { History, LogLine, Moment, Wire } from "./History.js"
-import { Loop } from "./Loop.js"
+import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
 import type { Setting, Step } from "./Step.js"
-import { SimSocket } from "./SimSocket.js"
-import { said } from "./Words.js"
+import { SimulatedSocket } from "./SimulatedSocket.js"
+import { said } from "./Vocabulary.js"
 
 /** Counts the fibers that are alive. */
 class Census extends Supervisor.AbstractSupervisor<void> {
@@ -46,11 +46,11 @@ const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linge
 /** The real server in a simulated world: takes the steps of a schedule and writes down what happened. */
 export class World {
   readonly history: History
-  private readonly loop = new Loop()
+  private readonly loop = new SimulatedLoop()
   private readonly census = new Census()
   private readonly scope = Effect.runSync(Scope.make())
-  private readonly sockets: Array<SimSocket> = []
-  private readonly slots = new Map<number, SimSocket>()
+  private readonly sockets: Array<SimulatedSocket> = []
+  private readonly slots = new Map<number, SimulatedSocket>()
   private readonly logs: Array<LogLine> = []
   private readonly times: Array<number> = []
   private readonly wires: Array<Wire> = []
@@ -219,7 +219,7 @@ export class World {
     if (listening === undefined) return
     const open = sockets.filter(({ isOver }) => !isOver).length
     if (open >= listening.hardLimit) return listening.events.dropped()
-    const socket = new SimSocket(loop, sockets.length + 1, `host${host}`, { cut, polite })
+    const socket = new SimulatedSocket(loop, sockets.length + 1, `host${host}`, { cut, polite })
     sockets.push(socket)
     this.wires.push(socket.wire)
     this.slots.set(who, socket)

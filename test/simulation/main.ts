@@ -4,7 +4,7 @@ import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
 import { make, type Schedule } from "./Schedule.js"
 import { shrink } from "./Shrink.js"
-import type { Violation } from "./Model.js"
+import type { Violation } from "./Checks.js"
 
 /** Bundled and started by scripts/simulate.mjs, which says how it is used. */
 

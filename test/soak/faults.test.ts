@@ -8,7 +8,15 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 /** A few seconds of soak against the built program with a fault. */
 const soak = (fault: string, ...more: ReadonlyArray<string>) =>
   Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
-    const options = ["--minutes", "0.05", "--patience", "8", "--program", path("../support/faulty-main.mjs"), ...more]
+    const options = [
+      "--minutes",
+      "0.05",
+      "--patience",
+      "8",
+      "--program",
+      path("../support/faulty-program.mjs"),
+      ...more
+    ]
     const env = { PATH: process.env["PATH"], SOAK_FAULT: fault }
     execFile(process.execPath, [path("../../scripts/soak/main.mjs"), ...options], { env }, (error, output) => {
       resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output }))

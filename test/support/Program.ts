@@ -93,7 +93,7 @@ export const run = (args: ReadonlyArray<string>, options: StartOptions = {}): Ef
   Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
 
 /** A server, on a free port unless the arguments say otherwise. */
-export const serve = (
+export const startServer = (
   args: ReadonlyArray<string> = [],
   options: StartOptions = {}
 ): Effect.Effect<Program & { readonly port: string }, never, Scope.Scope> =>

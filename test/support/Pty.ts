@@ -3,7 +3,7 @@ import type * as Scope from "effect/Scope"
 import { execFile, spawn, spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import * as Emulator from "./Emulator.js"
+import * as TerminalEmulator from "./TerminalEmulator.js"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -15,7 +15,7 @@ export const missing: string | undefined =
     : "needs `script` of util-linux and `stty` of coreutils"
 
 /** The built program in a pseudo-terminal, with an emulator in front of it. */
-export interface Pty extends Emulator.Emulator {
+export interface Pty extends TerminalEmulator.Emulator {
   readonly types: (keys: string) => Effect.Effect<void>
   /** Of the window: the emulator first, then the kernel, which tells the program. */
   readonly resizes: (columns: number, rows: number) => Effect.Effect<void>
@@ -41,8 +41,8 @@ export const start = (
   environment: Readonly<Record<string, string>> = {}
 ): Effect.Effect<Pty, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const emulator = Emulator.make()
-    const command = [process.execPath, "--require", path("crash.cjs"), path("../../dist/main.js"), ...args]
+    const emulator = TerminalEmulator.make()
+    const command = [process.execPath, "--require", path("crash-on-signal.cjs"), path("../../dist/main.js"), ...args]
     const shell = ["sh", "-c", session, "sh", ...command].map(quoted).join(" ")
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Display from "../../src/terminal/Display.js"
 import * as Row from "../../src/terminal/Row.js"
-import { foreign } from "../support/Emulator.js"
+import { foreign } from "../support/TerminalEmulator.js"
 
 const utf8 = { LANG: "de_DE.UTF-8" }
 const colourful = Display.make(utf8, 8)

@@ -5,7 +5,7 @@ import type { Key } from "../../src/terminal/Keys.js"
 import type { View } from "../../src/terminal/LiveRegion.js"
 import { span } from "../../src/terminal/Row.js"
 import { Screen } from "../../src/terminal/Screen.js"
-import * as Emulator from "../support/Emulator.js"
+import * as TerminalEmulator from "../support/TerminalEmulator.js"
 
 const display: Display = { colours: "none", unicode: true, reflow: "all" }
 
@@ -21,9 +21,9 @@ const typed = (text: string, above: ReadonlyArray<string> = []): View => ({
   cursor: text.length
 })
 
-const open = (options: Emulator.Options & { readonly display?: Display } = {}) =>
+const open = (options: TerminalEmulator.Options & { readonly display?: Display } = {}) =>
   Effect.gen(function* () {
-    const terminal = Emulator.streams(options)
+    const terminal = TerminalEmulator.streams(options)
     const screen = new Screen(terminal.input, terminal.output, options.display ?? display)
     const keys: Array<Key> = []
     let view = prompt
@@ -222,7 +222,7 @@ describe("Screen", () => {
           yield* shows(typed("something that is being typed while the window changes", above))
           resize(columns, height)
           yield* drawn
-          const whole = Emulator.unwrapped(lines()).split("\n")
+          const whole = TerminalEmulator.unwrapped(lines()).split("\n")
           assert.deepStrictEqual(whole.slice(0, printed.length), printed)
           assert.lengthOf(whole, printed.length + 3)
           assert.match(rows().at(-1) ?? "", /^> /u)

@@ -3,16 +3,25 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { foreign, unwrapped } from "../support/Emulator.js"
+import { foreign, unwrapped } from "../support/TerminalEmulator.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { chat, ctrl, display, enter, paste, sit, tab, type Options } from "../support/Sitting.js"
+import {
+  chat,
+  ctrl,
+  display,
+  enter,
+  paste,
+  openTerminal,
+  tab,
+  type TerminalOptions
+} from "../support/MemoryTerminal.js"
 
 /** Alice at the terminal, and bob, in one chat. */
-const both = (options: Options = {}) =>
+const both = (options: TerminalOptions = {}) =>
   Effect.gen(function* () {
     const { person, serve, socket } = yield* chat
     yield* serve()
-    const alice = yield* sit(person, options)
+    const alice = yield* openTerminal(person, options)
     yield* alice.sees("connected to memory as alice")
     const bob = yield* Client.connect({ socket, login: "bob" })
     const hears = (count: number) => Effect.map(Stream.runCollect(Stream.take(bob.lines, count)), (all) => [...all])
@@ -27,13 +36,13 @@ describe("Session", () => {
     Effect.gen(function* () {
       const { person, serve, socket } = yield* chat
       yield* serve()
-      const alice = yield* sit(person, { login: undefined })
+      const alice = yield* openTerminal(person, { login: undefined })
       yield* alice.sees("login: ")
       yield* alice.types(`/who${enter}`)
       yield* alice.sees('✗ not a login: "/who"')
       yield* alice.types(`alice${enter}`)
       yield* alice.sees(/connected to memory as alice; see \/help[^]*\n› $/u)
-      const bob = yield* sit(socket, { login: "bob" })
+      const bob = yield* openTerminal(socket, { login: "bob" })
       yield* bob.sees("as bob")
 
       yield* alice.types(`bob: hi${enter}`)
@@ -219,7 +228,7 @@ describe("Session", () => {
           socket.write(`${[...names, ...notices].join("\n")}\nfrom bob: e${"\u0301".repeat(5_000)} done\n`)
         })
       })
-      const alice = yield* sit(Tcp.connect(address), {
+      const alice = yield* openTerminal(Tcp.connect(address), {
         display: { ...display, colours: "many" },
         columns: 40
       })
@@ -249,9 +258,9 @@ describe("Session", () => {
   it.scopedLive("chats with an original server, and says that outcomes are unknown", () =>
     Effect.gen(function* () {
       const original = Tcp.connect(yield* FakeServer.original)
-      const alice = yield* sit(original)
+      const alice = yield* openTerminal(original)
       yield* alice.sees("this server does not tell what becomes of a message")
-      const bob = yield* sit(original, { login: "bob" })
+      const bob = yield* openTerminal(original, { login: "bob" })
       yield* bob.sees("this server")
       yield* alice.types(`bob: one${enter}two${enter}`)
       yield* bob.sees(/alice › one\n\s+alice › two/u)

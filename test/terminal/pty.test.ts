@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { foreign } from "../support/Emulator.js"
+import { foreign } from "../support/TerminalEmulator.js"
 import * as Program from "../support/Program.js"
 import * as Pty from "../support/Pty.js"
-import { until } from "../support/serve.js"
-import { ctrl, enter, paste, tab, up } from "../support/Sitting.js"
+import { eventually } from "../support/Eventually.js"
+import { ctrl, enter, paste, tab, up } from "../support/MemoryTerminal.js"
 
 const home = Effect.acquireRelease(
   Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "a-chat-"))),
@@ -17,7 +17,7 @@ const home = Effect.acquireRelease(
 /** A server, and alice at the prompt of a real terminal. */
 const alone = (args: ReadonlyArray<string> = [], environment: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
-    const server = yield* Program.serve()
+    const server = yield* Program.startServer()
     const folder = yield* home
     const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice", ...args], {
       HOME: folder,
@@ -120,7 +120,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
       yield* alice.sees("trying again; your lines are kept")
       yield* alice.types(`second${enter}third${enter}half`)
       yield* alice.sees(/… alice ‹ third — not sent yet\n[^]*\nalice › half$/u)
-      yield* Program.serve(["--port", server.port])
+      yield* Program.startServer(["--port", server.port])
       yield* alice.sees(/connected to \S+ again[^]*alice › second\n[^]*alice › third\n/u)
       yield* alice.sees(/✓ alice ‹ third[^]*\nalice › half$/u)
     })
@@ -156,13 +156,13 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
       yield* alice.closes
       yield* bob.says("output", /\* left alice/u)
       yield* server.says("errors", /reason=left [^\n]*name=alice/u)
-      yield* until(() => !isRunning(alice.pid), "runs on without a terminal")
+      yield* eventually(() => !isRunning(alice.pid), "runs on without a terminal")
     })
   )
 
   it.scopedLive("is the line client with --plain, and where the terminal is dumb", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       for (const [args, environment] of [
         [["--plain"], {}],
         [[], { TERM: "dumb" }],
@@ -180,7 +180,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("respects NO_COLOR and a locale that is not UTF-8", () =>
     Effect.gen(function* () {
-      const server = yield* Program.serve()
+      const server = yield* Program.startServer()
       const folder = yield* home
       const environment = { HOME: folder, NO_COLOR: "1", LC_ALL: "C" }
       const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], environment)

@@ -12,7 +12,7 @@ import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import { TransportError } from "../../src/transport/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { chat, ctrl, enter, sit } from "../support/Sitting.js"
+import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
 
 const acceptAll = (): string | undefined => undefined
 
@@ -73,7 +73,7 @@ describe("Session, when the server goes away", () => {
       const { drain } = yield* Scope.extend(serve(), first)
       // Only one server listens at a time.
       const stop = Logger.withMinimumLogLevel(Effect.zipRight(drain, Scope.close(first, Exit.void)), LogLevel.None)
-      const alice = yield* sit(person)
+      const alice = yield* openTerminal(person)
       yield* alice.sees("as alice")
       yield* alice.types("bob: half")
       yield* stop
@@ -102,7 +102,7 @@ describe("Session, when the server goes away", () => {
   it.scopedLive("asks what to do with lines whose fate is unknown, and sends them again", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob, carol: one${enter}two${enter}`)
       yield* server.takes(2)
@@ -124,7 +124,7 @@ describe("Session, when the server goes away", () => {
   it.scopedLive("drops them on Ctrl-X, and says which", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
@@ -141,7 +141,7 @@ describe("Session, when the server goes away", () => {
   it.scopedLive("keeps a line that a server refused because it shuts down", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
@@ -169,7 +169,7 @@ describe("Session, when the server goes away", () => {
       const retries = yield* Deferred.make<void>()
       let attempts = 0
       const socket = Effect.suspend(() => (attempts++ === 0 ? Effect.void : Deferred.await(retries)))
-      const alice = yield* sit(Effect.zipRight(socket, Tcp.connect(address)))
+      const alice = yield* openTerminal(Effect.zipRight(socket, Tcp.connect(address)))
       yield* alice.sees("this server does not tell")
       sockets[0]?.resetAndDestroy()
       yield* alice.sees("trying again; your lines are kept")
@@ -185,7 +185,7 @@ describe("Session, when the server goes away", () => {
   it.scopedLive("tries again while its old login is still there, and ends when it is refused for good", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       const refusals = ["! login-in-use alice fatal: still here", "! full retry=10 fatal: too many", undefined]
       yield* server.answers(() => refusals.shift())
@@ -203,11 +203,11 @@ describe("Session, when the server goes away", () => {
   it.scopedLive("ends with a login that is refused at first, and with a server that is not there", () =>
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
-      const absent = yield* Effect.flip((yield* sit(socket)).ended)
+      const absent = yield* Effect.flip((yield* openTerminal(socket)).ended)
       assert.strictEqual(absent._tag, "TransportError")
       yield* serve()
       yield* Client.connect({ socket, login: "alice" })
-      const alice = yield* sit(socket)
+      const alice = yield* openTerminal(socket)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
       yield* alice.sees("✗ login-in-use: that name, or one that looks the same, is present")
       assert.deepStrictEqual(alice.rawModes, [true, false])
@@ -219,7 +219,7 @@ describe("Session, on leaving", () => {
   it.scopedLive("tells what was not sent, and what may have arrived", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
@@ -235,7 +235,7 @@ describe("Session, on leaving", () => {
   it.scopedLive("waits for outcomes, which come", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}${ctrl("d")}`)
       yield* alice.sees("Ctrl-C ends the waiting for outcomes: 1")
@@ -249,7 +249,7 @@ describe("Session, on leaving", () => {
   it.scopedLive("does not wait for one who presses Ctrl-C again", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
@@ -263,7 +263,7 @@ describe("Session, on leaving", () => {
 
   it.scopedLive("leaves at the login prompt without connecting", () =>
     Effect.gen(function* () {
-      const alice = yield* sit(Effect.die("connected"), { login: undefined })
+      const alice = yield* openTerminal(Effect.die("connected"), { login: undefined })
       yield* alice.sees("login: ")
       yield* alice.types(`${"nobody"}${ctrl("u")}${ctrl("d")}`)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
@@ -274,7 +274,7 @@ describe("Session, on leaving", () => {
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
       yield* serve()
-      const alice = yield* sit(socket)
+      const alice = yield* openTerminal(socket)
       yield* alice.sees("as alice")
       alice.input.end()
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
@@ -287,7 +287,7 @@ describe("Session, with time", () => {
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
       yield* serve()
-      const alice = yield* sit(socket)
+      const alice = yield* openTerminal(socket)
       yield* alice.sees(/\d\d:00 · connected/u)
       const bob = yield* Client.connect({ socket, login: "bob" })
       yield* Client.connect({ socket, login: "carol" })
@@ -308,7 +308,7 @@ describe("Session, with time", () => {
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
       yield* serve()
-      const alice = yield* sit(socket)
+      const alice = yield* openTerminal(socket)
       yield* alice.sees("connected")
       const bob = yield* Client.connect({ socket, login: "bob" })
       yield* bob.send(["alice"], "hi")
@@ -326,7 +326,7 @@ describe("Session, with time", () => {
         attempts += 1
         return attempts === 0 ? person : Effect.fail(away)
       })
-      const alice = yield* sit(socket, { backoff: undefined })
+      const alice = yield* openTerminal(socket, { backoff: undefined })
       yield* alice.sees("as alice")
       yield* reset
       yield* alice.sees("trying again; your lines are kept")
@@ -346,7 +346,7 @@ describe("Session, with time", () => {
   it.scoped("comes back at the time that the server told when it shut down", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket, { backoff: undefined })
+      const alice = yield* openTerminal(server.socket, { backoff: undefined })
       yield* alice.sees("as alice")
       yield* server.says("* closing grace=1000 return=7000: the server is shutting down; come back then")
       yield* alice.sees("the server shuts down, in 1 s at most")
@@ -366,7 +366,7 @@ describe("Session, with time", () => {
   it.scoped("takes a server that is silent for a minute for lost, and no other", () =>
     Effect.gen(function* () {
       const server = yield* secretive
-      const alice = yield* sit(server.socket)
+      const alice = yield* openTerminal(server.socket)
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
@@ -393,7 +393,7 @@ describe("Session, with time", () => {
         socket.on("end", () => socket.end())
         socket.once("data", () => Deferred.unsafeDone(connected, Exit.void))
       })
-      const alice = yield* sit(Tcp.connect(address))
+      const alice = yield* openTerminal(Tcp.connect(address))
       yield* alice.sees("connecting to memory\n› ")
       yield* Deferred.await(connected)
       yield* TestClock.adjust("10 seconds")

@@ -7,8 +7,8 @@ import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
 import type { ListenerEvents, Socket, TransportError } from "../../src/transport/Transport.js"
-import { resumed } from "../support/resumed.js"
-import { settle, turns, until } from "../support/turns.js"
+import { listenAgain } from "../support/ListenAgain.js"
+import { settle, turns, turnsUntil } from "../support/Turns.js"
 
 /** What a socket told its owner, in order. */
 const watch = (socket: Socket, onData: (text: string) => void = () => {}) => {
@@ -73,12 +73,12 @@ describe("Memory.connect", () => {
       yield* listener.suspend
       assert.isTrue(Either.isLeft(yield* Effect.either(network.connect)))
       client.write("still here")
-      yield* until(
+      yield* turnsUntil(
         () => serverSaw?.text === "still here",
         () => String(serverSaw?.text)
       )
-      yield* resumed(listener)
-      yield* resumed(listener)
+      yield* listenAgain(listener)
+      yield* listenAgain(listener)
       yield* network.connect
     })
   )
@@ -91,7 +91,7 @@ describe("Memory.connect", () => {
       assert.strictEqual(Either.getOrThrow(Either.flip(second)).code, "EADDRINUSE")
       yield* first.suspend
       yield* listenWith(network, {})
-      assert.strictEqual((yield* Effect.flip(resumed(first))).code, "EADDRINUSE")
+      assert.strictEqual((yield* Effect.flip(listenAgain(first))).code, "EADDRINUSE")
     })
   )
 

@@ -9,7 +9,8 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Listen, Socket } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
-import { serve, until } from "../support/serve.js"
+import { startSocketServer } from "../support/SocketServer.js"
+import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 
 const here = Proxy.ranges([{ host: "127.0.0.0", bits: 8 }])
@@ -57,7 +58,7 @@ const dial = (port: number) =>
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
-const gone = (dialled: { readonly closed: number }) => until(() => dialled.closed > 0, "it was not closed")
+const gone = (dialled: { readonly closed: number }) => eventually(() => dialled.closed > 0, "it was not closed")
 
 describe("behind a proxy", () => {
   it.scopedLive("the address is the one of the header, wherever that is cut, and what is behind it arrives", () =>
@@ -69,7 +70,7 @@ describe("behind a proxy", () => {
         yield* Effect.sleep("10 millis")
         assert.strictEqual(accepted.length, cut === header.length ? 1 : 0)
         socket.end(`${header.slice(cut)}alice\nalice: hi`)
-        yield* until(() => accepted[0]?.ended === true, "no end")
+        yield* eventually(() => accepted[0]?.ended === true, "no end")
         const [one] = accepted.splice(0)
         assert.deepStrictEqual([one?.socket.remote, one?.socket.host], ["203.0.113.7:50000", "203.0.113.7"])
         assert.strictEqual(one?.text, "alice\nalice: hi")
@@ -83,7 +84,7 @@ describe("behind a proxy", () => {
       const { accepted, port } = yield* listening(Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" }))
       const { socket } = yield* dial(port)
       socket.write(Buffer.concat([Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1"), Buffer.of(0x20, 0, 0, 0)]))
-      yield* until(() => accepted.length === 1, "it was not accepted")
+      yield* eventually(() => accepted.length === 1, "it was not accepted")
       assert.strictEqual(accepted[0]?.socket.remote, `127.0.0.1:${socket.localPort}`)
     })
   )
@@ -133,7 +134,7 @@ describe("behind a proxy", () => {
       assert.isBelow(half.closed - half.began, 2_000)
       assert.match(failures.join(), /^refused \S+ its PROXY header did not come in time$/)
       slow.socket.write("hi")
-      yield* until(() => accepted[0]?.text === "hi", "the other one was cut off, too")
+      yield* eventually(() => accepted[0]?.text === "hi", "the other one was cut off, too")
     })
   )
 
@@ -148,14 +149,14 @@ describe("behind a proxy", () => {
       const ca = Fs.readFileSync(Certificates.path("ca"))
       const tls = NodeTls.connect({ socket, servername: "localhost", ca })
       tls.end("hi")
-      yield* until(() => accepted[0]?.ended === true, "no end")
+      yield* eventually(() => accepted[0]?.ended === true, "no end")
       assert.deepStrictEqual([accepted[0]?.socket.remote, accepted[0]?.text], ["203.0.113.7:50000", "hi"])
     })
   )
 
   it.scopedLive("limits and logs go by the address of the header", () =>
     Effect.gen(function* () {
-      const server = yield* serve({
+      const server = yield* startSocketServer({
         listen: [Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" })],
         maxConnectionsPerAddress: 1
       })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Proxy from "../../src/transport/Proxy.js"
 import * as ProxyHeader from "../../src/transport/ProxyHeader.js"
-import { random } from "../support/random.js"
+import { seededRandom } from "../../scripts/random.mjs"
 
 const latin1 = (text: string) => Buffer.from(text, "latin1")
 
@@ -103,7 +103,7 @@ describe("ProxyHeader.parse", () => {
 
   it("has an answer for everything, the same for every split, and waits for a bounded number of bytes", () => {
     for (let seed = 0; seed < 3_000; seed++) {
-      const { below, pick } = random(seed)
+      const { below, pick } = seededRandom(seed)
       const bytes = Buffer.concat([Buffer.from(pick(headers)[1]), Buffer.from(pick(headers)[1])]).subarray(
         0,
         below(200)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { noDeaf, silentPort } from "../support/elsewhere.js"
+import { noPerl, unansweredPort } from "../support/OtherProcesses.js"
 import * as FakeServer from "../support/FakeServer.js"
 
 describe("Tcp.connect", () => {
@@ -18,9 +18,9 @@ describe("Tcp.connect", () => {
     )
   }
 
-  it.scopedLive.skipIf(noDeaf !== undefined)("gives up after its time where nobody answers", () =>
+  it.scopedLive.skipIf(noPerl !== undefined)("gives up after its time where nobody answers", () =>
     Effect.gen(function* () {
-      const port = yield* silentPort
+      const port = yield* unansweredPort
       const error = yield* Effect.flip(Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "200 millis"))
       assert.strictEqual(error.code, "ETIMEDOUT")
       assert.match(error.message, /^cannot connect to 127\.0\.0\.1:\d+: the host does not answer;/u)

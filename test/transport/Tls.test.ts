@@ -10,8 +10,8 @@ import * as NodeTls from "node:tls"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Socket, TransportError } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
-import { until } from "../support/serve.js"
-import { temporaryFolder } from "../support/folder.js"
+import { eventually } from "../support/Eventually.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /** What one accepted socket was told. */
 interface Seen {
@@ -38,7 +38,7 @@ const watch = (socket: Socket, onData: (seen: Seen) => void = () => {}): Seen =>
   return seen
 }
 
-const over = (seen: Seen) => until(() => seen.events.includes("closed"), "the connection did not close")
+const over = (seen: Seen) => eventually(() => seen.events.includes("closed"), "the connection did not close")
 
 /** A TLS listener, which remembers whom it accepted, and what failed. */
 const listening = (options: Partial<Tls.ListenOptions> & { readonly onData?: (seen: Seen) => void } = {}) =>
@@ -57,7 +57,7 @@ const listening = (options: Partial<Tls.ListenOptions> & { readonly onData?: (se
     yield* Effect.addFinalizer(() => Effect.sync(() => accepted.forEach(({ socket }) => socket.destroy())))
     const port = address._tag === "Tls" ? address.port : 0
     const first = Effect.map(
-      until(() => accepted.length > 0, "nobody was accepted"),
+      eventually(() => accepted.length > 0, "nobody was accepted"),
       () => accepted[0] as Seen // there is one
     )
     return { accepted, failures, port, first }
@@ -118,7 +118,7 @@ describe("the end of a TLS connection", () => {
       const { tls } = yield* client(port)
       const server = yield* first
       tls.end("last words")
-      yield* until(() => server.events.includes("end"), "no end")
+      yield* eventually(() => server.events.includes("end"), "no end")
       assert.strictEqual(server.text, "last words")
     })
   )
@@ -129,7 +129,7 @@ describe("the end of a TLS connection", () => {
       const { tls } = yield* client(port)
       const server = yield* first
       tls.write("half a li")
-      yield* until(() => server.text === "half a li", "no data")
+      yield* eventually(() => server.text === "half a li", "no data")
       tls.destroy() // which ends TCP alone
       yield* over(server)
       assert.deepStrictEqual(server.events, ["data", "closed"])
@@ -144,7 +144,7 @@ describe("the end of a TLS connection", () => {
       const { tls } = yield* client(port)
       const server = yield* first
       tls.end("last words".repeat(10_000))
-      yield* until(() => server.text !== "", "no data")
+      yield* eventually(() => server.text !== "", "no data")
       yield* Effect.sleep("50 millis")
       assert.deepStrictEqual(server.events, ["data"])
       for (; server.events.length === 1; yield* Effect.sleep("5 millis")) server.socket.resume()
@@ -168,7 +168,7 @@ describe("the end of a TLS connection", () => {
         server.socket.destroy()
         const left = server.socket.untaken()
         made.tls.resume()
-        yield* until(() => made.ended !== "", "no end")
+        yield* eventually(() => made.ended !== "", "no end")
         assert.isAtLeast(made.text.length, size - left, `${size} bytes, ${left} not taken`)
         assert.strictEqual(left > 0, size > 10_000_000)
         yield* over(server)
@@ -189,7 +189,7 @@ describe("before TLS is there", () => {
         dialled.socket.write(bytes)
         const server = yield* first
         yield* over(server)
-        yield* until(() => dialled.closedAfter !== undefined, "the client was not closed")
+        yield* eventually(() => dialled.closedAfter !== undefined, "the client was not closed")
         assert.isAtLeast(dialled.closedAfter ?? 0, 290)
         assert.isBelow(dialled.closedAfter ?? 0, 2_000)
         assert.strictEqual(server.error?.reason, "the TLS handshake failed")
@@ -206,7 +206,7 @@ describe("before TLS is there", () => {
       const server = yield* first
       yield* Effect.sleep("500 millis")
       tls.write("still here")
-      yield* until(() => server.text === "still here", "no data")
+      yield* eventually(() => server.text === "still here", "no data")
       assert.deepStrictEqual(failures, [])
     })
   )
@@ -216,7 +216,7 @@ describe("before TLS is there", () => {
       const { failures, first, port } = yield* listening()
       const dialled = yield* dial(port)
       dialled.socket.write("alice\nalice: hi\n")
-      yield* until(() => dialled.closedAfter !== undefined, "the client was not closed")
+      yield* eventually(() => dialled.closedAfter !== undefined, "the client was not closed")
       assert.match(dialled.text, /^! bad-login fatal: this port speaks TLS[^\n]*\n$/)
       yield* over(yield* first)
       assert.match(failures.join(), /the client does not speak it/)
@@ -245,7 +245,7 @@ describe("before TLS is there", () => {
       yield* server.socket.taken
       assert.strictEqual(server.socket.untaken(), 0)
       yield* Effect.fork(server.socket.close(Duration.seconds(5)))
-      yield* until(() => made.ended !== "", "no end")
+      yield* eventually(() => made.ended !== "", "no end")
       assert.deepStrictEqual([made.text, made.ended], ["too early", "end"])
     })
   )
@@ -261,13 +261,13 @@ describe("before TLS is there", () => {
           socket.write(hello.subarray(0, length % 2 === 0 ? length : hello.length), () => socket.resetAndDestroy())
         })
       }
-      yield* until(
+      yield* eventually(
         () => accepted.length === 200 && accepted.every(({ events }) => events.includes("closed")),
         "not all have ended"
       )
       const { tls } = yield* client(port)
       tls.write("hi")
-      yield* until(() => accepted.at(-1)?.text === "hi", "no data")
+      yield* eventually(() => accepted.at(-1)?.text === "hi", "no data")
     })
   )
 
@@ -318,7 +318,7 @@ describe("Tls.connect", () => {
       Effect.gen(function* () {
         const { accepted, port } = yield* listening({ credentials: yield* Tls.credentials(Certificates.pair(name)) })
         assert.match(yield* refused(to(port, options)), said)
-        yield* until(() => accepted[0]?.events.includes("closed") === true, "the server did not notice")
+        yield* eventually(() => accepted[0]?.events.includes("closed") === true, "the server did not notice")
       })
     )
   }
@@ -386,7 +386,7 @@ describe("client certificates", () => {
       const { tls } = yield* client(port, shown("alice"))
       tls.write("hi")
       const server = yield* first
-      yield* until(() => server.text === "hi", "no data")
+      yield* eventually(() => server.text === "hi", "no data")
       assert.strictEqual(server.socket.identity, "alice")
     })
   )
@@ -397,7 +397,7 @@ describe("client certificates", () => {
       const { tls } = yield* client(port, shown("mallory"))
       tls.write("hi")
       const server = yield* first
-      yield* until(() => server.text === "hi", "no data")
+      yield* eventually(() => server.text === "hi", "no data")
       assert.isUndefined(server.socket.identity)
     })
   )
@@ -419,7 +419,7 @@ describe("client certificates", () => {
             made.tls.on("session", (given: Buffer) => (session = given))
             session ??= made.tls.getSession()
             made.tls.write("alice\nalice: hi\n")
-            yield* until(() => made.ended !== "", "no end")
+            yield* eventually(() => made.ended !== "", "no end")
             assert.match(made.text, said)
             assert.match(made.text, /^! bad-login fatal: [^\n]*\n$/)
           }
@@ -470,7 +470,7 @@ describe("Credentials.reload", () => {
       }
 
       tls.write("still here")
-      yield* until(() => accepted[0]?.text === "still here", "the first one was dropped")
+      yield* eventually(() => accepted[0]?.text === "still here", "the first one was dropped")
     })
   )
 })

@@ -12,8 +12,8 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import type { Listen, Listener, Socket, TransportError } from "../../src/transport/Transport.js"
 import * as Unix from "../../src/transport/Unix.js"
 import * as Certificates from "../support/Certificates.js"
-import { resumed } from "../support/resumed.js"
-import { temporaryFolder } from "../support/folder.js"
+import { listenAgain } from "../support/ListenAgain.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /** What the port promises, whatever is behind it. */
 interface Adapter {
@@ -259,8 +259,8 @@ for (const [name, adapter] of Object.entries(adapters)) {
         assert.isTrue(Either.isLeft(yield* Effect.either(connect(listener))))
         client.socket.write("still here")
         yield* server.when(() => server.text() === "still here")
-        yield* resumed(listener)
-        yield* resumed(listener)
+        yield* listenAgain(listener)
+        yield* listenAgain(listener)
         const another = yield* connect(listener)
         another.attach({ data: () => {}, end: () => {}, closed: () => {} })
         another.destroy()

@@ -19,7 +19,7 @@ const maxTasks = 1_000_000
  * happens inside one call, without a promise, a timer or a turn of the real loop: so a run depends on nothing but what it
  * was told, and takes a millisecond.
  */
-export class Loop {
+export class SimulatedLoop {
   /** Milliseconds since the beginning. */
   now = 0
   /** How many turns there have been. */

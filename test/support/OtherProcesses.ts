@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url"
 /** Clients in processes of their own, which can be killed, and whose sockets are not those of Node. */
 
 /** Runs a program until it has printed its first line; the end of the scope kills it. */
-export const child = (command: string, args: ReadonlyArray<string>): Effect.Effect<ChildProcess, never, Scope.Scope> =>
+export const startChild = (
+  command: string,
+  args: ReadonlyArray<string>
+): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
@@ -19,18 +22,19 @@ export const child = (command: string, args: ReadonlyArray<string>): Effect.Effe
   )
 
 /** Runs a script of Node's, which finds `net` and the server's `port`, until it has printed a line. */
-export const elsewhere = (port: number, script: string) =>
-  child(process.execPath, ["-e", `const net = require("node:net"), port = ${port};${script}`])
+export const runScript = (port: number, script: string) =>
+  startChild(process.execPath, ["-e", `const net = require("node:net"), port = ${port};${script}`])
 
-const deafScript = fileURLToPath(new URL("deaf.pl", import.meta.url))
+const deafScript = fileURLToPath(new URL("clients-that-never-read.pl", import.meta.url))
 
 /** Clients with a receive buffer of 4 KB that log in and never read. */
-export const deaf = (port: number, names: ReadonlyArray<string>) => child("perl", [deafScript, String(port), ...names])
+export const clientsThatNeverRead = (port: number, names: ReadonlyArray<string>) =>
+  startChild("perl", [deafScript, String(port), ...names])
 
 /** The port of a listener that never answers. */
-export const silentPort: Effect.Effect<number, never, Scope.Scope> = Effect.acquireRelease(
+export const unansweredPort: Effect.Effect<number, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(async () => {
-    const process = spawn("perl", [fileURLToPath(new URL("full.pl", import.meta.url))])
+    const process = spawn("perl", [fileURLToPath(new URL("listener-with-full-backlog.pl", import.meta.url))])
     const [port] = await once(process.stdout, "data")
     return { process, port: Number(String(port)) }
   }),
@@ -38,4 +42,4 @@ export const silentPort: Effect.Effect<number, never, Scope.Scope> = Effect.acqu
 ).pipe(Effect.map(({ port }) => port))
 
 /** Why there can be no such clients and listeners here. */
-export const noDeaf = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "there is no perl"
+export const noPerl = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "there is no perl"

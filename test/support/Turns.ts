@@ -16,7 +16,7 @@ export const turns = (count: number): Effect.Effect<void> =>
 export const settle = turns(50)
 
 /** Waits until a condition holds; dies with its description if it does not come true in very many turns. */
-export const until = (condition: () => boolean, what: () => string): Effect.Effect<void> =>
+export const turnsUntil = (condition: () => boolean, what: () => string): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let left = 20_000; !condition(); left--) {
       if (left === 0) return yield* Effect.dieMessage(`never happened: ${what()}`)

@@ -1,8 +1,8 @@
-import type { Report } from "./Model.js"
-import type { Session } from "./Session.js"
+import type { Report } from "./Checks.js"
+import type { ObservedConnection } from "./ObservedConnection.js"
 
 /** What one sender says to one recipient comes in order, and two recipients get what both of them get in the same order. */
-export const check = (sessions: ReadonlyArray<Session>, report: Report) => {
+export const check = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const places = sessions.map(placesOf)
   sessions.forEach((session, index) => {
     checkSenders(session, sessions, places[index] ?? new Map(), report)
@@ -14,7 +14,7 @@ export const check = (sessions: ReadonlyArray<Session>, report: Report) => {
 }
 
 /** Where each message stands among those that a recipient got. */
-const placesOf = ({ received }: Session): ReadonlyMap<string, number> =>
+const placesOf = ({ received }: ObservedConnection): ReadonlyMap<string, number> =>
   new Map(received.flatMap((one, place) => (one.is === "from" ? [[one.line, place] as const] : [])))
 
 const isSame = (some: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>) => {
@@ -30,8 +30,8 @@ const isSame = (some: ReadonlyMap<string, number>, others: ReadonlyMap<string, n
 
 /** By the marks of the texts, which a sender counts up within a step and from step to step. */
 const checkSenders = (
-  recipient: Session,
-  sessions: ReadonlyArray<Session>,
+  recipient: ObservedConnection,
+  sessions: ReadonlyArray<ObservedConnection>,
   places: ReadonlyMap<string, number>,
   report: Report
 ) => {

@@ -1,13 +1,13 @@
-import * as Hearing from "./Hearing.js"
+import * as ProtocolModel from "./ProtocolModel.js"
 import type { History } from "./History.js"
-import type { Report } from "./Model.js"
-import type { Session } from "./Session.js"
+import type { Report } from "./Checks.js"
+import type { ObservedConnection } from "./ObservedConnection.js"
 
 /** Begins like this, or answers the labelled line with this reason. */
 type Head = string | { readonly label: string; readonly reason: string }
 
 /** Each client gets the answers to its lines, in the order of the lines. */
-export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
+export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const delivering = lastDelivery(sessions)
   for (const session of sessions) {
     checkOrder(history, session, delivering, report)
@@ -19,7 +19,7 @@ export const check = (history: History, sessions: ReadonlyArray<Session>, report
 }
 
 /** The turn in which the last message was taken. */
-const lastDelivery = (sessions: ReadonlyArray<Session>): number => {
+const lastDelivery = (sessions: ReadonlyArray<ObservedConnection>): number => {
   let last = 0
   for (const { wire } of sessions) {
     const at = wire.taken.lastIndexOf("\nfrom ")
@@ -31,13 +31,13 @@ const lastDelivery = (sessions: ReadonlyArray<Session>): number => {
 }
 
 /** The lines that answer at once, in the order of what they answer. */
-const answersOf = ({ received }: Session) =>
+const answersOf = ({ received }: ObservedConnection) =>
   received.filter((one) => one.is === "answer" || (one.is === "undelivered" && isAtOnce(one)))
 
 const isAtOnce = ({ label, reason }: { readonly label: string | undefined; readonly reason: string }) =>
   label !== undefined && (reason === "offline" || reason === "busy")
 
-const checkOrder = (history: History, session: Session, delivering: number, report: Report) => {
+const checkOrder = (history: History, session: ObservedConnection, delivering: number, report: Report) => {
   const answers = answersOf(session)
   const matches = (at: number, head: Head) => {
     const answer = answers[at]
@@ -85,15 +85,15 @@ const checkOrder = (history: History, session: Session, delivering: number, repo
 }
 
 /** Whether it was heard to the end: not so who was refused, since nothing behind that is looked at. */
-const hearsAll = ({ reason }: Session) => reason === "left" || reason === "quit"
+const hearsAll = ({ reason }: ObservedConnection) => reason === "left" || reason === "quit"
 
 /** In how many ways a line may be answered. */
 const alternatives = (
   history: History,
-  session: Session,
-  line: Hearing.HeardLine
+  session: ObservedConnection,
+  line: ProtocolModel.HeardLine
 ): ReadonlyArray<ReadonlyArray<Head>> => {
-  const closing = Hearing.closing(history, line)
+  const closing = ProtocolModel.closing(history, line)
   const tag = line.label === undefined ? "" : ` @${line.label}`
   const ways: Array<ReadonlyArray<Head>> = []
   // A `/hello` that was refused allows no labels.
@@ -105,7 +105,10 @@ const alternatives = (
   return ways
 }
 
-const usual = (session: Session, { label, meaning }: Hearing.HeardLine): ReadonlyArray<ReadonlyArray<Head>> => {
+const usual = (
+  session: ObservedConnection,
+  { label, meaning }: ProtocolModel.HeardLine
+): ReadonlyArray<ReadonlyArray<Head>> => {
   const tag = label === undefined ? "" : ` @${label}`
   switch (meaning.is) {
     case "answered":
@@ -117,7 +120,7 @@ const usual = (session: Session, { label, meaning }: Hearing.HeardLine): Readonl
     case "login":
       if (meaning.name === undefined) return [[`! bad-login${tag} fatal: `]]
       return session.name === undefined || session.isUncertain
-        ? [[], [`! login-in-use${tag} ${Hearing.encode(meaning.name)} fatal: `]]
+        ? [[], [`! login-in-use${tag} ${ProtocolModel.encode(meaning.name)} fatal: `]]
         : [[]]
     case "message": {
       if (label === undefined) return [[]]
@@ -131,7 +134,7 @@ const usual = (session: Session, { label, meaning }: Hearing.HeardLine): Readonl
 /**
  * A pong stands behind the answers to all earlier lines: no more lines are told of behind it than came behind the ping.
  */
-const checkPongs = ({ lines, received, wire }: Session, report: Report) => {
+const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Report) => {
   lines.forEach(({ meaning }, index) => {
     const [pong = ""] = meaning.is === "answered" ? meaning.heads : []
     if (!/^\* pong.*: \d/.test(pong)) return
@@ -140,7 +143,8 @@ const checkPongs = ({ lines, received, wire }: Session, report: Report) => {
     const behind = new Map<string, number>()
     for (const one of lines.slice(index)) {
       if (one.meaning.is !== "message") continue
-      for (const name of one.meaning.to) behind.set(Hearing.shown(name), (behind.get(Hearing.shown(name)) ?? 0) + 1)
+      for (const name of one.meaning.to)
+        behind.set(ProtocolModel.shown(name), (behind.get(ProtocolModel.shown(name)) ?? 0) + 1)
     }
     for (const one of received.slice(place)) {
       if (one.is !== "undelivered" || (one.reason !== "offline" && one.reason !== "busy")) continue
@@ -154,7 +158,12 @@ const checkPongs = ({ lines, received, wire }: Session, report: Report) => {
 }
 
 /** `/who` names those who were there for sure, and nobody who cannot have been. */
-const checkWho = (history: History, session: Session, sessions: ReadonlyArray<Session>, report: Report) => {
+const checkWho = (
+  history: History,
+  session: ObservedConnection,
+  sessions: ReadonlyArray<ObservedConnection>,
+  report: Report
+) => {
   const asked = session.lines.filter(({ meaning }) => meaning.is === "who")
   const answered = session.received.filter((one) => one.is === "answer" && one.line.startsWith("* who"))
   // Which answers which is plain only when none was refused.
@@ -162,24 +171,24 @@ const checkWho = (history: History, session: Session, sessions: ReadonlyArray<Se
   asked.forEach(({ span }, index) => {
     const line = answered[index]?.is === "answer" ? answered[index].line : ""
     const [, count, rest = ""] = /^\* who (?:@\S+ )?(\d+): (.*)$/.exec(line) ?? []
-    const names = rest === "" ? [] : rest.split(", ").map(Hearing.decode)
+    const names = rest === "" ? [] : rest.split(", ").map(ProtocolModel.decode)
     const where = `${session.wire.remote}: ${line}`
     if (names.length !== Number(count) || new Set(names).size !== names.length) report("a wrong count of names", where)
     for (const name of names) {
       const couldBe = sessions.some(
-        (one) => one.name === name && one.presence && Hearing.overlap(one.presence.maybe, span)
+        (one) => one.name === name && one.presence && ProtocolModel.overlap(one.presence.maybe, span)
       )
       if (!couldBe) report("named as here, and was not", `${where} (${name})`)
     }
     for (const { name, presence } of sessions) {
       if (name === undefined || presence === undefined || names.includes(name)) continue
-      if (Hearing.covers(presence.surely, span)) report("was here, and not named", `${where} (${name})`)
+      if (ProtocolModel.covers(presence.surely, span)) report("was here, and not named", `${where} (${name})`)
     }
   })
 }
 
 /** Who quits, or sees the shutdown after a `/hello`, gets a last line that says so. */
-const checkEnd = ({ lines, reason, received, wire }: Session, report: Report) => {
+const checkEnd = ({ lines, reason, received, wire }: ObservedConnection, report: Report) => {
   const byes = received.filter((one) => one.is === "bye")
   const last = received.at(-1)
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
@@ -192,12 +201,12 @@ const checkEnd = ({ lines, reason, received, wire }: Session, report: Report) =>
 }
 
 /** Nobody is told of more comings and goings than there were. */
-const checkNotices = (sessions: ReadonlyArray<Session>, report: Report) => {
+const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   for (const { received, wire } of sessions) {
     const counts = new Map<string, number>()
     for (const one of received) if (one.is === "notice") counts.set(one.line, (counts.get(one.line) ?? 0) + 1)
     for (const [line, count] of counts) {
-      const name = Hearing.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
+      const name = ProtocolModel.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
       const most = name === "" ? 1 : sessions.filter((one) => one.name === name).length
       if (count > most) report("a notice of what did not happen", `${wire.remote}: ${count} times ${line}`)
     }

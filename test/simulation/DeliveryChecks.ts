@@ -1,12 +1,12 @@
-import * as Hearing from "./Hearing.js"
+import * as ProtocolModel from "./ProtocolModel.js"
 import type { History } from "./History.js"
-import type { Report } from "./Model.js"
-import type { Session } from "./Session.js"
+import type { Report } from "./Checks.js"
+import type { ObservedConnection } from "./ObservedConnection.js"
 
 /** What is known of a message line. */
 interface Message {
-  readonly sender: Session
-  readonly line: Hearing.HeardLine
+  readonly sender: ObservedConnection
+  readonly line: ProtocolModel.HeardLine
   readonly to: ReadonlyArray<string>
   /** As every recipient gets it. */
   readonly wire: string
@@ -25,16 +25,16 @@ interface Account {
  * Each accepted (line, recipient) pair is written once, or its sender is told once, or the sender had left; and the
  * ledger says the same.
  */
-export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
-  const byName = new Map<string, Array<Session>>()
+export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
+  const byName = new Map<string, Array<ObservedConnection>>()
   for (const session of sessions) {
     if (session.name === undefined) continue
     byName.set(session.name, [...(byName.get(session.name) ?? []), session])
   }
   const messages = sessions.flatMap((sender) => messagesOf(history, sender))
   const byWire = new Map(messages.map((message) => [message.wire, message]))
-  const accounts = new Map<Session, Map<string, Account>>()
-  const account = (sender: Session, name: string) => {
+  const accounts = new Map<ObservedConnection, Map<string, Account>>()
+  const account = (sender: ObservedConnection, name: string) => {
     const own = accounts.get(sender) ?? new Map<string, Account>()
     accounts.set(sender, own)
     const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, told: 0 }
@@ -43,7 +43,7 @@ export const check = (history: History, sessions: ReadonlyArray<Session>, report
   }
   for (const { isAccepted, sender, to } of messages) {
     for (const name of to) {
-      const own = account(sender, Hearing.shown(name))
+      const own = account(sender, ProtocolModel.shown(name))
       if (isAccepted !== "no") own.maybe += 1
       if (isAccepted === "yes") own.sure += 1
     }
@@ -98,7 +98,7 @@ export const check = (history: History, sessions: ReadonlyArray<Session>, report
   if (history.killed === undefined) checkLedger(history, accounts, report)
 }
 
-const messagesOf = (history: History, sender: Session): ReadonlyArray<Message> => {
+const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
   const { isUncertain, name, received } = sender
   if (name === undefined) return []
   const refused = new Set(
@@ -110,7 +110,7 @@ const messagesOf = (history: History, sender: Session): ReadonlyArray<Message> =
     const { label, meaning } = line
     if (meaning.is !== "message") return []
     const isRefused = label !== undefined && refused.has(label)
-    const when = Hearing.closing(history, line)
+    const when = ProtocolModel.closing(history, line)
     const isMaybe = isUncertain || when === "maybe" || history.setting.rate > 0
     const isAccepted = isRefused || when === "yes" ? "no" : isMaybe ? "maybe" : "yes"
     return [
@@ -118,7 +118,7 @@ const messagesOf = (history: History, sender: Session): ReadonlyArray<Message> =
         sender,
         line,
         to: meaning.to,
-        wire: `from ${Hearing.encode(name)}: ${Hearing.encode(meaning.text)}`,
+        wire: `from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`,
         isAccepted
       }
     ]
@@ -133,7 +133,7 @@ interface Outcome {
 /** By session, label and name. */
 type Outcomes = Map<string, Outcome>
 
-const outcomesOf = (sessions: ReadonlyArray<Session>, report: Report): Outcomes => {
+const outcomesOf = (sessions: ReadonlyArray<ObservedConnection>, report: Report): Outcomes => {
   const found: Outcomes = new Map()
   for (const { received, wire } of sessions) {
     for (const one of received) {
@@ -148,7 +148,7 @@ const outcomesOf = (sessions: ReadonlyArray<Session>, report: Report): Outcomes 
   return found
 }
 
-type ByName = ReadonlyMap<string, ReadonlyArray<Session>>
+type ByName = ReadonlyMap<string, ReadonlyArray<ObservedConnection>>
 
 const checkOutcomes = (
   history: History,
@@ -160,7 +160,7 @@ const checkOutcomes = (
 ) => {
   if (line.label === undefined) return
   for (const name of to) {
-    const key = `${sender.wire.number} ${line.label} ${Hearing.shown(name)}`
+    const key = `${sender.wire.number} ${line.label} ${ProtocolModel.shown(name)}`
     const outcome = outcomes.get(key)
     if (outcome === undefined) {
       if (isAccepted === "yes" && sender.endedInOrder) report("a label has no outcome", key)
@@ -170,16 +170,16 @@ const checkOutcomes = (
     if (outcome.isWritten && !isWritten) report("told as written, and was not", key)
     if (!outcome.isWritten && isWritten) report("told as undelivered, and was written", key)
     const wasThere = (byName.get(name) ?? []).some(
-      ({ presence }) => presence && Hearing.covers(presence.surely, line.span)
+      ({ presence }) => presence && ProtocolModel.covers(presence.surely, line.span)
     )
     if (outcome.reason === "offline" && wasThere) report("told as offline, and was there", key)
-    const isJam = (one: Session) => isJammed(history, one, line.span)
+    const isJam = (one: ObservedConnection) => isJammed(history, one, line.span)
     if (outcome.reason === "busy" && !(byName.get(name) ?? []).some(isJam)) report("told as busy, and was not", key)
   }
 }
 
 /** Whether it may have been jammed at some time of the span: it had taken nothing for long, or had, a tick ago. */
-const isJammed = ({ setting, times }: History, { wire }: Session, { from, to }: Hearing.Span) => {
+const isJammed = ({ setting, times }: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
   const until = times[to] ?? Infinity
   const since = times[from] ?? 0
   return wire.stalls.some((stall) => stall.from + setting.holdTimeout <= until && since <= stall.to + 150)
@@ -188,10 +188,10 @@ const isJammed = ({ setting, times }: History, { wire }: Session, { from, to }: 
 /** A reason for which a line came back must be true of somebody of that name. */
 const checkReason = (
   { setting }: History,
-  { wire }: Session,
+  { wire }: ObservedConnection,
   name: string,
   reason: string,
-  named: ReadonlyArray<Session>,
+  named: ReadonlyArray<ObservedConnection>,
   report: Report
 ) => {
   const isTrue = {
@@ -204,7 +204,12 @@ const checkReason = (
 }
 
 /** What comes back from a queue is no more than what it holds. */
-const checkQueues = ({ setting }: History, sessions: ReadonlyArray<Session>, byName: ByName, report: Report) => {
+const checkQueues = (
+  { setting }: History,
+  sessions: ReadonlyArray<ObservedConnection>,
+  byName: ByName,
+  report: Report
+) => {
   const returned = new Map<string, number>()
   for (const { received } of sessions) {
     for (const one of received) {
@@ -218,7 +223,7 @@ const checkQueues = ({ setting }: History, sessions: ReadonlyArray<Session>, byN
   }
 }
 
-const checkLedger = ({ ledger }: History, accounts: Map<Session, Map<string, Account>>, report: Report) => {
+const checkLedger = ({ ledger }: History, accounts: Map<ObservedConnection, Map<string, Account>>, report: Report) => {
   const sum = { sure: 0, maybe: 0, written: 0, told: 0, toldInOrder: 0 }
   for (const [sender, own] of accounts) {
     for (const { maybe, sure, told, written } of own.values()) {

@@ -11,6 +11,7 @@ import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Address, TransportError } from "../../src/transport/Transport.js"
 import { overTls } from "./Certificates.js"
+import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
 
 /** What a server logged. */
@@ -21,7 +22,7 @@ export interface Entry {
 }
 
 /** A server under test. */
-export interface Served extends Server.ServerHandle {
+export interface SocketServer extends Server.ServerHandle {
   readonly address: Address
   readonly connect: Effect.Effect<WireClient.WireClient, string, Scope.Scope>
   /** A client that has logged in. */
@@ -45,9 +46,9 @@ export interface Served extends Server.ServerHandle {
  * so that all of `test/server` can be run over that, too. Whatever the test does, at the end
  * its drain must leave nothing behind: no line in flight, no name, no connection that was not counted, no open socket.
  */
-export const serve = (
+export const startSocketServer = (
   options: Partial<Server.ServerOptions> = {}
-): Effect.Effect<Served, TransportError, Scope.Scope> =>
+): Effect.Effect<SocketServer, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const before = openHandles()
     const opened = metric("achat_connections_opened_total")
@@ -76,7 +77,7 @@ export const serve = (
         assert.deepEqual(yield* server.names, [], "names left at the end")
         const ended = CloseReason.all.reduce((sum, one) => sum + closings(one), 0)
         assert.equal(ended, metric("achat_connections_opened_total") - opened, "connections opened and not closed")
-        yield* until(() => openHandles() <= before, "sockets left open at the end")
+        yield* eventually(() => openHandles() <= before, "sockets left open at the end")
       })
     )
 
@@ -108,31 +109,6 @@ export const serve = (
     return { ...server, drain, held, address, connect, join, greet, closings, farewell, ...journal }
   })
 
-/**
- * Why something was refused. Where it was not, nothing of the success is shown: a whole server or socket as an error
- * keeps vitest busy for ever.
- */
-export const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<E, Error, Exclude<R, Scope.Scope>> =>
-  Effect.scoped(effect).pipe(
-    Effect.mapBoth({ onFailure: (error) => error, onSuccess: () => new Error("not refused, though it must be") }),
-    Effect.flip
-  )
-
-/** Looks in every turn of the event loop until something holds. */
-export const until = (holds: () => boolean, otherwise: string): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const failure = new Error(otherwise)
-    const deadline = performance.now() + 10_000
-    return Effect.async<void>((resume) => {
-      const look = () => {
-        if (holds()) resume(Effect.void)
-        else if (performance.now() > deadline) resume(Effect.die(failure))
-        else setTimeout(look, 2)
-      }
-      look()
-    })
-  })
-
 const makeJournal = () => {
   const logs: Array<Entry> = []
   const logger = Logger.make(({ annotations, logLevel, message }) => {
@@ -143,7 +119,7 @@ const makeJournal = () => {
   const logged = (what: string, is: (entry: Entry) => boolean) =>
     Effect.suspend(() =>
       Effect.map(
-        until(() => logs.some(is), `${what} was not logged`),
+        eventually(() => logs.some(is), `${what} was not logged`),
         () => logs.find(is) as Entry // found above
       )
     )

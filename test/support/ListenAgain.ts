@@ -2,4 +2,4 @@ import * as Effect from "effect/Effect"
 import type { Listener } from "../../src/transport/Transport.js"
 
 /** Listens again, as a listener of a test can. */
-export const resumed = ({ resume }: Listener) => resume ?? Effect.dieMessage("this listener cannot listen again")
+export const listenAgain = ({ resume }: Listener) => resume ?? Effect.dieMessage("this listener cannot listen again")

@@ -1,5 +1,5 @@
 /** Milliseconds of the fastest of three runs, so that a busy machine fails no test. */
-export const fastest = (run: () => void): number => {
+export const fastestOfThree = (run: () => void): number => {
   const once = () => {
     const start = performance.now()
     run()

@@ -13,10 +13,10 @@ import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/transport/Memory.js"
 import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
-import { settle, until } from "./turns.js"
+import { settle, turnsUntil } from "./Turns.js"
 
 /** A client on the in-memory network. It reads at once, unless its socket is paused. */
-export interface Guest {
+export interface MemoryClient {
   readonly socket: Memory.MemorySocket
   /** Every whole line that came, without its LF. */
   readonly received: ReadonlyArray<string>
@@ -38,7 +38,7 @@ export interface Guest {
   readonly ended: Effect.Effect<void>
 }
 
-const makeGuest = (socket: Memory.MemorySocket): Guest => {
+const makeMemoryClient = (socket: Memory.MemorySocket): MemoryClient => {
   const received = new Array<string>()
   const state = { inOrder: false, closed: false, error: undefined as TransportError | undefined }
   let rest = ""
@@ -69,7 +69,7 @@ const makeGuest = (socket: Memory.MemorySocket): Guest => {
     end: () => state,
     say,
     next: Effect.zipRight(
-      until(
+      turnsUntil(
         () => received.length > taken,
         () => `another line after ${shown()}`
       ),
@@ -78,26 +78,26 @@ const makeGuest = (socket: Memory.MemorySocket): Guest => {
     barrier: Effect.suspend(() => {
       const pong = `* pong: ${++pings}`
       say(`/ping ${pings}`)
-      return until(
+      return turnsUntil(
         () => received.includes(pong),
         () => `the answer to a ping; the last lines are ${shown()}`
       )
     }),
-    ended: until(
+    ended: turnsUntil(
       () => state.inOrder || state.closed,
       () => `the end of a connection; the last lines are ${shown()}`
     )
   }
 }
 
-export interface Chat {
+export interface MemoryServer {
   readonly network: Memory.Network
-  readonly connect: Effect.Effect<Guest>
+  readonly connect: Effect.Effect<MemoryClient>
   /** Connects and logs in; waits until the name is known. */
-  readonly join: (name: string) => Effect.Effect<Guest>
+  readonly join: (name: string) => Effect.Effect<MemoryClient>
 }
 
-export interface ChatOptions extends Partial<Options>, Pick<Server.ServerOptions, "descriptors"> {
+export interface MemoryServerOptions extends Partial<Options>, Pick<Server.ServerOptions, "descriptors"> {
   readonly memory?: Memory.Options
   /** What the server gets instead of an accepted socket. */
   readonly wrap?: (socket: Socket) => Socket
@@ -117,17 +117,17 @@ export const from = (...hosts: ReadonlyArray<string>) => {
   }
 }
 
-interface Guests extends Chat {
+interface Clients extends MemoryServer {
   readonly listen: Listen
   readonly leave: Effect.Effect<void>
 }
 
-const guests = (network: Memory.Network, options: ChatOptions): Guests => {
-  const connected = new Set<Guest>()
+const makeClients = (network: Memory.Network, options: MemoryServerOptions): Clients => {
+  const connected = new Set<MemoryClient>()
   const connect = Effect.map(Effect.orDie(network.connect), (socket) => {
-    const guest = makeGuest(socket)
-    connected.add(guest)
-    return guest
+    const client = makeMemoryClient(socket)
+    connected.add(client)
+    return client
   })
   const { wrap = (socket) => socket } = options
   return {
@@ -140,20 +140,20 @@ const guests = (network: Memory.Network, options: ChatOptions): Guests => {
     connect,
     leave: Effect.sync(() => connected.forEach(({ socket }) => socket.destroy())),
     join: (name) =>
-      Effect.tap(connect, (guest) => {
-        guest.say(name)
-        return guest.barrier
+      Effect.tap(connect, (client) => {
+        client.say(name)
+        return client.barrier
       })
   }
 }
 
 /** A whole server on the in-memory network. At the scope's end it is drained, and its ledger has to come out even. */
-export const startServer = (
-  options: ChatOptions = {}
-): Effect.Effect<Chat & { readonly server: Server.ServerHandle }, never, Scope.Scope> =>
+export const startMemoryServer = (
+  options: MemoryServerOptions = {}
+): Effect.Effect<MemoryServer & { readonly server: Server.ServerHandle }, never, Scope.Scope> =>
   Effect.gen(function* () {
     const network = yield* Memory.make(options.memory)
-    const chat = guests(network, options)
+    const chat = makeClients(network, options)
     const server = yield* Effect.orDie(Server.make({ ...options, listen: [chat.listen] }))
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
@@ -172,10 +172,10 @@ export const startServer = (
   })
 
 /** The broker and the connections without the server around them, to look at what they hold. */
-export const startBroker = (
-  options: ChatOptions = {}
+export const startMemoryBroker = (
+  options: MemoryServerOptions = {}
 ): Effect.Effect<
-  Chat & {
+  MemoryServer & {
     readonly broker: Broker.Broker
     /** Why connections have ended, in the order of their ends. */
     readonly reasons: ReadonlyArray<CloseReason>
@@ -190,7 +190,7 @@ export const startBroker = (
   Effect.gen(function* () {
     const settings: Options = { ...defaults, ...options }
     const network = yield* Memory.make(options.memory)
-    const chat = guests(network, options)
+    const chat = makeClients(network, options)
     const broker = yield* Broker.make(settings)
     const connections = yield* FiberSet.make<unknown>()
     const start = yield* Fibers.start

@@ -1,5 +1,5 @@
 import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
-import * as Hearing from "./Hearing.js"
+import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
 /** One line that the server's kernel took whole for a client. */
@@ -20,18 +20,18 @@ export type Received =
 
 /** When a session could be addressed, and had its name: for sure, and at most. */
 export interface Presence {
-  readonly maybe: Hearing.Span
-  readonly surely: Hearing.Span
-  readonly maybeNamed: Hearing.Span
-  readonly surelyNamed: Hearing.Span
+  readonly maybe: ProtocolModel.Span
+  readonly surely: ProtocolModel.Span
+  readonly maybeNamed: ProtocolModel.Span
+  readonly surelyNamed: ProtocolModel.Span
 }
 
 /** A connection and all that can be said about it. */
-export interface Session {
+export interface ObservedConnection {
   readonly wire: Wire
   readonly reason: CloseReason | undefined
   readonly log: LogLine | undefined
-  readonly lines: ReadonlyArray<Hearing.HeardLine>
+  readonly lines: ReadonlyArray<ProtocolModel.HeardLine>
   readonly received: ReadonlyArray<Received>
   /** The name that it logged in with. */
   readonly name: string | undefined
@@ -55,14 +55,14 @@ const orderly: ReadonlyArray<CloseReason> = [
   "full"
 ]
 
-export const sessions = (history: History): ReadonlyArray<Session> => {
+export const sessions = (history: History): ReadonlyArray<ObservedConnection> => {
   const logs = new Map<unknown, LogLine>()
   for (const log of history.logs) if (log.message === "connection closed") logs.set(log.fields["remote"], log)
   return history.wires.map((wire) => session(history, wire, logs.get(wire.remote)))
 }
 
-const session = (history: History, wire: Wire, log: LogLine | undefined): Session => {
-  const lines = Hearing.lines(wire, history)
+const session = (history: History, wire: Wire, log: LogLine | undefined): ObservedConnection => {
+  const lines = ProtocolModel.lines(wire, history)
   const reason = all.find((one) => one === log?.fields["reason"])
   const login = lines.find(({ meaning }) => meaning.is === "login")
   const asked = login?.meaning.is === "login" ? login.meaning.name : undefined
@@ -71,7 +71,7 @@ const session = (history: History, wire: Wire, log: LogLine | undefined): Sessio
   const isUncertain =
     login !== undefined &&
     logged === undefined &&
-    (broke ? login.span.to + Hearing.slack >= log.turn : history.killed !== undefined && log === undefined)
+    (broke ? login.span.to + ProtocolModel.slack >= log.turn : history.killed !== undefined && log === undefined)
   const name = typeof logged === "string" ? logged : isUncertain ? asked : undefined
   return {
     wire,
@@ -91,13 +91,13 @@ const session = (history: History, wire: Wire, log: LogLine | undefined): Sessio
 const presence = (
   history: History,
   wire: Wire,
-  lines: ReadonlyArray<Hearing.HeardLine>,
-  login: Hearing.HeardLine,
+  lines: ReadonlyArray<ProtocolModel.HeardLine>,
+  login: ProtocolModel.HeardLine,
   isUncertain: boolean
 ): Presence => {
-  const { slack } = Hearing
+  const { slack } = ProtocolModel
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
-  const ended = wire.ended && Hearing.spanOf(wire, wire.ended)
+  const ended = wire.ended && ProtocolModel.spanOf(wire, wire.ended)
   const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
   // Who waits for a write learns of the end when that fails.
   const over =
@@ -105,7 +105,7 @@ const presence = (
   const from = login.span.from
   const maybe = { from, to: first(quit?.span.to, ended?.to, over) }
   const maybeNamed = { from, to: over }
-  if (isUncertain) return { maybe, maybeNamed, surely: Hearing.never, surelyNamed: Hearing.never }
+  if (isUncertain) return { maybe, maybeNamed, surely: ProtocolModel.never, surelyNamed: ProtocolModel.never }
   const surelyFrom = login.span.to + 1
   return {
     maybe,
@@ -132,4 +132,4 @@ const receivedLine = (line: string): Received => {
   return { is: "undelivered", label, names: namesIn(names), reason, count: Number(count), line }
 }
 
-const namesIn = (wire = "") => wire.split(", ").map(Hearing.decode)
+const namesIn = (wire = "") => wire.split(", ").map(ProtocolModel.decode)

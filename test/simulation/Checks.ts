@@ -1,9 +1,9 @@
-import * as Answers from "./Answers.js"
-import * as Endings from "./Endings.js"
-import * as Fates from "./Fates.js"
+import * as AnswerChecks from "./AnswerChecks.js"
+import * as EndingChecks from "./EndingChecks.js"
+import * as DeliveryChecks from "./DeliveryChecks.js"
 import type { History } from "./History.js"
-import * as Order from "./Order.js"
-import { sessions, type Session } from "./Session.js"
+import * as OrderChecks from "./OrderChecks.js"
+import { sessions, type ObservedConnection } from "./ObservedConnection.js"
 
 /** Something that must hold and did not. */
 export interface Violation {
@@ -17,13 +17,13 @@ export type Report = (rule: string, detail: string) => void
 /** What one run broke of what the protocol promises; nothing, if all is well. */
 export const check = (
   history: History
-): { readonly sessions: ReadonlyArray<Session>; readonly violations: ReadonlyArray<Violation> } => {
+): { readonly sessions: ReadonlyArray<ObservedConnection>; readonly violations: ReadonlyArray<Violation> } => {
   const violations: Array<Violation> = []
   const report: Report = (rule, detail) => void violations.push({ rule, detail })
   const all = sessions(history)
-  Endings.check(history, all, report)
-  Fates.check(history, all, report)
-  Order.check(all, report)
-  Answers.check(history, all, report)
+  EndingChecks.check(history, all, report)
+  DeliveryChecks.check(history, all, report)
+  OrderChecks.check(all, report)
+  AnswerChecks.check(history, all, report)
   return { sessions: all, violations }
 }

@@ -1,11 +1,11 @@
 import { refusalSlots } from "../../src/chat/AcceptLoop.js"
-import * as Hearing from "./Hearing.js"
+import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
-import type { Report } from "./Model.js"
-import type { Session } from "./Session.js"
+import type { Report } from "./Checks.js"
+import type { ObservedConnection } from "./ObservedConnection.js"
 
 /** Every connection ends, for the right reason, and nothing is left when all have. */
-export const check = (history: History, sessions: ReadonlyArray<Session>, report: Report) => {
+export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   for (const defect of history.defects) report("a defect", defect)
   for (const { fields, level, message } of history.logs) {
     if (level === "ERROR" || level === "FATAL") report("an error in the log", `${message} ${JSON.stringify(fields)}`)
@@ -23,7 +23,7 @@ export const check = (history: History, sessions: ReadonlyArray<Session>, report
   checkDrain(history, report)
 }
 
-const checkReason = (history: History, session: Session, report: Report) => {
+const checkReason = (history: History, session: ObservedConnection, report: Report) => {
   const { log, reason, wire } = session
   const { setting } = history
   const where = `${wire.remote} (${reason})`
@@ -64,7 +64,7 @@ const checkReason = (history: History, session: Session, report: Report) => {
 /** Nobody may be silent, or take nothing, for longer than allowed; ticks make it somewhat later. */
 const checkDeadlines = (
   { drainAsked, end, setting }: History,
-  { lines, longestStall, name, reason, wire }: Session,
+  { lines, longestStall, name, reason, wire }: ObservedConnection,
   report: Report
 ) => {
   const late = 500
@@ -92,8 +92,8 @@ const checkDeadlines = (
  */
 const checkHeld = (
   { end, setting }: History,
-  { lines, wire }: Session,
-  sessions: ReadonlyArray<Session>,
+  { lines, wire }: ObservedConnection,
+  sessions: ReadonlyArray<ObservedConnection>,
   report: Report
 ) => {
   if (wire.pauses.length === 0 || wire.isSlow || lines.some(({ label }) => label !== undefined)) return
@@ -115,15 +115,15 @@ const checkHeld = (
 }
 
 /** A name is one's at a time, and refused only when somebody has it. */
-const checkNames = (sessions: ReadonlyArray<Session>, report: Report) => {
+const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const named = sessions.flatMap((one) =>
     one.name === undefined || one.presence === undefined
       ? []
-      : [{ ...one, alike: Hearing.likeness(one.name), when: one.presence }]
+      : [{ ...one, alike: ProtocolModel.likeness(one.name), when: one.presence }]
   )
   named.forEach((one, index) => {
     for (const other of named.slice(index + 1)) {
-      if (one.alike !== other.alike || !Hearing.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
+      if (one.alike !== other.alike || !ProtocolModel.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
       report("two had the same name", `${one.name} at ${one.wire.remote} and ${other.wire.remote}`)
     }
   })
@@ -131,29 +131,31 @@ const checkNames = (sessions: ReadonlyArray<Session>, report: Report) => {
     if (session.reason !== "login-in-use") continue
     const login = session.lines.find(({ meaning }) => meaning.is === "login")
     if (login?.meaning.is !== "login" || login.meaning.name === undefined) continue
-    const alike = Hearing.likeness(login.meaning.name)
+    const alike = ProtocolModel.likeness(login.meaning.name)
     const hasOwner = named.some(
-      (one) => one.wire !== session.wire && one.alike === alike && Hearing.overlap(one.when.maybeNamed, login.span)
+      (one) =>
+        one.wire !== session.wire && one.alike === alike && ProtocolModel.overlap(one.when.maybeNamed, login.span)
     )
     if (!hasOwner) report("a free name was refused", `${login.meaning.name} for ${session.wire.remote}`)
   }
 }
 
 /** Above the places for refusals a connection is dropped without a word. */
-const isDropped = ({ reason, wire }: Session) =>
+const isDropped = ({ reason, wire }: ObservedConnection) =>
   reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
 
-const isRefused = ({ reason, wire }: Session) =>
+const isRefused = ({ reason, wire }: ObservedConnection) =>
   reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
 
 /** A client is refused exactly when the places are taken. */
-const checkLimits = ({ setting }: History, sessions: ReadonlyArray<Session>, report: Report) => {
+const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   sessions.forEach((session, index) => {
     const { turn } = session.wire.accepted
     const before = sessions.slice(0, index).filter((one) => !isRefused(one))
     const surely = before.filter(({ wire }) => turn < goneAt(wire).turn)
     const maybe = before.filter(({ wire }) => turn <= forgottenAt(wire))
-    const ofHost = (some: ReadonlyArray<Session>) => some.filter(({ wire }) => wire.host === session.wire.host).length
+    const ofHost = (some: ReadonlyArray<ObservedConnection>) =>
+      some.filter(({ wire }) => wire.host === session.wire.host).length
     const perHost = setting.maxConnectionsPerAddress === 0 ? Infinity : setting.maxConnectionsPerAddress
     const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
     const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
@@ -176,7 +178,8 @@ const goneAt = ({ destroyed, gone }: Wire): Moment => {
 }
 
 /** The turn in which the server has noticed that at the latest: who waits for a write learns of it when that fails. */
-const forgottenAt = (wire: Wire): number => Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + Hearing.slack
+const forgottenAt = (wire: Wire): number =>
+  Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + ProtocolModel.slack
 
 const never: Moment = { turn: Infinity, at: Infinity }
 

@@ -1,7 +1,7 @@
 import { assert } from "vitest"
-import { random } from "./random.js"
+import { seededRandom } from "../../scripts/random.mjs"
 
-export type Chance = ReturnType<typeof random>
+export type Random = ReturnType<typeof seededRandom>
 
 /** `FUZZ_SEED=7 npm test` tries other inputs; a failure tells its seed. */
 const seed = Number(process.env["FUZZ_SEED"] ?? 1)
@@ -12,27 +12,27 @@ const seed = Number(process.env["FUZZ_SEED"] ?? 1)
  */
 export const fuzz = (
   count: number,
-  generate: (chance: Chance) => string,
-  check: (input: string, chance: Chance) => void
+  generate: (random: Random) => string,
+  check: (input: string, random: Random) => void
 ) => {
-  const chance = random(seed)
+  const random = seededRandom(seed)
   const failure = (input: string): unknown => {
     try {
-      check(input, random(seed + hash(input)))
+      check(input, seededRandom(seed + hash(input)))
       return undefined
     } catch (error) {
       return error
     }
   }
   for (let run = 0; run < count; run++) {
-    const input = generate(chance)
+    const input = generate(random)
     if (failure(input) === undefined) continue
     const shortest = shrink(input, (shorter) => failure(shorter) !== undefined)
     throw new Error(`seed ${seed}, input ${run}: ${JSON.stringify(shortest)}`, { cause: failure(shortest) })
   }
 }
 
-/** What a check decides by chance, it decides alike for the same input, or what fails could not be made shorter. */
+/** What a check decides at random, it decides alike for the same input, or what fails could not be made shorter. */
 const hash = (input: string): number => {
   let sum = 0
   for (let at = 0; at < input.length; at++) sum = (Math.imul(sum, 31) + input.charCodeAt(at)) | 0
@@ -131,43 +131,43 @@ const broken = Object.values(malformed)
 /** Most inputs are well-formed, or nothing would be left to look at behind the first fault. */
 export const hostile =
   (maxPieces: number) =>
-  (chance: Chance): string => {
+  (random: Random): string => {
     let text = ""
-    const isPlain = chance.chance(0.4)
-    const hasControls = !isPlain && chance.chance(0.25)
-    const isBroken = !isPlain && chance.chance(0.25)
-    for (let left = chance.below(maxPieces + 1); left > 0; left--) {
-      if (hasControls && chance.chance(0.1)) text += chance.pick(controls)
-      else if (isBroken && chance.chance(0.1)) text += chance.chance(0.8) ? chance.pick(broken) : byte(chance)
-      else text += chance.pick(isPlain || chance.chance(0.5) ? words : characters)
+    const isPlain = random.chance(0.4)
+    const hasControls = !isPlain && random.chance(0.25)
+    const isBroken = !isPlain && random.chance(0.25)
+    for (let left = random.below(maxPieces + 1); left > 0; left--) {
+      if (hasControls && random.chance(0.1)) text += random.pick(controls)
+      else if (isBroken && random.chance(0.1)) text += random.chance(0.8) ? random.pick(broken) : byte(random)
+      else text += random.pick(isPlain || random.chance(0.5) ? words : characters)
     }
     return text
   }
 
-const byte = (chance: Chance) => {
-  const any = String.fromCharCode(chance.below(256))
+const byte = (random: Random) => {
+  const any = String.fromCharCode(random.below(256))
   return any === "\n" ? "" : any
 }
 
 /** Lines of these, each with its LF, and perhaps a last one without. */
 export const hostileStream =
   (maxLines: number, maxPieces: number) =>
-  (chance: Chance): string => {
+  (random: Random): string => {
     const line = hostile(maxPieces)
     let text = ""
-    for (let left = chance.below(maxLines + 1); left > 0; left--) {
-      text += chance.chance(0.2) ? `${line(chance)}\r\n` : `${line(chance)}\n`
+    for (let left = random.below(maxLines + 1); left > 0; left--) {
+      text += random.chance(0.2) ? `${line(random)}\r\n` : `${line(random)}\n`
     }
-    return chance.chance(0.5) ? text : text + line(chance)
+    return random.chance(0.5) ? text : text + line(random)
   }
 
 /** The bytes in a few reads. */
-export const inReads = (input: string, chance: Chance): ReadonlyArray<Buffer> => {
+export const inReads = (input: string, random: Random): ReadonlyArray<Buffer> => {
   const all = Buffer.from(input, "latin1")
   const reads: Array<Buffer> = []
   let start = 0
-  for (let left = chance.below(4); left > 0 && start < all.length; left--) {
-    const end = start + 1 + chance.below(all.length - start)
+  for (let left = random.below(4); left > 0 && start < all.length; left--) {
+    const end = start + 1 + random.below(all.length - start)
     reads.push(all.subarray(start, end))
     start = end
   }

@@ -8,11 +8,11 @@ import { Worker } from "node:worker_threads"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Program from "./Program.js"
-import { until } from "./serve.js"
+import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
 
 /** The program under a fault, with all that can be seen of it from outside. */
-export interface Siege extends Program.Program {
+export interface ServerUnderFault extends Program.Program {
   readonly address: Address
   readonly port: number
   readonly connect: Effect.Effect<WireClient.WireClient, string, Scope.Scope>
@@ -32,7 +32,7 @@ export interface Account {
   readonly dead: number
 }
 
-export interface SiegeOptions {
+export interface FaultTestOptions {
   readonly args?: ReadonlyArray<string>
   readonly before?: string
   /** Where it listens; its clients come by 127.0.0.1. */
@@ -56,32 +56,32 @@ const bounds = { p99: 500, worst: 5_000 }
  * descriptors are those of the beginning, the peak of the memory is bounded, the account is even, the log has neither an
  * error nor a defect, and the program ends with 0. The figures are an annotation of the test (`--reporter=verbose`).
  */
-export const fault = (
+export const faultTest = (
   name: string,
-  options: SiegeOptions,
-  body: (siege: Siege) => Effect.Effect<Verdict | void, unknown, Scope.Scope>
+  options: FaultTestOptions,
+  body: (server: ServerUnderFault) => Effect.Effect<Verdict | void, unknown, Scope.Scope>
 ) =>
   it.scopedLive(name, (context) =>
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
       const { args = [], before, host = "127.0.0.1", peakMegabytes = 160, tls } = options
       // What happened is counted in the log.
-      const program = yield* Program.serve(
+      const program = yield* Program.startServer(
         ["--host", host, "--log-rate", "off", ...args, ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : [])],
         before === undefined ? {} : { before }
       )
-      const siege = around(program, tls !== undefined)
-      const bystander = yield* watch(siege)
-      const [descriptors, resident] = [descriptorsOf(siege.pid), megabytes(siege.pid, "VmRSS")]
+      const server = around(program, tls !== undefined)
+      const bystander = yield* watch(server)
+      const [descriptors, resident] = [descriptorsOf(server.pid), megabytes(server.pid, "VmRSS")]
 
-      const verdict = yield* Effect.scoped(body(siege))
+      const verdict = yield* Effect.scoped(body(server))
 
-      yield* until(() => descriptorsOf(siege.pid) <= descriptors, "descriptors were left open")
-      const peak = megabytes(siege.pid, "VmHWM")
+      yield* eventually(() => descriptorsOf(server.pid) <= descriptors, "descriptors were left open")
+      const peak = megabytes(server.pid, "VmHWM")
       const trips = yield* bystander.stop
-      yield* siege.kill("SIGTERM")
-      const { errors, status } = yield* siege.ended
-      const account = accountOf(errors)
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* server.ended
+      const account = finalLedger(errors)
       // The bystander's lines are written each time, and nobody's business here.
       const own = { ...account, accepted: account.accepted - trips.length, written: account.written - trips.length }
       const [p99, worst] = [trips[Math.floor(trips.length * 0.99)] ?? 0, trips.at(-1) ?? 0]
@@ -98,7 +98,7 @@ export const fault = (
     })
   )
 
-const around = (program: Program.Program & { readonly port: string }, isTls: boolean): Siege => {
+const around = (program: Program.Program & { readonly port: string }, isTls: boolean): ServerUnderFault => {
   const port = Number(program.port)
   const address: Address = { _tag: isTls ? "Tls" : "Tcp", host: "127.0.0.1", port }
   const counts = new Map<string, number>()
@@ -120,7 +120,7 @@ const around = (program: Program.Program & { readonly port: string }, isTls: boo
     join: (name) => WireClient.join(address, name),
     greet: (name) => WireClient.greet(address, name),
     closings,
-    closed: (count, reason) => until(() => closings(reason) >= count, `${count} connections closed for ${reason}`)
+    closed: (count, reason) => eventually(() => closings(reason) >= count, `${count} connections closed for ${reason}`)
   }
 }
 
@@ -129,10 +129,10 @@ export const received = (client: WireClient.WireClient): Effect.Effect<ReadonlyA
   Effect.zipRight(client.send("/ping all\n"), client.takeUntil("* pong: all"))
 
 /** A client that writes to itself all the while; `stop` gives its round trips, sorted. */
-const watch = ({ address }: Siege) =>
+const watch = ({ address }: ServerUnderFault) =>
   Effect.gen(function* () {
     const worker = yield* Effect.acquireRelease(
-      Effect.sync(() => new Worker(new URL("bystander.mjs", import.meta.url), { workerData: address })),
+      Effect.sync(() => new Worker(new URL("bystander-worker.mjs", import.meta.url), { workerData: address })),
       (worker) => Effect.promise(() => worker.terminate())
     )
     // What goes wrong there is told by whoever waits for it here.
@@ -146,7 +146,7 @@ const watch = ({ address }: Siege) =>
   })
 
 /** The account in the last line of a log that must have neither an error nor anything that is no event. */
-export const accountOf = (log: string): Account => {
+export const finalLedger = (log: string): Account => {
   const lines = log.trimEnd().split("\n")
   for (const line of lines) assert.match(line, /^timestamp=\S+ level=(DEBUG|INFO|WARN) /)
   const last = lines.at(-1) ?? ""

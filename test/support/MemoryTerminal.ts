@@ -8,7 +8,7 @@ import type { Display } from "../../src/terminal/Display.js"
 import * as Session from "../../src/terminal/Session.js"
 import * as Memory from "../../src/transport/Memory.js"
 import type { Socket, TransportError } from "../../src/transport/Transport.js"
-import * as Emulator from "./Emulator.js"
+import * as TerminalEmulator from "./TerminalEmulator.js"
 
 export const ctrl = (letter: string) => String.fromCodePoint((letter.codePointAt(0) ?? 0) & 0x1f)
 
@@ -20,12 +20,16 @@ export const paste = (text: string) => `\x1b[200~${text}\x1b[201~`
 
 export const display: Display = { colours: "none", unicode: true, reflow: "all" }
 
-export interface Options extends Emulator.Options, Partial<Omit<Session.Options, "input" | "output" | "socket">> {}
+export interface TerminalOptions
+  extends TerminalEmulator.Options, Partial<Omit<Session.Options, "input" | "output" | "socket">> {}
 
 /** A person in front of the client, at a terminal in memory. */
-export const sit = (socket: Effect.Effect<Socket, TransportError>, { columns, rows, ...options }: Options = {}) =>
+export const openTerminal = (
+  socket: Effect.Effect<Socket, TransportError>,
+  { columns, rows, ...options }: TerminalOptions = {}
+) =>
   Effect.gen(function* () {
-    const terminal = Emulator.streams({ columns: columns ?? 80, rows: rows ?? 24, ...options })
+    const terminal = TerminalEmulator.streams({ columns: columns ?? 80, rows: rows ?? 24, ...options })
     const session = yield* Effect.forkScoped(
       Effect.scoped(
         Session.run({

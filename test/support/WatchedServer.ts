@@ -5,7 +5,7 @@ import * as Program from "./Program.js"
 import * as WireClient from "./WireClient.js"
 
 /** The built server, and a client there that sees who comes. */
-export interface Chat {
+export interface WatchedServer {
   readonly server: Program.Program
   readonly port: string
   readonly address: Address
@@ -14,9 +14,9 @@ export interface Chat {
   readonly joined: (name: string) => Effect.Effect<void>
 }
 
-export const make = (args: ReadonlyArray<string> = []): Effect.Effect<Chat, never, Scope.Scope> =>
+export const make = (args: ReadonlyArray<string> = []): Effect.Effect<WatchedServer, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const server = yield* Program.serve(args)
+    const server = yield* Program.startServer(args)
     const address: Address = { _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }
     const watcher = yield* Effect.orDie(WireClient.greet(address, "watcher"))
     const joined = (name: string) =>

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { TransportError, type Socket, type SocketEvents } from "../../src/transport/Transport.js"
 import type { Moment, Wire } from "./History.js"
-import type { Loop } from "./Loop.js"
+import type { SimulatedLoop } from "./SimulatedLoop.js"
 
 /** How a client's side behaves, as far as it is not told step by step. */
 export interface Manners {
@@ -27,7 +27,7 @@ const lost = new TransportError({
  * The server's end of a simulated connection. What the client and the network do to it are the methods of the second
  * half; they take effect in a turn, as in Node, and never inside of a call of the server's.
  */
-export class SimSocket implements Socket {
+export class SimulatedSocket implements Socket {
   readonly wire: Wire
   /** Gone in both directions, though the server may not have been told yet. */
   isOver = false
@@ -50,7 +50,7 @@ export class SimSocket implements Socket {
   private isNoticed = false
 
   constructor(
-    private readonly loop: Loop,
+    private readonly loop: SimulatedLoop,
     number: number,
     readonly host: string,
     private readonly manners: Manners

@@ -1,4 +1,4 @@
-// The built program with a fault in what it writes: `SOAK_FAULT=drop node test/support/faulty-main.mjs serve …`
+// The built program with a fault in what it writes: `SOAK_FAULT=drop node test/support/faulty-program.mjs serve …`
 import { Socket } from "node:net"
 
 let count = 0
