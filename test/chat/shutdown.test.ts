@@ -1,0 +1,149 @@
+import { describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { assert } from "vitest"
+import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
+import { flood, numbersFrom, range } from "../support/NumberedLines.js"
+import { settle } from "../support/Turns.js"
+
+/** About 20 numbered lines fill an outbox; the simulated kernel takes 10 more. */
+const small = {
+  outboxBytes: 4_096,
+  memory: { bufferBytes: 1_024 },
+  loginTimeout: Duration.seconds(4),
+  holdTimeout: Duration.seconds(2),
+  stallTimeout: Duration.seconds(8),
+  linger: Duration.seconds(5),
+  grace: Duration.millis(500)
+}
+
+describe("the linger", () => {
+  it.scoped("waits for the client's end exactly until the deadline; its name is free meanwhile", () =>
+    Effect.gen(function* () {
+      const { broker, join, reasons } = yield* startMemoryBroker(small)
+      const first = yield* join("bob")
+      first.say("/quit")
+      yield* first.ended
+      assert.match(first.received.at(-1) ?? "", /^\* bye reason=quit: /)
+      const second = yield* join("bob")
+      yield* pass(4_999)
+      assert.deepStrictEqual(reasons, [])
+      yield* pass(1)
+      assert.deepStrictEqual(reasons, ["quit"])
+      assert.isTrue((yield* broker.members).byName.has("bob"), "the new client stays")
+      second.say("bob: me")
+      assert.strictEqual(
+        yield* Effect.zipRight(
+          second.barrier,
+          Effect.sync(() => second.received.at(-2))
+        ),
+        "from bob: me"
+      )
+    })
+  )
+
+  it.scoped("is over when the client ends its side", () =>
+    Effect.gen(function* () {
+      const { join, reasons } = yield* startMemoryBroker(small)
+      const client = yield* join("bob")
+      client.say("/quit")
+      yield* client.ended
+      client.socket.end()
+      yield* settle
+      assert.deepStrictEqual(reasons, ["quit"])
+      assert.isTrue(client.end().closed)
+      assert.isUndefined(client.end().error)
+    })
+  )
+})
+
+describe("the drain", () => {
+  it.scoped("is over when every line is delivered and every client has left", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer(small)
+      const bob = yield* join("bob")
+      const alice = yield* join("alice")
+      alice.say("/hello", ...flood(30))
+      yield* alice.barrier
+      const drain = yield* Effect.fork(server.drain)
+      yield* pass(10)
+      alice.say("bob: too late")
+      yield* pass(300)
+      yield* alice.ended
+      yield* bob.ended
+      alice.socket.end()
+      bob.socket.end()
+      const { cutOff, ledger } = yield* Fiber.join(drain)
+      assert.strictEqual(cutOff, 0)
+      assert.deepStrictEqual(ledger, { accepted: 30, written: 30, returned: 0, dead: 0, inFlight: 0 })
+      assert.deepStrictEqual(numbersFrom("alice", bob.received), range(0, 30))
+      const [notice, refusal, bye] = alice.received.slice(-3)
+      assert.match(notice ?? "", /^\* closing grace=500 return=1000: /)
+      assert.match(refusal ?? "", /^! closing: /)
+      assert.match(bye ?? "", /^\* bye reason=shutdown: /)
+    })
+  )
+
+  it.scoped("cuts clients off exactly at the grace time; undelivered lines are returned, counted and reported", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const bob = yield* join("bob")
+      const alice = yield* join("alice")
+      bob.socket.pause()
+      alice.say(...flood(30))
+      yield* alice.barrier
+      const drain = yield* Effect.fork(server.drain)
+      yield* pass(499)
+      assert.isFalse(alice.end().inOrder)
+      assert.isFalse(alice.received.some((line) => line.startsWith("! undelivered")))
+      yield* pass(1)
+      assert.include(alice.received.join("\n"), "! undelivered bob reason=disconnected count=20: ")
+      yield* pass(50)
+      yield* alice.ended
+      alice.socket.end()
+      yield* pass(1_000)
+      const { cutOff, ledger } = yield* Fiber.join(drain)
+      assert.strictEqual(cutOff, 20)
+      assert.deepStrictEqual(ledger, { accepted: 30, written: 10, returned: 20, dead: 0, inFlight: 0 })
+    })
+  )
+
+  it.scoped("delivers the lines of a held sender when its recipient reads again in time", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const bob = yield* join("bob")
+      const alice = yield* join("alice")
+      bob.socket.pause()
+      alice.say(...flood(100)) // 9,200 bytes: the server has read some of them, the rest is under way
+      yield* settle
+      const drain = yield* Effect.fork(server.drain)
+      yield* pass(300)
+      bob.socket.resume()
+      yield* pass(300)
+      yield* alice.ended
+      yield* bob.ended
+      alice.socket.end()
+      bob.socket.end()
+      const { cutOff, ledger } = yield* Fiber.join(drain)
+      assert.strictEqual(cutOff, 0)
+      const delivered = numbersFrom("alice", bob.received)
+      assert.deepStrictEqual(delivered, range(0, delivered.length))
+      assert.strictEqual(ledger.written, delivered.length)
+      const refused = alice.received.filter((line) => line.startsWith("! closing")).length
+      assert.strictEqual(delivered.length + refused, 100, "each line was delivered or refused")
+    })
+  )
+
+  it.scoped("runs once, however often it is called", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer(small)
+      const alice = yield* join("alice")
+      const [first, second] = [yield* Effect.fork(server.drain), yield* Effect.fork(server.drain)]
+      yield* pass(100)
+      alice.socket.end()
+      yield* pass(100)
+      assert.deepStrictEqual(yield* Fiber.join(first), yield* Fiber.join(second))
+    })
+  )
+})
