@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import * as Arguments from "../../src/cli/Arguments.js"
+import * as Arguments from "../../src/cli/help/Arguments.js"
 
 const first = (line: string) => Either.getOrThrow(Arguments.builtInsFirst(line === "" ? [] : line.split(" "))).join(" ")
 

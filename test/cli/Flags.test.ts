@@ -9,8 +9,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Flags from "../../src/cli/Flags.js"
-import * as Help from "../../src/cli/Help.js"
+import * as Flags from "../../src/cli/settings/Flags.js"
+import * as Help from "../../src/cli/help/HelpText.js"
 
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import { PassThrough, Writable } from "node:stream"
-import * as Log from "../../src/cli/Log.js"
+import * as Log from "../../src/cli/log/Log.js"
 
 const event = Effect.logWarning("half\nempty").pipe(Effect.annotateLogs({ name: "bob", remote: "\x1b[2J", bytes: 7 }))
 

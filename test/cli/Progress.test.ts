@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PassThrough } from "node:stream"
-import * as Progress from "../../src/cli/Progress.js"
+import * as Progress from "../../src/cli/commands/Progress.js"
 
 /** What is written, and waiting until it ends in something. */
 const output = (isTTY: boolean) => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { join } from "node:path"
-import * as Limits from "../../src/cli/Limits.js"
+import * as Limits from "../../src/cli/serve/LimitFlags.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 

@@ -1,11 +1,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Flags from "../Flags.js"
-import * as ServerSettings from "../ServerSettings.js"
-import * as Settings from "../Settings.js"
-import * as SettingsFile from "../SettingsFile.js"
-import * as Status from "../Status.js"
+import * as Flags from "../settings/Flags.js"
+import * as ServerSettings from "../serve/ServerSettings.js"
+import * as Settings from "../settings/Settings.js"
+import * as SettingsFile from "../settings/SettingsFile.js"
+import * as Status from "../ExitStatus.js"
 
 const flags = {
   config: Flags.text("config", "file", { about: "File with settings", fallback: "none" }),

@@ -6,10 +6,10 @@ import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
 import * as Session from "../../terminal/Session.js"
 import { showAddress } from "../../transport/Transport.js"
-import * as Endpoint from "../Endpoint.js"
-import * as Flags from "../Flags.js"
-import * as Remote from "../Remote.js"
-import * as Status from "../Status.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Remote from "./ConnectFlags.js"
+import * as Status from "../ExitStatus.js"
 
 const onOff = ["on", "off"] as const
 

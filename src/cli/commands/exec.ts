@@ -8,10 +8,10 @@ import * as Escape from "../../client/Escape.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import * as Child from "../../process/Child.js"
 import { TransportError } from "../../transport/Transport.js"
-import * as Endpoint from "../Endpoint.js"
-import * as Flags from "../Flags.js"
-import * as Remote from "../Remote.js"
-import * as Status from "../Status.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Remote from "./ConnectFlags.js"
+import * as Status from "../ExitStatus.js"
 
 const defaultTimeout = Duration.minutes(1)
 

@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Escape from "../../client/Escape.js"
 import * as Listening from "../../client/Listening.js"
-import * as Endpoint from "../Endpoint.js"
-import * as Flags from "../Flags.js"
-import * as Remote from "../Remote.js"
-import * as Status from "../Status.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Remote from "./ConnectFlags.js"
+import * as Status from "../ExitStatus.js"
 
 const flags = {
   ...Remote.flags,

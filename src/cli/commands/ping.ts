@@ -6,10 +6,10 @@ import * as Schedule from "effect/Schedule"
 import * as Escape from "../../client/Escape.js"
 import { gone, print } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
-import * as Endpoint from "../Endpoint.js"
-import * as Flags from "../Flags.js"
-import * as Remote from "../Remote.js"
-import * as Status from "../Status.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Remote from "./ConnectFlags.js"
+import * as Status from "../ExitStatus.js"
 
 const defaultCount = 4
 

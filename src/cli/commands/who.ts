@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Escape from "../../client/Escape.js"
 import { print } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
-import * as Endpoint from "../Endpoint.js"
-import * as Flags from "../Flags.js"
-import * as Remote from "../Remote.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Remote from "./ConnectFlags.js"
 
 const flags = {
   ...Remote.flags,

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Os from "node:os"
 import type { Writable } from "node:stream"
-import { plain } from "./Help.js"
+import { plain } from "./help/HelpText.js"
 
 /**
  * How the program ends: `process.exitCode` is the exit status so far, and one line on standard error tells what went

@@ -1,6 +1,6 @@
 import * as Os from "node:os"
-import * as Name from "../protocol/Name.js"
-import * as Wire from "../protocol/Wire.js"
+import * as Name from "../../protocol/Name.js"
+import * as Wire from "../../protocol/Wire.js"
 
 /** Who one is at the command line when no `--login` says so. */
 

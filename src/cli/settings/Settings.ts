@@ -2,7 +2,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Flags from "./Flags.js"
 import * as SettingsFile from "./SettingsFile.js"
-import * as Spelling from "./Spelling.js"
+import * as Spelling from "./DidYouMean.js"
 
 /** Settings as the environment and a file give them, without a command line. */
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Identity from "../../src/cli/Identity.js"
+import * as Identity from "../../src/cli/commands/GuessedLogin.js"
 import * as Name from "../../src/protocol/Name.js"
 
 describe("Identity", () => {

@@ -1,17 +1,6 @@
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
-import { pages, type CommandName } from "./Pages.js"
-
-/** What `--help` tells of a command besides its flags. */
-export interface Page {
-  /** One sentence, for the list of commands and for completions. */
-  readonly summary: string
-  readonly description: ReadonlyArray<string>
-  /** Exit statuses, and what each means. */
-  readonly statuses: ReadonlyArray<readonly [status: string, meaning: string]>
-  /** Scripts for a shell, and what each does. */
-  readonly examples: ReadonlyArray<readonly [about: string, script: string]>
-}
+import { pages, type CommandName } from "./ManualText.js"
 
 /** Whose help is asked for: that of a command, or of all; undefined if nobody's is. */
 export type Asked = { readonly of: string | undefined } | undefined

@@ -1,6 +1,6 @@
-import * as Escape from "../client/Escape.js"
-import type { Told, Totals } from "../client/Sending.js"
-import * as Flags from "./Flags.js"
+import * as Escape from "../../client/Escape.js"
+import type { Told, Totals } from "../../client/Sending.js"
+import * as Flags from "../settings/Flags.js"
 
 /** How `send` tells of outcomes: JSON objects to its output, or what did not arrive to standard error. */
 export interface SendReport {

@@ -1,10 +1,10 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { showAddress, type Address } from "../transport/Transport.js"
-import type { Sockets } from "./Activation.js"
-import * as Endpoint from "./Endpoint.js"
-import * as Status from "./Status.js"
+import { showAddress, type Address } from "../../transport/Transport.js"
+import type { Sockets } from "./SystemdSockets.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Status from "../ExitStatus.js"
 
 /** Where a server listens: each place with TLS or without, behind a proxy or not. */
 export interface Place extends Manner {

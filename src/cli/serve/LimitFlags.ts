@@ -2,10 +2,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as ValidationError from "@effect/cli/ValidationError"
-import * as AcceptLoop from "../chat/AcceptLoop.js"
-import * as ChatOptions from "../chat/Options.js"
-import type { Descriptors } from "../transport/Descriptors.js"
-import * as Flags from "./Flags.js"
+import * as AcceptLoop from "../../chat/AcceptLoop.js"
+import * as ChatOptions from "../../chat/Options.js"
+import type { Descriptors } from "../../transport/Descriptors.js"
+import * as Flags from "../settings/Flags.js"
 
 /** What a server may be limited to: each limit with its range; the defaults are the chat's own. */
 

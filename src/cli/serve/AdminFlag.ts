@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { ServerHandle } from "../chat/Server.js"
-import { isLoopback, showAddress } from "../transport/Transport.js"
-import * as Endpoint from "./Endpoint.js"
-import * as Flags from "./Flags.js"
-import * as Status from "./Status.js"
+import type { ServerHandle } from "../../chat/Server.js"
+import { isLoopback, showAddress } from "../../transport/Transport.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Status from "../ExitStatus.js"
 
 /** The flag that opens the server to those who watch it. */
 export const flag: Flags.Flag<HostPort> = Flags.parsed(
@@ -49,7 +49,7 @@ export const serve = (
     onNone: () => Effect.void,
     onSome: ({ value }) =>
       Effect.gen(function* () {
-        const Admin = yield* Effect.promise(() => import("../admin/Admin.js"))
+        const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
         const address = yield* Effect.mapError(
           Admin.serve({ ...value, server, version: ACHAT_VERSION, descriptorLimit }),
           Status.asMisuse

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Help from "../../src/cli/Help.js"
-import * as Limits from "../../src/cli/Limits.js"
+import * as Help from "../../src/cli/help/HelpText.js"
+import * as Limits from "../../src/cli/serve/LimitFlags.js"
 
 const nothing: Limits.Given = {
   maxConnections: Option.none(),

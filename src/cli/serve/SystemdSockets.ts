@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Inherited } from "../transport/Inherited.js"
-import * as Status from "./Status.js"
+import type { Inherited } from "../../transport/Inherited.js"
+import * as Status from "../ExitStatus.js"
 
 /**
  * Sockets that this program was started with, as systemd passes them (sd_listen_fds(3)): `LISTEN_FDS` of them, from

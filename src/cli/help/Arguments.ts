@@ -1,7 +1,7 @@
 import type * as ValidationError from "@effect/cli/ValidationError"
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
-import * as Flags from "./Flags.js"
+import * as Flags from "../settings/Flags.js"
 
 /** The flags of @effect/cli itself, and whether they take a value. */
 const builtIns = new Map([

@@ -1,13 +1,13 @@
 import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import * as ChatOptions from "../chat/Options.js"
-import type { ServerHandle } from "../chat/Server.js"
-import * as Flags from "./Flags.js"
-import * as Limits from "./Limits.js"
-import * as Log from "./Log.js"
+import * as ChatOptions from "../../chat/Options.js"
+import type { ServerHandle } from "../../chat/Server.js"
+import * as Flags from "../settings/Flags.js"
+import * as Limits from "./LimitFlags.js"
+import * as Log from "../log/Log.js"
 import { changing, evaluate, settings, type Given } from "./ServerSettings.js"
-import * as SettingsFile from "./SettingsFile.js"
+import * as SettingsFile from "../settings/SettingsFile.js"
 
 /** What a reload has to do with. */
 export interface Running {

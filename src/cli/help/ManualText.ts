@@ -1,6 +1,15 @@
-import type { Page } from "./Manual.js"
-
 /** The manual, a page for each command. A test runs every example. */
+
+/** What `--help` tells of a command besides its flags. */
+export interface Page {
+  /** One sentence, for the list of commands and for completions. */
+  readonly summary: string
+  readonly description: ReadonlyArray<string>
+  /** Exit statuses, and what each means. */
+  readonly statuses: ReadonlyArray<readonly [status: string, meaning: string]>
+  /** Scripts for a shell, and what each does. */
+  readonly examples: ReadonlyArray<readonly [about: string, script: string]>
+}
 
 const unreachable = ["2", "A flag is wrong, or there was no connection; one line on standard error says why."] as const
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import { resolve } from "node:path"
-import * as Endpoint from "../../src/cli/Endpoint.js"
-import type * as Flags from "../../src/cli/Flags.js"
+import * as Endpoint from "../../src/cli/settings/AddressFlags.js"
+import type * as Flags from "../../src/cli/settings/Flags.js"
 import { showAddress } from "../../src/transport/Transport.js"
 
 type By = Flags.Given<unknown>["by"]

@@ -1,11 +1,11 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Escape from "../client/Escape.js"
-import type * as Reconnect from "../client/Reconnect.js"
-import * as Endpoint from "./Endpoint.js"
-import * as Flags from "./Flags.js"
-import * as Status from "./Status.js"
+import * as Escape from "../../client/Escape.js"
+import type * as Reconnect from "../../client/Reconnect.js"
+import * as Endpoint from "../settings/AddressFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Status from "../ExitStatus.js"
 
 /** The server that a command speaks to: its flags, how to get there, and what it means when that fails. */
 

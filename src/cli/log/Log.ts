@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type { Writable } from "node:stream"
-import * as Escape from "../client/Escape.js"
+import * as Escape from "../../client/Escape.js"
 import { LogLimit } from "./LogLimit.js"
 
 /** How events are written: for people, as `key=value`, or as JSON. Each is one line. */

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Option from "effect/Option"
 import { resolve } from "node:path"
-import * as Tcp from "../transport/Tcp.js"
-import * as Tls from "../transport/Tls.js"
-import { TransportError, type Address, type Socket } from "../transport/Transport.js"
+import * as Tcp from "../../transport/Tcp.js"
+import * as Tls from "../../transport/Tls.js"
+import { TransportError, type Address, type Socket } from "../../transport/Transport.js"
 import * as Flags from "./Flags.js"
 
 /** Where a server listens or a client connects, and how a client gets there. */

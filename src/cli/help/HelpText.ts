@@ -1,7 +1,7 @@
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Flags from "./Flags.js"
+import * as Flags from "../settings/Flags.js"
 import * as Manual from "./Manual.js"
 
 // oxlint-disable-next-line no-control-regex

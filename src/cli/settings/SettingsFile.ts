@@ -2,7 +2,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import * as Flags from "./Flags.js"
-import * as Status from "./Status.js"
+import * as Status from "../ExitStatus.js"
 
 /** Settings in a file (TOML): the flags of `serve` without their `--`, one a line: `max-line = "4KiB"`. */
 export interface SettingsFile {
