@@ -1,52 +1,73 @@
-// Checks the imports of src/: `node scripts/check-imports.mjs [root]` (root: where src/ lies, by default the project).
-// Prints every violation and exits 1, or prints nothing.
+// Checks the imports of src/: `node scripts/check-imports.mjs [root]` (root: the folder that contains src/, by default
+// the project). Prints every violation and exits with 1, or prints nothing.
 //
-// 1. The layers below: a file imports its own layer and the layers it names, and inside `chat/` only earlier files.
-// 2. No cycles among imports that exist at run time.
-// 3. `effect/Effect`, not `effect`: a barrel loads the whole package, which start-up pays for.
+// 1. Every folder is in the table below, and imports only itself and what its line lists.
+// 2. In `chat/` a module imports only modules that come before it in the order below.
+// 3. No cycles among imports that exist at run time.
+// 4. `effect/Effect`, not `effect`: a barrel loads the whole package and slows the start.
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const ports = ["transport/Transport"]
-/** Of `chat/`, in order. A file that is not named here may import any other, as long as there is no cycle. */
-const order =
-  "Scheduler Fibers Live Ledger Options TokenBucket Addresses Inlet Outbox Peer Inspection Deadlines Roster Routing Sessions Broker Connection"
-const chat = [...order.split(" "), "AcceptLoop", "Server"]
+/**
+ * What each folder of src/ may import besides itself; `*` is everything but the entry points. Subfolders have lines of
+ * their own, and so do files with other rules than their folder. A new folder is a new line here.
+ */
+const allowed = {
+  protocol: "",
+  telemetry: "",
+  process: "",
+  ports: "protocol telemetry",
+  "transport/Transport": "ports protocol telemetry",
+  transport: "transport/Transport ports protocol telemetry",
+  chat: "transport/Transport ports protocol telemetry",
+  client: "transport/Transport ports protocol telemetry",
+  admin: "chat transport transport/Transport ports protocol telemetry",
+  terminal: "client transport/Transport ports protocol",
+  cli: "*",
+  "cli/commands": "*",
+  "cli/help": "*",
+  "cli/log": "*",
+  "cli/serve": "*",
+  "cli/settings": "*",
+  index: "chat client transport transport/Transport ports protocol telemetry",
+  launcher: "",
+  main: "*"
+}
 
-/** First match wins. A path is relative to src/, without its extension. */
-const layers = [
-  { name: "protocol", has: (path) => path.startsWith("protocol/"), imports: [] },
-  { name: "telemetry", has: (path) => path.startsWith("telemetry/"), imports: [] },
-  { name: "port", has: (path) => ports.includes(path), imports: ["protocol", "telemetry"] },
-  { name: "chat", has: (path) => path.startsWith("chat/"), imports: ["protocol", "telemetry", "port"] },
-  { name: "client", has: (path) => path.startsWith("client/"), imports: ["protocol", "telemetry", "port"] },
-  {
-    name: "admin",
-    has: (path) => path.startsWith("admin/"),
-    imports: ["protocol", "telemetry", "port", "chat", "adapter"]
-  },
-  {
-    name: "terminal",
-    has: (path) => path.startsWith("terminal/"),
-    imports: ["protocol", "port", "client"]
-  },
-  { name: "cli", has: (path) => path.startsWith("cli/"), imports: "any" },
-  { name: "main", has: (path) => path === "main", imports: "any" },
-  { name: "launcher", has: (path) => path === "launcher", imports: [] },
-  {
-    name: "index",
-    has: (path) => path === "index",
-    imports: ["protocol", "telemetry", "port", "chat", "client", "adapter"]
-  },
-  { name: "adapter", has: (path) => path.includes("/"), imports: ["protocol", "telemetry", "port"] }
-]
-const closed = ["main", "launcher", "index"] // nothing imports these; `cli` is imported by `main` alone
+/** Nothing imports these. */
+const entryPoints = ["index", "launcher", "main"]
+
+/** The modules of `chat/`. Each may import those before it; a new module is a new line here. */
+const chat = [
+  "Scheduler",
+  "Fibers",
+  "Live",
+  "Ledger",
+  "Options",
+  "TokenBucket",
+  "Addresses",
+  "Inlet",
+  "Outbox",
+  "Peer",
+  "Inspection",
+  "Deadlines",
+  "Roster",
+  "Routing",
+  "Sessions",
+  "Broker",
+  "Connection",
+  "AcceptLoop",
+  "Server"
+].map((module) => `chat/${module}`)
+
 const barrels = /^(effect|@effect\/[^/]+)$/
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)), "src")
-const bare = (file) => relative(root, file).replaceAll("\\", "/").replace(/\.ts$/, "")
-const layerOf = (path) => layers.find((layer) => layer.has(path))
+/** The path below src/, without its extension. */
+const pathOf = (file) => relative(root, file).replaceAll("\\", "/").replace(/\.ts$/, "")
+/** The line of `allowed` that holds for a file. */
+const lineOf = (path) => [path, dirname(path)].find((line) => line in allowed)
 
 /** Every `from "…"`, `import "…"` and `import("…")` outside comments; `value` is false for `import type`. */
 const importsOf = (file) => {
@@ -59,36 +80,35 @@ const importsOf = (file) => {
 const faults = []
 const graph = new Map() // path -> the paths that it imports at run time
 
-const checkLayers = (from, to) => {
-  const [source, target] = [layerOf(from), layerOf(to)]
-  if (source === undefined || target === undefined) return // said once per file, below
-  const allowed =
-    source === target ||
-    (source.imports === "any" ? !closed.includes(target.name) : source.imports.includes(target.name))
-  if (!allowed)
-    return faults.push(`${from}.ts (${source.name}) imports ${to}.ts (${target.name}): against the direction`)
-  const [later, earlier] = [from, to].map((path) => chat.indexOf(path.replace(/^chat\//, "")))
-  if (source.name === "chat" && target.name === "chat" && later >= 0 && earlier > later) {
-    faults.push(`${from}.ts imports ${to}.ts: chat/ goes ${chat.join(" < ")}`)
-  }
+const checkDirection = (from, to) => {
+  const [importing, imported] = [lineOf(from), lineOf(to)]
+  if (importing === undefined || imported === undefined) return // reported once per file, below
+  const mayImport =
+    importing === imported ||
+    (allowed[importing] === "*" ? !entryPoints.includes(imported) : allowed[importing].split(" ").includes(imported))
+  if (!mayImport) return faults.push(`${from}.ts imports ${to}.ts, and ${importing} may not import ${imported}`)
+  if (importing !== "chat" || imported !== "chat") return
+  if (chat.indexOf(to) > chat.indexOf(from)) faults.push(`${from}.ts imports ${to}.ts, which comes after it in chat/`)
 }
 
 for (const entry of readdirSync(root, { recursive: true }).filter((name) => name.endsWith(".ts"))) {
   const file = join(root, entry)
-  const from = bare(file)
+  const from = pathOf(file)
   graph.set(from, new Set())
-  if (layerOf(from) === undefined) faults.push(`${from}.ts belongs to no layer: name it in scripts/check-imports.mjs`)
+  if (lineOf(from) === undefined) faults.push(`${from}.ts is in a folder that scripts/check-imports.mjs does not list`)
+  if (lineOf(from) === "chat" && !chat.includes(from))
+    faults.push(`${from}.ts is a module that the order of chat/ in scripts/check-imports.mjs does not list`)
   for (const { specifier, value } of importsOf(file)) {
     if (barrels.test(specifier))
       faults.push(`${from}.ts imports the barrel "${specifier}": import "${specifier}/Module"`)
     if (!specifier.startsWith(".")) continue
     const target = resolve(dirname(file), specifier.replace(/\.js$/, ".ts"))
-    const to = bare(target)
+    const to = pathOf(target)
     if (!existsSync(target) || to.startsWith("..")) {
-      faults.push(`${from}.ts imports "${specifier}", which is no file of src/`)
+      faults.push(`${from}.ts imports "${specifier}", which is not a file of src/`)
       continue
     }
-    checkLayers(from, to)
+    checkDirection(from, to)
     if (value) graph.get(from).add(to)
   }
 }
