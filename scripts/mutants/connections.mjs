@@ -1,0 +1,39 @@
+// Mutants of accepting, logging in and closing. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "a client that never logs in is never closed",
+    file: "chat/Broker.ts",
+    search: "for (const peer of deadlines.loginsExpired(time)) sessions.refuse(peer, Reply.loginTimeout, undefined)",
+    replace: ""
+  },
+  {
+    name: "a last line without LF is dropped at an orderly end",
+    file: "chat/Inlet.ts",
+    search: "for (const piece of this.framing.end()) this.items.push(piece)",
+    replace: ""
+  },
+  {
+    name: "a connection is destroyed instead of closed",
+    file: "chat/Connection.ts",
+    search: "Effect.as(Effect.interruptible(peer.socket.close(linger)), reason)",
+    replace: "Effect.succeed(reason)"
+  },
+  {
+    name: "a refused client keeps its place",
+    file: "chat/AcceptLoop.ts",
+    search: "refused -= 1",
+    replace: ""
+  },
+  {
+    name: "a disconnected client keeps its place",
+    file: "chat/AcceptLoop.ts",
+    search: "served -= 1",
+    replace: ""
+  },
+  {
+    name: "a disconnected client keeps its place in the limit of its address",
+    file: "chat/AcceptLoop.ts",
+    search: "addresses.leave(host)",
+    replace: ""
+  }
+]

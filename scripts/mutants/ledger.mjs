@@ -1,0 +1,15 @@
+// Mutants of what the ledger and the measured state agree on. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "a returned line is in the ledger, but in no outbox",
+    file: "chat/Sessions.ts",
+    search: "peer.outbox.returns -= batch.returns",
+    replace: ""
+  },
+  {
+    name: "a disconnected peer that is still held is left out of the measured state",
+    file: "chat/Inspection.ts",
+    search: "gone.inFlight > 0 || gone.heldBy !== undefined",
+    replace: "gone.inFlight > 0"
+  }
+]

@@ -1,0 +1,114 @@
+// Plants one bug at a time in the server and requires the tests to find it: `npm run mutants`
+// (`-- NAME...` for some of them; `-- --seconds N` for how long each may survive the simulation, by default 60).
+//
+// The mutants are listed by subject in the files next to this one. Each has
+//
+//   name      what the bug does
+//   file      the source file, below src/
+//   search    the text that is replaced; it must occur exactly once in the file
+//   replace   the text that replaces it
+//   also      optional: a second change (file, search, replace), where one alone would not change the behaviour
+//   test      optional: the test file that must fail, such as "test/client/Bot.test.ts"; without it, the simulation
+//             must find the bug
+//   build     optional, with `test`: true if that test runs the built program
+//
+// The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { bundle } from "../simulate.mjs"
+import { mutants as blocks } from "./blocks.mjs"
+import { mutants as connections } from "./connections.mjs"
+import { mutants as flowControl } from "./flow-control.mjs"
+import { mutants as ledger } from "./ledger.mjs"
+import { mutants as outbox } from "./outbox.mjs"
+import { mutants as roster } from "./roster.mjs"
+import { mutants as shutdown } from "./shutdown.mjs"
+
+const mutants = [roster, connections, outbox, flowControl, blocks, shutdown, ledger].flat()
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: "string" } } })
+const seconds = Number(values.seconds ?? 60)
+
+const read = (path) => readFileSync(path, "utf8")
+const changesOf = ({ also, ...first }) => (also === undefined ? [first] : [first, also])
+const mutate = (text, changes) =>
+  changes.reduce((code, { replace, search }) => code.replace(search, () => replace), text)
+
+/** Runs the simulation against a bundle with the bug in it. Returns how the bug was found; undefined if it was not. */
+const simulate = async (mutant, directory) => {
+  const outfile = join(directory, "simulation.mjs")
+  const plugin = {
+    name: "mutant",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const changes = changesOf(mutant).filter(({ file }) => path === join(root, "src", file))
+        return changes.length === 0 ? undefined : { contents: mutate(read(path), changes), loader: "ts" }
+      })
+  }
+  await bundle(outfile, [plugin])
+  const { signal, status, stdout } = spawnSync(
+    process.execPath,
+    [outfile, "--seconds", String(seconds), "--seed", "1"],
+    { encoding: "utf8", timeout: (seconds + 60) * 1000, killSignal: "SIGKILL" }
+  )
+  if (signal === null && status === 0) return undefined
+  const [, schedules, lived, rule] = /found after (\d+) schedules and ([\d.]+) s: (.*)/.exec(stdout) ?? []
+  return rule === undefined ? "hung or died" : `${schedules.padStart(6)} schedules ${lived.padStart(5)} s  ${rule}`
+}
+
+/** Runs a test file in a copy of the project with the bug in it. Returns as above. */
+const test = (mutant, directory) => {
+  const copy = join(directory, "project")
+  for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+  for (const change of changesOf(mutant)) {
+    const path = join(copy, "src", change.file)
+    writeFileSync(path, mutate(read(path), [change]))
+  }
+  const run = (...args) =>
+    spawnSync(process.execPath, args, {
+      cwd: copy,
+      env: { ...process.env, NO_COLOR: "1" },
+      encoding: "utf8",
+      timeout: 300_000,
+      killSignal: "SIGKILL"
+    })
+  if (mutant.build === true && run("scripts/build.mjs").status !== 0)
+    throw new Error(`${mutant.name}: it does not build`)
+  const vitest = join("node_modules", "vitest", "vitest.mjs")
+  const { signal, status, stderr } = run(vitest, "run", "--config", "test/vitest.config.ts", mutant.test)
+  rmSync(copy, { recursive: true })
+  if (signal === null && status === 0) return undefined
+  const [, failed] = / FAIL +(.*)/.exec(stderr) ?? []
+  return failed ?? "hung or died"
+}
+
+const unknown = positionals.filter((name) => !mutants.some((mutant) => mutant.name === name))
+for (const name of unknown) console.error(`${name}: no mutant has this name`)
+const chosen = positionals.length === 0 ? mutants : mutants.filter(({ name }) => positionals.includes(name))
+const stale = chosen.filter((mutant) =>
+  changesOf(mutant).some(({ file, search }) => read(join(root, "src", file)).split(search).length !== 2)
+)
+for (const { name } of stale) console.error(`${name}: its text does not occur exactly once`)
+if (unknown.length + stale.length > 0) process.exit(unknown.length + stale.length)
+
+const directory = mkdtempSync(join(tmpdir(), "a-chat-mutants-"))
+let survivors = 0
+try {
+  for (const mutant of chosen) {
+    const found = mutant.test === undefined ? await simulate(mutant, directory) : test(mutant, directory)
+    if (found === undefined) survivors += 1
+    console.log(`${mutant.name.padEnd(72)} ${found ?? "SURVIVED"}`)
+  }
+} finally {
+  rmSync(directory, { recursive: true })
+}
+console.log(`${chosen.length} mutants, ${survivors} survived`)
+process.exitCode = survivors
