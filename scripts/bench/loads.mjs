@@ -27,7 +27,7 @@ const rows = [
   },
   {
     id: "bystander",
-    title: "a bystander's p99 beside a client at full blast",
+    title: "a bystander's p99 next to a client at full speed",
     shape: "pairs",
     peers: 2,
     windows: [Infinity, 1],

@@ -9,7 +9,7 @@
 //                        a proxy's header, with --admin and a scrape every second, over TLS; and plain Node over TLS
 //   --json FILE          writes all figures of all runs, and the machine
 //   --svg FILE           draws the medians
-//   --readme             puts the medians into README.md, and the chart (not with --costs) beside this file
+//   --update-docs        writes the medians into BENCHMARKS.md, and the chart (not with --costs) beside this file
 //
 // The servers take turns, each time as a fresh process; server and generator have a core each where there is `taskset`.
 // Ends with 1 as soon as a message is lost, doubled, out of order or changed.
@@ -18,7 +18,7 @@ import { writeFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import * as Readme from "../readme.mjs"
+import * as Documents from "../documents.mjs"
 import { chart } from "./chart.mjs"
 import { costRows, ids, rowOf } from "./loads.mjs"
 import { measure } from "./measure.mjs"
@@ -35,7 +35,7 @@ const readOptions = () => {
   const list = { type: "string" }
   const options = { runs: list, only: list, servers: list, json: list, svg: list }
   const flag = { type: "boolean", default: false }
-  const { values } = parseArgs({ options: { ...options, quick: flag, readme: flag, costs: flag } })
+  const { values } = parseArgs({ options: { ...options, quick: flag, "update-docs": flag, costs: flag } })
   const chosen = (value, all, what) => {
     const parts = value.split(",")
     const unknown = parts.find((part) => !all.includes(part))
@@ -48,7 +48,7 @@ const readOptions = () => {
   const servers = chosen(values.servers ?? usual.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
-  if (values.readme && values.quick) give("--readme is for full runs, without --quick")
+  if (values["update-docs"] && values.quick) give("--update-docs needs full runs, without --quick")
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
   return {
     ...values,
@@ -95,24 +95,28 @@ const measureAll = async (options) => {
   return figures
 }
 
-const updateReadme = (report) =>
-  report.costs
-    ? Readme.replace("costs", "npm run bench -- --costs --readme", markdown(report))
-    : Readme.replace("figures", "npm run bench -- --readme", markdown(report))
-
 const options = readOptions()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
 try {
-  const commit = Readme.commit()
+  const commit = Documents.commit()
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
   const { costs, quick, runs, servers } = options
-  const report = { machine: { ...Readme.machine(), isPinned }, commit, versions, quick, runs, servers, figures, costs }
+  const report = {
+    machine: { ...Documents.machine(), isPinned },
+    commit,
+    versions,
+    quick,
+    runs,
+    servers,
+    figures,
+    costs
+  }
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  const svg = options.svg ?? (options.readme && !options.costs ? path("figures.svg") : undefined)
+  const svg = options.svg ?? (options["update-docs"] && !options.costs ? path("figures.svg") : undefined)
   if (svg !== undefined) writeFileSync(svg, chart(report))
-  if (options.readme) updateReadme(report)
+  if (options["update-docs"]) Documents.replace(costs ? "costs" : "figures", markdown(report))
 } catch (error) {
   console.error(`FAILED: ${error.message}`)
   process.exit(1)

@@ -1,9 +1,9 @@
-// The benchmark's figures as text: a table for the terminal and one for README.md. Imported, not run.
+// The benchmark's figures as text: a table for the terminal and one for BENCHMARKS.md. Imported, not run.
 
 export const titles = {
   "a-chat": "a-chat",
-  "a-chat-unix": "a Unix socket",
-  "a-chat-proxy": "a proxy's header",
+  "a-chat-unix": "Unix socket",
+  "a-chat-proxy": "PROXY header",
   "a-chat-admin": "`--admin`, scraped",
   "a-chat-tls": "TLS",
   "plain-node": "plain Node",
@@ -52,7 +52,7 @@ const tableOf = (report) => {
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [
     figure.title,
-    figure.better === "more" ? figure.unit : `${figure.unit}, less is better`,
+    figure.better === "more" ? figure.unit : `${figure.unit}, lower is better`,
     ...servers.map((name) => cell(figure, name) + (costs ? share(figure, name, servers) : "")),
     ...others(report).map((name) => ratio(figure, name))
   ])
@@ -69,7 +69,7 @@ const spread = (report) => {
   return spreads.length === 0 ? undefined : Math.round(median(spreads) * 100)
 }
 
-/** What a-chat is more than 5 % behind in. */
+/** The figures in which a-chat is more than 5 % behind. */
 const behind = (report, other) =>
   report.figures
     .filter(({ servers, better }) => {
@@ -81,21 +81,22 @@ const behind = (report, other) =>
 const notes = (report) => {
   const { machine, versions, quick, runs } = report
   const nats = versions["nats-server"] === undefined ? "" : `, nats-server ${versions["nats-server"]}`
-  const pinned = machine.isPinned ? "server on core 0, generator on core 1" : "no process bound to a core"
+  const pinned = machine.isPinned ? "server on core 0, generator on core 1" : "no process pinned to a core"
   const percent = spread(report)
-  const apart = percent === undefined ? "" : ` The runs of a figure lie ${percent} % apart (median over all figures).`
+  const apart =
+    percent === undefined ? "" : ` Runs of the same figure differ by ${percent} % (median over all figures).`
   const marked = tableOf(report)
     .flat()
     .some((text) => text.includes(" \\*"))
   const losses = others(report).map((name) => {
     const rows = behind(report, name)
-    return `Behind ${titles[name]}: ${rows.length === 0 ? "nowhere" : rows.join("; ")}.`
+    return `More than 5 % behind ${titles[name]} in: ${rows.length === 0 ? "no row" : rows.join("; ")}.`
   })
   const kind = quick ? "of quick runs, rough figures" : runs === 1 ? "of one run" : `of ${runs} runs`
   return [
     `Medians ${kind}, ${machine.date}, commit ${report.commit}: ${machine.cpu}, ${machine.cores} cores, ` +
       `${machine.memory}, ${machine.kernel}, Node ${machine.node}${nats}; ${pinned}.${apart}`,
-    ...(marked ? ["\\* The generator was busy all the time: the server may be faster than that."] : []),
+    ...(marked ? ["\\* The generator used its core fully: the server may be faster than this."] : []),
     ...losses
   ]
 }

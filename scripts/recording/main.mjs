@@ -1,4 +1,4 @@
-// Records two people at the terminal client, for the README: `npm run build && node scripts/recording/main.mjs`.
+// Records two people at the terminal client, for README.md: `npm run build && node scripts/recording/main.mjs`.
 // Starts a server and two clients of dist/ in pseudo-terminals (`script` of util-linux), types, waits for what shall
 // stand there, and draws the screens into scripts/recording/session.svg. Only the clock is made up, so that a recording
 // of the same program is the same file.

@@ -9,15 +9,15 @@
 //   --patience N      seconds within which whatever is waited for must happen (default 30; a drain takes up to 10)
 //   --program FILE    the program that is restarted (default dist/main.js)
 //   --json FILE       writes all figures
-//   --readme          puts the figures of both into README.md
+//   --update-docs     writes the figures of both into OPERATING.md
 //
 // Half of the clients come back at once, half of them when the server has told them to. Ends with 1 if a connect was
-// refused or broken, if a line was lost, came twice, or nobody knows what became of it, or if an account is not even;
+// refused or broken, if a line was lost or arrived twice, if its outcome is unknown, or if a ledger is not even;
 // with both, the port of its own is only there for comparison.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
-import * as Readme from "../readme.mjs"
+import * as Documents from "../documents.mjs"
 import { makeBook, pair } from "./clients.mjs"
 import { judge, markdown, table } from "./report.mjs"
 import { main, start, within } from "./server.mjs"
@@ -28,8 +28,14 @@ const readOptions = () => {
   const text = { type: "string" }
   const names = ["clients", "restarts", "seconds", "window", "return-after", "sockets", "patience", "program", "json"]
   const texts = Object.fromEntries(names.map((name) => [name, text]))
-  const { values } = parseArgs({ options: { ...texts, readme: { type: "boolean", default: false } } })
-  const { json, program = main, readme, "return-after": returnAfter = "1s", sockets = "both" } = values
+  const { values } = parseArgs({ options: { ...texts, "update-docs": { type: "boolean", default: false } } })
+  const {
+    json,
+    program = main,
+    "update-docs": updateDocs,
+    "return-after": returnAfter = "1s",
+    sockets = "both"
+  } = values
   const [clients = 200, restarts = 5, seconds = 4, window = 4, patience = 30] = [
     values.clients,
     values.restarts,
@@ -44,12 +50,23 @@ const readOptions = () => {
     )
     process.exit(2)
   }
-  if (!["held", "own", "both"].includes(sockets) || (readme && sockets !== "both")) {
-    console.error("--sockets is held, own or both; --readme takes both")
+  if (!["held", "own", "both"].includes(sockets) || (updateDocs && sockets !== "both")) {
+    console.error("--sockets is held, own or both; --update-docs needs both")
     process.exit(2)
   }
   const kinds = sockets === "both" ? ["held", "own"] : [sockets]
-  return { clients, restarts, seconds, window, returnAfter, kinds, json, patience: 1000 * patience, program, readme }
+  return {
+    clients,
+    restarts,
+    seconds,
+    window,
+    returnAfter,
+    kinds,
+    json,
+    patience: 1000 * patience,
+    program,
+    updateDocs
+  }
 }
 
 const options = readOptions()
@@ -83,14 +100,14 @@ const run = async (kind) => {
 }
 
 try {
-  const commit = Readme.commit()
+  const commit = Documents.commit()
   const results = []
   for (const kind of options.kinds) results.push(await run(kind))
   console.log(table(results))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
   const isWell = results[0].faults.length === 0
-  if (options.readme && isWell) {
-    Readme.replace("restart", "npm run restart -- --readme", markdown(results, { ...Readme.machine(), commit }))
+  if (options.updateDocs && isWell) {
+    Documents.replace("restart", markdown(results, { ...Documents.machine(), commit }))
   }
   process.exit(isWell ? 0 : 1)
 } catch (error) {

@@ -39,36 +39,34 @@ const spread = (values) => `${millis(quantile(values, 0.5))}, ${millis(quantile(
 const away = (values) =>
   `${millis(quantile(values, 0.5))}, ${millis(quantile(values, 0.99))}, ${millis(quantile(values, 1))}`
 
-const titles = { held: "socket that stays", own: "port of its own" }
+const titles = { held: "held socket", own: "the server's own port" }
 
-const rows = [
-  ["connects refused", ({ book }) => book.refused],
+/** The title and the figure of each row. */
+export const rows = [
+  ["connections refused", ({ book }) => book.refused],
   ["connections broken before the login", ({ book }) => book.broken.length],
-  ["logins that met a shutdown", ({ book }) => book.turnedAway],
+  ["logins turned away by a shutdown", ({ book }) => book.turnedAway],
   ["lines sent", ({ book }) => book.lines.sent],
   ["  written", ({ book }) => book.lines.written],
   ["  returned", ({ book }) => book.lines.returned],
   ["  not accepted (closing)", ({ book }) => book.lines.closing],
-  ["  not accepted, as the connection had ended", ({ book }) => book.lines.unknown],
-  [
-    "accepted, and neither written nor returned",
-    ({ account }) => account.accepted - account.written - account.returned
-  ],
+  ["  not accepted (connection ended)", ({ book }) => book.lines.unknown],
+  ["accepted, neither written nor returned", ({ account }) => account.accepted - account.written - account.returned],
   ["lost", ({ book }) => book.lost],
-  ["came twice", ({ book }) => book.twice],
+  ["arrived twice", ({ book }) => book.twice],
   ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],
-  ["end of the process: median, longest", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
-  ["start of the next one: median, longest", ({ restarts }) => spread(restarts.map(({ start }) => start))],
+  ["exit after the drain: median, longest", ({ restarts }) => spread(restarts.map(({ exit }) => exit))],
+  ["start of the next process: median, longest", ({ restarts }) => spread(restarts.map(({ start }) => start))],
   ["gap without a message: median, longest", ({ restarts }) => spread(restarts.map(({ gap }) => gap))],
-  ["away, who comes at once: p50, p99, longest", ({ book }) => away(book.awayAtOnce)],
-  ["away, who comes when told: p50, p99, longest", ({ book }) => away(book.awayAsTold)],
-  ["longest from a connect to its login", ({ book }) => millis(book.longestLogin)]
+  ["offline, reconnecting at once: p50, p99, max", ({ book }) => away(book.awayAtOnce)],
+  ["offline, waiting as advised: p50, p99, max", ({ book }) => away(book.awayAsTold)],
+  ["longest time from connect to login", ({ book }) => millis(book.longestLogin)]
 ]
 
 /** Their faults, with what they are of where it is not the one that counts. */
 const faultsOf = (results) =>
   results.flatMap(({ faults, kind }, i) => {
-    const word = i === 0 ? "FAULT" : `FAULT of the ${titles[kind]}`
+    const word = i === 0 ? "FAULT" : `FAULT with ${titles[kind]}`
     const more = faults.length > shown ? [`${word}  and ${faults.length - shown} more`] : []
     return [...faults.slice(0, shown).map((fault) => `${word}  ${fault}`), ...more]
   })
@@ -96,10 +94,10 @@ const grouped = (cell) => String(cell).replaceAll(/\B(?=(?:\d{3})+\b)/g, ",")
 
 const cells = (title, values) => `| ${[title.trim(), ...values].join(" | ")} |`
 
-/** The same table for README.md, with where and of what it was measured. */
+/** The same table for OPERATING.md, with the machine and the commit. */
 export const markdown = (results, { commit, cores, cpu, date, kernel, memory, node }) => {
   const [{ clients, restarts, returnAfter, window }] = results
-  const heads = results.map(({ kind }) => `a ${titles[kind]}`)
+  const heads = results.map(({ kind }) => titles[kind])
   const table = [cells("", heads), cells("---", ["---:", "---:"])]
   for (const [title, figure] of rows) {
     table.push(
@@ -110,8 +108,8 @@ export const markdown = (results, { commit, cores, cpu, date, kernel, memory, no
     )
   }
   const note =
-    `${clients} clients, ${window} lines of each sender under way, ${restarts.length} restarts, \`--return-after ` +
+    `${clients} clients, ${window} unanswered lines per sender, ${restarts.length} restarts, \`--return-after ` +
     `${returnAfter}\`; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}; no ` +
-    "process bound to a core."
+    "process pinned to a core."
   return `${table.join("\n")}\n\n${wrap(note)}`
 }

@@ -1,4 +1,4 @@
-// Takes the pictures of the admin page for the README: `npm run build && node scripts/screenshots/main.mjs` (needs
+// Takes the pictures of the admin page for OPERATING.md: `npm run build && node scripts/screenshots/main.mjs` (needs
 // Chromium). Starts a server of dist/, lets some people and programs talk, and opens the page as on a desk and on a phone.
 //
 //   --seconds N  how long they talk before the pictures are taken; the charts show three minutes (default 180)

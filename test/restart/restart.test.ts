@@ -28,9 +28,9 @@ describe("a restart under load", () => {
   it.live("refuses no connect on a socket that stays, and nobody's line is lost, doubled or unknown", () =>
     Effect.map(restart("held"), ({ output, status }) => {
       assert.strictEqual(status, 0, output)
-      assert.match(output, /^connects refused +0$/mu)
+      assert.match(output, /^connections refused +0$/mu)
       assert.match(output, /^lines sent +[1-9]\d*$/mu)
-      assert.deepStrictEqual([row(output, "lost"), row(output, "came twice")], [0, 0])
+      assert.deepStrictEqual([row(output, "lost"), row(output, "arrived twice")], [0, 0])
       assert.match(output, /^ok: 20 clients, 2 restarts$/mu)
     })
   )
@@ -48,7 +48,7 @@ describe("the measurement of a restart", () => {
     Effect.map(restart("held", faulty, "double"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
       assert.isAbove(row(output, "written"), 0)
-      assert.strictEqual(row(output, "came twice"), row(output, "written"), output)
+      assert.strictEqual(row(output, "arrived twice"), row(output, "written"), output)
     })
   )
 

@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Documents from "../support/Documents.js"
+
+/** The scripts are plain JavaScript without types. */
+const load = (file: string): Promise<unknown> =>
+  import(new URL(`../../scripts/${file}`, import.meta.url).href) as Promise<unknown>
+
+const { markers, parts } = (await load("documents.mjs")) as {
+  readonly parts: Record<string, { readonly file: string; readonly command: string }>
+  readonly markers: (name: string) => readonly [string, string]
+}
+
+const { costRows, ids, rowOf } = (await load("bench/loads.mjs")) as {
+  readonly ids: ReadonlyArray<string>
+  readonly costRows: ReadonlyArray<string>
+  readonly rowOf: (
+    id: string,
+    isQuick: boolean,
+    costs?: boolean
+  ) => { readonly title?: string; readonly figures: ReadonlyArray<{ readonly title: string }> }
+}
+
+const { rows: restartRows } = (await load("restart/report.mjs")) as {
+  readonly rows: ReadonlyArray<readonly [string, unknown]>
+}
+
+const generated = (name: string) => {
+  const [begin, end] = markers(name)
+  const document = Documents.text(parts[name]?.file ?? "")
+  const [, after = ""] = document.split(begin)
+  assert.include(after, end, `${parts[name]?.file} lacks the part ${name}`)
+  return after.split(end)[0] ?? ""
+}
+
+const titles = (text: string) => Documents.rows(text).map(([title]) => title)
+
+describe("The figures in the documents", () => {
+  it("have the rows that the benchmark measures", () => {
+    assert.deepStrictEqual(
+      titles(generated("figures")),
+      ids.flatMap((id) => rowOf(id, false).figures.map(({ title }) => title))
+    )
+  })
+
+  it("have the rows that the benchmark of costs measures", () => {
+    assert.deepStrictEqual(
+      titles(generated("costs")),
+      costRows.flatMap((id) => rowOf(id, false, true).figures.map(({ title }) => title))
+    )
+  })
+
+  it("have the rows that the restart measures", () => {
+    assert.deepStrictEqual(
+      titles(generated("restart")),
+      restartRows.map(([title]) => title.trim())
+    )
+  })
+
+  it("break down loads that the benchmark has", () => {
+    const profile = titles(Documents.section(Documents.text("BENCHMARKS.md"), "Where the time goes"))
+    assert.isNotEmpty(profile)
+    const known = ids.map((id) => rowOf(id, false).title)
+    for (const title of profile) assert.include(known, title)
+  })
+})
+
+describe("CONTRIBUTING", () => {
+  it("shows checks that the conformance suite has", async () => {
+    const { checks } = (await load("conformance/checks.mjs")) as { readonly checks: ReadonlyArray<{ name: string }> }
+    const [example = ""] = Documents.blocks(Documents.text("CONTRIBUTING.md"), "console")
+    const shown = [...example.matchAll(/^(?:ok|failed) +(.*?) {2,}/gmu)].map(([, name]) => name)
+    assert.lengthOf(shown, 3)
+    for (const name of shown)
+      assert.include(
+        checks.map((check) => check.name),
+        name
+      )
+  })
+})

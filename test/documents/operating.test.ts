@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { defaults } from "../../src/chat/Options.js"
+import * as Documents from "../support/Documents.js"
+import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+
+const document = Documents.text("OPERATING.md")
+
+const quoted = (cell = ""): ReadonlyArray<string> => [...cell.matchAll(/`([^`]+)`/gu)].map(([, span = ""]) => span)
+
+describe("The settings in OPERATING", () => {
+  const table = Documents.rows(Documents.section(document, "Settings"))
+  const known = quoted(table.map(([flags]) => flags).join())
+
+  it.live("are those of the server, each once", () =>
+    Effect.map(Program.run(["config"]), ({ output }) => {
+      const names = output.trim().split("\n")
+      assert.deepStrictEqual(known.toSorted(), names.map((line) => `--${line.split(" ")[0]}`).toSorted())
+    })
+  )
+
+  it.live("have the defaults of the server, where these are plain values", () =>
+    Effect.map(Program.run(["config"]), ({ output }) => {
+      let compared = 0
+      for (const line of output.trim().split("\n")) {
+        const [name, value = "", place] = line.split(/ {2,}/u)
+        assert.strictEqual(place, "default")
+        if (!/^(?:off|none|no|[a-z]+|[\d.,]+(?: \w+)?)$/u.test(value)) continue // a phrase
+        const row = table.find(([flags]) => quoted(flags).includes(`--${name}`))
+        assert.strictEqual(row?.[1], value, name)
+        compared += 1
+      }
+      assert.isAbove(compared, 25)
+    })
+  )
+})
+
+/** The units of systemd, by their names. */
+const units = Documents.blocks(document, "ini").map((unit) => {
+  const [, name = ""] = /^# \/etc\/systemd\/system\/(\S+)\n/u.exec(unit) ?? []
+  return [name, unit] as const
+})
+
+/** The complaints of systemd about units, where the program is the built one. */
+const verify = (all: typeof units) =>
+  Effect.map(temporaryFolder, (folder) => {
+    const files = all.map(([name]) => join(folder, name))
+    for (const [name, unit] of all) {
+      writeFileSync(join(folder, name), unit.replaceAll("/usr/bin/a-chat", Program.main))
+    }
+    const { output } = spawnSync("systemd-analyze", ["verify", "--man=no", ...files], { encoding: "utf8" })
+    return output.join("")
+  })
+
+const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0
+
+describe("The systemd units in OPERATING", () => {
+  it("are a socket and a service", () => {
+    assert.deepStrictEqual(
+      units.map(([name]) => name),
+      ["a-chat.socket", "a-chat.service"]
+    )
+  })
+
+  it.skipIf(!hasSystemd)("pass systemd's own check, which finds a misspelt setting", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          assert.strictEqual(yield* verify(units), "")
+          const misspelt = units.map(([name, unit]) => [name, unit.replace("LimitNOFILE", "LimitNoFile")] as const)
+          assert.match(yield* verify(misspelt), /a-chat\.service:\d+: Unknown key/)
+        })
+      )
+    )
+  )
+
+  it("give the server more time to stop than its drain takes", () => {
+    const [, seconds] = /^TimeoutStopSec=(\d+)$/mu.exec(document) ?? []
+    assert.isAbove(Number(seconds), Duration.toSeconds(defaults.grace) + 1) // and its last words
+  })
+})
+
+/** The log of a server that one client visits, as JSON, and its answers to requests at `--admin`. */
+const watched = Effect.gen(function* () {
+  const server = yield* Program.start(["serve", "--port", "0", "--admin", "0", "--log-format", "json"])
+  const port = yield* server.says("errors", /"message":"listening","address":"\S+:(\d+)"/u)
+  const admin = yield* server.says("errors", /"message":"admin listening","address":"\S+:(\d+)"/u)
+  const get = (path: string) =>
+    Effect.promise(async () => {
+      const answer = await fetch(`http://127.0.0.1:${admin}${path}`)
+      return { status: answer.status, text: await answer.text() }
+    })
+  yield* Program.run(["connect", "--port", port, "--login", "alice"], { input: "alice: hi\n" })
+  return { server, get }
+})
+
+describe("Watching in OPERATING", () => {
+  it.scopedLive("names paths that the server answers", () =>
+    Effect.gen(function* () {
+      const { get } = yield* watched
+      const paths = Documents.rows(Documents.section(document, "Watching")).flatMap(([cell]) => quoted(cell))
+      assert.lengthOf(paths, 5)
+      for (const path of paths) assert.strictEqual((yield* get(path)).status, 200, path)
+    })
+  )
+
+  it.scopedLive("names metrics that the server has", () =>
+    Effect.gen(function* () {
+      const { get } = yield* watched
+      const { text } = yield* get("/metrics")
+      const names = Documents.rows(Documents.section(document, "Metrics to watch")).flatMap((row) => quoted(row.join()))
+      assert.isAtLeast(names.length, 8)
+      let metric = ""
+      for (const name of names) {
+        metric = /^\w+/u.exec(name)?.[0] ?? metric // a label alone belongs to the metric before it
+        const label = /\{(.*)\}/u.exec(name)?.[1] ?? ""
+        assert.isTrue(
+          text
+            .split("\n")
+            .some((line) => new RegExp(`^${metric}(?:_bucket)?\\b`, "u").test(line) && line.includes(label)),
+          name
+        )
+      }
+    })
+  )
+
+  it.scopedLive("names the fields of the log's events", () =>
+    Effect.gen(function* () {
+      const { server } = yield* watched
+      yield* server.kill("SIGTERM")
+      const { errors } = yield* server.ended
+      const events = errors
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      const table = Documents.rows(Documents.section(document, "Logs"))
+      assert.isAtLeast(table.length, 4)
+      for (const [message = "", fields] of table) {
+        const event = events.find((event) => `\`${String(event["message"])}\`` === message)
+        const { fiber, level, message: _, timestamp, ...own } = event ?? {}
+        for (const common of [fiber, level, timestamp]) assert.isString(common, message)
+        const shown = quoted(fields).filter((field) => field !== "cutOff") // only if the grace time ran out
+        assert.deepStrictEqual(shown.toSorted(), Object.keys(own).toSorted(), message)
+      }
+    })
+  )
+})

@@ -1,0 +1,196 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { transform } from "esbuild"
+import { execFile, spawn } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import * as Certificates from "../support/Certificates.js"
+import * as Documents from "../support/Documents.js"
+import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
+
+const { root } = Documents
+
+const readme = Documents.text("README.md")
+
+/** The part of a code span that begins with `start`. */
+const quoted = (start: string) => readme.slice(readme.indexOf(`\`${start}`) + 1).split("`")[0] ?? ""
+
+const examples = Documents.blocks(readme, "ts")
+
+/** Runs an example as a user would: against the built package, under its name. */
+const runExample = async (example: string) => {
+  const folder = await mkdtemp(join(root, "test", "readme-"))
+  try {
+    const file = join(folder, "example.mjs")
+    await writeFile(file, (await transform(example, { loader: "ts" })).code)
+    const { stdout } = await promisify(execFile)(process.execPath, [file])
+    return { log: stdout, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+describe("The library in README", () => {
+  it("has two examples", () => assert.lengthOf(examples, 2))
+
+  it("shows a server and its clients over TCP", async () => {
+    const { result } = await runExample(examples[0] ?? "")
+    assert.deepInclude(result, {
+      first: { _id: "Option", _tag: "Some", value: { _tag: "Message", from: "alice", text: "hi" } }
+    })
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+    assert.include(JSON.stringify(result), '{"_tag":"Returned","names":["carol"],"reason":"offline"')
+  })
+
+  it("says what changes in it over TLS", async () => {
+    const [cert, key, ca] = ["server", "server.key", "ca"].map(Certificates.path)
+    const files = `const [cert, key, ca] = ${JSON.stringify([cert, key, ca])}\n`
+    const { log, result } = await runExample(
+      files +
+        (examples[0] ?? "")
+          .replace('Tcp.listen("127.0.0.1", 0)', quoted("Tls.listen("))
+          .replace("Tcp.connect(server.address)", quoted("Tls.connect("))
+          .replace("Tcp }", "Tls }")
+    )
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+    assert.include(log, "tls://127.0.0.1:")
+  })
+
+  it("shows a chat without sockets", async () => {
+    const { result } = await runExample(examples[1] ?? "")
+    assert.include(JSON.stringify(result), '"text":"anybody here?"')
+    assert.include(JSON.stringify(result), '"code":"undelivered"')
+  })
+})
+
+/** A server and a shell in which `a-chat` is the built program and speaks to that server. */
+const shell = Effect.gen(function* () {
+  const { port } = yield* Program.startServer()
+  const folder = yield* temporaryFolder
+  symlinkSync(Program.main, join(folder, "a-chat"))
+  const environment = { PATH: `${folder}:${process.env["PATH"]}`, ACHAT_PORT: port }
+  const start = (script: string, cwd = folder) =>
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() =>
+          spawn("sh", ["-c", script], { cwd, env: environment, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+        ),
+        ({ pid }) =>
+          Effect.sync(() => {
+            try {
+              process.kill(-(pid ?? 0), "SIGKILL")
+            } catch {
+              // it has ended
+            }
+          })
+      ),
+      (child) => {
+        let output = ""
+        for (const stream of [child.stdout, child.stderr])
+          stream.on("data", (bytes: Buffer) => (output += bytes.toString()))
+        const closed = new Promise<string>((resolve) => child.on("close", () => resolve(output)))
+        return Effect.promise(() => closed)
+      }
+    )
+  const run = (script: string, cwd?: string) => Effect.scoped(Effect.flatten(start(script, cwd)))
+  return { address: { _tag: "Tcp", host: "127.0.0.1", port: Number(port) } as const, start, run }
+})
+
+/** Waits until a client with that name is present. */
+const present = (run: (script: string) => Effect.Effect<string>, name: string) =>
+  Effect.repeat(run("a-chat who"), { until: (names) => names.split("\n").includes(name) })
+
+describe("The chats in README", () => {
+  const [conversation = "", script = ""] = Documents.blocks(readme, "console")
+
+  it.scopedLive("show what two people see with nc", () =>
+    Effect.gen(function* () {
+      const { address } = yield* shell
+      const [head = "", ...lines] = conversation.trimEnd().split("\n")
+      const column = head.indexOf("$", 1)
+      const [bob, alice] = [yield* WireClient.connect(address), yield* WireClient.connect(address)]
+      for (const line of lines) {
+        for (const [client, text] of [
+          [bob, line.slice(0, column).trim()] as const,
+          [alice, line.slice(column)] as const
+        ]) {
+          if (/^(?:from|[!*]) /u.test(text)) assert.strictEqual(yield* client.line, text)
+          else if (text !== "") yield* client.send(`${text}\n`)
+        }
+      }
+      assert.deepStrictEqual([bob.lines, alice.lines], [[], []])
+    })
+  )
+
+  it.scopedLive("show what a script sees", () =>
+    Effect.gen(function* () {
+      const { run } = yield* shell
+      const [command = "", ...output] = script.trimEnd().split("\n")
+      assert.strictEqual(yield* run(command.slice(2), root), `${output.join("\n")}\n`)
+    })
+  )
+})
+
+describe("The scripts and bots in README", () => {
+  const lines = Documents.blocks(Documents.section(readme, "Scripts and bots"), "sh").join("").trim().split("\n")
+
+  /** The line that contains a text; each is asked for once. */
+  const line = (part: string) => {
+    const found = lines.filter((line) => line.includes(part))
+    assert.lengthOf(found, 1, part)
+    return found[0] ?? ""
+  }
+
+  it.scopedLive("tell a sender that nobody got the message, and who is here", () =>
+    Effect.gen(function* () {
+      const { run } = yield* shell
+      assert.include(yield* run(line("the build is done")), "bob does not know\n")
+      assert.strictEqual(yield* run(line("a-chat who")), "")
+      assert.strictEqual(yield* run(line("a-chat ping")), "it is up\n")
+    })
+  )
+
+  it.scopedLive("send a message and many lines to a file of JSON", () =>
+    Effect.gen(function* () {
+      const { run, start } = yield* shell
+      yield* start(line("> messages.json"))
+      yield* present(run, "bob")
+      assert.strictEqual(yield* run(line("a-chat who")), "bob is here\n")
+      assert.strictEqual(yield* run(line("the build is done")), "")
+      yield* run(line("seq 1000000 |").replace("1000000", "50000")) // the million is for a person to watch
+      const lastOf =
+        "until tail -n 1 messages.json | grep 50000; do :; done; head -n 1 messages.json; wc -l < messages.json"
+      const [last = "", first = "", count] = (yield* run(lastOf)).trim().split("\n")
+      assert.hasAllKeys(JSON.parse(last), ["from", "text", "at"])
+      assert.include(first, '"text":"the build is done"')
+      assert.strictEqual(Number(count), 50_001)
+    })
+  )
+
+  it.scopedLive("print the next message from one sender", () =>
+    Effect.gen(function* () {
+      const { run, start } = yield* shell
+      const next = yield* start(line("--from alice"))
+      yield* present(run, "bob")
+      assert.strictEqual(yield* run("a-chat send --login carol bob no && a-chat send --login alice bob yes"), "")
+      assert.strictEqual(yield* next, "from alice: yes\n")
+    })
+  )
+
+  it.scopedLive("answer a message", () =>
+    Effect.gen(function* () {
+      const { address, run, start } = yield* shell
+      yield* start(line("a-chat exec"))
+      yield* present(run, "greeter")
+      const zoe = yield* WireClient.connect(address)
+      yield* zoe.send("zoe\ngreeter: hey\n")
+      assert.strictEqual(yield* zoe.line, "from greeter: hello zoe, you said: hey")
+    })
+  )
+
+  it("are all run above", () => assert.lengthOf(lines, 7))
+})
