@@ -1,4 +1,5 @@
-// One connection of the load generator: the login, and the check of everything that comes. Imported, not run.
+// One connection of the load generator: logs in and checks every byte that arrives. Imported, not run.
+// Not built on ../line-client.mjs: it compares bytes in place, since cutting them into strings would limit the load.
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { nameOf, senderAt } from "./wire.mjs"

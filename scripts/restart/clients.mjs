@@ -1,5 +1,5 @@
-// Pairs of clients that send and get messages all the time, come back when the server went away, and know what became
-// of every line. Imported, not run.
+// Pairs of clients that exchange messages all the time, reconnect when the server has gone, and know what became of
+// every line. They use the library's client, which reconnecting programs use. Imported, not run.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"

@@ -1,14 +1,14 @@
-// One connection of the soak: it books what comes, and complains of everything that it does not expect. Imported, not
-// run.
+// One client of the soak test: records what it receives and reports everything it does not expect. Imported, not run.
 import { connect } from "node:net"
+import { LineClient } from "../line-client.mjs"
 
-/** How long an answer may take on a machine at work. */
+/** How long an answer may take on a busy machine, in milliseconds. */
 const patience = 30_000
 
-export class Client {
-  /** Resolves at the end of the connection, however it comes; true if it was in order. */
+export class Client extends LineClient {
+  /** Resolves when the connection has ended; true if the server ended it in order. */
   closed
-  /** Lines that are nobody's messages, outcomes or notices; without somebody who expects them they are a fault. */
+  /** Called with lines that are not messages, outcomes or notices. Unless a test sets it, such a line is a fault. */
   others
   #pongs = new Map()
   #pings = 0
@@ -16,33 +16,21 @@ export class Client {
   #isOver = false
 
   constructor({ book, fail, port }, name, { others } = {}) {
+    super(connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true }))
     this.name = name
     this.book = book
     this.fail = (what) => fail(`${name}: ${what}`)
     this.others = others ?? ((line) => this.fail(`came ${JSON.stringify(line.slice(0, 200))}`))
-    this.socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true })
-    let rest = ""
-    let isInOrder = false
-    this.socket.on("data", (bytes) => {
-      const lines = (rest + bytes.latin1Slice()).split("\n")
-      rest = lines.pop()
-      for (const line of lines) this.#line(/[\x80-\xff]/.test(line) ? Buffer.from(line, "latin1").toString() : line)
-    })
-    this.socket.on("end", () => {
-      isInOrder = true
-      this.socket.end()
-    })
-    this.socket.on("error", () => {}) // 'close' follows
     this.closed = new Promise((resolve) => {
       this.socket.on("close", () => {
         this.#isOver = true
         for (const answer of this.#pongs.values()) answer()
-        resolve(isInOrder)
+        resolve(this.ending === "end")
       })
     })
   }
 
-  /** Whether the kernel takes what is sent; if not, it is better to wait. */
+  /** Whether there is room to send more: the kernel takes what is sent. */
   get isFree() {
     return this.socket.writableLength < 65_536
   }
@@ -56,13 +44,13 @@ export class Client {
     return this.ping()
   }
 
-  /** Asks for outcomes; resolves when it has them. */
+  /** Asks for outcomes of labelled lines; resolves when the server has agreed. */
   greet() {
     this.send("/hello\n")
     return this.#within("the answer to /hello", (resolve) => (this.#hello = resolve))
   }
 
-  /** Resolves when the server has dealt with everything before, or the connection has ended. */
+  /** Resolves when the server has handled everything sent before, or the connection has ended. */
   ping() {
     const text = String(this.#pings++)
     this.send(`/ping ${text}\n`)
@@ -73,10 +61,10 @@ export class Client {
     this.send(this.book.line(this.name, to, options))
   }
 
-  /** Ends its half, and resolves when the server has ended the other. */
+  /** Ends its side, and resolves when the server has ended the other. */
   async leave() {
     this.socket.end()
-    if (!(await this.closed)) this.fail("it left in order, and the server broke the connection")
+    if (!(await this.closed)) this.fail("it left in order, but the server broke the connection")
   }
 
   reset() {
@@ -96,7 +84,7 @@ export class Client {
     }).finally(() => clearTimeout(timer))
   }
 
-  #line(line) {
+  received(line) {
     if (line.startsWith("from ")) {
       const colon = line.indexOf(":")
       return this.book.received(this.name, line.slice(5, colon), line.slice(colon + 2))
@@ -116,7 +104,7 @@ export class Client {
 
   #pong(text) {
     const answer = this.#pongs.get(text)
-    if (answer === undefined) return this.fail(`an answer to a /ping that it did not send: ${text}`)
+    if (answer === undefined) return this.fail(`a pong without a ping: ${text}`)
     this.#pongs.delete(text)
     answer()
   }

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { once } from "node:events"
 import * as Net from "node:net"
+import { LineCutter } from "../../scripts/line-client.mjs"
 import type { Address } from "../../src/transport/Transport.js"
 
 /** A server of a few lines on a free port, and the sockets that it accepted are closed with the scope. */
@@ -37,16 +38,12 @@ export const answering = (
   answer: (line: string) => ReadonlyArray<string> | "reset"
 ): Effect.Effect<Address & { _tag: "Tcp" }, never, Scope.Scope> =>
   make((socket) => {
-    let rest = ""
-    socket.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n")
-      rest = lines.pop() ?? ""
-      for (const line of lines) {
-        const answers = answer(line)
-        if (answers === "reset") socket.resetAndDestroy()
-        else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
-      }
+    const cutter = new LineCutter((line) => {
+      const answers = answer(line)
+      if (answers === "reset") socket.resetAndDestroy()
+      else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
     })
+    socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
     socket.on("end", () => socket.end())
   })
 
@@ -69,7 +66,6 @@ export const original = Effect.suspend(() => {
   const peers = new Map<string, Net.Socket>()
   return make((socket) => {
     let name: string | undefined = undefined
-    let rest = ""
     const take = (line: string) => {
       if (name === undefined) {
         name = line
@@ -80,16 +76,13 @@ export const original = Effect.suspend(() => {
       if (text.length === 0) return
       for (const to of head.split(",")) peers.get(trim(to))?.write(`from ${name}: ${trim(text.join(":"))}\n`)
     }
-    socket.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n")
-      rest = lines.pop() ?? ""
-      for (const line of lines) take(line.replace(/\r$/u, ""))
-    })
+    const cutter = new LineCutter((line) => take(line.replace(/\r$/u, "")))
+    socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
     const leave = () => {
       if (name !== undefined && peers.get(name) === socket) peers.delete(name)
     }
     socket.on("end", () => {
-      if (rest !== "") take(rest)
+      if (cutter.rest !== "") take(cutter.rest)
       leave()
       socket.end()
     })

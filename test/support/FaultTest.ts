@@ -5,6 +5,7 @@ import { strict as assert } from "node:assert"
 import { once } from "node:events"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
+import { LineCutter } from "../../scripts/line-client.mjs"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Program from "./Program.js"
@@ -102,15 +103,11 @@ const around = (program: Program.Program & { readonly port: string }, isTls: boo
   const port = Number(program.port)
   const address: Address = { _tag: isTls ? "Tls" : "Tcp", host: "127.0.0.1", port }
   const counts = new Map<string, number>()
-  let rest = ""
-  program.errors.on("data", (text: string) => {
-    const lines = (rest + text).split("\n")
-    rest = lines.pop() ?? ""
-    for (const line of lines) {
-      const reason = / message="connection closed" .*?\breason=(\S+)/.exec(line)?.[1]
-      if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1)
-    }
+  const log = new LineCutter((line) => {
+    const reason = / message="connection closed" .*?\breason=(\S+)/.exec(line)?.[1]
+    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   })
+  program.errors.on("data", (text: string) => log.push(text))
   const closings = (reason: CloseReason) => counts.get(reason) ?? 0
   return {
     ...program,

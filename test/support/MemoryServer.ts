@@ -4,6 +4,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
+import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Broker from "../../src/chat/Broker.js"
 import * as Connection from "../../src/chat/Connection.js"
 import * as Fibers from "../../src/chat/Fibers.js"
@@ -41,15 +42,11 @@ export interface MemoryClient {
 const makeMemoryClient = (socket: Memory.MemorySocket): MemoryClient => {
   const received = new Array<string>()
   const state = { inOrder: false, closed: false, error: undefined as TransportError | undefined }
-  let rest = ""
+  const cutter = new LineCutter((line) => received.push(Wire.decode(line)))
   let taken = 0
   let pings = 0
   socket.attach({
-    data: (bytes) => {
-      const lines = (rest + Buffer.from(bytes).toString("latin1")).split("\n")
-      rest = lines.pop() ?? ""
-      received.push(...lines.map(Wire.decode))
-    },
+    data: (bytes) => cutter.push(Buffer.from(bytes).toString("latin1")),
     end: () => {
       state.inOrder = true
     },
@@ -65,7 +62,7 @@ const makeMemoryClient = (socket: Memory.MemorySocket): MemoryClient => {
   return {
     socket,
     received,
-    rest: () => rest,
+    rest: () => cutter.rest,
     end: () => state,
     say,
     next: Effect.zipRight(

@@ -3,69 +3,55 @@ import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
+import { LineClient } from "../../scripts/line-client.mjs"
 import type { Address } from "../../src/transport/Transport.js"
 import * as Certificates from "./Certificates.js"
 
-/** How long anything that must happen may take; it runs out only where a test fails. */
+/** How long an expected event may take, in milliseconds. Only a failing test waits this long. */
 const patience = 10_000
 
-/** How the stream of the server ended: in order, or with the error that broke it. */
-export type Ending = "end" | "ECONNRESET" | "EPIPE" | "destroyed"
+/** How the server's stream ended: in order, or with the error that broke it. */
+export type Ending = NonNullable<LineClient["ending"]>
 
 /** A raw chat client: it knows bytes and lines, and nothing of the protocol but LF and how to write to itself. */
-export class WireClient {
+export class WireClient extends LineClient {
   name = ""
-  /** Lines that came and were not taken yet. */
+  /** Lines that arrived and were not taken yet. */
   readonly lines: Array<string> = []
-  /** Bytes behind the last LF. */
-  partial = ""
-  bytesReceived = 0
-  /** Reads no faster than this, in bytes a second: after each read it rests. */
+  /** Reads at most this many bytes per second: it pauses after each read. */
   pace = Infinity
-  private ending: Ending | undefined = undefined
   private readonly watchers = new Set<() => void>()
   private barriers = 0
 
   constructor(
-    private readonly socket: Net.Socket,
-    /** What carries it. */
+    socket: Net.Socket,
+    /** The TCP or Unix socket below a TLS socket. */
     private readonly raw = socket
   ) {
+    super(socket)
     socket.on("data", (bytes: Buffer) => {
-      this.bytesReceived += bytes.length
-      const cut = (this.partial + bytes.toString("latin1")).split("\n")
-      this.partial = cut.pop() as string // a split has at least one part
-      for (const line of cut) this.lines.push(Buffer.from(line, "latin1").toString("utf8"))
-      if (this.pace < Infinity) {
-        socket.pause()
-        setTimeout(() => socket.resume(), (bytes.length * 1000) / this.pace)
-      }
-      this.changed()
-    })
-    socket.on("end", () => {
-      this.ending ??= "end"
-      // As programs do: what the server has ended is ended here, too.
-      socket.end()
-      this.changed()
-    })
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.ending ??= error.code as Ending
-      this.changed()
-    })
-    socket.on("close", () => {
-      this.ending ??= "destroyed"
-      this.changed()
+      if (this.pace === Infinity) return
+      socket.pause()
+      setTimeout(() => socket.resume(), (bytes.length * 1000) / this.pace)
     })
   }
 
-  /** Hands bytes to the system; does not wait until it took them. */
+  protected override received(line: string) {
+    this.lines.push(line)
+  }
+
+  protected override changed() {
+    for (const watch of this.watchers) watch()
+  }
+
+  /** Hands bytes to the kernel, without waiting until it has taken them. */
   send(bytes: string | Uint8Array): Effect.Effect<void> {
     return Effect.sync(() => {
       this.socket.write(bytes)
     })
   }
 
-  /** How many bytes this side's kernel has not taken, since the server does not read. */
+  /** Bytes that this side's kernel has not taken because the server does not read. */
   get untaken(): number {
     return this.socket.writableLength
   }
@@ -74,9 +60,9 @@ export class WireClient {
     return this.ending !== undefined
   }
 
-  /** Waits until `look` finds something; looks again whenever something happens to this client. */
+  /** Waits until `look` returns a value; calls it again after every read and at the end. */
   until<A>(what: string, look: () => A | undefined): Effect.Effect<A> {
-    const failure = new Error() // here, so that its stack shows the test
+    const failure = new Error() // created here, so that its stack shows the test
     return Effect.async<A>((resume) => {
       const watch = () => {
         const found = look()
@@ -105,8 +91,8 @@ export class WireClient {
   }
 
   /**
-   * Takes the next lines, which must be these. One without a colon stands for every line with that head: codes and
-   * parameters are the contract, the text behind them is not.
+   * Takes the next lines, which must be these. An expectation without a colon matches every line with that head: codes
+   * and parameters are the contract, the text after them is not.
    */
   expect(...expected: ReadonlyArray<string>): Effect.Effect<void> {
     const failure = new Error()
@@ -126,15 +112,15 @@ export class WireClient {
   }
 
   /**
-   * A message to oneself: when it is back, everything before it has been dealt with. It must be the next line, so
-   * this also proves that nothing else came.
+   * Sends a message to itself. When it arrives, the server has handled everything sent before. It must be the next
+   * line, which also proves that nothing else came.
    */
   get barrier(): Effect.Effect<void> {
     const text = `barrier ${++this.barriers}`
     return Effect.zipRight(this.send(`${this.name}: ${text}\n`), this.expect(`from ${this.name}: ${text}`))
   }
 
-  /** Takes lines up to one that is exactly this, which is left out. */
+  /** Takes all lines before one that equals `last`, and drops that line. */
   takeUntil(last: string): Effect.Effect<ReadonlyArray<string>> {
     return this.until(JSON.stringify(last), () => {
       const at = this.lines.indexOf(last)
@@ -142,7 +128,7 @@ export class WireClient {
     })
   }
 
-  /** Takes as many lines. */
+  /** Takes the next `count` lines. */
   takeLines(count: number): Effect.Effect<ReadonlyArray<string>> {
     return this.until(`${count} lines`, () => (this.lines.length < count ? undefined : this.lines.splice(0, count)))
   }
@@ -173,12 +159,12 @@ export class WireClient {
     })
   }
 
-  /** Waits for the end of the server's stream and tells how it ended. */
+  /** Waits for the end of the server's stream and returns how it ended. */
   get closed(): Effect.Effect<Ending> {
     return this.until("the end", () => this.ending)
   }
 
-  /** All lines up to the end of the stream, which must be in order. */
+  /** All lines up to the end of the stream, which must end in order. */
   get rest(): Effect.Effect<ReadonlyArray<string>> {
     const failure = new Error()
     return Effect.flatMap(this.closed, (ending) =>
@@ -187,12 +173,8 @@ export class WireClient {
   }
 
   destroy() {
-    // Node crashes when a TLS socket is destroyed behind the one that carries it.
+    // Node crashes when a TLS socket is destroyed after the socket below it.
     if (!this.raw.destroyed) this.socket.destroy()
-  }
-
-  private changed() {
-    for (const watch of this.watchers) watch()
   }
 
   private fail(failure: Error, wanted: string) {
@@ -202,18 +184,18 @@ export class WireClient {
   }
 }
 
-/** What stands before the first colon. */
+/** The part of a line before its first colon. */
 export const headOf = (line: string) => line.slice(0, Math.max(0, line.indexOf(":")))
 
 const shorten = (line: string) => (line.length > 200 ? `${line.slice(0, 200)}… (${line.length})` : line)
 
 export interface ConnectOptions {
   readonly localAddress?: string
-  /** What else a TLS client says of itself, such as its certificate. */
+  /** More options of a TLS client, such as its certificate. */
   readonly tls?: NodeTls.ConnectionOptions
 }
 
-/** Connects; the end of the scope destroys what is left of the connection. Fails with the system's code. */
+/** Connects. The end of the scope destroys the connection. Fails with the system's error code. */
 export const connect = (
   address: Address,
   { localAddress, tls }: ConnectOptions = {}
@@ -242,13 +224,13 @@ export const connect = (
     (client) => Effect.sync(() => client.destroy())
   )
 
-/** A client that has logged in. */
+/** Connects and logs in. */
 export const join = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
   Effect.tap(connect(address), (client) => {
     client.name = name
     return Effect.zipRight(client.send(`${name}\n`), client.barrier)
   })
 
-/** A client that has logged in and said `/hello`. */
+/** Connects, logs in and sends `/hello`. */
 export const greet = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
   Effect.tap(join(address, name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))

@@ -3,6 +3,7 @@
 // behind their last line the receivers; then it prints how many lines came. Exits with 1 at anything else.
 import { readFileSync } from "node:fs"
 import { connect } from "node:tls"
+import { LineCutter } from "../../scripts/line-client.mjs"
 
 const [port, caFile, pairs] = process.argv.slice(2)
 const ca = readFileSync(caFile)
@@ -17,17 +18,13 @@ const fail = (what) => {
 const join = (name, hear) =>
   new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ca, allowHalfOpen: true })
-    let rest = ""
     let heard = (line) => {
       if (line !== `from ${name}: in`) fail(`${name} got ${line}`)
       heard = hear
       resolve(socket)
     }
-    socket.setEncoding("latin1").on("data", (text) => {
-      const lines = (rest + text).split("\n")
-      rest = lines.pop()
-      for (const line of lines) heard(line)
-    })
+    const cutter = new LineCutter((line) => heard(line))
+    socket.setEncoding("latin1").on("data", (text) => cutter.push(text))
     socket.on("error", (error) => fail(`${name}: ${error.message}`))
     socket.write(`${name}\n${name}: in\n`)
   })
