@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Documents from "../support/Documents.js"
 import { main } from "../support/Program.js"
@@ -138,14 +138,22 @@ describe("The documents", () => {
     })
   }
 
-  it("have every folder of src/ on the map", () => {
-    const map = Documents.rows(Documents.section(Documents.text("CONTRIBUTING.md"), "Folders")).map(([cell]) => cell)
-    for (const entry of readdirSync(join(root, "src"), { withFileTypes: true })) {
-      const path = `\`src/${entry.name}${entry.isDirectory() ? "/" : ""}\``
-      assert.isTrue(
-        map.some((cell) => cell?.includes(path)),
-        path
-      )
-    }
+  it("have every folder of src/ on the map, with what it may import", () => {
+    const [, table = ""] = /^const allowed = \{\n([^]*?)^\}$/mu.exec(file("scripts/check-imports.mjs")) ?? []
+    const allowed = [...table.matchAll(/^ {2}"?([\w/]+)"?: "(.*)",?$/gmu)].flatMap(([, key = "", rule = ""]) =>
+      existsSync(join(root, "src", key)) || existsSync(join(root, "src", `${key}.ts`)) ? [[key, rule] as const] : []
+    )
+    assert.isAtLeast(allowed.length, 12)
+    const rules = new Map(allowed)
+    const shown = Documents.rows(Documents.section(Documents.text("CONTRIBUTING.md"), "Folders")).map(
+      ([folder = "", , rule = ""]) =>
+        [
+          folder.replace(/^`src\/(.*?)(?:\/|\.ts)?`$/u, "$1"),
+          rule === "anything" ? "*" : rule === "nothing" ? "" : rule.replaceAll(/[`,]/gu, "")
+        ] as const
+    )
+    // A subfolder with the rule of its folder needs no row.
+    const wanted = allowed.filter(([key, rule]) => rules.get(dirname(key)) !== rule)
+    assert.deepStrictEqual(shown.toSorted(), wanted.toSorted())
   })
 })
