@@ -13,9 +13,10 @@ export const mutants = [
   },
   {
     name: "a block is routed by its first and last line only",
-    file: "protocol/Block.ts",
+    file: "protocol/WasmRoutines.ts",
     search: "if (lines < 0) return undefined",
-    replace: "if (lines < 0) return { text: `${head}${Buffer.from(block).latin1Slice(lead.length)}`, lines: 1 }"
+    replace:
+      "if (lines < 0) return { text: `${replacement}${Buffer.from(block).latin1Slice(prefix.length)}`, lines: 1 }"
   },
   {
     name: "the lines of a block count as one",

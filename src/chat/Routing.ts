@@ -78,13 +78,13 @@ export class Routing {
     if (route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false
     if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false
     const lead = `${route.head} `
-    if (bytes === undefined || !Block.hasLead(bytes, 0, lead)) return false
+    if (bytes === undefined || !Block.startsWith(bytes, lead, 0)) return false
     const last = bytes.lastIndexOf(LF, bytes.length - 2) + 1
-    if (last === 0 || !Block.hasLead(bytes, last, lead)) return false
+    if (last === 0 || !Block.startsWith(bytes, lead, last)) return false
     const { present } = route
     if (present.some((to) => to.outbox.full)) return false
     if (!block.utf8) return false
-    const messages = Block.replaceLeads(bytes, lead, head)
+    const messages = Block.replacePrefix(bytes, lead, head)
     if (messages === undefined) return false
     const { lines, text } = messages
     if (!present.every((to) => to.outbox.hasRoom(text.length, lines))) return false

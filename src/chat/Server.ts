@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Standing } from "../telemetry/Metrics.js"
 import {
@@ -113,6 +114,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       yield* announce(listener)
       return listener.address
     })
+    yield* loadRoutines
     const addresses = yield* Effect.forEach(options.listen, listenAt)
     hasStarted = true
     return {
@@ -136,6 +138,14 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       drain
     }
   }).pipe(withFiberScheduler)
+
+/** Before a client sends a line, since a process that cannot run WebAssembly can still serve. */
+const loadRoutines = Effect.suspend(() => {
+  const error = Block.load()
+  if (error === undefined) return Effect.void
+  const warning = Effect.logWarning("WebAssembly does not run here; lines are checked in JavaScript, which is slower")
+  return Effect.annotateLogs(warning, { cause: String(error) })
+})
 
 /** An application that has a scheduler of its own keeps it. */
 const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -1,57 +1,60 @@
-import * as Simd from "./Simd.js"
+import * as PlainRoutines from "./PlainRoutines.js"
+import * as WasmRoutines from "./WasmRoutines.js"
 
-/** Blocks of whole lines, as they come in one read: what is done to all lines of one at once. */
+/** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
 
-const LF = 0x0a
-
-/**
- * Whether a block that is otherwise UTF-8 has a control character that a line must not have: C0 without TAB, LF and the
- * CR of a CRLF; DEL; C1. The block ends in LF, so its last byte is not the first half of anything.
- */
-export const hasControl = (block: Uint8Array): boolean => {
-  const { memory, scan } = Simd.load()
-  for (let at = 0; at < block.length; at += Simd.textBytes) {
-    // One byte more than is looked at, since what a CR or a C2 means depends on the byte behind it.
-    const part = block.length <= Simd.textBytes ? block : block.subarray(at, at + Simd.textBytes + 1)
-    load(memory, part)
-    if (scan(Math.min(part.length, Simd.textBytes)) !== 0) return true
-  }
-  return false
+/** What is done to all lines of a block at once. Every byte that a client sends goes through one of these, or both. */
+export interface BlockRoutines {
+  /**
+   * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
+   * and the CR of a CRLF; DEL; C1.
+   */
+  readonly hasControl: (block: Uint8Array) => boolean
+  /**
+   * Puts `replacement` in the place of `prefix` at the start of every line; both are in their wire form (`Wire`).
+   *
+   * Undefined if a line starts differently, contains a control character, or may have white space after its prefix or at
+   * its end, which would have to be trimmed; or if the block is too large for this. Does not check that it is UTF-8.
+   */
+  readonly replacePrefix: (block: Uint8Array, prefix: string, replacement: string) => Replaced | undefined
 }
 
-/** Copies text to where the routines look; they read up to 32 bytes past its end, which must not be what was there. */
-const load = (memory: Buffer, text: Uint8Array) => {
-  memory.set(text)
-  memory.fill(LF, text.length, text.length + 32)
-}
-
-/** What `replaceLeads` made. */
+/** A block after `replacePrefix`. */
 export interface Replaced {
+  /** In its wire form (`Wire`). */
   readonly text: string
   readonly lines: number
 }
 
+let loaded: BlockRoutines | undefined = undefined
+
 /**
- * Puts `head` in the place of `lead` at the start of every line of a block, and answers what comes of it in its wire
- * form (`Wire`). Undefined if a line starts with something else, if one may have white space to trim behind its lead or
- * at its end, if one has a control character, or if it is all too long for this. What is not UTF-8 is not noticed.
+ * Chooses the routines that every block of this process goes through. Returns the error if WebAssembly cannot run here
+ * (`node --jitless`, or `ulimit -v` below what V8 reserves for a memory) and JavaScript takes its place. A server calls
+ * this before it listens; otherwise it happens with the first block.
  */
-export const replaceLeads = (block: Uint8Array, lead: string, head: string): Replaced | undefined => {
-  const growth = head.length - lead.length
-  const maxLines = Math.floor(block.length / (lead.length + 1))
-  if (block.length > Simd.textBytes || lead.length > Simd.leadBytes || head.length > Simd.headBytes) return undefined
-  if (block.length + maxLines * Math.max(0, growth) > Simd.outBytes) return undefined
-  const { memory, replaceLeads: replace } = Simd.load()
-  load(memory, block)
-  memory.write(lead, Simd.leadAt, "latin1")
-  memory.write(head, Simd.headAt, "latin1")
-  const lines = replace(block.length, lead.length, head.length)
-  if (lines < 0) return undefined
-  return { text: memory.toString("latin1", Simd.outAt, Simd.outAt + block.length + lines * growth), lines }
+export const load = (): unknown => {
+  try {
+    loaded = WasmRoutines.instantiate()
+    return undefined
+  } catch (error) {
+    loaded = PlainRoutines
+    return error
+  }
 }
 
-/** Whether a lead, in its wire form, stands at a place of a block. */
-export const hasLead = (block: Uint8Array, at: number, lead: string): boolean => {
-  for (let i = 0; i < lead.length; i++) if (block[at + i] !== lead.charCodeAt(i)) return false
+const routines = (): BlockRoutines => {
+  if (loaded === undefined) load()
+  return loaded ?? PlainRoutines
+}
+
+export const hasControl: BlockRoutines["hasControl"] = (block) => routines().hasControl(block)
+
+export const replacePrefix: BlockRoutines["replacePrefix"] = (block, prefix, replacement) =>
+  routines().replacePrefix(block, prefix, replacement)
+
+/** Whether a block contains a prefix, in its wire form, at a position. */
+export const startsWith = (block: Uint8Array, prefix: string, at: number): boolean => {
+  for (let i = 0; i < prefix.length; i++) if (block[at + i] !== prefix.charCodeAt(i)) return false
   return true
 }
