@@ -44,6 +44,7 @@ const chat = [
   "Fibers",
   "Live",
   "Ledger",
+  "Limits",
   "Options",
   "TokenBucket",
   "Addresses",

@@ -5,48 +5,54 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Config from "./cli/commands/config.js"
+import * as Connect from "./cli/commands/connect.js"
+import * as Exec from "./cli/commands/exec.js"
+import * as Listen from "./cli/commands/listen.js"
+import * as Ping from "./cli/commands/ping.js"
+import * as Send from "./cli/commands/send.js"
+import * as Serve from "./cli/commands/serve.js"
+import * as Who from "./cli/commands/who.js"
+import * as ExitStatus from "./cli/ExitStatus.js"
 import * as Arguments from "./cli/help/Arguments.js"
-import { config, withFile } from "./cli/commands/config.js"
-import { connect } from "./cli/commands/connect.js"
-import { exec } from "./cli/commands/exec.js"
-import * as Help from "./cli/help/HelpText.js"
-import { listen } from "./cli/commands/listen.js"
+import * as HelpText from "./cli/help/HelpText.js"
 import * as Manual from "./cli/help/Manual.js"
-import { ping } from "./cli/commands/ping.js"
-import { send } from "./cli/commands/send.js"
-import { serve } from "./cli/commands/serve.js"
-import * as Status from "./cli/ExitStatus.js"
-import { who } from "./cli/commands/who.js"
 
-/** Of package.json; the build puts it here. */
+/** The version of package.json, which the build puts here. */
 declare const ACHAT_VERSION: string
 
-const run = (asked: Manual.Asked) =>
+const program = (help: Manual.HelpRequest) =>
   Command.run(
     Command.make("a-chat").pipe(
       Command.withDescription("A chat server that nc can speak to, and its clients."),
       Command.withSubcommands([
-        Manual.describe(serve, "serve", asked),
-        Manual.describe(connect, "connect", asked),
-        Manual.describe(send, "send", asked),
-        Manual.describe(listen, "listen", asked),
-        Manual.describe(exec, "exec", asked),
-        Manual.describe(who, "who", asked),
-        Manual.describe(ping, "ping", asked),
-        Manual.describe(config, "config", asked)
+        Manual.describe(Serve.command, "serve", help),
+        Manual.describe(Connect.command, "connect", help),
+        Manual.describe(Send.command, "send", help),
+        Manual.describe(Listen.command, "listen", help),
+        Manual.describe(Exec.command, "exec", help),
+        Manual.describe(Who.command, "who", help),
+        Manual.describe(Ping.command, "ping", help),
+        Manual.describe(Config.command, "config", help)
       ])
     ),
-    { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(asked) }
+    { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }
   )
+
+const settings = [Serve, Connect, Send, Listen, Exec, Who, Ping, Config].flatMap(({ settings }) =>
+  Object.values(settings)
+)
+
+/** The parts of NodeContext that @effect/cli needs. The others would only cost start-up time. */
+const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 
 const [node = "", script = "", ...args] = process.argv
 
-Status.watchSignals.pipe(
+ExitStatus.watchSignals.pipe(
   Effect.zipRight(Arguments.builtInsFirst(args)),
-  Effect.flatMap((ordered) => withFile(ordered, run(Arguments.askedHelp(ordered))([node, script, ...ordered]))),
-  Help.withPlainConsole,
-  Status.report,
-  // What @effect/cli needs of NodeContext; the rest of that would be loaded for nothing.
-  Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown: Status.teardown })
+  Effect.flatMap((ordered) => program(Arguments.helpRequest(ordered))([node, script, ...ordered])),
+  HelpText.withPlainConsole(settings),
+  ExitStatus.report,
+  Effect.provide(platform),
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown: ExitStatus.teardown })
 )

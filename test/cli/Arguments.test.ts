@@ -4,7 +4,7 @@ import * as Arguments from "../../src/cli/help/Arguments.js"
 
 const first = (line: string) => Either.getOrThrow(Arguments.builtInsFirst(line === "" ? [] : line.split(" "))).join(" ")
 
-const asked = (line: string) => Arguments.askedHelp(line === "" ? [] : line.split(" "))
+const asked = (line: string) => Arguments.helpRequest(line === "" ? [] : line.split(" "))
 
 describe("Arguments.builtInsFirst", () => {
   const table: ReadonlyArray<readonly [given: string, expected: string]> = [

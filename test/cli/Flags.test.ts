@@ -4,49 +4,56 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { assert, describe, it } from "@effect/vitest"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Flags from "../../src/cli/settings/Flags.js"
-import * as Help from "../../src/cli/help/HelpText.js"
+import * as Setting from "../../src/cli/settings/Setting.js"
+import * as Sources from "../../src/cli/settings/Sources.js"
+import * as Units from "../../src/cli/settings/Units.js"
 
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 
-/** The value, or what is said of it. */
-const parse = <A>(flag: Flags.Flag<A>, args: ReadonlyArray<string>, environment: Record<string, string> = {}) =>
-  Options.processCommandLine(flag, args, CliConfig.defaultConfig).pipe(
-    Effect.map(([, , given]) => Option.getOrUndefined(given)),
-    Effect.catchAll(({ error }) => Effect.succeed(Help.plain(error))),
-    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(environment)))),
+/** The value and its origin as a command gets them, or the complaint about it. */
+const parse = <A>(setting: Setting.Setting<A>, args: ReadonlyArray<string>, environment: Record<string, string> = {}) =>
+  Effect.all(
+    Object.entries(Flags.options({ setting })).map(([key, option]) =>
+      Effect.map(Options.processCommandLine(option, args, CliConfig.defaultConfig), ([, , raw]) => [key, raw] as const)
+    )
+  ).pipe(
+    Effect.map((raw) => {
+      const flags = Flags.source({ setting }, Object.fromEntries(raw))
+      const source = Sources.inOrder({ flags, environment: Sources.environment(environment) })
+      const { mistakes, resolved } = Sources.resolve({ setting }, source)
+      return mistakes[0]?.text ?? { origin: resolved.origins.setting, value: resolved.values.setting }
+    }),
     Effect.provide(platform)
   )
 
-const value = <A>(flag: Flags.Flag<A>, text: string) =>
-  Effect.map(parse(flag, ["--some-limit", text]), (given) => (typeof given === "object" ? given.value : given))
+const value = <A>(setting: Setting.Setting<A>, text: string) =>
+  Effect.map(parse(setting, ["--some-limit", text]), (given) => (typeof given === "object" ? given.value : given))
 
-const description = { about: "x", fallback: "none" }
+const facts = { about: "x", default: undefined }
 
-const count = Flags.count("some-limit", description, { min: 2, max: 2000 })
-const countOrOff = Flags.count("some-limit", description, { min: 2, max: 2000, off: true })
-const bytes = Flags.bytes("some-limit", description, { min: 64, max: 1_048_576 })
-const duration = Flags.duration("some-limit", description, { min: 100, max: 600_000 })
+const count = Setting.count("some-limit", { ...facts, min: 2, max: 2000 })
+const countOrOff = Setting.count("some-limit", { ...facts, min: 2, max: 2000, off: true })
+const bytes = Setting.bytes("some-limit", { ...facts, min: 64, max: 1_048_576 })
+const duration = Setting.duration("some-limit", { ...facts, min: Duration.millis(100), max: Duration.minutes(10) })
 
-describe("Flags", () => {
-  it.effect("take the flag before the environment, and the environment before nothing", () =>
+describe("A setting", () => {
+  it.effect("has the value of its flag, else of its variable, else its default", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* parse(count, ["--some-limit", "7"], { ACHAT_SOME_LIMIT: "8" }), {
-        by: "flag",
-        value: 7
-      })
-      assert.deepStrictEqual(yield* parse(count, [], { ACHAT_SOME_LIMIT: "8" }), { by: "environment", value: 8 })
-      assert.isUndefined(yield* parse(count, []))
-      assert.isUndefined(yield* parse(count, [], { ACHAT_SOME_LIMIT: "" }))
+      const both = yield* parse(count, ["--some-limit", "7"], { ACHAT_SOME_LIMIT: "8" })
+      assert.deepStrictEqual(both, { origin: "flag", value: 7 })
+      const environment = yield* parse(count, [], { ACHAT_SOME_LIMIT: "8" })
+      assert.deepStrictEqual(environment, { origin: "environment", value: 8 })
+      const nothing = { origin: "default", value: undefined } as const
+      assert.deepStrictEqual(yield* parse(count, []), nothing)
+      assert.deepStrictEqual(yield* parse(count, [], { ACHAT_SOME_LIMIT: "" }), nothing)
     })
   )
 
-  it.effect("name what a bad value came from", () =>
+  it.effect("with a bad value names the source of the value", () =>
     Effect.gen(function* () {
       assert.strictEqual(
         yield* parse(count, ["--some-limit", "a"]),
@@ -56,21 +63,23 @@ describe("Flags", () => {
         yield* parse(count, [], { ACHAT_SOME_LIMIT: "1" }),
         `ACHAT_SOME_LIMIT: "1" is out of range; allowed: 2 to 2,000`
       )
-      // A flag hides the variable, bad as it may be.
-      assert.deepStrictEqual(yield* parse(count, ["--some-limit", "7"], { ACHAT_SOME_LIMIT: "a" }), {
-        by: "flag",
-        value: 7
-      })
     })
   )
 
-  it("are variables of a name of their own", () =>
-    assert.strictEqual(Flags.variable("max-connections-per-address"), "ACHAT_MAX_CONNECTIONS_PER_ADDRESS"))
+  it.effect("with a good flag does not look at its variable", () =>
+    Effect.gen(function* () {
+      const given = yield* parse(count, ["--some-limit", "7"], { ACHAT_SOME_LIMIT: "a" })
+      assert.deepStrictEqual(given, { origin: "flag", value: 7 })
+    })
+  )
+
+  it("has a variable that is named like it", () =>
+    assert.strictEqual(Setting.variable("max-connections-per-address"), "ACHAT_MAX_CONNECTIONS_PER_ADDRESS"))
 
   const outOfRange = /is out of range; allowed: /u
   const malformed = /is not a /u
 
-  const numbers: ReadonlyArray<readonly [string, Flags.Flag<number>, string, number | RegExp]> = [
+  const numbers: ReadonlyArray<readonly [string, Setting.Setting<number | undefined>, string, number | RegExp]> = [
     ["the smallest number", count, "2", 2],
     ["one below it", count, "1", outOfRange],
     ["the greatest number", count, "2000", 2000],
@@ -101,9 +110,9 @@ describe("Flags", () => {
     ["a unit that is a property of every object", bytes, "64toString", malformed],
     ["a unit alone", bytes, "KiB", malformed]
   ]
-  for (const [name, flag, text, expected] of numbers) {
-    it.effect(`read ${name}`, () =>
-      Effect.map(value(flag, text), (given) =>
+  for (const [name, setting, text, expected] of numbers) {
+    it.effect(`reads ${name}`, () =>
+      Effect.map(value(setting, text), (given) =>
         expected instanceof RegExp ? assert.match(String(given), expected) : assert.strictEqual(given, expected)
       )
     )
@@ -128,7 +137,7 @@ describe("Flags", () => {
     ["Infinity", malformed]
   ]
   for (const [text, expected] of durations) {
-    it.effect(`read the time ${text}`, () =>
+    it.effect(`reads the time ${text}`, () =>
       Effect.map(value(duration, text), (given) =>
         expected instanceof RegExp
           ? assert.match(String(given), expected)
@@ -137,14 +146,14 @@ describe("Flags", () => {
     )
   }
 
-  it.effect("are there or not, if they have no value", () =>
+  it.effect("that is a switch is on when its flag is there, and else as its variable says", () =>
     Effect.gen(function* () {
-      const flag = Flags.toggle("some-limit", "x")
+      const setting = Setting.toggle("some-limit", "x")
       const on = (args: ReadonlyArray<string>, variable = "") =>
-        Effect.map(parse(flag, args, { ACHAT_SOME_LIMIT: variable }), (given) =>
+        Effect.map(parse(setting, args, { ACHAT_SOME_LIMIT: variable }), (given) =>
           typeof given === "object" ? given.value : given
         )
-      assert.isUndefined(yield* on([]))
+      assert.isFalse(yield* on([]))
       assert.isTrue(yield* on(["--some-limit"]))
       for (const text of ["1", "true", "yes", "on", " TRUE "]) assert.isTrue(yield* on([], text))
       for (const text of ["0", "false", "no", "off"]) assert.isFalse(yield* on([], text))
@@ -153,16 +162,29 @@ describe("Flags", () => {
     })
   )
 
-  it.effect("read one of a few words, in any case", () =>
+  it.effect("that is one of a few words reads it in any case", () =>
     Effect.gen(function* () {
-      const choice = Flags.choice("some-limit", description, ["json", "pretty"])
+      const choice = Setting.choice("some-limit", facts, ["json", "pretty"])
       assert.strictEqual(yield* value(choice, "JSON"), "json")
       assert.strictEqual(yield* value(choice, "xml"), `--some-limit: "xml" is not one of json, pretty`)
     })
   )
 
+  it.effect("that is a list reads each of its flags, or its variable with commas", () =>
+    Effect.gen(function* () {
+      const list = Setting.list("some-limit", "n", { about: "x" }, (text) => count.parse(text))
+      const parsed = (args: ReadonlyArray<string>, variable = "") => parse(list, args, { ACHAT_SOME_LIMIT: variable })
+      assert.deepStrictEqual(yield* parsed([]), { origin: "default", value: [] })
+      const flags = yield* parsed(["--some-limit", "2", "--some-limit", "3"])
+      assert.deepStrictEqual(flags, { origin: "flag", value: [2, 3] })
+      assert.deepStrictEqual(yield* parsed([], "4, 5"), { origin: "environment", value: [4, 5] })
+    })
+  )
+})
+
+describe("Units", () => {
   it("show sizes and times in the unit that fits", () => {
-    assert.deepStrictEqual([0, 63, 65_536, 1_048_576, 1_048_577].map(Flags.showBytes), [
+    assert.deepStrictEqual([0, 63, 65_536, 1_048_576, 1_048_577].map(Units.showBytes), [
       "0 B",
       "63 B",
       "64 KiB",
@@ -170,7 +192,7 @@ describe("Flags", () => {
       "1048577 B"
     ])
     assert.deepStrictEqual(
-      [0, 500, 1500, 10_000, 60_000, 3_600_000].map((millis) => Flags.showDuration(Duration.millis(millis))),
+      [0, 500, 1500, 10_000, 60_000, 3_600_000].map((millis) => Units.showDuration(Duration.millis(millis))),
       ["0 ms", "500 ms", "1500 ms", "10 s", "1 m", "1 h"]
     )
   })

@@ -1,33 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Help from "../../src/cli/help/HelpText.js"
-import * as Limits from "../../src/cli/serve/LimitFlags.js"
+import { defaults } from "../../src/chat/Options.js"
+import { limits } from "../../src/chat/Limits.js"
+import * as LimitFlags from "../../src/cli/serve/LimitFlags.js"
+import * as Sources from "../../src/cli/settings/Sources.js"
 
-const nothing: Limits.Given = {
-  maxConnections: Option.none(),
-  maxConnectionsPerAddress: Option.none(),
-  connectsPerAddress: Option.none(),
-  ratePerAddress: Option.none(),
-  burstPerAddress: Option.none(),
-  limitLoopback: Option.none(),
-  maxLine: Option.none(),
-  maxRecipients: Option.none(),
-  loginTimeout: Option.none(),
-  holdTimeout: Option.none(),
-  stallTimeout: Option.none(),
-  grace: Option.none(),
-  returnAfter: Option.none(),
-  outboxLines: Option.none(),
-  outboxBytes: Option.none(),
-  maxOutcomes: Option.none(),
-  rate: Option.none()
-}
-
-const flag = <A>(value: A) => Option.some({ by: "flag", value } as const)
-
-describe("Limits.connections", () => {
+describe("LimitFlags.connections", () => {
   const descriptors = { limit: 1024, open: 24 }
   const table: ReadonlyArray<readonly [string, number | undefined, { limit: number; open: number }, number]> = [
     ["what the descriptors leave", undefined, descriptors, 923],
@@ -37,31 +15,41 @@ describe("Limits.connections", () => {
     ["at least one", undefined, { limit: 20, open: 24 }, 1]
   ]
   for (const [name, wanted, available, expected] of table) {
-    it(`are ${name}`, () => assert.strictEqual(Limits.connections(wanted, available), expected))
+    it(`returns ${name}`, () => assert.strictEqual(LimitFlags.connections(wanted, available), expected))
   }
 })
 
-const resolveSeconds = (stall: number, hold: number) =>
-  Limits.resolve({
-    ...nothing,
-    stallTimeout: flag(Duration.seconds(stall)),
-    holdTimeout: flag(Duration.seconds(hold))
+const given = (variables: Record<string, string>) =>
+  Sources.resolve(LimitFlags.settings, Sources.environment(variables)).resolved.values
+
+describe("The settings of the limits", () => {
+  it("are one for each row of the table, with the values that the server would have", () => {
+    const { linger: _, maxConnections: __, ...others } = defaults
+    assert.deepStrictEqual(given({}), { maxConnections: undefined, ...others })
   })
 
-describe("Limits.resolve", () => {
-  it.effect("leaves what was not given to the chat", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Limits.resolve(nothing), {})
-      const limits = yield* Limits.resolve({ ...nothing, maxLine: flag(100), rate: flag(0), limitLoopback: flag(true) })
-      assert.deepStrictEqual(limits, { maxLineBytes: 100, rate: 0, limitLoopback: true })
-    })
-  )
+  it("have the key of their row and the name of their flag", () => {
+    const values = given({ ACHAT_MAX_LINE: "100", ACHAT_RATE: "off", ACHAT_LIMIT_LOOPBACK: "yes" })
+    assert.deepInclude(values, { maxLineBytes: 100, rate: 0, limitLoopback: true })
+    for (const [key, { name }] of Object.entries(limits)) {
+      assert.strictEqual(LimitFlags.settings[key as keyof typeof limits].name, name)
+    }
+  })
 
-  it.effect("lets no stall timeout be shorter than the hold timeout", () =>
-    Effect.gen(function* () {
-      yield* resolveSeconds(5, 5)
-      const { error } = yield* Effect.flip(resolveSeconds(4, 5))
-      assert.strictEqual(Help.plain(error), "--stall-timeout: 4 s is shorter than --hold-timeout, 5 s")
-    })
-  )
+  it("have defaults that they would accept", () => {
+    for (const { defaultText, name, parse, range } of Object.values(LimitFlags.settings)) {
+      if (name === "max-connections" || range === undefined) continue
+      assert.strictEqual(parse(defaultText.replaceAll(",", ""))._tag, "Right", `${name}: ${defaultText}`)
+    }
+  })
+})
+
+const conflict = (stall: number, hold: number) =>
+  LimitFlags.conflict({ stallTimeout: Duration.seconds(stall), holdTimeout: Duration.seconds(hold) })
+
+describe("LimitFlags.conflict", () => {
+  it("is a stall timeout that is shorter than the hold timeout", () => {
+    assert.isUndefined(conflict(5, 5))
+    assert.strictEqual(conflict(4, 5), "--stall-timeout: 4 s is shorter than --hold-timeout, 5 s")
+  })
 })

@@ -82,13 +82,17 @@ describe("a-chat serve", () => {
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
     ["a place that is none", ["--listen", "8080"], /--listen: "8080" is none of tcp:/],
     ["a port that is none", ["--listen", "tcp://::1:70000"], /--listen: .* is none of/],
-    ["both forms", ["--listen", "tcp://127.0.0.1:0", "--port", "0"], /--listen takes the place of --host, --port/],
+    ["both forms", ["--listen", "tcp://127.0.0.1:0", "--port", "0"], /--listen replaces --host, --port/],
     ["TLS without a certificate", ["--listen", "tls://127.0.0.1:0"], /needs both --tls-cert and --tls-key/],
     ["TLS without a key", ["--port", "0", "--tls-cert", cert], /needs both --tls-cert and --tls-key/],
-    ["a certificate without TLS", ["--listen", "tcp://127.0.0.1:0", ...shown], /no listener speaks TLS/],
+    ["a certificate without TLS", ["--listen", "tcp://127.0.0.1:0", ...shown], /no listener uses TLS/],
     ["a certificate that is not there", ["--tls-cert", "/nowhere", "--tls-key", key], /\/nowhere: it cannot be read/],
     ["the key of another", ["--tls-cert", cert, "--tls-key", Certificates.path("alice.key")], /is not the key of/],
-    ["a proxy that nobody named", ["--port", "0", "--proxy-protocol"], /--proxy-from does not tell whom to believe/],
+    [
+      "a proxy that nobody named",
+      ["--port", "0", "--proxy-protocol"],
+      /--proxy-from does not say which proxies to trust/
+    ],
     ["a range that is none", ["--proxy-protocol", "--proxy-from", "10.0.0.0/33"], /--proxy-from: .* no range/],
     ["a proxy for nobody", ["--port", "0", "--proxy-from", "::1"], /no listener is behind a proxy/],
     ["too little time for a handshake", ["--handshake-timeout", "99ms"], /100 ms to 10 m/]
@@ -140,7 +144,7 @@ describe("a-chat serve", () => {
       const places = 'listen = ["tcp://[::1]:0"]\n'
       assert.include(yield* listening(file("places.toml", places), {}), "[::1]")
       assert.strictEqual(yield* listening(file("places.toml", places), { ACHAT_PORT: "0" }), "127.0.0.1")
-      yield* refuses(file("both.toml", `port = 0\n${places}`), /--listen takes the place of/)
+      yield* refuses(file("both.toml", `port = 0\n${places}`), /--listen replaces/)
     })
   )
 
@@ -172,10 +176,10 @@ describe("a-chat serve", () => {
 describe("a client", () => {
   const port = ["--port", "1", "--login", "alice"]
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
-    ["--ca without --tls", [...port, "--ca", cert], /--ca is for TLS/],
-    ["--server-name without --tls", [...port, "--server-name", "a"], /--server-name is for TLS/],
-    ["--tls for a Unix socket", ["--unix", "/s", "--tls"], /--tls is for TCP/],
-    ["--cert without --key", [...port, "--tls", "--cert", cert], /--cert and --key go together/],
+    ["--ca without --tls", [...port, "--ca", cert], /--ca needs TLS/],
+    ["--server-name without --tls", [...port, "--server-name", "a"], /--server-name needs TLS/],
+    ["--tls for a Unix socket", ["--unix", "/s", "--tls"], /TLS needs TCP/],
+    ["--cert without --key", [...port, "--tls", "--cert", cert], /--cert and --key belong together/],
     ["a file that is not there", [...port, "--tls", "--ca", "/nowhere"], /\/nowhere: it cannot be read/]
   ]
   for (const [what, args, said] of table) {

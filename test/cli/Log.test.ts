@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import { PassThrough, Writable } from "node:stream"
+import { LiveSource } from "../../src/chat/Live.js"
 import * as Log from "../../src/cli/log/Log.js"
 
 const event = Effect.logWarning("half\nempty").pipe(Effect.annotateLogs({ name: "bob", remote: "\x1b[2J", bytes: 7 }))
@@ -107,7 +108,7 @@ describe("Log.layer", () => {
       })
       const text = "x".repeat(1_000)
       const many = Effect.forEach(Array.from({ length: 2_000 }), () => Effect.logInfo(text), { discard: true })
-      yield* Effect.provide(many, Log.layer("logfmt", stream, { ...Log.defaults, rate: 0 }))
+      yield* Effect.provide(many, Log.layer("logfmt", stream, new LiveSource({ ...Log.defaults, rate: 0 })))
       assert.isAbove(bytes, 2_000_000)
     })
   )
@@ -144,13 +145,13 @@ describe("Log.layer", () => {
   it.live("leaves out what is over the rate of its kind, and says how many there were", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
-      const settings = { ...Log.defaults, rate: 3 }
+      const settings = new LiveSource({ ...Log.defaults, rate: 3 })
       const events = Effect.gen(function* () {
         // Within one second, as long as it has just begun.
         yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1005 - (Date.now() % 1000))))
         for (let number = 0; number < 10; number++) yield* Effect.logInfo("often")
         for (let number = 0; number < 3; number++) yield* Effect.logInfo("seldom")
-        settings.rate = 0
+        settings.set({ rate: 0 })
         yield* Effect.logInfo("often")
       })
       yield* Effect.provide(events, Log.layer("logfmt", stream, settings))
@@ -175,7 +176,7 @@ describe("Log.layer", () => {
         return yield* Effect.promise(() => told)
       })
       assert.match(
-        yield* Effect.provide(events, Log.layer("logfmt", stream, { ...Log.defaults, rate: 1 })),
+        yield* Effect.provide(events, Log.layer("logfmt", stream, new LiveSource({ ...Log.defaults, rate: 1 }))),
         /events=\d/u
       )
     })
@@ -184,12 +185,12 @@ describe("Log.layer", () => {
   it.live("has a level of its own, which may change", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
-      const settings = { ...Log.defaults }
+      const settings = new LiveSource(Log.defaults)
       const events = Effect.gen(function* () {
         yield* Effect.logDebug("one")
-        settings.level = LogLevel.Debug
+        settings.set({ level: LogLevel.Debug })
         yield* Effect.logDebug("two")
-        settings.level = LogLevel.Error
+        settings.set({ level: LogLevel.Error })
         yield* Effect.logWarning("three")
       })
       yield* Effect.provide(events, Log.layer("logfmt", stream, settings))

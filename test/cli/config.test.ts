@@ -44,7 +44,7 @@ describe("a-chat config", () => {
       assert.deepStrictEqual([status, output], [2, ""])
       assert.deepStrictEqual(errors.split("\n").slice(0, -1), [
         `a-chat: ${path}:1: port: "99999" is out of range; allowed: 0 to 65535`,
-        `a-chat: ${path}:2: max-lin is no setting; did you mean max-line?`,
+        `a-chat: ${path}:2: max-lin is not a setting; did you mean max-line?`,
         `a-chat: ${path}:4: rate: "fast" is not a whole number; allowed: off, or 1 to 1,000,000`,
         `a-chat: ${path}:5: limit-loopback: "maybe" is neither yes nor no`
       ])
@@ -62,8 +62,8 @@ describe("a-chat config", () => {
       const places = [
         [2, /rate: "x" is not a whole number/u],
         [3, /--stall-timeout: 1 s is shorter than --hold-timeout, 2 s/u],
-        [4, /log_level is no setting; did you mean log-level\?/u],
-        [5, /something is no setting; see a-chat serve --help/u],
+        [4, /log_level is not a setting; did you mean log-level\?/u],
+        [5, /something is not a setting; see a-chat serve --help/u],
         [6, /tls is a table or a date/u]
       ] as const
       assert.strictEqual(told.length, places.length)
@@ -91,7 +91,7 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("reads a file of another system, and one that is no settings file at all", () =>
+  it.scopedLive("reads a file of another system, and one that is not a settings file at all", () =>
     Effect.gen(function* () {
       const path = yield* file("\uFEFFrate = 5\r\nmax-recipients = 0\r\n")
       assert.match((yield* check(path)).errors, /^a-chat: \S+chat\.toml:2: max-recipients: [^\n]*\n$/u)
@@ -100,7 +100,7 @@ describe("a-chat config", () => {
       const { errors, status } = yield* check(yield* file(keys.join("\n")))
       assert.isBelow(performance.now() - began, 15_000) // a minute, when each looked through the whole file
       assert.deepStrictEqual([status, errors.split("\n").length - 1], [2, keys.length])
-      assert.include(errors, "chat.toml:30000: somebody-elses-setting-29999 is no setting")
+      assert.include(errors, "chat.toml:30000: somebody-elses-setting-29999 is not a setting")
     })
   )
 
@@ -149,7 +149,7 @@ describe("a-chat serve", () => {
       assert.strictEqual(status, 2)
       assert.match(
         errors,
-        /^a-chat: \S+chat\.toml:1: port: "-1" is .* \(and 2 more; a-chat config --check --config \S+ tells\)\n$/u
+        /^a-chat: \S+chat\.toml:1: port: "-1" is .* \(and 2 more; see a-chat config --check --config \S+\)\n$/u
       )
     })
   )
@@ -162,7 +162,7 @@ describe("SIGHUP", () => {
       const server = yield* Program.startServer(["--config", path])
       writeFileSync(path, Array.from({ length: 100 }, (_, at) => `key-${at} = 1`).join("\n"))
       yield* server.kill("SIGHUP")
-      yield* server.says("errors", /mistake="[^"]*:20: key-19 is no setting[^]*mistake="and 80 more; /u)
+      yield* server.says("errors", /mistake="[^"]*:20: key-19 is not a setting[^]*mistake="and 80 more; /u)
       rmSync(path)
       yield* server.kill("SIGHUP")
       yield* server.says("errors", /message="the settings stay as they were" mistake="cannot read \S+: ENOENT/u)
@@ -201,7 +201,7 @@ describe("SIGHUP", () => {
       yield* server.kill("SIGHUP")
       yield* server.says(
         "errors",
-        /message="the settings stay as they were" mistake=".*chat\.toml:3: speed is no setting/u
+        /message="the settings stay as they were" mistake=".*chat\.toml:3: speed is not a setting/u
       )
       yield* server.says("errors", /message="the settings stay as they were" mistake=".*chat\.toml:2: rate: /u)
       const { output } = yield* Program.run(["connect", "--port", server.port], { input: "/hello\n" })

@@ -346,7 +346,7 @@ const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
 describe("a-chat exec, where it cannot begin", () => {
   it.scopedLive("exits with 2", () =>
     Effect.gen(function* () {
-      yield* fails(/^a-chat: a name to log in with[^\n]*\n$/u, ["--", "cat"])
+      yield* fails(/^a-chat: a login is required[^\n]*\n$/u, ["--", "cat"])
       yield* fails(/^a-chat: a program is needed[^\n]*\n$/u, ["--login", "bot"])
       yield* fails(/^a-chat: no-such-program: there is no such program[^\n]*\n$/u, [
         "--login",

@@ -256,7 +256,7 @@ describe("a-chat send", () => {
         [[...at(original), "a:b", "hi"], /not a recipient: "a:b"/u],
         [[...at(original), ",", "hi"], /without a recipient/u],
         [[...at(original), "--login", "/x", "bob", "hi"], /not a login/u],
-        [[...at(original), "--unix", "/tmp/x", "bob", "hi"], /--unix takes the place/u],
+        [[...at(original), "--unix", "/tmp/x", "bob", "hi"], /--unix replaces/u],
         [[...at(original), "--timeout", "1ms", "bob", "hi"], /out of range/u],
         [[...at(original), "--retry", "-1", "bob", "hi"], /--retry/u],
         [[...at(original), "--wait", "read", "bob", "hi"], /is not one of written, none/u],

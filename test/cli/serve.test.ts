@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { join } from "node:path"
-import * as Limits from "../../src/cli/serve/LimitFlags.js"
+import { settings } from "../../src/cli/commands/serve.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
@@ -58,10 +58,9 @@ describe("a-chat serve --help", () => {
     Effect.map(Program.run(["serve", "--help"]), ({ output, status }) => {
       assert.strictEqual(status, 0)
       assert.notInclude(output, "\x1b")
-      const flags = ["host", "port", "unix", "log-format", ...Object.keys(Limits.flags).map(kebab)]
-      for (const flag of flags) {
-        const variable = `ACHAT_${flag.toUpperCase().replaceAll("-", "_")}`
-        assert.match(output, new RegExp(`--${flag}(?: \\S+)?\\n\\n +[^\\n]+\\(default [^\\n]+; ${variable}\\)\\n`, "u"))
+      for (const { name } of Object.values(settings)) {
+        const variable = `ACHAT_${name.toUpperCase().replaceAll("-", "_")}`
+        assert.match(output, new RegExp(`--${name}(?: \\S+)?\\n\\n +[^\\n]+\\(default [^\\n]+; ${variable}\\)\\n`, "u"))
       }
       assert.include(output, "(default 64 KiB; 64 B to 1 MiB; ACHAT_MAX_LINE)")
       assert.include(output, "(default off; off, or 1 to 1,000,000; ACHAT_RATE)")
@@ -69,8 +68,6 @@ describe("a-chat serve --help", () => {
     })
   )
 })
-
-const kebab = (name: string) => name.replaceAll(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)
 
 describe("a-chat serve", () => {
   it.live("refuses an unknown flag", () => refuses(["serve", "--bogus"], /--bogus/u))

@@ -1,49 +1,117 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import { resolve } from "node:path"
 import * as Escape from "../../client/Escape.js"
 import type * as Reconnect from "../../client/Reconnect.js"
-import * as Endpoint from "../settings/AddressFlags.js"
-import * as Flags from "../settings/Flags.js"
-import * as Status from "../ExitStatus.js"
+import * as Tcp from "../../transport/Tcp.js"
+import * as Tls from "../../transport/Tls.js"
+import { TransportError, type Socket } from "../../transport/Transport.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as AddressFlags from "../settings/AddressFlags.js"
+import * as Setting from "../settings/Setting.js"
+import type { Resolved } from "../settings/Sources.js"
 
-/** The server that a command speaks to: its flags, how to get there, and what it means when that fails. */
+/** The flags of every command that connects to a server, and what they come to. */
 
-export const flags = Endpoint.client
-
-export const reconnectFlag = Flags.toggle("no-reconnect", "End when the connection is lost, instead of coming back")
-
-export const answerTimeout = Duration.seconds(5)
-
-export const answerFlag = Flags.duration(
-  "timeout",
-  { about: "Time to wait for an answer", fallback: Flags.showDuration(answerTimeout) },
-  { min: 1, max: 3_600_000 }
-)
-
-export const loginFlag = Flags.text("login", "name", { about: "Name to log in with", fallback: "none, it is needed" })
-
-export const login = (given: Option.Option<Flags.Given<string>>): Effect.Effect<string, Status.Failure> =>
-  Option.match(given, {
-    onNone: () => Status.misused(`a name to log in with is needed: --login, or ${Flags.variable("login")}`),
-    onSome: ({ value }) => Effect.succeed(value)
+export const settings = {
+  host: AddressFlags.host("Host to connect to"),
+  port: AddressFlags.port("TCP port to connect to", 1),
+  unix: AddressFlags.unix("Unix socket to connect to, instead of TCP"),
+  tls: Setting.toggle("tls", "Connect with TLS, and verify the server's certificate"),
+  ca: Setting.text("ca", "file", {
+    about: "With --tls: the authorities that may have signed the server's certificate, in PEM form",
+    default: undefined,
+    defaultText: "those that Node trusts"
+  }),
+  cert: Setting.text("cert", "file", {
+    about: "With --tls: the client certificate, in PEM form; its common name must be the login",
+    default: undefined
+  }),
+  key: Setting.text("key", "file", { about: "The private key of --cert, in PEM form", default: undefined }),
+  serverName: Setting.text("server-name", "name", {
+    about: "With --tls: the name that the server's certificate must have",
+    default: undefined,
+    defaultText: "that of --host"
   })
+}
 
-/** The exit status of what went wrong: a connection that was there and is gone, or one that never was. */
+export type Given = Resolved<typeof settings>
+
+export const noReconnect = Setting.toggle("no-reconnect", "Exit when the connection is lost, instead of reconnecting")
+
+/** How long a command waits for a reply. */
+export const replyTimeout = Setting.duration("timeout", {
+  about: "Time to wait for a reply",
+  default: Duration.seconds(5),
+  min: Duration.millis(1),
+  max: Duration.hours(1)
+})
+
+export const login = Setting.text("login", "name", {
+  about: "Name to log in with",
+  default: undefined,
+  defaultText: "required"
+})
+
+export const requireLogin = (login: string | undefined): Effect.Effect<string, ExitStatus.Failure> =>
+  login === undefined
+    ? ExitStatus.misused(`a login is required: --login, or ${Setting.variable("login")}`)
+    : Effect.succeed(login)
+
+/** The operating system would wait for minutes for a server that does not reply at all. */
+export const connectTimeout = Duration.seconds(10)
+
+/** Connects to the address that the flags name, with TLS if they ask for it. */
+export const socket = (given: Given): Effect.Effect<Socket, TransportError> => {
+  const { origins, values } = given
+  const address = AddressFlags.address(given)
+  if (address === undefined) return misuse("--unix replaces --host and --port; give one or the other")
+  const { ca, cert, key, serverName } = values
+  if (!values.tls) {
+    const unused = (["ca", "cert", "key", "serverName"] as const).find((name) => origins[name] === "flag")
+    if (unused === undefined) return Tcp.connect(address, connectTimeout)
+    return misuse(`--${settings[unused].name} needs TLS; add --tls`)
+  }
+  if (address._tag !== "Tcp") return misuse("TLS needs TCP; leave out --tls or --unix")
+  if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key belong together; give both")
+  return Tls.connect(address, { ca, cert, key, serverName, timeout: connectTimeout })
+}
+
+const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
+
+/**
+ * The variables with which a child process connects to the same server, from any folder. They leave out the client
+ * certificate and its key, which belong to one login.
+ */
+export const environment = (given: Given): Readonly<Record<string, string>> => {
+  const address = AddressFlags.address(given)
+  if (address === undefined) return {}
+  if (address._tag === "Unix") return { [Setting.variable("unix")]: resolve(address.path) }
+  const { ca, serverName, tls } = given.values
+  return {
+    [Setting.variable("host")]: address.host,
+    [Setting.variable("port")]: `${address.port}`,
+    ...(tls ? { [Setting.variable("tls")]: "yes" } : {}),
+    ...(tls && ca !== undefined ? { [Setting.variable("ca")]: resolve(ca) } : {}),
+    ...(tls && serverName !== undefined ? { [Setting.variable("server-name")]: serverName } : {})
+  }
+}
+
+/** The exit status of an error: a connection that was lost, or one that was never there. */
 export const orFailure = <A, R>(
-  effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | Status.Failure, R>
-): Effect.Effect<A, Status.Failure, R> =>
+  effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | ExitStatus.Failure, R>
+): Effect.Effect<A, ExitStatus.Failure, R> =>
   Effect.mapError(effect, (error) => {
-    if (error instanceof Status.Failure) return error
-    const status = error._tag === "Gone" ? Status.gone : Status.misuse
-    // The words may be the server's.
-    return new Status.Failure({ status, message: Escape.show(error.message) })
+    if (error instanceof ExitStatus.Failure) return error
+    const status = error._tag === "Gone" ? ExitStatus.gone : ExitStatus.misuse
+    // The server may have chosen the words.
+    return new ExitStatus.Failure({ status, message: Escape.show(error.message) })
   })
 
-/** Says on standard error what became of the connection. */
-export const tell = (event: Reconnect.Event): Effect.Effect<void> =>
+/** Reports on standard error that the connection was lost, or is back. */
+export const report = (event: Reconnect.Event): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (event._tag === "Back") return Status.say("connected again")
+    if (event._tag === "Back") return ExitStatus.say("connected again")
     const seconds = (Duration.toMillis(event.delay) / 1000).toFixed(1)
-    return Status.say(`${Escape.show(event.why)}; next try in ${seconds} s`)
+    return ExitStatus.say(`${Escape.show(event.why)}; next try in ${seconds} s`)
   })

@@ -1,6 +1,6 @@
 import * as Escape from "../../client/Escape.js"
 import type { Told, Totals } from "../../client/Sending.js"
-import * as Flags from "../settings/Flags.js"
+import * as Units from "../settings/Units.js"
 
 /** How `send` tells of outcomes: JSON objects to its output, or what did not arrive to standard error. */
 export interface SendReport {
@@ -44,7 +44,7 @@ export const make = ({ errors, json, numbered, output }: Options): SendReport =>
       if (unknown.count === 0) return undefined
       if (!numbered) return "the message may have arrived or not"
       if (unknown.count === 1) return `line ${unknown.first} may have arrived or not`
-      return `${Flags.showCount(unknown.count)} lines may have arrived or not, the first of them line ${unknown.first}`
+      return `${Units.showCount(unknown.count)} lines may have arrived or not, the first of them line ${unknown.first}`
     }
   }
 }
@@ -74,5 +74,5 @@ const textOf = ({ line, outcome }: Told, numbered: boolean): string => {
 }
 
 export const progress = ({ lines, refused, returned }: Totals, seconds: number): string =>
-  `${Flags.showCount(lines)} lines, ${Flags.showCount(Math.round(lines / seconds))}/s, ` +
-  `${Flags.showCount(returned + refused)} returned`
+  `${Units.showCount(lines)} lines, ${Units.showCount(Math.round(lines / seconds))}/s, ` +
+  `${Units.showCount(returned + refused)} returned`

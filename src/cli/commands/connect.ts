@@ -1,4 +1,3 @@
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Ending } from "../../client/Ending.js"
 import * as Pipe from "../../client/Pipe.js"
@@ -6,50 +5,52 @@ import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
 import * as Session from "../../terminal/Session.js"
 import { showAddress } from "../../transport/Transport.js"
-import * as Endpoint from "../settings/AddressFlags.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
-import * as Remote from "./ConnectFlags.js"
-import * as Status from "../ExitStatus.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
 
 const onOff = ["on", "off"] as const
 
-const flags = {
-  ...Remote.flags,
-  login: Flags.text("login", "name", {
+export const settings = {
+  ...ConnectFlags.settings,
+  login: Setting.text("login", "name", {
     about: "Name to log in with",
-    fallback: "asked for at a terminal, else the first line of the input"
+    default: undefined,
+    defaultText: "asked for at a terminal, else the first line of the input"
   }),
-  plain: Flags.toggle("plain", "Sends lines and prints lines at a terminal, too, as in a pipe"),
-  bell: Flags.choice("bell", { about: "Whether the terminal rings for a message", fallback: "on" }, onOff),
-  history: Flags.choice(
+  plain: Setting.toggle("plain", "Send and print lines at a terminal as in a pipe"),
+  bell: Setting.choice("bell", { about: "Whether the terminal rings for a message", default: "on" }, onOff),
+  history: Setting.choice(
     "history",
-    { about: "Whether what is typed at a terminal is kept in a file of one's own", fallback: "on" },
+    { about: "Whether lines typed at a terminal are kept in your history file", default: "on" },
     onOff
   )
 }
 
-export const connect = Command.make("connect", flags, (given): Effect.Effect<void, Status.Failure> => {
-  const address = Endpoint.address(given)
-  if (address === undefined) return Status.misused("--unix takes the place of --host and --port; give one")
+export const command = Flags.command("connect", settings, (given): Effect.Effect<void, ExitStatus.Failure> => {
+  const { bell, history, login, plain } = given.values
+  const address = AddressFlags.address(given)
+  if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
   const streams = {
-    socket: Endpoint.socket(given),
-    login: Flags.value(given.login),
+    socket: ConnectFlags.socket(given),
+    login,
     input: process.stdin,
     output: process.stdout
   }
-  const isScreen =
-    process.stdin.isTTY && process.stdout.isTTY && !Flags.valueOr(given.plain, false) && !Display.isDumb(process.env)
+  const isScreen = process.stdin.isTTY && process.stdout.isTTY && !plain && !Display.isDumb(process.env)
   const session = isScreen
     ? Session.run({
         ...streams,
         where: showAddress(address),
         display: Display.make(process.env, process.stdout.getColorDepth()),
-        bell: Flags.valueOr(given.bell, "on") === "on",
-        history: Flags.valueOr(given.history, "on") === "on" ? HistoryFile.path(process.env) : undefined
+        bell: bell === "on",
+        history: history === "on" ? HistoryFile.path(process.env) : undefined
       })
     : Pipe.run({ ...streams, refusals: process.stderr })
   return session.pipe(
-    Effect.mapError(Status.asMisuse),
+    Effect.mapError(ExitStatus.asMisuse),
     Effect.map(end),
     Effect.scoped,
     isScreen ? endAtHangup : (self) => self
@@ -84,14 +85,14 @@ const end = (ending: Ending): void => {
       process.exitCode = 0
       break
     case "Refused":
-      process.exitCode = Status.failed
+      process.exitCode = ExitStatus.failed
       break
     case "Closed":
-      process.exitCode = Status.gone
-      Status.say("the server closed the connection")
+      process.exitCode = ExitStatus.gone
+      ExitStatus.say("the server closed the connection")
       break
     case "Lost":
-      process.exitCode = Status.gone
-      Status.say(ending.error.message)
+      process.exitCode = ExitStatus.gone
+      ExitStatus.say(ending.error.message)
   }
 }

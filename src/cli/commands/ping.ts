@@ -1,4 +1,3 @@
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -6,37 +5,29 @@ import * as Schedule from "effect/Schedule"
 import * as Escape from "../../client/Escape.js"
 import { gone, print } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
-import * as Endpoint from "../settings/AddressFlags.js"
+import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
-import * as Remote from "./ConnectFlags.js"
-import * as Status from "../ExitStatus.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
 
-const defaultCount = 4
-
-const defaultInterval = Duration.seconds(1)
-
-const hour = 3_600_000
-
-const flags = {
-  ...Remote.flags,
-  count: Flags.count("count", { about: "Pings to send", fallback: `${defaultCount}` }, { min: 1, max: 1_000_000 }),
-  interval: Flags.duration(
-    "interval",
-    { about: "Time from one ping to the next", fallback: Flags.showDuration(defaultInterval) },
-    { min: 0, max: hour }
-  ),
-  timeout: Remote.answerFlag,
-  json: Flags.toggle("json", `Print {"seq","ms"} for each ping, and {"sent","answered","min","median","max"}`)
+export const settings = {
+  ...ConnectFlags.settings,
+  count: Setting.count("count", { about: "Pings to send", default: 4, min: 1, max: 1_000_000 }),
+  interval: Setting.duration("interval", {
+    about: "Time from one ping to the next",
+    default: Duration.seconds(1),
+    min: Duration.zero,
+    max: Duration.hours(1)
+  }),
+  timeout: ConnectFlags.replyTimeout,
+  json: Setting.toggle("json", `Print {"seq","ms"} for each ping, and {"sent","answered","min","median","max"}`)
 }
 
-export const ping = Command.make("ping", flags, (given) =>
+export const command = Flags.command("ping", settings, (given) =>
   Effect.gen(function* () {
-    const socket = Endpoint.socket(given)
-    const timeout = Flags.value(given.timeout) ?? Remote.answerTimeout
-    const count = Flags.value(given.count) ?? defaultCount
-    const interval = Flags.value(given.interval) ?? defaultInterval
-    const pinger = yield* Query.pinger({ socket, timeout })
-    const report = Flags.valueOr(given.json, false) ? json : text
+    const { count, interval, timeout } = given.values
+    const pinger = yield* Query.pinger({ socket: ConnectFlags.socket(given), timeout })
+    const report = given.values.json ? json : text
     const times: Array<number> = []
     let sent = 0
 
@@ -50,7 +41,7 @@ export const ping = Command.make("ping", flags, (given) =>
     })
     const finish = Effect.sync(() => {
       const all = Query.summary(sent, times)
-      process.exitCode = all.answered === sent && sent > 0 ? 0 : Status.failed
+      process.exitCode = all.answered === sent && sent > 0 ? 0 : ExitStatus.failed
       process.stdout.write(report.all(all))
     })
     const series = one.pipe(
@@ -59,13 +50,13 @@ export const ping = Command.make("ping", flags, (given) =>
         times.length === 0
           ? Effect.fail(error)
           : Effect.sync(() => {
-              Status.say(Escape.show(error.message))
+              ExitStatus.say(Escape.show(error.message))
             })
       ),
       Effect.zipRight(finish)
     )
     yield* Effect.raceFirst(gone(process.stdout), series).pipe(Effect.onInterrupt(() => finish))
-  }).pipe(Effect.scoped, Remote.orFailure)
+  }).pipe(Effect.scoped, ConnectFlags.orFailure)
 )
 
 interface Report {

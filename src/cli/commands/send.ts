@@ -13,77 +13,76 @@ import * as Outcomes from "../../client/Outcomes.js"
 import * as Sendable from "../../client/Sendable.js"
 import * as Sending from "../../client/Sending.js"
 import type { Socket, TransportError } from "../../transport/Transport.js"
-import * as Endpoint from "../settings/AddressFlags.js"
+import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
-import * as Heap from "../V8Heap.js"
-import * as Identity from "./GuessedLogin.js"
+import * as Setting from "../settings/Setting.js"
+import * as Units from "../settings/Units.js"
+import * as V8Heap from "../V8Heap.js"
+import * as ConnectFlags from "./ConnectFlags.js"
+import * as GuessedLogin from "./GuessedLogin.js"
 import * as Progress from "./Progress.js"
-import * as Remote from "./ConnectFlags.js"
 import * as SendReport from "./SendReport.js"
-import * as Status from "../ExitStatus.js"
 
-/** Longer than it takes a server to give up a recipient that does not read. */
-const defaultTimeout = Duration.minutes(1)
-
-const day = 24 * 60 * 60 * 1000
-
-const flags = {
-  ...Remote.flags,
-  login: Flags.text("login", "name", {
+export const settings = {
+  ...ConnectFlags.settings,
+  login: Setting.text("login", "name", {
     about: "Name to send as",
-    fallback: "the user and the machine, with a suffix if that is taken"
+    default: undefined,
+    defaultText: "the user and the machine, with a suffix if that is taken"
   }),
-  wait: Flags.choice(
+  wait: Setting.choice(
     "wait",
-    { about: "What to wait for: that every line is written to its recipients, or for nothing", fallback: "written" },
+    { about: "What to wait for: that every line is written to its recipients, or nothing", default: "written" },
     ["written", "none"]
   ),
-  timeout: Flags.duration(
-    "timeout",
-    {
-      about: "How long the login may take, and then an outcome, counted from the one before",
-      fallback: Flags.showDuration(defaultTimeout)
-    },
-    { min: 10, max: day }
-  ),
-  retry: Flags.count(
-    "retry",
-    { about: "How often to try again what the server says may succeed later", fallback: "0" },
-    { min: 0, max: 1_000_000 }
-  ),
-  json: Flags.toggle("json", "Print every outcome, one JSON object a line")
+  timeout: Setting.duration("timeout", {
+    about: "Time for the login, and then for each outcome, counted from the one before",
+    // Longer than a server needs to give up a recipient that does not read.
+    default: Duration.minutes(1),
+    min: Duration.millis(10),
+    max: Duration.days(1)
+  }),
+  retry: Setting.count("retry", {
+    about: "How often to resend a line that the server says may succeed later",
+    default: 0,
+    min: 0,
+    max: 1_000_000
+  }),
+  json: Setting.toggle("json", "Print every outcome, one JSON object a line")
 }
 
 const args = {
-  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, with commas between them")),
+  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, separated by commas")),
   text: Args.text({ name: "text" }).pipe(
     Args.repeated,
-    Args.withDescription("The message; without it, each line of the input is one")
+    Args.withDescription("The message; without it, each line of the input is a message")
   )
 }
 
-export const send = Command.make("send", { ...flags, ...args }, (given) =>
+export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
-    const socket = Endpoint.socket(given)
-    const recipients = Outcomes.distinct(given.recipients.split(","))
-    yield* Effect.mapError(Sendable.encodeRecipients(recipients), Status.asMisuse)
+    const given = yield* Flags.resolve(settings, raw.flags)
+    const { json, login, retry, timeout, wait } = given.values
+    const recipients = Outcomes.distinct(raw.recipients.split(","))
+    yield* Effect.mapError(Sendable.encodeRecipients(recipients), ExitStatus.asMisuse)
     const job: Job = {
-      socket,
+      socket: ConnectFlags.socket(given),
       recipients,
-      login: Flags.valueOr(given.login, Identity.guess()),
-      mayChange: !Option.exists(given.login, ({ by }) => by === "flag"),
-      text: given.text.length === 0 ? undefined : given.text.join(" "),
-      timeout: Flags.valueOr(given.timeout, defaultTimeout),
-      retries: Flags.valueOr(given.retry, 0),
-      json: Flags.valueOr(given.json, false)
+      login: login ?? GuessedLogin.guess(),
+      mayChange: given.origins.login !== "flag",
+      text: raw.text.length === 0 ? undefined : raw.text.join(" "),
+      timeout,
+      retries: retry,
+      json
     }
-    if (job.text?.includes("\n") === true) return yield* Status.misused("a message is one line; several are the input")
+    if (job.text?.includes("\n") === true)
+      return yield* ExitStatus.misused("a message is one line; several are the input")
     if (job.text === undefined && fstatSync(process.stdin.fd).isDirectory()) {
-      return yield* Status.misused("the input is a directory")
+      return yield* ExitStatus.misused("the input is a directory")
     }
-    const isWaiting = Flags.valueOr(given.wait, "written") === "written"
+    const isWaiting = wait === "written"
     if (!isWaiting && (job.json || job.retries > 0)) {
-      return yield* Status.misused("--json and --retry need outcomes; leave out --wait none")
+      return yield* ExitStatus.misused("--json and --retry need outcomes; leave out --wait none")
     }
     process.exitCode = yield* isWaiting ? deliver(job) : hand(job)
   }).pipe(Effect.scoped)
@@ -103,9 +102,9 @@ interface Job {
 }
 
 /** Sends with labels, and waits for the outcomes. Returns the exit status. */
-const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
+const deliver = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    if (job.text === undefined) yield* Heap.keepSmall
+    if (job.text === undefined) yield* V8Heap.keepSmall
     const { link, server } = yield* enter(job)
     if (Option.isNone(server)) return yield* noOutcomes
     const progress: Progress.Progress = yield* Progress.make(process.stderr, (seconds) =>
@@ -129,16 +128,16 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
-      return Status.gone
+      return ExitStatus.gone
     }
     return yield* sending.run.pipe(
       Effect.map((isComplete) => {
         if (!isComplete) return conclude("the connection ended before everything was sent")
-        return sending.totals.returned + sending.totals.refused > 0 ? Status.failed : 0
+        return sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : 0
       }),
       Effect.catchTags({
         Stalled: ({ message }) => Effect.sync(() => conclude(message)),
-        InputError: (error) => Effect.fail(Status.asMisuse(error))
+        InputError: (error) => Effect.fail(ExitStatus.asMisuse(error))
       }),
       Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
       Effect.tap(toldAll)
@@ -149,7 +148,7 @@ const deliver = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =
 const toldAll = Effect.zipRight(flushed(process.stdout), flushed(process.stderr))
 
 /** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
-const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
+const hand = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const { link } = yield* enter(job)
     let refused = 0
@@ -163,16 +162,16 @@ const hand = (job: Job): Effect.Effect<number, Status.Failure, Scope.Scope> =>
         refused += 1
         process.stderr.write(Escape.show(`a-chat: ${line.slice("! ".length)}\n`))
       }
-    }).pipe(Effect.mapError(Status.asMisuse))
-    if (!isComplete) Status.say("the connection ended before everything was sent")
+    }).pipe(Effect.mapError(ExitStatus.asMisuse))
+    if (!isComplete) ExitStatus.say("the connection ended before everything was sent")
     yield* toldAll
-    return isComplete ? (refused > 0 ? Status.failed : 0) : Status.gone
+    return isComplete ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.gone
   })
 
 /** Of a server that was not asked for its own limit. */
 const handedLineBytes = 2 ** 20
 
-const noOutcomes = Status.misused(
+const noOutcomes = ExitStatus.misused(
   "this server does not tell what becomes of a message; with --wait none it is sent all the same"
 )
 
@@ -181,28 +180,28 @@ const inputOf = (job: Job): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 
 /** Logs in: under another name if the one that was guessed is taken, and again when the server says that it may. */
-const enter = (job: Job): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
+const enter = (job: Job): Effect.Effect<Entered, ExitStatus.Failure, Scope.Scope> => {
   let connected: Socket | undefined = undefined
   const socket = Effect.tap(job.socket, (socket) => Effect.sync(() => (connected = socket)))
-  const attempt = (login: string, tries: number): Effect.Effect<Entered, Status.Failure, Scope.Scope> =>
+  const attempt = (login: string, tries: number): Effect.Effect<Entered, ExitStatus.Failure, Scope.Scope> =>
     Effect.gen(function* () {
-      const started = yield* Effect.mapError(Login.start({ socket, login }), Status.asMisuse)
+      const started = yield* Effect.mapError(Login.start({ socket, login }), ExitStatus.asMisuse)
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
-      Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, Status.Failure, Scope.Scope> => {
+      Effect.catchTag("LoginRefused", (refused): Effect.Effect<Entered, ExitStatus.Failure, Scope.Scope> => {
         if (refused.code === "login-in-use" && job.mayChange && tries < guesses) {
-          return attempt(Identity.alternative(job.login), tries + 1)
+          return attempt(GuessedLogin.alternative(job.login), tries + 1)
         }
-        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(Status.asMisuse(refused))
+        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(ExitStatus.asMisuse(refused))
         return Effect.delay(attempt(login, tries + 1), refused.retryMillis)
       }),
-      Effect.catchTag("TransportError", (error) => Effect.fail(Status.asMisuse(error)))
+      Effect.catchTag("TransportError", (error) => Effect.fail(ExitStatus.asMisuse(error)))
     )
   return Effect.timeoutFail(attempt(job.login, 0), {
     duration: job.timeout,
     onTimeout: () =>
-      Status.asMisuse({
-        message: `no answer for ${Flags.showDuration(job.timeout)}; is the name in use, or is the server just restarting?`
+      ExitStatus.asMisuse({
+        message: `no answer for ${Units.showDuration(job.timeout)}; is the name in use, or is the server just restarting?`
       })
   }).pipe(
     // Nothing was sent that an end in order could wait for.

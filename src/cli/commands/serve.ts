@@ -1,87 +1,94 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import * as Descriptors from "../../transport/Descriptors.js"
-import * as Admin from "../serve/AdminFlag.js"
-import * as Flags from "../settings/Flags.js"
-import * as Heap from "../V8Heap.js"
-import * as Limits from "../serve/LimitFlags.js"
-import * as Listeners from "../serve/ListenFlags.js"
+import * as ExitStatus from "../ExitStatus.js"
 import * as Log from "../log/Log.js"
+import * as AdminFlag from "../serve/AdminFlag.js"
+import * as LimitFlags from "../serve/LimitFlags.js"
+import * as ListenFlags from "../serve/ListenFlags.js"
 import * as Reload from "../serve/Reload.js"
 import * as ServerSettings from "../serve/ServerSettings.js"
-import * as Status from "../ExitStatus.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+import * as V8Heap from "../V8Heap.js"
 
-/** `--log-level` is one of @effect/cli's own flags. */
+/** `--log-level` is a flag of @effect/cli itself. */
 const { logLevel: _, ...offered } = ServerSettings.settings
 
-const flags = {
-  ...offered,
-  config: Flags.text("config", "file", {
-    about:
-      "File with settings: these flags without their --, as TOML; a-chat config --check tells what is wrong in it, and " +
-      "SIGHUP reads it again",
-    fallback: "none"
-  })
-}
+const config = Setting.text("config", "file", {
+  about:
+    "File with settings: these flags without their dashes, as TOML; a-chat config --check shows its mistakes, and SIGHUP " +
+    "reads it again",
+  default: undefined
+})
 
-const defaultFormat = (): Log.Format => (process.stderr.isTTY ? "pretty" : "logfmt")
+export const settings = { ...offered, config }
 
-export const serve = Command.make("serve", flags, ({ config, ...given }) =>
+export const command = Command.make("serve", { flags: Flags.options(settings) }, (raw) =>
   Effect.gen(function* () {
-    const path = Flags.value(config)
-    // What the command line says of the level comes as that of the fiber.
+    // @effect/cli turns --log-level into the minimum level of the fiber.
     const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
-    const flagged = level === LogLevel.Info ? undefined : level
-    const logLevel = yield* Flags.unflagged(ServerSettings.settings.logLevel)
-    const settings = { ...given, logLevel }
-    const log = { ...Reload.logSettings(settings, flagged) }
-    const format = Flags.valueOr(given.logFormat, defaultFormat())
-    const serving = run(settings, path, { log, flagged })
-    yield* Effect.provide(Effect.scoped(serving), Log.layer(format, process.stderr, log))
+    const logLevel = level === LogLevel.Info ? Option.none() : Option.some(level._tag.toLowerCase())
+    const flags = Flags.source(ServerSettings.settings, { ...raw.flags, logLevel })
+    const path = (yield* Flags.resolve({ config }, raw.flags)).values.config
+    const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path) })
+    const format = given.values.logFormat ?? (process.stderr.isTTY ? "pretty" : "logfmt")
+    const log = new LiveSource(ServerSettings.logSettings(given))
+    yield* Effect.provide(Layer.launch(server({ given, path, flags, log })), Log.layer(format, process.stderr, log))
   })
 )
 
-/** Serves until it is interrupted, and does not end before the drain has. */
-const run = (given: ServerSettings.Given, path: string | undefined, logging: Pick<Reload.Running, "log" | "flagged">) =>
-  Effect.gen(function* () {
-    yield* Heap.keepSmall
-    const limits = yield* Limits.resolve(given)
-    const listeners = yield* Listeners.resolve(given, limits.loginTimeout)
-    const descriptors = Descriptors.read()
-    const maxConnections = Limits.connections(limits.maxConnections, descriptors)
-    if (maxConnections < (limits.maxConnections ?? 0)) yield* warnLowered(maxConnections, descriptors)
-    const server = yield* Effect.mapError(
-      Server.make({ ...limits, maxConnections, descriptors, listen: listeners.listen }),
-      Status.asMisuse
-    )
-    yield* listeners.check(server.addresses)
-    yield* Admin.serve(given, server, descriptors.limit)
-    const settings = path === undefined ? undefined : Reload.make({ server, given, path, maxConnections, ...logging })
-    const reloads = [settings, listeners.reload].filter((reload) => reload !== undefined)
-    yield* Listeners.atHangUp(reloads.length > 0 ? Effect.all(reloads, { discard: true }) : endOnce)
-    yield* Effect.onInterrupt(Effect.never, () => finish(server))
-  })
+type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
-/** A terminal was closed, and there is nothing to read again. Once: a second SIGTERM would cut the drain off. */
-const endOnce = Effect.zipRight(
-  Effect.sync(() => process.kill(process.pid, "SIGTERM")),
-  Effect.never
-)
-
-const warnLowered = (maxConnections: number, descriptors: Descriptors.Descriptors) =>
-  Effect.annotateLogs(
-    Effect.logWarning("file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"),
-    {
-      "max-connections": maxConnections,
-      descriptors: descriptors.limit
-    }
+/** A server and everything around it. What is off is an empty layer. Each layer outlives those above it. */
+const server = (parts: Parts) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      yield* V8Heap.keepSmall
+      const { given } = parts
+      const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
+      const descriptors = Descriptors.read()
+      const maxConnections = yield* connections(given, descriptors)
+      return drainAtTheEnd.pipe(
+        Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reload })),
+        Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),
+        Layer.provideMerge(ListenFlags.checked(listeners)),
+        Layer.provide(
+          Server.layer({
+            ...LimitFlags.pick(given.values),
+            maxConnections,
+            descriptors,
+            listen: listeners.listen
+          }).pipe(Layer.mapError(ExitStatus.asMisuse))
+        )
+      )
+    })
   )
 
-/** The exit status tells whether everything accepted was delivered; the server logs the counts. */
-const finish = (server: Server.ServerHandle): Effect.Effect<void> =>
-  Effect.map(server.drain, ({ cutOff }) => {
-    process.exitCode = cutOff === 0 ? 0 : 1
-  })
+/** The exit status says whether everything accepted was delivered. The server logs the counts. */
+const drainAtTheEnd = Layer.scopedDiscard(
+  Effect.flatMap(Server.Server, ({ drain }) =>
+    Effect.addFinalizer(() =>
+      Effect.map(drain, ({ cutOff }) => {
+        process.exitCode = cutOff === 0 ? 0 : 1
+      })
+    )
+  )
+)
+
+/** As many connections as wanted, or fewer with a warning where the descriptors do not suffice. */
+const connections = ({ values }: ServerSettings.Given, descriptors: Descriptors.Descriptors): Effect.Effect<number> => {
+  const allowed = LimitFlags.connections(values.maxConnections, descriptors)
+  if (allowed >= (values.maxConnections ?? 0)) return Effect.succeed(allowed)
+  const warning = Effect.logWarning(
+    "file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"
+  )
+  const facts = { "max-connections": allowed, descriptors: descriptors.limit }
+  return Effect.as(Effect.annotateLogs(warning, facts), allowed)
+}

@@ -1,25 +1,23 @@
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Escape from "../../client/Escape.js"
 import { print } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
-import * as Endpoint from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
-import * as Remote from "./ConnectFlags.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
 
-const flags = {
-  ...Remote.flags,
-  timeout: Remote.answerFlag,
-  json: Flags.toggle("json", `Print {"name"} for each name`)
+export const settings = {
+  ...ConnectFlags.settings,
+  timeout: ConnectFlags.replyTimeout,
+  json: Setting.toggle("json", `Print {"name"} for each name`)
 }
 
-export const who = Command.make("who", flags, (given) =>
+export const command = Flags.command("who", settings, (given) =>
   Effect.gen(function* () {
-    const socket = Endpoint.socket(given)
-    const timeout = Flags.value(given.timeout) ?? Remote.answerTimeout
-    const names = yield* Query.who({ socket, timeout })
-    const lines = names.map((name) => (Flags.valueOr(given.json, false) ? JSON.stringify({ name }) : name))
+    const { json, timeout } = given.values
+    const names = yield* Query.who({ socket: ConnectFlags.socket(given), timeout })
+    const lines = names.map((name) => (json ? JSON.stringify({ name }) : name))
     const text = lines.map((line) => `${line}\n`).join("")
     yield* print(process.stdout, process.stdout.isTTY ? Escape.show(text) : text)
-  }).pipe(Remote.orFailure)
+  }).pipe(ConnectFlags.orFailure)
 )

@@ -1,7 +1,6 @@
-import type * as ValidationError from "@effect/cli/ValidationError"
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
-import * as Flags from "../settings/Flags.js"
+import * as ExitStatus from "../ExitStatus.js"
 
 /** The flags of @effect/cli itself, and whether they take a value. */
 const builtIns = new Map([
@@ -21,7 +20,7 @@ const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
  */
 export const builtInsFirst = (
   args: ReadonlyArray<string>
-): Either.Either<ReadonlyArray<string>, ValidationError.ValidationError> => {
+): Either.Either<ReadonlyArray<string>, ExitStatus.Failure> => {
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
   const first: Array<string> = []
   const others: Array<string> = []
@@ -37,7 +36,8 @@ export const builtInsFirst = (
     else {
       const value: string = equals < 0 ? (rest.next().value ?? "") : arg.slice(equals + 1)
       if (name === "--log-level" && !logLevels.includes(value)) {
-        return Either.left(Flags.invalid(`${name}: "${value}" is not one of ${logLevels.join(", ")}`))
+        const message = `${name}: "${value}" is not one of ${logLevels.join(", ")}`
+        return Either.left(ExitStatus.asMisuse({ message }))
       }
       // @effect/cli would take it out of what stands behind `--`, too. No command that has such arguments logs anything.
       if (behind.length === 0) first.push(name, value)
@@ -47,7 +47,7 @@ export const builtInsFirst = (
 }
 
 /** Whose help is asked for: that of a command, or of the program as a whole. */
-export const askedHelp = (ordered: ReadonlyArray<string>): { readonly of: string | undefined } | undefined => {
+export const helpRequest = (ordered: ReadonlyArray<string>): { readonly of: string | undefined } | undefined => {
   const dashes = ordered.indexOf("--")
   const own = dashes < 0 ? ordered : ordered.slice(0, dashes)
   const isAsked = ordered.length === 0 || own.includes("--help") || own.includes("-h")

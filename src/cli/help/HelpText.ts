@@ -1,7 +1,7 @@
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Flags from "../settings/Flags.js"
+import type * as Setting from "../settings/Setting.js"
 import * as Manual from "./Manual.js"
 
 // oxlint-disable-next-line no-control-regex
@@ -28,9 +28,8 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
   ...[
     "A user-defined piece of text\\.",
     "A true or false value\\.",
-    "This option can be set from environment variables\\.",
     "This setting is optional\\.",
-    "This argument may be repeated zero or more times\\."
+    "This (?:argument|option) may be repeated zero or more times\\."
   ].map((phrase) => [new RegExp(`^ *${colour}${phrase}${colour} *\n\n?`, "gmu"), ""] as const),
   // Behind `--`, so that its flags are not taken for ours.
   [new RegExp(`^(\\$ .*\\]${colour}) (?=${colour}<PROGRAM>)`, "gmu"), "$1 -- "],
@@ -40,34 +39,36 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
   [/^( +)a-chat\)$/gmu, "$1a__chat)"]
 ]
 
-/** Where the completions for bash offer files behind a flag. */
+/** Where the completions for bash offer files after a flag. */
 const files = /(--([\w-]+)\)\n +COMPREPLY=\( \$\(compgen )-f(?= )/gu
 
-const offerChoices = (script: string): string =>
+/** Offers the words of a setting that has few. @effect/cli does not know them, since `Setting` parses the values. */
+const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unknown>>): string =>
   script.replace(files, (offer: string, start: string, name: string) => {
-    const words = Flags.choicesOf(name)
+    const words = settings.find((setting) => setting.name === name && setting.words.length > 0)?.words
     return words === undefined ? offer : `${start}-W "${words.join(" ")}" --`
   })
 
 /**
- * The console for @effect/cli, which colours its help even in a pipe, and prints errors that it also fails with:
- * those are left to `Status.report`.
+ * The console for @effect/cli, which colours its help even in a pipe, and prints the errors with which it also fails:
+ * those are left to `ExitStatus.report`.
+ *
+ * @param settings of all commands, for the completions
  */
-export const withPlainConsole = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Console.consoleWith((console) =>
-    Effect.withConsole(program, {
-      ...console,
-      log: (text) => Effect.sync(() => process.stdout.write(`${shape(String(text))}\n`)),
-      error: () => Effect.void
-    })
-  )
+export const withPlainConsole =
+  (settings: ReadonlyArray<Setting.Setting<unknown>>) =>
+  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Console.consoleWith((console) =>
+      Effect.withConsole(program, {
+        ...console,
+        log: (text) => Effect.sync(() => process.stdout.write(`${shape(offerWords(String(text), settings))}\n`)),
+        error: () => Effect.void
+      })
+    )
 
 const shape = (text: string): string => {
   const coloured = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
-  const help = corrections.reduce(
-    (sofar, [pattern, correction]) => sofar.replace(pattern, correction),
-    offerChoices(text)
-  )
+  const help = corrections.reduce((sofar, [pattern, correction]) => sofar.replace(pattern, correction), text)
   const shown = coloured ? help : help.replace(ansi, "")
   return process.stdout.isTTY === true ? wrap(shown, Math.min(process.stdout.columns || maxColumns, maxColumns)) : shown
 }

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type { Writable } from "node:stream"
+import { LiveSource, type Live } from "../../chat/Live.js"
 import * as Escape from "../../client/Escape.js"
 import { LogLimit } from "./LogLimit.js"
 
@@ -15,15 +16,30 @@ export const formats = ["pretty", "logfmt", "json"] as const
 
 export type Format = (typeof formats)[number]
 
-/** What the least important event may be that is written, by its word. */
+/** The levels by the words of `--log-level`. */
 export const levels = {
+  all: LogLevel.All,
   trace: LogLevel.Trace,
   debug: LogLevel.Debug,
   info: LogLevel.Info,
   warning: LogLevel.Warning,
   error: LogLevel.Error,
-  fatal: LogLevel.Fatal
+  fatal: LogLevel.Fatal,
+  none: LogLevel.None
 }
+
+export type LevelName = keyof typeof levels
+
+export const levelNames: ReadonlyArray<LevelName> = [
+  "all",
+  "trace",
+  "debug",
+  "info",
+  "warning",
+  "error",
+  "fatal",
+  "none"
+]
 
 /** How much may wait for a reader of the log before events are left out; they are counted. */
 const maxWaitingBytes = 1024 * 1024
@@ -31,15 +47,15 @@ const maxWaitingBytes = 1024 * 1024
 /** Events are written when they come to so much, also within a turn. */
 const writeBytes = 65_536
 
-/** What may change while events are written. */
-export interface Settings {
+/** What can change while events are written. */
+export interface LogSettings {
   /** Less important events are not written. */
-  level: LogLevel.LogLevel
+  readonly level: LogLevel.LogLevel
   /** Events of one kind a second; 0 is no limit. */
-  rate: number
+  readonly rate: number
 }
 
-export const defaults: Readonly<Settings> = { level: LogLevel.Info, rate: 1_000 }
+export const defaults: LogSettings = { level: LogLevel.Info, rate: 1_000 }
 
 /** How long after the first event that was over the rate it is told how many there were. */
 const tellAfterMillis = 1000
@@ -52,7 +68,7 @@ const tellAfterMillis = 1000
 export const layer = (
   format: Format,
   stream: Writable & { readonly isTTY?: boolean },
-  settings: Readonly<Settings> = defaults
+  settings: Live<LogSettings> = new LiveSource(defaults)
 ): Layer.Layer<never> => {
   const coloured = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
   const render = { pretty: pretty(coloured), logfmt, json }[format]
@@ -79,13 +95,13 @@ export const layer = (
     }
   }
   const logger = Logger.make<unknown, void>((event) => {
-    if (LogLevel.greaterThan(settings.level, event.logLevel)) return
+    if (LogLevel.greaterThan(settings.current.level, event.logLevel)) return
     if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
       left += 1
       return
     }
     const entry = entryOf(event)
-    if (!limit.admit(entry.words, entry.date.getTime(), settings.rate)) {
+    if (!limit.admit(entry.words, entry.date.getTime(), settings.current.rate)) {
       timer ??= setTimeout(tellLeft, tellAfterMillis).unref()
       return
     }

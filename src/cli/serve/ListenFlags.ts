@@ -2,11 +2,9 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
+import * as Layer from "effect/Layer"
 import * as Order from "effect/Order"
-import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
-import * as ChatOptions from "../../chat/Options.js"
+import { Server } from "../../chat/Server.js"
 import * as Inherited from "../../transport/Inherited.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
@@ -14,12 +12,13 @@ import * as Tcp from "../../transport/Tcp.js"
 import * as Tls from "../../transport/Tls.js"
 import type { Address, Listen, TransportError } from "../../transport/Transport.js"
 import * as Unix from "../../transport/Unix.js"
-import * as Activation from "./SystemdSockets.js"
-import * as Endpoint from "../settings/AddressFlags.js"
-import * as Flags from "../settings/Flags.js"
-import * as Places from "./ListenUrl.js"
+import * as ExitStatus from "../ExitStatus.js"
+import type * as AddressFlags from "../settings/AddressFlags.js"
+import * as Setting from "../settings/Setting.js"
+import type { Origin, Resolved } from "../settings/Sources.js"
+import * as ListenUrl from "./ListenUrl.js"
 import type { Place } from "./ListenUrl.js"
-import * as Status from "../ExitStatus.js"
+import * as SystemdSockets from "./SystemdSockets.js"
 
 /** The listeners of a server, as its flags say. */
 
@@ -30,75 +29,79 @@ const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.Range>, st
     : Either.left("has something that is no range of addresses, such as 10.0.0.0/8 or ::1")
 }
 
-const file = (name: string, about: string) => Flags.text(name, "file", { about, fallback: "none" })
+const file = (name: string, about: string) => Setting.text(name, "file", { about, default: undefined })
 
-export const flags = {
-  listen: Flags.list(
+export const settings = {
+  listen: Setting.list(
     "listen",
     "url",
     {
       about:
         "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
-        "times; tcp+proxy:// and tls+proxy:// are for connections through a proxy that tells the client's address; " +
-        "fd://NAME, with tls+ or +proxy as well, are sockets that systemd passes, by their FileDescriptorName=, and " +
-        "fd:// is all",
-      fallback: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
+        "times; tcp+proxy:// and tls+proxy:// expect the header of a proxy that gives the client's address; fd://NAME, " +
+        "also with tls+ or +proxy, listens on the sockets that systemd passes under that FileDescriptorName=, and fd:// " +
+        "on all of them",
+      defaultText: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
     },
-    Places.parse
+    ListenUrl.parse
   ),
   tlsCert: file(
     "tls-cert",
-    "Certificate of the TLS listeners, and those that lead to its authority, in PEM form; without --listen all TCP is " +
-      "TLS then, also sockets that systemd passes"
+    "Certificate of the TLS listeners and the chain to its authority, in PEM form; without --listen, it makes all TCP " +
+      "listeners TLS, including sockets that systemd passes"
   ),
   tlsKey: file("tls-key", "Private key of --tls-cert, in PEM form; SIGHUP reads both again"),
   tlsClientCa: file(
     "tls-client-ca",
-    "Authorities of the clients' certificates, in PEM form; each client must have one, for its login as common name"
+    "Authorities of the client certificates, in PEM form; each client then needs one, with its login as common name"
   ),
-  handshakeTimeout: Flags.duration(
-    "handshake-timeout",
-    {
-      about: "Time for the TLS handshake, and for the header of a proxy; never longer than --login-timeout",
-      fallback: Flags.showDuration(Tls.handshakeTimeout)
-    },
-    { min: 100, max: 600_000 }
+  handshakeTimeout: Setting.duration("handshake-timeout", {
+    about: "Time for the TLS handshake, and for the header of a proxy; never longer than --login-timeout",
+    default: Tls.handshakeTimeout,
+    min: Duration.millis(100),
+    max: Duration.minutes(10)
+  }),
+  proxyProtocol: Setting.toggle(
+    "proxy-protocol",
+    "Expect the header of a proxy on all TCP and TLS listeners, like +proxy"
   ),
-  proxyProtocol: Flags.toggle("proxy-protocol", "All TCP and TLS listeners are behind a proxy, as with +proxy"),
-  proxyFrom: Flags.parsed(
+  proxyFrom: Setting.parsed(
     "proxy-from",
     "cidr",
-    { about: "Addresses of the proxies, with commas between them: 10.0.0.0/8,::1", fallback: "none, they are needed" },
+    {
+      about: "Addresses of the proxies, separated by commas: 10.0.0.0/8,::1",
+      default: undefined,
+      defaultText: "none; required behind a proxy"
+    },
     parseRanges
   )
 }
 
-export type Given = { readonly [Name in keyof typeof flags]: Flags.Value<(typeof flags)[Name]> } & Endpoint.Given
+export type Given = Resolved<typeof settings> & AddressFlags.Given
 
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
   /** Fails if a certificate is given for nothing. What sockets that were passed are is known once all of it listens. */
-  readonly check: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, Status.Failure>
+  readonly check: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
   /** Reads the certificates again, and logs how that went; undefined where there are none. */
   readonly reload: Effect.Effect<void> | undefined
 }
 
-/** @param loginTimeout within which everything before the login must be done; the chat's own if undefined */
-export const resolve = (
-  given: Given,
-  loginTimeout = ChatOptions.defaults.loginTimeout
-): Effect.Effect<Listeners, Status.Failure> =>
+/** @param loginTimeout the time for everything before the login, TLS included */
+export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.Effect<Listeners, ExitStatus.Failure> =>
   Effect.gen(function* () {
-    const all = yield* places(given, yield* Activation.sockets)
-    const isBehind = Flags.valueOr(given.proxyProtocol, false)
-    const timeout = Duration.min(Flags.valueOr(given.handshakeTimeout, Tls.handshakeTimeout), loginTimeout)
-    const isProxied = (place: Place) => place.isProxied || (isBehind && place.address._tag !== "Unix")
-    const from = Flags.value(given.proxyFrom)
+    const { origins, values } = given
+    const all = yield* places(given, yield* SystemdSockets.sockets)
+    const timeout = Duration.min(values.handshakeTimeout, loginTimeout)
+    const isProxied = (place: Place) => place.isProxied || (values.proxyProtocol && place.address._tag !== "Unix")
+    const from = values.proxyFrom
     if (all.some(isProxied) && from === undefined) {
-      return yield* Status.misused("a listener is behind a proxy, but --proxy-from does not tell whom to believe")
+      return yield* ExitStatus.misused(
+        "a listener is behind a proxy, but --proxy-from does not say which proxies to trust"
+      )
     }
-    if (!all.some(isProxied) && Endpoint.isFlag(given.proxyFrom)) {
-      return yield* Status.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
+    if (!all.some(isProxied) && origins.proxyFrom === "flag") {
+      return yield* ExitStatus.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
     const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
@@ -123,47 +126,43 @@ export const resolve = (
 
 const places = (
   given: Given,
-  sockets: Activation.Sockets
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, Status.Failure> => {
-  const { host, listen, port, unix } = given
-  const shortRank = Math.max(rankOf(host), rankOf(port), rankOf(unix))
-  const longRank = rankOf(listen)
-  // The variables of the short form are those of the clients, too, and may stand in anybody's environment.
-  if (shortRank === longRank && longRank !== ranks.none && longRank !== ranks.environment) {
-    return Status.misused("--listen takes the place of --host, --port and --unix; give one or the other")
+  sockets: SystemdSockets.Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, ExitStatus.Failure> => {
+  const { origins, values } = given
+  const shortRank = Math.max(ranks[origins.host], ranks[origins.port], ranks[origins.unix])
+  const longRank = ranks[origins.listen]
+  // Clients use the variables of the short form as well, so the environment may have both.
+  if (shortRank === longRank && longRank !== ranks.default && longRank !== ranks.environment) {
+    return ExitStatus.misused("--listen replaces --host, --port and --unix; give one or the other")
   }
-  const long = Flags.valueOr<ReadonlyArray<Place | Places.Passed>>(listen, [])
-  if (Arr.isNonEmptyReadonlyArray(long) && longRank >= shortRank) return Places.claim(long, sockets)
-  const hasCertificate = Option.isSome(given.tlsCert)
-  return sockets.length > 0 && shortRank === ranks.none
-    ? Places.claim([Places.allPassed(hasCertificate)], sockets)
-    : Places.claim(Places.short(given, hasCertificate), sockets)
+  const { listen } = values
+  if (Arr.isNonEmptyReadonlyArray(listen) && longRank >= shortRank) return ListenUrl.claim(listen, sockets)
+  const hasCertificate = values.tlsCert !== undefined
+  return sockets.length > 0 && shortRank === ranks.default
+    ? ListenUrl.claim([ListenUrl.allPassed(hasCertificate)], sockets)
+    : ListenUrl.claim(ListenUrl.short(given, hasCertificate), sockets)
 }
 
-/** Which of two settings that exclude each other counts. */
-const ranks = { none: 0, file: 1, environment: 2, flag: 3 }
+/** Which of two settings that exclude each other wins. */
+const ranks: Readonly<Record<Origin, number>> = { default: 0, file: 1, environment: 2, flag: 3 }
 
-const rankOf = (given: Option.Option<Flags.Given<unknown>>): number =>
-  ranks[Option.isSome(given) ? given.value.by : "none"]
+const isCertificateFlag = ({ origins }: Given) =>
+  [origins.tlsCert, origins.tlsKey, origins.tlsClientCa].includes("flag")
 
-const isCertificateFlag = ({ tlsCert, tlsClientCa, tlsKey }: Given) =>
-  [tlsCert, tlsKey, tlsClientCa].some(Endpoint.isFlag)
-
-const unusedCertificate = Status.misused("a certificate is given, but no listener speaks TLS")
+const unusedCertificate = ExitStatus.misused("a certificate is given, but no listener uses TLS")
 
 const credentialsOf = (
   given: Given,
   all: ReadonlyArray<Place>
-): Effect.Effect<Tls.Credentials | undefined, Status.Failure> => {
-  const { tlsCert, tlsClientCa, tlsKey } = given
+): Effect.Effect<Tls.Credentials | undefined, ExitStatus.Failure> => {
+  const { tlsCert, tlsClientCa, tlsKey } = given.values
   const needed = all.some(({ isTls }) => isTls)
   if (!needed) return isCertificateFlag(given) ? unusedCertificate : Effect.succeed(undefined)
-  if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) {
-    return Status.misused("a TLS listener needs both --tls-cert and --tls-key")
+  if (tlsCert === undefined || tlsKey === undefined) {
+    return ExitStatus.misused("a TLS listener needs both --tls-cert and --tls-key")
   }
-  const clientCa = Flags.value(tlsClientCa)
-  return Tls.credentials({ cert: tlsCert.value.value, key: tlsKey.value.value, clientCa }).pipe(
-    Effect.mapError(Status.asMisuse),
+  return Tls.credentials({ cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }).pipe(
+    Effect.mapError(ExitStatus.asMisuse),
     Effect.tap((credentials) =>
       (credentials.until()?.getTime() ?? Infinity) < Date.now()
         ? Effect.logWarning("the certificate has expired; clients will not believe it")
@@ -182,14 +181,6 @@ const reloading = (credentials: Tls.Credentials): Effect.Effect<void> =>
       })
   })
 
-/** Does something at each SIGHUP, which ends the program otherwise. Signals that come in the meantime are one. */
-export const atHangUp = (reload: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const signals = yield* Queue.sliding<void>(1)
-    const signalled = () => signals.unsafeOffer(undefined)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => process.on("SIGHUP", signalled)),
-      () => Effect.sync(() => process.off("SIGHUP", signalled))
-    )
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), reload)))
-  })
+/** Fails once a server listens and no listener uses the certificate that a flag gives. */
+export const checked = ({ check }: Listeners): Layer.Layer<never, ExitStatus.Failure, Server> =>
+  Layer.effectDiscard(Effect.flatMap(Server, ({ addresses }) => check(addresses)))

@@ -1,99 +1,99 @@
 import * as Effect from "effect/Effect"
-import type * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
-import * as ChatOptions from "../../chat/Options.js"
-import type { ServerHandle } from "../../chat/Server.js"
-import * as Flags from "../settings/Flags.js"
-import * as Limits from "./LimitFlags.js"
-import * as Log from "../log/Log.js"
-import { changing, evaluate, settings, type Given } from "./ServerSettings.js"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type { LiveSource } from "../../chat/Live.js"
+import { Server, type ServerHandle } from "../../chat/Server.js"
+import type * as Log from "../log/Log.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
+import type { Source } from "../settings/Sources.js"
+import * as LimitFlags from "./LimitFlags.js"
+import * as ServerSettings from "./ServerSettings.js"
 
-/** What a reload has to do with. */
-export interface Running {
-  readonly server: ServerHandle
-  /** The settings that it started with. */
-  readonly given: Given
-  readonly path: string
-  /** The log's own settings, which are changed. */
-  readonly log: Log.Settings
-  /** The level of the command line, which no file changes. */
-  readonly flagged: LogLevel.LogLevel | undefined
-  /** How many connections it had room for at its start. */
+/** SIGHUP: reads the settings file and the certificates again. Without either it ends the server, as SIGTERM does. */
+
+export interface ReloadOptions {
+  /** The path of the settings file, if there is one. */
+  readonly path: string | undefined
+  /** The command line. A flag keeps winning over the file. */
+  readonly flags: Source
+  /** The settings with which the server started. */
+  readonly given: ServerSettings.Given
+  readonly log: LiveSource<Log.LogSettings>
+  /** How many connections the server had room for when it started. */
   readonly maxConnections: number
+  /** Reads the certificates again, if there are any. */
+  readonly certificates: Effect.Effect<void> | undefined
 }
 
-/**
- * Reads the settings file again, and changes what can change while the server runs. What cannot is named in the log; a
- * file with a mistake changes nothing, and each mistake is logged.
- */
-export const make = ({ flagged, given, log, maxConnections, path, server }: Running): Effect.Effect<void> => {
-  let current = given
-  const take = (next: Given) =>
+export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server> =>
+  Layer.scopedDiscard(
     Effect.gen(function* () {
-      const changed = keys.filter((key) => differs(current[key], next[key]))
-      const limits = yield* Effect.orDie(Limits.resolve(next)) // `evaluate` has found nothing wrong with them
-      const wanted = limits.maxConnections ?? maxConnections
-      yield* server.configure({ ...unset, ...limits, maxConnections: Math.min(wanted, maxConnections) })
-      Object.assign(log, logSettings(next, flagged))
-      current = next
-      const later = changed.filter(
-        (key) => !Object.hasOwn(changing, key) || (key === "maxConnections" && wanted > maxConnections)
+      const { certificates, path } = options
+      const settings = path === undefined ? undefined : reloading(path, yield* Server, options)
+      const reloads = [settings, certificates].filter((reload) => reload !== undefined)
+      const reload = reloads.length === 0 ? terminate : Effect.all(reloads, { discard: true })
+      // Signals that arrive during a reload count as one.
+      const signals = yield* Queue.sliding<void>(1)
+      const signalled = () => signals.unsafeOffer(undefined)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => process.on("SIGHUP", signalled)),
+        () => Effect.sync(() => process.off("SIGHUP", signalled))
       )
-      const now = changed.filter((key) => !later.includes(key))
-      yield* Effect.annotateLogs(Effect.logInfo("settings read again"), { path, changed: names(now) })
-      if (later.length === 0) return
+      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), reload)))
+    })
+  )
+
+/** The terminal was closed. Only the first SIGHUP counts: a second SIGTERM would cut the drain off. */
+const terminate = Effect.zipRight(
+  Effect.sync(() => process.kill(process.pid, "SIGTERM")),
+  Effect.never
+)
+
+/** Changes what can change while the server runs, and logs what cannot. A file with a mistake changes nothing. */
+const reloading = (path: string, server: ServerHandle, { flags, given, log, maxConnections }: ReloadOptions) => {
+  let current = given
+  const apply = (next: ServerSettings.Given) =>
+    Effect.gen(function* () {
+      const { later, live } = ServerSettings.changes(current, next)
+      const wanted = next.values.maxConnections ?? maxConnections
+      const limits = LimitFlags.pick(next.values)
+      yield* server.configure({ ...limits, maxConnections: Math.min(wanted, maxConnections) })
+      log.set(ServerSettings.logSettings(next))
+      current = next
+      // The operating system has been told how many connections may wait.
+      const restart = wanted > maxConnections && live.includes("maxConnections") ? ["maxConnections" as const] : []
+      const taken = live.filter((key) => key !== restart[0])
+      yield* Effect.annotateLogs(Effect.logInfo("settings read again"), {
+        path,
+        changed: ServerSettings.namesOf(taken)
+      })
+      const missed = [...restart, ...later]
+      if (missed.length === 0) return
       yield* Effect.annotateLogs(Effect.logWarning("settings that need a restart to change"), {
-        settings: names(later)
+        settings: ServerSettings.namesOf(missed)
       })
     })
-  return SettingsFile.read(path).pipe(
-    Effect.mapError(({ message }) => [message]),
-    Effect.flatMap(evaluate),
+  return Effect.gen(function* () {
+    const file = yield* Effect.mapError(SettingsFile.read(path), ({ message }) => [message])
+    yield* ServerSettings.withoutFlags(file)
+    return yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
+  }).pipe(
     Effect.matchEffect({
       onFailure: (mistakes) =>
-        Effect.forEach(told(mistakes), (mistake) =>
-          Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake })
+        Effect.forEach(
+          someOf(mistakes),
+          (mistake) => Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake }),
+          { discard: true }
         ),
-      onSuccess: (next) => take(withFlags(given, next))
-    }),
-    Effect.asVoid
+      onSuccess: apply
+    })
   )
 }
 
-/** So many mistakes are logged; a file that is something else altogether has one in each line. */
-const maxTold = 20
+/** Mistakes beyond this number are only counted: a file of another program has one in each line. */
+const maxLogged = 20
 
-const told = (mistakes: ReadonlyArray<string>) =>
-  mistakes.length <= maxTold
+const someOf = (mistakes: ReadonlyArray<string>) =>
+  mistakes.length <= maxLogged
     ? mistakes
-    : [...mistakes.slice(0, maxTold), `and ${mistakes.length - maxTold} more; a-chat config --check tells`]
-
-type Key = keyof Given
-
-// Its keys are those that it was written with.
-const keys = Object.keys(settings) as ReadonlyArray<Key>
-
-/** What the log is told. */
-export const logSettings = (
-  { logLevel, logRate }: Pick<Given, "logLevel" | "logRate">,
-  flagged: LogLevel.LogLevel | undefined
-): Log.Settings => ({
-  level: flagged ?? Log.levels[Flags.valueOr(logLevel, "info")],
-  rate: Flags.valueOr(logRate, Log.defaults.rate)
-})
-
-/** A flag of the command line counts more than any file. */
-const withFlags = (given: Given, next: Given): Given => {
-  const all: ReadonlyArray<readonly [string, Option.Option<Flags.Given<unknown>>]> = Object.entries(given)
-  const flags = all.filter(([, one]) => Option.exists(one, ({ by }) => by === "flag"))
-  return { ...next, ...Object.fromEntries(flags) }
-}
-
-const differs = (one: Option.Option<Flags.Given<unknown>>, other: Option.Option<Flags.Given<unknown>>) =>
-  JSON.stringify(Option.map(one, ({ value }) => value)) !== JSON.stringify(Option.map(other, ({ value }) => value))
-
-const names = (keys: ReadonlyArray<Key>) => keys.map((key) => Flags.settingOf(settings[key])?.name ?? key).join(",")
-
-/** What a limit is when the file no longer has it. */
-const unset = ChatOptions.defaults
+    : [...mistakes.slice(0, maxLogged), `and ${mistakes.length - maxLogged} more; see a-chat config --check`]

@@ -1,96 +1,138 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Admin from "./AdminFlag.js"
-import * as Endpoint from "../settings/AddressFlags.js"
-import * as Flags from "../settings/Flags.js"
-import * as Help from "../help/HelpText.js"
-import * as Limits from "./LimitFlags.js"
-import * as Listeners from "./ListenFlags.js"
+import * as Struct from "effect/Struct"
+import * as ExitStatus from "../ExitStatus.js"
 import * as Log from "../log/Log.js"
-import * as Settings from "../settings/Settings.js"
+import * as AddressFlags from "../settings/AddressFlags.js"
+import * as Setting from "../settings/Setting.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
-import * as Status from "../ExitStatus.js"
+import * as Sources from "../settings/Sources.js"
+import * as AdminFlag from "./AdminFlag.js"
+import * as LimitFlags from "./LimitFlags.js"
+import * as ListenFlags from "./ListenFlags.js"
 
-/** What a server may be told: by flags, in the environment, and in a file. */
-
-const listening = {
-  host: Endpoint.host("Address to listen on; with 0.0.0.0 or ::, whoever reaches this machine can log in"),
-  port: Endpoint.port("TCP port to listen on; 0 takes any that is free", 0),
-  unix: Endpoint.unix("Unix socket to listen on, readable by its owner only; alone, there is no TCP"),
-  ...Listeners.flags
-}
-
-/** What may change while the server runs. */
-export const changing = {
-  ...Limits.flags,
-  logLevel: Flags.choice(
-    "log-level",
-    { about: "The least important events that are logged", fallback: "info" },
-    // Its keys are those that it was written with.
-    Object.keys(Log.levels) as ReadonlyArray<keyof typeof Log.levels>
-  ),
-  logRate: Flags.count(
-    "log-rate",
-    {
-      about: "Events of one kind a second that are logged; how many more there were is told",
-      fallback: Flags.showCount(Log.defaults.rate)
-    },
-    { min: 1, max: 1_000_000, off: true }
-  )
-}
-
+/** All settings of a server, in the order in which help and `a-chat config` list them. */
 export const settings = {
-  ...listening,
-  ...changing,
-  admin: Admin.flag,
-  logFormat: Flags.choice(
+  host: AddressFlags.host("Address to listen on; with 0.0.0.0 or ::, anyone who can reach this machine can log in"),
+  port: AddressFlags.port("TCP port to listen on; 0 takes any free one", 0),
+  unix: AddressFlags.unix("Unix socket to listen on, for its owner only; without --host and --port, there is no TCP"),
+  ...ListenFlags.settings,
+  ...LimitFlags.settings,
+  logLevel: Setting.choice(
+    "log-level",
+    { about: "The least important events that are logged", default: "info", live: true },
+    Log.levelNames
+  ),
+  logRate: Setting.count("log-rate", {
+    about: "Events of one kind that are logged in a second; further ones are counted, and their number is logged",
+    default: Log.defaults.rate,
+    min: 1,
+    max: 1_000_000,
+    off: true,
+    live: true
+  }),
+  admin: AdminFlag.setting,
+  logFormat: Setting.choice(
     "log-format",
-    { about: "How events are written to standard error, one a line", fallback: "pretty at a terminal, else logfmt" },
+    {
+      about: "How events are written to standard error, one a line",
+      default: undefined,
+      defaultText: "pretty at a terminal, else logfmt"
+    },
     Log.formats
   )
 }
 
-export type Given = Settings.Given<typeof settings>
+export type Given = Sources.Resolved<typeof settings>
 
-/** What the environment and a file give, or everything that is wrong with them, each mistake with its place. */
-export const evaluate = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<Given, ReadonlyArray<string>> =>
-  Effect.gen(function* () {
-    const { given, mistakes } = Settings.evaluate(settings, file)
-    const together = yield* Effect.either(Limits.resolve(given))
-    const all = Either.isRight(together)
-      ? mistakes
-      : [...mistakes, ...ofSeveral(Help.plain(together.left.error), mistakes, file)]
-    if (all.length === 0) return given
-    return yield* Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
-  })
+const names = Object.values(settings).map(({ name }) => name)
 
-/** The same for somebody who wants to know whether a server would start with them. */
+export interface ServerSources {
+  readonly flags?: Sources.Source | undefined
+  readonly file: SettingsFile.SettingsFile | undefined
+}
+
+/** The settings that the environment and a file give, without flags; or everything that is wrong with them. */
+export const withoutFlags = (
+  file: SettingsFile.SettingsFile | undefined
+): Effect.Effect<Given, ReadonlyArray<string>> => {
+  const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
+  const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names)), ...mistakes]
+  const conflict = LimitFlags.conflict(resolved.values)
+  if (conflict !== undefined) all.push(...located(conflict, all, file))
+  if (all.length === 0) return Effect.succeed(resolved)
+  return Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
+}
+
+/** The sources of a server's settings, as one. */
+export const sources = ({ file, flags }: ServerSources): Sources.Source => {
+  const others = file === undefined ? {} : { file: SettingsFile.source(file) }
+  return Sources.inOrder({ flags, environment: Sources.environment(process.env), ...others })
+}
+
+/** Whether a server would start with the environment and a file: `withoutFlags`, and the certificates are there. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
-  Effect.flatMap(evaluate(file), (given) =>
-    Effect.mapError(Listeners.resolve(given), ({ message }) => ofSeveral(message, [], file).map(({ text }) => text))
+  Effect.flatMap(withoutFlags(file), (given) =>
+    Effect.mapError(ListenFlags.resolve(given, given.values.loginTimeout), ({ message }) =>
+      located(message, [], file).map(({ text }) => text)
+    )
   )
 
-/** Reads a file whose settings are good; else the first mistake is told, and how to see the others. */
-export const read = (path: string): Effect.Effect<SettingsFile.SettingsFile, Status.Failure> =>
-  Effect.tap(SettingsFile.read(path), (file) =>
-    Effect.mapError(evaluate(file), ([first = "", ...more]) => {
-      const others = more.length === 0 ? "" : ` (and ${more.length} more; a-chat config --check --config ${path} tells)`
-      return Status.asMisuse({ message: first + others })
+/** The file of `--config`, if there is one. Fails with its first mistake, and with how to see the others. */
+export const readFile = (
+  path: string | undefined
+): Effect.Effect<SettingsFile.SettingsFile | undefined, ExitStatus.Failure> => {
+  if (path === undefined) return Effect.succeed(undefined)
+  return Effect.tap(SettingsFile.read(path), (file) =>
+    Effect.mapError(withoutFlags(file), ([first = "", ...more]) => {
+      const others = more.length === 0 ? "" : ` (and ${more.length} more; see a-chat config --check --config ${path})`
+      return ExitStatus.asMisuse({ message: first + others })
     })
   )
+}
+
+/** The settings that all sources give together. Fails with the first mistake. */
+export const resolve = (from: ServerSources): Effect.Effect<Given, ExitStatus.Failure> => {
+  const { mistakes, resolved } = Sources.resolve(settings, sources(from))
+  const mistake = mistakes[0]?.text ?? LimitFlags.conflict(resolved.values)
+  return mistake === undefined ? Effect.succeed(resolved) : ExitStatus.misused(mistake)
+}
+
+export const logSettings = ({ values }: Given): Log.LogSettings => ({
+  level: Log.levels[values.logLevel],
+  rate: values.logRate
+})
+
+/** The settings that differ: those that a running server takes over, and those that need a restart. */
+export const changes = (
+  before: Given,
+  after: Given
+): { readonly live: ReadonlyArray<Key>; readonly later: ReadonlyArray<Key> } => {
+  const changed = Struct.keys(settings).filter((key) => !isSame(before.values[key], after.values[key]))
+  const [later, live] = Arr.partition(changed, (key) => settings[key].live)
+  return { live, later }
+}
+
+export type Key = keyof typeof settings
+
+/** Values are numbers, texts, times, and arrays and objects of those. */
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
+
+/** The names of settings, for the log. */
+export const namesOf = (keys: ReadonlyArray<Key>): string => keys.map((key) => settings[key].name).join(",")
 
 /**
- * What is wrong with settings together names them as flags; the first of them that the file has tells the place. It is
- * nothing to tell while one of them is wrong by itself.
+ * The place of a mistake about several settings, whose text names them as flags: the line of the first of them that the
+ * file has. No mistake at all if one of them is also wrong by itself.
  */
-const ofSeveral = (
-  mistake: string,
-  others: ReadonlyArray<Settings.Mistake>,
+const located = (
+  text: string,
+  others: ReadonlyArray<Sources.Mistake>,
   file: SettingsFile.SettingsFile | undefined
-): ReadonlyArray<Settings.Mistake> => {
-  const names = [...mistake.matchAll(/--([a-z-]+)/gu)].map(([, name]) => name ?? "")
-  if (others.some(({ name }) => names.includes(name))) return []
-  const line = names.map((name) => file?.values.get(name)?.line).find((found) => found !== undefined)
-  const text = line === undefined ? mistake : `${file?.path}:${line}: ${mistake}`
-  return [{ name: names[0] ?? "", line: line ?? 0, text }]
+): ReadonlyArray<Sources.Mistake> => {
+  const named = [...text.matchAll(/--([a-z-]+)/gu)].map(([, name]) => name ?? "")
+  if (others.some(({ name }) => named.includes(name))) return []
+  const line = named.map((name) => file?.entries.get(name)?.line).find((found) => found !== undefined)
+  const placed = line === undefined ? text : `${file?.path}:${line}: ${text}`
+  return [{ name: named[0] ?? "", line: line ?? 0, text: placed }]
 }

@@ -1,24 +1,25 @@
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
-import * as Flags from "./Flags.js"
-import * as Status from "../ExitStatus.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as DidYouMean from "./DidYouMean.js"
+import type * as Setting from "./Setting.js"
+import type { Mistake, Source } from "./Sources.js"
 
-/** Settings in a file (TOML): the flags of `serve` without their `--`, one a line: `max-line = "4KiB"`. */
+/** A settings file (TOML): the flags of `serve` without their dashes, one per line: `max-line = "4KiB"`. */
 export interface SettingsFile {
   readonly path: string
-  readonly values: ReadonlyMap<string, Value>
+  readonly entries: ReadonlyMap<string, Entry>
 }
 
-export interface Value {
-  /** As it would be written for the flag; the items of a list with commas between them. A table or a date is none. */
-  readonly text: string | undefined
+export interface Entry {
+  /** As a flag would have it. Undefined for a table or a date, which no setting is. */
+  readonly text: Setting.Text | undefined
   /** From 1. */
   readonly line: number
 }
 
-/** Reads a file; fails with the line of what is no TOML. The parser is loaded only then. */
-export const read = (path: string): Effect.Effect<SettingsFile, Status.Failure> =>
+/** Reads a file. Fails with the line of the first error in its syntax. The parser is loaded only here. */
+export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const text = yield* Effect.tryPromise({
       try: () => readFile(path, "utf8"),
@@ -35,27 +36,26 @@ export const read = (path: string): Effect.Effect<SettingsFile, Status.Failure> 
         )
     })
     const lineOf = linesOf(text)
-    const values = new Map<string, Value>()
-    for (const [name, value] of Object.entries(table)) values.set(name, { text: show(value), line: lineOf(name) })
-    return { path, values }
+    const entries = Object.entries(table).map(
+      ([name, value]) => [name, { text: textOf(value), line: lineOf(name) }] as const
+    )
+    return { path, entries: new Map(entries) }
   })
 
-const misuse = (message: string) => Status.asMisuse({ message })
+const misuse = (message: string) => ExitStatus.asMisuse({ message })
 
-const show = (value: unknown): string | undefined => {
-  if (Array.isArray(value)) {
-    const items = value.map(show)
-    return items.includes(undefined) ? undefined : items.join(",")
-  }
-  return typeof value === "string" ||
-    typeof value === "number" ||
-    typeof value === "boolean" ||
-    typeof value === "bigint"
-    ? String(value)
-    : undefined
+const textOf = (value: unknown): Setting.Text | undefined => {
+  if (!Array.isArray(value)) return scalar(value)
+  const items = value.map(scalar).filter((item) => item !== undefined)
+  return items.length === value.length ? items : undefined
 }
 
-/** Where keys stand, which the parser does not tell. */
+const scalar = (value: unknown): string | undefined =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
+    ? String(value)
+    : undefined
+
+/** The lines on which the keys stand. The parser does not report them. */
 const linesOf = (text: string): ((name: string) => number) => {
   const found = new Map<string, number>()
   for (const [index, line] of text.split("\n").entries()) {
@@ -66,31 +66,24 @@ const linesOf = (text: string): ((name: string) => number) => {
   return (name) => found.get(name) ?? 1
 }
 
-/** Of `max-line = 3`, `"max-line" = 3`, `[max-line]`. */
+/** The key of `max-line = 3`, `"max-line" = 3` and `[max-line]`. */
 const keyAhead = /^\uFEFF?\s*\[*\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))/u
 
-/** Runs with the file's settings below those of the environment. */
-export const provide =
-  (file: SettingsFile) =>
-  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const entries = [...file.values].map(([name, { text = "" }]) => [Flags.variable(name), text] as const)
-    const below = ConfigProvider.fromMap(new Map(entries))
-    return program.pipe(
-      Effect.withConfigProvider(ConfigProvider.orElse(ConfigProvider.fromEnv(), () => below)),
-      Effect.locally(Flags.currentOrigin, originIn(file))
-    )
-  }
-
-/** Where a setting comes from that no flag gave. */
-const originIn =
-  (file: SettingsFile): Flags.OriginOf =>
+export const source =
+  ({ entries, path }: SettingsFile): Source =>
   (name) => {
-    const value = file.values.get(name)
-    return value === undefined || Flags.inEnvironment(name)
-      ? Flags.environment(name)
-      : { by: "file", source: placeOf(file, name) }
+    const entry = entries.get(name)
+    if (entry?.text === undefined) return undefined
+    return { text: entry.text, origin: "file", place: `${path}:${entry.line}`, line: entry.line }
   }
 
-/** How a mistake in a setting is told. */
-export const placeOf = (file: SettingsFile, name: string): string =>
-  `${file.path}:${file.values.get(name)?.line ?? 0}: ${name}`
+/** Lines that are not settings, or that have a value which no setting can have. */
+export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<string>): ReadonlyArray<Mistake> =>
+  [...entries].flatMap(([name, { line, text }]) => {
+    const place = `${path}:${line}: ${name}`
+    if (text === undefined) return [{ name, line, text: `${place} is a table or a date, which no setting is` }]
+    if (names.includes(name)) return []
+    const meant = DidYouMean.nearest(name, names)
+    const hint = meant === undefined ? "see a-chat serve --help" : `did you mean ${meant}?`
+    return [{ name, line, text: `${place} is not a setting; ${hint}` }]
+  })

@@ -1,0 +1,188 @@
+import * as Duration from "effect/Duration"
+
+/**
+ * The limits of a server, one row each. Everything else is derived from these rows: the type `Options` and its defaults,
+ * the flags of `a-chat serve` with their ranges and their help, the lines of a settings file, what can change while a
+ * server runs, and the table in the documentation.
+ */
+
+interface Row<A> {
+  /** One sentence without its period: what is limited, in which unit, and what happens beyond it. */
+  readonly about: string
+  readonly default: A
+  /** Whether it can change while the server runs. */
+  readonly live: boolean
+}
+
+interface Range<A> extends Row<A> {
+  /** The smallest and the largest value allowed. */
+  readonly min: A
+  readonly max: A
+  /** Whether 0 is allowed as well. It is written `off` and means that there is no limit. */
+  readonly off?: boolean
+}
+
+interface Named {
+  /** The name of the flag without its dashes, and of the line in a settings file: `max-line`. */
+  readonly name: string
+}
+
+export interface Count extends Range<number>, Named {
+  readonly kind: "count"
+}
+
+export interface Bytes extends Range<number>, Named {
+  readonly kind: "bytes"
+}
+
+export interface Time extends Range<Duration.Duration>, Named {
+  readonly kind: "duration"
+}
+
+export interface Toggle extends Row<boolean>, Named {
+  readonly kind: "toggle"
+}
+
+export type Limit = Count | Bytes | Time | Toggle
+
+const count = (name: string, row: Range<number>): Count => ({ kind: "count", name, ...row })
+const bytes = (name: string, row: Range<number>): Bytes => ({ kind: "bytes", name, ...row })
+const duration = (name: string, row: Range<Duration.Duration>): Time => ({ kind: "duration", name, ...row })
+const toggle = (name: string, row: Row<boolean>): Toggle => ({ kind: "toggle", name, ...row })
+
+const KiB = 2 ** 10
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+
+export const limits = {
+  maxConnections: count("max-connections", {
+    about: "Connections served at once; a further client gets `! full`",
+    default: 10_000,
+    min: 1,
+    max: 100_000,
+    live: true
+  }),
+  /** A Unix socket has no address, so its clients are not limited by address. */
+  maxConnectionsPerAddress: count("max-connections-per-address", {
+    about: "Connections served at once from one address (IPv6: from one /64 network); a further client gets `! full`",
+    default: 0,
+    min: 1,
+    max: 100_000,
+    off: true,
+    live: true
+  }),
+  connectsPerAddress: count("connects-per-address", {
+    about: "New connections a minute from one address; a further client gets `! full`",
+    default: 0,
+    min: 1,
+    max: 1_000_000,
+    off: true,
+    live: true
+  }),
+  ratePerAddress: count("rate-per-address", {
+    about: "Lines a second that all clients of one address may send together; beyond it they get `! slow-down`",
+    default: 0,
+    min: 1,
+    max: 10_000_000,
+    off: true,
+    live: true
+  }),
+  burstPerAddress: count("burst-per-address", {
+    about: "Lines that the clients of one address may send at once before --rate-per-address applies",
+    default: 1_000,
+    min: 1,
+    max: 10_000_000,
+    live: true
+  }),
+  limitLoopback: toggle("limit-loopback", {
+    about: "Apply the limits per address to the addresses of this machine as well",
+    default: false,
+    live: true
+  }),
+  /** Counts for connections accepted after a change. */
+  maxLineBytes: bytes("max-line", {
+    about: "Longest line in bytes, without its terminator; a longer one is skipped with `! too-long`",
+    default: 64 * KiB,
+    min: 64,
+    max: MiB,
+    live: true
+  }),
+  maxRecipients: count("max-recipients", {
+    about: "Different recipients of one line; a line with more is refused with `! too-many-recipients`",
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    live: true
+  }),
+  loginTimeout: duration("login-timeout", {
+    about: "Time from connecting to the login; a slower client is closed with `! login-timeout`",
+    default: Duration.seconds(10),
+    min: Duration.millis(100),
+    max: Duration.minutes(10),
+    live: true
+  }),
+  holdTimeout: duration("hold-timeout", {
+    about: "Time for which a recipient that takes nothing holds its senders; after it, their lines return as `busy`",
+    default: Duration.seconds(2),
+    min: Duration.millis(10),
+    max: Duration.minutes(10),
+    live: true
+  }),
+  stallTimeout: duration("stall-timeout", {
+    about: "Time after which a recipient that takes nothing is closed and its queue returned; at least --hold-timeout",
+    default: Duration.seconds(30),
+    min: Duration.millis(100),
+    max: Duration.minutes(60),
+    live: true
+  }),
+  grace: duration("grace", {
+    about: "Time to deliver accepted lines after SIGTERM or SIGINT; the others are then returned and counted",
+    default: Duration.seconds(10),
+    min: Duration.zero,
+    max: Duration.minutes(10),
+    live: true
+  }),
+  returnAfter: duration("return-after", {
+    about: "Delay before clients that said /hello reconnect after a shutdown; spread between this and twice this",
+    default: Duration.seconds(1),
+    min: Duration.zero,
+    max: Duration.minutes(60),
+    live: true
+  }),
+  outboxLines: count("outbox-lines", {
+    about: "Lines queued for one recipient before its senders are held",
+    default: 16_384,
+    min: 16,
+    max: 10_000_000,
+    live: true
+  }),
+  outboxBytes: bytes("outbox-bytes", {
+    about: "Bytes queued for one recipient before its senders are held",
+    default: MiB,
+    min: KiB,
+    max: GiB,
+    live: true
+  }),
+  /** One for each recipient of a labelled line. They are kept for the sender in addition to what its queue holds. */
+  maxOutcomes: count("max-outcomes", {
+    about: "Outcomes of labelled lines that one client may wait for; beyond it the client is held until half have come",
+    default: 65_536,
+    min: 1,
+    max: 10_000_000,
+    live: true
+  }),
+  /** The burst is one second's worth. */
+  rate: count("rate", {
+    about: "Lines a second that one client may send; beyond it the client gets `! slow-down`",
+    default: 0,
+    min: 1,
+    max: 1_000_000,
+    off: true,
+    live: true
+  })
+}
+
+export type Limits = typeof limits
+
+/** The values of the limits. */
+export type LimitValues = { readonly [Name in keyof Limits]: Limits[Name]["default"] }

@@ -1,0 +1,99 @@
+import * as Either from "effect/Either"
+import * as Record from "effect/Record"
+import * as Setting from "./Setting.js"
+
+/**
+ * Where the values of settings come from: a flag wins over the environment, the environment over a settings file, and the
+ * file over the default. `inOrder` is the only place that decides this.
+ */
+export type Origin = "flag" | "environment" | "file" | "default"
+
+/** What a source has for a setting. */
+export interface Found {
+  readonly text: Setting.Text
+  readonly origin: Exclude<Origin, "default">
+  /** `--port`, `ACHAT_PORT`, `chat.toml:3`. */
+  readonly place: string
+  /** The line in the file, from 1; 0 where there is no file. */
+  readonly line: number
+}
+
+/** Looks a setting up by its name. */
+export type Source = (name: string) => Found | undefined
+
+/** The sources in the order in which they win. A command without a settings file has none. */
+export const inOrder = (sources: {
+  readonly flags?: Source | undefined
+  readonly environment: Source
+  readonly file?: Source | undefined
+}): Source => {
+  const { environment, file, flags } = sources
+  return (name) => flags?.(name) ?? environment(name) ?? file?.(name)
+}
+
+/** The variables of an environment. An empty one counts as not set. */
+export const environment =
+  (variables: Readonly<Record<string, string | undefined>>): Source =>
+  (name) => {
+    const place = Setting.variable(name)
+    const text = variables[place] ?? ""
+    return text === "" ? undefined : { text, origin: "environment", place, line: 0 }
+  }
+
+/** The settings of a command, by the keys that it uses for them. */
+export type Settings = Readonly<Record<string, Setting.Setting<unknown>>>
+
+export type Values<S extends Settings> = {
+  readonly [Key in keyof S]: S[Key] extends Setting.Setting<infer A> ? A : never
+}
+
+export interface Resolved<S extends Settings> {
+  readonly values: Values<S>
+  readonly origins: { readonly [Key in keyof S]: Origin }
+}
+
+/** What is wrong with a setting. */
+export interface Mistake {
+  /** The name of the setting. */
+  readonly name: string
+  /** The line in the file; 0 where the setting is not from a file. */
+  readonly line: number
+  /** With its place: `chat.toml:3: port: "x" is not a whole number`. */
+  readonly text: string
+}
+
+/** The values of all settings, and what is wrong with some. A setting with a mistake has its default. */
+export const resolve = <S extends Settings>(
+  settings: S,
+  source: Source
+): { readonly resolved: Resolved<S>; readonly mistakes: ReadonlyArray<Mistake> } => {
+  const all = Record.map(settings, (setting) => read(setting, source))
+  return {
+    resolved: {
+      // `Record.map` forgets which value belongs to which key. Each was parsed by the setting at its key.
+      values: Record.map(all, ({ value }) => value) as Values<S>,
+      origins: Record.map(all, ({ origin }) => origin) as { readonly [Key in keyof S]: Origin }
+    },
+    mistakes: Object.values(all).flatMap(({ mistake }) => mistake ?? [])
+  }
+}
+
+interface Read {
+  readonly value: unknown
+  readonly origin: Origin
+  readonly mistake?: Mistake
+}
+
+const read = (setting: Setting.Setting<unknown>, source: Source): Read => {
+  const { default: value, name } = setting
+  const found = source(name)
+  if (found === undefined) return { value, origin: "default" }
+  const { line, origin, place, text } = found
+  return Either.match(setting.parse(text), {
+    onLeft: (complaint): Read => {
+      const prefix = origin === "file" ? `${place}: ${name}` : place
+      return { value, origin, mistake: { name, line, text: `${prefix}: ${complaint}` } }
+    },
+    onRight: (value): Read => ({ value, origin })
+  })
+}
