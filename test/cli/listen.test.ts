@@ -194,7 +194,7 @@ describe("a-chat listen, where it cannot begin", () => {
 
   it.live("exits with 2 at a bad flag", () =>
     Effect.gen(function* () {
-      yield* fails(2, /^a-chat: a name [^\n]*--login, or ACHAT_LOGIN\n$/u, [])
+      yield* fails(2, /^a-chat: a login [^\n]*--login, or ACHAT_LOGIN\n$/u, [])
       yield* fails(2, /^a-chat: not a login: "\/x"\n$/u, ["--login", "/x"])
       yield* fails(2, /^a-chat: --count: "0" is out of range[^\n]*\n$/u, ["--login", "bob", "--count", "0"])
       yield* fails(2, /^a-chat: --timeout: "soon" is not a time[^\n]*\n$/u, ["--login", "bob", "--timeout", "soon"])
