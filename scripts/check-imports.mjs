@@ -43,6 +43,7 @@ const chat = [
   "Scheduler",
   "Fibers",
   "Live",
+  "Budget",
   "Ledger",
   "Limits",
   "Options",

@@ -7,6 +7,7 @@ import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import { showAddress, type Listen, type Listener, type Socket, type TransportError } from "../transport/Transport.js"
 import type { Addresses } from "./Addresses.js"
+import { connectionBytes, type Budget } from "./Budget.js"
 import { retryFull, type Options } from "./Options.js"
 
 /** What the accept loop asks about file descriptors. */
@@ -47,12 +48,13 @@ export const make = (options: {
   /** They may change while it runs. */
   readonly limits: Pick<Options, "maxConnections">
   readonly addresses: Addresses
+  readonly budget: Budget
   readonly descriptors: DescriptorProbe | undefined
   readonly fork: (effect: Effect.Effect<unknown>) => Fiber.RuntimeFiber<unknown>
   readonly serve: (socket: Socket) => Effect.Effect<unknown>
 }): Effect.Effect<AcceptLoop, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { addresses, descriptors, fork, limits, serve } = options
+    const { addresses, budget, descriptors, fork, limits, serve } = options
     const slots = refusalSlots(limits.maxConnections)
     const background = yield* FiberSet.makeRuntime<never>()
     let served = 0
@@ -60,9 +62,12 @@ export const make = (options: {
 
     const logFull = oncePer(logPeriod, (suppressed) =>
       Effect.annotateLogs(
-        Effect.logWarning("full: clients are refused; raise --max-connections or look who connects"),
+        Effect.logWarning(
+          "full: clients are refused; raise --max-connections or --max-memory, or check who is connecting"
+        ),
         {
           connections: served,
+          memoryBytes: budget.used,
           suppressed
         }
       )
@@ -93,18 +98,21 @@ export const make = (options: {
     const accepted = (socket: Socket) => {
       const { host } = socket
       // A full server is full for everybody, whoever asks how often.
-      const wait = served < limits.maxConnections ? addresses.enter(host) : Duration.toMillis(retryFull)
+      const isFull = served >= limits.maxConnections || budget.isExhausted
+      const wait = isFull ? Duration.toMillis(retryFull) : addresses.enter(host)
       if (wait === 0) {
         served += 1
+        budget.used += connectionBytes
         Metrics.opened()
         fork(serve(socket)).addObserver(() => {
           served -= 1
+          budget.used -= connectionBytes
           addresses.leave(host)
         })
       } else if (refused < slots) {
         refused += 1
         Metrics.opened()
-        background(served < limits.maxConnections ? logCrowded(host) : logFull())
+        background(isFull ? logFull() : logCrowded(host))
         fork(refuse(socket, wait)).addObserver(() => {
           refused -= 1
         })

@@ -11,6 +11,7 @@ import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Socket } from "../transport/Transport.js"
 import { Addresses } from "./Addresses.js"
+import { Budget } from "./Budget.js"
 import { Deadlines } from "./Deadlines.js"
 import { Ledger } from "./Ledger.js"
 import { Inspector, type Inspection } from "./Inspection.js"
@@ -73,6 +74,7 @@ export interface Broker {
   readonly now: () => number
   readonly ledger: Ledger
   readonly addresses: Addresses
+  readonly budget: Budget
   /** Who is present. The broker is the only one that sets it. */
   readonly members: Ref.Ref<Members>
 }
@@ -116,13 +118,14 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         tell({ _tag: "Asked", answer: () => Deferred.unsafeDone(answer, Effect.succeed(look())) })
         return Deferred.await(answer)
       })
-    const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0 }
+    const budget = new Budget(options.maxMemory)
+    const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
     const roster = new Roster()
     const members = yield* Ref.make<Members>(roster.members())
     let published = roster.version
     const ledger = new Ledger()
     const addresses = new Addresses(options, now)
-    const deadlines = new Deadlines(options)
+    const deadlines = new Deadlines(options, budget)
     const defects: Array<unknown> = []
     /** A defect of ours ends the connection that it showed up at, not the chat. */
     const defective = (peer: Peer, defect: unknown) => {
@@ -130,7 +133,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       defects.push(defect)
     }
     const sessions = new Sessions(roster, ledger, deadlines, addresses, options, now, defective)
-    const inspector = new Inspector(sessions.peers, ledger)
+    const inspector = new Inspector(sessions.peers, ledger, budget)
     const limit = (peer: Peer) => {
       peer.rate = options.rate > 0 ? new TokenBucket(options.rate, options.rate, now()) : undefined
       peer.addressRate = addresses.linesOf(peer.socket.host)
@@ -145,6 +148,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       bounds.lines = options.outboxLines
       bounds.bytes = options.outboxBytes
       bounds.outcomes = options.maxOutcomes
+      budget.limit = options.maxMemory
       deadlines.configure(options)
       addresses.configure()
       for (const peer of sessions.peers) limit(peer)
@@ -158,9 +162,22 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       for (const peer of deadlines.stalled(time)) breakOff(peer, "slow-consumer")
       for (const peer of deadlines.jammed(time)) sessions.release(peer.outbox)
       deadlines.probeHeld()
+      deadlines.resumeShort()
+      if (budget.isOverrun) relieve()
       sessions.notifyWaiting()
       deadlines.rest()
       if (isDraining) endIfSettled(time)
+    }
+
+    /** Closes the connections that hold most of the memory, until what is in use is below the limit. */
+    const relieve = () => {
+      const largest = [...sessions.peers].toSorted((one, other) => costOf(other) - costOf(one))
+      let excess = budget.used - budget.limit
+      for (const peer of largest) {
+        if (excess <= 0) return
+        excess -= costOf(peer)
+        breakOff(peer, "memory")
+      }
     }
 
     const drain = () => {
@@ -247,6 +264,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
         }
         sessions.routing.putBytes = 0
         sessions.routing.flush()
+        if (budget.isExhausted) deadlines.memoryIsShort()
         for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
         ledger.publish()
         if (published === roster.version) continue
@@ -269,7 +287,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
 
     return {
       open: (socket) => {
-        const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes)
+        const peer = new Peer(socket, new Outbox(bounds), now(), options.maxLineBytes, budget)
         limit(peer)
         sessions.open(peer)
         if (isDraining) {
@@ -280,6 +298,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       },
       read: (peer) => {
         ticksSinceHeard = 0
+        if (peer.inlet.stopIfShort()) deadlines.short(peer)
         if (peer.inlet.announced) return
         peer.inlet.announced = true
         tell({ _tag: "Read", peer })
@@ -310,6 +329,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       now,
       ledger,
       addresses,
+      budget,
       members
     }
   })
@@ -346,6 +366,8 @@ const makeEndOfTurn = (atEnd: () => void) => {
     })
   }
 }
+
+const costOf = (peer: Peer) => peer.outbox.cost + peer.inlet.cost
 
 const breakOff = (peer: Peer, reason: CloseReason) => {
   peer.outbox.break(reason)

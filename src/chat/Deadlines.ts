@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Budget } from "./Budget.js"
 import type { Options } from "./Options.js"
 import type { Peer } from "./Peer.js"
 
@@ -20,6 +21,8 @@ export class Deadlines {
   private readonly logins = new Set<Peer>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
+  /** Not read from, since their unfinished lines take more memory than there is for them. */
+  private readonly shortPeers = new Set<Peer>()
   private hasNotices = false
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
@@ -27,7 +30,10 @@ export class Deadlines {
   private stallMillis = 0
   private tickMillis = 0
 
-  constructor(options: Options) {
+  constructor(
+    options: Options,
+    private readonly budget: Budget
+  ) {
     this.configure(options)
   }
 
@@ -77,6 +83,17 @@ export class Deadlines {
 
   probeHeld() {
     for (const peer of this.heldPeers) peer.socket.probe()
+    for (const peer of this.shortPeers) peer.socket.probe()
+  }
+
+  /** Its unfinished line is too large at present: it is read from again when there is memory. */
+  short(peer: Peer) {
+    this.shortPeers.add(peer)
+    this.watching.unsafeOpen()
+  }
+
+  resumeShort() {
+    for (const peer of this.shortPeers) if (!peer.inlet.stopIfShort()) this.shortPeers.delete(peer)
   }
 
   /** Notices wait for the next tick. */
@@ -85,9 +102,15 @@ export class Deadlines {
     if (wait) this.watching.unsafeOpen()
   }
 
+  /** The memory is used up, and what holds most of it has to be found. */
+  memoryIsShort() {
+    this.watching.unsafeOpen()
+  }
+
   /** Stops ticking if there is nothing to watch. */
   rest() {
-    const idle = this.logins.size + this.blockedPeers.size + this.heldPeers.size === 0 && !this.hasNotices
+    const watched = this.logins.size + this.blockedPeers.size + this.heldPeers.size + this.shortPeers.size
+    const idle = watched === 0 && !this.hasNotices && !this.budget.isExhausted
     if (idle) this.watching.unsafeClose()
   }
 
@@ -96,6 +119,7 @@ export class Deadlines {
     this.heldPeers.delete(peer)
     this.logins.delete(peer)
     this.blockedPeers.delete(peer)
+    this.shortPeers.delete(peer)
   }
 
   /** Those whose time to log in is over. */
@@ -124,12 +148,16 @@ export class Deadlines {
     return stalled
   }
 
-  /** Marks the full queues whose sockets took nothing for the hold timeout as jammed; answers those that were not. */
+  /**
+   * Marks the full queues whose sockets took nothing for the hold timeout as jammed; answers those that were not. Without
+   * memory their senders are not held at all: what waits in their inlets would take more of it.
+   */
   jammed(now: number): ReadonlyArray<Peer> {
+    const holdMillis = this.budget.isExhausted ? 0 : this.holdMillis
     const jammed: Array<Peer> = []
     for (const [peer, blocked] of this.blockedPeers) {
       const { outbox } = peer
-      if (outbox.jammed || !outbox.full || now - blocked.movedAt < this.holdMillis) continue
+      if (outbox.jammed || !outbox.full || now - blocked.movedAt < holdMillis) continue
       outbox.jammed = true
       jammed.push(peer)
     }

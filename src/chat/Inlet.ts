@@ -1,6 +1,7 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import type { Socket } from "../transport/Transport.js"
+import type { Budget } from "./Budget.js"
 
 /** What a reader hands to the broker: the pieces of its input, and marks between them. */
 export type Item =
@@ -28,11 +29,15 @@ export class Inlet {
   private items: Array<Item> = []
   private next = 0
   private paused = false
+  private stopped = false
+  /** What is counted in the budget. */
+  private counted = 0
   private readonly framing: Framing
 
   constructor(
     private readonly socket: Socket,
-    maxLineBytes: number
+    maxLineBytes: number,
+    private readonly budget: Budget
   ) {
     this.framing = new Framing(maxLineBytes)
   }
@@ -46,7 +51,35 @@ export class Inlet {
     this.bytesRead += bytes.length
     this.bytesAhead += bytes.length
     for (const piece of this.framing.push(bytes)) this.items.push(piece)
+    this.count()
     if (this.bytesAhead >= readAheadBytes) this.pause()
+  }
+
+  /** The memory that its input takes. */
+  get cost(): number {
+    return this.bytesAhead + this.framing.restBytes
+  }
+
+  private count() {
+    const { cost } = this
+    this.budget.used += cost - this.counted
+    this.counted = cost
+  }
+
+  /** Stops reading while the unfinished line is larger than its share of the memory. True if that is so. */
+  stopIfShort(): boolean {
+    const isShort = this.framing.restBytes > this.budget.share
+    if (isShort === this.stopped) return isShort
+    this.stopped = isShort
+    if (isShort) this.socket.pause()
+    else if (!this.paused) this.socket.resume()
+    return isShort
+  }
+
+  /** The connection is gone: the unfinished line never becomes one. */
+  drop() {
+    this.framing.drop()
+    this.count()
   }
 
   /** Reads past what nobody hears any more. */
@@ -57,6 +90,7 @@ export class Inlet {
   /** The client shut its sending half down: an unfinished line counts (protocol, section 4). */
   end() {
     for (const piece of this.framing.end()) this.items.push(piece)
+    this.count()
     this.items.push({ _tag: "End", reason: "left" })
   }
 
@@ -81,6 +115,7 @@ export class Inlet {
     this.next = 0
     this.position = 0
     this.bytesAhead = 0
+    this.count()
   }
 
   /** The broker has been through all of it: the client is read from again. */
@@ -88,7 +123,7 @@ export class Inlet {
     this.clear()
     if (this.paused) {
       this.paused = false
-      this.socket.resume()
+      if (!this.stopped) this.socket.resume()
     }
   }
 

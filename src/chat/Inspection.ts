@@ -1,6 +1,7 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
+import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
 import type { Peer } from "./Peer.js"
 
@@ -54,7 +55,8 @@ export class Inspector {
 
   constructor(
     private readonly peers: ReadonlySet<Peer>,
-    private readonly ledger: Ledger
+    private readonly ledger: Ledger,
+    private readonly budget: Budget
   ) {}
 
   /** It has ended, and the broker has taken leave of it. */
@@ -112,6 +114,8 @@ export class Inspector {
       inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
+      memoryBytes: this.budget.used,
+      memoryLimitBytes: this.budget.limit,
       pairsInFlight: inFlight,
       pairsUnaccounted: inFlight - sums.pairs
     }

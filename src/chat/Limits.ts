@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import { defaultLimit } from "./Budget.js"
 
 /**
  * The limits of a server, one row each. Everything else is derived from these rows: the type `Options` and its defaults,
@@ -169,6 +170,15 @@ export const limits = {
     default: 65_536,
     min: 1,
     max: 10_000_000,
+    live: true
+  }),
+  /** See `Budget`. */
+  maxMemory: bytes("max-memory", {
+    about:
+      "Memory that queues, unfinished lines and connections may take together; beyond it the largest are cut short",
+    default: defaultLimit(),
+    min: MiB,
+    max: 1_024 * GiB,
     live: true
   }),
   /** The burst is one second's worth. */

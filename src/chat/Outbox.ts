@@ -1,13 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
+import { lineBytes, outcomeBytes, type Budget } from "./Budget.js"
 
 /**
  * What is written to a socket in one call: the lines that the broker routed to one peer in one turn, and whose they
  * are. Runs of lines of one sender are counted together, in parallel arrays: this is touched for every message.
  */
 export class Batch<Sender> {
+  /** The lines, once the batch has been handed over; while it is open, those of earlier turns. */
   text = ""
+  /** The lines of this turn. */
+  fresh = ""
   lines = 0
   /** When it was begun, by `performance.now`. */
   readonly since = performance.now()
@@ -23,6 +27,28 @@ export class Batch<Sender> {
   last = false
   /** Its writer has handed it to the socket. */
   offered = false
+
+  /** Its length in bytes. */
+  get bytes(): number {
+    return this.text.length + this.fresh.length
+  }
+
+  /** No more lines come: all of them are in `text`. */
+  close(): this {
+    if (this.fresh !== "") this.text += this.fresh
+    this.fresh = ""
+    return this
+  }
+
+  /**
+   * The turn is over, but the batch stays open. Reading one character makes V8 flatten the concatenation. Unflattened,
+   * the lines would keep every read buffer alive that they were sliced from: 64 KiB for a line of some bytes.
+   */
+  settle() {
+    if (this.fresh === "") return
+    this.fresh.charCodeAt(0)
+    this.close()
+  }
 
   /**
    * Splits off what stands in the first `bytes` bytes: the lines that are whole there come back, this keeps the rest.
@@ -61,6 +87,8 @@ export interface Bounds {
   bytes: number
   /** Outcomes of labelled lines that are still to come. */
   outcomes: number
+  /** The memory that all queues share. */
+  readonly budget: Budget
 }
 
 /** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */
@@ -115,7 +143,17 @@ export class Outbox<Sender> {
   /** Whether so much more would not make it full. */
   hasRoom(bytes: number, lines: number): boolean {
     const { bounds } = this
-    return !this.full && this.bytes + bytes <= bounds.bytes && this.lines + lines <= bounds.lines
+    return (
+      !this.full &&
+      this.bytes + bytes <= bounds.bytes &&
+      this.lines + lines <= bounds.lines &&
+      this.cost + bytes + lines * lineBytes <= bounds.budget.share
+    )
+  }
+
+  /** The memory that its lines take. */
+  get cost(): number {
+    return this.bytes + this.lines * lineBytes
   }
 
   /** Puts whole lines of a sender; with a label, it is one. Benchmark: every row. */
@@ -127,7 +165,7 @@ export class Outbox<Sender> {
     } else {
       this.run(open, lines, sender, label)
     }
-    if (open.text.length >= batchBytes) this.handOver(open)
+    if (open.bytes >= batchBytes) this.handOver(open)
   }
 
   /** Puts a line of the server's own, which tells its reader of `returns` returned pairs. */
@@ -136,29 +174,35 @@ export class Outbox<Sender> {
     open.returns += returns
     this.returns += returns
     this.run(open, 1, undefined, undefined)
-    if (open.text.length >= batchBytes) this.handOver(open)
+    if (open.bytes >= batchBytes) this.handOver(open)
   }
 
   private append(text: string, lines: number): Batch<Sender> {
     const open = (this.open ??= new Batch<Sender>())
-    open.text += text
+    open.fresh += text
     open.lines += lines
     this.lines += lines
     this.bytes += text.length
-    if (this.bytes > this.bounds.bytes || this.lines > this.bounds.lines) this.full = true
+    const { budget, bytes, lines: maxLines } = this.bounds
+    budget.used += text.length + lines * lineBytes
+    if (this.bytes > bytes || this.lines > maxLines || this.cost > budget.share) this.full = true
     return open
   }
 
   /** An outcome of a labelled line will have to be put here, whatever there is by then. */
   expectOutcome() {
+    const { budget, outcomes } = this.bounds
     this.outcomes += 1
+    budget.used += outcomeBytes
     // Without a writer nothing would ever end the wait.
-    if (this.outcomes > this.bounds.outcomes && this.hasWriter) this.owed = true
+    if (!this.hasWriter) return
+    if (this.outcomes > outcomes || this.outcomes * outcomeBytes > budget.share) this.owed = true
   }
 
   /** It is put now. */
   outcomeCame() {
     this.outcomes -= 1
+    this.bounds.budget.used -= outcomeBytes
   }
 
   private run(open: Batch<Sender>, lines: number, sender: Sender | undefined, label: string | undefined) {
@@ -171,7 +215,9 @@ export class Outbox<Sender> {
   /** The turn is over: an idle writer gets what it brought. A busy one comes for it. */
   flush() {
     this.dirty = false
-    if (this.open !== undefined && this.idle !== undefined) this.handOver(this.open)
+    if (this.open === undefined) return
+    if (this.idle === undefined) this.open.settle()
+    else this.handOver(this.open)
   }
 
   private handOver(batch: Batch<Sender>) {
@@ -179,11 +225,10 @@ export class Outbox<Sender> {
     if (idle !== undefined) {
       this.idle = undefined
       this.open = undefined
-      this.inHand = batch
+      this.inHand = batch.close()
       idle(Effect.succeed(batch))
     } else if (this.hasWriter && this.queue.unsafeOffer(batch)) {
-      // What waits is one string, and keeps no reads alive that its lines were cut from: to look into it makes it one.
-      batch.text.charCodeAt(0)
+      batch.close().text.charCodeAt(0) // flat, see `settle`
       this.queued += 1
       this.open = undefined
     }
@@ -193,7 +238,7 @@ export class Outbox<Sender> {
   /** The writer's side: what it can go on with at once, which is the usual case while it is busy. */
   ready(): Batch<Sender> | undefined {
     if (this.queued > 0) return undefined
-    const open = this.open
+    const open = this.open?.close()
     this.open = undefined
     this.inHand = open
     return open
@@ -221,9 +266,11 @@ export class Outbox<Sender> {
     this.inHand = undefined
     this.lines -= batch.lines
     this.bytes -= batch.text.length
-    const { bytes, lines, outcomes } = this.bounds
-    const hasRoom = this.full && this.bytes <= bytes / 2 && this.lines <= lines / 2
-    const isSettled = this.owed && this.outcomes <= outcomes / 2
+    const { budget, bytes, lines, outcomes } = this.bounds
+    budget.used -= batch.text.length + batch.lines * lineBytes
+    const share = budget.share / 2
+    const hasRoom = this.full && this.bytes <= bytes / 2 && this.lines <= lines / 2 && this.cost <= share
+    const isSettled = this.owed && this.outcomes <= outcomes / 2 && this.outcomes * outcomeBytes <= share
     if (hasRoom) this.full = false
     if (isSettled) this.owed = false
     return (hasRoom || isSettled) && this.waiting.length > 0
@@ -257,8 +304,15 @@ export class Outbox<Sender> {
 
   /** Takes what was put after the writer's end. */
   abandon(): ReadonlyArray<Batch<Sender>> {
-    const open = this.open
+    const open = this.open?.close()
     this.open = undefined
     return open === undefined ? [] : [open]
+  }
+
+  /** Its owner is gone, and what stood here has been taken out: counts nothing of it any more. */
+  clear() {
+    this.bounds.budget.used -= this.cost
+    this.bytes = 0
+    this.lines = 0
   }
 }

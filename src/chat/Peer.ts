@@ -1,5 +1,6 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../transport/Transport.js"
+import type { Budget } from "./Budget.js"
 import { Inlet } from "./Inlet.js"
 import type { Outbox } from "./Outbox.js"
 import type { TokenBucket } from "./TokenBucket.js"
@@ -65,9 +66,10 @@ export class Peer {
     readonly outbox: Outbox<Peer>,
     /** When it was accepted, in milliseconds of the clock. */
     readonly since: number,
-    maxLineBytes: number
+    maxLineBytes: number,
+    budget: Budget
   ) {
     this.heardAt = since
-    this.inlet = new Inlet(socket, maxLineBytes)
+    this.inlet = new Inlet(socket, maxLineBytes, budget)
   }
 }

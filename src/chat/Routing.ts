@@ -140,7 +140,8 @@ export class Routing {
   private otherwise(peer: Peer, line: string): Outbox<Peer> | undefined {
     const labelled = line.charCodeAt(0) === 0x40 /* @ */ ? this.label(peer, line) : undefined
     if (labelled === "refused") return undefined
-    const label = labelled?.label
+    // Kept until its outcome comes; as a slice it would keep the whole read alive.
+    const label = labelled === undefined ? undefined : Wire.copy(labelled.label)
     const rest = line.slice(labelled?.length ?? 0)
     if (peer.closing) {
       this.reply(peer, Reply.closing(label))
@@ -334,7 +335,7 @@ export class Routing {
    * line. Answers the senders that have none of their own lines in flight any more.
    */
   returnAll(recipient: Peer, batches: ReadonlyArray<Batch<Peer>>, reason: CloseReason): ReadonlySet<Peer> {
-    const why = reason === "slow-consumer" ? "slow" : "disconnected"
+    const why = reason === "slow-consumer" || reason === "memory" ? "slow" : "disconnected"
     const names = [recipient.name]
     const unlabelled = new Map<Peer, number>()
     const senders = new Set<Peer>()

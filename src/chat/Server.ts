@@ -53,6 +53,8 @@ export interface ServerHandle {
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** The account of every accepted line (protocol, section 4). */
   readonly ledger: Effect.Effect<Snapshot>
+  /** The memory budget, and how much of it queues, unfinished lines, routes and connections take. Bytes. */
+  readonly memory: Effect.Effect<{ readonly used: number; readonly limit: number }>
   /** The connections at this moment, and those that ended last. */
   readonly inspect: Effect.Effect<Inspection>
   /** Brings all metrics in Effect's registry up to date, and answers those that are sums over the connections. */
@@ -93,6 +95,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     const acceptLoop = yield* AcceptLoop.make({
       limits: settings,
       addresses: broker.addresses,
+      budget: broker.budget,
       descriptors: options.descriptors,
       fork,
       serve: (socket) => Connection.run(socket, broker, settings, start)
@@ -127,6 +130,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
           .toSorted()
       ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
+      memory: Effect.sync(() => ({ used: broker.budget.used, limit: broker.budget.limit })),
       configure: (changes: Partial<Options>) =>
         Effect.zipRight(
           Effect.sync(() => Object.assign(settings, changes)),

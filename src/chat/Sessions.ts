@@ -247,6 +247,8 @@ export class Sessions {
     peer.outbox.owed = false
     peer.outbox.jammed = false
     const unwritten = [...queued, ...peer.outbox.abandon()]
+    peer.outbox.clear()
+    peer.inlet.drop()
     if (unfinished !== undefined) {
       this.written(peer, unfinished.batch.splitAt(unfinished.taken))
       unwritten.unshift(unfinished.batch)

@@ -13,6 +13,8 @@ export const all = [
   "connection-lost",
   /** Its socket took no byte for the stall timeout. */
   "slow-consumer",
+  /** The server ran out of the memory it may use (`--max-memory`), and this connection held a large part of it. */
+  "memory",
   /** The first line was no name. */
   "bad-login",
   /** The name, or one that looks the same, was present. */

@@ -70,6 +70,17 @@ export class Framing {
   /** @param maxLineBytes longest line, in bytes, without its LF or CRLF */
   constructor(readonly maxLineBytes: number) {}
 
+  /** The memory that the unfinished line takes. */
+  get restBytes(): number {
+    return this.rest.length
+  }
+
+  /** Forgets the unfinished line. */
+  drop() {
+    this.rest = nothing
+    this.restLength = 0
+  }
+
   push(bytes: Uint8Array): ReadonlyArray<Piece> {
     const read = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (read.length === 0) return []

@@ -23,8 +23,13 @@ export const lines = (block: string): ReadonlyArray<string> => {
   return block.includes("\r") ? all.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : all
 }
 
-/** The same text by itself: a slice keeps everything alive that it was cut from, which may be a whole read. */
-export const copy = (wire: string): string => Buffer.from(wire, "latin1").toString("latin1")
+const scratch = Buffer.alloc(64)
+
+/** The same text in a string of its own: a slice keeps the string alive that it was cut from, which may be a whole read. */
+export const copy = (wire: string): string =>
+  wire.length <= scratch.length
+    ? scratch.toString("latin1", 0, scratch.write(wire, 0, "latin1"))
+    : Buffer.from(wire, "latin1").toString("latin1")
 
 /** Removes white space at both ends of `wire.slice(start, end)`: the White_Space property of Unicode, in bytes. */
 export const trim = (wire: string, start = 0, end = wire.length): string => {

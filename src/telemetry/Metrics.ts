@@ -95,6 +95,9 @@ export interface Standing {
   readonly inboxBytes: number
   readonly outboxLines: number
   readonly outboxBytes: number
+  /** What queues, unfinished lines, routes and connections take of the memory budget. */
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
   readonly pairsInFlight: number
   /** Accepted pairs that the account has in flight and that stand in no queue: always 0. */
   readonly pairsUnaccounted: number
@@ -110,6 +113,8 @@ const standing: Record<keyof Standing, ReturnType<typeof gauge>> = {
   inboxBytes: gauge("achat_inbox_bytes", "Bytes that were read from clients and are not routed yet"),
   outboxLines: gauge("achat_outbox_lines", "Lines that wait for clients, in all queues"),
   outboxBytes: gauge("achat_outbox_bytes", "Bytes that wait for clients, in all queues"),
+  memoryBytes: gauge("achat_memory_bytes", "Bytes of the memory budget in use: queues, unfinished lines, connections"),
+  memoryLimitBytes: gauge("achat_memory_limit_bytes", "The memory budget: above it new connections are refused"),
   pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that are neither written nor returned yet"),
   pairsUnaccounted: gauge("achat_pairs_unaccounted", "Pairs that the account has and no queue: always 0")
 }

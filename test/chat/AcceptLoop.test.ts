@@ -6,6 +6,7 @@ import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { assert } from "vitest"
+import { Budget } from "../../src/chat/Budget.js"
 import { Addresses } from "../../src/chat/Addresses.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
 import { defaults } from "../../src/chat/Options.js"
@@ -19,7 +20,8 @@ const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors?
   Effect.gen(function* () {
     const limits = { maxConnections: 100 }
     const fork = yield* FiberSet.makeRuntime<never>()
-    return yield* AcceptLoop.make({ limits, addresses: new Addresses(defaults, () => 0), descriptors, fork, serve })
+    const addresses = new Addresses(defaults, () => 0)
+    return yield* AcceptLoop.make({ limits, addresses, budget: new Budget(1_000_000_000), descriptors, fork, serve })
   })
 
 /** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
+import { Budget } from "../../src/chat/Budget.js"
 import { Outbox, type Batch, type Bounds } from "../../src/chat/Outbox.js"
 
 /** One line of a batch, whose sender is a word; undefined is the server itself. */
@@ -25,7 +26,8 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))
 }
 
-const make = (given: Omit<Bounds, "outcomes">) => new Outbox<string>({ outcomes: 1_000, ...given })
+const make = (given: Pick<Bounds, "lines" | "bytes">, budget = new Budget(1_000_000_000)) =>
+  new Outbox<string>({ outcomes: 1_000, budget, ...given })
 
 /** What the writer does for its next batch. */
 const take = <Sender>(outbox: Outbox<Sender>): Effect.Effect<Batch<Sender>> =>

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
+import { Budget } from "../../src/chat/Budget.js"
 import { Outbox } from "../../src/chat/Outbox.js"
 import { Peer } from "../../src/chat/Peer.js"
 import { Roster } from "../../src/chat/Roster.js"
@@ -23,8 +24,8 @@ const nowhere: Socket = {
 }
 
 const someone = () => {
-  const bounds = { lines: 1, bytes: 1, outcomes: 1 }
-  return new Peer(nowhere, new Outbox<Peer>(bounds), 0, 100)
+  const budget = new Budget(1_000_000)
+  return new Peer(nowhere, new Outbox<Peer>({ lines: 1, bytes: 1, outcomes: 1, budget }), 0, 100, budget)
 }
 
 const named = (roster: Roster, name: string) => {

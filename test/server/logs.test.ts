@@ -71,6 +71,15 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
     yield* client.send(`alice: ${secret.repeat(2_000)}\n`.repeat(800))
     return server
   }),
+  memory: Effect.gen(function* () {
+    const server = yield* startSocketServer({ outboxBytes: 100_000_000 })
+    const client = yield* server.join("alice")
+    yield* client.pause
+    yield* client.send(`alice: ${secret.repeat(2_000)}\n`.repeat(2_000))
+    yield* Effect.repeat(Effect.delay(server.memory, 5), { until: ({ used }) => used > 2_000_000 })
+    yield* server.configure({ maxMemory: 1_000_000 })
+    return server
+  }),
   "bad-login": Effect.gen(function* () {
     const server = yield* startSocketServer()
     const client = yield* server.connect

@@ -182,8 +182,12 @@ const checkOutcomes = (
 const isJammed = ({ setting, times }: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
   const until = times[to] ?? Infinity
   const since = times[from] ?? 0
-  return wire.stalls.some((stall) => stall.from + setting.holdTimeout <= until && since <= stall.to + 150)
+  return wire.stalls.some(
+    (stall) => stall.from + ProtocolModel.shortestHold(setting) <= until && since <= stall.to + 150
+  )
 }
+
+const isTooSlow = ({ reason }: ObservedConnection) => reason === "slow-consumer" || reason === "memory"
 
 /** A reason for which a line came back must be true of somebody of that name. */
 const checkReason = (
@@ -196,9 +200,9 @@ const checkReason = (
 ) => {
   const isTrue = {
     offline: () => true,
-    busy: () => named.some((one) => one.longestStall >= setting.holdTimeout),
-    slow: () => named.some((one) => one.reason === "slow-consumer"),
-    disconnected: () => named.some((one) => !one.endedInOrder && one.reason !== "slow-consumer")
+    busy: () => named.some((one) => one.longestStall >= ProtocolModel.shortestHold(setting)),
+    slow: () => named.some(isTooSlow),
+    disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one))
   }[reason]
   if (isTrue === undefined || !isTrue()) report("told a reason that is not true", `${wire.remote}: ${name} ${reason}`)
 }

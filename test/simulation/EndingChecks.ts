@@ -1,4 +1,5 @@
 import { refusalSlots } from "../../src/chat/AcceptLoop.js"
+import { connectionBytes } from "../../src/chat/Budget.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"
@@ -40,6 +41,7 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
     "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout,
+    memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
     "login-in-use": () => has("! login-in-use"),
     "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout && has("! login-timeout"),
@@ -97,6 +99,8 @@ const checkHeld = (
   report: Report
 ) => {
   if (wire.pauses.length === 0 || wire.isSlow || lines.some(({ label }) => label !== undefined)) return
+  // An unfinished line above the smallest share may have to wait until others let go of their memory.
+  if (ProtocolModel.hasLittleMemory(setting) && setting.maxLineBytes > 16_384) return
   const names = new Set(lines.flatMap(({ meaning }) => (meaning.is === "message" ? meaning.to : [])))
   const over = Math.min(wire.gone?.at ?? end.at, wire.closed?.at ?? end.at)
   for (const { from, to } of wire.pauses) {
@@ -157,15 +161,17 @@ const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConne
     const ofHost = (some: ReadonlyArray<ObservedConnection>) =>
       some.filter(({ wire }) => wire.host === session.wire.host).length
     const perHost = setting.maxConnectionsPerAddress === 0 ? Infinity : setting.maxConnectionsPerAddress
+    const places = Math.min(setting.maxConnections, Math.ceil(setting.maxMemory / connectionBytes))
     const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
     const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
     if (isDropped(session) && refused.length < refusalSlots(setting.maxConnections)) {
       report("dropped without a word", `${session.wire.remote}: ${refused.length} were being refused`)
     }
     if (isRefused(session)) {
-      if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost)
+      // With little memory, what waits in queues may leave none for another connection.
+      if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost && !ProtocolModel.hasLittleMemory(setting))
         report("refused a client with a place free", where)
-    } else if (surely.length >= setting.maxConnections || ofHost(surely) >= perHost) {
+    } else if (surely.length >= places || ofHost(surely) >= perHost) {
       report("served more clients than allowed", where)
     }
   })
@@ -185,13 +191,14 @@ const never: Moment = { turn: Infinity, at: Infinity }
 
 const checkRests = ({ rests, unaccounted }: History, report: Report) => {
   if (unaccounted.length > 0) report("the queues do not have what the account has", unaccounted.join(", "))
-  for (const { fibers, isListening, ledger, names, openSockets, timers, when } of rests) {
+  for (const { fibers, isListening, ledger, memory, names, openSockets, timers, when } of rests) {
     const isEnd = when === "the server has ended"
     if (fibers !== 0) report("fibers are left", `${fibers} when ${when}`)
     if (timers !== 0) report("timers are left", `${timers} when ${when}`)
     if (isEnd && isListening) report("a listener is left", when)
     if (names.length > 0) report("names are left", `${names.join(", ")} when ${when}`)
     if (openSockets > 0) report("sockets are left", `${openSockets} when ${when}`)
+    if (memory !== 0) report("memory is still counted at rest", `${memory} bytes when ${when}`)
     if (ledger.inFlight !== 0) report("something is in flight at rest", `${JSON.stringify(ledger)} when ${when}`)
   }
 }

@@ -59,6 +59,8 @@ export interface Rest {
   readonly isListening: boolean
   readonly names: ReadonlyArray<string>
   readonly ledger: Snapshot
+  /** Bytes of the memory budget in use. */
+  readonly memory: number
   readonly openSockets: number
 }
 

@@ -1,6 +1,5 @@
-import type { History, Moment, Wire } from "./History.js"
 import type { Setting } from "./Step.js"
-
+import type { History, Moment, Wire } from "./History.js"
 /**
  * What the protocol says that the lines of a client mean, written once more and without a look at the server's own
  * reading of them. Names and texts are ordinary strings here.
@@ -192,3 +191,9 @@ export const shown = (name: string): string => {
 
 const escaped = (point: string) =>
   [...Buffer.from(point)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
+
+/** The memory budget is so small that it may run out. */
+export const hasLittleMemory = (setting: Setting) => setting.maxMemory < 1e6
+
+/** How long a full queue holds its senders at least; not at all once the memory has run out. */
+export const shortestHold = (setting: Setting) => (hasLittleMemory(setting) ? 0 : setting.holdTimeout)

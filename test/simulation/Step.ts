@@ -19,6 +19,7 @@ export interface Setting {
   readonly outboxLines: number
   readonly outboxBytes: number
   readonly maxOutcomes: number
+  readonly maxMemory: number
   readonly rate: number
   /** The server looks whether descriptors run out. */
   readonly hasProbe: boolean

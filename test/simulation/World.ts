@@ -159,6 +159,7 @@ export class World {
       isListening: this.listening !== undefined,
       names: (this.server && this.ask(this.server.names)) ?? [],
       ledger: (this.server && this.ask(this.server.ledger)) ?? this.history.ledger,
+      memory: (this.server && this.ask(this.server.memory)?.used) ?? 0,
       openSockets: this.sockets.filter(({ isOver }) => !isOver).length
     })
   }

@@ -163,6 +163,7 @@ export const startMemoryServer = (
         const { accepted, dead, inFlight, returned, written } = yield* server.ledger
         assert.strictEqual(inFlight, 0, "nothing is in flight at rest")
         assert.strictEqual(accepted, written + returned + dead, "the ledger comes out even")
+        assert.strictEqual((yield* server.memory).used, 0, "no memory is counted for anything that is gone")
       })
     )
     return { ...chat, server }
