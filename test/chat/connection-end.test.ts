@@ -1,5 +1,4 @@
 import { describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
@@ -7,23 +6,14 @@ import { assert } from "vitest"
 import type { Socket } from "../../src/transport/Transport.js"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { numbered, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
+import { noTimeouts } from "../support/SmallSettings.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
-
-/** Small buffers, and timeouts that no test reaches unless it moves the clock. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  holdTimeout: Duration.hours(1),
-  stallTimeout: Duration.hours(1),
-  linger: Duration.seconds(5),
-  grace: Duration.seconds(10)
-}
 
 describe("a connection that breaks", () => {
   it.scoped("received exactly the lines its socket took whole; the rest is returned", () =>
     Effect.gen(function* () {
       for (const bufferBytes of [1, 9, 10, 11, 500, 929, 930, 931, 1_024]) {
-        const { broker, join, reasons } = yield* startMemoryBroker({ ...small, memory: { bufferBytes } })
+        const { broker, join, reasons } = yield* startMemoryBroker({ ...noTimeouts, memory: { bufferBytes } })
         const [bob, alice] = [yield* join("bob"), yield* join("alice")]
         bob.socket.pause()
         alice.say(...numbered(20).map((text) => `bob: ${text}`)) // 93 bytes each for bob
@@ -42,7 +32,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("makes a line dead when its sender has left as well", () =>
     Effect.gen(function* () {
-      const { broker, join } = yield* startMemoryBroker(small)
+      const { broker, join } = yield* startMemoryBroker(noTimeouts)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(20).map((text) => `bob: ${text}`))
@@ -57,7 +47,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("loses the bytes after its last LF", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       alice.socket.write("bob: whole\nbob: torn")
       yield* settle
@@ -69,7 +59,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("delivers the bytes after its last LF when it ends in order instead", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       alice.socket.write("bob: whole\nbob: last")
       alice.socket.end()
@@ -81,7 +71,7 @@ describe("a connection that breaks", () => {
 
   it.scoped("frees its name once, and never takes it from the next client of that name", () =>
     Effect.gen(function* () {
-      const { connect, join, server } = yield* startMemoryServer(small)
+      const { connect, join, server } = yield* startMemoryServer(noTimeouts)
       const alice = yield* join("alice")
       for (let round = 0; round < 20; round++) {
         const old = yield* connect
@@ -135,7 +125,7 @@ const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =
         }
       })
     }
-    const chat = yield* startMemoryBroker({ ...small, wrap, memory: { bufferBytes: 512 } })
+    const chat = yield* startMemoryBroker({ ...noTimeouts, wrap, memory: { bufferBytes: 512 } })
     const bob = yield* chat.join("bob")
     const alice = yield* chat.join("alice")
     return { ...chat, alice, armed, bob }
@@ -144,7 +134,7 @@ const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =
 describe("the end of a connection", () => {
   it.scoped("closes the socket when its fiber is interrupted, and settles what its outbox held", () =>
     Effect.gen(function* () {
-      const { broker, interruptAll, join } = yield* startMemoryBroker(small)
+      const { broker, interruptAll, join } = yield* startMemoryBroker(noTimeouts)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(20).map((text) => `bob: ${text}`))

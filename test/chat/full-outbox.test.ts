@@ -1,21 +1,11 @@
 import { describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import { assert } from "vitest"
 import { startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { numbered, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
+import { noTimeouts } from "../support/SmallSettings.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
-
-/** Small buffers, and timeouts that no test reaches unless it moves the clock. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  holdTimeout: Duration.hours(1),
-  stallTimeout: Duration.hours(1),
-  linger: Duration.seconds(5),
-  grace: Duration.seconds(10)
-}
 
 /** Names of equal length, so that the lines of all senders have the same length. */
 const senderNames = range(0, 10).map((number) => `s${number}`)
@@ -23,7 +13,7 @@ const senderNames = range(0, 10).map((number) => `s${number}`)
 describe("senders held by one full outbox", () => {
   it.scoped("take turns, each in its own order, and lose nothing", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 65_536 } })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, memory: { bufferBytes: 65_536 } })
       const bob = yield* join("bob")
       bob.socket.pause()
       for (const name of senderNames) {
@@ -48,7 +38,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("do not hold up other clients", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const [bob, carol, flooder, other] = [
         yield* join("bob"),
         yield* join("carol"),
@@ -67,7 +57,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("fill the recipient's outbox to its limit plus one line at most", () =>
     Effect.gen(function* () {
-      const { broker, join } = yield* startMemoryBroker(small)
+      const { broker, join } = yield* startMemoryBroker(noTimeouts)
       const bob = yield* join("bob")
       bob.socket.pause()
       const senders = yield* Effect.forEach(senderNames, join)
@@ -79,8 +69,8 @@ describe("senders held by one full outbox", () => {
         const outbox = (yield* Ref.get(broker.members)).byName.get("bob")?.outbox
         most.bytes = Math.max(most.bytes, outbox?.bytes ?? Infinity)
       }
-      assert.isAtMost(most.bytes, small.outboxBytes + 2_020)
-      assert.isAbove(most.bytes, small.outboxBytes)
+      assert.isAtMost(most.bytes, noTimeouts.outboxBytes + 2_020)
+      assert.isAbove(most.bytes, noTimeouts.outboxBytes)
       for (const sender of senders) assert.isAbove(sender.socket.untaken(), 100_000, "it is not read from")
       const inFlight = broker.ledger.snapshot().inFlight
       assert.isAtMost(inFlight, 4, "nothing but what stands in the queue is accepted")
@@ -89,7 +79,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("are held by any one of several recipients, and no recipient gets a line twice", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const [bob, carol, alice] = [yield* join("bob"), yield* join("carol"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `carol, bob: ${text}`))
@@ -105,7 +95,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("make progress when they flood each other, as long as they read", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 300, readBytes: 70 } })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, memory: { bufferBytes: 300, readBytes: 70 } })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       alice.say(...numbered(300).flatMap((text) => [`bob: ${text}`, `alice, bob: ${text}`]))
       bob.say(...numbered(300).map((text) => `alice: ${text}`))
@@ -119,7 +109,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("get their lines returned and continue when the recipient disconnects", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `bob: ${text}`))
@@ -133,7 +123,7 @@ describe("senders held by one full outbox", () => {
 
   it.scoped("can end in order while held: every line the server has read is delivered first", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, memory: { bufferBytes: 4_096 } })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, memory: { bufferBytes: 4_096 } })
       const [bob, alice] = [yield* join("bob"), yield* join("alice")]
       bob.socket.pause()
       alice.say(...numbered(300).map((text) => `bob: ${text}`))
@@ -151,7 +141,7 @@ describe("senders held by one full outbox", () => {
   it.scoped("can break off while held: every line the server has read is accepted and delivered", () =>
     Effect.gen(function* () {
       const { broker, join } = yield* startMemoryBroker({
-        ...small,
+        ...noTimeouts,
         outboxBytes: 1_024,
         memory: { bufferBytes: 65_536 }
       })

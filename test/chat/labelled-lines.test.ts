@@ -4,17 +4,8 @@ import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { pass, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
 import { numbered, numbersFrom, range } from "../support/NumberedLines.js"
+import { noTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
-
-/** Small buffers, and timeouts that no test reaches unless it moves the clock. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  holdTimeout: Duration.hours(1),
-  stallTimeout: Duration.hours(1),
-  linger: Duration.seconds(5),
-  grace: Duration.seconds(10)
-}
 
 const greeted = (name: string, join: MemoryServer["join"]) =>
   Effect.tap(join(name), (client) => {
@@ -34,7 +25,7 @@ const outcomes = (label: string, lines: ReadonlyArray<string>) =>
 describe("labelled lines", () => {
   it.scoped("have one outcome per recipient: written or offline", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const alice = yield* greeted("alice", join)
       yield* join("bob")
       yield* join("carol")
@@ -53,7 +44,7 @@ describe("labelled lines", () => {
 
   it.scoped("are reported as written only after the kernel took them, and as returned otherwise", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       bob.socket.pause()
@@ -72,7 +63,7 @@ describe("labelled lines", () => {
   it.scoped("are reported one by one as busy and slow", () =>
     Effect.gen(function* () {
       const { join } = yield* startMemoryServer({
-        ...small,
+        ...noTimeouts,
         holdTimeout: Duration.seconds(2),
         stallTimeout: Duration.seconds(4)
       })
@@ -92,7 +83,7 @@ describe("labelled lines", () => {
 
   it.scoped("hold a client that exceeds its limit of open outcomes until half of them are settled", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 20 })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, outboxBytes: 1_000_000, maxOutcomes: 20 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       const carol = yield* join("carol")
@@ -112,7 +103,7 @@ describe("labelled lines", () => {
 
   it.scoped("do not hold clients that write to the client waiting for outcomes", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, outboxBytes: 1_000_000, maxOutcomes: 2 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       const carol = yield* join("carol")
@@ -130,7 +121,7 @@ describe("labelled lines", () => {
   it.scoped("are all delivered, once read, even if their sender breaks off while it waits for outcomes", () =>
     Effect.gen(function* () {
       const memory = { bufferBytes: 50_000 }
-      const { join } = yield* startMemoryServer({ ...small, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
       const alice = yield* greeted("alice", join)
       const bob = yield* join("bob")
       bob.socket.pause()
@@ -149,7 +140,7 @@ describe("labelled lines", () => {
   it.scoped("have one outcome per recipient, whatever happens to the recipients", () =>
     Effect.gen(function* () {
       const { join } = yield* startMemoryServer({
-        ...small,
+        ...noTimeouts,
         holdTimeout: Duration.seconds(2),
         stallTimeout: Duration.seconds(4)
       })
@@ -173,7 +164,7 @@ describe("labelled lines", () => {
 
   it.scoped("get one refusal and no outcome when they are refused", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...small, maxLineBytes: 100, maxRecipients: 2 })
+      const { join } = yield* startMemoryServer({ ...noTimeouts, maxLineBytes: 100, maxRecipients: 2 })
       const alice = yield* greeted("alice", join)
       const before = alice.received.length
       alice.say(
@@ -199,7 +190,7 @@ describe("labelled lines", () => {
 
   it.scoped("pass their label on to the answers to commands, including the farewell", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(small)
+      const { join } = yield* startMemoryServer(noTimeouts)
       const alice = yield* greeted("alice", join)
       const before = alice.received.length
       alice.say("@a /who", "@b /ping x", "@c /help", "@d /quit")

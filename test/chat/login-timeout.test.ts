@@ -1,25 +1,14 @@
 import { describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
+import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
-
-/** About 20 numbered lines fill an outbox; the simulated kernel takes 10 more. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  loginTimeout: Duration.seconds(4),
-  holdTimeout: Duration.seconds(2),
-  stallTimeout: Duration.seconds(8),
-  linger: Duration.seconds(5),
-  grace: Duration.millis(500)
-}
 
 describe("the login timeout", () => {
   it.scoped("closes a silent connection exactly on time", () =>
     Effect.gen(function* () {
-      const { connect, reasons } = yield* startMemoryBroker(small)
+      const { connect, reasons } = yield* startMemoryBroker(shortTimeouts)
       const client = yield* connect
       yield* pass(3_999)
       assert.deepStrictEqual(client.received, [])
@@ -35,7 +24,7 @@ describe("the login timeout", () => {
 
   it.scoped("is not extended by anything but a login: bytes without LF, commands", () =>
     Effect.gen(function* () {
-      const { connect } = yield* startMemoryServer(small)
+      const { connect } = yield* startMemoryServer(shortTimeouts)
       const client = yield* connect
       client.say("/hello", "/who")
       yield* pass(3_000)
@@ -48,7 +37,7 @@ describe("the login timeout", () => {
 
   it.scoped("does not affect a client that logged in just in time", () =>
     Effect.gen(function* () {
-      const { connect, server } = yield* startMemoryServer(small)
+      const { connect, server } = yield* startMemoryServer(shortTimeouts)
       const client = yield* connect
       yield* pass(3_999)
       client.say("alice")
@@ -60,7 +49,7 @@ describe("the login timeout", () => {
 
   it.scoped("fires at most an eighth of its length late, whenever the connection came", () =>
     Effect.gen(function* () {
-      const { connect } = yield* startMemoryServer(small)
+      const { connect } = yield* startMemoryServer(shortTimeouts)
       const first = yield* connect
       yield* pass(7)
       const second = yield* connect

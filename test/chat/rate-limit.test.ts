@@ -4,22 +4,12 @@ import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { pass, startMemoryServer } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range } from "../support/NumberedLines.js"
+import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
-
-/** About 20 numbered lines fill an outbox; the simulated kernel takes 10 more. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  loginTimeout: Duration.seconds(4),
-  holdTimeout: Duration.seconds(2),
-  stallTimeout: Duration.seconds(8),
-  linger: Duration.seconds(5),
-  grace: Duration.millis(500)
-}
 
 describe("the rate", () => {
   const limited = Effect.gen(function* () {
-    const chat = yield* startMemoryServer({ ...small, rate: 5 })
+    const chat = yield* startMemoryServer({ ...shortTimeouts, rate: 5 })
     yield* pass(1_000)
     const alice = yield* chat.connect
     alice.say("alice", "alice: 1", "alice: 2", "alice: 3", "alice: 4") // one second's worth: the login counts
@@ -38,7 +28,7 @@ describe("the rate", () => {
   for (const rate of [1, 3, 5, 7, 60, 999]) {
     it.scoped(`reports an exact retry: after it the line passes, even after an earlier attempt: ${rate} a second`, () =>
       Effect.gen(function* () {
-        const { connect } = yield* startMemoryServer({ ...small, rate })
+        const { connect } = yield* startMemoryServer({ ...shortTimeouts, rate })
         yield* pass(1_000)
         const alice = yield* connect
         alice.say("alice", ...Array.from({ length: rate - 1 }, () => "alice: x"))
@@ -72,7 +62,7 @@ describe("the rate", () => {
   it.scoped("does not charge a held line twice", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startMemoryServer({
-        ...small,
+        ...shortTimeouts,
         rate: 60,
         outboxBytes: 1_024,
         holdTimeout: Duration.hours(1)

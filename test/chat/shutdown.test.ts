@@ -5,23 +5,13 @@ import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range } from "../support/NumberedLines.js"
+import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
-
-/** About 20 numbered lines fill an outbox; the simulated kernel takes 10 more. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  loginTimeout: Duration.seconds(4),
-  holdTimeout: Duration.seconds(2),
-  stallTimeout: Duration.seconds(8),
-  linger: Duration.seconds(5),
-  grace: Duration.millis(500)
-}
 
 describe("the linger", () => {
   it.scoped("waits for the client's end exactly until the deadline; its name is free meanwhile", () =>
     Effect.gen(function* () {
-      const { broker, join, reasons } = yield* startMemoryBroker(small)
+      const { broker, join, reasons } = yield* startMemoryBroker(shortTimeouts)
       const first = yield* join("bob")
       first.say("/quit")
       yield* first.ended
@@ -45,7 +35,7 @@ describe("the linger", () => {
 
   it.scoped("is over when the client ends its side", () =>
     Effect.gen(function* () {
-      const { join, reasons } = yield* startMemoryBroker(small)
+      const { join, reasons } = yield* startMemoryBroker(shortTimeouts)
       const client = yield* join("bob")
       client.say("/quit")
       yield* client.ended
@@ -61,7 +51,7 @@ describe("the linger", () => {
 describe("the drain", () => {
   it.scoped("is over when every line is delivered and every client has left", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer(small)
+      const { join, server } = yield* startMemoryServer(shortTimeouts)
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       alice.say("/hello", ...flood(30))
@@ -87,7 +77,7 @@ describe("the drain", () => {
 
   it.scoped("cuts clients off exactly at the grace time; undelivered lines are returned, counted and reported", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const { join, server } = yield* startMemoryServer({ ...shortTimeouts, holdTimeout: Duration.seconds(60) })
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -111,7 +101,7 @@ describe("the drain", () => {
 
   it.scoped("delivers the lines of a held sender when its recipient reads again in time", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer({ ...small, holdTimeout: Duration.seconds(60) })
+      const { join, server } = yield* startMemoryServer({ ...shortTimeouts, holdTimeout: Duration.seconds(60) })
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -137,7 +127,7 @@ describe("the drain", () => {
 
   it.scoped("runs once, however often it is called", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer(small)
+      const { join, server } = yield* startMemoryServer(shortTimeouts)
       const alice = yield* join("alice")
       const [first, second] = [yield* Effect.fork(server.drain), yield* Effect.fork(server.drain)]
       yield* pass(100)

@@ -1,26 +1,15 @@
 import { describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
+import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle, turnsUntil } from "../support/Turns.js"
-
-/** About 20 numbered lines fill an outbox; the simulated kernel takes 10 more. */
-const small = {
-  outboxBytes: 4_096,
-  memory: { bufferBytes: 1_024 },
-  loginTimeout: Duration.seconds(4),
-  holdTimeout: Duration.seconds(2),
-  stallTimeout: Duration.seconds(8),
-  linger: Duration.seconds(5),
-  grace: Duration.millis(500)
-}
 
 describe("a recipient that does not read", () => {
   /** Alice has flooded bob, who does not read: his kernel has 10 lines and part of another, his outbox is full, alice is held. */
   const stuck = Effect.gen(function* () {
-    const chat = yield* startMemoryServer(small)
+    const chat = yield* startMemoryServer(shortTimeouts)
     const bob = yield* chat.join("bob")
     const alice = yield* chat.join("alice")
     bob.socket.pause()
@@ -135,7 +124,7 @@ describe("a recipient that does not read", () => {
 
   it.scoped("is closed as slow-consumer even if its outbox is not full", () =>
     Effect.gen(function* () {
-      const { broker, join, reasons } = yield* startMemoryBroker(small)
+      const { broker, join, reasons } = yield* startMemoryBroker(shortTimeouts)
       const bob = yield* join("bob")
       const alice = yield* join("alice")
       bob.socket.pause()
@@ -150,7 +139,7 @@ describe("a recipient that does not read", () => {
 
   it.scoped("is not closed for being silent", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer(small)
+      const { join, server } = yield* startMemoryServer(shortTimeouts)
       const bob = yield* join("bob")
       bob.socket.pause()
       yield* pass(600_000)
@@ -164,14 +153,14 @@ describe("a client that does not read the answers to its own lines", () => {
     "is not read from, is not released by the hold timeout, and is closed at the stall timeout; other clients do not notice",
     () =>
       Effect.gen(function* () {
-        const { broker, join, reasons } = yield* startMemoryBroker(small)
+        const { broker, join, reasons } = yield* startMemoryBroker(shortTimeouts)
         const alice = yield* join("alice")
         const bob = yield* join("bob")
         alice.socket.pause()
         for (let index = 0; index < 5_000; index++) alice.say("no such line")
         yield* pass(3_000)
         const held = broker.members.pipe(Effect.map(({ byName }) => byName.get("alice")?.outbox.bytes))
-        assert.isAtMost((yield* held) ?? 0, small.outboxBytes + 200)
+        assert.isAtMost((yield* held) ?? 0, shortTimeouts.outboxBytes + 200)
         assert.isAbove(alice.socket.untaken(), 0, "it is not read from")
         yield* bob.barrier
         yield* pass(5_000)
