@@ -1,18 +1,39 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const root = new URL("..", import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string }
+
+/** Files that take long, and mostly wait for child processes. They run first, so that no worker is left with one. */
+const long = ["soak/faults", "simulation/simulation", "restart/restart", "faults/readers", "cli/exec"]
+
+const rank = ({ moduleId }: TestSpecification) => {
+  const place = long.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+  return place < 0 ? long.length : place
+}
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>) {
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's own method
+    const usual = await super.sort(files)
+    return usual.toSorted((one, other) => rank(one) - rank(other))
+  }
+}
 
 export default defineConfig({
   define: { ACHAT_VERSION: JSON.stringify(version) }, // as scripts/build.mjs does
   test: {
     root: fileURLToPath(root),
     include: ["test/**/*.test.ts"],
-    pool: "forks", // sockets, signals and child processes of one file never meet those of another
+    // Processes, so that files that run at the same time do not share sockets, signals and metrics. Each process runs
+    // many files: loading Effect and the sources for each of them took a quarter of the time of the whole suite.
+    pool: "forks",
+    poolOptions: { forks: { isolate: false } },
     maxWorkers: 2,
     minWorkers: 1,
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

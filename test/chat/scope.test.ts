@@ -11,12 +11,13 @@ import * as Memory from "../../src/transport/Memory.js"
 
 describe("the end of a server's scope", () => {
   it.scopedLive(
-    "drains: what was accepted is delivered, and clients are told, long before the grace time is over",
+    "drains the server: accepted messages are delivered and clients are notified, long before the grace time is over",
     () =>
       Effect.gen(function* () {
         const network = yield* Memory.make()
         const scope = yield* Scope.make()
-        yield* Scope.extend(Server.make({ listen: [network.listen], grace: Duration.minutes(1) }), scope)
+        const times = { grace: Duration.minutes(1), linger: Duration.millis(200) }
+        yield* Scope.extend(Server.make({ listen: [network.listen], ...times }), scope)
         const bob = yield* Client.greet({ socket: network.connect, login: "bob" })
         const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
         yield* alice.send(["bob"], "last words")

@@ -64,7 +64,7 @@ const run = (script: string, home: string, environment: Record<string, string>) 
     })
   )
 
-describe("The manual", () => {
+describe.concurrent("The manual", () => {
   for (const [command, page] of Object.entries(pages)) {
     it.live(`has a page for ${command}: what it is, its exit statuses, its examples`, () =>
       Effect.gen(function* () {
@@ -115,7 +115,7 @@ const ask = (chat: WatchedServer.WatchedServer, name: string) =>
     assert.match(yield* chat.watcher.line, new RegExp(`^from ${name}: (hi|3|hello watcher, you said: hi)$`, "u"))
   })
 
-describe("Every example of the manual", () => {
+describe.concurrent("Every example of the manual", () => {
   for (const [command, page] of Object.entries(pages)) {
     for (const [about, script] of page.examples) {
       it.scopedLive(`runs: ${command}: ${about}`, () =>
@@ -152,7 +152,7 @@ const offered = (script: string, words: ReadonlyArray<string>) => {
   )
 }
 
-describe("--completions", () => {
+describe.concurrent("--completions", () => {
   it.live("of bash parse, and offer every command and every flag of it", () =>
     Effect.gen(function* () {
       const script = yield* completions("bash")

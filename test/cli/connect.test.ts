@@ -6,7 +6,7 @@ import * as Program from "../support/Program.js"
 
 const to = (address: Extract<Address, { _tag: "Tcp" }>) => ["connect", "--port", `${address.port}`]
 
-describe("a-chat connect, with an original a-chat server", () => {
+describe.concurrent("a-chat connect, with an original a-chat server", () => {
   it.scopedLive("logs in with the first line, sends the rest, prints what comes, and exits with 0", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
@@ -53,7 +53,7 @@ describe("a-chat connect, with an original a-chat server", () => {
   )
 })
 
-describe("a-chat connect, with a-chat serve", () => {
+describe.concurrent("a-chat connect, with a-chat serve", () => {
   it.scopedLive("takes a hundred thousand lines through, in order", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
@@ -113,7 +113,7 @@ describe("a-chat connect, with a-chat serve", () => {
   )
 })
 
-describe("a-chat connect", () => {
+describe.concurrent("a-chat connect", () => {
   it.scopedLive("says that the connection broke, and exits with 3", () =>
     Effect.gen(function* () {
       const address = yield* FakeServer.make((socket) => socket.once("data", () => socket.resetAndDestroy()))

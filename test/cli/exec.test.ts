@@ -38,7 +38,7 @@ const pidsIn = (line: string) => line.replace("from bot: ", "").split(" ").map(N
 const die = (pids: ReadonlyArray<number>) =>
   eventually(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
 
-describe("a-chat exec", () => {
+describe.concurrent("a-chat exec", () => {
   it.scopedLive("gives each message to a program, and its lines back to the sender, in order", () =>
     Effect.gen(function* () {
       const { alice } = yield* start(sh(`read -r text; echo "$ACHAT_FROM to $ACHAT_LOGIN: $text"; echo ready`))
@@ -343,7 +343,7 @@ const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
     assert.deepStrictEqual([status, output], [2, ""])
   })
 
-describe("a-chat exec, where it cannot begin", () => {
+describe.concurrent("a-chat exec, where it cannot begin", () => {
   it.scopedLive("exits with 2", () =>
     Effect.gen(function* () {
       yield* fails(/^a-chat: a login is required[^\n]*\n$/u, ["--", "cat"])

@@ -14,7 +14,7 @@ const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
 /** Answers every login with the same text. */
 const saying = (text: string) => FakeServer.make((socket) => socket.once("data", () => socket.write(text)))
 
-describe("a-chat listen", () => {
+describe.concurrent("a-chat listen", () => {
   it.scopedLive("prints messages, and ends with 0 when there were as many as --count", () =>
     Effect.gen(function* () {
       const { joined, port, watcher } = yield* WatchedServer.make()
@@ -168,7 +168,7 @@ const fails = (status: number, pattern: RegExp, args: ReadonlyArray<string>) =>
     assert.deepStrictEqual([ended.status, ended.output], [status, ""])
   })
 
-describe("a-chat listen, where it cannot begin", () => {
+describe.concurrent("a-chat listen, where it cannot begin", () => {
   it.live("exits with 2 when nobody listens there", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(FakeServer.original)
@@ -203,7 +203,7 @@ describe("a-chat listen, where it cannot begin", () => {
   )
 })
 
-describe("a-chat listen, when the connection is lost", () => {
+describe.concurrent("a-chat listen, when the connection is lost", () => {
   it.scopedLive("says so, comes back, and says so", () =>
     Effect.gen(function* () {
       const first = yield* WatchedServer.make()

@@ -69,7 +69,7 @@ describe("a-chat serve --help", () => {
   )
 })
 
-describe("a-chat serve", () => {
+describe.concurrent("a-chat serve", () => {
   it.live("refuses an unknown flag", () => refuses(["serve", "--bogus"], /--bogus/u))
 
   it.live("refuses a flag without its value", () => refuses(["serve", "--port"], /--port.*lacks its value/u))

@@ -19,7 +19,7 @@ const readAll = ({ output }: Child.Child) =>
 /** Somebody who holds the output open, and gets no signal for the group. */
 const stranger = (program: string) => `trap "" TERM; setsid ${program} &`
 
-describe("Child.start", () => {
+describe.concurrent("Child.start", () => {
   it.scopedLive(
     "keeps what an ended program has written until it is read, though a stranger holds the output open",
     () =>

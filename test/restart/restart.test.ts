@@ -43,7 +43,7 @@ describe("a restart under load", () => {
   )
 })
 
-describe("the measurement of a restart", () => {
+describe.concurrent("the measurement of a restart", () => {
   it.live("sees every message that comes twice", () =>
     Effect.map(restart("held", faulty, "double"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)

@@ -23,7 +23,7 @@ const soak = (fault: string, ...more: ReadonlyArray<string>) =>
     })
   })
 
-describe("the soak", () => {
+describe.concurrent("the soak", () => {
   it.live("finds nothing in the program as it is", () =>
     Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
   )
@@ -31,7 +31,7 @@ describe("the soak", () => {
 
 const hasPrometheus = spawnSync("prometheus", ["--version"]).error === undefined
 
-describe.skipIf(!hasPrometheus)("a real Prometheus beside the soak (package prometheus)", () => {
+describe.skipIf(!hasPrometheus).concurrent("a real Prometheus beside the soak (package prometheus)", () => {
   it.live(
     "finds its metrics even, at each scrape, and the same as the log and the clients",
     () =>
