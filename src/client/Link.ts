@@ -127,11 +127,10 @@ const makeReceiver = (maxLineBytes: number) =>
           ahead = isEmpty() ? 0 : ahead + bytes.length
           if (ahead >= readAheadBytes) socket.pause()
         },
-        end: () => {
-          offer(framing.end())
-          done(Exit.void)
-        },
-        // Behind an end in order this changes nothing: a mailbox is done once.
+        // A last line without its LF was cut off, by the kernel of a killed server, for instance. It is dropped: a part of
+        // an outcome or of an answer must not pass for the whole.
+        end: () => done(Exit.void),
+        // Changes nothing after an end in order: a mailbox is done once.
         closed: (error) => done(Exit.fail(error ?? lost))
       })
     }

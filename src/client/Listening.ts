@@ -124,7 +124,7 @@ const receive = (socket: Socket, transcript: Transcript, { json, output, warn }:
   socket.attach({
     data: (bytes) => take(framing.push(bytes)),
     end: () => {
-      take(framing.end())
+      // A last line without its LF was cut off, and is dropped.
       Deferred.unsafeDone(ended, Exit.fail(Link.closed))
     },
     closed: (error) => Deferred.unsafeDone(ended, Exit.fail(error ?? Link.lost))

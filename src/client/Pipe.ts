@@ -5,15 +5,16 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
-import { TransportError, type Socket } from "../transport/Transport.js"
-import { inOrder, type Ending } from "./Ending.js"
+import type { Socket, TransportError } from "../transport/Transport.js"
+import { Confirmation } from "./Confirmation.js"
 import * as Escape from "./Escape.js"
+import { ofOrderlyEnd, type ExitReason } from "./ExitReason.js"
 import * as Input from "./Input.js"
 import * as Link from "./Link.js"
 import { flushed, OutputError, type Output } from "./Output.js"
 import * as Received from "./Received.js"
+import { RefusalSplitter, type Part } from "./RefusalSplitter.js"
 import * as Sendable from "./Sendable.js"
-import { Splitter } from "./Splitter.js"
 
 export interface Options {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -25,24 +26,31 @@ export interface Options {
   readonly refusals: Output
 }
 
-/** How long an end of ours waits for the server's own, so that it takes what was sent. */
+/** How long the scope's end waits for the server's own end, so that the server takes what was sent. */
 const linger = Duration.seconds(5)
 
+/** A server that has said nothing of its own for this long after the end of the input is an original one. */
+const patience = Duration.seconds(1)
+
+const LF = 0x0a
+
 /**
- * The client in a pipe: the input goes to the server and the server's lines to the output, at the same time, each as
- * fast as its taker and in constant memory. At the input's end it half-closes and goes on until the server closes.
- * Works in chunks: nothing here happens once a line.
+ * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
+ * fast as its reader and in constant memory. At the end of the input it leaves, and goes on until the server closes. How
+ * it knows that the server took everything is described at `Confirmation`. Works in chunks: nothing here happens once
+ * for each message.
  */
 export const run = (
   options: Options
-): Effect.Effect<Ending, TransportError | Sendable.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
+): Effect.Effect<ExitReason, TransportError | Sendable.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
   Effect.gen(function* () {
-    // An error between two reads ends no process; the next read tells of it.
+    // An 'error' without a listener would end the process. The next read reports it.
     options.input.on("error", () => {})
     const login = options.login === undefined ? "" : `${yield* Sendable.encodeLogin(options.login)}\n`
+    const confirmation = new Confirmation()
     const { ended, socket } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
-        Effect.map((socket) => ({ socket, ended: receive(socket, options) })),
+        Effect.map((socket) => ({ socket, ended: receive(socket, confirmation, options) })),
         Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
       )
     )
@@ -50,13 +58,17 @@ export const run = (
     let left = false
 
     const sendInput = Effect.gen(function* () {
-      if (login !== "") yield* sender.send(login)
-      for (;;) {
-        const chunk = yield* Input.read(options.input)
-        if (chunk === undefined) break
-        yield* sender.send(chunk.toString("latin1"))
-      }
+      const { hasLogin, isLineStart } = yield* sendAll(login, options.input, confirmation.greeting, sender.send)
+      // Without any input there is nothing to confirm.
+      const isEmpty = isLineStart && !hasLogin
+      if (!isLineStart) yield* sender.send("\n")
+      if (!isEmpty && !hasLogin) yield* sender.send(confirmation.greeting)
+      if (!isEmpty) yield* Effect.timeoutOption(confirmation.expected.await, patience)
       left = true
+      if (isEmpty) return yield* sender.end
+      if (confirmation.isExpected) return yield* confirmation.ask(sender.send)
+      // An original server ignores both lines, and closes only after the end of our sending half.
+      yield* sender.send(confirmation.farewell)
       yield* sender.end
     }).pipe(
       // The receiving half sees the same break, and what the server said before it.
@@ -67,18 +79,47 @@ export const run = (
     const end = yield* Effect.raceFirst(Deferred.await(ended), sendInput)
     yield* flushed(options.output)
     if (end._tag !== "InOrder") return end
-    return inOrder(Received.parse(end.lastLine), left, end.refused)
+    const confirmed = confirmation.isGiven || !confirmation.isExpected
+    return ofOrderlyEnd({ ...end, lastLine: Received.parse(end.lastLine), left, confirmed })
+  })
+
+/**
+ * Sends the login, if it is known, and the input, and after the first line the greeting. Returns whether there was a
+ * first line, and whether what was sent ends with a line feed.
+ */
+const sendAll = (
+  login: string,
+  input: Readable,
+  greeting: string,
+  send: (wire: string) => Effect.Effect<void, TransportError>
+) =>
+  Effect.gen(function* () {
+    let hasLogin = login !== ""
+    let isLineStart = true
+    if (hasLogin) yield* send(login + greeting)
+    for (;;) {
+      const chunk = yield* Input.read(input)
+      if (chunk === undefined) return { hasLogin, isLineStart }
+      const wire = chunk.toString("latin1")
+      isLineStart = chunk.at(-1) === LF
+      const end = hasLogin ? 0 : chunk.indexOf(LF) + 1
+      if (end === 0) yield* send(wire)
+      else {
+        hasLogin = true
+        yield* send(wire.slice(0, end) + greeting + wire.slice(end))
+      }
+    }
   })
 
 type End =
   | { readonly _tag: "InOrder"; readonly lastLine: string; readonly refused: boolean }
-  | Extract<Ending, { _tag: "Left" | "Lost" }>
+  | Extract<ExitReason, { _tag: "Left" | "Lost" }>
 
 /** Takes what the server sends to the outputs until it ends, breaks, or nobody reads the output any more. */
-const receive = (socket: Socket, options: Options): Deferred.Deferred<End, OutputError> => {
+const receive = (socket: Socket, confirmation: Confirmation, options: Options): Deferred.Deferred<End, OutputError> => {
   const ended = Deferred.unsafeMake<End, OutputError>(FiberId.none)
   const done = (end: End) => Deferred.unsafeDone(ended, Effect.succeed(end))
-  const splitter = new Splitter()
+  const splitter = new RefusalSplitter((line) => confirmation.replace(line))
   const writeOutput = writer(options.output)
   const writeRefusal = writer(options.refusals)
 
@@ -98,17 +139,26 @@ const receive = (socket: Socket, options: Options): Deferred.Deferred<End, Outpu
   })
   options.refusals.on("drain", release(options.refusals))
   options.refusals.on("error", release(options.refusals)) // the exit status tells of them, too
+  const take = (parts: ReadonlyArray<Part>) => {
+    for (const { bytes, refused } of parts) {
+      if (refused) {
+        if (options.refusals.errored === null && !writeRefusal(bytes)) hold(options.refusals)
+      } else if (!writeOutput(bytes)) hold(options.output)
+    }
+  }
+  const takeRest = () => {
+    const rest = confirmation.rest()
+    take(rest === "" ? splitter.end() : [...splitter.end(), { refused: true, bytes: Buffer.from(rest) }])
+    return { _tag: "InOrder", lastLine: splitter.lastOwnLine, refused: splitter.refused || rest !== "" } as const
+  }
   socket.attach({
-    data: (bytes) => {
-      for (const part of splitter.push(bytes)) {
-        if (part.refused) {
-          if (options.refusals.errored === null && !writeRefusal(part.bytes)) hold(options.refusals)
-        } else if (!writeOutput(part.bytes)) hold(options.output)
-      }
-    },
-    end: () => done({ _tag: "InOrder", lastLine: splitter.lastLine, refused: splitter.refused }),
-    closed: (error) =>
-      done({ _tag: "Lost", error: error ?? new TransportError({ during: "Read", reason: "the connection was lost" }) })
+    data: (bytes) => take(splitter.push(bytes)),
+    end: () => done(takeRest()),
+    closed: (error) => {
+      const end = takeRest()
+      // Nothing comes after the server's answer to `/quit`, however the connection ends.
+      done(confirmation.isGiven ? end : { _tag: "Lost", error: error ?? Link.lost })
+    }
   })
   return ended
 }

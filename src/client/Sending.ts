@@ -1,13 +1,16 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
+import type { TransportError } from "../transport/Transport.js"
 import * as Input from "./Input.js"
 import type * as Link from "./Link.js"
 import type * as Outcomes from "./Outcomes.js"
+import * as Received from "./Received.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and accounts for each of them. */
 
@@ -109,9 +112,14 @@ interface Repeat extends Line {
 /** One sending, of which `totals` is a view that moves. */
 export interface Sending {
   readonly totals: Totals
-  /** Succeeds when every line has its outcomes; with `false` if the connection was over before. */
-  readonly run: Effect.Effect<boolean, Input.InputError | Stalled>
+  readonly run: Effect.Effect<Completion, Input.InputError | Stalled>
 }
+
+/**
+ * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but the connection ended
+ * before every outcome came. `Unsent`: the connection ended before the input did; outcomes may be missing as well.
+ */
+export type Completion = "Complete" | "Unknown" | "Unsent"
 
 export const make = (options: Options): Sending => {
   const { input, link, maxLineBytes, patience, recipients, report, reported, retries } = options
@@ -131,6 +139,7 @@ export const make = (options: Options): Sending => {
   let waiting = 0
   let waitingBytes = 0
   let isClosing = false
+  let isAllSent = false
   let lastNews = performance.now()
 
   const hasRoom = () => waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
@@ -241,8 +250,8 @@ export const make = (options: Options): Sending => {
         ? sendLines(Wire.lines(piece.text))
         : Effect.sync(() => final({ line: (totals.lines += 1), outcome: tooLong, names: recipients }))
     )
+    isAllSent = true
     yield* idle.await
-    return true
   })
 
   const watch = Effect.gen(function* () {
@@ -253,15 +262,28 @@ export const make = (options: Options): Sending => {
     }
   })
 
-  /** The end of the connection, however it ends: what is not known by now never will be. */
-  const over = Effect.match(Stream.runDrain(link.lines), { onSuccess: () => false, onFailure: () => false })
+  /** Returns when the connection has ended, in order or not: no outcome comes any more. */
+  const over = Effect.ignore(Stream.runDrain(link.lines))
 
   const settle = Effect.sync(() => {
     link.outcomes.end()
     for (const repeat of repeats) final(repeat.told)
   })
 
-  return { totals, run: Effect.ensuring(Effect.raceFirst(Effect.raceFirst(sendInput, over), watch), settle) }
+  // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
+  // Only the totals show whether every outcome came.
+  const completion = (): Completion => {
+    if (!isAllSent || repeats.length > 0) return "Unsent"
+    return totals.unknown > 0 ? "Unknown" : "Complete"
+  }
+
+  return {
+    totals,
+    run: Effect.raceFirst(Effect.raceFirst(sendInput, over), watch).pipe(
+      Effect.ensuring(settle),
+      Effect.map(completion)
+    )
+  }
 }
 
 /** Reads the input to its end, as lines; what stands behind the last LF is one. */
@@ -276,32 +298,64 @@ const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Pi
   })
 
 /**
- * Sends lines as they are, without labels, to any server, and leaves. What the server refuses or returns until it
- * closes is told as it says it. Succeeds with `false` if the connection was over before everything was sent.
+ * Sends lines without labels and leaves. Every refusal and return that the server reports until it closes is passed on.
+ * Succeeds with `true` if the server is known to have dealt with every line, or if it is one that never says so.
  */
 export const unlabelled = (
   options: Pick<Options, "link" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
+    /**
+     * Whether the server takes `/quit` with a label. Its answer comes after the last line was written or returned, and
+     * is the only proof of that: the kernel closes the connections of a killed server in order as well. An original
+     * server gives no proof; there the end of the connection after ours has to do.
+     */
+    readonly confirms: boolean
     readonly refused: (line: string) => void
   }
 ): Effect.Effect<boolean, Input.InputError> => {
-  const { input, link, maxLineBytes, patience, recipients, refused } = options
+  const { confirms, input, link, maxLineBytes, patience, recipients, refused } = options
   const head = Wire.encode(recipients.join(", "))
-  let left = false
+  let isConfirmed = false
+  const leave = confirms
+    ? Effect.map(quit(link), () => {
+        isConfirmed = true
+      })
+    : Effect.map(link.end, () => {
+        isConfirmed = true
+      })
   const sendInput = Effect.gen(function* () {
     yield* forEachPiece(input, maxLineBytes, (piece) =>
       piece._tag === "Lines"
         ? link.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
         : Effect.sync(() => refused(`! too-long max=${maxLineBytes}: a line was skipped`))
     )
-    left = true
-    yield* link.end
-    yield* Effect.sleep(patience)
-    return true
+    // The server closes after its last line, and `listen` takes every line before that end.
+    yield* Effect.timeoutOption(Effect.zipRight(leave, Effect.never), patience)
+    return isConfirmed
   }).pipe(Effect.catchTag("TransportError", () => Effect.never))
   const listen = Stream.runForEachChunk(link.lines, (lines) =>
     Effect.sync(() => {
       for (const line of lines) if (line.startsWith("! ")) refused(line)
     })
   )
-  return Effect.raceFirst(Effect.match(listen, { onSuccess: () => left, onFailure: () => false }), sendInput)
+  const over = Effect.match(listen, { onSuccess: () => isConfirmed, onFailure: () => confirms && isConfirmed })
+  return Effect.raceFirst(over, sendInput)
 }
+
+const quitLabel = "quit"
+
+/** Leaves with `/quit` and waits for the answer. A server that limits rates may refuse the line itself at first. */
+const quit = (link: Link.Link): Effect.Effect<void, TransportError> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const retryMillis = yield* link.ask(`@${quitLabel} /quit\n`, (line) => {
+        const received = Received.parse(line)
+        if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
+        if (received.label !== quitLabel) return undefined
+        return Exit.succeed(received._tag === "Refused" ? received.retryMillis : ("left" as const))
+      })
+      if (retryMillis === "left") return
+      // Without a time to retry, the server is shutting down and takes no `/quit`: it never confirms.
+      if (retryMillis === undefined) return yield* Effect.never
+      yield* Effect.sleep(retryMillis)
+    }
+  })

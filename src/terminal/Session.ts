@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "../client/Backoff.js"
 import type * as Client from "../client/Client.js"
-import type { Ending } from "../client/Ending.js"
+import type { ExitReason } from "../client/ExitReason.js"
 import * as Reconnect from "../client/Reconnect.js"
 import * as Sendable from "../client/Sendable.js"
 import type { Socket, TransportError } from "../transport/Transport.js"
@@ -35,7 +35,7 @@ const outcomeTimeout = Duration.seconds(2)
 /** How long for the server's own end. */
 const endTimeout = Duration.seconds(1)
 
-const left: Ending = { _tag: "Left" }
+const left: ExitReason = { _tag: "Left" }
 
 /**
  * The client at a terminal: from the login to the end, over as many connections as it takes. Ctrl-D, Ctrl-C and `/quit`
@@ -43,7 +43,7 @@ const left: Ending = { _tag: "Left" }
  *
  * Fails if the first connection does; later ones are tried again and again.
  */
-export const run = (options: Options): Effect.Effect<Ending, TransportError | Client.Unsendable, Scope.Scope> =>
+export const run = (options: Options): Effect.Effect<ExitReason, TransportError | Client.Unsendable, Scope.Scope> =>
   Effect.gen(function* () {
     const desk = yield* Desk.make(options)
     const login = options.login ?? (yield* askLogin(desk))
@@ -71,7 +71,7 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Ef
   })
 
 /** What the person does, until they want to leave; then waits for what is to be known. */
-const listen = (desk: Desk.Desk): Effect.Effect<Ending> =>
+const listen = (desk: Desk.Desk): Effect.Effect<ExitReason> =>
   Effect.gen(function* () {
     const { entered, hurried, remember, screen, settled, talk } = desk
     for (;;) {

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Address } from "../../src/transport/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
+import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
+import * as WireClient from "../support/WireClient.js"
 
 const to = (address: Extract<Address, { _tag: "Tcp" }>) => ["connect", "--port", `${address.port}`]
 
@@ -109,6 +111,25 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
       assert.strictEqual(errors, "a-chat: the server closed the connection\n")
       assert.strictEqual(status, 3)
       assert.strictEqual((yield* server.ended).status, 0)
+    })
+  )
+
+  // The kernel of a killed server ends its connections in order, since nothing is unread.
+  it.scopedLive.skipIf(noPerl !== undefined)("exits with 3 when the server is killed with a message in its hands", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.startServer(["--hold-timeout", "20s"])
+      yield* clientsThatNeverRead(Number(server.port), ["bob"])
+      const filler = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }, "filler")
+      yield* filler.send(`bob: ${"x".repeat(60_000)}\n`.repeat(100))
+      const client = yield* Program.start(["connect", "--port", server.port], { input: "alice\nbob: important\n" })
+      // Longer than it takes to start, to log in and to send.
+      yield* Effect.sleep("1200 millis")
+      yield* server.kill("SIGKILL")
+      assert.deepStrictEqual(yield* client.ended, {
+        status: 3,
+        output: "",
+        errors: "a-chat: the server closed the connection without confirming that it took every line\n"
+      })
     })
   )
 })

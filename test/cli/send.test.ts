@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type { Address } from "../../src/transport/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
+import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
 import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
@@ -174,7 +175,7 @@ describe.concurrent("a-chat send", () => {
       assert.strictEqual(status, 3)
       assert.match(
         errors,
-        /the connection ended before everything was sent; 2 lines may have arrived or not, the first of them line 2\n$/u
+        /the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n$/u
       )
       const single = yield* FakeServer.answering(FakeServer.greeting((line) => (line.startsWith("@") ? "reset" : [])))
       const one = yield* Program.run([...at(single), "bob", "hi"])
@@ -223,6 +224,51 @@ describe.concurrent("a-chat send", () => {
       assert.match(
         errors,
         /^a-chat: the connection ended before everything was sent(?:; line 1 may have arrived or not)?\n$/u
+      )
+    })
+  )
+
+  // The kernel of a killed server ends its connections in order, since nothing is unread.
+  it.scopedLive.skipIf(noPerl !== undefined)(
+    "exits with 3 when the server is killed while the recipient does not read",
+    () =>
+      Effect.gen(function* () {
+        const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+          [["bob", "important"], ""],
+          [["bob"], "important\n"],
+          [["--json", "bob", "important"], ""],
+          [["--wait", "none", "bob", "important"], ""]
+        ]
+        for (const [args, input] of cases) {
+          const server = yield* Program.startServer(["--hold-timeout", "20s"])
+          yield* clientsThatNeverRead(Number(server.port), ["bob"])
+          const filler = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }, "filler")
+          yield* filler.send(`bob: ${"x".repeat(60_000)}\n`.repeat(100))
+          const sending = yield* Program.start(["send", "--port", server.port, ...args], { input })
+          // Longer than it takes to start, to log in and to send.
+          yield* Effect.sleep("1200 millis")
+          yield* server.kill("SIGKILL")
+          const { errors, output, status } = yield* sending.ended
+          assert.strictEqual(status, 3)
+          assert.strictEqual(errors.split("\n").length, 2, errors)
+          assert.strictEqual(output, args.includes("--json") ? `{"line":1,"to":"bob","outcome":"unknown"}\n` : "")
+        }
+      })
+  )
+
+  it.scopedLive("exits with 3 when the server ends in order while an outcome is missing", () =>
+    Effect.gen(function* () {
+      const ending = yield* FakeServer.answering(
+        FakeServer.greeting((line) => {
+          if (line.startsWith("@2")) return "end"
+          return line.startsWith("@") ? [line.replace(/^(@\S+).*/u, "* written $1 bob: x")] : []
+        })
+      )
+      const { errors, status } = yield* Program.run([...at(ending), "bob"], { input: "one\ntwo\nthree\n" })
+      assert.strictEqual(status, 3)
+      assert.strictEqual(
+        errors,
+        "a-chat: the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n"
       )
     })
   )

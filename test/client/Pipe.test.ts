@@ -38,6 +38,40 @@ const answering = (text: string | Uint8Array) => (socket: Net.Socket) => {
   socket.on("end", () => socket.end(text))
 }
 
+/** Sends the given text before it confirms that it took everything, as a server does that answers commands. */
+const confirming = (text: string) => (socket: Net.Socket) =>
+  onLine(socket, (line) => {
+    if (line.startsWith("/ping ")) socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
+    if (line === "/quit") socket.end(`${text}* bye reason=quit: goodbye\n`)
+  })
+
+const onLine = (socket: Net.Socket, take: (line: string) => void) => {
+  let rest = ""
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n")
+    rest = lines.pop() ?? ""
+    for (const line of lines) take(line)
+  })
+}
+
+/**
+ * Lets through as many lines of a client as its rate allows, and refuses the others. Time passes with each refusal of a
+ * command: then one more line may come.
+ */
+const limiting = (allowed: number, received: Array<string>) => (socket: Net.Socket) => {
+  let left = allowed
+  onLine(socket, (line) => {
+    left -= 1
+    if (left < 0) {
+      left = line.startsWith("/") ? 1 : 0
+      return void socket.write("! slow-down retry=5: wait\n")
+    }
+    received.push(line.replace(/^(\/ping) .*/u, "$1"))
+    if (line.startsWith("/ping ")) socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
+    if (line === "/quit") socket.end("* bye reason=quit: goodbye\n")
+  })
+}
+
 describe("Pipe.run", () => {
   it.scopedLive("passes bytes through unchanged where the output is no terminal", () =>
     Effect.gen(function* () {
@@ -76,7 +110,7 @@ describe("Pipe.run", () => {
 
   it.scopedLive("says that the server refused something", () =>
     Effect.gen(function* () {
-      const { ending, output, refusals } = yield* run(answering("from bob: hi\n! undelivered x reason=offline: no\n"))
+      const { ending, output, refusals } = yield* run(confirming("from bob: hi\n! undelivered x reason=offline: no\n"))
       assert.deepStrictEqual(ending, { _tag: "Refused" })
       assert.strictEqual(output, "from bob: hi\n")
       assert.strictEqual(refusals, "! undelivered x reason=offline: no\n")
@@ -98,6 +132,65 @@ describe("Pipe.run", () => {
       assert.deepStrictEqual(ending, { _tag: "Left" })
       const shutdown = yield* run((socket) => socket.end("* bye reason=shutdown: goodbye\n"), { input: open() })
       assert.deepStrictEqual(shutdown.ending, { _tag: "Closed" })
+    })
+  )
+
+  it.scopedLive("does not trust an end in order of a server that has answered commands before", () =>
+    Effect.gen(function* () {
+      const { ending } = yield* run((socket) =>
+        onLine(socket, (line) => {
+          if (!line.startsWith("/ping ")) return
+          socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
+          if (!line.endsWith(" 0")) socket.end()
+        })
+      )
+      assert.deepStrictEqual(ending, { _tag: "Unconfirmed" })
+    })
+  )
+
+  it.scopedLive("shows no answer to what it asks for itself, and every answer to what the user asks for", () =>
+    Effect.gen(function* () {
+      const quiet = yield* run(confirming(""), { input: ended("alice\nbob: hi") })
+      assert.deepStrictEqual(quiet, { ending: { _tag: "Left" }, output: "", refusals: "" })
+      const loud = yield* run(
+        (socket) =>
+          onLine(socket, (line) => {
+            if (line.startsWith("/ping ")) socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
+            // What follows the user's own /quit is not heard.
+            if (line === "/quit") socket.end("* bye reason=quit: goodbye\n")
+          }),
+        { input: ended("alice\n/ping mine\n/quit\n") }
+      )
+      assert.deepStrictEqual(loud, {
+        ending: { _tag: "Left" },
+        output: "* pong: mine\n* bye reason=quit: goodbye\n",
+        refusals: ""
+      })
+    })
+  )
+
+  it.scopedLive("tells refusals of its own commands from those of the user's lines, whatever the rate", () =>
+    Effect.gen(function* () {
+      const input = ["alice", "bob: 1", "bob: 2", "bob: 3"]
+      // The login and the first ping count, too.
+      const expected = [
+        [1, ["alice", "bob: 1"], 2], // the first ping was refused, and time has passed with it
+        [2, ["alice", "/ping"], 3],
+        [3, ["alice", "/ping", "bob: 1"], 2],
+        [4, ["alice", "/ping", "bob: 1", "bob: 2"], 1],
+        [5, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
+        [6, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
+        [7, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0]
+      ] as const
+      for (const [allowed, taken, refused] of expected) {
+        const received: Array<string> = []
+        const { ending, output, refusals } = yield* run(limiting(allowed, received), {
+          input: ended(`${input.join("\n")}\n`)
+        })
+        assert.deepStrictEqual(received, [...taken, "/ping", "/quit"], `${allowed} lines allowed`)
+        assert.deepStrictEqual([ending._tag, output], [refused > 0 ? "Refused" : "Left", ""])
+        assert.strictEqual(refusals, "! slow-down retry=5: wait\n".repeat(refused))
+      }
     })
   )
 

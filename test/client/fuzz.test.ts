@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Escape from "../../src/client/Escape.js"
 import * as Received from "../../src/client/Received.js"
-import { Splitter } from "../../src/client/Splitter.js"
+import { RefusalSplitter, type Part } from "../../src/client/RefusalSplitter.js"
 import * as Name from "../../src/protocol/Name.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
@@ -94,22 +94,25 @@ describe("Received.parse", () => {
   })
 })
 
-describe("Splitter", () => {
-  it("parts refusals from the rest, wherever the reads end: 50,000 streams", () => {
+describe("RefusalSplitter", () => {
+  it("separates refusals from the rest wherever the reads end: 50,000 streams", () => {
     fuzz(50_000, hostileStream(5, 6), (stream, random) => {
-      const splitter = new Splitter()
+      const splitter = new RefusalSplitter()
       const sides = { output: "", refusals: "" }
-      for (const read of inReads(stream, random)) {
-        for (const { bytes, refused } of splitter.push(read)) {
-          sides[refused ? "refusals" : "output"] += bytes.toString("latin1")
-        }
+      const take = ({ bytes, refused }: Part) => {
+        sides[refused ? "refusals" : "output"] += bytes.toString("latin1")
       }
+      for (const read of inReads(stream, random)) {
+        for (const part of splitter.push(read)) take(part)
+      }
+      for (const part of splitter.end()) take(part)
       const lines = stream.split(/(?<=\n)/u)
       const refusals = lines.filter((line) => line.startsWith("!"))
       same(sides, { output: lines.filter((line) => !line.startsWith("!")).join(""), refusals: refusals.join("") })
       same(splitter.refused, refusals.length > 0)
       const last = lines.at(-1) ?? ""
-      if (stream.length < 512) same(splitter.lastLine, Wire.decode(last).replace(/\r?\n$/u, ""))
+      const isOwn = /^[!*]/u.test(last) && last.endsWith("\n") && last.length <= 512
+      same(splitter.lastOwnLine, isOwn ? last.replace(/\r?\n$/u, "") : "")
     })
   })
 })

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { assert } from "vitest"
 import * as Escape from "../../src/client/Escape.js"
 import * as Received from "../../src/client/Received.js"
-import { Splitter } from "../../src/client/Splitter.js"
+import { RefusalSplitter } from "../../src/client/RefusalSplitter.js"
 import { Framing } from "../../src/protocol/Framing.js"
 import * as Line from "../../src/protocol/Line.js"
 import * as Name from "../../src/protocol/Name.js"
@@ -60,8 +60,8 @@ const takers: Readonly<Record<string, (wire: string) => unknown>> = {
   "Received.parse of a message": (wire) => Received.parse(`from ${wire}: ${wire}`),
   "Received.parse of a code": (wire) => Received.parse(`! ${wire}`),
   "Received.parse of params": (wire) => Received.parse(`* who ${wire}: x`),
-  "Splitter in small reads": (wire) => push(new Splitter(), wire, 100),
-  "Splitter of many lines": (wire) => push(new Splitter(), wire.replaceAll(/[^]{3}/g, "$&\n!"), 10_000),
+  "RefusalSplitter in small reads": (wire) => push(new RefusalSplitter(), wire, 100),
+  "RefusalSplitter of many lines": (wire) => push(new RefusalSplitter(), wire.replaceAll(/[^]{3}/g, "$&\n!"), 10_000),
   "Escape.show": (wire) => Escape.show(Wire.decode(wire))
 }
 

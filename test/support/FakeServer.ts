@@ -33,14 +33,19 @@ export const make = (
     })
   )
 
-/** Answers each line of a client, the login among them, with other lines, or breaks the connection. */
+/** Lines, or the end of the connection: in order, or by a reset. */
+type Answer = ReadonlyArray<string> | "end" | "reset"
+
+/** Answers each line of a client, the login among them, with other lines, or ends the connection. */
 export const answering = (
-  answer: (line: string) => ReadonlyArray<string> | "reset"
+  answer: (line: string) => Answer
 ): Effect.Effect<Address & { _tag: "Tcp" }, never, Scope.Scope> =>
   make((socket) => {
     const cutter = new LineCutter((line) => {
+      if (socket.writableEnded) return
       const answers = answer(line)
       if (answers === "reset") socket.resetAndDestroy()
+      else if (answers === "end") socket.end()
       else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
     })
     socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
@@ -49,8 +54,8 @@ export const answering = (
 
 /** Says hello as a server does that tells outcomes, and leaves all else to another answer. */
 export const greeting =
-  (answer: (line: string) => ReadonlyArray<string> | "reset") =>
-  (line: string): ReadonlyArray<string> | "reset" => {
+  (answer: (line: string) => Answer) =>
+  (line: string): Answer => {
     if (line === "/hello") return ["* hello achat=1 name=alice max-line=1000 max-recipients=3: x"]
     return /: hello\? [\da-f-]{36}$/u.test(line) ? [`from ${line}`] : answer(line)
   }

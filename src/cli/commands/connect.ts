@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { Ending } from "../../client/Ending.js"
+import type { ExitReason } from "../../client/ExitReason.js"
 import * as Pipe from "../../client/Pipe.js"
 import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
@@ -79,8 +79,8 @@ const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<vo
     return Effect.zipRight(Effect.raceFirst(session, hangup), die)
   })
 
-const end = (ending: Ending): void => {
-  switch (ending._tag) {
+const end = (reason: ExitReason): void => {
+  switch (reason._tag) {
     case "Left":
       process.exitCode = 0
       break
@@ -91,8 +91,12 @@ const end = (ending: Ending): void => {
       process.exitCode = ExitStatus.gone
       ExitStatus.say("the server closed the connection")
       break
+    case "Unconfirmed":
+      process.exitCode = ExitStatus.gone
+      ExitStatus.say("the server closed the connection without confirming that it took every line")
+      break
     case "Lost":
       process.exitCode = ExitStatus.gone
-      ExitStatus.say(ending.error.message)
+      ExitStatus.say(reason.error.message)
   }
 }

@@ -131,8 +131,9 @@ const deliver = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scop
       return ExitStatus.gone
     }
     return yield* sending.run.pipe(
-      Effect.map((isComplete) => {
-        if (!isComplete) return conclude("the connection ended before everything was sent")
+      Effect.map((completion) => {
+        if (completion === "Unsent") return conclude("the connection ended before everything was sent")
+        if (completion === "Unknown") return conclude("the connection ended before every outcome was known")
         return sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : 0
       }),
       Effect.catchTags({
@@ -150,22 +151,23 @@ const toldAll = Effect.zipRight(flushed(process.stdout), flushed(process.stderr)
 /** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
 const hand = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { link } = yield* enter(job)
+    const { link, server } = yield* enter(job)
     let refused = 0
-    const isComplete = yield* Sending.unlabelled({
+    const isConfirmed = yield* Sending.unlabelled({
       link,
       recipients: job.recipients,
       input: inputOf(job),
       maxLineBytes: handedLineBytes,
       patience: job.timeout,
+      confirms: Option.isSome(server),
       refused: (line) => {
         refused += 1
         process.stderr.write(Escape.show(`a-chat: ${line.slice("! ".length)}\n`))
       }
     }).pipe(Effect.mapError(ExitStatus.asMisuse))
-    if (!isComplete) ExitStatus.say("the connection ended before everything was sent")
+    if (!isConfirmed) ExitStatus.say("the server did not confirm that it dealt with everything that was sent")
     yield* toldAll
-    return isComplete ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.gone
+    return isConfirmed ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.gone
   })
 
 /** Of a server that was not asked for its own limit. */

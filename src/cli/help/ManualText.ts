@@ -54,13 +54,17 @@ const connect: Page = {
       "lines that may have arrived or not. What is typed is kept in $XDG_STATE_HOME/a-chat/history.",
     "In a pipe the input is sent and what comes is printed. Without --login the first line of the input is the name. At " +
       "the end of its input it leaves, gets what was for it, and ends. What the server refused is on standard error, " +
-      "in lines that begin with `!`."
+      "in lines that begin with `!`.",
+    "In a pipe the server confirms that it took every line: /ping follows the login, and /ping and /quit follow the " +
+      "input, and their answers are not shown. They count as lines for --rate. An original a-chat server confirms " +
+      "nothing. One that has said nothing of its own 1s after the end of the input counts as original, and then 0 means " +
+      "only that it closed the connection in order after that."
   ],
   statuses: [
     ["0", "It left, and nothing was refused."],
     ["1", "The server refused something, or returned a message."],
     unreachable,
-    ["3", "The server went away."],
+    ["3", "The server went away, or did not confirm that it took every line of a pipe."],
     interrupted
   ],
   examples: [

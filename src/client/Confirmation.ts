@@ -1,0 +1,128 @@
+import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import * as Received from "./Received.js"
+
+/**
+ * Proves that the server took everything that was sent, for a client that sends its input as it is.
+ *
+ * An end in order proves nothing: the kernel closes the connections of a killed server in order as well, once the server
+ * has read what came. So the client sends `/ping` after the login, which only an original server does not answer. At the
+ * end of its input it sends `/ping` again, which proves that every line before was looked at, and then `/quit`. The
+ * server answers that after the last of those lines was written or returned.
+ *
+ * None of the answers is the user's, so none is shown. A rate limit may refuse these commands. Refusals name no line, but
+ * they come in the order of the lines, so each can be told from a refusal of the user's own lines by counting.
+ */
+export class Confirmation {
+  /** Whether the server is one that answers commands: it sent a line of its own. */
+  isExpected = false
+  /** Whether the server has answered our `/quit`. */
+  isGiven = false
+  /** Opens when the server is known to answer commands. */
+  readonly expected = Effect.unsafeMakeLatch(false)
+  private readonly token = randomUUID()
+  private readonly allSeen = Effect.unsafeMakeLatch(false)
+  private readonly refusal = Effect.unsafeMakeLatch(false)
+  private retryMillis = 0
+  private isFirst = true
+  /** How many pings were sent at the end of the input. */
+  private pings = 0
+  private hasSeenAll = false
+  /** The last refusals since then, at most one for each of these pings, with their terminators. */
+  private held: Array<string> = []
+
+  /** The line to send after the login. */
+  get greeting(): string {
+    return this.ping(0)
+  }
+
+  /** The lines to send before the end of the sending half, where the server may not answer at all. */
+  get farewell(): string {
+    return `${this.closingPing()}/quit\n`
+  }
+
+  /**
+   * What takes the place of a line of the server's own (`RefusalSplitter`): nothing if it answers a command of ours;
+   * undefined if the line is for the user.
+   */
+  replace(line: string): string | undefined {
+    const { isFirst } = this
+    this.isFirst = false
+    this.isExpected = true
+    this.expected.unsafeOpen()
+    const received = Received.parse(line)
+    if (received._tag === "Notice") {
+      if (received.code === "pong") return this.pong(received.text)
+      if (!this.hasSeenAll || received.code !== "bye" || received.values.get("reason") !== "quit") return undefined
+      this.isGiven = true
+      return ""
+    }
+    if (received._tag !== "Refused" || received.fatal || received.retryMillis === undefined) return undefined
+    if (received.code !== "slow-down") return undefined
+    if (isFirst) return "" // of the ping: no line of the user's was sent before it
+    if (this.pings === 0) return undefined
+    this.retryMillis = received.retryMillis
+    this.refusal.unsafeOpen()
+    if (this.hasSeenAll) return ""
+    this.held.push(`${line}\n`)
+    return this.held.length > this.pings ? this.held.shift() : ""
+  }
+
+  /** The refusals that are still held when the connection has ended. */
+  rest(): string {
+    const rest = this.held.join("")
+    this.held = []
+    return rest
+  }
+
+  /** Asks the server to confirm that it has dealt with everything that was sent; never returns. */
+  ask<E>(send: (wire: string) => Effect.Effect<void, E>): Effect.Effect<never, E> {
+    const until = (isOver: () => boolean, over: Effect.Effect<void>, line: () => string) =>
+      Effect.gen(this, function* () {
+        for (;;) {
+          yield* this.refusal.close
+          yield* send(line())
+          yield* Effect.raceFirst(over, this.refusal.await)
+          if (isOver()) return
+          yield* Effect.raceFirst(over, Effect.sleep(this.retryMillis))
+          if (isOver()) return
+        }
+      })
+    return until(
+      () => this.hasSeenAll,
+      this.allSeen.await,
+      () => this.closingPing()
+    ).pipe(
+      Effect.zipRight(
+        until(
+          () => false,
+          Effect.never,
+          () => "/quit\n"
+        )
+      ),
+      Effect.zipRight(Effect.never)
+    )
+  }
+
+  private ping(number: number) {
+    return `/ping ${this.token} ${number}\n`
+  }
+
+  private closingPing() {
+    this.pings += 1
+    return this.ping(this.pings)
+  }
+
+  private pong(text: string): string | undefined {
+    const [token, number] = text.split(" ")
+    if (token !== this.token) return undefined
+    if (Number(number) === 0 || this.hasSeenAll) return ""
+    this.hasSeenAll = true
+    this.allSeen.unsafeOpen()
+    // The server answers in order: the pings before this one were refused, and theirs are the last refusals.
+    const refused = Number(number) - 1
+    const users = this.held.slice(0, this.held.length - refused)
+    this.held = []
+    return users.join("")
+  }
+}

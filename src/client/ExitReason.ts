@@ -1,0 +1,35 @@
+import type { TransportError } from "../transport/Transport.js"
+import type { Received } from "./Received.js"
+
+/** Why a client at the command line ended. */
+export type ExitReason =
+  /** It left, and got everything that was for it. Or the reader of its output has gone. */
+  | { readonly _tag: "Left" }
+  /** The server refused or returned something. */
+  | { readonly _tag: "Refused" }
+  /** The server closed the connection in order before the client had left. */
+  | { readonly _tag: "Closed" }
+  /** The client had left, and the server closed in order, but without the proof that it had taken every line. */
+  | { readonly _tag: "Unconfirmed" }
+  /** The connection broke. */
+  | { readonly _tag: "Lost"; readonly error: TransportError }
+
+/** What a client in a pipe knows when the server has closed the connection in order. */
+export interface OrderlyEnd {
+  /** The server's last line. */
+  readonly lastLine: Received
+  /** Whether the client has sent all of its input. */
+  readonly left: boolean
+  /** Whether the server refused or returned something. */
+  readonly refused: boolean
+  /** Whether the server has confirmed what was sent; an original server, which never does, needs not. */
+  readonly confirmed: boolean
+}
+
+export const ofOrderlyEnd = ({ confirmed, lastLine, left, refused }: OrderlyEnd): ExitReason => {
+  if (lastLine._tag === "Refused" && lastLine.fatal) return { _tag: "Refused" }
+  const hasQuit = lastLine._tag === "Notice" && lastLine.code === "bye" && lastLine.values.get("reason") === "quit"
+  if (!left && !hasQuit) return { _tag: "Closed" }
+  if (!confirmed && !hasQuit) return { _tag: "Unconfirmed" }
+  return refused ? { _tag: "Refused" } : { _tag: "Left" }
+}

@@ -1,0 +1,114 @@
+const LF = 0x0a
+const CR = 0x0d
+const bang = 0x21
+const star = 0x2a
+
+/** An incomplete line of the server's own is kept until its LF comes, unless it is longer than this. */
+const maxHeldBytes = 512
+
+/** Part of the input, and where it belongs: refusals to one side, everything else to the other. */
+export interface Part {
+  readonly refused: boolean
+  readonly bytes: Buffer
+}
+
+/** What takes the place of a line of the server's own: refusals, or nothing. */
+export type Replacement = string
+
+/**
+ * Separates the lines that start with `!` from all others, in constant memory and without copying. A chunk with no line
+ * of the server's own, which is the usual case, costs two searches.
+ */
+export class RefusalSplitter {
+  /** Whether any refusal was handed on so far. */
+  refused = false
+  /** The last complete line of the server's own, if nothing came after it; else empty. Long ones are never kept. In wire form. */
+  lastOwnLine = ""
+  private state: "lineStart" | "message" | "longRefusal" | "longNotice" = "lineStart"
+  private held: Buffer = Buffer.alloc(0)
+
+  /**
+   * @param replace sees every line of the server's own (`!` and `*`) in its wire form, without its terminator, unless it is
+   *   long. It returns what takes the place of the line; undefined leaves it.
+   */
+  constructor(private readonly replace: (line: string) => Replacement | undefined = () => undefined) {}
+
+  push(bytes: Uint8Array): ReadonlyArray<Part> {
+    const read = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (read.length === 0) return []
+    const chunk = this.held.length === 0 ? read : Buffer.concat([this.held, read])
+    if (this.held.length > 0) this.held = Buffer.alloc(0)
+    if (this.isAllMessages(chunk)) {
+      this.lastOwnLine = ""
+      this.state = chunk[chunk.length - 1] === LF ? "lineStart" : "message"
+      return [{ refused: false, bytes: chunk }]
+    }
+    return this.split(chunk)
+  }
+
+  /** What is held of a last line that has no end. */
+  end(): ReadonlyArray<Part> {
+    const bytes = this.held
+    if (bytes.length === 0) return []
+    this.held = Buffer.alloc(0)
+    this.lastOwnLine = ""
+    const refused = bytes[0] === bang
+    this.refused ||= refused
+    return [{ refused, bytes }]
+  }
+
+  private isAllMessages(chunk: Buffer): boolean {
+    if (this.state === "longRefusal" || this.state === "longNotice") return false
+    if (this.state === "lineStart" && (chunk[0] === bang || chunk[0] === star)) return false
+    return chunk.indexOf("\n!") < 0 && chunk.indexOf("\n*") < 0
+  }
+
+  private split(chunk: Buffer): ReadonlyArray<Part> {
+    const parts: Array<Part> = []
+    let partStart = 0
+    let partRefused = this.state === "longRefusal"
+    const cut = (at: number) => {
+      if (partStart < at) this.add(parts, partRefused, chunk.subarray(partStart, at))
+      partStart = at
+    }
+    for (let start = 0; start < chunk.length;) {
+      const end = chunk.indexOf(LF, start) + 1
+      const next = end > 0 ? end : chunk.length
+      const first = chunk[start]
+      const isOwn = this.state === "lineStart" && (first === bang || first === star)
+      const isShort = next - start <= maxHeldBytes
+      if (isOwn && isShort && end === 0) {
+        cut(start)
+        this.lastOwnLine = ""
+        this.held = Buffer.from(chunk.subarray(start)) // a copy, since a slice would keep the whole read alive
+        return parts
+      }
+      const refused = isOwn ? first === bang : this.state === "longRefusal"
+      if (refused !== partRefused) {
+        cut(start)
+        partRefused = refused
+      }
+      this.lastOwnLine = ""
+      if (isOwn && isShort) {
+        const line = chunk.toString("latin1", start, chunk[end - 2] === CR ? end - 2 : end - 1)
+        const replacement = this.replace(line)
+        if (replacement === undefined) this.lastOwnLine = line
+        else {
+          cut(start)
+          partStart = next
+          if (replacement !== "") this.add(parts, true, Buffer.from(replacement))
+        }
+      }
+      if (end > 0) this.state = "lineStart"
+      else if (this.state === "lineStart") this.state = isOwn ? (refused ? "longRefusal" : "longNotice") : "message"
+      start = next
+    }
+    cut(chunk.length)
+    return parts
+  }
+
+  private add(parts: Array<Part>, refused: boolean, bytes: Buffer) {
+    this.refused ||= refused
+    parts.push({ refused, bytes })
+  }
+}
