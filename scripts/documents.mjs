@@ -25,7 +25,8 @@ export const commit = () =>
 export const parts = {
   figures: { file: "BENCHMARKS.md", command: "npm run bench -- --update-docs" },
   costs: { file: "BENCHMARKS.md", command: "npm run bench -- --costs --update-docs" },
-  restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" }
+  restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" },
+  settings: { file: "OPERATING.md", command: "npm run settings" }
 }
 
 /** The two comments around a generated part. */

@@ -11,6 +11,8 @@ interface Row<A> {
   /** One sentence without its period: what is limited, in which unit, and what happens beyond it. */
   readonly about: string
   readonly default: A
+  /** The default in words, where it depends on the machine. */
+  readonly defaultText?: string
   /** Whether it can change while the server runs. */
   readonly live: boolean
 }
@@ -57,7 +59,7 @@ const GiB = 2 ** 30
 
 export const limits = {
   maxConnections: count("max-connections", {
-    about: "Connections served at once; a further client gets `! full`",
+    about: "Connections served at once; further clients get `! full`",
     default: 10_000,
     min: 1,
     max: 100_000,
@@ -65,7 +67,7 @@ export const limits = {
   }),
   /** A Unix socket has no address, so its clients are not limited by address. */
   maxConnectionsPerAddress: count("max-connections-per-address", {
-    about: "Connections served at once from one address (IPv6: from one /64 network); a further client gets `! full`",
+    about: "Connections served at once from one address (IPv6: one /64 network); further clients get `! full`",
     default: 0,
     min: 1,
     max: 100_000,
@@ -73,7 +75,7 @@ export const limits = {
     live: true
   }),
   connectsPerAddress: count("connects-per-address", {
-    about: "New connections a minute from one address; a further client gets `! full`",
+    about: "New connections per minute from one address; further clients get `! full`",
     default: 0,
     min: 1,
     max: 1_000_000,
@@ -81,7 +83,7 @@ export const limits = {
     live: true
   }),
   ratePerAddress: count("rate-per-address", {
-    about: "Lines a second that all clients of one address may send together; beyond it they get `! slow-down`",
+    about: "Lines per second from all clients of one address together; beyond it they get `! slow-down`",
     default: 0,
     min: 1,
     max: 10_000_000,
@@ -96,69 +98,70 @@ export const limits = {
     live: true
   }),
   limitLoopback: toggle("limit-loopback", {
-    about: "Apply the limits per address to the addresses of this machine as well",
+    about: "Apply the limits per address to this machine's own addresses, too",
     default: false,
     live: true
   }),
   /** Counts for connections accepted after a change. */
   maxLineBytes: bytes("max-line", {
-    about: "Longest line in bytes, without its terminator; a longer one is skipped with `! too-long`",
+    about: "Bytes in a line, without its terminator; a longer line is skipped and gets `! too-long`",
     default: 64 * KiB,
     min: 64,
     max: MiB,
     live: true
   }),
   maxRecipients: count("max-recipients", {
-    about: "Different recipients of one line; a line with more is refused with `! too-many-recipients`",
+    about: "Recipients of one line; a line with more gets `! too-many-recipients`",
     default: 1_000,
     min: 1,
     max: 100_000,
     live: true
   }),
   loginTimeout: duration("login-timeout", {
-    about: "Time from connecting to the login; a slower client is closed with `! login-timeout`",
+    about: "Time from connecting to the login; slower clients get `! login-timeout` and are closed",
     default: Duration.seconds(10),
     min: Duration.millis(100),
     max: Duration.minutes(10),
     live: true
   }),
   holdTimeout: duration("hold-timeout", {
-    about: "Time for which a recipient that takes nothing holds its senders; after it, their lines return as `busy`",
+    about: "Time for which a recipient that takes nothing holds its senders; then their lines come back as `busy`",
     default: Duration.seconds(2),
     min: Duration.millis(10),
     max: Duration.minutes(10),
     live: true
   }),
   stallTimeout: duration("stall-timeout", {
-    about: "Time after which a recipient that takes nothing is closed and its queue returned; at least --hold-timeout",
+    about:
+      "Time after which a recipient that takes nothing is closed and its queue is returned; at least --hold-timeout",
     default: Duration.seconds(30),
     min: Duration.millis(100),
     max: Duration.minutes(60),
     live: true
   }),
   grace: duration("grace", {
-    about: "Time to deliver accepted lines after SIGTERM or SIGINT; the others are then returned and counted",
+    about: "Time to deliver accepted lines at shutdown; the rest is then returned, counted and logged",
     default: Duration.seconds(10),
     min: Duration.zero,
     max: Duration.minutes(10),
     live: true
   }),
   returnAfter: duration("return-after", {
-    about: "Delay before clients that said /hello reconnect after a shutdown; spread between this and twice this",
+    about: "Reconnect delay announced at shutdown to clients that sent /hello; spread between this and twice this",
     default: Duration.seconds(1),
     min: Duration.zero,
     max: Duration.minutes(60),
     live: true
   }),
   outboxLines: count("outbox-lines", {
-    about: "Lines queued for one recipient before its senders are held",
+    about: "Lines that wait for one recipient; beyond it, its senders are held until there is room",
     default: 16_384,
     min: 16,
     max: 10_000_000,
     live: true
   }),
   outboxBytes: bytes("outbox-bytes", {
-    about: "Bytes queued for one recipient before its senders are held",
+    about: "Bytes that wait for one recipient; beyond it, its senders are held until there is room",
     default: MiB,
     min: KiB,
     max: GiB,
@@ -166,7 +169,8 @@ export const limits = {
   }),
   /** One for each recipient of a labelled line. They are kept for the sender in addition to what its queue holds. */
   maxOutcomes: count("max-outcomes", {
-    about: "Outcomes of labelled lines that one client may wait for; beyond it the client is held until half have come",
+    about:
+      "Outcomes of labelled lines that one client waits for; beyond it, the client is held until half have arrived",
     default: 65_536,
     min: 1,
     max: 10_000_000,
@@ -175,15 +179,17 @@ export const limits = {
   /** See `Budget`. */
   maxMemory: bytes("max-memory", {
     about:
-      "Memory that queues, unfinished lines and connections may take together; beyond it the largest are cut short",
+      "Memory for queues, unfinished lines and connections together; near it the largest queues stop growing, then new " +
+      "connections get `! full` and senders `busy`, and at last the largest connections are closed",
     default: defaultLimit(),
+    defaultText: "two fifths of the heap limit of V8, or of the control group",
     min: MiB,
     max: 1_024 * GiB,
     live: true
   }),
   /** The burst is one second's worth. */
   rate: count("rate", {
-    about: "Lines a second that one client may send; beyond it the client gets `! slow-down`",
+    about: "Lines per second from one client; beyond it the client gets `! slow-down`",
     default: 0,
     min: 1,
     max: 1_000_000,

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { defaults } from "../../src/chat/Options.js"
+import * as SettingsTable from "../../src/cli/serve/SettingsTable.js"
 import * as Documents from "../support/Documents.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -16,6 +17,10 @@ const quoted = (cell = ""): ReadonlyArray<string> => [...cell.matchAll(/`([^`]+)
 describe("The settings in OPERATING", () => {
   const table = Documents.rows(Documents.section(document, "Settings"))
   const known = quoted(table.map(([flags]) => flags).join())
+
+  it("are the table that the settings render; `npm run settings` writes it", () => {
+    assert.include(document, `\n\n${SettingsTable.markdown()}\n\n`)
+  })
 
   it.live("are those of the server, each once", () =>
     Effect.map(Program.run(["config"]), ({ output }) => {

@@ -34,11 +34,7 @@ export const settings = {
     ...all.maxConnections,
     default: undefined,
     defaultText: "what the descriptor limit (ulimit -n) leaves, less a sixteenth for refusing clients"
-  } satisfies Setting.Setting<number | undefined>,
-  maxMemory: {
-    ...all.maxMemory,
-    defaultText: "two fifths of the heap limit of V8, or of the control group"
-  }
+  } satisfies Setting.Setting<number | undefined>
 }
 
 export type Given = Values<typeof settings>

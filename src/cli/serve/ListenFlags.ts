@@ -37,10 +37,9 @@ export const settings = {
     "url",
     {
       about:
-        "Where to listen, instead of --host, --port and --unix: tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, several " +
-        "times; tcp+proxy:// and tls+proxy:// expect the header of a proxy that gives the client's address; fd://NAME, " +
-        "also with tls+ or +proxy, listens on the sockets that systemd passes under that FileDescriptorName=, and fd:// " +
-        "on all of them",
+        "Where to listen, instead of --host, --port and --unix; may be repeated: tcp://HOST:PORT, tls://HOST:PORT, " +
+        "unix:PATH, or fd://NAME for the sockets that systemd passes under that FileDescriptorName= (fd:// for all of " +
+        "them, tls+fd:// for TLS); tcp+proxy://, tls+proxy://, fd+proxy:// and tls+fd+proxy:// expect a proxy's header",
       defaultText: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
     },
     ListenUrl.parse
