@@ -127,7 +127,7 @@ describe("The documents", () => {
         for (const [, span = ""] of line.matchAll(/`([^`]+)`/gu)) {
           const path = /^(?:src|scripts|test|\.ci)\/[\w./-]*$/u.test(span)
             ? span
-            : /^\w+\.ts$/u.test(span) && folder !== ""
+            : /^\w+\.(?:ts|wat|mjs)$/u.test(span) && folder !== ""
               ? join(folder, span)
               : undefined
           if (path === undefined) continue
