@@ -33,7 +33,7 @@ export const mutants = [
   {
     name: "a disconnected client keeps its place in the limit of its address",
     file: "chat/AcceptLoop.ts",
-    search: "addresses.leave(host)",
+    search: "hostLimits.leave(host)",
     replace: ""
   }
 ]

@@ -17,6 +17,7 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
+import { Tcp } from "../../dist/index.js"
 import * as Documents from "../documents.mjs"
 import { makeBook, pair } from "./clients.mjs"
 import { judge, markdown, table } from "./report.mjs"
@@ -81,7 +82,7 @@ const run = async (kind) => {
   const server = await start(kind === "held", { flags: ["--return-after", options.returnAfter], patience, program })
   const book = makeBook()
   let isOver = false
-  const world = { book, address: { _tag: "Tcp", host: "127.0.0.1", port: server.port }, isOver: () => isOver }
+  const world = { book, address: Tcp.address("127.0.0.1", server.port), isOver: () => isOver }
   const pairs = Array.from({ length: options.clients / 2 }, (_, i) => pair(world, i, options.window))
   const clients = Effect.runPromise(Effect.all(pairs, { concurrency: "unbounded", discard: true }))
   const restarts = []

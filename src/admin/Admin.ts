@@ -12,8 +12,8 @@ import type { ServerHandle } from "../chat/Server.js"
 import * as CloseReason from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import { listenError } from "../transport/NetListener.js"
-import { isLoopback, type Address, type TransportError } from "../transport/Transport.js"
+import * as Tcp from "../transport/Tcp.js"
+import { isLoopback, type TransportError } from "../ports/Transport.js"
 import * as Listing from "./Listing.js"
 import * as Page from "./Page.js"
 import * as Process from "./Process.js"
@@ -35,7 +35,7 @@ export interface Options {
 }
 
 /** Serves until the scope ends. Returns where it listens. */
-export const serve = (options: Options): Effect.Effect<Address, TransportError, Scope.Scope> =>
+export const serve = (options: Options): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     Metrics.showAll({
       closed: CloseReason.all,
@@ -70,19 +70,16 @@ const keepAliveTimeout = 60_000
 /** Supervisors, a Prometheus or two, and some people's browsers. */
 const maxConnections = 64
 
-const flags = { host: "--admin", port: "--admin" }
-
 const listening = (http: Http.Server, { host, port }: Options) =>
   Effect.acquireRelease(
-    Effect.async<Address, TransportError>((resume) => {
-      const failed = (cause: Error) => resume(Effect.fail(listenError({ _tag: "Tcp", host, port }, cause, flags)))
+    Effect.async<Tcp.TcpAddress, TransportError>((resume) => {
+      const failed = (cause: Error) => resume(Effect.fail(Tcp.listenError(host, port, cause)))
       http.once("error", failed)
       http.listen({ host, port }, () => {
         http.off("error", failed)
         const bound = http.address()
-        const real =
-          bound !== null && typeof bound === "object" ? { host: bound.address, port: bound.port } : { host, port }
-        resume(Effect.succeed({ _tag: "Tcp", ...real }))
+        const real = bound !== null && typeof bound === "object" ? bound : { address: host, port }
+        resume(Effect.succeed(Tcp.address(real.address, real.port)))
       })
     }),
     () =>

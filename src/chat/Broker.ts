@@ -9,10 +9,10 @@ import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Socket } from "../transport/Transport.js"
-import { Addresses } from "./Addresses.js"
+import type { Socket } from "../ports/Transport.js"
 import { Budget } from "./Budget.js"
 import { Deadlines } from "./Deadlines.js"
+import { HostLimits } from "./HostLimits.js"
 import { Ledger } from "./Ledger.js"
 import { Inspector, type Inspection } from "./Inspection.js"
 import type { Options } from "./Options.js"
@@ -73,7 +73,7 @@ export interface Broker {
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
-  readonly addresses: Addresses
+  readonly addresses: HostLimits
   readonly budget: Budget
   /** Who is present. The broker is the only one that sets it. */
   readonly members: Ref.Ref<Members>
@@ -124,7 +124,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
     const members = yield* Ref.make<Members>(roster.members())
     let published = roster.version
     const ledger = new Ledger()
-    const addresses = new Addresses(options, now)
+    const addresses = new HostLimits({ current: options, onChange: () => {} }, now)
     const deadlines = new Deadlines(options, budget)
     const defects: Array<unknown> = []
     /** A defect of ours ends the connection that it showed up at, not the chat. */
@@ -150,7 +150,7 @@ export const make = (options: Options): Effect.Effect<Broker, never, Scope.Scope
       bounds.outcomes = options.maxOutcomes
       budget.limit = options.maxMemory
       deadlines.configure(options)
-      addresses.configure()
+      addresses.reset()
       for (const peer of sessions.peers) limit(peer)
     }
     configure()

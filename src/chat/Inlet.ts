@@ -1,6 +1,6 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
-import type { Socket } from "../transport/Transport.js"
+import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
 
 /** What a reader hands to the broker: the pieces of its input, and marks between them. */

@@ -1,5 +1,5 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
-import type { Socket } from "../transport/Transport.js"
+import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
 import { Inlet } from "./Inlet.js"
 import type { Outbox } from "./Outbox.js"

@@ -9,66 +9,64 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import * as Descriptors from "../ports/Descriptors.js"
+import { Endpoints } from "../ports/Endpoints.js"
+import type { Address, Listen, Listener, TransportError } from "../ports/Transport.js"
 import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Standing } from "../telemetry/Metrics.js"
-import {
-  isLoopback,
-  showAddress,
-  type Address,
-  type Listen,
-  type Listener,
-  type TransportError
-} from "../transport/Transport.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
 import * as Fibers from "./Fibers.js"
 import type { Inspection } from "./Inspection.js"
 import type { Snapshot } from "./Ledger.js"
+import { LiveSource, type Live } from "./Live.js"
 import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
 
-export interface ServerOptions extends Partial<Options> {
-  /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network; at least one. */
-  readonly listen: NonEmptyReadonlyArray<Listen>
-  /** What it asks whether file descriptors run out; without it, it does not look. */
-  readonly descriptors?: AcceptLoop.DescriptorProbe | undefined
-}
+/** What a server needs from outside: where it listens, and what `standalone` provides a simple one with. */
+export type Ports = Endpoints | Descriptors.Descriptors
+
+/**
+ * Every port but `Endpoints`, each as a layer that does nothing: a server on its own. Provide it last, after the ports
+ * that the program has real layers for. As servers learn to use more ports, this layer provides them, too.
+ */
+export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Descriptors.none
 
 /** How a drain went. */
 export interface Drained {
-  /** Accepted (line, recipient) pairs that the grace time cut off: they were returned, or are dead. */
+  /** Accepted (line, recipient) pairs that the grace time cut off: returned to their senders, or dead. */
   readonly cutOff: number
   readonly ledger: Snapshot
 }
 
 /** A running chat server. */
 export interface ServerHandle {
-  /** Where it listens, in the order of `listen`; a port that was 0 is the real one here. */
+  /** Where it listens, in the order of its endpoints; a port that was 0 is the real one here. */
   readonly addresses: NonEmptyReadonlyArray<Address>
-  /** The first of them. */
+  /** The first of `addresses`. */
   readonly address: Address
-  /** The names of those who are here, in code point order. */
+  /** The names that are logged in, in code point order. */
   readonly names: Effect.Effect<ReadonlyArray<string>>
-  /** The account of every accepted line (protocol, section 4). */
+  /** What has become of every accepted line (protocol, section 4). */
   readonly ledger: Effect.Effect<Snapshot>
   /** The memory budget, and how much of it queues, unfinished lines, routes and connections take. Bytes. */
   readonly memory: Effect.Effect<{ readonly used: number; readonly limit: number }>
   /** The connections at this moment, and those that ended last. */
   readonly inspect: Effect.Effect<Inspection>
-  /** Brings all metrics in Effect's registry up to date, and answers those that are sums over the connections. */
+  /** Updates all metrics in Effect's registry, and returns those that are sums over the connections. */
   readonly measure: Effect.Effect<Standing>
   /**
-   * Changes options while it runs. `maxLineBytes` counts for connections from now on, and more connections than it had
-   * room for at its start are still refused, without a word by the system.
+   * Changes options while the server runs. `maxLineBytes` applies to new connections only. The operating system goes on
+   * dropping connections above the room that the server had at its start, so a larger `maxConnections` needs a restart.
    */
   readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
   /** Whether the drain has begun. */
   readonly isDraining: Effect.Effect<boolean>
   /**
-   * Stops listening, accepts no more lines, delivers what was accepted, and closes every connection in order, within
-   * the grace time. The end of the scope does the same; however often it is asked for, it happens once.
+   * Stops listening, accepts no more lines, delivers those that it has accepted, and closes every connection in an
+   * orderly way, within the grace time. The end of the scope does the same. It happens once, however often it is run.
    */
   readonly drain: Effect.Effect<Drained>
 }
@@ -76,49 +74,57 @@ export interface ServerHandle {
 export class Server extends Context.Tag("a-chat/Server")<Server, ServerHandle>() {}
 
 /** A server that lives as long as the layer. */
-export const layer = (options: ServerOptions): Layer.Layer<Server, TransportError> =>
+export const layer = (options: Partial<Options> = {}): Layer.Layer<Server, TransportError, Ports> =>
   Layer.scoped(Server, make(options))
 
-/** Starts a server in the scope, whose end drains it. Fails if it cannot listen. */
-export const make = (options: ServerOptions): Effect.Effect<ServerHandle, TransportError, Scope.Scope> =>
+export interface StandaloneOptions extends Partial<Options> {
+  /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network. */
+  readonly listen: NonEmptyReadonlyArray<Listen>
+}
+
+/** Starts a standalone server in the scope: `make` with the endpoints in `listen` and the ports of `standalone`. */
+export const start = ({
+  listen,
+  ...options
+}: StandaloneOptions): Effect.Effect<ServerHandle, TransportError, Scope.Scope> =>
+  make(options).pipe(Effect.provideService(Endpoints, listen), Effect.provide(standalone))
+
+/** Starts a server in the scope, whose end drains it. Fails if the server cannot listen. */
+export const make = (
+  options: Partial<Options> = {}
+): Effect.Effect<ServerHandle, TransportError, Scope.Scope | Ports> =>
   Effect.gen(function* () {
-    const settings: Options = { ...defaults, ...options }
-    // First in, last out: the broker outlives the connections, and these outlive the drain that awaits them.
-    const broker = yield* Broker.make(settings)
+    const endpoints = yield* Endpoints
+    const descriptors = yield* Descriptors.Descriptors
+    const live = new LiveSource<Options>({ ...defaults, ...options })
+    // The scope releases in reverse: the drain awaits the connections, and these need the broker to the end.
+    const broker = yield* Broker.make(copyInPlace(live))
     const connections = yield* FiberSet.make<unknown>()
-    const start = yield* Fibers.start
-    const fork = (connection: Effect.Effect<unknown>) => {
-      const fiber = start(connection)
-      FiberSet.unsafeAdd(connections, fiber)
-      return fiber
-    }
+    const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({
-      limits: settings,
-      addresses: broker.addresses,
+      limits: live,
+      hostLimits: broker.addresses,
       budget: broker.budget,
-      descriptors: options.descriptors,
-      fork,
-      serve: (socket) => Connection.run(socket, broker, settings, start)
+      descriptors,
+      fork: (connection) => {
+        const fiber = startFiber(connection)
+        FiberSet.unsafeAdd(connections, fiber)
+        return fiber
+      },
+      serve: (socket) => Connection.run(socket, broker, live.current, startFiber)
     })
     let isDraining = false
-    const drain = yield* onceInItsOwnFiber(
-      Effect.zipRight(
-        Effect.sync(() => {
-          isDraining = true
-        }),
-        drained(settings, broker, connections, acceptLoop)
-      )
-    )
-    // A server that could not start has nobody to deliver to, and nothing to tell of its end.
+    const begin = Effect.sync(() => {
+      isDraining = true
+    })
+    const drain = yield* onceInItsOwnFiber(Effect.zipRight(begin, drained({ live, broker, connections, acceptLoop })))
+    // Registered before the server listens. If it cannot, there is nothing to drain, and no end to log.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
-    const listenAt = Effect.fnUntraced(function* (listen: Listen) {
-      const listener = yield* acceptLoop.listen(listen)
-      yield* announce(listener)
-      return listener.address
-    })
     yield* loadRoutines
-    const addresses = yield* Effect.forEach(options.listen, listenAt)
+    const addresses = yield* Effect.forEach(endpoints, (endpoint) =>
+      Effect.map(Effect.tap(acceptLoop.listen(endpoint), announce), ({ address }) => address)
+    )
     hasStarted = true
     return {
       addresses,
@@ -133,7 +139,7 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
       memory: Effect.sync(() => ({ used: broker.budget.used, limit: broker.budget.limit })),
       configure: (changes: Partial<Options>) =>
         Effect.zipRight(
-          Effect.sync(() => Object.assign(settings, changes)),
+          Effect.sync(() => live.set(changes)),
           broker.configure
         ),
       inspect: broker.inspect,
@@ -143,13 +149,20 @@ export const make = (options: ServerOptions): Effect.Effect<ServerHandle, Transp
     }
   }).pipe(withFiberScheduler)
 
-/** Before a client sends a line, since a process that cannot run WebAssembly can still serve. */
+/** Loads them before a client can send a line. A process that cannot run WebAssembly serves all the same. */
 const loadRoutines = Effect.suspend(() => {
   const error = Block.load()
   if (error === undefined) return Effect.void
   const warning = Effect.logWarning("WebAssembly does not run here; lines are checked in JavaScript, which is slower")
   return Effect.annotateLogs(warning, { cause: String(error) })
 })
+
+/** The broker still reads one object that changes in place. */
+const copyInPlace = (live: Live<Options>): Options => {
+  const copy = { ...live.current }
+  live.onChange((current) => Object.assign(copy, current))
+  return copy
+}
 
 /** An application that has a scheduler of its own keeps it. */
 const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -158,39 +171,42 @@ const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Eff
   )
 
 const announce = ({ address, identifies = false }: Listener) =>
-  Effect.zipRight(
-    Effect.annotateLogs(Effect.logInfo("listening"), { address: showAddress(address) }),
-    (address._tag === "Tcp" || address._tag === "Tls") && !identifies && !isLoopback(address.host)
-      ? Effect.annotateLogs(Effect.logWarning("anybody who reaches this port can log in under any free name"), {
-          address: showAddress(address)
-        })
-      : Effect.void
+  Effect.logInfo("listening").pipe(
+    Effect.zipRight(
+      address.isLocal || identifies
+        ? Effect.void
+        : Effect.logWarning("anyone who can reach this port can log in under any free name")
+    ),
+    Effect.annotateLogs({ address: address.text })
   )
 
-/** How long the returns may take to reach their senders, once the grace time is over and the rest is cut off. */
-const lastWords = Duration.seconds(1)
+/** How long returned lines may take to reach their senders, after the grace time has cut off the rest. */
+const returnTime = Duration.seconds(1)
 
-/** A walk down the pipeline: stop, end, await; one deadline over all, then what is left is returned and cut off. */
-const drained = (
-  options: Options,
-  broker: Broker.Broker,
-  connections: FiberSet.FiberSet<unknown>,
-  acceptLoop: AcceptLoop.AcceptLoop
-): Effect.Effect<Drained> =>
+interface Draining {
+  readonly live: Live<Options>
+  readonly broker: Broker.Broker
+  readonly connections: FiberSet.FiberSet<unknown>
+  readonly acceptLoop: AcceptLoop.AcceptLoop
+}
+
+/** A walk down the pipeline: stop, end, await. One deadline covers all of it; what is left then is returned or cut off. */
+const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Effect<Drained> =>
   Effect.gen(function* () {
+    const { grace } = live.current
     yield* acceptLoop.stop
     const open = yield* FiberSet.size(connections)
-    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(options.grace) })
+    yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(grace) })
     yield* broker.drain
     const empty = FiberSet.awaitEmpty(connections)
-    const inTime = yield* Effect.timeoutOption(empty, options.grace)
+    const inTime = yield* Effect.timeoutOption(empty, grace)
     if (inTime._tag === "None") {
       yield* broker.cutOff
-      yield* Effect.timeoutOption(empty, lastWords)
-      // Only connections that linger, or that did not take their returns, are left; their fibers are interrupted.
+      yield* Effect.timeoutOption(empty, returnTime)
+      // Only connections that linger, or that did not take their returned lines, are left. This interrupts them.
       yield* FiberSet.clear(connections)
     }
-    // The last connections have ended; now the broker has seen it, too.
+    // The last connections have ended, but the broker may not have handled their events yet.
     yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
@@ -200,8 +216,9 @@ const drained = (
   })
 
 /**
- * Runs once, however often and by whomever it is waited for; to give up waiting does not stop it. Its fiber is not a
- * child of who asks first, and interruptible: as a finaliser, in a fiber that was interrupted, no deadline would work.
+ * Runs the effect once, however often the result is run. Each run waits for the result; interrupting one does not stop the
+ * effect. The effect has a fiber of its own, which is interruptible and not a child of the first run: in a finaliser, or
+ * in a fiber that was interrupted, no deadline would work.
  */
 const onceInItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<Effect.Effect<A>> =>
   Effect.gen(function* () {

@@ -5,7 +5,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Addresses } from "./Addresses.js"
+import type { HostLimits } from "./HostLimits.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Ledger } from "./Ledger.js"
 import type { Options } from "./Options.js"
@@ -42,7 +42,7 @@ export class Sessions {
     private readonly roster: Roster,
     private readonly ledger: Ledger,
     private readonly deadlines: Deadlines,
-    private readonly addresses: Addresses,
+    private readonly addresses: HostLimits,
     private readonly options: Options,
     private readonly now: () => number,
     /** A defect showed up while the broker was at this peer, for whatever event. */

@@ -1,22 +1,21 @@
-/** A fraction of a token that counts as a whole one: fractions do not add up exactly. */
+/** A fraction of a token that counts as a whole one, since sums of fractions are inexact. */
 const epsilon = 1e-9
 
-/** Lets so many through at once, and then so many a second. */
+/** A token bucket: `burst` tokens at once, then `perSecond`. Every `now` is a time in milliseconds. */
 export class TokenBucket {
   private tokens: number
-  private at: number
+  private filledAt: number
 
-  /** @param now the time in milliseconds, here and below */
   constructor(
     private readonly perSecond: number,
     private readonly burst: number,
     now: number
   ) {
     this.tokens = burst
-    this.at = now
+    this.filledAt = now
   }
 
-  /** Takes a token; answers 0, or after how many milliseconds there is one. */
+  /** Takes a token. Returns 0, or the number of milliseconds until there is one. */
   take(now: number): number {
     this.fill(now)
     if (this.tokens < 1 - epsilon) return Math.ceil(((1 - epsilon - this.tokens) * 1000) / this.perSecond)
@@ -24,19 +23,19 @@ export class TokenBucket {
     return 0
   }
 
-  /** What was taken last was not needed. */
+  /** Returns the token that was taken last. */
   putBack() {
     this.tokens += 1
   }
 
-  /** Whether it is as it was in the beginning. */
+  /** Whether the whole burst is available. */
   isFull(now: number): boolean {
     this.fill(now)
     return this.tokens >= this.burst - epsilon
   }
 
   private fill(now: number) {
-    this.tokens = Math.min(this.burst, this.tokens + ((now - this.at) * this.perSecond) / 1000)
-    this.at = now
+    this.tokens = Math.min(this.burst, this.tokens + ((now - this.filledAt) * this.perSecond) / 1000)
+    this.filledAt = now
   }
 }

@@ -1,4 +1,4 @@
-import type { TransportError } from "../transport/Transport.js"
+import type { TransportError } from "../ports/Transport.js"
 import type { Received } from "./Received.js"
 
 /** Why a client at the command line ended. */

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import { TransportError, type Socket } from "../transport/Transport.js"
+import { TransportError, type Socket } from "../ports/Transport.js"
 import { Outcomes } from "./Outcomes.js"
 
 /** A connection to a server as lines: what every client is made of. */

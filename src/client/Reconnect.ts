@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { TransportError } from "../transport/Transport.js"
+import { TransportError } from "../ports/Transport.js"
 import * as Backoff from "./Backoff.js"
 import { LoginRefused } from "./Client.js"
 

@@ -1,13 +1,13 @@
 import type * as Net from "node:net"
 
-/** What the first bytes of a connection come to: not enough yet, or how many of them are done with. */
+/** The result of looking at the first bytes: undefined until there are enough; else how many of them are consumed. */
 export type Verdict<A> = { readonly taken: number; readonly found: A } | undefined
 
 /**
- * Looks at the first bytes of a connection before anybody else does. What is not taken is there for whoever reads next,
- * in the turn in which `found` is called.
+ * Looks at the first bytes of a connection before its reader does. The reader gets the bytes that were not taken, if it
+ * starts to read in the turn in which `found` is called.
  *
- * @returns gives it up: nobody is told any more
+ * @returns cancels: `found` is not called any more
  */
 export const read = <A>(
   socket: Net.Socket,
@@ -27,7 +27,7 @@ export const read = <A>(
       return found(verdict.found)
     }
   }
-  // Whoever ends before them wants nothing; half-open, it would stay for ever.
+  // A client that ends before its first bytes has nothing to say. Half-open, the socket would stay open for ever.
   const ended = () => socket.destroy()
   const stop = () => {
     socket.off("readable", readable)

@@ -1,44 +1,55 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { TransportError, type Listen, type Socket, type SocketEvents } from "./Transport.js"
+import {
+  ignoreEvents,
+  TransportError,
+  type Address,
+  type Listen,
+  type ListenOptions,
+  type Socket,
+  type SocketEvents
+} from "../ports/Transport.js"
 
 /**
- * Connections inside one process, so that an application can test its chat without sockets. They behave as TCP does
- * where a program can tell, and deadlines are those of Effect's clock, so that a test clock moves them.
+ * Connections inside one process, so that an application can test its chat without sockets. They behave like TCP, and
+ * their deadlines follow Effect's clock, so that a test can use a `TestClock`.
  */
 export interface Network {
   /** At most one server listens at a time; a second one fails with `EADDRINUSE`. */
   readonly listen: Listen
   /**
-   * Fails with `ECONNREFUSED` while nobody listens. The caller owns the socket: it must `attach` in the same turn and
-   * end it. Over the listener's hard limit the connection breaks at once.
+   * Fails with `ECONNREFUSED` while no server listens. The caller owns the socket: it must `attach` in the same turn, and
+   * close it. Above the listener's hard limit, the connection breaks at once.
    */
   readonly connect: Effect.Effect<MemorySocket, TransportError>
 }
 
-/** A socket of the port, and what else one peer may do to the other. */
+/** A socket of the port that can also break the connection. */
 export interface MemorySocket extends Socket {
-  /** Breaks the connection: both sides lose what is under way, and the other one sees `ECONNRESET`. */
+  /** Breaks the connection: bytes on their way are lost, and the other side gets `ECONNRESET`. */
   reset(): void
 }
 
-export interface Options {
-  /** Bytes that each direction takes while the other side does not read, like a kernel's buffers; 64 KiB. */
+export interface NetworkOptions {
+  /** Bytes that each direction buffers while the other side does not read, like a kernel; 64 KiB. */
   readonly bufferBytes?: number
-  /** Most bytes that one `data` event brings, as a network may cut them; 64 KiB. */
+  /** Most bytes in one `data` event; 64 KiB. Small values cut lines as a network may. */
   readonly readBytes?: number
 }
 
-/** A network of its own: nobody else can reach it. */
-export const make = (options: Options = {}): Effect.Effect<Network> =>
+/** A server on this network listens here. */
+export const address: Address = { text: "memory", isLocal: true, isEncrypted: false }
+
+/** Makes a network. Networks are separate: a client reaches only the server on its own. */
+export const make = (options: NetworkOptions = {}): Effect.Effect<Network> =>
   Effect.sync(() => {
     const sizes = { bufferBytes: 65_536, readBytes: 65_536, ...options }
-    let listening: Server | undefined = undefined
+    let listening: ListenOptions | undefined = undefined
     let connections = 0
     let connected = 0
 
-    const accept = ({ events, hardLimit }: Server): MemorySocket => {
+    const accept = ({ events, hardLimit }: ListenOptions): MemorySocket => {
       const [client, accepted] = pair(sizes, `memory:${++connected}`, () => (connections -= 1))
       connections += 1
       if (connections > hardLimit) {
@@ -60,7 +71,7 @@ export const make = (options: Options = {}): Effect.Effect<Network> =>
             if (listening === server) listening = undefined
           })
           yield* Effect.acquireRelease(resume, () => suspend)
-          return { address: { _tag: "Memory" }, suspend, resume }
+          return { address, suspend, resume }
         }),
       connect: Effect.async<MemorySocket, TransportError>((resume) => {
         let client: MemorySocket | undefined = undefined
@@ -77,25 +88,25 @@ export const make = (options: Options = {}): Effect.Effect<Network> =>
     }
   })
 
-type Server = Parameters<Listen>[0]
-
 const inUse = new TransportError({
   during: "Listen",
-  reason: "cannot listen on memory: a server listens on this network already",
+  reason: "cannot listen on memory: another server listens on this network",
+  hint: "port-in-use",
   code: "EADDRINUSE"
 })
 
 const refused = new TransportError({
   during: "Connect",
-  reason: "cannot connect to memory: nobody listens on this network",
+  reason: "cannot connect to memory: no server listens on this network",
+  hint: "no-server",
   code: "ECONNREFUSED"
 })
 
 const lost = (during: "Read" | "Write", code?: string) =>
   new TransportError({ during, reason: `the connection was lost (${code ?? "closed"})`, code })
 
-/** Two connected ends; `released` is called when the second one, the accepted one, is gone. */
-const pair = (sizes: Required<Options>, remote: string, released: () => void): [MemorySocket, MemorySocket] => {
+/** Two connected ends: the client's and the accepted one. `released` is called once the accepted one is gone. */
+const pair = (sizes: Required<NetworkOptions>, remote: string, released: () => void): [MemorySocket, MemorySocket] => {
   const [there, back] = [new Pipe(sizes.bufferBytes), new Pipe(sizes.bufferBytes)]
   const client = new End(there, back, sizes.readBytes, "memory", () => {})
   const accepted = new End(back, there, sizes.readBytes, remote, released)
@@ -106,16 +117,16 @@ const pair = (sizes: Required<Options>, remote: string, released: () => void): [
 
 /** One direction of a connection. */
 class Pipe {
-  /** Handed over by the sender, but not taken. */
+  /** Handed over by the sender, but not yet taken. */
   pending = ""
-  /** Taken, but not read by the receiver: what a kernel holds. */
+  /** Taken, but not yet read by the receiver: what a kernel would hold. */
   held = ""
-  /** The sender puts nothing behind this. */
+  /** The sender has ended its half. */
   ended = false
 
   constructor(private readonly bufferBytes: number) {}
 
-  /** Takes what there is room for; true if that is anything. */
+  /** Takes what there is room for. True if that is at least one byte. */
   fill(): boolean {
     const room = this.bufferBytes - this.held.length
     if (room <= 0 || this.pending === "") return false
@@ -131,20 +142,18 @@ class Pipe {
   }
 }
 
-const discard: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
-
 class End implements MemorySocket {
   readonly host = ""
-  /** Set by `pair`, which makes both. */
+  /** Set by `pair`, which makes both ends. */
   other: End | undefined = undefined
-  /** Gone in both directions, though its owner may not have been told yet. */
+  /** Gone in both directions, though `closed` may not have been called yet. */
   isOver = false
   private error: TransportError | undefined = undefined
   private events: SocketEvents | undefined = undefined
   private isPaused = false
   private sawEnd = false
   private isScheduled = false
-  /** Bytes that were handed over and will never be taken. */
+  /** Bytes handed over that will never be taken. */
   private refusedBytes = 0
   private readonly waiting = new Set<() => void>()
 
@@ -161,7 +170,7 @@ class End implements MemorySocket {
     this.schedule()
   }
 
-  /** Here a break is always noticed. */
+  /** Not needed: here a break is always noticed. */
   probe() {}
 
   pause() {
@@ -189,14 +198,14 @@ class End implements MemorySocket {
 
   get taken() {
     return Effect.async<void, TransportError>((resume) => {
-      const answer = () => {
+      const check = () => {
         if (this.untaken() > 0 && !this.isOver) return
-        this.waiting.delete(answer)
+        this.waiting.delete(check)
         resume(this.untaken() === 0 ? Effect.void : Effect.fail(this.error ?? lost("Write")))
       }
-      this.waiting.add(answer)
-      answer()
-      return Effect.sync(() => this.waiting.delete(answer))
+      this.waiting.add(check)
+      check()
+      return Effect.sync(() => this.waiting.delete(check))
     })
   }
 
@@ -209,12 +218,12 @@ class End implements MemorySocket {
   close(linger: Duration.Duration) {
     const closed = Effect.async<void>((resume) => {
       if (this.isOver) return resume(Effect.void)
-      this.events = { ...discard, closed: () => resume(Effect.void) }
+      this.events = { ...ignoreEvents, closed: () => resume(Effect.void) }
       this.end()
       this.resume()
       return Effect.sync(() => this.destroy())
     })
-    // A fiber of its own, and not a timeout: this runs in finalisers, where nothing can be interrupted.
+    // A fiber of its own rather than a timeout: in a finaliser, which cannot be interrupted, no timeout would work.
     return Effect.flatMap(
       Effect.fork(
         Effect.interruptible(
@@ -229,7 +238,7 @@ class End implements MemorySocket {
   }
 
   destroy() {
-    // As close(2) does: what was taken still arrives, with an end behind it, unless there is unread input.
+    // Like close(2): what was taken still arrives, followed by an end, unless there is unread input.
     if (this.input.held !== "") return this.reset()
     this.finish(undefined)
     this.out.ended = true
@@ -250,21 +259,21 @@ class End implements MemorySocket {
     this.out.pending = ""
     this.input.held = ""
     this.released()
-    for (const answer of this.waiting) answer()
+    for (const check of this.waiting) check()
     this.schedule()
   }
 
-  /** Moves on what fits: after a write of this side, or a read of the other. */
+  /** Moves bytes that fit, after a write on this side or a read on the other. */
   private push() {
     const moved = this.out.fill()
     if (moved && this.other?.isOver === true) return this.finish(lost("Write", "ECONNRESET"))
     this.other?.schedule()
     if (this.out.pending !== "") return
-    for (const answer of this.waiting) answer()
+    for (const check of this.waiting) check()
     if (this.out.ended) this.schedule()
   }
 
-  /** Events come in a turn of their own, never from inside a call of the owner or of the other side. */
+  /** Events arrive in a turn of their own, never within a call by the owner or the other side. */
   private schedule() {
     if (this.isScheduled) return
     this.isScheduled = true
@@ -274,7 +283,7 @@ class End implements MemorySocket {
     })
   }
 
-  /** One event; the next one comes in the next turn. */
+  /** Delivers one event; the next one follows in the next turn. */
   private deliver() {
     const { events, input } = this
     if (events === undefined) return

@@ -1,17 +1,16 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
-import { showAddress, TransportError, type Address, type Socket, type SocketEvents } from "./Transport.js"
+import { ignoreEvents, maxTimerMillis, TransportError, type Socket, type SocketEvents } from "../ports/Transport.js"
+import * as NodeInternals from "./NodeInternals.js"
+import { codeOf } from "./SystemError.js"
 
-/** Idle time after which the kernel probes a silent peer, so that a pulled cable is noticed at all. */
+/** Idle time after which the kernel probes a silent peer. Without probes, a pulled cable would never be noticed. */
 const keepAliveDelay = Duration.seconds(60)
 
-/** The longest time that a timer of Node's can wait; a longer one would go off at once. */
-const maxTimerMillis = 2 ** 31 - 1
-
-/** The options that every socket of ours has, accepted or connected. */
+/** The options of every socket, accepted or connected. */
 export const socketOptions = {
-  // A peer that shuts down its sending half still receives the answers to its last lines.
+  // Without half-open sockets, a peer that ends its sending half would miss the replies to its last lines.
   allowHalfOpen: true,
   // With Nagle's algorithm small messages wait up to 40 ms for a delayed acknowledgement.
   noDelay: true,
@@ -19,35 +18,14 @@ export const socketOptions = {
   keepAliveInitialDelay: Duration.toMillis(keepAliveDelay)
 } as const
 
-/** Longest path of a Unix socket, in bytes. libuv would cut a longer one short, and use another file without a word. */
-const maxPathBytes = process.platform === "linux" ? 107 : 103
-
-/** Why an address cannot be used whatever the system says, if so. */
-export const impossible = (address: Address): string | undefined =>
-  address._tag === "Unix" && Buffer.byteLength(address.path) > maxPathBytes
-    ? `the path is longer than ${maxPathBytes} bytes; choose a shorter one`
-    : undefined
-
-/** The code of a system error (`ECONNRESET`), if it is one. */
-export const errorCode = (cause: unknown): string | undefined =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
-    ? cause.code
-    : undefined
-
-const discard: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
-
-/** What Node has of a socket behind its interface. It is not documented, so there may be nothing. */
-export const handleOf = (socket: Net.Socket) =>
-  Reflect.get(socket, "_handle") as Readonly<Record<string, unknown>> | null | undefined
-
 const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
 
-/** Where a `net.Socket` keeps the `NetSocket` around it. */
+/** The property of a `net.Socket` that holds the `NetSocket` around it. */
 const around = Symbol("a-chat/NetSocket")
 
 type Wrapped = Net.Socket & { [around]: NetSocket }
 
-// One function for all sockets, and not a closure for each: there may be 100,000 (benchmark: idle memory).
+// Functions shared by all sockets instead of closures for each: there may be 100,000 sockets (benchmark: idle memory).
 
 function onError(this: Net.Socket, error: Error) {
   ;(this as Wrapped)[around].failed(error)
@@ -67,7 +45,7 @@ function onData(this: Net.Socket, bytes: Buffer) {
 
 /** The `Socket` of the port over a `net.Socket`. */
 export class NetSocket implements Socket {
-  events: SocketEvents = discard
+  events: SocketEvents = ignoreEvents
   private error: Error | undefined = undefined
   protected lastUntaken = 0
   private waiting: (() => void) | undefined = undefined
@@ -79,7 +57,7 @@ export class NetSocket implements Socket {
     readonly host: string
   ) {
     ;(socket as Wrapped)[around] = this
-    // First of all: an 'error' without a listener ends the process. 'close' follows it and does the work.
+    // First of all, since an 'error' without a listener ends the process. 'close' follows it and does the work.
     socket.on("error", onError)
     socket.on("close", onClose)
   }
@@ -98,35 +76,31 @@ export class NetSocket implements Socket {
   closed() {
     this.isClosed = true
     this.events.closed(this.error === undefined ? undefined : this.lost("Read"))
-    this.events = discard
+    this.events = ignoreEvents
     this.wake()
   }
 
   private lost(during: "Read" | "Write") {
-    const code = errorCode(this.error)
-    return new TransportError({ during, reason: this.describe(code), code, cause: this.error })
+    const code = codeOf(this.error)
+    return new TransportError({ during, ...this.explain(code), code, cause: this.error })
   }
 
-  /** What to say of a connection that broke. */
-  protected describe(code: string | undefined): string {
-    return `the connection was lost (${code ?? "closed"})`
+  /** What a broken connection is reported as. */
+  protected explain(code: string | undefined): Pick<TransportError, "reason" | "hint"> {
+    return { reason: `the connection was lost (${code ?? "closed"})` }
   }
 
   ended() {
-    // When the last bytes and a reset arrive together, libuv tells of an end in order.
+    // When the last bytes and a reset arrive together, libuv reports an orderly end.
     if (!this.hasReset()) this.events.end()
     else if (this.error === undefined) this.socket.destroy(connectionReset())
   }
 
-  /**
-   * While this side has not ended, only a connection that was reset has no other end any more. To ask for it is not
-   * documented, but a probe would cost a tenth of what a connection does (benchmark: churn).
-   */
+  /** While this side has not ended, only a reset makes the kernel forget the peer. */
   private hasReset() {
     if (!this.socket.writable) return false
-    const handle = handleOf(this.socket)
-    const getpeername = handle?.["getpeername"]
-    if (typeof getpeername === "function") return Reflect.apply(getpeername, handle, [{}]) !== 0
+    const hasPeer = NodeInternals.hasPeer(this.socket)
+    if (hasPeer !== undefined) return !hasPeer
     this.probe()
     return this.socket.errored !== null
   }
@@ -140,50 +114,48 @@ export class NetSocket implements Socket {
   }
 
   write(bytes: string) {
-    // Nothing of it is known to be taken until something says so.
+    // Until something shows that the kernel took them, all bytes count as untaken.
     this.lastUntaken = bytes.length
     if (this.isBroken) return false
     this.socket.write(bytes, "latin1", this.onWritten)
-    // Zero at once when the kernel took it all, which is the usual case and needs no waiting; but a write that failed
-    // at once leaves zero, too.
+    // Zero at once if the kernel took everything, the usual case, which needs no waiting. A write that failed at once
+    // leaves zero, too.
     if (this.socket.writableLength > 0 || this.isBroken) return false
     this.lastUntaken = 0
     return true
   }
 
-  /** A write that fails at once shows here first, the destruction and its events follow later. */
+  /** Shows at once that a write has failed; Node destroys the socket and emits the events later. */
   protected get isBroken() {
     return this.socket.destroyed || this.socket.errored !== null
   }
 
-  /** 'drain' comes only after a write above the high-water mark; the callback comes after every one. */
+  /** The callback of every write. 'drain' would not do: Node emits it only after a write above the high-water mark. */
   private readonly onWritten = () => {
     if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()
   }
 
   untaken() {
     if (this.isBroken || this.socket.writableLength === 0) return this.lastUntaken
-    // The only figure that shows progress within one write. Node's own idle timer reads it too, but it is not
-    // documented: without it, progress is seen once a write.
-    const queued = handleOf(this.socket)?.["writeQueueSize"]
-    if (typeof queued === "number") this.lastUntaken = queued
+    // The only figure that shows progress within one write.
+    this.lastUntaken = NodeInternals.queuedBytes(this.socket) ?? this.lastUntaken
     return this.lastUntaken
   }
 
   get taken() {
     return Effect.async<void, TransportError>((resume) => {
-      const answer = () => {
-        // After a destroy Node calls back without an error, so the socket is asked, not the callback.
+      const check = () => {
+        // The socket's state decides, not the callback: after a destroy, Node calls back without an error.
         if (this.isBroken) return resume(Effect.fail(this.lost("Write")))
         if (this.socket.writableLength === 0) {
           this.lastUntaken = 0
           return resume(Effect.void)
         }
-        this.waiting = answer
+        this.waiting = check
         this.untaken()
         return
       }
-      answer()
+      check()
       return Effect.sync(() => {
         this.waiting = undefined
       })
@@ -196,7 +168,7 @@ export class NetSocket implements Socket {
     waiting?.()
   }
 
-  /** A write of nothing fails after a reset. Behind a write that is under way nobody can tell, but that fails itself. */
+  /** An empty write fails after a reset. While another write is under way it would only queue, but then that one fails. */
   probe() {
     if (this.socket.writable && this.socket.writableLength === 0) this.socket.write("")
   }
@@ -217,9 +189,9 @@ export class NetSocket implements Socket {
         clearTimeout(deadline)
         resume(Effect.void)
       }
-      this.events = { data: discard.data, end: discard.end, closed: done }
-      // The peer has ended and the kernel has all that was written: there is nothing left to wait for, and nothing unread
-      // that would make it a reset. One system call and one turn less (benchmark: churn).
+      this.events = { ...ignoreEvents, closed: done }
+      // The peer has ended and the kernel has everything that was written: there is nothing to wait for, and no unread
+      // input that would turn the close into a reset. Saves one system call and one turn (benchmark: churn).
       if (this.isDone) this.socket.destroy()
       else {
         deadline = setTimeout(() => this.socket.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
@@ -239,18 +211,27 @@ export class NetSocket implements Socket {
   }
 }
 
-/** Who is at the other end, as `Socket` tells it. */
-export type Peer = Pick<Socket, "remote" | "host">
+/** The other end of a connection, as `Socket` describes it. */
+export type Remote = Pick<Socket, "remote" | "host">
 
-export const peerAt = (host: string, port: number): Peer => ({ remote: showAddress({ _tag: "Tcp", host, port }), host })
+/** `127.0.0.1:8080`, `[::1]:8080`. */
+export const hostAndPort = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
-/** @param nameless what to call a peer without an address: on a Unix socket all of them, else one that has reset already */
-export const peerOf = (socket: Net.Socket, nameless: string): Peer => {
+export const remoteAt = (host: string, port: number): Remote => ({ remote: hostAndPort(host, port), host })
+
+/**
+ * The other end of a `net.Socket`.
+ *
+ * @param nameless what to call an end without an address: every client of a Unix socket, and a TCP client that has reset
+ *   already
+ */
+export const remoteOf = (socket: Net.Socket, nameless: string): Remote => {
   const host = socket.remoteAddress
-  return host === undefined ? { remote: nameless, host: "" } : peerAt(host, socket.remotePort ?? 0)
+  return host === undefined ? { remote: nameless, host: "" } : remoteAt(host, socket.remotePort ?? 0)
 }
 
-/** Wraps a socket in the turn in which Node handed it over, so that no event is missed. */
-export const fromNet = (socket: Net.Socket, nameless: string): Socket => wrap(socket, peerOf(socket, nameless))
+/** Wraps a socket. Must run in the turn in which Node handed the socket over, or events are missed. */
+export const fromNet = (socket: Net.Socket, nameless: string): Socket => wrap(socket, remoteOf(socket, nameless))
 
-export const wrap = (socket: Net.Socket, { host, remote }: Peer): Socket => new NetSocket(socket, remote, host)
+export const wrap = (socket: Net.Socket, { host, remote }: Remote): Socket => new NetSocket(socket, remote, host)

@@ -1,18 +1,18 @@
 import * as Duration from "effect/Duration"
 import * as Net from "node:net"
+import { TransportError } from "../ports/Transport.js"
 import * as FirstBytes from "./FirstBytes.js"
 import type * as NetListener from "./NetListener.js"
-import { peerAt } from "./NetSocket.js"
+import { remoteAt } from "./NetSocket.js"
 import * as ProxyHeader from "./ProxyHeader.js"
-import { TransportError } from "./Transport.js"
 
-export interface Range {
+export interface AddressRange {
   readonly host: string
   readonly bits: number
 }
 
-/** A range of addresses: `10.0.0.0/8`, `2001:db8::/32`, or a single one. Undefined if it is none. */
-export const parseRange = (text: string): Range | undefined => {
+/** Parses a range of addresses: `10.0.0.0/8`, `2001:db8::/32`, or a single address. Undefined if it is not one. */
+export const parseRange = (text: string): AddressRange | undefined => {
   const [host = "", bits, ...more] = text.split("/")
   const longest = { 0: undefined, 4: 32, 6: 128 }[Net.isIP(host)]
   if (longest === undefined || host.includes("%") || more.length > 0) return undefined
@@ -20,7 +20,7 @@ export const parseRange = (text: string): Range | undefined => {
   return /^\d{1,3}$/.test(bits) && Number(bits) <= longest ? { host, bits: Number(bits) } : undefined
 }
 
-export const ranges = (all: Iterable<Range>): Net.BlockList => {
+export const ranges = (all: Iterable<AddressRange>): Net.BlockList => {
   const list = new Net.BlockList()
   for (const { bits, host } of all) list.addSubnet(host, bits, familyOf(host))
   return list
@@ -28,28 +28,28 @@ export const ranges = (all: Iterable<Range>): Net.BlockList => {
 
 const familyOf = (host: string) => (Net.isIPv6(host) ? "ipv6" : "ipv4")
 
-/** The same listener behind a proxy: what `admit` gets is whom the header names. */
+/** Admits connections that come through a proxy: `admit` gets the client that the header announces. */
 export const behind =
-  (options: ProxyHeader.Options, admit: NetListener.Admit): NetListener.Admit =>
+  (options: ProxyHeader.ProxyOptions, admit: NetListener.Admit): NetListener.Admit =>
   (socket, proxy, events) => {
     const refuse = (why: string) => {
       events.failed(new TransportError({ during: "Listen", reason: `refused ${proxy.remote}: ${why}` }))
       socket.destroy()
     }
-    // First of all: an 'error' without a listener ends the process.
+    // First of all, since an 'error' without a listener ends the process.
     socket.on("error", () => {})
     if (proxy.host === "" || !options.from.check(proxy.host, familyOf(proxy.host))) {
-      return refuse("no proxy of --proxy-from has that address")
+      return refuse("it is not a trusted proxy")
     }
     const giveUp = FirstBytes.read(socket, look, (header) => {
       clearTimeout(deadline)
-      if (header._tag === "Malformed") return refuse(`its PROXY header is not one, ${header.why}`)
+      if (header._tag === "Malformed") return refuse(`its PROXY header is malformed: ${header.why}`)
       const { source } = header
-      admit(socket, source === undefined ? proxy : peerAt(source.host, source.port), events)
+      admit(socket, source === undefined ? proxy : remoteAt(source.host, source.port), events)
     })
     const deadline = setTimeout(() => {
       giveUp()
-      refuse("its PROXY header did not come in time")
+      refuse("its PROXY header did not arrive in time")
     }, Duration.toMillis(options.timeout))
     socket.once("close", () => clearTimeout(deadline))
   }

@@ -1,48 +1,48 @@
 import type * as Duration from "effect/Duration"
 import { isIP } from "node:net"
 
-/** A listener behind a proxy: each connection begins with a header that tells the client's address. */
-export interface Options {
-  /** Who may send such headers; anybody else could claim to be whoever he likes, and is refused. A `BlockList` of Node. */
+/** A listener behind a proxy: each connection begins with a header that announces the client's address. */
+export interface ProxyOptions {
+  /** The trusted proxies, such as a `BlockList` of Node. Any other client is refused, since it could claim any address. */
   readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
-  /** How long the header may take, from the accept on. */
+  /** Time from accept to a complete header. */
   readonly timeout: Duration.DurationInput
 }
 
 /**
- * The header by which a proxy tells for whom it connects (the PROXY protocol of HAProxy, versions 1 and 2). Pure and
- * total: every run of bytes is one of three things.
+ * The header in which a proxy announces the client it connects for (HAProxy's PROXY protocol, versions 1 and 2). The
+ * parser is pure and total: it returns one of three values for every input.
  */
 export type Parsed =
-  /** A header may become of it. */
+  /** More bytes may complete a header. */
   | { readonly _tag: "Incomplete" }
   | { readonly _tag: "Malformed"; readonly why: string }
   | {
       readonly _tag: "Header"
-      /** How many bytes it takes; what is behind them is the client's. */
+      /** The header's length in bytes. The client's own bytes follow. */
       readonly length: number
-      /** The client's address; none when the proxy speaks for itself (a health check), or does not know it. */
+      /** The client's address; undefined if the proxy speaks for itself (a health check) or does not know the address. */
       readonly source: { readonly host: string; readonly port: number } | undefined
     }
 
 /** Longest line of version 1, with its CRLF. */
 const maxLineBytes = 107
 
-/** Longest header of version 2. It has room for 64 KiB of additions, but nobody needs so much before the first byte. */
+/** Longest header of version 2 that is accepted. The format allows 64 KiB of extensions; no known proxy needs them. */
 export const maxBytes = 4096
 
 const incomplete: Parsed = { _tag: "Incomplete" }
 
 const malformed = (why: string): Parsed => ({ _tag: "Malformed", why })
 
-/** @param bytes everything that came so far */
+/** @param bytes everything that has arrived so far */
 export const parse = (bytes: Uint8Array): Parsed => {
   if (startsLike(bytes, signature)) return bytes.length < fixedBytes ? incomplete : parseBinary(bytes)
   if (startsLike(bytes, prefix)) return bytes.length < prefix.length ? incomplete : parseText(bytes)
-  return malformed("it does not begin as one")
+  return malformed("it does not begin like one")
 }
 
-/** Whether the bytes, as far as they go, are those of a beginning. */
+/** Whether the bytes, as far as they go, match the beginning. */
 const startsLike = (bytes: Uint8Array, beginning: Uint8Array) => {
   const length = Math.min(bytes.length, beginning.length)
   for (let i = 0; i < length; i++) if (bytes[i] !== beginning[i]) return false
@@ -62,19 +62,19 @@ const parseText = (bytes: Uint8Array): Parsed => {
   if (!line.endsWith("\r\n")) return malformed("its line does not end in CRLF")
   const length = lf + 1
   const [, family, host = "", target = "", port = "", targetPort = "", ...more] = line.slice(0, -2).split(" ")
-  // Behind UNKNOWN may stand anything.
+  // The specification allows anything after UNKNOWN.
   if (family === "UNKNOWN") return { _tag: "Header", length, source: undefined }
   if (family !== "TCP4" && family !== "TCP6") return malformed("it is for neither TCP4 nor TCP6")
   const version = family === "TCP4" ? 4 : 6
   const isAddress = (text: string) => isIP(text) === version && !text.includes("%")
   const isWhole = isAddress(host) && isAddress(target) && isPort(port) && isPort(targetPort) && more.length === 0
-  if (!isWhole) return malformed("its addresses are none")
-  return { _tag: "Header", length, source: { host: version === 4 ? host : spelled(host), port: Number(port) } }
+  if (!isWhole) return malformed("its addresses are invalid")
+  return { _tag: "Header", length, source: { host: version === 4 ? host : canonical(host), port: Number(port) } }
 }
 
 const isPort = (text: string) => /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535
 
-// Version 2: a signature, version and command, family and protocol, the length of the rest; then addresses and additions.
+// Version 2: a signature, version and command, family and protocol, the length of the rest; then addresses and extensions.
 
 const signature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
 
@@ -89,7 +89,7 @@ const parseBinary = (bytes: Uint8Array): Parsed => {
   if (length > maxBytes) return malformed(`it is longer than ${maxBytes} bytes`)
   if (bytes.length < length) return incomplete
   const rest = bytes.subarray(fixedBytes, length)
-  // LOCAL: the proxy speaks for itself. A family that is none of TCP over IP has no address to limit anybody by.
+  // LOCAL: the proxy speaks for itself. Other families than TCP over IP have no address that limits could apply to.
   if (command === 0) return { _tag: "Header", length, source: undefined }
   switch (family) {
     case 0x11:
@@ -108,10 +108,10 @@ const parseBinary = (bytes: Uint8Array): Parsed => {
 const portAt = (bytes: Uint8Array, at: number) => (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)
 
 const ipv6 = (bytes: Uint8Array) =>
-  spelled(Array.from({ length: 8 }, (_, i) => portAt(bytes, 2 * i).toString(16)).join(":"))
+  canonical(Array.from({ length: 8 }, (_, i) => portAt(bytes, 2 * i).toString(16)).join(":"))
 
-/** One host has one spelling, for limits by host; an IPv4 address is one in either family. */
-const spelled = (address: string) => {
+/** One spelling for each host, since limits apply to hosts. An IPv4-mapped IPv6 address becomes an IPv4 address. */
+const canonical = (address: string) => {
   const shortest = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest) ?? []
   if (high === undefined || low === undefined) return shortest

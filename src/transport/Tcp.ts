@@ -1,80 +1,105 @@
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Net from "node:net"
+import type * as Layer from "effect/Layer"
+import type * as Net from "node:net"
+import * as Endpoints from "../ports/Endpoints.js"
+import { isLoopback, type Address, type Listen, type Socket, type TransportError } from "../ports/Transport.js"
+import * as NetConnect from "./NetConnect.js"
 import * as NetListener from "./NetListener.js"
-import { errorCode, fromNet, impossible, socketOptions } from "./NetSocket.js"
+import { hostAndPort } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
-import { showAddress, TransportError, type Address, type Listen, type Socket } from "./Transport.js"
+import * as SystemError from "./SystemError.js"
+
+export interface TcpAddress extends Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** A TCP address; an IPv6 host is written without brackets. */
+export const address = (host: string, port: number): TcpAddress => ({
+  text: hostAndPort(host, port),
+  isLocal: isLoopback(host),
+  isEncrypted: false,
+  host,
+  port
+})
 
 /**
- * Listens on a TCP port; 0 takes any free one, which `Listener.address` then tells.
+ * Listens on a TCP port; 0 takes any free one, which `Listener.address` then shows.
  *
- * @param proxy where connections come through a proxy that tells for whom
+ * @param proxy if connections come through a proxy that announces the client's address
  */
-export const listen =
-  (host: string, port: number, proxy?: ProxyHeader.Options): Listen =>
-  (options) =>
-    NetListener.listen(
-      { _tag: "Tcp", host, port },
-      (server, where) => server.listen(where),
-      proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
-    )(options)
+export const listen = (host: string, port: number, proxy?: ProxyHeader.ProxyOptions): Listen =>
+  NetListener.listen({
+    ...place(host, port),
+    bound: (info) => place(info.address, info.port),
+    explain: explainListen,
+    admit: proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
+  })
 
-/** What to do about an attempt that failed. */
-export const advice = (code: string | undefined) => {
+/** A server on a TCP port, as `listen`. */
+export const layer = (host: string, port: number, proxy?: ProxyHeader.ProxyOptions): Layer.Layer<Endpoints.Endpoints> =>
+  Endpoints.layer(listen(host, port, proxy))
+
+/**
+ * Connects over TCP. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption cancels
+ * the attempt.
+ *
+ * @param timeout without it, the operating system decides, which may take minutes
+ */
+export const connect = (address: Address, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> => {
+  const { host, isEncrypted, port } = address
+  if (host === undefined || port === undefined) return cannotConnect(address, "it has no TCP port")
+  if (isEncrypted) return cannotConnect(address, "it is encrypted, so TCP alone cannot connect to it")
+  return NetConnect.connect({ address, to: { host, port }, explain: explainConnect, timeout })
+}
+
+const cannotConnect = (address: Address, why: string) => Effect.fail(SystemError.connectError(address, { why }))
+
+const place = (host: string, port: number): NetListener.Place => ({
+  address: address(host, port),
+  options: { host, port } satisfies Net.ListenOptions
+})
+
+/**
+ * What went wrong when a program listened on a TCP port.
+ *
+ * @internal
+ */
+export const listenError = (host: string, port: number, cause: unknown): TransportError =>
+  SystemError.listenError(address(host, port), explainListen(SystemError.codeOf(cause)), cause)
+
+/** @internal */
+export const explainListen = (code: string | undefined): SystemError.Explanation => {
   switch (code) {
-    case "ECONNREFUSED":
-      return "nobody listens there; start the server, or check --host and --port (or --unix)"
-    case "ENOENT":
-      return "there is no such socket; start the server, or check --unix"
+    case "EADDRINUSE":
+      return { why: "the address is in use", hint: "port-in-use" }
+    case "EACCES":
+      return { why: "permission denied", hint: "port-not-permitted" }
+    case "EADDRNOTAVAIL":
+      return { why: "no network interface of this machine has that address", hint: "no-such-interface" }
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "the host name cannot be resolved; check --host"
-    case "ETIMEDOUT":
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return "the host does not answer; check --host and the network"
-    case "EACCES":
-      return "permission denied; the socket belongs to another user"
+      return { why: "the host name cannot be resolved", hint: "unknown-host" }
     default:
-      return code ?? "unknown error"
+      return SystemError.unexplained(code)
   }
 }
 
-export const connectError = (address: Address, why: string, cause?: unknown): TransportError => {
-  const reason = `cannot connect to ${showAddress(address)}: ${why}`
-  return new TransportError({ during: "Connect", reason, code: errorCode(cause), cause })
+/** @internal */
+export const explainConnect = (code: string | undefined): SystemError.Explanation => {
+  switch (code) {
+    case "ECONNREFUSED":
+      return { why: "no server is listening there", hint: "no-server" }
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return { why: "the host name cannot be resolved", hint: "unknown-host" }
+    case "ETIMEDOUT":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return { why: "the host does not reply", hint: "unreachable" }
+    default:
+      return SystemError.unexplained(code)
+  }
 }
-
-/**
- * Connects to a TCP or Unix address. The caller owns the socket: it must `attach` in the same turn and end it.
- * Interrupting gives the attempt up.
- *
- * @param timeout as long as the system tries, which may be minutes, unless given
- */
-export const connect = (address: Address, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> =>
-  Effect.async((resume) => {
-    const fail = (why: string, cause?: unknown) => resume(Effect.fail(connectError(address, why, cause)))
-    if (address._tag === "Memory") return fail("a network in memory has a connect of its own")
-    if (address._tag === "Tls") return fail("it speaks TLS; see Tls.connect")
-    if (address._tag === "Inherited") return fail("only who opened it knows where it is")
-    const hopeless = impossible(address)
-    if (hopeless !== undefined) return fail(hopeless)
-    const { _tag, ...where } = address
-    const socket = Net.connect({ ...where, ...socketOptions })
-    const failed = (cause: Error) => fail(advice(errorCode(cause)), cause)
-    socket.once("error", failed)
-    const giveUp = () => socket.destroy(Object.assign(new Error("connect ETIMEDOUT"), { code: "ETIMEDOUT" }))
-    // In this very effect, and not around it: who is interrupted between the socket and its owner would lose it.
-    const deadline = timeout === undefined ? undefined : setTimeout(giveUp, Duration.toMillis(timeout))
-    socket.once("close", () => clearTimeout(deadline))
-    socket.once("connect", () => {
-      clearTimeout(deadline)
-      socket.off("error", failed)
-      resume(Effect.succeed(fromNet(socket, showAddress(address))))
-    })
-    return Effect.sync(() => {
-      socket.destroy()
-    })
-  })

@@ -1,51 +1,61 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import type * as NodeTls from "node:tls"
+import * as Endpoints from "../ports/Endpoints.js"
+import { TransportError, type Address, type Listen, type Socket } from "../ports/Transport.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Certificates from "./Certificates.js"
 import * as FirstBytes from "./FirstBytes.js"
+import { HandshakingSocket } from "./HandshakingSocket.js"
 import * as NetListener from "./NetListener.js"
-import { errorCode, peerOf, socketOptions } from "./NetSocket.js"
+import { socketOptions } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
+import { connectError } from "./SystemError.js"
 import * as Tcp from "./Tcp.js"
-import { HandshakingSocket, TlsSocket } from "./TlsSocket.js"
-import { TransportError, type Address, type Listen, type Socket } from "./Transport.js"
+import * as TlsConnect from "./TlsConnect.js"
 
-/** From the accept to the end of the handshake; who is no further by then is cut off. */
-export const handshakeTimeout = Duration.seconds(10)
+/** Time from accept to a finished handshake; slower clients are disconnected. */
+export const handshakeTimeout = TlsConnect.handshakeTimeout
 
-/** How long somebody who is turned away may take to read why. */
+/** How long a refused client may take to read why. */
 const refusalMillis = 1000
 
-/** What all TLS listeners of a server show themselves by. */
+/** A TCP address where a server speaks TLS: `tls://[::1]:8443`. */
+export const address = (host: string, port: number): Tcp.TcpAddress => {
+  const tcp = Tcp.address(host, port)
+  return { ...tcp, text: `tls://${tcp.text}`, isEncrypted: true }
+}
+
+/** The certificate and the key that all TLS listeners of a server share. */
 export interface Credentials {
-  /** Whether clients must show a certificate, whose common name is then their login. */
+  /** Whether clients must present a certificate. Its common name is then their login. */
   readonly identifies: boolean
-  /** Until when the certificate is good. */
+  /** When the certificate expires. */
   readonly until: () => Date | undefined
-  /** Reads the files again, for new connections; those that are there stay. If something is wrong, nothing changes. */
+  /** Reads the files again, for new connections; existing ones stay. If a file is wrong, nothing changes. */
   readonly reload: Effect.Effect<void, TransportError>
-  /** Takes part in what is loaded; answers how to stop that. Any `tls.Server` of Node can. */
+  /** Gives a server the credentials, now and after each reload. Any `tls.Server` of Node will do. Returns an undo. */
   readonly use: (server: SecureServer) => () => void
 }
 
-/** What of a `tls.Server` is needed; its own type would ask for Node's in the library's declarations. */
+/** The part of a `tls.Server` that is needed. With Node's own type, the library's declarations would require @types/node. */
 export interface SecureServer {
   readonly setSecureContext: (options: object) => void
 }
 
 export interface CredentialFiles {
-  /** A certificate, and behind it those that lead to its authority; PEM. */
+  /** A certificate, followed by the intermediate ones up to its authority; PEM. */
   readonly cert: string
   readonly key: string
-  /** The authorities of the clients' certificates; without them, clients show none. */
+  /** The authorities that sign the clients' certificates; without them, clients need none. */
   readonly clientCa?: string | undefined
 }
 
-/** Reads and checks the files; fails with what is wrong, and in which. */
+/** Reads and checks the files. The error names the file and what is wrong with it. */
 export const credentials = (files: CredentialFiles): Effect.Effect<Credentials, TransportError> =>
   Effect.gen(function* () {
     const load = Certificates.load({ cert: files.cert, key: files.key, ca: files.clientCa }, "Listen")
@@ -57,7 +67,7 @@ export const credentials = (files: CredentialFiles): Effect.Effect<Credentials, 
       reload: Effect.gen(function* () {
         const fresh = yield* load
         if (fresh.until !== undefined && fresh.until.getTime() < Date.now()) {
-          const reason = `${files.cert}: it has expired, on ${fresh.until.toISOString()}`
+          const reason = `${files.cert}: the certificate expired on ${fresh.until.toISOString()}`
           return yield* new TransportError({ during: "Listen", reason })
         }
         loaded = fresh
@@ -71,73 +81,88 @@ export const credentials = (files: CredentialFiles): Effect.Effect<Credentials, 
     }
   })
 
-export interface ListenOptions {
+export interface TlsListenOptions {
   readonly credentials: Credentials
   readonly handshakeTimeout?: Duration.DurationInput | undefined
-  /** Where connections come through a proxy that tells for whom. */
-  readonly proxy?: ProxyHeader.Options | undefined
+  /** If connections come through a proxy that announces the client's address. */
+  readonly proxy?: ProxyHeader.ProxyOptions | undefined
 }
 
-/** Listens for TLS, 1.2 and up, on a TCP port; 0 takes any free one, which `Listener.address` then tells. */
+/** Listens for TLS 1.2 and later on a TCP port; 0 takes any free one, which `Listener.address` then shows. */
 export const listen =
-  (host: string, port: number, options: ListenOptions): Listen =>
-  (given) =>
+  (host: string, port: number, options: TlsListenOptions): Listen =>
+  (listenOptions) =>
     Effect.gen(function* () {
-      const admit = yield* admitting(options)
-      const listener = yield* NetListener.listen(
-        { _tag: "Tls", host, port },
-        (server, where) => server.listen(where),
-        admit
-      )(given)
+      const listener = yield* NetListener.listen({
+        ...place(host, port),
+        bound: (info) => place(info.address, info.port),
+        explain: Tcp.explainListen,
+        admit: yield* admitting(options)
+      })(listenOptions)
       return { ...listener, identifies: options.credentials.identifies }
     })
 
+const place = (host: string, port: number) => ({ address: address(host, port), options: { host, port } })
+
+/** A server on a TLS port, as `listen`, with the credentials in these files. */
+export const layer = (
+  host: string,
+  port: number,
+  { files, ...options }: Omit<TlsListenOptions, "credentials"> & { readonly files: CredentialFiles }
+): Layer.Layer<Endpoints.Endpoints, TransportError> =>
+  Layer.unwrapEffect(
+    Effect.map(credentials(files), (credentials) => Endpoints.layer(listen(host, port, { ...options, credentials })))
+  )
+
 /**
- * Admits connections with TLS, whatever they come from.
+ * Admits connections with TLS, wherever they are accepted.
  *
- * @internal its type would ask for those of Node in the library's declarations
+ * @internal with it, the library's declarations would require @types/node
  */
 export const admitting = ({
   proxy,
   ...options
-}: ListenOptions): Effect.Effect<NetListener.Admit, TransportError, Scope.Scope> =>
+}: TlsListenOptions): Effect.Effect<NetListener.Admit, TransportError, Scope.Scope> =>
   Effect.map(securing(options), (secured) => (proxy === undefined ? secured : Proxy.behind(proxy, secured)))
 
-/** The first byte of whatever speaks TLS: a record of a handshake. */
+/** The first byte of a TLS connection: the type of a handshake record. */
 const handshakeRecord = 0x16
 
-const look = (bytes: Uint8Array): FirstBytes.Verdict<boolean> => ({ taken: 0, found: bytes[0] === handshakeRecord })
+const isHandshake = (bytes: Uint8Array): FirstBytes.Verdict<boolean> => ({
+  taken: 0,
+  found: bytes[0] === handshakeRecord
+})
 
-/** Which connection it is: as long as it lasts, no other has the same ends. */
+/** Identifies a connection: while it lasts, no other has the same two ends. */
 const keyOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-const securing = ({ credentials, ...options }: ListenOptions) =>
+const securing = ({ credentials, ...options }: TlsListenOptions) =>
   Effect.gen(function* () {
     const { tls } = yield* Certificates.modules
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? handshakeTimeout)
     const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
-    // It never listens itself: what comes before TLS has been read by then. It asks for certificates, but does not refuse
-    // a client in the handshake, so that the client can be told why.
+    // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
+    // accepts a handshake without a good one, so that the client can be told why it is refused.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
     yield* Effect.acquireRelease(
       Effect.sync(() => credentials.use(server)),
-      (stop) => Effect.sync(stop)
+      (undo) => Effect.sync(undo)
     )
     server.on("secureConnection", (socket) => {
       const secure = handshaking.get(keyOf(socket))
-      if (secure === undefined) return socket.destroy() // reset meanwhile
+      if (secure === undefined) return socket.destroy() // reset in the meantime
       socket.allowHalfOpen = socketOptions.allowHalfOpen
       return secure(socket)
     })
 
-    const admit: NetListener.Admit = (raw, peer, events) => {
+    const admit: NetListener.Admit = (raw, remote, events) => {
       const failed = (why: string) =>
-        events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${peer.remote}: ${why}` }))
-      // First of all: an 'error' without a listener ends the process.
+        events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${remote.remote}: ${why}` }))
+      // First of all, since an 'error' without a listener ends the process.
       raw.on("error", () => {})
       const key = keyOf(raw)
-      const socket = new HandshakingSocket(raw, peer)
+      const socket = new HandshakingSocket(raw, remote)
       const deadline = setTimeout(() => {
         failed("the handshake took too long")
         socket.destroy()
@@ -147,9 +172,9 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
         handshaking.delete(key)
       }
       raw.once("close", done)
-      FirstBytes.read(raw, look, (isTls) => {
+      FirstBytes.read(raw, isHandshake, (isTls) => {
         if (!isTls) {
-          failed("the client does not speak it")
+          failed("the client does not speak TLS")
           return turnAway(raw, Reply.tlsOnly)
         }
         handshaking.set(key, (secured) => {
@@ -158,12 +183,12 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
           const { common, why } = identityOf(secured)
           if (why === undefined) return socket.secured(secured, common)
           failed(why)
-          // Not at once: this comes from inside OpenSSL, which would not take an end now.
+          // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
           socket.refused(secured)
           secured.on("error", () => {})
           return setImmediate(() => turnAway(secured, Reply.badCertificate(why)))
         })
-        // As long as it lasts, the end of the one side is that of both.
+        // While TLS lasts, the end of one direction is the end of both.
         raw.allowHalfOpen = false
         server.emit("connection", raw)
       })
@@ -172,7 +197,7 @@ const securing = ({ credentials, ...options }: ListenOptions) =>
     return admit
   })
 
-/** Says why, and closes; not at once, or the reset would destroy what was said. */
+/** Says why the client is refused, and closes. Closing at once would cause a reset, which destroys what was written. */
 const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
   socket.on("error", () => {})
   socket.end(why.line(undefined), "latin1")
@@ -181,115 +206,48 @@ const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
   socket.once("close", () => clearTimeout(deadline))
 }
 
-/** Who the client is, or why that is not known. */
+/** The client's name, or why it has not proven one. */
 const identityOf = (socket: NodeTls.TLSSocket) => {
-  // Empty if there is none, though its type does not say so.
+  // Empty without a certificate, though its type does not say so.
   const certificate = socket.getPeerCertificate() as Partial<NodeTls.PeerCertificate> | null
-  // Of several common names Node makes an array.
+  // Node returns an array if there are several common names.
   const common: unknown = certificate?.subject?.CN
   if (certificate?.subject === undefined) return { common: undefined, why: "there is no client certificate" }
-  if (!socket.authorized) return { common: undefined, why: `the client certificate is not trusted (${codeOf(socket)})` }
+  // An error by its type, but in fact the name of one.
+  const error = String(socket.authorizationError)
+  if (!socket.authorized) return { common: undefined, why: `the client certificate is not trusted (${error})` }
   if (typeof common !== "string") return { common: undefined, why: "the client certificate has no one common name" }
   return { common, why: undefined }
 }
 
-/** An error by its type, but in fact the name of one. */
-const codeOf = (socket: NodeTls.TLSSocket) => String(socket.authorizationError)
-
-export interface ConnectOptions {
-  /** The authorities that the server's certificate may be signed by, a PEM file; those that Node trusts, unless given. */
+export interface TlsConnectOptions {
+  /** A PEM file with the authorities that may have signed the server's certificate; those that Node trusts by default. */
   readonly ca?: string | undefined
-  /** The certificate to show, and behind it those that lead to its authority, a PEM file; none, unless given. */
+  /** A PEM file with the certificate to present, followed by the intermediate ones up to its authority; none by default. */
   readonly cert?: string | undefined
-  /** The key of it, without a passphrase, a PEM file. */
+  /** A PEM file with the key of `cert`, without a passphrase. */
   readonly key?: string | undefined
-  /** The name that the server's certificate must have; else the host. */
+  /** The name that the server's certificate must have; the host by default. */
   readonly serverName?: string | undefined
   /** From the first packet to the end of the handshake; 10 s. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
- * Connects with TLS to the host and port of an address. The server's certificate must be good: signed by an authority of
- * `ca`, and for the host's name. The caller owns the socket: it must `attach` in the same turn and end it. Interrupting
- * gives the attempt up.
+ * Connects with TLS to the host and port of an address. The server's certificate must be signed by an authority of `ca`,
+ * and be for the host's name. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption
+ * cancels the attempt.
  */
-export const connect = (address: Address, options: ConnectOptions = {}): Effect.Effect<Socket, TransportError> =>
+export const connect = (to: Address, options: TlsConnectOptions = {}): Effect.Effect<Socket, TransportError> =>
   Effect.gen(function* () {
-    if (!("port" in address)) return yield* Tcp.connectError(address, "there is no TLS but over TCP")
+    const { host, port } = to
+    if (host === undefined || port === undefined) return yield* connectError(to, { why: "TLS needs a TCP port" })
     const { tls } = yield* Certificates.modules
     const loaded = yield* Certificates.load(options, "Connect")
-    const context = tls.createSecureContext(loaded.options)
-    return yield* handshake(tls, address.host, address.port, { ...options, context })
-  })
-
-const handshake = (
-  tls: typeof NodeTls,
-  host: string,
-  port: number,
-  options: ConnectOptions & { readonly context: NodeTls.SecureContext }
-): Effect.Effect<Socket, TransportError> =>
-  Effect.async((resume) => {
-    const name = options.serverName ?? host
-    const socket = Net.connect({ host, port, ...socketOptions })
-    let secured: NodeTls.TLSSocket | undefined = undefined
-    const giveUp = () => {
-      clearTimeout(deadline)
-      // Not both: Node crashes when the one below is destroyed before the other.
-      ;(secured ?? socket).destroy()
-    }
-    const failed = (cause: Error) => {
-      giveUp()
-      const code = errorCode(cause)
-      const why = (secured && trouble(code, cause, name)) ?? Tcp.advice(code)
-      resume(Effect.fail(Tcp.connectError({ _tag: "Tls", host, port }, why, cause)))
-    }
-    const late = () => failed(Object.assign(new Error("no handshake"), { code: "ETIMEDOUT" }))
-    const deadline = setTimeout(late, Duration.toMillis(options.timeout ?? handshakeTimeout))
-    socket.on("error", failed)
-    // Not before: while it tries one address after the other, Node changes what TLS would build on.
-    socket.once("connect", () => {
-      // An address is no name to ask a server for.
-      const named = Net.isIP(name) === 0 ? { servername: name } : {}
-      const client = tls.connect({ socket, host: name, ...named, secureContext: options.context })
-      secured = client
-      client.on("error", failed)
-      client.once("secureConnect", () => {
-        clearTimeout(deadline)
-        client.off("error", failed)
-        socket.off("error", failed).on("error", () => {})
-        resume(Effect.succeed(new TlsSocket(client, peerOf(client, host))))
-      })
+    return yield* TlsConnect.handshake(tls, {
+      address: address(host, port),
+      serverName: options.serverName ?? host,
+      timeout: options.timeout ?? handshakeTimeout,
+      context: tls.createSecureContext(loaded.options)
     })
-    return Effect.sync(giveUp)
   })
-
-/** What is wrong with TLS there, and what to do about it; undefined if it is not TLS that is wrong. */
-const trouble = (code: string | undefined, cause: Error, name: string): string | undefined => {
-  switch (code) {
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `the server's certificate is not for ${name}; check --host, or give --server-name`
-    case "CERT_HAS_EXPIRED":
-      return "the server's certificate has expired"
-    case "CERT_NOT_YET_VALID":
-      return "the server's certificate is not valid yet; is the clock right?"
-    case "DEPTH_ZERO_SELF_SIGNED_CERT":
-    case "SELF_SIGNED_CERT_IN_CHAIN":
-    case "UNABLE_TO_GET_ISSUER_CERT":
-    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return "nobody who is trusted here has signed the server's certificate; name its authority with --ca"
-    case "ERR_SSL_WRONG_VERSION_NUMBER":
-    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
-    case "EPROTO":
-      return "the server does not speak TLS there; leave out --tls"
-    case "ECONNRESET":
-      return "the server closed the connection in the handshake; does it speak TLS there?"
-    case "ETIMEDOUT":
-      return "the handshake took too long; does the server speak TLS there?"
-    default:
-      return code?.startsWith("ERR_SSL_") === true
-        ? `TLS failed (${cause.message.split(":").at(5) ?? code})`
-        : undefined
-  }
-}

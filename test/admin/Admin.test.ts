@@ -20,12 +20,12 @@ interface Answer {
   readonly body: string
 }
 
-const watched = (options: Partial<Server.ServerOptions> = {}) =>
+const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
-    const server = yield* Server.make({ listen: [network.listen], ...options })
+    const server = yield* Server.start({ listen: [network.listen], ...options })
     const address = yield* Admin.serve({ host: "127.0.0.1", port: 0, server, version: "1.2.3", descriptorLimit: 99 })
-    const port = address._tag === "Tcp" ? address.port : 0
+    const port = address.port ?? 0
     const ask = (path: string, more: { readonly host?: string; readonly method?: string } = {}) =>
       Effect.async<Answer>((resume) => {
         const { host = `127.0.0.1:${port}`, method = "GET" } = more

@@ -7,25 +7,35 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
-import { Addresses } from "../../src/chat/Addresses.js"
+import * as Unix from "../../src/transport/Unix.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
+import { HostLimits } from "../../src/chat/HostLimits.js"
+import { LiveSource } from "../../src/chat/Live.js"
 import { defaults } from "../../src/chat/Options.js"
+import * as Descriptors from "../../src/ports/Descriptors.js"
+import * as Inherited from "../../src/transport/Inherited.js"
 import * as Memory from "../../src/transport/Memory.js"
-import { TransportError, type ListenerEvents, type Socket } from "../../src/transport/Transport.js"
+import { TransportError, type Listener, type ListenerEvents, type Socket } from "../../src/ports/Transport.js"
 import { from, pass, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 
 /** An accept loop that does something with each connection. */
-const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors?: AcceptLoop.DescriptorProbe) =>
+const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors = Descriptors.unlimited) =>
   Effect.gen(function* () {
-    const limits = { maxConnections: 100 }
+    const limits = new LiveSource({ ...defaults, maxConnections: 100 })
     const fork = yield* FiberSet.makeRuntime<never>()
-    const addresses = new Addresses(defaults, () => 0)
-    return yield* AcceptLoop.make({ limits, addresses, budget: new Budget(1_000_000_000), descriptors, fork, serve })
+    return yield* AcceptLoop.make({
+      limits,
+      hostLimits: new HostLimits(limits, () => 0),
+      budget: new Budget(1_000_000_000),
+      descriptors,
+      fork,
+      serve
+    })
   })
 
 /** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
-const loop = (descriptors?: AcceptLoop.DescriptorProbe, canResume = true) =>
+const loop = (descriptors = Descriptors.unlimited, canResume = true) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
     const served = new Array<Socket>()
@@ -100,17 +110,17 @@ describe("the connection limit", () => {
 describe("a shortage of descriptors", () => {
   it.scoped("pauses accepting while it lasts; connections stay", () =>
     Effect.gen(function* () {
-      let available = true
-      const chat = yield* startMemoryServer({ descriptors: { limit: 50, available: () => available } })
+      let isShort = false
+      const chat = yield* startMemoryServer({ descriptors: { limit: 50, isShort: () => isShort } })
       const alice = yield* chat.join("alice")
-      available = false
+      isShort = true
       assert.isTrue(yield* isOpen(chat))
       yield* pass(500)
       assert.isFalse(yield* isOpen(chat), "it was noticed")
       yield* alice.barrier
       yield* pass(5_000)
       assert.isFalse(yield* isOpen(chat), "it lasts")
-      available = true
+      isShort = false
       yield* pass(500)
       assert.isTrue(yield* isOpen(chat))
       yield* alice.barrier
@@ -161,15 +171,15 @@ describe("a shortage of descriptors", () => {
     const logger = Logger.make(({ annotations, message }) => {
       logged.push(`${Option.getOrElse(HashMap.get(annotations, "address"), () => "")}: ${String(message)}`)
     })
-    const descriptors = { limit: 50, available: () => false }
+    const descriptors = { limit: 50, isShort: () => true }
     const test = Effect.gen(function* () {
       const acceptLoop = yield* looping(() => Effect.never, descriptors)
-      const own = { address: { _tag: "Unix", path: "/s" }, suspend: Effect.void, resume: Effect.void } as const
-      const inherited = { address: { _tag: "Inherited", descriptor: 3, name: "a" }, suspend: Effect.void } as const
+      const own: Listener = { address: Unix.address("/s"), suspend: Effect.void, resume: Effect.void }
+      const inherited: Listener = { address: Inherited.address({ descriptor: 3, name: "a" }), suspend: Effect.void }
       for (const listener of [own, inherited]) yield* acceptLoop.listen(() => Effect.succeed(listener))
       yield* pass(2_000)
       assert.deepStrictEqual(logged.toSorted(), [
-        "fd://a: out of file descriptors: the system drops connections; raise the limit (ulimit -n, LimitNOFILE=)",
+        "fd://a: out of file descriptors: the operating system drops connections; raise the limit (ulimit -n, LimitNOFILE=)",
         "unix:/s: out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"
       ])
     })

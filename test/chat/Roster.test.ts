@@ -6,7 +6,7 @@ import { Outbox } from "../../src/chat/Outbox.js"
 import { Peer } from "../../src/chat/Peer.js"
 import { Roster } from "../../src/chat/Roster.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import type { Socket } from "../../src/transport/Transport.js"
+import type { Socket } from "../../src/ports/Transport.js"
 
 const nowhere: Socket = {
   remote: "nowhere",

@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Scheduler from "effect/Scheduler"
+import * as Memory from "../../src/transport/Memory.js"
 import { FiberScheduler } from "../../src/chat/Scheduler.js"
 import * as Server from "../../src/chat/Server.js"
-import type { Listen } from "../../src/transport/Transport.js"
+import type { Listen } from "../../src/ports/Transport.js"
 
 const on = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.withScheduler(effect, new FiberScheduler())
 
@@ -88,9 +89,9 @@ describe("Server.make", () => {
       const listen: Listen = () =>
         Effect.map(FiberRef.get(FiberRef.currentScheduler), (scheduler) => {
           found = scheduler
-          return { address: { _tag: "Memory" }, suspend: Effect.void, resume: Effect.void }
+          return { address: Memory.address, suspend: Effect.void, resume: Effect.void }
         })
-      yield* Server.make({ listen: [listen] })
+      yield* Server.start({ listen: [listen] })
       return found
     })
   )

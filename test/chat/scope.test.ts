@@ -17,7 +17,7 @@ describe("the end of a server's scope", () => {
         const network = yield* Memory.make()
         const scope = yield* Scope.make()
         const times = { grace: Duration.minutes(1), linger: Duration.millis(200) }
-        yield* Scope.extend(Server.make({ listen: [network.listen], ...times }), scope)
+        yield* Scope.extend(Server.start({ listen: [network.listen], ...times }), scope)
         const bob = yield* Client.greet({ socket: network.connect, login: "bob" })
         const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
         yield* alice.send(["bob"], "last words")

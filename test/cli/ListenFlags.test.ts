@@ -4,7 +4,6 @@ import * as Either from "effect/Either"
 import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Places from "../../src/cli/serve/ListenUrl.js"
-import { showAddress } from "../../src/transport/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -27,8 +26,7 @@ describe("--listen", () => {
   for (const [text, shown, isProxied] of places) {
     it(`takes ${text}`, () => {
       const place = Either.getOrThrow(Places.parse(text))
-      const address =
-        "address" in place ? showAddress(place.address) : `${place.isTls ? "TLS" : "plain"} ${place.passed}`
+      const address = "text" in place ? place.text : `${place.isTls ? "TLS" : "plain"} ${place.passed}`
       assert.deepStrictEqual([address, place.isProxied], [shown, isProxied])
     })
   }
@@ -159,12 +157,12 @@ describe("a-chat serve", () => {
       put("elsewhere")
       const server = yield* Program.startServer(["--tls-cert", own, "--tls-key", ownKey])
       const sent = send("--port", server.port, ...tls)
-      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1/)
+      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1; check --host, or give --server-name/)
       put("server")
       writeFileSync(ownKey, "nonsense")
       yield* server.kill("SIGHUP")
-      yield* server.says("errors", /level=WARN .*stay as they were.*no private key/u)
-      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1/)
+      yield* server.says("errors", /level=WARN .*stay as they were.*not a private key/u)
+      assert.match((yield* sent).errors, /is not for 127\.0\.0\.1; check --host, or give --server-name/)
       put("server")
       yield* server.kill("SIGHUP")
       yield* server.says("errors", /level=INFO .*certificates read again/u)

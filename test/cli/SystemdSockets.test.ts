@@ -5,9 +5,11 @@ import { spawnSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Unix from "../../src/transport/Unix.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Activation from "../../src/cli/serve/SystemdSockets.js"
 import * as Places from "../../src/cli/serve/ListenUrl.js"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
@@ -57,7 +59,7 @@ describe("what was passed", () => {
   }
 })
 
-const socket = (descriptor: number, name: string) => ({ _tag: "Inherited", descriptor, name }) as const
+const socket = (descriptor: number, name: string) => ({ descriptor, name })
 const [a, b, otherA] = [socket(3, "a"), socket(4, "b"), socket(5, "a")]
 const sockets = [a, b, otherA]
 const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => {
@@ -66,7 +68,7 @@ const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => 
   const claimed = Effect.either(Places.claim([first, ...more], passed))
   return Either.mapBoth(Effect.runSync(claimed), {
     onLeft: ({ message }) => message,
-    onRight: (all) => all.map(({ address, isTls }) => [address, isTls])
+    onRight: (all) => all.map(({ isTls, socket }) => [socket, isTls])
   })
 }
 
@@ -94,7 +96,7 @@ describe("the sockets", () => {
 
 const activator = fileURLToPath(new URL("../../scripts/restart/activator.mjs", import.meta.url))
 
-const tcpOf = ({ port }: { readonly port: string }) => ({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) as const
+const tcpOf = ({ port }: { readonly port: string }) => Tcp.address("127.0.0.1", Number(port))
 
 /**
  * A server on sockets that another program holds, which starts it again when it has ended. `before` is shell that runs
@@ -150,7 +152,7 @@ const refuses = (args: ReadonlyArray<string>, options: Program.StartOptions, sai
   })
 
 const passing = (redirection: string) => ({ before: `export LISTEN_PID=$$ LISTEN_FDS=1 && exec 3${redirection}` })
-const listenless = /^a-chat: cannot listen on fd:\/\/unknown: descriptor 3 is no socket that listens for streams; /
+const listenless = /^a-chat: cannot listen on fd:\/\/unknown: descriptor 3 is not a listening stream socket; /
 
 describe("a-chat serve", () => {
   it.scopedLive("listens on all sockets that were passed, and says so", () =>
@@ -249,7 +251,7 @@ describe("a-chat serve", () => {
       const path = join(yield* temporaryFolder, "s")
       const wrong = "--listen fd+proxy://b --listen fd://a --proxy-from ::1"
       assert.match(
-        yield* failing(["a=0", `b=${path}`], () => ({ _tag: "Unix", path }), wrong),
+        yield* failing(["a=0", `b=${path}`], () => Unix.address(path), wrong),
         /it is a Unix socket; TLS and/
       )
     })
@@ -266,7 +268,10 @@ describe("a-chat serve", () => {
           assert.strictEqual(spawnSync("prlimit", [`--pid=${server.pid()}`, `--nofile=${nofile}:`]).status, 0)
         }
         limit("4")
-        yield* server.says("errors", /level=WARN .*"out of file descriptors: the system drops connections; raise/u)
+        yield* server.says(
+          "errors",
+          /level=WARN .*"out of file descriptors: the operating system drops connections; raise/u
+        )
         limit("1000")
         assert.strictEqual((yield* send("--port", server.port)).status, 0)
       })
@@ -323,8 +328,8 @@ describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with 
       const through = [...activate, "--accept", `--listen=${path}`]
       const server = yield* Program.start(["serve"], { input: "", through })
       yield* server.says("errors", /Listening on/u)
-      yield* WireClient.connect({ _tag: "Unix", path })
-      yield* server.says("errors", /descriptor 3 is no socket that listens for streams; in a \.socket unit/u)
+      yield* WireClient.connect(Unix.address(path))
+      yield* server.says("errors", /descriptor 3 is not a listening stream socket; in a \.socket unit/u)
     })
   )
 })

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Address } from "../../src/transport/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
-const to = (address: Extract<Address, { _tag: "Tcp" }>) => ["connect", "--port", `${address.port}`]
+const to = (address: Tcp.TcpAddress) => ["connect", "--port", `${address.port}`]
 
 describe.concurrent("a-chat connect, with an original a-chat server", () => {
   it.scopedLive("logs in with the first line, sends the rest, prints what comes, and exits with 0", () =>
@@ -119,7 +119,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
     Effect.gen(function* () {
       const server = yield* Program.startServer(["--hold-timeout", "20s"])
       yield* clientsThatNeverRead(Number(server.port), ["bob"])
-      const filler = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }, "filler")
+      const filler = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "filler")
       yield* filler.send(`bob: ${"x".repeat(60_000)}\n`.repeat(100))
       const client = yield* Program.start(["connect", "--port", server.port], { input: "alice\nbob: important\n" })
       // Longer than it takes to start, to log in and to send.
@@ -149,7 +149,7 @@ describe.concurrent("a-chat connect", () => {
     Effect.gen(function* () {
       const address = yield* Effect.scoped(FakeServer.original)
       const { errors, status } = yield* Program.run(to(address))
-      assert.match(errors, /^a-chat: cannot connect to 127\.0\.0\.1:\d+: nobody listens there;[^\n]*\n$/u)
+      assert.match(errors, /^a-chat: cannot connect to 127\.0\.0\.1:\d+: no server is listening there;[^\n]*\n$/u)
       assert.strictEqual(status, 2)
     })
   )

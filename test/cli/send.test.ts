@@ -4,14 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import type { Address } from "../../src/transport/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
 import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 
-const at = ({ port }: Extract<Address, { _tag: "Tcp" }>) => ["send", "--port", `${port}`]
+const at = ({ port }: Tcp.TcpAddress) => ["send", "--port", `${port}`]
 
 /** A chat with bob in it, who reads. */
 const chat = (...args: ReadonlyArray<string>) =>
@@ -114,7 +114,7 @@ describe.concurrent("a-chat send", () => {
     Effect.gen(function* () {
       const count = 300_000
       const { port } = yield* Program.startServer()
-      const bob = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }, "bob")
+      const bob = yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), "bob")
       const sending = yield* Program.start(["send", "--port", port, "--login", "alice", "--json", "bob"])
       sending.input.write(Array.from({ length: count }, (_, index) => `${index}\n`).join(""))
       yield* bob.takeUntil(`from alice: ${count - 1}`)
@@ -242,7 +242,7 @@ describe.concurrent("a-chat send", () => {
         for (const [args, input] of cases) {
           const server = yield* Program.startServer(["--hold-timeout", "20s"])
           yield* clientsThatNeverRead(Number(server.port), ["bob"])
-          const filler = yield* WireClient.join({ _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }, "filler")
+          const filler = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "filler")
           yield* filler.send(`bob: ${"x".repeat(60_000)}\n`.repeat(100))
           const sending = yield* Program.start(["send", "--port", server.port, ...args], { input })
           // Longer than it takes to start, to log in and to send.

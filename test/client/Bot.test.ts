@@ -20,7 +20,7 @@ const makeBot = (start: Bot.Options["start"], options: Partial<Bot.Options> = {}
     const network = yield* Memory.make()
     const limits = { grace: Duration.millis(100) }
     const server = yield* Logger.withMinimumLogLevel(
-      Server.make({ listen: [network.listen], ...limits }),
+      Server.start({ listen: [network.listen], ...limits }),
       LogLevel.None
     )
     const logged: Array<string> = []

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
 
 const connect = (address: Address, options: Partial<Client.Options<never, never>> = {}) =>

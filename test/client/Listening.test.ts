@@ -58,7 +58,7 @@ describe("Listening.run", () => {
     Effect.gen(function* () {
       const network = yield* Memory.make()
       const limits = { outboxLines: 16, outboxBytes: 1024, holdTimeout: Duration.minutes(1) }
-      yield* Logger.withMinimumLogLevel(Server.make({ listen: [network.listen], ...limits }), LogLevel.None)
+      yield* Logger.withMinimumLogLevel(Server.start({ listen: [network.listen], ...limits }), LogLevel.None)
       const output = new PassThrough({ highWaterMark: 1024 })
       const count = 2000
       const bob = yield* Effect.fork(listening({ socket: network.connect, output, count }))

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { LoginRefused } from "../../src/client/Client.js"
 import * as Reconnect from "../../src/client/Reconnect.js"
-import { TransportError } from "../../src/transport/Transport.js"
+import { TransportError } from "../../src/ports/Transport.js"
 
 const lost = new TransportError({ during: "Read", reason: "lost" })
 

@@ -13,10 +13,10 @@ import * as Memory from "../../src/transport/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
-const chat = (options: Partial<Server.ServerOptions> = {}) =>
+const chat = (options: Partial<Server.StandaloneOptions> = {}) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
-    yield* Logger.withMinimumLogLevel(Server.make({ listen: [network.listen], ...options }), LogLevel.None)
+    yield* Logger.withMinimumLogLevel(Server.start({ listen: [network.listen], ...options }), LogLevel.None)
     return { socket: network.connect }
   })
 

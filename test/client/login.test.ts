@@ -11,7 +11,7 @@ describe("Client.connect", () => {
   it.scopedLive("returns when others can send to it, and leaves the answer out of what is received", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
-      yield* Server.make({ listen: [network.listen] })
+      yield* Server.start({ listen: [network.listen] })
       const bob = yield* Client.connect({ socket: network.connect, login: "bob" })
       const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
       yield* alice.send(["bob"], "hi")
@@ -24,7 +24,7 @@ describe("Client.connect", () => {
   it.scopedLive("fails with the server's code when the login is refused", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
-      yield* Server.make({ listen: [network.listen] })
+      yield* Server.start({ listen: [network.listen] })
       yield* Client.connect({ socket: network.connect, login: "alice" })
       const error = yield* Effect.flip(Client.connect({ socket: network.connect, login: "Alice" }))
       assert.strictEqual(error._tag === "LoginRefused" && error.code, "login-in-use")

@@ -197,10 +197,10 @@ describe("the conformance suite", () => {
     () =>
       Effect.gen(function* () {
         const server = yield* Logger.withMinimumLogLevel(
-          Server.make({ listen: [(yield* Certificates.overTls).listen] }),
+          Server.start({ listen: [(yield* Certificates.overTls).listen] }),
           LogLevel.None
         )
-        const port = "port" in server.address ? server.address.port : 0
+        const port = server.address.port ?? 0
         const tls = ["--tls", "--group", "promises", "--only", "close_notify", "--only", "does not speak"]
         assert.strictEqual((yield* run(port, ...tls)).status, 101)
         const { output, status } = yield* run(port, ...tls, "--ca", Certificates.path("ca"))

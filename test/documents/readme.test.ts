@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Documents from "../support/Documents.js"
 import * as Program from "../support/Program.js"
@@ -97,7 +98,7 @@ const shell = Effect.gen(function* () {
       }
     )
   const run = (script: string, cwd?: string) => Effect.scoped(Effect.flatten(start(script, cwd)))
-  return { address: { _tag: "Tcp", host: "127.0.0.1", port: Number(port) } as const, start, run }
+  return { address: Tcp.address("127.0.0.1", Number(port)), start, run }
 })
 
 /** Waits until a client with that name is present. */

@@ -3,18 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "../support/Program.js"
 import { finalLedger } from "../support/FaultTest.js"
 import { turns } from "../support/Turns.js"
 import * as WireClient from "../support/WireClient.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
-const addressOf = ({ port }: { readonly port: string }): Address => ({
-  _tag: "Tcp",
-  host: "127.0.0.1",
-  port: Number(port)
-})
+const addressOf = ({ port }: { readonly port: string }): Address => Tcp.address("127.0.0.1", Number(port))
 
 /** Keeps the other's queue and its own socket full of numbered lines until the connection ends. */
 const flood = (client: WireClient.WireClient, to: string) =>

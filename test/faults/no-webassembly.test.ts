@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
@@ -15,7 +16,7 @@ for (const [restriction, options] of Object.entries(restrictions)) {
     it.scopedLive("warns once and routes every line as it must", () =>
       Effect.gen(function* () {
         const server = yield* Program.startServer(["--admin", "0"], options)
-        const address = { _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) } as const
+        const address = Tcp.address("127.0.0.1", Number(server.port))
         const alice = yield* WireClient.join(address, "alice")
         const bob = yield* WireClient.join(address, "bob")
         yield* alice.send("bob: one\n")

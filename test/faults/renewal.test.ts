@@ -63,7 +63,7 @@ describe("a certificate that is renewed under full load", () => {
         const next = current === "server" ? "renewed" : "server"
         // As it is in the middle of being copied: half of the file, and one file of two.
         put(pem(next).slice(0, 300), pem(`${current}.key`))
-        yield* reload(server, () => log, /stay as they were.*is no certificate/g)
+        yield* reload(server, () => log, /stay as they were.*is not a certificate/g)
         put(pem(next), pem(`${current}.key`))
         yield* reload(server, () => log, /stay as they were.*is not the key of/g)
         assert.strictEqual(yield* shown(server.port), serials.get(current))

@@ -26,7 +26,7 @@ if (existsSync(table)) {
         const server = yield* startSocketServer()
         const alice = yield* server.join("alice")
         yield* alice.barrier
-        const port = "port" in server.address ? server.address.port : 0
+        const port = server.address.port ?? 0
         yield* eventually(() => timerOf(port) === "02", "a connection without a keepalive timer")
       })
     )

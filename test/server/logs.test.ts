@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
+import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
 
 const secret = "c0nf1dential"

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import { startSocketServer } from "../support/SocketServer.js"
 import * as WireClient from "../support/WireClient.js"
 
-const plainly = (address: Address): Address => ("port" in address ? { ...address, _tag: "Tcp" } : address)
+const plainly = (address: Address): Address => ({ ...address, isEncrypted: false })
 
 const overTls = Effect.map(Certificates.overTls, ({ listen }) => listen)
 

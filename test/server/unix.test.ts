@@ -100,7 +100,7 @@ describe("a Unix socket", () => {
       Fs.symlinkSync(path, target)
       for (const at of [path, target]) {
         const error = yield* refusal(startSocketServer({ listen: [Unix.listen(at)] }))
-        assert.match(error.reason, /is no socket[^\n]*$/)
+        assert.match(error.reason, /is not a socket[^\n]*$/)
       }
       assert.strictEqual(Fs.readFileSync(path, "utf8"), "precious")
       assert.isTrue(Fs.lstatSync(target).isSymbolicLink())
@@ -123,7 +123,7 @@ describe("a Unix socket", () => {
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       const other = yield* startSocketServer()
-      const port = "port" in other.address ? other.address.port : 0
+      const port = other.address.port ?? 0
       yield* refusal(startSocketServer({ listen: [Unix.listen(path), Tcp.listen("127.0.0.1", port)] }))
       assert.isFalse(Fs.existsSync(path))
     })

@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { TransportError, type Socket, type SocketEvents } from "../../src/transport/Transport.js"
+import { TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
 import type { Moment, Wire } from "./History.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
 

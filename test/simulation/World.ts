@@ -10,8 +10,12 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
+import * as Memory from "../../src/transport/Memory.js"
+import type { Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
-import { TransportError, type Listen, type ListenerEvents } from "../../src/transport/Transport.js"
+import * as Descriptors from "../../src/ports/Descriptors.js"
+import { Endpoints } from "../../src/ports/Endpoints.js"
+import { TransportError, type Listen, type ListenerEvents } from "../../src/ports/Transport.js"
 import type { History, LogLine, Moment, Wire } from "./History.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
@@ -31,7 +35,7 @@ class Census extends Supervisor.AbstractSupervisor<void> {
   }
 }
 
-const options = (setting: Setting): Omit<Server.ServerOptions, "listen"> => ({
+const options = (setting: Setting): Partial<Options> => ({
   ...setting,
   loginTimeout: Duration.millis(setting.loginTimeout),
   holdTimeout: Duration.millis(setting.holdTimeout),
@@ -106,8 +110,13 @@ export class World {
 
   private start() {
     const { hasProbe } = this.schedule.setting
-    const descriptors = hasProbe ? { limit: 100, available: () => !this.isShort } : undefined
-    const made = Server.make({ ...options(this.schedule.setting), listen: [this.listen], descriptors })
+    const made = Server.make(options(this.schedule.setting)).pipe(
+      Effect.provideService(Endpoints, [this.listen]),
+      Effect.provideService(
+        Descriptors.Descriptors,
+        hasProbe ? { limit: 100, isShort: () => this.isShort } : Descriptors.unlimited
+      )
+    )
     this.fork(Scope.extend(made, this.scope), (server) => {
       this.server = server
     })
@@ -264,7 +273,7 @@ export class World {
         this.listening = server
       })
       yield* Effect.acquireRelease(resume, () => suspend)
-      return { address: { _tag: "Memory" }, suspend, resume }
+      return { address: Memory.address, suspend, resume }
     })
 
   /** Every socket has its turn; another one is first each time. */

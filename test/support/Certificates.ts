@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"
 import * as Tls from "../../src/transport/Tls.js"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
 
 /** The certificates of test/certificates, which scripts/test-certificates.sh makes. */
 export const path = (name: string): string => fileURLToPath(new URL(`../certificates/${name}.pem`, import.meta.url))

@@ -3,12 +3,10 @@ import type * as Scope from "effect/Scope"
 import { once } from "node:events"
 import * as Net from "node:net"
 import { LineCutter } from "../../scripts/line-client.mjs"
-import type { Address } from "../../src/transport/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 
 /** A server of a few lines on a free port, and the sockets that it accepted are closed with the scope. */
-export const make = (
-  serve: (socket: Net.Socket) => void
-): Effect.Effect<Address & { _tag: "Tcp" }, never, Scope.Scope> =>
+export const make = (serve: (socket: Net.Socket) => void): Effect.Effect<Tcp.TcpAddress, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const sockets = new Set<Net.Socket>()
@@ -29,7 +27,7 @@ export const make = (
   ).pipe(
     Effect.map(({ server }) => {
       const bound = server.address()
-      return { _tag: "Tcp", host: "127.0.0.1", port: typeof bound === "object" ? (bound?.port ?? 0) : 0 }
+      return Tcp.address("127.0.0.1", typeof bound === "object" ? (bound?.port ?? 0) : 0)
     })
   )
 
@@ -37,9 +35,7 @@ export const make = (
 type Answer = ReadonlyArray<string> | "end" | "reset"
 
 /** Answers each line of a client, the login among them, with other lines, or ends the connection. */
-export const answering = (
-  answer: (line: string) => Answer
-): Effect.Effect<Address & { _tag: "Tcp" }, never, Scope.Scope> =>
+export const answering = (answer: (line: string) => Answer): Effect.Effect<Tcp.TcpAddress, never, Scope.Scope> =>
   make((socket) => {
     const cutter = new LineCutter((line) => {
       if (socket.writableEnded) return

@@ -7,7 +7,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 import { LineCutter } from "../../scripts/line-client.mjs"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Tls from "../../src/transport/Tls.js"
 import * as Program from "./Program.js"
 import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
@@ -101,7 +103,7 @@ export const faultTest = (
 
 const around = (program: Program.Program & { readonly port: string }, isTls: boolean): ServerUnderFault => {
   const port = Number(program.port)
-  const address: Address = { _tag: isTls ? "Tls" : "Tcp", host: "127.0.0.1", port }
+  const address: Address = (isTls ? Tls.address : Tcp.address)("127.0.0.1", port)
   const counts = new Map<string, number>()
   const log = new LineCutter((line) => {
     const reason = / message="connection closed" .*?\breason=(\S+)/.exec(line)?.[1]

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Server from "../../src/chat/Server.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Address, TransportError } from "../../src/transport/Transport.js"
+import type { TransportError } from "../../src/ports/Transport.js"
 import * as FakeServer from "./FakeServer.js"
 
 /** What is wrong with a server. Lines are strings of bytes without their LF; what keeps state is made per connection. */
@@ -23,13 +23,13 @@ export interface Fault {
 }
 
 /** The real server behind a relay that puts the fault in. */
-export const make = (fault: Fault): Effect.Effect<Address & { _tag: "Tcp" }, TransportError, Scope.Scope> =>
+export const make = (fault: Fault): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Logger.withMinimumLogLevel(
-      Server.make({ listen: [Tcp.listen("127.0.0.1", 0)] }),
+      Server.start({ listen: [Tcp.listen("127.0.0.1", 0)] }),
       LogLevel.None
     )
-    const port = server.address._tag === "Tcp" ? server.address.port : 0
+    const port = server.address.port ?? 0
     return yield* FakeServer.make((client) => relay(client, Net.connect({ port, allowHalfOpen: true }), fault))
   })
 

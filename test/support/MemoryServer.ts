@@ -10,10 +10,12 @@ import * as Connection from "../../src/chat/Connection.js"
 import * as Fibers from "../../src/chat/Fibers.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
+import * as Descriptors from "../../src/ports/Descriptors.js"
+import { Endpoints } from "../../src/ports/Endpoints.js"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/transport/Memory.js"
-import type { Listen, Socket, TransportError } from "../../src/transport/Transport.js"
+import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { settle, turnsUntil } from "./Turns.js"
 
 /** A client on the in-memory network. It reads at once, unless its socket is paused. */
@@ -94,8 +96,9 @@ export interface MemoryServer {
   readonly join: (name: string) => Effect.Effect<MemoryClient>
 }
 
-export interface MemoryServerOptions extends Partial<Options>, Pick<Server.ServerOptions, "descriptors"> {
-  readonly memory?: Memory.Options
+export interface MemoryServerOptions extends Partial<Options> {
+  readonly descriptors?: Descriptors.DescriptorProbe
+  readonly memory?: Memory.NetworkOptions
   /** What the server gets instead of an accepted socket. */
   readonly wrap?: (socket: Socket) => Socket
 }
@@ -151,7 +154,11 @@ export const startMemoryServer = (
   Effect.gen(function* () {
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
-    const server = yield* Effect.orDie(Server.make({ ...options, listen: [chat.listen] }))
+    const server = yield* Server.make(options).pipe(
+      Effect.provideService(Endpoints, [chat.listen]),
+      Effect.provideService(Descriptors.Descriptors, options.descriptors ?? Descriptors.unlimited),
+      Effect.orDie
+    )
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         // Whatever the state that the test has left: what is in flight stands in a queue.

@@ -7,7 +7,7 @@ import * as Server from "../../src/chat/Server.js"
 import type { Display } from "../../src/terminal/Display.js"
 import * as Session from "../../src/terminal/Session.js"
 import * as Memory from "../../src/transport/Memory.js"
-import type { Socket, TransportError } from "../../src/transport/Transport.js"
+import type { Socket, TransportError } from "../../src/ports/Transport.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 
 export const ctrl = (letter: string) => String.fromCodePoint((letter.codePointAt(0) ?? 0) & 0x1f)
@@ -52,8 +52,8 @@ export const openTerminal = (
 /** A network in memory, and a server on it that may go away and come back. */
 export const chat = Effect.gen(function* () {
   const network = yield* Memory.make()
-  const serve = (options: Partial<Server.ServerOptions> = {}) =>
-    Effect.provide(Server.make({ listen: [network.listen], ...options }), Logger.minimumLogLevel(LogLevel.None))
+  const serve = (options: Partial<Server.StandaloneOptions> = {}) =>
+    Effect.provide(Server.start({ listen: [network.listen], ...options }), Logger.minimumLogLevel(LogLevel.None))
   let last: Memory.MemorySocket | undefined = undefined
   const socket = Effect.tap(network.connect, (connected) => Effect.sync(() => (last = connected)))
   return { socket: network.connect, person: socket, reset: Effect.sync(() => last?.reset()), serve }

@@ -7,9 +7,11 @@ import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import { strict as assert } from "node:assert"
 import * as Server from "../../src/chat/Server.js"
+import * as Descriptors from "../../src/ports/Descriptors.js"
+import { Endpoints } from "../../src/ports/Endpoints.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Address, TransportError } from "../../src/transport/Transport.js"
+import type { Address, TransportError } from "../../src/ports/Transport.js"
 import { overTls } from "./Certificates.js"
 import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
@@ -41,14 +43,20 @@ export interface SocketServer extends Server.ServerHandle {
   readonly closings: (reason: CloseReason.CloseReason) => number
 }
 
+export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
+  readonly descriptors?: Descriptors.DescriptorProbe
+}
+
 /**
  * A server in the scope, on a free port of 127.0.0.1 unless `listen` says otherwise; with `ACHAT_TEST_OVER=tls` over TLS,
  * so that all of `test/server` can be run over that, too. Whatever the test does, at the end
  * its drain must leave nothing behind: no line in flight, no name, no connection that was not counted, no open socket.
  */
-export const startSocketServer = (
-  options: Partial<Server.ServerOptions> = {}
-): Effect.Effect<SocketServer, TransportError, Scope.Scope> =>
+export const startSocketServer = ({
+  descriptors = Descriptors.unlimited,
+  listen,
+  ...options
+}: SocketServerOptions = {}): Effect.Effect<SocketServer, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const before = openHandles()
     const opened = metric("achat_connections_opened_total")
@@ -56,15 +64,11 @@ export const startSocketServer = (
     const closings = (reason: CloseReason.CloseReason) => closedFor(reason) - (closedBefore.get(reason) ?? 0)
     const journal = makeJournal()
 
-    const listen = process.env["ACHAT_TEST_OVER"] === "tls" ? (yield* overTls).listen : Tcp.listen("127.0.0.1", 0)
-    const server = yield* Effect.provide(
-      Server.make({
-        listen: [listen],
-        grace: Duration.seconds(5),
-        linger: Duration.seconds(1),
-        ...options
-      }),
-      journal.layer
+    const free = process.env["ACHAT_TEST_OVER"] === "tls" ? (yield* overTls).listen : Tcp.listen("127.0.0.1", 0)
+    const server = yield* Server.make({ grace: Duration.seconds(5), linger: Duration.seconds(1), ...options }).pipe(
+      Effect.provideService(Endpoints, listen ?? [free]),
+      Effect.provideService(Descriptors.Descriptors, descriptors),
+      Effect.provide(journal.layer)
     )
     const drain = Effect.provide(server.drain, journal.layer)
 

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Address } from "../../src/transport/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import type { Address } from "../../src/ports/Transport.js"
 import * as Program from "./Program.js"
 import * as WireClient from "./WireClient.js"
 
@@ -17,7 +18,7 @@ export interface WatchedServer {
 export const make = (args: ReadonlyArray<string> = []): Effect.Effect<WatchedServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Program.startServer(args)
-    const address: Address = { _tag: "Tcp", host: "127.0.0.1", port: Number(server.port) }
+    const address: Address = Tcp.address("127.0.0.1", Number(server.port))
     const watcher = yield* Effect.orDie(WireClient.greet(address, "watcher"))
     const joined = (name: string) =>
       watcher.until(`${name} joins`, () => {

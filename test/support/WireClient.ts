@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
 import { LineClient } from "../../scripts/line-client.mjs"
-import type { Address } from "../../src/transport/Transport.js"
+import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "./Certificates.js"
 
 /** How long an expected event may take, in milliseconds. Only a failing test waits this long. */
@@ -203,17 +203,13 @@ export const connect = (
   Effect.acquireRelease(
     Effect.async<WireClient, string>((resume) => {
       const where =
-        address._tag === "Unix"
-          ? { path: address.path }
-          : address._tag === "Memory" || address._tag === "Inherited"
-            ? { path: "" }
-            : { host: address.host, port: address.port }
+        "path" in address ? { path: String(address.path) } : { host: address.host ?? "", port: address.port ?? 0 }
       const from = localAddress === undefined ? {} : { localAddress }
       const socket = Net.connect({ ...where, ...from, allowHalfOpen: true, noDelay: true })
       const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? String(error)))
       socket.once("error", failed)
       socket.once("connect", () => {
-        if (address._tag !== "Tls") return resume(Effect.succeed(new WireClient(socket)))
+        if (!address.isEncrypted) return resume(Effect.succeed(new WireClient(socket)))
         const ca = readFileSync(Certificates.path("ca"))
         const secured = NodeTls.connect({ socket, host: "localhost", servername: "localhost", ca, ...tls })
         secured.once("error", failed)

@@ -11,11 +11,10 @@ let sentAt = 0
 let timer
 let isStopping = false
 
-const { _tag, ...where } = workerData
-const socket =
-  _tag === "Tls"
-    ? connectTls({ ...where, noDelay: true, rejectUnauthorized: false })
-    : connect({ ...where, noDelay: true })
+const { isEncrypted, ...where } = workerData
+const socket = isEncrypted
+  ? connectTls({ ...where, noDelay: true, rejectUnauthorized: false })
+  : connect({ ...where, noDelay: true })
 const expected = () => `from ${name}: ${trips.length}\n`
 const send = () => {
   timer = undefined

@@ -206,7 +206,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
       yield* server.ended
       const nobody = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })
       assert.strictEqual(yield* isRestored(nobody), "2")
-      yield* nobody.sees("nobody listens there")
+      yield* nobody.sees("no server is listening there")
     })
   )
 })

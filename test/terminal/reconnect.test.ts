@@ -10,7 +10,7 @@ import * as TestClock from "effect/TestClock"
 import type * as Net from "node:net"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { TransportError } from "../../src/transport/Transport.js"
+import { TransportError } from "../../src/ports/Transport.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
 

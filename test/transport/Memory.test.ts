@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
-import type { ListenerEvents, Socket, TransportError } from "../../src/transport/Transport.js"
+import type { ListenerEvents, Socket, TransportError } from "../../src/ports/Transport.js"
 import { listenAgain } from "../support/ListenAgain.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
 
@@ -33,7 +33,7 @@ const listenWith = (network: Memory.Network, events: Partial<ListenerEvents>, ha
   network.listen({ hardLimit, events: { accepted: () => {}, dropped: () => {}, failed: () => {}, ...events } })
 
 /** Both ends of a connection, each with what it saw. */
-const connected = (options?: Memory.Options) =>
+const connected = (options?: Memory.NetworkOptions) =>
   Effect.gen(function* () {
     const network = yield* Memory.make(options)
     const accepted = new Array<Socket>()
@@ -68,7 +68,7 @@ describe("Memory.connect", () => {
       const network = yield* Memory.make()
       let serverSaw: ReturnType<typeof watch> | undefined
       const listener = yield* listenWith(network, { accepted: (socket) => (serverSaw ??= watch(socket)) })
-      assert.deepStrictEqual(listener.address, { _tag: "Memory" })
+      assert.deepStrictEqual(listener.address, Memory.address)
       const client = yield* network.connect
       yield* listener.suspend
       assert.isTrue(Either.isLeft(yield* Effect.either(network.connect)))

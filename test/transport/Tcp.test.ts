@@ -1,37 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Inherited from "../../src/transport/Inherited.js"
+import * as Memory from "../../src/transport/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { noPerl, unansweredPort } from "../support/OtherProcesses.js"
+import * as Tls from "../../src/transport/Tls.js"
+import * as Unix from "../../src/transport/Unix.js"
 import * as FakeServer from "../support/FakeServer.js"
+import { noPerl, unansweredPort } from "../support/OtherProcesses.js"
 
 describe("Tcp.connect", () => {
-  for (const [address, said] of [
-    [
-      { _tag: "Inherited", descriptor: 3, name: "chat" },
-      /^cannot connect to fd:\/\/chat: only who opened it knows where it is$/
-    ],
-    [{ _tag: "Tls", host: "::1", port: 1 }, /^cannot connect to tls:\/\/\[::1\]:1: it speaks TLS; see Tls\.connect$/],
-    [{ _tag: "Memory" }, /^cannot connect to memory: /]
+  for (const [address, expected] of [
+    [Inherited.address({ descriptor: 3, name: "chat" }), "cannot connect to fd://chat: it has no TCP port"],
+    [Unix.address("/s"), "cannot connect to unix:/s: it has no TCP port"],
+    [Memory.address, "cannot connect to memory: it has no TCP port"],
+    [Tls.address("::1", 1), "cannot connect to tls://[::1]:1: it is encrypted, so TCP alone cannot connect to it"]
   ] as const) {
-    it.live(`says that it is not for a ${address._tag} address`, () =>
-      Effect.map(Effect.flip(Tcp.connect(address)), ({ message }) => assert.match(message, said))
+    it.live(`rejects ${address.text}`, () =>
+      Effect.map(Effect.flip(Tcp.connect(address)), ({ message }) => assert.strictEqual(message, expected))
     )
   }
 
-  it.scopedLive.skipIf(noPerl !== undefined)("gives up after its time where nobody answers", () =>
+  it.scopedLive.skipIf(noPerl !== undefined)("gives up after its timeout where no host replies", () =>
     Effect.gen(function* () {
       const port = yield* unansweredPort
-      const error = yield* Effect.flip(Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "200 millis"))
+      const error = yield* Effect.flip(Tcp.connect(Tcp.address("127.0.0.1", port), "200 millis"))
       assert.strictEqual(error.code, "ETIMEDOUT")
-      assert.match(error.message, /^cannot connect to 127\.0\.0\.1:\d+: the host does not answer;/u)
+      assert.strictEqual(error.hint, "unreachable")
+      assert.match(error.message, /^cannot connect to 127\.0\.0\.1:\d+: the host does not reply$/u)
     })
   )
 
   it.scopedLive("leaves a connection alone that was made in time", () =>
     Effect.gen(function* () {
       const { port } = yield* FakeServer.make((socket) => setTimeout(() => socket.end("late"), 300))
-      const socket = yield* Tcp.connect({ _tag: "Tcp", host: "127.0.0.1", port }, "100 millis")
-      const came = yield* Effect.async<string>((resume) => {
+      const socket = yield* Tcp.connect(Tcp.address("127.0.0.1", port), "100 millis")
+      const received = yield* Effect.async<string>((resume) => {
         let text = ""
         socket.attach({
           data: (bytes) => (text += Buffer.from(bytes).toString()),
@@ -40,7 +43,7 @@ describe("Tcp.connect", () => {
         })
       })
       socket.destroy()
-      assert.strictEqual(came, "late")
+      assert.strictEqual(received, "late")
     })
   )
 })

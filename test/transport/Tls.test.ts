@@ -7,8 +7,9 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import * as NodeTls from "node:tls"
+import * as Unix from "../../src/transport/Unix.js"
 import * as Tls from "../../src/transport/Tls.js"
-import type { Socket, TransportError } from "../../src/transport/Transport.js"
+import type { Hint, Socket, TransportError } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import { eventually } from "../support/Eventually.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -41,7 +42,7 @@ const watch = (socket: Socket, onData: (seen: Seen) => void = () => {}): Seen =>
 const over = (seen: Seen) => eventually(() => seen.events.includes("closed"), "the connection did not close")
 
 /** A TLS listener, which remembers whom it accepted, and what failed. */
-const listening = (options: Partial<Tls.ListenOptions> & { readonly onData?: (seen: Seen) => void } = {}) =>
+const listening = (options: Partial<Tls.TlsListenOptions> & { readonly onData?: (seen: Seen) => void } = {}) =>
   Effect.gen(function* () {
     const accepted = new Array<Seen>()
     const failures = new Array<string>()
@@ -55,7 +56,7 @@ const listening = (options: Partial<Tls.ListenOptions> & { readonly onData?: (se
       }
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => accepted.forEach(({ socket }) => socket.destroy())))
-    const port = address._tag === "Tls" ? address.port : 0
+    const port = address.port ?? 0
     const first = Effect.map(
       eventually(() => accepted.length > 0, "nobody was accepted"),
       () => accepted[0] as Seen // there is one
@@ -219,7 +220,7 @@ describe("before TLS is there", () => {
       yield* eventually(() => dialled.closedAfter !== undefined, "the client was not closed")
       assert.match(dialled.text, /^! bad-login fatal: this port speaks TLS[^\n]*\n$/)
       yield* over(yield* first)
-      assert.match(failures.join(), /the client does not speak it/)
+      assert.match(failures.join(), /the client does not speak TLS/)
     })
   )
 
@@ -240,7 +241,7 @@ describe("before TLS is there", () => {
           failed: () => {}
         }
       })
-      const made = yield* client(address._tag === "Tls" ? address.port : 0)
+      const made = yield* client(address.port ?? 0)
       const server = yield* Deferred.await(accepted)
       yield* server.socket.taken
       assert.strictEqual(server.socket.untaken(), 0)
@@ -299,25 +300,37 @@ const helloBytes = Effect.async<Buffer>((resume) => {
 })
 
 /** Connects, and leaves. */
-const to = (port: number, options: Tls.ConnectOptions) =>
-  Effect.tap(Tls.connect({ _tag: "Tls", host: "127.0.0.1", port }, options), (socket) =>
-    Effect.sync(() => socket.destroy())
-  )
+const to = (port: number, options: Tls.TlsConnectOptions) =>
+  Effect.tap(Tls.connect(Tls.address("127.0.0.1", port), options), (socket) => Effect.sync(() => socket.destroy()))
 
 describe("Tls.connect", () => {
   const ca = Certificates.path("ca")
 
-  const servers: ReadonlyArray<readonly [string, string, Tls.ConnectOptions, RegExp]> = [
-    ["has expired", "expired", { ca }, /the server's certificate has expired$/],
-    ["is for another name", "elsewhere", { ca }, /is not for 127\.0\.0\.1; .*--server-name$/],
-    ["is of an authority that is not trusted", "server", { ca: Certificates.path("other-ca") }, /with --ca$/],
-    ["is of an authority that nobody named", "server", {}, /with --ca$/]
+  const servers: ReadonlyArray<readonly [string, string, Tls.TlsConnectOptions, RegExp, Hint | undefined]> = [
+    ["has expired", "expired", { ca }, /the server's certificate has expired$/, undefined],
+    ["is for another name", "elsewhere", { ca }, /is not for 127\.0\.0\.1$/, "other-certificate-name"],
+    [
+      "is signed by an authority that is not trusted",
+      "server",
+      { ca: Certificates.path("other-ca") },
+      /no trusted authority has signed/,
+      "untrusted-certificate"
+    ],
+    [
+      "is signed by an authority that the client does not name",
+      "server",
+      {},
+      /no trusted authority has signed/,
+      "untrusted-certificate"
+    ]
   ]
-  for (const [what, name, options, said] of servers) {
+  for (const [what, name, options, expected, hint] of servers) {
     it.scopedLive(`fails when the server's certificate ${what}`, () =>
       Effect.gen(function* () {
         const { accepted, port } = yield* listening({ credentials: yield* Tls.credentials(Certificates.pair(name)) })
-        assert.match(yield* refused(to(port, options)), said)
+        const error = yield* Effect.flip(Effect.scoped(to(port, options)))
+        assert.match(error.reason, expected)
+        assert.strictEqual(error.hint, hint)
         yield* eventually(() => accepted[0]?.events.includes("closed") === true, "the server did not notice")
       })
     )
@@ -343,7 +356,7 @@ describe("Tls.connect", () => {
         )
       )
       const [plain = 0, silent = 0] = servers.map((server) => (server.address() as Net.AddressInfo).port) // they listen
-      assert.match(yield* refused(to(plain, { ca })), /the server does not speak TLS there; leave out --tls$/)
+      assert.match(yield* refused(to(plain, { ca })), /the server does not speak TLS there$/)
       const began = performance.now()
       assert.match(yield* refused(to(silent, { ca, timeout: "200 millis" })), /took too long/)
       assert.isBelow(performance.now() - began, 2_000)
@@ -351,8 +364,8 @@ describe("Tls.connect", () => {
   )
 
   it.live("says that it is for TCP alone", () =>
-    Effect.map(Effect.flip(Tls.connect({ _tag: "Unix", path: "/s" })), ({ reason }) =>
-      assert.strictEqual(reason, "cannot connect to unix:/s: there is no TLS but over TCP")
+    Effect.map(Effect.flip(Tls.connect(Unix.address("/s"))), ({ reason }) =>
+      assert.strictEqual(reason, "cannot connect to unix:/s: TLS needs a TCP port")
     )
   )
 
@@ -360,11 +373,11 @@ describe("Tls.connect", () => {
     Effect.gen(function* () {
       const key = Certificates.path("alice.key")
       const cert = Certificates.path("alice")
-      const table: ReadonlyArray<readonly [Tls.ConnectOptions, RegExp]> = [
+      const table: ReadonlyArray<readonly [Tls.TlsConnectOptions, RegExp]> = [
         [{ ca: "/nowhere" }, /^\/nowhere: it cannot be read \(ENOENT\)$/],
-        [{ ca: key }, /alice\.key\.pem: it is no certificate in PEM form/],
-        [{ cert: key, key }, /alice\.key\.pem: it is no certificate in PEM form/],
-        [{ cert, key: cert }, /alice\.pem: it is no private key in PEM form/],
+        [{ ca: key }, /alice\.key\.pem: it is not a certificate in PEM form/],
+        [{ cert: key, key }, /alice\.key\.pem: it is not a certificate in PEM form/],
+        [{ cert, key: cert }, /alice\.pem: it is not a private key in PEM form/],
         [{ cert, key: Certificates.path("mallory.key") }, /mallory\.key\.pem: it is not the key of .*alice\.pem$/]
       ]
       for (const [options, said] of table) assert.match(yield* refused(to(1, options)), said)
@@ -457,10 +470,10 @@ describe("Credentials.reload", () => {
 
       const wrongs: ReadonlyArray<readonly [() => void, RegExp]> = [
         [() => Fs.copyFileSync(Certificates.path("server.key"), files.key), /is not the key of/],
-        [() => Fs.writeFileSync(files.key, "nonsense"), /is no private key/],
+        [() => Fs.writeFileSync(files.key, "nonsense"), /is not a private key/],
         [() => Fs.rmSync(files.key), /cannot be read/],
-        [() => put("expired"), /has expired, on 2001-01-01/],
-        [() => Fs.writeFileSync(files.cert, ""), /is no certificate/]
+        [() => put("expired"), /expired on 2001-01-01/],
+        [() => Fs.writeFileSync(files.cert, ""), /is not a certificate/]
       ]
       for (const [make, said] of wrongs) {
         put("renewed")

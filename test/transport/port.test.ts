@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Listen, Listener, Socket, TransportError } from "../../src/transport/Transport.js"
+import type { Listen, Listener, Socket, TransportError } from "../../src/ports/Transport.js"
 import * as Unix from "../../src/transport/Unix.js"
 import * as Certificates from "../support/Certificates.js"
 import { listenAgain } from "../support/ListenAgain.js"
@@ -25,10 +25,10 @@ const adapters: Record<string, Effect.Effect<Adapter, TransportError, Scope.Scop
   Memory: Effect.map(Memory.make(), ({ connect, listen }) => ({ listen, connect: () => connect })),
   Tcp: Effect.succeed({ listen: Tcp.listen("127.0.0.1", 0), connect: ({ address }) => Tcp.connect(address) }),
   Tls: Certificates.overTls,
-  Unix: Effect.map(temporaryFolder, (folder) => ({
-    listen: Unix.listen(join(folder, "s")),
-    connect: ({ address }) => Tcp.connect(address)
-  }))
+  Unix: Effect.map(temporaryFolder, (folder) => {
+    const path = join(folder, "s")
+    return { listen: Unix.listen(path), connect: () => Unix.connect(path) }
+  })
 }
 
 interface End {

@@ -5,8 +5,10 @@ import * as Escape from "../../client/Escape.js"
 import type * as Reconnect from "../../client/Reconnect.js"
 import * as Tcp from "../../transport/Tcp.js"
 import * as Tls from "../../transport/Tls.js"
-import { TransportError, type Socket } from "../../transport/Transport.js"
+import * as Unix from "../../transport/Unix.js"
+import { TransportError, type Socket } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 import type { Resolved } from "../settings/Sources.js"
@@ -62,17 +64,20 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
 export const connectTimeout = Duration.seconds(10)
 
 /** Connects to the address that the flags name, with TLS if they ask for it. */
-export const socket = (given: Given): Effect.Effect<Socket, TransportError> => {
+export const socket = (given: Given): Effect.Effect<Socket, TransportError> =>
+  Effect.mapError(connect(given), TransportAdvice.toConnect)
+
+const connect = (given: Given): Effect.Effect<Socket, TransportError> => {
   const { origins, values } = given
   const address = AddressFlags.address(given)
   if (address === undefined) return misuse("--unix replaces --host and --port; give one or the other")
   const { ca, cert, key, serverName } = values
   if (!values.tls) {
     const unused = (["ca", "cert", "key", "serverName"] as const).find((name) => origins[name] === "flag")
-    if (unused === undefined) return Tcp.connect(address, connectTimeout)
-    return misuse(`--${settings[unused].name} needs TLS; add --tls`)
+    if (unused !== undefined) return misuse(`--${settings[unused].name} needs TLS; add --tls`)
+    return "path" in address ? Unix.connect(address.path, connectTimeout) : Tcp.connect(address, connectTimeout)
   }
-  if (address._tag !== "Tcp") return misuse("TLS needs TCP; leave out --tls or --unix")
+  if ("path" in address) return misuse("TLS needs TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key belong together; give both")
   return Tls.connect(address, { ca, cert, key, serverName, timeout: connectTimeout })
 }
@@ -86,7 +91,7 @@ const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Con
 export const environment = (given: Given): Readonly<Record<string, string>> => {
   const address = AddressFlags.address(given)
   if (address === undefined) return {}
-  if (address._tag === "Unix") return { [Setting.variable("unix")]: resolve(address.path) }
+  if ("path" in address) return { [Setting.variable("unix")]: resolve(address.path) }
   const { ca, serverName, tls } = given.values
   return {
     [Setting.variable("host")]: address.host,

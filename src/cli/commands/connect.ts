@@ -4,7 +4,6 @@ import * as Pipe from "../../client/Pipe.js"
 import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
 import * as Session from "../../terminal/Session.js"
-import { showAddress } from "../../transport/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
@@ -43,7 +42,7 @@ export const command = Flags.command("connect", settings, (given): Effect.Effect
   const session = isScreen
     ? Session.run({
         ...streams,
-        where: showAddress(address),
+        where: address.text,
         display: Display.make(process.env, process.stdout.getColorDepth()),
         bell: bell === "on",
         history: history === "on" ? HistoryFile.path(process.env) : undefined

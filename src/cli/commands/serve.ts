@@ -6,7 +6,9 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
-import * as Descriptors from "../../transport/Descriptors.js"
+import { Descriptors } from "../../ports/Descriptors.js"
+import * as Endpoints from "../../ports/Endpoints.js"
+import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Log from "../log/Log.js"
 import * as AdminFlag from "../serve/AdminFlag.js"
@@ -16,6 +18,7 @@ import * as Reload from "../serve/Reload.js"
 import * as ServerSettings from "../serve/ServerSettings.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
+import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Heap from "../V8Heap.js"
 
 /** `--log-level` is a flag of @effect/cli itself. */
@@ -53,19 +56,19 @@ const server = (parts: Parts) =>
       yield* V8Heap.keepSmall
       const { given } = parts
       const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
-      const descriptors = Descriptors.read()
+      const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
       return drainAtTheEnd.pipe(
         Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reload })),
         Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),
         Layer.provideMerge(ListenFlags.checked(listeners)),
         Layer.provide(
-          Server.layer({
-            ...LimitFlags.pick(given.values),
-            maxConnections,
-            descriptors,
-            listen: listeners.listen
-          }).pipe(Layer.mapError(ExitStatus.asMisuse))
+          Server.layer({ ...LimitFlags.pick(given.values), maxConnections }).pipe(
+            Layer.provide(Endpoints.layer(...listeners.listen)),
+            Layer.provide(Layer.succeed(Descriptors, descriptors)),
+            Layer.provide(Server.standalone),
+            Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
+          )
         )
       )
     })
@@ -83,7 +86,10 @@ const drainAtTheEnd = Layer.scopedDiscard(
 )
 
 /** As many connections as wanted, or fewer with a warning where the descriptors do not suffice. */
-const connections = ({ values }: ServerSettings.Given, descriptors: Descriptors.Descriptors): Effect.Effect<number> => {
+const connections = (
+  { values }: ServerSettings.Given,
+  descriptors: ProcessDescriptors.ProcessDescriptors
+): Effect.Effect<number> => {
   const allowed = LimitFlags.connections(values.maxConnections, descriptors)
   if (allowed >= (values.maxConnections ?? 0)) return Effect.succeed(allowed)
   const warning = Effect.logWarning(

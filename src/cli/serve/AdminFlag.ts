@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { Server } from "../../chat/Server.js"
-import { isLoopback, showAddress } from "../../transport/Transport.js"
+import { isLoopback } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 
@@ -49,9 +50,9 @@ const serving = (at: HostPort, descriptorLimit: number) =>
       const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
       const address = yield* Effect.mapError(
         Admin.serve({ ...at, server, version: ACHAT_VERSION, descriptorLimit }),
-        ExitStatus.asMisuse
+        (error) => ExitStatus.asMisuse(TransportAdvice.toListenForAdmin(error))
       )
-      yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: showAddress(address) })
+      yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: address.text })
       if (!isLoopback(at.host)) {
         yield* Effect.logWarning("anyone who can reach the admin port sees who is connected, and from where")
       }

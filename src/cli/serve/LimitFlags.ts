@@ -3,7 +3,7 @@ import * as Record from "effect/Record"
 import * as Struct from "effect/Struct"
 import * as AcceptLoop from "../../chat/AcceptLoop.js"
 import { limits, type Limit, type Limits, type LimitValues } from "../../chat/Limits.js"
-import type { Descriptors } from "../../transport/Descriptors.js"
+import type { ProcessDescriptors } from "../../transport/ProcessDescriptors.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
 import * as Units from "../settings/Units.js"
@@ -56,7 +56,10 @@ const reservedDescriptors = 16
  * How many connections to serve: the number wanted, or else the most allowed, but never more than the descriptors suffice
  * for. Beyond them the operating system closes connections without a word.
  */
-export const connections = (wanted: number | undefined, descriptors: Pick<Descriptors, "limit" | "open">): number => {
+export const connections = (
+  wanted: number | undefined,
+  descriptors: Pick<ProcessDescriptors, "limit" | "open">
+): number => {
   const left = descriptors.limit - descriptors.open - reservedDescriptors
   const most = left - AcceptLoop.refusalSlots(left)
   return Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most))

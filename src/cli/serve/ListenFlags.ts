@@ -5,13 +5,10 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Order from "effect/Order"
 import { Server } from "../../chat/Server.js"
-import * as Inherited from "../../transport/Inherited.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
-import * as Tcp from "../../transport/Tcp.js"
 import * as Tls from "../../transport/Tls.js"
-import type { Address, Listen, TransportError } from "../../transport/Transport.js"
-import * as Unix from "../../transport/Unix.js"
+import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import type * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
@@ -22,7 +19,7 @@ import * as SystemdSockets from "./SystemdSockets.js"
 
 /** The listeners of a server, as its flags say. */
 
-const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.Range>, string> => {
+const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.AddressRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
   return ranges.every((range) => range !== undefined)
     ? Either.right(ranges)
@@ -92,7 +89,7 @@ export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.E
     const { origins, values } = given
     const all = yield* places(given, yield* SystemdSockets.sockets)
     const timeout = Duration.min(values.handshakeTimeout, loginTimeout)
-    const isProxied = (place: Place) => place.isProxied || (values.proxyProtocol && place.address._tag !== "Unix")
+    const isProxied = (place: Place) => place.isProxied || (values.proxyProtocol && place.isTcp)
     const from = values.proxyFrom
     if (all.some(isProxied) && from === undefined) {
       return yield* ExitStatus.misused(
@@ -102,23 +99,19 @@ export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.E
     if (!all.some(isProxied) && origins.proxyFrom === "flag") {
       return yield* ExitStatus.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
-    const proxyOptions: ProxyHeader.Options = { from: Proxy.ranges(from ?? []), timeout }
+    const proxyOptions: ProxyHeader.ProxyOptions = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, all)
-    const listen = (place: Place): Listen => {
-      const { address, isTcpOnly } = place
-      const proxy = isProxied(place) ? proxyOptions : undefined
-      const tls = place.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
-      if (address._tag === "Unix") return Unix.listen(address.path)
-      if (address._tag === "Inherited") return Inherited.listen(address, { tls, proxy, isTcpOnly })
-      const { host, port } = address
-      return tls === undefined ? Tcp.listen(host, port, proxy) : Tls.listen(host, port, { ...tls, proxy })
-    }
+    const listen = (place: Place): Listen =>
+      place.listen({
+        proxy: isProxied(place) ? proxyOptions : undefined,
+        tls: place.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
+      })
     // Where clients may be waiting already comes last: whatever else is in use, they wait on for the next start.
-    const ordered = Arr.sortWith(all, ({ address }) => address._tag === "Inherited", Order.boolean)
+    const ordered = Arr.sortWith(all, ({ socket }) => socket !== undefined, Order.boolean)
     return {
       listen: Arr.map(ordered, listen),
       check: (addresses) =>
-        isCertificateFlag(given) && !addresses.some(({ _tag }) => _tag === "Tls") ? unusedCertificate : Effect.void,
+        isCertificateFlag(given) && !addresses.some(({ isEncrypted }) => isEncrypted) ? unusedCertificate : Effect.void,
       reload: credentials && reloading(credentials)
     }
   })

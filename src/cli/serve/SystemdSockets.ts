@@ -1,13 +1,13 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Inherited } from "../../transport/Inherited.js"
+import type { InheritedSocket } from "../../transport/Inherited.js"
 import * as Status from "../ExitStatus.js"
 
 /**
  * Sockets that this program was started with, as systemd passes them (sd_listen_fds(3)): `LISTEN_FDS` of them, from
  * descriptor 3 on, for the process `LISTEN_PID`, with `LISTEN_FDNAMES` as their names.
  */
-export type Sockets = ReadonlyArray<Inherited>
+export type Sockets = ReadonlyArray<InheritedSocket>
 
 const firstDescriptor = 3
 
@@ -31,7 +31,7 @@ export const parse = (
   if (named.length !== Number(count) && !(names === "" && count === "0")) {
     return Either.left(`LISTEN_FDNAMES has ${named.length} names, and LISTEN_FDS has ${count} sockets`)
   }
-  const sockets = named.map((name, i): Inherited => ({ _tag: "Inherited", descriptor: firstDescriptor + i, name }))
+  const sockets = named.map((name, i): InheritedSocket => ({ descriptor: firstDescriptor + i, name }))
   return Either.right({ sockets: sockets.slice(0, Number(count)), notFor: false })
 }
 

@@ -1,5 +1,6 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type { Address } from "../../transport/Transport.js"
+import * as Tcp from "../../transport/Tcp.js"
+import * as Unix from "../../transport/Unix.js"
 import * as Setting from "./Setting.js"
 import type { Resolved } from "./Sources.js"
 
@@ -23,13 +24,13 @@ export type Given = Resolved<{
 }>
 
 /** An address that these flags can name. */
-export type NamedAddress = Extract<Address, { readonly _tag: "Tcp" | "Unix" }>
+export type NamedAddress = Tcp.TcpAddress | Unix.UnixAddress
 
 /** Where a server listens: on the Unix socket if there is one, and on TCP unless only the Unix socket is given. */
 export const addresses = (given: Given): NonEmptyReadonlyArray<NamedAddress> => {
   const { origins, values } = given
   if (values.unix === undefined) return [tcp(given)]
-  const unix: NamedAddress = { _tag: "Unix", path: values.unix }
+  const unix = Unix.address(values.unix)
   return origins.host === "default" && origins.port === "default" ? [unix] : [tcp(given), unix]
 }
 
@@ -38,7 +39,7 @@ export const address = (given: Given): NamedAddress | undefined => {
   const { origins, values } = given
   if (values.unix === undefined) return tcp(given)
   if (origins.host === "flag" || origins.port === "flag") return origins.unix === "flag" ? undefined : tcp(given)
-  return { _tag: "Unix", path: values.unix }
+  return Unix.address(values.unix)
 }
 
-const tcp = ({ values }: Given): NamedAddress => ({ _tag: "Tcp", host: values.host, port: values.port })
+const tcp = ({ values }: Given): Tcp.TcpAddress => Tcp.address(values.host, values.port)

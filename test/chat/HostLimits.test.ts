@@ -1,20 +1,18 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { Addresses, subscriber } from "../../src/chat/Addresses.js"
+import { HostLimits, subscriber } from "../../src/chat/HostLimits.js"
+import { LiveSource } from "../../src/chat/Live.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
 import { from, pass, startMemoryServer } from "../support/MemoryServer.js"
 
 const limited = (limits: Partial<Options>) => {
   let now = 0
-  const options = { ...defaults, ...limits }
-  const addresses = new Addresses(options, () => now)
+  const live = new LiveSource({ ...defaults, ...limits })
+  const hosts = new HostLimits(live, () => now)
   return {
-    addresses,
-    configure: (changes: Partial<Options>) => {
-      Object.assign(options, changes)
-      addresses.configure()
-    },
+    hosts,
+    configure: (changes: Partial<Options>) => live.set(changes),
     pass: (millis: number) => {
       now += millis
     }
@@ -39,41 +37,41 @@ describe("a subscriber", () => {
 
 describe("the limits of an address", () => {
   it("let as many connections in as are allowed, and one more for each that leaves", () => {
-    const { addresses } = limited({ maxConnectionsPerAddress: 2 })
+    const { hosts } = limited({ maxConnectionsPerAddress: 2 })
     assert.deepStrictEqual(
-      [1, 2, 3].map(() => addresses.enter("192.0.2.1")),
+      [1, 2, 3].map(() => hosts.enter("192.0.2.1")),
       [0, 0, 5_000]
     )
-    assert.strictEqual(addresses.enter("192.0.2.2"), 0)
-    addresses.leave("192.0.2.1")
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    assert.strictEqual(hosts.enter("192.0.2.2"), 0)
+    hosts.leave("192.0.2.1")
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
   })
 
-  it("let so many new connections in at once, and then so many a minute, and tell when the next may come", () => {
-    const { addresses, pass } = limited({ connectsPerAddress: 3 })
+  it("admit a burst of new connections, then so many a minute, and report when the next one may come", () => {
+    const { hosts, pass } = limited({ connectsPerAddress: 3 })
     for (const _ of [1, 2, 3]) {
-      assert.strictEqual(addresses.enter("192.0.2.1"), 0)
-      addresses.leave("192.0.2.1")
+      assert.strictEqual(hosts.enter("192.0.2.1"), 0)
+      hosts.leave("192.0.2.1")
     }
-    assert.strictEqual(addresses.enter("192.0.2.1"), 20_000)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 20_000)
     pass(19_999)
-    assert.strictEqual(addresses.enter("192.0.2.1"), 1)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 1)
     pass(1)
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
   })
 
   it("hold for a whole IPv6 network, and for an IPv4 address in either form", () => {
-    const { addresses } = limited({ maxConnectionsPerAddress: 1 })
-    assert.strictEqual(addresses.enter("2001:db8::1"), 0)
-    assert.isAbove(addresses.enter("2001:db8::2"), 0)
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
-    assert.isAbove(addresses.enter("::ffff:192.0.2.1"), 0)
+    const { hosts } = limited({ maxConnectionsPerAddress: 1 })
+    assert.strictEqual(hosts.enter("2001:db8::1"), 0)
+    assert.isAbove(hosts.enter("2001:db8::2"), 0)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
+    assert.isAbove(hosts.enter("::ffff:192.0.2.1"), 0)
   })
 
   it("leave this machine and Unix sockets out, unless told otherwise", () => {
-    const { addresses } = limited({ maxConnectionsPerAddress: 1 })
-    for (const host of ["127.0.0.1", "127.0.0.1", "::1", "::1", "", ""]) assert.strictEqual(addresses.enter(host), 0)
-    const strict = limited({ maxConnectionsPerAddress: 1, limitLoopback: true }).addresses
+    const { hosts } = limited({ maxConnectionsPerAddress: 1 })
+    for (const host of ["127.0.0.1", "127.0.0.1", "::1", "::1", "", ""]) assert.strictEqual(hosts.enter(host), 0)
+    const strict = limited({ maxConnectionsPerAddress: 1, limitLoopback: true }).hosts
     assert.deepStrictEqual(
       ["127.0.0.1", "127.0.0.1", "", ""].map((host) => strict.enter(host)),
       [0, 5_000, 0, 0]
@@ -81,52 +79,52 @@ describe("the limits of an address", () => {
   })
 
   it("count who was here before they were set", () => {
-    const { addresses, configure } = limited({})
-    const answers = () => ["192.0.2.1", "127.0.0.1"].map((host) => addresses.enter(host))
+    const { hosts, configure } = limited({})
+    const answers = () => ["192.0.2.1", "127.0.0.1"].map((host) => hosts.enter(host))
     for (const _ of [1, 2, 3]) assert.deepStrictEqual(answers(), [0, 0])
     configure({ maxConnectionsPerAddress: 2 })
     assert.deepStrictEqual(answers(), [5_000, 0])
-    addresses.leave("192.0.2.1")
+    hosts.leave("192.0.2.1")
     assert.deepStrictEqual(answers(), [5_000, 0])
-    addresses.leave("192.0.2.1")
+    hosts.leave("192.0.2.1")
     assert.deepStrictEqual(answers(), [0, 0])
     configure({ limitLoopback: true })
     assert.deepStrictEqual(answers(), [5_000, 5_000])
   })
 
   it("count who left while they were off", () => {
-    const { addresses, configure } = limited({ maxConnectionsPerAddress: 1 })
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    const { hosts, configure } = limited({ maxConnectionsPerAddress: 1 })
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
     configure({ maxConnectionsPerAddress: 0 })
-    addresses.leave("192.0.2.1")
+    hosts.leave("192.0.2.1")
     configure({ maxConnectionsPerAddress: 1 })
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
-    assert.strictEqual(addresses.enter("192.0.2.1"), 5_000)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
+    assert.strictEqual(hosts.enter("192.0.2.1"), 5_000)
   })
 
   it("are remembered of no more than some ten thousand who left, whatever they did", () => {
-    const { addresses } = limited({ connectsPerAddress: 1, ratePerAddress: 1, burstPerAddress: 1_000_000 })
-    assert.strictEqual(addresses.enter("192.0.2.1"), 0)
+    const { hosts } = limited({ connectsPerAddress: 1, ratePerAddress: 1, burstPerAddress: 1_000_000 })
+    assert.strictEqual(hosts.enter("192.0.2.1"), 0)
     for (let number = 0; number < 150_000; number++) {
       const host = `2001:db8:${(number >> 16).toString(16)}:${(number & 0xffff).toString(16)}::1`
-      addresses.enter(host)
-      addresses.linesOf(host)?.take(0)
-      addresses.leave(host)
+      hosts.enter(host)
+      hosts.linesOf(host)?.take(0)
+      hosts.leave(host)
     }
-    assert.isAtMost(addresses.size, 75_001)
-    addresses.leave("192.0.2.1")
-    assert.strictEqual(addresses.enter("192.0.2.1"), 60_000, "who is here is never forgotten")
+    assert.isAtMost(hosts.size, 75_001)
+    hosts.leave("192.0.2.1")
+    assert.strictEqual(hosts.enter("192.0.2.1"), 60_000, "who is here is never forgotten")
   })
 
   it("are forgotten when they say nothing any more", () => {
-    const { addresses, pass } = limited({ connectsPerAddress: 60 })
+    const { hosts, pass } = limited({ connectsPerAddress: 60 })
     for (let number = 0; number < 100_000; number++) {
       const host = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
-      addresses.enter(host)
-      addresses.leave(host)
+      hosts.enter(host)
+      hosts.leave(host)
       pass(1)
     }
-    assert.isBelow(addresses.size, 20_001)
+    assert.isBelow(hosts.size, 20_001)
   })
 })
 

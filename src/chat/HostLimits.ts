@@ -1,0 +1,153 @@
+import * as Duration from "effect/Duration"
+import { isLoopback } from "../ports/Transport.js"
+import type { Live } from "./Live.js"
+import { retryFull, type Options } from "./Options.js"
+import { TokenBucket } from "./TokenBucket.js"
+
+type Limits = Pick<
+  Options,
+  "maxConnectionsPerAddress" | "connectsPerAddress" | "ratePerAddress" | "burstPerAddress" | "limitLoopback"
+>
+
+/** What one subscriber uses, and may still use. */
+interface Usage {
+  connections: number
+  /** New connections; undefined without a limit. */
+  readonly connects: TokenBucket | undefined
+  /** Lines, of all its connections together; undefined without a limit. */
+  readonly lines: TokenBucket | undefined
+}
+
+/** Subscribers without a connection that are kept before those with a full allowance are evicted. */
+const maxIdle = 10_000
+
+/** Hard cap on subscribers without a connection; oldest first, so rotating addresses gains an attacker nothing. */
+const maxIdleExhausted = 50_000
+
+/**
+ * Limits per address, so that no single one can crowd out the others. An address stands for one subscriber: an IPv4
+ * address, or the first 64 bits of an IPv6 address. A Unix socket has no address, and no such limits.
+ */
+export class HostLimits {
+  private readonly usages = new Map<string, Usage>()
+  private sweepAbove = maxIdle
+
+  constructor(
+    private readonly limits: Live<Limits>,
+    private readonly now: () => number
+  ) {
+    limits.onChange(() => this.reset())
+  }
+
+  /** Applies limits that have changed: every subscriber has a full allowance again. */
+  reset() {
+    for (const [key, { connections }] of this.usages) this.usages.set(key, this.make(connections))
+  }
+
+  /** How many subscribers are remembered. */
+  get size(): number {
+    return this.usages.size
+  }
+
+  /**
+   * Admits a new connection. Returns 0, or the number of milliseconds after which the client may try again. Each admitted
+   * connection must `leave`.
+   */
+  enter(host: string): number {
+    if (host === "") return 0
+    // Connections are counted without a limit, too, since one may be set while they last.
+    const usage = this.find(subscriber(host))
+    const wait = this.isLimited(host) ? this.waitOf(usage) : 0
+    if (wait === 0) usage.connections += 1
+    return wait
+  }
+
+  private waitOf({ connections, connects }: Usage): number {
+    const { maxConnectionsPerAddress } = this.limits.current
+    if (maxConnectionsPerAddress > 0 && connections >= maxConnectionsPerAddress) return Duration.toMillis(retryFull)
+    return connects?.take(this.now()) ?? 0
+  }
+
+  leave(host: string) {
+    const usage = this.usages.get(subscriber(host))
+    if (usage !== undefined) usage.connections -= 1
+  }
+
+  /** The allowance of lines that all connections from this host share; undefined without a limit. */
+  linesOf(host: string): TokenBucket | undefined {
+    return this.isLimited(host) ? this.find(subscriber(host)).lines : undefined
+  }
+
+  /** The limits that clients from this host are told, without those that are off. */
+  announced(host: string): Readonly<Record<string, number>> {
+    if (!this.isLimited(host)) return {}
+    const { burstPerAddress, connectsPerAddress, maxConnectionsPerAddress, ratePerAddress } = this.limits.current
+    return {
+      ...(maxConnectionsPerAddress > 0 ? { "address-connections": maxConnectionsPerAddress } : {}),
+      ...(connectsPerAddress > 0 ? { "address-connects": connectsPerAddress } : {}),
+      ...(ratePerAddress > 0 ? { "address-rate": ratePerAddress, "address-burst": burstPerAddress } : {})
+    }
+  }
+
+  private isLimited(host: string): boolean {
+    return host !== "" && (this.limits.current.limitLoopback || !isLoopback(host))
+  }
+
+  private find(key: string): Usage {
+    const known = this.usages.get(key)
+    if (known !== undefined) return known
+    this.sweep()
+    const usage = this.make(0)
+    this.usages.set(key, usage)
+    return usage
+  }
+
+  private make(connections: number): Usage {
+    const { burstPerAddress, connectsPerAddress, ratePerAddress } = this.limits.current
+    const now = this.now()
+    return {
+      connections,
+      connects: connectsPerAddress > 0 ? new TokenBucket(connectsPerAddress / 60, connectsPerAddress, now) : undefined,
+      lines: ratePerAddress > 0 ? new TokenBucket(ratePerAddress, burstPerAddress, now) : undefined
+    }
+  }
+
+  private sweep() {
+    if (this.usages.size < this.sweepAbove) return
+    const now = this.now()
+    const isFull = ({ connects, lines }: Usage) => connects?.isFull(now) !== false && lines?.isFull(now) !== false
+    const idle = this.evict(isFull)
+    let excess = idle > maxIdleExhausted ? idle - maxIdleExhausted / 2 : 0
+    if (excess > 0) this.evict(() => excess-- > 0)
+    // Not again before there are many more: in a crowd of strangers, each newcomer would cost a walk over all of them.
+    const { size } = this.usages
+    this.sweepAbove = size + Math.max(maxIdle, Math.min(size, maxIdleExhausted / 2))
+  }
+
+  /** Forgets subscribers without a connection. Returns how many such subscribers are left. */
+  private evict(isEvicted: (usage: Usage) => boolean): number {
+    let idle = 0
+    for (const [key, usage] of this.usages) {
+      if (usage.connections > 0) continue
+      if (isEvicted(usage)) this.usages.delete(key)
+      else idle += 1
+    }
+    return idle
+  }
+}
+
+/** The part of an address that identifies its subscriber, who can change the rest at will. */
+export const subscriber = (host: string): string => {
+  if (!host.includes(":")) return host
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/iu.exec(host)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = "", tail] = (host.split("%", 1)[0] ?? "").split("::")
+  const before = head === "" ? [] : head.split(":")
+  const after = tail === undefined || tail === "" ? [] : tail.split(":")
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0")
+  return [...before, ...zeros, ...after]
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/u, "").toLowerCase())
+    .join(":")
+}

@@ -1,0 +1,56 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+
+/** Each kind of entry is logged once in this time, with the number of entries suppressed since. */
+const period = Duration.seconds(10)
+
+/** Logs why clients cannot connect, without letting a crowd of them fill the log. */
+export interface RefusalLog {
+  /** The server refuses clients: it serves as many connections as it may, or has used up its memory. */
+  readonly full: Effect.Effect<void>
+  /** One host reached a limit of its own. */
+  readonly crowded: (host: string) => Effect.Effect<void>
+  /** The operating system drops connections: even the refusals have reached their limit. */
+  readonly dropped: Effect.Effect<void>
+  readonly failed: (reason: string) => Effect.Effect<void>
+}
+
+/** @param usage what the server serves at present */
+export const make = (usage: () => { readonly connections: number; readonly memoryBytes: number }): RefusalLog => {
+  const full = oncePerPeriod<void>(() =>
+    Effect.annotateLogs(
+      Effect.logWarning("full: clients are refused; raise max-connections or max-memory, or check who is connecting"),
+      usage()
+    )
+  )
+  const crowded = oncePerPeriod<string>((host) =>
+    Effect.annotateLogs(Effect.logWarning("an address is refused: too many connections, or too many new ones"), {
+      host
+    })
+  )
+  const dropped = oncePerPeriod<void>(() =>
+    Effect.annotateLogs(Effect.logWarning("full: the operating system drops connections without a reply"), {
+      connections: usage().connections
+    })
+  )
+  const failed = oncePerPeriod<string>((reason) => Effect.logWarning(reason))
+  return { full: full(), crowded, dropped: dropped(), failed }
+}
+
+/** Logs at most once in a period, and annotates the entry with the number suppressed since the last one. */
+export const oncePerPeriod = <A>(log: (about: A) => Effect.Effect<void>): ((about: A) => Effect.Effect<void>) => {
+  let last = -Infinity
+  let suppressed = 0
+  return (about) =>
+    Effect.clockWith((clock) => {
+      const now = clock.unsafeCurrentTimeMillis()
+      if (now - last < Duration.toMillis(period)) {
+        suppressed += 1
+        return Effect.void
+      }
+      const annotated = Effect.annotateLogs(log(about), { suppressed })
+      last = now
+      suppressed = 0
+      return annotated
+    })
+}

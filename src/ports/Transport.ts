@@ -1,0 +1,161 @@
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/**
+ * The port between the chat and whatever carries its bytes. The folder `transport/` has its adapters; the chat knows this
+ * file and no adapter.
+ */
+
+/** Where a server listens or a client connects. Adapters make addresses, and may add fields of their own. */
+export interface Address {
+  /** The address as people write it: `127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`. */
+  readonly text: string
+  /** Whether only programs on this machine can connect. */
+  readonly isLocal: boolean
+  /** Whether the bytes are encrypted on their way. */
+  readonly isEncrypted: boolean
+  /** The host to connect to, where the address has one. */
+  readonly host?: string | undefined
+  /** The port to connect to, where the address has one. A port that was 0 is the real one once a server listens. */
+  readonly port?: number | undefined
+}
+
+/** Whether the host is this machine. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
+
+/** What usually helps against a `TransportError`. A program words it in terms of its own settings. */
+export type Hint =
+  /** Another program listens on that port. */
+  | "port-in-use"
+  /** That port needs a privilege (below 1024). */
+  | "port-not-permitted"
+  /** No network interface of this machine has that address. */
+  | "no-such-interface"
+  /** The host name cannot be resolved. */
+  | "unknown-host"
+  /** The host does not reply. */
+  | "unreachable"
+  /** The host refuses the connection: no program listens on that port. */
+  | "no-server"
+  /** The path of the Unix socket does not exist. */
+  | "no-such-path"
+  /** The path of the Unix socket is taken, by another server or by a file of another kind. */
+  | "path-in-use"
+  /** The file system does not allow this user to use the path. */
+  | "path-not-permitted"
+  /** The operating system does not support a path of that length for a Unix socket. */
+  | "path-too-long"
+  /** The inherited descriptor is not a listening stream socket. */
+  | "not-a-listening-socket"
+  /** The server does not speak TLS. */
+  | "not-tls"
+  /** The server's certificate is for another name. */
+  | "other-certificate-name"
+  /** No trusted authority has signed the server's certificate. */
+  | "untrusted-certificate"
+  /** The server requires a client certificate. */
+  | "client-certificate-required"
+
+/** A failure of the network or the operating system. What a peer does wrong is never one. */
+export class TransportError extends Data.TaggedError("TransportError")<{
+  readonly during: "Listen" | "Connect" | "Read" | "Write"
+  /** What happened, in one line. */
+  readonly reason: string
+  readonly hint?: Hint | undefined
+  /** The operating system's name of the error (`EADDRINUSE`, `ECONNRESET`), where it has one. */
+  readonly code?: string | undefined
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** What a socket reports to its owner: synchronously, in order, and nothing after `closed`. */
+export interface SocketEvents {
+  /** Bytes arrived. The handler owns the array from now on. */
+  readonly data: (bytes: Uint8Array) => void
+  /** The peer ended its sending half in an orderly way. It may still read. */
+  readonly end: () => void
+  /** The connection is gone in both directions. `error` says what broke it; undefined after an orderly end. */
+  readonly closed: (error: TransportError | undefined) => void
+}
+
+/** For a socket whose events no longer matter to anybody. */
+export const ignoreEvents: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
+
+/** The longest delay of a Node timer. Node fires a timer with a longer delay at once. */
+export const maxTimerMillis = 2 ** 31 - 1
+
+/**
+ * One connection: bytes in both directions. Bytes to write are strings with one character per byte (latin1), which Node
+ * passes to the kernel without converting them.
+ */
+export interface Socket {
+  /** The peer's address, for people and logs. */
+  readonly remote: string
+  /** The peer's host without its port, for limits per host; empty where there is none (a Unix socket). */
+  readonly host: string
+  /**
+   * The name that the peer has proven: the common name of its certificate. Absent where nothing is proven. Known before
+   * the first bytes arrive. A peer that has one may log in under that name only.
+   */
+  readonly identity?: string | undefined
+  /** Starts the delivery of events. Must be called once, in the turn in which the socket was handed over. */
+  attach(events: SocketEvents): void
+  /** Stops reading; the peer is then held back by the kernel's window. Idempotent, like `resume`. */
+  pause(): void
+  resume(): void
+  /** Checks whether the peer broke the connection while it was paused. If so, `closed` follows. */
+  probe(): void
+  /** Hands bytes over. True if the kernel has taken everything so far; after false, wait for `taken` before the next write. */
+  write(bytes: string): boolean
+  /** How many of the bytes handed over the kernel has not taken; once the connection has ended: the last known number. */
+  untaken(): number
+  /**
+   * Waits until the kernel has taken everything. Fails if the connection ends first. Only one fiber may wait at a time.
+   */
+  readonly taken: Effect.Effect<void, TransportError>
+  /** Ends the sending half after what was written; reading continues. Idempotent. */
+  end(): void
+  /**
+   * Closes in an orderly way: ends the sending half after what was written, reads and discards until the peer's end or the
+   * deadline, then destroys. If a socket with unread input were closed, the kernel would send a reset, which destroys
+   * what it has taken but not yet delivered.
+   */
+  close(linger: Duration.Duration): Effect.Effect<void>
+  /** Closes at once; what was not taken is lost. Idempotent. */
+  destroy(): void
+}
+
+/** What a listener reports. None of these ends it. */
+export interface ListenerEvents {
+  readonly accepted: (socket: Socket) => void
+  /** The operating system dropped a connection that this process never saw: it was over `hardLimit`. */
+  readonly dropped: () => void
+  /** Accepting failed, for one connection or for lack of resources (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`). */
+  readonly failed: (error: TransportError) => void
+}
+
+export interface Listener {
+  /** Where it listens; a port that was 0 is the real one here. */
+  readonly address: Address
+  /** Whether every peer proves its name (`Socket.identity`). */
+  readonly identifies?: boolean
+  /** Stops listening; accepted connections stay. */
+  readonly suspend: Effect.Effect<void>
+  /** Listens again at the same address. Absent where that is impossible: then `suspend` is final. */
+  readonly resume?: Effect.Effect<void, TransportError>
+}
+
+export interface ListenOptions {
+  readonly events: ListenerEvents
+  /** Connections above which the operating system drops new ones. A little above the limit at which the server refuses. */
+  readonly hardLimit: number
+}
+
+/** Starts to listen, until the scope closes. */
+export type Listen = (options: ListenOptions) => Effect.Effect<Listener, TransportError, Scope.Scope>

@@ -1,0 +1,119 @@
+import type * as Net from "node:net"
+
+/**
+ * Everything that we read of Node's undocumented internals. A Node version may drop any of it: each function then returns
+ * undefined, and its caller falls back to what the last column says. A test reports what the running version lacks.
+ */
+export const internals: ReadonlyArray<Internal> = [
+  {
+    path: ["_handle", "getpeername"],
+    of: "TCP socket",
+    type: "function",
+    why: "tells a reset from an orderly end when both arrive together",
+    without: "an empty write finds out instead, a tenth of the cost of a connection (benchmark: churn)"
+  },
+  {
+    path: ["_handle", "writeQueueSize"],
+    of: "TCP socket",
+    type: "number",
+    why: "shows progress within one large write",
+    without: "progress shows only once a whole write is done; a slow client may be closed as stalled"
+  },
+  {
+    path: ["_handle", "writeQueueSize"],
+    of: "TLS socket",
+    type: "number",
+    why: "the ciphertext that is not known to be taken",
+    without: "as the next two"
+  },
+  {
+    path: ["_handle", "_parent", "bytesWritten"],
+    of: "TLS socket",
+    type: "number",
+    why: "with the next one: how much ciphertext the kernel has taken",
+    without: "each write over TLS waits a turn for Node's callback, and a broken connection counts all of it as untaken"
+  },
+  {
+    path: ["_handle", "_parent", "writeQueueSize"],
+    of: "TLS socket",
+    type: "number",
+    why: "see the previous one",
+    without: "see the previous one"
+  },
+  {
+    path: ["_handle", "reading"],
+    of: "TLS socket",
+    type: "boolean",
+    why: "with the next one: tells the end of TLS (close_notify) from a TCP connection that was cut off",
+    without: "a cut connection passes for an orderly end"
+  },
+  {
+    path: ["_handle", "_parent", "readStart"],
+    of: "TLS socket",
+    type: "function",
+    why: "see the previous one",
+    without: "see the previous one"
+  }
+]
+
+export interface Internal {
+  /** The property, as seen from a `net.Socket`. */
+  readonly path: ReadonlyArray<string>
+  readonly of: "TCP socket" | "TLS socket"
+  readonly type: "function" | "number" | "boolean"
+  /** What we read it for. */
+  readonly why: string
+  /** What we lose where it does not exist. */
+  readonly without: string
+}
+
+type Handle = Readonly<Record<string, unknown>> | null | undefined
+
+const handleOf = (socket: Net.Socket) => Reflect.get(socket, "_handle") as Handle
+
+/** The handle of the TCP connection below a TLS socket. */
+const carrierOf = (tls: Handle) => tls?.["_parent"] as Handle
+
+/** Whether the kernel still knows the peer; it does not after a reset. */
+export const hasPeer = (socket: Net.Socket): boolean | undefined => {
+  const handle = handleOf(socket)
+  const getpeername = handle?.["getpeername"]
+  return typeof getpeername === "function" ? Reflect.apply(getpeername, handle, [{}]) === 0 : undefined
+}
+
+/** Bytes that libuv holds because the kernel has not taken them. */
+export const queuedBytes = (socket: Net.Socket): number | undefined => {
+  const queued = handleOf(socket)?.["writeQueueSize"]
+  return typeof queued === "number" ? queued : undefined
+}
+
+export interface Ciphertext {
+  /** Bytes that are not known to be taken. */
+  readonly pending: number
+  /** Bytes that were handed to the kernel since the connection began, including those that are queued. */
+  readonly handed: number
+  /** Bytes that wait until the kernel takes them. */
+  readonly queued: number
+}
+
+/** What has become of the bytes that a TLS socket writes. */
+export const ciphertext = (tls: Net.Socket): Ciphertext | undefined => {
+  const handle = handleOf(tls)
+  const carrier = carrierOf(handle)
+  const [pending, handed, queued] = [handle?.["writeQueueSize"], carrier?.["bytesWritten"], carrier?.["writeQueueSize"]]
+  if (typeof pending !== "number" || typeof handed !== "number" || typeof queued !== "number") return undefined
+  return { pending, handed, queued }
+}
+
+/**
+ * Whether the TCP connection below has ended, asked when TLS reports its end. Node reports the end of TLS and that of TCP
+ * alike. `readStart` fails while the TCP handle is still reading, so its success means that TCP itself has ended. A
+ * socket that is paused cannot have reached the end of TCP.
+ */
+export const hasTcpEnded = (tls: Net.Socket): boolean => {
+  const handle = handleOf(tls)
+  const carrier = carrierOf(handle)
+  const readStart = carrier?.["readStart"]
+  if (handle?.["reading"] !== true || typeof readStart !== "function") return false
+  return Reflect.apply(readStart, carrier, []) === 0
+}
