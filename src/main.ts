@@ -21,7 +21,7 @@ import * as Manual from "./cli/help/Manual.js"
 /** The version of package.json, which the build puts here. */
 declare const ACHAT_VERSION: string
 
-const program = (help: Manual.HelpRequest) =>
+const program = (help: Arguments.HelpRequest | undefined) =>
   Command.run(
     Command.make("a-chat").pipe(
       Command.withDescription("A chat server that nc can speak to, and its clients."),

@@ -4,7 +4,7 @@ import * as Arguments from "../../src/cli/help/Arguments.js"
 
 const first = (line: string) => Either.getOrThrow(Arguments.builtInsFirst(line === "" ? [] : line.split(" "))).join(" ")
 
-const asked = (line: string) => Arguments.helpRequest(line === "" ? [] : line.split(" "))
+const requested = (line: string) => Arguments.helpRequest(line === "" ? [] : line.split(" "))
 
 describe("Arguments.builtInsFirst", () => {
   const table: ReadonlyArray<readonly [given: string, expected: string]> = [
@@ -23,18 +23,18 @@ describe("Arguments.builtInsFirst", () => {
     ["-- --help", "-- --help"]
   ]
   for (const [given, expected] of table) {
-    it(`makes "${expected}" of "${given}"`, () => assert.strictEqual(first(given), expected))
+    it(`turns "${given}" into "${expected}"`, () => assert.strictEqual(first(given), expected))
   }
 
-  it("tells whose help is asked for", () => {
-    assert.deepStrictEqual(asked("listen --help"), { of: "listen" })
-    assert.deepStrictEqual(asked("listen --log-level debug -h"), { of: "listen" })
+  it("returns the command whose help is requested", () => {
+    assert.deepStrictEqual(requested("listen --help"), { command: "listen" })
+    assert.deepStrictEqual(requested("listen --log-level debug -h"), { command: "listen" })
     for (const line of ["", "--help", "-h", "--log-level debug --help", "--help who"])
-      assert.deepStrictEqual(asked(line), { of: undefined })
-    for (const line of ["listen", "exec --login bob -- prog --help", "--version"]) assert.isUndefined(asked(line))
+      assert.deepStrictEqual(requested(line), { command: undefined })
+    for (const line of ["listen", "exec --login bob -- prog --help", "--version"]) assert.isUndefined(requested(line))
   })
 
-  it("refuses a log level that is none", () => {
+  it("refuses an unknown log level", () => {
     for (const line of ["serve --log-level bad", "serve --log-level=", "serve --log-level"]) {
       assert.isTrue(Either.isLeft(Arguments.builtInsFirst(line.split(" "))))
     }

@@ -2,6 +2,8 @@ import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
 import * as ExitStatus from "../ExitStatus.js"
 
+/** The arguments in the order that @effect/cli needs. See `HelpText` for the other corrections of @effect/cli. */
+
 /** The flags of @effect/cli itself, and whether they take a value. */
 const builtIns = new Map([
   ["--completions", true],
@@ -15,8 +17,8 @@ const builtIns = new Map([
 const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
 
 /**
- * The arguments with @effect/cli's own flags right behind the command, the only place where it knows them: it would
- * call the last one of `serve --port 0 --help` an unknown argument. What stands behind `--` is somebody else's.
+ * Moves the flags of @effect/cli to the place right after the command, the only one where it recognizes them: it calls the
+ * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they are.
  */
 export const builtInsFirst = (
   args: ReadonlyArray<string>
@@ -25,8 +27,8 @@ export const builtInsFirst = (
   const first: Array<string> = []
   const others: Array<string> = []
   const dashes = args.indexOf("--")
-  const behind = dashes < 0 ? [] : args.slice(dashes)
-  const rest = args.slice(command.length, args.length - behind.length).values()
+  const program = dashes < 0 ? [] : args.slice(dashes)
+  const rest = args.slice(command.length, args.length - program.length).values()
   for (const arg of rest) {
     const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
     const name = equals < 0 ? arg : arg.slice(0, equals)
@@ -39,17 +41,22 @@ export const builtInsFirst = (
         const message = `${name}: "${value}" is not one of ${logLevels.join(", ")}`
         return Either.left(ExitStatus.asMisuse({ message }))
       }
-      // @effect/cli would take it out of what stands behind `--`, too. No command that has such arguments logs anything.
-      if (behind.length === 0) first.push(name, value)
+      // Given --log-level, @effect/cli also removes it after `--`. A command with such arguments logs nothing anyway.
+      if (program.length === 0) first.push(name, value)
     }
   }
-  return Either.right([...command, ...first, ...others, ...behind])
+  return Either.right([...command, ...first, ...others, ...program])
 }
 
-/** Whose help is asked for: that of a command, or of the program as a whole. */
-export const helpRequest = (ordered: ReadonlyArray<string>): { readonly of: string | undefined } | undefined => {
+/** A request for the help of a command, or of the whole program where `command` is undefined. */
+export interface HelpRequest {
+  readonly command: string | undefined
+}
+
+/** Whether help is requested, and for which command. */
+export const helpRequest = (ordered: ReadonlyArray<string>): HelpRequest | undefined => {
   const dashes = ordered.indexOf("--")
   const own = dashes < 0 ? ordered : ordered.slice(0, dashes)
-  const isAsked = ordered.length === 0 || own.includes("--help") || own.includes("-h")
-  return isAsked ? { of: own[0]?.startsWith("-") === true ? undefined : own[0] } : undefined
+  const isRequested = ordered.length === 0 || own.includes("--help") || own.includes("-h")
+  return isRequested ? { command: own[0]?.startsWith("-") === true ? undefined : own[0] } : undefined
 }

@@ -4,6 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as Setting from "../settings/Setting.js"
 import * as Manual from "./Manual.js"
 
+/**
+ * Corrections of @effect/cli 0.77, here and in `Arguments`: the order of arguments, the wording of help and errors, colours
+ * in a pipe, and the completions for bash. They match text that @effect/cli writes, so an upgrade breaks these two files
+ * first. test/cli/Manual.test.ts, Arguments.test.ts and serve.test.ts show what broke.
+ */
+
 // oxlint-disable-next-line no-control-regex
 const ansi = /\x1b\[[0-9;]*m/gu
 
@@ -14,27 +20,27 @@ export const plain = (doc: HelpDoc.HelpDoc): string => {
     .trim()
     .replace(/\n\s*\n/gu, "; ")
     .replace(/\s+/gu, " ")
-  // Of a flag without its value, and of one given twice, @effect/cli says that it is unknown.
+  // @effect/cli calls a flag unknown that lacks its value or is given twice.
   return line.startsWith("Received unknown argument: '--")
-    ? `${line}, or it lacks its value, or is there twice; see --help`
+    ? `${line}, or it lacks its value, or is given twice; see --help`
     : line
 }
 
 const colour = String.raw`(?:\x1b\[[0-9;]*m)*`
 
-/** What @effect/cli writes into the help of its own accord, and what stands there instead. */
+/** Parts of the text of @effect/cli, and their replacements. */
 const corrections: ReadonlyArray<readonly [RegExp, string]> = [
-  // The descriptions of the flags say all this, and better.
+  // Sentences that @effect/cli adds to each flag. The descriptions already say this.
   ...[
     "A user-defined piece of text\\.",
     "A true or false value\\.",
     "This setting is optional\\.",
     "This (?:argument|option) may be repeated zero or more times\\."
   ].map((phrase) => [new RegExp(`^ *${colour}${phrase}${colour} *\n\n?`, "gmu"), ""] as const),
-  // Behind `--`, so that its flags are not taken for ours.
+  // `<PROGRAM>` comes after `--`, so that its flags are not taken for ours.
   [new RegExp(`^(\\$ .*\\]${colour}) (?=${colour}<PROGRAM>)`, "gmu"), "$1 -- "],
   [new RegExp(`^(\\$ ${colour})(?!${colour}a-chat)`, "gmu"), "$1a-chat "],
-  // The completions for bash call the program by two names, and so never come to the flags of its commands.
+  // The completions for bash use two names for the program, and therefore never reach the flags of its commands.
   [/^( +)cmd="a-chat"$/gmu, '$1cmd="a__chat"'],
   [/^( +)a-chat\)$/gmu, "$1a__chat)"]
 ]
@@ -42,7 +48,7 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
 /** Where the completions for bash offer files after a flag. */
 const files = /(--([\w-]+)\)\n +COMPREPLY=\( \$\(compgen )-f(?= )/gu
 
-/** Offers the words of a setting that has few. @effect/cli does not know them, since `Setting` parses the values. */
+/** Offers the words of a setting that allows only some. @effect/cli does not know them: `Setting` parses the values. */
 const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unknown>>): string =>
   script.replace(files, (offer: string, start: string, name: string) => {
     const words = settings.find((setting) => setting.name === name && setting.words.length > 0)?.words
@@ -50,10 +56,10 @@ const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unkn
   })
 
 /**
- * The console for @effect/cli, which colours its help even in a pipe, and prints the errors with which it also fails:
- * those are left to `ExitStatus.report`.
+ * Runs a program with a console that corrects the output of @effect/cli and drops its errors. @effect/cli prints each error
+ * and fails with it as well; `ExitStatus.report` prints it once.
  *
- * @param settings of all commands, for the completions
+ * @param settings those of all commands, for the completions
  */
 export const withPlainConsole =
   (settings: ReadonlyArray<Setting.Setting<unknown>>) =>
@@ -68,14 +74,14 @@ export const withPlainConsole =
 
 const shape = (text: string): string => {
   const coloured = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
-  const help = corrections.reduce((sofar, [pattern, correction]) => sofar.replace(pattern, correction), text)
+  const help = corrections.reduce((corrected, [pattern, correction]) => corrected.replace(pattern, correction), text)
   const shown = coloured ? help : help.replace(ansi, "")
   return process.stdout.isTTY === true ? wrap(shown, Math.min(process.stdout.columns || maxColumns, maxColumns)) : shown
 }
 
 const maxColumns = 100
 
-/** Wraps lines at blanks, but for examples. Only for a terminal, which would wrap them anywhere. */
+/** Wraps lines at blanks, except in examples. A terminal would wrap them in the middle of a word. */
 export const wrap = (text: string, columns: number): string =>
   text
     .split("\n")

@@ -1,36 +1,36 @@
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
+import type { HelpRequest } from "./Arguments.js"
 import { pages, type CommandName } from "./ManualText.js"
 
-/** Whose help is help for: that of a command, or of all; undefined if nobody's is. */
-export type HelpRequest = { readonly of: string | undefined } | undefined
+/** The pages of the manual as descriptions and footers of @effect/cli. */
 
 /**
- * Gives a command its description: all of it if its help was help for, else its summary, which is all that @effect/cli
- * can put into a list of commands or into completions.
+ * Gives a command its description if its help is requested, else its summary. @effect/cli prints the whole description in
+ * lists of commands and in completions.
  */
 export const describe = <Name extends CommandName, R, E, A>(
   command: Command.Command<Name, R, E, A>,
   name: Name,
-  help: HelpRequest
+  help: HelpRequest | undefined
 ): Command.Command<Name, R, E, A> | Command.Command<Name, never, never, object> => {
   const { description, summary } = pages[name]
-  // The list of all shows no flags, but @effect/cli would lay them all out, which takes a quarter of the start-up.
-  if (help !== undefined && help.of === undefined) return Command.withDescription(Command.make(name), summary)
-  if (help?.of !== name) return Command.withDescription(command, summary)
+  // The list of commands shows no flags. @effect/cli would lay them out all the same: a quarter of the start-up time.
+  if (help !== undefined && help.command === undefined) return Command.withDescription(Command.make(name), summary)
+  if (help?.command !== name) return Command.withDescription(command, summary)
   return Command.withDescription(
     command,
     HelpDoc.sequence(HelpDoc.p(summary), HelpDoc.blocks(description.map((text) => HelpDoc.p(text))))
   )
 }
 
-/** How far examples are indented; lines so far in are not wrapped. */
+/** The indentation of examples. Lines with it are not wrapped. */
 export const exampleIndent = "    "
 
-/** What stands behind the flags. */
-export const footer = (help: HelpRequest): HelpDoc.HelpDoc => {
-  if (help?.of === undefined || !isCommand(help.of)) return HelpDoc.empty
-  const { examples, statuses } = pages[help.of]
+/** The part of a page that comes after the flags. */
+export const footer = (help: HelpRequest | undefined): HelpDoc.HelpDoc => {
+  if (help?.command === undefined || !isCommand(help.command)) return HelpDoc.empty
+  const { examples, statuses } = pages[help.command]
   return HelpDoc.blocks([
     HelpDoc.h1("EXIT STATUS"),
     ...statuses.map(([status, meaning]) => HelpDoc.p(`  ${status}  ${meaning}`)),
