@@ -1,167 +1,170 @@
-/** The manual, a page for each command. A test runs every example. */
+/** The text of the manual: a page for each command. A test runs every example. */
 
-/** What `--help` tells of a command besides its flags. */
+/** What `--help` says about a command in addition to its flags. */
 export interface Page {
   /** One sentence, for the list of commands and for completions. */
   readonly summary: string
   readonly description: ReadonlyArray<string>
-  /** Exit statuses, and what each means. */
+  /** The exit statuses, and what each means. */
   readonly statuses: ReadonlyArray<readonly [status: string, meaning: string]>
-  /** Scripts for a shell, and what each does. */
+  /** Shell scripts, and what each does. */
   readonly examples: ReadonlyArray<readonly [about: string, script: string]>
 }
 
 const unreachable = ["2", "A flag is wrong, or there was no connection; one line on standard error says why."] as const
 
-const interrupted = ["130, 143", "It was ended by SIGINT (Ctrl-C) or SIGTERM."] as const
+const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as const
 
-const comesBack =
-  "When the connection is lost it says so on standard error and comes back, after 1 s at first and then twice as long " +
-  "each time up to 30 s, shortened by chance so that not everybody comes at once. With --no-reconnect it ends."
+const reconnects =
+  "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, then after twice " +
+  "as long each time, up to 30 s. Each delay is shortened at random, so that clients do not all reconnect at once. With " +
+  "--no-reconnect the command exits instead."
 
 const serve: Page = {
-  summary: "Serves a chat until SIGTERM or SIGINT, then delivers what was accepted and ends.",
+  summary: "Runs a chat server until SIGTERM or SIGINT, then delivers what it has accepted and exits.",
   description: [
-    "Clients speak lines: the first one is a name, every other one is `name, name: text`, so that nc is a client. What " +
-      "the server accepts it writes to the recipient, or returns to the sender with the reason; a fast sender is slowed " +
-      "to the speed of its recipient, and memory stays bounded.",
-    "It listens on the loopback address unless told otherwise. There are no passwords: whoever reaches it can log in " +
-      "under any free name.",
-    "At SIGTERM or SIGINT new lines are refused and accepted ones delivered, for as long as --grace allows; a second " +
-      "signal ends it at once. Events are logged on standard error."
+    "Clients send lines. The first line is the client's name; every other line is `name, name: text`. So nc is a client. " +
+      "Whatever the server accepts, it writes to the recipient or returns to the sender with a reason. A fast sender is " +
+      "slowed to the speed of its recipient, and memory stays bounded.",
+    "By default the server listens on the loopback address only. There are no passwords: anyone who can reach it can log " +
+      "in under any free name.",
+    "After SIGTERM or SIGINT the server refuses new lines and delivers accepted ones, for up to --grace. A second signal " +
+      "ends it at once. Events are logged on standard error."
   ],
   statuses: [
-    ["0", "Everything that was accepted was delivered or returned."],
-    ["1", "The grace time was over before that; the log says how much was cut off."],
-    ["2", "A flag is wrong, or an address is in use; nothing was begun."]
+    ["0", "Everything accepted was delivered or returned."],
+    ["1", "The time of --grace ran out before that; the log has the counts."],
+    ["2", "A flag is wrong, or an address is in use; the server did not start."]
   ],
   examples: [
-    ["On the default port, for this machine alone:", "a-chat serve"],
-    ["Over a Unix socket that only you may use:", "a-chat serve --unix ./chat.sock"],
+    ["On the default port, for this machine only:", "a-chat serve"],
+    ["On a Unix socket that only you can use:", "a-chat serve --unix ./chat.sock"],
     [
-      "For everybody who reaches this machine, with small limits from the environment:",
+      "For everyone who can reach this machine, with small limits from the environment:",
       "ACHAT_MAX_LINE=4KiB ACHAT_RATE=100 a-chat serve --host 0.0.0.0 --log-format json"
     ]
   ]
 }
 
 const connect: Page = {
-  summary: "Chats: at a terminal with a prompt, in a pipe as a filter.",
+  summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
-    "At a terminal it keeps a prompt at the bottom. `bob, carol: hi` writes to both, and so do the lines behind it, until " +
-      "others are named; /reply answers who wrote last, Tab completes names, and /help tells the rest. Each own line is " +
-      "shown with what became of it. If the server goes away, it comes back, sends what was not sent, and asks about " +
-      "lines that may have arrived or not. What is typed is kept in $XDG_STATE_HOME/a-chat/history.",
-    "In a pipe the input is sent and what comes is printed. Without --login the first line of the input is the name. At " +
-      "the end of its input it leaves, gets what was for it, and ends. What the server refused is on standard error, " +
-      "in lines that begin with `!`.",
-    "In a pipe the server confirms that it took every line: /ping follows the login, and /ping and /quit follow the " +
-      "input, and their answers are not shown. They count as lines for --rate. An original a-chat server confirms " +
-      "nothing. One that has said nothing of its own 1s after the end of the input counts as original, and then 0 means " +
-      "only that it closed the connection in order after that."
+    "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following lines until " +
+      "you name other recipients. /reply answers the last sender, Tab completes names, and /help lists the rest. Each of " +
+      "your lines is shown with its outcome. If the connection is lost, the client reconnects, sends what it has not sent " +
+      "yet, and asks what to do about lines that may or may not have arrived. Your lines are kept in " +
+      "$XDG_STATE_HOME/a-chat/history.",
+    "In a pipe the client sends its input and prints what it receives. Without --login, the first line of the input is the " +
+      "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
+      "standard error, in lines that begin with `!`.",
+    "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +
+      "after the input, and does not show the replies. These lines count for --rate. The original a-chat server confirms " +
+      "nothing. A server that has sent nothing of its own 1 s after the end of the input counts as original. Status 0 " +
+      "then only means that this server closed the connection in an orderly way."
   ],
   statuses: [
-    ["0", "It left, and nothing was refused."],
+    ["0", "The client left, and nothing was refused."],
     ["1", "The server refused something, or returned a message."],
     unreachable,
-    ["3", "The server went away, or did not confirm that it took every line of a pipe."],
+    ["3", "The connection was lost, or the server did not confirm that it took every line of a pipe."],
     interrupted
   ],
   examples: [
-    ["A message to oneself, and back:", "echo 'alice: hello' | a-chat connect --login alice"],
-    ["Whether bob is there to be written to:", "echo 'bob: hi' | a-chat connect --login alice || echo 'he is not'"]
+    ["A message to yourself and back:", "echo 'alice: hello' | a-chat connect --login alice"],
+    ["Check whether bob can be reached:", "echo 'bob: hi' | a-chat connect --login alice || echo 'bob is offline'"]
   ]
 }
 
 const send: Page = {
-  summary: "Sends a message, or each line of the input, and tells by its exit status what became of it.",
+  summary: "Sends a message, or each line of the input; the exit status says whether it was delivered.",
   description: [
-    "It waits until the server has written each line to every recipient, or has returned it; what was returned is told " +
-      "on standard error with its reason, or with --json on standard output, where every outcome is one object: `line`, " +
+    "The command waits until the server has written each line to every recipient, or has returned it. Returned lines are " +
+      "reported on standard error with the reason. With --json every outcome is one object on standard output: `line`, " +
       "`to`, `outcome` (written, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written means that " +
-      "the kernel of the server has it for the recipient, not that anybody has read it.",
-    "Any number of lines goes through in constant memory, and no faster than the recipients take them. With --retry a " +
-      "line that may succeed later is sent again when the server says so, and the lines behind it wait for that.",
-    "Without --login the name is the user's and the machine's, with a suffix if that is taken; a name from the " +
-      "environment gets one, too. What is sent to that name is not shown."
+      "the kernel of the server's machine has taken the line for the recipient, not that anyone has read it.",
+    "Input of any length is sent in constant memory, and no faster than the recipients take it. With --retry, a line that " +
+      "may succeed later is sent again when the server says so; the lines after it wait.",
+    "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
+      "environment gets a suffix, too. Messages to that name are not shown."
   ],
   statuses: [
     ["0", "Everything was written to every recipient."],
     ["1", "Something was returned or refused."],
-    ["2", "A flag is wrong, there was no connection, or the server does not tell outcomes."],
-    ["3", "Nobody knows: the connection broke, or no outcome came in the time of --timeout."],
+    ["2", "A flag is wrong, there was no connection, or the server does not report outcomes."],
+    ["3", "An outcome is unknown: the connection was lost, or no outcome arrived within --timeout."],
     interrupted
   ],
   examples: [
-    ["A message, and whether it arrived:", "a-chat send bob 'the build is done' || echo 'bob does not know'"],
-    ["To several, for a program:", "a-chat send bob,carol 'hi' --json || true"],
-    ["Each line of a file, patiently:", "seq 3 | a-chat send bob --retry 10 || true"],
-    ["Without waiting, also to an original server:", "a-chat send bob 'hi' --wait none || true"]
+    ["A message, with a check:", "a-chat send bob 'the build is done' || echo 'bob does not know'"],
+    ["To several recipients, for a program:", "a-chat send bob,carol 'hi' --json || true"],
+    ["Every line of a file, with retries:", "seq 3 | a-chat send bob --retry 10 || true"],
+    ["Without waiting, which also works with the original server:", "a-chat send bob 'hi' --wait none || true"]
   ]
 }
 
 const config: Page = {
-  summary: "Tells the settings that serve would have, and where each of them comes from.",
+  summary: "Prints the settings that serve would use, and where each of them comes from.",
   description: [
-    "A setting is a flag of serve, its variable in the environment (--max-line is ACHAT_MAX_LINE), or its line in a file: " +
-      '`max-line = "4KiB"`, in TOML. A flag counts more than the environment, and that more than the file. Flags are not ' +
-      "looked at here."
+    "A setting is a flag of serve, an environment variable (ACHAT_MAX_LINE for --max-line), or a line in a TOML file " +
+      '(`max-line = "4KiB"`). A flag overrides the environment, and the environment overrides the file. This command ' +
+      "takes no flags of serve."
   ],
   statuses: [
-    ["0", "The settings are good."],
+    ["0", "All settings are valid."],
     ["2", "Some are not; each mistake is a line on standard error, with its place."]
   ],
   examples: [
-    ["What counts, and why:", "a-chat config"],
-    ["Whether a file is good:", "echo 'max-line = \"4KiB\"' > chat.toml; a-chat config --check --config chat.toml"]
+    ["The settings in effect, and their sources:", "a-chat config"],
+    ["Check a file:", "echo 'max-line = \"4KiB\"' > chat.toml; a-chat config --check --config chat.toml"]
   ]
 }
 
 const listen: Page = {
-  summary: "Prints the messages that come.",
+  summary: "Prints the messages that arrive.",
   description: [
-    "One message is one line: `from alice: hi`, or with --json an object with `from`, `text` and `at`, the time of " +
-      "arrival. Everything else that a server says is left out. At a terminal, characters that could steer it are " +
-      "shown as `\\x1b`; a pipe gets the text as it came.",
-    "It reads as fast as its output is taken, and no faster, which slows the senders. A login that is in use is an " +
-      "error at the start; later it is tried again, since the server may not have noticed yet that the old connection " +
-      "is over. What had come behind the last message of --count is dropped, though its senders were told `written`.",
-    comesBack
+    "Each message is one line: `from alice: hi`, or with --json an object with `from`, `text` and `at`, the time of " +
+      "arrival. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
+      "pipe gets the text unchanged.",
+    "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
+      "the start. Later it is tried again, since the server may not have noticed yet that the old connection is lost. " +
+      "Messages after the last one of --count are dropped, although their senders were told `written`.",
+    reconnects
   ],
   statuses: [
-    ["0", "The messages of --count came, the time of --timeout is over, or nobody reads the output any more."],
-    ["1", "The time of --timeout was over before the messages of --count came."],
+    ["0", "--count messages arrived, or the time of --timeout is over, or the reader of the output is gone."],
+    ["1", "The time of --timeout ran out before --count messages arrived."],
     unreachable,
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
   ],
   examples: [
-    ["Everything for bob, for a second:", "a-chat listen --login bob --timeout 1s"],
+    ["Everything for bob, for one second:", "a-chat listen --login bob --timeout 1s"],
     [
-      "The next message from alice, or an error after a second:",
-      "a-chat listen --login bob --from alice --count 1 --timeout 1s || echo 'nothing came'"
+      "The next message from alice, or an error after one second:",
+      "a-chat listen --login bob --from alice --count 1 --timeout 1s || echo 'nothing arrived'"
     ],
-    ["As JSON, for jq and the like:", "a-chat listen --login bob --json --timeout 1s > messages.json"]
+    ["As JSON, for jq and other programs:", "a-chat listen --login bob --json --timeout 1s > messages.json"]
   ]
 }
 
 const exec: Page = {
   summary: "Answers messages with a program: a bot in any language.",
   description: [
-    "For each message the program is started, gets the text and a line feed on its standard input, and in its " +
-      "environment ACHAT_FROM, who wrote, and ACHAT_LOGIN, the name of --login. No other ACHAT_ variable reaches it but " +
-      "those of the server, so that an `a-chat send` in it speaks to the same one: ACHAT_HOST and ACHAT_PORT, or " +
-      "ACHAT_UNIX, and with --tls ACHAT_TLS, ACHAT_CA and ACHAT_SERVER_NAME, without the client's certificate and key.",
-    "Each line that it prints goes back to the sender; its standard error is this command's. With --concurrency 1 messages are answered in their order. " +
-      "While as many programs run as may, no further message is read, which slows the senders.",
-    "A program that fails is one line on standard error, and the sender is told: `the program failed (exit status 3)`. " +
-      "An answer that does not reach the sender is told of on standard error, too. Control characters in an answer are shown as `\\x1b`; in the place " +
-      "of a line that is too long for the server stands one that says so.",
-    "Once the sender has left, what the program still prints is dropped, and it goes on to its end. It has a process group " +
-      "of its own. When it ends, when its time is over, when the connection is lost or this command ends, what is left of " +
-      "the group gets SIGTERM, and three seconds later SIGKILL. What somebody who has left the group prints more than two " +
-      "seconds after that is dropped. Two bots that answer each other do not stop.",
-    comesBack
+    "The program is started for each message. It gets the text and a line feed on its standard input, the sender in " +
+      "ACHAT_FROM, and the name of --login in ACHAT_LOGIN. The only other ACHAT_ variables that it gets are those of the " +
+      "server, so that an `a-chat send` in the program reaches the same one: ACHAT_HOST and ACHAT_PORT, or ACHAT_UNIX, and " +
+      "with --tls ACHAT_TLS, ACHAT_CA and ACHAT_SERVER_NAME, but not the client's certificate and key.",
+    "Each line that the program prints goes back to the sender. Its standard error is that of this command. With " +
+      "--concurrency 1, messages are answered in order. While --concurrency programs run, no further message is read, " +
+      "which slows the senders.",
+    "When the program fails, one line on standard error says so, and the sender gets `the program failed (exit status 3)`. " +
+      "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
+      "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
+    "After the sender has left, further output of the program is dropped, and the program runs on to its end. It has a " +
+      "process group of its own. When the program ends, its time is over, the connection is lost, or this command ends, " +
+      "the processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
+      "the group is dropped two seconds after that. Two bots that answer each other never stop.",
+    reconnects
   ],
   statuses: [
     ["2", "A flag is wrong, there is no such program, or there was no connection."],
@@ -169,10 +172,10 @@ const exec: Page = {
     interrupted
   ],
   examples: [
-    ["A bot that says the same:", "a-chat exec --login echo -- cat"],
-    ["One that counts letters:", "a-chat exec --login count -- wc -c"],
+    ["A bot that repeats each message:", "a-chat exec --login echo -- cat"],
+    ["A bot that counts characters:", "a-chat exec --login count -- wc -c"],
     [
-      "Three lines of shell, for several at a time:",
+      "Three lines of shell, for several senders at a time:",
       `a-chat exec --login greeter --concurrency 4 -- sh -c '
   read -r text
   echo "hello $ACHAT_FROM, you said: $text"
@@ -182,25 +185,25 @@ const exec: Page = {
 }
 
 const who: Page = {
-  summary: "Prints who is present.",
+  summary: "Prints the names of those who are logged in.",
   description: [
-    "One name is one line, in the server's order. It needs no login, so nobody sees it come or go. An original a-chat " +
-      "server answers no commands: that is an error, after the time of --timeout."
+    "Each name is one line, in the server's order. The command does not log in, so the other clients do not see it. The " +
+      "original a-chat server has no commands: that is an error, after the time of --timeout."
   ],
   statuses: [["0", "The names were printed; there may be none."], unreachable, interrupted],
   examples: [
-    ["Who is there:", "a-chat who"],
-    ["Whether bob is there:", "a-chat who | grep -qx bob || echo 'bob is not here'"],
+    ["Everyone who is logged in:", "a-chat who"],
+    ["Check whether bob is logged in:", "a-chat who | grep -qx bob || echo 'bob is not here'"],
     ["For a program:", "a-chat who --json"]
   ]
 }
 
 const ping: Page = {
-  summary: "Measures the time to the server and back.",
+  summary: "Measures the round-trip time to the server.",
   description: [
-    "Each ping is a command and its answer, which the server gives behind everything that it has to do for this " +
-      "connection. The next one is sent when its time has come and the one before was answered or given up. It needs no " +
-      "login. Ctrl-C ends it early, with the summary of what there was."
+    "Each ping is a command, which the server answers after everything else that it has to do for this connection. The " +
+      "next ping is sent after --interval, once the previous one was answered or given up. The command does not log in. " +
+      "Ctrl-C ends it early, with the summary so far."
   ],
   statuses: [
     ["0", "All pings were answered."],
@@ -208,9 +211,9 @@ const ping: Page = {
     ["2", "A flag is wrong, there was no connection, or the first ping was not answered: an original server."]
   ],
   examples: [
-    ["Four pings, a second apart:", "a-chat ping"],
-    ["A thousand, one behind the other:", "a-chat ping --count 1000 --interval 0 | tail -n 1"],
-    ["Whether the server is up:", "a-chat ping --count 1 --timeout 1s > /dev/null && echo 'it is up'"]
+    ["Four pings, one second apart:", "a-chat ping"],
+    ["A thousand, one right after the other:", "a-chat ping --count 1000 --interval 0 | tail -n 1"],
+    ["Check whether the server is up:", "a-chat ping --count 1 --timeout 1s > /dev/null && echo 'it is up'"]
   ]
 }
 
