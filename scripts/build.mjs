@@ -1,13 +1,12 @@
-// Builds dist/ from src/: `node scripts/build.mjs` (about a second; no arguments, silent when all is well).
+// Builds dist/ from src/: `node scripts/build.mjs` (about a second; no arguments, prints nothing on success).
 //
-//   dist/main.js    starts the program beside it, program.cjs: one self-contained file, so that it starts fast, runs
-//                   without node_modules and opens no hundreds of modules (which fails under a small `ulimit -n`);
-//                   program.cache is its machine code for this version of Node
-//   dist/index.js   the library, with its declarations: imports `effect` from the application that uses it,
-//                   since two copies of Effect in one process do not share fibers, contexts and metrics
+//   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
+//                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
+//                   program.cache is its machine code for this version of Node.
+//   dist/index.js   the library, with its declarations. It imports the application's own `effect`, since two copies
+//                   of Effect in one process do not share fibers, contexts and metrics.
 //
-// Types are checked by `npm run types`, not here.
-import { build } from "esbuild"
+// This does not check types; `npm run types` does.
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
@@ -16,42 +15,28 @@ import { createRequire, isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
 import { chdir } from "node:process"
 import { fileURLToPath } from "node:url"
+import { bundle, optional } from "./bundle.mjs"
 
 chdir(fileURLToPath(new URL("..", import.meta.url)))
 const json = async (path) => JSON.parse(await readFile(path, "utf8"))
 const manifest = await json("package.json")
 
-const shared = {
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  define: { ACHAT_VERSION: JSON.stringify(manifest.version) },
-  metafile: true,
-  logLevel: "warning"
-}
-
-/** Native helpers that `ws` uses if they are there; it comes with the HTTP server of @effect/platform-node. */
-const optional = ["bufferutil", "utf-8-validate"]
-
 const program = () =>
-  build({
-    ...shared,
+  bundle({
     entryPoints: ["src/main.ts"],
     outfile: "dist/program.cjs",
     format: "cjs",
-    minifySyntax: true, // identifiers stay: 5 ms for names in stack traces and profiles
+    minifySyntax: true, // not identifiers: names in stack traces and profiles are worth 5 ms of start-up
     minifyWhitespace: true,
     legalComments: "none", // licenses() carries them
-    external: optional,
-    define: { ...shared.define, "import.meta.url": "base" },
+    metafile: true,
+    define: { "import.meta.url": "base" },
     banner: { js: "(function (require, base) {" },
     footer: { js: "})" }
   })
 
 const launcher = () =>
-  build({
-    ...shared,
+  bundle({
     entryPoints: ["src/launcher.ts"],
     outfile: "dist/main.js",
     minifySyntax: true,
@@ -59,9 +44,9 @@ const launcher = () =>
   })
 
 const library = () =>
-  build({ ...shared, entryPoints: ["src/index.ts"], outfile: "dist/index.js", packages: "external" })
+  bundle({ entryPoints: ["src/index.ts"], outfile: "dist/index.js", packages: "external", metafile: true })
 
-/** Declarations of what `index.ts` reaches, and of nothing else, with the options of tsconfig.json. */
+/** Declarations of the modules that `index.ts` reaches, with the options of tsconfig.json. */
 const declarations = async () => {
   const { noEmit: _, ...options } = (await json("tsconfig.json")).compilerOptions
   const emit = {
@@ -84,7 +69,7 @@ const node = async (...args) => {
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}`)
 }
 
-/** A user of the package gets only what package.json declares, whatever happens to be installed here. */
+/** Users of the package have only the dependencies that package.json declares, whatever is installed here. */
 const checkImports = ({ outputs }, declared) => {
   for (const [file, { imports }] of Object.entries(outputs)) {
     for (const { path } of imports) {
@@ -95,7 +80,7 @@ const checkImports = ({ outputs }, declared) => {
   }
 }
 
-/** The licenses of the packages inside the bundle, which ask to travel with it. */
+/** The licenses of the bundled packages require that their texts accompany the bundle. */
 const licenses = async ({ inputs }) => {
   const roots = Object.keys(inputs).map((path) => path.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0])
   const texts = [...new Set(roots)]
@@ -121,6 +106,6 @@ try {
   await appendFile("dist/program.cjs", `// ${sha256(await readFile("dist/program.cjs"))}`)
   await node("scripts/code-cache.mjs")
 } catch (error) {
-  if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has printed its own
+  if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has already printed its own errors
   process.exitCode = 1
 }

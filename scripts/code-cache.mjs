@@ -1,5 +1,6 @@
-// Keeps the machine code of the program, so that it starts in half the time: `node scripts/code-cache.mjs`, after the
-// build of dist/program.cjs. It is what V8 has compiled when the help has been printed.
+// Writes dist/program.cache, V8's compiled code of dist/program.cjs, which halves the start-up time:
+// `node scripts/code-cache.mjs`, after the build. V8 compiles functions when they first run, so the cache contains what
+// it takes to print the help.
 import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
@@ -14,7 +15,7 @@ process.stdout.write = (_text, ...rest) => {
   return true
 }
 process.on("exit", () => {
-  const digest = Buffer.from(source.slice(-64)) // of the program, so that the one is never run with the other's code
+  const digest = Buffer.from(source.slice(-64)) // of the program, so that no other program runs with this code
   writeFileSync(program.replace(/cjs$/, "cache"), Buffer.concat([script.createCachedData(), digest]))
 })
 script.runInThisContext()(createRequire(program))

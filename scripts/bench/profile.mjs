@@ -5,18 +5,16 @@
 //
 // Prints a table in Markdown. The server runs under V8's sampling profiler once, which makes it slower: the shares of
 // the time that it finds are put on what the same load costs without it. Beside it stands what the plain forwarder costs.
-import { build } from "esbuild"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { bundle } from "../bundle.mjs"
 import { ids, rowOf } from "./loads.mjs"
 import { measure } from "./measure.mjs"
 import { median } from "./report.mjs"
 import { isBuilt, serverOf } from "./servers.mjs"
 
-const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "a-chat-profile-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 const program = join(folder, "main.mjs")
@@ -36,19 +34,11 @@ const parts = {
 }
 
 /** The same program as in dist/, but with its modules' names as comments, by which a place is known. */
-const bundle = async () => {
-  await build({
-    entryPoints: [path("../../src/main.ts")],
-    absWorkingDir: path("../.."),
+const bundled = async () => {
+  await bundle({
+    entryPoints: ["src/main.ts"],
     outfile: program,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    define: { ACHAT_VERSION: '"0"' },
-    external: ["bufferutil", "utf-8-validate"],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    logLevel: "warning"
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }
   })
   let source = undefined
   return readFileSync(program, "utf8")
@@ -120,7 +110,7 @@ if (unknown !== undefined || !isBuilt) {
   console.error(isBuilt ? `unknown row: ${unknown}; there are ${flowing.join(", ")}` : "run `npm run build` first")
   process.exit(2)
 }
-const sources = await bundle()
+const sources = await bundled()
 const results = []
 for (const id of chosen) results.push(await measured(rowOf(id, false), sources))
 console.log(tableOf(results))

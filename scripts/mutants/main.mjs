@@ -19,7 +19,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { bundle } from "../simulate.mjs"
+import { bundleSimulation } from "../simulate.mjs"
 import { mutants as blocks } from "./blocks.mjs"
 import { mutants as connections } from "./connections.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
@@ -50,7 +50,7 @@ const simulate = async (mutant, directory) => {
         return changes.length === 0 ? undefined : { contents: mutate(read(path), changes), loader: "ts" }
       })
   }
-  await bundle(outfile, [plugin])
+  await bundleSimulation(outfile, [plugin])
   const { signal, status, stdout } = spawnSync(
     process.execPath,
     [outfile, "--seconds", String(seconds), "--seed", "1"],
