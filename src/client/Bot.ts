@@ -9,28 +9,28 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import type { TransportError } from "../ports/Transport.js"
+import { AnswerLines } from "./AnswerLines.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
-import * as Link from "./Link.js"
+import * as LineConnection from "./LineConnection.js"
 import type * as Received from "./Received.js"
-import { Speech } from "./Speech.js"
 
 /** A program at work on a message. */
-export interface Running {
+export interface RunningProgram {
   /** What it answers, in lines. */
   readonly output: Readable
   /** Waits for its end; tells what went wrong, if something did. */
   readonly fault: Effect.Effect<string | undefined>
 }
 
-export interface Message {
+export interface BotMessage {
   readonly from: string
   readonly text: string
 }
 
-export interface Options {
+export interface BotOptions {
   /** Starts the program, whose end is the scope's; fails with what a person may know of why it cannot. */
-  readonly start: (message: Message) => Effect.Effect<Running, string, Scope.Scope>
+  readonly start: (message: BotMessage) => Effect.Effect<RunningProgram, string, Scope.Scope>
   /** How many run at once. */
   readonly concurrency: number
   /** How long one may run. */
@@ -49,7 +49,7 @@ const window = 256
  * Answers messages by running a program for each, until the connection is over; then it fails. While as many run as may,
  * no further message is read, which holds the senders back.
  */
-export const run = (client: Client.Client, options: Options): Effect.Effect<never, Lost> =>
+export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost> =>
   Effect.gen(function* () {
     const voice = yield* makeVoice(client)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
@@ -85,7 +85,7 @@ export const run = (client: Client.Client, options: Options): Effect.Effect<neve
     yield* Fiber.join(ending)
     if (unanswered > 0) options.log(`the connection is over, messages that were not answered: ${unanswered}`)
     yield* taken
-    return yield* Link.closed
+    return yield* LineConnection.closed
   }).pipe(Effect.scoped)
 
 type Lost = TransportError | Client.LoginRefused
@@ -129,9 +129,9 @@ const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer
  * One message: runs the program, and sends back what it writes, or that it failed, as long as the sender is there. The
  * program goes on without: who asked for something need not wait for its end.
  */
-const answer = (message: Message, voice: Voice, options: Options): Effect.Effect<void> => {
+const answer = (message: BotMessage, voice: Voice, options: BotOptions): Effect.Effect<void> => {
   const { from } = message
-  const speech = new Speech(Math.max(1, voice.maxLineBytes - headBytes(from)))
+  const answerLines = new AnswerLines(Math.max(1, voice.maxLineBytes - headBytes(from)))
   const fates = new Map<string, number>()
   const count = (fate: string) => fates.set(fate, (fates.get(fate) ?? 0) + 1)
 
@@ -160,19 +160,19 @@ const answer = (message: Message, voice: Voice, options: Options): Effect.Effect
   // Each is sent as soon as its turn comes, and only its outcome is waited for: they keep their order.
   const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
 
-  const speakFor = ({ fault, output }: Running) =>
+  const speakFor = ({ fault, output }: RunningProgram) =>
     Effect.gen(function* () {
       for (;;) {
         const chunk = yield* Effect.orElseSucceed(Input.read(output), () => undefined)
         if (chunk === undefined) break
-        yield* sayAll(speech.push(chunk))
+        yield* sayAll(answerLines.push(chunk))
       }
-      yield* sayAll(speech.end())
+      yield* sayAll(answerLines.end())
       return yield* fault
     })
   const log = () => {
-    if (speech.replaced > 0) options.log(`${from}: replaced what cannot be sent in ${lines(speech.replaced)}`)
-    if (speech.tooLong > 0) options.log(`${from}: left out ${lines(speech.tooLong)}, too long for the server`)
+    if (answerLines.replaced > 0) options.log(`${from}: replaced what cannot be sent in ${lines(answerLines.replaced)}`)
+    if (answerLines.tooLong > 0) options.log(`${from}: left out ${lines(answerLines.tooLong)}, too long for the server`)
     for (const [fate, number] of fates) options.log(`${from}: ${lines(number)} of the answer: ${fate}`)
   }
   return options.start(message).pipe(

@@ -6,14 +6,14 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../ports/Transport.js"
-import * as Link from "./Link.js"
+import * as Encode from "./Encode.js"
+import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
-import * as Sendable from "./Sendable.js"
 
-export { LoginRefused, type Hello, type Options } from "./Login.js"
-export { Unsendable } from "./Sendable.js"
+export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
+export { Unsendable } from "./Encode.js"
 
 /** The server is one that does not tell outcomes, such as the original a-chat; nothing was sent. */
 export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
@@ -40,9 +40,9 @@ export interface Client {
   readonly send: (
     recipients: ReadonlyArray<string>,
     text: string
-  ) => Effect.Effect<void, TransportError | Sendable.Unsendable>
+  ) => Effect.Effect<void, TransportError | Encode.Unsendable>
   /** Sends a line as it is: a command, a labelled message. */
-  readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Sendable.Unsendable>
+  readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Encode.Unsendable>
   /**
    * Sends a text to recipients and waits until it is known what became of it for each of them (protocol, section 7); if
    * the connection ends before, the rest is `Unknown`. Asks for `hello` first. Fails if nothing was sent.
@@ -50,7 +50,7 @@ export interface Client {
   readonly deliver: (
     recipients: ReadonlyArray<string>,
     text: string
-  ) => Effect.Effect<ReadonlyArray<Fate>, TransportError | Sendable.Unsendable | Login.LoginRefused | NoOutcomes>
+  ) => Effect.Effect<ReadonlyArray<Fate>, TransportError | Encode.Unsendable | Login.LoginRefused | NoOutcomes>
   /**
    * What the server says of itself; none if it is one that does not, such as the original. It is asked once, with
    * `/hello`, after which it also sends notices: who joins and leaves, and that it closes.
@@ -77,22 +77,22 @@ export interface Unknown {
  * delivered.
  */
 export const connect = <E, R>(
-  options: Login.Options<E, R>
-): Effect.Effect<Client, E | TransportError | Sendable.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
+  options: Login.ClientOptions<E, R>
+): Effect.Effect<Client, E | TransportError | Encode.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)
     yield* Login.confirm(started)
-    return make(started.link, yield* Effect.cached(Login.hello(started)))
+    return make(started.connection, yield* Effect.cached(Login.hello(started)))
   })
 
 /** Connects to any a-chat server, and sends the login without waiting: a refusal arrives as a `Refused` with `fatal`. */
 export const open = <E, R>(
-  options: Login.Options<E, R>
-): Effect.Effect<Client, E | TransportError | Sendable.Unsendable, R | Scope.Scope> =>
+  options: Login.ClientOptions<E, R>
+): Effect.Effect<Client, E | TransportError | Encode.Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)
-    yield* started.link.send(`${started.login}\n`)
-    return make(started.link, yield* Effect.cached(Login.hello(started)))
+    yield* started.connection.send(`${started.login}\n`)
+    return make(started.connection, yield* Effect.cached(Login.hello(started)))
   })
 
 /**
@@ -100,36 +100,36 @@ export const open = <E, R>(
  * where the name is in use never answers: give it a deadline.
  */
 export const greet = <E, R>(
-  options: Login.Options<E, R>
-): Effect.Effect<Client, E | TransportError | Sendable.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
+  options: Login.ClientOptions<E, R>
+): Effect.Effect<Client, E | TransportError | Encode.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)
-    return make(started.link, Effect.succeed(yield* Login.greet(started)))
+    return make(started.connection, Effect.succeed(yield* Login.greet(started)))
   })
 
-const make = (link: Link.Link, hello: Client["hello"]): Client => ({
-  remote: link.remote,
-  lines: link.lines,
-  received: Stream.map(link.lines, Received.parse),
-  send: (recipients, text) => Effect.flatMap(Sendable.encodeMessage(recipients, text), link.send),
-  sendLine: (line) => Effect.flatMap(Sendable.encodeText(line), (wire) => link.send(`${wire}\n`)),
+const make = (connection: LineConnection.LineConnection, hello: Client["hello"]): Client => ({
+  remote: connection.remote,
+  lines: connection.lines,
+  received: Stream.map(connection.lines, Received.parse),
+  send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
+  sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
   deliver: (recipients, text) =>
     Effect.zipRight(
       Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
-      deliver(link, Outcomes.distinct(recipients), text)
+      deliver(connection, Outcomes.distinct(recipients), text)
     ),
   hello,
-  end: link.end,
-  closed: link.closed
+  end: connection.end,
+  closed: connection.closed
 })
 
-const deliver = (link: Link.Link, recipients: ReadonlyArray<string>, text: string) =>
+const deliver = (connection: LineConnection.LineConnection, recipients: ReadonlyArray<string>, text: string) =>
   Effect.gen(function* () {
-    const message = yield* Sendable.encodeMessage(recipients, text)
-    if (link.hasEnded() || link.outcomes.hasEnded) return yield* Link.lost
+    const message = yield* Encode.message(recipients, text)
+    if (connection.hasEnded() || connection.outcomes.hasEnded) return yield* LineConnection.lost
     const fates: Array<Fate> = []
     const told = yield* Deferred.make<ReadonlyArray<Fate>>()
-    const label = link.outcomes.expect({
+    const label = connection.outcomes.expect({
       due: recipients.length,
       told: (outcome, isLast) => {
         fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
@@ -137,7 +137,7 @@ const deliver = (link: Link.Link, recipients: ReadonlyArray<string>, text: strin
       }
     })
     // If the connection breaks now, nobody knows how much of it went; that comes as an outcome.
-    yield* Effect.catchTag(link.send(`@${label} ${message}`), "TransportError", () => Effect.void)
+    yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
     return yield* Deferred.await(told)
   })
 

@@ -4,19 +4,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import type { Socket, TransportError } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import type { Socket, TransportError } from "../ports/Transport.js"
+import * as Encode from "./Encode.js"
 import * as Escape from "./Escape.js"
-import * as Link from "./Link.js"
+import * as LineConnection from "./LineConnection.js"
+import { MessageFilter, toJson } from "./ListenFormat.js"
 import * as Login from "./Login.js"
 import { flushed, gone, OutputError, type Output } from "./Output.js"
 import type * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
-import * as Sendable from "./Sendable.js"
-import { toJson, Transcript } from "./Transcript.js"
 
-export interface Options {
+export interface ListeningOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly login: string
   /** Whose messages to print; nobody named: everybody's. */
@@ -26,7 +26,7 @@ export interface Options {
   readonly json: boolean
   readonly reconnect: boolean
   readonly output: Output
-  readonly tell: (event: Reconnect.Event) => Effect.Effect<void>
+  readonly tell: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
   /** Takes what a person should know: a line that was too long, a refusal that did not end the connection. */
   readonly warn: (line: string) => void
 }
@@ -42,12 +42,15 @@ const patience = Duration.seconds(2)
  * read as fast as the output takes, in constant memory.
  */
 export const run = (
-  options: Options
-): Effect.Effect<void, TransportError | Login.LoginRefused | Sendable.Unsendable | Reconnect.Gone | OutputError> =>
+  options: ListeningOptions
+): Effect.Effect<
+  void,
+  TransportError | Login.LoginRefused | Encode.Unsendable | Reconnect.ConnectionGone | OutputError
+> =>
   Effect.gen(function* () {
-    const login = yield* Sendable.encodeLogin(options.login)
-    const transcript = new Transcript(options)
-    const session = (up: Effect.Effect<void>) => converse(login, transcript, options, up)
+    const login = yield* Encode.login(options.login)
+    const filter = new MessageFilter(options)
+    const session = (up: Effect.Effect<void>) => converse(login, filter, options, up)
     yield* Effect.raceFirst(gone(options.output), Reconnect.keep({ ...options, session }))
     yield* flushed(options.output)
     const { errored } = options.output
@@ -59,25 +62,25 @@ const errorCode = (error: NodeJS.ErrnoException) => error.code
 /** One connection, until there were enough messages; fails when it is over before. */
 const converse = (
   login: string,
-  transcript: Transcript,
-  options: Options,
+  filter: MessageFilter,
+  options: ListeningOptions,
   up: Effect.Effect<void>
 ): Effect.Effect<void, TransportError | Login.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { socket, ended, taken } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
-        Effect.map((socket) => ({ socket, ...receive(socket, transcript, options) })),
+        Effect.map((socket) => ({ socket, ...receive(socket, filter, options) })),
         Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
       )
     )
-    const sender = yield* Link.makeSender(socket)
+    const sender = yield* LineConnection.makeSender(socket)
     yield* sender.send(`${login}\n/ping login\n`)
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
     // All of it may have come before that fiber did.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
   })
 
-interface Hearing {
+interface Reception {
   /** Done when something shows that the login was taken. */
   readonly taken: Deferred.Deferred<void>
   /** Done when there were enough messages, or the connection is over. */
@@ -85,7 +88,7 @@ interface Hearing {
 }
 
 /** Takes what the server sends to the output, a read at a time; while the output is full, nothing is read. */
-const receive = (socket: Socket, transcript: Transcript, { json, output, warn }: Options): Hearing => {
+const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: ListeningOptions): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
   const framing = new Framing(Login.defaultMaxLineBytes)
@@ -114,20 +117,20 @@ const receive = (socket: Socket, transcript: Transcript, { json, output, warn }:
         warn(`a message of more than ${Login.defaultMaxLineBytes} bytes was left out`)
         continue
       }
-      const lines = transcript.take(piece.text, report)
+      const lines = filter.take(piece.text, report)
       if (lines === "") continue
       Deferred.unsafeDone(taken, Exit.void)
       if (!write(lines)) hold()
-      if (transcript.left === 0) Deferred.unsafeDone(ended, Exit.void)
+      if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
     }
   }
   socket.attach({
     data: (bytes) => take(framing.push(bytes)),
     end: () => {
       // A last line without its LF was cut off, and is dropped.
-      Deferred.unsafeDone(ended, Exit.fail(Link.closed))
+      Deferred.unsafeDone(ended, Exit.fail(LineConnection.closed))
     },
-    closed: (error) => Deferred.unsafeDone(ended, Exit.fail(error ?? Link.lost))
+    closed: (error) => Deferred.unsafeDone(ended, Exit.fail(error ?? LineConnection.lost))
   })
   return { taken, ended }
 }

@@ -5,9 +5,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
-import * as Link from "./Link.js"
+import * as Encode from "./Encode.js"
+import * as LineConnection from "./LineConnection.js"
 import * as Received from "./Received.js"
-import * as Sendable from "./Sendable.js"
 
 /** The server refused the login, or had no place: `code` is that of its line (protocol, section 2). */
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{
@@ -31,7 +31,7 @@ export interface Hello {
   readonly maxRecipients: number
 }
 
-export interface Options<E, R> {
+export interface ClientOptions<E, R> {
   /** Where the socket comes from: `Tcp.connect(address)`. */
   readonly socket: Effect.Effect<Socket, E, R>
   readonly login: string
@@ -47,41 +47,43 @@ export const defaultMaxLineBytes = 2 * 1024 * 1024
 const defaultLinger = Duration.seconds(5)
 
 /** Connects, and has a line to log in with, which is not sent yet. */
-export const start = <E, R>(options: Options<E, R>): Effect.Effect<Started, E | Sendable.Unsendable, R | Scope.Scope> =>
+export const start = <E, R>(
+  options: ClientOptions<E, R>
+): Effect.Effect<PendingLogin, E | Encode.Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const login = yield* Sendable.encodeLogin(options.login) // before anybody connects
-    const link = yield* Link.make({
+    const login = yield* Encode.login(options.login) // before anybody connects
+    const connection = yield* LineConnection.make({
       socket: options.socket,
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
-    return { link, login }
+    return { connection, login }
   })
 
-export interface Started {
-  readonly link: Link.Link
+export interface PendingLogin {
+  readonly connection: LineConnection.LineConnection
   /** In its wire form. */
   readonly login: string
 }
 
 /** Logs in, and proves with `/ping` that the server has taken it; an original server does not answer. */
-export const confirm = ({ link, login }: Started): Effect.Effect<void, TransportError | LoginRefused> =>
-  link.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
+export const confirm = ({ connection, login }: PendingLogin): Effect.Effect<void, TransportError | LoginRefused> =>
+  connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
 
 /** Logs in, and asks for the server's `hello`. */
-export const greet = (started: Started): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, `${started.login}\n/hello\n`)
 
 /** Asks for the server's `hello`; none if it has none to tell. */
-export const hello = (started: Started): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, "/hello\n")
 
 /** A message to oneself comes back from every server, and behind the answer to what was asked before. */
-const askHello = ({ link, login }: Started, lines: string) =>
+const askHello = ({ connection, login }: PendingLogin, lines: string) =>
   Effect.suspend(() => {
     const token = `hello? ${crypto.randomUUID()}`
     let hello = Option.none<Hello>()
-    return link.ask(`${lines}${login}: ${token}\n`, (line) => {
+    return connection.ask(`${lines}${login}: ${token}\n`, (line) => {
       if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
       if (!line.startsWith("* hello ")) return refusal(line)
       hello = parseHello(Received.parse(line))

@@ -7,13 +7,13 @@ export type Outcome =
   /** The server's kernel took all bytes of it for these recipients. */
   | { readonly _tag: "Written"; readonly names: ReadonlyArray<string> }
   /** These recipients did not get it and never will. */
-  | (Reason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
+  | (OutcomeReason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
   /** The line itself was refused: none of its recipients gets it. */
-  | (Reason & { readonly _tag: "Refused" })
+  | (OutcomeReason & { readonly _tag: "Refused" })
   /** The connection ended before the server told; some of the recipients may have it. */
   | { readonly _tag: "Unknown" }
 
-export interface Reason {
+export interface OutcomeReason {
   /** The protocol's word: `offline`, `busy`; of a refused line its code, `bad-line`. */
   readonly reason: string
   /** After how many milliseconds the same line may succeed, if it may. */
@@ -23,7 +23,7 @@ export interface Reason {
 }
 
 /** A labelled line that waits for its outcomes. */
-export interface Awaited {
+export interface AwaitedLine {
   /** How many recipients have none yet; counted down here. */
   due: number
   /** Takes the outcomes as they come; `isLast` when no other follows. */
@@ -32,7 +32,7 @@ export interface Awaited {
 
 /** The labelled lines of one connection whose outcomes are not all known: numbers are their labels. */
 export class Outcomes {
-  private readonly awaited = new Map<number, Awaited>()
+  private readonly awaited = new Map<number, AwaitedLine>()
   private last = 0
   /** Whether the connection is over: nothing more becomes known, and whoever expects something waits for ever. */
   hasEnded = false
@@ -43,7 +43,7 @@ export class Outcomes {
   }
 
   /** A label for a line. */
-  expect(awaited: Awaited): string {
+  expect(awaited: AwaitedLine): string {
     this.last += 1
     this.awaited.set(this.last, awaited)
     return String(this.last)

@@ -7,16 +7,16 @@ import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import { Confirmation } from "./Confirmation.js"
+import * as Encode from "./Encode.js"
 import * as Escape from "./Escape.js"
 import { ofOrderlyEnd, type ExitReason } from "./ExitReason.js"
 import * as Input from "./Input.js"
-import * as Link from "./Link.js"
+import * as LineConnection from "./LineConnection.js"
 import { flushed, OutputError, type Output } from "./Output.js"
 import * as Received from "./Received.js"
 import { RefusalSplitter, type Part } from "./RefusalSplitter.js"
-import * as Sendable from "./Sendable.js"
 
-export interface Options {
+export interface PipeOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   /** Sent before the input; without it, the first line of the input is the login. */
   readonly login: string | undefined
@@ -41,12 +41,12 @@ const LF = 0x0a
  * for each message.
  */
 export const run = (
-  options: Options
-): Effect.Effect<ExitReason, TransportError | Sendable.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
+  options: PipeOptions
+): Effect.Effect<ExitReason, TransportError | Encode.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
   Effect.gen(function* () {
     // An 'error' without a listener would end the process. The next read reports it.
     options.input.on("error", () => {})
-    const login = options.login === undefined ? "" : `${yield* Sendable.encodeLogin(options.login)}\n`
+    const login = options.login === undefined ? "" : `${yield* Encode.login(options.login)}\n`
     const confirmation = new Confirmation()
     const { ended, socket } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
@@ -54,7 +54,7 @@ export const run = (
         Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
       )
     )
-    const sender = yield* Link.makeSender(socket)
+    const sender = yield* LineConnection.makeSender(socket)
     let left = false
 
     const sendInput = Effect.gen(function* () {
@@ -116,7 +116,11 @@ type End =
   | Extract<ExitReason, { _tag: "Left" | "Lost" }>
 
 /** Takes what the server sends to the outputs until it ends, breaks, or nobody reads the output any more. */
-const receive = (socket: Socket, confirmation: Confirmation, options: Options): Deferred.Deferred<End, OutputError> => {
+const receive = (
+  socket: Socket,
+  confirmation: Confirmation,
+  options: PipeOptions
+): Deferred.Deferred<End, OutputError> => {
   const ended = Deferred.unsafeMake<End, OutputError>(FiberId.none)
   const done = (end: End) => Deferred.unsafeDone(ended, Effect.succeed(end))
   const splitter = new RefusalSplitter((line) => confirmation.replace(line))
@@ -157,7 +161,7 @@ const receive = (socket: Socket, confirmation: Confirmation, options: Options): 
     closed: (error) => {
       const end = takeRest()
       // Nothing comes after the server's answer to `/quit`, however the connection ends.
-      done(confirmation.isGiven ? end : { _tag: "Lost", error: error ?? Link.lost })
+      done(confirmation.isGiven ? end : { _tag: "Lost", error: error ?? LineConnection.lost })
     }
   })
   return ended

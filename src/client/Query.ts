@@ -7,8 +7,8 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Socket, TransportError } from "../ports/Transport.js"
+import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
-import * as Link from "./Link.js"
 import * as Received from "./Received.js"
 
 /** Questions to a server, without a login: nobody sees that one was there. */
@@ -20,7 +20,7 @@ export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: D
   }
 }
 
-export interface Options {
+export interface QueryOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   /** How long to wait for an answer. */
   readonly timeout: Duration.Duration
@@ -32,17 +32,17 @@ const maxLineBytes = 65_536
 /** There is nothing to deliver at the end. */
 const linger = Duration.seconds(1)
 
-const connect = (socket: Effect.Effect<Socket, TransportError>) => Link.make({ socket, maxLineBytes, linger })
+const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })
 
 /** The names that are present, in the server's order. */
 export const who = (
-  options: Options
+  options: QueryOptions
 ): Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused | NoAnswer> =>
   Effect.gen(function* () {
-    const link = yield* connect(options.socket)
-    yield* Effect.forkScoped(Stream.runDrain(link.lines))
+    const connection = yield* connect(options.socket)
+    yield* Effect.forkScoped(Stream.runDrain(connection.lines))
     const names: Array<string> = []
-    const asked = link.ask("/who\n", (line) => {
+    const asked = connection.ask("/who\n", (line) => {
       const received = Received.parse(line)
       if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
       names.push(...received.text.split(", ").filter((name) => name !== ""))
@@ -66,12 +66,12 @@ export interface Pinger {
  * Connects for pings. A server lets nobody stay without a login; when it has ended the connection for that, the next
  * ping goes through a new one, and its time does not count what that took.
  */
-export const pinger = (options: Options): Effect.Effect<Pinger, TransportError, Scope.Scope> =>
+export const pinger = (options: QueryOptions): Effect.Effect<Pinger, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const open = openLine(options.socket, yield* Effect.scope)
     let line = yield* open
     let number = 0
-    const roundTrip = Effect.suspend(() => ask(line.link, number, options.timeout))
+    const roundTrip = Effect.suspend(() => ask(line.connection, number, options.timeout))
     const ping = Effect.suspend(() => {
       number += 1
       return Effect.catchAll(roundTrip, (error) =>
@@ -83,17 +83,17 @@ export const pinger = (options: Options): Effect.Effect<Pinger, TransportError, 
         })
       )
     })
-    return { remote: line.link.remote, ping }
+    return { remote: line.connection.remote, ping }
   })
 
 /** A connection that is over with the scope, or before. */
-const openLine = (socket: Options["socket"], parent: Scope.Scope) =>
+const openLine = (socket: QueryOptions["socket"], parent: Scope.Scope) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
-    const link = yield* Scope.extend(connect(socket), scope)
+    const connection = yield* Scope.extend(connect(socket), scope)
     let code = ""
     const reading = yield* Effect.forkIn(
-      Stream.runForEach(link.lines, (line) =>
+      Stream.runForEach(connection.lines, (line) =>
         Effect.sync(() => {
           const received = Received.parse(line)
           if (received._tag === "Refused") code = received.code
@@ -103,13 +103,13 @@ const openLine = (socket: Options["socket"], parent: Scope.Scope) =>
     )
     /** The code of the last refusal that nobody waited for; known once the connection is over. */
     const lastRefusal = Effect.map(Fiber.await(reading), () => code)
-    return { link, lastRefusal, close: Scope.close(scope, Exit.void) }
+    return { connection, lastRefusal, close: Scope.close(scope, Exit.void) }
   })
 
-const ask = (link: Link.Link, number: number, timeout: Duration.Duration) =>
+const ask = (connection: LineConnection.LineConnection, number: number, timeout: Duration.Duration) =>
   Effect.suspend(() => {
     const sentAt = performance.now()
-    const asked = link.ask(`/ping ${number}\n`, (line) =>
+    const asked = connection.ask(`/ping ${number}\n`, (line) =>
       line === `* pong: ${number}` ? Exit.succeed(performance.now() - sentAt) : Login.refusal(line)
     )
     return inTime(asked, timeout)
@@ -132,14 +132,14 @@ const isLoginTimeout = (
 }
 
 /** What a series of round trips came to. */
-export interface Summary {
+export interface PingSummary {
   readonly sent: number
   readonly answered: number
   /** In milliseconds; undefined without an answer. */
   readonly times: { readonly min: number; readonly median: number; readonly max: number } | undefined
 }
 
-export const summary = (sent: number, millis: ReadonlyArray<number>): Summary => {
+export const summary = (sent: number, millis: ReadonlyArray<number>): PingSummary => {
   const sorted = millis.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
   const [min, low, high, max] = [0, Math.ceil(middle) - 1, Math.floor(middle), sorted.length - 1].map(

@@ -10,27 +10,29 @@ import * as Backoff from "./Backoff.js"
 import { LoginRefused } from "./Client.js"
 
 /** There was a connection, and it is over; nobody wanted another one. */
-export class Gone extends Data.TaggedError("Gone")<{ readonly cause: TransportError | LoginRefused }> {
+export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
+  readonly cause: TransportError | LoginRefused
+}> {
   override get message() {
     return this.cause.message
   }
 }
 
-export type Event =
+export type ReconnectEvent =
   /** There is no connection; the next try comes in so long. */
   | { readonly _tag: "Lost"; readonly why: string; readonly delay: Duration.Duration }
   /** There is one again. */
   | { readonly _tag: "Back" }
 
-export interface Options<A, E, R> {
+export interface ReconnectOptions<A, E, R> {
   /**
    * One connection from its beginning to its end. It says `up` once the login is taken, and fails when the connection
    * is over though there is more to do.
    */
   readonly session: (up: Effect.Effect<void>) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
-  /** Without it, the end of the first connection is the end of all: `Gone`. */
+  /** Without it, the end of the first connection is the end of all: `ConnectionGone`. */
   readonly reconnect: boolean
-  readonly tell: (event: Event) => Effect.Effect<void>
+  readonly tell: (event: ReconnectEvent) => Effect.Effect<void>
 }
 
 /** A connection that held so long was a good one: after it, the first try comes soon. */
@@ -41,8 +43,8 @@ const goodMillis = 10_000
  * first one is up is wrong with the flags, or the server is not there: it fails with that.
  */
 export const keep = <A, E, R>(
-  options: Options<A, E, R>
-): Effect.Effect<A, E | TransportError | LoginRefused | Gone, Exclude<R, Scope.Scope>> =>
+  options: ReconnectOptions<A, E, R>
+): Effect.Effect<A, E | TransportError | LoginRefused | ConnectionGone, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const driver = yield* Schedule.driver(
       Schedule.tapOutput(Backoff.schedule, (delay) => options.tell({ _tag: "Lost", why, delay: longer(delay) }))
@@ -66,7 +68,7 @@ export const keep = <A, E, R>(
     const lost = (error: E | TransportError | LoginRefused) =>
       Effect.gen(function* () {
         if (!wasUp || !isLoss(error)) return yield* Effect.fail(error)
-        if (!options.reconnect) return yield* new Gone({ cause: error })
+        if (!options.reconnect) return yield* new ConnectionGone({ cause: error })
         if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
         why = error.message
         retryMillis = error._tag === "LoginRefused" ? (error.retryMillis ?? 0) : 0

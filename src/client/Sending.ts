@@ -4,19 +4,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
+import type { TransportError } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import type { TransportError } from "../ports/Transport.js"
 import * as Input from "./Input.js"
-import type * as Link from "./Link.js"
+import type * as LineConnection from "./LineConnection.js"
 import type * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and accounts for each of them. */
 
-export interface Options {
+export interface SendingOptions {
   /** Logged in. */
-  readonly link: Link.Link
+  readonly connection: LineConnection.LineConnection
   readonly recipients: ReadonlyArray<string>
   /** The texts, a line each; what stands behind the last LF counts as a line. */
   readonly input: Readable
@@ -26,13 +26,13 @@ export interface Options {
   readonly retries: number
   /** How long an outcome may take; it counts from the last outcome that came. */
   readonly patience: Duration.Duration
-  /** Told of each outcome that is final, once. */
-  readonly report: (told: Told) => void
+  /** LineOutcome of each outcome that is final, once. */
+  readonly report: (told: LineOutcome) => void
   /** Waits until what was reported is taken, as far as to bound what waits; no new line is sent before. */
   readonly reported: Effect.Effect<void>
 }
 
-export interface Told {
+export interface LineOutcome {
   /** The number of the line, from 1. */
   readonly line: number
   readonly outcome: Outcomes.Outcome
@@ -48,7 +48,7 @@ export class Stalled extends Data.TaggedError("Stalled")<{ readonly patience: Du
 }
 
 /** Where the sending stands: lines, and the outcomes of their recipients. */
-export interface Totals {
+export interface SendTotals {
   /** Lines that were sent, or too long to be. */
   readonly lines: number
   readonly written: number
@@ -81,13 +81,13 @@ interface Line {
 }
 
 /** A class, since there are thousands of them at any moment: one object a line, and no closure. */
-class Waiting implements Outcomes.Awaited {
+class Waiting implements Outcomes.AwaitedLine {
   due: number
   /** Who had an outcome, if not all have it at once. */
   private settled: Set<string> | undefined = undefined
   constructor(
     private readonly line: Line,
-    private readonly settle: (told: Told, line: Line, isLast: boolean) => void
+    private readonly settle: (told: LineOutcome, line: Line, isLast: boolean) => void
   ) {
     this.due = line.names.length
   }
@@ -105,24 +105,24 @@ class Waiting implements Outcomes.Awaited {
 
 /** A line that the server did not take, what it said, and the time (of `performance.now`) from which it may. */
 interface Repeat extends Line {
-  readonly told: Told
+  readonly told: LineOutcome
   readonly at: number
 }
 
 /** One sending, of which `totals` is a view that moves. */
 export interface Sending {
-  readonly totals: Totals
-  readonly run: Effect.Effect<Completion, Input.InputError | Stalled>
+  readonly totals: SendTotals
+  readonly run: Effect.Effect<SendResult, Input.InputError | Stalled>
 }
 
 /**
  * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but the connection ended
  * before every outcome came. `Unsent`: the connection ended before the input did; outcomes may be missing as well.
  */
-export type Completion = "Complete" | "Unknown" | "Unsent"
+export type SendResult = "Complete" | "Unknown" | "Unsent"
 
-export const make = (options: Options): Sending => {
-  const { input, link, maxLineBytes, patience, recipients, report, reported, retries } = options
+export const make = (options: SendingOptions): Sending => {
+  const { input, connection, maxLineBytes, patience, recipients, report, reported, retries } = options
   const head = Wire.encode(recipients.join(", "))
   const tooLong: Outcomes.Outcome = {
     _tag: "Refused",
@@ -152,11 +152,11 @@ export const make = (options: Options): Sending => {
     }
     waiting += 1
     waitingBytes += line.text.length
-    const label = link.outcomes.expect(new Waiting(line, told))
+    const label = connection.outcomes.expect(new Waiting(line, told))
     return `@${label} ${line.names === recipients ? head : Wire.encode(line.names.join(", "))}: ${line.text}\n`
   }
 
-  const told = (what: Told, line: Line, isLast: boolean) => {
+  const told = (what: LineOutcome, line: Line, isLast: boolean) => {
     lastNews = performance.now()
     if (!mayGoAgain(line, what)) final(what)
     if (!isLast) return
@@ -166,7 +166,7 @@ export const make = (options: Options): Sending => {
     if (waiting + repeats.length === 0) idle.unsafeOpen()
   }
 
-  const final = (what: Told) => {
+  const final = (what: LineOutcome) => {
     const { outcome } = what
     switch (outcome._tag) {
       case "Written":
@@ -185,7 +185,7 @@ export const make = (options: Options): Sending => {
     report(what)
   }
 
-  const mayGoAgain = (line: Line, what: Told): boolean => {
+  const mayGoAgain = (line: Line, what: LineOutcome): boolean => {
     const { names, outcome } = what
     if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
     if (outcome.retryMillis === undefined) return false
@@ -221,7 +221,7 @@ export const make = (options: Options): Sending => {
   })
 
   /** If the connection breaks, the receiving half sees it, too, and ends all this. */
-  const send = (wire: string) => Effect.catchTag(link.send(wire), "TransportError", () => Effect.never)
+  const send = (wire: string) => Effect.catchTag(connection.send(wire), "TransportError", () => Effect.never)
 
   /** Sends the lines of one read; new ones wait for those that are sent again, which come first in order. */
   const sendLines = (texts: ReadonlyArray<string>) =>
@@ -231,7 +231,7 @@ export const make = (options: Options): Sending => {
         yield* room.await
         yield* reported
         // Nothing more can succeed on this connection; what remains is to wait for its end.
-        if (link.outcomes.hasEnded || isClosing) return yield* Effect.never
+        if (connection.outcomes.hasEnded || isClosing) return yield* Effect.never
         let wire = ""
         const end = Math.min(texts.length, at + batchLines)
         for (; at < end && hasRoom(); at++) {
@@ -263,16 +263,16 @@ export const make = (options: Options): Sending => {
   })
 
   /** Returns when the connection has ended, in order or not: no outcome comes any more. */
-  const over = Effect.ignore(Stream.runDrain(link.lines))
+  const over = Effect.ignore(Stream.runDrain(connection.lines))
 
   const settle = Effect.sync(() => {
-    link.outcomes.end()
+    connection.outcomes.end()
     for (const repeat of repeats) final(repeat.told)
   })
 
   // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
   // Only the totals show whether every outcome came.
-  const completion = (): Completion => {
+  const completion = (): SendResult => {
     if (!isAllSent || repeats.length > 0) return "Unsent"
     return totals.unknown > 0 ? "Unknown" : "Complete"
   }
@@ -302,7 +302,7 @@ const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Pi
  * Succeeds with `true` if the server is known to have dealt with every line, or if it is one that never says so.
  */
 export const unlabelled = (
-  options: Pick<Options, "link" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
+  options: Pick<SendingOptions, "connection" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
     /**
      * Whether the server takes `/quit` with a label. Its answer comes after the last line was written or returned, and
      * is the only proof of that: the kernel closes the connections of a killed server in order as well. An original
@@ -312,27 +312,27 @@ export const unlabelled = (
     readonly refused: (line: string) => void
   }
 ): Effect.Effect<boolean, Input.InputError> => {
-  const { confirms, input, link, maxLineBytes, patience, recipients, refused } = options
+  const { confirms, input, connection, maxLineBytes, patience, recipients, refused } = options
   const head = Wire.encode(recipients.join(", "))
   let isConfirmed = false
   const leave = confirms
-    ? Effect.map(quit(link), () => {
+    ? Effect.map(quit(connection), () => {
         isConfirmed = true
       })
-    : Effect.map(link.end, () => {
+    : Effect.map(connection.end, () => {
         isConfirmed = true
       })
   const sendInput = Effect.gen(function* () {
     yield* forEachPiece(input, maxLineBytes, (piece) =>
       piece._tag === "Lines"
-        ? link.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
+        ? connection.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
         : Effect.sync(() => refused(`! too-long max=${maxLineBytes}: a line was skipped`))
     )
     // The server closes after its last line, and `listen` takes every line before that end.
     yield* Effect.timeoutOption(Effect.zipRight(leave, Effect.never), patience)
     return isConfirmed
   }).pipe(Effect.catchTag("TransportError", () => Effect.never))
-  const listen = Stream.runForEachChunk(link.lines, (lines) =>
+  const listen = Stream.runForEachChunk(connection.lines, (lines) =>
     Effect.sync(() => {
       for (const line of lines) if (line.startsWith("! ")) refused(line)
     })
@@ -344,10 +344,10 @@ export const unlabelled = (
 const quitLabel = "quit"
 
 /** Leaves with `/quit` and waits for the answer. A server that limits rates may refuse the line itself at first. */
-const quit = (link: Link.Link): Effect.Effect<void, TransportError> =>
+const quit = (connection: LineConnection.LineConnection): Effect.Effect<void, TransportError> =>
   Effect.gen(function* () {
     for (;;) {
-      const retryMillis = yield* link.ask(`@${quitLabel} /quit\n`, (line) => {
+      const retryMillis = yield* connection.ask(`@${quitLabel} /quit\n`, (line) => {
         const received = Received.parse(line)
         if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
         if (received.label !== quitLabel) return undefined

@@ -20,7 +20,7 @@ export class CannotStart extends Data.TaggedError("CannotStart")<{ readonly caus
 }
 
 /** How a program ended. */
-export interface Ended {
+export interface ChildExit {
   /** Null if a signal ended it. */
   readonly status: number | null
   readonly signal: string | null
@@ -30,10 +30,10 @@ export interface Ended {
 export interface Child {
   /** Its standard output; it ends some seconds after the program at the latest, if it is read. */
   readonly output: Readable
-  readonly ended: Effect.Effect<Ended>
+  readonly ended: Effect.Effect<ChildExit>
 }
 
-export interface Options {
+export interface ChildOptions {
   readonly program: string
   readonly args: ReadonlyArray<string>
   /** All of it. */
@@ -54,13 +54,13 @@ const pipeBytes = 2 ** 19
  * Runs a program in a process group of its own; its standard error is ours. What is left of the group when the program
  * or the scope ends gets SIGTERM, and some seconds later SIGKILL.
  */
-export const start = (options: Options): Effect.Effect<Child, CannotStart, Scope.Scope> =>
+export const start = (options: ChildOptions): Effect.Effect<Child, CannotStart, Scope.Scope> =>
   Effect.map(Effect.acquireRelease(begin(options), stop), ({ ended, output }) => ({
     output,
     ended: Deferred.await(ended)
   }))
 
-const begin = ({ args, environment, input, program }: Options) =>
+const begin = ({ args, environment, input, program }: ChildOptions) =>
   Effect.async<Running, CannotStart>((resume) => {
     const failed = (cause: unknown) => resume(Effect.fail(new CannotStart({ cause })))
     try {
@@ -70,7 +70,7 @@ const begin = ({ args, environment, input, program }: Options) =>
         stdio: ["pipe", "pipe", "inherit"]
       })
       const { pid = 0, stdin, stdout } = child
-      const ended = Deferred.unsafeMake<Ended>(FiberId.none)
+      const ended = Deferred.unsafeMake<ChildExit>(FiberId.none)
       child.on("error", failed)
       // It runs already, though Node tells so later.
       if (pid > 0) groups.add(pid)
@@ -94,7 +94,7 @@ interface Running {
   /** The process group; it has the id of the program. */
   readonly group: number
   readonly output: Readable
-  readonly ended: Deferred.Deferred<Ended>
+  readonly ended: Deferred.Deferred<ChildExit>
 }
 
 /**

@@ -1,4 +1,4 @@
-import { commands } from "./Conversation.js"
+import { commands } from "./TypedLine.js"
 
 /** What Tab makes of a line: one choice after the other, and then what was typed again. */
 export interface Completion {

@@ -53,13 +53,13 @@ const end = (text: string) => text.length
 
 const edits = {
   left: moved(Width.before),
-  right: moved(Width.behind),
+  right: moved(Width.after),
   wordLeft: moved(wordStart),
   wordRight: moved(wordEnd),
   home: moved(start),
   end: moved(end),
   backspace: removed(Width.before, false),
-  delete: removed(Width.behind, false),
+  delete: removed(Width.after, false),
   killWord: removed(blankStart, true),
   killWordLeft: removed(wordStart, true),
   killWordRight: removed(wordEnd, true),

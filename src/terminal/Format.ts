@@ -1,6 +1,6 @@
 import type { Fate } from "../client/Client.js"
 import type { Marks } from "./Display.js"
-import type { Message, Told } from "./Outgoing.js"
+import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 
 /** How everything looks that stands in the scrollback and above the prompt. */
@@ -32,7 +32,7 @@ const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks):
 ]
 
 /** `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: an own message of which all is known. */
-export const told = ({ fates, text, to }: Told, marks: Marks): Row => {
+export const told = ({ fates, text, to }: SettledMessage, marks: Marks): Row => {
   const failures = fates.filter((fate) => fate._tag !== "Written")
   if (failures.length === 0) return own(span(marks.written, "good"), to, text, marks)
   const isOfAll = fates.length === 1
@@ -59,7 +59,7 @@ export const sent = (to: ReadonlyArray<string>, text: string, marks: Marks): Row
   own(span(marks.quiet, "quiet"), to, text, marks)
 
 /** A message of which not all is known; `note` says what is the matter with it. */
-export const pending = ({ phase, text, to }: Message, marks: Marks, note = ""): Row => [
+export const pending = ({ phase, text, to }: OwnMessage, marks: Marks, note = ""): Row => [
   ...own(span(phase === "unknown" ? marks.unknown : marks.pending, "quiet"), to, text, marks),
   span(note === "" ? "" : ` ${marks.dash} ${note}`, "quiet")
 ]

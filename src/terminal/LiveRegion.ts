@@ -4,7 +4,7 @@ import * as Width from "./Width.js"
 import * as Wrap from "./Wrap.js"
 
 /** What stands below the scrollback. */
-export interface View {
+export interface LiveView {
   /** Rows above the prompt, each cut at the edge. Where there is no place for all, the lowest are shown. */
   readonly above: ReadonlyArray<Row.Row>
   readonly prompt: Row.Row
@@ -13,7 +13,7 @@ export interface View {
   readonly cursor: number
 }
 
-export interface Size {
+export interface TerminalSize {
   readonly columns: number
   readonly rows: number
 }
@@ -37,7 +37,7 @@ const wrapOn = "\x1b[?7h"
  * cursor was left to the first of them, clear, what is new for the scrollback, and all rows again, as one write.
  */
 export class LiveRegion {
-  private view: View = { above: [], prompt: [], text: "", cursor: 0 }
+  private view: LiveView = { above: [], prompt: [], text: "", cursor: 0 }
   /** How far the cursor stands below the first row. */
   private cursorRow = 0
   /** The columns of the rows as drawn, and of the cursor in the last. */
@@ -45,12 +45,12 @@ export class LiveRegion {
 
   constructor(private readonly display: Display.Display) {}
 
-  show(view: View): void {
+  show(view: LiveView): void {
     this.view = view
   }
 
   /** The write that adds rows to the scrollback and draws the others below them. */
-  draw(added: ReadonlyArray<Row.Row>, size: Size): string {
+  draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
     const above = view.above.slice(-Math.max(1, size.rows - 1)).map((row) => Row.fit(row, size.columns, display))
     if (size.rows < 2) above.length = 0
@@ -73,7 +73,7 @@ export class LiveRegion {
   }
 
   /** The write that leaves nothing but the scrollback, with rows added to it. */
-  erase(added: ReadonlyArray<Row.Row>, size: Size): string {
+  erase(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const up = this.cursorRow === 0 ? "" : `\x1b[${this.cursorRow}A`
     this.cursorRow = 0
     this.drawn = { widths: [], cursor: 0 }
@@ -81,7 +81,7 @@ export class LiveRegion {
   }
 
   /** Rows of the scrollback, as many as it takes for each to fit. */
-  written(added: ReadonlyArray<Row.Row>, { columns }: Size, lineEnd: string): string {
+  written(added: ReadonlyArray<Row.Row>, { columns }: TerminalSize, lineEnd: string): string {
     let written = ""
     for (const row of added) {
       for (const piece of Wrap.rows(row, columns, this.display)) written += Row.render(piece, this.display) + lineEnd
@@ -90,12 +90,12 @@ export class LiveRegion {
   }
 
   /** The write that moves everything into the scrollback. */
-  clear(size: Size): string {
+  clear(size: TerminalSize): string {
     return this.erase([], size) + "\n".repeat(size.rows) + topLeft
   }
 
   /** The terminal has broken the rows anew at its new edge, and its cursor went along. */
-  resized({ columns }: Size): void {
+  resized({ columns }: TerminalSize): void {
     const { reflow } = this.display
     if (reflow === "none") return
     const { cursor, widths } = this.drawn
@@ -105,7 +105,7 @@ export class LiveRegion {
 }
 
 /** The prompt and as much of the line as fits, so that the cursor is among it: what stands before it, and behind. */
-const promptRow = (view: View, columns: number, display: Display.Display) => {
+const promptRow = (view: LiveView, columns: number, display: Display.Display) => {
   const { says, told } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
   const width = columns - Row.columns(prompt)

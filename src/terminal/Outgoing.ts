@@ -1,7 +1,7 @@
 import type { Fate } from "../client/Client.js"
 
 /** A message of one's own, until all is known of it. */
-export interface Message {
+export interface OwnMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
   /** `waiting` to be sent; `sent`, and nothing is known; `unknown` since the connection broke before it was told. */
@@ -9,24 +9,24 @@ export interface Message {
 }
 
 /** What became known of a message, to be told. */
-export interface Told {
+export interface SettledMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
   readonly fates: ReadonlyArray<Fate>
 }
 
 /** Names a message here, as long as it is one. */
-export type Id = number
+export type MessageId = number
 
 /** One's own messages of which not all is known, in the order typed. */
 export class Outgoing {
-  private readonly messages = new Map<Id, Message>()
-  private readonly counts: Record<Message["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
+  private readonly messages = new Map<MessageId, OwnMessage>()
+  private readonly counts: Record<OwnMessage["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
   /** Those that wait, in the order typed, from `next` on. */
-  private waiting: Array<Id> = []
+  private waiting: Array<MessageId> = []
   private next = 0
   /** Those that were put back and wait, too: the first typed is the last here, once they are sorted. */
-  private back: Array<Id> = []
+  private back: Array<MessageId> = []
   private isSorted = true
   private lastId = 0
 
@@ -37,7 +37,7 @@ export class Outgoing {
   }
 
   /** The first that waits, which is sent from now on. */
-  take(): (Message & { readonly id: Id }) | undefined {
+  take(): (OwnMessage & { readonly id: MessageId }) | undefined {
     const id = this.shift()
     const message = id === undefined ? undefined : this.messages.get(id)
     if (id === undefined || message === undefined) return undefined
@@ -45,7 +45,7 @@ export class Outgoing {
     return { id, ...message }
   }
 
-  private shift(): Id | undefined {
+  private shift(): MessageId | undefined {
     if (!this.isSorted) this.back.sort((a, b) => b - a)
     this.isSorted = true
     const [id, again] = [this.waiting[this.next], this.back.at(-1)]
@@ -55,7 +55,7 @@ export class Outgoing {
   }
 
   /** It was not sent after all, and waits for the next connection. */
-  putBack(id: Id): void {
+  putBack(id: MessageId): void {
     const message = this.messages.get(id)
     if (message === undefined || message.phase === "waiting") return
     this.set(id, { ...message, phase: "waiting" })
@@ -67,7 +67,7 @@ export class Outgoing {
    * What became of it. Recipients of whom nothing is known stay: it is for the person to say whether to send it to
    * them again. Returns what there is to tell.
    */
-  settle(id: Id, fates: ReadonlyArray<Fate>): Told | undefined {
+  settle(id: MessageId, fates: ReadonlyArray<Fate>): SettledMessage | undefined {
     const message = this.messages.get(id)
     if (message === undefined) return undefined
     const known = fates.filter((fate) => fate._tag !== "Unknown")
@@ -80,7 +80,7 @@ export class Outgoing {
   }
 
   /** It will never be sent, or nothing will ever be known of it. */
-  forget(id: Id): void {
+  forget(id: MessageId): void {
     const message = this.messages.get(id)
     if (message !== undefined) this.counts[message.phase] -= 1
     this.messages.delete(id)
@@ -96,19 +96,19 @@ export class Outgoing {
   }
 
   /** Forgets what is unknown, and returns it. */
-  drop(): ReadonlyArray<Message> {
+  drop(): ReadonlyArray<OwnMessage> {
     const dropped = this.all.filter(({ phase }) => phase === "unknown")
     for (const [id, { phase }] of this.messages) if (phase === "unknown") this.forget(id)
     return dropped
   }
 
-  count(phase: Message["phase"]): number {
+  count(phase: OwnMessage["phase"]): number {
     return this.counts[phase]
   }
 
   /** The oldest. */
-  first(count: number): ReadonlyArray<Message> {
-    const found: Array<Message> = []
+  first(count: number): ReadonlyArray<OwnMessage> {
+    const found: Array<OwnMessage> = []
     for (const message of this.messages.values()) {
       if (found.length === count) break
       found.push(message)
@@ -116,7 +116,7 @@ export class Outgoing {
     return found
   }
 
-  get all(): ReadonlyArray<Message> {
+  get all(): ReadonlyArray<OwnMessage> {
     return [...this.messages.values()]
   }
 
@@ -129,11 +129,11 @@ export class Outgoing {
     this.change("sent", "unknown")
   }
 
-  private change(from: Message["phase"], phase: Message["phase"]) {
+  private change(from: OwnMessage["phase"], phase: OwnMessage["phase"]) {
     for (const [id, message] of this.messages) if (message.phase === from) this.set(id, { ...message, phase })
   }
 
-  private set(id: Id, message: Message) {
+  private set(id: MessageId, message: OwnMessage) {
     const before = this.messages.get(id)
     if (before !== undefined) this.counts[before.phase] -= 1
     this.counts[message.phase] += 1

@@ -13,7 +13,7 @@ export type Entered =
   /** What to do with the lines whose fate is unknown. */
   | { readonly _tag: "Resend" | "Drop" }
 
-export interface Options {
+export interface PromptOptions {
   readonly history: History
   /** Whom Tab may complete, the likeliest first. */
   readonly names: () => ReadonlyArray<string>
@@ -38,7 +38,7 @@ export class Prompt {
   asksLogin = false
   private completion: Completion.Completion | undefined = undefined
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: PromptOptions) {}
 
   press(key: Key): void {
     if (this.paste !== undefined) return this.answer(this.paste, key)

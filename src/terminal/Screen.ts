@@ -4,21 +4,21 @@ import type { Readable, Writable } from "node:stream"
 import { room } from "../client/Output.js"
 import type { Display } from "./Display.js"
 import * as Keys from "./Keys.js"
-import { LiveRegion, type Size, type View } from "./LiveRegion.js"
+import { LiveRegion, type LiveView, type TerminalSize } from "./LiveRegion.js"
 import type * as Row from "./Row.js"
 
 /** What a terminal reads from; `process.stdin`, when it is one. */
-export type Input = Readable & { readonly setRawMode?: (raw: boolean) => unknown }
+export type TerminalInput = Readable & { readonly setRawMode?: (raw: boolean) => unknown }
 
 /** `process.stdout`, when it is a terminal. */
-export type Output = Writable & { readonly columns?: number; readonly rows?: number }
+export type TerminalOutput = Writable & { readonly columns?: number; readonly rows?: number }
 
 export interface Person {
   readonly onKey: (key: Keys.Key) => void
   /** The terminal is gone: nobody can type any more. */
   readonly onGone: () => void
   /** What stands below the scrollback; asked for when it is drawn. */
-  readonly view: () => View
+  readonly view: () => LiveView
 }
 
 /** Pasted text comes between marks, so that it is not taken for typed keys. */
@@ -38,7 +38,7 @@ const unstoppedMillis = 200
  */
 export class Screen {
   private readonly region: LiveRegion
-  private view: () => View = () => ({ above: [], prompt: [], text: "", cursor: 0 })
+  private view: () => LiveView = () => ({ above: [], prompt: [], text: "", cursor: 0 })
   private added: Array<Row.Row> = []
   private rings = false
   private isOpen = false
@@ -46,8 +46,8 @@ export class Screen {
   private isDue = false
 
   constructor(
-    private readonly input: Input,
-    private readonly output: Output,
+    private readonly input: TerminalInput,
+    private readonly output: TerminalOutput,
     display: Display
   ) {
     this.region = new LiveRegion(display)
@@ -170,7 +170,7 @@ export class Screen {
     return added
   }
 
-  private get size(): Size {
+  private get size(): TerminalSize {
     return { columns: Math.max(1, this.output.columns ?? 80), rows: Math.max(1, this.output.rows ?? 24) }
   }
 }

@@ -25,7 +25,7 @@ export const before = (text: string, index: number): number => {
 }
 
 /** Where the character at an index ends. */
-export const behind = (text: string, index: number): number => {
+export const after = (text: string, index: number): number => {
   if (index >= text.length) return text.length
   if (isAscii(text.slice(index, index + 2))) return index + 1
   const found = segments(text).containing(index)

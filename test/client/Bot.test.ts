@@ -15,7 +15,7 @@ import * as Client from "../../src/client/Client.js"
 import * as Memory from "../../src/transport/Memory.js"
 
 /** A bot with a program that the test plays. */
-const makeBot = (start: Bot.Options["start"], options: Partial<Bot.Options> = {}) =>
+const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions> = {}) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
     const limits = { grace: Duration.millis(100) }

@@ -6,11 +6,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
-import * as Tcp from "../../src/transport/Tcp.js"
 import type { Address } from "../../src/ports/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
-const connect = (address: Address, options: Partial<Client.Options<never, never>> = {}) =>
+const connect = (address: Address, options: Partial<Client.ClientOptions<never, never>> = {}) =>
   Client.open({ login: "alice", ...options, socket: Tcp.connect(address) })
 
 /** A server that sends one text to everybody, in the pieces given, and closes. */

@@ -13,7 +13,9 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { settle } from "../support/Turns.js"
 
-const listening = (options: Partial<Listening.Options> & Pick<Listening.Options, "socket" | "output">) =>
+const listening = (
+  options: Partial<Listening.ListeningOptions> & Pick<Listening.ListeningOptions, "socket" | "output">
+) =>
   Listening.run({
     login: "bob",
     from: [],

@@ -110,7 +110,7 @@ describe("Reconnect.keep", () => {
   it.effect("is gone with the first connection, if nobody wants another", () =>
     Effect.gen(function* () {
       const { result, told } = yield* keep([breaks], { reconnect: false })
-      assert.deepStrictEqual(result, new Reconnect.Gone({ cause: lost }))
+      assert.deepStrictEqual(result, new Reconnect.ConnectionGone({ cause: lost }))
       assert.deepStrictEqual(told, [])
     })
   )

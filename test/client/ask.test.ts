@@ -3,13 +3,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import * as Link from "../../src/client/Link.js"
+import * as LineConnection from "../../src/client/LineConnection.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
 const answerLine = `* who 1: ${"x".repeat(100)}\n`
 
-describe("Link.ask", () => {
+describe("LineConnection.ask", () => {
   it.scopedLive("reads an answer of any length, though no line of it is left to take", () =>
     Effect.gen(function* () {
       const lines = 5000
@@ -21,14 +21,14 @@ describe("Link.ask", () => {
         }
         socket.once("data", go)
       })
-      const link = yield* Link.make({
+      const connection = yield* LineConnection.make({
         socket: Tcp.connect(address),
         maxLineBytes: 1000,
         linger: Duration.seconds(1)
       })
-      yield* Effect.forkScoped(Stream.runDrain(link.lines))
+      yield* Effect.forkScoped(Stream.runDrain(connection.lines))
       let came = 0
-      yield* link.ask("/who\n", () => (++came < lines ? "part" : Exit.void))
+      yield* connection.ask("/who\n", () => (++came < lines ? "part" : Exit.void))
       assert.strictEqual(came, lines)
     })
   )

@@ -5,7 +5,7 @@ import { RefusalSplitter, type Part } from "../../src/client/RefusalSplitter.js"
 import * as Name from "../../src/protocol/Name.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import { fuzz, same, hostile, hostileStream, inReads } from "../support/Fuzzing.js"
+import { fuzz, hostile, hostileStream, inReads, same } from "../support/Fuzzing.js"
 
 /** A line's sense without its text. */
 const senseOf = (line: string) => {

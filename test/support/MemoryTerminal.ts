@@ -5,7 +5,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
 import * as Server from "../../src/chat/Server.js"
 import type { Display } from "../../src/terminal/Display.js"
-import * as Session from "../../src/terminal/Session.js"
+import * as TerminalClient from "../../src/terminal/TerminalClient.js"
 import * as Memory from "../../src/transport/Memory.js"
 import type { Socket, TransportError } from "../../src/ports/Transport.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
@@ -21,7 +21,9 @@ export const paste = (text: string) => `\x1b[200~${text}\x1b[201~`
 export const display: Display = { colours: "none", unicode: true, reflow: "all" }
 
 export interface TerminalOptions
-  extends TerminalEmulator.Options, Partial<Omit<Session.Options, "input" | "output" | "socket">> {}
+  extends
+    TerminalEmulator.Options,
+    Partial<Omit<TerminalClient.TerminalClientOptions, "input" | "output" | "socket">> {}
 
 /** A person in front of the client, at a terminal in memory. */
 export const openTerminal = (
@@ -32,7 +34,7 @@ export const openTerminal = (
     const terminal = TerminalEmulator.streams({ columns: columns ?? 80, rows: rows ?? 24, ...options })
     const session = yield* Effect.forkScoped(
       Effect.scoped(
-        Session.run({
+        TerminalClient.run({
           where: "memory",
           login: "alice",
           display,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Display } from "../../src/terminal/Display.js"
 import type { Key } from "../../src/terminal/Keys.js"
-import type { View } from "../../src/terminal/LiveRegion.js"
+import type { LiveView } from "../../src/terminal/LiveRegion.js"
 import { span } from "../../src/terminal/Row.js"
 import { Screen } from "../../src/terminal/Screen.js"
 import * as TerminalEmulator from "../support/TerminalEmulator.js"
@@ -12,9 +12,9 @@ const display: Display = { colours: "none", unicode: true, reflow: "all" }
 const listeners = () =>
   ["exit", "SIGCONT", "uncaughtExceptionMonitor"].reduce((sum, event) => sum + process.listenerCount(event), 0)
 
-const prompt: View = { above: [], prompt: [span("> ")], text: "", cursor: 0 }
+const prompt: LiveView = { above: [], prompt: [span("> ")], text: "", cursor: 0 }
 
-const typed = (text: string, above: ReadonlyArray<string> = []): View => ({
+const typed = (text: string, above: ReadonlyArray<string> = []): LiveView => ({
   above: above.map((row) => [span(row)]),
   prompt: [span("> ")],
   text,
@@ -31,7 +31,7 @@ const open = (options: TerminalEmulator.Options & { readonly display?: Display }
     yield* screen.open({ onKey: (key) => keys.push(key), onGone: () => (gone = true), view: () => view })
     const print = (...rows: ReadonlyArray<string>) => screen.print(rows.map((row) => [span(row)]))
     /** Shows another view, and waits until it stands there. */
-    const shows = (next: View) =>
+    const shows = (next: LiveView) =>
       Effect.suspend(() => {
         view = next
         screen.changed()

@@ -32,7 +32,7 @@ describe("Width", () => {
       [0, 0, 1, 3, 5]
     )
     assert.deepStrictEqual(
-      [0, 1, 3, 5, 6].map((index) => Width.behind(text, index)),
+      [0, 1, 3, 5, 6].map((index) => Width.after(text, index)),
       [1, 3, 5, 6, 6]
     )
   })

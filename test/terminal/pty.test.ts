@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { foreign } from "../support/TerminalEmulator.js"
-import * as Program from "../support/Program.js"
-import * as Pty from "../support/Pty.js"
 import { eventually } from "../support/Eventually.js"
 import { ctrl, enter, paste, tab, up } from "../support/MemoryTerminal.js"
+import * as Program from "../support/Program.js"
+import * as Pty from "../support/Pty.js"
+import { foreign } from "../support/TerminalEmulator.js"
 
 const home = Effect.acquireRelease(
   Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "a-chat-"))),

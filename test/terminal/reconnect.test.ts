@@ -9,8 +9,8 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type * as Net from "node:net"
 import * as Client from "../../src/client/Client.js"
-import * as Tcp from "../../src/transport/Tcp.js"
 import { TransportError } from "../../src/ports/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
 
@@ -65,7 +65,7 @@ const secretive = Effect.gen(function* () {
 
 const withoutLabels = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^@\S+ /u, ""))
 
-describe("Session, when the server goes away", () => {
+describe("TerminalClient, when the server goes away", () => {
   it.scopedLive("says so, keeps what is typed, and sends it in order when the server is back", () =>
     Effect.gen(function* () {
       const { person, serve, socket } = yield* chat
@@ -215,7 +215,7 @@ describe("Session, when the server goes away", () => {
   )
 })
 
-describe("Session, on leaving", () => {
+describe("TerminalClient, on leaving", () => {
   it.scopedLive("tells what was not sent, and what may have arrived", () =>
     Effect.gen(function* () {
       const server = yield* secretive
@@ -282,7 +282,7 @@ describe("Session, on leaving", () => {
   )
 })
 
-describe("Session, with time", () => {
+describe("TerminalClient, with time", () => {
   it.scoped("tells who came and went in one line, and the time when the minute changes", () =>
     Effect.gen(function* () {
       const { serve, socket } = yield* chat

@@ -108,13 +108,13 @@ export const orFailure = <A, R>(
 ): Effect.Effect<A, ExitStatus.Failure, R> =>
   Effect.mapError(effect, (error) => {
     if (error instanceof ExitStatus.Failure) return error
-    const status = error._tag === "Gone" ? ExitStatus.gone : ExitStatus.misuse
+    const status = error._tag === "ConnectionGone" ? ExitStatus.gone : ExitStatus.misuse
     // The server may have chosen the words.
     return new ExitStatus.Failure({ status, message: Escape.show(error.message) })
   })
 
 /** Reports on standard error that the connection was lost, or is back. */
-export const report = (event: Reconnect.Event): Effect.Effect<void> =>
+export const report = (event: Reconnect.ReconnectEvent): Effect.Effect<void> =>
   Effect.sync(() => {
     if (event._tag === "Back") return ExitStatus.say("connected again")
     const seconds = (Duration.toMillis(event.delay) / 1000).toFixed(1)

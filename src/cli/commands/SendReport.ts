@@ -1,15 +1,15 @@
 import * as Escape from "../../client/Escape.js"
-import type { Told, Totals } from "../../client/Sending.js"
+import type { LineOutcome, SendTotals } from "../../client/Sending.js"
 import * as Units from "../settings/Units.js"
 
 /** How `send` tells of outcomes: JSON objects to its output, or what did not arrive to standard error. */
 export interface SendReport {
-  readonly told: (told: Told) => void
+  readonly told: (told: LineOutcome) => void
   /** What remains to be said when all is over; undefined if all is known. */
   readonly summary: () => string | undefined
 }
 
-export interface Options {
+export interface SendReportOptions {
   readonly json: boolean
   /** Whether there is more than one line, so that each needs its number. */
   readonly numbered: boolean
@@ -17,7 +17,7 @@ export interface Options {
   readonly errors: (lines: string) => void
 }
 
-export const make = ({ errors, json, numbered, output }: Options): SendReport => {
+export const make = ({ errors, json, numbered, output }: SendReportOptions): SendReport => {
   const unknown = { count: 0, first: Infinity }
   // A read brings hundreds of outcomes; they are written together.
   let lines = ""
@@ -49,7 +49,7 @@ export const make = ({ errors, json, numbered, output }: Options): SendReport =>
   }
 }
 
-const jsonOf = ({ line, names, outcome }: Told): string => {
+const jsonOf = ({ line, names, outcome }: LineOutcome): string => {
   const facts = {
     outcome: outcome._tag.toLowerCase(),
     ...(outcome._tag === "Written" || outcome._tag === "Unknown"
@@ -61,7 +61,7 @@ const jsonOf = ({ line, names, outcome }: Told): string => {
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
 
-const textOf = ({ line, outcome }: Told, numbered: boolean): string => {
+const textOf = ({ line, outcome }: LineOutcome, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
   switch (outcome._tag) {
     case "Returned":
@@ -73,6 +73,6 @@ const textOf = ({ line, outcome }: Told, numbered: boolean): string => {
   }
 }
 
-export const progress = ({ lines, refused, returned }: Totals, seconds: number): string =>
+export const progress = ({ lines, refused, returned }: SendTotals, seconds: number): string =>
   `${Units.showCount(lines)} lines, ${Units.showCount(Math.round(lines / seconds))}/s, ` +
   `${Units.showCount(returned + refused)} returned`

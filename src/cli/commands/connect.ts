@@ -3,7 +3,7 @@ import type { ExitReason } from "../../client/ExitReason.js"
 import * as Pipe from "../../client/Pipe.js"
 import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
-import * as Session from "../../terminal/Session.js"
+import * as TerminalClient from "../../terminal/TerminalClient.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
@@ -40,7 +40,7 @@ export const command = Flags.command("connect", settings, (given): Effect.Effect
   }
   const isScreen = process.stdin.isTTY && process.stdout.isTTY && !plain && !Display.isDumb(process.env)
   const session = isScreen
-    ? Session.run({
+    ? TerminalClient.run({
         ...streams,
         where: address.text,
         display: Display.make(process.env, process.stdout.getColorDepth()),

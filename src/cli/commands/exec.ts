@@ -50,7 +50,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     if (!Child.isExecutable(program, process.env["PATH"] ?? "")) {
       return yield* ExitStatus.misused(`${program}: there is no such program, or it may not be executed`)
     }
-    const bot: Bot.Options = {
+    const bot: Bot.BotOptions = {
       start: start(program, args, { ...others(process.env), ...ConnectFlags.environment(given), ACHAT_LOGIN: login }),
       concurrency,
       timeout: timeout(given.values.timeout),
@@ -82,7 +82,7 @@ const others = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith(Setting.variable(""))))
 
 const start =
-  (program: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv): Bot.Options["start"] =>
+  (program: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv): Bot.BotOptions["start"] =>
   ({ from, text }) =>
     Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, fault) })),
@@ -91,7 +91,7 @@ const start =
       Effect.mapError(() => "it cannot be started")
     )
 
-const fault = ({ signal, status }: Child.Ended): string | undefined => {
+const fault = ({ signal, status }: Child.ChildExit): string | undefined => {
   if (status === 0) return undefined
   return status === null ? `ended by ${signal}` : `exit status ${status}`
 }

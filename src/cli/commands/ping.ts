@@ -62,7 +62,7 @@ export const command = Flags.command("ping", settings, (given) =>
 interface Report {
   /** @param millis undefined if no answer came in time */
   readonly one: (remote: string, number: number, millis: number | undefined) => string
-  readonly all: (summary: Query.Summary) => string
+  readonly all: (summary: Query.PingSummary) => string
 }
 
 const text: Report = {

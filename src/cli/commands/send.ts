@@ -6,11 +6,11 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { fstatSync } from "node:fs"
 import { Readable } from "node:stream"
+import * as Encode from "../../client/Encode.js"
 import * as Escape from "../../client/Escape.js"
 import * as Login from "../../client/Login.js"
-import { flushed, room } from "../../client/Output.js"
 import * as Outcomes from "../../client/Outcomes.js"
-import * as Sendable from "../../client/Sendable.js"
+import { flushed, room } from "../../client/Output.js"
 import * as Sending from "../../client/Sending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -64,7 +64,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
     const given = yield* Flags.resolve(settings, raw.flags)
     const { json, login, retry, timeout, wait } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
-    yield* Effect.mapError(Sendable.encodeRecipients(recipients), ExitStatus.asMisuse)
+    yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const job: Job = {
       socket: ConnectFlags.socket(given),
       recipients,
@@ -105,7 +105,7 @@ interface Job {
 const deliver = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     if (job.text === undefined) yield* V8Heap.keepSmall
-    const { link, server } = yield* enter(job)
+    const { connection, server } = yield* enter(job)
     if (Option.isNone(server)) return yield* noOutcomes
     const progress: Progress.Progress = yield* Progress.make(process.stderr, (seconds) =>
       SendReport.progress(sending.totals, seconds)
@@ -117,7 +117,7 @@ const deliver = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scop
       errors: progress.write
     })
     const sending = Sending.make({
-      link,
+      connection,
       recipients: job.recipients,
       input: inputOf(job),
       maxLineBytes: server.value.maxLineBytes,
@@ -151,10 +151,10 @@ const toldAll = Effect.zipRight(flushed(process.stdout), flushed(process.stderr)
 /** Sends without labels, to any server: what it returns until it closes is told. Returns the exit status. */
 const hand = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { link, server } = yield* enter(job)
+    const { connection, server } = yield* enter(job)
     let refused = 0
     const isConfirmed = yield* Sending.unlabelled({
-      link,
+      connection,
       recipients: job.recipients,
       input: inputOf(job),
       maxLineBytes: handedLineBytes,
@@ -214,6 +214,6 @@ const enter = (job: Job): Effect.Effect<Entered, ExitStatus.Failure, Scope.Scope
 /** How many other names are tried. */
 const guesses = 5
 
-interface Entered extends Login.Started {
+interface Entered extends Login.PendingLogin {
   readonly server: Option.Option<Login.Hello>
 }

@@ -7,15 +7,15 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "../client/Backoff.js"
 import type * as Client from "../client/Client.js"
+import * as Encode from "../client/Encode.js"
 import type { ExitReason } from "../client/ExitReason.js"
 import * as Reconnect from "../client/Reconnect.js"
-import * as Sendable from "../client/Sendable.js"
 import type { Socket, TransportError } from "../ports/Transport.js"
-import * as Desk from "./Desk.js"
 import * as Format from "./Format.js"
-import * as Visit from "./Visit.js"
+import * as OneConnection from "./OneConnection.js"
+import * as Ui from "./Ui.js"
 
-export interface Options extends Desk.Options {
+export interface TerminalClientOptions extends Ui.UiOptions {
   /** Run for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
   /** The server's address, for people. */
@@ -43,16 +43,18 @@ const left: ExitReason = { _tag: "Left" }
  *
  * Fails if the first connection does; later ones are tried again and again.
  */
-export const run = (options: Options): Effect.Effect<ExitReason, TransportError | Client.Unsendable, Scope.Scope> =>
+export const run = (
+  options: TerminalClientOptions
+): Effect.Effect<ExitReason, TransportError | Client.Unsendable, Scope.Scope> =>
   Effect.gen(function* () {
-    const desk = yield* Desk.make(options)
-    const login = options.login ?? (yield* askLogin(desk))
+    const ui = yield* Ui.make(options)
+    const login = options.login ?? (yield* askLogin(ui))
     if (login === undefined) return left
-    yield* Effect.addFinalizer(() => Effect.sync(() => desk.talk.tellRest()))
-    return yield* Effect.raceFirst(listen(desk), stay(desk, login, options))
+    yield* Effect.addFinalizer(() => Effect.sync(() => ui.composer.tellRest()))
+    return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
   })
 
-const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Effect.Effect<string | undefined> =>
+const askLogin = ({ entered, marks, prompt, screen, transcript }: Ui.Ui): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
     prompt.asksLogin = true
     screen.changed()
@@ -61,7 +63,7 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Ef
       if (Option.isNone(answer)) return undefined
       if (answer.value._tag !== "Line") continue
       const login = answer.value.line.trim()
-      const wrong = yield* Effect.option(Effect.flip(Sendable.encodeLogin(login))) // before anybody connects
+      const wrong = yield* Effect.option(Effect.flip(Encode.login(login))) // before anybody connects
       if (Option.isNone(wrong)) {
         prompt.asksLogin = false
         return login
@@ -71,63 +73,63 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Desk.Desk): Ef
   })
 
 /** What the person does, until they want to leave; then waits for what is to be known. */
-const listen = (desk: Desk.Desk): Effect.Effect<ExitReason> =>
+const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
   Effect.gen(function* () {
-    const { entered, hurried, remember, screen, settled, talk } = desk
+    const { composer, entered, hurried, remember, screen, settled } = ui
     for (;;) {
       const next = yield* Effect.option(entered.take)
       if (Option.isNone(next)) break
-      const isLast = talk.enter(next.value)
+      const isLast = composer.enter(next.value)
       screen.changed()
       if (next.value._tag === "Line" && next.value.isNew) yield* remember(next.value.line)
       if (isLast) break
     }
-    talk.isLeaving = true
+    composer.isLeaving = true
     screen.changed()
     const outcomes = Effect.whileLoop({
       while: () => {
         settled.unsafeClose() // before the look, so that nothing happens between it and the waiting
-        return talk.phase._tag === "Here" && talk.outgoing.size > talk.outgoing.count("unknown")
+        return composer.phase._tag === "Here" && composer.outgoing.size > composer.outgoing.count("unknown")
       },
       body: () => settled.await,
       step: () => {}
     })
     yield* Effect.raceFirst(outcomes, Deferred.await(hurried)).pipe(Effect.timeoutOption(outcomeTimeout))
     yield* screen.close
-    if (talk.phase._tag === "Here") yield* Effect.zipRight(talk.phase.end, Effect.sleep(endTimeout))
+    if (composer.phase._tag === "Here") yield* Effect.zipRight(composer.phase.end, Effect.sleep(endTimeout))
     return left
   })
 
 /** One connection after the other, until the server refuses for good. */
-const stay = (desk: Desk.Desk, login: string, options: Options) =>
+const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
   Effect.gen(function* () {
-    const { incoming, marks, screen, talk, transcript } = desk
+    const { composer, marks, screen, serverLines, transcript } = ui
     const waits = yield* Schedule.driver(options.backoff ?? Backoff.schedule)
     const away = (why: string) => {
-      talk.phase = { _tag: "Away", why }
+      composer.phase = { _tag: "Away", why }
       screen.changed()
     }
     away(`connecting to ${options.where}`)
     let isFirst = true
     for (;;) {
       const startedAt = yield* Clock.currentTimeMillis
-      const visit = yield* Effect.either(Effect.scoped(Visit.run(desk, { ...options, login })))
-      if (visit._tag === "Right") {
+      const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login })))
+      if (result._tag === "Right") {
         isFirst = false
-        if (talk.isLeaving) return left
-        transcript.print(Format.failed(visit.right, marks))
+        if (composer.isLeaving) return left
+        transcript.print(Format.failed(result.right, marks))
         if ((yield* Clock.currentTimeMillis) - startedAt > stableMillis) yield* waits.reset
-      } else if (visit.left._tag === "LoginRefused") {
-        if (isFirst || !Reconnect.mayPass(visit.left)) {
-          transcript.print(Format.failed(visit.left.message, marks))
+      } else if (result.left._tag === "LoginRefused") {
+        if (isFirst || !Reconnect.mayPass(result.left)) {
+          transcript.print(Format.failed(result.left.message, marks))
           return { _tag: "Refused" } as const
         }
-      } else if (isFirst) return yield* Effect.fail(visit.left)
-      const why = visit._tag === "Left" ? ` ${marks.dash} ${visit.left.message}` : ""
+      } else if (isFirst) return yield* Effect.fail(result.left)
+      const why = result._tag === "Left" ? ` ${marks.dash} ${result.left.message}` : ""
       away(`trying again; your lines are kept${why}`)
       // A server that shut down has told everybody another time, for the first try.
-      const millis = incoming.returnMillis
-      incoming.returnMillis = undefined
+      const millis = serverLines.returnMillis
+      serverLines.returnMillis = undefined
       yield* millis === undefined ? Effect.orDie(waits.next(undefined)) : Effect.sleep(millis) // it has no end
     }
   })

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Conversation from "../../src/terminal/Conversation.js"
+import * as TypedLine from "../../src/terminal/TypedLine.js"
 
-const context: Conversation.Context = {
+const context: TypedLine.TypingContext = {
   to: ["bob"],
   lastSender: "carol",
   isKnown: (name) => ["bob", "carol", "alice smith"].includes(name)
 }
 
-const nobodyYet: Conversation.Context = { ...context, to: [], lastSender: undefined }
+const nobodyYet: TypedLine.TypingContext = { ...context, to: [], lastSender: undefined }
 
-const say = (to: ReadonlyArray<string>, text: string): Conversation.Meaning => ({ _tag: "Say", to, text })
+const say = (to: ReadonlyArray<string>, text: string): TypedLine.Meaning => ({ _tag: "Say", to, text })
 
-const table: ReadonlyArray<readonly [line: string, meaning: Conversation.Meaning]> = [
+const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> = [
   ["hi", say(["bob"], "hi")],
   ["carol: hi", say(["carol"], "hi")],
   ["bob, carol: hi: there", say(["bob", "carol"], "hi: there")],
@@ -47,7 +47,7 @@ const table: ReadonlyArray<readonly [line: string, meaning: Conversation.Meaning
   ["/bell on", { _tag: "Switch", what: "bell", on: true }]
 ]
 
-const mistakes: ReadonlyArray<readonly [line: string, Conversation.Context, tells: RegExp]> = [
+const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, tells: RegExp]> = [
   ["hi", nobodyYet, /to whom\? write `name: text`/u],
   ["http://x", nobodyYet, /to whom/u],
   ["/reply hi", nobodyYet, /nobody has written/u],
@@ -59,18 +59,18 @@ const mistakes: ReadonlyArray<readonly [line: string, Conversation.Context, tell
   ["//x", context, /a blank in front makes it text/u]
 ]
 
-describe("Conversation.parse", () => {
+describe("TypedLine.parse", () => {
   for (const [line, meaning] of table) {
-    it(JSON.stringify(line), () => assert.deepStrictEqual(Conversation.parse(line, context), meaning))
+    it(JSON.stringify(line), () => assert.deepStrictEqual(TypedLine.parse(line, context), meaning))
   }
 
   it("sets out with a stranger", () => {
-    assert.deepStrictEqual(Conversation.parse("dave: hi", nobodyYet), say(["dave"], "hi"))
+    assert.deepStrictEqual(TypedLine.parse("dave: hi", nobodyYet), say(["dave"], "hi"))
   })
 
   for (const [line, given, tells] of mistakes) {
     it(`tells what is wrong with ${JSON.stringify(line)}`, () => {
-      const meaning = Conversation.parse(line, given)
+      const meaning = TypedLine.parse(line, given)
       assert.match(meaning._tag === "Mistake" ? meaning.text : meaning._tag, tells)
     })
   }

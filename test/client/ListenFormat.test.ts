@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
+import { MessageFilter, toJson } from "../../src/client/ListenFormat.js"
 import type * as Received from "../../src/client/Received.js"
-import { toJson, Transcript } from "../../src/client/Transcript.js"
 import * as Wire from "../../src/protocol/Wire.js"
 
 /** What is let through of blocks, and the codes of what was reported. */
 const take = (blocks: ReadonlyArray<string>, options: { from?: ReadonlyArray<string>; count?: number } = {}) => {
-  const transcript = new Transcript({ from: options.from ?? [], count: options.count })
+  const filter = new MessageFilter({ from: options.from ?? [], count: options.count })
   const reported: Array<string> = []
   const report = (received: Received.Received) => reported.push("code" in received ? received.code : received._tag)
-  const taken = blocks.map((block) => Wire.decode(transcript.take(Wire.encode(block), report))).join("")
-  return { taken, reported, left: transcript.left }
+  const taken = blocks.map((block) => Wire.decode(filter.take(Wire.encode(block), report))).join("")
+  return { taken, reported, left: filter.left }
 }
 
-describe("Transcript", () => {
+describe("MessageFilter", () => {
   const table: ReadonlyArray<
     readonly [
       name: string,

@@ -2,7 +2,7 @@ import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Received from "./Received.js"
 
-export interface Options {
+export interface MessageFilterOptions {
   /** Whose messages count; nobody named: everybody's. */
   readonly from: ReadonlyArray<string>
   /** How many messages to let through at most. */
@@ -13,13 +13,13 @@ export interface Options {
  * The messages among what a server sends, a block of whole lines at a time. Neighbours are cut out in one piece, since a
  * million of them come in a second.
  */
-export class Transcript {
+export class MessageFilter {
   /** How many more messages are let through. */
   left: number
   /** How the lines start that are let through, in wire form. */
   private readonly leads: ReadonlyArray<string>
 
-  constructor(options: Options) {
+  constructor(options: MessageFilterOptions) {
     this.left = options.count ?? Infinity
     const names = options.from.map((name) => Name.normalise(Wire.trim(Wire.encode(name))))
     this.leads = names.length === 0 ? [messageStart] : names.map((name) => `${messageStart}${name}:`)
@@ -58,7 +58,7 @@ const messageStart = "from "
 /**
  * Lines of messages as JSON, one object a line.
  *
- * @param lines whole lines in wire form, as of `Transcript`
+ * @param lines whole lines in wire form, as of `MessageFilter`
  */
 export const toJson = (lines: string, arrival: Date): string => {
   const at = `,"at":${JSON.stringify(arrival.toISOString())}}\n`

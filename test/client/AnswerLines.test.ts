@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Speech } from "../../src/client/Speech.js"
+import { AnswerLines } from "../../src/client/AnswerLines.js"
 
 const say = (bytes: string | Buffer, maxBytes = 100) => {
-  const speech = new Speech(maxBytes)
-  const lines = [...speech.push(Buffer.from(bytes)), ...speech.end()]
-  return { lines, replaced: speech.replaced, tooLong: speech.tooLong }
+  const answerLines = new AnswerLines(maxBytes)
+  const lines = [...answerLines.push(Buffer.from(bytes)), ...answerLines.end()]
+  return { lines, replaced: answerLines.replaced, tooLong: answerLines.tooLong }
 }
 
-describe("Speech", () => {
+describe("AnswerLines", () => {
   it("cuts lines, the last one without its end among them", () => {
     assert.deepStrictEqual(say("one\n\ntwo\r\nthree"), { lines: ["one", "", "two", "three"], replaced: 0, tooLong: 0 })
     assert.deepStrictEqual(say("").lines, [])
@@ -36,8 +36,12 @@ describe("Speech", () => {
     const bytes = Buffer.from("one\ngrüße\r\n\x1b[0m\xff\n", "utf8")
     const whole = say(bytes).lines
     for (let at = 0; at <= bytes.length; at++) {
-      const speech = new Speech(100)
-      const lines = [...speech.push(bytes.subarray(0, at)), ...speech.push(bytes.subarray(at)), ...speech.end()]
+      const answerLines = new AnswerLines(100)
+      const lines = [
+        ...answerLines.push(bytes.subarray(0, at)),
+        ...answerLines.push(bytes.subarray(at)),
+        ...answerLines.end()
+      ]
       assert.deepStrictEqual(lines, whole)
     }
   })

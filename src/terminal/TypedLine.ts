@@ -15,7 +15,7 @@ export type Meaning =
   | { readonly _tag: "Mistake"; readonly text: string }
 
 /** What a line's meaning depends on. */
-export interface Context {
+export interface TypingContext {
   /** To whom the last line went. */
   readonly to: ReadonlyArray<string>
   readonly lastSender: string | undefined
@@ -43,7 +43,7 @@ const nobody = mistake("to whom? write `name: text`; the lines behind it go ther
  * to both if its head can be names. In `note:this` or `http://x` nobody is meant, unless somebody of that name is known:
  * without a blank behind the colon a stranger is not addressed.
  */
-export const parse = (line: string, context: Context): Meaning => {
+export const parse = (line: string, context: TypingContext): Meaning => {
   if (line.startsWith("/")) return command(line, context)
   const addressed = /^\s/u.test(line) ? undefined : address(line, context)
   if (addressed !== undefined) {
@@ -52,7 +52,7 @@ export const parse = (line: string, context: Context): Meaning => {
   return context.to.length === 0 ? nobody : { _tag: "Say", to: context.to, text: line.trim() }
 }
 
-const address = (line: string, { isKnown }: Context) => {
+const address = (line: string, { isKnown }: TypingContext) => {
   const colon = line.indexOf(":")
   if (colon < 0) return undefined
   const to = Outcomes.distinct(line.slice(0, colon).split(","))
@@ -63,7 +63,7 @@ const address = (line: string, { isKnown }: Context) => {
 
 const isName = (name: string) => Name.parse(Wire.encode(name)) !== undefined
 
-const command = (line: string, { isKnown, lastSender }: Context): Meaning => {
+const command = (line: string, { isKnown, lastSender }: TypingContext): Meaning => {
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
   switch (name) {

@@ -1,5 +1,5 @@
 /** Who came and went in a short time, to be told in one line. */
-export class Comings {
+export class PresenceNotices {
   private readonly changes = new Map<string, "joined" | "left" | "came and went" | "came back">()
 
   joined(name: string): void {

@@ -5,20 +5,20 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
+import { Composer } from "./Composer.js"
 import * as Display from "./Display.js"
 import * as Format from "./Format.js"
 import { History } from "./History.js"
 import * as HistoryFile from "./HistoryFile.js"
-import { Incoming } from "./Incoming.js"
 import { People } from "./People.js"
 import { Prompt, type Entered } from "./Prompt.js"
 import * as Screen from "./Screen.js"
-import { Talk } from "./Talk.js"
+import { ServerLines } from "./ServerLines.js"
 import { Transcript } from "./Transcript.js"
 
-export interface Options {
-  readonly input: Screen.Input
-  readonly output: Screen.Output
+export interface UiOptions {
+  readonly input: Screen.TerminalInput
+  readonly output: Screen.TerminalOutput
   readonly display: Display.Display
   /** Whether the terminal rings for a message. */
   readonly bell: boolean
@@ -27,16 +27,16 @@ export interface Options {
 }
 
 /** How long one waits for more people to come or go before it is told. */
-const comingsTime = Duration.seconds(2)
+const presenceDelay = Duration.seconds(2)
 
 const minRingMillis = 1_000
 
 /** All that one person has in front of them, and what happens there. */
-export interface Desk {
+export interface Ui {
   readonly screen: Screen.Screen
   readonly prompt: Prompt
-  readonly talk: Talk
-  readonly incoming: Incoming
+  readonly composer: Composer
+  readonly serverLines: ServerLines
   readonly people: People
   readonly transcript: Transcript
   readonly marks: Display.Marks
@@ -52,7 +52,7 @@ export interface Desk {
   readonly remember: (line: string) => Effect.Effect<void>
 }
 
-export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> =>
+export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.clockWith(Effect.succeed)
     const now = () => clock.unsafeCurrentTimeMillis()
@@ -60,7 +60,7 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
     const hurried = yield* Deferred.make<void>()
     const work = yield* Effect.makeLatch(false)
     const settled = yield* Effect.makeLatch(false)
-    const comings = yield* Effect.makeLatch(false)
+    const presence = yield* Effect.makeLatch(false)
     const file = yield* openHistory(options.history)
 
     const marks = Display.marks(options.display)
@@ -68,7 +68,7 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
     const screen = new Screen.Screen(options.input, options.output, options.display)
     const transcript = new Transcript((rows) => screen.print(rows), now)
     const leave = () => {
-      const isSecond = talk.isLeaving || !entered.unsafeDone(Exit.void)
+      const isSecond = composer.isLeaving || !entered.unsafeDone(Exit.void)
       if (isSecond) Deferred.unsafeDone(hurried, Exit.void)
     }
     const prompt: Prompt = new Prompt({
@@ -79,7 +79,7 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
       redraw: () => screen.clear(),
       suspend: () => screen.suspend()
     })
-    const talk: Talk = new Talk({
+    const composer: Composer = new Composer({
       marks,
       people,
       prompt,
@@ -89,16 +89,16 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
       onSettled: () => settled.unsafeOpen()
     })
     let rangAt = -Infinity
-    const incoming = new Incoming({
+    const serverLines = new ServerLines({
       marks,
       people,
       transcript,
       ring: () => {
-        if (!talk.rings || now() - rangAt < minRingMillis) return
+        if (!composer.rings || now() - rangAt < minRingMillis) return
         rangAt = now()
         screen.ring()
       },
-      onComings: () => comings.unsafeOpen()
+      onPresence: () => presence.unsafeOpen()
     })
 
     yield* screen.open({
@@ -107,21 +107,34 @@ export const make = (options: Options): Effect.Effect<Desk, never, Scope.Scope> 
         screen.changed()
       },
       onGone: leave,
-      view: () => talk.view
+      view: () => composer.view
     })
     if (file.problem !== undefined) transcript.print(Format.failed(file.problem, marks))
     const remember = (line: string) =>
       Effect.catchAll(file.append(line), (error) =>
         Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
       )
-    yield* comings.await.pipe(
-      Effect.zipRight(Effect.sleep(comingsTime)),
-      Effect.zipRight(Effect.sync(() => comings.unsafeClose())),
-      Effect.zipRight(Effect.sync(() => incoming.tellComings())),
+    yield* presence.await.pipe(
+      Effect.zipRight(Effect.sleep(presenceDelay)),
+      Effect.zipRight(Effect.sync(() => presence.unsafeClose())),
+      Effect.zipRight(Effect.sync(() => serverLines.showPresence())),
       Effect.forever,
       Effect.forkScoped
     )
-    return { screen, prompt, talk, incoming, people, transcript, marks, entered, hurried, work, settled, remember }
+    return {
+      screen,
+      prompt,
+      composer,
+      serverLines,
+      people,
+      transcript,
+      marks,
+      entered,
+      hurried,
+      work,
+      settled,
+      remember
+    }
   })
 
 /** A history that cannot be read is told of once, and not written either. */

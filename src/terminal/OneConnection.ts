@@ -6,11 +6,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
-import type { Desk } from "./Desk.js"
 import * as Format from "./Format.js"
-import { aliveLabel, countLabel } from "./Incoming.js"
+import { aliveLabel, countLabel } from "./ServerLines.js"
+import type { Ui } from "./Ui.js"
 
-export interface Options {
+export interface OneConnectionOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   /** The server's address, for people. */
   readonly where: string
@@ -39,31 +39,31 @@ const maxUnderWay = 256
  * goes out in the order typed, and what comes is shown. Fails if there was no greeting.
  */
 export const run = (
-  desk: Desk,
-  options: Options
+  ui: Ui,
+  options: OneConnectionOptions
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
-    const { incoming, screen, talk } = desk
+    const { composer, screen, serverLines } = ui
     const client = yield* Client.greet({ socket: options.socket, login: options.login, linger }).pipe(
       Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) })
     )
     const hello = yield* client.hello
     const underWay = yield* FiberSet.make<void>()
-    incoming.connected()
-    talk.phase = { _tag: "Here", tells: Option.isSome(hello), end: client.end }
-    announce(desk, options, hello)
-    desk.work.unsafeOpen()
+    serverLines.connected()
+    composer.phase = { _tag: "Here", tells: Option.isSome(hello), end: client.end }
+    announce(ui, options, hello)
+    ui.work.unsafeOpen()
 
     const why = yield* Effect.raceFirst(
-      receive(client, desk),
-      Effect.raceFirst(send(client, desk, underWay), Option.isSome(hello) ? watch(client, desk) : Effect.never)
+      receive(client, ui),
+      Effect.raceFirst(send(client, ui, underWay), Option.isSome(hello) ? watch(client, ui) : Effect.never)
     )
-    talk.phase = { _tag: "Away", why: "" }
+    composer.phase = { _tag: "Away", why: "" }
     // The end of the connection has told each of them that nothing more will be known; one that is only silent has not.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
     yield* FiberSet.clear(underWay)
-    talk.outgoing.lose()
-    incoming.tellComings()
+    composer.outgoing.lose()
+    serverLines.showPresence()
     screen.changed()
     return why
   })
@@ -76,28 +76,28 @@ const silent = (where: string) =>
 
 /** Says where one is, and asks who else. */
 const announce = (
-  { marks, people, talk, transcript }: Desk,
-  { login, where }: Options,
+  { composer, marks, people, transcript }: Ui,
+  { login, where }: OneConnectionOptions,
   hello: Option.Option<Client.Hello>
 ) => {
   const isAgain = people.own !== ""
   people.own = Option.match(hello, { onNone: () => login, onSome: ({ name }) => name })
   const more = isAgain ? "again" : `as ${people.own}; see /help`
   transcript.print(Format.quiet(`connected to ${where} ${more}`, marks))
-  if (Option.isSome(hello)) talk.requests = [`@${countLabel} /who`]
+  if (Option.isSome(hello)) composer.requests = [`@${countLabel} /who`]
   else {
-    talk.requests = []
+    composer.requests = []
     const what = `this server does not tell what becomes of a message: ${marks.quiet} means sent, and no more`
     transcript.print(Format.quiet(what, marks))
   }
 }
 
 /** Shows what comes, a read at a time, as fast as the terminal takes it. */
-const receive = (client: Client.Client, { incoming, screen }: Desk): Effect.Effect<string> =>
+const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Effect<string> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
       Effect.suspend(() => {
-        for (const line of lines) incoming.take(line)
+        for (const line of lines) serverLines.take(line)
         screen.changed()
         return screen.flushed
       })
@@ -112,29 +112,29 @@ const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect
  * Returns when the server is silent: a cable that was pulled, or a laptop that slept in another network, ends no
  * connection for many minutes.
  */
-const watch = (client: Client.Client, { incoming }: Desk): Effect.Effect<string> =>
+const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string> =>
   Effect.gen(function* () {
     for (;;) {
       yield* Effect.sleep(aliveTime)
-      const before = incoming.heard
+      const before = serverLines.heard
       yield* ask(client, `@${aliveLabel} /ping`)
       yield* Effect.sleep(answerTime)
       // The timer may be late, behind a sleep of this machine, and what came meanwhile not yet read.
-      if (incoming.heard === before) yield* Effect.sleep(readTime)
-      if (incoming.heard === before) return "the server does not answer any more"
+      if (serverLines.heard === before) yield* Effect.sleep(readTime)
+      if (serverLines.heard === before) return "the server does not answer any more"
     }
   })
 
 /** Sends what there is to send, and what is still to come. */
-const send = (client: Client.Client, desk: Desk, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
+const send = (client: Client.Client, ui: Ui, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { phase, requests } = desk.talk
+    const { phase, requests } = ui.composer
     const places = yield* Effect.makeSemaphore(maxUnderWay)
     const sendNext =
-      phase._tag === "Here" && phase.tells ? deliverNext(client, desk, underWay, places) : tellNext(client, desk)
+      phase._tag === "Here" && phase.tells ? deliverNext(client, ui, underWay, places) : tellNext(client, ui)
     for (;;) {
-      yield* desk.work.await
-      yield* desk.work.close
+      yield* ui.work.await
+      yield* ui.work.close
       for (const request of requests.splice(0)) yield* ask(client, request)
       while (yield* sendNext);
     }
@@ -143,20 +143,20 @@ const send = (client: Client.Client, desk: Desk, underWay: FiberSet.FiberSet<voi
 /** Sends the next message, whose fate a fiber of its own waits for; false if there is none. */
 const deliverNext = (
   client: Client.Client,
-  { screen, talk }: Desk,
+  { composer, screen }: Ui,
   underWay: FiberSet.FiberSet<void>,
   places: Effect.Semaphore
 ): Effect.Effect<boolean> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       yield* restore(places.take(1))
-      const next = talk.outgoing.take()
+      const next = composer.outgoing.take()
       if (next === undefined) return Effect.as(places.release(1), false)
       const delivery = client.deliver(next.to, next.text).pipe(
         Effect.match({
-          onSuccess: (fates) => talk.settle(next.id, fates),
+          onSuccess: (fates) => composer.settle(next.id, fates),
           onFailure: (error) =>
-            error._tag === "Unsendable" ? talk.refuse(next.id, error.message) : talk.outgoing.putBack(next.id)
+            error._tag === "Unsendable" ? composer.refuse(next.id, error.message) : composer.outgoing.putBack(next.id)
         }),
         Effect.ensuring(
           Effect.zipRight(
@@ -172,16 +172,16 @@ const deliverNext = (
   )
 
 /** The same with a server that tells nothing. */
-const tellNext = (client: Client.Client, { screen, talk }: Desk): Effect.Effect<boolean> =>
+const tellNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const next = talk.outgoing.take()
+    const next = composer.outgoing.take()
     if (next === undefined) return Effect.succeed(false)
     return client.send(next.to, next.text).pipe(
       Effect.match({
-        onSuccess: () => talk.sent(next.id, next.to, next.text),
+        onSuccess: () => composer.sent(next.id, next.to, next.text),
         onFailure: (error) => {
-          if (error._tag === "Unsendable") talk.refuse(next.id, error.message)
-          else talk.settle(next.id, [{ _tag: "Unknown", names: next.to }])
+          if (error._tag === "Unsendable") composer.refuse(next.id, error.message)
+          else composer.settle(next.id, [{ _tag: "Unknown", names: next.to }])
           return error._tag === "TransportError"
         }
       }),

@@ -7,7 +7,7 @@ import * as Escape from "./Escape.js"
  * What a program writes, as lines that a server takes: control characters are shown as `\x1b`, bytes that are not UTF-8
  * as U+FFFD, and in the place of a line that is too long stands one that says so.
  */
-export class Speech {
+export class AnswerLines {
   /** How many lines were changed so far. */
   replaced = 0
   /** How many lines were left out so far. */

@@ -1,17 +1,17 @@
 import type * as Effect from "effect/Effect"
 import type { Fate } from "../client/Client.js"
-import * as Conversation from "./Conversation.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
-import { whoLabel } from "./Incoming.js"
-import type { View } from "./LiveRegion.js"
-import { Outgoing, type Id } from "./Outgoing.js"
+import type { LiveView } from "./LiveRegion.js"
+import { Outgoing, type MessageId } from "./Outgoing.js"
 import type { People } from "./People.js"
 import type { Entered, Prompt } from "./Prompt.js"
 import { span, type Row } from "./Row.js"
+import { whoLabel } from "./ServerLines.js"
 import type { Transcript } from "./Transcript.js"
+import * as TypedLine from "./TypedLine.js"
 
-export interface Options {
+export interface ComposerOptions {
   readonly marks: Marks
   readonly people: People
   readonly prompt: Prompt
@@ -37,7 +37,7 @@ export type Phase =
     }
 
 /** What the person says, and what becomes of it. */
-export class Talk {
+export class Composer {
   readonly outgoing = new Outgoing()
   /** Lines for the server that are no messages. */
   requests: Array<string> = []
@@ -46,7 +46,7 @@ export class Talk {
   rings: boolean
   private to: ReadonlyArray<string> = []
 
-  constructor(private readonly options: Options) {
+  constructor(private readonly options: ComposerOptions) {
     this.rings = options.rings
   }
 
@@ -72,13 +72,13 @@ export class Talk {
     }
   }
 
-  private parse(line: string): Conversation.Meaning {
+  private parse(line: string): TypedLine.Meaning {
     const { people } = this.options
     const isKnown = (name: string) => people.isKnown(name)
-    return Conversation.parse(line, { to: this.to, lastSender: people.lastSender, isKnown })
+    return TypedLine.parse(line, { to: this.to, lastSender: people.lastSender, isKnown })
   }
 
-  private obey(meaning: Conversation.Meaning): boolean {
+  private obey(meaning: TypedLine.Meaning): boolean {
     const { marks, transcript } = this.options
     switch (meaning._tag) {
       case "Say":
@@ -159,7 +159,7 @@ export class Talk {
   }
 
   /** All that there is to know of a message is known. What a server that shuts down refuses waits for the next one. */
-  settle(id: Id, fates: ReadonlyArray<Fate>): void {
+  settle(id: MessageId, fates: ReadonlyArray<Fate>): void {
     if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
     const told = this.outgoing.settle(id, fates)
     this.options.onSettled()
@@ -167,14 +167,14 @@ export class Talk {
   }
 
   /** It was sent, and nothing more will be known. */
-  sent(id: Id, to: ReadonlyArray<string>, text: string): void {
+  sent(id: MessageId, to: ReadonlyArray<string>, text: string): void {
     this.outgoing.forget(id)
     this.options.onSettled()
     this.options.transcript.print(Format.sent(to, text, this.options.marks))
   }
 
   /** It cannot be sent. */
-  refuse(id: Id, why: string): void {
+  refuse(id: MessageId, why: string): void {
     this.outgoing.forget(id)
     this.options.onSettled()
     this.options.transcript.print(Format.failed(`not sent, ${why}`, this.options.marks))
@@ -192,7 +192,7 @@ export class Talk {
   }
 
   /** What stands below the scrollback. */
-  get view(): View {
+  get view(): LiveView {
     const { marks, prompt } = this.options
     const { cursor, text } = prompt.editor
     if (prompt.asksLogin) return { above: [], prompt: [span("login: ", "strong")], text, cursor }
@@ -246,7 +246,7 @@ const help = (marks: Marks): ReadonlyArray<Row> =>
   [
     ["name: text", "sends text to name; `bob, carol: text` to both; the lines behind it go there, too"],
     [" text", "sends the text to the same names, whatever stands in it"],
-    ...Conversation.commands,
+    ...TypedLine.commands,
     ["Tab, Up, Down", "complete a name or a command; go through what was typed before"],
     [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; written to the recipient's socket; returned"]
   ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

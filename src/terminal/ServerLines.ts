@@ -1,8 +1,8 @@
 import type { Received } from "../client/Received.js"
-import { Comings } from "./Comings.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { People } from "./People.js"
+import { PresenceNotices } from "./PresenceNotices.js"
 import type { Transcript } from "./Transcript.js"
 
 /** Labels of the two questions who is here: that of the program, for Tab, and that of the person. */
@@ -14,18 +14,18 @@ export const aliveLabel = "alive"
 type Notice = Extract<Received, { readonly _tag: "Notice" }>
 type Refused = Extract<Received, { readonly _tag: "Refused" }>
 
-export interface Options {
+export interface ServerLinesOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
   readonly ring: () => void
   /** Somebody came or went, and it is to be told in a while. */
-  readonly onComings: () => void
+  readonly onPresence: () => void
 }
 
 /** What the server sends, as it is shown. */
-export class Incoming {
-  private readonly comings = new Comings()
+export class ServerLines {
+  private readonly presence = new PresenceNotices()
   /** Grows with everything that comes. */
   heard = 0
   /** After how many milliseconds a server that shuts down wants to be asked again, if it said so. */
@@ -33,7 +33,7 @@ export class Incoming {
   /** The names of an answer to `/who` so far: it may take several lines. */
   private listed: Array<string> = []
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: ServerLinesOptions) {}
 
   take(received: Received): void {
     this.heard += 1
@@ -41,7 +41,7 @@ export class Incoming {
     switch (received._tag) {
       case "Message":
         if (people.isIgnored(received.from)) break
-        if (this.comings.has(received.from)) this.tellComings()
+        if (this.presence.has(received.from)) this.showPresence()
         people.wrote(received.from)
         transcript.print(Format.said(received.from, received.text, marks))
         if (received.from !== people.own) ring()
@@ -64,13 +64,13 @@ export class Incoming {
   }
 
   /** Tells who came and went since it was told last. */
-  tellComings(): void {
-    if (this.comings.isEmpty) return
-    this.options.transcript.print(Format.quiet(this.comings.tell(), this.options.marks))
+  showPresence(): void {
+    if (this.presence.isEmpty) return
+    this.options.transcript.print(Format.quiet(this.presence.tell(), this.options.marks))
   }
 
   private takeNotice(notice: Notice) {
-    const { marks, onComings, people, transcript } = this.options
+    const { marks, onPresence, people, transcript } = this.options
     const [word = ""] = notice.words
     switch (notice.code) {
       case "joined":
@@ -78,8 +78,8 @@ export class Incoming {
         if (word === "") break
         const isNews = notice.code === "joined" ? people.joined(word) : people.left(word)
         if (!isNews || people.isIgnored(word) || word === people.own) break
-        if (this.comings.isEmpty) onComings()
-        this.comings[notice.code](word)
+        if (this.presence.isEmpty) onPresence()
+        this.presence[notice.code](word)
         break
       }
       case "closing": {

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { foreign, unwrapped } from "../support/TerminalEmulator.js"
 import * as FakeServer from "../support/FakeServer.js"
 import {
   chat,
@@ -15,6 +14,7 @@ import {
   tab,
   type TerminalOptions
 } from "../support/MemoryTerminal.js"
+import { foreign, unwrapped } from "../support/TerminalEmulator.js"
 
 /** Alice at the terminal, and bob, in one chat. */
 const both = (options: TerminalOptions = {}) =>
@@ -32,7 +32,7 @@ const both = (options: TerminalOptions = {}) =>
 const promptOf = ({ rows }: { readonly rows: () => ReadonlyArray<string> }) => rows().at(-1) ?? ""
 
 describe("Session", () => {
-  it.scopedLive("asks for a login that can be one, then two people talk", () =>
+  it.scopedLive("asks for a login that can be one, then two people composer", () =>
     Effect.gen(function* () {
       const { person, serve, socket } = yield* chat
       yield* serve()
@@ -77,7 +77,7 @@ describe("Session", () => {
   it.scopedLive("keeps the prompt and what is being typed under a flood", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* both()
-      const text = "typed while others talk"
+      const text = "typed while others composer"
       const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index}`)
       const flood = Effect.forEach(lines, (line) => bob.send(["alice"], line), { discard: true })
       const typing = Effect.forEach(
@@ -272,7 +272,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("is resized while others talk", () =>
+  it.scopedLive("is resized while others composer", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* both()
       yield* alice.types("half a line that is typed")

@@ -8,13 +8,13 @@ import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { TransportError, type Socket } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
-import { TransportError, type Socket } from "../ports/Transport.js"
 import { Outcomes } from "./Outcomes.js"
 
 /** A connection to a server as lines: what every client is made of. */
-export interface Link {
+export interface LineConnection {
   /** The server's address, for people and logs. */
   readonly remote: string
   /**
@@ -39,7 +39,7 @@ export interface Link {
 /** What a line is to one who waits for an answer: the answer, a part of it that nobody else shall see, or neither. */
 export type Look<A, E> = (line: string) => Exit.Exit<A, E> | "part" | undefined
 
-export interface Options<E, R> {
+export interface LineConnectionOptions<E, R> {
   readonly socket: Effect.Effect<Socket, E, R>
   /** Longest line accepted from the server, in bytes. */
   readonly maxLineBytes: number
@@ -59,7 +59,7 @@ export const lost = new TransportError({ during: "Read", reason: "the connection
 export const closed = new TransportError({ during: "Read", reason: "the server closed the connection" })
 
 /** Connects. The scope's end closes in order: what was sent is delivered. */
-export const make = <E, R>(options: Options<E, R>): Effect.Effect<Link, E, R | Scope.Scope> =>
+export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<LineConnection, E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const receiver = yield* makeReceiver(options.maxLineBytes)
     // One step from the socket to its handlers and its finaliser, so that no event is missed and no socket forgotten.

@@ -1,0 +1,52 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Wire from "../protocol/Wire.js"
+
+/** Logins, recipients and texts in their wire form (`Wire`), each checked to be what it claims to be within one line. */
+
+/** A login, recipient or text that would not travel as one line with the intended meaning; nothing was sent. */
+export class Unsendable extends Data.TaggedError("Unsendable")<{
+  readonly reason: "BadLogin" | "BadRecipient" | "NoRecipient" | "ControlCharacter"
+  /** The name or text that cannot be sent. */
+  readonly value: string
+}> {
+  override get message() {
+    return `${reasons[this.reason]}: ${JSON.stringify(this.value)}`
+  }
+}
+
+const reasons: Record<Unsendable["reason"], string> = {
+  BadLogin: "not a login",
+  BadRecipient: "not a recipient",
+  NoRecipient: "a message without a recipient",
+  ControlCharacter: "a line break or a control character other than TAB"
+}
+
+export const text = (value: string): Effect.Effect<string, Unsendable> => {
+  const wire = Wire.encode(value)
+  return Wire.hasControl(wire)
+    ? Effect.fail(new Unsendable({ reason: "ControlCharacter", value }))
+    : Effect.succeed(wire)
+}
+
+/**
+ * The wire form of a login. Which names are valid is for the server to decide; refused here are only characters that give
+ * a line another meaning.
+ */
+export const login = (value: string): Effect.Effect<string, Unsendable> =>
+  /^\s*(?:[/!*#@]|$)/u.test(value) || Wire.hasControl(Wire.encode(value))
+    ? Effect.fail(new Unsendable({ reason: "BadLogin", value }))
+    : Effect.succeed(Wire.encode(value))
+
+/** The wire form of what precedes a message's colon. */
+export const recipients = (names: ReadonlyArray<string>): Effect.Effect<string, Unsendable> => {
+  if (names.length === 0) return Effect.fail(new Unsendable({ reason: "NoRecipient", value: "" }))
+  const bad = names.find((name) => /[,:]|^\s*(?:[/!*#@]|$)/u.test(name) || Wire.hasControl(Wire.encode(name)))
+  return bad === undefined
+    ? Effect.succeed(Wire.encode(names.join(", ")))
+    : Effect.fail(new Unsendable({ reason: "BadRecipient", value: bad }))
+}
+
+/** A message with its LF. */
+export const message = (to: ReadonlyArray<string>, value: string): Effect.Effect<string, Unsendable> =>
+  Effect.zipWith(recipients(to), text(value), (head, wire) => `${head}: ${wire}\n`)
