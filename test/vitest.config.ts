@@ -6,8 +6,21 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const root = new URL("..", import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string }
 
-/** Files that take long, and mostly wait for child processes. They run first, so that no worker is left with one. */
-const long = ["soak/faults", "simulation/simulation", "restart/restart", "faults/readers", "cli/exec"]
+/**
+ * Files that run several child processes at a time, which mostly wait. They run first: no worker is left with one of
+ * them at the end, and tests that measure time do not run next to them.
+ */
+const long = [
+  "soak/faults",
+  "simulation/simulation",
+  "restart/restart",
+  "cli/exec",
+  "cli/Manual",
+  "cli/listen",
+  "cli/connect",
+  "cli/serve",
+  "process/Child"
+]
 
 const rank = ({ moduleId }: TestSpecification) => {
   const place = long.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
@@ -34,6 +47,7 @@ export default defineConfig({
     maxWorkers: 2,
     minWorkers: 1,
     sequence: { sequencer: LongFirst },
+    maxConcurrency: 3, // of `describe.concurrent`
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

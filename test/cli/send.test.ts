@@ -32,7 +32,7 @@ const objects = (output: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line))
 
-describe.concurrent("a-chat send", () => {
+describe("a-chat send", () => {
   it.scopedLive("is quiet and exits with 0 when everybody was written to", () =>
     Effect.gen(function* () {
       const { bob, send } = yield* chat()

@@ -5,7 +5,7 @@ import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
-describe.concurrent("a-chat who", () => {
+describe("a-chat who", () => {
   it.scopedLive("prints one name a line, and nobody sees it come", () =>
     Effect.gen(function* () {
       const { address, joined, port, watcher } = yield* WatchedServer.make()

@@ -18,7 +18,8 @@ const soak = (fault: string, ...more: ReadonlyArray<string>) =>
       ...more
     ]
     const env = { PATH: process.env["PATH"], SOAK_FAULT: fault }
-    execFile(process.execPath, [path("../../scripts/soak/main.mjs"), ...options], { env }, (error, output) => {
+    execFile(process.execPath, [path("../../scripts/soak/main.mjs"), ...options], { env }, (error, out, errors) => {
+      const output = out + errors
       resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output }))
     })
   })
