@@ -75,9 +75,14 @@ describe.concurrent("a-chat exec", () => {
       const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
       yield* alice.send("bot: hi\n")
       const expected = ["FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
-      yield* alice.expect("from bot: stays", ...expected.map((pair) => `from bot: ACHAT_${pair}`))
-      assert.match(yield* alice.line, /^from bot-\S+: inner$/u)
-      yield* alice.expect("from bot: 0")
+      const lines = yield* alice.takeLines(expected.length + 3)
+      // The inner message has a connection of its own: nothing orders it among the bot's.
+      const [inner] = lines.filter((line) => !line.startsWith("from bot: "))
+      assert.match(inner ?? "", /^from bot-\S+: inner$/u)
+      assert.deepStrictEqual(
+        lines.filter((line) => line !== inner),
+        ["stays", ...expected.map((pair) => `ACHAT_${pair}`), "0"].map((text) => `from bot: ${text}`)
+      )
     })
   )
 
