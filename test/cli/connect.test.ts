@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Tcp from "../../src/transport/Tcp.js"
+import type * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
+import { chatWithBobStuck, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
-import * as WireClient from "../support/WireClient.js"
 
 const to = (address: Tcp.TcpAddress) => ["connect", "--port", `${address.port}`]
 
@@ -117,13 +116,12 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
   // The kernel of a killed server ends its connections in order, since nothing is unread.
   it.scopedLive.skipIf(noPerl !== undefined)("exits with 3 when the server is killed with a message in its hands", () =>
     Effect.gen(function* () {
-      const server = yield* Program.startServer(["--hold-timeout", "20s"])
-      yield* clientsThatNeverRead(Number(server.port), ["bob"])
-      const filler = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "filler")
-      yield* filler.send(`bob: ${"x".repeat(60_000)}\n`.repeat(100))
-      const client = yield* Program.start(["connect", "--port", server.port], { input: "alice\nbob: important\n" })
-      // Longer than it takes to start, to log in and to send.
-      yield* Effect.sleep("1200 millis")
+      const { server, watcher } = yield* chatWithBobStuck
+      const input = "alice\nbob, carol: important\n"
+      const client = yield* Program.start(["connect", "--port", server.port], { input })
+      // The server has taken `/quit`, so nothing is unread.
+      const hasLeft = () => watcher.lines.find((line) => line.startsWith("* left alice:"))
+      yield* watcher.until("alice leaves", hasLeft)
       yield* server.kill("SIGKILL")
       assert.deepStrictEqual(yield* client.ended, {
         status: 3,

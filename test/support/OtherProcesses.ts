@@ -3,6 +3,9 @@ import type * as Scope from "effect/Scope"
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Program from "./Program.js"
+import * as WireClient from "./WireClient.js"
 
 /** Clients in processes of their own, which can be killed, and whose sockets are not those of Node. */
 
@@ -30,6 +33,22 @@ const deafScript = fileURLToPath(new URL("clients-that-never-read.pl", import.me
 /** Clients with a receive buffer of 4 KB that log in and never read. */
 export const clientsThatNeverRead = (port: number, names: ReadonlyArray<string>) =>
   startChild("perl", [deafScript, String(port), ...names])
+
+/**
+ * The built server with bob, who never reads and for whom lines are queued, carol, who reads, and a watcher, who sees who
+ * joins and leaves. A message to bob and carol stays without an outcome for bob once carol has it.
+ */
+export const chatWithBobStuck = Effect.gen(function* () {
+  const server = yield* Program.startServer(["--outbox-bytes", "16MiB"])
+  const address = Tcp.address("127.0.0.1", Number(server.port))
+  yield* clientsThatNeverRead(Number(server.port), ["bob"])
+  const carol = yield* WireClient.join(address, "carol")
+  const watcher = yield* WireClient.greet(address, "watcher")
+  // More than the kernel buffers, less than the queue.
+  yield* watcher.send(`bob: ${"x".repeat(60_000)}\n`.repeat(150))
+  yield* watcher.barrier
+  return { carol, server, watcher }
+})
 
 /** The port of a listener that never answers. */
 export const unansweredPort: Effect.Effect<number, never, Scope.Scope> = Effect.acquireRelease(
