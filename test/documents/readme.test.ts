@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { transform } from "esbuild"
-import { execFile, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { symlinkSync } from "node:fs"
 import { join } from "node:path"
-import { promisify } from "node:util"
+import * as Net from "node:net"
+import type { Readable } from "node:stream"
+import { text } from "node:stream/consumers"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Documents from "../support/Documents.js"
@@ -22,14 +25,21 @@ const quoted = (start: string) => readme.slice(readme.indexOf(`\`${start}`) + 1)
 
 const examples = Documents.blocks(readme, "ts")
 
-/** Runs an example as a user would: against the built package, under its name. */
-const runExample = async (example: string) => {
-  const folder = await mkdtemp(join(root, "test", "readme-"))
+/** The descriptor of a listening socket, which Node does not show. */
+const descriptorOf = (opened: Net.Server) =>
+  (opened as unknown as { readonly _handle: { readonly fd: number } })._handle.fd
+
+/** Runs an example as a user would, against the built package under its name; it gets the socket as descriptor 3. */
+const runExample = async (example: string, opened?: Net.Server) => {
+  const folder = await mkdtemp(join(root, "dist", "readme-")) // below package.json, which has the name
   try {
     const file = join(folder, "example.mjs")
     await writeFile(file, (await transform(example, { loader: "ts" })).code)
-    const { stdout } = await promisify(execFile)(process.execPath, [file])
-    return { log: stdout, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown }
+    const passed = opened === undefined ? [] : [descriptorOf(opened)]
+    const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit", ...passed] })
+    opened?.close() // or connections would be accepted here
+    const log = await text(child.stdout as Readable)
+    return { log, result: JSON.parse(log.trim().split("\n").at(-1) ?? "") as unknown }
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -59,6 +69,27 @@ describe("The library in README", () => {
     )
     assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
     assert.include(log, "tls://127.0.0.1:")
+  })
+
+  it("shows the server as a layer", async () => {
+    const layer = quoted("Server.layer({").replace('"::", 8080', '"127.0.0.1", 0')
+    const imports = `import { Server, Tcp } from "a-chat"
+      import * as Effect from "effect/Effect"
+      import * as Layer from "effect/Layer"\n`
+    const { log } = await runExample(
+      `${imports} await Effect.runPromise(Effect.scoped(Layer.build(${layer}))); console.log(null)`
+    )
+    assert.match(log, /listening.*127\.0\.0\.1:\d+/u)
+  })
+
+  it("shows a server on a socket that another program opened", async () => {
+    const example = (examples[0] ?? "")
+      .replace('Tcp.listen("127.0.0.1", 0)', quoted("Inherited.listen("))
+      .replace("Tcp }", "Tcp, Inherited }")
+    const opened = Net.createServer().listen(0, "127.0.0.1")
+    await once(opened, "listening")
+    const { result } = await runExample(example, opened)
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
   })
 
   it("shows a chat without sockets", async () => {
