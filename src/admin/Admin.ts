@@ -14,63 +14,63 @@ import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import * as Tcp from "../transport/Tcp.js"
 import { isLoopback, type TransportError } from "../ports/Transport.js"
-import * as Listing from "./Listing.js"
-import * as Page from "./Page.js"
-import * as Process from "./Process.js"
+import * as ConnectionList from "./ConnectionList.js"
+import * as ProcessMetrics from "./ProcessMetrics.js"
 import * as Prometheus from "./Prometheus.js"
+import * as WebPage from "./WebPage.js"
 
 /**
- * What whoever runs a server looks at, over HTTP: `/metrics` for Prometheus, `/healthz` and `/readyz` for a supervisor,
- * `/connections` as JSON, and `/` for people. All of it is read only.
+ * The state of a running server over HTTP, for its operator: `/metrics` for Prometheus, `/healthz` and `/readyz` for a
+ * supervisor, `/connections` as JSON, and a web page at `/`. Nothing can be changed here.
  */
 
-export interface Options {
+export interface AdminOptions {
   readonly host: string
-  /** 0 takes any free one. */
+  /** 0 lets the system choose. */
   readonly port: number
   readonly server: ServerHandle
   readonly version: string
-  /** The limit of file descriptors, for the metrics. */
+  /** The limit on open file descriptors, which the metrics show. */
   readonly descriptorLimit: number
 }
 
-/** Serves until the scope ends. Returns where it listens. */
-export const serve = (options: Options): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
+/** Serves until the scope ends. Returns the address it listens on. */
+export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
-    Metrics.showAll({
+    Metrics.createAll({
       closed: CloseReason.all,
-      refused: Reply.refusals.filter((code) => code !== "undelivered"), // these are counted in pairs
+      refused: Reply.refusals.filter((code) => code !== "undelivered"), // counted in pairs, as `undelivered`
       undelivered: Reply.undeliveredReasons
     })
-    const process = yield* Process.make(options.descriptorLimit)
+    const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
     const http = Http.createServer(
       { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval, keepAliveTimeout },
       handler
     )
-    http.timeout = readTimeout
+    http.timeout = idleTimeout
     http.maxConnections = maxConnections
-    // Who comes next time finds room: those who ask nothing are not worth more than somebody who wants to.
+    // A client beyond the limit is dropped without an answer. Its next attempt finds room, since idle clients make way.
     http.on("drop", () => http.closeIdleConnections())
-    // A request that is none of HTTP, a client that breaks off: theirs alone.
+    // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
   })
 
 const requestTimeout = 10_000
 
-/** How often it is looked for them; Node's 30 s would let a slow request take four times as long. */
+/** How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s. */
 const connectionsCheckingInterval = 1_000
 
-/** For a client that does not read its answer. */
-const readTimeout = 30_000
+/** Closes a connection on which nothing moves, such as that of a client that does not read its answer. */
+const idleTimeout = 30_000
 
 const keepAliveTimeout = 60_000
 
-/** Supervisors, a Prometheus or two, and some people's browsers. */
+/** Room for supervisors, a Prometheus or two, and several browsers. */
 const maxConnections = 64
 
-const listening = (http: Http.Server, { host, port }: Options) =>
+const listening = (http: Http.Server, { host, port }: AdminOptions) =>
   Effect.acquireRelease(
     Effect.async<Tcp.TcpAddress, TransportError>((resume) => {
       const failed = (cause: Error) => resume(Effect.fail(Tcp.listenError(host, port, cause)))
@@ -85,11 +85,11 @@ const listening = (http: Http.Server, { host, port }: Options) =>
     () =>
       Effect.async<void>((resume) => {
         http.close(() => resume(Effect.void))
-        http.closeAllConnections() // a scrape that is under way is worth less than an end in time
+        http.closeAllConnections() // stopping in time is worth more than a scrape in progress
       })
   )
 
-const routes = ({ server, version }: Options, process: Process.Process) =>
+const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.ProcessMetrics) =>
   HttpRouter.fromIterable([
     HttpRouter.makeRoute(
       "GET",
@@ -118,18 +118,20 @@ const routes = ({ server, version }: Options, process: Process.Process) =>
       "GET",
       "/connections",
       Effect.gen(function* () {
-        const query = Listing.parse(yield* HttpServerRequest.ParsedSearchParams)
+        const query = ConnectionList.parse(yield* HttpServerRequest.ParsedSearchParams)
         if (Either.isLeft(query)) return HttpServerResponse.unsafeJson({ error: query.left }, { status: 400 })
-        const listing = Listing.of(yield* server.inspect, query.right)
-        return HttpServerResponse.stream(Stream.encodeText(Listing.json(listing)), { contentType: "application/json" })
+        const list = ConnectionList.make(yield* server.inspect, query.right)
+        return HttpServerResponse.stream(Stream.encodeText(ConnectionList.json(list)), {
+          contentType: "application/json"
+        })
       })
     ),
-    ...Page.files().map(({ path, text, type }) =>
-      HttpRouter.makeRoute("GET", path, Effect.succeed(HttpServerResponse.text(text, { contentType: type })))
+    ...WebPage.files().map(({ contentType, path, text }) =>
+      HttpRouter.makeRoute("GET", path, Effect.succeed(HttpServerResponse.text(text, { contentType })))
     )
   ])
 
-/** What every answer has: nothing is kept, nothing comes from elsewhere, and nobody may frame it. */
+/** Headers of every answer: no cache keeps it, it loads nothing from other sites, and no page may embed it. */
 const headers = {
   "cache-control": "no-store",
   "content-security-policy":
@@ -140,27 +142,28 @@ const headers = {
 }
 
 /**
- * On a loopback address only those are answered who call it by an address or as `localhost`: a name that somebody else
- * resolves to 127.0.0.1 would let their page read this one in a browser (DNS rebinding).
+ * On a loopback address, accepts only an IP address or `localhost` as the host of a request. With any other name, a web
+ * page whose owner resolves that name to 127.0.0.1 could read the answer (DNS rebinding).
  */
 const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   Effect.gen(function* () {
     const { headers: request, method } = yield* HttpServerRequest.HttpServerRequest
-    if (isLocal && !isOwnName(request["host"])) return HttpServerResponse.text("no such host here\n", { status: 421 })
+    if (isLocal && !isOwnName(request["host"]))
+      return HttpServerResponse.text("unknown host; use an IP address or localhost\n", { status: 421 })
     if (method !== "GET" && method !== "HEAD") {
       return HttpServerResponse.text("read only\n", { status: 405, headers: { allow: "GET, HEAD" } })
     }
     return yield* router
   }).pipe(
     Effect.catchTag("RouteNotFound", () =>
-      Effect.succeed(HttpServerResponse.text(`there is ${paths}\n`, { status: 404 }))
+      Effect.succeed(HttpServerResponse.text(`not found; available: ${paths}\n`, { status: 404 }))
     ),
     Effect.map(HttpServerResponse.setHeaders(headers))
   )
 
 const paths = "/, /metrics, /healthz, /readyz, /connections"
 
-/** Every browser says whom it calls; HTTP/1.0, which a health check may speak, need not. */
+/** Every browser sends the host; a health check that speaks HTTP/1.0 may leave it out. */
 const isOwnName = (host: string | undefined) => {
   if (host === undefined) return true
   const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")
@@ -169,11 +172,11 @@ const isOwnName = (host: string | undefined) => {
 
 const deliveryName = "achat_delivery_seconds"
 
-const deliveryHelp = "From the broker's taking a line to the kernel's taking it for the recipient, in seconds"
+const deliveryHelp = "Time from accepting a line until the kernel accepts it for the recipient, in seconds"
 
 const buildInfo = (version: string): Prometheus.Family => ({
   name: "achat_build_info",
-  help: "What is running; always 1",
+  help: "Version of the server and of Node; always 1",
   type: "gauge",
   samples: [{ labels: { version, node: process.versions.node }, value: 1 }]
 })

@@ -5,13 +5,13 @@ import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import type { Histogram } from "../telemetry/Histogram.js"
 
-/** The text form of metrics that Prometheus reads (text format 0.0.4). */
+/** Metrics in the text format of Prometheus (0.0.4). */
 
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /** A metric with all its series. */
 export interface Family {
-  /** Ends in `_total` if it is a counter, and in the unit: `achat_memory_bytes`. */
+  /** Ends in the unit, as in `achat_memory_bytes`, or in `_total` if it is a counter. */
   readonly name: string
   readonly help: string
   readonly type: "counter" | "gauge" | "histogram"
@@ -19,7 +19,7 @@ export interface Family {
 }
 
 export interface Sample {
-  /** What is appended to the family's name: `_bucket` of a histogram. */
+  /** Appended to the family's name, such as `_bucket` for a histogram. */
   readonly suffix?: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
@@ -35,7 +35,7 @@ export const render = (families: ReadonlyArray<Family>): string =>
     })
     .join("")
 
-/** The metrics of Effect's registry whose names begin so, by name. */
+/** The metrics of Effect's registry whose names have this prefix, sorted by name. */
 export const registered = (prefix: string): ReadonlyArray<Family> => {
   const families = new Map<string, Family & { readonly samples: Array<Sample> }>()
   for (const pair of Metric.unsafeSnapshot()) {
@@ -56,7 +56,7 @@ const samplesOf = ({ metricKey, metricState }: MetricPair.MetricPair.Untyped): R
   return MetricState.isGaugeState(metricState) ? [{ labels, value: Number(metricState.value) }] : []
 }
 
-/** A histogram as a family, with buckets that count what is at most as large, as Prometheus wants them. */
+/** A histogram as a family. Prometheus expects cumulative buckets: each also counts all smaller values. */
 export const histogram = (name: string, help: string, { bounds, counts, sum }: Histogram): Family => {
   let count = 0
   const buckets = counts.map((inBucket, index) => {

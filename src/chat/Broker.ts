@@ -69,7 +69,7 @@ export interface Broker {
   /** What there is at this moment. */
   readonly inspect: Effect.Effect<Inspection>
   /** Brings the metrics up to date, and answers those that are sums over all peers. */
-  readonly measure: Effect.Effect<Metrics.Standing>
+  readonly measure: Effect.Effect<Metrics.Gauges>
   /** The time by the server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger

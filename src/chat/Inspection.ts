@@ -85,7 +85,7 @@ export class Inspector {
    * Brings the metrics up to date: nothing else does so for those that are sums over the peers. Makes nothing for each
    * of them, since ten thousand would be felt by everybody (bystander beside /metrics).
    */
-  measure(inboxEvents: number): Metrics.Standing {
+  measure(inboxEvents: number): Metrics.Gauges {
     const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
     const traffic = { ...this.departed }
     for (const peer of this.peers) {
@@ -106,7 +106,7 @@ export class Inspector {
       sums.pairs += orphan.inFlight
     }
     const { inFlight } = this.ledger.snapshot()
-    const standing: Metrics.Standing = {
+    const gauges: Metrics.Gauges = {
       connections: this.peers.size,
       peers: sums.peers,
       heldSenders: sums.held,
@@ -120,8 +120,8 @@ export class Inspector {
       pairsUnaccounted: inFlight - sums.pairs
     }
     this.ledger.publish()
-    Metrics.publish(traffic, this.published, standing)
-    return standing
+    Metrics.publish(traffic, this.published, gauges)
+    return gauges
   }
 }
 

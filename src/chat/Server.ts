@@ -14,7 +14,7 @@ import { Endpoints } from "../ports/Endpoints.js"
 import type { Address, Listen, Listener, TransportError } from "../ports/Transport.js"
 import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
-import type { Standing } from "../telemetry/Metrics.js"
+import type { Gauges } from "../telemetry/Metrics.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
@@ -56,7 +56,7 @@ export interface ServerHandle {
   /** The connections at this moment, and those that ended last. */
   readonly inspect: Effect.Effect<Inspection>
   /** Updates all metrics in Effect's registry, and returns those that are sums over the connections. */
-  readonly measure: Effect.Effect<Standing>
+  readonly measure: Effect.Effect<Gauges>
   /**
    * Changes options while the server runs. `maxLineBytes` applies to new connections only. The operating system goes on
    * dropping connections above the room that the server had at its start, so a larger `maxConnections` needs a restart.

@@ -1,9 +1,9 @@
 /**
- * How often values of each size came. Not Effect's: that one counts in 32 bits, which some minutes of full load exceed,
- * and one value at a time.
+ * Counts values by size. Effect's histogram counts in 32 bits, which a few minutes of full load exceed, and records only
+ * one value at a time.
  */
 export class Histogram {
-  /** One for each bound, and one for what is larger than all of them. */
+  /** One for each bound, and one for larger values. */
   readonly counts: Array<number>
   sum = 0
 
@@ -12,7 +12,7 @@ export class Histogram {
     this.counts = [...bounds.map(() => 0), 0]
   }
 
-  /** A value that came so many times. */
+  /** Records a value that occurred `times` times. */
   record(value: number, times: number): void {
     let bucket = 0
     while (bucket < this.bounds.length && value > (this.bounds[bucket] as number)) bucket += 1 // in range

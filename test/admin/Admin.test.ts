@@ -43,7 +43,7 @@ const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
     return { server, port, ask, join }
   }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
 
-/** A client that says just this. */
+/** A client that sends this text. */
 const dial = (port: number, text: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -51,21 +51,21 @@ const dial = (port: number, text: string) =>
       let heard = ""
       const answered = new Promise<void>((resolve) => socket.on("data", () => resolve()))
       const ended = new Promise<string>((resolve) => socket.on("close", () => resolve(heard)))
-      socket.on("data", (some) => (heard += some)).on("error", () => {}) // an end is an end
+      socket.on("data", (some) => (heard += some)).on("error", () => {}) // the end of the connection is what counts
       socket.write(text)
       return { socket, answered: Effect.promise(() => answered), ended: Effect.promise(() => ended) }
     }),
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
-/** The value of a metric without labels, or with these. */
+/** The value of a series, such as `name` or `name{label="value"}`. */
 const value = (text: string, series: string) => {
   const line = text.split("\n").find((one) => one.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))
 }
 
 describe("Admin", () => {
-  it.scopedLive("tells what happened as metrics", () =>
+  it.scopedLive("counts lines, logins, refusals and outcomes in /metrics", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* watched()
       const before = (yield* ask("/metrics")).body
@@ -77,7 +77,7 @@ describe("Admin", () => {
       const { body, headers, status } = yield* ask("/metrics")
       assert.deepStrictEqual([status, headers["content-type"]], [200, "text/plain; version=0.0.4; charset=utf-8"])
       const grew = (series: string) => (value(body, series) ?? NaN) - (value(before, series) ?? 0)
-      // Two of the pairs are the message to oneself by which hello is asked for, and the last.
+      // One of the five pairs is the message that each client sends to itself while it logs in.
       assert.strictEqual(grew("achat_pairs_accepted_total"), 5)
       assert.strictEqual(grew("achat_pairs_written_total"), 4)
       assert.strictEqual(grew("achat_pairs_returned_total"), 1)
@@ -95,7 +95,7 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("shows every counter from the start, since the first event of a new one has no rate", () =>
+  it.scopedLive("shows every counter from the start, since Prometheus misses the first increment of a new series", () =>
     Effect.gen(function* () {
       const { ask } = yield* watched()
       const { body } = yield* ask("/metrics")
@@ -110,7 +110,7 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("has metrics that Prometheus finds nothing wrong with", (context) =>
+  it.scopedLive("renders metrics that promtool accepts", (context) =>
     Effect.gen(function* () {
       const { ask, join } = yield* watched()
       yield* (yield* join("alice")).deliver(["bob"], "hi")
@@ -127,7 +127,7 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("is healthy from the start, and ready until the drain begins", () =>
+  it.scopedLive("is healthy all the time, and ready until the drain begins", () =>
     Effect.gen(function* () {
       const { ask, server } = yield* watched()
       assert.deepStrictEqual([(yield* ask("/healthz")).body, (yield* ask("/readyz")).body], ["ok\n", "ready\n"])
@@ -137,7 +137,7 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("lists the connections, and those that ended with their reasons", () =>
+  it.scopedLive("lists the connections, and those that ended, with their reasons", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* watched()
       const alice = yield* join("alice")
@@ -154,12 +154,12 @@ describe("Admin", () => {
       const wrong = yield* ask("/connections?limit=-1")
       assert.deepStrictEqual(
         [wrong.status, JSON.parse(wrong.body)],
-        [400, { error: "limit: is a number from 0 to 100000" }]
+        [400, { error: "limit: must be a whole number from 0 to 100000" }]
       )
     })
   )
 
-  it.scopedLive("answers who calls it by an address or as localhost, and only reads", () =>
+  it.scopedLive("accepts an IP address or localhost as its host, and only GET and HEAD", () =>
     Effect.gen(function* () {
       const { ask, port } = yield* watched()
       for (const host of ["localhost", `LocalHost:${port}`, "localhost.", "[::1]:1", "127.0.0.1"]) {
@@ -174,26 +174,26 @@ describe("Admin", () => {
       }
       const head = yield* ask("/metrics", { method: "HEAD" })
       assert.deepStrictEqual([head.status, head.body], [200, ""])
-      // A health check of the old kind does not say whom it calls.
+      // A health check that speaks HTTP/1.0 sends no host.
       const old = yield* dial(port, "GET /healthz HTTP/1.0\r\n\r\n")
       assert.match(yield* old.ended, /^HTTP\/1.1 200 /u)
     })
   )
 
-  it.scopedLive("has room for who asks, whoever is connected and asks nothing", () =>
+  it.scopedLive("makes room for requests by closing idle connections", () =>
     Effect.gen(function* () {
       const { ask, port } = yield* watched()
       const keep = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
       const idle = yield* Effect.forEach(Arr.range(1, 64), () => dial(port, keep), { concurrency: "unbounded" })
       for (const { answered } of idle) yield* answered
-      yield* (yield* dial(port, keep)).ended // one too many
+      yield* (yield* dial(port, keep)).ended // beyond the limit of 64
       assert.strictEqual((yield* ask("/healthz")).body, "ok\n")
       for (const { ended } of idle) assert.match(yield* ended, /^HTTP\/1.1 200 /u)
     })
   )
 
   it.scopedLive(
-    "gives a request 10 s to come",
+    "closes a connection whose request takes longer than 10 s",
     () =>
       Effect.gen(function* () {
         const { port } = yield* watched()
@@ -207,7 +207,7 @@ describe("Admin", () => {
     30_000
   )
 
-  it.scopedLive("ends with the server, whoever asks for something just then", () =>
+  it.scopedLive("stops with the server, even while requests are in progress", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { port } = yield* Effect.provideService(watched(), Scope.Scope, scope)
@@ -222,7 +222,7 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("lets nothing be kept, framed or brought from elsewhere, whatever it answers", () =>
+  it.scopedLive("forbids caching, framing and foreign content in every answer", () =>
     Effect.gen(function* () {
       const { ask } = yield* watched()
       for (const path of ["/", "/page.js", "/page.css", "/metrics", "/connections", "/nothing"]) {
@@ -234,13 +234,14 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive("says why it cannot listen", () =>
+  it.scopedLive("reports why it cannot listen", () =>
     Effect.gen(function* () {
       const { port, server } = yield* watched()
       const error = yield* Effect.flip(
         Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1 })
       )
-      assert.match(error.message, /in use; .*choose another with --admin/u)
+      assert.strictEqual(error.hint, "port-in-use")
+      assert.match(error.message, /^cannot listen on 127\.0\.0\.1:\d+: the address is in use/u)
     })
   )
 })

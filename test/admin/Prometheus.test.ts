@@ -4,7 +4,7 @@ import * as Prometheus from "../../src/admin/Prometheus.js"
 import { Histogram } from "../../src/telemetry/Histogram.js"
 
 describe("Prometheus", () => {
-  it("writes help, type and a line for each series, with what is special escaped", () => {
+  it("renders help, type and a line for each series, with special characters escaped", () => {
     const text = Prometheus.render([
       {
         name: "x_total",
@@ -34,7 +34,7 @@ describe("Prometheus", () => {
     )
   })
 
-  it("takes counters and gauges from Effect's registry, by name, each with all its series", () => {
+  it("reads counters and gauges with all their series from Effect's registry, sorted by name", () => {
     const things = Metric.counter("zz_things_total", { description: "Things", incremental: true })
     Metric.tagged(things, "kind", "b").unsafeUpdate(2, [])
     Metric.tagged(things, "kind", "a").unsafeUpdate(3, [])
@@ -59,7 +59,7 @@ describe("Prometheus", () => {
     assert.deepStrictEqual(rest, [])
   })
 
-  it("counts in a histogram's bucket what is at most as large, and all in the last", () => {
+  it("renders cumulative buckets of a histogram", () => {
     const histogram = new Histogram([1, 10])
     for (const [value, times] of [
       [0, 1],

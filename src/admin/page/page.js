@@ -1,9 +1,9 @@
-// The page of a running server: asks /metrics and /connections every two seconds, and draws what has changed. All text
-// goes in as text nodes: names and addresses come from strangers.
+// The web page of a running server: requests /metrics and /connections every two seconds and draws the changes. All text
+// is inserted as text nodes, since names and addresses come from strangers.
 
 const every = 2000
 const span = 180_000 // of a chart, in milliseconds
-const gap = 3 * every // who did not look for so long draws no line over it
+const gap = 3 * every // a longer pause between two samples, such as of a hidden tab, interrupts the line
 const isNarrow = matchMedia("(max-width: 30rem)")
 const rows = () => (isNarrow.matches ? 20 : 50)
 
@@ -14,7 +14,7 @@ const el = (name, props = {}, ...children) => {
 }
 const byId = (id) => document.getElementById(id)
 
-// Numbers for people.
+// Numbers as text.
 
 const count = (value) => Math.round(value).toLocaleString("en")
 const short = (value) => {
@@ -49,7 +49,7 @@ const parse = (text) => {
 }
 
 const figures = [
-  { name: "here", of: (now) => now("achat_peers"), show: count },
+  { name: "logged in", of: (now) => now("achat_peers"), show: count },
   { name: "connections", of: (now) => now("achat_connections"), show: count },
   { name: "lines in / s", rate: "achat_lines_received_total", show: short },
   { name: "lines out / s", rate: "achat_lines_sent_total", show: short },
@@ -66,7 +66,7 @@ const figures = [
     },
     show: (seconds) => `${(seconds * 1000).toFixed(2)} ms`
   },
-  { name: "processor", rate: "process_cpu_seconds_total", show: (share) => `${Math.round(share * 100)} %` },
+  { name: "CPU", rate: "process_cpu_seconds_total", show: (share) => `${Math.round(share * 100)} %` },
   { name: "memory", of: (now) => now("process_resident_memory_bytes"), show: bytes }
 ].map((figure) => ({ ...figure, samples: [] }))
 
@@ -88,7 +88,7 @@ for (const figure of figures) {
   Object.assign(figure, { value, area, line, peak })
 }
 
-/** The samples between gaps, each run of them for one line. */
+/** The samples, split at the gaps: each run becomes one line. */
 const runs = (samples) => {
   const all = []
   for (const sample of samples) {
@@ -166,7 +166,7 @@ const traffic = [
   { name: "out", of: (one) => bytes(one.bytesOut), kind: "extra" }
 ]
 
-// A phone has no room for those of the kind `extra`.
+// Columns of the kind `extra` are hidden on a phone.
 const who = [
   { name: "name", of: (one) => one.name || "(no login)", kind: "text name" },
   { name: "from", of: (one) => one.remote, kind: "text extra" }
@@ -187,7 +187,7 @@ const lists = ({ closed, connections, now, total }) => {
       ...traffic
     ],
     connections,
-    "nobody"
+    "none"
   )
   byId("more").textContent = total > connections.length ? `and ${count(total - connections.length)} more` : ""
   table(
@@ -224,7 +224,7 @@ const look = async () => {
   ])
   const now = parse(metrics)
   const at = performance.now()
-  // A rate over a time in which nobody looked, or the server was another one, would be wrong.
+  // There is no rate over a gap, nor across a restart of the server, which resets its counters.
   const started = now("process_start_time_seconds")
   if (before !== undefined && at - before.at < gap && before.now("process_start_time_seconds") === started) {
     const seconds = (at - before.at) / 1000
@@ -239,7 +239,7 @@ const look = async () => {
   lists(connections)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
   const uptime = time(Date.now() - started * 1000)
-  if (connections.isDraining) state("draining: it shuts down", "bad")
+  if (connections.isDraining) state("draining: the server is shutting down", "bad")
   else state(`version ${version}, up ${uptime}`, "good")
 }
 
@@ -254,7 +254,7 @@ const noAnswer = "no answer"
 
 const gone = () => {
   const since = answeredAt === undefined ? "" : ` for ${time(Date.now() - answeredAt)}`
-  state(`${noAnswer}${since}; trying again`, "bad")
+  state(`${noAnswer}${since}; retrying`, "bad")
 }
 
 const loop = async () => {

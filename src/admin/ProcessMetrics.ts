@@ -4,28 +4,28 @@ import { readdirSync, statSync } from "node:fs"
 import { Histogram } from "../telemetry/Histogram.js"
 import * as Prometheus from "./Prometheus.js"
 
-/** What the process itself is asked, under the names that Prometheus's own client libraries use. */
-export interface Process {
+/** Metrics of the process, under the names that Prometheus's client libraries use. */
+export interface ProcessMetrics {
   readonly families: () => ReadonlyArray<Prometheus.Family>
 }
 
-/** How often the event loop is looked at; a stall that is shorter may be missed. */
-const lookMillis = 20
+/** How often the delay of the event loop is measured; shorter stalls may be missed. */
+const intervalMillis = 20
 
 const delayBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-/** Watches the event loop until the scope ends. */
-export const make = (descriptorLimit: number): Effect.Effect<Process, never, Scope.Scope> =>
+/** Measures the event loop until the scope ends. */
+export const make = (descriptorLimit: number): Effect.Effect<ProcessMetrics, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
         const delays = new Histogram(delayBounds)
-        let due = performance.now() + lookMillis
+        let due = performance.now() + intervalMillis
         const timer = setInterval(() => {
           const now = performance.now()
           delays.record(Math.max(0, now - due) / 1000, 1)
-          due = now + lookMillis
-        }, lookMillis)
+          due = now + intervalMillis
+        }, intervalMillis)
         timer.unref()
         return { timer, delays }
       }),
@@ -44,26 +44,22 @@ export const make = (descriptorLimit: number): Effect.Effect<Process, never, Sco
             performance.timeOrigin / 1000
           ),
           ...descriptors(descriptorLimit),
-          gauge("nodejs_heap_size_used_bytes", "JavaScript heap that is in use, in bytes", memory.heapUsed),
-          gauge("nodejs_heap_size_total_bytes", "JavaScript heap, in bytes", memory.heapTotal),
+          gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use, in bytes", memory.heapUsed),
+          gauge("nodejs_heap_size_total_bytes", "JavaScript heap reserved, in bytes", memory.heapTotal),
           gauge("nodejs_external_memory_bytes", "Memory outside the JavaScript heap, in bytes", memory.external),
-          Prometheus.histogram(
-            "nodejs_eventloop_delay_seconds",
-            "How late a timer of the event loop is, in seconds",
-            delays
-          )
+          Prometheus.histogram("nodejs_eventloop_delay_seconds", "How late timers fire, in seconds", delays)
         ]
       }
     })
   )
 
 const descriptors = (limit: number): ReadonlyArray<Prometheus.Family> => {
-  const most = gauge("process_max_fds", "Most file descriptors that may be open", limit)
+  const most = gauge("process_max_fds", "Limit on open file descriptors", limit)
   const open = openDescriptors()
-  return open === undefined ? [most] : [gauge("process_open_fds", "File descriptors that are open", open), most]
+  return open === undefined ? [most] : [gauge("process_open_fds", "Open file descriptors", open), most]
 }
 
-/** To list ten thousand takes 10 ms of the event loop; since Linux 6.2 the size of the folder is their number. */
+/** Since Linux 6.2 the size of the folder is their number. Listing 10,000 of them blocks the event loop for 10 ms. */
 const openDescriptors = (): number | undefined => {
   try {
     return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length

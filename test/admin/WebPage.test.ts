@@ -9,7 +9,7 @@ const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 
 const browser = browsers.find((path) => existsSync(path))
 
-/** What the page looks like after some of its own seconds, and what the browser had to say of it. */
+/** The page after seven seconds of its own time, and what it wrote to the console. */
 const open = (url: string, profile: string) =>
   Effect.async<{ readonly dom: string; readonly console: string }>((resume) => {
     const options = [
@@ -38,12 +38,12 @@ const open = (url: string, profile: string) =>
     )
   })
 
-describe("the page for people", () => {
+describe("the web page", () => {
   it.scopedLive(
-    "shows in a browser who is here, the account and the last closings, as text",
+    "shows the connections, the ledger and the last closings in a browser",
     (context) =>
       Effect.gen(function* () {
-        if (browser === undefined) return context.skip("there is no Chromium here (package chromium)")
+        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
         const server = yield* Program.startServer(["--admin", "0"])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
