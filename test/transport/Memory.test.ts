@@ -52,7 +52,7 @@ const connected = (options?: Memory.NetworkOptions) =>
   })
 
 describe("Memory.connect", () => {
-  it.scoped("is refused while nobody listens", () =>
+  it.scoped("is refused while no server listens", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       const before = yield* Effect.either(network.connect)
@@ -95,7 +95,7 @@ describe("Memory.connect", () => {
     })
   )
 
-  it.scoped("is dropped above the hard limit, until somebody leaves", () =>
+  it.scoped("is dropped above the hard limit, until a client leaves", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       let [accepted, dropped] = [0, 0]
@@ -121,7 +121,7 @@ describe("Memory.connect", () => {
     })
   )
 
-  it.scoped("can be given up", () =>
+  it.scoped("can be interrupted", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       let accepted = 0
@@ -149,7 +149,7 @@ describe("a Memory socket", () => {
     })
   )
 
-  it.scoped("brings what fits into one read", () =>
+  it.scoped("delivers what fits into one read", () =>
     Effect.gen(function* () {
       const { client, serverSaw } = yield* connected({ readBytes: 3 })
       client.write("abcdefgh")
@@ -159,7 +159,7 @@ describe("a Memory socket", () => {
     })
   )
 
-  it.scoped("takes what its buffer holds, and the rest as the other side reads", () =>
+  it.scoped("takes what its buffer has room for, and the rest as the other side reads", () =>
     Effect.gen(function* () {
       const { client, server, serverSaw } = yield* connected({ bufferBytes: 10, readBytes: 4 })
       server.pause()
@@ -216,7 +216,7 @@ describe("a Memory socket", () => {
     })
   )
 
-  it.scoped("ends one direction behind what was written, and leaves the other open", () =>
+  it.scoped("ends one direction after what was written, and leaves the other open", () =>
     Effect.gen(function* () {
       const { client, clientSaw, server, serverSaw } = yield* connected({ bufferBytes: 4, readBytes: 3 })
       client.write("0123456789")
@@ -238,7 +238,7 @@ describe("a Memory socket", () => {
     })
   )
 
-  it.scoped("loses what is under way at a reset, and tells the other side", () =>
+  it.scoped("loses what is on its way at a reset, and reports it to the other side", () =>
     Effect.gen(function* () {
       const { client, clientSaw, server, serverSaw } = yield* connected({ bufferBytes: 10 })
       server.pause()
@@ -277,7 +277,7 @@ describe("a Memory socket", () => {
     })
   )
 
-  it.scoped("tells nothing after closed, and a reset even while paused", () =>
+  it.scoped("reports nothing after closed, and a reset even while paused", () =>
     Effect.gen(function* () {
       const { client, server, serverSaw } = yield* connected()
       server.pause()

@@ -15,11 +15,11 @@ import * as WireClient from "../support/WireClient.js"
 
 const here = Proxy.ranges([{ host: "127.0.0.0", bits: 8 }])
 
-const elsewhere = Proxy.ranges([{ host: "10.0.0.0", bits: 8 }])
+const otherNetwork = Proxy.ranges([{ host: "10.0.0.0", bits: 8 }])
 
 const header = "PROXY TCP4 203.0.113.7 192.0.2.1 50000 8080\r\n"
 
-/** A listener, whom it accepted with what they said, and what failed. */
+/** A listener, the clients that it accepted with the text that they sent, and what failed. */
 const listening = (listen: Listen) =>
   Effect.gen(function* () {
     const accepted = new Array<{ readonly socket: Socket; text: string; ended: boolean }>()
@@ -61,22 +61,24 @@ const dial = (port: number) =>
 const gone = (dialled: { readonly closed: number }) => eventually(() => dialled.closed > 0, "it was not closed")
 
 describe("behind a proxy", () => {
-  it.scopedLive("the address is the one of the header, wherever that is cut, and what is behind it arrives", () =>
-    Effect.gen(function* () {
-      const { accepted, port } = yield* listening(Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" }))
-      for (const cut of [0, 1, 6, 20, header.length - 1, header.length]) {
-        const { socket } = yield* dial(port)
-        socket.write(header.slice(0, cut))
-        yield* Effect.sleep("10 millis")
-        assert.strictEqual(accepted.length, cut === header.length ? 1 : 0)
-        socket.end(`${header.slice(cut)}alice\nalice: hi`)
-        yield* eventually(() => accepted[0]?.ended === true, "no end")
-        const [one] = accepted.splice(0)
-        assert.deepStrictEqual([one?.socket.remote, one?.socket.host], ["203.0.113.7:50000", "203.0.113.7"])
-        assert.strictEqual(one?.text, "alice\nalice: hi")
-        one?.socket.destroy()
-      }
-    })
+  it.scopedLive(
+    "a client has the address in the header, wherever that is cut, and the bytes after the header arrive",
+    () =>
+      Effect.gen(function* () {
+        const { accepted, port } = yield* listening(Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" }))
+        for (const cut of [0, 1, 6, 20, header.length - 1, header.length]) {
+          const { socket } = yield* dial(port)
+          socket.write(header.slice(0, cut))
+          yield* Effect.sleep("10 millis")
+          assert.strictEqual(accepted.length, cut === header.length ? 1 : 0)
+          socket.end(`${header.slice(cut)}alice\nalice: hi`)
+          yield* eventually(() => accepted[0]?.ended === true, "no end")
+          const [one] = accepted.splice(0)
+          assert.deepStrictEqual([one?.socket.remote, one?.socket.host], ["203.0.113.7:50000", "203.0.113.7"])
+          assert.strictEqual(one?.text, "alice\nalice: hi")
+          one?.socket.destroy()
+        }
+      })
   )
 
   it.scopedLive("a proxy that speaks for itself has its own address", () =>
@@ -89,10 +91,10 @@ describe("behind a proxy", () => {
     })
   )
 
-  it.scopedLive("nobody is believed who has not an address that was allowed", () =>
+  it.scopedLive("a client that is not a trusted proxy is refused", () =>
     Effect.gen(function* () {
       const { accepted, failures, port } = yield* listening(
-        Tcp.listen("127.0.0.1", 0, { from: elsewhere, timeout: "5 seconds" })
+        Tcp.listen("127.0.0.1", 0, { from: otherNetwork, timeout: "5 seconds" })
       )
       const dialled = yield* dial(port)
       dialled.socket.write(`${header}alice\n`)
@@ -102,7 +104,7 @@ describe("behind a proxy", () => {
     })
   )
 
-  it.scopedLive("who sends no header is refused, and so is who comes without one", () =>
+  it.scopedLive("a connection without a header is refused", () =>
     Effect.gen(function* () {
       const { accepted, failures, port } = yield* listening(
         Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" })
@@ -118,7 +120,7 @@ describe("behind a proxy", () => {
     })
   )
 
-  it.scopedLive("a header must come in time, and may take as long", () =>
+  it.scopedLive("a header must arrive before the timeout, in any number of pieces", () =>
     Effect.gen(function* () {
       const { accepted, failures, port } = yield* listening(
         Tcp.listen("127.0.0.1", 0, { from: here, timeout: "300 millis" })
@@ -134,11 +136,11 @@ describe("behind a proxy", () => {
       assert.isBelow(half.closed - half.began, 2_000)
       assert.match(failures.join(), /^refused \S+ its PROXY header did not arrive in time$/)
       slow.socket.write("hi")
-      yield* eventually(() => accepted[0]?.text === "hi", "the other one was cut off, too")
+      yield* eventually(() => accepted[0]?.text === "hi", "the other client was cut off, too")
     })
   )
 
-  it.scopedLive("TLS begins behind the header", () =>
+  it.scopedLive("TLS begins after the header", () =>
     Effect.gen(function* () {
       const credentials = yield* Tls.credentials(Certificates.pair("server"))
       const proxy: ProxyHeader.ProxyOptions = { from: here, timeout: "5 seconds" }
@@ -154,7 +156,7 @@ describe("behind a proxy", () => {
     })
   )
 
-  it.scopedLive("limits and logs go by the address of the header", () =>
+  it.scopedLive("limits and logs use the address in the header", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         listen: [Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" })],

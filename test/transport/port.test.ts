@@ -15,7 +15,7 @@ import * as Certificates from "../support/Certificates.js"
 import { listenAgain } from "../support/ListenAgain.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
-/** What the port promises, whatever is behind it. */
+/** One adapter of the port. Each must pass all tests below. */
 interface Adapter {
   readonly listen: Listen
   readonly connect: (listener: Listener) => Effect.Effect<Socket, TransportError>
@@ -33,11 +33,11 @@ const adapters: Record<string, Effect.Effect<Adapter, TransportError, Scope.Scop
 
 interface End {
   readonly socket: Socket
-  /** What it was told, in order; consecutive reads are one `data`. */
+  /** The events so far, in order; consecutive reads are one `data`. */
   readonly events: ReadonlyArray<string>
   readonly text: () => string
   readonly error: () => TransportError | undefined
-  /** Waits until something holds that an event brings about. */
+  /** Waits until the condition holds; checks it after every event. */
   readonly when: (condition: () => boolean) => Effect.Effect<void>
 }
 
@@ -46,19 +46,19 @@ const watch = (socket: Socket): End => {
   let text = ""
   let error: TransportError | undefined
   let waiting: ReadonlyArray<() => void> = []
-  const told = (event: string) => {
+  const record = (event: string) => {
     if (event !== "data" || events.at(-1) !== "data") events.push(event)
-    for (const look of waiting) look()
+    for (const check of waiting) check()
   }
   socket.attach({
     data: (bytes) => {
       text += Buffer.from(bytes).toString("latin1")
-      told("data")
+      record("data")
     },
-    end: () => told("end"),
+    end: () => record("end"),
     closed: (why) => {
       error = why
-      told("closed")
+      record("closed")
     }
   })
   return {
@@ -68,13 +68,13 @@ const watch = (socket: Socket): End => {
     error: () => error,
     when: (condition) =>
       Effect.async((resume) => {
-        const look = () => {
+        const check = () => {
           if (!condition()) return
-          waiting = waiting.filter((other) => other !== look)
+          waiting = waiting.filter((other) => other !== check)
           resume(Effect.void)
         }
-        waiting = [...waiting, look]
-        look()
+        waiting = [...waiting, check]
+        check()
       })
   }
 }
@@ -116,7 +116,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("delivers no more while it is paused, and everything behind it", () =>
+    it.scopedLive("delivers nothing while it is paused, and everything after", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         server.socket.pause()
@@ -124,7 +124,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
         assert.isFalse(client.socket.write(megabytes), "more than any kernel takes")
         assert.isAbove(client.socket.untaken(), 0)
         const taken = yield* Effect.fork(client.socket.taken)
-        yield* Effect.sleep(Duration.millis(20)) // nothing can be waited for: nothing happens
+        yield* Effect.sleep(Duration.millis(20)) // there is no event to wait for
         assert.isNull(taken.unsafePoll())
         assert.strictEqual(server.text(), "")
         server.socket.resume()
@@ -136,7 +136,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("tells that everything was taken at once, when it was", () =>
+    it.scopedLive("reports at once that everything was taken", () =>
       Effect.gen(function* () {
         const { client } = yield* connected(adapter)
         assert.isTrue(client.socket.write("hi"))
@@ -145,7 +145,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("ends one direction; the other goes on, until both have ended", () =>
+    it.scopedLive("ends one direction while the other stays open, until both have ended", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         client.socket.write("last words")
@@ -165,7 +165,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("fails who waits for its bytes to be taken when the other side breaks", () =>
+    it.scopedLive("fails `taken` when the other side breaks the connection", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         server.socket.pause()
@@ -183,7 +183,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("closes in order in spite of unread input: its last words arrive", () =>
+    it.scopedLive("closes in an orderly way despite unread input: its last words arrive", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         server.socket.pause()
@@ -196,18 +196,18 @@ for (const [name, adapter] of Object.entries(adapters)) {
         yield* Fiber.join(closing)
         yield* has(client, "closed")
         assert.isUndefined(client.error())
-        assert.strictEqual(server.text(), "", "what comes while it closes is nobody's")
+        assert.strictEqual(server.text(), "", "input that arrives during the close is discarded")
       })
     )
 
-    it.scopedLive("closes at once when the other side has ended, and what the kernel took arrives all the same", () =>
+    it.scopedLive("closes at once when the other side has ended, and what the kernel took still arrives", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         const answer = megabytes.slice(0, 32_768)
         client.socket.end()
         yield* has(server, "end")
         client.socket.pause()
-        // Over TLS the handshake may have ended in this very turn.
+        // Over TLS, the handshake may have finished in this very turn.
         if (!server.socket.write(answer)) yield* server.socket.taken
         yield* server.socket.close(Duration.hours(1))
         client.socket.resume()
@@ -218,7 +218,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("does not wait for the other side's end for longer than it was told, also in a finaliser", () =>
+    it.scopedLive("waits for the other side's end no longer than it may, even in a finaliser", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         yield* Effect.scoped(Effect.addFinalizer(() => server.socket.close(Duration.millis(20))))
@@ -227,7 +227,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("waits for ever when it was told so", () =>
+    it.scopedLive("waits without limit if asked to", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         const closing = yield* Effect.fork(server.socket.close(Duration.infinity))
@@ -239,7 +239,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       })
     )
 
-    it.scopedLive("is destroyed when its closing is interrupted", () =>
+    it.scopedLive("is destroyed when its close is interrupted", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         const closing = yield* Effect.fork(server.socket.close(Duration.hours(1)))
@@ -251,7 +251,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
   })
 
   describe(`a ${name} listener`, () => {
-    it.scopedLive("stops and goes on at the same address; connections stay", () =>
+    it.scopedLive("suspends and resumes at the same address; connections stay", () =>
       Effect.gen(function* () {
         const { client, connect, listener, server } = yield* connected(adapter)
         yield* listener.suspend

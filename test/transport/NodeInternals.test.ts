@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import * as NodeInternals from "../../src/transport/NodeInternals.js"
+import { client, dial, listening } from "../support/TlsConnections.js"
+
+const valueAt = (socket: Net.Socket, path: ReadonlyArray<string>) =>
+  path.reduce<unknown>(
+    (value, key) => (value === undefined || value === null ? value : Reflect.get(value, key)),
+    socket
+  )
+
+describe(`Node ${process.version} has the internals that we read:`, () => {
+  const sockets = Effect.gen(function* () {
+    const { port } = yield* listening()
+    return { "TCP socket": (yield* dial(port)).socket, "TLS socket": (yield* client(port)).tls }
+  })
+
+  for (const { of, path, type, without } of NodeInternals.internals) {
+    it.scopedLive(`${path.join(".")} of a ${of}`, () =>
+      Effect.gen(function* () {
+        const value = valueAt((yield* sockets)[of], path)
+        assert.strictEqual(typeof value, type, `without it: ${without}`)
+      })
+    )
+  }
+
+  it.scopedLive("and they mean what we take them for", () =>
+    Effect.gen(function* () {
+      const { "TCP socket": tcp, "TLS socket": tls } = yield* sockets
+      assert.isTrue(NodeInternals.hasPeer(tcp))
+      assert.strictEqual(NodeInternals.queuedBytes(tcp), 0)
+      assert.isFalse(NodeInternals.hasTcpEnded(tls))
+      const before = NodeInternals.ciphertext(tls)
+      tls.write("hi")
+      const after = NodeInternals.ciphertext(tls)
+      assert.isAbove((after?.handed ?? 0) - (before?.handed ?? 0), 2)
+      assert.strictEqual(after?.queued, 0)
+    })
+  )
+})

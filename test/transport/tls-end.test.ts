@@ -1,0 +1,74 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { eventually } from "../support/Eventually.js"
+import { client, listening, over, type Seen } from "../support/TlsConnections.js"
+
+describe("the end of a TLS connection", () => {
+  it.scopedLive("is orderly with close_notify, and everything before it arrives", () =>
+    Effect.gen(function* () {
+      const { first, port } = yield* listening()
+      const { tls } = yield* client(port)
+      const server = yield* first
+      tls.end("last words")
+      yield* eventually(() => server.events.includes("end"), "no end")
+      assert.strictEqual(server.text, "last words")
+    })
+  )
+
+  it.scopedLive("without close_notify is a break: anyone on the path could have cut the connection", () =>
+    Effect.gen(function* () {
+      const { first, port } = yield* listening()
+      const made = yield* client(port)
+      const { tls } = made
+      const server = yield* first
+      // Once the client has read this, it has also read the session tickets. With unread input it would send a reset.
+      server.socket.write("hi")
+      yield* eventually(() => made.text === "hi", "no greeting")
+      tls.write("half a li")
+      yield* eventually(() => server.text === "half a li", "no data")
+      tls.destroy() // ends TCP without close_notify
+      yield* over(server)
+      assert.deepStrictEqual(server.events, ["data", "closed"])
+      assert.strictEqual(server.error?.code, "ECUTSHORT")
+    })
+  )
+
+  it.scopedLive("is reported as it arrived, even if a pause delays the report", () =>
+    Effect.gen(function* () {
+      // The server pauses at the first of several records. The others follow, then the end of TLS, then that of TCP.
+      const { first, port } = yield* listening({ onData: ({ socket }) => socket.pause() })
+      const { tls } = yield* client(port)
+      const server = yield* first
+      tls.end("last words".repeat(10_000))
+      yield* eventually(() => server.text !== "", "no data")
+      yield* Effect.sleep("50 millis")
+      assert.deepStrictEqual(server.events, ["data"])
+      for (; server.events.length === 1; yield* Effect.sleep("5 millis")) server.socket.resume()
+      assert.deepStrictEqual(server.events, ["data", "end"])
+      assert.strictEqual(server.text.length, 100_000)
+    })
+  )
+
+  it.scopedLive("never counts bytes as taken that the other side cannot read", () =>
+    Effect.gen(function* () {
+      const { accepted, port } = yield* listening()
+      for (const [round, size] of [100, 20_000, 300_000, 16_000_000].entries()) {
+        const made = yield* client(port)
+        made.tls.pause()
+        const server = accepted[round] as Seen // its handshake has finished
+        const isTaken = server.socket.write("x".repeat(size))
+        yield* Effect.sleep("50 millis")
+        const untaken = server.socket.untaken()
+        assert.isAtMost(untaken, size)
+        if (isTaken) assert.strictEqual(untaken, 0)
+        server.socket.destroy()
+        const left = server.socket.untaken()
+        made.tls.resume()
+        yield* eventually(() => made.ended !== "", "no end")
+        assert.isAtLeast(made.text.length, size - left, `${size} bytes, ${left} untaken`)
+        assert.strictEqual(left > 0, size > 10_000_000)
+        yield* over(server)
+      }
+    })
+  )
+})
