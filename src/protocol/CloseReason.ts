@@ -1,32 +1,32 @@
 /**
- * Why a connection ended: a closed list. The log line, the metric and the last line to the client (where it gets one)
- * all print it.
+ * Why a connection ended: a closed list. The log, the metric and the last line to the client, if it gets one, all use
+ * these words.
  */
 export type CloseReason = (typeof all)[number]
 
 export const all = [
-  /** The client shut its sending half down, and got everything that was for it. */
+  /** The client shut down its sending half, and received everything that was queued for it. */
   "left",
-  /** The same, asked for with `/quit`. */
+  /** The same, requested with `/quit`. */
   "quit",
   /** The connection broke: a reset, a pulled cable. */
   "connection-lost",
-  /** Its socket took no byte for the stall timeout. */
+  /** Its socket accepted no byte for the stall timeout. */
   "slow-consumer",
   /** The server ran out of the memory it may use (`--max-memory`), and this connection held a large part of it. */
   "memory",
-  /** The first line was no name. */
+  /** The first line was not a name. */
   "bad-login",
-  /** The name, or one that looks the same, was present. */
+  /** The name, or one that looks the same, was already present. */
   "login-in-use",
-  /** No login in time. */
+  /** The client did not log in before the login timeout. */
   "login-timeout",
-  /** The server, or the client's address, has as many connections as it may. */
+  /** The server, or the client's address, has reached its limit of connections. */
   "full",
-  /** The server shut down, and the connection ended in order. */
+  /** The server shut down and closed the connection in order. */
   "shutdown",
-  /** The server shut down, and the grace time cut the connection off. */
+  /** The server shut down, and the connection was still open at the end of the grace time. */
   "cut-off",
-  /** A defect of this program. */
+  /** A defect in this program. */
   "internal-error"
 ] as const

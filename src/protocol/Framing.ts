@@ -1,14 +1,12 @@
 import { isUtf8 } from "node:buffer"
 import * as Block from "./Block.js"
 
-/**
- * What the cutting yields, in the order of the input: blocks of whole lines, and marks where a line was too long.
- */
+/** What framing yields, in the order of the input: blocks of whole lines, and a mark for each line that is too long. */
 export type Piece = Lines | TooLong
 
 /**
- * One or more whole lines, none of which is longer than the limit. Nothing is looked into before it is asked for: lines
- * that all go the same way need neither `clean` nor `text` (benchmarks: 1 pair, 1 KB texts).
+ * One or more whole lines, none of which exceeds the limit. Everything is computed on demand: a block whose lines all go
+ * to the same recipients needs neither `clean` nor `text` (benchmarks: 1 pair, 1 KB texts).
  */
 export class Lines {
   readonly _tag = "Lines"
@@ -16,20 +14,20 @@ export class Lines {
   private foundClean: boolean | undefined = undefined
   private madeText: string | undefined = undefined
 
-  /** @param bytes the lines, each with its LF; undefined once their text was asked for, so that nothing is kept twice */
+  /** @param bytes the lines, each with its LF; undefined once `text` was read, so that nothing is stored twice */
   constructor(public bytes: Uint8Array | undefined) {}
 
-  /** Whether all of it is UTF-8. */
+  /** Whether the block is UTF-8. */
   get utf8(): boolean {
     return (this.foundUtf8 ??= isUtf8(this.source))
   }
 
-  /** Whether all of it is UTF-8, without control characters but TAB and the CR of a CRLF: nothing is left to check. */
+  /** Whether the block is UTF-8 without control characters but TAB and the CR of a CRLF: its lines need no more checks. */
   get clean(): boolean {
     return (this.foundClean ??= this.utf8 && !Block.hasControl(this.source))
   }
 
-  /** The bytes again, where somebody asks behind the text. */
+  /** The bytes, restored from the text if that was read first. */
   private get source(): Uint8Array {
     return this.bytes ?? Buffer.from(this.text, "latin1")
   }
@@ -37,7 +35,7 @@ export class Lines {
   /** The lines in their wire form (`Wire`). */
   get text(): string {
     if (this.madeText !== undefined) return this.madeText
-    // They are a buffer: the library's declarations must not need the types of Node.
+    // Always a Buffer; declared as Uint8Array because the library's declarations must not need the types of Node.
     const bytes = this.bytes as Buffer | undefined
     this.bytes = undefined
     return (this.madeText = bytes === undefined ? "" : bytes.toString("latin1"))
@@ -47,22 +45,22 @@ export class Lines {
 /** A line was too long. */
 export interface TooLong {
   readonly _tag: "TooLong"
-  /** How the line began, in its wire form: enough to hold a label. */
+  /** The start of the line, in its wire form: long enough for a label. */
   readonly start: string
 }
 
 const LF = 0x0a
 const CR = 0x0d
 
-/** How much of a line that is too long is reported: `@`, a label of 32 and a blank. */
+/** The reported part of a line that is too long: `@`, a label of 32 characters and a blank. */
 const startBytes = 34
 
 /**
- * Cuts a byte stream into lines at LF, a whole read at a time, in constant memory: a line over the limit is dropped as
- * it comes, and reported once, when it passes the limit.
+ * Splits a byte stream into lines at LF, one read at a time, in constant memory: a line over the limit is discarded as it
+ * arrives, and reported once, as soon as it exceeds the limit.
  */
 export class Framing {
-  /** The unfinished last line; it grows by doubling, so that a line that comes byte by byte costs no more than another. */
+  /** The unfinished last line. It grows by doubling, so a line that arrives byte by byte still takes linear time. */
   private rest: Buffer = nothing
   private restLength = 0
   private skipping = false
@@ -70,12 +68,12 @@ export class Framing {
   /** @param maxLineBytes longest line, in bytes, without its LF or CRLF */
   constructor(readonly maxLineBytes: number) {}
 
-  /** The memory that the unfinished line takes. */
+  /** The memory of the unfinished line. */
   get restBytes(): number {
     return this.rest.length
   }
 
-  /** Forgets the unfinished line. */
+  /** Discards the unfinished line. */
   drop() {
     this.rest = nothing
     this.restLength = 0
@@ -85,7 +83,7 @@ export class Framing {
     const read = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (read.length === 0) return []
     const lastLF = read.lastIndexOf(LF)
-    // The usual read: whole lines, nothing before them.
+    // The usual case: whole lines, and no unfinished line before them.
     if (lastLF === read.length - 1 && this.restLength === 0 && !this.skipping) return this.cut(read)
 
     const pieces: Array<Piece> = []
@@ -103,7 +101,7 @@ export class Framing {
     return pieces
   }
 
-  /** The stream ended in order: what stands behind the last LF counts as a line (protocol, section 4). */
+  /** The stream ended in order: text after the last LF counts as a line (protocol, section 4). */
   end(): ReadonlyArray<Piece> {
     if (this.restLength === 0) return []
     this.append(Buffer.of(LF))
@@ -116,7 +114,7 @@ export class Framing {
       return
     }
     if (this.skipping) return
-    // One more byte is allowed if it may be the CR of a CRLF.
+    // One more byte is allowed if it can be the CR of a CRLF.
     const length = this.restLength + rest.length
     if (length > this.maxLineBytes && !(length === this.maxLineBytes + 1 && rest[rest.length - 1] === CR)) {
       if (this.restLength < startBytes) this.append(rest.subarray(0, startBytes))
@@ -129,7 +127,7 @@ export class Framing {
     this.append(rest)
   }
 
-  /** The block that it becomes keeps its bytes, so the next rest gets a place of its own. */
+  /** The returned block keeps these bytes, so the next unfinished line gets a new buffer. */
   private takeRest(): Buffer {
     const line = this.rest.subarray(0, this.restLength)
     this.rest = nothing
@@ -140,7 +138,7 @@ export class Framing {
   private append(bytes: Buffer) {
     const length = this.restLength + bytes.length
     if (length > this.rest.length) {
-      // Not from Node's pool: a rest may live long, and would keep 8 KiB of strangers alive.
+      // Not from Node's pool: an unfinished line may live long, and would keep 8 KiB of unrelated data alive.
       const grown = Buffer.allocUnsafeSlow(Math.max(64, 2 * this.restLength, length))
       this.rest.copy(grown, 0, 0, this.restLength)
       this.rest = grown
@@ -149,7 +147,7 @@ export class Framing {
     this.restLength = length
   }
 
-  /** Whole lines to pieces, which it adds to the others. Only a block above the limit can contain a line that is. */
+  /** Appends whole lines to the pieces. Only a block that exceeds the limit can contain a line that does. */
   private cut(lines: Buffer, pieces: Array<Piece> = []): ReadonlyArray<Piece> {
     if (lines.length <= this.maxLineBytes + 1) {
       pieces.push(new Lines(lines))

@@ -3,25 +3,25 @@ import * as Name from "./Name.js"
 import * as Reply from "./Reply.js"
 import * as Wire from "./Wire.js"
 
-/** What a client's line means. All strings are in their wire form (`Wire`). */
+/** The meaning of a client's line. All strings are in their wire form (`Wire`). */
 export type Line =
   | {
       readonly _tag: "Message"
-      /** Whom it is for, each once, in the order given; they need not be present, nor possible names. */
+      /** The recipients, each once, in the given order. They need not be present, nor valid names. */
       readonly recipients: ReadonlyArray<string>
       readonly text: string
     }
   | { readonly _tag: "Command"; readonly name: string; readonly argument: string }
-  /** Refused; the reply tells the client why. It takes the line's label, if it has one. */
+  /** The line is refused; the reply gives the reason. */
   | { readonly _tag: "Mistake"; readonly reply: Reply.Refusal }
 
 const mistake = (reply: Reply.Refusal): Line => ({ _tag: "Mistake", reply })
 
 /**
- * Parses a line behind its label, without its LF. Total: every input has a meaning.
+ * Parses a line without its label and its LF. Total: every input has a meaning.
  *
- * White space at the ends of a part is dropped before control characters are looked for, so that the ones that are
- * white space (CR, U+0085) may stand there, as in the original.
+ * White space at the ends of a part is removed before the check for control characters, so control characters that are
+ * white space (CR, U+0085) are allowed there, as in the original.
  */
 export const parse = (line: string, limits: { readonly maxRecipients: number }): Line => {
   if (!Wire.isAscii(line) && !isUtf8(Buffer.from(line, "latin1"))) return mistake(Reply.badLine("not UTF-8"))
@@ -38,7 +38,7 @@ export const parse = (line: string, limits: { readonly maxRecipients: number }):
 
 const control = Reply.badLine("a control character other than TAB")
 
-/** The names of a head, each once; empty ones are ignored (protocol, section 3). */
+/** The names in an address, each once. Empty names are ignored (protocol, section 3). */
 const names = (head: string): ReadonlyArray<string> => {
   const found = new Set<string>()
   for (const part of head.split(",")) {
@@ -60,8 +60,8 @@ const command = (line: string): Line => {
 const labelled = /^@([A-Za-z0-9_.-]{1,32}) /
 
 /**
- * The label that a line starts with, and where the line goes on behind it; undefined if it starts with `@` and no
- * label follows (protocol, section 7).
+ * The label at the start of a line, and the length of everything before the line proper; undefined if no label follows
+ * the `@` (protocol, section 7).
  */
 export const label = (line: string): { readonly label: string; readonly length: number } | undefined => {
   const found = labelled.exec(line)

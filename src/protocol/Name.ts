@@ -4,8 +4,8 @@ import * as Wire from "./Wire.js"
 export const maxLength = 32
 
 /**
- * No name is longer than this, in bytes, in any form: a character decomposes into four at most. Looked at before
- * anything is normalised, which takes quadratic time on long runs of marks.
+ * The greatest length of a name in bytes, in any normal form: a character decomposes into at most four. It is checked
+ * before a name is normalised, because that takes quadratic time on long runs of combining marks.
  */
 const maxBytes = maxLength * 4 * 4
 
@@ -14,8 +14,9 @@ const allowed = /^[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$/u
 const plain = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/
 
 /**
- * The name that a login line asks for, in NFC and its wire form (`Wire`), or undefined if it is none: 1 to 32 code
- * points of letters, marks, digits, `_`, `-` and `.`, the first a letter, a digit or `_` (protocol, section 2).
+ * The name in a login line, in NFC and its wire form (`Wire`); undefined if the line is not a name. A name is 1 to 32
+ * code points: letters, marks, digits, `_`, `-` and `.`, of which the first is a letter, a digit or `_` (protocol,
+ * section 2).
  */
 export const parse = (wire: string): string | undefined => {
   const trimmed = Wire.trim(wire)
@@ -23,28 +24,28 @@ export const parse = (wire: string): string | undefined => {
   if (trimmed.length > maxBytes) return undefined
   const name = Wire.decode(trimmed).normalize("NFC")
   if (!allowed.test(name) || [...name].length > maxLength) return undefined
-  // All of it invisible: no reader could tell it from nothing.
+  // A name that consists only of invisible characters cannot be seen.
   return likeness(name) === "" ? undefined : Wire.encode(name)
 }
 
-/** A recipient as it was addressed, brought to the form of names: NFC. It may still be no possible name. */
+/** A recipient in NFC, the form of names. The result need not be a valid name. */
 export const normalise = (wire: string): string =>
   Wire.isAscii(wire) || wire.length > maxBytes ? wire : Wire.encode(Wire.decode(wire).normalize("NFC"))
 
 const invisible = /\p{Default_Ignorable_Code_Point}/gu
 
 /**
- * What two names share if they look the same: compatibility form, case folded, invisible marks dropped. Only one of
- * them may be present (protocol, section 2).
+ * The key of a name for look-alikes: compatibility form, case folded, without invisible characters. Two names with the
+ * same key look the same, and only one of them may be present (protocol, section 2).
  */
 export const likeness = (name: string): string =>
-  // There is no case folding in JavaScript; lower and then upper case reaches the letters that either alone leaves
-  // apart (`ß` and `SS`, `σ` and `ς`).
+  // JavaScript has no case folding. Lower and then upper case unites what either alone keeps apart (`ß` and `SS`, `σ`
+  // and `ς`).
   name.normalize("NFKC").replace(invisible, "").toLowerCase().toUpperCase().normalize("NFKC")
 
 /**
- * A recipient for a reply's parameters, which are words without blanks, commas or colons: what no name may contain is
- * shown as `%XX`, one for each byte, and what is longer than a name is cut.
+ * A recipient as a parameter of a reply, which must not contain blanks, commas or colons: each byte of a character that
+ * no name may contain becomes `%XX`, and a text longer than a name is cut.
  */
 export const show = (wire: string): string => {
   if (plain.test(wire)) return wire

@@ -2,11 +2,11 @@ import type { CloseReason } from "./CloseReason.js"
 import * as Name from "./Name.js"
 
 /**
- * Every line that the server sends, and the only place where one is written. All of them are in their wire form
- * (`Wire`) and end in LF. Codes and parameters are the contract; the text behind the colon is for people.
+ * All lines that the server sends are rendered here. They are in their wire form (`Wire`) and end in LF. Codes and
+ * parameters are the contract; the text after the colon is for people.
  */
 
-/** `!`: something the client asked for did not happen. */
+/** The codes of `!` lines: something that the client requested did not happen. */
 export const refusals = [
   "undelivered",
   "bad-line",
@@ -21,13 +21,13 @@ export const refusals = [
   "full"
 ] as const
 
-/** `*`: an answer, or a notice that the client opted into. */
+/** The codes of `*` lines: an answer, or a notice that the client opted into. */
 export const notices = ["who", "pong", "bye", "help", "hello", "written", "joined", "left", "closing"] as const
 
-/** A refusal that still lacks the label of the line it answers. */
+/** A refusal, to be rendered with the label of the refused line, if there is one. */
 export type Refusal = (label: string | undefined) => string
 
-/** A refusal after which the server closes, and the reason that it closes with. */
+/** A refusal after which the server closes the connection, with the reason of the close. */
 export interface Fatal {
   readonly reason: CloseReason
   readonly line: Refusal
@@ -44,7 +44,7 @@ const notice = (code: (typeof notices)[number], params: string, text: string, la
 /** The code of a refusal or a notice. */
 export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1] ?? ""
 
-/** What stands before every message of a sender; the whole line is this, the text and LF. */
+/** The start of every message of a sender: a line is this, the text and LF. */
 export const messageHead = (name: string): string => `from ${name}: `
 
 // Refused lines (protocol, section 3).
@@ -61,7 +61,7 @@ export const slowDown = (retryMillis: number): Refusal =>
   refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not taken")
 
 export const unknownCommand = (name: string): Refusal =>
-  // Bare, this one name would read as the mark of a line that ends the connection.
+  // A bare `fatal` would mark a line after which the server closes the connection.
   refusal("unknown-command", name === "fatal" ? "%66atal" : Name.show(name), "no such command; /help lists them")
 
 export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not taken")
@@ -77,13 +77,13 @@ export const badLogin: Fatal = {
   )
 }
 
-/** The name is not the one that the client's certificate proves. */
+/** The login is not the common name of the client's certificate. */
 export const otherIdentity: Fatal = {
   reason: "bad-login",
   line: refusal("bad-login", "fatal", "the client certificate is for another name; log in with its common name")
 }
 
-/** Told to a client before TLS is there, or instead of the chat behind it. */
+/** Sent to a client that does not speak TLS on a port that requires it. */
 export const tlsOnly: Fatal = {
   reason: "bad-login",
   line: refusal("bad-login", "fatal", "this port speaks TLS; connect with TLS (--tls)")
@@ -127,7 +127,7 @@ const undeliveredText: Record<UndeliveredReason, string> = {
 
 export const undeliveredReasons = Object.keys(undeliveredText)
 
-/** Names are spread over as many lines as keep each below this many bytes. */
+/** Longer lists of names are split into several lines. */
 const maxNamesBytes = 4096
 
 const withNames = (names: ReadonlyArray<string>, render: (joined: string) => string): ReadonlyArray<string> => {
@@ -148,14 +148,14 @@ const withNames = (names: ReadonlyArray<string>, render: (joined: string) => str
 export const undelivered = (options: {
   readonly names: ReadonlyArray<string>
   readonly reason: UndeliveredReason
-  /** How many lines it answers. */
+  /** The number of returned lines. */
   readonly count: number
   readonly label?: string | undefined
   readonly retryMillis?: number | undefined
 }): ReadonlyArray<string> => {
   const { count, label, names, reason, retryMillis } = options
   const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
-  // One offline or busy line needs no count; where lines come back from a queue it always says how many.
+  // A single offline or busy line has no count. Lines that return from a queue always have one.
   const counted = (count > 1 || reason === "disconnected" || reason === "slow") && label === undefined
   const params = `reason=${reason}${retry}${counted ? ` count=${count}` : ""}`
   return withNames(names, (joined) => refusal("undelivered", `${joined} ${params}`, undeliveredText[reason])(label))
@@ -182,13 +182,13 @@ export const help = (label?: string): ReadonlyArray<string> =>
     "/quit                 leaves, after everything for you was sent"
   ].map((line) => notice("help", "", line, label))
 
-/** What a server tells of itself. */
+/** What a server says about itself. */
 export interface Facts {
   /** The client's name, once it has one. */
   readonly name: string | undefined
   readonly maxLineBytes: number
   readonly maxRecipients: number
-  /** The limits that are set, by the names of their parameters. */
+  /** The limits that are set, by parameter name. */
   readonly limits: Readonly<Record<string, number>>
 }
 
@@ -204,7 +204,7 @@ export const hello = ({ limits, maxLineBytes, maxRecipients, name }: Facts, labe
   return notice("hello", params.join(" "), "a-chat; you may label lines, and will be told who joins and leaves", label)
 }
 
-// Notices to those who said /hello (protocol, section 6).
+// Notices to clients that sent /hello (protocol, section 6).
 
 export const joined = (name: string): string => notice("joined", name, "is here")
 

@@ -1,43 +1,43 @@
 /**
- * Text as it travels: UTF-8 bytes carried in strings of one character per byte (latin1). Nothing is transcoded on the
- * way from one socket to another, and such a string takes half the memory.
+ * The wire form of text: a string with one character per byte of its UTF-8 (latin1). Nothing is transcoded between one
+ * socket and another, and V8 stores such a string in one byte per character.
  *
- * The trap of that form: to JavaScript the byte A0, which is the second half of `à`, is a blank (U+00A0). Never use
- * `trim`, `\s` or `toLowerCase` on it; use what is here.
+ * The trap: the second byte of `à` is A0, which JavaScript takes for a no-break space (U+00A0). Never use `trim`, `\s` or
+ * `toLowerCase` on the wire form; use the functions of this module.
  */
 
 /** The wire form of ordinary text. */
 export const encode = (text: string): string => (isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1"))
 
-/** Ordinary text of its wire form; bytes that are not UTF-8 become U+FFFD. */
+/** Ordinary text from its wire form. Bytes that are not UTF-8 become U+FFFD. */
 export const decode = (wire: string): string => (isAscii(wire) ? wire : Buffer.from(wire, "latin1").toString("utf8"))
 
 const nonAscii = /[^\0-\x7f]/
 
 export const isAscii = (text: string): boolean => !nonAscii.test(text)
 
-/** The lines of a block, each of which has its end: without LF or CRLF. */
+/** The lines of a block, without their LF or CRLF. The block ends in LF. */
 export const lines = (block: string): ReadonlyArray<string> => {
   const all = block.split("\n")
-  all.pop() // behind the last LF
+  all.pop() // the empty part after the last LF
   return block.includes("\r") ? all.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : all
 }
 
 const scratch = Buffer.alloc(64)
 
-/** The same text in a string of its own: a slice keeps the string alive that it was cut from, which may be a whole read. */
+/** A copy with its own memory. In V8 a slice keeps the whole string alive that it was cut from, such as a 64 KiB read. */
 export const copy = (wire: string): string =>
   wire.length <= scratch.length
     ? scratch.toString("latin1", 0, scratch.write(wire, 0, "latin1"))
     : Buffer.from(wire, "latin1").toString("latin1")
 
-/** Removes white space at both ends of `wire.slice(start, end)`: the White_Space property of Unicode, in bytes. */
+/** Removes white space (the Unicode property White_Space) from both ends of `wire.slice(start, end)`. */
 export const trim = (wire: string, start = 0, end = wire.length): string => {
   const from = skipSpace(wire, start, end)
   return wire.slice(from, skipSpaceBack(wire, from, end))
 }
 
-/** The first position from `start` that is no white space, or `end`. */
+/** The position of the first character from `start` on that is not white space, or `end`. */
 export const skipSpace = (wire: string, start: number, end: number): number => {
   let at = start
   while (at < end) {
@@ -50,11 +50,11 @@ export const skipSpace = (wire: string, start: number, end: number): number => {
       at += width
     }
   }
-  // The line's own white space ends in full characters, so `end` is never overshot by more than a malformed one.
+  // Only a malformed character can reach past `end`.
   return Math.min(at, end)
 }
 
-/** The position behind the last character before `end` that is no white space, or `start`. */
+/** The position after the last character before `end` that is not white space, or `start`. */
 export const skipSpaceBack = (wire: string, start: number, end: number): number => {
   let at = end
   while (at > start) {
@@ -68,7 +68,7 @@ export const skipSpaceBack = (wire: string, start: number, end: number): number 
   return at
 }
 
-/** The bytes of the white space character above ASCII that starts at `at`; 0 if there is none. */
+/** The length in bytes of the white space character above ASCII that starts at `at`; 0 if there is none. */
 const spaceWidth = (wire: string, at: number): 0 | 2 | 3 => {
   const first = wire.charCodeAt(at)
   const second = wire.charCodeAt(at + 1)
@@ -83,9 +83,9 @@ const spaceWidth = (wire: string, at: number): 0 | 2 | 3 => {
   return (third >= 0x80 && third <= 0x8a) || third === 0xa8 || third === 0xa9 || third === 0xaf ? 3 : 0
 }
 
-// C0 without TAB, DEL, and C1 in its two bytes.
+// C0 but TAB, DEL, and C1 as its two bytes.
 // oxlint-disable-next-line no-control-regex
 const control = /[\0-\x08\x0a-\x1f\x7f]|\xc2[\x80-\x9f]/
 
-/** Whether there is a control character other than TAB: C0, DEL or C1. */
+/** Whether text contains a control character other than TAB: C0, DEL or C1. */
 export const hasControl = (wire: string): boolean => control.test(wire)
