@@ -1,9 +1,9 @@
-// One connection to the server under test: it sends bytes, and takes what comes line by line. Imported, not run.
+// One connection to the server under test: sends bytes and receives lines. Imported, not run.
 import { once } from "node:events"
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 
-/** What a check throws when the server does something else than it should. */
+/** Thrown by a check when the server does not behave as expected. */
 export class Failure extends Error {
   constructor(expected, got) {
     super(`expected ${expected}, got ${got}`)
@@ -14,20 +14,17 @@ export class Failure extends Error {
 
 const hidden = /(?! )[\p{C}\p{Z}]/gu
 
-/** Text for the table: quoted, what is not seen as its code point, and cut if it is long. */
+/** Text for the table: quoted, with invisible characters as code points, and cut if it is long. */
 export const show = (value) => {
   const plain = value instanceof RegExp ? String(value) : JSON.stringify(value)
   const text = plain.replace(hidden, (character) => `\\u{${character.codePointAt(0).toString(16)}}`)
   return text.length > 300 ? `${text.slice(0, 300)}… (${text.length} characters)` : text
 }
 
-/**
- * Resolves to a client once the connection stands. `where` is what `net.connect` takes, and `tls`, if it is there, what
- * `tls.connect` does.
- */
+/** Resolves to a connected client. `where` are the options of `net.connect`; `tls`, if given, those of `tls.connect`. */
 export const open = async ({ tls, ...where }, options) => {
   const raw = connect({ ...where, allowHalfOpen: true, noDelay: true })
-  // TLS not before: while it tries one address after the other, Node changes what TLS would build on.
+  // TLS starts only after the connection: while Node tries several addresses, it replaces the socket's handle.
   if (tls !== undefined) await reached(raw, options.patience)
   const client = new Client(raw, tls === undefined ? raw : connectTls({ ...tls, socket: raw }), options)
   await client.connects()
@@ -43,9 +40,9 @@ const reached = (raw, patience) =>
 let tokens = 0
 
 export class Client {
-  /** What it logged in as. */
+  /** The login name. */
   name = ""
-  /** Lines that came and were not taken yet, without their LF. */
+  /** Lines that arrived and were not taken yet, without their LF. */
   lines = []
   /** How the server's stream ended: "end", or the error that broke it. */
   ending = undefined
@@ -58,8 +55,8 @@ export class Client {
   #fault
 
   /**
-   * @param raw what carries `socket`, or the same
-   * @param options `patience` in milliseconds; `inspect` is shown every line with the one before, and returns a fault
+   * @param raw the TCP or Unix socket below `socket`; without TLS the same
+   * @param options `patience` in milliseconds; `inspect(line, before)` returns a fault or undefined
    */
   constructor(raw, socket, options) {
     this.#raw = raw
@@ -81,7 +78,7 @@ export class Client {
       this.#changed()
     })
     socket.on("end", () => {
-      socket.end() // as programs do: what the server has ended is ended here, too
+      socket.end() // as programs do when the server has ended its side
       this.#changed((this.ending ??= "end"))
     })
     socket.on("error", (error) => this.#changed((this.ending ??= error.code)))
@@ -92,17 +89,17 @@ export class Client {
     for (const look of this.#watchers) look()
   }
 
-  /** Throws if any line so far was none of the protocol's. */
+  /** Throws if any line so far violated the grammar. */
   inspect() {
     if (this.#fault !== undefined) throw this.#fault
   }
 
-  /** How many bytes this side's kernel has not taken, since the server does not read. */
+  /** Bytes that this side's kernel has not taken because the server does not read. */
   get untaken() {
     return this.#socket.writableLength
   }
 
-  /** Waits until `look` returns something; looks again whenever something happens on this connection. */
+  /** Waits until `look` returns a value; calls it again after every event of this connection. */
   until(expected, look, patience = this.#options.patience) {
     return new Promise((resolve, reject) => {
       const settle = (act, value) => {
@@ -131,7 +128,7 @@ export class Client {
     return this.until("a connection", () => this.#isConnected || this.#atEnd("a connection"))
   }
 
-  /** Lines as UTF-8, each with its LF. */
+  /** Sends lines as UTF-8, each with an LF. */
   send(...lines) {
     this.write(lines.map((line) => `${line}\n`).join(""))
   }
@@ -151,7 +148,7 @@ export class Client {
     return undefined
   }
 
-  /** The next lines are these: whole lines, or patterns. Returns the matches. */
+  /** Requires the next lines to match: whole lines, or patterns. Returns the matches. */
   async gets(...expected) {
     const found = []
     for (const one of expected) {
@@ -163,14 +160,14 @@ export class Client {
     return found
   }
 
-  /** All lines up to the answer to a `/ping`: the answers to everything that was sent before, and what else came. */
+  /** Sends a `/ping` and returns all lines before its answer, which include every answer to what was sent before. */
   answers(patience) {
     const token = `barrier ${++tokens}`
     this.send(`/ping ${token}`)
     return this.#upTo(`* pong: ${token}`, patience)
   }
 
-  /** The same where there are no commands: all lines up to a message to oneself. */
+  /** The same without commands: returns all lines before a message to itself. */
   echo(patience) {
     const token = `barrier ${++tokens}`
     this.send(`${this.name}: ${token}`)
@@ -185,35 +182,35 @@ export class Client {
     }
   }
 
-  /** So many lines. */
+  /** The next `count` lines. */
   async takes(count) {
     while (this.lines.length < count) await this.#more(this.lines.length, `${count} lines`)
     return this.lines.splice(0, count)
   }
 
-  /** Waits until there are more lines than were seen: as long as some come, there is no hurry. */
+  /** Waits until there are more than `seen` lines. The time starts anew with each line. */
   #more(seen, expected, patience) {
     return this.until(expected, () => (this.lines.length > seen ? true : this.#atEnd(expected)), patience)
   }
 
-  /** What was sent so far is answered by these lines, and nothing else. */
+  /** Requires exactly these lines as the answers to everything sent so far. */
   async answered(...expected) {
     same(await this.answers(), expected)
   }
 
-  /** Shuts the sending half down, behind the bytes, if there are any. */
+  /** Shuts down the sending side, after `bytes`, if given. */
   shut(bytes) {
     this.#socket.end(bytes)
   }
 
-  /** The server ends the stream in order, behind these lines. */
+  /** Requires the server to end the stream in order, after exactly these lines. */
   async ends(...expected) {
     await this.until("the end of the stream", () => this.ending)
     if (this.ending !== "end") throw new Failure("an orderly end", this.ending)
     same(this.lines.splice(0), expected)
   }
 
-  /** Reads nothing more, until `resume`. */
+  /** Stops reading until `resume`. */
   pause() {
     this.#socket.pause()
   }
@@ -227,28 +224,28 @@ export class Client {
     this.#raw.resetAndDestroy()
   }
 
-  /** Ends at once: over TLS without its end. */
+  /** Closes at once; over TLS without `close_notify`. */
   destroy() {
-    // Node crashes when a TLS socket is destroyed behind the one that carries it.
+    // Node crashes when a TLS socket is destroyed after the socket below it.
     if (!this.#raw.destroyed) this.#socket.destroy()
   }
 }
 
 const agrees = (line, one) => (one instanceof RegExp ? one.test(line) : line === one)
 
-/** The lines are these: whole lines, or patterns. */
+/** Requires exactly these lines: whole lines, or patterns. */
 export const same = (lines, expected) => {
   if (lines.length === expected.length && lines.every((line, index) => agrees(line, expected[index]))) return
   const wanted = expected.map(show).join(", ")
   throw new Failure(expected.length === 0 ? "no line" : `${expected.length} line(s): ${wanted}`, show(lines))
 }
 
-/** Both values are the same in their JSON form. */
+/** Requires both values to be equal as JSON. */
 export const equal = (got, expected) => {
   if (JSON.stringify(got) !== JSON.stringify(expected)) throw new Failure(show(expected), show(got))
 }
 
-/** For what the above cannot say. */
+/** Requires a condition that the functions above cannot express. */
 export const hold = (isTrue, expected, got) => {
   if (!isTrue) throw new Failure(expected, typeof got === "string" ? got : show(got))
 }

@@ -1,13 +1,10 @@
-// A sender that is faster than its recipient, which checks of flow control start from. Imported, not run.
+// A sender that is faster than its recipient, for checks of flow control. Imported, not run.
 import { Failure } from "./client.mjs"
 
-/** More than the kernels between two processes and a recipient's queue take together. */
+/** More than the kernel buffers between two processes and a recipient's queue hold together. */
 const bytes = 32e6
 
-/**
- * The client sends numbered lines that start so, such as `bob:`, and does not wait until anybody takes them. Returns how
- * many.
- */
+/** Sends numbered lines that begin with `start`, such as `bob:`, without waiting. Returns the number of lines. */
 export const flood = (t, client, start) => {
   const text = "x".repeat(Math.min(8_000, t.limits["max-line"] - 200))
   const count = Math.ceil(bytes / text.length)
@@ -19,7 +16,7 @@ export const flood = (t, client, start) => {
   return count
 }
 
-/** Waits until the server has taken nothing from a client for a while, in which it goes on answering a bystander. */
+/** Waits until the server has read nothing from a client for a while, although it answers another client meanwhile. */
 export const untilStalled = async (t, client, bystander) => {
   let [before, since] = [0, Date.now()]
   const deadline = since + 2 * t.patience
@@ -31,19 +28,19 @@ export const untilStalled = async (t, client, bystander) => {
   throw new Failure("a sender that is not read from", `${client.untaken} bytes still to go`)
 }
 
-/** How many flooded lines these are: in their order, each once. */
+/** Counts the lines of a flood, and requires them to be in order, each at most once. */
 export const inOrder = (lines, { name }) => {
   let last = -1
   const start = `from ${name}: `
   const numbers = lines.filter((line) => line.startsWith(start)).map((line) => parseInt(line.slice(start.length), 10))
   for (const number of numbers) {
-    if (!(number > last)) throw new Failure(`a line behind ${last}`, `line ${number}`)
+    if (!(number > last)) throw new Failure(`a line after ${last}`, `line ${number}`)
     last = number
   }
   return numbers.length
 }
 
-/** How many lines to a recipient these answers say were not delivered. */
+/** Counts the lines to a recipient that these answers report as undelivered. */
 export const refused = (lines, { name }) => {
   let sum = 0
   for (const line of lines) {

@@ -1,4 +1,4 @@
-// What the server's lines look like (PROTOCOL.md), to hold every line against that comes. Imported, not run.
+// The grammar of the server's lines (PROTOCOL.md); every received line is checked against it. Imported, not run.
 
 const label = "(?: @[A-Za-z0-9_.-]{1,32})?"
 const name = "[^\\s:,=@]+"
@@ -45,7 +45,7 @@ const anyLine = new RegExp(`^(?:from ${name}: .*|${pattern("!", refusals)}|${pat
 
 const isFatal = /^! [^:]* fatal:/u
 
-/** Sentences that hold for every line, and are proved by every check. */
+/** Sentences about every line, which every check proves. */
 export const proves = [
   "Server lines are `! CODE params: text` and `* CODE params: text`.",
   "CODE is one word.",
@@ -55,9 +55,9 @@ export const proves = [
   "a reply to a command, or a notice that the client asked for with `/hello`"
 ]
 
-/** What is wrong with a line from the server, given the one before it; undefined if nothing is. */
+/** What a line from the server should have been, given the line before it; undefined if it is valid. */
 export const fault = (line, before) => {
-  if (before !== undefined && isFatal.test(before)) return "nothing behind a line that is fatal"
-  if (!anyLine.test(line)) return "a line as PROTOCOL.md has them"
+  if (before !== undefined && isFatal.test(before)) return "no line after a fatal one"
+  if (!anyLine.test(line)) return "a line of PROTOCOL.md's grammar"
   return undefined
 }

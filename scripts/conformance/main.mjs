@@ -1,18 +1,18 @@
-// Holds any chat server against the protocol, from outside: `npm run conformance -- --port 8080`
+// Checks any chat server against the protocol, from outside: `npm run conformance -- --port 8080`
 //
 //   --host H, --port P   where the server is (default 127.0.0.1, 8080)
 //   --unix PATH          or its Unix socket
-//   --tls                with TLS; the server's certificate must be good, and for its host
-//   --ca FILE            the authorities that it may be signed by (default: those that Node trusts)
-//   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for what needs small limits, signals
-//                        and exit statuses; without --port and --unix, all checks go to such servers
+//   --tls                with TLS; the server's certificate must be valid for its host
+//   --ca FILE            certificate authorities to trust (default: those that Node trusts)
+//   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small limits,
+//                        signals or exit statuses; without --port and --unix, all checks use such servers
 //   --group GROUP        only `original` (what the tutorial's server does) or `promises` (PROTOCOL.md)
-//   --only TEXT          only checks whose name contains the text; may be given more than once
-//   --patience SECONDS   how long anything that must happen may take (default 5)
+//   --only TEXT          only checks whose name contains TEXT; repeatable
+//   --patience SECONDS   how long to wait for anything that must happen (default 5)
 //   --verbose            shows the sentence that each check proves
 //
-// Every check takes fresh names and knows only of its own clients, so the server may be in use. The exit status is the
-// number of checks that failed, at most 100; 101 means that there was nothing to check.
+// Every check uses fresh names and looks only at its own clients, so the server may be in use. The exit status is the
+// number of failed checks, at most 100; 101 means that no check could run.
 import { readFileSync } from "node:fs"
 import { isIP } from "node:net"
 import { parseArgs } from "node:util"
@@ -46,12 +46,13 @@ const readOptions = () => {
   if (values.group !== undefined && !["original", "promises"].includes(values.group)) {
     nothingToCheck("--group takes `original` or `promises`")
   }
-  if (!values.tls && values.ca !== undefined) nothingToCheck("--ca is for TLS; give --tls, too")
-  if (values.tls && values.unix !== undefined) nothingToCheck("--tls is for TCP; leave out --tls or --unix")
+  if (!values.tls && values.ca !== undefined) nothingToCheck("--ca needs --tls")
+  if (values.tls && values.unix !== undefined)
+    nothingToCheck("--tls and --unix cannot be combined: TLS is checked over TCP")
   return { ...values, patience, tls: values.tls ? tlsOf(values) : undefined }
 }
 
-/** What `tls.connect` is told. An address is no name to ask a server for. */
+/** Options for `tls.connect`. An IP address is not a valid server name. */
 const tlsOf = ({ ca, host = "127.0.0.1" }) => ({
   host,
   ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -64,17 +65,17 @@ const endpointOf = async ({ command, host, patience, port, tls, unix }) => {
   return { host: host ?? "127.0.0.1", port: Number(port ?? 8080), tls }
 }
 
-/** Why nobody can connect, if so. */
+/** Why the server cannot be reached; undefined if it can. */
 const unreachable = (endpoint, options) =>
   open(endpoint, options).then(
     (client) => client.destroy(),
     (error) => error.got
   )
 
-/** What PROTOCOL.md has for defaults, where the server does not tell. */
+/** The defaults of PROTOCOL.md, for limits that the server does not announce. */
 const defaults = { "max-line": 65_536, "max-recipients": 1_000, "max-name": 32, rate: 0 }
 
-/** What the server announces in its answer to `/hello`; undefined if it gives none. */
+/** The limits in the server's answer to `/hello`; undefined if it does not answer. */
 const announced = async (server, options) => {
   const world = new World({ ...server, limits: defaults }, options)
   try {
@@ -89,22 +90,22 @@ const announced = async (server, options) => {
   }
 }
 
-/** Why a server cannot be held against the promises at all. */
+/** Why the promises cannot be checked at all; undefined if they can. */
 const obstacle = (limits) => {
   if (limits === undefined) return "the server answers no command"
-  return limits["max-line"] < 300 ? "its lines are too short for those of the checks" : undefined
+  return limits["max-line"] < 300 ? "its maximum line length is too short for the checks" : undefined
 }
 
 const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes its servers along
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the servers that it started
 const checks = all.filter(
   ({ group, name }) => group === (options.group ?? group) && (options.only?.some((text) => name.includes(text)) ?? true)
 )
-if (checks.length === 0) nothingToCheck("no check of that name")
+if (checks.length === 0) nothingToCheck("no check has such a name")
 
 const endpoint = await endpointOf(options).catch((error) => nothingToCheck(error.message))
 const why = await unreachable(endpoint, options)
-if (why !== undefined) nothingToCheck(`no server: ${why}`)
+if (why !== undefined) nothingToCheck(`cannot reach the server: ${why}`)
 
 const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
@@ -114,8 +115,8 @@ const lacks = {
   answers: obstacle(asked),
   command: options.command === undefined ? "needs --command" : undefined,
   tls: options.tls === undefined ? "needs --tls" : undefined,
-  tcp: endpoint.path === undefined ? undefined : "breaks connections, which needs TCP",
-  speed: limits.rate === 0 ? undefined : "sends more than the server's rate allows"
+  tcp: endpoint.path === undefined ? undefined : "needs TCP, to break connections",
+  speed: limits.rate === 0 ? undefined : "needs a server without a rate limit"
 }
 const servers = {
   original: { ...plain, lacks, limits },

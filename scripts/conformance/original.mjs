@@ -1,5 +1,5 @@
-// What the chat server of the async-std tutorial does, and what its clients rely on. Where PROTOCOL.md goes beyond it, in
-// answers to what the original keeps quiet about, either is right. Imported, not run.
+// What the chat server of the async-std tutorial does, and its clients rely on. Where PROTOCOL.md answers and the
+// original stays silent, both are accepted. Imported, not run.
 import { equal, hold, same } from "./client.mjs"
 import { fresh, section } from "./suite.mjs"
 
@@ -18,10 +18,10 @@ const pending = "Deliver all pending messages"
 const leaves = "if a peer closes connection to the chat, we should not try to send any more messages to it."
 const errors = "A correct way to handle client errors in this case is log them, and continue serving other clients."
 
-/** What came that is no refusal: the original sends none. */
+/** The lines that are not refusals: the original sends none. */
 const heard = (lines) => lines.filter((line) => !line.startsWith("! "))
 
-/** Alice sends a line, and Bob gets exactly these texts from her. */
+/** Alice sends a line, and Bob receives exactly these texts from her. */
 const arrives = async (t, body, ...texts) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(`${bob.name}${body}`)
@@ -32,7 +32,7 @@ const arrives = async (t, body, ...texts) => {
   )
 }
 
-/** A line that reaches nobody is ignored or refused, and the next ones are served. */
+/** Lines that reach no client are ignored or refused, and the next ones are delivered. */
 const reachesNobody = async (t, ...lines) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(...lines, `${bob.name}: still here`)
@@ -57,19 +57,19 @@ check("the session of the tutorial", "A possible session might look like this", 
 check("a message is `from NAME: TEXT` and LF, byte for byte", answer, (t) =>
   arrives(t, ": grüße €5 語 😀", "grüße €5 語 😀")
 )
-check("no blank is needed behind the colon", trimmed, (t) => arrives(t, ":hi", "hi"))
+check("no space is needed after the colon", trimmed, (t) => arrives(t, ":hi", "hi"))
 check("a text is trimmed at both ends", trimmed, (t) => arrives(t, ": \t hi  there \t ", "hi  there"))
-check("what Unicode calls white space is trimmed, and U+FEFF is kept", trimmed, (t) =>
+check("Unicode white space is trimmed, and U+FEFF is kept", trimmed, (t) =>
   arrives(t, ":\u3000\u00a0\u2003\ufeffhi\ufeff\u0085\u2028 ", "\ufeffhi\ufeff")
 )
 check("a text may contain colons and commas", skipped, (t) => arrives(t, ": a: b, c:", "a: b, c:"))
 check("a text may be empty", trimmed, (t) => arrives(t, ":", ""))
-check("a TAB inside a text stays", trimmed, (t) => arrives(t, ": a\tb", "a\tb"))
+check("a TAB inside a text is kept", trimmed, (t) => arrives(t, ": a\tb", "a\tb"))
 check("white space around a name is dropped", "`dest.split(',').map(|name| name.trim().to_string())`", (t) =>
   arrives(t, " \t: hi", "hi")
 )
 check("empty names are ignored", kept, (t) => arrives(t, ",, ,: hi", "hi"))
-check("a text that looks like a line of the server is a text", answer, async (t) => {
+check("a text that looks like a server's line is only a text", answer, async (t) => {
   const texts = ["from bob: hi", "! undelivered", "* bye", "/quit", "@k1 x: y"]
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(...texts.map((text) => `${bob.name}: ${text}`))
@@ -80,7 +80,7 @@ check("a text that looks like a line of the server is a text", answer, async (t)
   )
 })
 
-check("several recipients get a message each", answer, async (t) => {
+check("each of several recipients gets the message", answer, async (t) => {
   const clients = await t.login("alice", "bob", "carol", "dave")
   const [alice, ...others] = clients
   alice.send(`${others.map(({ name }) => name).join(" ,\t")}: hi`)
@@ -94,28 +94,28 @@ check("a client may write to itself", "> alice, bob: hi!  < from bob: hi!", asyn
   same(await alice.echo(), [`from ${alice.name}: note`])
 })
 
-check("names in two cases are two names", kept, (t) => reachesNobody(t, `${fresh("alice").toUpperCase()}: hi`))
-check("an unknown recipient is ignored, or answered", kept, (t) => reachesNobody(t, `${fresh("nobody")}: hi`))
-check("an unknown recipient keeps nothing from the others", kept, async (t) => {
+check("names are case-sensitive", kept, (t) => reachesNobody(t, `${fresh("alice").toUpperCase()}: hi`))
+check("an unknown recipient is ignored or reported", kept, (t) => reachesNobody(t, `${fresh("nobody")}: hi`))
+check("an unknown recipient does not affect the others", kept, async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(`${fresh("nobody")}, ${bob.name}, ${fresh("nobody")}: hi`)
   same(heard(await alice.echo()), [])
   same(await bob.echo(), [`from ${alice.name}: hi`])
 })
-check("a line without a colon is ignored, or answered", skipped, (t) => reachesNobody(t, "hello there"))
-check("an empty line is ignored, or answered", skipped, (t) => reachesNobody(t, "", " ", "\r"))
-check("a line without a recipient is ignored, or answered", kept, (t) => reachesNobody(t, ": hi", " , : hi"))
-check("`/hello` behind a login is ignored, or answered", skipped, async (t) => {
+check("a line without a colon is ignored or refused", skipped, (t) => reachesNobody(t, "hello there"))
+check("an empty line is ignored or refused", skipped, (t) => reachesNobody(t, "", " ", "\r"))
+check("a line without a recipient is ignored or refused", kept, (t) => reachesNobody(t, ": hi", " , : hi"))
+check("`/hello` after a login is ignored or answered", skipped, async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/hello")
   hold(
     (await alice.echo()).every((line) => /^\* (?:hello|joined|left) |^! /u.test(line)),
-    "no line, or `* hello`, and notices behind it",
+    "no line, or `* hello` and notices after it",
     "something else"
   )
 })
 
-check("CR LF ends a line as LF does, in the login too", separated, async (t) => {
+check("CR LF ends a line like LF, also in the login", separated, async (t) => {
   const [bob] = await t.login("bob")
   const alice = await t.connect()
   alice.name = fresh("alice")
@@ -124,7 +124,7 @@ check("CR LF ends a line as LF does, in the login too", separated, async (t) => 
   same(await bob.echo(), [`from ${alice.name}: one`, `from ${alice.name}: two`])
 })
 
-check("names of any script are names", separated, async (t) => {
+check("names may be in any script", separated, async (t) => {
   const [zoe, bob] = await t.login("Зоя", "हिन्दी")
   zoe.send(`${bob.name}: привет`)
   same(heard(await zoe.echo()), [])
@@ -132,7 +132,7 @@ check("names of any script are names", separated, async (t) => {
 })
 
 check(
-  "a stream may be cut at any byte",
+  "a stream may be split at any byte",
   separated,
   async (t) => {
     const [bob] = await t.login("bob")
@@ -141,7 +141,7 @@ check(
       const name = fresh("zoë")
       const bytes = Buffer.from(`${name}\r\n${bob.name}: ü€😀\n`)
       zoe.write(bytes.subarray(0, cut))
-      // A round trip of somebody else in between, so that the parts arrive apart.
+      // A round trip of another client in between, so that the parts arrive separately.
       same(await bob.echo(), [])
       zoe.write(bytes.subarray(cut))
       equal(await bob.line(), `from ${name}: ü€😀`)
@@ -151,7 +151,7 @@ check(
   { needs: ["speed"] }
 )
 
-check("a stream may come byte by byte", separated, async (t) => {
+check("a stream may arrive byte by byte", separated, async (t) => {
   const [bob] = await t.login("bob")
   const alice = await t.connect()
   alice.name = fresh("alice")
@@ -161,7 +161,7 @@ check("a stream may come byte by byte", separated, async (t) => {
 })
 
 check(
-  "a thousand lines in one write arrive in their order",
+  "a thousand lines in one write arrive in order",
   answer,
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -222,7 +222,7 @@ check("a last line without LF counts when the client half-closes", separated, as
 })
 
 check(
-  "the server closes behind a client that half-closed",
+  "the server closes after a client has half-closed",
   "If the read side finishes we will notify the write side that it should stop as well.",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -231,7 +231,7 @@ check(
   }
 )
 
-check("a name is free again when its client has left", leaves, async (t) => {
+check("a name is free again after its client has left", leaves, async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.shut()
   await alice.ends()
@@ -241,7 +241,7 @@ check("a name is free again when its client has left", leaves, async (t) => {
   same(await again.echo(), [`from ${bob.name}: welcome back`])
 })
 
-check("a client that left is no recipient, and disturbs nobody", leaves, async (t) => {
+check("a client that left is no longer a recipient, and does not affect others", leaves, async (t) => {
   const [alice, bob, carol] = await t.login("alice", "bob", "carol")
   bob.shut()
   await bob.ends()
@@ -250,14 +250,14 @@ check("a client that left is no recipient, and disturbs nobody", leaves, async (
   same(await carol.echo(), [`from ${alice.name}: hi`])
 })
 
-check("clients that leave without a login disturb nobody", errors, async (t) => {
+check("clients that leave without a login do not affect others", errors, async (t) => {
   const [alice] = await t.login("alice")
   for (const leave of ["shut", "destroy", "shut", "destroy"]) (await t.connect())[leave]()
   same(await alice.echo(), [])
 })
 
 check(
-  "clients whose connection breaks disturb nobody",
+  "clients whose connection breaks do not affect others",
   errors,
   async (t) => {
     const [alice, ...others] = await t.login("alice", "bob", "carol", "dave")
@@ -269,8 +269,8 @@ check(
 )
 
 /**
- * Logs in under a name whose last owner has left. The original may still have it, and keeps quiet about a second login
- * under a name that is present: it is tried until it works.
+ * Logs in with a name whose last owner has left. The original may still know the old client, and silently ignores a
+ * second login with its name, so this retries until it works.
  */
 const returns = async (t, name) => {
   for (const deadline = Date.now() + t.patience; ;) {

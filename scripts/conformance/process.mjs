@@ -1,4 +1,4 @@
-// Servers that the suite starts itself, with `--command`. Imported, not run.
+// Servers that the suite starts with `--command`. Imported, not run.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { answers, freePort } from "../port.mjs"
@@ -15,7 +15,7 @@ const within = async (promise, patience, expected) => {
 const children = new Set()
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")))
 
-/** Runs the command with `--port` and the flags behind it, and waits until the port answers; `tls` as in `open`. */
+/** Runs the command with `--port` and these flags, and waits until the port accepts; `tls` as in `open`. */
 export const startWith = (command, tls) => async (flags, patience) => {
   const port = await freePort()
   const line = `exec ${command} --host 127.0.0.1 --port ${port} ${flags.join(" ")}`
@@ -41,7 +41,7 @@ export const startWith = (command, tls) => async (flags, patience) => {
   }
   return {
     endpoint: { host: "127.0.0.1", port, tls },
-    /** Its exit status, or the signal that ended it, and the last that it wrote to standard error. */
+    /** Its exit status, or the signal that killed it, and the end of its standard error. */
     ended: (patience) => within(exit, patience, "the end of the server"),
     kill,
     signal: (name) => child.kill(name)

@@ -1,4 +1,4 @@
-// The table of what a run found. Imported, not run.
+// The table of results. Imported, not run.
 
 const indented = (label, text) => `        ${label.padEnd(9)} ${String(text).replaceAll("\n", `\n${" ".repeat(18)}`)}`
 

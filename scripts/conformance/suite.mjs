@@ -1,4 +1,4 @@
-// What a check is, what it gets to work with, and the run of many of them. Imported, not run.
+// How checks are defined and run, and the world they work with. Imported, not run.
 import { performance } from "node:perf_hooks"
 import { Failure, open } from "./client.mjs"
 
@@ -8,9 +8,9 @@ import { Failure, open } from "./client.mjs"
  *   const { all, check } = section("promises", "2. Login")
  *   check("a good login is not answered", "A successful login gets no reply.", async (t) => { … }, { needs: ["tcp"] })
  *
- * The second argument is the sentence that the check proves, or an array of them, word for word. `needs` names what the check cannot do
- * without: `command` (it starts servers of its own), `tcp` (it breaks connections), `tls` (it is about that), `speed` (it
- * sends a lot); `common` is what all checks of a section need.
+ * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists what
+ * the check requires: `command` (it starts servers of its own), `tcp` (it breaks connections), `tls`, `speed` (it sends
+ * more than a rate limit allows). `common` lists what all checks of a section require.
  */
 export const section = (group, title, common = []) => {
   const all = []
@@ -23,15 +23,15 @@ export const section = (group, title, common = []) => {
 const run = Math.random().toString(36).slice(2, 7)
 let count = 0
 
-/** Nobody else has it, not even in another run: a check does not know who is on the server. */
+/** A name that no other client has, not even in another run: other clients may be on the server. */
 export const fresh = (base) => `${base}-${run}${(++count).toString(36)}`
 
-/** What a check works with: one server, as many clients as it likes, which are gone when the check is over. */
+/** What a check works with: one server, and any number of clients, which are closed after the check. */
 export class World {
   #clients = []
   #ending = []
 
-  /** @param server `endpoint`, the group whose dialect it speaks, what it announced as `limits`; `start`, if it can be */
+  /** @param server its `endpoint`, the `group` of checks, its announced `limits`; `start`, if servers can be started */
   constructor(server, { patience }) {
     this.server = server
     this.patience = patience
@@ -43,7 +43,7 @@ export class World {
     return this.#open(this.server.endpoint)
   }
 
-  /** The same without TLS, whatever the server speaks. */
+  /** The same without TLS, even if the server expects it. */
   connectPlainly() {
     return this.#open({ ...this.server.endpoint, tls: undefined })
   }
@@ -54,7 +54,7 @@ export class World {
     return client
   }
 
-  /** A client under this very name, which the server knows when this returns. */
+  /** A client with exactly this name; logged in when the promise resolves. */
   async loginAs(name) {
     const client = await this.connect()
     client.name = name
@@ -64,12 +64,12 @@ export class World {
     return client
   }
 
-  /** Clients under fresh names that start so. */
+  /** Clients with fresh names that begin with `bases`. */
   login(...bases) {
     return Promise.all(bases.map((base) => this.loginAs(fresh(base))))
   }
 
-  /** The same, and they have said `/hello`. */
+  /** The same, after `/hello`. */
   async greet(...bases) {
     const clients = await this.login(...bases)
     for (const client of clients) {
@@ -79,12 +79,12 @@ export class World {
     return clients
   }
 
-  /** Everything that the client sent has been dealt with, and everything that was for it has come: its lines. */
+  /** Waits until the server has handled everything the client sent; returns the lines that arrived before that. */
   barrier(client) {
     return this.server.group === "original" ? client.echo() : client.answers()
   }
 
-  /** A server of its own, with these flags, as a world; `ended` and `signal` are those of its process. */
+  /** Starts a server for this check alone, with these flags. `ended` and `signal` concern its process. */
   async serve(...flags) {
     const { ended, endpoint, kill, signal } = await this.server.start(flags, this.patience)
     const own = new World({ ...this.server, endpoint }, { patience: this.patience })
@@ -92,7 +92,7 @@ export class World {
     return Object.assign(own, { ended, signal })
   }
 
-  /** Throws if any client got a line that no server may send. */
+  /** Throws if any client received a line that the protocol does not allow. */
   inspect() {
     for (const client of this.#clients) client.inspect()
   }
@@ -112,17 +112,14 @@ const outcome = async (check, server, options) => {
     world.inspect()
     return { ...check, state: "ok" }
   } catch (error) {
-    const { expected = "no fault of the check itself", got = error.stack } = error instanceof Failure ? error : {}
+    const { expected = "no error in the check itself", got = error.stack } = error instanceof Failure ? error : {}
     return { ...check, state: "failed", expected, got }
   } finally {
     await world.close()
   }
 }
 
-/**
- * Runs all checks, several at a time, since most of their time is spent on waiting. `server` tells by `lacks` why a
- * need cannot be met.
- */
+/** Runs all checks, several at a time, since they mostly wait. The server's `lacks` says why a need cannot be met. */
 export const runAll = async (checks, serverOf, { atOnce, patience }) => {
   const start = performance.now()
   const outcomes = []

@@ -29,11 +29,11 @@ const run = (port: number, ...args: ReadonlyArray<string>) =>
 
 const each = (line: string) => [line]
 
-/** Changes lines that start so, and leaves the others. */
+/** Changes lines that begin with `start`, and passes the others on. */
 const where = (start: string, change: (line: string) => ReadonlyArray<string>) => () => (line: string) =>
   line.startsWith(start) ? change(line) : [line]
 
-/** Lets a line wait until the next one has gone. */
+/** Delays matching lines until after the next line. */
 const late = (isLate: (line: string) => boolean) => () => {
   let waiting: ReadonlyArray<string> = []
   return (line: string) => {
@@ -65,20 +65,16 @@ const faults: ReadonlyArray<readonly [what: string, finds: string, fault: Faulty
     { down: where("", (line) => [`${line}\r`]) }
   ],
   [
-    "leaves out the blank before a text",
+    "omits the space before a text",
     "a text may be empty",
     { down: where("from ", (line) => [line.replace(": ", ":")]) }
   ],
-  ["keeps blanks", "a text is trimmed at both ends", { down: where("from ", (line) => [`${line} `]) }],
+  ["keeps trailing spaces", "a text is trimmed at both ends", { down: where("from ", (line) => [`${line} `]) }],
   ["sends a message twice", "the session of the tutorial", { down: where("from ", (line) => [line, line]) }],
-  [
-    "swaps messages",
-    "a thousand lines in one write arrive in their order",
-    { down: late((line) => line.endsWith(" 500")) }
-  ],
+  ["swaps messages", "a thousand lines in one write arrive in order", { down: late((line) => line.endsWith(" 500")) }],
   [
     "loses a message among many",
-    "a thousand lines in one write arrive in their order",
+    "a thousand lines in one write arrive in order",
     { up: () => (line) => (line.endsWith(" 999") ? [] : [line]) }
   ],
   [
@@ -87,75 +83,71 @@ const faults: ReadonlyArray<readonly [what: string, finds: string, fault: Faulty
     { losesLastLine: true, up: () => each }
   ],
   [
-    "decodes each read by itself",
-    "a stream may be cut at any byte",
+    "decodes each read separately",
+    "a stream may be split at any byte",
     { read: (bytes) => Buffer.from(bytes.toString("utf8")) }
   ],
-  ["keeps quiet about who is absent", "who is absent is named", { down: where("! undelivered", () => []) }],
+  ["does not report absent recipients", "an absent recipient is named", { down: where("! undelivered", () => []) }],
   [
     "counts one failure too few",
-    "equal failures may be answered together, and are counted",
+    "equal failures may share one reply, which counts them",
     { down: where("! undelivered", (line) => [line.replace("count=50", "count=49")]) }
   ],
   [
-    "does not say that a refusal is fatal",
-    "a name in use is refused, with the name",
+    "does not mark a refusal as fatal",
+    "a name in use is refused, with that name",
     { down: where("! login-in-use", (line) => [line.replace(" fatal", "")]) }
   ],
   [
-    "goes on behind a fatal line",
+    "sends more lines after a fatal one",
     "a name is not: an emoji",
     { down: where("! bad-login", (line) => [line, "! bad-line: and more"]) }
   ],
   [
-    "lets people in whose names look the same",
-    "nobody passes as somebody else by case",
+    "accepts names that look alike",
+    "no client can imitate another's name by case",
     { up: loginOf((name) => `${name}${logins++}`) }
   ],
-  ["has a code of its own", "a bad line: no colon", { down: where("! bad-line", () => ["! syntax-error: x"]) }],
+  ["uses an unknown code", "a bad line: no colon", { down: where("! bad-line", () => ["! syntax-error: x"]) }],
   [
-    "cuts a line that is too long",
-    "a line of one byte more is too long, and skipped",
+    "truncates a line that is too long",
+    "a line one byte longer is refused and skipped",
     { up: () => (line) => [line.slice(0, 65_536)] }
   ],
   [
-    "refuses a line, and delivers it all the same",
+    "refuses a line and delivers it anyway",
     "a refused line reaches none of its recipients",
     { up: () => (line) => (line.includes("\0") ? [line, line.replaceAll("\0", "")] : [line]) }
   ],
   [
     "answers a ping before earlier lines",
-    "/ping is answered behind the answers to all earlier lines",
+    "/ping is answered after all earlier lines",
     { down: late((line) => line.startsWith("! bad-line")) }
   ],
   [
-    "tells everybody who joins",
-    "who sends only a login and messages sees only `from` and `!` lines",
+    "reports joins to clients that did not ask",
+    "a client that sends only a login and messages sees only `from` and `!` lines",
     { down: where("from ", (line) => ["* joined zoe: is here", line]) }
   ],
+  ["loses an outcome", "thousands of labels have one outcome each", { down: where("* written @k77 ", () => []) }],
   [
-    "forgets an outcome",
-    "outcomes come for thousands of labels, each once",
-    { down: where("* written @k77 ", () => []) }
-  ],
-  [
-    "tells an outcome twice",
-    "every recipient of a labelled message has one outcome",
+    "sends an outcome twice",
+    "a labelled message has one outcome per recipient",
     { down: where("* written", (line) => [line, line]) }
   ],
   [
     "puts the label last",
-    "every line that answers a labelled line has the label first",
+    "every answer to a labelled line begins with the label",
     { down: where("* pong", (line) => [line.replace(/ (@\S+):(.*)/u, ":$2 $1")]) }
   ],
   [
     "drops a client that half-closes",
-    "who half-closes is told what becomes of its lines, before the server closes",
+    "a client that half-closes gets its outcomes before the server closes",
     { ends: "at once" }
   ],
-  // The line is taken out, too: data and a reset in one turn look like an end in order to Node.
+  // The line itself is removed as well: Node reports data and a reset in one turn as an orderly end.
   [
-    "closes with a reset, which overtakes the last line",
+    "closes with a reset that overtakes the last line",
     "the last line reaches a client that is still sending",
     { down: where("! bad-login", () => []), ends: "reset" }
   ]
@@ -175,7 +167,7 @@ describe("the conformance suite finds that a server", () => {
 })
 
 describe("the conformance suite", () => {
-  it.scopedLive("finds no fault where there is none", () =>
+  it.scopedLive("finds no fault in a correct server", () =>
     Effect.gen(function* () {
       const { port } = yield* FaultyServer.make({})
       const { output, status } = yield* run(port, ...faults.flatMap(([, finds]) => ["--only", finds]))
@@ -183,7 +175,7 @@ describe("the conformance suite", () => {
     })
   )
 
-  it.scopedLive("takes an original a-chat for what it is", () =>
+  it.scopedLive("accepts an original a-chat as the original, and notices that it has no commands", () =>
     Effect.gen(function* () {
       const { port } = yield* FakeServer.original
       assert.strictEqual((yield* run(port, "--group", "original")).status, 0)
@@ -193,7 +185,7 @@ describe("the conformance suite", () => {
   )
 
   it.scopedLive(
-    "speaks TLS, believes no certificate that it should not, and finds a server that takes a cut for an end",
+    "speaks TLS, rejects untrusted certificates, and finds a server that takes a broken connection for an orderly end",
     () =>
       Effect.gen(function* () {
         const server = yield* Logger.withMinimumLogLevel(
@@ -206,7 +198,7 @@ describe("the conformance suite", () => {
         const { output, status } = yield* run(port, ...tls, "--ca", Certificates.path("ca"))
         assert.strictEqual(status, 0, output)
         assert.match(output, /: 2 ok, 0 failed, 0 skipped/)
-        // TLS ends here, and what is behind it takes any end of a connection for one in order.
+        // TLS ends here, and the server behind it takes any end of a connection for an orderly one.
         const relay = yield* FaultyServer.make({})
         const unwrapped = yield* Effect.acquireRelease(
           Effect.async<NodeTls.Server>((resume) => {
@@ -222,11 +214,11 @@ describe("the conformance suite", () => {
         )
         const at = unwrapped.address() as Net.AddressInfo // it listens
         const { failed } = yield* run(at.port, ...tls, "--ca", Certificates.path("ca"), "--patience", "0.5")
-        assert.include(failed, "without close_notify the line that was begun is dropped")
+        assert.include(failed, "without close_notify an unfinished line is dropped")
       })
   )
 
-  it.live("tells that there is no server", () =>
+  it.live("exits with 101 if there is no server", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(FakeServer.echo)
       assert.strictEqual((yield* run(port)).status, 101)

@@ -6,7 +6,7 @@ const { all, check } = section("promises", "6. Commands", ["answers"])
 
 export { all as commands }
 
-/** Without this one, no other can be run: a `/ping` is the barrier of most checks. */
+/** Without this one, no other check can run: most use a `/ping` as their barrier. */
 const { all: answers, check: checkAnswers } = section("promises", "6. Commands")
 
 export { answers }
@@ -17,7 +17,7 @@ checkAnswers("a server answers commands", "`* pong: text`", async (t) => {
   await client.gets("* pong: are you there?")
 })
 
-/** All names that `/who` tells, and that every line tells the number of all. */
+/** The names that `/who` lists; requires every line to contain their total number. */
 const who = async (client) => {
   client.send("/who")
   const lines = (await client.answers()).filter((line) => line.startsWith("* who "))
@@ -26,28 +26,28 @@ const who = async (client) => {
   return names
 }
 
-check("commands may come before the login", "Commands also work before the login.", async (t) => {
+check("commands work before the login", "Commands also work before the login.", async (t) => {
   const [alice] = await t.login("alice")
   const client = await t.connect()
   hold((await who(client)).includes(alice.name), `${alice.name} among the names`, "none")
   client.send("/nosuch", "/help", "/hello")
-  // Others may come and go behind the /hello.
+  // Other clients may join and leave after the /hello.
   const lines = (await client.answers()).filter((line) => !/^\* (?:joined|left) /u.test(line))
   same([lines[0], lines.at(-1)], [/^! unknown-command nosuch: /u, /^\* hello achat=1 max-line=/u])
 })
 
-check("/who tells who is here, each once", "N is the number of all clients", async (t) => {
+check("/who lists every client once", "N is the number of all clients", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const names = await who(alice)
   equal(new Set(names).size, names.length)
   hold(names.includes(alice.name) && names.includes(bob.name), "both names", names)
   bob.send("/quit")
   await bob.ends(/^\* bye /u)
-  hold(!(await who(alice)).includes(bob.name), "no more of who left", bob.name)
+  hold(!(await who(alice)).includes(bob.name), "a list without the client that left", bob.name)
 })
 
 check(
-  "/who tells of many on as many lines as it needs",
+  "/who lists many clients on several lines",
   "in as many lines as it takes",
   async (t) => {
     const server = await t.serve()
@@ -58,14 +58,14 @@ check(
   { needs: ["command"] }
 )
 
-check("/ping gives its text back", "`* pong: text`", async (t) => {
+check("/ping returns its text", "`* pong: text`", async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/ping", "/ping  a: b\tc ", "/ping 語à")
   await alice.gets(/^\* pong: ?$/u, "* pong: a: b\tc", "* pong: 語à")
 })
 
 check(
-  "/ping is answered behind the answers to all earlier lines",
+  "/ping is answered after all earlier lines",
   "after the replies to all earlier lines of this client",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -78,20 +78,20 @@ check(
   { needs: ["speed"] }
 )
 
-check("/quit is answered as the last line", "`* bye reason=quit: …` as the last line", async (t) => {
+check("/quit is answered with the last line", "`* bye reason=quit: …` as the last line", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(`${bob.name}: hi`, `${fresh("nobody")}: hi`, "/quit", `${bob.name}: too late`, "/ping")
   await alice.ends(/^! undelivered /u, /^\* bye reason=quit: /u)
   await bob.answered(`from ${alice.name}: hi`)
 })
 
-check("/quit before a login closes, too", "`* bye reason=quit: …` as the last line", async (t) => {
+check("/quit before a login closes as well", "`* bye reason=quit: …` as the last line", async (t) => {
   const client = await t.connect()
   client.send("/quit")
   await client.ends(/^\* bye reason=quit: /u)
 })
 
-check("/help comes on several lines", "`* help: …`, several lines", async (t) => {
+check("/help has several lines", "`* help: …`, several lines", async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/help")
   const lines = await alice.answers()
@@ -99,7 +99,7 @@ check("/help comes on several lines", "`* help: …`, several lines", async (t) 
 })
 
 check(
-  "/hello tells the name and the limits",
+  "/hello returns the name and the limits",
   "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [LIMIT=N …]: …`",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -114,7 +114,7 @@ check(
 )
 
 check(
-  "who said /hello is told who joins and leaves",
+  "after /hello a client is notified of joins and leaves",
   "After `/hello` the client also gets notices: `* joined NAME: …`, `* left NAME: …`",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -126,7 +126,7 @@ check(
 )
 
 check(
-  "a broken connection has left, too",
+  "a client whose connection breaks is reported as left",
   "A client whose connection breaks has left.",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -139,7 +139,7 @@ check(
 )
 
 check(
-  "many who come and go are told of, each once",
+  "many joins and leaves are each reported once",
   "When many clients come and go, notices are collected for up to a quarter of a second",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -154,7 +154,7 @@ check(
   }
 )
 
-check("who did not say /hello is told of nobody", "After `/hello` the client also gets notices", async (t) => {
+check("without /hello a client gets no notices", "After `/hello` the client also gets notices", async (t) => {
   const [alice, watcher] = [...(await t.login("alice")), ...(await t.greet("watcher"))]
   const [bob] = await t.login("bob")
   bob.shut()
@@ -163,7 +163,7 @@ check("who did not say /hello is told of nobody", "After `/hello` the client als
 })
 
 check(
-  "/hello after the login does not change what a client sends",
+  "/hello after the login does not affect messages",
   "A client that does not know whether the server is an original a-chat sends `/hello` after its login; an original server ignores it there.",
   async (t) => {
     const [alice, bob] = [...(await t.greet("alice")), ...(await t.login("bob"))]

@@ -8,7 +8,7 @@ const { all, check } = section("promises", "4. Delivery: no silent loss", ["answ
 export { all as delivery }
 
 check(
-  "what stands behind the last LF counts when the client ends in order",
+  "the bytes after the last LF count when the client ends in order",
   [
     "A line is _accepted_ when the server has read its LF and does not refuse it.",
     "Bytes after the last LF count as a line if the client ends its stream in order"
@@ -24,7 +24,7 @@ check(
 )
 
 check(
-  "what stands behind the last LF is dropped when the connection breaks",
+  "the bytes after the last LF are dropped when the connection breaks",
   "and are dropped if the connection breaks.",
   async (t) => {
     const [bob] = await t.greet("bob")
@@ -45,7 +45,7 @@ check(
 )
 
 check(
-  "each labelled line has one outcome for each recipient, though one of them breaks off",
+  "a labelled line has one outcome per recipient, even if a recipient breaks off",
   ["Each accepted (line, recipient) pair ends in exactly one of two ways", "returned; it will never be written"],
   async (t) => {
     const [alice, bob, carol] = await t.greet("alice", "bob", "carol")
@@ -76,7 +76,7 @@ check(
 )
 
 check(
-  "a recipient that pauses gets every line, or its sender is told",
+  "a recipient that pauses gets every line, or its sender gets it back",
   [
     "_written_: the kernel took all its bytes for the recipient's socket",
     "_returned_: its sender gets an `undelivered` line."
@@ -95,7 +95,7 @@ check(
 )
 
 check(
-  "who does not read its own answers is not read from, and gets all of them",
+  "a client that does not read its own answers is not read from, and loses none of them",
   "The server also stops reading from a client whose own queue is full, since replies to its lines would have no room",
   async (t) => {
     const [alice, carol] = await t.login("alice", "carol")
@@ -110,7 +110,7 @@ check(
 )
 
 check(
-  "the senders to a full queue are held, and nobody else notices",
+  "the senders to a full queue are held, and other clients do not notice",
   [
     "Its senders are held: the server does not read from their sockets until the queue is half empty.",
     "No other client is affected.",
@@ -132,7 +132,7 @@ check(
 )
 
 check(
-  "lines for a recipient that takes nothing are answered busy, until it takes bytes again",
+  "lines for a recipient that takes nothing are refused as busy until it takes bytes again",
   [
     "_Jammed._",
     "Its senders are released, and new lines for it are returned at once as `busy` until its socket takes bytes again.",
@@ -160,7 +160,7 @@ check(
 )
 
 check(
-  "a recipient that takes nothing is closed, and its queue comes back as slow",
+  "a recipient that takes nothing is closed, and its queue is returned as slow",
   [
     "_Closed._",
     "The server closes it as a slow consumer and returns its queue to the senders as `slow`.",
@@ -175,14 +175,14 @@ check(
     const slow = new RegExp(`^! undelivered ${bob.name} reason=slow count=\\d+: `, "u")
     while (!slow.test(await alice.line("! undelivered … reason=slow count=N", 2 * t.patience)));
     while (!(await watcher.line()).startsWith(`* left ${bob.name}: `));
-    await alice.answers(2 * t.patience) // what is left of the flood would be for the next of that name
+    await alice.answers(2 * t.patience) // the rest of the flood would go to the next client of that name
     await server.loginAs(bob.name)
   },
   { needs: ["command"] }
 )
 
 check(
-  "who waits for many outcomes gets all of them, however few it may wait for",
+  "a client gets all its outcomes, even beyond its limit of open ones",
   "and from one that waits for more than 65,536 outcomes of labelled lines (`--max-outcomes`)",
   async (t) => {
     const server = await t.serve("--max-outcomes", "10")

@@ -6,12 +6,12 @@ const { all, check } = section("promises", "7. Labels and outcomes", ["answers"]
 
 export { all as labels }
 
-/** The answers without notices of others. */
+/** The answers, without notices about other clients. */
 const answersOf = async (client) => (await client.answers()).filter((line) => !/^\* (?:joined|left) /u.test(line))
 
 const one = "A labelled message gets exactly one outcome for every recipient, in no particular order"
 
-check("every recipient of a labelled message has one outcome", one, async (t) => {
+check("a labelled message has one outcome per recipient", one, async (t) => {
   const [alice] = await t.greet("alice")
   const [bob, carol] = await t.login("bob", "carol")
   const [nobody, other] = [fresh("nobody"), fresh("nobody")]
@@ -29,7 +29,7 @@ check("every recipient of a labelled message has one outcome", one, async (t) =>
   for (const recipient of [bob, carol]) await recipient.answered(`from ${alice.name}: hi`)
 })
 
-check("the message itself carries no label", "the kernel took all its bytes for these recipients", async (t) => {
+check("the delivered message has no label", "the kernel took all its bytes for these recipients", async (t) => {
   const [alice, bob] = await t.greet("alice", "bob")
   alice.send(`@k1 ${bob.name}: @k2 hi`)
   await alice.until("`* written`", () => alice.lines.find((line) => line.startsWith(`* written @k1 ${bob.name}: `)))
@@ -39,7 +39,7 @@ check("the message itself carries no label", "the kernel took all its bytes for 
   )
 })
 
-check("a message to oneself has an outcome, too", one, async (t) => {
+check("a message to oneself has an outcome as well", one, async (t) => {
   const [alice] = await t.greet("alice")
   alice.send(`@k1 ${alice.name}: note`)
   await alice.until("`* written`", () => alice.lines.find((line) => line.startsWith(`* written @k1 ${alice.name}: `)))
@@ -47,7 +47,7 @@ check("a message to oneself has an outcome, too", one, async (t) => {
 })
 
 check(
-  "every line that answers a labelled line has the label first",
+  "every answer to a labelled line begins with the label",
   [
     "Every reply to that line has `@k1` as its first parameter.",
     "a label that the server repeats in every reply to this line"
@@ -69,7 +69,7 @@ check(
 )
 
 check(
-  "a label has 1 to 32 of some characters",
+  "a label has 1 to 32 allowed characters",
   "a label has 1 to 32 characters, each an ASCII letter, a digit, `_`, `-` or `.`",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -85,7 +85,7 @@ check(
 )
 
 check(
-  "a labelled line that is refused has its one answer, and no outcome",
+  "a refused labelled line gets one answer and no outcome",
   "A labelled line that is refused gets its one `!` line, with the label, and no outcome.",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -104,7 +104,7 @@ check(
 )
 
 check(
-  "a refused login has its label",
+  "a refused login is answered with its label",
   "A labelled line that is refused gets its one `!` line, with the label",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -125,14 +125,14 @@ check(
   }
 )
 
-check("/quit tells its label", "Every reply to that line has `@k1` as its first parameter.", async (t) => {
+check("/quit is answered with its label", "Every reply to that line has `@k1` as its first parameter.", async (t) => {
   const [alice] = await t.greet("alice")
   alice.send("@k1 /quit")
   await alice.until("the end of the stream", () => alice.ending)
   same(alice.lines.slice(-1), [/^\* bye @k1 reason=quit: /u])
 })
 
-check("labels need not be different", "they need not be unique, and the server does not remember them.", async (t) => {
+check("labels need not be unique", "they need not be unique, and the server does not remember them.", async (t) => {
   const [alice] = await t.greet("alice")
   const nobody = fresh("nobody")
   alice.send(...Array(5).fill(`@k1 ${nobody}: hi`))
@@ -141,7 +141,7 @@ check("labels need not be different", "they need not be unique, and the server d
 })
 
 check(
-  "lines without a label stay silent on success",
+  "lines without a label are silent on success",
   "A line without a label gets no reply if it succeeds.",
   async (t) => {
     const [alice] = await t.greet("alice")
@@ -173,7 +173,7 @@ check("an `@` before the login is a bad login", unlabelled, async (t) => {
 })
 
 check(
-  "outcomes come for thousands of labels, each once",
+  "thousands of labels have one outcome each",
   "Outcomes are never lost while the connection lives",
   async (t) => {
     const [alice] = await t.greet("alice")

@@ -8,7 +8,7 @@ const { all, check } = section("promises", "5. Leaving", ["answers"])
 export { all as leaving }
 
 check(
-  "the example: a script that half-closes is told that Bob is not there",
+  "the example: a script that half-closes learns that Bob is not present",
   "`printf 'alice\\nbob: hi\\n' | nc -N 127.0.0.1 8080` shows `! undelivered bob …` if bob is not present.",
   async (t) => {
     const bob = fresh("bob")
@@ -19,7 +19,7 @@ check(
 )
 
 check(
-  "who half-closes is told what becomes of its lines, before the server closes",
+  "a client that half-closes gets its outcomes before the server closes",
   "when the last of them is written or returned, the server closes the connection.",
   async (t) => {
     const [bob] = await t.login("bob")
@@ -35,7 +35,7 @@ check(
 )
 
 check(
-  "who half-closes can no longer be addressed, and gets what is queued for it",
+  "a client that half-closes can no longer be addressed, and gets what is queued for it",
   "A client that shuts down its sending half has left: no message can reach it any more.",
   async (t) => {
     const [alice, bob, carol] = [...(await t.login("alice", "bob")), ...(await t.greet("carol"))]
@@ -60,7 +60,7 @@ check(
 )
 
 check(
-  "what a broken connection did not take is returned, with its count",
+  "lines that a broken connection did not take are returned with their count",
   [
     "Lines that its socket did not take are returned to their senders.",
     "the recipient left before N lines were written to it"
@@ -84,7 +84,7 @@ check(
 )
 
 check(
-  "what the server had read of a broken connection is delivered",
+  "lines that the server read before a connection broke are delivered",
   "Its own lines that the server had read whole are delivered.",
   async (t) => {
     const [bob] = await t.login("bob")
@@ -104,7 +104,7 @@ for (const [how, needs] of [
   ["reset", ["speed", "tcp"]]
 ]) {
   check(
-    `a newcomer keeps the name of one who left by ${how}`,
+    `a new client keeps the name of a client that left by ${how}`,
     "A name becomes free once, when the broker has seen the connection's writer end: the end of an older connection never removes a newer client with the same name.",
     async (t) => {
       const [bob] = await t.login("bob")

@@ -1,4 +1,4 @@
-// PROTOCOL.md, section 1: lines, the shape of what the server says, limits. Imported, not run.
+// PROTOCOL.md, section 1: lines, the form of the server's lines, limits. Imported, not run.
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
@@ -36,7 +36,7 @@ check("a command needs no colon", "It needs no `:`", async (t) => {
 })
 
 check(
-  "a text that looks like a line of the server stands behind the sender's name",
+  "a text that looks like a server's line follows the sender's name",
   "Text that a user writes always follows `from NAME: `, so no user can forge a `!` or a `*` line.",
   async (t) => {
     const texts = ["! undelivered bob reason=offline: x", "* bye reason=quit: x", "from bob: x", "/quit", "@k1 x", "#x"]
@@ -52,7 +52,7 @@ check(
 )
 
 check(
-  "who sends only a login and messages sees only `from` and `!` lines",
+  "a client that sends only a login and messages sees only `from` and `!` lines",
   "A client that sends only a login and messages sees only `from` and `!` lines",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -70,7 +70,7 @@ check(
   }
 )
 
-check("params hold no colon, and the text stands behind one", "none of them contains a `:`", async (t) => {
+check("params contain no colon, and the text follows one", "none of them contains a `:`", async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/no:such", "/hello", "/help", "/who", "no line", `${fresh("nobody")}, /x@y=z: hi`)
   for (const line of await alice.answers()) {
@@ -79,7 +79,7 @@ check("params hold no colon, and the text stands behind one", "none of them cont
 })
 
 check(
-  "a name that could not be a login is shown with %XX",
+  "a name that could not be a login is escaped as %XX",
   "If a name in params could not be a login, each byte that no name may contain is shown as `%XX`, and a name of more than 32 characters is cut to 32 and `…`.",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -94,7 +94,7 @@ check(
 )
 
 check(
-  "many names come on as many lines as needed, each once",
+  "many names are listed on several lines, each once",
   "Where a list of names would make a line too long, the reply is several lines of the same kind.",
   async (t) => {
     const [alice] = await t.login("alice")
@@ -108,19 +108,23 @@ check(
   }
 )
 
-/** The longest text that a line to this recipient may have. */
+/** The longest text that fits into a line to this recipient. */
 const longest = (t, { name }) => "x".repeat(t.limits["max-line"] - `${name}: `.length)
 
-check("a line of the announced length is taken, with LF or CRLF", "bytes in a line, without LF or CRLF", async (t) => {
-  const [alice, bob] = await t.login("alice", "bob")
-  const text = longest(t, bob)
-  alice.write(`${bob.name}: ${text}\n${bob.name}: ${text}\r\n`)
-  await alice.answered()
-  await bob.answered(`from ${alice.name}: ${text}`, `from ${alice.name}: ${text}`)
-})
+check(
+  "a line of the announced length is accepted, with LF or CRLF",
+  "bytes in a line, without LF or CRLF",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const text = longest(t, bob)
+    alice.write(`${bob.name}: ${text}\n${bob.name}: ${text}\r\n`)
+    await alice.answered()
+    await bob.answered(`from ${alice.name}: ${text}`, `from ${alice.name}: ${text}`)
+  }
+)
 
 check(
-  "a line of one byte more is too long, and skipped",
+  "a line one byte longer is refused and skipped",
   "more than N bytes; the rest of the line is skipped and the connection stays open",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -132,19 +136,15 @@ check(
   }
 )
 
-check(
-  "a line that is too long is refused before its end has come",
-  "bytes in a line, without LF or CRLF",
-  async (t) => {
-    const [alice] = await t.login("alice")
-    alice.write("x".repeat(t.limits["max-line"] + 2))
-    await alice.gets(/^! too-long /u)
-    alice.write("x\n")
-    await alice.answered()
-  }
-)
+check("a line that is too long is refused before its end arrives", "bytes in a line, without LF or CRLF", async (t) => {
+  const [alice] = await t.login("alice")
+  alice.write("x".repeat(t.limits["max-line"] + 2))
+  await alice.gets(/^! too-long /u)
+  alice.write("x\n")
+  await alice.answered()
+})
 
-check("bytes count, not characters", "bytes in a line, without LF or CRLF", async (t) => {
+check("the limit counts bytes, not characters", "bytes in a line, without LF or CRLF", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const text = "é".repeat(t.limits["max-line"] / 2)
   alice.send(`${bob.name}: ${text}`)
@@ -153,7 +153,7 @@ check("bytes count, not characters", "bytes in a line, without LF or CRLF", asyn
 })
 
 check(
-  "as many different recipients as announced are taken, and no more",
+  "the announced number of recipients is accepted, and no more",
   ["different recipients in one line", "more than N different recipients"],
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -166,14 +166,14 @@ check(
     same(answers.slice(-1), [new RegExp(`^! too-many-recipients max=${most}: `, "u")])
     hold(
       answers.slice(0, -1).every((answer) => answer.startsWith("! undelivered ")),
-      "only undelivered besides",
+      "only `undelivered` lines besides",
       answers
     )
     await bob.answered(`from ${alice.name}: hi`)
   }
 )
 
-check("a name has as many code points as announced, and no more", "code points in a name", async (t) => {
+check("a name may have the announced number of code points, and no more", "code points in a name", async (t) => {
   const most = t.limits["max-name"]
   const name = `${"𝒜".repeat(3)}${fresh("n")}`
   const longest = name + "𝒜".repeat(most - [...name].length)

@@ -1,4 +1,4 @@
-// PROTOCOL.md, section 2: who may log in, and under which name. Imported, not run.
+// PROTOCOL.md, section 2: the login and its names. Imported, not run.
 import { equal, Failure, hold } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
@@ -11,7 +11,7 @@ const form =
 
 const isFree = "After refusing a login the server closes the connection and ignores everything that follows"
 
-/** The name that the server has for a login line. */
+/** The name that the server derives from a login line. */
 const nameOf = async (t, line) => {
   const client = await t.connect()
   client.send(line, "/hello")
@@ -28,15 +28,15 @@ const refuses = async (t, bytes, refusal = /^! bad-login fatal: /u) => {
 }
 
 check(
-  "the first line that is no command is the login",
+  "the first line that is not a command is the login",
   "The first line that is not a command is the login: a name.",
   async (t) => {
     const [bob] = await t.login("bob")
     const alice = await t.connect()
     const name = fresh("alice")
-    alice.send("/ping before", "/nosuch", "/help", name, `${bob.name}: hi`, "/ping behind")
+    alice.send("/ping before", "/nosuch", "/help", name, `${bob.name}: hi`, "/ping after")
     const lines = []
-    while (lines.at(-1) !== "* pong: behind") lines.push(await alice.line())
+    while (lines.at(-1) !== "* pong: after") lines.push(await alice.line())
     equal(lines[0], "* pong: before")
     await bob.answered(`from ${name}: hi`)
   }
@@ -60,8 +60,8 @@ for (const [what, base] of Object.entries({
   "letters that need marks": "हिन्दी",
   "digits of another script": "क१",
   "letters beyond the first plane": "𝒜lice",
-  "what every object has": "__proto__",
-  "what every object has, too": "constructor"
+  "a property of every object": "__proto__",
+  "another property of every object": "constructor"
 })) {
   check(`a name may be: ${what}`, form, async (t) => {
     const name = fresh(base)
@@ -69,7 +69,7 @@ for (const [what, base] of Object.entries({
   })
 }
 
-check("the very names that every object has are names, or in use", form, async (t) => {
+check("properties of every object are valid names, or in use", form, async (t) => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
     const client = await t.connect()
     client.send(name, "/hello")
@@ -103,7 +103,7 @@ for (const [what, name] of Object.entries({
   "a soft hyphen": "a\u00adb",
   "a byte order mark": "\ufeffalice",
   "U+0000": "a\0b",
-  "a private character": "a\ue000"
+  "a private-use character": "a\ue000"
 })) {
   check(`a name is not: ${what}`, form, (t) => refuses(t, `${name}\n`))
 }
@@ -132,17 +132,17 @@ check(
   }
 )
 
-check("a name is brought to NFC", "White space around it is dropped, and it is normalized to NFC.", async (t) => {
+check("a name is normalised to NFC", "White space around it is dropped, and it is normalized to NFC.", async (t) => {
   const name = fresh("éva")
   equal(await nameOf(t, name.normalize("NFD")), name)
 })
 
-check("a name with nothing visible in it is none", "A name without any visible character is not valid.", async (t) => {
+check("a name needs a visible character", "A name without any visible character is not valid.", async (t) => {
   for (const name of ["\u115f\u1160", "\u3164", "\uffa0"]) await refuses(t, `${name}\n`)
 })
 
 check(
-  "a message reaches the same name, in any form of Unicode",
+  "a message reaches the same name in any Unicode form",
   "A message reaches the client whose name is identical after NFC.",
   async (t) => {
     const [alice, eva] = await t.login("alice", "éva")
@@ -164,7 +164,7 @@ for (const [what, one, other] of [
   ["decomposition and case", "éva", "E\u0301VA"]
 ]) {
   check(
-    `nobody passes as somebody else by ${what}`,
+    `no client can imitate another's name by ${what}`,
     [
       "A login is refused if it looks the same as a name that is present",
       "So nobody can pose as `Alice` while `alice` is present."
@@ -178,7 +178,7 @@ for (const [what, one, other] of [
   )
 }
 
-check("a name in use is refused, with the name", "`! login-in-use NAME fatal: …`", async (t) => {
+check("a name in use is refused, with that name", "`! login-in-use NAME fatal: …`", async (t) => {
   const [alice] = await t.login("alice")
   await refuses(t, `${alice.name}\n`, new RegExp(`^! login-in-use ${alice.name} fatal: `, "u"))
   alice.send(`${alice.name}: still me`)
@@ -186,7 +186,7 @@ check("a name in use is refused, with the name", "`! login-in-use NAME fatal: �
 })
 
 check(
-  "of many logins under one name in the same instant, one succeeds",
+  "of many simultaneous logins with one name, one succeeds",
   "the name, or one that looks the same, is present",
   async (t) => {
     const name = fresh("alice")
@@ -198,7 +198,7 @@ check(
   }
 )
 
-check("what follows a refused login is not looked at", isFree, async (t) => {
+check("lines after a refused login are ignored", isFree, async (t) => {
   const [bob] = await t.login("bob")
   const name = fresh("alice")
   const script = await t.connect()
@@ -209,7 +209,7 @@ check("what follows a refused login is not looked at", isFree, async (t) => {
 })
 
 check(
-  "who does not log in is told, and closed",
+  "a client that does not log in is refused and closed",
   "`! login-timeout fatal: …`",
   async (t) => {
     const server = await t.serve("--login-timeout", "1s")
@@ -241,7 +241,7 @@ for (const [what, ...flags] of [
   ["an address", "--limit-loopback", "--max-connections-per-address", "2"]
 ]) {
   check(
-    `when ${what} has as many connections as it may, the next is refused`,
+    `when ${what} has reached its limit of connections, the next one is refused`,
     ["the server, or the client's address, has reached its limit of connections", "connections from one address"],
     async (t) => {
       const server = await t.serve(...flags)
@@ -260,7 +260,7 @@ for (const [what, ...flags] of [
 }
 
 check(
-  "an address that brings too many new connections is refused, until the time it tells",
+  "an address with too many new connections is refused until the announced time",
   [
     "or of new connections",
     "new connections per minute, per address",
@@ -269,7 +269,7 @@ check(
   async (t) => {
     const server = await t.serve("--limit-loopback", "--connects-per-address", "60")
     let retry
-    // How many it takes is the server's business: it has seen the suite's own look at it.
+    // The exact number is not checked: the suite itself has connected before.
     for (let tries = 0; retry === undefined && tries < 1000; tries++) {
       const client = await server.connect()
       client.send("/ping")
@@ -278,7 +278,7 @@ check(
       else [, retry] = /^! full retry=(\d+) fatal: /u.exec(line) ?? []
     }
     hold(Number(retry) <= 1000, "a refusal, and a place every second", `retry=${retry}`)
-    // The contract itself is a time to wait.
+    // The promise itself is about a time to wait.
     await new Promise((resolve) => setTimeout(resolve, Number(retry)))
     await server.login("alice")
   },
@@ -286,7 +286,7 @@ check(
 )
 
 check(
-  "clients on the server's own machine are not limited by their address",
+  "clients on the server's own machine have no limits per address",
   "Limits per address do not apply to Unix sockets, nor to clients on the server's own machine unless `--limit-loopback` is set.",
   async (t) => {
     const connections = ["--max-connections-per-address", "1", "--connects-per-address", "1"]
@@ -296,7 +296,7 @@ check(
   { needs: ["command"] }
 )
 
-/** A place is free some time after the one who had it is gone; the first one was the suite's own look at the server. */
+/** A place becomes free some time after its client has gone; the first was taken by the suite's own test connection. */
 const whenThereIsRoom = async (server, base) => {
   for (const deadline = Date.now() + server.patience; ;) {
     try {

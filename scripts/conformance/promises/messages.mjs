@@ -1,4 +1,4 @@
-// PROTOCOL.md, section 3: messages, and lines that are refused. Imported, not run.
+// PROTOCOL.md, section 3: messages and refused lines. Imported, not run.
 import { equal, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
@@ -8,7 +8,7 @@ export { all as messages }
 
 const alone = "A refusal concerns one whole line: no recipient gets any of it, and the connection stays open."
 
-/** Alice sends a line to Bob, who gets these texts. */
+/** Alice sends a line to Bob, who receives these texts. */
 const arrives = async (t, body, ...texts) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.send(`${bob.name}${body}`)
@@ -16,7 +16,7 @@ const arrives = async (t, body, ...texts) => {
   await bob.answered(...texts.map((text) => `from ${alice.name}: ${text}`))
 }
 
-/** The line, given Bob's name, is refused so; he gets the next one, and nothing of it. */
+/** Requires a line (a function of Bob's name) to be refused, and Bob to receive only the line after it. */
 const refuses = async (t, lineTo, refusal) => {
   const [alice, bob] = await t.login("alice", "bob")
   alice.write(Buffer.concat([Buffer.from(lineTo(bob.name), "latin1"), Buffer.from(`\n${bob.name}: next\n`)]))
@@ -30,7 +30,7 @@ check("white space around names is dropped", "White space around names is droppe
   arrives(t, "\u3000 \t: hi", "hi")
 )
 check("empty names are ignored", "empty names are ignored", (t) => arrives(t, ",, \u00a0,: hi", "hi"))
-check("a name that stands there twice counts once", "and a repeated name counts once.", async (t) => {
+check("a repeated name counts once", "and a repeated name counts once.", async (t) => {
   const [alice, eva] = await t.login("alice", "éva")
   alice.send(`${eva.name}, ${eva.name.normalize("NFD")} ,${eva.name}: hi`)
   await alice.answered()
@@ -43,7 +43,7 @@ check("U+0085 is dropped, U+FEFF and U+200B are not", "so U+0085 is dropped and 
   arrives(t, ":\u0085\ufeff\u200bhi\u200b\ufeff\u0085", "\ufeff\u200bhi\u200b\ufeff")
 )
 check(
-  "every character of White_Space is dropped, and nothing else",
+  "exactly the characters of White_Space are dropped",
   "the characters with Unicode's White_Space property",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -81,7 +81,7 @@ check("a client may write to itself", "A client may write to itself.", async (t)
 })
 
 check(
-  "messages to one recipient arrive in their order",
+  "messages to one recipient arrive in order",
   "Lines from one client to one recipient arrive in the order sent.",
   async (t) => {
     const [alice, bob, carol] = await t.login("alice", "bob", "carol")
@@ -114,7 +114,7 @@ check(
   { needs: ["speed"] }
 )
 
-check("who is absent is named", "no client with that name is present", async (t) => {
+check("an absent recipient is named", "no client with that name is present", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const [one, other] = [fresh("nobody"), fresh("nobody")]
   alice.send(`${one}, ${bob.name}, ${other}: hi`)
@@ -136,7 +136,7 @@ for (const [what, lineTo] of Object.entries({
   "no recipient": () => ": hi",
   "no recipient but commas": () => " , ,,: hi",
   "a room, which is reserved": () => "#room",
-  "a mark of the server's without a colon": () => "!"
+  "a server's mark without a colon": () => "!"
 })) {
   check(`a bad line: ${what}`, "no `:` and not a command; no recipient", (t) => refuses(t, lineTo, /^! bad-line: /u))
 }
@@ -161,7 +161,7 @@ for (const [what, bytes] of Object.entries({
 }
 
 check(
-  "a bad line: every control character but TAB",
+  "a bad line: every control character except TAB",
   "a control character other than TAB (C0, DEL, C1)",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -186,7 +186,7 @@ check(
 )
 
 check(
-  "a control character that is white space may stand at the end",
+  "a control character that is white space may end a text",
   "White space is dropped before the check for control characters, so a control character that counts as white space (U+0085, a second CR) may end a text.",
   (t) => arrives(t, ": hi\u0085\r\r", "hi")
 )
@@ -198,7 +198,7 @@ check("a refused line reaches none of its recipients", alone, async (t) => {
   for (const other of [bob, carol]) await other.answered(`from ${alice.name}: fine`)
 })
 
-check("an unknown command is named", "`! unknown-command NAME: …`", async (t) => {
+check("an unknown command is reported by name", "`! unknown-command NAME: …`", async (t) => {
   const [alice] = await t.login("alice")
   alice.send("/nosuch thing", "/WHO", "/__proto__", "/constructor x", "/")
   const codes = (await alice.answers()).map((line) => line.split(":")[0])
@@ -210,7 +210,7 @@ check("an unknown command is named", "`! unknown-command NAME: …`", async (t) 
 })
 
 check(
-  "equal failures may be answered together, and are counted",
+  "equal failures may share one reply, which counts them",
   "Consecutive lines to the same recipients that fail for the same reason, `offline` or `busy`, may get one reply; `count=N` is then the number of lines.",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -239,7 +239,7 @@ check(
 )
 
 check(
-  "over the rate a line is refused, until the time it tells",
+  "lines over the rate are refused until the announced time",
   [
     "over the rate of the client or of its address, where one is set",
     "lines per second from one client",
@@ -251,7 +251,7 @@ check(
     alice.send(fresh("alice"), "/hello", "/ping 3", "/ping 4", "/ping 5", "/ping 6")
     await alice.gets(/^\* hello .* rate=5: /u, "* pong: 3", "* pong: 4", "* pong: 5")
     const [[, retry]] = await alice.gets(/^! slow-down retry=(\d+): /u)
-    // The contract itself is a time to wait.
+    // The promise itself is about a time to wait.
     await new Promise((resolve) => setTimeout(resolve, Number(retry)))
     alice.send("/ping 6")
     await alice.gets("* pong: 6")
@@ -260,7 +260,7 @@ check(
 )
 
 check(
-  "over the rate of their address the lines of all its clients are refused, and hello tells of it",
+  "over the rate of an address the lines of all its clients are refused, and /hello announces the limit",
   [
     "over the rate of the client or of its address, where one is set",
     "lines per second from one address",

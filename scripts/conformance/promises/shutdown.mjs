@@ -1,4 +1,4 @@
-// PROTOCOL.md, section 5: how the server leaves. Imported, not run.
+// PROTOCOL.md, section 5: the server's shutdown. Imported, not run.
 import { equal, Failure, hold, same } from "../client.mjs"
 import { flood, inOrder, refused } from "../flood.mjs"
 import { section } from "../suite.mjs"
@@ -14,7 +14,7 @@ const status = async (server, expected) => {
   if (ended.status !== expected) throw new Failure(`exit status ${expected}`, `${ended.status}: ${ended.errors}`)
 }
 
-/** A server, two clients, and a third that reads nothing and for which `waiting` lines of the first one wait. */
+/** A server with Alice, Carol and Bob, who reads nothing; `waiting` lines from Alice are queued for him. */
 const stuck = async (t, ...flags) => {
   const server = await t.serve("--hold-timeout", "200ms", "--stall-timeout", "60s", ...flags)
   const [alice, carol] = await server.greet("alice", "carol")
@@ -26,13 +26,13 @@ const stuck = async (t, ...flags) => {
   return { alice, bob, carol, waiting: count - busy, server }
 }
 
-const toldOfTheShutdown = async (client) => {
+const shutdownNotice = async (client) => {
   while (!(await client.line("* closing grace=MS: …")).startsWith("* closing grace="));
 }
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
   check(
-    `${signal} ends every connection in order, and the server with 0`,
+    `${signal} ends every connection in order, and the server with status 0`,
     "then `* bye reason=shutdown: …` as the last line.",
     async (t) => {
       const server = await t.serve("--grace", "7s")
@@ -54,7 +54,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 }
 
 check(
-  "clients are told different times to come back",
+  "clients get different times to reconnect",
   "`return` is the time after which to reconnect, in milliseconds; it differs from client to client, so that they do not all return at once.",
   async (t) => {
     const server = await t.serve("--return-after", "3s")
@@ -62,7 +62,7 @@ check(
     for (const base of ["alice", "bob", "carol"]) clients.push((await server.greet(base))[0])
     server.signal("SIGTERM")
     const times = await Promise.all(clients.map(returnTime))
-    hold(new Set(times).size === 3, "three times", times)
+    hold(new Set(times).size === 3, "three different times", times)
     hold(
       times.every((time) => time >= 3000 && time <= 6000),
       "from 3 to 6 seconds",
@@ -80,7 +80,7 @@ const returnTime = async (client) => {
 }
 
 check(
-  "at shutdown what was accepted is delivered, and what was not is refused",
+  "at shutdown accepted lines are delivered, and new ones refused",
   [
     "the server stops listening, refuses new lines with `! closing`, delivers everything that it has accepted, and closes in order",
     "the line came after the server began to shut down, and was not accepted"
@@ -88,11 +88,11 @@ check(
   async (t) => {
     const { alice, bob, carol, waiting, server } = await stuck(t)
     server.signal("SIGTERM")
-    await toldOfTheShutdown(carol)
+    await shutdownNotice(carol)
     carol.send(`${bob.name}: too late`, "/ping")
     await carol.gets(/^! closing: /u, /^! closing: /u)
     const late = await server.connect().catch((error) => error)
-    hold(late instanceof Failure, "no connection to a server that shuts down", "one")
+    hold(late instanceof Failure, "no connection to a server that is shutting down", "a connection")
     bob.resume()
     await bob.until("the end of the stream", () => bob.ending, 3 * t.patience)
     await alice.until("the end of the stream", () => alice.ending, 3 * t.patience)
@@ -105,7 +105,7 @@ check(
 )
 
 check(
-  "what the grace time cuts off is returned, and the server ends with 1",
+  "lines left at the end of the grace time are returned, and the server ends with status 1",
   "Lines that are left after it are returned, counted and logged, and the exit status is 1 instead of 0.",
   async (t) => {
     const { alice, bob, server } = await stuck(t, "--grace", "300ms")
@@ -123,14 +123,14 @@ check(
   async (t) => {
     const { carol, server } = await stuck(t, "--grace", "10m")
     server.signal("SIGTERM")
-    await toldOfTheShutdown(carol)
+    await shutdownNotice(carol)
     server.signal("SIGTERM")
     await server.ended(t.patience)
   },
   { needs }
 )
 
-const accountIn = (log) =>
+const ledgerIn = (log) =>
   Object.fromEntries(
     ["accepted", "written", "returned", "dead", "inFlight"].map((name) => [
       name,
@@ -139,7 +139,7 @@ const accountIn = (log) =>
   )
 
 check(
-  "the account that is logged at shutdown is even, and true",
+  "the ledger logged at shutdown is balanced and correct",
   [
     "If the sender has left as well, the pair is counted as _dead_.",
     "The server keeps a ledger, `accepted = written + returned + dead + in flight`",
@@ -153,13 +153,13 @@ check(
     await bob.answered(`from ${alice.name}: three pairs`)
     server.signal("SIGTERM")
     const { errors } = await server.ended(3 * t.patience)
-    equal(accountIn(errors), { accepted: 4, written: 2, returned: 2, dead: 0, inFlight: 0 })
+    equal(ledgerIn(errors), { accepted: 4, written: 2, returned: 2, dead: 0, inFlight: 0 })
   },
   { needs }
 )
 
 check(
-  "what its sender can no longer be told of is counted as dead",
+  "lines that cannot be returned to a sender that left count as dead",
   "If the sender has left as well, the pair is counted as _dead_.",
   async (t) => {
     const { alice, bob, carol, server } = await stuck(t)
@@ -169,7 +169,7 @@ check(
     while (!(await carol.line()).startsWith(`* left ${bob.name}: `));
     server.signal("SIGTERM")
     const { errors } = await server.ended(3 * t.patience)
-    const { accepted, dead, inFlight, returned, written } = accountIn(errors)
+    const { accepted, dead, inFlight, returned, written } = ledgerIn(errors)
     hold(dead > 0 && inFlight === 0, "dead pairs, and none in flight", errors)
     equal(written + returned + dead, accepted)
   },

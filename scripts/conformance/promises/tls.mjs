@@ -1,4 +1,4 @@
-// PROTOCOL.md, what it says of TLS. Imported, not run.
+// PROTOCOL.md: what it says about TLS. Imported, not run.
 import { equal } from "../client.mjs"
 import { section } from "../suite.mjs"
 
@@ -7,7 +7,7 @@ const { all, check } = section("promises", "TLS", ["answers", "tls"])
 export { all as tls }
 
 check(
-  "a client that does not speak TLS is told so",
+  "a client that does not speak TLS is refused with a reason",
   "also before TLS, from a client that does not speak it",
   async (t) => {
     const [bob] = await t.login("bob")
@@ -19,7 +19,7 @@ check(
 )
 
 check(
-  "who does not get as far as TLS is cut off in time",
+  "a client that does not finish the handshake is closed in time",
   "| time from accept to TLS | 10 s, never more than the time to log in | `--handshake-timeout` |",
   async (t) => {
     const server = await t.serve("--handshake-timeout", "300ms")
@@ -36,7 +36,7 @@ check(
 )
 
 check(
-  "without close_notify the line that was begun is dropped",
+  "without close_notify an unfinished line is dropped",
   "Over TLS, an end without `close_notify` is a broken connection.",
   async (t) => {
     const [alice] = await t.login("alice")
