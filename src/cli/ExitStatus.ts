@@ -8,37 +8,36 @@ import type { Writable } from "node:stream"
 import { plain } from "./help/HelpText.js"
 
 /**
- * How the program ends: `process.exitCode` is the exit status so far, and one line on standard error tells what went
- * wrong.
+ * How the program ends. `process.exitCode` is the exit status so far, and one line on standard error says what went wrong.
  */
 
-/** A command could not do what it was asked to. The message is one line that says what to do. */
+/** A command that failed. The message is one line that says what to do. */
 export class Failure extends Data.TaggedError("Failure")<{
   readonly status: number
   readonly message: string
 }> {}
 
-/** For a bad flag, an address in use, a server that is not there: nothing was begun. */
+/** A bad flag, an address in use, a server that cannot be reached: the command has not started. */
 export const misuse = 2
 
-/** What was wrong was known before anything was begun. */
+/** The failure of a command that has not started. */
 export const asMisuse = ({ message }: { readonly message: string }): Failure => new Failure({ status: misuse, message })
 
 export const misused = (message: string): Effect.Effect<never, Failure> => Effect.fail(asMisuse({ message }))
 
-/** The command ran, and something of it did not succeed: a refusal, a ping without its answer, a count not reached. */
+/** Part of the command did not succeed: a refusal, a ping without a reply, too few messages. */
 export const failed = 1
 
 /** The server went away. */
 export const gone = 3
 
-/** For a defect of this program (`EX_SOFTWARE` of sysexits.h). */
+/** A defect of this program (`EX_SOFTWARE` in sysexits.h). */
 const bug = 70
 
-/** A signal came, or the program is over. */
-let ending = false
+/** Whether a signal has arrived, or the program has finished. */
+let isEnding = false
 
-/** Says what went wrong, once, and sets the exit status. */
+/** Prints what went wrong, and sets the exit status. */
 export const report = <R>(
   program: Effect.Effect<void, Failure | ValidationError.ValidationError, R>
 ): Effect.Effect<void, never, R> =>
@@ -50,22 +49,22 @@ export const report = <R>(
         say(ValidationError.isValidationError(failure) ? plain(failure.error) : failure.message)
       } else if (!Cause.isInterruptedOnly(cause)) {
         process.exitCode = bug
-        say(`a defect of this program, please report it\n${Cause.pretty(cause)}`)
+        say(`a defect in this program; please report it\n${Cause.pretty(cause)}`)
       }
     })
   )
 
-/** One line on standard error. */
+/** Prints one line on standard error. */
 export const say = (line: string): void => {
   process.stderr.write(`a-chat: ${line}\n`)
 }
 
-/** Under `npm start` one Ctrl-C arrives twice, from the terminal and from npm, within some milliseconds. */
+/** Under `npm start` one Ctrl-C arrives twice within milliseconds: from the terminal, and from npm. */
 const echoMillis = process.env["npm_lifecycle_event"] === "start" ? 100 : 0
 
 /**
- * The first SIGINT or SIGTERM makes 130 or 143 of the exit status, unless the command decides otherwise; the second
- * ends the process at once. Interrupting the command is left to `runMain`.
+ * Sets the exit status to 130 or 143 at the first SIGINT or SIGTERM, which the command may override, and exits at the
+ * second. `runMain` interrupts the command.
  */
 export const watchSignals = Effect.sync(() => {
   let signalledAt = -Infinity
@@ -75,32 +74,32 @@ export const watchSignals = Effect.sync(() => {
       const isEcho = performance.now() - signalledAt < echoMillis
       signalledAt = performance.now()
       if (isEcho) return
-      if (ending) process.exit(status)
-      ending = true
+      if (isEnding) process.exit(status)
+      isEnding = true
       process.exitCode = status
     })
   }
-  // Whoever read them is gone; what matters is not written there.
+  // Their reader is gone. Without a listener, the error would end the process.
   process.stdout.on("error", () => {})
   process.stderr.on("error", () => {})
 })
 
-/** A reader of the log that is stuck does not keep the process; behind a signal, no reader does. */
-const readerDeadline = 1000
+/** How long a reader that is stuck delays the exit: that of standard error, and after a signal that of any stream. */
+const readerDeadlineMillis = 1000
 
 const exit = () => process.exit(process.exitCode)
 
-/** The end of the process, with what was written to its pipes on its way: a plain exit would cut that off. */
+/** Exits after everything written to standard output and error has been taken. A plain exit would lose it in a pipe. */
 export const teardown = (): void => {
-  if (ending) setTimeout(exit, readerDeadline)
-  ending = true
-  flushed(process.stdout, () => {
-    setTimeout(exit, readerDeadline)
-    flushed(process.stderr, exit)
+  if (isEnding) setTimeout(exit, readerDeadlineMillis)
+  isEnding = true
+  afterFlush(process.stdout, () => {
+    setTimeout(exit, readerDeadlineMillis)
+    afterFlush(process.stderr, exit)
   })
 }
 
-const flushed = (stream: Writable, then: () => void) => {
-  if (stream.writableLength === 0) then()
-  else stream.write("", then)
+const afterFlush = (stream: Writable, run: () => void) => {
+  if (stream.writableLength === 0) run()
+  else stream.write("", run)
 }

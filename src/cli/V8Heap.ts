@@ -1,16 +1,16 @@
 import * as Effect from "effect/Effect"
 import * as V8 from "node:v8"
 
-/** How large the young generation becomes, and stays. V8 itself goes up to 32 MiB as soon as much of it survives. */
+/** The size of the young generation. By default V8 lets it grow to 32 MiB as soon as many objects survive. */
 const youngBytes = 8 * 1_048_576
 
 /**
- * Tells V8 to keep the heap small; not on the command line, since the program is started as `node dist/main.js`. A V8
- * that no longer knows one of these flags says so on standard error, and goes on without it.
+ * Keeps the heap of V8 small. The flags are set here because the program is started as `node dist/main.js`. A version of V8
+ * without one of them prints a warning and continues.
  *
- * The old generation grows by 30 % between collections, not to a multiple: under a flood to a recipient that does not
- * read, that halves the memory of the process. The young one grows in one step and then no more: 24 MiB less for the
- * same speed, and shorter pauses (benchmark: idle memory, slow consumer).
+ * The old generation grows by 30 % between collections instead of a multiple, which halves the memory of the process under
+ * a flood to a recipient that does not read. The young generation grows in one step and then stays: 24 MiB less at the same
+ * speed, and shorter pauses (benchmarks: idle memory, slow consumer).
  */
 export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   V8.setFlagsFromString("--heap-growing-percent=30")
@@ -19,7 +19,7 @@ export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   if (youngSize() >= youngBytes) V8.setFlagsFromString("--semi-space-growth-factor=1")
 })
 
-/** It grows when what survives exceeds it; a few milliseconds of that are enough. */
+/** V8 grows the young generation when more objects survive than it holds. This takes a few milliseconds. */
 const growYoung = () => {
   const surviving: Array<object> = []
   for (let round = 0; round < 10 && youngSize() < youngBytes; round++) {

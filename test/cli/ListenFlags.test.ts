@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Places from "../../src/cli/serve/ListenUrl.js"
+import * as ListenUrl from "../../src/cli/serve/ListenUrl.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -25,8 +25,8 @@ const places: ReadonlyArray<readonly [string, string, boolean]> = [
 describe("--listen", () => {
   for (const [text, shown, isProxied] of places) {
     it(`takes ${text}`, () => {
-      const place = Either.getOrThrow(Places.parse(text))
-      const address = "text" in place ? place.text : `${place.isTls ? "TLS" : "plain"} ${place.passed}`
+      const place = Either.getOrThrow(ListenUrl.parse(text))
+      const address = "text" in place ? place.text : `${place.isTls ? "TLS" : "plain"} ${place.socketName}`
       assert.deepStrictEqual([address, place.isProxied], [shown, isProxied])
     })
   }
@@ -46,7 +46,7 @@ describe("--listen", () => {
     "fd+tls://a"
   ]
   for (const text of [...wrong, "unix:///s", "unix+proxy:/s", "tcp://a:65536", "tls://a:-1", "TCP://a:1"]) {
-    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(Places.parse(text))))
+    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(ListenUrl.parse(text))))
   }
 })
 
@@ -71,7 +71,7 @@ const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "
 
 describe("a place that is none", () => {
   it("is told all forms", () => {
-    const said = Either.getOrThrow(Either.flip(Places.parse("fd+tls://a")))
+    const said = Either.getOrThrow(Either.flip(ListenUrl.parse("fd+tls://a")))
     for (const [form] of places) assert.include(said, /^[a-z+]+:(\/\/)?/u.exec(form)?.[0] ?? "no form")
   })
 })
@@ -89,9 +89,13 @@ describe("a-chat serve", () => {
     [
       "a proxy that nobody named",
       ["--port", "0", "--proxy-protocol"],
-      /--proxy-from does not say which proxies to trust/
+      /give the addresses of the proxies with --proxy-from/
     ],
-    ["a range that is none", ["--proxy-protocol", "--proxy-from", "10.0.0.0/33"], /--proxy-from: .* no range/],
+    [
+      "a range that is none",
+      ["--proxy-protocol", "--proxy-from", "10.0.0.0/33"],
+      /--proxy-from: .* is not a list of address ranges/
+    ],
     ["a proxy for nobody", ["--port", "0", "--proxy-from", "::1"], /no listener is behind a proxy/],
     ["too little time for a handshake", ["--handshake-timeout", "99ms"], /100 ms to 10 m/]
   ]

@@ -4,16 +4,17 @@ import * as LogLevel from "effect/LogLevel"
 import { PassThrough, Writable } from "node:stream"
 import { LiveSource } from "../../src/chat/Live.js"
 import * as Log from "../../src/cli/log/Log.js"
+import * as LogFormat from "../../src/cli/log/LogFormat.js"
 
 const event = Effect.logWarning("half\nempty").pipe(Effect.annotateLogs({ name: "bob", remote: "\x1b[2J", bytes: 7 }))
 
-const written = (format: Log.Format, options: { readonly isTTY?: boolean } = {}) => {
+const written = (format: LogFormat.LogFormat, options: { readonly isTTY?: boolean } = {}) => {
   const stream = Object.assign(new PassThrough(), options)
   return Effect.as(Effect.provide(event, Log.layer(format, stream)), stream).pipe(Effect.map((to) => String(to.read())))
 }
 
 describe("Log.layer", () => {
-  for (const format of Log.formats) {
+  for (const format of LogFormat.formats) {
     it.live(`writes an event as one line in ${format}`, () =>
       Effect.map(written(format), (text) => {
         assert.match(text, /^[^\n]*bob[^\n]*\n$/u)

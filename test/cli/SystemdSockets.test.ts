@@ -7,8 +7,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Unix from "../../src/transport/Unix.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import * as Activation from "../../src/cli/serve/SystemdSockets.js"
-import * as Places from "../../src/cli/serve/ListenUrl.js"
+import * as SystemdSockets from "../../src/cli/serve/SystemdSockets.js"
+import * as ListenUrl from "../../src/cli/serve/ListenUrl.js"
 import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
@@ -18,8 +18,8 @@ import { temporaryFolder } from "../support/TemporaryFolder.js"
 const own = 42
 
 const listed = (variables: Readonly<Record<string, string>>) =>
-  Either.map(Activation.parse(variables, own), ({ notFor, sockets }) =>
-    notFor ? "for another" : sockets.map(({ descriptor, name }) => `${descriptor} ${name}`).join(", ")
+  Either.map(SystemdSockets.parse(variables, own), ({ isForAnother, sockets }) =>
+    isForAnother ? "for another" : sockets.map(({ descriptor, name }) => `${descriptor} ${name}`).join(", ")
   )
 
 describe("what was passed", () => {
@@ -47,10 +47,10 @@ describe("what was passed", () => {
   })
 
   const wrong: ReadonlyArray<readonly [Readonly<Record<string, string>>, RegExp]> = [
-    [{ ...one, LISTEN_PID: "me" }, /^LISTEN_PID: "me" is no process id/],
-    [{ ...one, LISTEN_FDS: "-1" }, /^LISTEN_FDS: "-1" is no number of sockets/],
-    [{ ...one, LISTEN_FDS: "" }, /^LISTEN_FDS: "" is no number/],
-    [{ ...one, LISTEN_FDNAMES: "a:b" }, /^LISTEN_FDNAMES has 2 names, and LISTEN_FDS has 1 sockets/]
+    [{ ...one, LISTEN_PID: "me" }, /^LISTEN_PID: "me" is not a process id/],
+    [{ ...one, LISTEN_FDS: "-1" }, /^LISTEN_FDS: "-1" is not a number of sockets/],
+    [{ ...one, LISTEN_FDS: "" }, /^LISTEN_FDS: "" is not a number/],
+    [{ ...one, LISTEN_FDNAMES: "a:b" }, /^LISTEN_FDNAMES has 2 names, but LISTEN_FDS has 1 sockets/]
   ]
   for (const [variables, said] of wrong) {
     it(`is a mistake: ${JSON.stringify(variables)}`, () => {
@@ -62,10 +62,10 @@ describe("what was passed", () => {
 const socket = (descriptor: number, name: string) => ({ descriptor, name })
 const [a, b, otherA] = [socket(3, "a"), socket(4, "b"), socket(5, "a")]
 const sockets = [a, b, otherA]
-const claim = (passed: Activation.Sockets, ...places: ReadonlyArray<string>) => {
-  const [first, ...more] = places.map((place) => Either.getOrThrow(Places.parse(place)))
+const claim = (passed: SystemdSockets.Sockets, ...places: ReadonlyArray<string>) => {
+  const [first, ...more] = places.map((place) => Either.getOrThrow(ListenUrl.parse(place)))
   if (first === undefined) throw new Error("no place")
-  const claimed = Effect.either(Places.claim([first, ...more], passed))
+  const claimed = Effect.either(SystemdSockets.claim([first, ...more], passed))
   return Either.mapBoth(Effect.runSync(claimed), {
     onLeft: ({ message }) => message,
     onRight: (all) => all.map(({ isTls, socket }) => [socket, isTls])
@@ -80,10 +80,10 @@ describe("the sockets", () => {
   })
 
   const refusals: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
-    ["a name that none has", ["fd://", "fd://c"], /^fd:\/\/c: no socket of that name was passed, only a, b, a;/],
-    ["one twice", ["fd://", "fd://b"], /^fd:\/\/b is asked for twice$/],
-    ["to leave one alone", ["fd://a"], /^nothing listens on the socket fd:\/\/b, which was passed; add --listen/],
-    ["to leave all alone", ["tcp://127.0.0.1:0"], /^nothing listens on the socket fd:\/\/a/]
+    ["a name that none has", ["fd://", "fd://c"], /^fd:\/\/c: no socket was passed under that name, only a, b, a;/],
+    ["one twice", ["fd://", "fd://b"], /^fd:\/\/b is listed twice$/],
+    ["to leave one alone", ["fd://a"], /^systemd passed the socket fd:\/\/b, but no listener uses it; add --listen/],
+    ["to leave all alone", ["tcp://127.0.0.1:0"], /^systemd passed the socket fd:\/\/a, but/]
   ]
   for (const [what, places, said] of refusals) {
     it(`are refused: ${what}`, () => assert.match(Either.getOrThrow(Either.flip(claim(sockets, ...places))), said))
@@ -280,10 +280,10 @@ describe("a-chat serve", () => {
   it.live("refuses a descriptor that is a file", () => refuses([], passing("</dev/null"), listenless))
   it.live("refuses a descriptor that is none", () => refuses([], passing("<&-"), listenless))
   it.live("refuses a number of sockets that is none", () =>
-    refuses([], { before: "export LISTEN_PID=$$ LISTEN_FDS=x" }, /^a-chat: LISTEN_FDS: "x" is no number of sockets/)
+    refuses([], { before: "export LISTEN_PID=$$ LISTEN_FDS=x" }, /^a-chat: LISTEN_FDS: "x" is not a number of sockets/)
   )
   it.live("refuses a socket that --port leaves alone", () =>
-    refuses(["--port", "0"], passing("</dev/null"), /^a-chat: nothing listens on the socket fd:\/\/unknown/)
+    refuses(["--port", "0"], passing("</dev/null"), /^a-chat: systemd passed the socket fd:\/\/unknown, but/)
   )
   for (const [place, what] of [
     ["tls+fd://", "TLS"],

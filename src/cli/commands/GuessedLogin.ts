@@ -2,11 +2,11 @@ import * as Os from "node:os"
 import * as Name from "../../protocol/Name.js"
 import * as Wire from "../../protocol/Wire.js"
 
-/** Who one is at the command line when no `--login` says so. */
+/** The login of a command without `--login`. */
 
 export const guess = (): string => nameFor(user(), Os.hostname())
 
-/** The user and the machine as one name: `alice-build7`. */
+/** The names of the user and of the machine as one: `alice-build7`. */
 export const nameFor = (user: string, host: string): string => {
   const name = `${user}-${host.split(".", 1)[0] ?? ""}`
     .normalize("NFC")
@@ -16,16 +16,16 @@ export const nameFor = (user: string, host: string): string => {
     .slice(0, maxGuessLength)
     .join("")
     .replace(/[-.]+$/u, "")
-  return Name.parse(Wire.encode(fitting)) === undefined ? nobody : fitting
+  return Name.parse(Wire.encode(fitting)) === undefined ? fallback : fitting
 }
 
-/** Another name for when that one is taken: who sends from two windows, or fifty jobs at once. */
+/** Another name for when that one is taken: by the same user in a second window, or in fifty jobs at once. */
 export const alternative = (name: string): string =>
   `${name}-${Math.random()
     .toString(36)
     .slice(2, 2 + suffixLength)}`
 
-const nobody = "guest"
+const fallback = "guest"
 
 const suffixLength = 5
 
@@ -35,6 +35,6 @@ const user = (): string => {
   try {
     return Os.userInfo().username
   } catch {
-    return nobody // a user id without an entry, as in many containers
+    return fallback // the user id has no entry, as in many containers
   }
 }

@@ -2,20 +2,20 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Writable } from "node:stream"
 
-/** A line at a terminal that tells how far something is, and that whole lines may be written above. */
+/** A line at the bottom of a terminal that shows progress, with whole lines written above it. */
 export interface Progress {
-  /** Writes whole lines; to anything but a terminal as they are. */
+  /** Writes whole lines. Without a terminal they are written as they are. */
   readonly write: (lines: string) => void
 }
 
-/** What takes no longer needs no progress shown. */
+/** Shorter work shows no progress. */
 const firstAfterMillis = 1000
 
 const everyMillis = 250
 
 const clearLine = "\r\x1b[K"
 
-/** @param describe what to show now; asked only if `output` is a terminal that can clear a line */
+/** @param describe returns what to show; called only if `output` is a terminal that can clear a line */
 export const make = (
   output: Writable & { readonly isTTY?: boolean },
   describe: (seconds: number) => string

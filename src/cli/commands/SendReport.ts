@@ -2,16 +2,16 @@ import * as Escape from "../../client/Escape.js"
 import type { LineOutcome, SendTotals } from "../../client/Sending.js"
 import * as Units from "../settings/Units.js"
 
-/** How `send` tells of outcomes: JSON objects to its output, or what did not arrive to standard error. */
+/** Reports of outcomes: JSON objects on standard output, or on standard error the lines that were not delivered. */
 export interface SendReport {
-  readonly told: (told: LineOutcome) => void
-  /** What remains to be said when all is over; undefined if all is known. */
+  readonly add: (outcome: LineOutcome) => void
+  /** What to print at the end about outcomes that are unknown; undefined if there are none. */
   readonly summary: () => string | undefined
 }
 
 export interface SendReportOptions {
   readonly json: boolean
-  /** Whether there is more than one line, so that each needs its number. */
+  /** Whether a report needs the number of its line, because there may be several. */
   readonly numbered: boolean
   readonly output: (lines: string) => void
   readonly errors: (lines: string) => void
@@ -19,10 +19,10 @@ export interface SendReportOptions {
 
 export const make = ({ errors, json, numbered, output }: SendReportOptions): SendReport => {
   const unknown = { count: 0, first: Infinity }
-  // A read brings hundreds of outcomes; they are written together.
+  // One read has hundreds of outcomes. They are written together.
   let lines = ""
   const write = json ? output : errors
-  const add = (text: string) => {
+  const print = (text: string) => {
     if (text === "") return
     if (lines === "") queueMicrotask(flush)
     lines += text
@@ -33,12 +33,12 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
     write(text)
   }
   return {
-    told: (told) => {
-      if (told.outcome._tag === "Unknown") {
+    add: (outcome) => {
+      if (outcome.outcome._tag === "Unknown") {
         unknown.count += 1
-        unknown.first = Math.min(unknown.first, told.line)
+        unknown.first = Math.min(unknown.first, outcome.line)
       }
-      add(json ? jsonOf(told) : textOf(told, numbered))
+      print(json ? jsonOf(outcome) : textOf(outcome, numbered))
     },
     summary: () => {
       if (unknown.count === 0) return undefined

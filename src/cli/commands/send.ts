@@ -123,7 +123,7 @@ const deliver = (job: Job): Effect.Effect<number, ExitStatus.Failure, Scope.Scop
       maxLineBytes: server.value.maxLineBytes,
       retries: job.retries,
       patience: job.timeout,
-      report: report.told,
+      report: report.add,
       reported: Effect.zipRight(room(process.stdout), room(process.stderr))
     })
     const conclude = (ending: string) => {

@@ -49,7 +49,7 @@ export const command = Command.make("serve", { flags: Flags.options(settings) },
 
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
-/** A server and everything around it. What is off is an empty layer. Each layer outlives those above it. */
+/** A server and everything around it, the outermost first. What is off is an empty layer. */
 const server = (parts: Parts) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -58,23 +58,25 @@ const server = (parts: Parts) =>
       const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
       const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
+      const chat = Server.layer({ ...LimitFlags.pick(given.values), maxConnections }).pipe(
+        Layer.provide(Endpoints.layer(...listeners.listen)),
+        Layer.provide(Layer.succeed(Descriptors, descriptors)),
+        Layer.provide(Server.standalone),
+        Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
+      )
       return drainAtTheEnd.pipe(
-        Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reload })),
+        Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
         Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),
-        Layer.provideMerge(ListenFlags.checked(listeners)),
-        Layer.provide(
-          Server.layer({ ...LimitFlags.pick(given.values), maxConnections }).pipe(
-            Layer.provide(Endpoints.layer(...listeners.listen)),
-            Layer.provide(Layer.succeed(Descriptors, descriptors)),
-            Layer.provide(Server.standalone),
-            Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
-          )
-        )
+        Layer.provideMerge(ListenFlags.certificateCheck(listeners)),
+        Layer.provide(chat)
       )
     })
   )
 
-/** The exit status says whether everything accepted was delivered. The server logs the counts. */
+/**
+ * Drains the server before any other layer ends, so that SIGHUP is still handled and the admin page still shows the drain.
+ * The exit status says whether everything accepted was delivered. The server logs the counts.
+ */
 const drainAtTheEnd = Layer.scopedDiscard(
   Effect.flatMap(Server.Server, ({ drain }) =>
     Effect.addFinalizer(() =>

@@ -1,13 +1,17 @@
-/** More kinds than the program has; beyond that somebody writes what they should not into the words of an event. */
+/** More kinds than the program has. If there are more, variable data is in the message of an event. */
 const maxKinds = 1_000
 
-/** How many events of one kind a second are logged, and how many were not. A kind is what the words of an event say. */
+/** Limits the events of one kind per second, and counts those beyond it. The kind of an event is its message. */
 export class LogLimit {
   private second = 0
   private readonly logged = new Map<string, number>()
-  private left = new Map<string, number>()
+  private omitted = new Map<string, number>()
 
-  /** Whether an event may be logged. @param rate events a second; 0 is no limit */
+  /**
+   * Whether an event may be logged.
+   *
+   * @param rate events per second; 0 is no limit
+   */
   admit(kind: string, now: number, rate: number): boolean {
     if (rate === 0) return true
     const second = Math.floor(now / 1000)
@@ -18,14 +22,14 @@ export class LogLimit {
     const count = (this.logged.get(kind) ?? 0) + 1
     this.logged.set(kind, count)
     if (count <= rate) return true
-    this.left.set(kind, (this.left.get(kind) ?? 0) + 1)
+    this.omitted.set(kind, (this.omitted.get(kind) ?? 0) + 1)
     return false
   }
 
-  /** How many events of which kinds were left out since this was asked. */
-  takeLeft(): ReadonlyMap<string, number> {
-    const left = this.left
-    if (left.size > 0) this.left = new Map()
-    return left
+  /** How many events of each kind were left out since the last call. */
+  takeOmitted(): ReadonlyMap<string, number> {
+    const omitted = this.omitted
+    if (omitted.size > 0) this.omitted = new Map()
+    return omitted
   }
 }

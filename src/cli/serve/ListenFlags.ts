@@ -5,25 +5,25 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Order from "effect/Order"
 import { Server } from "../../chat/Server.js"
+import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
 import * as Tls from "../../transport/Tls.js"
-import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
-import type * as AddressFlags from "../settings/AddressFlags.js"
+import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 import type { Origin, Resolved } from "../settings/Sources.js"
 import * as ListenUrl from "./ListenUrl.js"
-import type { Place } from "./ListenUrl.js"
+import type { ListenTarget } from "./ListenUrl.js"
 import * as SystemdSockets from "./SystemdSockets.js"
 
-/** The listeners of a server, as its flags say. */
+/** The flags that say where and how a server listens, and the listeners that they come to. */
 
 const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.AddressRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
   return ranges.every((range) => range !== undefined)
     ? Either.right(ranges)
-    : Either.left("has something that is no range of addresses, such as 10.0.0.0/8 or ::1")
+    : Either.left("is not a list of address ranges such as 10.0.0.0/8,::1")
 }
 
 const file = (name: string, about: string) => Setting.text(name, "file", { about, default: undefined })
@@ -77,62 +77,69 @@ export type Given = Resolved<typeof settings> & AddressFlags.Given
 
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
-  /** Fails if a certificate is given for nothing. What sockets that were passed are is known once all of it listens. */
-  readonly check: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
-  /** Reads the certificates again, and logs how that went; undefined where there are none. */
-  readonly reload: Effect.Effect<void> | undefined
+  /**
+   * Fails if a flag gives a certificate that no listener uses. Whether a socket from systemd is TCP, and therefore TLS, is
+   * known only once it listens.
+   */
+  readonly checkCertificate: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
+  /** Reads the certificates again, and logs the result. Undefined without certificates. */
+  readonly reloadCertificates: Effect.Effect<void> | undefined
 }
 
 /** @param loginTimeout the time for everything before the login, TLS included */
 export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.Effect<Listeners, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const { origins, values } = given
-    const all = yield* places(given, yield* SystemdSockets.sockets)
+    const targets = yield* targetsOf(given, yield* SystemdSockets.sockets)
     const timeout = Duration.min(values.handshakeTimeout, loginTimeout)
-    const isProxied = (place: Place) => place.isProxied || (values.proxyProtocol && place.isTcp)
+    const isProxied = (target: ListenTarget) => target.isProxied || (values.proxyProtocol && target.isTcp)
     const from = values.proxyFrom
-    if (all.some(isProxied) && from === undefined) {
+    if (targets.some(isProxied) && from === undefined) {
       return yield* ExitStatus.misused(
-        "a listener is behind a proxy, but --proxy-from does not say which proxies to trust"
+        "a listener is behind a proxy; give the addresses of the proxies with --proxy-from"
       )
     }
-    if (!all.some(isProxied) && origins.proxyFrom === "flag") {
+    if (!targets.some(isProxied) && origins.proxyFrom === "flag") {
       return yield* ExitStatus.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
     const proxyOptions: ProxyHeader.ProxyOptions = { from: Proxy.ranges(from ?? []), timeout }
-    const credentials = yield* credentialsOf(given, all)
-    const listen = (place: Place): Listen =>
-      place.listen({
-        proxy: isProxied(place) ? proxyOptions : undefined,
-        tls: place.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
+    const credentials = yield* credentialsOf(given, targets)
+    const listen = (target: ListenTarget): Listen =>
+      target.listen({
+        proxy: isProxied(target) ? proxyOptions : undefined,
+        tls: target.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
       })
-    // Where clients may be waiting already comes last: whatever else is in use, they wait on for the next start.
-    const ordered = Arr.sortWith(all, ({ socket }) => socket !== undefined, Order.boolean)
+    // Clients may already be waiting on a socket from systemd. If another target fails first, they wait for the next start.
+    const ordered = Arr.sortWith(targets, ({ socket }) => socket !== undefined, Order.boolean)
     return {
       listen: Arr.map(ordered, listen),
-      check: (addresses) =>
+      checkCertificate: (addresses) =>
         isCertificateFlag(given) && !addresses.some(({ isEncrypted }) => isEncrypted) ? unusedCertificate : Effect.void,
-      reload: credentials && reloading(credentials)
+      reloadCertificates: credentials && reloading(credentials)
     }
   })
 
-const places = (
+const targetsOf = (
   given: Given,
   sockets: SystemdSockets.Sockets
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Place>, ExitStatus.Failure> => {
+): Effect.Effect<Arr.NonEmptyReadonlyArray<ListenTarget>, ExitStatus.Failure> => {
   const { origins, values } = given
   const shortRank = Math.max(ranks[origins.host], ranks[origins.port], ranks[origins.unix])
   const longRank = ranks[origins.listen]
-  // Clients use the variables of the short form as well, so the environment may have both.
+  // Clients use the variables of the short flags as well, so the environment may have both.
   if (shortRank === longRank && longRank !== ranks.default && longRank !== ranks.environment) {
     return ExitStatus.misused("--listen replaces --host, --port and --unix; give one or the other")
   }
   const { listen } = values
-  if (Arr.isNonEmptyReadonlyArray(listen) && longRank >= shortRank) return ListenUrl.claim(listen, sockets)
+  if (Arr.isNonEmptyReadonlyArray(listen) && longRank >= shortRank) return SystemdSockets.claim(listen, sockets)
   const hasCertificate = values.tlsCert !== undefined
-  return sockets.length > 0 && shortRank === ranks.default
-    ? ListenUrl.claim([ListenUrl.allPassed(hasCertificate)], sockets)
-    : ListenUrl.claim(ListenUrl.short(given, hasCertificate), sockets)
+  if (sockets.length > 0 && shortRank === ranks.default) {
+    return SystemdSockets.claim([ListenUrl.systemd(hasCertificate)], sockets)
+  }
+  const short = Arr.map(AddressFlags.addresses(given), (address) =>
+    "path" in address ? ListenUrl.unix(address.path) : ListenUrl.tcp(address.host, address.port, hasCertificate)
+  )
+  return SystemdSockets.claim(short, sockets)
 }
 
 /** Which of two settings that exclude each other wins. */
@@ -145,11 +152,12 @@ const unusedCertificate = ExitStatus.misused("a certificate is given, but no lis
 
 const credentialsOf = (
   given: Given,
-  all: ReadonlyArray<Place>
+  targets: ReadonlyArray<ListenTarget>
 ): Effect.Effect<Tls.Credentials | undefined, ExitStatus.Failure> => {
   const { tlsCert, tlsClientCa, tlsKey } = given.values
-  const needed = all.some(({ isTls }) => isTls)
-  if (!needed) return isCertificateFlag(given) ? unusedCertificate : Effect.succeed(undefined)
+  if (!targets.some(({ isTls }) => isTls)) {
+    return isCertificateFlag(given) ? unusedCertificate : Effect.succeed(undefined)
+  }
   if (tlsCert === undefined || tlsKey === undefined) {
     return ExitStatus.misused("a TLS listener needs both --tls-cert and --tls-key")
   }
@@ -157,7 +165,7 @@ const credentialsOf = (
     Effect.mapError(ExitStatus.asMisuse),
     Effect.tap((credentials) =>
       (credentials.until()?.getTime() ?? Infinity) < Date.now()
-        ? Effect.logWarning("the certificate has expired; clients will not believe it")
+        ? Effect.logWarning("the certificate has expired; clients will reject it")
         : Effect.void
     )
   )
@@ -173,6 +181,6 @@ const reloading = (credentials: Tls.Credentials): Effect.Effect<void> =>
       })
   })
 
-/** Fails once a server listens and no listener uses the certificate that a flag gives. */
-export const checked = ({ check }: Listeners): Layer.Layer<never, ExitStatus.Failure, Server> =>
-  Layer.effectDiscard(Effect.flatMap(Server, ({ addresses }) => check(addresses)))
+/** `checkCertificate`, once the server listens. */
+export const certificateCheck = ({ checkCertificate }: Listeners): Layer.Layer<never, ExitStatus.Failure, Server> =>
+  Layer.effectDiscard(Effect.flatMap(Server, ({ addresses }) => checkCertificate(addresses)))

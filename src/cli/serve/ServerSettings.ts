@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Log from "../log/Log.js"
+import * as LogFormat from "../log/LogFormat.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
@@ -39,7 +40,7 @@ export const settings = {
       default: undefined,
       defaultText: "pretty at a terminal, else logfmt"
     },
-    Log.formats
+    LogFormat.formats
   )
 }
 

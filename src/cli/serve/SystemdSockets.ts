@@ -1,50 +1,94 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { InheritedSocket } from "../../transport/Inherited.js"
-import * as Status from "../ExitStatus.js"
+import * as Inherited from "../../transport/Inherited.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as ListenUrl from "./ListenUrl.js"
 
 /**
- * Sockets that this program was started with, as systemd passes them (sd_listen_fds(3)): `LISTEN_FDS` of them, from
- * descriptor 3 on, for the process `LISTEN_PID`, with `LISTEN_FDNAMES` as their names.
+ * The sockets that systemd passed to this program (sd_listen_fds(3)): `LISTEN_FDS` of them, from descriptor 3 on, for the
+ * process `LISTEN_PID`, with the names in `LISTEN_FDNAMES`.
  */
-export type Sockets = ReadonlyArray<InheritedSocket>
+export type Sockets = ReadonlyArray<Inherited.InheritedSocket>
 
 const firstDescriptor = 3
 
-/** More than anybody passes; a wrong number does not become a long list. */
-const mostSockets = 1000
+/** More than anyone passes. It keeps a wrong number from becoming a long list. */
+const maxSockets = 1000
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What was passed to a process. `notFor` tells that something was, but to another one. */
+/** The sockets passed to a process. `isForAnother` means that the variables name another process. */
 export const parse = (
   { LISTEN_FDNAMES: names, LISTEN_FDS: count, LISTEN_PID: pid }: Environment,
-  own: number
-): Either.Either<{ readonly sockets: Sockets; readonly notFor: boolean }, string> => {
-  if (pid === undefined || count === undefined) return Either.right({ sockets: [], notFor: false })
-  if (!/^\d{1,10}$/.test(pid)) return Either.left(`LISTEN_PID: ${JSON.stringify(pid)} is no process id`)
-  if (Number(pid) !== own) return Either.right({ sockets: [], notFor: true })
-  if (!/^\d{1,4}$/.test(count) || Number(count) > mostSockets) {
-    return Either.left(`LISTEN_FDS: ${JSON.stringify(count)} is no number of sockets; allowed: 0 to ${mostSockets}`)
+  ownPid: number
+): Either.Either<{ readonly sockets: Sockets; readonly isForAnother: boolean }, string> => {
+  if (pid === undefined || count === undefined) return Either.right({ sockets: [], isForAnother: false })
+  if (!/^\d{1,10}$/.test(pid)) return Either.left(`LISTEN_PID: ${JSON.stringify(pid)} is not a process id`)
+  if (Number(pid) !== ownPid) return Either.right({ sockets: [], isForAnother: true })
+  if (!/^\d{1,4}$/.test(count) || Number(count) > maxSockets) {
+    return Either.left(`LISTEN_FDS: ${JSON.stringify(count)} is not a number of sockets; allowed: 0 to ${maxSockets}`)
   }
-  const named = names === undefined ? Array.from({ length: Number(count) }, () => "unknown") : names.split(":")
-  if (named.length !== Number(count) && !(names === "" && count === "0")) {
-    return Either.left(`LISTEN_FDNAMES has ${named.length} names, and LISTEN_FDS has ${count} sockets`)
+  const all = names === undefined ? Array.from({ length: Number(count) }, () => "unknown") : names.split(":")
+  if (all.length !== Number(count) && !(names === "" && count === "0")) {
+    return Either.left(`LISTEN_FDNAMES has ${all.length} names, but LISTEN_FDS has ${count} sockets`)
   }
-  const sockets = named.map((name, i): InheritedSocket => ({ descriptor: firstDescriptor + i, name }))
-  return Either.right({ sockets: sockets.slice(0, Number(count)), notFor: false })
+  const sockets = all.map((name, i): Inherited.InheritedSocket => ({ descriptor: firstDescriptor + i, name }))
+  return Either.right({ sockets: sockets.slice(0, Number(count)), isForAnother: false })
 }
 
-/** What was passed to this process. It is taken out of the environment, as it is nobody else's. */
-export const sockets: Effect.Effect<Sockets, Status.Failure> = Effect.suspend(() => {
+/** The sockets passed to this process. Removes the variables, so that no child process takes them for its own. */
+export const sockets: Effect.Effect<Sockets, ExitStatus.Failure> = Effect.suspend(() => {
   const parsed = parse(process.env, process.pid)
   const { LISTEN_PID: pid } = process.env
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete process.env[name]
-  if (Either.isLeft(parsed)) return Status.misused(parsed.left)
-  const { notFor, sockets } = parsed.right
-  if (!notFor) return Effect.succeed(sockets)
+  if (Either.isLeft(parsed)) return ExitStatus.misused(parsed.left)
+  const { isForAnother, sockets } = parsed.right
+  if (!isForAnother) return Effect.succeed(sockets)
   const warning = Effect.logWarning(
-    "sockets were passed to another process; start this one without npm or a shell around"
+    "sockets were passed to another process; start this one directly, without npm or a shell in between"
   )
   return Effect.as(Effect.annotateLogs(warning, { LISTEN_PID: pid, pid: process.pid }), sockets)
 })
+
+/** Replaces names by the sockets passed under them. Fails unless each socket is claimed exactly once. */
+export const claim = (
+  targets: Arr.NonEmptyReadonlyArray<ListenUrl.ListenTarget | ListenUrl.SystemdTarget>,
+  sockets: Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<ListenUrl.ListenTarget>, ExitStatus.Failure> =>
+  Effect.gen(function* () {
+    const claimed = Arr.flatten(yield* Effect.forEach(targets, (target) => find(target, sockets)))
+    const taken = new Set<Inherited.InheritedSocket>()
+    for (const { socket, text } of claimed) {
+      if (socket === undefined) continue
+      if (taken.has(socket)) return yield* ExitStatus.misused(`${text} is listed twice`)
+      taken.add(socket)
+    }
+    const unclaimed = sockets.find((socket) => !taken.has(socket))
+    return unclaimed === undefined ? claimed : yield* ExitStatus.misused(unclaimedMessage(unclaimed))
+  })
+
+const find = (
+  target: ListenUrl.ListenTarget | ListenUrl.SystemdTarget,
+  sockets: Sockets
+): Effect.Effect<Arr.NonEmptyReadonlyArray<ListenUrl.ListenTarget>, ExitStatus.Failure> => {
+  if (!("socketName" in target)) return Effect.succeed([target])
+  const { socketName } = target
+  const named = sockets.filter(({ name }) => socketName === "" || name === socketName)
+  return Arr.isNonEmptyReadonlyArray(named)
+    ? Effect.succeed(Arr.map(named, (socket) => ListenUrl.inherited(socket, target)))
+    : ExitStatus.misused(`fd://${socketName}: ${missingMessage(sockets)}`)
+}
+
+const unclaimedMessage = (socket: Inherited.InheritedSocket) => {
+  const { text } = Inherited.address(socket)
+  return (
+    `systemd passed the socket ${text}, but no listener uses it; add --listen ${text}, or leave out --listen, --host, ` +
+    "--port and --unix"
+  )
+}
+
+const missingMessage = (sockets: Sockets) =>
+  sockets.length === 0
+    ? "no socket was passed; start the server through a .socket unit, or with systemd-socket-activate"
+    : `no socket was passed under that name, only ${sockets.map(({ name }) => name).join(", ")}; see FileDescriptorName=`

@@ -1,23 +1,23 @@
-/** How many slips of the pen a word may be away from the one that was meant. */
-const maxSlips = 2
+/** How many characters may differ between a typo and the intended word. */
+const maxTypos = 2
 
-/** Longer ones are nobody's slip; and to compare takes time. */
+/** Longer texts are not typos, and comparing them takes time. */
 const maxLength = 40
 
-/** The word that somebody may have meant, if one is near; case and `_` for `-` do not count. */
+/** The word closest to a misspelt one, if one is close. Case does not count, nor does `_` instead of `-`. */
 export const nearest = (written: string, words: ReadonlyArray<string>): string | undefined => {
   if (written.length > maxLength) return undefined
   const plain = written.toLowerCase().replaceAll("_", "-")
-  let found: { readonly word: string; readonly slips: number } | undefined = undefined
+  let found: { readonly word: string; readonly typos: number } | undefined = undefined
   for (const word of words) {
-    if (Math.abs(word.length - plain.length) > maxSlips) continue
-    const slips = distance(plain, word)
-    if (slips <= Math.min(maxSlips, word.length / 3) && slips < (found?.slips ?? Infinity)) found = { word, slips }
+    if (Math.abs(word.length - plain.length) > maxTypos) continue
+    const typos = distance(plain, word)
+    if (typos <= Math.min(maxTypos, word.length / 3) && typos < (found?.typos ?? Infinity)) found = { word, typos }
   }
   return found?.word
 }
 
-/** How many characters are to be added, left out or changed (Levenshtein). */
+/** The Levenshtein distance: characters to insert, delete or replace. */
 const distance = (one: string, other: string): number => {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
   for (let i = 1; i <= one.length; i++) {
