@@ -7,7 +7,7 @@ import { anyBytes, anyCut } from "../support/Arbitraries.js"
 
 const bytesOf = (text: string) => Buffer.from(text, "utf8")
 
-/** What was cut, independent of where the reads were: each line in its wire form without its terminator, or a mark. */
+/** The result of framing, whatever the reads: each line in its wire form without its terminator, or a mark. */
 const linesOf = (pieces: ReadonlyArray<Piece>) =>
   pieces.flatMap((piece): ReadonlyArray<string | { readonly tooLong: true }> => {
     if (piece._tag === "TooLong") return [{ tooLong: true }]
@@ -23,7 +23,7 @@ const cut = (reads: ReadonlyArray<Uint8Array>, maxLineBytes: number) => {
   return linesOf([...reads.flatMap((read) => framing.push(read)), ...framing.end()])
 }
 
-/** The same, straight from the definition. */
+/** The same, directly from the definition. */
 const reference = (bytes: Uint8Array, maxLineBytes: number) => {
   const lines = Buffer.from(bytes).toString("latin1").split("\n")
   if (lines.at(-1) === "") lines.pop()
@@ -42,7 +42,7 @@ const isClean = (block: Buffer) =>
     // oxlint-disable-next-line no-control-regex
     .every((line) => isUtf8(line) && !/[\0-\x08\x0a-\x1f\x7f-\x9f]/.test(line.toString("utf8")))
 
-/** The flag for a block at a place in memory: the fast path needs an alignment. */
+/** `clean` of a block at some alignment in memory. */
 const flagAt = (block: Buffer, offset: number) => {
   const memory = new Uint8Array(block.length + 8)
   memory.set(block, offset)
@@ -75,7 +75,7 @@ describe("Framing", () => {
   }
 
   for (const [what, input] of Object.entries(inputs)) {
-    it(`cuts at every point alike: ${what}`, () => {
+    it(`yields the same lines for every split: ${what}`, () => {
       const bytes = bytesOf(input)
       const expected = reference(bytes, 16)
       for (let first = 0; first <= bytes.length; first++) {
@@ -93,7 +93,7 @@ describe("Framing", () => {
     })
   }
 
-  it("gives the same lines for any cutting of any bytes", () => {
+  it("yields the same lines for any split of any bytes", () => {
     FastCheck.assert(
       FastCheck.property(
         anyBytes(300).chain((bytes) => FastCheck.tuple(FastCheck.constant(bytes), anyCut(bytes))),
@@ -110,7 +110,7 @@ describe("Framing", () => {
     )
   })
 
-  it("is not changed by an empty read", () => {
+  it("ignores an empty read", () => {
     const framing = new Framing(100)
     assert.deepStrictEqual(framing.push(Buffer.alloc(0)), [])
     framing.push(bytesOf("bob: h"))
@@ -118,7 +118,7 @@ describe("Framing", () => {
     assert.deepStrictEqual(linesOf(framing.push(bytesOf("i\n"))), ["bob: hi"])
   })
 
-  it("says that a line is too long when it passes the limit, and only once", () => {
+  it("reports a line that is too long once, as soon as it exceeds the limit", () => {
     const framing = new Framing(16)
     assert.deepStrictEqual(framing.push(bytesOf("a".repeat(16))), [])
     assert.deepStrictEqual(framing.push(bytesOf("\r")), [], "it may be the CR of a CRLF")
@@ -128,7 +128,7 @@ describe("Framing", () => {
     assert.deepStrictEqual(framing.end(), [])
   })
 
-  it("tells how a line that is too long began, wherever it was cut", () => {
+  it("reports the start of a line that is too long, wherever the reads end", () => {
     const line = bytesOf(`@${"k".repeat(32)} bob: ${"a".repeat(200)}\n`)
     for (let first = 1; first < line.length; first++) {
       for (const second of [first + 1, first + 20, line.length]) {
@@ -145,15 +145,15 @@ describe("Framing", () => {
     assert.deepStrictEqual(new Framing(3).push(bytesOf("a: b\n")), [{ _tag: "TooLong", start: "a: b" }])
   })
 
-  it("drops the end of a line that was too long when the stream ends in it", () => {
+  it("discards a line that is too long if the stream ends in it", () => {
     const framing = new Framing(16)
     assert.deepStrictEqual(linesOf(framing.push(bytesOf("a".repeat(17)))), [{ tooLong: true }])
     assert.deepStrictEqual(framing.end(), [])
   })
 
-  it("keeps no more than a line, however long one is and however it comes", () => {
+  it("keeps at most one line in memory, however long a line is and however it arrives", () => {
     const framing = new Framing(4_096)
-    const kept = () => (Reflect.get(framing, "rest") as Buffer).length // the only state there is
+    const kept = () => (Reflect.get(framing, "rest") as Buffer).length // its only state
     for (const size of [1, 7, 1_000, 4_095, 65_536]) {
       const read = Buffer.alloc(size, "a")
       let marks = 0
@@ -167,13 +167,13 @@ describe("Framing", () => {
     }
   })
 
-  it("cuts a read into any number of pieces", () => {
+  it("splits a read into any number of pieces", () => {
     const framing = new Framing(1)
     framing.push(bytesOf("a"))
     assert.lengthOf(framing.push(bytesOf(`\n${"long\nb\n".repeat(200_000)}`)), 400_001)
   })
 
-  it("takes a line that comes byte by byte in linear time", () => {
+  it("processes a line that arrives byte by byte in linear time", () => {
     const framing = new Framing(1_000_000)
     const start = performance.now()
     const a = bytesOf("a")
@@ -190,7 +190,7 @@ describe("Framing", () => {
       )
     })
 
-    it("finds each byte at each place of long blocks, and nothing where there is nothing", () => {
+    it("agrees with the definition for each byte at each position of long blocks", () => {
       for (const length of [1, 3, 4, 62, 63, 64, 65, 66, 67, 68, 127, 128, 131]) {
         for (const what of [
           "\0",
@@ -219,7 +219,7 @@ describe("Framing", () => {
       }
     })
 
-    it("agrees for neighbours in one word, where a borrow could hide one", () => {
+    it("agrees with the definition for any three adjacent bytes", () => {
       const bytes = [0x00, 0x1f, 0x20, 0x09, 0x7e, 0x7f, 0x80, 0xc2, 0xa0, 0x0d, 0x0a]
       const block = Buffer.alloc(65, "a")
       block[64] = 0x0a
@@ -231,7 +231,7 @@ describe("Framing", () => {
           }
     })
 
-    it("is the same for a line that came in two reads", () => {
+    it("is the same for a line that arrives in two reads", () => {
       FastCheck.assert(
         FastCheck.property(anyBytes(100), FastCheck.nat(100), (bytes, at) => {
           const line = Buffer.from(bytes.filter((byte) => byte !== 0x0a))

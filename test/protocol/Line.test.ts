@@ -8,7 +8,7 @@ import { fastestOfThree } from "../support/FastestOfThree.js"
 
 const limits = { maxRecipients: 3 }
 
-/** What a line means, as plain text. */
+/** The meaning of a line, as ordinary text. */
 const meaning = (line: string) => {
   const parsed = Line.parse(Wire.encode(line), limits)
   switch (parsed._tag) {
@@ -25,8 +25,8 @@ describe("Line.parse", () => {
   const messages: ReadonlyArray<readonly [what: string, line: string, to: ReadonlyArray<string>, text: string]> = [
     ["a message", "bob: hi", ["bob"], "hi"],
     ["several recipients, in their order", "bob, alice,carol: hi", ["bob", "alice", "carol"], "hi"],
-    ["the same one twice", "bob, alice, bob: hi", ["bob", "alice"], "hi"],
-    ["the same one in two forms of Unicode", "e\u0301va, éva: hi", ["éva"], "hi"],
+    ["one recipient twice", "bob, alice, bob: hi", ["bob", "alice"], "hi"],
+    ["one recipient in two normal forms of Unicode", "e\u0301va, éva: hi", ["éva"], "hi"],
     ["names in two cases, which are two names", "bob, Bob: hi", ["bob", "Bob"], "hi"],
     ["empty names between others", ",bob,, ,alice,: hi", ["bob", "alice"], "hi"],
     ["no blank", "bob:hi", ["bob"], "hi"],
@@ -38,23 +38,23 @@ describe("Line.parse", () => {
     ["a comma in the text", "bob: a, b", ["bob"], "a, b"],
     ["TAB in the text", "bob: a\tb", ["bob"], "a\tb"],
     ["CR at the end, which is white space", "bob: hi\r", ["bob"], "hi"],
-    ["a byte order mark, which is none", "bob: \ufeffhi\ufeff", ["bob"], "\ufeffhi\ufeff"],
+    ["a byte order mark, which is ordinary text", "bob: \ufeffhi\ufeff", ["bob"], "\ufeffhi\ufeff"],
     ["a text that looks like the server's", "bob: ! undelivered", ["bob"], "! undelivered"],
     ["a text that looks like a command", "bob: /quit", ["bob"], "/quit"],
     ["a blank before a slash", " /who: hi", ["/who"], "hi"],
-    ["names that cannot be", "a b, 😀, !: hi", ["a b", "😀", "!"], "hi"],
+    ["invalid names", "a b, 😀, !: hi", ["a b", "😀", "!"], "hi"],
     [
       "names that every object has",
       "__proto__, constructor, toString: hi",
       ["__proto__", "constructor", "toString"],
       "hi"
     ],
-    ["as many recipients as may be", "a, b, c: hi", ["a", "b", "c"], "hi"],
-    ["more names than may be, but the same", "a, b, c, a, b, c: hi", ["a", "b", "c"], "hi"],
+    ["as many recipients as allowed", "a, b, c: hi", ["a", "b", "c"], "hi"],
+    ["more names than allowed, but not more recipients", "a, b, c, a, b, c: hi", ["a", "b", "c"], "hi"],
     ["emoji and accents", "bob: grüße 😀 語à", ["bob"], "grüße 😀 語à"]
   ]
   for (const [what, line, to, text] of messages) {
-    it(`takes for a message: ${what}`, () => assert.deepStrictEqual(meaning(line), { to: [...to], text }))
+    it(`parses as a message: ${what}`, () => assert.deepStrictEqual(meaning(line), { to: [...to], text }))
   }
 
   const commands: ReadonlyArray<readonly [line: string, command: string, argument: string]> = [
@@ -74,7 +74,7 @@ describe("Line.parse", () => {
     ["//", "/", ""]
   ]
   for (const [line, command, argument] of commands) {
-    it(`takes for a command: ${line}`, () => assert.deepStrictEqual(meaning(line), { command, argument }))
+    it(`parses as a command: ${line}`, () => assert.deepStrictEqual(meaning(line), { command, argument }))
   }
 
   const mistakes: ReadonlyArray<readonly [what: string, line: string, mistake: string]> = [
@@ -109,7 +109,7 @@ describe("Line.parse", () => {
     "bob: \xed\xa0\x80",
     "bob: \xc0\xaf"
   ]) {
-    it(`refuses what is not UTF-8: ${JSON.stringify(wire)}`, () => {
+    it(`refuses bytes that are not UTF-8: ${JSON.stringify(wire)}`, () => {
       const parsed = Line.parse(wire, limits)
       assert.strictEqual(parsed._tag, "Mistake")
       assert.match(parsed._tag === "Mistake" ? parsed.reply(undefined) : "", /^! bad-line: .*UTF-8/)
@@ -121,7 +121,7 @@ describe("Line.parse", () => {
     assert.match(parsed._tag === "Mistake" ? parsed.reply("k1") : "", /^! bad-line @k1: /)
   })
 
-  it("gives a message that was written down back", () => {
+  it("parses a rendered message as the same message", () => {
     const part = anyText(8).filter((text) => !/[,:\p{Cc}]/u.test(text))
     FastCheck.assert(
       FastCheck.property(FastCheck.array(part, { minLength: 1, maxLength: 4 }), part, (names, text) => {
@@ -164,13 +164,13 @@ describe("Line.parse", () => {
     blanks: " ".repeat(65_535),
     "blanks in a command": `/a${" ".repeat(65_000)}b`,
     "wide blanks": "\u3000".repeat(21_845),
-    "lonely lead bytes": "é".repeat(32_767),
+    "characters of two bytes": "é".repeat(32_767),
     "composing letters": "e\u0301".repeat(21_845),
-    "marks that NFC has to sort": `a${"\u0315".repeat(16_000)}${"\u0316".repeat(16_000)}`,
+    "combining marks that NFC has to sort": `a${"\u0315".repeat(16_000)}${"\u0316".repeat(16_000)}`,
     "Hangul to compose": "\u1100\u1161\u11a8".repeat(7_281)
   }
   for (const [what, line] of Object.entries(long)) {
-    it(`takes 64 KiB in linear time: ${what}`, () => {
+    it(`parses 64 KiB in linear time: ${what}`, () => {
       for (const text of [line, `${line}:`, `bob: ${line}`, `bob,${line}: hi`]) {
         const wire = Wire.encode(text)
         const millis = fastestOfThree(() => {
@@ -185,7 +185,7 @@ describe("Line.parse", () => {
 
 describe("Line.label", () => {
   for (const label of ["k", "k1", "A-b_c.9", "a".repeat(32)]) {
-    it(`finds ${label}`, () => {
+    it(`finds the label ${label}`, () => {
       assert.deepStrictEqual(Line.label(`@${label} bob: hi`), { label, length: label.length + 2 })
     })
   }
@@ -202,6 +202,6 @@ describe("Line.label", () => {
     "bob: @k hi",
     " @k bob: hi"
   ]) {
-    it(`finds none in ${JSON.stringify(line)}`, () => assert.isUndefined(Line.label(line)))
+    it(`finds no label in ${JSON.stringify(line)}`, () => assert.isUndefined(Line.label(line)))
   }
 })

@@ -11,7 +11,7 @@ const parse = (text: string) => {
   return name === undefined ? undefined : Wire.decode(name)
 }
 
-/** Names as people have them, and as they should not: all letters, marks and digits that one unit can hold. */
+/** Names of plausible and implausible characters: all letters, marks and digits of one UTF-16 unit. */
 const anyName = FastCheck.array(
   FastCheck.oneof(
     FastCheck.constantFrom(..."aZß09_.-éÅΣςΐǅŉİıſﬁ語가ーक्षิ\u0301\u0345\u0316"),
@@ -40,8 +40,8 @@ describe("Name.parse", () => {
     ["32 letters", "a".repeat(32), "a".repeat(32)],
     ["32 code points of four bytes", "𝒜".repeat(32), "𝒜".repeat(32)],
     ["33 code points that NFC makes 32", `${"a".repeat(31)}e\u0301`, `${"a".repeat(31)}é`],
-    ["names that an object already has", "__proto__", "__proto__"],
-    ["and another", "constructor", "constructor"]
+    ["the name of a property that every object has", "__proto__", "__proto__"],
+    ["another such name", "constructor", "constructor"]
   ]
   for (const [what, input, name] of allowed) it(`allows ${what}`, () => assert.strictEqual(parse(input), name))
 
@@ -66,9 +66,9 @@ describe("Name.parse", () => {
     ["a zero-width space", "a\u200bb"],
     ["a right-to-left override", "a\u202eb"],
     ["a byte order mark in front", "\ufeffalice"],
-    ["letters that nobody sees", "\u115f\u1160"],
+    ["invisible letters", "\u115f\u1160"],
     ["a Hangul filler", "\u3164"],
-    ["a number that is no digit", "½"],
+    ["a number that is not a digit", "½"],
     ["a superscript digit", "a²"],
     ["a roman numeral", "Ⅷ"]
   ]
@@ -78,7 +78,7 @@ describe("Name.parse", () => {
     for (const wire of ["\xff", "a\xc3", "\xe2\x82", "\xed\xa0\x80", "\xc0\xaf"]) assert.isUndefined(Name.parse(wire))
   })
 
-  it("gives a name that is itself a name, and the same one", () => {
+  it("returns a name that parses as itself", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.oneof(anyName, anyText(10)), (text) => {
         const name = Name.parse(Wire.encode(text))
@@ -92,7 +92,7 @@ describe("Name.parse", () => {
     )
   })
 
-  it("takes any bytes, and never throws", () => {
+  it("accepts or refuses any bytes, and never throws", () => {
     FastCheck.assert(
       FastCheck.property(anyBytes(100), (bytes) => {
         const wire = Buffer.from(bytes).toString("latin1")
@@ -105,8 +105,8 @@ describe("Name.parse", () => {
     )
   })
 
-  it("takes a long line of combining marks in linear time", () => {
-    const line = Wire.encode(`a${"\u0315".repeat(16_000)}${"\u0316".repeat(16_000)}`) // to be sorted by NFC
+  it("processes a long line of combining marks in linear time", () => {
+    const line = Wire.encode(`a${"\u0315".repeat(16_000)}${"\u0316".repeat(16_000)}`) // NFC has to sort them
     assert.isUndefined(Name.parse(line))
     assert.isBelow(
       fastestOfThree(() => Name.parse(line)),
@@ -131,16 +131,17 @@ describe("Name.likeness", () => {
     ["decomposition", "e\u0301va", "ÉVA"]
   ]
   for (const [what, one, other] of alike) {
-    it(`is the same in spite of ${what}`, () => assert.strictEqual(Name.likeness(one), Name.likeness(other)))
+    it(`is the same for names that differ in ${what}`, () =>
+      assert.strictEqual(Name.likeness(one), Name.likeness(other)))
   }
 
   for (const [one, other] of [
-    ["alice", "alicе"], // a Cyrillic letter: a script of its own, and not this rule's business
+    ["alice", "alicе"], // the Cyrillic letter: this rule does not compare scripts
     ["alice", "alice1"],
     ["a.b", "a_b"],
     ["eva", "éva"]
   ] as const) {
-    it(`is another for ${one} and ${other}`, () => assert.notStrictEqual(Name.likeness(one), Name.likeness(other)))
+    it(`differs for ${one} and ${other}`, () => assert.notStrictEqual(Name.likeness(one), Name.likeness(other)))
   }
 
   it("is the same for the case variants and the compatibility forms of any name", () => {
@@ -160,7 +161,7 @@ describe("Name.likeness", () => {
 })
 
 describe("Name.normalise", () => {
-  it("brings what was addressed to the form of names", () => {
+  it("converts a recipient to NFC", () => {
     assert.strictEqual(Name.normalise(Wire.encode("e\u0301va")), Wire.encode("éva"))
     assert.strictEqual(Name.normalise("Bob"), "Bob")
   })
@@ -169,11 +170,11 @@ describe("Name.normalise", () => {
 const shown = (text: string) => Wire.decode(Name.show(Wire.encode(text)))
 
 describe("Name.show", () => {
-  it("shows a name as it is", () => {
+  it("does not change a name", () => {
     for (const name of ["bob", "Зоя", "हिन्दी", "_x.y-z"]) assert.strictEqual(shown(name), name)
   })
 
-  it("shows what no name may contain as its bytes", () => {
+  it("escapes the bytes of characters that no name may contain", () => {
     assert.strictEqual(shown("a b"), "a%20b")
     assert.strictEqual(shown("a%b"), "a%25b")
     assert.strictEqual(shown("a=b"), "a%3Db")
@@ -182,14 +183,14 @@ describe("Name.show", () => {
     assert.strictEqual(shown("@k1"), "%40k1")
   })
 
-  it("cuts what is longer than a name", () => {
+  it("cuts a text that is longer than a name", () => {
     assert.strictEqual(shown("a".repeat(32)), "a".repeat(32))
     assert.strictEqual(shown("a".repeat(33)), `${"a".repeat(32)}…`)
     assert.strictEqual(shown("語".repeat(1000)), `${"語".repeat(32)}…`)
     assert.strictEqual(shown(`a${"😀".repeat(1000)}`), `a${"%F0%9F%98%80".repeat(31)}…`)
   })
 
-  it("is one word without comma and colon, whatever it shows", () => {
+  it("yields one word without comma and colon for any input", () => {
     FastCheck.assert(
       FastCheck.property(
         FastCheck.oneof(

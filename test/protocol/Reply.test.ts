@@ -16,7 +16,7 @@ const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
     retryMillis: reason === "busy" ? 1_000 : undefined
   })
 
-/** Every function that writes a line: with a label, where it takes one, and without. */
+/** Every function that renders a line, with an optional label if it accepts one. */
 const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   badLine: (label) => [Reply.badLine("why")(label)],
   tooLong: (label) => [Reply.tooLong(65_536)(label)],
@@ -56,7 +56,7 @@ const codes: ReadonlyArray<string> = [
   ...Reply.notices.map((code) => `* ${code}`)
 ]
 
-/** A line in its parts; the text is what stands behind the first colon. */
+/** The parts of a line. The text is everything after the first colon. */
 const split = (line: string) => {
   const found = /^([!*] [a-z-]+)((?: [^:\n]+)?): ([^\n]*)\n$/.exec(line)
   assert.isNotNull(found, JSON.stringify(line))
@@ -68,18 +68,18 @@ const params = (reason: Reply.UndeliveredReason, count: number, label?: string) 
 
 describe("Reply", () => {
   for (const [what, render] of Object.entries({ ...replies, ...unlabelled })) {
-    it(`writes lines of a registered code, with params that hold no colon: ${what}`, () => {
+    it(`renders a registered code, and parameters without a colon: ${what}`, () => {
       for (const line of render()) assert.include(codes, split(line).code)
     })
   }
 
   for (const [what, render] of Object.entries(replies)) {
-    it(`puts the label first: ${what}`, () => {
+    it(`renders the label as the first parameter: ${what}`, () => {
       for (const line of render("k1")) assert.match(split(line).params, /^ @k1(?: |$)/)
     })
   }
 
-  it("has a function for every code, and each code once", () => {
+  it("has a function for every code, and lists each code once", () => {
     const written = Object.values({ ...replies, ...unlabelled }).flatMap((render) =>
       render().map((line) => split(line).code)
     )
@@ -87,14 +87,14 @@ describe("Reply", () => {
     assert.strictEqual(new Set(codes).size, codes.length)
   })
 
-  it("says retry= where the same line may succeed later, and nowhere else", () => {
+  it("renders retry= exactly where the same line may succeed later", () => {
     const retrying = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => / retry=\d+(?: |$)/.test(split(line).params)))
       .map(([what]) => what)
     assert.deepStrictEqual(retrying, ["slowDown", "full", "undelivered busy"])
   })
 
-  it("says fatal where the server closes behind the line, and nowhere else", () => {
+  it("renders fatal exactly where the server closes after the line", () => {
     const fatal = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
       .map(([what]) => what)
@@ -104,14 +104,14 @@ describe("Reply", () => {
     }
   })
 
-  it("is what the protocol document shows", () => {
+  it("renders the lines that PROTOCOL.md shows", () => {
     const document = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8")
     for (const code of codes) assert.match(document, new RegExp(`\`${code.replace("*", "\\*")}[ :\`]`), code)
     const shown = document.matchAll(/`([!*] [a-z][a-z-]*)/g)
     for (const [, code] of shown) assert.include(codes, code, "the document shows a code that the server lacks")
   })
 
-  it("writes each line as the protocol says", () => {
+  it("renders each line as PROTOCOL.md defines it", () => {
     const line = (what: string, label?: string) => replies[what]?.(label)[0]?.split(":")[0]
     assert.strictEqual(line("tooLong"), "! too-long max=65536")
     assert.strictEqual(line("tooManyRecipients", "k"), "! too-many-recipients @k max=1000")
@@ -136,7 +136,7 @@ describe("Reply", () => {
   })
 
   describe("undelivered", () => {
-    it("counts when it answers several lines, and always when they come back from a queue", () => {
+    it("has a count if it answers several lines, and always if they return from a queue", () => {
       assert.strictEqual(params("offline", 1), " bob reason=offline")
       assert.strictEqual(params("offline", 2), " bob reason=offline count=2")
       assert.strictEqual(params("busy", 1), " bob reason=busy")
@@ -149,7 +149,7 @@ describe("Reply", () => {
   describe("names", () => {
     const many = Array.from({ length: 1_000 }, (_, index) => `${"n".repeat(26)}${index}`)
 
-    it("are spread over lines of 4 KiB, in their order, none left out", () => {
+    it("are split into lines of 4 KiB, in their order, without omissions", () => {
       for (const lines of [
         Reply.who(many),
         Reply.written("k", many),
@@ -162,16 +162,16 @@ describe("Reply", () => {
       }
     })
 
-    it("stay in one line when there is room, and there is one for nobody", () => {
+    it("fit in one line if there is room, and make one line if there are none", () => {
       assert.strictEqual(Reply.who(["a", "b"]).length, 1)
       assert.match(Reply.who([])[0] ?? "", /^\* who 0: ?\n$/)
     })
 
-    it("are told how many there are in all, on every line", () => {
+    it("have their total number on every line", () => {
       for (const line of Reply.who(many)) assert.match(line, /^\* who 1000: /)
     })
 
-    it("cannot break a line, whatever they are", () => {
+    it("cannot break a line, whatever they contain", () => {
       FastCheck.assert(
         FastCheck.property(anyBytes(200), (bytes) => {
           const name = Buffer.from(bytes).toString("latin1")

@@ -4,7 +4,7 @@ import { assert } from "vitest"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyBytes, anyText } from "../support/Arbitraries.js"
 
-/** The White_Space property of Unicode 15: U+0085 is in, U+FEFF and U+200B are not. */
+/** The White_Space property of Unicode 15, which includes U+0085, but not U+FEFF and U+200B. */
 const whiteSpace = "\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 const atStart = new RegExp(`^[${whiteSpace}]+`)
 const atEnd = new RegExp(`[${whiteSpace}]+$`)
@@ -13,7 +13,7 @@ const trimmed = (text: string) => text.replace(atStart, "").replace(atEnd, "")
 const runs = { numRuns: 500 }
 
 describe("Wire", () => {
-  it("encodes to one character per byte, and back", () => {
+  it("encodes to one character per byte, and decodes that", () => {
     FastCheck.assert(
       FastCheck.property(anyText(20), (text) => {
         const wire = Wire.encode(text)
@@ -29,7 +29,7 @@ describe("Wire", () => {
     assert.strictEqual(Wire.decode("\xe2\x82"), "\ufffd")
   })
 
-  it("tells ASCII from the rest", () => {
+  it("recognises ASCII", () => {
     assert.isTrue(Wire.isAscii(""))
     assert.isTrue(Wire.isAscii("\0 ~\x7f"))
     assert.isFalse(Wire.isAscii("\x80"))
@@ -37,7 +37,7 @@ describe("Wire", () => {
   })
 
   describe("trim", () => {
-    it("drops every character of White_Space and no other", () => {
+    it("removes every character of White_Space and no other", () => {
       for (let point = 0; point < 0x11000; point++) {
         if (point >= 0xd800 && point <= 0xdfff) continue
         const text = `${String.fromCodePoint(point)}a${String.fromCodePoint(point)}`
@@ -49,7 +49,7 @@ describe("Wire", () => {
       assert.strictEqual(Wire.trim(Wire.encode(" à ")), Wire.encode("à"))
     })
 
-    it("agrees with a regular expression over the text", () => {
+    it("agrees with a regular expression on the decoded text", () => {
       FastCheck.assert(
         FastCheck.property(anyText(12), (text) => {
           assert.strictEqual(Wire.decode(Wire.trim(Wire.encode(text))), trimmed(text))
@@ -58,7 +58,7 @@ describe("Wire", () => {
       )
     })
 
-    it("trims a part of a line as it trims that part alone", () => {
+    it("trims a part of a line like a string of its own", () => {
       FastCheck.assert(
         FastCheck.property(anyText(5), anyText(5), anyText(5), (before, part, after) => {
           const [head, body] = [Wire.encode(before), Wire.encode(part)]
@@ -69,7 +69,7 @@ describe("Wire", () => {
       )
     })
 
-    it("only ever shortens, and once is enough, for any bytes", () => {
+    it("only shortens, and is idempotent, for any bytes", () => {
       FastCheck.assert(
         FastCheck.property(anyBytes(12), (bytes) => {
           const wire = Buffer.from(bytes).toString("latin1")

@@ -20,8 +20,8 @@ const meaning = (parsed: Line.Line): ReferenceParser.Meaning => {
   }
 }
 
-describe("the reference", () => {
-  it("decodes what a decoder does, and refuses what it refuses", () => {
+describe("the reference parser", () => {
+  it("decodes and refuses the same bytes as TextDecoder", () => {
     const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
     const decoded = (wire: string) => {
       try {
@@ -47,7 +47,7 @@ describe("the reference", () => {
 })
 
 describe("Line.parse", () => {
-  it("means what the reference says, and means it again when it is written down: 400,000 lines", () => {
+  it("agrees with the reference parser, and parses a rendered message as the same message: 400,000 lines", () => {
     fuzz(400_000, hostile(14), (line) => {
       const parsed = Line.parse(line, { maxRecipients })
       same(meaning(parsed), ReferenceParser.meaning(line, maxRecipients))
@@ -57,7 +57,7 @@ describe("Line.parse", () => {
   })
 
   for (const [what, wire] of Object.entries(malformed)) {
-    it(`refuses ${what}, wherever it stands`, () => {
+    it(`refuses ${what} at any position`, () => {
       for (const line of [`${wire}: hi`, `bob, ${wire}: hi`, `bob: ${wire}`, `bob: a${wire}b`, `/${wire}`, wire]) {
         same(meaning(Line.parse(line, { maxRecipients })), { mistake: "bad-line" })
       }
@@ -66,12 +66,12 @@ describe("Line.parse", () => {
 })
 
 describe("Name", () => {
-  it("allows what the reference allows: 250,000 names", () => {
+  it("allows the names that the reference parser allows: 250,000 names", () => {
     fuzz(250_000, hostile(6), (wire) => {
       const found = Name.parse(wire)
       same(found === undefined ? undefined : Wire.decode(found), ReferenceParser.name(wire))
       const shown = Name.show(wire)
-      // A word, whatever it shows: no blank, no comma, no colon, nothing that is the server's own.
+      // The result is one word without a blank, comma, colon, or a character with a meaning in parameters.
       if (/[\s,:=@]/u.test(Wire.decode(shown))) assert.fail(shown)
       if (found === undefined) return
       same([Name.parse(found), Name.normalise(found), Name.show(found)], [found, found, found])
@@ -99,7 +99,7 @@ const cut = (reads: ReadonlyArray<Buffer>, maxLineBytes: number) => {
   return pieces
 }
 
-/** The lines of a stream without their ends; those that are too long with their start only. */
+/** The lines of a stream without their terminators, and only the start of those that are too long. */
 const expected = (stream: string, maxLineBytes: number) => {
   const lines = stream.split("\n")
   if (lines.at(-1) === "") lines.pop()
@@ -122,14 +122,14 @@ const linesOf = (pieces: ReadonlyArray<Piece>) =>
   })
 
 describe("Framing", () => {
-  it("cuts as the reference does, wherever the reads end: 150,000 streams", () => {
+  it("agrees with the reference, wherever the reads end: 150,000 streams", () => {
     fuzz(150_000, hostileStream(4, 10), (stream, random) => {
       const maxLineBytes = labelBytes + random.below(40)
       same(linesOf(cut(inReads(stream, random), maxLineBytes)), expected(stream, maxLineBytes))
     })
   })
 
-  it("cuts alike at every point: 2,000 streams", () => {
+  it("yields the same lines for every split: 2,000 streams", () => {
     fuzz(2_000, hostileStream(4, 8), (stream) => {
       const [bytes, lines] = [Buffer.from(stream, "latin1"), expected(stream, 40)]
       for (let at = 0; at <= bytes.length; at++) {

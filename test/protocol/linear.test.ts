@@ -9,7 +9,7 @@ import * as Name from "../../src/protocol/Name.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { fastestOfThree } from "../support/FastestOfThree.js"
 
-/** What is repeated; the bytes of text, or bytes that are no text. */
+/** What is repeated: the bytes of text, or bytes that are not UTF-8. */
 const repeated: Readonly<Record<string, string>> = {
   commas: ",",
   colons: ":",
@@ -32,23 +32,23 @@ const repeated: Readonly<Record<string, string>> = {
   letters: "a",
   "letters and blanks": "a ",
   names: "a,b, ",
-  "lone continuations": "\x80",
-  "leads without a rest": "\xf0",
+  "lone continuation bytes": "\x80",
+  "lead bytes without the rest of the character": "\xf0",
   emoji: Wire.encode("😀")
 }
 
 const limits = { maxRecipients: 1_000 }
 
-/** Bytes in reads of this size, with LF between them, or not. */
+/** Pushes bytes in reads of this size. */
 const push = (target: { push: (bytes: Buffer) => unknown }, wire: string, size: number) => {
   const bytes = Buffer.from(wire, "latin1")
   for (let at = 0; at < bytes.length; at += size) target.push(bytes.subarray(at, at + size))
 }
 
-const takers: Readonly<Record<string, (wire: string) => unknown>> = {
-  "Line.parse of a head": (wire) => Line.parse(`${wire}: hi`, limits),
+const subjects: Readonly<Record<string, (wire: string) => unknown>> = {
+  "Line.parse of an address": (wire) => Line.parse(`${wire}: hi`, limits),
   "Line.parse of a text": (wire) => Line.parse(`bob: ${wire}`, limits),
-  "Line.parse of a text and what stands behind": (wire) => Line.parse(`bob: ${wire}x`, limits),
+  "Line.parse of a text with a letter at its end": (wire) => Line.parse(`bob: ${wire}x`, limits),
   "Line.parse of a command": (wire) => Line.parse(`/${wire}`, limits),
   "Line.label": (wire) => Line.label(`@${wire}`),
   "Name.parse": (wire) => Name.parse(`a${wire}`),
@@ -65,30 +65,30 @@ const takers: Readonly<Record<string, (wire: string) => unknown>> = {
   "Escape.show": (wire) => Escape.show(Wire.decode(wire))
 }
 
-const least = 16_384
+const shortest = 16_384
 
-/** Quadratic time would take sixteen times as long for four times as much, linear time four times. */
-const most = 10
+/** The greatest ratio for four times the input: linear time takes 4 times as long, quadratic time 16 times. */
+const maxRatio = 10
 
-/** Below this, in milliseconds, a time says nothing. */
+/** Shorter times, in milliseconds, are not meaningful. */
 const noise = 0.3
 
-describe("four times as much takes no more than four times as long, roughly", () => {
-  for (const [taker, take] of Object.entries(takers)) {
-    it(taker, () => {
+describe("processing time grows linearly with the length of the input", () => {
+  for (const [subject, run] of Object.entries(subjects)) {
+    it(subject, () => {
       for (const [what, unit] of Object.entries(repeated)) {
-        const one = unit.repeat(least / unit.length)
+        const one = unit.repeat(shortest / unit.length)
         const four = one.repeat(4)
         const ratio = () =>
-          fastestOfThree(() => take(four)) /
+          fastestOfThree(() => run(four)) /
           Math.max(
             noise,
-            fastestOfThree(() => take(one))
+            fastestOfThree(() => run(one))
           )
-        // A busy machine may spoil one measurement, and then another.
+        // A busy machine may spoil several measurements.
         const ratios = [ratio()]
-        while (Math.min(...ratios) > most && ratios.length < 5) ratios.push(ratio())
-        assert.isAtMost(Math.min(...ratios), most, what)
+        while (Math.min(...ratios) > maxRatio && ratios.length < 5) ratios.push(ratio())
+        assert.isAtMost(Math.min(...ratios), maxRatio, what)
       }
     })
   }
