@@ -194,7 +194,7 @@ describe("a-chat send", () => {
         socket.resume()
       })
       const { errors, status } = yield* Program.run([...at(silent), "--timeout", "200ms", "bob", "hi"])
-      assert.deepStrictEqual([status, errors.startsWith("a-chat: no answer for 200 ms; is the name in use")], [2, true])
+      assert.deepStrictEqual([status, errors.startsWith("a-chat: no reply for 200 ms; is the name in use")], [2, true])
       // It waited 5 s more for the server's end.
       assert.isBelow(performance.now() - connectedAt, 4000)
     })
@@ -294,7 +294,7 @@ describe("a-chat send", () => {
       const original = yield* FakeServer.original
       const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
         [[...at(nowhere), "bob", "hi"], /cannot connect/u],
-        [[...at(original), "bob", "hi"], /does not tell .* --wait none/u],
+        [[...at(original), "bob", "hi"], /does not report outcomes.* --wait none/u],
         [[...at(original), "a:b", "hi"], /not a recipient: "a:b"/u],
         [[...at(original), ",", "hi"], /without a recipient/u],
         [[...at(original), "--login", "/x", "bob", "hi"], /not a login/u],
@@ -390,7 +390,7 @@ describe("a-chat send", () => {
       assert.deepStrictEqual(
         cases.map(({ errors, status }) => [status, errors]),
         [
-          [2, "a-chat: a message is one line; several are the input\n"],
+          [2, "a-chat: a message is one line; give several lines as the input\n"],
           [2, "a-chat: the input is a directory\n"],
           [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"],
           [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"]
