@@ -151,7 +151,7 @@ export const make = (
 
 /** Loads them before a client can send a line. A process that cannot run WebAssembly serves all the same. */
 const loadRoutines = Effect.suspend(() => {
-  const error = Block.load()
+  const error = Block.prepare()
   if (error === undefined) return Effect.void
   const warning = Effect.logWarning("WebAssembly does not run here; lines are checked in JavaScript, which is slower")
   return Effect.annotateLogs(warning, { cause: String(error) })

@@ -26,32 +26,36 @@ export interface Replaced {
   readonly lines: number
 }
 
-let loaded: BlockRoutines | undefined = undefined
+/** The routines of this process, and why they are not the ones in WebAssembly, if so. */
+interface Loaded {
+  readonly routines: BlockRoutines
+  readonly error: unknown
+}
 
-/**
- * Chooses the routines that every block of this process goes through. Returns the error if WebAssembly cannot run here
- * (`node --jitless`, or `ulimit -v` below what V8 reserves for a memory) and JavaScript takes its place. A server calls
- * this before it listens; otherwise it happens with the first block.
- */
-export const load = (): unknown => {
+let loaded: Loaded | undefined = undefined
+
+const load = (): Loaded => {
   try {
-    loaded = WasmRoutines.instantiate()
-    return undefined
+    return { routines: WasmRoutines.instantiate(), error: undefined }
   } catch (error) {
-    loaded = PlainRoutines
-    return error
+    return { routines: PlainRoutines, error }
   }
 }
 
-const routines = (): BlockRoutines => {
-  if (loaded === undefined) load()
-  return loaded ?? PlainRoutines
-}
+/** Once for the process: V8 reserves 10 GiB of addresses for each WebAssembly memory. */
+const loadOnce = (): Loaded => (loaded ??= load())
 
-export const hasControl: BlockRoutines["hasControl"] = (block) => routines().hasControl(block)
+/**
+ * Loads the routines. Returns the error if WebAssembly cannot run here (`node --jitless`, or `ulimit -v` below what V8
+ * reserves for a memory) and JavaScript takes its place. A server calls this before it listens; otherwise the first block
+ * loads them.
+ */
+export const prepare = (): unknown => loadOnce().error
+
+export const hasControl: BlockRoutines["hasControl"] = (block) => loadOnce().routines.hasControl(block)
 
 export const replacePrefix: BlockRoutines["replacePrefix"] = (block, prefix, replacement) =>
-  routines().replacePrefix(block, prefix, replacement)
+  loadOnce().routines.replacePrefix(block, prefix, replacement)
 
 /** Whether a block contains a prefix, in its wire form, at a position. */
 export const startsWith = (block: Uint8Array, prefix: string, at: number): boolean => {

@@ -7,7 +7,7 @@ import * as WireClient from "../support/WireClient.js"
 /** What a process without WebAssembly is started with. */
 const restrictions: Readonly<Record<string, Program.StartOptions>> = {
   "node --jitless": { environment: { NODE_OPTIONS: "--jitless" } },
-  // V8 reserves 8 GiB of addresses for each WebAssembly memory.
+  // V8 reserves 10 GiB of addresses for a WebAssembly memory.
   "ulimit -v 8000000": { before: "ulimit -v 8000000" }
 }
 
