@@ -30,5 +30,49 @@ export const mutants = [
     search:
       "if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false",
     replace: "if (outbox.full || outbox.owed || isLimited(peer)) return false"
+  },
+  {
+    name: "the WebAssembly routines see the end of an earlier block",
+    file: "protocol/WasmRoutines.ts",
+    search: "memory.fill(LF, text.length, text.length + 32)",
+    replace: "",
+    test: "test/protocol/Block.test.ts"
+  },
+  {
+    name: "the WebAssembly routines do not see the byte after a window",
+    file: "protocol/WasmRoutines.ts",
+    search: "block.subarray(at, at + textBytes + 1)",
+    replace: "block.subarray(at, at + textBytes)",
+    test: "test/protocol/Block.test.ts"
+  },
+  {
+    name: "the JavaScript routines overlook C1",
+    file: "protocol/PlainRoutines.ts",
+    search: "/\\xc2[\\0-\\x9f]/.test(text)",
+    replace: "/\\xc2[\\0-\\x7f]/.test(text)",
+    test: "test/protocol/Block.test.ts"
+  },
+  {
+    name: "the JavaScript routines overlook white space above ASCII",
+    file: "protocol/PlainRoutines.ts",
+    search: "isWide(line.charCodeAt(length - 3))",
+    replace: "false",
+    test: "test/protocol/Block.test.ts"
+  },
+  {
+    name: "a server without WebAssembly does not start",
+    file: "protocol/Block.ts",
+    search: "return { routines: PlainRoutines, error }",
+    replace: "throw error",
+    test: "test/faults/no-webassembly.test.ts",
+    build: true
+  },
+  {
+    name: "a server without WebAssembly does not warn",
+    file: "chat/Server.ts",
+    search: "yield* loadRoutines\n",
+    replace: "\n",
+    test: "test/faults/no-webassembly.test.ts",
+    build: true
   }
 ]
