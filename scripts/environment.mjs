@@ -1,5 +1,5 @@
 // The environment of servers that a script starts. Imported, not run.
 
-/** Without anything that it says to a-chat. */
+/** This process's environment, without the variables that configure a-chat. */
 export const neutral = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ACHAT_")))

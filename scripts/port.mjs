@@ -1,13 +1,13 @@
-// Ports of this machine, for servers that a script starts. Imported, not run.
+// Free ports for servers that a script starts. Imported, not run.
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 
-// Below the ports that the system gives to clients, any of which might take one between the look and its use.
+// Below the range of ephemeral ports, in which any client might take a port between the check and its use.
 const [lowest, highest] = [20_000, 32_000]
 
 const given = new Set()
 
-/** One that nothing listens on at the moment, and that was not given before. */
+/** A port that no process listens on, and that was not returned before. */
 export const freePort = async () => {
   for (;;) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest))
@@ -27,7 +27,7 @@ const isFree = async (port) => {
   return free
 }
 
-/** Whether something listens there: on a port, or at the path of a Unix socket. */
+/** Whether a server accepts connections on a port, or at the path of a Unix socket. */
 export const answers = (place) =>
   new Promise((resolve) => {
     const socket = typeof place === "number" ? connect(place, "127.0.0.1") : connect(place)

@@ -1,12 +1,12 @@
 // Runs the deterministic simulation: `npm run simulate -- [--seconds N | --schedules N] [--seed S]`
 // or `npm run simulate -- --replay SPEC`.
 //
-//   --seconds N     how long; 10 without it
-//   --schedules N   how many, instead; fails, too, if something that can happen never did
-//   --seed S        the first seed; without it, another one each time
-//   --replay SPEC   one schedule alone, whole (`77`) or the steps that matter (`77:0-3,9`), with all that happened
+//   --seconds N     duration (default 10)
+//   --schedules N   number of schedules instead; also fails if anything that can happen never did
+//   --seed S        the first seed (default: random)
+//   --replay SPEC   one schedule, whole (`77`) or some of its steps (`77:0-3,9`), and everything that happens in it
 //
-// Prints what the schedules met, or the shortest schedule that breaks a promise, and exits 1.
+// Prints what the schedules covered, or the shortest schedule that breaks a promise, and exits with 1.
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

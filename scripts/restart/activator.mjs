@@ -1,10 +1,10 @@
-// Opens sockets, and runs a server on them as systemd does: again whenever it ends. Connections wait in the sockets.
+// Opens sockets and runs a server on them, as systemd does: restarts it whenever it ends. Connections wait meanwhile.
 //
 //   node scripts/restart/activator.mjs [NAME=PORT | NAME=PATH]... -- COMMAND...
 //
-// PORT is one of 127.0.0.1, 0 takes any. Prints the places, then the process id of each server that it starts. Goes on
-// while they end with 0 or 1, and ends with the status of the last one, or with 1 when several in a row ended within a
-// second of their start; SIGTERM ends it, and not the server.
+// PORT is on 127.0.0.1; 0 takes any. Prints the addresses, then the process id of each server it starts. Restarts servers
+// that end with 0 or 1; otherwise exits with the status of the last one, or with 1 after several in a row have ended
+// within a second of their start. SIGTERM ends this script, not the server.
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeSync } from "node:fs"
@@ -21,13 +21,13 @@ for (const argument of process.argv.slice(2, end)) {
 const places = sockets.map(({ server }) => server.address().port ?? server.address())
 writeSync(1, `listening ${places.join(" ")}\n`)
 
-// From here on no turn of the event loop comes any more, in which this process would accept connections itself.
+// From here on the event loop is blocked, so this process never accepts connections itself.
 const script = 'echo "server $$"; LISTEN_PID=$$ exec "$@"'
 const env = {
   ...process.env,
   ...(sockets.length > 0 && { LISTEN_FDS: sockets.length, LISTEN_FDNAMES: sockets.map(({ name }) => name).join(":") })
 }
-// Not documented, but Node has no other way to pass a socket on to a program that is none of its own.
+// Undocumented, but Node has no other way to pass a socket to a program that is not Node.
 const descriptors = sockets.map(({ server }) => server._handle.fd)
 const mostShort = 5
 const shortMillis = 1000
@@ -39,7 +39,7 @@ while (status === 0 || status === 1) {
   status = spawnSync("sh", ["-c", script, "sh", ...process.argv.slice(end + 1)], { env, stdio }).status
   short = performance.now() - begunAt < shortMillis ? short + 1 : 0
   if (short === mostShort) {
-    writeSync(2, `given up: ${short} times in a row it ended within a second\n`)
+    writeSync(2, `giving up: the server ended within a second ${short} times in a row\n`)
     process.exit(1)
   }
 }

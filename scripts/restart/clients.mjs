@@ -5,33 +5,33 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { Client, Tcp } from "../../dist/index.js"
 
-/** After a connect that failed, or a recipient who is not there, it tries again, in milliseconds. */
+/** Pause after a failed connect or an absent recipient, in milliseconds. */
 const pause = 20
 
 /** What all clients saw. */
 export const makeBook = () => ({
   /**
-   * Connects that were refused; connections that broke before the login was taken; those that a server that was
-   * shutting down ended in order then.
+   * Refused connects; connections that broke before the login was accepted; connections that a server ended in order
+   * before the login because it was shutting down.
    */
   refused: 0,
   broken: [],
   turnedAway: 0,
-  /** Each of them sends one message to itself, to find out what server it is. */
+  /** Each login sends one message to itself, to detect the server's version. */
   logins: 0,
-  /** Lines by what became of them. `closing`: refused, since the server was shutting down. */
+  /** Lines by outcome. `closing`: refused because the server was shutting down. */
   lines: { sent: 0, written: 0, returned: 0, closing: 0, unknown: 0 },
-  /** Messages that nobody got, though they were accepted or nobody knows; and those that came a second time. */
+  /** Messages that never arrived although they were accepted or their outcome is unknown; and messages that arrived twice. */
   lost: 0,
   twice: 0,
   faults: [],
-  /** When the messages came, as the longest pause since `mark`. */
+  /** Time of the last message, and the longest gap since it was last reset. */
   lastAt: performance.now(),
   pause: 0,
-  /** From the end of a connection to the next login, of clients that come at once, and of those that come when told. */
+  /** Time from a connection's end to the next login, for clients that reconnect at once and for those that wait as told. */
   awayAtOnce: [],
   awayAsTold: [],
-  /** The longest time from a connect to a login that was taken. */
+  /** The longest time from a connect to an accepted login. */
   longestLogin: 0
 })
 
@@ -41,7 +41,7 @@ const arrived = (book) => {
   book.lastAt = now
 }
 
-/** Finds out whether a connection breaks or ends in order. */
+/** Records whether a connection breaks or ends in order. */
 const watch = (socket, connection) => {
   connection.isOpen = true
   const attach = socket.attach.bind(socket)
@@ -52,7 +52,7 @@ const watch = (socket, connection) => {
   socket.attach = (events) => attach({ ...events, closed: closed(events) })
 }
 
-/** Connects until a login is taken; `use` gets the client, whose connection ends behind it. */
+/** Connects until a login is accepted. `use` gets the client, whose connection is closed after that. */
 const visit = (world, name, use) =>
   Effect.gen(function* () {
     const { book } = world
@@ -74,7 +74,7 @@ const visit = (world, name, use) =>
     }
   })
 
-/** Comes back again and again, until the world is over. `session` gets each connection, `heard` the messages. */
+/** Reconnects until the run is over. `session` gets each connection, `heard` the messages. */
 const keep = (world, name, { comesAtOnce, heard, session }) =>
   Effect.gen(function* () {
     const { book } = world
@@ -95,7 +95,7 @@ const keep = (world, name, { comesAtOnce, heard, session }) =>
             })
           )
           const hearing = yield* Effect.fork(Effect.either(hear))
-          // It fails when the shutdown begins before the server has said hello.
+          // Fails if the shutdown begins before the server has answered the /hello.
           const hello = yield* Effect.either(client.hello)
           if (hello._tag === "Right") {
             book.logins += 1
@@ -111,16 +111,16 @@ const keep = (world, name, { comesAtOnce, heard, session }) =>
     }
   })
 
-/** One sends to the other, with `window` lines under way. Half of the pairs come back at once, half when told. */
+/** A sender and a recipient, with `window` unanswered lines. Half of the pairs reconnect at once, half when told. */
 export const pair = (world, i, window) => {
   const { book } = world
   const [sender, recipient] = [`sender${i}`, `recipient${i}`]
   const comesAtOnce = i % 2 === 0
   let sequence = 0
-  /** Lines of which not everything is known: `written`, and `received`. */
+  /** Unsettled lines: whether `written`, whether `received`. */
   const open = new Map()
   const settle = (line, what) => {
-    const state = open.get(line) ?? book.faults.push(`line ${line} of ${sender}: ${what}, but nothing of it was open`)
+    const state = open.get(line) ?? book.faults.push(`line ${line} of ${sender}: ${what}, but was settled`)
     state[what] = true
     if (state.written && state.received) open.delete(line)
   }
@@ -129,10 +129,9 @@ export const pair = (world, i, window) => {
     arrived(book)
     const line = Number(received.text)
     const state = received.from === sender ? open.get(line) : undefined
-    if (state === undefined)
-      book.faults.push(`${recipient} got line ${received.text}, which was settled, or never sent`)
+    if (state === undefined) book.faults.push(`${recipient} got line ${received.text}, which was settled or never sent`)
     else if (state.received) book.faults.push(`${recipient} got line ${received.text} twice`)
-    // It is forgotten when its sender knows of it, too; what comes of it behind that has come twice, or was returned.
+    // A line is forgotten once its sender has its outcome: if it arrives after that, it arrived twice or was returned.
     if (state === undefined || state.received) book.twice += 1
     else settle(line, "received")
   }
@@ -145,7 +144,7 @@ export const pair = (world, i, window) => {
         book.lines.sent += 1
         const fates = yield* Effect.either(client.deliver([recipient], String(line)))
         if (fates._tag === "Left") {
-          // Nothing of it was sent.
+          // The line was not sent.
           book.lines.sent -= 1
           open.delete(line)
           return
@@ -160,7 +159,7 @@ export const pair = (world, i, window) => {
         else if (fate._tag === "Refused" && fate.reason === "closing") book.lines.closing += 1
         else book.lines.unknown += 1
         if (open.get(line)?.received)
-          book.faults.push(`line ${line} of ${sender} was received, and told as ${fate._tag}`)
+          book.faults.push(`line ${line} of ${sender} was received, but reported as ${fate._tag}`)
         open.delete(line)
         yield* Effect.sleep(pause)
       }
@@ -175,7 +174,7 @@ export const pair = (world, i, window) => {
         { concurrency: "unbounded" }
       )
   })
-  // It leaves when its sender has ended: what was written to it comes before the end.
+  // The recipient leaves after its sender has ended: lines written to it arrive before its end.
   const receiving = keep({ ...world, isOver: () => isSilent }, recipient, {
     comesAtOnce,
     heard,
@@ -189,7 +188,7 @@ export const pair = (world, i, window) => {
     Effect.sync(() => {
       book.lost += open.size
       for (const [line, { written }] of open) {
-        book.faults.push(`line ${line} of ${sender} is lost${written ? ", though it was told as written" : ""}`)
+        book.faults.push(`line ${line} of ${sender} is lost${written ? ", although it was reported as written" : ""}`)
       }
     })
   )

@@ -1,19 +1,19 @@
-// Restarts a server under load, and tells what its clients notice: `npm run restart` (needs dist/: `npm run build`)
+// Restarts a server under load, and reports what its clients notice: `npm run restart` (needs dist/: `npm run build`)
 //
-//   --clients N       in pairs, of which one sends and the other receives (default 200)
+//   --clients N       clients, in pairs of a sender and a recipient (default 200)
 //   --restarts N      (default 5)
-//   --seconds N       before each restart, and behind the last one (default 4)
-//   --window N        lines of a sender that are under way (default 4)
+//   --seconds N       before each restart, and after the last one (default 4)
+//   --window N        unanswered lines per sender (default 4)
 //   --return-after T  as of `serve` (default 1s)
-//   --sockets KIND    held: the socket stays, as with systemd; own: each server opens its port; both compares (default)
-//   --patience N      seconds within which whatever is waited for must happen (default 30; a drain takes up to 10)
-//   --program FILE    the program that is restarted (default dist/main.js)
-//   --json FILE       writes all figures
-//   --update-docs     writes the figures of both into OPERATING.md
+//   --sockets KIND    held: the socket stays open, as with systemd; own: each server opens its port; both (default)
+//   --patience N      how many seconds to wait for an expected event (default 30; a drain takes up to 10)
+//   --program FILE    the program to restart (default dist/main.js)
+//   --json FILE       write all figures
+//   --update-docs     write the figures of both into OPERATING.md
 //
-// Half of the clients come back at once, half of them when the server has told them to. Ends with 1 if a connect was
-// refused or broken, if a line was lost or arrived twice, if its outcome is unknown, or if a ledger is not even;
-// with both, the port of its own is only there for comparison.
+// Half of the clients reconnect at once, half of them after the delay that the server announced. Exits with 1 if a
+// connect was refused or broken, a line was lost or arrived twice, an outcome is unknown, or a ledger does not balance.
+// With both kinds of sockets, the server's own port is only a comparison.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
@@ -71,7 +71,7 @@ const readOptions = () => {
 }
 
 const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the server
 
 const messageAfter = async (book, before) => {
   while (book.lastAt === before) await sleep(1)
@@ -90,14 +90,14 @@ const run = async (kind) => {
     await sleep(1000 * options.seconds)
     book.pause = 0
     const { ended, listening, signalled, started } = await server.restart()
-    await within(patience, () => "no message came behind a restart", messageAfter(book, book.lastAt))
+    await within(patience, () => "no message arrived after a restart", messageAfter(book, book.lastAt))
     restarts.push({ drain: ended - signalled, exit: started - ended, start: listening - started, gap: book.pause })
   }
   await sleep(1000 * options.seconds)
   isOver = true
   await within(patience, () => "the clients did not end", clients)
   await server.stop()
-  return judge({ kind, ...options, book, restarts, accounts: server.accounts, alarms: server.alarms })
+  return judge({ kind, ...options, book, restarts, ledgers: server.ledgers, alarms: server.alarms })
 }
 
 try {

@@ -1,35 +1,32 @@
-// What a restart under load comes to: the verdict, and the table. Imported, not run.
+// The result of restarts under load: the verdict and the table. Imported, not run.
 
 const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.ceil(q * values.length) - 1]
 
 const sum = (values) => values.reduce((total, value) => total + value, 0)
 
-/** How many faults are worth showing. */
+/** How many faults are shown. */
 const shown = 20
 
-/** What went wrong: one line for each, none if all is well. */
-export const judge = ({ accounts, alarms, book, restarts, ...run }) => {
+/** Adds the faults, one line each. */
+export const judge = ({ ledgers, alarms, book, restarts, ...run }) => {
   const total = Object.fromEntries(
-    ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [key, sum(accounts.map((one) => one[key]))])
+    ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [key, sum(ledgers.map((one) => one[key]))])
   )
   const answered = book.lines.written + book.lines.returned + book.logins
   const checks = [
     [book.refused === 0, `${book.refused} connects were refused`],
     [book.broken.length === 0, `${book.broken.length} connections broke before the login was taken: ${book.broken[0]}`],
-    [alarms.length === 0, `the log has ${alarms.length} odd lines, the first: ${alarms[0]}`],
-    [accounts.length === restarts.length + 1, `${accounts.length} servers told their account`],
+    [alarms.length === 0, `the log has ${alarms.length} unexpected lines, the first: ${alarms[0]}`],
+    [ledgers.length === restarts.length + 1, `${ledgers.length} servers logged their ledger`],
     [
       total.accepted === total.written + total.returned + total.dead && total.inFlight === 0,
-      `the account is not even: ${JSON.stringify(total)}`
+      `the ledger does not balance: ${JSON.stringify(total)}`
     ],
-    [total.dead === 0, `${total.dead} lines of senders who had left were lost`],
-    [
-      total.accepted === answered,
-      `the clients know of ${answered} accepted lines, and the servers of ${total.accepted}`
-    ]
+    [total.dead === 0, `${total.dead} lines could not be returned to senders that had left`],
+    [total.accepted === answered, `the clients count ${answered} accepted lines, the servers ${total.accepted}`]
   ]
   const faults = [...book.faults, ...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault)]
-  return { ...run, restarts, account: total, book, faults }
+  return { ...run, restarts, ledger: total, book, faults }
 }
 
 const millis = (value) => (value === undefined ? "-" : `${Math.round(value)} ms`)
@@ -41,7 +38,7 @@ const away = (values) =>
 
 const titles = { held: "held socket", own: "the server's own port" }
 
-/** The title and the figure of each row. */
+/** The rows: title and figure. */
 export const rows = [
   ["connections refused", ({ book }) => book.refused],
   ["connections broken before the login", ({ book }) => book.broken.length],
@@ -51,7 +48,7 @@ export const rows = [
   ["  returned", ({ book }) => book.lines.returned],
   ["  not accepted (closing)", ({ book }) => book.lines.closing],
   ["  not accepted (connection ended)", ({ book }) => book.lines.unknown],
-  ["accepted, neither written nor returned", ({ account }) => account.accepted - account.written - account.returned],
+  ["accepted, neither written nor returned", ({ ledger }) => ledger.accepted - ledger.written - ledger.returned],
   ["lost", ({ book }) => book.lost],
   ["arrived twice", ({ book }) => book.twice],
   ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],
@@ -63,7 +60,7 @@ export const rows = [
   ["longest time from connect to login", ({ book }) => millis(book.longestLogin)]
 ]
 
-/** Their faults, with what they are of where it is not the one that counts. */
+/** The faults; those of the second kind, which is only a comparison, say so. */
 const faultsOf = (results) =>
   results.flatMap(({ faults, kind }, i) => {
     const word = i === 0 ? "FAULT" : `FAULT with ${titles[kind]}`

@@ -1,4 +1,4 @@
-// A server that is started again whenever it ends, on a socket that stays or on a port of its own. Imported, not run.
+// A server that is restarted whenever it ends, on a socket that stays open or on its own port. Imported, not run.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
@@ -8,10 +8,10 @@ import { freePort } from "../port.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** The program that is restarted, unless another is named. */
+/** The program to restart, by default. */
 export const main = path("../../dist/main.js")
 
-/** Waits for something, but not for ever. */
+/** Waits for a promise, but not forever. */
 export const within = (patience, what, promise) => {
   let timer
   const late = new Promise((_, reject) => {
@@ -21,8 +21,8 @@ export const within = (patience, what, promise) => {
 }
 
 /**
- * @param isHeld whether the socket is passed to each server, and stays in between
- * @param patience how long an end and the start behind it are waited for, in milliseconds; a drain takes 10 s at most
+ * @param isHeld whether the socket stays open and is passed to each server
+ * @param patience how long to wait for an end and the following start, in milliseconds; a drain takes up to 10 s
  */
 export const start = async (isHeld, { flags, patience, program }) => {
   const port = await freePort()
@@ -37,13 +37,13 @@ export const start = async (isHeld, { flags, patience, program }) => {
     // The whole group: the activator may be about to start another server.
     try {
       process.kill(-activator.pid, "SIGKILL")
-    } catch {} // all of it has ended already; what led here must not be hidden by that
+    } catch {} // the group has ended already; an error here must not hide the one that led here
   }
   process.once("exit", kill)
 
-  const accounts = []
+  const ledgers = []
   const alarms = []
-  /** Resolvers by event: a server was started, it listens, it has ended. */
+  /** Resolvers by event: start, listening, end. */
   const waiting = new Map()
   const happened = (event) => {
     waiting.get(event)?.(performance.now())
@@ -66,17 +66,17 @@ export const start = async (isHeld, { flags, patience, program }) => {
     if (!/ level=INFO /.test(line)) alarms.push(line)
     if (/ message=listening /.test(line)) happened("listening")
     if (!/ message=stopped /.test(line)) return
-    accounts.push(Object.fromEntries([...line.matchAll(/ (\w+)=(\d+)/g)].map(([, key, count]) => [key, Number(count)])))
+    ledgers.push(Object.fromEntries([...line.matchAll(/ (\w+)=(\d+)/g)].map(([, key, count]) => [key, Number(count)])))
     happened("end")
   })
   await next("listening")
 
   return {
     port,
-    /** The account of each server that has ended, and lines of their logs that should not be there. */
-    accounts,
+    /** The ledger of each server that has ended, and unexpected lines of their logs. */
+    ledgers,
     alarms,
-    /** Ends it in order; the next one is started then. Answers when each of that was, in milliseconds. */
+    /** Ends the server in order, and the next one starts. Returns the time of each event, in milliseconds. */
     restart: async () => {
       const events = ["end", "start", "listening"].map(next)
       const signalled = performance.now()

@@ -1,29 +1,29 @@
-// What was sent and what became of it: every (line, recipient) pair, until it is settled. Imported, not run.
+// Tracks every (line, recipient) pair from sending until it is settled. Imported, not run.
 
 const received = 1
 const written = 2
 const returned = 4
 
-/** How many settled pairs of a sender are remembered where something may still come of them. */
+/** How many settled pairs of a sender are remembered because they may still arrive. */
 const memory = 2_000
 
-/** No character of it is two in JavaScript, so that it can be cut anywhere. */
+/** Has no surrogate pairs, so that it can be cut anywhere. */
 const filler = "the quick brown fox jumps over the lazy dog äöü ß 語 0123456789 ".repeat(20)
 
 const hash = (name) => [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) >>> 0, 7)
 
-/** The text of a message follows from its sender, its number and its size, so that whoever gets it can tell. */
+/** The text of a message is a function of its sender, number and size, so that its recipient can verify it. */
 const textOf = (sender, sequence, size) => {
   const start = (sender.hash + sequence * 13) % 64
   return `${sequence} ${size} ${filler.slice(start, start + (size % 1_000))}${"x".repeat(size - (size % 1_000))}`.trim()
 }
 
-/** One sending connection; no other ever has its name. */
+/** One sending connection, with a name that is never used again. */
 class Sender {
   next = 0
-  /** By number: since when, and the state of each recipient. */
+  /** By number: the time of sending, and the state of each recipient. */
   open = new Map()
-  /** The same of what is settled, for recipients that break. */
+  /** The same for settled messages, kept for recipients whose connections break. */
   done = new Map()
   hasLeft = false
 
@@ -43,8 +43,8 @@ export class Book {
   }
 
   /**
-   * Somebody who gets messages. `breaks`: its connections break, so what was written need not arrive. `returns`: for
-   * which reasons messages to it may come back.
+   * Adds a recipient. `breaks`: its connections break, so written messages need not arrive. `returns`: the reasons for
+   * which messages to it may be returned.
    */
   recipient(name, { breaks = false, returns = [] } = {}) {
     this.#recipients.set(name, { breaks, returns, last: new Map() })
@@ -54,12 +54,12 @@ export class Book {
     this.#senders.set(name, new Sender(name))
   }
 
-  /** How many messages of that sender are under way. */
+  /** How many messages of this sender are not settled. */
   underWay(name) {
     return this.#senders.get(name).open.size
   }
 
-  /** The next message of a sender, as a line: booked, and to be sent. */
+  /** Records the next message of a sender, and returns its line. */
   line(name, to, { isLabelled = false, size = 40 } = {}) {
     const sender = this.#senders.get(name)
     const sequence = sender.next++
@@ -72,11 +72,11 @@ export class Book {
     const [sequence, size] = text.split(" ", 2).map(Number)
     const sender = this.#senders.get(from)
     const what = `${recipient} got ${JSON.stringify(text.slice(0, 60))} from ${from}`
-    if (sender === undefined) return this.fail(`${what}, who has never sent it`)
+    if (sender === undefined) return this.fail(`${what}, who never sent it`)
     if (text !== textOf(sender, sequence, size)) return this.fail(`${what}, which is changed`)
     const { breaks, last } = this.#recipients.get(recipient)
     const before = last.get(from) ?? -1
-    if (sequence <= before) return this.fail(`${what}, ${sequence === before ? "twice" : `behind ${before}`}`)
+    if (sequence <= before) return this.fail(`${what}, ${sequence === before ? "twice" : `after ${before}`}`)
     last.set(from, sequence)
     this.totals.received += 1
     if (sender.open.get(sequence)?.states.has(recipient)) return this.#add(sender, sequence, recipient, received)
@@ -85,30 +85,30 @@ export class Book {
     if (state & returned) this.fail(`${what}, which was returned`)
   }
 
-  /** The server says that the kernel took them. */
+  /** The server has reported: the kernel took the line for these recipients. */
   written(name, label, recipients) {
     for (const recipient of recipients) this.#outcome(name, Number(label), recipient, written)
     this.totals.written += recipients.length
   }
 
-  /** The server says that they did not get it. */
+  /** The server has reported: these recipients did not get the line. */
   returned(name, label, recipients, reason) {
     for (const recipient of recipients) {
       const { returns = ["offline"] } = this.#recipients.get(recipient) ?? {}
-      if (!returns.includes(reason)) this.fail(`${name}'s message ${label} for ${recipient} came back: ${reason}`)
+      if (!returns.includes(reason)) this.fail(`${name}'s message ${label} for ${recipient} was returned: ${reason}`)
       this.#outcome(name, Number(label), recipient, returned)
     }
     this.totals.returned += recipients.length
   }
 
-  /** It sends nothing more; what is under way is still waited for. */
+  /** The sender sends nothing more; its unsettled messages are still awaited. */
   leave(name) {
     const sender = this.#senders.get(name)
     sender.hasLeft = true
     this.#forgetIfSettled(sender)
   }
 
-  /** Complains of what is under way for too long, and answers how many messages are under way. */
+  /** Reports messages that are unsettled for too long, and returns how many are unsettled. */
   check(patience) {
     const now = Date.now()
     let count = 0
@@ -128,7 +128,7 @@ export class Book {
   #outcome(name, sequence, recipient, what) {
     const sender = this.#senders.get(name)
     if (sender?.open.get(sequence)?.states.has(recipient)) return this.#add(sender, sequence, recipient, what)
-    this.fail(`${name} was told of message ${sequence} for ${recipient}, which was settled`)
+    this.fail(`${name} got an outcome for its message ${sequence} for ${recipient}, which was settled`)
   }
 
   #add(sender, sequence, recipient, what) {
@@ -167,4 +167,4 @@ export class Book {
 }
 
 const lack = (state) =>
-  ["nothing came of it", "it was received and not told of", "it was written and not received"][state]
+  ["it has no outcome", "it was received without an outcome", "it was written but not received"][state]

@@ -1,9 +1,9 @@
-// Clients that come and go, break off, stop reading, or talk nonsense. Imported, not run.
+// Clients that connect and disconnect, break off, stop reading, or send junk. Imported, not run.
 import { Client } from "./client.mjs"
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Says what came instead of an answer that starts so. */
+/** Expects lines with these beginnings, and reports others. */
 const expecting = (client, ...starts) => {
   client.others = (line) => {
     const next = starts.shift()
@@ -14,7 +14,7 @@ const expecting = (client, ...starts) => {
 
 let visits = 0
 
-/** Somebody who stays, and whom visitors write to. */
+/** A client that stays, as a recipient for visitors. */
 const host = async (world, name) => {
   world.book.recipient(name)
   const client = new Client(world, name)
@@ -22,7 +22,7 @@ const host = async (world, name) => {
   return client
 }
 
-/** Connects, logs in, writes to the host and to nobody, and leaves in one of all ways. */
+/** Connects, logs in, writes to the host and to an absent name, and leaves in a random way. */
 const visit = async (world, to) => {
   const { book, random } = world
   const name = `visitor-${visits++}`
@@ -35,7 +35,7 @@ const visit = async (world, to) => {
   book.totals.toNobody += 1
   const way = random.pick(["end", "quit", "half", "reset", "destroy"])
   if (way === "half") {
-    // The last line without its LF counts, and everything that comes of it still arrives.
+    // A last line without its LF counts, and its outcomes still arrive.
     client.send(book.line(name, [to.name], { size: 20 }).trimEnd())
     await client.leave()
   } else {
@@ -70,7 +70,7 @@ const churn = {
   }
 }
 
-/** Feeds somebody labelled lines as long as it may; tells how many it has sent. */
+/** Sends labelled lines to a recipient until the soak is over; returns their number. */
 const feed = async (world, feeder, to, { beat, burst, size }) => {
   let sent = 0
   while (!world.isOver()) {
@@ -91,7 +91,7 @@ const feederOf = async (world, name) => {
   return feeder
 }
 
-/** Stops reading again and again, for longer and for shorter than it takes to be called busy, and comes back. */
+/** Stops reading again and again, for longer and shorter than the hold timeout, and continues. */
 const stuck = (index) => ({
   title: `stuck reader ${index}`,
   async run(world) {
@@ -141,7 +141,7 @@ const slow = {
   }
 }
 
-/** Breaks its connection again and again, in the middle of what it is sent, and comes back under the same name. */
+/** Breaks its connection again and again while it is written to, and reconnects with the same name. */
 const breaking = {
   title: "breaking reader",
   async run(world) {
@@ -178,17 +178,17 @@ const breaking = {
   }
 }
 
-/** Sends bytes that are no login, or none that means anything from somebody who has logged in. */
+/** Sends bytes that are not a login or, after a login, not valid lines. */
 const junk = {
   title: "junk",
   async run(world) {
     let sent = 0
     while (!world.isOver()) {
       const name = `junk-${visits++}`
-      const client = new Client(world, name, { others: () => {} }) // what comes back is not the point here
+      const client = new Client(world, name, { others: () => {} }) // any answer is fine
       const isLoggedIn = world.random.below(2) === 0
       if (isLoggedIn) await client.login()
-      // Now and then a byte that no UTF-8 has, so that no line of it reaches anybody.
+      // Every eighth byte is never part of UTF-8, so that no line is valid.
       const bytes = Uint8Array.from({ length: world.random.between(1, 20_000) }, (_, i) =>
         i % 8 === 0 ? 0xff : world.random.below(256)
       )

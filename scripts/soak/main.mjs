@@ -1,17 +1,17 @@
-// Keeps a server busy for as long as one likes, with everything that clients do and should not do, and checks what
-// becomes of every message: `npm run soak -- --minutes 20` (needs dist/: `npm run build`)
+// Keeps a server under load with everything that clients do and should not do, and checks what becomes of every
+// message: `npm run soak -- --minutes 20` (needs dist/: `npm run build`)
 //
-//   --minutes N     how long (default 2)
-//   --seed N        the choices of all clients; times and sizes follow from it, not the order of events (default 1)
-//   --program FILE  another server to run than dist/main.js: it gets the flags of `serve`
-//   --patience N    after how many seconds what nothing has come of is lost (default 30)
-//   --json FILE     writes all samples and figures
-//   --prometheus    has a real Prometheus (Debian: package prometheus) scrape the server every second
+//   --minutes N     duration (default 2)
+//   --seed N        of the clients' random choices; the order of events still varies (default 1)
+//   --program FILE  the server to run, with the flags of `serve` (default dist/main.js)
+//   --patience N    seconds after which an unsettled message counts as lost (default 30)
+//   --json FILE     write all samples and figures
+//   --prometheus    let a real Prometheus (Debian: package prometheus) scrape the server every second
 //
-// Ends with 1 if a message was lost, doubled, changed, out of order or answered wrongly, if the server's account is not
-// even, if the memory of the last quarter is over that of the second by more than 10 % (in a minute or more), or if
-// descriptors, fibers or timers are left when everybody has gone; with Prometheus also if a scrape failed, if what it saw
-// was not even at any moment, if a counter went back, or if it counted something else than the clients and the log.
+// Exits with 1 if a message was lost, doubled, changed, reordered or answered wrongly, if the server's ledger does not
+// balance, if memory in the last quarter exceeds the second by more than 10 % (in runs of a minute or more), or if
+// descriptors, fibers or timers are left over when all clients have gone; with Prometheus also if a scrape failed, the
+// scraped ledger did not balance at any moment, a counter went back, or its counts differ from the clients' and the log's.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Book } from "./book.mjs"
@@ -26,11 +26,11 @@ import * as Prometheus from "./prometheus.mjs"
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** How often it looks at the server, and for what is lost, in milliseconds; more often where there is little time. */
+/** How often to sample the server and look for lost messages, in milliseconds; more often in short runs. */
 const longestPeriod = 2_000
 const fewestLooks = 8
 
-/** How many faults are worth showing. */
+/** How many faults are shown. */
 const shown = 20
 
 const readOptions = () => {
@@ -47,7 +47,7 @@ const readOptions = () => {
 }
 
 const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the server
 
 const { minutes, seed } = options
 const millis = minutes * 60_000
@@ -60,13 +60,13 @@ const fail = (what) => {
   console.error(`FAULT  ${what}`)
 }
 
-/** @returns what lets Prometheus watch a server with these flags */
+/** The flags that a server needs for Prometheus, and a function that starts Prometheus. */
 const withPrometheus = async () => {
   const admin = await freePort()
   return { flags: ["--admin", String(admin)], watch: () => Prometheus.start(admin) }
 }
 
-/** Lets all crews loose on the server, and answers what it looked like in the meantime, when they have gone. */
+/** Runs all crews against the server, and returns samples of the server before, meanwhile and after. */
 const soak = async (server) => {
   const book = new Book(fail)
   const world = { book, fail, port: server.port, random: seededRandom(seed), isOver: () => isOver }
@@ -76,7 +76,7 @@ const soak = async (server) => {
   }
   let isOver = false
 
-  // One visit before the first look, since a first time costs what stays.
+  // One connection before the first sample, since the first one makes allocations that stay.
   const first = new Client(world, "first")
   await first.login()
   await first.leave()
@@ -97,7 +97,7 @@ const soak = async (server) => {
   isOver = true
   const crews = await Promise.all(running)
 
-  // The server waits up to five seconds for those who broke off in the middle of its last words.
+  // The server waits up to five seconds for clients that broke off before they had read its last line.
   let after = await server.sample()
   for (let left = 50; left > 0 && remnants(before, after).length > 0; left--) {
     await sleep(200)

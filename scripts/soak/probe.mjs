@@ -1,7 +1,7 @@
-// Loaded into the server's process in front of it (`node --import`): answers each message from its parent with what only
-// the process itself knows. It changes nothing in the server, and does not keep it alive.
+// Loaded into the server's process (`node --import`): answers each message from the parent process with figures that
+// only the process itself knows. It does not change the server or keep it alive.
 
-/** Effect counts its fibers itself, in the registry that all its copies in a process share. */
+/** Effect counts its fibers in a registry that all its copies in a process share. */
 const activeFibers = () => {
   for (const [key, value] of globalThis["effect/GlobalValue"] ?? []) {
     if (!String(key).includes("globalMetricRegistry")) continue

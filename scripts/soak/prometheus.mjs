@@ -1,5 +1,4 @@
-// A real Prometheus beside the soak, which scrapes the server every second, and what it says in the end. Imported, not
-// run.
+// A real Prometheus that scrapes the server during the soak, and the faults that it shows. Imported, not run.
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,10 +7,10 @@ import { freePort } from "../port.mjs"
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Between two scrapes, in milliseconds. */
+/** Scrape interval, in milliseconds. */
 const interval = 1_000
 
-/** How long Prometheus may take to start, and to scrape for the first time, in milliseconds. */
+/** How long Prometheus may take to its first scrape, in milliseconds. */
 const patience = 30_000
 
 const config = (admin) => `
@@ -22,7 +21,7 @@ scrape_configs: [{ job_name: a-chat, static_configs: [{ targets: ["127.0.0.1:${a
 /** Counters that must never go back. */
 const counters = ["pairs_accepted", "pairs_written", "lines_received", "lines_sent", "bytes_sent", "connections_opened"]
 
-/** What is asked of Prometheus in the end, over so many seconds. */
+/** The final queries, over the last `seconds`. */
 const questions = (seconds) => {
   const over = (metric) => `${metric}[${seconds}s]`
   return {
@@ -67,7 +66,7 @@ export const start = async (admin) => {
   }
   process.once("exit", kill)
 
-  /** The value of an expression; undefined if there is none yet. */
+  /** The value of an expression; undefined if it has none yet. */
   const ask = async (expression) => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`)
     const { data, error } = await answer.json()
@@ -83,7 +82,7 @@ export const start = async (admin) => {
   const scrapedAt = performance.now()
 
   return {
-    /** What it has seen since it began, once everything is at rest. */
+    /** The figures of the whole run, read after everything is at rest. */
     figures: async () => {
       await sleep(3 * interval)
       const seconds = Math.floor((performance.now() - scrapedAt) / 1000)
@@ -98,18 +97,21 @@ export const start = async (admin) => {
   }
 }
 
-/** What is wrong with the figures of Prometheus: one line for each fault. */
-export const faultsOf = (seen, { account, totals }) => {
+/** What is wrong with the figures of Prometheus, one line for each fault. */
+export const faultsOf = (seen, { ledger, totals }) => {
   const sent = totals.sent + totals.toNobody
   const checks = [
-    [seen.up === 1, "Prometheus could not scrape the server at times"],
+    [seen.up === 1, "some scrapes of the server failed"],
     [seen.scrapes >= 0.95 * seen.seconds, `Prometheus scraped ${seen.scrapes} times in ${seen.seconds} s`],
-    [seen.least === 0 && seen.most === 0, `achat_pairs_unaccounted was from ${seen.least} to ${seen.most}`],
+    [seen.least === 0 && seen.most === 0, `achat_pairs_unaccounted ranged from ${seen.least} to ${seen.most}`],
     [seen.resets === 0, `counters went back ${seen.resets} times`],
-    [seen.accepted === account.accepted, `Prometheus has ${seen.accepted} accepted pairs, the log ${account.accepted}`],
-    [seen.settled === seen.accepted, `Prometheus has ${seen.settled} settled pairs, and ${seen.accepted} accepted`],
-    // What was under way to it when a client broke off was sent, and never accepted.
-    [Math.abs(seen.accepted - sent) <= sent / 100, `Prometheus has ${seen.accepted} accepted pairs, ${sent} were sent`]
+    [seen.accepted === ledger.accepted, `Prometheus has ${seen.accepted} accepted pairs, the log ${ledger.accepted}`],
+    [seen.settled === seen.accepted, `Prometheus has ${seen.settled} settled pairs but ${seen.accepted} accepted ones`],
+    // Lines that were on their way when a client broke off were sent but never accepted.
+    [
+      Math.abs(seen.accepted - sent) <= sent / 100,
+      `Prometheus has ${seen.accepted} accepted pairs, but ${sent} were sent`
+    ]
   ]
   return checks.filter(([isWell]) => !isWell).map(([, fault]) => fault)
 }
@@ -118,6 +120,6 @@ const millis = (seconds) => `${(1000 * seconds).toFixed(1)} ms`
 
 export const summary = (seen) => [
   `Prometheus: ${seen.scrapes} scrapes in ${seen.seconds} s of ${seen.series} series, p99 ${millis(seen.scrapeP99)}; up at each: ${seen.up === 1}`,
-  `  unaccounted ${seen.least} to ${seen.most}, ${seen.resets} resets, ${seen.accepted} pairs accepted, at most ${seen.fastest.toFixed(0)} a second`,
+  `  unaccounted ${seen.least} to ${seen.most}, ${seen.resets} resets, ${seen.accepted} pairs accepted, at most ${seen.fastest.toFixed(0)} per second`,
   `  delay of the event loop p99 ${millis(seen.loopP99)}, delivery p99 ${millis(seen.deliveryP99)}`
 ]

@@ -1,15 +1,15 @@
-// What a soak says at its end: the table of the quarters, and the verdict. Imported, not run.
+// The soak's result: a table by quarters of the run, and the verdict. Imported, not run.
 import * as Prometheus from "./prometheus.mjs"
 
-/** How much more memory the last quarter may take than the second, in percent. */
+/** By how much memory in the last quarter may exceed the second, in percent. */
 const growth = 10
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** In less, memory does not come to rest. */
+/** In shorter runs memory does not settle. */
 const minutesToRest = 1
 
-/** The mean of each figure in each quarter of the samples that were taken under load. */
+/** The mean of each figure in each quarter of the run. */
 const quartersOf = ({ before, samples }) =>
   [0, 1, 2, 3].map((quarter) => {
     const from = Math.floor((samples.length * quarter) / 4)
@@ -39,25 +39,28 @@ const rows = [
   { key: "timers", title: "timers", show: (count) => count.toFixed(0) },
   { key: "connections", title: "connections", show: (count) => count.toFixed(0) },
   { key: "cpu", title: "CPU, % of a core", show: (percent) => percent.toFixed(0) },
-  { key: "pairs", title: "pairs a second", show: (rate) => rate.toFixed(0) }
+  { key: "pairs", title: "pairs per second", show: (rate) => rate.toFixed(0) }
 ]
 
-/** What there is more of when everybody has gone than before anybody came, where that can be told. */
+/** What is left over after all clients have gone, where it can be measured. */
 export const remnants = (before, after) =>
   ["descriptors", "fibers", "timers"]
     .filter((key) => before[key] !== undefined && after[key] > before[key])
-    .map((key) => `${before[key]} ${key} before, ${after[key]} when all had left`)
+    .map((key) => `${before[key]} ${key} before, ${after[key]} after all clients had left`)
 
-/** What went wrong besides messages: one line for each, none if all is well. */
+/** Faults other than those of messages, one line each. */
 const verdict = ({ after, before, minutes, quarters, seen, server, totals }) => {
-  const { account, alarms, status } = server
-  const sum = account.written + account.returned + account.dead
+  const { alarms, ledger, status } = server
+  const sum = ledger.written + ledger.returned + ledger.dead
   const more = (100 * (quarters[3].resident - quarters[1].resident)) / quarters[1].resident
   const checks = [
     [status === 0, `the server ended with ${status}`],
-    [alarms.length === 0, `the server's log has ${alarms.length} odd lines, the first: ${alarms[0]}`],
-    [account.accepted === sum && account.inFlight === 0, `its account is not even: ${JSON.stringify(account)}`],
-    [account.accepted >= totals.received + totals.returned, `it accepted ${account.accepted}, less than came of it`],
+    [alarms.length === 0, `the server's log has ${alarms.length} unexpected lines, the first: ${alarms[0]}`],
+    [ledger.accepted === sum && ledger.inFlight === 0, `its ledger does not balance: ${JSON.stringify(ledger)}`],
+    [
+      ledger.accepted >= totals.received + totals.returned,
+      `it accepted ${ledger.accepted} pairs, fewer than were received or returned`
+    ],
     [
       more <= growth || minutes < minutesToRest,
       `memory grew by ${more.toFixed(1)} % from the second quarter to the last`
@@ -66,7 +69,7 @@ const verdict = ({ after, before, minutes, quarters, seen, server, totals }) => 
   return [
     ...checks.filter(([isWell]) => !isWell).map(([, fault]) => fault),
     ...remnants(before, after),
-    ...(seen === undefined ? [] : Prometheus.faultsOf(seen, { account, totals }))
+    ...(seen === undefined ? [] : Prometheus.faultsOf(seen, { ledger, totals }))
   ]
 }
 
@@ -84,7 +87,7 @@ const rowOf = ({ key, show, title }, columns) =>
     columns.map((figures) => (figures[key] === undefined ? "" : show(figures[key])))
   )
 
-/** Of a moment there is no share of a core. */
+/** A single moment has no CPU share. */
 const moment = (sample) => ({ ...sample, cpu: undefined })
 
 export const table = ({
@@ -102,15 +105,15 @@ export const table = ({
   totals
 }) => {
   const columns = [moment(before), ...quarters, moment(after)]
-  const { account } = server
+  const { ledger } = server
   return [
     line("", ["before", "1st", "2nd", "3rd", "4th", "after"]),
     ...rows.map((row) => rowOf(row, columns)),
     "",
     ...crews.map(({ sent, title }) => line(title, [String(sent)])),
     "",
-    `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} told as written, ${totals.returned} returned`,
-    `the server's account: ${account.accepted} = ${account.written} written + ${account.returned} returned + ${account.dead} dead`,
+    `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} reported as written, ${totals.returned} returned`,
+    `the server's ledger: ${ledger.accepted} = ${ledger.written} written + ${ledger.returned} returned + ${ledger.dead} dead`,
     ...(seen === undefined ? [] : Prometheus.summary(seen)),
     ...faults.map((fault) => `FAULT  ${fault}`),
     ...(faultCount > faults.length ? [`… and ${faultCount} faults in all`] : []),

@@ -1,15 +1,12 @@
-// Clients that stay and write to each other all the time, in the shapes in which people talk. Imported, not run.
+// Clients that stay and write to each other all the time, in typical patterns. Imported, not run.
 import { Client } from "./client.mjs"
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** How many messages of one client may be under way. */
+/** How many messages of one client may be unsettled. */
 const window = 200
 
-/**
- * `to` says who gets the next message of a member, by their numbers; `burst` is how many messages each sender has in a
- * beat of 10 ms.
- */
+/** `to` returns the recipients of a member's next message, as numbers; `burst` is the number of messages every 10 ms. */
 const shapes = [
   { title: "10 pairs", size: 20, burst: 3, to: (i) => [i ^ 1] },
   { title: "20 to 1", size: 21, burst: 2, to: (i) => (i === 0 ? undefined : [0]) },
@@ -35,7 +32,7 @@ const room = (shape, index) => ({
     if (shape.isLabelled) await Promise.all(clients.map((client) => client.greet()))
     let sent = 0
     while (!world.isOver()) {
-      // Now and then all of a sudden, as a crowd does.
+      // Now and then a larger burst.
       const burst = shape.burst * (random.below(200) === 0 ? 50 : 1)
       for (const [i, client] of clients.entries()) {
         for (let left = burst; left > 0 && client.isFree && book.underWay(client.name) < window; left--) {
@@ -51,7 +48,7 @@ const room = (shape, index) => ({
       }
       await pause(10)
     }
-    // Whoever leaves first must have everything that is still on its way.
+    // No member may leave before it has received everything.
     await world.settled()
     for (const name of names) book.leave(name)
     await Promise.all(clients.map((client) => client.leave()))

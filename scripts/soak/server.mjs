@@ -1,4 +1,4 @@
-// The server under soak, as a child process, and what can be measured of it. Imported, not run.
+// The server under test as a child process, and its measurements. Imported, not run.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
@@ -16,7 +16,7 @@ const descriptorsOf = (pid) => {
   }
 }
 
-/** How long an answer of the process is waited for, in milliseconds. */
+/** How long to wait for an answer of the process, in milliseconds. */
 const patience = 10_000
 
 /** Starts `program` (by default the built one) on a free port. */
@@ -27,7 +27,7 @@ export const start = async (program = path("../../dist/main.js"), flags = []) =>
   const kill = () => child.kill("SIGKILL")
   process.once("exit", kill)
 
-  // Of the log only what may be needed at the end: the last lines, and those that no server should write.
+  // Only two parts of the log are kept: its last lines, and lines that a server should not write.
   let tail = ""
   const alarms = []
   child.stderr.setEncoding("utf8").on("data", (text) => {
@@ -47,7 +47,7 @@ export const start = async (program = path("../../dist/main.js"), flags = []) =>
 
   return {
     port,
-    /** What it takes now: KB, seconds of CPU since its start, counts. */
+    /** Memory in KB, CPU seconds since the start, and counts. */
     sample: async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server has ended: ${tail}`)
       const answer = once(child, "message", { signal: AbortSignal.timeout(patience) })
@@ -60,20 +60,20 @@ export const start = async (program = path("../../dist/main.js"), flags = []) =>
         ...inside
       }
     },
-    /** Ends it in order, and answers its status and its account. */
+    /** Ends the server in order, and returns its exit status and its ledger. */
     stop: async () => {
       child.kill("SIGTERM")
       const timer = setTimeout(kill, 2 * patience)
       const status = await ended
       clearTimeout(timer)
       process.removeListener("exit", kill)
-      const account = Object.fromEntries(
+      const ledger = Object.fromEntries(
         ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [
           key,
           Number(new RegExp(` ${key}=(\\d+)`).exec(tail)?.[1])
         ])
       )
-      return { status, account, alarms }
+      return { status, ledger, alarms }
     }
   }
 }

@@ -9,7 +9,7 @@ const main = path("../../scripts/restart/main.mjs")
 
 const small = ["--clients", "20", "--restarts", "2", "--seconds", "1", "--return-after", "100ms"]
 
-/** Two restarts of a program under a small load; the built one as it is, unless the options name another. */
+/** Two restarts under a small load, by default of the built program. */
 const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "none") =>
   Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
     const env = { PATH: process.env["PATH"], SOAK_FAULT: fault }
@@ -25,7 +25,7 @@ const faulty = ["--program", path("../support/faulty-program.mjs")]
 const row = (output: string, title: string) => Number(new RegExp(`^ *${title} +(\\d+)$`, "mu").exec(output)?.[1])
 
 describe("a restart under load", () => {
-  it.live("refuses no connect on a socket that stays, and nobody's line is lost, doubled or unknown", () =>
+  it.live("refuses no connect on a held socket, and no line is lost, duplicated or unknown", () =>
     Effect.map(restart("held"), ({ output, status }) => {
       assert.strictEqual(status, 0, output)
       assert.match(output, /^connections refused +0$/mu)
@@ -35,7 +35,7 @@ describe("a restart under load", () => {
     })
   )
 
-  it.live("refuses connects on a port of the server's own, which the measurement does not overlook", () =>
+  it.live("refuses connects on the server's own port, and the measurement reports them", () =>
     Effect.map(restart("own"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
       assert.match(output, /^FAULT {2}[1-9]\d* connects were refused$/mu)
@@ -44,7 +44,7 @@ describe("a restart under load", () => {
 })
 
 describe.concurrent("the measurement of a restart", () => {
-  it.live("sees every message that comes twice", () =>
+  it.live("notices every duplicated message", () =>
     Effect.map(restart("held", faulty, "double"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
       assert.isAbove(row(output, "written"), 0)
@@ -52,22 +52,22 @@ describe.concurrent("the measurement of a restart", () => {
     })
   )
 
-  it.live("sees messages that are lost", () =>
+  it.live("notices lost messages", () =>
     Effect.map(restart("held", faulty, "drop"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
       assert.isAbove(row(output, "lost"), 0)
-      assert.match(output, /^FAULT {2}line \d+ of sender\d+ is lost, though it was told as written$/mu)
+      assert.match(output, /^FAULT {2}line \d+ of sender\d+ is lost, although it was reported as written$/mu)
     })
   )
 
-  it.live("does not wait for ever where no message comes", () =>
+  it.live("gives up if no message arrives", () =>
     Effect.map(restart("held", [...faulty, "--patience", "5"], "mute"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
-      assert.match(output, /^FAILED: no message came behind a restart within 5 s$/mu)
+      assert.match(output, /^FAILED: no message arrived after a restart within 5 s$/mu)
     })
   )
 
-  it.live("says why the server does not start, and not that it has gone", () =>
+  it.live("reports why the server does not start", () =>
     Effect.map(restart("held", ["--program", path("nowhere.mjs"), "--patience", "2"]), ({ output, status }) => {
       assert.match(output, /Cannot find module .*nowhere\.mjs/u)
       assert.match(output, /^the server: no listening within 2 s$/mu)
@@ -77,12 +77,12 @@ describe.concurrent("the measurement of a restart", () => {
   )
 })
 
-describe("what starts a server again and again", () => {
-  it("gives up when that ends at once, five times in a row", () => {
+describe("the activator of the restart measurement", () => {
+  it("gives up after the server has ended at once five times in a row", () => {
     const args = [path("../../scripts/restart/activator.mjs"), "web=0", "--", "false"]
     const { status, stderr, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 10_000 })
     assert.strictEqual(stdout.split("\n").filter((line) => line.startsWith("server ")).length, 5)
-    assert.match(stderr, /^given up: 5 times in a row it ended within a second$/mu)
+    assert.match(stderr, /^giving up: the server ended within a second 5 times in a row$/mu)
     assert.strictEqual(status, 1)
   })
 })

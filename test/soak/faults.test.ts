@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** A few seconds of soak against the built program with a fault. */
+/** A soak of a few seconds against the built program with a fault. */
 const soak = (fault: string, ...more: ReadonlyArray<string>) =>
   Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
     const options = [
@@ -25,16 +25,16 @@ const soak = (fault: string, ...more: ReadonlyArray<string>) =>
   })
 
 describe.concurrent("the soak", () => {
-  it.live("finds nothing in the program as it is", () =>
+  it.live("finds no fault in the program as it is", () =>
     Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
   )
 })
 
 const hasPrometheus = spawnSync("prometheus", ["--version"]).error === undefined
 
-describe.skipIf(!hasPrometheus).concurrent("a real Prometheus beside the soak (package prometheus)", () => {
+describe.skipIf(!hasPrometheus).concurrent("a soak with a real Prometheus (package prometheus)", () => {
   it.live(
-    "finds its metrics even, at each scrape, and the same as the log and the clients",
+    "finds balanced metrics at each scrape, equal to the log and the clients' counts",
     () =>
       Effect.map(soak("none", "--prometheus"), ({ output, status }) => {
         assert.strictEqual(status, 0, output)
@@ -45,24 +45,23 @@ describe.skipIf(!hasPrometheus).concurrent("a real Prometheus beside the soak (p
   )
 
   it.live(
-    "finds that the account is not even",
+    "finds a ledger that does not balance",
     () =>
       Effect.map(soak("uneven", "--prometheus"), ({ output, status }) => {
         assert.strictEqual(status, 1, output)
-        assert.match(output, /achat_pairs_unaccounted was from \d+ to 3/u)
+        assert.match(output, /achat_pairs_unaccounted ranged from \d+ to 3/u)
       }),
     90_000
   )
 })
 
-// At the same time, since most of it is waiting; the order of the events does not matter to them.
 describe.concurrent("the soak finds", () => {
   for (const [fault, what, finds] of [
-    ["drop", "one message in a thousand that is dropped", / is lost: /],
-    ["twice", "one that comes twice", /, twice$/m],
-    ["change", "one that is changed", /, which is changed$/m],
-    ["swap", "two that change places", /, behind \d+$/m],
-    ["leak", "timers that are never cleared", /timers before, \d+ when all had left$/m]
+    ["drop", "a dropped message among a thousand", / is lost: /],
+    ["twice", "a duplicated message", /, twice$/m],
+    ["change", "a changed message", /, which is changed$/m],
+    ["swap", "two swapped messages", /, after \d+$/m],
+    ["leak", "timers that are never cleared", /timers before, \d+ after all clients had left$/m]
   ] as const) {
     it.live(what, () =>
       Effect.map(soak(fault), ({ output, status }) => {
