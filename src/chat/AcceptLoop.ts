@@ -15,8 +15,8 @@ import * as RefusalLog from "./RefusalLog.js"
 import * as Shortage from "./Shortage.js"
 
 /**
- * How many connections above the limit are refused with `! full` at the same time. Above them, the operating system drops
- * connections without a reply.
+ * How many connections above the limit are refused with `! full` at the same time. Above them, the operating system
+ * drops connections without a reply.
  */
 export const refusalSlots = (maxConnections: number): number => Math.min(1024, Math.max(16, maxConnections >> 4))
 
@@ -24,8 +24,8 @@ export const refusalSlots = (maxConnections: number): number => Math.min(1024, M
 const refusalLinger = Duration.seconds(1)
 
 /**
- * Accepts connections on any number of listeners, up to one limit over all of them. A failure of one connection does not
- * end it; a shortage of descriptors or memory pauses each listener that can resume.
+ * Accepts connections on any number of listeners, up to one limit over all of them. A failure of one connection does
+ * not end it; a shortage of descriptors or memory pauses each listener that can resume.
  */
 export interface AcceptLoop {
   /** Listens until the scope closes. */

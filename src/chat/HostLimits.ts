@@ -50,8 +50,8 @@ export class HostLimits {
   }
 
   /**
-   * Admits a new connection. Returns 0, or the number of milliseconds after which the client may try again. Each admitted
-   * connection must `leave`.
+   * Admits a new connection. Returns 0, or the number of milliseconds after which the client may try again. Each
+   * admitted connection must `leave`.
    */
   enter(host: string): number {
     if (host === "") return 0
@@ -78,7 +78,7 @@ export class HostLimits {
     return this.isLimited(host) ? this.find(subscriber(host)).lines : undefined
   }
 
-  /** The limits that clients from this host are told, without those that are off. */
+  /** The limits that the server announces to clients from this host. Those that are off are left out. */
   announced(host: string): Readonly<Record<string, number>> {
     if (!this.isLimited(host)) return {}
     const { burstPerAddress, connectsPerAddress, maxConnectionsPerAddress, ratePerAddress } = this.limits.current
@@ -136,7 +136,7 @@ export class HostLimits {
   }
 }
 
-/** The part of an address that identifies its subscriber, who can change the rest at will. */
+/** The part of an address that identifies its subscriber. The subscriber can change the rest at will. */
 export const subscriber = (host: string): string => {
   if (!host.includes(":")) return host
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/iu.exec(host)?.[1]

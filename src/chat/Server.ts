@@ -190,7 +190,9 @@ interface Draining {
   readonly acceptLoop: AcceptLoop.AcceptLoop
 }
 
-/** A walk down the pipeline: stop, end, await. One deadline covers all of it; what is left then is returned or cut off. */
+/**
+ * A walk down the pipeline: stop, end, await. One deadline covers all of it; what is left then is returned or cut off.
+ */
 const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Effect<Drained> =>
   Effect.gen(function* () {
     const { grace } = live.current
@@ -216,9 +218,9 @@ const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Ef
   })
 
 /**
- * Runs the effect once, however often the result is run. Each run waits for the result; interrupting one does not stop the
- * effect. The effect has a fiber of its own, which is interruptible and not a child of the first run: in a finaliser, or
- * in a fiber that was interrupted, no deadline would work.
+ * Runs the effect once, however often the result is run. Each run waits for the result; interrupting one does not stop
+ * the effect. The effect has a fiber of its own, which is interruptible and not a child of the first run: in a
+ * finaliser, or in a fiber that was interrupted, no deadline would work.
  */
 const onceInItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<Effect.Effect<A>> =>
   Effect.gen(function* () {

@@ -4,8 +4,8 @@ import * as Layer from "effect/Layer"
 import type { Listen } from "./Transport.js"
 
 /**
- * Where a server listens: at least one endpoint of any transport. The server starts them in this order, and one limit of
- * connections covers them all.
+ * Where a server listens: at least one endpoint of any transport. The server starts them in this order, and one limit
+ * of connections covers them all.
  */
 export class Endpoints extends Context.Tag("a-chat/Endpoints")<Endpoints, NonEmptyReadonlyArray<Listen>>() {}
 

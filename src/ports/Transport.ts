@@ -4,8 +4,8 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the chat and whatever carries its bytes. The folder `transport/` has its adapters; the chat knows this
- * file and no adapter.
+ * The port between the chat and whatever carries its bytes. The folder `transport/` has its adapters; the chat knows
+ * this file and no adapter.
  */
 
 /** Where a server listens or a client connects. Adapters make addresses, and may add fields of their own. */
@@ -84,7 +84,7 @@ export interface SocketEvents {
   readonly closed: (error: TransportError | undefined) => void
 }
 
-/** For a socket whose events no longer matter to anybody. */
+/** For a socket whose events no longer matter. */
 export const ignoreEvents: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
 
 /** The longest delay of a Node timer. Node fires a timer with a longer delay at once. */
@@ -111,9 +111,14 @@ export interface Socket {
   resume(): void
   /** Checks whether the peer broke the connection while it was paused. If so, `closed` follows. */
   probe(): void
-  /** Hands bytes over. True if the kernel has taken everything so far; after false, wait for `taken` before the next write. */
+  /**
+   * Hands bytes over. True if the kernel has taken everything so far; after false, wait for `taken` before the next
+   * write.
+   */
   write(bytes: string): boolean
-  /** How many of the bytes handed over the kernel has not taken; once the connection has ended: the last known number. */
+  /**
+   * How many of the bytes handed over the kernel has not taken; once the connection has ended: the last known number.
+   */
   untaken(): number
   /**
    * Waits until the kernel has taken everything. Fails if the connection ends first. Only one fiber may wait at a time.
@@ -122,9 +127,9 @@ export interface Socket {
   /** Ends the sending half after what was written; reading continues. Idempotent. */
   end(): void
   /**
-   * Closes in an orderly way: ends the sending half after what was written, reads and discards until the peer's end or the
-   * deadline, then destroys. If a socket with unread input were closed, the kernel would send a reset, which destroys
-   * what it has taken but not yet delivered.
+   * Closes in an orderly way: ends the sending half after what was written, reads and discards until the peer's end or
+   * the deadline, then destroys. If a socket with unread input were closed, the kernel would send a reset, which
+   * destroys what it has taken but not yet delivered.
    */
   close(linger: Duration.Duration): Effect.Effect<void>
   /** Closes at once; what was not taken is lost. Idempotent. */
@@ -153,7 +158,9 @@ export interface Listener {
 
 export interface ListenOptions {
   readonly events: ListenerEvents
-  /** Connections above which the operating system drops new ones. A little above the limit at which the server refuses. */
+  /**
+   * Connections above which the operating system drops new ones. A little above the limit at which the server refuses.
+   */
   readonly hardLimit: number
 }
 

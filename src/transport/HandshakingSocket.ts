@@ -44,17 +44,17 @@ export class HandshakingSocket implements Socket {
   }
 
   /**
-   * The handshake has succeeded, but the client is refused. From now on only `tls` may be destroyed: Node crashes if the
-   * TCP socket below is destroyed first.
+   * The handshake has succeeded, but the client is refused. From now on only `tls` may be destroyed: Node crashes if
+   * the TCP socket below is destroyed first.
    */
   refused(tls: TLSSocket) {
     this.outermost = tls
   }
 
   /**
-   * The handshake has succeeded. From now on only `tls` may be destroyed, as in `refused`. Reading starts at once, or an
-   * end that arrives with the handshake would be missed. Writing starts in the next turn: this call comes from inside
-   * OpenSSL, which would silently ignore an end now.
+   * The handshake has succeeded. From now on only `tls` may be destroyed, as in `refused`. Reading starts at once, or
+   * an end that arrives with the handshake would be missed. Writing starts in the next turn: this call comes from
+   * inside OpenSSL, which would silently ignore an end now.
    */
   secured(tls: TLSSocket, identity: string | undefined) {
     this.identity = identity

@@ -33,10 +33,10 @@ export interface InheritedListenOptions {
 }
 
 /**
- * Listens on a TCP or Unix socket that another program has opened and keeps open. Connections that no server accepts wait
- * in it, so that one server can stop and the next one start without a refused connection. List it last among a server's
- * endpoints: if an endpoint after it failed, the server would take connections from the queue and close them. What
- * this process closes it cannot open again, so such a listener cannot resume.
+ * Listens on a TCP or Unix socket that another program has opened and keeps open. Connections that no server accepts
+ * wait in it, so that one server can stop and the next one start without a refused connection. List it last among a
+ * server's endpoints: if an endpoint after it failed, the server would take connections from the queue and close them.
+ * What this process closes it cannot open again, so such a listener cannot resume.
  */
 export const listen =
   (socket: InheritedSocket, { isTcpOnly = false, proxy, tls }: InheritedListenOptions = {}): Listen =>
@@ -49,7 +49,8 @@ export const listen =
       const plain = proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
       let admit = tls === undefined ? plain : yield* Tls.admitting({ ...tls, proxy })
       const addressOf = tls === undefined ? Tcp.address : Tls.address
-      const listenOptions = { fd: socket.descriptor } as Net.ListenOptions // documented for `listen`, but not in its types
+      // `fd` is documented for `listen`, but missing from its types.
+      const listenOptions = { fd: socket.descriptor } as Net.ListenOptions
       const listener = yield* NetListener.listen({
         address: passed,
         options: listenOptions,
@@ -57,8 +58,8 @@ export const listen =
         explain,
         bind: (server, where) => {
           server.listen(where)
-          // Only a server that listens shows whether its socket is a Unix socket. This is the same turn, so no connection
-          // has been accepted yet.
+          // Only a server that listens shows whether its socket is a Unix socket. This is the same turn, so no
+          // connection has been accepted yet.
           if (!NetListener.isUnix(server)) return
           admit = NetListener.plain
           if (!isTcpOnly) return

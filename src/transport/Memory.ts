@@ -19,8 +19,8 @@ export interface Network {
   /** At most one server listens at a time; a second one fails with `EADDRINUSE`. */
   readonly listen: Listen
   /**
-   * Fails with `ECONNREFUSED` while no server listens. The caller owns the socket: it must `attach` in the same turn, and
-   * close it. Above the listener's hard limit, the connection breaks at once.
+   * Fails with `ECONNREFUSED` while no server listens. The caller owns the socket: it must `attach` in the same turn,
+   * and close it. Above the listener's hard limit, the connection breaks at once.
    */
   readonly connect: Effect.Effect<MemorySocket, TransportError>
 }

@@ -24,8 +24,8 @@ export const connect = ({ address, explain, timeout, to }: Options): Effect.Effe
     const failed = (cause: Error) => resume(Effect.fail(connectError(address, explain(codeOf(cause)), cause)))
     socket.once("error", failed)
     const giveUp = () => socket.destroy(Object.assign(new Error("connect ETIMEDOUT"), { code: "ETIMEDOUT" }))
-    // Part of this effect, not `Effect.timeout` around it: an interruption between the connect and the caller taking over
-    // would leak the socket.
+    // Part of this effect, not `Effect.timeout` around it: an interruption between the connect and the caller taking
+    // over would leak the socket.
     const deadline =
       timeout === undefined ? undefined : setTimeout(giveUp, Math.min(Duration.toMillis(timeout), maxTimerMillis))
     socket.once("close", () => clearTimeout(deadline))

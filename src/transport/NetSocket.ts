@@ -168,7 +168,9 @@ export class NetSocket implements Socket {
     waiting?.()
   }
 
-  /** An empty write fails after a reset. While another write is under way it would only queue, but then that one fails. */
+  /**
+   * An empty write fails after a reset. While another write is under way it would only queue, but then that one fails.
+   */
   probe() {
     if (this.socket.writable && this.socket.writableLength === 0) this.socket.write("")
   }
@@ -223,8 +225,8 @@ export const remoteAt = (host: string, port: number): Remote => ({ remote: hostA
 /**
  * The other end of a `net.Socket`.
  *
- * @param nameless what to call an end without an address: every client of a Unix socket, and a TCP client that has reset
- *   already
+ * @param nameless what to call an end without an address: a client of a Unix socket, or a TCP client that has already
+ *   sent a reset
  */
 export const remoteOf = (socket: Net.Socket, nameless: string): Remote => {
   const host = socket.remoteAddress

@@ -1,15 +1,16 @@
 import type * as Net from "node:net"
 
 /**
- * Everything that we read of Node's undocumented internals. A Node version may drop any of it: each function then returns
- * undefined, and its caller falls back to what the last column says. A test reports what the running version lacks.
+ * Everything that we read of Node's undocumented internals. A Node version may drop any of it: each function then
+ * returns undefined, and its caller falls back to what the last column says. A test reports what the running version
+ * lacks.
  */
 export const internals: ReadonlyArray<Internal> = [
   {
     path: ["_handle", "getpeername"],
     of: "TCP socket",
     type: "function",
-    why: "tells a reset from an orderly end when both arrive together",
+    why: "distinguishes a reset from an orderly end when both arrive together",
     without: "an empty write finds out instead, a tenth of the cost of a connection (benchmark: churn)"
   },
   {
@@ -44,7 +45,7 @@ export const internals: ReadonlyArray<Internal> = [
     path: ["_handle", "reading"],
     of: "TLS socket",
     type: "boolean",
-    why: "with the next one: tells the end of TLS (close_notify) from a TCP connection that was cut off",
+    why: "with the next one: distinguishes the end of TLS (close_notify) from a TCP connection that was cut off",
     without: "a cut connection passes for an orderly end"
   },
   {
@@ -106,8 +107,8 @@ export const ciphertext = (tls: Net.Socket): Ciphertext | undefined => {
 }
 
 /**
- * Whether the TCP connection below has ended, asked when TLS reports its end. Node reports the end of TLS and that of TCP
- * alike. `readStart` fails while the TCP handle is still reading, so its success means that TCP itself has ended. A
+ * Whether the TCP connection below has ended, asked when TLS reports its end. Node reports the end of TLS and that of
+ * TCP alike. `readStart` fails while the TCP handle is still reading, so its success means that TCP itself has ended. A
  * socket that is paused cannot have reached the end of TCP.
  */
 export const hasTcpEnded = (tls: Net.Socket): boolean => {

@@ -3,7 +3,9 @@ import { isIP } from "node:net"
 
 /** A listener behind a proxy: each connection begins with a header that announces the client's address. */
 export interface ProxyOptions {
-  /** The trusted proxies, such as a `BlockList` of Node. Any other client is refused, since it could claim any address. */
+  /**
+   * The trusted proxies, such as a `BlockList` of Node. Any other client is refused, since it could claim any address.
+   */
   readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
   /** Time from accept to a complete header. */
   readonly timeout: Duration.DurationInput
@@ -21,7 +23,9 @@ export type Parsed =
       readonly _tag: "Header"
       /** The header's length in bytes. The client's own bytes follow. */
       readonly length: number
-      /** The client's address; undefined if the proxy speaks for itself (a health check) or does not know the address. */
+      /**
+       * The client's address; undefined if the proxy speaks for itself (a health check) or does not know the address.
+       */
       readonly source: { readonly host: string; readonly port: number } | undefined
     }
 
@@ -74,7 +78,8 @@ const parseText = (bytes: Uint8Array): Parsed => {
 
 const isPort = (text: string) => /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535
 
-// Version 2: a signature, version and command, family and protocol, the length of the rest; then addresses and extensions.
+// Version 2: a signature, version and command, family and protocol, the length of the rest; then addresses and
+// extensions.
 
 const signature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
 

@@ -42,7 +42,10 @@ export interface Credentials {
   readonly use: (server: SecureServer) => () => void
 }
 
-/** The part of a `tls.Server` that is needed. With Node's own type, the library's declarations would require @types/node. */
+/**
+ * The part of a `tls.Server` that is needed. With Node's own type, the library's declarations would require
+ * @types/node.
+ */
 export interface SecureServer {
   readonly setSecureContext: (options: object) => void
 }
@@ -143,7 +146,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? handshakeTimeout)
     const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
     // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
-    // accepts a handshake without a good one, so that the client can be told why it is refused.
+    // accepts a handshake without a good one, so that the server can tell the client why it is refused.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
     yield* Effect.acquireRelease(
       Effect.sync(() => credentials.use(server)),
@@ -221,9 +224,13 @@ const identityOf = (socket: NodeTls.TLSSocket) => {
 }
 
 export interface TlsConnectOptions {
-  /** A PEM file with the authorities that may have signed the server's certificate; those that Node trusts by default. */
+  /**
+   * A PEM file with the authorities that may have signed the server's certificate; those that Node trusts by default.
+   */
   readonly ca?: string | undefined
-  /** A PEM file with the certificate to present, followed by the intermediate ones up to its authority; none by default. */
+  /**
+   * A PEM file with the certificate to present, followed by the intermediate ones up to its authority; none by default.
+   */
   readonly cert?: string | undefined
   /** A PEM file with the key of `cert`, without a passphrase. */
   readonly key?: string | undefined
@@ -234,9 +241,9 @@ export interface TlsConnectOptions {
 }
 
 /**
- * Connects with TLS to the host and port of an address. The server's certificate must be signed by an authority of `ca`,
- * and be for the host's name. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption
- * cancels the attempt.
+ * Connects with TLS to the host and port of an address. The server's certificate must be signed by an authority of
+ * `ca`, and be for the host's name. The caller owns the socket: it must `attach` in the same turn, and close it.
+ * Interruption cancels the attempt.
  */
 export const connect = (to: Address, options: TlsConnectOptions = {}): Effect.Effect<Socket, TransportError> =>
   Effect.gen(function* () {

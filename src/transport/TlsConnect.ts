@@ -42,7 +42,8 @@ export const handshake = (
     const late = () => failed(Object.assign(new Error("no handshake"), { code: "ETIMEDOUT" }))
     const deadline = setTimeout(late, Math.min(Duration.toMillis(timeout), maxTimerMillis))
     socket.on("error", failed)
-    // Only now: while Node tries one address of the host after the other, it replaces the handle that TLS would build on.
+    // Only now: while Node tries one address of the host after the other, it replaces the handle that TLS would build
+    // on.
     socket.once("connect", () => {
       // SNI takes no IP addresses.
       const sni = Net.isIP(serverName) === 0 ? { servername: serverName } : {}

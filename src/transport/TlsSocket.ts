@@ -34,7 +34,7 @@ export class TlsSocket extends NetSocket {
     }
   }
 
-  /** Without TLS's own end, anybody on the path could have cut the connection. */
+  /** Without TLS's own end, anyone on the path could have cut the connection. */
   override ended() {
     if (this.wasCutShort) this.socket.destroy(cutShort())
     else super.ended()

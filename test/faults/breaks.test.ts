@@ -7,7 +7,7 @@ import { faultTest, received } from "../support/FaultTest.js"
 const sorted = (lines: Iterable<string>) => [...lines].toSorted()
 
 describe("a connection that breaks", () => {
-  faultTest("fifty clients are killed with SIGKILL in mid-line", {}, (server) =>
+  faultTest("fifty clients are killed with SIGKILL in the middle of a line", {}, (server) =>
     Effect.gen(function* () {
       const bob = yield* server.join("bob")
       const child = yield* runScript(
@@ -20,7 +20,7 @@ describe("a connection that breaks", () => {
             reads += 1
             if (reads === 1) {
               socket.write("c" + i + ": unread\\nbob: whole " + i + "\\nbob: unfinished " + i)
-              // Half of them read nothing from now on, so the kernel has something for each that was never read.
+              // Half of them stop reading, so the kernel holds unread input for each.
               if (i % 2 === 0) return false
             } else if (++ready === 25) console.log("ready")
           }
@@ -35,8 +35,8 @@ describe("a connection that breaks", () => {
       child.kill("SIGKILL")
       yield* server.closed(25, "connection-lost")
       yield* server.closed(25, "left")
-      // Of a process that is killed the kernel ends the streams in order, so the last line counts, as that of any other
-      // does; but where something was left unread it breaks them, and the unfinished line is dropped.
+      // The kernel ends the streams of a killed process in an orderly way, so an unfinished last line counts, as for
+      // any client. A stream with unread input is reset instead, and its unfinished line is dropped.
       assert.deepStrictEqual(
         sorted(yield* received(bob)),
         sorted(Array.from({ length: 25 }, (_, i) => `from c${2 * i + 1}: unfinished ${2 * i + 1}`))
@@ -46,7 +46,7 @@ describe("a connection that breaks", () => {
     })
   )
 
-  faultTest("a thousand resets in mid-line", {}, (server) =>
+  faultTest("a thousand resets in the middle of a line", {}, (server) =>
     Effect.gen(function* () {
       const bob = yield* server.join("bob")
       const rounds = Array.from({ length: 1000 }, (_, i) => i)
@@ -64,7 +64,7 @@ describe("a connection that breaks", () => {
       yield* server.closed(1000, "connection-lost")
       assert.deepStrictEqual(sorted(yield* received(bob)), sorted(rounds.map((i) => `from c${i}: whole ${i}`)))
       return ({ accepted, written }) => {
-        assert.strictEqual(accepted, 1 + 2 * 1000, "the barriers, bob's and theirs, and the whole lines")
+        assert.strictEqual(accepted, 1 + 2 * 1000, "the barriers, bob's lines and theirs, and the whole lines")
         assert.strictEqual(written, accepted)
       }
     })
@@ -88,7 +88,7 @@ describe("a connection that breaks", () => {
       assert.strictEqual(status, 0, String(stderr))
       yield* server.kill("SIGCONT")
       yield* server.closed(400, "connection-lost")
-      // What they sent may be gone with them, or not; but nothing comes twice, and nothing unfinished.
+      // What they sent may be lost, but nothing arrives twice, and nothing unfinished arrives.
       const lines = yield* received(alice)
       assert.strictEqual(new Set(lines).size, lines.length)
       for (const line of lines) assert.match(line, /^from c(\d+): \1$/)
@@ -121,12 +121,12 @@ describe("a connection that breaks", () => {
       )
       yield* server.closed(5000, "connection-lost")
       const lines = yield* received(alice)
-      assert.strictEqual(new Set(lines).size, lines.length, "none came twice")
+      assert.strictEqual(new Set(lines).size, lines.length, "none arrived twice")
       for (const line of lines) assert.match(line, /^from c(\d+): \1$/)
       yield* alice.send("/who\n")
       yield* alice.expect("* who 2: alice, bystander")
       return ({ accepted, dead, returned, written }) => {
-        // For alice and for nobody; what was returned was told to some who had gone.
+        // One copy for alice, and one returned, of which some senders had already gone.
         assert.strictEqual(accepted, 1 + 2 * lines.length)
         assert.strictEqual(written, 1 + lines.length)
         assert.strictEqual(returned + dead, lines.length)

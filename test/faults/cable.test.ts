@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process"
 import { startChild } from "../support/OtherProcesses.js"
 import { faultTest, received } from "../support/FaultTest.js"
 
-/** Two ends of a cable, of the range that is meant for benchmarks (RFC 2544), another one in each process. */
+/** The addresses of a cable's two ends, from the range for benchmarks (RFC 2544); different ones in each process. */
 const subnet = `198.18.${process.pid % 256}`
 const here = { device: `achat${process.pid}`, host: `${subnet}.1` }
 const there = { device: "eth0", host: `${subnet}.2` }
@@ -20,12 +20,12 @@ const must = (command: string) =>
     assert.strictEqual(status, 0, `${command}: ${stderr}`)
   })
 
-/** A network namespace, which is gone with its process, and a cable to it. */
+/** A network namespace, which ends with its process, and a cable to it. */
 const namespace = Effect.gen(function* () {
   const { pid } = yield* startChild("unshare", ["--net", "sh", "-c", "echo ready; exec sleep 60"])
   yield* Effect.acquireRelease(
     must(`ip link add ${here.device} type veth peer name ${there.device} netns ${pid}`),
-    // What the kernel still tries to send would keep it for minutes.
+    // Otherwise the kernel would keep it for minutes, for what it still tries to send.
     () => must(`ip link del ${here.device}`)
   )
   yield* must(`ip addr add ${here.host}/30 dev ${here.device}`)
@@ -35,7 +35,7 @@ const namespace = Effect.gen(function* () {
   return pid
 })
 
-/** A client at the other end of the cable, that reads whatever comes. */
+/** A client at the other end of the cable that reads everything. */
 const client = (pid: number | undefined, port: number) => {
   const script = `
     const socket = require("node:net").connect(${port}, "${here.host}")
@@ -55,7 +55,7 @@ const pad = "x".repeat(30_000)
 
 describe("a cable", () => {
   faultTest(
-    "is pulled: who sends there is held, answered and told the rest, and the name is free in the end",
+    "is pulled: senders are held, then get their outcomes, and in the end the name is free",
     {
       host: "0.0.0.0",
       args: ["--hold-timeout", "300ms", "--stall-timeout", "1s"],
@@ -82,7 +82,7 @@ describe("a cable", () => {
         yield* sender.send("far: after\n")
         yield* heir.expect("from sender: after")
         return ({ accepted, dead, returned, written }) => {
-          // What the kernel had taken is written; whether it arrived, nobody on this side can know.
+          // What the kernel had taken counts as written. Whether it arrived cannot be known on this side.
           assert.strictEqual(accepted, 1 + 1 + 2 + 400 + 1 + 1)
           assert.strictEqual(
             returned,

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process"
 import { refusal } from "../support/Refusal.js"
 import { faultTest, type ServerUnderFault } from "../support/FaultTest.js"
 
-/** Changes the limit of a process that runs: what happens where other parts of a program need descriptors, too. */
+/** Changes the limit of a running process, as if other parts of the program needed descriptors. */
 const setLimit = (pid: number, limit: string) =>
   Effect.sync(() => {
     const { status, stderr } = spawnSync("prlimit", [`--pid=${pid}`, `--nofile=${limit}:`])
@@ -17,7 +17,7 @@ const limitOf = (pid: number) =>
 
 const noLimits = spawnSync("prlimit", ["--version"]).status === 0 ? undefined : "there is no prlimit"
 
-/** Connects and sends a login and a message to itself; what came back, or nothing where the system closed it. */
+/** Connects, logs in and sends itself a message. Returns the first line received, or nothing if there was none. */
 const knock = (server: ServerUnderFault, i: number) =>
   Effect.gen(function* () {
     const client = yield* server.connect
@@ -27,7 +27,7 @@ const knock = (server: ServerUnderFault, i: number) =>
 
 describe("descriptors", () => {
   faultTest(
-    "are few: who has a place is served, and every other one refused or dropped at once",
+    "are few: clients within the limit are served, and all others are refused or dropped at once",
     { before: "ulimit -n 64" },
     (server) =>
       Effect.gen(function* () {
@@ -46,7 +46,7 @@ describe("descriptors", () => {
   )
 
   faultTest(
-    "run out: nobody who is there notices, it says so, and accepts again when there are some",
+    "run out: connected clients notice nothing, the server logs it, and accepts again once there are some",
     { impossible: noLimits },
     (server) =>
       Effect.gen(function* () {

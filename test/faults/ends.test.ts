@@ -13,7 +13,7 @@ import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const addressOf = ({ port }: { readonly port: string }): Address => Tcp.address("127.0.0.1", Number(port))
 
-/** Keeps the other's queue and its own socket full of numbered lines until the connection ends. */
+/** Keeps the recipient's queue and its own socket full of numbered lines until the connection ends. */
 const flood = (client: WireClient.WireClient, to: string) =>
   Effect.gen(function* () {
     for (let from = 0; !client.hasEnded; yield* turns(1)) {
@@ -24,7 +24,7 @@ const flood = (client: WireClient.WireClient, to: string) =>
   })
 
 describe("the end of the program", () => {
-  it.scopedLive("at SIGTERM under a flood from both sides every line is delivered or refused, in order", (context) =>
+  it.scopedLive("at SIGTERM during a flood from both sides, every line is delivered or refused, in order", (context) =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       const address = addressOf(server)
@@ -67,7 +67,7 @@ describe("the end of the program", () => {
     })
   )
 
-  it.live("at SIGTERM at any moment of its start it ends, says nothing odd, and leaves no socket behind", () =>
+  it.live("at SIGTERM at any moment of its start, it exits without an error and leaves no socket file", () =>
     Effect.forEach(
       Array.from({ length: 10 }, (_, i) => i * 40),
       (millis) =>
@@ -78,7 +78,7 @@ describe("the end of the program", () => {
           yield* Effect.sleep(millis) // the moment is what this is about
           yield* program.kill("SIGTERM")
           const { errors, output, status } = yield* program.ended
-          // Before it can listen to signals the system ends it; then it ends as it was told to, with nothing to deliver.
+          // Before Node handles signals, the kernel kills the process. After that, it drains, with nothing to deliver.
           assert.include([null, 143, 0], status)
           assert.strictEqual(output, "")
           for (const line of errors.split("\n").slice(0, -1)) assert.match(line, /^timestamp=\S+ level=(INFO|WARN) /)
@@ -89,7 +89,7 @@ describe("the end of the program", () => {
     )
   )
 
-  it.scopedLive("at SIGTERM with nobody there it is immediate", () =>
+  it.scopedLive("at SIGTERM without clients it is immediate", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       const began = performance.now()
@@ -100,7 +100,7 @@ describe("the end of the program", () => {
     })
   )
 
-  it.scopedLive("at two SIGTERMs under a flood it is immediate, whatever is under way", () =>
+  it.scopedLive("at two SIGTERMs during a flood it is immediate", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer(["--grace", "1m", "--outbox-bytes", "64KiB"])
       const alice = yield* WireClient.join(addressOf(server), "alice")
@@ -118,14 +118,14 @@ describe("the end of the program", () => {
     })
   )
 
-  it.scopedLive("after kill -9 another one has the same port at once, and the same names are free", () =>
+  it.scopedLive("after kill -9 a new server gets the same port at once, and the same names are free", () =>
     Effect.gen(function* () {
       let server = yield* Program.startServer()
       const { port } = server
       for (let round = 0; round < 5; round++) {
         const alice = yield* WireClient.join(addressOf({ port }), "alice")
         const bob = yield* WireClient.join(addressOf({ port }), "bob")
-        // In the middle of something: what was on its way is lost, and both see the end.
+        // In the middle of a flood: lines on their way are lost, and both clients see the end.
         yield* alice.send("bob: hi\n".repeat(50_000))
         yield* bob.until("the flood", () => (bob.lines.length > 1_000 ? true : undefined))
         yield* server.kill("SIGKILL")

@@ -29,7 +29,7 @@ const answers = (port: number) =>
     socket.on("connect", () => socket.destroy())
   })
 
-/** A real HAProxy that passes each of its ports on to one of the server's. */
+/** A real HAProxy that forwards each of its ports to one of the server's. */
 const haproxy = (passes: ReadonlyArray<{ readonly to: string; readonly how: string }>) =>
   Effect.gen(function* () {
     const home = yield* temporaryFolder
@@ -56,7 +56,7 @@ const haproxy = (passes: ReadonlyArray<{ readonly to: string; readonly how: stri
   })
 
 describe("behind HAProxy", () => {
-  it.scopedLive("clients have their own addresses, and leave in order", (context) =>
+  it.scopedLive("clients keep their own addresses, and leave in an orderly way", (context) =>
     Effect.gen(function* () {
       if (missing !== undefined) return context.skip(missing)
       const { cert, key } = Certificates.pair("server")
@@ -84,7 +84,7 @@ describe("behind HAProxy", () => {
         yield* client.barrier
         yield* client.send(`${name}: the last line, without an end`)
         yield* client.end
-        // The line that its end completed: a half-open connection goes through the proxy, too.
+        // The line that its end completed: half-open connections work through the proxy, too.
         assert.deepStrictEqual(yield* client.rest, [`from ${name}: the last line, without an end`])
         yield* eventually(
           () => new RegExp(`reason=left remote=${localAddress.replaceAll(".", "\\.")}:\\d+ name=${name} `).test(log),
@@ -94,7 +94,7 @@ describe("behind HAProxy", () => {
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* server.ended
       assert.strictEqual(status, 0)
-      // What HAProxy asks for itself, it asks with its own address.
+      // HAProxy's own health checks carry its own address.
       assert.notMatch(errors, /PROXY header is malformed/)
     })
   )

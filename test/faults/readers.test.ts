@@ -4,14 +4,14 @@ import * as Certificates from "../support/Certificates.js"
 import { clientsThatNeverRead, noPerl } from "../support/OtherProcesses.js"
 import { faultTest, received, type FaultTestOptions } from "../support/FaultTest.js"
 
-/** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
+/** Kernels buffer megabytes for a socket that is not read, so the floods are larger than that. */
 const pad = "x".repeat(30_000)
 
 /** Labelled lines, so that the sender learns what becomes of each. */
 const flood = (to: string, count: number) =>
   Array.from({ length: count }, (_, i) => `@${i} ${to}: ${i} ${pad}\n`).join("")
 
-/** What the sender was told of its labelled lines, by recipient: how many had each outcome; no line may have two. */
+/** The outcomes that the sender got, by recipient: how many lines had each. No line may have two. */
 const outcomes = (lines: ReadonlyArray<string>) => {
   const seen = new Set<string>()
   const counts = new Map<string, Map<string, number>>()
@@ -31,7 +31,7 @@ const outcomes = (lines: ReadonlyArray<string>) => {
 const sum = (counts: ReadonlyMap<string, number> | undefined) =>
   [...(counts?.values() ?? [])].reduce((a, b) => a + b, 0)
 
-/** The numbers of the flood's lines among these, which must be whole and in order. */
+/** The numbers of the flood's lines among these. They must be complete and in order. */
 const numbers = (lines: ReadonlyArray<string>) =>
   lines.map((line) => {
     assert.isTrue(line.startsWith("from sender: ") && line.endsWith(pad))
@@ -55,9 +55,9 @@ describe("a reader that does not keep up", () => {
       const began = performance.now()
       yield* sender.send(flood("deaf", 400))
       yield* server.closed(1, "slow-consumer")
-      assert.isAbove(performance.now() - began, 1_000, "its time was not over")
+      assert.isAbove(performance.now() - began, 1_000, "the hold timeout had not passed")
       const counts = outcomes(yield* received(sender)).get("deaf")
-      // What the kernel took, what was refused while it was jammed, and what came back in the end.
+      // What the kernel took, what was refused while the reader was jammed, and what was returned in the end.
       assert.strictEqual(sum(counts), 400)
       assert.isAbove(counts?.get("written") ?? 0, 0)
       assert.isAbove(counts?.get("busy") ?? 0, 0)
@@ -75,7 +75,7 @@ describe("a reader that does not keep up", () => {
       const sender = yield* server.greet("sender")
       const other = yield* server.join("other")
       yield* sender.send(flood(names.join(", "), 150))
-      // Somebody else who writes to one of them and to one who reads: the latter is reached when the former is jammed.
+      // A line to a stuck client and to one that reads reaches the latter while the former is jammed.
       yield* other.send("deaf0, other: are you there?\n")
       yield* other.until("the own line", () =>
         other.lines.some((line) => line.startsWith("from other")) ? true : undefined
@@ -95,7 +95,7 @@ describe("a reader that does not keep up", () => {
         yield* sender.send(flood("slow", 500))
         yield* slow.until("400 KB", () => (slow.bytesReceived > 400_000 ? true : undefined))
         slow.pace = Infinity
-        // It was slow, and never still: everything arrives in the end, but for what was answered busy in the meantime.
+        // The reader was slow, but never stopped: everything arrives except what was refused as busy.
         const counts = outcomes(yield* sender.takeLines(500)).get("slow")
         const written = counts?.get("written") ?? 0
         const lines = yield* slow.takeLines(written)
@@ -146,7 +146,7 @@ describe("a reader that does not keep up", () => {
         const counts = outcomes(yield* received(sender)).get("still")
         assert.strictEqual(sum(counts), 500)
         assert.isAbove(counts?.get("slow") ?? 0, 0)
-        // What was told to be written is what can be read now, and maybe the beginning of more.
+        // Exactly the lines reported as written can be read now, and perhaps the beginning of one more.
         yield* still.resume
         yield* still.closed
         assert.isAtLeast(still.lines.length, counts?.get("written") ?? 0)

@@ -24,7 +24,7 @@ const put = (cert: string, key: string) => {
 
 put(pem("server"), pem("server.key"))
 
-/** The serial number of the certificate that a new connection is shown. */
+/** The serial number of the certificate that a new connection gets. */
 const shown = (port: number) =>
   Effect.async<string, Error>((resume) => {
     const ca = pem("ca")
@@ -36,7 +36,7 @@ const shown = (port: number) =>
     socket.on("error", (error) => resume(Effect.fail(error)))
   })
 
-/** Sends SIGHUP and waits until the log has one more line of that kind. */
+/** Sends SIGHUP and waits until the log has one more matching line. */
 const reload = (server: ServerUnderFault, log: () => string, said: RegExp) =>
   Effect.gen(function* () {
     const count = () => [...log().matchAll(said)].length
@@ -61,7 +61,7 @@ describe("a certificate that is renewed under full load", () => {
       let current = "server"
       for (let round = 0; round < 10; round++) {
         const next = current === "server" ? "renewed" : "server"
-        // As it is in the middle of being copied: half of the file, and one file of two.
+        // As if a copy were in progress: half of a file, and one file of two.
         put(pem(next).slice(0, 300), pem(`${current}.key`))
         yield* reload(server, () => log, /stay as they were.*is not a certificate/g)
         put(pem(next), pem(`${current}.key`))
@@ -85,7 +85,7 @@ describe("a certificate that is renewed under full load", () => {
       const sent = Number(/sent (\d+)/.exec(output)?.[1])
       assert.isAbove(sent, 10_000)
       yield* server.closed(8 + 10, "left")
-      assert.strictEqual(server.closings("connection-lost"), 0, "somebody was dropped")
+      assert.strictEqual(server.closings("connection-lost"), 0, "a client was dropped")
       return ({ accepted, written }) => {
         const barriers = 1 + 10 + 10 + 8
         assert.strictEqual(accepted, sent + barriers)

@@ -9,7 +9,7 @@ const seconds = 1
 const short = ["--login-timeout", `${seconds}s`]
 const crowd = Array.from({ length: 200 }, (_, i) => i)
 
-/** Waits for the refusal of somebody who did not log in, and tells how long the server took, from the connecting on. */
+/** Waits until a client that does not log in is refused. Returns how long that took since its connect. */
 const refused = (server: ServerUnderFault, dribbles: boolean) =>
   Effect.gen(function* () {
     const began = performance.now()
@@ -23,7 +23,7 @@ const refused = (server: ServerUnderFault, dribbles: boolean) =>
     return took
   }).pipe(Effect.scoped)
 
-/** Says something that is no login, and returns the answer. */
+/** Sends bytes that are not a login, and returns the reply. */
 const answer = (server: ServerUnderFault, bytes: string | Uint8Array) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,7 +36,7 @@ const answer = (server: ServerUnderFault, bytes: string | Uint8Array) =>
     })
   )
 
-/** Bytes that are the same each time. */
+/** Random bytes, the same each time. */
 const noise = (seed: number, size: number) => {
   const { below } = seededRandom(seed)
   return Uint8Array.from({ length: size }, () => below(256))
@@ -45,17 +45,17 @@ const noise = (seed: number, size: number) => {
 describe("a stranger", () => {
   for (const [how, dribbles] of [
     ["dribble a byte now and then", true],
-    ["say nothing", false]
+    ["send nothing", false]
   ] as const) {
     faultTest(
-      `two hundred who ${how} instead of logging in are cut off by the time since their accept`,
+      `two hundred clients that ${how} instead of logging in are disconnected at the login timeout`,
       { args: short },
       (server) =>
         Effect.gen(function* () {
           const times = yield* Effect.forEach(crowd, () => refused(server, dribbles), { concurrency: "unbounded" })
           for (const time of times) {
             assert.isAtLeast(time, seconds * 1000 - 1)
-            // An eighth of the time is as late as the server may notice; the rest is for a machine at work.
+            // The server checks eight times within the timeout; the rest allows for a busy machine.
             assert.isBelow(time, seconds * 1000 * 1.125 + 1_500)
           }
           yield* server.closed(200, "login-timeout")
@@ -64,7 +64,7 @@ describe("a stranger", () => {
     )
   }
 
-  faultTest("an HTTP request is a bad login, and its body no messages", {}, (server) =>
+  faultTest("an HTTP request is a bad login, and its body is not read as messages", {}, (server) =>
     Effect.gen(function* () {
       const alice = yield* server.join("alice")
       const body = "mallory\nalice: gotcha\n"
@@ -78,25 +78,25 @@ describe("a stranger", () => {
     })
   )
 
-  faultTest("a TLS client is told that this is none, at the latest when it had to log in", { args: short }, (server) =>
+  faultTest("a TLS client is refused, at the latest at the login timeout", { args: short }, (server) =>
     Effect.gen(function* () {
       const alice = yield* server.join("alice")
       const hello = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false })
       const error = yield* Effect.async<NodeJS.ErrnoException>((resume) => {
         hello.once("error", (error) => resume(Effect.succeed(error)))
       })
-      // Our line is no TLS; which words a library finds for that is its own.
+      // Our line is not TLS; how a library reports that differs.
       assert.match(error.code ?? "", /^(ERR_SSL|EPROTO)/)
       assert.deepStrictEqual(yield* received(alice), [])
       return ({ accepted }) => assert.strictEqual(accepted, 1, "alice's barrier")
     })
   )
 
-  faultTest("random bytes are no login, and a client that turns to them stays", {}, (server) =>
+  faultTest("random bytes are not a login; a logged-in client that sends them stays connected", {}, (server) =>
     Effect.gen(function* () {
       const alice = yield* server.join("alice")
       for (let seed = 0; seed < 100; seed++) {
-        // A first line that is neither a command nor by chance a name.
+        // A first line that is neither a command nor, by chance, a name.
         const bytes = Buffer.concat([Buffer.of(0xff), noise(seed, 1_000), Buffer.from("\nalice: gotcha\n")])
         assert.strictEqual(yield* answer(server, bytes), "! bad-login fatal", `seed ${seed}`)
       }

@@ -10,7 +10,7 @@ import type { ListenerEvents, Socket, TransportError } from "../../src/ports/Tra
 import { listenAgain } from "../support/ListenAgain.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
 
-/** What a socket told its owner, in order. */
+/** The events of a socket, in order. */
 const watch = (socket: Socket, onData: (text: string) => void = () => {}) => {
   const seen = { text: "", chunks: 0, events: new Array<string>(), error: undefined as TransportError | undefined }
   socket.attach({
@@ -47,7 +47,7 @@ const connected = (options?: Memory.NetworkOptions) =>
     const client = yield* network.connect
     const clientSaw = watch(client)
     const [server, serverSaw] = [accepted[0], events[0]]
-    if (server === undefined || serverSaw === undefined) return yield* Effect.dieMessage("nobody was accepted")
+    if (server === undefined || serverSaw === undefined) return yield* Effect.dieMessage("no connection was accepted")
     return { client, clientSaw, server, serverSaw }
   })
 
@@ -270,7 +270,7 @@ describe("a Memory socket", () => {
       yield* settle
       assert.strictEqual(serverSaw.text, "0123")
       assert.deepStrictEqual(serverSaw.events, ["data", "end"])
-      server.write("nobody reads this") // the kernel takes it, and learns of the reset
+      server.write("never read") // the kernel takes it, and learns of the reset
       yield* settle
       assert.deepStrictEqual(serverSaw.events, ["data", "end", "closed"])
       assert.strictEqual(serverSaw.error?.code, "ECONNRESET")
@@ -321,7 +321,7 @@ describe("a Memory socket", () => {
         assert.isNull(closing.unsafePoll())
         yield* TestClock.adjust(Duration.millis(1))
         yield* Fiber.join(closing)
-        client.write("to nobody")
+        client.write("never read")
         yield* settle
         assert.deepStrictEqual(clientSaw.events, ["end", "closed"])
       })
@@ -346,7 +346,7 @@ describe("a Memory socket", () => {
         const closing = yield* Effect.fork(server.close(Duration.seconds(5)))
         yield* settle
         yield* Fiber.interrupt(closing)
-        client.write("to nobody")
+        client.write("never read")
         yield* settle
         assert.deepStrictEqual(clientSaw.events, ["end", "closed"])
       })

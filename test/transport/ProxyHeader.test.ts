@@ -26,8 +26,8 @@ const headers: ReadonlyArray<readonly [string, Buffer, { host: string; port: num
   ["version 1, IPv6", latin1("PROXY TCP6 2001:db8:0::1 ::1 1 443\r\n"), { host: "2001:db8::1", port: 1 }],
   ["version 1, IPv4 as IPv6", latin1("PROXY TCP6 ::ffff:192.0.2.1 ::1 1 443\r\n"), { host: "192.0.2.1", port: 1 }],
   ["version 1, the greatest port", latin1("PROXY TCP4 1.2.3.4 1.2.3.4 65535 0\r\n"), { host: "1.2.3.4", port: 65535 }],
-  ["version 1, nobody knows who", latin1("PROXY UNKNOWN\r\n"), undefined],
-  ["version 1, nobody knows who, and more", latin1("PROXY UNKNOWN ffff::1 x y z\r\n"), undefined],
+  ["version 1, unknown client", latin1("PROXY UNKNOWN\r\n"), undefined],
+  ["version 1, unknown client, with more after it", latin1("PROXY UNKNOWN ffff::1 x y z\r\n"), undefined],
   ["version 1 of 107 bytes", latin1(`PROXY UNKNOWN ${"x".repeat(91)}\r\n`), undefined],
   ["version 2, IPv4", binary(0x21, 0x11, v4), { host: "192.0.2.1", port: 56324 }],
   ["version 2, IPv6", binary(0x21, 0x21, v6), { host: "2001:db8::1", port: 65535 }],
@@ -86,7 +86,7 @@ const byteByByte = (bytes: Uint8Array) => {
 
 describe("ProxyHeader.parse", () => {
   for (const [name, bytes, source] of headers) {
-    it(`reads ${name}, and nothing behind it`, () => {
+    it(`reads ${name}, and nothing after it`, () => {
       const expected: ProxyHeader.Parsed = { _tag: "Header", length: bytes.length, source }
       assert.deepStrictEqual(ProxyHeader.parse(bytes), expected)
       assert.deepStrictEqual(ProxyHeader.parse(Buffer.concat([bytes, latin1("alice\nalice: hi\n")])), expected)
@@ -101,7 +101,7 @@ describe("ProxyHeader.parse", () => {
     })
   }
 
-  it("has an answer for everything, the same for every split, and waits for a bounded number of bytes", () => {
+  it("returns a value for every input, the same for every split, and waits for a bounded number of bytes", () => {
     for (let seed = 0; seed < 3_000; seed++) {
       const { below, pick } = seededRandom(seed)
       const bytes = Buffer.concat([Buffer.from(pick(headers)[1]), Buffer.from(pick(headers)[1])]).subarray(

@@ -187,7 +187,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
       Effect.gen(function* () {
         const { client, server } = yield* connected(adapter)
         server.socket.pause()
-        client.socket.write("nobody reads this ".repeat(10_000))
+        client.socket.write("never read ".repeat(10_000))
         server.socket.write("last words")
         const closing = yield* Effect.fork(server.socket.close(Duration.seconds(20)))
         yield* has(client, "end")

@@ -102,6 +102,12 @@ export const environment = (given: Given): Readonly<Record<string, string>> => {
   }
 }
 
+/** The error, with advice if a broken connection comes with a hint. */
+const advised = (error: { readonly message: string; readonly cause?: unknown }): { readonly message: string } => {
+  const failure = [error, error.cause].find((one) => one instanceof TransportError)
+  return failure === undefined ? error : TransportAdvice.toConnect(failure)
+}
+
 /** The exit status of an error: a connection that was lost, or one that was never there. */
 export const orFailure = <A, R>(
   effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | ExitStatus.Failure, R>
@@ -110,7 +116,7 @@ export const orFailure = <A, R>(
     if (error instanceof ExitStatus.Failure) return error
     const status = error._tag === "ConnectionGone" ? ExitStatus.gone : ExitStatus.misuse
     // The server may have chosen the words.
-    return new ExitStatus.Failure({ status, message: Escape.show(error.message) })
+    return new ExitStatus.Failure({ status, message: Escape.show(advised(error).message) })
   })
 
 /** Reports on standard error that the connection was lost, or is back. */

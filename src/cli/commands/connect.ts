@@ -5,6 +5,7 @@ import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
 import * as TerminalClient from "../../terminal/TerminalClient.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
@@ -97,6 +98,6 @@ const end = (reason: ExitReason): void => {
       break
     case "Lost":
       process.exitCode = ExitStatus.gone
-      ExitStatus.say(reason.error.message)
+      ExitStatus.say(TransportAdvice.toConnect(reason.error).message)
   }
 }
