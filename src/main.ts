@@ -49,7 +49,7 @@ const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTermin
 const [node = "", script = "", ...args] = process.argv
 
 ExitStatus.watchSignals.pipe(
-  Effect.zipRight(Arguments.builtInsFirst(args)),
+  Effect.zipRight(Effect.mapError(Arguments.builtInsFirst(args), (message) => ExitStatus.asMisuse({ message }))),
   Effect.flatMap((ordered) => program(Arguments.helpRequest(ordered))([node, script, ...ordered])),
   HelpText.withPlainConsole(settings),
   ExitStatus.report,

@@ -30,19 +30,19 @@ interface Named {
   readonly name: string
 }
 
-export interface Count extends Range<number>, Named {
+interface Count extends Range<number>, Named {
   readonly kind: "count"
 }
 
-export interface Bytes extends Range<number>, Named {
+interface Bytes extends Range<number>, Named {
   readonly kind: "bytes"
 }
 
-export interface Time extends Range<Duration.Duration>, Named {
+interface Time extends Range<Duration.Duration>, Named {
   readonly kind: "duration"
 }
 
-export interface Toggle extends Row<boolean>, Named {
+interface Toggle extends Row<boolean>, Named {
   readonly kind: "toggle"
 }
 

@@ -28,8 +28,8 @@ export const misused = (message: string): Effect.Effect<never, Failure> => Effec
 /** Part of the command did not succeed: a refusal, a ping without a reply, too few messages. */
 export const failed = 1
 
-/** The server went away. */
-export const gone = 3
+/** The connection was lost, or an outcome is unknown. */
+export const lost = 3
 
 /** A defect of this program (`EX_SOFTWARE` in sysexits.h). */
 const bug = 70

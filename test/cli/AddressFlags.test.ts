@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as AddressFlags from "../../src/cli/settings/AddressFlags.js"
 import type { Origin } from "../../src/cli/settings/Sources.js"
 
-const given = (host?: Origin, port?: Origin, unix?: Origin): AddressFlags.Given => ({
+const given = (host?: Origin, port?: Origin, unix?: Origin): AddressFlags.GivenAddress => ({
   values: {
     host: host === undefined ? "127.0.0.1" : "::1",
     port: port === undefined ? 8080 : 7,
@@ -12,7 +12,7 @@ const given = (host?: Origin, port?: Origin, unix?: Origin): AddressFlags.Given 
 })
 
 describe("AddressFlags.addresses", () => {
-  const table: ReadonlyArray<readonly [string, AddressFlags.Given, ReadonlyArray<string>]> = [
+  const table: ReadonlyArray<readonly [string, AddressFlags.GivenAddress, ReadonlyArray<string>]> = [
     ["TCP when nothing is given", given(), ["127.0.0.1:8080"]],
     ["the host and the port given", given("flag", "environment"), ["[::1]:7"]],
     ["the Unix socket alone when only that is given", given(undefined, undefined, "flag"), ["unix:/s"]],
@@ -28,7 +28,7 @@ describe("AddressFlags.addresses", () => {
 })
 
 describe("AddressFlags.address", () => {
-  const table: ReadonlyArray<readonly [string, AddressFlags.Given, string | undefined]> = [
+  const table: ReadonlyArray<readonly [string, AddressFlags.GivenAddress, string | undefined]> = [
     ["TCP when nothing is given", given(), "127.0.0.1:8080"],
     ["the host and the port given", given("environment", "flag"), "[::1]:7"],
     ["the Unix socket when it is given", given(undefined, undefined, "environment"), "unix:/s"],

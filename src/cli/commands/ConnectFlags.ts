@@ -37,7 +37,7 @@ export const settings = {
   })
 }
 
-export type Given = Resolved<typeof settings>
+export type GivenConnection = Resolved<typeof settings>
 
 export const noReconnect = Setting.toggle("no-reconnect", "Exit when the connection is lost, instead of reconnecting")
 
@@ -64,10 +64,10 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
 export const connectTimeout = Duration.seconds(10)
 
 /** Connects to the address that the flags name, with TLS if they ask for it. */
-export const socket = (given: Given): Effect.Effect<Socket, TransportError> =>
+export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> =>
   Effect.mapError(connect(given), TransportAdvice.toConnect)
 
-const connect = (given: Given): Effect.Effect<Socket, TransportError> => {
+const connect = (given: GivenConnection): Effect.Effect<Socket, TransportError> => {
   const { origins, values } = given
   const address = AddressFlags.address(given)
   if (address === undefined) return misuse("--unix replaces --host and --port; give one or the other")
@@ -88,7 +88,7 @@ const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Con
  * The variables with which a child process connects to the same server, from any folder. They leave out the client
  * certificate and its key, which belong to one login.
  */
-export const environment = (given: Given): Readonly<Record<string, string>> => {
+export const environment = (given: GivenConnection): Readonly<Record<string, string>> => {
   const address = AddressFlags.address(given)
   if (address === undefined) return {}
   if ("path" in address) return { [Setting.variable("unix")]: resolve(address.path) }
@@ -114,7 +114,7 @@ export const orFailure = <A, R>(
 ): Effect.Effect<A, ExitStatus.Failure, R> =>
   Effect.mapError(effect, (error) => {
     if (error instanceof ExitStatus.Failure) return error
-    const status = error._tag === "ConnectionGone" ? ExitStatus.gone : ExitStatus.misuse
+    const status = error._tag === "ConnectionGone" ? ExitStatus.lost : ExitStatus.misuse
     // The server may have chosen the words.
     return new ExitStatus.Failure({ status, message: Escape.show(advised(error).message) })
   })

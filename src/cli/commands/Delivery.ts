@@ -56,7 +56,7 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
-      return ExitStatus.gone
+      return ExitStatus.lost
     }
     return yield* sending.run.pipe(
       Effect.map((completion) => {
@@ -95,7 +95,7 @@ export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitSta
     }).pipe(Effect.mapError(ExitStatus.asMisuse))
     if (!isConfirmed) ExitStatus.say("the server did not confirm that it handled every line")
     yield* outputTaken
-    return isConfirmed ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.gone
+    return isConfirmed ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.lost
   })
 
 /** The longest line to send to a server whose own limit is not known. */

@@ -89,15 +89,15 @@ const end = (reason: ExitReason): void => {
       process.exitCode = ExitStatus.failed
       break
     case "Closed":
-      process.exitCode = ExitStatus.gone
+      process.exitCode = ExitStatus.lost
       ExitStatus.say("the server closed the connection")
       break
     case "Unconfirmed":
-      process.exitCode = ExitStatus.gone
+      process.exitCode = ExitStatus.lost
       ExitStatus.say("the server closed the connection without confirming that it took every line")
       break
     case "Lost":
-      process.exitCode = ExitStatus.gone
+      process.exitCode = ExitStatus.lost
       ExitStatus.say(TransportAdvice.toConnect(reason.error).message)
   }
 }

@@ -89,7 +89,7 @@ const drainAtTheEnd = Layer.scopedDiscard(
 
 /** As many connections as wanted, or fewer with a warning where the descriptors do not suffice. */
 const connections = (
-  { values }: ServerSettings.Given,
+  { values }: ServerSettings.GivenSettings,
   descriptors: ProcessDescriptors.ProcessDescriptors
 ): Effect.Effect<number> => {
   const allowed = LimitFlags.connections(values.maxConnections, descriptors)

@@ -1,6 +1,5 @@
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
-import * as ExitStatus from "../ExitStatus.js"
 
 /** The arguments in the order that @effect/cli needs. See `HelpText` for the other corrections of @effect/cli. */
 
@@ -19,10 +18,9 @@ const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
 /**
  * Moves the flags of @effect/cli to the place right after the command, the only one where it recognizes them: it calls the
  * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they are.
+ * Returns a complaint about a bad log level, which @effect/cli would print in a form of its own.
  */
-export const builtInsFirst = (
-  args: ReadonlyArray<string>
-): Either.Either<ReadonlyArray<string>, ExitStatus.Failure> => {
+export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
   const first: Array<string> = []
   const others: Array<string> = []
@@ -38,8 +36,7 @@ export const builtInsFirst = (
     else {
       const value: string = equals < 0 ? (rest.next().value ?? "") : arg.slice(equals + 1)
       if (name === "--log-level" && !logLevels.includes(value)) {
-        const message = `${name}: "${value}" is not one of ${logLevels.join(", ")}`
-        return Either.left(ExitStatus.asMisuse({ message }))
+        return Either.left(`${name}: "${value}" is not one of ${logLevels.join(", ")}`)
       }
       // Given --log-level, @effect/cli also removes it after `--`. A command with such arguments logs nothing anyway.
       if (program.length === 0) first.push(name, value)

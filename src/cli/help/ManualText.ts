@@ -1,7 +1,7 @@
 /** The text of the manual: a page for each command. A test runs every example. */
 
 /** What `--help` says about a command in addition to its flags. */
-export interface Page {
+export interface ManualPage {
   /** One sentence, for the list of commands and for completions. */
   readonly summary: string
   readonly description: ReadonlyArray<string>
@@ -20,7 +20,7 @@ const reconnects =
   "as long each time, up to 30 s. Each delay is shortened at random, so that clients do not all reconnect at once. With " +
   "--no-reconnect the command exits instead."
 
-const serve: Page = {
+const serve: ManualPage = {
   summary: "Runs a chat server until SIGTERM or SIGINT, then delivers what it has accepted and exits.",
   description: [
     "Clients send lines. The first line is the client's name; every other line is `name, name: text`. So nc is a client. " +
@@ -46,7 +46,7 @@ const serve: Page = {
   ]
 }
 
-const connect: Page = {
+const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following lines until " +
@@ -75,7 +75,7 @@ const connect: Page = {
   ]
 }
 
-const send: Page = {
+const send: ManualPage = {
   summary: "Sends a message, or each line of the input; the exit status says whether it was delivered.",
   description: [
     "The command waits until the server has written each line to every recipient, or has returned it. Returned lines are " +
@@ -102,7 +102,7 @@ const send: Page = {
   ]
 }
 
-const config: Page = {
+const config: ManualPage = {
   summary: "Prints the settings that serve would use, and where each of them comes from.",
   description: [
     "A setting is a flag of serve, an environment variable (ACHAT_MAX_LINE for --max-line), or a line in a TOML file " +
@@ -119,7 +119,7 @@ const config: Page = {
   ]
 }
 
-const listen: Page = {
+const listen: ManualPage = {
   summary: "Prints the messages that arrive.",
   description: [
     "Each message is one line: `from alice: hi`, or with --json an object with `from`, `text` and `at`, the time of " +
@@ -147,7 +147,7 @@ const listen: Page = {
   ]
 }
 
-const exec: Page = {
+const exec: ManualPage = {
   summary: "Answers messages with a program: a bot in any language.",
   description: [
     "The program is started for each message. It gets the text and a line feed on its standard input, the sender in " +
@@ -184,7 +184,7 @@ const exec: Page = {
   ]
 }
 
-const who: Page = {
+const who: ManualPage = {
   summary: "Prints the names of those who are logged in.",
   description: [
     "Each name is one line, in the server's order. The command does not log in, so the other clients do not see it. The " +
@@ -198,7 +198,7 @@ const who: Page = {
   ]
 }
 
-const ping: Page = {
+const ping: ManualPage = {
   summary: "Measures the round-trip time to the server.",
   description: [
     "Each ping is a command, which the server answers after everything else that it has to do for this connection. The " +
@@ -217,6 +217,6 @@ const ping: Page = {
   ]
 }
 
-export const pages = { serve, connect, send, listen, exec, who, ping, config } satisfies Record<string, Page>
+export const pages = { serve, connect, send, listen, exec, who, ping, config } satisfies Record<string, ManualPage>
 
 export type CommandName = keyof typeof pages

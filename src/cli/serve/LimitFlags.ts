@@ -37,13 +37,13 @@ export const settings = {
   } satisfies Setting.Setting<number | undefined>
 }
 
-export type Given = Values<typeof settings>
+export type GivenLimits = Values<typeof settings>
 
 /** The limits among the values of more settings. */
-export const pick = (values: Given): Given => Struct.pick(values, ...Record.keys(limits))
+export const pick = (values: GivenLimits): GivenLimits => Struct.pick(values, ...Record.keys(limits))
 
 /** What is wrong with limits that are each allowed, but not together. */
-export const conflict = ({ holdTimeout, stallTimeout }: Pick<Given, "holdTimeout" | "stallTimeout">) => {
+export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdTimeout" | "stallTimeout">) => {
   if (Duration.greaterThanOrEqualTo(stallTimeout, holdTimeout)) return undefined
   const [stall, hold] = [stallTimeout, holdTimeout].map(Units.showDuration)
   return `--stall-timeout: ${stall} is shorter than --hold-timeout, ${hold}`

@@ -73,7 +73,7 @@ export const settings = {
   )
 }
 
-export type Given = Resolved<typeof settings> & AddressFlags.Given
+export type GivenListen = Resolved<typeof settings> & AddressFlags.GivenAddress
 
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
@@ -87,7 +87,10 @@ export interface Listeners {
 }
 
 /** @param loginTimeout the time for everything before the login, TLS included */
-export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.Effect<Listeners, ExitStatus.Failure> =>
+export const resolve = (
+  given: GivenListen,
+  loginTimeout: Duration.Duration
+): Effect.Effect<Listeners, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const { origins, values } = given
     const targets = yield* targetsOf(given, yield* SystemdSockets.sockets)
@@ -120,7 +123,7 @@ export const resolve = (given: Given, loginTimeout: Duration.Duration): Effect.E
   })
 
 const targetsOf = (
-  given: Given,
+  given: GivenListen,
   sockets: SystemdSockets.Sockets
 ): Effect.Effect<Arr.NonEmptyReadonlyArray<ListenTarget>, ExitStatus.Failure> => {
   const { origins, values } = given
@@ -145,13 +148,13 @@ const targetsOf = (
 /** Which of two settings that exclude each other wins. */
 const ranks: Readonly<Record<Origin, number>> = { default: 0, file: 1, environment: 2, flag: 3 }
 
-const isCertificateFlag = ({ origins }: Given) =>
+const isCertificateFlag = ({ origins }: GivenListen) =>
   [origins.tlsCert, origins.tlsKey, origins.tlsClientCa].includes("flag")
 
 const unusedCertificate = ExitStatus.misused("a certificate is given, but no listener uses TLS")
 
 const credentialsOf = (
-  given: Given,
+  given: GivenListen,
   targets: ReadonlyArray<ListenTarget>
 ): Effect.Effect<Tls.Credentials | undefined, ExitStatus.Failure> => {
   const { tlsCert, tlsClientCa, tlsKey } = given.values

@@ -17,7 +17,7 @@ export interface ReloadOptions {
   /** The command line. A flag keeps winning over the file. */
   readonly flags: Source
   /** The settings with which the server started. */
-  readonly given: ServerSettings.Given
+  readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>
   /** How many connections the server had room for when it started. */
   readonly maxConnections: number
@@ -52,7 +52,7 @@ const terminate = Effect.zipRight(
 /** Changes what can change while the server runs, and logs what cannot. A file with a mistake changes nothing. */
 const reloading = (path: string, server: ServerHandle, { flags, given, log, maxConnections }: ReloadOptions) => {
   let current = given
-  const apply = (next: ServerSettings.Given) =>
+  const apply = (next: ServerSettings.GivenSettings) =>
     Effect.gen(function* () {
       const { later, live } = ServerSettings.changes(current, next)
       const wanted = next.values.maxConnections ?? maxConnections

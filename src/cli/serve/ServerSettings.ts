@@ -44,7 +44,7 @@ export const settings = {
   )
 }
 
-export type Given = Sources.Resolved<typeof settings>
+export type GivenSettings = Sources.Resolved<typeof settings>
 
 const names = Object.values(settings).map(({ name }) => name)
 
@@ -56,7 +56,7 @@ export interface ServerSources {
 /** The settings that the environment and a file give, without flags; or everything that is wrong with them. */
 export const withoutFlags = (
   file: SettingsFile.SettingsFile | undefined
-): Effect.Effect<Given, ReadonlyArray<string>> => {
+): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
   const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names)), ...mistakes]
   const conflict = LimitFlags.conflict(resolved.values)
@@ -66,10 +66,12 @@ export const withoutFlags = (
 }
 
 /** The sources of a server's settings, as one. */
-export const sources = ({ file, flags }: ServerSources): Sources.Source => {
-  const others = file === undefined ? {} : { file: SettingsFile.source(file) }
-  return Sources.inOrder({ flags, environment: Sources.environment(process.env), ...others })
-}
+export const sources = ({ file, flags }: ServerSources): Sources.Source =>
+  Sources.inOrder({
+    flags,
+    environment: Sources.environment(process.env),
+    file: file && SettingsFile.source(file)
+  })
 
 /** Whether a server would start with the environment and a file: `withoutFlags`, and the certificates are there. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
@@ -93,34 +95,34 @@ export const readFile = (
 }
 
 /** The settings that all sources give together. Fails with the first mistake. */
-export const resolve = (from: ServerSources): Effect.Effect<Given, ExitStatus.Failure> => {
+export const resolve = (from: ServerSources): Effect.Effect<GivenSettings, ExitStatus.Failure> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources(from))
   const mistake = mistakes[0]?.text ?? LimitFlags.conflict(resolved.values)
   return mistake === undefined ? Effect.succeed(resolved) : ExitStatus.misused(mistake)
 }
 
-export const logSettings = ({ values }: Given): Log.LogSettings => ({
+export const logSettings = ({ values }: GivenSettings): Log.LogSettings => ({
   level: Log.levels[values.logLevel],
   rate: values.logRate
 })
 
 /** The settings that differ: those that a running server takes over, and those that need a restart. */
 export const changes = (
-  before: Given,
-  after: Given
-): { readonly live: ReadonlyArray<Key>; readonly later: ReadonlyArray<Key> } => {
+  before: GivenSettings,
+  after: GivenSettings
+): { readonly live: ReadonlyArray<SettingKey>; readonly later: ReadonlyArray<SettingKey> } => {
   const changed = Struct.keys(settings).filter((key) => !isSame(before.values[key], after.values[key]))
   const [later, live] = Arr.partition(changed, (key) => settings[key].live)
   return { live, later }
 }
 
-export type Key = keyof typeof settings
+export type SettingKey = keyof typeof settings
 
-/** Values are numbers, texts, times, and arrays and objects of those. */
+/** Compares values by their JSON, which leaves out functions: the text of a listen target says all about it. */
 const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
 
 /** The names of settings, for the log. */
-export const namesOf = (keys: ReadonlyArray<Key>): string => keys.map((key) => settings[key].name).join(",")
+export const namesOf = (keys: ReadonlyArray<SettingKey>): string => keys.map((key) => settings[key].name).join(",")
 
 /**
  * The place of a mistake about several settings, whose text names them as flags: the line of the first of them that the

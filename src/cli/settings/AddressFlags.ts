@@ -17,7 +17,7 @@ export const port = (about: string, min: number) =>
 
 export const unix = (about: string) => Setting.text("unix", "path", { about, default: undefined })
 
-export type Given = Resolved<{
+export type GivenAddress = Resolved<{
   readonly host: Setting.Setting<string>
   readonly port: Setting.Setting<number>
   readonly unix: Setting.Setting<string | undefined>
@@ -27,7 +27,7 @@ export type Given = Resolved<{
 export type NamedAddress = Tcp.TcpAddress | Unix.UnixAddress
 
 /** Where a server listens: on the Unix socket if there is one, and on TCP unless only the Unix socket is given. */
-export const addresses = (given: Given): NonEmptyReadonlyArray<NamedAddress> => {
+export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> => {
   const { origins, values } = given
   if (values.unix === undefined) return [tcp(given)]
   const unix = Unix.address(values.unix)
@@ -35,11 +35,11 @@ export const addresses = (given: Given): NonEmptyReadonlyArray<NamedAddress> => 
 }
 
 /** Where a client connects. Undefined when flags name both; otherwise the flag wins over the environment. */
-export const address = (given: Given): NamedAddress | undefined => {
+export const address = (given: GivenAddress): NamedAddress | undefined => {
   const { origins, values } = given
   if (values.unix === undefined) return tcp(given)
   if (origins.host === "flag" || origins.port === "flag") return origins.unix === "flag" ? undefined : tcp(given)
   return Unix.address(values.unix)
 }
 
-const tcp = ({ values }: Given): Tcp.TcpAddress => Tcp.address(values.host, values.port)
+const tcp = ({ values }: GivenAddress): Tcp.TcpAddress => Tcp.address(values.host, values.port)

@@ -8,10 +8,10 @@ import type { Mistake, Source } from "./Sources.js"
 /** A settings file (TOML): the flags of `serve` without their dashes, one per line: `max-line = "4KiB"`. */
 export interface SettingsFile {
   readonly path: string
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: ReadonlyMap<string, FileEntry>
 }
 
-export interface Entry {
+export interface FileEntry {
   /** As a flag would have it. Undefined for a table or a date, which no setting is. */
   readonly text: Setting.Text | undefined
   /** From 1. */
