@@ -1,10 +1,10 @@
-// Shows what a message costs the server, and what that is made of: `npm run build && npm run profile` (four minutes).
-// Options go behind `--`: `npm run profile -- --only ping-pong,churn`
+// Measures the CPU time of a message in the server, and its parts: `npm run build && npm run profile` (four minutes).
+// Options go after `--`: `npm run profile -- --only ping-pong,churn`
 //
-//   --only ROW,ROW  some rows of loads.mjs, of those in which messages flow
+//   --only ROW,ROW  some of the rows in loads.mjs that send messages
 //
-// Prints a table in Markdown. The server runs under V8's sampling profiler once, which makes it slower: the shares of
-// the time that it finds are put on what the same load costs without it. Beside it stands what the plain forwarder costs.
+// Prints a table in Markdown. V8's sampling profiler slows the server down, so it only determines the share of each part;
+// the time itself comes from runs without the profiler. The table also has the time of the plain forwarder.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,21 +19,21 @@ const folder = mkdtempSync(join(tmpdir(), "a-chat-profile-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 const program = join(folder, "main.mjs")
 
-/** Of which the median counts. */
+/** The result is the median of this number of runs. */
 const runs = 3
 
-/** What a sample is spent on, by the function that runs; the first that fits. */
+/** The parts of a sample's time, by the function that runs; the first match counts. */
 const parts = {
   write: ({ functionName }) => /^(?:write(?:Latin1String|Buffer|v)|shutdown)$/.test(functionName),
   garbage: ({ functionName }) => functionName === "(garbage collector)",
-  // What runs outside JavaScript and is nobody's call: libuv, its reads, and what the kernel does for them.
+  // Everything outside JavaScript that no function calls: libuv, its reads, and the kernel's part in them.
   "read, libuv": ({ functionName }) => functionName === "(program)",
   "Node's JavaScript": ({ url }) => url === "" || url.startsWith("node:"),
   Effect: ({ source }) => source?.includes("node_modules/") ?? false,
   ours: () => true
 }
 
-/** The same program as in dist/, but with its modules' names as comments, by which a place is known. */
+/** Bundles the program with the names of its modules as comments. Returns the module of each line of the bundle. */
 const bundled = async () => {
   await bundle({
     entryPoints: ["src/main.ts"],
@@ -46,10 +46,10 @@ const bundled = async () => {
     .map((line) => (source = /^\s*\/\/ (\S+\.[jt]s)$/.exec(line)?.[1] ?? source))
 }
 
-/** Half a second for the program to start, which is not the load's. */
+/** Samples of the first half second belong to the start of the program. */
 const startMicroseconds = 500_000
 
-/** What share of the time that is not idle each part has. */
+/** The share of each part in the time that is not idle. */
 const sharesOf = ({ nodes, samples, timeDeltas }, sources) => {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
   const sums = Object.fromEntries(Object.keys(parts).map((name) => [name, 0]))
@@ -65,7 +65,7 @@ const sharesOf = ({ nodes, samples, timeDeltas }, sources) => {
   return Object.entries(sums).map(([name, value]) => [name, value / all])
 }
 
-/** The server under the profiler, and the profile that it leaves behind when it is stopped. */
+/** The server under the profiler, which writes its profile when the server stops. */
 const profiled = (profiles) => ({
   ...serverOf("a-chat"),
   command: (port) => {
