@@ -73,7 +73,7 @@ const maxConnections = 64
 const listening = (http: Http.Server, { host, port }: AdminOptions) =>
   Effect.acquireRelease(
     Effect.async<Tcp.TcpAddress, TransportError>((resume) => {
-      const failed = (cause: Error) => resume(Effect.fail(Tcp.listenError(host, port, cause)))
+      const failed = (cause: Error) => resume(Effect.fail(Tcp.failedToListen(host, port, cause)))
       http.once("error", failed)
       http.listen({ host, port }, () => {
         http.off("error", failed)

@@ -3,7 +3,7 @@ import type { X509Certificate } from "node:crypto"
 import * as Fs from "node:fs"
 import type { SecureContextOptions } from "node:tls"
 import { TransportError } from "../ports/Transport.js"
-import { codeOf } from "./SystemError.js"
+import { errorCode } from "./SystemError.js"
 
 /** The files with which one side of a TLS connection identifies itself and verifies the other. All are PEM. */
 export interface PemFiles {
@@ -32,7 +32,7 @@ const read = (path: string | undefined, during: TransportError["during"]) =>
     ? Effect.succeed(undefined)
     : Effect.try({
         try: () => Fs.readFileSync(path),
-        catch: (cause) => wrong(during, path, `it cannot be read (${codeOf(cause) ?? "unknown error"})`, cause)
+        catch: (cause) => wrong(during, path, `it cannot be read (${errorCode(cause) ?? "unknown error"})`, cause)
       })
 
 const parse = <A>(path: string | undefined, during: TransportError["during"], make: () => A, otherwise: string) =>
@@ -80,10 +80,11 @@ export const load = (
 const untilOf = (certificate: X509Certificate) => new Date(certificate.validTo)
 
 const wrong = (during: TransportError["during"], path: string, why: string, cause?: unknown) =>
-  new TransportError({ during, reason: `${path}: ${why}${detail(cause)}`, code: codeOf(cause), cause })
+  new TransportError({ during, reason: `${path}: ${why}${detail(cause)}`, code: errorCode(cause), cause })
 
 /** OpenSSL's explanation, without its error numbers. */
 const detail = (cause: unknown) => {
-  const words = cause instanceof Error && codeOf(cause)?.startsWith("ERR_OSSL") ? cause.message.split(":").at(-1) : ""
+  const words =
+    cause instanceof Error && errorCode(cause)?.startsWith("ERR_OSSL") ? cause.message.split(":").at(-1) : ""
   return words === undefined || words === "" ? "" : ` (${words})`
 }

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { maxTimerMillis, type Address, type Socket, type TransportError } from "../ports/Transport.js"
 import { fromNet, socketOptions } from "./NetSocket.js"
-import { codeOf, connectError, type Explain } from "./SystemError.js"
+import { errorCode, connectError, type Explain } from "./SystemError.js"
 
-export interface Options {
+export interface NetConnectOptions {
   readonly address: Address
   /** Where `node:net` connects. */
   readonly to: Net.NetConnectOpts
@@ -18,10 +18,10 @@ export interface Options {
  * Connects with `node:net`. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption
  * cancels the attempt.
  */
-export const connect = ({ address, explain, timeout, to }: Options): Effect.Effect<Socket, TransportError> =>
+export const connect = ({ address, explain, timeout, to }: NetConnectOptions): Effect.Effect<Socket, TransportError> =>
   Effect.async((resume) => {
     const socket = Net.connect({ ...to, ...socketOptions })
-    const failed = (cause: Error) => resume(Effect.fail(connectError(address, explain(codeOf(cause)), cause)))
+    const failed = (cause: Error) => resume(Effect.fail(connectError(address, explain(errorCode(cause)), cause)))
     socket.once("error", failed)
     const giveUp = () => socket.destroy(Object.assign(new Error("connect ETIMEDOUT"), { code: "ETIMEDOUT" }))
     // Part of this effect, not `Effect.timeout` around it: an interruption between the connect and the caller taking

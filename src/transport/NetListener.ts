@@ -2,13 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { TransportError, type Address, type Listen, type ListenerEvents } from "../ports/Transport.js"
 import { remoteOf, socketOptions, wrap, type Remote } from "./NetSocket.js"
-import { codeOf, listenError, type Explain } from "./SystemError.js"
+import { errorCode, listenError, type Explain } from "./SystemError.js"
 
 /** Completed connections that this process has not accepted yet. The kernel caps it at `net.core.somaxconn`. */
 const backlog = 4096
 
 /** An address, and how `node:net` listens there. */
-export interface Place {
+export interface Binding {
   readonly address: Address
   readonly options: Net.ListenOptions
 }
@@ -19,9 +19,12 @@ export type Admit = (socket: Net.Socket, remote: Remote, events: ListenerEvents)
 export const plain: Admit = (socket, remote, events) => events.accepted(wrap(socket, remote))
 
 /** What an adapter adds to a `net.Server`. */
-export interface Adapter extends Place {
-  /** The place as the kernel has bound it: the port is the real one. A Unix socket has none, and stays where it is. */
-  readonly bound: (info: Net.AddressInfo) => Place
+export interface Adapter extends Binding {
+  /**
+   * The binding once the kernel has bound it: the port is the real one. Without it, and for a Unix socket, as
+   * requested.
+   */
+  readonly bound?: (info: Net.AddressInfo) => Binding
   readonly explain: Explain
   /**
    * Starts the server; `server.listen(options)` unless given. An adapter can set up here what `bind(2)` depends on (the
@@ -44,7 +47,7 @@ export const isUnix = (server: Net.Server): boolean => {
 
 /** Listens with `node:net`. */
 export const listen =
-  ({ admit = plain, bind = bindDirectly, bound, canResume = true, explain, ...place }: Adapter): Listen =>
+  ({ admit = plain, bind = bindDirectly, bound, canResume = true, explain, ...requested }: Adapter): Listen =>
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
       let nameless = "unknown"
@@ -53,11 +56,12 @@ export const listen =
       server.on("drop", () => events.dropped())
 
       let isSuspended = false
-      const start = ({ address, options }: Place) =>
+      const start = ({ address, options }: Binding) =>
         Effect.async<void, TransportError>((resume) => {
           const failed = (cause: Error) => {
             server.off("listening", listening)
-            const error = cause instanceof TransportError ? cause : listenError(address, explain(codeOf(cause)), cause)
+            const error =
+              cause instanceof TransportError ? cause : listenError(address, explain(errorCode(cause)), cause)
             resume(Effect.fail(error))
           }
           const listening = () => {
@@ -76,12 +80,12 @@ export const listen =
           }
         })
 
-      yield* start(place)
+      yield* start(requested)
       server.on("error", (cause) => {
         if (server.listening) events.failed(acceptError(cause))
       })
       const info = server.address()
-      const actual = info !== null && typeof info === "object" ? bound(info) : place
+      const actual = info !== null && typeof info === "object" ? (bound?.(info) ?? requested) : requested
 
       const suspend = Effect.sync(() => {
         isSuspended = true
@@ -101,7 +105,7 @@ export const listen =
     })
 
 const acceptError = (cause: unknown) => {
-  const code = codeOf(cause)
+  const code = errorCode(cause)
   const reason = `a connection could not be accepted (${code ?? "unknown error"})`
   return new TransportError({ during: "Listen", reason, code, cause })
 }

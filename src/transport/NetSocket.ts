@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { ignoreEvents, maxTimerMillis, TransportError, type Socket, type SocketEvents } from "../ports/Transport.js"
 import * as NodeInternals from "./NodeInternals.js"
-import { codeOf } from "./SystemError.js"
+import { errorCode } from "./SystemError.js"
 
 /** Idle time after which the kernel probes a silent peer. Without probes, a pulled cable would never be noticed. */
 const keepAliveDelay = Duration.seconds(60)
@@ -81,7 +81,7 @@ export class NetSocket implements Socket {
   }
 
   private lost(during: "Read" | "Write") {
-    const code = codeOf(this.error)
+    const code = errorCode(this.error)
     return new TransportError({ during, ...this.explain(code), code, cause: this.error })
   }
 

@@ -32,8 +32,8 @@ export const address = (host: string, port: number): TcpAddress => ({
  */
 export const listen = (host: string, port: number, proxy?: ProxyHeader.ProxyOptions): Listen =>
   NetListener.listen({
-    ...place(host, port),
-    bound: (info) => place(info.address, info.port),
+    ...binding(host, port),
+    bound: (info) => binding(info.address, info.port),
     explain: explainListen,
     admit: proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
   })
@@ -57,7 +57,7 @@ export const connect = (address: Address, timeout?: Duration.DurationInput): Eff
 
 const cannotConnect = (address: Address, why: string) => Effect.fail(SystemError.connectError(address, { why }))
 
-const place = (host: string, port: number): NetListener.Place => ({
+const binding = (host: string, port: number): NetListener.Binding => ({
   address: address(host, port),
   options: { host, port } satisfies Net.ListenOptions
 })
@@ -67,8 +67,8 @@ const place = (host: string, port: number): NetListener.Place => ({
  *
  * @internal
  */
-export const listenError = (host: string, port: number, cause: unknown): TransportError =>
-  SystemError.listenError(address(host, port), explainListen(SystemError.codeOf(cause)), cause)
+export const failedToListen = (host: string, port: number, cause: unknown): TransportError =>
+  SystemError.listenError(address(host, port), explainListen(SystemError.errorCode(cause)), cause)
 
 /** @internal */
 export const explainListen = (code: string | undefined): SystemError.Explanation => {

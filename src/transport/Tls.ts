@@ -97,15 +97,15 @@ export const listen =
   (listenOptions) =>
     Effect.gen(function* () {
       const listener = yield* NetListener.listen({
-        ...place(host, port),
-        bound: (info) => place(info.address, info.port),
+        ...binding(host, port),
+        bound: (info) => binding(info.address, info.port),
         explain: Tcp.explainListen,
         admit: yield* admitting(options)
       })(listenOptions)
       return { ...listener, identifies: options.credentials.identifies }
     })
 
-const place = (host: string, port: number) => ({ address: address(host, port), options: { host, port } })
+const binding = (host: string, port: number) => ({ address: address(host, port), options: { host, port } })
 
 /** A server on a TLS port, as `listen`, with the credentials in these files. */
 export const layer = (

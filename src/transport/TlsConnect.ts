@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import type * as NodeTls from "node:tls"
 import { maxTimerMillis, type Address, type Socket, type TransportError } from "../ports/Transport.js"
 import { remoteOf, socketOptions } from "./NetSocket.js"
-import { codeOf, connectError, type Explanation } from "./SystemError.js"
+import { errorCode, connectError, type Explanation } from "./SystemError.js"
 import * as Tcp from "./Tcp.js"
 import { TlsSocket } from "./TlsSocket.js"
 
@@ -35,7 +35,7 @@ export const handshake = (
     }
     const failed = (cause: Error) => {
       giveUp()
-      const code = codeOf(cause)
+      const code = errorCode(cause)
       const explanation = (secured && explainTls(code, cause, serverName)) ?? Tcp.explainConnect(code)
       resume(Effect.fail(connectError(address, explanation, cause)))
     }

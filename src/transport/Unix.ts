@@ -8,7 +8,7 @@ import * as Endpoints from "../ports/Endpoints.js"
 import { TransportError, type Address, type Listen, type Socket } from "../ports/Transport.js"
 import * as NetConnect from "./NetConnect.js"
 import * as NetListener from "./NetListener.js"
-import { codeOf, connectError, listenError, unexplained, type Explanation } from "./SystemError.js"
+import { errorCode, connectError, listenError, unexplained, type Explanation } from "./SystemError.js"
 
 /** Only the owner may connect: the file's mode is the access control of a Unix socket. */
 const mode = 0o600
@@ -52,10 +52,8 @@ export const connect = (path: string, timeout?: Duration.DurationInput): Effect.
     ? Effect.fail(connectError(address(path), tooLong))
     : NetConnect.connect({ address: address(path), to: { path }, explain: explainConnect, timeout })
 
-const listenAt = (path: string) => {
-  const place: NetListener.Place = { address: address(path), options: { path } }
-  return NetListener.listen({ ...place, bound: () => place, explain: explainListen(path), bind })
-}
+const listenAt = (path: string) =>
+  NetListener.listen({ address: address(path), options: { path }, explain: explainListen(path), bind })
 
 const bind = (server: Net.Server, options: Net.ListenOptions) => {
   // The umask rather than a later chmod: at no moment may another user connect.
@@ -122,6 +120,6 @@ const removeStale = (path: string): Effect.Effect<void, TransportError> =>
     if (probe.left.code !== "ECONNREFUSED") return yield* inUse(path, probe.left.reason)
     yield* Effect.try({
       try: () => Fs.rmSync(path, { force: true }),
-      catch: (cause) => listenError(address(path), explainListen(path)(codeOf(cause)), cause)
+      catch: (cause) => listenError(address(path), explainListen(path)(errorCode(cause)), cause)
     })
   })
