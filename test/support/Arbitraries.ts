@@ -1,11 +1,11 @@
 import * as FastCheck from "effect/FastCheck"
 
-/** Bytes at which the rules change: controls and their neighbours, what starts and continues a character. */
+/** Bytes at the edges of the rules: control characters and their neighbours, UTF-8 leads and continuations. */
 const edges = [
   0x00, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1f, 0x20, 0x41, 0x7e, 0x7f, 0x80, 0x85, 0x9f, 0xa0, 0xbf, 0xc2, 0xc3, 0xe2, 0xff
 ]
 
-/** Random bytes, most of them at an edge of a rule. */
+/** Random bytes, most of them from `edges`. */
 export const anyBytes = (maxLength: number): FastCheck.Arbitrary<Uint8Array> =>
   FastCheck.array(
     FastCheck.oneof(
@@ -15,7 +15,7 @@ export const anyBytes = (maxLength: number): FastCheck.Arbitrary<Uint8Array> =>
     { maxLength, size: "max" }
   ).map((bytes) => Uint8Array.from(bytes))
 
-/** Text with many characters that are white space somewhere, and of every length in UTF-8. */
+/** Text with many kinds of white space, and characters of every length in UTF-8. */
 export const anyText = (maxLength: number): FastCheck.Arbitrary<string> =>
   FastCheck.array(
     FastCheck.oneof(
@@ -26,7 +26,7 @@ export const anyText = (maxLength: number): FastCheck.Arbitrary<string> =>
       FastCheck.fullUnicode()
     ),
     { maxLength }
-  ).map((characters) => characters.join("").replaceAll(/[\ud800-\udfff]/gu, "x")) // no half of a pair: it has no UTF-8
+  ).map((characters) => characters.join("").replaceAll(/[\ud800-\udfff]/gu, "x")) // a lone surrogate has no UTF-8
 
 /** The bytes cut at random places. */
 export const anyCut = (bytes: Uint8Array): FastCheck.Arbitrary<ReadonlyArray<Uint8Array>> =>

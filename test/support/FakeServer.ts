@@ -5,7 +5,7 @@ import * as Net from "node:net"
 import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Tcp from "../../src/transport/Tcp.js"
 
-/** A server of a few lines on a free port, and the sockets that it accepted are closed with the scope. */
+/** A minimal server on a free port. The end of the scope closes it and its connections. */
 export const make = (serve: (socket: Net.Socket) => void): Effect.Effect<Tcp.TcpAddress, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -48,7 +48,7 @@ export const answering = (answer: (line: string) => Answer): Effect.Effect<Tcp.T
     socket.on("end", () => socket.end())
   })
 
-/** Says hello as a server does that tells outcomes, and leaves all else to another answer. */
+/** Answers `/hello` like a server that reports outcomes, and leaves all other lines to `answer`. */
 export const greeting =
   (answer: (line: string) => Answer) =>
   (line: string): Answer => {
@@ -60,8 +60,8 @@ export const greeting =
 export const echo = make((socket) => socket.pipe(socket))
 
 /**
- * What the original a-chat does: the first line is the login, every other `names: text`. Nobody who is absent is
- * told of, there is no command, and nobody is refused.
+ * The original a-chat: the first line is the login, every other line is `names: text`. It has no commands, refuses
+ * nothing, and does not report absent recipients.
  */
 export const original = Effect.suspend(() => {
   const peers = new Map<string, Net.Socket>()
@@ -91,5 +91,5 @@ export const original = Effect.suspend(() => {
   })
 })
 
-/** As Rust does, which keeps U+FEFF. */
+/** Like Rust's `trim`, which keeps U+FEFF. */
 const trim = (text: string) => text.replaceAll(/^\p{White_Space}+|\p{White_Space}+$/gu, "")

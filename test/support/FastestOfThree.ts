@@ -1,4 +1,4 @@
-/** Milliseconds of the fastest of three runs, so that a busy machine fails no test. */
+/** Milliseconds of the fastest of three runs, so that a busy machine does not fail a test. */
 export const fastestOfThree = (run: () => void): number => {
   const once = () => {
     const start = performance.now()

@@ -14,21 +14,21 @@ import * as Program from "./Program.js"
 import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
 
-/** The program under a fault, with all that can be seen of it from outside. */
+/** The built server under a fault, and what can be observed from outside. */
 export interface ServerUnderFault extends Program.Program {
   readonly address: Address
   readonly port: number
   readonly connect: Effect.Effect<WireClient.WireClient, string, Scope.Scope>
   readonly join: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
   readonly greet: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
-  /** How many connections it has logged as closed for a reason. */
+  /** The number of connections logged as closed for a reason. */
   readonly closings: (reason: CloseReason) => number
-  /** Waits until it has logged so many. */
+  /** Waits until that number is reached. */
   readonly closed: (count: number, reason: CloseReason) => Effect.Effect<void>
 }
 
-/** The account that the program logs at its end, of everything that the clients said. */
-export interface Account {
+/** The ledger that the server logs when it stops. */
+export interface Ledger {
   readonly accepted: number
   readonly written: number
   readonly returned: number
@@ -38,26 +38,26 @@ export interface Account {
 export interface FaultTestOptions {
   readonly args?: ReadonlyArray<string>
   readonly before?: string
-  /** Where it listens; its clients come by 127.0.0.1. */
+  /** The address to listen on; the test's clients use 127.0.0.1. */
   readonly host?: string
-  /** Its port speaks TLS with this certificate, which is one of the tests' for this machine. */
+  /** Serves TLS with this certificate, one of test/certificates. */
   readonly tls?: { readonly cert: string; readonly key: string }
-  /** Why it cannot be done on this machine; undefined if it can. */
+  /** Why this machine cannot run the test; undefined if it can. */
   readonly impossible?: string | undefined
-  /** How much memory the process may take at its peak, in MB. */
+  /** The limit of the process's peak memory, in MB. */
   readonly peakMegabytes?: number
 }
 
-/** What a fault leaves to be checked when the program has ended: its own account of the lines, without the bystander's. */
-export type Verdict = (account: Account) => void
+/** Checks the ledger after the server has stopped. The bystander's lines are not in it. */
+export type Verdict = (ledger: Ledger) => void
 
-/** Round trips of somebody who has nothing to do with the fault, in milliseconds: generous, for machines at work. */
+/** Limits of the bystander's round trips, in milliseconds; generous, for busy machines. */
 const bounds = { p99: 500, worst: 5_000 }
 
 /**
- * A named fault, on a program of its own. Whatever the fault is: a bystander is served all the while; in the end the
- * descriptors are those of the beginning, the peak of the memory is bounded, the account is even, the log has neither an
- * error nor a defect, and the program ends with 0. The figures are an annotation of the test (`--reporter=verbose`).
+ * A test of a fault, with a server process of its own. Whatever the fault is, a bystander is served all the time. At the
+ * end no descriptors are left open, peak memory is within its limit, the ledger balances, the log has no errors or
+ * defects, and the process exits with 0. The figures are an annotation of the test (`--reporter=verbose`).
  */
 export const faultTest = (
   name: string,
@@ -68,7 +68,7 @@ export const faultTest = (
     Effect.gen(function* () {
       if (options.impossible !== undefined) return context.skip(options.impossible)
       const { args = [], before, host = "127.0.0.1", peakMegabytes = 160, tls } = options
-      // What happened is counted in the log.
+      // The tests count events in the log, so it must be complete.
       const program = yield* Program.startServer(
         ["--host", host, "--log-rate", "off", ...args, ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : [])],
         before === undefined ? {} : { before }
@@ -84,19 +84,19 @@ export const faultTest = (
       const trips = yield* bystander.stop
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* server.ended
-      const account = finalLedger(errors)
-      // The bystander's lines are written each time, and nobody's business here.
-      const own = { ...account, accepted: account.accepted - trips.length, written: account.written - trips.length }
+      const ledger = finalLedger(errors)
+      // Without the bystander's lines, all of which were written.
+      const own = { ...ledger, accepted: ledger.accepted - trips.length, written: ledger.written - trips.length }
       const [p99, worst] = [trips[Math.floor(trips.length * 0.99)] ?? 0, trips.at(-1) ?? 0]
       const figures = [
         `bystander: p99 ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms of ${trips.length}`,
         `memory: ${resident} MB, peak ${peak} MB`,
-        `account: ${own.accepted} = ${own.written} + ${own.returned} + ${own.dead}`
+        `ledger: ${own.accepted} = ${own.written} + ${own.returned} + ${own.dead}`
       ]
       yield* Effect.promise(() => context.annotate(figures.join("; ")))
       assert.equal(status, 0, errors.slice(-500))
-      assert.ok(p99 < bounds.p99 && worst < bounds.worst, "the bystander had to wait")
-      assert.ok(peak <= peakMegabytes, "it took too much memory")
+      assert.ok(p99 < bounds.p99 && worst < bounds.worst, "the bystander waited too long")
+      assert.ok(peak <= peakMegabytes, "peak memory is over the limit")
       verdict?.(own)
     })
   )
@@ -123,18 +123,18 @@ const around = (program: Program.Program & { readonly port: string }, isTls: boo
   }
 }
 
-/** Everything that has come to a client, up to now. */
+/** All lines that a client has received so far. */
 export const received = (client: WireClient.WireClient): Effect.Effect<ReadonlyArray<string>> =>
   Effect.zipRight(client.send("/ping all\n"), client.takeUntil("* pong: all"))
 
-/** A client that writes to itself all the while; `stop` gives its round trips, sorted. */
+/** Starts a client that writes to itself all the time; `stop` returns its round trips, sorted. */
 const watch = ({ address }: ServerUnderFault) =>
   Effect.gen(function* () {
     const worker = yield* Effect.acquireRelease(
       Effect.sync(() => new Worker(new URL("bystander-worker.mjs", import.meta.url), { workerData: address })),
       (worker) => Effect.promise(() => worker.terminate())
     )
-    // What goes wrong there is told by whoever waits for it here.
+    // An error in the worker fails the next wait for a message.
     const says = Effect.tryPromise<ReadonlyArray<unknown>>(() => once(worker, "message"))
     yield* says
     const stop = Effect.suspend(() => {
@@ -144,26 +144,26 @@ const watch = ({ address }: ServerUnderFault) =>
     return { stop }
   })
 
-/** The account in the last line of a log that must have neither an error nor anything that is no event. */
-export const finalLedger = (log: string): Account => {
+/** The ledger in the last line of a log, which must contain nothing but events below the level of an error. */
+export const finalLedger = (log: string): Ledger => {
   const lines = log.trimEnd().split("\n")
   for (const line of lines) assert.match(line, /^timestamp=\S+ level=(DEBUG|INFO|WARN) /)
   const last = lines.at(-1) ?? ""
   const [accepted, written, returned, dead, inFlight] = ["accepted", "written", "returned", "dead", "inFlight"].map(
     (key) => Number(new RegExp(` ${key}=(\\d+)`).exec(last)?.[1])
-  ) as [number, number, number, number, number] // as many as there are names
+  ) as [number, number, number, number, number] // as many as there are keys
   assert.equal(inFlight, 0, last)
   assert.equal(accepted, written + returned + dead, last)
   return { accepted, written, returned, dead }
 }
 
-// Where there is no /proc nothing tells of another process: then both are 0, and not looked at.
+// Without /proc another process cannot be measured: both functions return 0, which passes every check.
 
 const hasProc = existsSync("/proc/self/fd")
 
 const descriptorsOf = (pid: number) => (hasProc ? readdirSync(`/proc/${pid}/fd`).length : 0)
 
-/** `VmRSS` is what it takes now, `VmHWM` what it took at its peak. */
+/** `VmRSS` is the current size, `VmHWM` the peak. */
 const megabytes = (pid: number, what: "VmRSS" | "VmHWM") =>
   hasProc
     ? Math.round(Number(new RegExp(`${what}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024)

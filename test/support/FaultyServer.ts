@@ -8,21 +8,21 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import type { TransportError } from "../../src/ports/Transport.js"
 import * as FakeServer from "./FakeServer.js"
 
-/** What is wrong with a server. Lines are strings of bytes without their LF; what keeps state is made per connection. */
+/** What is wrong with a server. Lines are strings of bytes without their LF; stateful faults are made per connection. */
 export interface Fault {
-  /** What a line from the server becomes. */
+  /** Replaces a line from the server. */
   readonly down?: () => (line: string) => ReadonlyArray<string>
-  /** What a line from the client becomes, before the server sees it. */
+  /** Replaces a line from the client before the server sees it. */
   readonly up?: () => (line: string) => ReadonlyArray<string>
-  /** What the bytes of one read become, before they are cut into lines. */
+  /** Replaces the bytes of one read before they are cut into lines. */
   readonly read?: (bytes: Buffer) => Buffer
-  /** What stands behind the last LF of a client is lost. */
+  /** Loses the bytes after a client's last LF. */
   readonly losesLastLine?: boolean
-  /** How it ends: with a reset instead of an end, or as soon as the client's end comes. */
+  /** How it ends connections: with a reset, or at once when the client ends its side. */
   readonly ends?: "reset" | "at once"
 }
 
-/** The real server behind a relay that puts the fault in. */
+/** The real server behind a relay that adds the fault. */
 export const make = (fault: Fault): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Logger.withMinimumLogLevel(

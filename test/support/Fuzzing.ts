@@ -3,12 +3,12 @@ import { seededRandom } from "../../scripts/random.mjs"
 
 export type Random = ReturnType<typeof seededRandom>
 
-/** `FUZZ_SEED=7 npm test` tries other inputs; a failure tells its seed. */
+/** `FUZZ_SEED=7 npm test` tries other inputs; a failure reports its seed. */
 const seed = Number(process.env["FUZZ_SEED"] ?? 1)
 
 /**
- * Generates so many inputs, strings of bytes, and checks each. What fails is made shorter for as long as it fails, and
- * thrown with its input.
+ * Generates `count` inputs, strings of one character per byte, and checks each. Shortens a failing input as long as it
+ * fails, and throws with the shortest.
  */
 export const fuzz = (
   count: number,
@@ -32,14 +32,14 @@ export const fuzz = (
   }
 }
 
-/** What a check decides at random, it decides alike for the same input, or what fails could not be made shorter. */
+/** Seeds the check's random choices by its input: without that, a failing input could not be shortened. */
 const hash = (input: string): number => {
   let sum = 0
   for (let at = 0; at < input.length; at++) sum = (Math.imul(sum, 31) + input.charCodeAt(at)) | 0
   return sum
 }
 
-/** Leaves out ever smaller parts for as long as what is left still fails. */
+/** Removes ever smaller parts as long as the rest still fails. */
 const shrink = (input: string, fails: (shorter: string) => boolean): string => {
   let shortest = input
   for (let size = Math.ceil(shortest.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
@@ -52,7 +52,7 @@ const shrink = (input: string, fails: (shorter: string) => boolean): string => {
   return shortest
 }
 
-/** Much faster than a deep comparison; for plain data whose keys have one order. */
+/** Much faster than a deep comparison, for plain data with a fixed order of keys. */
 export const same = (found: unknown, expected: unknown) => {
   if (found === expected) return
   const [one, other] = [JSON.stringify(found), JSON.stringify(expected)]
@@ -61,7 +61,7 @@ export const same = (found: unknown, expected: unknown) => {
 
 const bytes = (...parts: ReadonlyArray<string>) => parts.map((part) => Buffer.from(part, "utf8").toString("latin1"))
 
-/** What the protocol gives a meaning, and what JavaScript or a terminal does. */
+/** Words that mean something to the protocol, to JavaScript or to a terminal. */
 const words = [
   ..."aZ09_-.,,,:::/@!*#=% \t\r",
   ..."  ",
@@ -82,7 +82,7 @@ const words = [
   "$&"
 ].flatMap((word) => bytes(word))
 
-/** Characters of all lengths: white space, what only looks like it, marks, bidi and zero-width, edges of the planes. */
+/** Characters of all lengths: white space and look-alikes, marks, bidi and zero-width characters, edges of the planes. */
 const characters = bytes(
   ..."\u0085\u00a0\u1680\u2000\u2001\u200a\u2028\u2029\u202f\u205f\u3000",
   ..."\u180e\u200b\u200c\u200d\u2060\u00ad\ufeff\u2800\u3164\u115f\u1160\uffa0",
@@ -100,7 +100,7 @@ const characters = bytes(
 
 const controls = ["\0", "\x01", "\x07", "\x08", "\x0b", "\x0c", "\x0e", "\x1b", "\x1f", "\x7f", "\r\r"]
 
-/** Every way in which bytes are not UTF-8 (RFC 3629). */
+/** Every way in which bytes can be malformed UTF-8 (RFC 3629). */
 export const malformed: Readonly<Record<string, string>> = {
   "a lone continuation": "\x80",
   "the last lone continuation": "\xbf",
@@ -128,7 +128,7 @@ export const malformed: Readonly<Record<string, string>> = {
 
 const broken = Object.values(malformed)
 
-/** Most inputs are well-formed, or nothing would be left to look at behind the first fault. */
+/** Most inputs are well-formed: after a first fault there would be nothing left to check. */
 export const hostile =
   (maxPieces: number) =>
   (random: Random): string => {
@@ -149,7 +149,7 @@ const byte = (random: Random) => {
   return any === "\n" ? "" : any
 }
 
-/** Lines of these, each with its LF, and perhaps a last one without. */
+/** Hostile lines, each with its LF, and perhaps a last one without. */
 export const hostileStream =
   (maxLines: number, maxPieces: number) =>
   (random: Random): string => {
@@ -161,7 +161,7 @@ export const hostileStream =
     return random.chance(0.5) ? text : text + line(random)
   }
 
-/** The bytes in a few reads. */
+/** The bytes, split into a few reads. */
 export const inReads = (input: string, random: Random): ReadonlyArray<Buffer> => {
   const all = Buffer.from(input, "latin1")
   const reads: Array<Buffer> = []

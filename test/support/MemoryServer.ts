@@ -18,14 +18,14 @@ import * as Memory from "../../src/transport/Memory.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { settle, turnsUntil } from "./Turns.js"
 
-/** A client on the in-memory network. It reads at once, unless its socket is paused. */
+/** A client on the in-memory network. It reads immediately unless its socket is paused. */
 export interface MemoryClient {
   readonly socket: Memory.MemorySocket
-  /** Every whole line that came, without its LF. */
+  /** Every whole line received so far, without its LF. */
   readonly received: ReadonlyArray<string>
-  /** What came behind the last LF. */
+  /** The bytes after the last LF. */
   readonly rest: () => string
-  /** How the connection ended, as far as it has: the server's end, the end of all. */
+  /** How far the connection has ended: `inOrder` by the server's end, `closed` completely. */
   readonly end: () => {
     readonly inOrder: boolean
     readonly closed: boolean
@@ -33,11 +33,11 @@ export interface MemoryClient {
   }
   /** Sends lines. */
   readonly say: (...lines: ReadonlyArray<string>) => void
-  /** Waits for the next line that was not waited for yet. */
+  /** Waits for the next line that was not taken yet. */
   readonly next: Effect.Effect<string>
-  /** Waits until the server has answered everything that was said. */
+  /** Waits until the server has handled everything sent before. */
   readonly barrier: Effect.Effect<void>
-  /** Waits for the server's end of the connection. */
+  /** Waits until the server has ended the connection. */
   readonly ended: Effect.Effect<void>
 }
 
@@ -92,18 +92,18 @@ const makeMemoryClient = (socket: Memory.MemorySocket): MemoryClient => {
 export interface MemoryServer {
   readonly network: Memory.Network
   readonly connect: Effect.Effect<MemoryClient>
-  /** Connects and logs in; waits until the name is known. */
+  /** Connects and logs in. */
   readonly join: (name: string) => Effect.Effect<MemoryClient>
 }
 
 export interface MemoryServerOptions extends Partial<Options> {
   readonly descriptors?: Descriptors.DescriptorProbe
   readonly memory?: Memory.NetworkOptions
-  /** What the server gets instead of an accepted socket. */
+  /** Wraps each accepted socket before the server gets it. */
   readonly wrap?: (socket: Socket) => Socket
 }
 
-/** Gives each connection the address that stands next in a list. */
+/** Gives each connection the next address of a list. */
 export const from = (...hosts: ReadonlyArray<string>) => {
   const left = [...hosts]
   return (socket: Socket): Socket => {
@@ -147,7 +147,7 @@ const makeClients = (network: Memory.Network, options: MemoryServerOptions): Cli
   }
 }
 
-/** A whole server on the in-memory network. At the scope's end it is drained, and its ledger has to come out even. */
+/** A whole server on the in-memory network. The end of the scope drains it, and requires its ledger to balance. */
 export const startMemoryServer = (
   options: MemoryServerOptions = {}
 ): Effect.Effect<MemoryServer & { readonly server: Server.ServerHandle }, never, Scope.Scope> =>
@@ -161,30 +161,30 @@ export const startMemoryServer = (
     )
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        // Whatever the state that the test has left: what is in flight stands in a queue.
-        assert.strictEqual((yield* server.measure).pairsUnaccounted, 0, "every pair is accounted for")
+        // In any state: every pair in flight is in a queue.
+        assert.strictEqual((yield* server.measure).pairsUnaccounted, 0, "every pair in flight is in a queue")
         yield* chat.leave
         yield* settle
         const drain = yield* Effect.fork(server.drain)
         while (drain.unsafePoll() === null) yield* TestClock.adjust(Duration.millis(50))
         const { accepted, dead, inFlight, returned, written } = yield* server.ledger
-        assert.strictEqual(inFlight, 0, "nothing is in flight at rest")
-        assert.strictEqual(accepted, written + returned + dead, "the ledger comes out even")
+        assert.strictEqual(inFlight, 0, "pairs in flight at rest")
+        assert.strictEqual(accepted, written + returned + dead, "the ledger does not balance")
         assert.strictEqual((yield* server.memory).used, 0, "no memory is counted for anything that is gone")
       })
     )
     return { ...chat, server }
   })
 
-/** The broker and the connections without the server around them, to look at what they hold. */
+/** The broker and connections without a server, to inspect their state. */
 export const startMemoryBroker = (
   options: MemoryServerOptions = {}
 ): Effect.Effect<
   MemoryServer & {
     readonly broker: Broker.Broker
-    /** Why connections have ended, in the order of their ends. */
+    /** The close reasons, in the order in which connections ended. */
     readonly reasons: ReadonlyArray<CloseReason>
-    /** The same, by the connections' numbers: 1 for the first that came. */
+    /** The same by connection; the first accepted connection is 1. */
     readonly reasonOf: ReadonlyMap<number, CloseReason>
     /** Interrupts the fibers of all connections. */
     readonly interruptAll: Effect.Effect<void>
@@ -216,6 +216,6 @@ export const startMemoryBroker = (
     return { ...chat, broker, reasons, reasonOf, interruptAll: Effect.zipRight(FiberSet.clear(connections), settle) }
   })
 
-/** Moves the test clock, with the real turns before and after that the sockets need. */
+/** Moves the test clock. Settles before and after, since the sockets need real turns of the event loop. */
 export const pass = (millis: number): Effect.Effect<void> =>
   settle.pipe(Effect.zipRight(TestClock.adjust(Duration.millis(millis))), Effect.zipRight(settle))

@@ -25,7 +25,7 @@ export interface TerminalOptions
     TerminalEmulator.Options,
     Partial<Omit<TerminalClient.TerminalClientOptions, "input" | "output" | "socket">> {}
 
-/** A person in front of the client, at a terminal in memory. */
+/** Starts the terminal client on an emulated terminal. */
 export const openTerminal = (
   socket: Effect.Effect<Socket, TransportError>,
   { columns, rows, ...options }: TerminalOptions = {}
@@ -51,7 +51,7 @@ export const openTerminal = (
     return { ...terminal, ended: Fiber.join(session) }
   })
 
-/** A network in memory, and a server on it that may go away and come back. */
+/** An in-memory network, on which a test can stop and start servers. */
 export const chat = Effect.gen(function* () {
   const network = yield* Memory.make()
   const serve = (options: Partial<Server.StandaloneOptions> = {}) =>

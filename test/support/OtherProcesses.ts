@@ -7,9 +7,9 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "./Program.js"
 import * as WireClient from "./WireClient.js"
 
-/** Clients in processes of their own, which can be killed, and whose sockets are not those of Node. */
+/** Clients in their own processes, which can be killed or use sockets with options that Node does not have. */
 
-/** Runs a program until it has printed its first line; the end of the scope kills it. */
+/** Starts a program, and waits for its first output. The end of the scope kills it. */
 export const startChild = (
   command: string,
   args: ReadonlyArray<string>
@@ -24,7 +24,7 @@ export const startChild = (
     (process) => Effect.sync(() => process.kill("SIGKILL"))
   )
 
-/** Runs a script of Node's, which finds `net` and the server's `port`, until it has printed a line. */
+/** Starts a Node script that can use `net` and the server's `port`, and waits for its first output. */
 export const runScript = (port: number, script: string) =>
   startChild(process.execPath, ["-e", `const net = require("node:net"), port = ${port};${script}`])
 
@@ -60,5 +60,5 @@ export const unansweredPort: Effect.Effect<number, never, Scope.Scope> = Effect.
   ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
 ).pipe(Effect.map(({ port }) => port))
 
-/** Why there can be no such clients and listeners here. */
-export const noPerl = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "there is no perl"
+/** Why the Perl clients and listeners cannot run here; undefined if they can. */
+export const noPerl = spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 ? undefined : "needs perl"

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 
-/** The script that Node runs. */
+/** The program's script. */
 export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
 /** The built program as a child process; `npm test` builds it first. */
@@ -13,17 +13,17 @@ export interface Program {
   readonly input: Writable
   readonly output: Readable
   readonly errors: Readable
-  /** Waits until what was written there so far has the pattern, and returns its first group, or the whole match. */
+  /** Waits until the output so far matches; returns the first group, or the whole match. */
   readonly says: (where: "output" | "errors", pattern: RegExp) => Effect.Effect<string>
-  /** Waits for the end. */
+  /** Waits until the process has ended and its output has been read. */
   readonly ended: Effect.Effect<Ended>
-  /** Waits for the end of the process alone, whose output may not have been read. */
+  /** Waits until the process has ended, even if its output has not been read. */
   readonly exited: Effect.Effect<number | null>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
 export interface Ended {
-  /** Null if a signal ended it. */
+  /** Null if a signal killed it. */
   readonly status: number | null
   readonly output: string
   readonly errors: string
@@ -32,9 +32,9 @@ export interface Ended {
 export interface StartOptions {
   readonly environment?: Record<string, string>
   readonly input?: string
-  /** A command of the shell that comes before it: `ulimit -n 64`. */
+  /** A shell command to run before the program, such as `ulimit -n 64`. */
   readonly before?: string
-  /** A program that starts it: it gets the command as its last arguments. */
+  /** A program that starts it, with the command as its last arguments. */
   readonly through?: ReadonlyArray<string>
 }
 
@@ -77,7 +77,7 @@ export const start = (
           look()
         })
       return {
-        pid: child.pid ?? 0, // there is none if it could not start; then nothing else works either
+        pid: child.pid ?? 0, // undefined if it could not start, and then nothing else works either
         input: child.stdin,
         ...streams,
         says,
@@ -88,11 +88,11 @@ export const start = (
     })
   )
 
-/** Runs it to its end. */
+/** Runs the program to its end. */
 export const run = (args: ReadonlyArray<string>, options: StartOptions = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
 
-/** A server, on a free port unless the arguments say otherwise. */
+/** Starts a server, by default on a free port. */
 export const startServer = (
   args: ReadonlyArray<string> = [],
   options: StartOptions = {}

@@ -7,27 +7,27 @@ import * as TerminalEmulator from "./TerminalEmulator.js"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** Why there is no pseudo-terminal to be had; undefined if there is. */
+/** Why no pseudo-terminal is available; undefined if one is. */
 export const missing: string | undefined =
   spawnSync("script", ["--version"]).stdout?.includes("util-linux") === true &&
   spawnSync("stty", ["--version"]).stdout?.includes("coreutils") === true
     ? undefined
     : "needs `script` of util-linux and `stty` of coreutils"
 
-/** The built program in a pseudo-terminal, with an emulator in front of it. */
+/** The built program in a pseudo-terminal, with an emulator attached. */
 export interface Pty extends TerminalEmulator.Emulator {
   readonly types: (keys: string) => Effect.Effect<void>
-  /** Of the window: the emulator first, then the kernel, which tells the program. */
+  /** Resizes the emulator first, then the pseudo-terminal, which notifies the program. */
   readonly resizes: (columns: number, rows: number) => Effect.Effect<void>
   readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Closes the window, with the program in it. */
+  /** Closes the terminal window, with the program in it. */
   readonly closes: Effect.Effect<void>
-  /** Waits for the end: the exit status, and what the terminal was left in. */
+  /** Waits for the end; returns the exit status, and the mode in which the terminal was left. */
   readonly ended: Effect.Effect<{ readonly status: string; readonly isRaw: boolean }>
 }
 
-/** What the shell in the terminal does: tells who and where, runs the program, and tells how it found the terminal. */
+/** The shell's script: prints the terminal and the process id, runs the program, prints its status and the terminal's mode. */
 const session = `stty cols 80 rows 24
 echo "tty $(tty)"
 sh -c 'echo "pid $$"; exec "$0" "$@"' "$@"
@@ -55,7 +55,7 @@ export const start = (
         }
         return spawn("script", ["-qefc", shell, "/dev/null"], { env, stdio: ["pipe", "pipe", "inherit"] })
       }),
-      (child) => Effect.sync(() => child.kill("SIGKILL")) // its end hangs the terminal up
+      (child) => Effect.sync(() => child.kill("SIGKILL")) // which hangs up the terminal
     )
     child.stdin.on("error", () => {}) // it may end first
     child.stdout.on("data", (bytes: Buffer) => emulator.feed(bytes))

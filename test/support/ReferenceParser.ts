@@ -1,6 +1,6 @@
 /**
- * What the protocol says, the plain and slow way: bytes are decoded first, and then looked at as characters. The real
- * code never decodes what it can do without.
+ * The protocol's parser written the simple, slow way: it decodes bytes first and then looks at characters. The real code
+ * avoids decoding wherever it can.
  */
 
 /** Text of bytes, by the table of RFC 3629; undefined if they are not UTF-8. */
@@ -29,7 +29,7 @@ export const trim = (text: string): string => text.replace(/^\p{White_Space}+/u,
 /** A control character other than TAB. */
 export const hasControl = (text: string): boolean => /(?!\t)\p{Cc}/u.test(text)
 
-/** How much of a name is normalised at all. */
+/** Longer names are not normalised. */
 const maxNormalised = 512
 
 const normalise = (name: string) => (Buffer.byteLength(name) > maxNormalised ? name : name.normalize("NFC"))
@@ -39,7 +39,7 @@ export type Meaning =
   | { readonly command: string; readonly argument: string }
   | { readonly mistake: "bad-line" | "too-many-recipients" }
 
-/** A line behind its label (protocol, sections 3 and 6). */
+/** The meaning of a line after its label (protocol, sections 3 and 6). */
 export const meaning = (wire: string, maxRecipients: number): Meaning => {
   const line = decode(wire)
   if (line === undefined) return { mistake: "bad-line" }

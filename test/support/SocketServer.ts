@@ -16,7 +16,7 @@ import { overTls } from "./Certificates.js"
 import { eventually } from "./Eventually.js"
 import * as WireClient from "./WireClient.js"
 
-/** What a server logged. */
+/** A log entry. */
 export interface Entry {
   readonly level: string
   readonly message: string
@@ -31,15 +31,15 @@ export interface SocketServer extends Server.ServerHandle {
   readonly join: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
   /** A client that has logged in and said `/hello`. */
   readonly greet: (name: string) => Effect.Effect<WireClient.WireClient, string, Scope.Scope>
-  /** Everything that was logged so far. */
+  /** Everything logged so far. */
   readonly logs: ReadonlyArray<Entry>
-  /** Waits for a log entry, which may have come already. */
+  /** Waits for a log entry, also an earlier one. */
   readonly logged: (what: string, is: (entry: Entry) => boolean) => Effect.Effect<Entry>
-  /** Waits until the connection of that name (the first such) was closed, and tells what was logged of it. */
+  /** Waits until the first connection of that name was closed; returns the facts of its log entry. */
   readonly farewell: (name: string) => Effect.Effect<Entry["facts"]>
-  /** Waits until the server has stopped reading from a client that sends a flood. */
+  /** Waits until the server has stopped reading from a client that floods it. */
   readonly held: (client: WireClient.WireClient) => Effect.Effect<void, string>
-  /** How many connections this server has closed for a reason, by its metric. */
+  /** The number of connections closed for a reason, from the metrics. */
   readonly closings: (reason: CloseReason.CloseReason) => number
 }
 
@@ -48,9 +48,9 @@ export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
 }
 
 /**
- * A server in the scope, on a free port of 127.0.0.1 unless `listen` says otherwise; with `ACHAT_TEST_OVER=tls` over TLS,
- * so that all of `test/server` can be run over that, too. Whatever the test does, at the end
- * its drain must leave nothing behind: no line in flight, no name, no connection that was not counted, no open socket.
+ * Starts a server with real sockets, by default on a free port of 127.0.0.1. With `ACHAT_TEST_OVER=tls` it serves TLS, so
+ * that all of test/server runs over both. After the test its drain must leave nothing behind: no lines in flight, no
+ * names, no uncounted connections, no open sockets.
  */
 export const startSocketServer = ({
   descriptors = Descriptors.unlimited,
@@ -80,7 +80,7 @@ export const startSocketServer = ({
         assert.equal(ledger.accepted, ledger.written + ledger.returned + ledger.dead)
         assert.deepEqual(yield* server.names, [], "names left at the end")
         const ended = CloseReason.all.reduce((sum, one) => sum + closings(one), 0)
-        assert.equal(ended, metric("achat_connections_opened_total") - opened, "connections opened and not closed")
+        assert.equal(ended, metric("achat_connections_opened_total") - opened, "every opened connection was closed")
         yield* eventually(() => openHandles() <= before, "sockets left open at the end")
       })
     )
@@ -102,7 +102,7 @@ export const startSocketServer = ({
       Effect.gen(function* () {
         const witness = yield* join("witness")
         let before = -1
-        // What the server can read it reads in the turn of a round trip: ten of them without news, and it does not.
+        // The server reads whatever it may within one round trip: if ten bring nothing new, it has stopped reading.
         for (let rounds = 0, quiet = 0; quiet < 10; rounds++) {
           yield* witness.barrier
           const { accepted } = yield* server.ledger
@@ -132,7 +132,7 @@ const makeJournal = () => {
 
 const openHandles = () => process.getActiveResourcesInfo().filter((kind) => /^(TCP|Pipe)/.test(kind)).length
 
-/** The sum of a counter over its tags; with a reason, of that alone. */
+/** The sum of a counter over its tags, or the value for one reason. */
 const metric = (name: string, reason?: string) =>
   Metric.unsafeSnapshot()
     .filter(({ metricKey }) => metricKey.name === name)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A folder of its own, with a short path, until the scope ends. */
+/** A temporary folder with a short path, removed at the end of the scope. */
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "achat-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))

@@ -3,25 +3,25 @@ import Xterm from "@xterm/headless"
 import * as Effect from "effect/Effect"
 import { PassThrough } from "node:stream"
 
-/** A terminal in memory: what is written to it stands on its screen, as on that of a person. */
+/** An emulated terminal: shows on its screen what a real one would. */
 export interface Emulator {
-  /** The bytes of a program. */
+  /** Feeds it the output of a program. */
   readonly feed: (bytes: string | Uint8Array) => void
-  /** Everything that was fed. */
+  /** Everything fed so far. */
   readonly written: () => string
-  /** All rows from the first on, each as far as it was written; the last is the lowest that has text or the cursor. */
+  /** All rows, including those scrolled off, without trailing blanks; ends with the last row that has text or the cursor. */
   readonly rows: () => ReadonlyArray<string>
-  /** The rows that are on the screen. */
+  /** The rows on the screen. */
   readonly screenRows: () => ReadonlyArray<string>
-  /** What a person would copy: rows that were broken at the edge are one line. */
+  /** The text as a user would copy it: wrapped rows are joined. */
   readonly lines: () => ReadonlyArray<string>
-  /** Waits until the rows have the pattern. */
+  /** Waits until the text matches. */
   readonly sees: (pattern: RegExp | string) => Effect.Effect<void>
-  /** Waits until everything that was fed is on the screen. */
+  /** Waits until everything fed is on the screen. */
   readonly settled: Effect.Effect<void>
   readonly cursor: () => { readonly row: string; readonly column: number }
   readonly resize: (columns: number, rows: number) => void
-  /** The modes that a program changes: pastes between marks, rows that wrap. */
+  /** Modes that programs change: bracketed paste, and wrapping. */
   readonly modes: () => { readonly marksPastes: boolean; readonly wraps: boolean }
   readonly bells: () => number
 }
@@ -29,7 +29,7 @@ export interface Emulator {
 export interface Options {
   readonly columns?: number
   readonly rows?: number
-  /** Whether it breaks the row of the cursor anew when it is resized. */
+  /** Whether a resize reflows the row of the cursor. */
   readonly reflowsCursorRow?: boolean
 }
 
@@ -62,7 +62,7 @@ export const make = (options: Options = {}): Emulator => {
     const joined: Array<string> = []
     for (let at = 0; at < count(); at++) {
       const row = line(at)
-      // Below the cursor is nothing of ours, but what a resize has left there may pass for a row that goes on.
+      // The client writes nothing below the cursor, but a resize can leave rows there that look like wrapped ones.
       const isContinued = at < cursorAt() && line(at + 1)?.isWrapped === true
       const text = row?.translateToString(!isContinued) ?? ""
       if (row?.isWrapped === true) joined.push((joined.pop() ?? "") + text)
@@ -110,11 +110,11 @@ export const make = (options: Options = {}): Emulator => {
   }
 }
 
-/** What the program has broken is whole again; at blanks, if `between` is one. */
+/** Joins lines that the program has wrapped, with `between`. */
 export const unwrapped = (lines: ReadonlyArray<string>, between = " "): string =>
   lines.join("\n").replace(/\n {8}/gu, between)
 
-/** The two streams of a terminal as a program has them, with an emulator behind them. */
+/** A program's terminal streams, connected to an emulator. */
 export const streams = (options: Options = {}) => {
   const emulator = make(options)
   const rawModes: Array<boolean> = []
@@ -127,7 +127,7 @@ export const streams = (options: Options = {}) => {
     columns: options.columns ?? 80,
     rows: options.rows ?? 24
   })
-  // A terminal that is not raw makes a line end of LF.
+  // A terminal in cooked mode turns LF into CR LF.
   output.on("data", (bytes: Buffer) => emulator.feed(bytes.toString("utf8").replace(/\r?\n/gu, "\r\n")))
   const resize = (columns: number, rows: number) => {
     emulator.resize(columns, rows)
@@ -137,10 +137,10 @@ export const streams = (options: Options = {}) => {
   return { ...emulator, input, output, rawModes, resize, types: (keys: string) => Effect.sync(() => input.write(keys)) }
 }
 
-/** Every control sequence that this program writes. */
+/** Every control sequence that the client itself writes. */
 // oxlint-disable-next-line no-control-regex
 const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[12]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
 
-/** What of the bytes of a program could steer a terminal and is not what this program itself writes. */
+/** Characters in the output that could steer a terminal and are not part of the client's own sequences. */
 export const foreign = (written: string): ReadonlyArray<string> =>
   written.replace(ours, "").match(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?!\p{Variation_Selector})\p{Cf}/gu) ?? []

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 
-/** Lets the event loop turn: what sockets, readers and the broker do takes real turns, also under the test clock. */
+/** Lets the event loop turn: sockets, readers and the broker need real turns even under the test clock. */
 export const turns = (count: number): Effect.Effect<void> =>
   Effect.async((resume) => {
     let left = count
@@ -12,10 +12,10 @@ export const turns = (count: number): Effect.Effect<void> =>
     turn()
   })
 
-/** Enough turns for everything under way to come to rest: a line takes five from one client to another. */
+/** Enough turns for everything to come to rest: a line takes five from one client to another. */
 export const settle = turns(50)
 
-/** Waits until a condition holds; dies with its description if it does not come true in very many turns. */
+/** Waits until a condition holds; dies with its description after 20,000 turns. */
 export const turnsUntil = (condition: () => boolean, what: () => string): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let left = 20_000; !condition(); left--) {

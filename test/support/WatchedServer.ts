@@ -5,13 +5,13 @@ import type { Address } from "../../src/ports/Transport.js"
 import * as Program from "./Program.js"
 import * as WireClient from "./WireClient.js"
 
-/** The built server, and a client there that sees who comes. */
+/** The built server, and a client that is notified of every join. */
 export interface WatchedServer {
   readonly server: Program.Program
   readonly port: string
   readonly address: Address
   readonly watcher: WireClient.WireClient
-  /** Waits until somebody has logged in under that name. */
+  /** Waits until a client with that name has logged in. */
   readonly joined: (name: string) => Effect.Effect<void>
 }
 

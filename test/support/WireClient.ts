@@ -133,7 +133,7 @@ export class WireClient extends LineClient {
     return this.until(`${count} lines`, () => (this.lines.length < count ? undefined : this.lines.splice(0, count)))
   }
 
-  /** Shuts the sending half down. */
+  /** Shuts down the sending side. */
   get end(): Effect.Effect<void> {
     return Effect.sync(() => {
       this.socket.end()

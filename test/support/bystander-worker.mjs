@@ -1,5 +1,5 @@
-// A worker: a client that writes to itself every few milliseconds, and tells the round trips, in milliseconds, when it is
-// asked to. It has an event loop of its own, so that the load that a test makes does not count.
+// A worker: a client that writes to itself every few milliseconds, and reports the round trips, in milliseconds, when
+// asked. It has its own event loop, so that the load of the test itself does not distort them.
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { parentPort, workerData } from "node:worker_threads"
@@ -44,7 +44,7 @@ socket.on("close", () => fail("the server closed the connection"))
 socket.write(`${name}\n`)
 send()
 
-// Behind its last round trip, so that the server has nothing of it in hand.
+// After its last round trip, so that none of its lines are in flight.
 parentPort.once("message", () => {
   isStopping = true
   if (timer === undefined) return

@@ -1,5 +1,5 @@
-# Clients with a receive buffer of 4 KB that log in and never read: `perl deaf.pl PORT NAME...`, until it is killed.
-# In Perl, which is nearly everywhere where git is: Node cannot set SO_RCVBUF.
+# Clients with a receive buffer of 4 KB that log in and never read: `perl clients-that-never-read.pl PORT NAME...`.
+# In Perl, which most machines with git have: Node cannot set SO_RCVBUF.
 use strict;
 use warnings;
 use Socket;

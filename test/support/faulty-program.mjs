@@ -4,7 +4,7 @@ import { Socket } from "node:net"
 let count = 0
 const isNext = (period) => ++count % period === 0
 
-/** Changes one message in a thousand, and leaves all other lines. */
+/** Changes one message in a thousand. */
 const each = (change) => (text) =>
   text
     .split(/(?<=\n)/)
@@ -31,7 +31,7 @@ const faults = {
 const fault = faults[process.env.SOAK_FAULT]
 const { write } = Socket.prototype
 Socket.prototype.write = function (data, ...rest) {
-  // The admin's answers are bytes.
+  // The admin page writes bytes.
   return write.call(
     this,
     typeof data === "string" ? fault(data) : Buffer.from(fault(Buffer.from(data).toString())),

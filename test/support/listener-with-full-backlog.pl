@@ -1,5 +1,5 @@
-# A listener whose queue is full, so that whoever connects gets no answer: `perl full.pl`, which prints its port.
-# In Perl, since Node accepts by itself.
+# A listener with a full backlog, so that connects get no answer: `perl listener-with-full-backlog.pl` prints its port.
+# In Perl, since Node accepts connections by itself.
 use strict;
 use warnings;
 use Socket;

@@ -1,6 +1,6 @@
-// `node pairs.mjs PORT CA PAIRS`: pairs over TLS of which one sends numbered lines to the other at full blast, and the other
-// one checks that each is the next. Prints `ready` when all receive, and ends when its input does: the senders leave, and
-// behind their last line the receivers; then it prints how many lines came. Exits with 1 at anything else.
+// `node tls-pairs.mjs PORT CA PAIRS`: pairs of clients over TLS. One of each sends numbered lines as fast as it can, the other
+// requires each to be the next. Prints `ready` when all receive. When its input ends, the senders leave, and the receivers
+// after the last line; then it prints the number of lines. Exits with 1 on any error.
 import { readFileSync } from "node:fs"
 import { connect } from "node:tls"
 import { LineCutter } from "../../scripts/line-client.mjs"
@@ -14,7 +14,7 @@ const fail = (what) => {
   process.exit(1)
 }
 
-/** Logs in, and calls back with each line; resolves when a line to itself has come. */
+/** Logs in, and calls `hear` with each line; resolves when a line to itself has arrived. */
 const join = (name, hear) =>
   new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ca, allowHalfOpen: true })
