@@ -19,7 +19,7 @@ import { TransportError, type Listener, type ListenerEvents, type Socket } from 
 import { from, pass, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 
-/** An accept loop that does something with each connection. */
+/** An accept loop that runs `serve` for each connection. */
 const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors = Descriptors.unlimited) =>
   Effect.gen(function* () {
     const limits = new LiveSource({ ...defaults, maxConnections: 100 })
@@ -34,7 +34,7 @@ const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors 
     })
   })
 
-/** An accept loop that serves connections by doing nothing; `fail` plays a system that cannot accept. */
+/** An accept loop that ignores its connections. `fail` simulates an accept that fails. */
 const loop = (descriptors = Descriptors.unlimited, canResume = true) =>
   Effect.gen(function* () {
     const network = yield* Memory.make()
@@ -60,7 +60,7 @@ const loop = (descriptors = Descriptors.unlimited, canResume = true) =>
 const isOpen = ({ network }: MemoryServer) => Effect.map(Effect.either(network.connect), Either.isRight)
 
 describe("the connection limit", () => {
-  it.scoped("answers the next one full, and has a place again when somebody has left", () =>
+  it.scoped("answers the next connection with full, and has a place again after a client has left", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startMemoryServer({ maxConnections: 2 })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
@@ -75,7 +75,7 @@ describe("the connection limit", () => {
     })
   )
 
-  it.scoped("counts for one address alone where one is set for it", () =>
+  it.scoped("applies to one address if it is a limit per address", () =>
     Effect.gen(function* () {
       const wrap = from("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1")
       const { connect, join } = yield* startMemoryServer({ maxConnectionsPerAddress: 1, wrap })
@@ -89,7 +89,7 @@ describe("the connection limit", () => {
     })
   )
 
-  it.scoped("leaves what is far above it to the system, until the refused have gone", () =>
+  it.scoped("leaves connections far above it to the kernel until the refused ones have gone", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startMemoryServer({ maxConnections: 1 })
       const alice = yield* join("alice")
@@ -100,7 +100,7 @@ describe("the connection limit", () => {
       yield* dropped.ended
       assert.deepStrictEqual(dropped.received, [])
       assert.strictEqual(dropped.end().error?.code, "ECONNRESET")
-      yield* pass(1_000) // a refused one lingers no longer
+      yield* pass(1_000) // refused connections linger at most that long
       assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full /)
       yield* alice.barrier
     })
@@ -128,7 +128,7 @@ describe("a shortage of descriptors", () => {
   )
 
   for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
-    it.scoped(`pauses for 500 ms, exactly, when the system says ${code}`, () =>
+    it.scoped(`pauses for exactly 500 ms when the system reports ${code}`, () =>
       Effect.gen(function* () {
         const { fail, isOpen } = yield* loop()
         yield* fail(code)
@@ -141,7 +141,7 @@ describe("a shortage of descriptors", () => {
     )
   }
 
-  it.scoped("can come again and again", () =>
+  it.scoped("can happen repeatedly", () =>
     Effect.gen(function* () {
       const { fail, isOpen, served } = yield* loop()
       for (let round = 1; round <= 3; round++) {
@@ -155,7 +155,7 @@ describe("a shortage of descriptors", () => {
     })
   )
 
-  it.scoped("does not close what could not be opened again", () =>
+  it.scoped("does not close a listener that cannot be reopened", () =>
     Effect.gen(function* () {
       const { acceptLoop, fail, isOpen } = yield* loop(undefined, false)
       yield* fail("EMFILE")
@@ -166,7 +166,7 @@ describe("a shortage of descriptors", () => {
     })
   )
 
-  it.scoped("is told of each listener, what it does there", () => {
+  it.scoped("is logged for each listener, with its effect there", () => {
     const logged = new Array<string>()
     const logger = Logger.make(({ annotations, message }) => {
       logged.push(`${Option.getOrElse(HashMap.get(annotations, "address"), () => "")}: ${String(message)}`)
@@ -186,7 +186,7 @@ describe("a shortage of descriptors", () => {
     return Effect.provide(test, Logger.add(logger))
   })
 
-  it.scoped("does not open again what was stopped", () =>
+  it.scoped("does not reopen a stopped listener", () =>
     Effect.gen(function* () {
       const { acceptLoop, fail, isOpen } = yield* loop()
       yield* fail("EMFILE")
@@ -203,7 +203,7 @@ describe("a shortage of descriptors", () => {
 
 describe("an error of one connection", () => {
   for (const code of ["ECONNABORTED", "EPERM", "EPROTO"]) {
-    it.scoped(`does not stop the accepting: ${code}`, () =>
+    it.scoped(`does not stop accepting: ${code}`, () =>
       Effect.gen(function* () {
         const { fail, isOpen } = yield* loop()
         yield* fail(code)

@@ -3,11 +3,11 @@ import { assert } from "vitest"
 import { Ledger } from "../../src/chat/Ledger.js"
 
 describe("Ledger", () => {
-  it("begins with nothing", () => {
+  it("starts empty", () => {
     assert.deepStrictEqual(new Ledger().snapshot(), { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 })
   })
 
-  it("has in flight what is neither written nor returned nor dead", () => {
+  it("counts pairs as in flight that are neither written nor returned nor dead", () => {
     const ledger = new Ledger()
     ledger.accepted += 10
     ledger.written += 4

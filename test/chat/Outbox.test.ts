@@ -6,14 +6,14 @@ import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
 import { Outbox, type Batch, type Bounds } from "../../src/chat/Outbox.js"
 
-/** One line of a batch, whose sender is a word; undefined is the server itself. */
+/** One line of a batch. The sender is a word; undefined is the server itself. */
 interface Line {
   readonly text: string
   readonly sender: string | undefined
   readonly label: string | undefined
 }
 
-/** What a batch says about each of its lines. */
+/** The lines of a batch, as the batch describes them. */
 const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   const texts = batch.text.split("\n").slice(0, -1)
   assert.strictEqual(texts.length, batch.lines, "as many lines as it says")
@@ -29,7 +29,7 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
 const make = (given: Pick<Bounds, "lines" | "bytes">, budget = new Budget(1_000_000_000)) =>
   new Outbox<string>({ outcomes: 1_000, budget, ...given })
 
-/** What the writer does for its next batch. */
+/** Takes the next batch, as the writer does. */
 const take = <Sender>(outbox: Outbox<Sender>): Effect.Effect<Batch<Sender>> =>
   Effect.suspend(() => {
     const batch = outbox.ready()
@@ -45,7 +45,7 @@ const putAll = (outbox: Outbox<string>, lines: ReadonlyArray<Line>) => {
   }
 }
 
-/** A batch made the way that the broker makes it. */
+/** Makes a batch as the broker does. */
 const batchOf = (lines: ReadonlyArray<Line>): Batch<string> =>
   Effect.runSync(
     Effect.gen(function* () {
@@ -59,12 +59,12 @@ const anyLine: FastCheck.Arbitrary<Line> = FastCheck.record({
   text: FastCheck.constantFrom("", "a", "from a: hi", "0123456789"),
   sender: FastCheck.constantFrom("alice", "bob", "carol", undefined),
   label: FastCheck.constantFrom(undefined, undefined, "k1", "k2")
-}).map((line) => (line.sender === undefined ? { ...line, label: undefined } : line)) // the server labels nothing
+}).map((line) => (line.sender === undefined ? { ...line, label: undefined } : line)) // the server's own lines have no labels
 
 const returnsOf = (lines: ReadonlyArray<Line>) => lines.filter(({ sender }) => sender === undefined).length
 
 describe("Batch", () => {
-  it("counts consecutive lines of one sender together, and labelled ones alone", () => {
+  it("counts consecutive lines of one sender together, but labelled ones separately", () => {
     const unlabelled = ["a", "a", "b", "a"].map((sender) => ({ text: "x", sender, label: undefined }))
     assert.deepStrictEqual(batchOf(unlabelled).counts, [2, 1, 1])
     assert.isUndefined(batchOf(unlabelled).labels)
@@ -74,7 +74,7 @@ describe("Batch", () => {
     assert.deepStrictEqual(batch.labels, [undefined, undefined, undefined, "k", "k", undefined])
   })
 
-  it("splits at every byte without losing, doubling or reordering anything", () => {
+  it("splits at every byte without losing, duplicating or reordering a line", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.array(anyLine, { minLength: 1, maxLength: 8 }), (lines) => {
         const whole = batchOf(lines)
@@ -96,7 +96,7 @@ describe("Batch", () => {
 })
 
 describe("Outbox", () => {
-  it.effect("hands what one turn brought to an idle writer in one batch", () =>
+  it.effect("hands the lines of one turn to an idle writer as one batch", () =>
     Effect.gen(function* () {
       const outbox = make(roomy)
       const writer = yield* Effect.fork(take(outbox))
@@ -114,7 +114,7 @@ describe("Outbox", () => {
     })
   )
 
-  it.effect("collects what comes while the writer is busy", () =>
+  it.effect("collects lines while the writer is busy", () =>
     Effect.gen(function* () {
       const outbox = make(roomy)
       for (const text of ["1", "2", "3"]) {
@@ -125,9 +125,9 @@ describe("Outbox", () => {
     })
   )
 
-  it.effect("gives everything to the writer, in order, however it is put, flushed and taken", () =>
+  it.effect("gives the writer every line in order, however lines are put, flushed and taken", () =>
     Effect.gen(function* () {
-      const big = "x".repeat(30_000) // three of these make a batch that is handed over by itself
+      const big = "x".repeat(30_000) // three of these make a batch large enough to be handed over without a flush
       const anyStep = FastCheck.oneof(
         FastCheck.constantFrom("put", "put", "big", "big", "flush", "take"),
         FastCheck.constant("take")
@@ -164,7 +164,7 @@ describe("Outbox", () => {
   )
 
   describe("is full", () => {
-    it.effect("above its lines, and has room again at half of them", () =>
+    it.effect("above its limit of lines, and has room again at half of it", () =>
       Effect.gen(function* () {
         const outbox = make({ lines: 4, bytes: 10_000 })
         const lines = new Array<Batch<string>>()
@@ -180,7 +180,7 @@ describe("Outbox", () => {
       })
     )
 
-    it.effect("above its bytes, and has room again at half of them", () =>
+    it.effect("above its limit of bytes, and has room again at half of it", () =>
       Effect.gen(function* () {
         const outbox = make({ lines: 10_000, bytes: 40 })
         const lines = new Array<Batch<string>>()
@@ -198,7 +198,7 @@ describe("Outbox", () => {
       })
     )
 
-    it("has room for as much as its bounds, and no more", () => {
+    it("has room for exactly its limits", () => {
       const outbox = make({ lines: 4, bytes: 100 })
       outbox.put("0123456789\n", 1, "alice", undefined)
       assert.isTrue(outbox.hasRoom(89, 3))
@@ -208,7 +208,7 @@ describe("Outbox", () => {
       assert.isFalse(outbox.hasRoom(0, 0), "it is full")
     })
 
-    it.effect("also of the server's own lines", () =>
+    it.effect("with the server's own lines as well", () =>
       Effect.sync(() => {
         const outbox = make({ lines: 2, bytes: 10_000 })
         for (let line = 1; line <= 3; line++) {
@@ -218,7 +218,7 @@ describe("Outbox", () => {
       })
     )
 
-    it.effect("and tells nobody that there is room if nobody waits", () =>
+    it.effect("and notifies no sender of room if none waits", () =>
       Effect.gen(function* () {
         const outbox = make({ lines: 1, bytes: 10_000 })
         outbox.put("x\n", 1, "alice", undefined)
@@ -231,7 +231,7 @@ describe("Outbox", () => {
   })
 
   describe("ends", () => {
-    it.effect("behind what stands in it, with a batch that says so, and only once", () =>
+    it.effect("after its contents, with a batch that says so, and only once", () =>
       Effect.gen(function* () {
         const outbox = make(roomy)
         outbox.put("1\n", 1, "alice", undefined)
@@ -245,7 +245,7 @@ describe("Outbox", () => {
       })
     )
 
-    it.effect("with nothing in it: the last batch is empty", () =>
+    it.effect("with an empty last batch if it is empty", () =>
       Effect.gen(function* () {
         const outbox = make(roomy)
         const writer = yield* Effect.fork(take(outbox))
@@ -256,7 +256,7 @@ describe("Outbox", () => {
       })
     )
 
-    it.effect("broken, whatever it had ended as; the first break stands", () =>
+    it.effect("as broken even if it had ended before; the first break counts", () =>
       Effect.gen(function* () {
         const outbox = make(roomy)
         const writer = yield* Effect.fork(take(outbox))
@@ -271,50 +271,52 @@ describe("Outbox", () => {
     )
   })
 
-  it.effect("loses nothing when its writer ends in the middle: in hand, queued, open and what comes later", () =>
-    Effect.gen(function* () {
-      const runs = FastCheck.sample(
-        FastCheck.record({
-          before: FastCheck.array(anyLine, { maxLength: 6 }),
-          big: FastCheck.nat(8),
-          between: FastCheck.array(anyLine, { maxLength: 6 }),
-          later: FastCheck.array(anyLine, { maxLength: 6 }),
-          takes: FastCheck.nat(3),
-          parked: FastCheck.boolean(),
-          end: FastCheck.constantFrom("end" as const, "break" as const, undefined)
-        }),
-        200
-      )
-      for (const { before, between, big, end, later, parked, takes } of runs) {
-        const outbox = make({ lines: 1_000, bytes: 200_000 })
-        const batches = new Array<Batch<string>>()
-        const writer = parked ? yield* Effect.fork(take(outbox)) : undefined
-        yield* Effect.yieldNow()
-        const bigLines = Array.from({ length: big }, () => ({
-          text: "x".repeat(40_000),
-          sender: "big",
-          label: undefined
-        }))
-        putAll(outbox, before)
-        outbox.flush()
-        putAll(outbox, [...bigLines, ...between])
-        outbox.flush()
-        if (end !== undefined) outbox[end]("connection-lost")
-        yield* Effect.yieldNow()
-        const first = writer?.unsafePoll()
-        if (writer !== undefined && first === null) yield* Fiber.interrupt(writer)
-        else if (first !== undefined && first !== null) batches.push(yield* first)
-        for (let taking = 0; taking < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; taking++) {
-          const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
-          if (taken < outbox.lines) batches.push(yield* take(outbox))
+  it.effect(
+    "returns everything when its writer ends early: the batch in hand, queued and open ones, and later lines",
+    () =>
+      Effect.gen(function* () {
+        const runs = FastCheck.sample(
+          FastCheck.record({
+            before: FastCheck.array(anyLine, { maxLength: 6 }),
+            big: FastCheck.nat(8),
+            between: FastCheck.array(anyLine, { maxLength: 6 }),
+            later: FastCheck.array(anyLine, { maxLength: 6 }),
+            takes: FastCheck.nat(3),
+            parked: FastCheck.boolean(),
+            end: FastCheck.constantFrom("end" as const, "break" as const, undefined)
+          }),
+          200
+        )
+        for (const { before, between, big, end, later, parked, takes } of runs) {
+          const outbox = make({ lines: 1_000, bytes: 200_000 })
+          const batches = new Array<Batch<string>>()
+          const writer = parked ? yield* Effect.fork(take(outbox)) : undefined
+          yield* Effect.yieldNow()
+          const bigLines = Array.from({ length: big }, () => ({
+            text: "x".repeat(40_000),
+            sender: "big",
+            label: undefined
+          }))
+          putAll(outbox, before)
+          outbox.flush()
+          putAll(outbox, [...bigLines, ...between])
+          outbox.flush()
+          if (end !== undefined) outbox[end]("connection-lost")
+          yield* Effect.yieldNow()
+          const first = writer?.unsafePoll()
+          if (writer !== undefined && first === null) yield* Fiber.interrupt(writer)
+          else if (first !== undefined && first !== null) batches.push(yield* first)
+          for (let taking = 0; taking < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; taking++) {
+            const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
+            if (taken < outbox.lines) batches.push(yield* take(outbox))
+          }
+          batches.push(...(yield* outbox.leftOver))
+          putAll(outbox, later)
+          outbox.flush()
+          batches.push(...outbox.abandon())
+          assert.deepStrictEqual(batches.flatMap(linesOf), [...before, ...bigLines, ...between, ...later])
+          assert.deepStrictEqual(outbox.abandon(), [])
         }
-        batches.push(...(yield* outbox.leftOver))
-        putAll(outbox, later)
-        outbox.flush()
-        batches.push(...outbox.abandon())
-        assert.deepStrictEqual(batches.flatMap(linesOf), [...before, ...bigLines, ...between, ...later])
-        assert.deepStrictEqual(outbox.abandon(), [])
-      }
-    })
+      })
   )
 })

@@ -34,7 +34,7 @@ const named = (roster: Roster, name: string) => {
 }
 
 describe("Roster", () => {
-  it("finds who joined, by the exact name", () => {
+  it("finds a peer by its exact name", () => {
     const roster = new Roster()
     const alice = named(roster, "alice")
     assert.isDefined(alice)
@@ -44,7 +44,7 @@ describe("Roster", () => {
     assert.isUndefined(roster.find(""))
   })
 
-  it("lets nobody join under a name that is there, or looks the same", () => {
+  it("refuses a name that is present or looks like one that is", () => {
     const roster = new Roster()
     for (const name of ["alice", "straße", "éva", "__proto__"]) assert.isDefined(named(roster, name))
     for (const name of ["alice", "ALICE", "ａlice", "STRASSE", "ÉVA", "__PROTO__"]) {
@@ -53,7 +53,7 @@ describe("Roster", () => {
     for (const name of ["alice2", "eva", "constructor"]) assert.isDefined(named(roster, name), name)
   })
 
-  it("keeps a name for who has left until it is removed", () => {
+  it("keeps the name of a peer that has left until it is removed", () => {
     const roster = new Roster()
     const alice = named(roster, "alice") ?? someone()
     assert.isTrue(roster.leave(alice))
@@ -64,7 +64,7 @@ describe("Roster", () => {
     assert.isDefined(named(roster, "Alice"))
   })
 
-  it("removes only that very peer, never a newcomer of the same name", () => {
+  it("removes only that very peer, never a later one with the same name", () => {
     const roster = new Roster()
     const first = named(roster, "bob") ?? someone()
     roster.leave(first)
@@ -79,14 +79,14 @@ describe("Roster", () => {
     assert.strictEqual(roster.find("carol"), third)
   })
 
-  it("removes nobody with a peer that never had a name", () => {
+  it("removes nothing for a peer that never had a name", () => {
     const roster = new Roster()
     named(roster, "alice")
     roster.remove(someone())
     assert.deepStrictEqual(roster.present(), ["alice"])
   })
 
-  it("names who is present, sorted, and changes its version with every coming and going", () => {
+  it("lists the present names, sorted, and changes its version with every join and leave", () => {
     const roster = new Roster()
     const versions = new Set([roster.version])
     const [bob] = ["bob", "alice", "carol"].map((name) => {

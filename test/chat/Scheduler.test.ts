@@ -11,7 +11,7 @@ import type { Listen } from "../../src/ports/Transport.js"
 const on = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.withScheduler(effect, new FiberScheduler())
 
 describe("FiberScheduler", () => {
-  it.live("runs fibers in the order in which they were woken, when the running callback is over", () =>
+  it.live("runs fibers in the order in which they were woken, after the running callback", () =>
     Effect.gen(function* () {
       const scheduler = new FiberScheduler()
       const ran: Array<number> = []
@@ -27,7 +27,7 @@ describe("FiberScheduler", () => {
     })
   )
 
-  it.live("runs the others when a task throws, and throws that behind them", () =>
+  it.live("runs the other tasks when one throws, and rethrows the error after them", () =>
     Effect.gen(function* () {
       const scheduler = new FiberScheduler()
       const ran: Array<number> = []
@@ -47,7 +47,7 @@ describe("FiberScheduler", () => {
     })
   )
 
-  it.live("lets the event loop have its turn while fibers wake each other for ever", () =>
+  it.live("lets the event loop turn while fibers wake each other forever", () =>
     on(
       Effect.gen(function* () {
         const busy = yield* Effect.fork(Effect.forever(Effect.yieldNow()))
@@ -59,7 +59,7 @@ describe("FiberScheduler", () => {
     )
   )
 
-  it.live("lets other fibers have their turn while one never waits", () =>
+  it.live("lets other fibers run while one never waits", () =>
     on(
       Effect.gen(function* () {
         const most = 1_000_000
@@ -96,7 +96,7 @@ describe("Server.make", () => {
     })
   )
 
-  it.live("brings its own scheduler, unless the application has one", () =>
+  it.live("uses its own scheduler unless the application has one", () =>
     Effect.gen(function* () {
       assert.instanceOf(yield* schedulerOfServer, FiberScheduler)
       const own = Scheduler.make(

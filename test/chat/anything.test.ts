@@ -46,30 +46,30 @@ const anyStep = FastCheck.oneof(
   }
 )
 
-/** One connection of a name, and what it has sent: label by label, whom it was for. */
+/** One connection of a name, and the recipients of each labelled line it has sent. */
 interface Session {
   readonly client: MemoryClient
   readonly name: string
   readonly labelled: Map<string, ReadonlyArray<string>>
   over: boolean
-  /** It broke the connection off, and did not hear the rest. */
+  /** It broke off, so it did not receive everything. */
   deaf: boolean
 }
 
-/** Every outcome that a session was told, as `label name`. */
+/** Every outcome that a session received, as `label name`. */
 const outcomesOf = ({ client }: Session) =>
   client.received.flatMap((line) => {
     const found = /^(?:\* written|! undelivered) @(\S+) ([^=:]*?)(?: reason=\w+.*)?: /.exec(line)
     return found === null ? [] : (found[2] ?? "").split(", ").map((name) => `${found[1]} ${name}`)
   })
 
-/** The labels of the lines that were refused whole. */
+/** The labels of refused lines. */
 const refusedOf = ({ client }: Session) =>
   client.received.flatMap((line) => /^! (?!undelivered)\S+ @([^ :]+)/.exec(line)?.[1] ?? [])
 
 describe("whatever clients do", () => {
   it.effect.prop(
-    "the ledger comes out even, order is kept, and every label has its outcomes",
+    "the ledger balances, order is kept, and every label gets its outcomes",
     {
       steps: FastCheck.array(anyStep, { minLength: 10, maxLength: 60, size: "max" }),
       bufferBytes: FastCheck.constantFrom(50, 300, 5_000)
@@ -128,7 +128,7 @@ describe("whatever clients do", () => {
           }
         }
 
-        // Everybody reads what there is, and leaves in order.
+        // All clients read everything, and leave in order.
         for (const { client } of all) client.socket.resume()
         for (let round = 0; round < 5; round++) yield* pass(300)
         for (const { client } of all) client.socket.end()
@@ -143,7 +143,7 @@ describe("whatever clients do", () => {
 
         for (const session of all) {
           const { client, labelled } = session
-          // What one sender says arrives in its order: the numbers only grow.
+          // Lines of one sender arrive in order: the numbers only grow.
           const last = new Map<string, number>()
           for (const line of client.received) {
             const found = /^from (\w+): (\d+)$/.exec(line)
@@ -156,7 +156,7 @@ describe("whatever clients do", () => {
           assert.strictEqual(new Set(outcomes).size, outcomes.length, "no outcome comes twice")
           const reason = chat.reasonOf.get(all.indexOf(session) + 1)
           if (session.deaf || (reason !== "left" && reason !== "quit")) continue
-          // Who left in order was told everything: a refusal of the line, or an outcome for each recipient.
+          // A client that left in order has got everything: a refusal of the line, or an outcome for each recipient.
           const told = new Set([...outcomes, ...refusedOf(session)])
           for (const [label, to] of labelled) {
             if (told.has(label)) continue
@@ -165,7 +165,7 @@ describe("whatever clients do", () => {
           }
         }
       }).pipe(Effect.scoped),
-    // Two seconds, but ten times that where many other tests run.
+    // It takes two seconds, but ten times that on a busy machine.
     { fastCheck: { numRuns: 15 }, timeout: 120_000 }
   )
 })

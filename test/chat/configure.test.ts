@@ -6,7 +6,7 @@ import { pass, startMemoryServer } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 
 describe("options that change while the server runs", () => {
-  it.scoped("limit those who are here, and those who come", () =>
+  it.scoped("apply to present clients and to new ones", () =>
     Effect.gen(function* () {
       const { connect, join, server } = yield* startMemoryServer({ maxConnections: 3 })
       const alice = yield* join("alice")
@@ -27,19 +27,19 @@ describe("options that change while the server runs", () => {
     })
   )
 
-  it.scoped("end what lasts too long by the new time", () =>
+  it.scoped("apply to timeouts that have already begun", () =>
     Effect.gen(function* () {
       const { connect, server } = yield* startMemoryServer({ loginTimeout: Duration.hours(1) })
       const silent = yield* connect
       yield* settle
       yield* server.configure({ loginTimeout: Duration.seconds(1) })
-      yield* pass(500_000) // the tick that was waited for already
+      yield* pass(500_000) // the tick that was scheduled before the change
       yield* pass(1_000)
       assert.match(yield* silent.next, /^! login-timeout fatal: /u)
     })
   )
 
-  it.scoped("take a longer line from connections that come, and say so", () =>
+  it.scoped("allow longer lines on new connections, and announce the limit to them", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startMemoryServer({ maxLineBytes: 100 })
       const alice = yield* join("alice")
@@ -53,7 +53,7 @@ describe("options that change while the server runs", () => {
     })
   )
 
-  it.scoped("hold senders at the new size of a queue", () =>
+  it.scoped("hold senders at the new limit of a queue", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startMemoryServer({
         memory: { bufferBytes: 100 },
@@ -75,7 +75,7 @@ describe("options that change while the server runs", () => {
       assert.isBelow(connections[1]?.queueBytes ?? Infinity, 1_200)
       const { heldSenders, inboxBytes, outboxBytes } = yield* server.measure
       assert.deepStrictEqual([heldSenders, outboxBytes], [1, connections[1]?.queueBytes])
-      assert.isAbove(inboxBytes, 0) // what alice said and nobody could take yet
+      assert.isAbove(inboxBytes, 0) // alice's line, which could not be delivered yet
       bob.socket.resume()
     })
   )

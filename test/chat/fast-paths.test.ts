@@ -5,7 +5,7 @@ import { startMemoryServer, type MemoryClient } from "../support/MemoryServer.js
 import { seededRandom } from "../../scripts/random.mjs"
 import { turns } from "../support/Turns.js"
 
-/** Lines of one client to others who are here, of the kinds that are routed in different ways. */
+/** Lines of one client to others that are present, of all kinds that are routed in different ways. */
 const script = (seed: number): ReadonlyArray<string> => {
   const random = seededRandom(seed)
   const heads = ["bob: ", "bob: ", "bob: ", "bob:", "bob , carol:", "bob, carol: ", " carol : ", "carol:\t"]
@@ -50,7 +50,7 @@ const received = (
       const [alice, bob, carol] = [yield* chat.join("alice"), yield* chat.join("bob"), yield* chat.join("carol")]
       for (const chunk of chunks(Buffer.concat(lines.map(bytesOf)))) {
         alice.socket.write(chunk.toString("latin1"))
-        yield* turns(6) // it is read, so that the next chunk comes alone
+        yield* turns(6) // so that the server reads the chunk before the next one
       }
       yield* alice.barrier
       yield* bob.barrier
@@ -82,8 +82,8 @@ const atAnyByte =
     return chunks
   }
 
-describe("lines that come together", () => {
-  it.effect("arrive as they do one by one, wherever they are cut", () =>
+describe("lines that arrive together", () => {
+  it.effect("arrive exactly as they do one by one, wherever they are cut", () =>
     Effect.gen(function* () {
       for (let seed = 1; seed <= 25; seed++) {
         const lines = script(seed)

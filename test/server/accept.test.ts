@@ -7,7 +7,7 @@ import { startSocketServer, type SocketServer } from "../support/SocketServer.js
 import { refusal } from "../support/Refusal.js"
 import * as WireClient from "../support/WireClient.js"
 
-/** Comes again until there is a place, as `retry=` invites to. */
+/** Reconnects after `retry=` until there is a place. */
 const insist = (server: SocketServer, name: string) =>
   Effect.gen(function* () {
     const client = yield* server.connect
@@ -20,7 +20,7 @@ const insist = (server: SocketServer, name: string) =>
 const dropped = () => Prometheus.registered("achat_connections_dropped_total")[0]?.samples[0]?.value ?? 0
 
 describe("accepting", () => {
-  it.scopedLive("serves as many connections as the limit, tells the next when to come again, and takes it later", () =>
+  it.scopedLive("serves up to the limit of connections, refuses the next with a retry time, and accepts it later", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxConnections: 2 })
       const alice = yield* server.join("alice")
@@ -41,7 +41,7 @@ describe("accepting", () => {
     })
   )
 
-  it.scopedLive("a place opens again however a connection ends", () =>
+  it.scopedLive("a place becomes free however a connection ends", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxConnections: 1 })
       for (const leave of ["end", "reset", "/quit\n", "/nonsense"] as const) {
@@ -49,7 +49,7 @@ describe("accepting", () => {
           Effect.gen(function* () {
             const client = yield* insist(server, "only")
             if (leave === "end" || leave === "reset") yield* client[leave]
-            else yield* client.send(leave) // and the end of this scope closes the socket under an unfinished line
+            else yield* client.send(leave) // and the end of this scope closes the socket in mid-line
           })
         )
       }
@@ -57,7 +57,7 @@ describe("accepting", () => {
     })
   )
 
-  it.scopedLive("a crowd at a full server is refused or dropped, and disturbs nobody", () =>
+  it.scopedLive("a crowd at a full server is refused or dropped, and does not affect the clients", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxConnections: 1 })
       const before = dropped()
@@ -79,12 +79,12 @@ describe("accepting", () => {
       assert.isAbove(crowd.filter((lines) => lines.length === 1).length, 0)
       yield* alice.barrier
       assert.strictEqual(server.closings("full") + dropped() - before, crowd.length)
-      // One line in the log for each kind, however many they are.
+      // One log entry for each kind, however many connections there are.
       assert.isAtMost(server.logs.filter(({ message }) => message.startsWith("full:")).length, 2)
     })
   )
 
-  it.scopedLive("serves as many connections of one address as the limit, and those of others all the same", () =>
+  it.scopedLive("limits the connections of one address, and not those of others", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxConnectionsPerAddress: 2, limitLoopback: true })
       const alice = yield* server.join("alice")
@@ -102,7 +102,7 @@ describe("accepting", () => {
     })
   )
 
-  it.scopedLive("hundreds that reset at any moment of their connecting do not end it", () =>
+  it.scopedLive("continues after hundreds of connections that reset at any moment", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -120,13 +120,13 @@ describe("accepting", () => {
           ),
         { concurrency: 50 }
       )
-      // Those that closed with an unfinished line in order have sent it.
+      // Connections that ended in order have sent their unfinished line.
       yield* alice.send("/ping\n")
       for (const line of yield* alice.takeUntil("* pong: ")) assert.match(line, /^from c\d+: hi$/)
     })
   )
 
-  it.scopedLive("pauses while no descriptor is left, says so once with a hint, and goes on afterwards", () =>
+  it.scopedLive("pauses while no descriptor is left, logs it once with a hint, and continues afterwards", () =>
     Effect.gen(function* () {
       let isShort = false
       const server = yield* startSocketServer({ descriptors: { limit: 64, isShort: () => isShort } })
@@ -137,7 +137,7 @@ describe("accepting", () => {
       assert.strictEqual(entry.level, "WARN")
       assert.match(entry.message, /ulimit -n/)
       assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
-      // Those who are there go on, for as long as it takes: beyond the next look at the descriptors.
+      // The clients continue meanwhile: beyond the next check of the descriptors.
       const began = performance.now()
       for (let round = 0; performance.now() - began < 700; round++) {
         yield* alice.send(`bob: ${round}\n`)
@@ -153,7 +153,7 @@ describe("accepting", () => {
     })
   )
 
-  it.scopedLive("a drain during the pause is for good: nobody is accepted again", () =>
+  it.scopedLive("does not resume after a drain during the pause", () =>
     Effect.gen(function* () {
       let isShort = false
       const server = yield* startSocketServer({ descriptors: { limit: 64, isShort: () => isShort } })
@@ -162,12 +162,12 @@ describe("accepting", () => {
       yield* server.logged("the shortage", ({ facts }) => facts["limit"] === 64)
       yield* server.drain
       isShort = false
-      yield* Effect.sleep(700) // beyond the next look at the descriptors
+      yield* Effect.sleep(700) // beyond the next check of the descriptors
       assert.strictEqual(yield* refusal(server.connect), "ECONNREFUSED")
     })
   )
 
-  it.scopedLive("an address in use, or one that is not ours, is an error in one line", () =>
+  it.scopedLive("reports an address that is in use or not local as an error of one line", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       for (const [host, port, code] of [
@@ -187,7 +187,7 @@ describe("accepting", () => {
     })
   )
 
-  it.scopedLive("listens at several addresses, and those who come by either meet", () =>
+  it.scopedLive("listens on several addresses, whose clients can reach each other", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ listen: [Tcp.listen("127.0.0.1", 0), Tcp.listen("127.0.0.1", 0)] })
       const alice = yield* server.join("alice")

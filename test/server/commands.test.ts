@@ -5,7 +5,7 @@ import { startSocketServer } from "../support/SocketServer.js"
 import { headOf } from "../support/WireClient.js"
 
 describe("commands", () => {
-  it.scopedLive("/who tells who is present, in order", () =>
+  it.scopedLive("/who lists the present names, sorted", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const carol = yield* server.join("carol")
@@ -21,7 +21,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("/who spreads many names over as many lines as needed, each with the number of all", () =>
+  it.scopedLive("/who lists many names on several lines, each with the total number", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const names = Array.from({ length: 60 }, (_, i) => "李".repeat(30) + String(i).padStart(2, "0"))
@@ -55,7 +55,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("/help explains, and an unknown command is refused by its name", () =>
+  it.scopedLive("/help lists the commands, and an unknown command is refused by name", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -70,7 +70,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("/quit is answered bye, then the connection closes in order and nothing behind it is heard", () =>
+  it.scopedLive("/quit is answered with bye, the connection closes in order, and later lines are ignored", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
@@ -91,7 +91,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("commands work before the login, and count for none", () =>
+  it.scopedLive("commands work before the login, and do not count as one", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       yield* server.join("alice")
@@ -110,7 +110,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("/hello before and after the login tells the server's facts", () =>
+  it.scopedLive("/hello returns the server's limits before and after the login", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxLineBytes: 1_000 })
       const alice = yield* server.connect
@@ -123,7 +123,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("those who said /hello, and they alone, are told who joins and leaves and that the server closes", () =>
+  it.scopedLive("only clients that sent /hello get notices of joins, leaves and the shutdown", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ grace: Duration.seconds(3) })
       const plain = yield* server.join("plain")
@@ -154,7 +154,7 @@ describe("commands", () => {
     })
   )
 
-  it.scopedLive("an unknown command is never named like the mark of a line that ends the connection", () =>
+  it.scopedLive("an unknown command called `fatal` does not make its refusal look fatal", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")

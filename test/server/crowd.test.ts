@@ -12,13 +12,13 @@ const steps = 4_000
 interface Member {
   readonly name: string
   readonly room: number
-  /** Labels its messages, and so learns what becomes of each. */
+  /** Labels its messages, and so gets an outcome for each. */
   readonly labels: boolean
   readonly client: WireClient
-  /** Its messages, by recipient, in order. */
+  /** Its messages by recipient, in order. */
   readonly sent: Map<string, Array<string>>
   fate: "stays" | "ends" | "breaks"
-  /** Everything that came to it, at the end. */
+  /** Everything it has received, at the end. */
   lines: ReadonlyArray<string>
 }
 
@@ -33,7 +33,7 @@ const enter = (server: SocketServer, name: string, room: number, labels: boolean
     lines: []
   }))
 
-/** What one member received, by sender. */
+/** The messages that one member received, by sender. */
 const received = (member: Member) => {
   const found = new Map<string, Array<string>>()
   for (const line of member.lines) {
@@ -44,7 +44,7 @@ const received = (member: Member) => {
   return found
 }
 
-/** What one member was told of its messages: for each recipient how many came back, or with labels which. */
+/** The messages returned to one member, by recipient: their number, or with labels which ones. */
 const told = (member: Member) => {
   const counts = new Map<string, number>()
   const outcomes = new Map<string, "written" | "returned">()
@@ -64,7 +64,7 @@ const told = (member: Member) => {
 
 describe("a crowd", () => {
   for (const seed of [20_260_101]) {
-    it.scopedLive(`that comes and goes: every message is received or returned, once, in order (seed ${seed})`, () =>
+    it.scopedLive(`that joins and leaves: every message is received or returned, once, in order (seed ${seed})`, () =>
       Effect.gen(function* () {
         const server = yield* startSocketServer()
         const { below, chance, pick } = seededRandom(seed)
@@ -78,7 +78,7 @@ describe("a crowd", () => {
         let messages = 0
 
         const say = (member: Member, tail: string) => {
-          // Those who are gone are addressed, too: what is for them comes back.
+          // Members that have left are addressed as well: their messages are returned.
           const to = new Set(Array.from({ length: 1 + below(3) }, () => pick(byRoom[member.room] ?? []).name))
           const text = `m${messages++}`
           for (const name of to) member.sent.set(name, [...(member.sent.get(name) ?? []), text])
@@ -99,7 +99,7 @@ describe("a crowd", () => {
             everybody.push(newcomer)
             byRoom[member.room]?.push(newcomer)
           }
-          // Some steps meet in one turn of the event loop, some do not.
+          // Some steps happen in the same turn of the event loop, some do not.
           if (chance(0.1)) yield* Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
         }
 
@@ -112,7 +112,7 @@ describe("a crowd", () => {
               () => member.client.lines.includes("* pong: all told") || undefined
             )
         }
-        // Outcomes come when the recipients' sockets have taken the lines: after that, once more.
+        // Outcomes are sent after the recipients' sockets have taken the lines, so wait once more.
         let inFlight = 1
         while (inFlight > 0) {
           for (const { client } of present) yield* client.send("/ping settled\n")
@@ -131,7 +131,7 @@ describe("a crowd", () => {
           for (const [name, texts] of sender.sent) {
             const arrived = inboxes.get(name)?.get(sender.name) ?? []
             const who = `${sender.name} (${sender.fate}) to ${name} (${fates.get(name)})`
-            // In order, each at most once: what arrived is what was sent, less some.
+            // In order, each at most once: the received messages are a subsequence of the sent ones.
             const came = new Set(arrived)
             assert.deepStrictEqual(
               texts.filter((text) => came.has(text)),
@@ -156,7 +156,7 @@ describe("a crowd", () => {
         assert.isAbove(pairs, 10_000)
         yield* eventually(
           () => server.closings("left") > 50 && server.closings("connection-lost") > 50,
-          "too little churn"
+          "too few clients came and went"
         )
       })
     )

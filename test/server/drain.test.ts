@@ -12,7 +12,7 @@ const heads = (count: number) => Array.from({ length: count }, (_, i) => `from a
 const headsOf = (lines: ReadonlyArray<string>) => lines.map((line) => line.slice(0, line.indexOf("x")))
 
 describe("the drain", () => {
-  it.scopedLive("is immediate when nobody is there", () =>
+  it.scopedLive("is immediate without clients", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ grace: Duration.seconds(10) })
       const began = performance.now()
@@ -36,14 +36,14 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("delivers everything that was accepted, at the pace of the slowest reader, then ends in order", () =>
+  it.scopedLive("delivers everything accepted, at the pace of the slowest reader, and then ends in order", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000, grace: Duration.seconds(10) })
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
       yield* bob.pause
       yield* alice.send(`${flood("bob", 400)}nobody: hi\n`)
-      yield* alice.expect("! undelivered nobody reason=offline") // so all of them were accepted
+      yield* alice.expect("! undelivered nobody reason=offline") // so all of them have been accepted
       const drain = yield* Effect.fork(server.drain)
       yield* server.logged("the drain", ({ message }) => message === "draining")
       yield* bob.resume
@@ -55,7 +55,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("a line is either accepted, and delivered, or refused as closing; a held sender's lines too", () =>
+  it.scopedLive("delivers or refuses every line, including those of a held sender", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         outboxBytes: 200_000,
@@ -80,7 +80,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("lines that come after it began get '! closing', and reach nobody", () =>
+  it.scopedLive("refuses later lines as closing, and delivers none of them", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
@@ -98,7 +98,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("after the grace time the rest is returned to its senders and counted", () =>
+  it.scopedLive("returns and counts undelivered lines after the grace time", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000, grace: Duration.millis(400) })
       const slow = yield* server.join("slow")
@@ -120,7 +120,7 @@ describe("the drain", () => {
       assert.include((yield* bob.rest).map(headOf), "! undelivered @last slow reason=disconnected")
       assert.strictEqual(ledger.inFlight, 0)
       assert.strictEqual(ledger.returned, 2 + count, "and the one to nobody")
-      // What the kernel had taken was written: it arrives.
+      // Lines that the kernel had taken count as written, and arrive.
       yield* slow.resume
       assert.strictEqual(yield* slow.closed, "end")
       assert.deepStrictEqual(headsOf(slow.lines), heads(400 - count))
@@ -130,7 +130,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("a client that only lingers does not make it longer than the grace time", () =>
+  it.scopedLive("is not delayed beyond the grace time by a client that only lingers", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ grace: Duration.millis(500), linger: Duration.seconds(20) })
       const stubborn = yield* server.join("stubborn")
@@ -142,7 +142,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("happens once, however often it is asked for", () =>
+  it.scopedLive("runs once, however often it is called", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       yield* server.join("alice")
@@ -152,7 +152,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("connecting afterwards is refused", () =>
+  it.scopedLive("refuses connections afterwards", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       yield* server.join("alice")
@@ -161,7 +161,7 @@ describe("the drain", () => {
     })
   )
 
-  it.scopedLive("goes on when one who waits for it gives up, and tells the others how it went", () =>
+  it.scopedLive("continues when one caller stops waiting, and returns its result to the others", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")

@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import { startSocketServer } from "../support/SocketServer.js"
 import type { WireClient } from "../support/WireClient.js"
 
-/** Kernels hold megabytes for a socket that nobody reads, so the floods are larger than that. */
+/** Kernels buffer megabytes for a socket that is not read, so the floods are larger. */
 const pad = "x".repeat(30_000)
 const flood = (to: string, from: number, count: number) =>
   Array.from({ length: count }, (_, i) => `${to}: ${from + i} ${pad}\n`).join("")
 
-/** The numbers of the flood's lines among these, by their sender. */
+/** The numbers of a sender's flood among these lines. */
 const numbers = (lines: ReadonlyArray<string>, sender: string) =>
   lines.flatMap((line) => {
     const head = `from ${sender}: `
@@ -18,7 +18,7 @@ const numbers = (lines: ReadonlyArray<string>, sender: string) =>
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** How many lines these `undelivered` lines return; `retry=` is there exactly where sending again may help. */
+/** How many lines these `undelivered` lines return. Requires `retry=` exactly where sending again may help. */
 const returned = (lines: ReadonlyArray<string>, name: string, reason: string) => {
   let sum = 0
   for (const line of lines) {
@@ -32,7 +32,7 @@ const returned = (lines: ReadonlyArray<string>, name: string, reason: string) =>
 
 const small = { outboxLines: 1_000, outboxBytes: 200_000 }
 
-/** Two who talk to each other, each in turn. */
+/** Two clients that talk to each other in turn. */
 const rounds = (one: WireClient, other: WireClient, count: number) =>
   Effect.gen(function* () {
     for (let round = 0; round < count; round++) {
@@ -47,7 +47,7 @@ const reads = (client: WireClient, lines: number) =>
   client.until(`${lines} lines`, () => (client.lines.length >= lines ? true : undefined))
 
 describe("flow control", () => {
-  it.scopedLive("a sender is slowed to the speed of its recipient, and nobody else notices", () =>
+  it.scopedLive("slows a sender to the speed of its recipient, without other clients noticing", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
@@ -56,14 +56,14 @@ describe("flow control", () => {
       const dave = yield* server.join("dave")
       yield* slow.pause
       yield* sender.send(flood("slow", 0, 1_000))
-      // The server stops reading from the sender: what its own kernel does not take piles up in the sender.
+      // The server stops reading from the sender, so bytes pile up in the sender's process.
       yield* server.held(sender)
       assert.isAbove(sender.untaken, 1_000_000)
       const { inFlight } = yield* server.ledger
       assert.isBelow(inFlight * pad.length, 2 * small.outboxBytes)
       yield* rounds(carol, dave, 50)
       assert.deepStrictEqual(sender.lines, [], "it is held, and not refused")
-      // Others that address the slow one as well are held too, in their order, and only when they do.
+      // Other clients are held as well, but only when they address the slow recipient.
       yield* carol.send("dave: not held\nslow: held\n")
       yield* dave.expect("from carol: not held")
       yield* slow.resume
@@ -74,7 +74,7 @@ describe("flow control", () => {
     })
   )
 
-  it.scopedLive("a recipient that takes nothing for the hold timeout costs its senders that time, once", () =>
+  it.scopedLive("holds the senders to a recipient that takes nothing for the hold timeout, once", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -93,12 +93,12 @@ describe("flow control", () => {
       const told = yield* sender.takeUntil("* pong: all told")
       const busy = returned(told, "slow", "busy")
       assert.isAbove(busy, 0)
-      // Now that it is known to be jammed, the answer comes at once.
+      // Once the recipient is jammed, the answer is immediate.
       const asked = performance.now()
       yield* sender.send("slow: still there?\n")
       yield* sender.expect("! undelivered slow reason=busy retry=1000")
       assert.isBelow(performance.now() - asked, 200)
-      // It reads again: what was queued arrives, and so does what is sent from now on.
+      // It reads again: queued lines arrive, and so do new ones.
       yield* slow.resume
       yield* reads(slow, 800 - busy)
       assert.deepStrictEqual(numbers(slow.lines, "sender"), range(800 - busy))
@@ -110,7 +110,7 @@ describe("flow control", () => {
     })
   )
 
-  it.scopedLive("a recipient that takes nothing for the stall timeout is closed, and its queue is returned", () =>
+  it.scopedLive("closes a recipient that takes nothing for the stall timeout, and returns its queue", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -124,7 +124,7 @@ describe("flow control", () => {
       for (const sender of senders) yield* sender.send(flood("slow", 0, 400))
       assert.strictEqual((yield* server.farewell("slow"))["reason"], "slow-consumer")
       assert.strictEqual(server.closings("slow-consumer"), 1)
-      // What the kernel had taken arrives all the same, and each line is there or was returned to its very sender.
+      // Lines that the kernel had taken still arrive, and every other line was returned to its own sender.
       yield* slow.resume
       assert.strictEqual(yield* slow.closed, "end")
       let queued = 0
@@ -140,14 +140,14 @@ describe("flow control", () => {
         )
         assert.deepStrictEqual(received, range(received.length))
       }
-      // Never more than the queue's bounds and one read stood in memory.
+      // Memory never held more than the queue's limit and one read.
       assert.isAbove(queued, 0)
       assert.isBelow(queued * pad.length, small.outboxBytes + 65_536 + pad.length)
       yield* bystander.barrier
     })
   )
 
-  it.scopedLive("a reader that is slow but moves is never closed, and gets everything", () =>
+  it.scopedLive("never closes a reader that is slow but keeps reading, and delivers everything", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -160,7 +160,7 @@ describe("flow control", () => {
       const count = 800
       yield* sender.send(flood("slow", 0, count))
       const began = performance.now()
-      // Its slowness: at most a megabyte, then a rest.
+      // It is slow: it reads at most a megabyte, and then pauses.
       while (slow.lines.length < count) {
         const next = slow.bytesReceived + 1_000_000
         yield* slow.resume
@@ -179,7 +179,7 @@ describe("flow control", () => {
     })
   )
 
-  it.scopedLive("who floods itself without reading is not read from, and closed in the end", () =>
+  it.scopedLive("stops reading from a client that floods itself without reading, and closes it in the end", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -194,13 +194,13 @@ describe("flow control", () => {
       yield* rounds(carol, dave, 20)
       const { bytesIn, bytesOut, reason } = yield* server.farewell("self")
       assert.strictEqual(reason, "slow-consumer")
-      // Memory is bounded by the queue and one read: nothing beyond them was taken in.
+      // Memory is bounded by the queue and one read: the server has read no more.
       assert.isBelow(Number(bytesIn) - Number(bytesOut), 2 * small.outboxBytes + 2 * 65_536 + pad.length)
       yield* rounds(carol, dave, 20)
     })
   )
 
-  it.scopedLive("who asks and asks without reading the answers is not read from, and closed in the end", () =>
+  it.scopedLive("stops reading from a client that never reads its answers, and closes it in the end", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -218,7 +218,7 @@ describe("flow control", () => {
     })
   )
 
-  it.scopedLive("two that flood each other without reading are both closed, and nobody else notices", () =>
+  it.scopedLive("closes two clients that flood each other without reading, without others noticing", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,
@@ -238,14 +238,14 @@ describe("flow control", () => {
         assert.strictEqual(reason, "slow-consumer")
         assert.isAbove(Number(bytesOut), 0)
       }
-      // The one whose recipient jams first is released, and its lines are answered; the other is not read from.
+      // The client whose recipient jams first is released and gets answers; the other one is not read from.
       assert.isBelow(Math.min(...ends.map(({ bytesIn }) => Number(bytesIn))), 20_000_000)
       yield* rounds(carol, dave, 20)
       assert.strictEqual(server.closings("slow-consumer"), 2)
     })
   )
 
-  it.scopedLive("a held sender that breaks off lets go of nobody else, and what it sent before still arrives", () =>
+  it.scopedLive("delivers what a held sender sent before it broke off, and keeps other senders held", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
@@ -261,7 +261,7 @@ describe("flow control", () => {
       yield* other.barrier
       const { bytesIn, reason } = yield* server.farewell("held")
       assert.strictEqual(reason, "connection-lost")
-      // Accepted is what the server had read the LF of, and all of that arrives.
+      // Every line whose LF the server has read is accepted, and arrives.
       let bytes = "held\nheld: barrier 1\n".length
       let accepted = -1
       for (; bytes <= Number(bytesIn); accepted++) bytes += flood("slow", accepted + 1, 1).length
@@ -273,7 +273,7 @@ describe("flow control", () => {
   )
 
   it.scopedLive(
-    "a held sender that shuts its sending half down: all its lines still arrive, the last without LF too",
+    "delivers all lines of a held sender that shuts down its sending side, including a last one without LF",
     () =>
       Effect.gen(function* () {
         const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
@@ -292,7 +292,7 @@ describe("flow control", () => {
       })
   )
 
-  it.scopedLive("a held sender whose recipient leaves goes on, and is told what did not arrive", () =>
+  it.scopedLive("releases a held sender whose recipient leaves, and returns its undelivered lines", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
       const slow = yield* server.join("slow")
@@ -310,7 +310,7 @@ describe("flow control", () => {
     })
   )
 
-  it.scopedLive("a quiet client that does not read is not closed: it has nothing to take", () =>
+  it.scopedLive("does not close a client that does not read if nothing is queued for it", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({
         ...small,

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { startSocketServer } from "../support/SocketServer.js"
 import { eventually } from "../support/Eventually.js"
 
-/** Linux tells of each connection which timer it has: 02 is that of keepalive, while nothing is under way. */
+/** Linux lists the timer of each connection: 02 is keepalive, on an idle connection. */
 const table = "/proc/net/tcp"
 
 const timerOf = (localPort: number): string | undefined =>
@@ -18,10 +18,10 @@ const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0")
 
 const established = "01"
 
-// Elsewhere there is no such table, and nothing else that tells.
+// Other systems have no such table.
 if (existsSync(table)) {
   describe("keepalive", () => {
-    it.scopedLive("watches over every connection, so that a pulled cable is noticed at all", () =>
+    it.scopedLive("is active on every connection, so that a pulled cable is noticed", () =>
       Effect.gen(function* () {
         const server = yield* startSocketServer()
         const alice = yield* server.join("alice")

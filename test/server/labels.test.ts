@@ -7,7 +7,7 @@ import { headOf } from "../support/WireClient.js"
 const labels = ["k", "7", "_", "-", ".", "A-b_c.9", "x".repeat(32)]
 const noLabels = ["", " ", "x".repeat(33), "ä", "a/b", "a:b", "a@b", "a,b", "a\tb"]
 
-/** What became of each labelled message to bob. */
+/** The outcome of each labelled message to bob. */
 const outcomes = (came: ReadonlyArray<string>) => {
   const seen = new Map<string, string>()
   for (const line of came) {
@@ -20,7 +20,7 @@ const outcomes = (came: ReadonlyArray<string>) => {
 }
 
 describe("labels", () => {
-  it.scopedLive("a labelled message gets one outcome for every recipient, and an unlabelled one none on success", () =>
+  it.scopedLive("a labelled message gets one outcome per recipient; an unlabelled one none on success", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
@@ -47,7 +47,7 @@ describe("labels", () => {
   )
 
   // Guard: the second `endOfTurn.ask()` where a turn of src/chat/Broker.ts is cut short.
-  it.scopedLive("the outcomes of a line that is more than one turn's work come though nothing else happens", () =>
+  it.scopedLive("outcomes of a line that takes more than one turn arrive even if nothing else happens", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const names = Array.from({ length: 50 }, (_, i) => `c${i}`)
@@ -55,7 +55,7 @@ describe("labels", () => {
       const alice = yield* server.greet("alice")
       yield* alice.send(`/ping\n`)
       yield* alice.expect("* pong: ")
-      yield* Effect.sleep(600) // nothing can be waited for: the clock of the deadlines comes to rest
+      yield* Effect.sleep(600) // no event to wait for: the timer of the deadlines stops
       const text = "x".repeat(60_000)
       for (let round = 0; round < 3; round++) {
         yield* alice.send(`@${round} ${names.join(", ")}: ${text}\n`)
@@ -64,7 +64,7 @@ describe("labels", () => {
     })
   )
 
-  it.scopedLive("every line that answers a labelled line carries the label first", () =>
+  it.scopedLive("every answer to a labelled line begins with the label", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxRecipients: 2, maxLineBytes: 200, rate: 0 })
       const alice = yield* server.greet("alice")
@@ -113,7 +113,7 @@ describe("labels", () => {
     })
   )
 
-  it.scopedLive("a login may be labelled: success stays silent, a refusal carries the label", () =>
+  it.scopedLive("a login may be labelled: success is silent, a refusal has the label", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.connect
@@ -123,7 +123,7 @@ describe("labels", () => {
       yield* alice.barrier
       const early = yield* server.connect
       yield* early.send("@h /hello\n")
-      yield* early.expect("! bad-login fatal") // not before the server's own hello
+      yield* early.expect("! bad-login fatal") // labels are not allowed before /hello
       assert.deepStrictEqual(yield* early.rest, [])
       const taken = yield* server.connect
       yield* taken.send("/hello\n@in ALICE\n")
@@ -138,7 +138,7 @@ describe("labels", () => {
     })
   )
 
-  it.scopedLive("1 to 32 of ASCII letters, digits, '_', '-' and '.' and a blank are a label, and nothing else is", () =>
+  it.scopedLive("a label is 1 to 32 ASCII letters, digits, '_', '-' or '.', followed by a space", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
@@ -164,7 +164,7 @@ describe("labels", () => {
     })
   )
 
-  it.scopedLive("need not be unique, and outcomes of one recipient come in the order of the messages", () =>
+  it.scopedLive("labels need not be unique, and outcomes for one recipient arrive in the order of the messages", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.greet("alice")
@@ -177,7 +177,7 @@ describe("labels", () => {
     })
   )
 
-  // A recipient that does not read: what its kernel did not take has no outcome yet, until something happens to it.
+  // The recipient does not read: lines that its kernel did not take have no outcome until it reads or leaves.
   const big = "x".repeat(30_000)
   const lines = 600
 
@@ -213,7 +213,7 @@ describe("labels", () => {
         if (reason === "busy") {
           assert.strictEqual(count("written") + count("busy"), lines)
           assert.isAbove(count("busy"), 0)
-          // Written is what arrives, and nothing else does.
+          // Exactly the lines reported as written arrive.
           yield* bob.until("what was written", () => (bob.lines.length >= count("written") ? true : undefined))
           const numbers = bob.lines.map((line) => /^from alice: (\d+) /.exec(line)?.[1])
           assert.deepStrictEqual(

@@ -4,8 +4,8 @@ import { startSocketServer } from "../support/SocketServer.js"
 
 describe("latency", () => {
   // Guard: `noDelay` in src/transport/NetSocket.ts. With Nagle's algorithm the second of two small writes waits for the
-  // acknowledgement of the first, which the receiver delays by 40 ms, since it has nothing to say.
-  it.scopedLive("small messages do not wait for acknowledgements: 100 rounds take far less than 40 ms each", () =>
+  // acknowledgement of the first, which the receiver delays by 40 ms because it has nothing to send.
+  it.scopedLive("small messages do not wait for acknowledgements: 100 round trips take far less than 40 ms each", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")

@@ -9,7 +9,7 @@ const pad = "x".repeat(30_000)
 
 describe("leaving", () => {
   // Guard: `allowHalfOpen` in src/transport/NetSocket.ts.
-  it.scopedLive("printf 'alice\\nbob: hi\\n' | nc -N shows what did not arrive, and ends in order", () =>
+  it.scopedLive("printf 'alice\\nbob: hi\\n' | nc -N shows undelivered lines, and ends in order", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const script = yield* server.connect
@@ -25,7 +25,7 @@ describe("leaving", () => {
     })
   )
 
-  it.scopedLive("a last line without LF counts when the stream ends in order, a login too", () =>
+  it.scopedLive("a last line without LF counts when the stream ends in order, also as a login", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
@@ -56,8 +56,8 @@ describe("leaving", () => {
     })
   )
 
-  // libuv reports the end of the stream, and not the reset, when a short read meets a hang-up in the same turn.
-  it.scopedLive("a last line without LF is dropped when its bytes and the break come at once", () =>
+  // libuv reports an orderly end instead of the reset if a short read and a hang-up fall into the same turn.
+  it.scopedLive("a last line without LF is dropped when its bytes and the reset arrive at once", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
@@ -84,11 +84,11 @@ describe("leaving", () => {
       }
       yield* bob.barrier
       const { dead } = yield* server.ledger
-      assert.isAtMost(dead, 50, "what could not be told to those who broke off is counted as dead")
+      assert.isAtMost(dead, 50, "only the lines of senders that broke off count as dead")
     })
   )
 
-  it.scopedLive("who shut its sending half down is sent nothing new, but what was queued for it", () =>
+  it.scopedLive("a client that shut down its sending side gets what was queued for it, and nothing new", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000 })
       const bob = yield* server.join("bob")
@@ -112,9 +112,9 @@ describe("leaving", () => {
     })
   )
 
-  // Guard: `this.socket.end()` and `resume()` before the destroy in `NetSocket.close`: with unread input on our side a
-  // destroy makes the kernel send a reset, which throws away what the client has not read yet.
-  it.scopedLive("everything up to the last line arrives, however much unread input of the client we have", () =>
+  // Guard: `this.socket.end()` and `resume()` before the destroy in `NetSocket.close`: with unread input on the server's side
+  // a destroy makes the kernel send a reset, which discards what the client has not read yet.
+  it.scopedLive("everything up to the last line arrives, however much of the client's input is unread", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ linger: Duration.seconds(5) })
       const bob = yield* server.join("bob")
@@ -133,7 +133,7 @@ describe("leaving", () => {
     })
   )
 
-  it.scopedLive("a refused login reads why, however much of a script stands behind it", () =>
+  it.scopedLive("a refused client gets the reason, however many lines follow its login", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       for (let round = 0; round < 20; round++) {
@@ -145,26 +145,28 @@ describe("leaving", () => {
     })
   )
 
-  it.scopedLive("who does not close its side is destroyed after the linger time, and its name is free before", () =>
-    Effect.gen(function* () {
-      const server = yield* startSocketServer({ linger: Duration.millis(500) })
-      const old = yield* server.join("alice")
-      yield* old.pause // does not see the server's end, so it never ends its own side
-      yield* old.send("/quit\n")
-      yield* server.farewell("alice")
-      const began = performance.now()
-      const newcomer = yield* server.join("alice")
-      assert.isBelow(performance.now() - began, 400)
-      const bob = yield* server.join("bob")
-      // The drain below has to wait for the old connection, so this sees the end of its linger time.
-      yield* eventually(() => performance.now() - began > 600, "")
-      yield* bob.send("alice: still you\n")
-      yield* newcomer.expect("from bob: still you")
-    })
+  it.scopedLive(
+    "a client that does not close its side is destroyed after the linger time; its name is free before",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startSocketServer({ linger: Duration.millis(500) })
+        const old = yield* server.join("alice")
+        yield* old.pause // does not see the server's end, so it never ends its own side
+        yield* old.send("/quit\n")
+        yield* server.farewell("alice")
+        const began = performance.now()
+        const newcomer = yield* server.join("alice")
+        assert.isBelow(performance.now() - began, 400)
+        const bob = yield* server.join("bob")
+        // The drain below waits for the old connection, so this measures its linger time.
+        yield* eventually(() => performance.now() - began > 600, "")
+        yield* bob.send("alice: still you\n")
+        yield* newcomer.expect("from bob: still you")
+      })
   )
 
   // Guard: a name is freed by `Roster.remove` alone, once its writer has ended, and not when it can no longer be addressed.
-  it.scopedLive("a name is not free while what was queued for it is still being sent", () =>
+  it.scopedLive("a name is not free while its queue is still being sent", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000 })
       const bob = yield* server.join("bob")
@@ -186,12 +188,12 @@ describe("leaving", () => {
     })
   )
 
-  it.scopedLive("a newcomer of the same name is never removed by the end of the older connection", () =>
+  it.scopedLive("the end of an older connection never removes a new client with the same name", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 1_000_000, holdTimeout: Duration.millis(30) })
       const bob = yield* server.join("bob")
       for (let round = 0; round < 30; round++) {
-        // A connection with a pending write breaks twice: its read fails, and its write does.
+        // A connection with a pending write breaks twice: its read fails, and its write.
         const old = yield* server.join("alice")
         yield* old.pause
         yield* bob.send(`alice: ${pad}\n`.repeat(round % 2 === 0 ? 250 : 1))
@@ -215,7 +217,7 @@ describe("leaving", () => {
     })
   )
 
-  // Guard: `NetSocket.untaken` and `Batch.splitAt`: what the kernel took of a write that failed half way is written.
+  // Guard: `NetSocket.untaken` and `Batch.splitAt`: lines that the kernel took before a write failed count as written.
   it.scopedLive("no line is both received and returned when a recipient breaks off in the middle of a write", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 400_000 })

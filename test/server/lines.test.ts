@@ -17,7 +17,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("may come a byte at a time", () =>
+  it.scopedLive("may arrive byte by byte", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.connect
@@ -31,7 +31,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("may come many in a segment, cut anywhere", () =>
+  it.scopedLive("may share a segment and be cut anywhere", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -54,7 +54,7 @@ describe("lines", () => {
           const longer = "ä".repeat(47)
           yield* alice.send(`alice: ${fits}${terminator}alice: ${longer}${terminator}alice: next${terminator}`)
           yield* alice.expect(`from alice: ${fits}`, "! too-long max=100", "from alice: next")
-          // Each in its own read: the limit must not depend on how the bytes come.
+          // Each in its own read: the limit must not depend on how the bytes arrive.
           yield* alice.send(`alice: ${fits}`)
           yield* Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 5))
           yield* alice.send(terminator)
@@ -64,12 +64,12 @@ describe("lines", () => {
     )
   }
 
-  it.scopedLive("that are too long are skipped to their end, once reported, and the connection stays", () =>
+  it.scopedLive("that are too long are reported once and skipped to their end, and the connection stays", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send(`alice: ${megabytes(10)}`)
-      // It is reported when it passes the limit, and not at its end, which may never come.
+      // It is reported when it exceeds the limit, not at its end, which may never arrive.
       yield* alice.expect("! too-long max=65536")
       yield* alice.send("\nalice: good\n")
       yield* alice.expect("from alice: good")
@@ -77,7 +77,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("that are too long count as lines: none of their bytes is taken for another line", () =>
+  it.scopedLive("that are too long are still one line: no part of them is taken for another line", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxLineBytes: 50 })
       const alice = yield* server.join("alice")
@@ -88,7 +88,7 @@ describe("lines", () => {
   )
 
   const bad: Record<string, string | Uint8Array> = {
-    "no ':' and no command": "hello",
+    "no ':' and not a command": "hello",
     "an empty line": "",
     "white space alone": " \t ",
     "no recipient": ": hi",
@@ -109,7 +109,7 @@ describe("lines", () => {
     "a control character in a command": "/ping a\u0001b"
   }
 
-  it.scopedLive("that mean nothing are answered bad-line, and reach nobody", () =>
+  it.scopedLive("that are invalid are refused as bad-line, and reach no client", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -123,7 +123,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("that are refused do not disturb their neighbours in the same segment", () =>
+  it.scopedLive("that are refused do not affect their neighbours in the same segment", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -134,7 +134,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("that start with '!', '*', '#' or 'from ' are addresses like any other", () =>
+  it.scopedLive("that start with '!', '*', '#' or 'from ' are ordinary messages", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")

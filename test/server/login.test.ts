@@ -37,7 +37,7 @@ const refused = {
 }
 
 describe("login", () => {
-  it.scopedLive("success is silent, and the name is as it was given, without the white space around it", () =>
+  it.scopedLive("success is silent, and the name is the line without surrounding white space", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const client = yield* server.connect
@@ -56,7 +56,7 @@ describe("login", () => {
     })
   )
 
-  it.scopedLive("what is no name is refused as bad-login, and the connection closes in order", () =>
+  it.scopedLive("an invalid name is refused as bad-login, and the connection closes in order", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       for (const [what, name] of Object.entries(refused)) {
@@ -71,7 +71,7 @@ describe("login", () => {
     })
   )
 
-  it.scopedLive("a name is normalised to NFC, at the login and in an address", () =>
+  it.scopedLive("a name is normalised to NFC, at the login and as a recipient", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const zoe = yield* server.connect
@@ -97,7 +97,7 @@ describe("login", () => {
     ["é", "e\u0301"]
   ] as const
 
-  it.scopedLive("nobody can pass as another by case, compatibility form or invisible marks", () =>
+  it.scopedLive("no client can imitate another's name by case, compatibility form or invisible marks", () =>
     Effect.gen(function* () {
       for (const [present, alike] of lookAlikes) {
         yield* Effect.scoped(
@@ -116,7 +116,7 @@ describe("login", () => {
     })
   )
 
-  it.scopedLive("names are compared exactly when a message is addressed", () =>
+  it.scopedLive("recipients are matched exactly", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -130,7 +130,7 @@ describe("login", () => {
     ["bad-login", "not a name"],
     ["login-in-use", "alice"]
   ] as const) {
-    it.scopedLive(`after ${code} no line of the script is taken for another login, nor for a message`, () =>
+    it.scopedLive(`after ${code} later lines are not taken for another login or a message`, () =>
       Effect.gen(function* () {
         const server = yield* startSocketServer()
         const alice = yield* server.join("alice")
@@ -145,17 +145,19 @@ describe("login", () => {
     )
   }
 
-  it.scopedLive("a line that starts with '@' before the login is no name: the next line is not taken for a login", () =>
-    Effect.gen(function* () {
-      const server = yield* startSocketServer()
-      const script = yield* server.connect
-      yield* script.send("@alice\nbob\n")
-      yield* script.expect("! bad-login fatal")
-      assert.deepStrictEqual(yield* script.rest, [])
-    })
+  it.scopedLive(
+    "a line that starts with '@' before the login is refused, and the next line is not taken for a login",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startSocketServer()
+        const script = yield* server.connect
+        yield* script.send("@alice\nbob\n")
+        yield* script.expect("! bad-login fatal")
+        assert.deepStrictEqual(yield* script.rest, [])
+      })
   )
 
-  it.scopedLive("who does not log in in time is told so and closed; who did in time stays", () =>
+  it.scopedLive("a client that does not log in in time is refused and closed; one that did stays", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ loginTimeout: Duration.millis(150) })
       const alice = yield* server.join("alice")
@@ -172,7 +174,7 @@ describe("login", () => {
     })
   )
 
-  it.scopedLive("a name that was refused to one is there for another", () =>
+  it.scopedLive("a name in a refused login is free for the next client", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const first = yield* server.join("alice")

@@ -9,7 +9,7 @@ import { startSocketServer, type SocketServer } from "../support/SocketServer.js
 
 const secret = "c0nf1dential"
 
-/** A transport with a defect: what is said about it must name the connection, and the rest must go on. */
+/** A transport with a defect: its log entries must name the connection, and other connections must continue. */
 const defective =
   (method: "write" | "resume"): Listen =>
   (options) =>
@@ -38,7 +38,7 @@ const defective =
       }
     })
 
-/** How to make each reason happen to exactly one connection. */
+/** Causes each close reason for exactly one connection. */
 const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, TransportError | string, Scope.Scope>> = {
   left: Effect.gen(function* () {
     const server = yield* startSocketServer()
@@ -138,12 +138,12 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
 
 describe("the log and the metrics", () => {
   for (const reason of CloseReason.all) {
-    it.scopedLive(`tell once of a connection that ends as ${reason}`, () =>
+    it.scopedLive(`record once that a connection ended as ${reason}`, () =>
       Effect.gen(function* () {
         const server = yield* causes[reason]
         const is = ({ facts }: SocketServer["logs"][number]) => facts["reason"] === reason
         if (reason === "full") {
-          // Refused before it was a connection: at most one line in a while, since there may be thousands.
+          // Refused connections may be thousands: they get at most one log entry in a while.
           yield* server.logged(reason, ({ message }) => message.startsWith("full: clients are refused"))
         } else {
           const { facts, message } = yield* server.logged(reason, is)
@@ -161,7 +161,7 @@ describe("the log and the metrics", () => {
     )
   }
 
-  it.scopedLive("a defect in the broker ends the connection that it showed up at, and the chat goes on", () =>
+  it.scopedLive("a defect in the broker ends the connection that triggered it, and the chat continues", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ listen: [defective("resume")] })
       const bob = yield* server.join("bob")
@@ -177,7 +177,7 @@ describe("the log and the metrics", () => {
     })
   )
 
-  it.scopedLive("count what a connection sent and got, and show neither text nor bytes of it", () =>
+  it.scopedLive("count the traffic of a connection without showing any of it", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.connect
@@ -207,7 +207,7 @@ describe("the log and the metrics", () => {
     })
   )
 
-  it.scopedLive("have the application's annotations, too", () =>
+  it.scopedLive("include the application's annotations", () =>
     Effect.gen(function* () {
       const server = yield* Effect.annotateLogs(startSocketServer(), { service: "chat" })
       const alice = yield* server.join("alice")

@@ -6,7 +6,7 @@ import { headOf } from "../support/WireClient.js"
 const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`).join(",")
 
 describe("messages", () => {
-  it.scopedLive("reach each recipient once, whatever white space and repetition is in the head", () =>
+  it.scopedLive("reach each recipient once, whatever white space and repetition the head has", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -43,7 +43,7 @@ describe("messages", () => {
     "\u000B\u000Ca\u000B": "a"
   }
 
-  it.scopedLive("keep their text, but for Unicode white space at its ends", () =>
+  it.scopedLive("keep their text, except for Unicode white space at its ends", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -67,7 +67,7 @@ describe("messages", () => {
     })
   )
 
-  it.scopedLive("that two recipients both receive reach them in the same order", () =>
+  it.scopedLive("reach two common recipients in the same order", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
@@ -78,7 +78,7 @@ describe("messages", () => {
           const one = `bob, carol: ${round}a\ncarol, bob: ${round}b\n`
           yield* sender.send(round % 7 === 0 ? `${one}carol: only\n` : one)
         }
-        // Some rounds meet in one turn of the event loop, some do not.
+        // Some rounds happen in the same turn of the event loop, some do not.
         if (round % 3 === 0) yield* Effect.yieldNow()
         if (round % 10 === 0) yield* bob.until("some lines", () => (bob.lines.length > round ? true : undefined))
       }
@@ -94,14 +94,14 @@ describe("messages", () => {
     })
   )
 
-  it.scopedLive("to nobody are answered as offline, each time with the names", () =>
+  it.scopedLive("to absent recipients are returned as offline, each time with the names", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("bob: hi\n")
       yield* alice.expect("! undelivered bob reason=offline")
       yield* alice.send("bob, alice, carol: hi\n")
-      // The one is an answer, the other a message: in no fixed order.
+      // An answer and a message: their order is not fixed.
       const came = yield* alice.takeLines(2)
       assert.sameMembers(
         came.map((line) => (line.startsWith("!") ? headOf(line) : line)),
@@ -111,7 +111,7 @@ describe("messages", () => {
     })
   )
 
-  it.scopedLive("in a row to the same absent recipients may be answered once, with their count", () =>
+  it.scopedLive("in a row to the same absent recipients may get one answer with their count", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
@@ -131,7 +131,7 @@ describe("messages", () => {
     })
   )
 
-  it.scopedLive("may have as many recipients as the limit, each counted once, and no more", () =>
+  it.scopedLive("may have up to the limit of different recipients", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ maxRecipients: 3 })
       const alice = yield* server.join("alice")
@@ -159,7 +159,7 @@ describe("messages", () => {
   )
 
   it.scopedLive(
-    "over the sender's rate are answered slow-down with the time after which to retry, and others are not",
+    "over the sender's rate are refused as slow-down with a retry time; other senders are not affected",
     () =>
       Effect.gen(function* () {
         const server = yield* startSocketServer({ rate: 5 })

@@ -13,7 +13,7 @@ const plainly = (address: Address): Address => ({ ...address, isEncrypted: false
 const overTls = Effect.map(Certificates.overTls, ({ listen }) => listen)
 
 describe("over TLS", () => {
-  it.scopedLive("those who come by TLS and those who come without meet", () =>
+  it.scopedLive("clients with and without TLS can reach each other", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ listen: [yield* overTls, Tcp.listen("127.0.0.1", 0)] })
       const alice = yield* server.join("alice")
@@ -27,7 +27,7 @@ describe("over TLS", () => {
     })
   )
 
-  it.scopedLive("a place that a silent client takes is free again when the time for its handshake is over", () =>
+  it.scopedLive("the place of a silent client is free again after the handshake timeout", () =>
     Effect.gen(function* () {
       const credentials = yield* Tls.credentials(Certificates.pair("server"))
       const listen = Tls.listen("127.0.0.1", 0, { credentials, handshakeTimeout: "300 millis" })
@@ -40,7 +40,7 @@ describe("over TLS", () => {
     })
   )
 
-  it.scopedLive("a drain waits for who has not said a word no longer than for others to close", () =>
+  it.scopedLive("a drain does not wait longer for silent clients than for others", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ listen: [yield* overTls] })
       yield* WireClient.connect(plainly(server.address))
@@ -64,7 +64,7 @@ describe("over TLS", () => {
       return { ...server, connect: WireClient.connect(server.address, { tls }) }
     })
 
-    it.scopedLive("one may log in as the common name of one's own", () =>
+    it.scopedLive("a client may log in with the common name of its certificate", () =>
       Effect.gen(function* () {
         const { connect } = yield* start
         const alice = yield* connect
@@ -74,7 +74,7 @@ describe("over TLS", () => {
       })
     )
 
-    it.scopedLive("one may not log in as anybody else", () =>
+    it.scopedLive("a client may not log in with another name", () =>
       Effect.gen(function* () {
         const { connect, names } = yield* start
         for (const name of ["bob", "Alice", "alicee", "!"]) {

@@ -15,7 +15,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
 )
 
-/** A socket file that nobody listens on, as a killed server leaves it: moved, so that its server does not find it. */
+/** A socket file that no process listens on, as a killed server leaves it; moved, so that its server does not remove it. */
 const stale = (path: string) =>
   Effect.async<void>((resume) => {
     const server = Net.createServer().listen(`${path}.old`, () => {
@@ -25,14 +25,14 @@ const stale = (path: string) =>
   })
 
 describe("a Unix socket", () => {
-  it.scopedLive("is there for its owner alone while the server lives, and gone afterwards", () =>
+  it.scopedLive("is accessible to its owner only while the server runs, and is removed afterwards", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       yield* Effect.scoped(
         Effect.gen(function* () {
           const umask = process.umask()
           const server = yield* startSocketServer({ listen: [Unix.listen(path)] })
-          assert.strictEqual(process.umask(), umask, "the process keeps its own")
+          assert.strictEqual(process.umask(), umask, "the umask of the process is unchanged")
           const stat = Fs.statSync(path)
           assert.isTrue(stat.isSocket())
           assert.strictEqual(stat.mode & 0o777, 0o600)
@@ -47,7 +47,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("has no host, so the limit per address does not count there", () =>
+  it.scopedLive("has no address, so limits per address do not apply", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       const server = yield* startSocketServer({
@@ -57,7 +57,7 @@ describe("a Unix socket", () => {
       })
       const clients = yield* Effect.forEach(["alice", "bob", "carol"], server.join)
       for (const client of clients) yield* client.barrier
-      // They meet those who come by TCP, where the limit counts.
+      // They can reach clients over TCP, where the limit applies.
       const tcp = server.addresses[1] ?? (yield* Effect.dieMessage("one address only"))
       const dave = yield* WireClient.connect(tcp)
       yield* dave.send("dave\nalice: hi\n")
@@ -67,7 +67,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("replaces the file of a server that is dead", () =>
+  it.scopedLive("replaces the file of a dead server", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       yield* stale(path)
@@ -78,7 +78,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("does not take the place of a server that lives, and says why", () =>
+  it.scopedLive("does not replace the file of a running server, and reports why", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       const server = yield* startSocketServer({ listen: [Unix.listen(path)] })
@@ -92,7 +92,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("never touches a file that is no socket", () =>
+  it.scopedLive("never touches a file that is not a socket", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "precious.txt")
       Fs.writeFileSync(path, "precious")
@@ -107,7 +107,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("at an impossible path is an error in one line", () =>
+  it.scopedLive("at an invalid path is an error of one line", () =>
     Effect.gen(function* () {
       const parent = yield* folder
       for (const path of [Path.join(parent, "missing", "chat.sock"), Path.join(parent, "x".repeat(200))]) {
@@ -119,7 +119,7 @@ describe("a Unix socket", () => {
     })
   )
 
-  it.scopedLive("of a server that could not start otherwise is not left behind", () =>
+  it.scopedLive("is not left behind by a server that could not start for another reason", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "chat.sock")
       const other = yield* startSocketServer()
