@@ -1,6 +1,9 @@
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { Endpoints } from "../ports/Endpoints.js"
 import {
   ignoreEvents,
   TransportError,
@@ -104,6 +107,17 @@ const refused = new TransportError({
 
 const lost = (during: "Read" | "Write", code?: string) =>
   new TransportError({ during, reason: `the connection was lost (${code ?? "closed"})`, code })
+
+/** The network of `layer`. */
+export class MemoryNetwork extends Context.Tag("a-chat/MemoryNetwork")<MemoryNetwork, Network>() {}
+
+/** A server on a network of its own, to which tests connect with `MemoryNetwork.connect`. */
+export const layer = (options: NetworkOptions = {}): Layer.Layer<Endpoints | MemoryNetwork> =>
+  Layer.effectContext(
+    Effect.map(make(options), (network) =>
+      Context.add(Context.make(MemoryNetwork, network), Endpoints, [network.listen])
+    )
+  )
 
 /** Two connected ends: the client's and the accepted one. `released` is called once the accepted one is gone. */
 const pair = (sizes: Required<NetworkOptions>, remote: string, released: () => void): [MemorySocket, MemorySocket] => {

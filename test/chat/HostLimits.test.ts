@@ -36,7 +36,7 @@ describe("a subscriber", () => {
 })
 
 describe("the limits of an address", () => {
-  it("let as many connections in as are allowed, and one more for each that leaves", () => {
+  it("admit connections up to the limit, and one more after each that leaves", () => {
     const { hosts } = limited({ maxConnectionsPerAddress: 2 })
     assert.deepStrictEqual(
       [1, 2, 3].map(() => hosts.enter("192.0.2.1")),
@@ -68,7 +68,7 @@ describe("the limits of an address", () => {
     assert.isAbove(hosts.enter("::ffff:192.0.2.1"), 0)
   })
 
-  it("leave this machine and Unix sockets out, unless told otherwise", () => {
+  it("do not apply to this machine and Unix sockets, unless loopback is limited", () => {
     const { hosts } = limited({ maxConnectionsPerAddress: 1 })
     for (const host of ["127.0.0.1", "127.0.0.1", "::1", "::1", "", ""]) assert.strictEqual(hosts.enter(host), 0)
     const strict = limited({ maxConnectionsPerAddress: 1, limitLoopback: true }).hosts
@@ -78,7 +78,7 @@ describe("the limits of an address", () => {
     )
   })
 
-  it("count who was here before they were set", () => {
+  it("count connections from before they were set", () => {
     const { hosts, configure } = limited({})
     const answers = () => ["192.0.2.1", "127.0.0.1"].map((host) => hosts.enter(host))
     for (const _ of [1, 2, 3]) assert.deepStrictEqual(answers(), [0, 0])
@@ -92,7 +92,7 @@ describe("the limits of an address", () => {
     assert.deepStrictEqual(answers(), [5_000, 5_000])
   })
 
-  it("count who left while they were off", () => {
+  it("count connections that left while they were off", () => {
     const { hosts, configure } = limited({ maxConnectionsPerAddress: 1 })
     assert.strictEqual(hosts.enter("192.0.2.1"), 0)
     configure({ maxConnectionsPerAddress: 0 })
@@ -102,7 +102,7 @@ describe("the limits of an address", () => {
     assert.strictEqual(hosts.enter("192.0.2.1"), 5_000)
   })
 
-  it("are remembered of no more than some ten thousand who left, whatever they did", () => {
+  it("remember a bounded number of subscribers that have left", () => {
     const { hosts } = limited({ connectsPerAddress: 1, ratePerAddress: 1, burstPerAddress: 1_000_000 })
     assert.strictEqual(hosts.enter("192.0.2.1"), 0)
     for (let number = 0; number < 150_000; number++) {
@@ -113,10 +113,10 @@ describe("the limits of an address", () => {
     }
     assert.isAtMost(hosts.size, 75_001)
     hosts.leave("192.0.2.1")
-    assert.strictEqual(hosts.enter("192.0.2.1"), 60_000, "who is here is never forgotten")
+    assert.strictEqual(hosts.enter("192.0.2.1"), 60_000, "a subscriber with a connection is never evicted")
   })
 
-  it("are forgotten when they say nothing any more", () => {
+  it("are forgotten once the allowance is full again", () => {
     const { hosts, pass } = limited({ connectsPerAddress: 60 })
     for (let number = 0; number < 100_000; number++) {
       const host = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
@@ -129,10 +129,10 @@ describe("the limits of an address", () => {
 })
 
 describe("the rate of an address", () => {
-  it.scoped("is shared by all its connections, and holds nobody else up", () =>
+  it.scoped("is shared by all its connections, and does not affect others", () =>
     Effect.gen(function* () {
       const wrap = from("192.0.2.1", "192.0.2.1", "192.0.2.9")
-      // Logins and pings count, too.
+      // Logins and pings count as well.
       const { join } = yield* startMemoryServer({ wrap, ratePerAddress: 10, burstPerAddress: 6 })
       const [alice, bob] = [yield* join("alice"), yield* join("bob")]
       const other = yield* join("other")
@@ -154,7 +154,7 @@ describe("the rate of an address", () => {
     })
   )
 
-  it.scoped("is told in hello to those whom it concerns, with the other limits that are set", () =>
+  it.scoped("is announced by hello to clients that it applies to, with the other limits that are set", () =>
     Effect.gen(function* () {
       const limits = { maxConnectionsPerAddress: 9, connectsPerAddress: 8, ratePerAddress: 70, burstPerAddress: 60 }
       const { connect } = yield* startMemoryServer({ ...limits, wrap: from("192.0.2.1", "127.0.0.1"), rate: 50 })
@@ -169,7 +169,7 @@ describe("the rate of an address", () => {
 })
 
 describe("new connections of an address", () => {
-  it.scoped("above the limit are answered full with the time to wait, and others get in", () =>
+  it.scoped("above the limit are refused with the time to wait, and others are admitted", () =>
     Effect.gen(function* () {
       const hosts = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"]
       const { connect, join } = yield* startMemoryServer({ connectsPerAddress: 1, wrap: from(...hosts) })

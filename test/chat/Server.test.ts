@@ -52,6 +52,20 @@ describe("Server.layer", () => {
     })
   )
 
+  it.live("runs on a network in memory", () => {
+    const chat = Server.layer().pipe(
+      Layer.provide([Server.standalone, quiet]),
+      Layer.provideMerge(Memory.layer({ readBytes: 1 }))
+    )
+    const program = Effect.gen(function* () {
+      const { connect: socket } = yield* Memory.MemoryNetwork
+      const alice = yield* Client.connect({ socket, login: "alice" })
+      assert.strictEqual(alice.remote, "memory")
+      assert.deepStrictEqual(yield* (yield* Server.Server).names, ["alice"])
+    })
+    return program.pipe(Effect.scoped, Effect.provide(chat))
+  })
+
   it.scopedLive("takes a port from the program rather than from `standalone`", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
