@@ -3,7 +3,7 @@ import { nearest } from "../../src/cli/settings/DidYouMean.js"
 
 const words = ["rate", "port", "max-line", "max-recipients", "rate-per-address", "admin"]
 
-describe("the word that was meant", () => {
+describe("DidYouMean.nearest", () => {
   const table: ReadonlyArray<readonly [written: string, meant: string | undefined]> = [
     ["max_line", "max-line"],
     ["maxline", "max-line"],
@@ -17,6 +17,7 @@ describe("the word that was meant", () => {
     ["max-recipients".repeat(1_000), undefined]
   ]
   for (const [written, meant] of table) {
-    it(`by ${written.slice(0, 20)} is ${meant ?? "none"}`, () => assert.strictEqual(nearest(written, words), meant))
+    it(`returns ${meant ?? "nothing"} for ${written.slice(0, 20)}`, () =>
+      assert.strictEqual(nearest(written, words), meant))
   }
 })

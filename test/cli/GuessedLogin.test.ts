@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Identity from "../../src/cli/commands/GuessedLogin.js"
 import * as Name from "../../src/protocol/Name.js"
 
-describe("Identity", () => {
+describe("GuessedLogin", () => {
   const cases: ReadonlyArray<readonly [user: string, host: string, expected: string]> = [
     ["alice", "build7", "alice-build7"],
     ["alice", "build7.example.org", "alice-build7"],
@@ -22,7 +22,7 @@ describe("Identity", () => {
     })
   }
 
-  it("has a name for whoever runs this", () => {
+  it("returns a name for the user who runs the tests", () => {
     assert.notStrictEqual(Name.parse(Buffer.from(Identity.guess()).toString("latin1")), undefined)
   })
 })

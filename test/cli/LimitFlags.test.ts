@@ -23,12 +23,12 @@ const given = (variables: Record<string, string>) =>
   Sources.resolve(LimitFlags.settings, Sources.environment(variables)).resolved.values
 
 describe("The settings of the limits", () => {
-  it("are one for each row of the table, with the values that the server would have", () => {
+  it("are one for each row of the table, with the defaults of the server", () => {
     const { linger: _, maxConnections: __, ...others } = defaults
     assert.deepStrictEqual(given({}), { maxConnections: undefined, ...others })
   })
 
-  it("have the key of their row and the name of their flag", () => {
+  it("have the key and the name of their row", () => {
     const values = given({ ACHAT_MAX_LINE: "100", ACHAT_RATE: "off", ACHAT_LIMIT_LOOPBACK: "yes" })
     assert.deepInclude(values, { maxLineBytes: 100, rate: 0, limitLoopback: true })
     for (const [key, { name }] of Object.entries(limits)) {
@@ -36,8 +36,8 @@ describe("The settings of the limits", () => {
     }
   })
 
-  it("have defaults that they would accept", () => {
-    // What these default to depends on the machine.
+  it("accept their own defaults", () => {
+    // The defaults of these depend on the machine.
     const derived = ["max-connections", "max-memory"]
     for (const { defaultText, name, parse, range } of Object.values(LimitFlags.settings)) {
       if (derived.includes(name) || range === undefined) continue
@@ -52,7 +52,7 @@ const conflict = (stall: number, hold: number) =>
   LimitFlags.conflict({ stallTimeout: Duration.seconds(stall), holdTimeout: Duration.seconds(hold) })
 
 describe("LimitFlags.conflict", () => {
-  it("is a stall timeout that is shorter than the hold timeout", () => {
+  it("reports a stall timeout that is shorter than the hold timeout", () => {
     assert.isUndefined(conflict(5, 5))
     assert.strictEqual(conflict(4, 5), "--stall-timeout: 4 s is shorter than --hold-timeout, 5 s")
   })

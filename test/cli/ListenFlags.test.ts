@@ -8,7 +8,7 @@ import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
-const places: ReadonlyArray<readonly [string, string, boolean]> = [
+const urls: ReadonlyArray<readonly [string, string, boolean]> = [
   ["tcp://127.0.0.1:8080", "127.0.0.1:8080", false],
   ["tcp://[::1]:0", "[::1]:0", false],
   ["tls://chat.example:65535", "tls://chat.example:65535", false],
@@ -23,8 +23,8 @@ const places: ReadonlyArray<readonly [string, string, boolean]> = [
 ]
 
 describe("--listen", () => {
-  for (const [text, shown, isProxied] of places) {
-    it(`takes ${text}`, () => {
+  for (const [text, shown, isProxied] of urls) {
+    it(`accepts ${text}`, () => {
       const place = Either.getOrThrow(ListenUrl.parse(text))
       const address = "text" in place ? place.text : `${place.isTls ? "TLS" : "plain"} ${place.socketName}`
       assert.deepStrictEqual([address, place.isProxied], [shown, isProxied])
@@ -46,7 +46,7 @@ describe("--listen", () => {
     "fd+tls://a"
   ]
   for (const text of [...wrong, "unix:///s", "unix+proxy:/s", "tcp://a:65536", "tls://a:-1", "TCP://a:1"]) {
-    it(`does not take ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(ListenUrl.parse(text))))
+    it(`refuses ${JSON.stringify(text)}`, () => assert.isTrue(Either.isLeft(ListenUrl.parse(text))))
   }
 })
 
@@ -61,7 +61,7 @@ const refuses = (args: ReadonlyArray<string>, said: RegExp) =>
     assert.strictEqual(status, 2)
   })
 
-/** Where a server listens, as it says. */
+/** The address on which a server listens, from its log. */
 const listening = (config: ReadonlyArray<string>, environment: Record<string, string>) =>
   Effect.flatMap(Program.start(["serve", "--log-format", "logfmt", ...config], { environment }), (server) =>
     server.says("errors", /address=(\S+):\d+/u)
@@ -69,39 +69,47 @@ const listening = (config: ReadonlyArray<string>, environment: Record<string, st
 
 const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
 
-describe("a place that is none", () => {
-  it("is told all forms", () => {
+describe("a URL that names nothing", () => {
+  it("gets a list of all forms", () => {
     const said = Either.getOrThrow(Either.flip(ListenUrl.parse("fd+tls://a")))
-    for (const [form] of places) assert.include(said, /^[a-z+]+:(\/\/)?/u.exec(form)?.[0] ?? "no form")
+    for (const [form] of urls) assert.include(said, /^[a-z+]+:(\/\/)?/u.exec(form)?.[0] ?? "no form")
   })
 })
 
 describe("a-chat serve", () => {
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
-    ["a place that is none", ["--listen", "8080"], /--listen: "8080" is none of tcp:/],
-    ["a port that is none", ["--listen", "tcp://::1:70000"], /--listen: .* is none of/],
-    ["both forms", ["--listen", "tcp://127.0.0.1:0", "--port", "0"], /--listen replaces --host, --port/],
+    ["a URL that names nothing", ["--listen", "8080"], /--listen: "8080" is none of tcp:/],
+    ["a port out of range", ["--listen", "tcp://::1:70000"], /--listen: .* is none of/],
+    [
+      "--listen and --port together",
+      ["--listen", "tcp://127.0.0.1:0", "--port", "0"],
+      /--listen replaces --host, --port/
+    ],
     ["TLS without a certificate", ["--listen", "tls://127.0.0.1:0"], /needs both --tls-cert and --tls-key/],
     ["TLS without a key", ["--port", "0", "--tls-cert", cert], /needs both --tls-cert and --tls-key/],
     ["a certificate without TLS", ["--listen", "tcp://127.0.0.1:0", ...shown], /no listener uses TLS/],
-    ["a certificate that is not there", ["--tls-cert", "/nowhere", "--tls-key", key], /\/nowhere: it cannot be read/],
-    ["the key of another", ["--tls-cert", cert, "--tls-key", Certificates.path("alice.key")], /is not the key of/],
+    ["a certificate that does not exist", ["--tls-cert", "/nowhere", "--tls-key", key], /\/nowhere: it cannot be read/],
     [
-      "a proxy that nobody named",
+      "the key of another certificate",
+      ["--tls-cert", cert, "--tls-key", Certificates.path("alice.key")],
+      /is not the key of/
+    ],
+    [
+      "a proxy without --proxy-from",
       ["--port", "0", "--proxy-protocol"],
       /give the addresses of the proxies with --proxy-from/
     ],
     [
-      "a range that is none",
+      "an invalid range of addresses",
       ["--proxy-protocol", "--proxy-from", "10.0.0.0/33"],
       /--proxy-from: .* is not a list of address ranges/
     ],
-    ["a proxy for nobody", ["--port", "0", "--proxy-from", "::1"], /no listener is behind a proxy/],
-    ["too little time for a handshake", ["--handshake-timeout", "99ms"], /100 ms to 10 m/]
+    ["--proxy-from without a proxy", ["--port", "0", "--proxy-from", "::1"], /no listener is behind a proxy/],
+    ["a handshake timeout out of range", ["--handshake-timeout", "99ms"], /100 ms to 10 m/]
   ]
   for (const [what, args, said] of table) it.live(`refuses ${what}`, () => refuses(args, said))
 
-  it.scopedLive("listens at every place, with TLS and without, and says so", () =>
+  it.scopedLive("listens on every URL, with TLS and without, and logs each", () =>
     Effect.gen(function* () {
       const places = ["--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0"]
       const server = yield* Program.start(["serve", "--log-format", "logfmt", ...places, ...shown])
@@ -117,7 +125,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("with a certificate, its short form is TLS", () =>
+  it.scopedLive("with a certificate, makes the port of --host and --port TLS", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer(shown)
       const { status } = yield* send("--port", port, ...tls)
@@ -125,7 +133,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("takes the places of the variable, unless flags say otherwise", () =>
+  it.scopedLive("listens on the URLs of the variable, unless a flag overrides them", () =>
     Effect.gen(function* () {
       const environment = { ACHAT_LISTEN: "tcp://127.0.0.1:0,tcp://[::1]:0" }
       const both = yield* Program.start(["serve", "--log-format", "logfmt"], { environment })
@@ -136,21 +144,23 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("takes the places of the file, unless a variable says otherwise; a file that has both is refused", () =>
-    Effect.gen(function* () {
-      const home = yield* temporaryFolder
-      const file = (name: string, text: string) => {
-        writeFileSync(join(home, name), text)
-        return ["--config", join(home, name)]
-      }
-      const places = 'listen = ["tcp://[::1]:0"]\n'
-      assert.include(yield* listening(file("places.toml", places), {}), "[::1]")
-      assert.strictEqual(yield* listening(file("places.toml", places), { ACHAT_PORT: "0" }), "127.0.0.1")
-      yield* refuses(file("both.toml", `port = 0\n${places}`), /--listen replaces/)
-    })
+  it.scopedLive(
+    "listens on the URLs of the file, unless a variable overrides them; refuses a file with both forms",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* temporaryFolder
+        const file = (name: string, text: string) => {
+          writeFileSync(join(home, name), text)
+          return ["--config", join(home, name)]
+        }
+        const places = 'listen = ["tcp://[::1]:0"]\n'
+        assert.include(yield* listening(file("places.toml", places), {}), "[::1]")
+        assert.strictEqual(yield* listening(file("places.toml", places), { ACHAT_PORT: "0" }), "127.0.0.1")
+        yield* refuses(file("both.toml", `port = 0\n${places}`), /--listen replaces/)
+      })
   )
 
-  it.scopedLive("reads its certificate again at SIGHUP; a bad one changes nothing, and the log says why", () =>
+  it.scopedLive("reads its certificate again at SIGHUP; a bad one changes nothing, and is logged", () =>
     Effect.gen(function* () {
       const home = yield* temporaryFolder
       const [own, ownKey] = [join(home, "cert.pem"), join(home, "key.pem")]

@@ -33,7 +33,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.scopedLive("writes for people at a terminal in colour, unless they said NO_COLOR", () =>
+  it.scopedLive("writes in colour at a terminal, unless NO_COLOR is set", () =>
     Effect.gen(function* () {
       yield* noColor(undefined)
       assert.include(yield* written("pretty", { isTTY: true }), "\x1b[33mWARN ")
@@ -42,7 +42,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("leaves events out while nobody reads, and says how many", () =>
+  it.live("leaves events out while the log is not read, and logs how many", () =>
     Effect.gen(function* () {
       const written: Array<string> = []
       let taken: (() => void) | undefined = undefined
@@ -74,7 +74,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("writes the events of one turn together, and the last ones at its end", () =>
+  it.live("writes the events of one turn together, and the last ones when the layer ends", () =>
     Effect.gen(function* () {
       const written: Array<string> = []
       const stream = new Writable({
@@ -98,7 +98,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("leaves nothing out when one turn brings more than may wait, and all of it is taken", () =>
+  it.live("leaves nothing out when a turn has more events than may wait, but the stream takes them all", () =>
     Effect.gen(function* () {
       let bytes = 0
       const stream = new Writable({
@@ -114,7 +114,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("quotes what would not be read back as one value", () =>
+  it.live("quotes values that a reader would otherwise split", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
       const facts = { remote: "[::1]:80", said: 'a "b" =c', empty: "", count: 7, bidi: "\u202e" }
@@ -133,7 +133,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("goes on without a word when the stream was closed", () =>
+  it.live("does not fail when the stream is closed", () =>
     Effect.gen(function* () {
       const closed = new PassThrough().on("error", () => {})
       closed.destroy()
@@ -143,12 +143,12 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("leaves out what is over the rate of its kind, and says how many there were", () =>
+  it.live("leaves out events beyond the rate of their kind, and logs how many", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
       const settings = new LiveSource({ ...Log.defaults, rate: 3 })
       const events = Effect.gen(function* () {
-        // Within one second, as long as it has just begun.
+        // All events fall into one second if it has just begun.
         yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1005 - (Date.now() % 1000))))
         for (let number = 0; number < 10; number++) yield* Effect.logInfo("often")
         for (let number = 0; number < 3; number++) yield* Effect.logInfo("seldom")
@@ -164,7 +164,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("tells a second later, if nothing else is logged", () =>
+  it.live("logs how many a second later, even if nothing else is logged", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
       const told = new Promise<string>((resolve) =>
@@ -183,7 +183,7 @@ describe("Log.layer", () => {
     })
   )
 
-  it.live("has a level of its own, which may change", () =>
+  it.live("has a level of its own, which can change", () =>
     Effect.gen(function* () {
       const stream = new PassThrough()
       const settings = new LiveSource(Log.defaults)
@@ -209,7 +209,7 @@ const set = (value: string | undefined) => {
   else process.env["NO_COLOR"] = value
 }
 
-/** Sets the variable until the scope ends; the machine that runs the tests may have one of its own. */
+/** Sets NO_COLOR until the scope ends. The machine that runs the tests may have set it. */
 const noColor = (value: string | undefined) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -27,7 +27,7 @@ const folder = Effect.acquireRelease(
 
 const help = (command: string) => Effect.map(Program.run([command, "--help"]), ({ output }) => output)
 
-/** The scripts among a help's examples, as somebody would copy them. */
+/** The scripts in the examples of a help text, as a user would copy them. */
 const examplesIn = (text: string): ReadonlyArray<string> => {
   const [, examples = ""] = text.split("\nEXAMPLES\n")
   return examples
@@ -36,7 +36,7 @@ const examplesIn = (text: string): ReadonlyArray<string> => {
     .map((block) => block.replaceAll(new RegExp(`^${exampleIndent}`, "gmu"), "").trimEnd())
 }
 
-/** Runs a script as a shell does that one types into; ends it after a while if it has no end of its own. */
+/** Runs a script in bash until the scope ends. */
 const run = (script: string, home: string, environment: Record<string, string>) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -51,7 +51,7 @@ const run = (script: string, home: string, environment: Record<string, string>) 
         try {
           process.kill(-(pid ?? 0), "SIGKILL")
         } catch {
-          // it has ended
+          // it has already ended
         }
       })
   ).pipe(
@@ -66,7 +66,7 @@ const run = (script: string, home: string, environment: Record<string, string>) 
 
 describe.concurrent("The manual", () => {
   for (const [command, page] of Object.entries(pages)) {
-    it.live(`has a page for ${command}: what it is, its exit statuses, its examples`, () =>
+    it.live(`has a page for ${command}, with its exit statuses and examples`, () =>
       Effect.gen(function* () {
         const text = yield* help(command)
         for (const part of [page.summary, ...page.description]) assert.include(text, part)
@@ -85,7 +85,7 @@ describe.concurrent("The manual", () => {
     )
   }
 
-  it.live("is listed with one line a command", () =>
+  it.live("lists each command with its summary", () =>
     Effect.map(Program.run(["--help"]), ({ output }) => {
       const [, listed = ""] = output.split("\nCOMMANDS\n")
       const lines = Object.entries(pages).map(
@@ -98,7 +98,7 @@ describe.concurrent("The manual", () => {
     })
   )
 
-  it("is wrapped for a terminal, but for its examples", () => {
+  it("is wrapped for a terminal, except for its examples", () => {
     const long = `  ${"word ".repeat(10)}end`
     const example = `${exampleIndent}${"word ".repeat(10)}end`
     const wrapped = Help.wrap(`${long}\n${example}\n\x1b[1mshort\x1b[0m`, 20).split("\n")
@@ -107,7 +107,7 @@ describe.concurrent("The manual", () => {
   })
 })
 
-/** Asks a bot until it has answered. */
+/** Sends a message to a bot and waits for its answer. */
 const ask = (chat: WatchedServer.WatchedServer, name: string) =>
   Effect.gen(function* () {
     yield* chat.joined(name)
@@ -139,7 +139,7 @@ describe.concurrent("Every example of the manual", () => {
 
 const completions = (shell: string) => Effect.map(Program.run(["--completions", shell]), ({ output }) => output)
 
-/** What bash offers behind the words of a command line. */
+/** The completions that bash offers after the words of a command line. */
 const offered = (script: string, words: ReadonlyArray<string>) => {
   const line = words.map((word) => `'${word}'`).join(" ")
   const ask = `${script}
@@ -153,7 +153,7 @@ const offered = (script: string, words: ReadonlyArray<string>) => {
 }
 
 describe.concurrent("--completions", () => {
-  it.live("of bash parse, and offer every command and every flag of it", () =>
+  it.live("for bash parse, and offer every command and its flags", () =>
     Effect.gen(function* () {
       const script = yield* completions("bash")
       yield* Effect.promise(() => promisify(execFile)("bash", ["-n", "-c", script]))
@@ -171,7 +171,7 @@ describe.concurrent("--completions", () => {
   )
 
   for (const shell of ["zsh", "fish"]) {
-    it.live(`of ${shell} have every command, its summary and its flags`, () =>
+    it.live(`for ${shell} have every command, its summary and its flags`, () =>
       Effect.gen(function* () {
         const script = yield* completions(shell)
         for (const [command, { summary }] of Object.entries(pages)) {

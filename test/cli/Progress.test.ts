@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { PassThrough } from "node:stream"
 import * as Progress from "../../src/cli/commands/Progress.js"
 
-/** What is written, and waiting until it ends in something. */
+/** A stream that keeps what is written to it, and a way to wait for its end. */
 const output = (isTTY: boolean) => {
   const stream = Object.assign(new PassThrough(), { isTTY })
   let written = ""
@@ -22,7 +22,7 @@ const output = (isTTY: boolean) => {
 }
 
 describe("Progress", () => {
-  it.live("shows at a terminal how far it is, below the lines that are written, and goes away", () =>
+  it.live("shows progress at a terminal, below the lines written, and clears it at the end", () =>
     Effect.gen(function* () {
       const { endsIn, stream } = output(true)
       yield* Effect.scoped(
@@ -39,7 +39,7 @@ describe("Progress", () => {
     })
   )
 
-  it.live("shows nothing in a pipe", () =>
+  it.live("shows no progress in a pipe", () =>
     Effect.gen(function* () {
       const { endsIn, stream } = output(false)
       const progress = yield* Progress.make(stream, () => "never")

@@ -22,26 +22,26 @@ const listed = (variables: Readonly<Record<string, string>>) =>
     isForAnother ? "for another" : sockets.map(({ descriptor, name }) => `${descriptor} ${name}`).join(", ")
   )
 
-describe("what was passed", () => {
+describe("The sockets in the environment", () => {
   const none = { LISTEN_PID: "42", LISTEN_FDS: "0" }
   const one = { LISTEN_PID: "42", LISTEN_FDS: "1" }
   const table: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
-    ["nothing where there is no variable", {}, ""],
-    ["nothing without a count", { LISTEN_PID: "42" }, ""],
-    ["nothing without a process id", { LISTEN_FDS: "1" }, ""],
-    ["nothing where there are none", none, ""],
-    ["nothing where there are none, and no names", { ...none, LISTEN_FDNAMES: "" }, ""],
+    ["none without variables", {}, ""],
+    ["none without a count", { LISTEN_PID: "42" }, ""],
+    ["none without a process id", { LISTEN_FDS: "1" }, ""],
+    ["none where the count is 0", none, ""],
+    ["none where the count is 0 and the names are empty", { ...none, LISTEN_FDNAMES: "" }, ""],
     ["descriptor 3", one, "3 unknown"],
     ["descriptor 3 by its name", { ...one, LISTEN_FDNAMES: "a-chat.socket" }, "3 a-chat.socket"],
     ["descriptor 3 with an empty name", { ...one, LISTEN_FDNAMES: "" }, "3 "],
-    ["those behind it", { ...one, LISTEN_FDS: "3", LISTEN_FDNAMES: "a:b:a" }, "3 a, 4 b, 5 a"],
-    ["not what is for another process", { ...one, LISTEN_PID: "43", LISTEN_FDNAMES: "a:b" }, "for another"]
+    ["descriptors from 3 on", { ...one, LISTEN_FDS: "3", LISTEN_FDNAMES: "a:b:a" }, "3 a, 4 b, 5 a"],
+    ["not those of another process", { ...one, LISTEN_PID: "43", LISTEN_FDNAMES: "a:b" }, "for another"]
   ]
   for (const [what, variables, sockets] of table) {
-    it(`is ${what}`, () => assert.deepStrictEqual(listed(variables), Either.right(sockets)))
+    it(`are ${what}`, () => assert.deepStrictEqual(listed(variables), Either.right(sockets)))
   }
 
-  it("is up to a thousand sockets", () => {
+  it("are at most a thousand", () => {
     assert.isTrue(Either.isRight(listed({ ...one, LISTEN_FDS: "1000" })))
     assert.match(Either.getOrThrow(Either.flip(listed({ ...one, LISTEN_FDS: "1001" }))), /allowed: 0 to 1000/)
   })
@@ -53,7 +53,7 @@ describe("what was passed", () => {
     [{ ...one, LISTEN_FDNAMES: "a:b" }, /^LISTEN_FDNAMES has 2 names, but LISTEN_FDS has 1 sockets/]
   ]
   for (const [variables, said] of wrong) {
-    it(`is a mistake: ${JSON.stringify(variables)}`, () => {
+    it(`are refused: ${JSON.stringify(variables)}`, () => {
       assert.match(Either.getOrThrow(Either.flip(listed(variables))), said)
     })
   }
@@ -72,24 +72,32 @@ const claim = (passed: SystemdSockets.Sockets, ...places: ReadonlyArray<string>)
   })
 }
 
-describe("the sockets", () => {
-  it("go to those who name them", () => {
+describe("SystemdSockets.claim", () => {
+  it("gives each socket to the URL that names it", () => {
     const byName = [b, a, otherA].map((socket) => [socket, socket === b])
     assert.deepStrictEqual(claim(sockets, "tls+fd://b", "fd://a"), Either.right(byName))
     assert.deepStrictEqual(claim(sockets, "fd://"), Either.right(sockets.map((socket) => [socket, false])))
   })
 
   const refusals: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
-    ["a name that none has", ["fd://", "fd://c"], /^fd:\/\/c: no socket was passed under that name, only a, b, a;/],
-    ["one twice", ["fd://", "fd://b"], /^fd:\/\/b is listed twice$/],
-    ["to leave one alone", ["fd://a"], /^systemd passed the socket fd:\/\/b, but no listener uses it; add --listen/],
-    ["to leave all alone", ["tcp://127.0.0.1:0"], /^systemd passed the socket fd:\/\/a, but/]
+    [
+      "a name that no socket has",
+      ["fd://", "fd://c"],
+      /^fd:\/\/c: no socket was passed under that name, only a, b, a;/
+    ],
+    ["a socket that is named twice", ["fd://", "fd://b"], /^fd:\/\/b is listed twice$/],
+    [
+      "to leave one socket out",
+      ["fd://a"],
+      /^systemd passed the socket fd:\/\/b, but no listener uses it; add --listen/
+    ],
+    ["to leave all sockets out", ["tcp://127.0.0.1:0"], /^systemd passed the socket fd:\/\/a, but/]
   ]
   for (const [what, places, said] of refusals) {
-    it(`are refused: ${what}`, () => assert.match(Either.getOrThrow(Either.flip(claim(sockets, ...places))), said))
+    it(`refuses ${what}`, () => assert.match(Either.getOrThrow(Either.flip(claim(sockets, ...places))), said))
   }
 
-  it("are missed where none was passed", () => {
+  it("refuses a name where no socket was passed", () => {
     assert.match(Either.getOrThrow(Either.flip(claim([], "fd://a"))), /^fd:\/\/a: no socket was passed; start/)
   })
 })
@@ -99,8 +107,8 @@ const activator = fileURLToPath(new URL("../../scripts/restart/activator.mjs", i
 const tcpOf = ({ port }: { readonly port: string }) => Tcp.address("127.0.0.1", Number(port))
 
 /**
- * A server on sockets that another program holds, which starts it again when it has ended. `before` is shell that runs
- * each time before the server does.
+ * A server on sockets that another program holds, which starts the server again each time it ends. `before` is shell code
+ * that runs before each start.
  */
 const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> = [], before = ":") =>
   Effect.gen(function* () {
@@ -122,7 +130,7 @@ const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> =
     return { ...program, port, tcp: tcpOf({ port }), pid }
   })
 
-/** A first server that cannot start, while somebody waits; then one that can. Answers what the first one said. */
+/** Runs a server that cannot start while a client waits, then one that can. Returns the error of the first. */
 const failing = (
   sockets: ReadonlyArray<string>,
   where: (server: { readonly port: string }) => Address,
@@ -155,7 +163,7 @@ const passing = (redirection: string) => ({ before: `export LISTEN_PID=$$ LISTEN
 const listenless = /^a-chat: cannot listen on fd:\/\/unknown: descriptor 3 is not a listening stream socket; /
 
 describe("a-chat serve", () => {
-  it.scopedLive("listens on all sockets that were passed, and says so", () =>
+  it.scopedLive("listens on all sockets that were passed, and logs each", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["one=0", `two=${path}`])
@@ -167,7 +175,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("listens on each as it is told by name", () =>
+  it.scopedLive("listens on each socket in the mode of the URL that names it", () =>
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
       const path = join(yield* temporaryFolder, "s")
@@ -178,7 +186,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("with a certificate, TCP sockets that nobody names are TLS, and a Unix socket is plain", () =>
+  it.scopedLive("with a certificate and no --listen, uses TLS on TCP sockets and none on a Unix socket", () =>
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
       const path = join(yield* temporaryFolder, "s")
@@ -188,7 +196,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("behind a proxy, TCP sockets want its header, and a Unix socket does not", () =>
+  it.scopedLive("behind a proxy, expects its header on TCP sockets and not on a Unix socket", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["a=0", `b=${path}`], ["--proxy-protocol", "--proxy-from", "127.0.0.1"])
@@ -201,7 +209,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("serves those who came before it ran, and between its end and its next start", () =>
+  it.scopedLive("serves clients that connected before it ran, and between its end and its next start", () =>
     Effect.gen(function* () {
       const gate = join(yield* temporaryFolder, "gate")
       const server = yield* activated(["a=0"], [], `until [ -e ${gate} ]; do sleep 0.02; done`)
@@ -224,7 +232,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("refuses a certificate where no socket that was passed is TCP", () =>
+  it.scopedLive("refuses a certificate when no socket that was passed is TCP", () =>
     Effect.gen(function* () {
       const { cert, key } = Certificates.pair("server")
       const options = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", Certificates.path("ca")]
@@ -235,7 +243,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("leaves those who wait to the next server when it cannot listen elsewhere", () =>
+  it.scopedLive("leaves waiting clients to the next server when it cannot listen elsewhere", () =>
     Effect.gen(function* () {
       const other = join(yield* temporaryFolder, "other")
       yield* Program.startServer(["--unix", other])
@@ -246,7 +254,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("leaves those who wait on a Unix socket to the next server when it refuses that", () =>
+  it.scopedLive("leaves clients that wait on a Unix socket to the next server when it refuses the socket", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const wrong = "--listen fd+proxy://b --listen fd://a --proxy-from ::1"
@@ -257,7 +265,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  // Guard: only a socket of its own is closed and opened again in a shortage; this one is another program's.
+  // In a shortage the server closes and reopens only sockets of its own. This one belongs to another program.
   it.scopedLive.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
     "keeps the socket when descriptors run out, and serves again when there are some",
     () =>
@@ -278,11 +286,11 @@ describe("a-chat serve", () => {
   )
 
   it.live("refuses a descriptor that is a file", () => refuses([], passing("</dev/null"), listenless))
-  it.live("refuses a descriptor that is none", () => refuses([], passing("<&-"), listenless))
-  it.live("refuses a number of sockets that is none", () =>
+  it.live("refuses a descriptor that is not open", () => refuses([], passing("<&-"), listenless))
+  it.live("refuses a number of sockets that is not a number", () =>
     refuses([], { before: "export LISTEN_PID=$$ LISTEN_FDS=x" }, /^a-chat: LISTEN_FDS: "x" is not a number of sockets/)
   )
-  it.live("refuses a socket that --port leaves alone", () =>
+  it.live("refuses a socket that --port leaves out", () =>
     refuses(["--port", "0"], passing("</dev/null"), /^a-chat: systemd passed the socket fd:\/\/unknown, but/)
   )
   for (const [place, what] of [
@@ -299,7 +307,7 @@ describe("a-chat serve", () => {
     )
   }
 
-  it.scopedLive("does not take what was passed to another process, and says so", () =>
+  it.scopedLive("does not take sockets that were passed to another process, and logs a warning", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer([], { environment: { LISTEN_PID: "1", LISTEN_FDS: "1" } })
       yield* server.says("errors", /level=WARN .*"sockets were passed to another process;[^"]*" LISTEN_PID=1/u)
@@ -311,7 +319,7 @@ describe("a-chat serve", () => {
 const activate = ["systemd-socket-activate", "--setenv=PATH"]
 
 describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with systemd-socket-activate", () => {
-  it.scopedLive("a-chat serve starts when somebody connects, and serves him", () =>
+  it.scopedLive("a-chat serve starts when a client connects, and serves the client", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const server = yield* Program.start(["serve"], { input: "", through: [...activate, `--listen=${path}`] })
@@ -322,7 +330,7 @@ describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with 
     })
   )
 
-  it.scopedLive("a connection instead of a socket that listens is refused", () =>
+  it.scopedLive("a connected socket instead of a listening one is refused", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const through = [...activate, "--accept", `--listen=${path}`]

@@ -16,7 +16,7 @@ const file = (text: string) =>
 const check = (path: string) => Program.run(["config", "--check", "--config", path])
 
 describe("a-chat config", () => {
-  it.scopedLive("tells each setting with where it comes from, the environment before the file", () =>
+  it.scopedLive("lists each setting with its source, the environment before the file", () =>
     Effect.gen(function* () {
       const path = yield* file('# a comment\nport = 9000\nmax-line = "4KiB"\ngrace = "1s"\nlimit-loopback = true\n')
       const environment = { ACHAT_GRACE: "3s", ACHAT_RATE: "" }
@@ -37,7 +37,7 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("tells every mistake with its line, and exits with 2", () =>
+  it.scopedLive("lists every mistake with its line, and exits with 2", () =>
     Effect.gen(function* () {
       const path = yield* file('port = 99999\nmax-lin = 3\n\nrate = "fast"\nlimit-loopback = "maybe"\n')
       const { errors, output, status } = yield* check(path)
@@ -51,7 +51,7 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("tells mistakes of all kinds at once, in the order of the file", () =>
+  it.scopedLive("lists mistakes of all kinds at once, in the order of the file", () =>
     Effect.gen(function* () {
       const path = yield* file(
         'rate-per-address = 5\nrate = "x"\nstall-timeout = "1s"\nlog_level = "info"\nsomething = 1\n[tls]\ncert = "x"\n'
@@ -74,14 +74,14 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("does not blame two settings for each other while one of them is wrong by itself", () =>
+  it.scopedLive("reports no conflict between two settings while one of them is wrong by itself", () =>
     Effect.gen(function* () {
       const { errors } = yield* check(yield* file('hold-timeout = "500 mils"\nstall-timeout = "1s"\n'))
       assert.match(errors, /^a-chat: \S+:1: hold-timeout: [^\n]*\n$/u)
     })
   )
 
-  it.scopedLive("tells what would keep the server from starting: certificates that are not there", () =>
+  it.scopedLive("reports certificates that do not exist, with which the server would not start", () =>
     Effect.gen(function* () {
       const lacking = yield* check(yield* file('listen = ["tls://127.0.0.1:0"]\n'))
       assert.deepStrictEqual([lacking.status, lacking.output], [2, ""])
@@ -91,20 +91,20 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("reads a file of another system, and one that is not a settings file at all", () =>
+  it.scopedLive("reads a file with CRLF and a BOM, and one that is not a settings file at all", () =>
     Effect.gen(function* () {
       const path = yield* file("\uFEFFrate = 5\r\nmax-recipients = 0\r\n")
       assert.match((yield* check(path)).errors, /^a-chat: \S+chat\.toml:2: max-recipients: [^\n]*\n$/u)
-      const keys = Array.from({ length: 30_000 }, (_, at) => `somebody-elses-setting-${at} = "value"`)
+      const keys = Array.from({ length: 30_000 }, (_, at) => `other-setting-${at} = "value"`)
       const began = performance.now()
       const { errors, status } = yield* check(yield* file(keys.join("\n")))
-      assert.isBelow(performance.now() - began, 15_000) // a minute, when each looked through the whole file
+      assert.isBelow(performance.now() - began, 15_000) // a minute when each mistake searched the whole file
       assert.deepStrictEqual([status, errors.split("\n").length - 1], [2, keys.length])
-      assert.include(errors, "chat.toml:30000: somebody-elses-setting-29999 is not a setting")
+      assert.include(errors, "chat.toml:30000: other-setting-29999 is not a setting")
     })
   )
 
-  it.scopedLive("tells what is wrong with the file itself, and with settings together", () =>
+  it.scopedLive("reports errors in the syntax of the file, and conflicts between settings", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [text: string, mistake: RegExp]> = [
         ["port = 1\nrate = = 3\n", /chat\.toml:2: /u],
@@ -121,7 +121,7 @@ describe("a-chat config", () => {
     })
   )
 
-  it.scopedLive("is content with a good file, and with none", () =>
+  it.scopedLive("prints nothing for a good file, and without a file", () =>
     Effect.gen(function* () {
       const quiet = { status: 0, output: "", errors: "" }
       assert.deepStrictEqual(yield* check(yield* file("")), quiet)
@@ -132,7 +132,7 @@ describe("a-chat config", () => {
 })
 
 describe("a-chat serve", () => {
-  it.scopedLive("takes its settings from a file, below the environment and the flags", () =>
+  it.scopedLive("takes its settings from a file, unless the environment or a flag overrides them", () =>
     Effect.gen(function* () {
       const path = yield* file("max-line = 100\nmax-recipients = 3\nrate = 7\n")
       const environment = { ACHAT_CONFIG: path, ACHAT_RATE: "8" }
@@ -142,7 +142,7 @@ describe("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("does not start with a file that has a mistake, and says how to see all of them", () =>
+  it.scopedLive("does not start with a file that has mistakes, and says how to see all of them", () =>
     Effect.gen(function* () {
       const path = yield* file("port = -1\nrate = -1\nspeed = 1\n")
       const { errors, status } = yield* Program.run(["serve", `--config=${path}`])
@@ -156,7 +156,7 @@ describe("a-chat serve", () => {
 })
 
 describe("SIGHUP", () => {
-  it.scopedLive("logs some of many mistakes, and goes on when the file is gone, or no file", () =>
+  it.scopedLive("logs some of many mistakes, and keeps running when the file is gone or is a folder", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\n")
       const server = yield* Program.startServer(["--config", path])
@@ -176,7 +176,7 @@ describe("SIGHUP", () => {
     })
   )
 
-  it.scopedLive("reads the file again: what can change does, what cannot is named, and flags stay", () =>
+  it.scopedLive("reads the file again: applies live settings, logs the others, and keeps flags", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\nrate = 50\n")
       const server = yield* Program.startServer(["--config", path, "--max-line", "100"])
@@ -193,7 +193,7 @@ describe("SIGHUP", () => {
     })
   )
 
-  it.scopedLive("changes nothing with a file that has mistakes, and tells each", () =>
+  it.scopedLive("changes nothing with a file that has mistakes, and logs each", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\n")
       const server = yield* Program.startServer(["--config", path])

@@ -8,7 +8,7 @@ import * as Program from "../support/Program.js"
 const to = (address: Tcp.TcpAddress) => ["connect", "--port", `${address.port}`]
 
 describe.concurrent("a-chat connect, with an original a-chat server", () => {
-  it.scopedLive("logs in with the first line, sends the rest, prints what comes, and exits with 0", () =>
+  it.scopedLive("logs in with the first line, sends the rest, prints what arrives, and exits with 0", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const input = "alice\nalice: hi\nnobody: hi\nalice: grüße, without an end of line"
@@ -20,7 +20,7 @@ describe.concurrent("a-chat connect, with an original a-chat server", () => {
     })
   )
 
-  it.scopedLive("logs in with --login, or with the environment's", () =>
+  it.scopedLive("logs in with --login, or with ACHAT_LOGIN", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const flag = yield* Program.run([...to(original), "--login", "alice"], { input: "alice: hi\n" })
@@ -31,7 +31,7 @@ describe.concurrent("a-chat connect, with an original a-chat server", () => {
     })
   )
 
-  it.scopedLive("prints what comes while its input is still open", () =>
+  it.scopedLive("prints what arrives while its input is still open", () =>
     Effect.gen(function* () {
       const client = yield* Program.start(to(yield* FakeServer.original))
       client.input.write("alice\nalice: one\n")
@@ -41,7 +41,7 @@ describe.concurrent("a-chat connect, with an original a-chat server", () => {
     })
   )
 
-  it.scopedLive("ends quietly when its reader has had enough", () =>
+  it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
       const client = yield* Program.start(to(yield* FakeServer.original))
       client.input.write("alice\nalice: one\n")
@@ -55,7 +55,7 @@ describe.concurrent("a-chat connect, with an original a-chat server", () => {
 })
 
 describe.concurrent("a-chat connect, with a-chat serve", () => {
-  it.scopedLive("takes a hundred thousand lines through, in order", () =>
+  it.scopedLive("passes a hundred thousand lines on, in order", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       const numbers = Array.from({ length: 100_000 }, (_, i) => `${i}\n`)
@@ -66,7 +66,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
     })
   )
 
-  it.scopedLive("exits with 1 when the server refused something, which goes to standard error", () =>
+  it.scopedLive("exits with 1 when the server refused something, and prints it on standard error", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       const input = "alice\nalice: hi\nbob: hi\n/who\n"
@@ -99,7 +99,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
     })
   )
 
-  it.scopedLive("says that the server closed the connection, and exits with 3", () =>
+  it.scopedLive("reports that the server closed the connection, and exits with 3", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       const client = yield* Program.start(["connect", "--port", server.port])
@@ -113,27 +113,29 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
     })
   )
 
-  // The kernel of a killed server ends its connections in order, since nothing is unread.
-  it.scopedLive.skipIf(noPerl !== undefined)("exits with 3 when the server is killed with a message in its hands", () =>
-    Effect.gen(function* () {
-      const { server, watcher } = yield* chatWithBobStuck
-      const input = "alice\nbob, carol: important\n"
-      const client = yield* Program.start(["connect", "--port", server.port], { input })
-      // The server has taken `/quit`, so nothing is unread.
-      const hasLeft = () => watcher.lines.find((line) => line.startsWith("* left alice:"))
-      yield* watcher.until("alice leaves", hasLeft)
-      yield* server.kill("SIGKILL")
-      assert.deepStrictEqual(yield* client.ended, {
-        status: 3,
-        output: "",
-        errors: "a-chat: the server closed the connection without confirming that it took every line\n"
+  // The kernel closes the connections of a killed server in an orderly way, since nothing is unread.
+  it.scopedLive.skipIf(noPerl !== undefined)(
+    "exits with 3 when the server is killed before it has delivered a message",
+    () =>
+      Effect.gen(function* () {
+        const { server, watcher } = yield* chatWithBobStuck
+        const input = "alice\nbob, carol: important\n"
+        const client = yield* Program.start(["connect", "--port", server.port], { input })
+        // The server has taken `/quit`, so nothing is unread.
+        const hasLeft = () => watcher.lines.find((line) => line.startsWith("* left alice:"))
+        yield* watcher.until("alice leaves", hasLeft)
+        yield* server.kill("SIGKILL")
+        assert.deepStrictEqual(yield* client.ended, {
+          status: 3,
+          output: "",
+          errors: "a-chat: the server closed the connection without confirming that it took every line\n"
+        })
       })
-    })
   )
 })
 
 describe.concurrent("a-chat connect", () => {
-  it.scopedLive("says that the connection broke, and exits with 3", () =>
+  it.scopedLive("reports that the connection broke, and exits with 3", () =>
     Effect.gen(function* () {
       const address = yield* FakeServer.make((socket) => socket.once("data", () => socket.resetAndDestroy()))
       const client = yield* Program.start([...to(address), "--login", "alice"])
@@ -143,7 +145,7 @@ describe.concurrent("a-chat connect", () => {
     })
   )
 
-  it.live("says what to do when nobody listens there, and exits with 2", () =>
+  it.live("says what to do when no server listens there, and exits with 2", () =>
     Effect.gen(function* () {
       const address = yield* Effect.scoped(FakeServer.original)
       const { errors, status } = yield* Program.run(to(address))
@@ -152,7 +154,7 @@ describe.concurrent("a-chat connect", () => {
     })
   )
 
-  it.live("refuses a login of two lines, and two places to connect to", () =>
+  it.live("refuses a login of two lines, and two addresses to connect to", () =>
     Effect.gen(function* () {
       const login = yield* Program.run(["connect", "--login", "a\nb: hi"])
       assert.match(login.errors, /^a-chat: not a login: "a\\nb: hi"\n$/u)

@@ -12,7 +12,7 @@ const program = readFileSync(join(dist, "program.cjs"), "utf8")
 
 const cache = (folder: string) => join(folder, "program.cache")
 
-/** What the program says in a copy of dist/ that was changed. */
+/** The output of the program in a modified copy of dist/. */
 const versionAfter = (change: (folder: string) => void): string => {
   const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
   try {
@@ -30,12 +30,12 @@ const version = (
 ).version
 
 describe("dist/main.js", () => {
-  it("has machine code of the program that V8 takes", () => {
+  it("has machine code of the program that V8 accepts", () => {
     const cachedData = readFileSync(join(dist, "program.cache")).subarray(0, -64)
     assert.isFalse(new Script(program, { filename: "program.cjs", cachedData }).cachedDataRejected)
   })
 
-  it("runs without it, with half of it, and not with that of another program", () => {
+  it("runs without it and with half of it, and ignores that of another program", () => {
     assert.strictEqual(
       versionAfter((folder) => rmSync(cache(folder))),
       version

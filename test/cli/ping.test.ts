@@ -7,7 +7,7 @@ import * as Program from "../support/Program.js"
 
 const ping = (port: string | number, ...args: ReadonlyArray<string>) => ["ping", "--port", `${port}`, ...args]
 
-/** Answers a ping with what the function says; nothing where it says nothing. */
+/** A server that answers a ping with the result of the function, and not at all if that is undefined. */
 const answering = (answer: (ping: string) => string | undefined) =>
   FakeServer.make((socket) =>
     socket.setEncoding("utf8").on("data", (text: string) => {
@@ -18,7 +18,7 @@ const answering = (answer: (ping: string) => string | undefined) =>
   )
 
 describe("a-chat ping", () => {
-  it.scopedLive("prints a line for each answer, and what they came to", () =>
+  it.scopedLive("prints a line for each answer, and a summary", () =>
     Effect.gen(function* () {
       const { port, watcher } = yield* WatchedServer.make()
       const { errors, output, status } = yield* Program.run(ping(port, "--count", "3", "--interval", "0"))
@@ -45,7 +45,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("waits --interval from one to the next, four times if nobody says how often", () =>
+  it.scopedLive("waits --interval between pings, and sends four by default", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       const before = performance.now()
@@ -55,7 +55,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("goes on through a new connection when the server allows nobody to stay without a login", () =>
+  it.scopedLive("continues on a new connection when the server closes one without a login", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer(["--login-timeout", "150ms"])
       const { errors, output, status } = yield* Program.run(ping(port, "--count", "4", "--interval", "200ms"))
@@ -64,7 +64,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("exits with 1 when a ping was not answered, and goes on", () =>
+  it.scopedLive("exits with 1 when a ping was not answered, and continues", () =>
     Effect.gen(function* () {
       const { port } = yield* answering((number) => (number === "2" ? undefined : `* pong: ${number}\n`))
       const args = ping(port, "--count", "3", "--interval", "0", "--timeout", "100ms")
@@ -74,7 +74,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("exits with 1 when the server goes away, with what there was", () =>
+  it.scopedLive("exits with 1 and a summary so far when the connection is lost", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       const pinging = yield* Program.start(ping(server.port, "--count", "1000", "--interval", "20ms"))
@@ -87,7 +87,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("exits with 2 when nobody listens, and when the server answers no commands", () =>
+  it.scopedLive("exits with 2 when no server listens, and when the server has no commands", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(FakeServer.original)
       const nobody = yield* Program.run(ping(port))
@@ -99,7 +99,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("ends at Ctrl-C with what there was, and 0 if all were answered", () =>
+  it.scopedLive("ends at Ctrl-C with a summary so far, and with 0 if all were answered", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
@@ -113,7 +113,7 @@ describe("a-chat ping", () => {
     })
   )
 
-  it.scopedLive("ends quietly when its reader has had enough", () =>
+  it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
@@ -126,7 +126,7 @@ describe("a-chat ping", () => {
 })
 
 describe("Query.summary", () => {
-  it("has the middle of an odd number of times, and the mean of the middle two of an even one", () => {
+  it("has the median: the middle one of an odd number of times, the mean of the middle two of an even number", () => {
     assert.deepStrictEqual(Query.summary(3, [3, 1, 2]).times, { min: 1, median: 2, max: 3 })
     assert.deepStrictEqual(Query.summary(4, [4, 1, 2, 10]).times, { min: 1, median: 3, max: 10 })
     assert.deepStrictEqual(Query.summary(1, [5]), { sent: 1, answered: 1, times: { min: 5, median: 5, max: 5 } })

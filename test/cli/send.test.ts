@@ -1,41 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { chatWithBobStuck, noPerl } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
 import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 
-const at = ({ port }: Tcp.TcpAddress) => ["send", "--port", `${port}`]
-
-/** A chat with bob in it, who reads. */
-const chat = (...args: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const server = yield* Program.startServer(args)
-    const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
-    bob.input.write("/ping here\n")
-    yield* bob.says("output", /pong: here/u)
-    const send = (...more: ReadonlyArray<string>) => Program.run(["send", "--port", server.port, ...more])
-    const pipe = (input: string, ...more: ReadonlyArray<string>) =>
-      Program.run(["send", "--port", server.port, ...more], { input })
-    return { server, bob, send, pipe }
-  })
-
-const objects = (output: string) =>
-  output
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line))
+import { at, objects, withBob } from "../support/SendCommand.js"
 
 describe("a-chat send", () => {
-  it.scopedLive("is quiet and exits with 0 when everybody was written to", () =>
+  it.scopedLive("prints nothing and exits with 0 when the message is written to every recipient", () =>
     Effect.gen(function* () {
-      const { bob, send } = yield* chat()
+      const { bob, send } = yield* withBob()
       assert.deepStrictEqual(yield* send("--login", "alice", "bob,alice", "grüße", "an", "alle"), {
         status: 0,
         output: "",
@@ -49,9 +27,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("exits with 1 and names each recipient that did not get it", () =>
+  it.scopedLive("exits with 1 and names each recipient that did not get the message", () =>
     Effect.gen(function* () {
-      const { bob, send } = yield* chat()
+      const { bob, send } = yield* withBob()
       assert.deepStrictEqual(yield* send("--login", "alice", "carol, bob, dave", "hi"), {
         status: 1,
         output: "",
@@ -68,9 +46,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("sends each line of the input, also an empty one and one without an end", () =>
+  it.scopedLive("sends each line of the input, including an empty one and one without a terminator", () =>
     Effect.gen(function* () {
-      const { bob, pipe } = yield* chat()
+      const { bob, pipe } = yield* withBob()
       const { errors, output, status } = yield* pipe("one\n\r\nb\x01d\nlast", "--login", "alice", "bob, carol")
       assert.deepStrictEqual([status, output], [1, ""])
       assert.sameMembers(errors.split("\n").slice(0, -1), [
@@ -83,7 +61,7 @@ describe("a-chat send", () => {
 
   it.scopedLive("prints each outcome as an object", () =>
     Effect.gen(function* () {
-      const { pipe } = yield* chat()
+      const { pipe } = yield* withBob()
       const { errors, output, status } = yield* pipe(`hi\nb\x01d\n${"x".repeat(70_000)}\n`, "--json", "bob,carol")
       assert.deepStrictEqual([status, errors], [1, ""])
       assert.sameDeepMembers(objects(output), [
@@ -97,9 +75,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("takes a line of the longest length, and tells of a longer one", () =>
+  it.scopedLive("sends a line of the maximum length, and reports a longer one", () =>
     Effect.gen(function* () {
-      const { pipe } = yield* chat("--max-line", "100")
+      const { pipe } = yield* withBob("--max-line", "100")
       const fits = "x".repeat(100 - "@1 bob: ".length)
       assert.strictEqual((yield* pipe(`${fits}\n`, "bob")).status, 0)
       for (const longer of [`${fits}x`, "x".repeat(101), "x".repeat(200_000)]) {
@@ -110,7 +88,7 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("takes hundreds of thousands of lines through in their order, in little memory", () =>
+  it.scopedLive("sends hundreds of thousands of lines in order, in little memory", () =>
     Effect.gen(function* () {
       const count = 300_000
       const { port } = yield* Program.startServer()
@@ -131,9 +109,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("sends under another name if the one that it guesses is taken", () =>
+  it.scopedLive("sends under another name if the guessed one is taken", () =>
     Effect.gen(function* () {
-      const { bob, send, server } = yield* chat()
+      const { bob, send, server } = yield* withBob()
       const first = yield* Program.start(["send", "--port", server.port, "bob"])
       first.input.write("one\n")
       const name = yield* bob.says("output", /^from (\S+): one$/mu)
@@ -149,9 +127,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("tries again what may succeed later, as often as it is told to", () =>
+  it.scopedLive("resends what may succeed later, as often as --retry allows", () =>
     Effect.gen(function* () {
-      const { bob, pipe } = yield* chat("--rate", "20")
+      const { bob, pipe } = yield* withBob("--rate", "20")
       const input = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
       const once = yield* pipe(input, "--login", "alice", "bob")
       assert.strictEqual(once.status, 1)
@@ -163,161 +141,12 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("exits with 3 when the connection breaks before the outcome", () =>
-    Effect.gen(function* () {
-      const breaking = yield* FakeServer.answering(
-        FakeServer.greeting((line) => {
-          if (line.startsWith("@2")) return "reset"
-          return line.startsWith("@") ? [line.replace(/^(@\S+).*/u, "* written $1 bob: x")] : []
-        })
-      )
-      const { errors, status } = yield* Program.run([...at(breaking), "bob"], { input: "one\ntwo\nthree\n" })
-      assert.strictEqual(status, 3)
-      assert.match(
-        errors,
-        /the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n$/u
-      )
-      const single = yield* FakeServer.answering(FakeServer.greeting((line) => (line.startsWith("@") ? "reset" : [])))
-      const one = yield* Program.run([...at(single), "bob", "hi"])
-      assert.strictEqual(one.status, 3)
-      assert.match(one.errors, /; the message may have arrived or not\n$/u)
-      const json = yield* Program.run([...at(single), "--json", "bob", "hi"])
-      assert.deepStrictEqual(objects(json.output), [{ line: 1, to: "bob", outcome: "unknown" }])
-    })
-  )
-
-  it.scopedLive("exits with 2 when the login is not answered in time, and at once then", () =>
-    Effect.gen(function* () {
-      let connectedAt = Infinity
-      const silent = yield* FakeServer.make((socket) => {
-        connectedAt = performance.now()
-        socket.resume()
-      })
-      const { errors, status } = yield* Program.run([...at(silent), "--timeout", "200ms", "bob", "hi"])
-      assert.deepStrictEqual([status, errors.startsWith("a-chat: no reply for 200 ms; is the name in use")], [2, true])
-      // It waited 5 s more for the server's end.
-      assert.isBelow(performance.now() - connectedAt, 4000)
-    })
-  )
-
-  it.scopedLive("exits with 3 when no outcome comes in time", () =>
-    Effect.gen(function* () {
-      const silent = yield* FakeServer.answering(FakeServer.greeting(() => []))
-      const { errors, status } = yield* Program.run([...at(silent), "--timeout", "200ms", "bob", "hi"])
-      assert.deepStrictEqual(
-        [status, errors],
-        [3, "a-chat: no outcome for 200ms; the message may have arrived or not\n"]
-      )
-    })
-  )
-
-  it.scopedLive("exits with 3 when the server is killed in the middle", () =>
-    Effect.gen(function* () {
-      const { bob, server } = yield* chat()
-      const sending = yield* Program.start(["send", "--port", server.port, "bob"])
-      sending.input.write("one\n")
-      yield* bob.says("output", /: one$/mu)
-      yield* server.kill("SIGKILL")
-      const { errors, status } = yield* sending.ended
-      assert.strictEqual(status, 3)
-      // That bob has the line does not mean that its outcome was told.
-      assert.match(
-        errors,
-        /^a-chat: the connection ended before everything was sent(?:; line 1 may have arrived or not)?\n$/u
-      )
-    })
-  )
-
-  // The kernel of a killed server ends its connections in order, since nothing is unread.
-  it.scopedLive.skipIf(noPerl !== undefined)(
-    "exits with 3 when the server is killed while a recipient does not read",
-    () =>
-      Effect.gen(function* () {
-        const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
-          [["bob,carol", "important"], ""],
-          [["bob,carol"], "important\n"],
-          [["--json", "bob,carol", "important"], ""],
-          [["--wait", "none", "bob,carol", "important"], ""]
-        ]
-        for (const [args, input] of cases) {
-          const { carol, server } = yield* chatWithBobStuck
-          const sending = yield* Program.start(["send", "--port", server.port, "--login", "alice", ...args], { input })
-          yield* carol.expect("from alice: important")
-          yield* server.kill("SIGKILL")
-          const { errors, output, status } = yield* sending.ended
-          assert.strictEqual(status, 3)
-          assert.strictEqual(errors.split("\n").length, 2, errors)
-          if (args.includes("--json")) assert.include(output, `{"line":1,"to":"bob","outcome":"unknown"}\n`)
-        }
-      })
-  )
-
-  it.scopedLive("exits with 3 when the server ends in order while an outcome is missing", () =>
-    Effect.gen(function* () {
-      const ending = yield* FakeServer.answering(
-        FakeServer.greeting((line) => {
-          if (line.startsWith("@2")) return "end"
-          return line.startsWith("@") ? [line.replace(/^(@\S+).*/u, "* written $1 bob: x")] : []
-        })
-      )
-      const { errors, status } = yield* Program.run([...at(ending), "bob"], { input: "one\ntwo\nthree\n" })
-      assert.strictEqual(status, 3)
-      assert.strictEqual(
-        errors,
-        "a-chat: the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n"
-      )
-    })
-  )
-
-  it.scopedLive("tells what is unknown when it is interrupted", () =>
-    Effect.gen(function* () {
-      const came = yield* Deferred.make<void>()
-      const silent = yield* FakeServer.answering(
-        FakeServer.greeting((line) => {
-          if (line.endsWith(": hi")) Deferred.unsafeDone(came, Exit.void)
-          return []
-        })
-      )
-      const sending = yield* Program.start([...at(silent), "bob"])
-      sending.input.write("hi\n")
-      yield* Deferred.await(came)
-      yield* sending.kill("SIGINT")
-      const { errors, status } = yield* sending.ended
-      assert.strictEqual(status, 130)
-      assert.match(errors, /^a-chat: interrupted; line 1 may have arrived or not\n$/u)
-    })
-  )
-
-  it.scopedLive("exits with 2 when nothing could be sent", () =>
-    Effect.gen(function* () {
-      const nowhere = yield* Effect.scoped(FakeServer.echo)
-      const original = yield* FakeServer.original
-      const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
-        [[...at(nowhere), "bob", "hi"], /cannot connect/u],
-        [[...at(original), "bob", "hi"], /does not report outcomes.* --wait none/u],
-        [[...at(original), "a:b", "hi"], /not a recipient: "a:b"/u],
-        [[...at(original), ",", "hi"], /without a recipient/u],
-        [[...at(original), "--login", "/x", "bob", "hi"], /not a login/u],
-        [[...at(original), "--unix", "/tmp/x", "bob", "hi"], /--unix replaces/u],
-        [[...at(original), "--timeout", "1ms", "bob", "hi"], /out of range/u],
-        [[...at(original), "--retry", "-1", "bob", "hi"], /--retry/u],
-        [[...at(original), "--wait", "read", "bob", "hi"], /is not one of written, none/u],
-        [["send"], /recipients/u]
-      ]
-      for (const [args, message] of cases) {
-        const { errors, output, status } = yield* Program.run(args)
-        assert.match(errors, message)
-        assert.deepStrictEqual([status, output], [2, ""])
-      }
-    })
-  )
-
-  it.scopedLive("needs no outcomes with --wait none, and tells what comes back", () =>
+  it.scopedLive("needs no outcomes with --wait none, and prints what is returned", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const quiet = { status: 0, output: "", errors: "" }
       assert.deepStrictEqual(yield* Program.run([...at(original), "--wait", "none", "bob", "hi"]), quiet)
-      const { bob, pipe } = yield* chat()
+      const { bob, pipe } = yield* withBob()
       assert.deepStrictEqual(yield* pipe("one\ntwo", "--login", "alice", "--wait", "none", "bob"), quiet)
       yield* bob.says("output", /^from alice: one\nfrom alice: two$/mu)
       assert.deepStrictEqual(yield* pipe("one\n", "--wait", "none", "bob,carol"), {
@@ -328,7 +157,7 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("tells every reason, in little memory, however late they are read", () =>
+  it.scopedLive("reports every reason, in little memory, however late its output is read", () =>
     Effect.gen(function* () {
       const count = 200_000
       const { port } = yield* Program.startServer()
@@ -338,14 +167,14 @@ describe("a-chat send", () => {
       )
       child.stdin.on("error", () => {})
       child.stdin.end(Array.from({ length: count }, (_, index) => `${index}\n`).join(""))
-      // Nobody reads: it stands still, with most of its input unread.
+      // Its output is not read, so it stops, with most of its input unread.
       let [last, same] = [-1, 0]
       yield* eventually(() => {
         const read = Number(/rchar: (\d+)/u.exec(readFileSync(`/proc/${child.pid}/io`, "utf8"))?.[1])
         same = read === last && child.stderr.readableLength > 0 ? same + 1 : 0
         last = read
         return same > 100
-      }, "it goes on reading")
+      }, "it keeps reading")
       const peak = Number(/VmHWM:\s+(\d+)/u.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1])
       assert.isBelow(peak, 160_000)
       let text = ""
@@ -356,52 +185,9 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("does not go on with a server that shuts down", () =>
+  it.scopedLive("sends under another name with --wait none, too", () =>
     Effect.gen(function* () {
-      const { bob, server } = yield* chat("--grace", "1s")
-      const sending = yield* Program.start(["send", "--port", server.port, "--login", "alice", "bob"])
-      const pour = () => {
-        while (sending.input.writable && sending.input.write("x\n".repeat(1000)));
-      }
-      sending.input.on("drain", pour)
-      pour()
-      yield* bob.says("output", /^from alice: x$/mu)
-      yield* server.kill("SIGTERM")
-      const { errors, status } = yield* sending.ended
-      assert.strictEqual(status, 3)
-      const refused = errors.split("\n").filter((line) => line.includes(": closing: "))
-      // No more than were under way.
-      assert.isAtMost(refused.length, 4096)
-      assert.match(errors, /the connection ended before everything was sent\n$/u)
-    })
-  )
-
-  it.scopedLive("takes one line for a message, and nothing that is no input", () =>
-    Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
-      const send = (args: ReadonlyArray<string>, before?: string) =>
-        Program.run(["send", "--port", port, ...args], before === undefined ? {} : { before })
-      const cases = [
-        yield* send(["bob", "one\ntwo"]),
-        yield* send(["bob"], "exec < /"),
-        yield* send(["bob", "hi", "--wait", "none", "--json"]),
-        yield* send(["bob", "hi", "--wait", "none", "--retry", "2"])
-      ]
-      assert.deepStrictEqual(
-        cases.map(({ errors, status }) => [status, errors]),
-        [
-          [2, "a-chat: a message is one line; give several lines as the input\n"],
-          [2, "a-chat: the input is a directory\n"],
-          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"],
-          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"]
-        ]
-      )
-    })
-  )
-
-  it.scopedLive("takes another name for the one that it guesses with --wait none, too", () =>
-    Effect.gen(function* () {
-      const { bob, send, server } = yield* chat()
+      const { bob, send, server } = yield* withBob()
       const first = yield* Program.start(["send", "--port", server.port, "bob"])
       first.input.write("one\n")
       yield* bob.says("output", /: one$/mu)

@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { settings } from "../../src/cli/commands/serve.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
 
-/** One line on standard error that says what was wrong, and exit status 2. */
+/** Expects one line on standard error that says what is wrong, and exit status 2. */
 const refuses = (args: ReadonlyArray<string>, said: RegExp, environment: Record<string, string> = {}) =>
   Effect.map(Program.run(args, { environment }), ({ errors, output, status }) => {
     assert.match(errors, /^a-chat: [^\n]*\n$/u)
@@ -15,7 +17,7 @@ const refuses = (args: ReadonlyArray<string>, said: RegExp, environment: Record<
     assert.strictEqual(status, 2)
   })
 
-/** A plain connection, which is gone with the scope. */
+/** A plain connection that ends with the scope. */
 const dial = (port: string) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -34,7 +36,7 @@ const receives = (socket: Net.Socket, pattern: RegExp) =>
   })
 
 describe("a-chat", () => {
-  it.live("alone prints its help", () =>
+  it.live("prints its help without arguments", () =>
     Effect.gen(function* () {
       const alone = yield* Program.run([])
       assert.strictEqual(alone.status, 0)
@@ -43,7 +45,7 @@ describe("a-chat", () => {
     })
   )
 
-  it.live("tells its version", () =>
+  it.live("prints its version", () =>
     Effect.map(Program.run(["--version"]), ({ output, status }) => {
       assert.match(output, /^\d+\.\d+\.\d+\s*$/u)
       assert.strictEqual(status, 0)
@@ -54,7 +56,7 @@ describe("a-chat", () => {
 })
 
 describe("a-chat serve --help", () => {
-  it.live("has every flag with its variable, its default and its range, without colours in a pipe", () =>
+  it.live("lists every flag with its variable, its default and its range, without colours in a pipe", () =>
     Effect.map(Program.run(["serve", "--help"]), ({ output, status }) => {
       assert.strictEqual(status, 0)
       assert.notInclude(output, "\x1b")
@@ -78,14 +80,14 @@ describe.concurrent("a-chat serve", () => {
     refuses(["serve", "--port", "65536"], /--port: "65536" .*0 to 65535/u)
   )
 
-  it.live("tells its help wherever it is asked for", () =>
+  it.live("prints its help wherever --help stands", () =>
     Effect.gen(function* () {
       const help = yield* Program.run(["serve", "--help"])
       assert.deepStrictEqual(yield* Program.run(["serve", "--port", "0", "--help"]), help)
     })
   )
 
-  it.scopedLive("logs nothing below --log-level, wherever that stands", () =>
+  it.scopedLive("logs nothing below --log-level, wherever the flag stands", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["serve", "--host", "0.0.0.0", "--port", "0", "--log-level", "warning"])
       yield* server.says("errors", /level=WARN/u)
@@ -94,11 +96,11 @@ describe.concurrent("a-chat serve", () => {
     })
   )
 
-  it.live("refuses a log level that is none", () =>
+  it.live("refuses an unknown log level", () =>
     refuses(["serve", "--log-level", "bad"], /--log-level: "bad" is not one of all, trace/u)
   )
 
-  it.live("says a bad value once even with --log-level", () =>
+  it.live("reports a bad value once even with --log-level", () =>
     refuses(["serve", "--log-level", "debug", "--port", "65536"], /--port: "65536"/u)
   )
 
@@ -134,7 +136,7 @@ describe.concurrent("a-chat serve", () => {
     )
   }
 
-  it.scopedLive("exits with 1 and the counts when the grace time cut something off", () =>
+  it.scopedLive("exits with 1 and logs the counts when the grace time cuts lines off", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer(["--grace", "200ms", "--outbox-bytes", "64KiB"])
       const deaf = yield* dial(server.port)
@@ -144,19 +146,20 @@ describe.concurrent("a-chat serve", () => {
       sender.write("alice\n")
       // More than the kernel's buffers and the queue hold, so that some of it is in flight at the signal.
       const line = `deaf: ${"x".repeat(60_000)}\n`
-      yield* Effect.async<void>((resume) => {
-        const feed = () => {
-          while (sender.write(line)) {
-            // until the server holds the sender
-          }
-          const held = setTimeout(() => resume(Effect.void), 300)
-          sender.once("drain", () => {
-            clearTimeout(held)
-            feed()
-          })
-        }
-        feed()
-      })
+      let isMoving = true
+      const feed = () => {
+        isMoving = true
+        while (sender.write(line));
+      }
+      sender.on("drain", feed)
+      feed()
+      // The server holds the sender once it takes nothing more while it answers another client.
+      const witness = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "witness")
+      for (let quietRounds = 0; quietRounds < 20; quietRounds++) {
+        isMoving = false
+        yield* witness.barrier
+        if (isMoving) quietRounds = 0
+      }
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* server.ended
       assert.match(errors, /cutOff=[1-9]/u)
@@ -164,7 +167,7 @@ describe.concurrent("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("goes on draining when its terminal is closed, which tells it more than once", () =>
+  it.scopedLive("keeps draining when its terminal is closed, although SIGHUP arrives several times", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       const socket = yield* dial(server.port)
@@ -184,7 +187,7 @@ describe.concurrent("a-chat serve", () => {
       Effect.gen(function* () {
         const server = yield* Program.startServer(["--grace", "1m"])
         const socket = yield* dial(server.port)
-        // It never ends its half, so the drain lasts.
+        // The client never ends its half of the connection, so the drain lasts.
         socket.write("alice\n/ping\n")
         yield* receives(socket, /pong/u)
         yield* server.kill("SIGTERM")
@@ -195,7 +198,7 @@ describe.concurrent("a-chat serve", () => {
     )
   }
 
-  it.scopedLive("goes on when nobody reads its log any more", () =>
+  it.scopedLive("keeps running when the reader of its log is gone", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       server.errors.destroy()
@@ -221,7 +224,7 @@ describe.concurrent("a-chat serve", () => {
     })
   )
 
-  it.scopedLive("listens on the Unix socket alone, or on both when both are asked for", () =>
+  it.scopedLive("listens on the Unix socket alone, or on both when both are given", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const path = join(folder, "s")

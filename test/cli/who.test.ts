@@ -6,7 +6,7 @@ import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
 describe("a-chat who", () => {
-  it.scopedLive("prints one name a line, and nobody sees it come", () =>
+  it.scopedLive("prints one name per line, and other clients do not see it", () =>
     Effect.gen(function* () {
       const { address, joined, port, watcher } = yield* WatchedServer.make()
       yield* WireClient.join(address, "élan")
@@ -27,14 +27,14 @@ describe("a-chat who", () => {
     })
   )
 
-  it.scopedLive("prints nothing where nobody is", () =>
+  it.scopedLive("prints nothing when no client is logged in", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer()
       assert.deepStrictEqual(yield* Program.run(["who", "--port", port]), { status: 0, output: "", errors: "" })
     })
   )
 
-  it.scopedLive("prints all names of an answer of many lines", () =>
+  it.scopedLive("prints all names of a reply of many lines", () =>
     Effect.gen(function* () {
       const names = Array.from({ length: 20_000 }, (_, i) => `name-${i}`)
       const { port } = yield* FakeServer.make((socket) =>
@@ -50,7 +50,7 @@ describe("a-chat who", () => {
     })
   )
 
-  it.scopedLive("exits with 2 when there is no answer, no place, or no server", () =>
+  it.scopedLive("exits with 2 when the server is silent, full, closing, or not there", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const silent = yield* Program.run(["who", "--port", `${original.port}`, "--timeout", "100ms"])
@@ -68,7 +68,7 @@ describe("a-chat who", () => {
     })
   )
 
-  it.scopedLive("ends quietly when its reader has had enough", () =>
+  it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
       const { port } = yield* FakeServer.make((socket) =>
         socket.once("data", () => socket.write(`* who 1: ${"x".repeat(60_000)}\n`))
