@@ -3,10 +3,10 @@ import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
-/** Begins like this, or answers the labelled line with this reason. */
+/** The beginning of an answer, or the reason in the answer to a labelled line. */
 type Head = string | { readonly label: string; readonly reason: string }
 
-/** Each client gets the answers to its lines, in the order of the lines. */
+/** Each client gets the answers to its lines, in the order of its lines. */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const delivering = lastDelivery(sessions)
   for (const session of sessions) {
@@ -18,7 +18,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   checkNotices(sessions, report)
 }
 
-/** The turn in which the last message was taken. */
+/** The turn in which a kernel took the last message. */
 const lastDelivery = (sessions: ReadonlyArray<ObservedConnection>): number => {
   let last = 0
   for (const { wire } of sessions) {
@@ -30,7 +30,7 @@ const lastDelivery = (sessions: ReadonlyArray<ObservedConnection>): number => {
   return last
 }
 
-/** The lines that answer at once, in the order of what they answer. */
+/** The immediate answers, which have the order of the lines they answer. */
 const answersOf = ({ received }: ObservedConnection) =>
   received.filter((one) => one.is === "answer" || (one.is === "undelivered" && isAtOnce(one)))
 
@@ -45,7 +45,7 @@ const checkOrder = (history: History, session: ObservedConnection, delivering: n
     if (typeof head === "string") return `${answer.line}\n`.startsWith(head)
     return answer.is === "undelivered" && answer.label === head.label && answer.reason === head.reason
   }
-  // All the places among the answers that the lines so far may have led to.
+  // Every number of answers that the lines so far may have had.
   let places = new Set([0])
   let best = 0
   let isSilent = false // to some line
@@ -63,15 +63,15 @@ const checkOrder = (history: History, session: ObservedConnection, delivering: n
       }
     }
     if (next.size === 0) {
-      // A shutdown answers for as long as it has something to deliver.
+      // During a shutdown the server answers as long as it has lines to deliver.
       const isOwed = session.reason === "shutdown" && line.span.to < delivering && history.killed === undefined
-      if (isOwed) report("silence during a shutdown", `${session.wire.remote}, turn ${line.span.to} of ${delivering}`)
+      if (isOwed) report("no answer during a shutdown", `${session.wire.remote}, turn ${line.span.to} of ${delivering}`)
       isSilent = true
       break
     }
     places = next
   }
-  // A shutdown does not answer what comes when it is over; who broke off did not hear the rest.
+  // After a shutdown lines have no answer, and a client that broke off has not received the rest.
   const isWhole = session.endedInOrder && session.reason !== "shutdown" && history.killed === undefined
   const isRefused = best === answers.length - 1 && ["! full ", "! login-timeout "].some((head) => matches(best, head))
   if (isRefused) {
@@ -84,10 +84,10 @@ const checkOrder = (history: History, session: ObservedConnection, delivering: n
   report("wrong answers", `${session.wire.remote} (${session.reason}) from answer ${best} on: ${found}`)
 }
 
-/** Whether it was heard to the end: not so who was refused, since nothing behind that is looked at. */
+/** Whether all its lines were read: after a refusal they are not. */
 const hearsAll = ({ reason }: ObservedConnection) => reason === "left" || reason === "quit"
 
-/** In how many ways a line may be answered. */
+/** The possible answers to a line. */
 const alternatives = (
   history: History,
   session: ObservedConnection,
@@ -96,7 +96,7 @@ const alternatives = (
   const closing = ProtocolModel.closing(history, line)
   const tag = line.label === undefined ? "" : ` @${line.label}`
   const ways: Array<ReadonlyArray<Head>> = []
-  // A `/hello` that was refused allows no labels.
+  // A refused `/hello` does not allow labels.
   if (closing !== "no") ways.push([`! closing${tag}: `], ["! closing: "])
   if (line.isDoubtful) ways.push([])
   if (closing === "yes") return ways
@@ -132,7 +132,7 @@ const usual = (
 }
 
 /**
- * A pong stands behind the answers to all earlier lines: no more lines are told of behind it than came behind the ping.
+ * A pong comes after the answers to all earlier lines: after it, no more lines are reported than were sent after the ping.
  */
 const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Report) => {
   lines.forEach(({ meaning }, index) => {
@@ -157,7 +157,7 @@ const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Repor
   })
 }
 
-/** `/who` names those who were there for sure, and nobody who cannot have been. */
+/** `/who` lists everyone who was certainly present, and no one who cannot have been. */
 const checkWho = (
   history: History,
   session: ObservedConnection,
@@ -166,7 +166,7 @@ const checkWho = (
 ) => {
   const asked = session.lines.filter(({ meaning }) => meaning.is === "who")
   const answered = session.received.filter((one) => one.is === "answer" && one.line.startsWith("* who"))
-  // Which answers which is plain only when none was refused.
+  // Answers can be matched to lines only if none was refused.
   if (asked.length !== answered.length || history.setting.rate > 0) return
   asked.forEach(({ span }, index) => {
     const line = answered[index]?.is === "answer" ? answered[index].line : ""
@@ -178,16 +178,16 @@ const checkWho = (
       const couldBe = sessions.some(
         (one) => one.name === name && one.presence && ProtocolModel.overlap(one.presence.maybe, span)
       )
-      if (!couldBe) report("named as here, and was not", `${where} (${name})`)
+      if (!couldBe) report("listed by /who, but absent", `${where} (${name})`)
     }
     for (const { name, presence } of sessions) {
       if (name === undefined || presence === undefined || names.includes(name)) continue
-      if (ProtocolModel.covers(presence.surely, span)) report("was here, and not named", `${where} (${name})`)
+      if (ProtocolModel.covers(presence.surely, span)) report("present, but not listed by /who", `${where} (${name})`)
     }
   })
 }
 
-/** Who quits, or sees the shutdown after a `/hello`, gets a last line that says so. */
+/** A client that quits, or is told of the shutdown after a `/hello`, gets a last line that says so. */
 const checkEnd = ({ lines, reason, received, wire }: ObservedConnection, report: Report) => {
   const byes = received.filter((one) => one.is === "bye")
   const last = received.at(-1)
@@ -200,7 +200,7 @@ const checkEnd = ({ lines, reason, received, wire }: ObservedConnection, report:
     report("a bye that is not the last line", wire.remote)
 }
 
-/** Nobody is told of more comings and goings than there were. */
+/** No client is notified of more joins and leaves than there were. */
 const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   for (const { received, wire } of sessions) {
     const counts = new Map<string, number>()
@@ -208,7 +208,7 @@ const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Repor
     for (const [line, count] of counts) {
       const name = ProtocolModel.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
       const most = name === "" ? 1 : sessions.filter((one) => one.name === name).length
-      if (count > most) report("a notice of what did not happen", `${wire.remote}: ${count} times ${line}`)
+      if (count > most) report("a notice of an event that did not happen", `${wire.remote}: ${count} times ${line}`)
     }
   }
 }

@@ -5,16 +5,16 @@ import type { History } from "./History.js"
 import * as OrderChecks from "./OrderChecks.js"
 import { sessions, type ObservedConnection } from "./ObservedConnection.js"
 
-/** Something that must hold and did not. */
+/** A broken promise. */
 export interface Violation {
-  /** Which promise was broken, in the same words for every run. */
+  /** Which promise was broken; the same text in every run. */
   readonly rule: string
   readonly detail: string
 }
 
 export type Report = (rule: string, detail: string) => void
 
-/** What one run broke of what the protocol promises; nothing, if all is well. */
+/** The promises of the protocol that a run broke. */
 export const check = (
   history: History
 ): { readonly sessions: ReadonlyArray<ObservedConnection>; readonly violations: ReadonlyArray<Violation> } => {

@@ -5,7 +5,7 @@ import type { ObservedConnection } from "./ObservedConnection.js"
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((one, other) => one + other, 0)
 
-/** What may be counted in a run, by group and name. Every one of them has to occur, or a promise goes untested. */
+/** Everything countable in a run, by group and name. Each must occur, or a promise is untested. */
 const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string, string, number]> => {
   const { drained, killed, ledger, logs, steps } = history
   const ofSessions = (is: (session: ObservedConnection) => boolean) => sessions.filter(is).length
@@ -31,7 +31,7 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
         .split(" ")
         .map((code) => `! ${code}`),
       ..."who pong bye help hello joined left closing".split(" ").map((code) => `* ${code}`)
-    ].map((head) => ["told", head, answered(`${head} `) + answered(`${head}:`)] as const),
+    ].map((head) => ["answers", head, answered(`${head} `) + answered(`${head}:`)] as const),
     ["connections", "broken, read side first", breaks((read, write) => read < write)],
     ["connections", "broken, write side first", breaks((read, write) => write < read)],
     [
@@ -60,7 +60,7 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
   ]
 }
 
-/** For how long the server waited for the client's own end. */
+/** How long the server waited for the client's end. */
 const lingered = ({ closed, destroyed }: Wire) =>
   closed === undefined || destroyed === undefined ? 0 : destroyed.at - closed.at
 
@@ -76,7 +76,7 @@ const isSuccessor = (session: ObservedConnection, sessions: ReadonlyArray<Observ
   session.name !== undefined &&
   sessions.some((one) => one.name === session.name && one.wire.number < session.wire.number)
 
-/** Counts what a number of runs has met. */
+/** Counts what occurred in a number of runs. */
 export class Coverage {
   schedules = 0
   private readonly groups = new Map<string, Map<string, number>>()
@@ -90,7 +90,7 @@ export class Coverage {
     }
   }
 
-  /** What was never met. */
+  /** What never occurred. */
   get missing(): ReadonlyArray<string> {
     const never = ["internal-error"] // a defect of the program: it must not occur
     return [...this.groups].flatMap(([group, found]) =>

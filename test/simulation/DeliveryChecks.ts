@@ -3,17 +3,17 @@ import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
-/** What is known of a message line. */
+/** A message line. */
 interface Message {
   readonly sender: ObservedConnection
   readonly line: ProtocolModel.HeardLine
   readonly to: ReadonlyArray<string>
-  /** As every recipient gets it. */
+  /** The line as its recipients receive it. */
   readonly wire: string
   readonly isAccepted: "yes" | "maybe" | "no"
 }
 
-/** Of one sender and one name: how many lines were accepted, written, and told of. */
+/** Of one sender and one name: the number of lines accepted (surely, at most), written and returned. */
 interface Account {
   sure: number
   maybe: number
@@ -22,8 +22,8 @@ interface Account {
 }
 
 /**
- * Each accepted (line, recipient) pair is written once, or its sender is told once, or the sender had left; and the
- * ledger says the same.
+ * Each accepted (line, recipient) pair is written once or returned once, unless its sender had left; and the ledger says
+ * the same.
  */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const byName = new Map<string, Array<ObservedConnection>>()
@@ -49,7 +49,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
     }
   }
 
-  // What was written: to whom it was meant for, once, and to nobody who came later.
+  // A line is written to its recipient, once, and not to a later client with the same name.
   const writtenTo = new Map<Message, Set<string>>()
   for (const recipient of sessions) {
     for (const one of recipient.received) {
@@ -58,7 +58,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       const name = recipient.name ?? ""
       const where = `${show(one.line)} at ${recipient.wire.remote}`
       if (message === undefined || !message.to.includes(name)) {
-        report("a line that nobody sent there", where)
+        report("a line that was not sent to its recipient", where)
         continue
       }
       if (message.isAccepted === "no") report("a refused line was written", where)
@@ -69,7 +69,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       account(message.sender, name).written += 1
       const { presence } = recipient
       if (presence !== undefined && message.line.span.to < presence.maybe.from) {
-        report("a stranger got a line for the one who had the name before", where)
+        report("a line reached a later client with the same name", where)
       }
     }
   }
@@ -167,18 +167,18 @@ const checkOutcomes = (
       continue
     }
     const isWritten = written?.has(name) === true
-    if (outcome.isWritten && !isWritten) report("told as written, and was not", key)
-    if (!outcome.isWritten && isWritten) report("told as undelivered, and was written", key)
+    if (outcome.isWritten && !isWritten) report("reported as written, but was not", key)
+    if (!outcome.isWritten && isWritten) report("reported as undelivered, but was written", key)
     const wasThere = (byName.get(name) ?? []).some(
       ({ presence }) => presence && ProtocolModel.covers(presence.surely, line.span)
     )
-    if (outcome.reason === "offline" && wasThere) report("told as offline, and was there", key)
+    if (outcome.reason === "offline" && wasThere) report("reported as offline, but was present", key)
     const isJam = (one: ObservedConnection) => isJammed(history, one, line.span)
-    if (outcome.reason === "busy" && !(byName.get(name) ?? []).some(isJam)) report("told as busy, and was not", key)
+    if (outcome.reason === "busy" && !(byName.get(name) ?? []).some(isJam)) report("reported as busy, but was not", key)
   }
 }
 
-/** Whether it may have been jammed at some time of the span: it had taken nothing for long, or had, a tick ago. */
+/** Whether it may have been jammed at some time of the span: its socket took nothing for long enough, with a tick's tolerance. */
 const isJammed = ({ setting, times }: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
   const until = times[to] ?? Infinity
   const since = times[from] ?? 0
@@ -189,7 +189,7 @@ const isJammed = ({ setting, times }: History, { wire }: ObservedConnection, { f
 
 const isTooSlow = ({ reason }: ObservedConnection) => reason === "slow-consumer" || reason === "memory"
 
-/** A reason for which a line came back must be true of somebody of that name. */
+/** The reason in a returned line must be true of a client with that name. */
 const checkReason = (
   { setting }: History,
   { wire }: ObservedConnection,
@@ -204,10 +204,11 @@ const checkReason = (
     slow: () => named.some(isTooSlow),
     disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one))
   }[reason]
-  if (isTrue === undefined || !isTrue()) report("told a reason that is not true", `${wire.remote}: ${name} ${reason}`)
+  if (isTrue === undefined || !isTrue())
+    report("a wrong reason in a returned line", `${wire.remote}: ${name} ${reason}`)
 }
 
-/** What comes back from a queue is no more than what it holds. */
+/** The lines returned from a queue are no more than it can hold. */
 const checkQueues = (
   { setting }: History,
   sessions: ReadonlyArray<ObservedConnection>,
@@ -223,7 +224,7 @@ const checkQueues = (
   }
   for (const [name, count] of returned) {
     const most = (byName.get(name)?.length ?? 0) * (setting.outboxLines + 1)
-    if (count > most) report("a queue held more than its bound", `${name}: ${count} lines, and not ${most}`)
+    if (count > most) report("a queue held more than its limit", `${name}: ${count} lines, and not ${most}`)
   }
 }
 
@@ -239,10 +240,12 @@ const checkLedger = ({ ledger }: History, accounts: Map<ObservedConnection, Map<
     }
   }
   const what = `${JSON.stringify(ledger)}, counted ${JSON.stringify(sum)}`
-  if (ledger.inFlight !== 0) report("something is in flight at rest", what)
-  if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe) report("the ledger accepts another number", what)
-  if (ledger.written !== sum.written) report("the ledger writes another number", what)
-  if (ledger.returned < sum.toldInOrder || ledger.returned > sum.told) report("the ledger returns another number", what)
+  if (ledger.inFlight !== 0) report("pairs are in flight at rest", what)
+  if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe)
+    report("the ledger has a wrong number of accepted pairs", what)
+  if (ledger.written !== sum.written) report("the ledger has a wrong number of written pairs", what)
+  if (ledger.returned < sum.toldInOrder || ledger.returned > sum.told)
+    report("the ledger has a wrong number of returned pairs", what)
 }
 
 const show = (line: string) => JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line)

@@ -5,7 +5,7 @@ import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
-/** Every connection ends, for the right reason, and nothing is left when all have. */
+/** Every connection ends, for the right reason, and nothing is left over when all have. */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   for (const defect of history.defects) report("a defect", defect)
   for (const { fields, level, message } of history.logs) {
@@ -50,20 +50,20 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     "cut-off": () => draining && log.at - (history.drainAsked?.at ?? Infinity) >= setting.grace,
     "internal-error": () => false
   }[reason]
-  if (!isTrue()) report("a wrong reason", where)
-  // Its own farewell takes a turn; a connection that broke before that was lost, whatever it was about to end for.
+  if (!isTrue()) report("a wrong close reason", where)
+  // The last line takes a turn: a connection that broke before it is lost, whatever else was about to end it.
   if (session.endedInOrder && brokeAt + 1 < Math.min(log.turn, wire.closed?.turn ?? Infinity) && reason !== "full") {
     report("ended in order after it broke", where)
   }
   if (session.endedInOrder && reason !== "full" && (wire.closed?.untaken ?? 1) > 0) {
-    report("closed before everything was taken", where)
+    report("closed before the kernel took everything", where)
   }
   if (session.endedInOrder && wire.destroyed !== undefined && wire.closed === undefined) {
     report("destroyed instead of closed", where)
   }
 }
 
-/** Nobody may be silent, or take nothing, for longer than allowed; ticks make it somewhat later. */
+/** No client may be silent, or take nothing, for longer than allowed; ticks add some tolerance. */
 const checkDeadlines = (
   { drainAsked, end, setting }: History,
   { lines, longestStall, name, reason, wire }: ObservedConnection,
@@ -75,7 +75,7 @@ const checkDeadlines = (
   }
   const graceEnd = drainAsked === undefined ? Infinity : drainAsked.at + setting.grace
   const isLate = wire.stalls.some(({ from, to }) => from < graceEnd && to > graceEnd + 100)
-  if (isLate) report("a stalled client was kept behind the grace time", wire.remote)
+  if (isLate) report("a stalled client was kept after the grace time", wire.remote)
   const broke = wire.reset && { from: wire.reset.at, to: wire.gone?.at ?? end.at }
   if (broke !== undefined && broke.to - broke.from > late) {
     report("a break was not noticed", `${wire.remote} for ${broke.to - broke.from} ms`)
@@ -89,8 +89,8 @@ const checkDeadlines = (
 }
 
 /**
- * Who always reads is held for no longer than the hold timeout by each of those it writes to, unless these take something
- * meanwhile. (Who labels lines may also wait for outcomes, as long as it takes.)
+ * A client that always reads is held by each recipient for at most the hold timeout, unless the recipient takes bytes
+ * meanwhile. (A client that labels lines may also wait for outcomes, without a limit.)
  */
 const checkHeld = (
   { end, setting }: History,
@@ -106,7 +106,7 @@ const checkHeld = (
   for (const { from, to } of wire.pauses) {
     const until = Math.min(to?.at ?? over, over)
     const others = sessions.flatMap((one) => (one.name !== undefined && names.has(one.name) ? [one.wire] : []))
-    // It may be held by its own queue, too, for want of turns.
+    // It may also be held by its own queue until the next turns.
     const holders = [wire, ...others].filter((one) => one.accepted.at <= until && goneAt(one).at >= from.at)
     const most = holders.length * (setting.holdTimeout + 250)
     const moves = holders.flatMap(({ takes }) => takes.map(({ at }) => at)).filter((at) => at > from.at && at < until)
@@ -118,7 +118,7 @@ const checkHeld = (
   }
 }
 
-/** A name is one's at a time, and refused only when somebody has it. */
+/** A name has one owner at a time, and is refused only while it has one. */
 const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const named = sessions.flatMap((one) =>
     one.name === undefined || one.presence === undefined
@@ -144,14 +144,14 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
   }
 }
 
-/** Above the places for refusals a connection is dropped without a word. */
+/** Beyond the places for refusals, connections are dropped without an answer. */
 const isDropped = ({ reason, wire }: ObservedConnection) =>
   reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
 
 const isRefused = ({ reason, wire }: ObservedConnection) =>
   reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
 
-/** A client is refused exactly when the places are taken. */
+/** A client is refused exactly when all places are taken. */
 const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   sessions.forEach((session, index) => {
     const { turn } = session.wire.accepted
@@ -165,7 +165,7 @@ const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConne
     const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
     const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
     if (isDropped(session) && refused.length < refusalSlots(setting.maxConnections)) {
-      report("dropped without a word", `${session.wire.remote}: ${refused.length} were being refused`)
+      report("dropped without an answer", `${session.wire.remote}: ${refused.length} were being refused`)
     }
     if (isRefused(session)) {
       // With little memory, what waits in queues may leave none for another connection.
@@ -177,20 +177,20 @@ const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConne
   })
 }
 
-/** When a connection was over on both sides. */
+/** When a connection had ended on both sides. */
 const goneAt = ({ destroyed, gone }: Wire): Moment => {
   const [first = never, second = never] = [gone, destroyed]
   return first.turn < second.turn ? first : second
 }
 
-/** The turn in which the server has noticed that at the latest: who waits for a write learns of it when that fails. */
+/** The latest turn in which the server notices the end: while it waits for a write, only when that fails. */
 const forgottenAt = (wire: Wire): number =>
   Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + ProtocolModel.slack
 
 const never: Moment = { turn: Infinity, at: Infinity }
 
 const checkRests = ({ rests, unaccounted }: History, report: Report) => {
-  if (unaccounted.length > 0) report("the queues do not have what the account has", unaccounted.join(", "))
+  if (unaccounted.length > 0) report("the queues and the ledger disagree", unaccounted.join(", "))
   for (const { fibers, isListening, ledger, memory, names, openSockets, timers, when } of rests) {
     const isEnd = when === "the server has ended"
     if (fibers !== 0) report("fibers are left", `${fibers} when ${when}`)
@@ -199,7 +199,7 @@ const checkRests = ({ rests, unaccounted }: History, report: Report) => {
     if (names.length > 0) report("names are left", `${names.join(", ")} when ${when}`)
     if (openSockets > 0) report("sockets are left", `${openSockets} when ${when}`)
     if (memory !== 0) report("memory is still counted at rest", `${memory} bytes when ${when}`)
-    if (ledger.inFlight !== 0) report("something is in flight at rest", `${JSON.stringify(ledger)} when ${when}`)
+    if (ledger.inFlight !== 0) report("pairs are in flight at rest", `${JSON.stringify(ledger)} when ${when}`)
   }
 }
 
@@ -211,5 +211,5 @@ const checkDrain = ({ drainAsked, drained, logs, setting }: History, report: Rep
   if (took > setting.grace + 1_000 + 200) report("the drain took too long", `${took} ms`)
   if (drained === undefined) return
   if (drained.cutOff > 0 && took < setting.grace) report("the grace time was cut short", `${took} ms`)
-  if (drained.ledger.inFlight !== 0) report("something is in flight behind the drain", JSON.stringify(drained.ledger))
+  if (drained.ledger.inFlight !== 0) report("pairs are in flight after the drain", JSON.stringify(drained.ledger))
 }

@@ -14,34 +14,34 @@ export interface Wire {
   readonly remote: string
   readonly host: string
   readonly accepted: Moment
-  /** Each read of the server's: bytes in a string of one character per byte. */
+  /** Each read of the server: a string of one character per byte. */
   readonly heard: Array<Moment & { readonly bytes: string }>
-  /** The server was told of the client's end, in order. */
+  /** When the server was notified of the client's orderly end. */
   ended: Moment | undefined
-  /** The server was told that the connection is gone. */
+  /** When the server was notified that the connection is gone. */
   gone: Moment | undefined
-  /** When the read side broke, whether or not somebody looked. */
+  /** When the read side broke, noticed or not. */
   reset: Moment | undefined
-  /** It was told so because the connection broke. */
+  /** Whether it is gone because it broke. */
   broke: boolean
-  /** The server found that its kernel takes nothing more. */
+  /** When the server noticed that writes fail. */
   writeBroke: Moment | undefined
-  /** What the kernel took. */
+  /** The bytes that the kernel took. */
   taken: string
-  /** When it did, and how much that was in all by then. */
+  /** When the kernel took bytes, and the total by then. */
   readonly takes: Array<Moment & { readonly end: number }>
   /** Bytes that the server handed over and the kernel has not taken. */
   untaken: number
-  /** The server's calls: the first of each. */
+  /** The server's first call of `close` and of `destroy`. */
   closed: (Moment & { readonly untaken: number }) | undefined
   destroyed: (Moment & { readonly stalled: number }) | undefined
-  /** When the server stopped to read, and when it went on. */
+  /** When the server paused and resumed reading. */
   readonly pauses: Array<{ readonly from: Moment; to: Moment | undefined }>
-  /** The client did not always take what there was. */
+  /** Whether the client ever left bytes untaken. */
   isSlow: boolean
-  /** From when to when, in milliseconds, the kernel took nothing though it had been given something. */
+  /** Periods, in milliseconds, in which the kernel had bytes and took none. */
   readonly stalls: Array<{ readonly from: number; readonly to: number }>
-  /** What the server did that the port forbids. */
+  /** Calls of the server that violate the port's contract. */
   readonly misuse: Array<string>
 }
 
@@ -51,7 +51,7 @@ export interface LogLine extends Moment {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What was left in the server when it should have been empty. */
+/** What was left over in the server when it should have been empty. */
 export interface Rest {
   readonly when: string
   readonly fibers: number
@@ -64,24 +64,24 @@ export interface Rest {
   readonly openSockets: number
 }
 
-/** Everything that can be known about a run from outside of the server. */
+/** Everything observable about a run from outside the server. */
 export interface History {
   readonly setting: Setting
-  /** The steps that were taken, with their places in the whole schedule. */
+  /** The steps taken, with their places in the whole schedule. */
   readonly steps: ReadonlyArray<readonly [number, Step]>
   readonly wires: ReadonlyArray<Wire>
   readonly logs: ReadonlyArray<LogLine>
-  /** When each turn was. */
+  /** The time of each turn. */
   readonly times: ReadonlyArray<number>
-  /** When the server was told to drain, if it was before the end of the run. */
+  /** When the drain was requested, if before the end of the run. */
   drainAsked: Moment | undefined
   drained: (Moment & Drained) | undefined
-  /** The process was ended by a second signal: nothing behind that is promised. */
+  /** When a second signal ended the process: nothing is promised after that. */
   killed: Moment | undefined
   readonly rests: Array<Rest>
-  /** How many pairs no queue had, where there were any. */
+  /** Numbers of pairs in flight that were in no queue. */
   readonly unaccounted: Array<number>
-  /** What the process would have died of. */
+  /** Defects that would have ended the process. */
   readonly defects: Array<string>
   ledger: Snapshot
   end: Moment

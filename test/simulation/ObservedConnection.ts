@@ -2,7 +2,7 @@ import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
-/** One line that the server's kernel took whole for a client. */
+/** A line to a client that the server's kernel took whole. */
 export type Received =
   | { readonly is: "from"; readonly line: string }
   | {
@@ -18,7 +18,7 @@ export type Received =
   | { readonly is: "bye"; readonly line: string }
   | { readonly is: "answer"; readonly line: string }
 
-/** When a session could be addressed, and had its name: for sure, and at most. */
+/** When a connection could be addressed, and when it had its name: surely, and at most. */
 export interface Presence {
   readonly maybe: ProtocolModel.Span
   readonly surely: ProtocolModel.Span
@@ -26,25 +26,25 @@ export interface Presence {
   readonly surelyNamed: ProtocolModel.Span
 }
 
-/** A connection and all that can be said about it. */
+/** A connection, with everything derived from its history. */
 export interface ObservedConnection {
   readonly wire: Wire
   readonly reason: CloseReason | undefined
   readonly log: LogLine | undefined
   readonly lines: ReadonlyArray<ProtocolModel.HeardLine>
   readonly received: ReadonlyArray<Received>
-  /** The name that it logged in with. */
+  /** Its login name. */
   readonly name: string | undefined
-  /** It broke so soon behind its login that nobody can tell whether it had its name. */
+  /** It broke so soon after its login that it may or may not have had its name. */
   readonly isUncertain: boolean
   readonly presence: Presence | undefined
-  /** The longest time, in milliseconds, that its kernel took nothing though it had been given something. */
+  /** The longest time, in milliseconds, in which its kernel had bytes and took none. */
   readonly longestStall: number
-  /** It was told everything that there was to tell. */
+  /** It received everything that was sent to it. */
   readonly endedInOrder: boolean
 }
 
-/** Reasons for which a connection ends behind everything that was for it. */
+/** Reasons for which a connection ends only after everything queued for it. */
 const orderly: ReadonlyArray<CloseReason> = [
   "left",
   "quit",
@@ -99,7 +99,7 @@ const presence = (
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
   const ended = wire.ended && ProtocolModel.spanOf(wire, wire.ended)
   const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
-  // Who waits for a write learns of the end when that fails.
+  // While the server waits for a write, it notices the end when that fails.
   const over =
     Math.max(first(wire.gone?.turn, wire.destroyed?.turn, wire.closed?.turn), wire.writeBroke?.turn ?? 0) + slack
   const from = login.span.from
@@ -117,7 +117,7 @@ const presence = (
 
 const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns.map((turn) => turn ?? Infinity))
 
-/** Cuts what a kernel took into lines. A line that it did not take whole was not written. */
+/** Cuts the taken bytes into lines. A line that was not taken whole was not written. */
 const received = (taken: string): ReadonlyArray<Received> => taken.split("\n").slice(0, -1).map(receivedLine)
 
 const receivedLine = (line: string): Received => {

@@ -1,19 +1,22 @@
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
-/** What one sender says to one recipient comes in order, and two recipients get what both of them get in the same order. */
+/** Lines from one sender to one recipient arrive in order, and common lines of two recipients in the same order. */
 export const check = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const places = sessions.map(placesOf)
   sessions.forEach((session, index) => {
     checkSenders(session, sessions, places[index] ?? new Map(), report)
     for (let other = index + 1; other < sessions.length; other++) {
       if (isSame(places[index] ?? new Map(), places[other] ?? new Map())) continue
-      report("two recipients saw another order", `${session.wire.remote} and ${sessions[other]?.wire.remote}`)
+      report(
+        "two recipients received lines in different orders",
+        `${session.wire.remote} and ${sessions[other]?.wire.remote}`
+      )
     }
   })
 }
 
-/** Where each message stands among those that a recipient got. */
+/** The place of each message among those of a recipient. */
 const placesOf = ({ received }: ObservedConnection): ReadonlyMap<string, number> =>
   new Map(received.flatMap((one, place) => (one.is === "from" ? [[one.line, place] as const] : [])))
 
@@ -28,7 +31,7 @@ const isSame = (some: ReadonlyMap<string, number>, others: ReadonlyMap<string, n
   return true
 }
 
-/** By the marks of the texts, which a sender counts up within a step and from step to step. */
+/** Compares the marks in the texts, which grow within a step and from step to step. */
 const checkSenders = (
   recipient: ObservedConnection,
   sessions: ReadonlyArray<ObservedConnection>,
@@ -44,7 +47,7 @@ const checkSenders = (
         `from ${Buffer.from(name, "utf8").toString("latin1")}: ${Buffer.from(meaning.text, "utf8").toString("latin1")}`
       )
       if (place === undefined) continue
-      if (place < last) report("a sender's lines came in another order", `${name} at ${recipient.wire.remote}`)
+      if (place < last) report("a sender's lines arrived in a different order", `${name} at ${recipient.wire.remote}`)
       last = place
     }
   }

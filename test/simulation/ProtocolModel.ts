@@ -1,21 +1,21 @@
 import type { Setting } from "./Step.js"
 import type { History, Moment, Wire } from "./History.js"
 /**
- * What the protocol says that the lines of a client mean, written once more and without a look at the server's own
- * reading of them. Names and texts are ordinary strings here.
+ * The meaning of a client's lines according to the protocol, written independently of the server's parser. Names and
+ * texts are ordinary strings here.
  */
 
-/** When the broker may have come to a line: not before the first turn, and in the second one at the latest. */
+/** The turns in which the broker may have handled a line: `from` at the earliest, `to` at the latest. */
 export interface Span {
   readonly from: number
   readonly to: number
 }
 
-/** What a line means, if it is heard and the server is not shutting down. */
+/** What a line means, if it is read and the server is not shutting down. */
 export type Meaning =
   | { readonly is: "login"; readonly name: string | undefined }
   | { readonly is: "message"; readonly to: ReadonlyArray<string>; readonly text: string }
-  /** Answered with one line or several, which begin like this. */
+  /** Answered with one or several lines that begin with these. */
   | { readonly is: "answered"; readonly heads: ReadonlyArray<string> }
   | { readonly is: "who"; readonly head: string }
   | { readonly is: "quit" }
@@ -25,28 +25,28 @@ export interface HeardLine {
   readonly heard: Moment
   readonly label: string | undefined
   readonly meaning: Meaning
-  /** Behind a line that ended the input, if it was not refused because of the shutdown. */
+  /** After a line that ends the input, unless the shutdown refused that line. */
   readonly isDoubtful: boolean
 }
 
 export const never: Span = { from: Infinity, to: -Infinity }
 
-/** Turns from a cause to its last effect in the broker, when nothing holds it up. */
+/** Turns from a cause to its last effect in the broker, unless something is held. */
 export const slack = 4
 
-/** When the broker may have seen what the server was told at a moment. */
+/** When the broker may have handled an event of a moment. */
 export const spanOf = (wire: Wire, { turn }: Moment): Span => {
   let to = turn + 2
   for (const { from, to: until } of wire.pauses) {
     if (from.turn > to) break
     if (until === undefined) return { from: turn, to: Infinity }
-    // It was held, and went on when it was read from again.
+    // It was held, and continued when the server read from it again.
     to = Math.max(to, until.turn + 2)
   }
   return { from: turn, to }
 }
 
-/** Whether a line came after the drain began. */
+/** Whether a line arrived after the drain began. */
 export const closing = (history: History, { heard }: { readonly heard: Moment }): "yes" | "maybe" | "no" => {
   const asked = history.drainAsked
   if (asked === undefined || heard.turn <= asked.turn) return "no"
@@ -57,7 +57,7 @@ export const overlap = (one: Span, other: Span): boolean => one.from <= other.to
 
 export const covers = (whole: Span, part: Span): boolean => whole.from <= part.from && part.to <= whole.to
 
-/** The lines that the server read, up to the one behind which nothing is heard. */
+/** The lines that the server read, up to the one that ends the input. */
 export const lines = (wire: Wire, history: History): ReadonlyArray<HeardLine> => {
   const { setting } = history
   const found: Array<HeardLine> = []
@@ -80,7 +80,7 @@ interface RawLine {
   readonly isTooLong: boolean
 }
 
-/** Cuts what was heard at its LFs. */
+/** Cuts the server's reads at their LFs. */
 const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
   const found: Array<RawLine> = []
   let rest = ""
@@ -94,7 +94,7 @@ const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
     const parts = (rest + bytes).split("\n")
     rest = parts.pop() ?? ""
     for (const part of parts) add(part, { at, turn })
-    // A line that is too long is answered at once, and not when it ends. A CR more may be that of a CRLF.
+    // A line that is too long is answered at once, not at its end. One more CR may belong to a CRLF.
     const isLonger = rest.length > maxLineBytes && !(rest.length === maxLineBytes + 1 && rest.endsWith("\r"))
     if (isLonger && !isReported) {
       add(rest, { at, turn })
@@ -116,7 +116,7 @@ export const encode = (text: string): string => Buffer.from(text, "utf8").toStri
 
 const isUtf8 = (bytes: string) => encode(decode(bytes)) === bytes
 
-/** What two names must not share: enough of the protocol's rule for the names that the schedules use. */
+/** The form in which two names must differ: enough of the protocol's rule for the names in schedules. */
 export const likeness = (name: string): string => name.normalize("NFKC").toLowerCase()
 
 interface State {
@@ -182,7 +182,7 @@ const commanded = (command: string, label: string | undefined, state: State, set
   }
 }
 
-/** A name as it is shown in answers, whatever a client wrote for one. */
+/** A name as the server shows it in answers. */
 export const shown = (name: string): string => {
   const points = [...name]
   const some = points.slice(0, 32).map((point) => (/[\p{L}\p{M}\p{Nd}_.-]/u.test(point) ? point : escaped(point)))

@@ -2,8 +2,7 @@ import type { Outcome } from "./Run.js"
 import { make, type Schedule } from "./Schedule.js"
 
 /**
- * A schedule in a few characters: its seed, and, where steps were left out, the places of those that are kept, as in
- * `77:0-3,9`.
+ * A schedule in short form: its seed and, if steps were removed, the places of those that were kept, as in `77:0-3,9`.
  */
 export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): string => {
   if (kept.length === steps.length) return `${seed}`
@@ -16,7 +15,7 @@ export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): st
   return `${seed}:${ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",")}`
 }
 
-/** The reverse; undefined if it is none. */
+/** Parses the short form; undefined if it is invalid. */
 export const parse = (
   text: string
 ): { readonly schedule: Schedule; readonly kept: ReadonlyArray<number> } | undefined => {
@@ -31,7 +30,7 @@ export const parse = (
   return { schedule, kept }
 }
 
-/** What a run did and saw, for people: its steps, each connection, the log, and what was broken. */
+/** A run in readable form: its steps, connections, log and broken promises. */
 export const story = ({ history, sessions, violations }: Outcome): string =>
   [
     `options ${JSON.stringify(history.setting)}`,

@@ -10,7 +10,7 @@ export interface Outcome {
   readonly violations: ReadonlyArray<Checks.Violation>
 }
 
-/** Runs a schedule, or the steps of it that are kept, and holds what happened against the model. */
+/** Runs a schedule, or only the kept steps, and checks what happened. */
 export const run = (schedule: Schedule, kept?: ReadonlyArray<number>): Outcome => {
   const history = new World(schedule, kept).run()
   return { history, ...Checks.check(history) }

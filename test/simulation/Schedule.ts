@@ -10,7 +10,7 @@ export interface Schedule {
 
 type Random = ReturnType<typeof seededRandom>
 
-/** What may happen; each schedule has some of these, so that few things meet often and not all of them rarely. */
+/** Kinds of events. Each schedule has some of them, so that these meet often, instead of all of them rarely. */
 const kinds = [
   "chat",
   "flood",
@@ -32,10 +32,10 @@ const kinds = [
 
 type Kind = (typeof kinds)[number]
 
-/** What takes room from everything else. */
+/** Kinds that leave little room for others. */
 const rare: ReadonlyArray<Kind> = ["crowd", "twins", "slowLogin", "shortage"]
 
-/** What a client may be refused for its rate: where that could change what its later lines mean, nobody could tell. */
+/** Kinds without a rate limit: a refused line could change the meaning of later ones, which the model cannot know. */
 const unrated: ReadonlyArray<Kind> = ["junk", "commands", "deaf"]
 
 const settingOf = (random: Random, isLarge: boolean): Setting => ({
@@ -63,12 +63,12 @@ export const make = (seed: number): Schedule => {
   return { seed, setting: author.setting, steps: author.steps }
 }
 
-/** Writes a schedule, step by step, as its seed has it. */
+/** Writes a schedule step by step from its seed. */
 class Author {
   readonly setting: Setting
   readonly steps: Array<Step> = []
   private readonly random: Random
-  /** Lines and queues as large as the real ones, where batches go into the queue. */
+  /** Lines and queues of realistic size, so that batches go through the queue. */
   private readonly isLarge: boolean
   private readonly slots: number
   private readonly kinds: ReadonlyArray<Kind>
@@ -110,7 +110,7 @@ class Author {
     if (random.chance(0.15)) this.push({ do: "kill" })
   }
 
-  /** While somebody is slow, and is written to, and who writes goes on. */
+  /** Clients write to a slow one, and continue. */
   private drainBusily() {
     const { random } = this
     const [talker, slow] = [this.anyone(), this.anyone()]
@@ -191,7 +191,7 @@ class Author {
     if (random.chance(0.4)) this.push({ do: "pace", who, bytes: Infinity })
   }
 
-  /** A client that does not read the answers to what it says, and says more. */
+  /** A client that does not read its answers, and sends more. */
   private deaf(who: number) {
     const { random } = this
     const isNew = random.chance(0.3)
@@ -212,14 +212,14 @@ class Author {
 
   private leave(who: number) {
     const { random } = this
-    // Refused for its rate, a `/quit` would be none.
+    // A `/quit` refused for its rate would not end the connection.
     const isEnd = random.chance(0.6) || this.setting.rate > 0
     this.push(isEnd ? { do: "end", who } : { do: "send", who, bytes: random.pick(["/quit\n", "@q /quit\n"]) })
     if (random.chance(0.3)) this.say(who, 2)
     this.mayComeAgain(who)
   }
 
-  /** Comes again while one side of its old connection is still seen to live. */
+  /** Reconnects while one side of its old connection still looks alive. */
   private rejoin(who: number) {
     const { random } = this
     this.say(this.anyone(), random.pick([1, 3, 20]))
@@ -242,7 +242,7 @@ class Author {
     if (this.random.chance(0.5)) this.push({ do: "send", who, bytes: "/hello\n" })
   }
 
-  /** To the given names, or to some. */
+  /** To the given names, or to random ones. */
   private say(who: number, count: number, to: ReadonlyArray<string> = []) {
     const { random, isLarge } = this
     this.push({

@@ -1,6 +1,6 @@
 /**
- * The places of a list that are enough for a failure: leaves out ever smaller parts for as long as it still fails
- * (delta debugging). What is left fails, and no single place of it can be left out.
+ * A minimal set of places that still fails: removes ever smaller parts as long as the rest fails (delta debugging). No
+ * single place of the result can be removed.
  */
 export const shrink = (
   all: ReadonlyArray<number>,

@@ -11,20 +11,20 @@ interface Timer {
   readonly task: Task
 }
 
-/** Far more tasks than a turn has; whatever makes them would make them for ever. */
+/** Far more tasks than any turn has: beyond this they would never end. */
 const maxTasks = 1_000_000
 
 /**
- * An event loop that stands in for Node's: fibers run on its tasks, `setImmediate` and the clock on its turns. All of it
- * happens inside one call, without a promise, a timer or a turn of the real loop: so a run depends on nothing but what it
- * was told, and takes a millisecond.
+ * A replacement for Node's event loop: fibers run as its tasks, `setImmediate` and the clock follow its turns. Everything
+ * happens within one call, without promises, timers or turns of the real loop, so a run depends only on its input and
+ * takes about a millisecond.
  */
 export class SimulatedLoop {
   /** Milliseconds since the beginning. */
   now = 0
-  /** How many turns there have been. */
+  /** The number of turns so far. */
   turn = 0
-  /** What the network does at the beginning of a turn. */
+  /** Called at the beginning of each turn, for the network. */
   poll: Task = () => {}
   private tasks: Array<Task> = []
   private immediates: Array<Task> = []
@@ -51,7 +51,7 @@ export class SimulatedLoop {
       })
   }
 
-  /** Timers that are still to go off. */
+  /** Pending timers. */
   get pending(): number {
     return this.timers.size
   }
@@ -74,7 +74,7 @@ export class SimulatedLoop {
     }
   }
 
-  /** Runs what is ready to run: what Node's microtasks do behind every callback. */
+  /** Runs all ready tasks, as Node runs microtasks after every callback. */
   settle() {
     for (let done = 0; this.tasks.length > 0;) {
       const tasks = this.tasks
@@ -85,7 +85,7 @@ export class SimulatedLoop {
     }
   }
 
-  /** Turns as Node's loop does: what the network brings, then what `setImmediate` was given before or during that. */
+  /** One turn, as in Node: the network's events, and then the callbacks of `setImmediate`. */
   turns(count: number) {
     for (let left = count; left > 0; left--) {
       this.turn += 1
@@ -100,7 +100,7 @@ export class SimulatedLoop {
     }
   }
 
-  /** Lets time pass, with turns around everything that was due in it. */
+  /** Moves the clock, with turns around every timer that becomes due. */
   pass(millis: number) {
     const until = this.now + millis
     this.turns(2)

@@ -4,11 +4,11 @@ import { TransportError, type Socket, type SocketEvents } from "../../src/ports/
 import type { Moment, Wire } from "./History.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
 
-/** How a client's side behaves, as far as it is not told step by step. */
+/** How a client behaves, apart from its steps. */
 export interface Manners {
-  /** Most bytes that one read of the server's brings. */
+  /** The most bytes that one read of the server returns. */
   readonly cut: number
-  /** Ends its own half when it sees the server's end. */
+  /** Ends its side when it sees the server's end. */
   readonly polite: boolean
 }
 
@@ -24,12 +24,12 @@ const lost = new TransportError({
 })
 
 /**
- * The server's end of a simulated connection. What the client and the network do to it are the methods of the second
- * half; they take effect in a turn, as in Node, and never inside of a call of the server's.
+ * The server's end of a simulated connection. The methods of the second half are the actions of the client and the
+ * network; as in Node they take effect in a turn, never within a call of the server.
  */
 export class SimulatedSocket implements Socket {
   readonly wire: Wire
-  /** Gone in both directions, though the server may not have been told yet. */
+  /** Gone in both directions, although the server may not have been notified yet. */
   isOver = false
   private events: SocketEvents | undefined = undefined
   private isTold = false
@@ -46,7 +46,7 @@ export class SimulatedSocket implements Socket {
   private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
   private breaksWrite: number | undefined = undefined
   private breaksRead: number | undefined = undefined
-  /** A break of the read side is noticed only by who reads, probes or writes. */
+  /** A break of the read side is noticed only by reading, probing or writing. */
   private isNoticed = false
 
   constructor(
@@ -105,7 +105,7 @@ export class SimulatedSocket implements Socket {
   }
 
   probe() {
-    // Behind a write that is under way nobody can tell, but that fails itself.
+    // While a write is pending, a probe finds nothing; the write itself fails.
     if (this.breaksRead !== undefined) this.isNoticed = true
   }
 
@@ -148,7 +148,7 @@ export class SimulatedSocket implements Socket {
       }
       this.events = { ...silent, closed }
       this.outEnded = true
-      // Not `resume`: that would read as if the server had gone on with what it held back.
+      // Not `resume`, which would count as the server reading again.
       this.isPaused = false
       return Effect.sync(() => {
         cancel()
@@ -169,7 +169,7 @@ export class SimulatedSocket implements Socket {
     if (!this.clientEnds) this.arriving += bytes
   }
 
-  /** The client ends its sending half behind what it sent. */
+  /** The client ends its sending side after what it has sent. */
   shutDown() {
     this.clientEnds = true
   }
@@ -181,7 +181,7 @@ export class SimulatedSocket implements Socket {
     this.room = bytes
   }
 
-  /** The client takes so many bytes more, once. */
+  /** The client takes this many more bytes, once. */
   grant(bytes: number) {
     this.room += bytes
   }
@@ -192,7 +192,7 @@ export class SimulatedSocket implements Socket {
     this.setPace(Infinity)
   }
 
-  /** The connection breaks: one side is seen to fail at once, the other one some turns later. */
+  /** The connection breaks: one side fails at once, the other some turns later. */
   reset(first: Side, gap: number) {
     const turn = this.loop.turn
     this.breaksWrite ??= first === "write" ? turn : turn + gap
@@ -200,7 +200,7 @@ export class SimulatedSocket implements Socket {
     if (first === "write") this.isNoticed = true
   }
 
-  /** What happens here in a turn: bytes flow out, and one event comes in. */
+  /** One turn: bytes flow out, and one event comes in. */
   poll() {
     if (!this.isOver) {
       if (this.pace > 0) this.room = this.pace
@@ -212,14 +212,14 @@ export class SimulatedSocket implements Socket {
     this.answer()
   }
 
-  /** Writes down for how long nothing has moved, also if it goes on. */
+  /** Records how long nothing has moved, even if the period continues. */
   note() {
     if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
       this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
     }
   }
 
-  /** Grows with everything that moves here. */
+  /** Grows with every movement on this connection. */
   get progress(): number {
     return this.wire.taken.length - this.arriving.length + (this.isOver ? 1 : 0)
   }
@@ -281,7 +281,7 @@ export class SimulatedSocket implements Socket {
     this.movedAt = this.loop.now
   }
 
-  /** Tells who waits for its write. */
+  /** Resumes the writer that waits. */
   private answer() {
     const { waiting } = this
     if (waiting === undefined) return

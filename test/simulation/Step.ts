@@ -1,11 +1,11 @@
 import type { Side } from "./SimulatedSocket.js"
 
 /**
- * What a run does: plain data, made from a seed alone. Every step can be taken whatever was taken before it, so that any
- * of them may be left out; a step that makes no sense at its time does nothing.
+ * The steps of a run: plain data, made from a seed alone. Every step is valid after any others, so that any of them can be
+ * removed; a step that makes no sense at its time does nothing.
  */
 
-/** The server's options, small enough for every limit to be met. Times are in milliseconds. */
+/** The server's options, small enough to reach every limit. Times are in milliseconds. */
 export interface Setting {
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
@@ -21,11 +21,11 @@ export interface Setting {
   readonly maxOutcomes: number
   readonly maxMemory: number
   readonly rate: number
-  /** The server looks whether descriptors run out. */
+  /** The server checks for a shortage of descriptors. */
   readonly hasProbe: boolean
 }
 
-/** A client is a slot, which has one connection at a time. */
+/** A client is a slot with one connection at a time. */
 export type Step =
   | {
       readonly do: "connect"
@@ -36,7 +36,7 @@ export type Step =
     }
   /** Sends bytes, one character each; `#` becomes the step's number. */
   | { readonly do: "send"; readonly who: number; readonly bytes: string }
-  /** Sends messages; their texts are told apart by the step's number and theirs. */
+  /** Sends messages; the step's number and their own make their texts unique. */
   | {
       readonly do: "say"
       readonly who: number
@@ -46,7 +46,7 @@ export type Step =
       readonly labelled: boolean
       readonly dress: number
     }
-  /** Sends a line that has more bytes than are allowed. */
+  /** Sends a line that is too long. */
   | { readonly do: "tooLong"; readonly who: number; readonly labelled: boolean; readonly ends: boolean }
   | { readonly do: "pace"; readonly who: number; readonly bytes: number }
   | { readonly do: "grant"; readonly who: number; readonly bytes: number }
@@ -57,9 +57,9 @@ export type Step =
   /** The listener reports a failed accept. */
   | { readonly do: "failAccept"; readonly code: string }
   | { readonly do: "shortage"; readonly isShort: boolean }
-  /** The application asks for the drain, and may give up waiting for it. */
+  /** The application starts the drain, and may stop waiting for it. */
   | { readonly do: "drain"; readonly patient: boolean }
-  /** The scope of the server ends, as at a first signal. */
+  /** The server's scope ends, as at a first signal. */
   | { readonly do: "close" }
   /** A second signal ends the process. */
   | { readonly do: "kill" }

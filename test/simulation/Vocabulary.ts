@@ -1,12 +1,12 @@
 import type { Step } from "./Step.js"
 
-/** What clients say, in strings of one character per byte. */
+/** What clients send, in strings of one character per byte. */
 
 const latin1 = (text: string) => Buffer.from(text, "utf8").toString("latin1")
 
-/** Names that get along, and one that looks like another. */
+/** Names, of which one looks like another. */
 export const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name) => latin1(name))
-/** How else one may write them: decomposed, or nobody's. */
+/** Recipients: the names, one of them decomposed, and absent names. */
 export const addresses = [...names, "nobody", latin1("zoe\u0308"), latin1("strüng")]
 
 /** Bytes in a string of one character each. */
@@ -48,7 +48,7 @@ export const commands = [
   "@p4 nothing\n"
 ]
 
-/** The bytes of a `say`: each text begins with a mark that no other text has, and that no part of one can be. */
+/** The bytes of a `say`. Each text begins with a unique mark that cannot be a part of another text. */
 export const said = ({ count, dress, labelled, size, to }: Extract<Step, { do: "say" }>, place: number): string => {
   const lines: Array<string> = []
   for (let line = 0; line < count; line++) {
@@ -59,7 +59,7 @@ export const said = ({ count, dress, labelled, size, to }: Extract<Step, { do: "
   return lines.join("")
 }
 
-/** Ways to write a text: with white space around it, other alphabets, CRLF, a colon. */
+/** Forms of a text: surrounding white space, other scripts, CRLF, a colon. */
 const dresses: readonly [Dress, ...ReadonlyArray<Dress>] = [
   (mark, size) => ` ${mark}${"x".repeat(size)}`,
   (mark, size) => `${mark}${"x".repeat(size)}`,

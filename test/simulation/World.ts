@@ -23,7 +23,7 @@ import type { Setting, Step } from "./Step.js"
 import { SimulatedSocket } from "./SimulatedSocket.js"
 import { said } from "./Vocabulary.js"
 
-/** Counts the fibers that are alive. */
+/** Tracks the fibers that are alive. */
 class Census extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
   readonly alive = new Set<unknown>()
@@ -44,10 +44,10 @@ const options = (setting: Setting): Partial<Options> => ({
   linger: Duration.millis(setting.linger)
 })
 
-/** How long the server may take for a drain: the grace time, what follows it, and some ticks. */
+/** How long a drain may take: the grace time, the linger after it, and some ticks. */
 const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linger + 500
 
-/** The real server in a simulated world: takes the steps of a schedule and writes down what happened. */
+/** The real server in a simulated world: takes the steps of a schedule and records what happens. */
 export class World {
   readonly history: History
   private readonly loop = new SimulatedLoop()
@@ -66,7 +66,7 @@ export class World {
 
   constructor(
     private readonly schedule: Schedule,
-    /** The steps to take, by their places; without it, all of them. */
+    /** The places of the steps to take; by default all. */
     kept: ReadonlyArray<number> = schedule.steps.map((_, place) => place)
   ) {
     const moment = this.moment()
@@ -123,7 +123,7 @@ export class World {
     this.loop.turns(2)
   }
 
-  /** Everybody who can reads and leaves, then the server has to be empty; then it ends, and nothing may be left. */
+  /** All clients read and leave, and the server must be empty; then it ends, and nothing may be left over. */
   private rest(idleFibers: number) {
     const { history, loop } = this
     const { setting } = this.schedule
@@ -142,7 +142,7 @@ export class World {
     this.look("the server has ended", 0)
   }
 
-  /** Lets time pass until something is done, or can no longer be expected. */
+  /** Lets time pass until something is done, or is overdue. */
   private passUntil(isDone: () => boolean) {
     const until = this.loop.now + longestDrain(this.schedule.setting)
     while (!isDone() && this.loop.now < until) this.loop.pass(20)
@@ -163,7 +163,7 @@ export class World {
     this.history.rests.push({
       when,
       fibers: this.census.alive.size - idleFibers,
-      // The probe sleeps as long as the server lives.
+      // The probe of descriptors sleeps as long as the server runs.
       timers: this.loop.pending - (hasProbe && idleFibers > 0 ? 1 : 0),
       isListening: this.listening !== undefined,
       names: (this.server && this.ask(this.server.names)) ?? [],
@@ -214,7 +214,7 @@ export class World {
     }
   }
 
-  /** Compares the account with the queues, whatever the moment. */
+  /** Compares the ledger with the queues, at any moment. */
   private inspect() {
     if (this.server === undefined || this.isClosing) return
     this.fork(this.server.measure, ({ pairsUnaccounted }) => {
@@ -224,7 +224,7 @@ export class World {
 
   private connect({ cut, host, polite, who }: Extract<Step, { do: "connect" }>) {
     const { listening, loop, sockets } = this
-    // A client that comes again has left its old connection, whatever that looks like from the server.
+    // A client that reconnects has left its old connection, whatever the server sees of it.
     this.slots.delete(who)
     if (listening === undefined) return
     const open = sockets.filter(({ isOver }) => !isOver).length
@@ -276,7 +276,7 @@ export class World {
       return { address: Memory.address, suspend, resume }
     })
 
-  /** Every socket has its turn; another one is first each time. */
+  /** Polls every socket, each time beginning with another one. */
   private poll() {
     const { loop, sockets } = this
     const count = sockets.length

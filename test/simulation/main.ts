@@ -6,7 +6,7 @@ import { make, type Schedule } from "./Schedule.js"
 import { shrink } from "./Shrink.js"
 import type { Violation } from "./Checks.js"
 
-/** Bundled and started by scripts/simulate.mjs, which says how it is used. */
+/** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
 const usage = "usage: npm run simulate -- [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
@@ -31,10 +31,10 @@ const number = (text: string | undefined, fallback: number) => {
   return Number.isSafeInteger(value) && value >= 0 ? value : misuse()
 }
 
-/** For how long steps are left out, in milliseconds; what is left then fails all the same. */
+/** Time limit for removing steps, in milliseconds; the steps left at that time still fail. */
 const longestShrink = 20_000
 
-/** Looks for the fewest steps that break the same rule, and tells how to see them again. */
+/** Finds the fewest steps that break the same rule, and prints how to replay them. */
 const fail = (schedule: Schedule, { rule }: Violation) => {
   const deadline = performance.now() + longestShrink
   const fails = (kept: ReadonlyArray<number>) =>
@@ -42,7 +42,7 @@ const fail = (schedule: Schedule, { rule }: Violation) => {
   const all = schedule.steps.map((_, place) => place)
   const kept = shrink(all, fails)
   console.log(Replay.story(run(schedule, kept)))
-  console.log(`seed ${schedule.seed}: ${rule}; ${all.length} steps, of which ${kept.length} are enough. Once more:`)
+  console.log(`seed ${schedule.seed}: ${rule}; ${all.length} steps, of which ${kept.length} are enough. To replay it:`)
   console.log(`  npm run simulate -- --replay ${Replay.show(schedule, kept)}`)
 }
 
@@ -64,8 +64,8 @@ const simulate = (limits: { readonly seconds: number; readonly schedules: number
   const { pairs, schedules, steps } = coverage
   const rate = (schedules / elapsed()).toFixed(0)
   console.log(coverage.show())
-  if (coverage.missing.length > 0) console.log(`never met: ${coverage.missing.join("; ")}`)
-  // So many schedules were asked for that everything has to come up; a time says nothing about that.
+  if (coverage.missing.length > 0) console.log(`never occurred: ${coverage.missing.join("; ")}`)
+  // With `--schedules` everything has to occur; a duration cannot require that.
   if (coverage.missing.length > 0 && limits.schedules < Infinity) process.exitCode = 1
   console.log(
     `${schedules} schedules from seed ${firstSeed} on, ${steps} steps, ${pairs} pairs of a line and a recipient; ` +

@@ -9,21 +9,21 @@ import { shrink } from "./Shrink.js"
 const script = fileURLToPath(new URL("../../scripts/simulate.mjs", import.meta.url))
 
 describe("the simulation", () => {
-  it("keeps every promise under thousands of schedules, and meets everything", { timeout: 120_000 }, () => {
-    // The command itself: bundled, it takes half the time.
+  it("keeps every promise under thousands of schedules, which cover everything", { timeout: 120_000 }, () => {
+    // Runs the command, whose bundle takes half the time.
     const args = [script, "--schedules", "2500", "--seed", "1"]
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
     assert.strictEqual(status, 0, stdout)
   })
 
-  it("runs the same for the same seed", () => {
+  it("repeats a run with the same seed", () => {
     for (let seed = 1; seed <= 30; seed++) {
       const [once, again] = [run(make(seed)), run(make(seed))]
       assert.strictEqual(Replay.story(once), Replay.story(again))
     }
   })
 
-  it("replays what it shows", () => {
+  it("replays the schedules it prints", () => {
     const schedule = make(7)
     const kept = schedule.steps.map((_, place) => place).filter((place) => place % 5 < 3)
     assert.deepStrictEqual(Replay.parse(Replay.show(schedule, kept)), { schedule, kept })
