@@ -4,17 +4,17 @@ import * as Wire from "../protocol/Wire.js"
 import * as Escape from "./Escape.js"
 
 /**
- * What a program writes, as lines that a server takes: control characters are shown as `\x1b`, bytes that are not UTF-8
- * as U+FFFD, and in the place of a line that is too long stands one that says so.
+ * Turns the output of a program into lines that a server accepts: control characters become `\x1b`, bytes that are not
+ * UTF-8 become U+FFFD, and a notice takes the place of a line that is too long.
  */
 export class AnswerLines {
-  /** How many lines were changed so far. */
+  /** Number of lines changed so far. */
   replaced = 0
-  /** How many lines were left out so far. */
+  /** Number of lines left out so far. */
   tooLong = 0
   private readonly framing: Framing
 
-  /** @param maxBytes longest line, in bytes without its end */
+  /** @param maxBytes longest line, in bytes, terminator not counted */
   constructor(private readonly maxBytes: number) {
     this.framing = new Framing(maxBytes)
   }
@@ -23,7 +23,7 @@ export class AnswerLines {
     return this.framing.push(bytes).flatMap((piece) => this.lines(piece))
   }
 
-  /** The last line, if it has no end. */
+  /** The last line, if it has no terminator. */
   end(): ReadonlyArray<string> {
     return this.framing.end().flatMap((piece) => this.lines(piece))
   }

@@ -2,8 +2,8 @@ import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 
 /**
- * When to try again to connect: after 1 s, and twice as long each time up to 30 s, each time shortened by up to a half
- * by chance, so that those whom one server left do not come back all at once. Gives the time until the next try.
+ * Delays between attempts to reconnect: 1 s, doubled each time up to 30 s. Each is shortened at random by up to a half, so
+ * that the clients of a restarted server do not all return at once. Outputs the delay before the next attempt.
  */
 export const schedule: Schedule.Schedule<Duration.Duration> = Schedule.exponential("1 second").pipe(
   Schedule.union(Schedule.spaced("30 seconds")),

@@ -15,11 +15,11 @@ import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
 import type * as Received from "./Received.js"
 
-/** A program at work on a message. */
+/** A program that is answering a message. */
 export interface RunningProgram {
-  /** What it answers, in lines. */
+  /** Its answer, in lines. */
   readonly output: Readable
-  /** Waits for its end; tells what went wrong, if something did. */
+  /** Waits for its end and returns what went wrong, if anything did. */
   readonly fault: Effect.Effect<string | undefined>
 }
 
@@ -29,29 +29,29 @@ export interface BotMessage {
 }
 
 export interface BotOptions {
-  /** Starts the program, whose end is the scope's; fails with what a person may know of why it cannot. */
+  /** Starts the program; closing the scope ends it. Fails with a reason that may be shown to the sender. */
   readonly start: (message: BotMessage) => Effect.Effect<RunningProgram, string, Scope.Scope>
-  /** How many run at once. */
+  /** Programs that may run at once. */
   readonly concurrency: number
-  /** How long one may run. */
+  /** How long each may run. */
   readonly timeout: Duration.Duration
-  /** Takes what its keeper should know. */
+  /** Takes a line for the operator. */
   readonly log: (line: string) => void
 }
 
-/** What a server takes that does not tell. */
+/** For a server that does not announce its limit. */
 const defaultMaxLineBytes = 65_536
 
-/** How many lines of an answer are under way at once. */
+/** Lines of one answer that may wait for outcomes at once. */
 const window = 256
 
 /**
- * Answers messages by running a program for each, until the connection is over; then it fails. While as many run as may,
- * no further message is read, which holds the senders back.
+ * Answers each message by running a program, until the connection ends; then it fails. While the maximum number of
+ * programs is running, no message is read, which holds the senders back.
  */
 export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost> =>
   Effect.gen(function* () {
-    const voice = yield* makeVoice(client)
+    const replies = yield* makeReplies(client)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
     const running = yield* FiberSet.make<void, never>()
     let isOver = false
@@ -61,11 +61,11 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
       isOver = true
       return Effect.all([
         Effect.map(FiberSet.size(running), (size) => (unanswered += size)),
-        Effect.suspend(() => Fiber.interruptAll([...running])), // all at once: each may take its time to end
-        turns.release(1) // for a message that waits for its turn
+        Effect.suspend(() => Fiber.interruptAll([...running])), // all at once, since each may take some time to end
+        turns.release(1) // lets a message that waits for its turn go on
       ])
     })
-    // A fiber that was forked, and not yet added when this one was interrupted, would be forgotten.
+    // Uninterruptible: a fiber that is forked but not yet in the set when this one is interrupted would leak.
     const begin = (work: Effect.Effect<void>) =>
       Effect.uninterruptibleMask((restore) => FiberSet.run(running, restore(work)))
     const take = (received: Received.Received) =>
@@ -74,90 +74,90 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
         if (received._tag !== "Message") return
         if (!isOver) yield* turns.take(1)
         if (isOver) unanswered += 1
-        else yield* begin(Effect.ensuring(answer(received, voice, options), turns.release(1)))
+        else yield* begin(Effect.ensuring(answer(received, replies, options), turns.release(1)))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
       Effect.exit(Stream.runForEach(client.received, take)),
-      Effect.exit(FiberSet.join(running)) // a defect in one of them
+      Effect.exit(FiberSet.join(running)) // ends only with a defect
     )
     if (Exit.isFailure(taken) && Cause.isDie(taken.cause)) return yield* Effect.failCause(taken.cause)
     yield* Fiber.join(ending)
-    if (unanswered > 0) options.log(`the connection is over, messages that were not answered: ${unanswered}`)
+    if (unanswered > 0) options.log(`the connection ended; unanswered messages: ${unanswered}`)
     yield* taken
     return yield* LineConnection.closed
   }).pipe(Effect.scoped)
 
 type Lost = TransportError | Client.LoginRefused
 
-/** How answers get to the server. */
-interface Voice {
+/** How answers are sent. */
+interface Replies {
   readonly maxLineBytes: number
-  /** Sends a line, and tells what became of it, as far as this server does. */
-  readonly say: (
+  /** Sends a line and returns its outcomes, if the server reports any. */
+  readonly send: (
     to: string,
     text: string
   ) => Effect.Effect<ReadonlyArray<Client.Fate>, TransportError | Client.LoginRefused | Client.Unsendable>
 }
 
-const makeVoice = (client: Client.Client): Effect.Effect<Voice, Lost> =>
+const makeReplies = (client: Client.Client): Effect.Effect<Replies, Lost> =>
   Effect.map(
     client.hello,
     Option.match({
-      onNone: () => ({ maxLineBytes: defaultMaxLineBytes, say: send(client) }),
+      onNone: () => ({ maxLineBytes: defaultMaxLineBytes, send: send(client) }),
       onSome: ({ maxLineBytes }) => ({
         maxLineBytes,
-        // It has outcomes, as its hello said.
-        say: (to: string, text: string) =>
+        // `NoOutcomes` cannot happen: the server has said hello.
+        send: (to: string, text: string) =>
           Effect.catchTag(client.deliver([to], text), "NoOutcomes", () => send(client)(to, text))
       })
     })
   )
 
 const send =
-  (client: Client.Client): Voice["say"] =>
+  (client: Client.Client): Replies["send"] =>
   (to, text) =>
     Effect.as(client.send([to], text), [])
 
-/** Why a line comes back to whom nothing more needs to be sent. */
+/** Reasons for a returned line that mean the sender has left. */
 const absences: ReadonlySet<string> = new Set(["offline", "disconnected"])
 
-/** A label, the recipient, and what stands between. */
+/** The longest label, the recipient, and what separates them. */
 const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer.byteLength(to) + ": ".length
 
 /**
- * One message: runs the program, and sends back what it writes, or that it failed, as long as the sender is there. The
- * program goes on without: who asked for something need not wait for its end.
+ * Answers one message: runs the program and sends its output back, or reports that it failed. If the sender leaves, the
+ * rest of the answer is dropped, but the program runs to its end.
  */
-const answer = (message: BotMessage, voice: Voice, options: BotOptions): Effect.Effect<void> => {
+const answer = (message: BotMessage, replies: Replies, options: BotOptions): Effect.Effect<void> => {
   const { from } = message
-  const answerLines = new AnswerLines(Math.max(1, voice.maxLineBytes - headBytes(from)))
-  const fates = new Map<string, number>()
-  const count = (fate: string) => fates.set(fate, (fates.get(fate) ?? 0) + 1)
+  const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(from)))
+  const failures = new Map<string, number>()
+  const count = (failure: string) => failures.set(failure, (failures.get(failure) ?? 0) + 1)
 
   let hasLeft = false
   const left = (reason: string) => {
-    if (!hasLeft) options.log(`${from}: is not there any more (${reason}); the rest of the answer is dropped`)
+    if (!hasLeft) options.log(`${from} has left (${reason}); the rest of the answer is dropped`)
     hasLeft = true
   }
 
   const speak = (text: string) =>
-    voice.say(from, text).pipe(
-      Effect.map((told) => {
-        for (const fate of told) {
+    replies.send(from, text).pipe(
+      Effect.map((fates) => {
+        for (const fate of fates) {
           if (fate._tag === "Returned" && absences.has(fate.reason)) left(fate.reason)
           else if (fate._tag !== "Written") count(describe(fate))
         }
       }),
       Effect.catchTags({
         Unsendable: (error) => Effect.sync(() => count(error.message)),
-        // The reading half sees the same break, and ends this fiber.
+        // The receiving half sees the same break and ends this fiber.
         LoginRefused: () => Effect.never,
         TransportError: () => Effect.never
       })
     )
   const say = (text: string) => Effect.suspend(() => (hasLeft ? Effect.void : speak(text)))
-  // Each is sent as soon as its turn comes, and only its outcome is waited for: they keep their order.
+  // Each line is sent at once and in order; only the waiting for outcomes is concurrent.
   const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
 
   const speakFor = ({ fault, output }: RunningProgram) =>
@@ -171,9 +171,10 @@ const answer = (message: BotMessage, voice: Voice, options: BotOptions): Effect.
       return yield* fault
     })
   const log = () => {
-    if (answerLines.replaced > 0) options.log(`${from}: replaced what cannot be sent in ${lines(answerLines.replaced)}`)
-    if (answerLines.tooLong > 0) options.log(`${from}: left out ${lines(answerLines.tooLong)}, too long for the server`)
-    for (const [fate, number] of fates) options.log(`${from}: ${lines(number)} of the answer: ${fate}`)
+    if (answerLines.replaced > 0)
+      options.log(`${from}: replaced characters that cannot be sent in ${lines(answerLines.replaced)}`)
+    if (answerLines.tooLong > 0) options.log(`${from}: left out ${lines(answerLines.tooLong)} too long for the server`)
+    for (const [failure, number] of failures) options.log(`${from}: ${lines(number)} of the answer: ${failure}`)
   }
   return options.start(message).pipe(
     Effect.flatMap(speakFor),
@@ -181,7 +182,7 @@ const answer = (message: BotMessage, voice: Voice, options: BotOptions): Effect.
     Effect.timeoutTo({
       duration: options.timeout,
       onSuccess: (fault) => fault,
-      onTimeout: (): string | undefined => `no end within ${Duration.format(options.timeout)}`
+      onTimeout: (): string | undefined => `it did not end within ${Duration.format(options.timeout)}`
     }),
     Effect.merge,
     Effect.tap((fault) => {
@@ -202,6 +203,6 @@ const describe = (fate: Exclude<Client.Fate, { readonly _tag: "Written" }>) => {
     case "Refused":
       return `refused, ${fate.reason}`
     case "Unknown":
-      return "nobody knows what became of it, the connection is over"
+      return "outcome unknown, the connection ended"
   }
 }

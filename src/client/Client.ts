@@ -15,66 +15,66 @@ import * as Received from "./Received.js"
 export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
 export { Unsendable } from "./Encode.js"
 
-/** The server is one that does not tell outcomes, such as the original a-chat; nothing was sent. */
+/** The server reports no outcomes, as the original a-chat; nothing was sent. */
 export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
   override get message() {
-    return "this server does not tell what becomes of a message"
+    return "this server does not report what becomes of a message"
   }
 }
 
 /**
- * A client of a chat. `lines` and `received` are two views of one stream, to be run once: what the one took, the other
- * does not get. While nobody runs either, at most 64 KiB are read from the server, and outcomes behind that wait, too.
+ * A client of a chat server. `lines` and `received` are two views of one stream, to be run once: a line goes to only one
+ * of them. Until one is run, at most 64 KiB are read from the server, and outcomes after those are not seen either.
  */
 export interface Client {
   /** The server's address, for people and logs. */
   readonly remote: string
-  /** Every line, as it came. Ends when the server closes in order, fails when the connection breaks. */
+  /** Every line as it came. Ends when the server closes in order, fails when the connection breaks. */
   readonly lines: Stream.Stream<string, TransportError>
   /** The same lines, parsed. */
   readonly received: Stream.Stream<Received.Received, TransportError>
   /**
-   * Sends a text to recipients; waits while the kernel does not take it. White space at its ends is dropped by the
-   * server. Success says nothing about delivery: what did not reach a recipient comes back as `Refused`.
+   * Sends a text to recipients; waits while the kernel does not take it. The server drops white space at both ends.
+   * Success says nothing about delivery: a message that did not reach a recipient comes back as `Refused`.
    */
   readonly send: (
     recipients: ReadonlyArray<string>,
     text: string
   ) => Effect.Effect<void, TransportError | Encode.Unsendable>
-  /** Sends a line as it is: a command, a labelled message. */
+  /** Sends a line unchanged, such as a command or a labelled message. */
   readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Encode.Unsendable>
   /**
-   * Sends a text to recipients and waits until it is known what became of it for each of them (protocol, section 7); if
-   * the connection ends before, the rest is `Unknown`. Asks for `hello` first. Fails if nothing was sent.
+   * Sends a text to recipients and waits for the outcome for each of them (protocol, section 7). Outcomes that have not
+   * come when the connection ends are `Unknown`. Asks for `hello` first. Fails only if nothing was sent.
    */
   readonly deliver: (
     recipients: ReadonlyArray<string>,
     text: string
   ) => Effect.Effect<ReadonlyArray<Fate>, TransportError | Encode.Unsendable | Login.LoginRefused | NoOutcomes>
   /**
-   * What the server says of itself; none if it is one that does not, such as the original. It is asked once, with
-   * `/hello`, after which it also sends notices: who joins and leaves, and that it closes.
+   * What the server says about itself; none from a server that does not, such as the original. Asked for once, with
+   * `/hello`, after which the server also sends notices when users join or leave and when it shuts down.
    */
   readonly hello: Effect.Effect<Option.Option<Login.Hello>, TransportError | Login.LoginRefused>
-  /** Ends the sending half, which is how a client leaves; what the server still has for it goes on coming. */
+  /** Ends the sending half: the client leaves, but still receives what the server has for it. */
   readonly end: Effect.Effect<void>
-  /** Waits until nothing more comes: the server has closed, or the connection broke. Lines may still be untaken. */
+  /** Waits until the server has closed or the connection broke. Lines that came before may not have been taken yet. */
   readonly closed: Effect.Effect<void>
 }
 
-/** What became of a message for recipients. */
+/** What became of a message for some of its recipients. */
 export type Fate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
 
-/** The connection ended before the server told. */
+/** The connection ended before the outcome came. */
 export interface Unknown {
   readonly _tag: "Unknown"
   readonly names: ReadonlyArray<string>
 }
 
 /**
- * Connects and logs in: succeeds when the server has taken the login, so that others can send to it from then on. It
- * asks with `/ping`, which an original a-chat server does not answer. The scope's end closes in order: what was sent is
- * delivered.
+ * Connects and logs in. Succeeds once the server has taken the login, so from then on messages reach this client. The
+ * proof is the answer to `/ping`, which an original a-chat server does not give. Closing the scope closes the connection
+ * in order, so what was sent is delivered.
  */
 export const connect = <E, R>(
   options: Login.ClientOptions<E, R>
@@ -85,7 +85,7 @@ export const connect = <E, R>(
     return make(started.connection, yield* Effect.cached(Login.hello(started)))
   })
 
-/** Connects to any a-chat server, and sends the login without waiting: a refusal arrives as a `Refused` with `fatal`. */
+/** Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. */
 export const open = <E, R>(
   options: Login.ClientOptions<E, R>
 ): Effect.Effect<Client, E | TransportError | Encode.Unsendable, R | Scope.Scope> =>
@@ -97,7 +97,7 @@ export const open = <E, R>(
 
 /**
  * Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. An original server
- * where the name is in use never answers: give it a deadline.
+ * never answers if the name is in use, so set a deadline.
  */
 export const greet = <E, R>(
   options: Login.ClientOptions<E, R>
@@ -128,20 +128,20 @@ const deliver = (connection: LineConnection.LineConnection, recipients: Readonly
     const message = yield* Encode.message(recipients, text)
     if (connection.hasEnded() || connection.outcomes.hasEnded) return yield* LineConnection.lost
     const fates: Array<Fate> = []
-    const told = yield* Deferred.make<ReadonlyArray<Fate>>()
+    const settled = yield* Deferred.make<ReadonlyArray<Fate>>()
     const label = connection.outcomes.expect({
       due: recipients.length,
-      told: (outcome, isLast) => {
+      accept: (outcome, isLast) => {
         fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
-        if (isLast) Deferred.unsafeDone(told, Exit.succeed(fates))
+        if (isLast) Deferred.unsafeDone(settled, Exit.succeed(fates))
       }
     })
-    // If the connection breaks now, nobody knows how much of it went; that comes as an outcome.
+    // If the connection breaks here, part of the line may have gone out. That ends as an unknown outcome.
     yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
-    return yield* Deferred.await(told)
+    return yield* Deferred.await(settled)
   })
 
 const without = (recipients: ReadonlyArray<string>, fates: ReadonlyArray<Fate>): ReadonlyArray<string> => {
-  const told = new Set(fates.flatMap((fate) => (fate._tag === "Refused" ? [] : fate.names)))
-  return recipients.filter((name) => !told.has(name))
+  const known = new Set(fates.flatMap((fate) => (fate._tag === "Refused" ? [] : fate.names)))
+  return recipients.filter((name) => !known.has(name))
 }

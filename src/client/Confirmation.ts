@@ -10,8 +10,8 @@ import * as Received from "./Received.js"
  * end of its input it sends `/ping` again, which proves that every line before was looked at, and then `/quit`. The
  * server answers that after the last of those lines was written or returned.
  *
- * None of the answers is the user's, so none is shown. A rate limit may refuse these commands. Refusals name no line, but
- * they come in the order of the lines, so each can be told from a refusal of the user's own lines by counting.
+ * The user did not ask for the answers, so they are not shown. A rate limit may refuse these commands. A refusal does not
+ * say which line it refuses, but refusals come in the order of the lines, so counting separates the two kinds.
  */
 export class Confirmation {
   /** Whether the server is one that answers commands: it sent a line of its own. */

@@ -1,10 +1,10 @@
 /**
- * Control characters (C0 without TAB and LF, DEL, C1), line separators, bidirectional overrides and what is invisible.
- * Variation selectors stay: emoji are full of them, and they change nothing but a character's look.
+ * Control characters (C0 except TAB and LF, DEL, C1), line separators, bidirectional overrides and invisible characters.
+ * Variation selectors stay: emoji use them a lot, and they only change how a character looks.
  */
 const hidden = /(?![\t\n]|\p{Variation_Selector})[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu
 
-/** JSON fit for a terminal: the same characters are escaped as JSON does, so that it stays JSON. */
+/** JSON that is safe for a terminal: the same characters in JSON's own escapes, so the result is still JSON. */
 export const json = (text: string): string =>
   text.replace(hidden, (character) =>
     Array.from(
@@ -13,12 +13,12 @@ export const json = (text: string): string =>
     ).join("")
   )
 
-/** Control characters other than TAB, which no line of a message may have, as `\x1b`. */
+/** Shows control characters other than TAB as `\x1b`; no message may contain them. */
 export const controls = (text: string): string => text.replace(/(?!\t)\p{Cc}/gu, mark)
 
 /**
- * Text from others, fit for a terminal: what would move the cursor, set a colour, reorder the line or not be seen at
- * all is shown as `\x1b` or `\u{202e}`. TAB and LF stay.
+ * Text from other users, made safe for a terminal. Whatever would move the cursor, set a colour, reorder the line or be
+ * invisible is shown as `\x1b` or `\u{202e}`. TAB and LF stay.
  */
 export const show = (text: string): string => text.replace(hidden, mark)
 

@@ -22,7 +22,7 @@ export interface OrderlyEnd {
   readonly left: boolean
   /** Whether the server refused or returned something. */
   readonly refused: boolean
-  /** Whether the server has confirmed what was sent; an original server, which never does, needs not. */
+  /** Whether the server has confirmed what was sent; an original server, which never does, does not need to. */
   readonly confirmed: boolean
 }
 

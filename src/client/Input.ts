@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 
-/** Standard input cannot be read; its terminal is gone, for instance. */
+/** Standard input cannot be read; its terminal was closed, for instance. */
 export class InputError extends Data.TaggedError("InputError")<{ readonly cause: Error }> {
   override get message() {
     return `cannot read the input: ${this.cause.message}`
@@ -10,8 +10,8 @@ export class InputError extends Data.TaggedError("InputError")<{ readonly cause:
 }
 
 /**
- * What there is to read, as soon as there is something; undefined at the end. Bytes that nobody asks for stay in the
- * pipe, which holds the writer back.
+ * Waits for input and returns what is there; undefined at the end. Input that is not read stays in the pipe, which holds
+ * its writer back.
  */
 export const read = (input: Readable): Effect.Effect<Buffer | undefined, InputError> =>
   Effect.async((resume) => {
@@ -21,16 +21,16 @@ export const read = (input: Readable): Effect.Effect<Buffer | undefined, InputEr
       input.off("close", take)
       input.off("error", failed)
     }
-    const answer = (result: Effect.Effect<Buffer | undefined, InputError>) => {
+    const settle = (result: Effect.Effect<Buffer | undefined, InputError>) => {
       stop()
       resume(result)
     }
-    const failed = (cause: Error) => answer(Effect.fail(new InputError({ cause })))
+    const failed = (cause: Error) => settle(Effect.fail(new InputError({ cause })))
     const take = () => {
-      const chunk: Buffer | null = input.read() // no encoding is set
-      if (chunk !== null) answer(Effect.succeed(chunk))
+      const chunk: Buffer | null = input.read() // no encoding is set, so these are bytes
+      if (chunk !== null) settle(Effect.succeed(chunk))
       else if (input.errored !== null) failed(input.errored)
-      else if (input.readableEnded || input.destroyed) answer(Effect.succeed(undefined))
+      else if (input.readableEnded || input.destroyed) settle(Effect.succeed(undefined))
     }
     input.on("readable", take)
     input.on("end", take)

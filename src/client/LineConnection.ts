@@ -13,56 +13,56 @@ import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
 import { Outcomes } from "./Outcomes.js"
 
-/** A connection to a server as lines: what every client is made of. */
+/** A connection to a server, as lines. Every client is built on it. */
 export interface LineConnection {
   /** The server's address, for people and logs. */
   readonly remote: string
   /**
-   * The lines that come, as ordinary text and without their ends, but for those that answer `ask` or tell `outcomes`.
-   * Ends when the server closes in order, fails when the connection breaks. To be run once; while nobody does, at most
-   * `readAheadBytes` are read.
+   * The lines from the server, as ordinary text and without terminators, except those that answer `ask` or are
+   * `outcomes`. Ends when the server closes in order, fails when the connection breaks. To be run once; until then at
+   * most `readAheadBytes` are read.
    */
   readonly lines: Stream.Stream<string, TransportError>
-  /** The labelled lines of this connection; it tells them what comes, and at its end that nothing more does. */
+  /** The labelled lines that wait for outcomes. The end of the connection ends them. */
   readonly outcomes: Outcomes
-  /** Sends whole lines in their wire form (`Wire`), each with its LF; waits while the kernel does not take them. */
+  /** Sends whole lines in wire form (`Wire`), each with its LF; waits while the kernel does not take them. */
   readonly send: (wire: string) => Effect.Effect<void, TransportError>
-  /** Sends lines in their wire form, and waits for the first line in which `look` finds the answer. */
+  /** Sends lines in wire form and waits for the first line that `look` recognises as the answer. */
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
-  /** Ends the sending half, behind what was sent; `send` fails from now on. */
+  /** Ends the sending half after everything that was sent; `send` fails from now on. */
   readonly end: Effect.Effect<void>
   readonly hasEnded: () => boolean
-  /** Waits until nothing more comes: the server has closed, or the connection broke. Lines may still be untaken. */
+  /** Waits until the server has closed or the connection broke. Lines that came before may not have been taken yet. */
   readonly closed: Effect.Effect<void>
 }
 
-/** What a line is to one who waits for an answer: the answer, a part of it that nobody else shall see, or neither. */
+/** What a line is to a caller of `ask`: the answer, a part of it that is kept from `lines`, or neither. */
 export type Look<A, E> = (line: string) => Exit.Exit<A, E> | "part" | undefined
 
 export interface LineConnectionOptions<E, R> {
   readonly socket: Effect.Effect<Socket, E, R>
   /** Longest line accepted from the server, in bytes. */
   readonly maxLineBytes: number
-  /** How long the scope's end waits for the server's own end. */
+  /** How long closing the scope waits for the server to end its half. */
   readonly linger: Duration.Duration
 }
 
-/** How much is read before somebody wants it; then the socket is paused. */
+/** Bytes read before anything takes lines; then the socket is paused. */
 const readAheadBytes = 65_536
 
-/** The size of `Stream`'s own chunks; some of its sinks overflow the stack on much larger ones. */
+/** The chunk size of Effect's own streams. Some of its sinks overflow the stack on much larger chunks. */
 const maxChunkLines = Stream.DefaultChunkSize
 
 export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
 
-/** It ended in order, though there was more to do. */
+/** The server closed in order, though there was more to do. */
 export const closed = new TransportError({ during: "Read", reason: "the server closed the connection" })
 
-/** Connects. The scope's end closes in order: what was sent is delivered. */
+/** Connects. Closing the scope closes the connection in order, so what was sent is delivered. */
 export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<LineConnection, E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const receiver = yield* makeReceiver(options.maxLineBytes)
-    // One step from the socket to its handlers and its finaliser, so that no event is missed and no socket forgotten.
+    // Uninterruptible from the socket to its handlers and finaliser, so that no event is missed and no socket leaks.
     const socket = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
         Effect.tap((socket) => Effect.sync(() => receiver.attach(socket))),
@@ -81,7 +81,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
     }
   })
 
-/** The receiving half: lines, a read at a time; the socket is paused while nobody takes them. */
+/** The receiving half: lines, one read at a time. The socket is paused while they are not taken. */
 const makeReceiver = (maxLineBytes: number) =>
   Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
     const framing = new Framing(maxLineBytes)
@@ -93,7 +93,7 @@ const makeReceiver = (maxLineBytes: number) =>
     const isEmpty = () => Option.contains(incoming.unsafeSize(), 0)
 
     const isTaken = (line: string) => {
-      if (outcomes.tell(line)) return true
+      if (outcomes.accept(line)) return true
       for (const question of questions) if (question.takes(line)) return true
       return false
     }
@@ -123,7 +123,7 @@ const makeReceiver = (maxLineBytes: number) =>
       socket.attach({
         data: (bytes) => {
           offer(framing.push(bytes))
-          // What was an answer is in nobody's way; and nobody would resume the socket, as there is nothing to take.
+          // A read of nothing but answers must not pause the socket: with no line to take, nothing would resume it.
           ahead = isEmpty() ? 0 : ahead + bytes.length
           if (ahead >= readAheadBytes) socket.pause()
         },
@@ -151,7 +151,7 @@ const makeReceiver = (maxLineBytes: number) =>
         )
       )
 
-    /** From now on the answer is looked for; the inner effect waits for it. */
+    /** Starts to look for the answer; the inner effect waits for it. */
     const answer = <A, E>(look: Look<A, E>) =>
       Effect.map(Deferred.make<A, E | TransportError>(), (made) => {
         const settle = (exit: Exit.Exit<A, E | TransportError>) => {
@@ -174,11 +174,11 @@ const makeReceiver = (maxLineBytes: number) =>
     return { attach, answer, lines, outcomes, closed, end: incoming.end }
   })
 
-/** The sending half: lines in their wire form, and the end behind them. */
+/** The sending half: lines in wire form, and the end after them. */
 export const makeSender = (socket: Socket) =>
   Effect.map(Effect.makeSemaphore(1), (turn) => {
     let ended = false
-    // A socket wakes one waiter; the others wait for their turn.
+    // A socket wakes only one waiter, so senders wait one after the other.
     const taken = turn.withPermits(1)(Effect.suspend(() => socket.taken))
     return {
       send: (wire: string): Effect.Effect<void, TransportError> =>
@@ -189,7 +189,7 @@ export const makeSender = (socket: Socket) =>
       end: Effect.suspend(() => {
         if (ended) return Effect.void
         ended = true
-        // Behind those who wait: a socket that has ended does not tell any more what the kernel took.
+        // After every waiting sender: a socket that has ended no longer shows what the kernel took.
         return turn.withPermits(1)(Effect.sync(() => socket.end()))
       }),
       hasEnded: () => ended

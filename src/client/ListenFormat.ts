@@ -3,20 +3,20 @@ import * as Wire from "../protocol/Wire.js"
 import * as Received from "./Received.js"
 
 export interface MessageFilterOptions {
-  /** Whose messages count; nobody named: everybody's. */
+  /** Senders whose messages to let through; all of them if empty. */
   readonly from: ReadonlyArray<string>
-  /** How many messages to let through at most. */
+  /** Number of messages to let through; no limit if undefined. */
   readonly count: number | undefined
 }
 
 /**
- * The messages among what a server sends, a block of whole lines at a time. Neighbours are cut out in one piece, since a
- * million of them come in a second.
+ * Picks messages out of what a server sends, one block of whole lines at a time. Consecutive messages are cut out in one
+ * piece, since a million may come in a second.
  */
 export class MessageFilter {
-  /** How many more messages are let through. */
+  /** Number of messages still to be let through. */
   left: number
-  /** How the lines start that are let through, in wire form. */
+  /** The starts of lines to let through, in wire form. */
   private readonly leads: ReadonlyArray<string>
 
   constructor(options: MessageFilterOptions) {
@@ -26,9 +26,9 @@ export class MessageFilter {
   }
 
   /**
-   * The lines of a block to let through, each with its LF; both in their wire form (`Wire`).
+   * Returns the lines of a block to let through, each with its LF; both in wire form (`Wire`).
    *
-   * @param report takes the server's own lines
+   * @param report takes every line that is no message
    */
   take(block: string, report: (received: Received.Received) => void): string {
     let taken = ""
@@ -56,9 +56,9 @@ export class MessageFilter {
 const messageStart = "from "
 
 /**
- * Lines of messages as JSON, one object a line.
+ * Formats messages as JSON, one object a line.
  *
- * @param lines whole lines in wire form, as of `MessageFilter`
+ * @param lines whole lines in wire form, as `MessageFilter` returns them
  */
 export const toJson = (lines: string, arrival: Date): string => {
   const at = `,"at":${JSON.stringify(arrival.toISOString())}}\n`

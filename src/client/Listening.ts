@@ -19,27 +19,27 @@ import * as Reconnect from "./Reconnect.js"
 export interface ListeningOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly login: string
-  /** Whose messages to print; nobody named: everybody's. */
+  /** Senders whose messages to print; all of them if empty. */
   readonly from: ReadonlyArray<string>
-  /** After how many messages to end. */
+  /** Number of messages after which to end; no end if undefined. */
   readonly count: number | undefined
   readonly json: boolean
   readonly reconnect: boolean
   readonly output: Output
-  readonly tell: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
-  /** Takes what a person should know: a line that was too long, a refusal that did not end the connection. */
+  readonly report: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
+  /** Takes a warning for the user: a line was too long, or a refusal did not end the connection. */
   readonly warn: (line: string) => void
 }
 
-/** How long the end of ours waits for the server's own, behind which the name is free again. */
+/** How long closing the connection waits for the server to end its half, after which the name is free again. */
 const linger = Duration.seconds(2)
 
-/** After this time without a word a login counts as taken: an original server never says so. */
+/** A login that is not refused within this time counts as taken: an original server does not answer it. */
 const patience = Duration.seconds(2)
 
 /**
- * Prints the messages that come until there were enough of them, or nobody reads the output any more. The server is
- * read as fast as the output takes, in constant memory.
+ * Prints incoming messages until there were enough of them or the reader of the output has gone. Reads from the server no
+ * faster than the output is read, in constant memory.
  */
 export const run = (
   options: ListeningOptions
@@ -59,7 +59,7 @@ export const run = (
 
 const errorCode = (error: NodeJS.ErrnoException) => error.code
 
-/** One connection, until there were enough messages; fails when it is over before. */
+/** One connection, until there were enough messages; fails if it ends before that. */
 const converse = (
   login: string,
   filter: MessageFilter,
@@ -76,18 +76,18 @@ const converse = (
     const sender = yield* LineConnection.makeSender(socket)
     yield* sender.send(`${login}\n/ping login\n`)
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
-    // All of it may have come before that fiber did.
+    // Everything may have come before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
   })
 
 interface Reception {
-  /** Done when something shows that the login was taken. */
+  /** Done once the server has taken the login. */
   readonly taken: Deferred.Deferred<void>
-  /** Done when there were enough messages, or the connection is over. */
+  /** Done when there were enough messages or the connection has ended. */
   readonly ended: Deferred.Deferred<void, TransportError | Login.LoginRefused>
 }
 
-/** Takes what the server sends to the output, a read at a time; while the output is full, nothing is read. */
+/** Writes what the server sends to the output, one read at a time; while the output is full, nothing is read. */
 const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: ListeningOptions): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
@@ -114,7 +114,7 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
   const take = (pieces: ReadonlyArray<Piece>) => {
     for (const piece of pieces) {
       if (piece._tag === "TooLong") {
-        warn(`a message of more than ${Login.defaultMaxLineBytes} bytes was left out`)
+        warn(`left out a message of more than ${Login.defaultMaxLineBytes} bytes`)
         continue
       }
       const lines = filter.take(piece.text, report)
@@ -135,7 +135,7 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
   return { taken, ended }
 }
 
-/** Writes lines in wire form; false while the output is full. */
+/** A function that writes lines in wire form, and returns false while the output is full. */
 const writer = (output: Output, json: boolean): ((lines: string) => boolean) => {
   const isTerminal = output.isTTY === true
   if (!json && !isTerminal) return (lines) => output.write(lines, "latin1")

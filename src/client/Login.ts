@@ -9,10 +9,10 @@ import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Received from "./Received.js"
 
-/** The server refused the login, or had no place: `code` is that of its line (protocol, section 2). */
+/** The server refused the login or was full; `code` is that of its line (protocol, section 2). */
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{
   readonly code: string
-  /** After how many milliseconds the same login may succeed, if it may. */
+  /** Milliseconds after which the same login may succeed; undefined if it never will. */
   readonly retryMillis: number | undefined
   /** For people. */
   readonly text: string
@@ -24,7 +24,7 @@ export class LoginRefused extends Data.TaggedError("LoginRefused")<{
 
 /** The parameters of `* hello` (protocol, section 6). */
 export interface Hello {
-  /** The login as the server took it. */
+  /** The login in the form that the server uses. */
   readonly name: string
   /** Longest line, in bytes. */
   readonly maxLineBytes: number
@@ -32,26 +32,26 @@ export interface Hello {
 }
 
 export interface ClientOptions<E, R> {
-  /** Where the socket comes from: `Tcp.connect(address)`. */
+  /** Opens the connection: `Tcp.connect(address)`. */
   readonly socket: Effect.Effect<Socket, E, R>
   readonly login: string
-  /** Longest line accepted from the server, in bytes; 2 MiB, which no server of ours exceeds. */
+  /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
   readonly maxLineBytes?: number | undefined
-  /** How long the scope's end waits for the server's own end; 5 s. */
+  /** How long closing the scope waits for the server to end its half; 5 s by default. */
   readonly linger?: Duration.DurationInput | undefined
 }
 
-/** Longest line accepted from a server, in bytes, unless told otherwise. */
+/** Default of `maxLineBytes`. */
 export const defaultMaxLineBytes = 2 * 1024 * 1024
 
 const defaultLinger = Duration.seconds(5)
 
-/** Connects, and has a line to log in with, which is not sent yet. */
+/** Connects, but does not send the login yet. */
 export const start = <E, R>(
   options: ClientOptions<E, R>
 ): Effect.Effect<PendingLogin, E | Encode.Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const login = yield* Encode.login(options.login) // before anybody connects
+    const login = yield* Encode.login(options.login) // fails before the connection is made
     const connection = yield* LineConnection.make({
       socket: options.socket,
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
@@ -62,23 +62,23 @@ export const start = <E, R>(
 
 export interface PendingLogin {
   readonly connection: LineConnection.LineConnection
-  /** In its wire form. */
+  /** In wire form. */
   readonly login: string
 }
 
-/** Logs in, and proves with `/ping` that the server has taken it; an original server does not answer. */
+/** Logs in and confirms with `/ping` that the server has taken the login; an original server does not answer. */
 export const confirm = ({ connection, login }: PendingLogin): Effect.Effect<void, TransportError | LoginRefused> =>
   connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
 
-/** Logs in, and asks for the server's `hello`. */
+/** Logs in and asks for the server's `hello`; none if the server has none. */
 export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, `${started.login}\n/hello\n`)
 
-/** Asks for the server's `hello`; none if it has none to tell. */
+/** Asks for the server's `hello`; none if the server has none. */
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, "/hello\n")
 
-/** A message to oneself comes back from every server, and behind the answer to what was asked before. */
+/** Every server returns a message to oneself, after the answers to earlier lines. So its return proves that no `hello` comes. */
 const askHello = ({ connection, login }: PendingLogin, lines: string) =>
   Effect.suspend(() => {
     const token = `hello? ${crypto.randomUUID()}`
@@ -101,7 +101,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
   })
 }
 
-/** A refusal behind which the server closes, which a refused login is. */
+/** The refusal in a line, if the server closes the connection after it. A refused login is such a refusal. */
 export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => refusedBy(Received.parse(line))
 
 export const refusedBy = (received: Received.Received): Exit.Exit<never, LoginRefused> | undefined => {

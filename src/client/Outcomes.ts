@@ -4,53 +4,53 @@ import * as Received from "./Received.js"
 
 /** What became of a labelled line (protocol, section 7). */
 export type Outcome =
-  /** The server's kernel took all bytes of it for these recipients. */
+  /** The kernel took all its bytes for these recipients. */
   | { readonly _tag: "Written"; readonly names: ReadonlyArray<string> }
-  /** These recipients did not get it and never will. */
+  /** It was returned for these recipients, and will never be written. */
   | (OutcomeReason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
-  /** The line itself was refused: none of its recipients gets it. */
+  /** The line was refused as a whole: no recipient gets it. */
   | (OutcomeReason & { readonly _tag: "Refused" })
-  /** The connection ended before the server told; some of the recipients may have it. */
+  /** The connection ended before the outcome came; some recipients may have it. */
   | { readonly _tag: "Unknown" }
 
 export interface OutcomeReason {
-  /** The protocol's word: `offline`, `busy`; of a refused line its code, `bad-line`. */
+  /** The reason on the wire, `offline` or `busy`; for a refused line its code, such as `bad-line`. */
   readonly reason: string
-  /** After how many milliseconds the same line may succeed, if it may. */
+  /** Milliseconds after which the same line may succeed; undefined if it never will. */
   readonly retryMillis: number | undefined
-  /** For people; it may change. */
+  /** For people; the wording may change. */
   readonly text: string
 }
 
-/** A labelled line that waits for its outcomes. */
+/** A labelled line that waits for outcomes. */
 export interface AwaitedLine {
-  /** How many recipients have none yet; counted down here. */
+  /** Number of recipients without an outcome; `Outcomes` counts it down. */
   due: number
-  /** Takes the outcomes as they come; `isLast` when no other follows. */
-  readonly told: (outcome: Outcome, isLast: boolean) => void
+  /** Takes each outcome as it comes; `isLast` if no other follows. */
+  readonly accept: (outcome: Outcome, isLast: boolean) => void
 }
 
-/** The labelled lines of one connection whose outcomes are not all known: numbers are their labels. */
+/** The labelled lines of one connection that wait for outcomes. Their labels are numbers. */
 export class Outcomes {
   private readonly awaited = new Map<number, AwaitedLine>()
   private last = 0
-  /** Whether the connection is over: nothing more becomes known, and whoever expects something waits for ever. */
+  /** Whether the connection has ended. No outcome comes any more, and a line expected from now on would wait for ever. */
   hasEnded = false
 
-  /** How many lines wait. */
+  /** Number of lines that wait. */
   get size(): number {
     return this.awaited.size
   }
 
-  /** A label for a line. */
+  /** Registers a line and returns its label. */
   expect(awaited: AwaitedLine): string {
     this.last += 1
     this.awaited.set(this.last, awaited)
     return String(this.last)
   }
 
-  /** Takes a line of the server's if it is the outcome of a line that waits for one. */
-  tell(line: string): boolean {
+  /** Takes a line from the server if it is an outcome that is waited for; returns whether it is. */
+  accept(line: string): boolean {
     const label = labelOf(line)
     const awaited = this.awaited.get(label)
     if (awaited === undefined) return false
@@ -58,17 +58,17 @@ export class Outcomes {
     awaited.due -= outcome._tag === "Refused" ? awaited.due : outcome.names.length
     const isLast = awaited.due <= 0
     if (isLast) this.awaited.delete(label)
-    awaited.told(outcome, isLast)
+    awaited.accept(outcome, isLast)
     return true
   }
 
-  /** The connection is over. */
+  /** The connection has ended: whatever still waits is unknown. */
   end(): void {
     if (this.hasEnded) return
     this.hasEnded = true
     const lines = [...this.awaited.values()]
     this.awaited.clear()
-    for (const line of lines) line.told({ _tag: "Unknown" }, true)
+    for (const line of lines) line.accept({ _tag: "Unknown" }, true)
   }
 }
 
@@ -76,14 +76,14 @@ const writtenHead = "* written @"
 
 const refusedLabel = /^! [^\s:@=]+ @([^\s:]+)/u
 
-/** NaN if there is none. */
+/** NaN if the line has none. */
 const labelOf = (line: string): number => {
-  // By far the most frequent line of a sender in a hurry.
+  // By far the most frequent line when a client sends a lot.
   if (line.startsWith(writtenHead)) return Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))
   return line.startsWith("! ") ? Number(refusedLabel.exec(line)?.[1]) : NaN
 }
 
-/** @param line one that has a label */
+/** @param line a line with a label */
 const parse = (line: string): Exclude<Outcome, { readonly _tag: "Unknown" }> => {
   const received = line.startsWith(writtenHead) ? undefined : Received.parse(line)
   if (received?._tag !== "Refused") {

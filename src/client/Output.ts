@@ -2,23 +2,23 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Writable } from "node:stream"
 
-/** A stream of the process; one that is a terminal gets escaped text, any other the bytes as they came. */
+/** An output stream of the process. A terminal gets escaped text, anything else the bytes as they came. */
 export type Output = Writable & { readonly isTTY?: boolean }
 
-/** The output cannot be written: the disk is full. A reader that is gone is no error. */
+/** The output cannot be written: the disk is full, for instance. A reader that has gone is no error. */
 export class OutputError extends Data.TaggedError("OutputError")<{ readonly cause: Error }> {
   override get message() {
     return `cannot write the output: ${this.cause.message}`
   }
 }
 
-/** Waits until the stream's reader has taken everything, or is gone. */
+/** Waits until the reader of the stream has taken everything or has gone. */
 export const flushed = (stream: Output): Effect.Effect<void> =>
   Effect.async((resume) => {
     stream.write("", () => resume(Effect.void))
   })
 
-/** Waits while the stream's reader is behind; one that is gone holds nobody. */
+/** Waits while the buffer of the stream is full. A stream whose reader has gone is never waited for. */
 export const room = (stream: Output): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (!stream.writableNeedDrain || stream.errored !== null) return Effect.void
@@ -39,7 +39,7 @@ export const room = (stream: Output): Effect.Effect<void> =>
     })
   })
 
-/** Waits until the stream takes no more: succeeds when its reader has had enough (`| head -1`). */
+/** Waits until the stream fails. Succeeds when its reader has gone (`| head -1`). */
 export const gone = (stream: Output): Effect.Effect<void, OutputError> =>
   Effect.async((resume) => {
     const failed = (cause: NodeJS.ErrnoException) =>
@@ -49,7 +49,7 @@ export const gone = (stream: Output): Effect.Effect<void, OutputError> =>
     return Effect.sync(() => stream.off("error", failed))
   })
 
-/** Writes text and waits until its reader has taken it, or is gone. */
+/** Writes text and waits until the reader has taken it or has gone. */
 export const print = (stream: Output, text: string): Effect.Effect<void, OutputError> =>
   Effect.async((resume) => {
     stream.write(text, (cause: NodeJS.ErrnoException | null | undefined) => {

@@ -22,7 +22,7 @@ export interface PipeOptions {
   readonly login: string | undefined
   readonly input: Readable
   readonly output: Output
-  /** Where the lines go that start with `!`. */
+  /** Gets the lines that start with `!`. */
   readonly refusals: Output
 }
 
@@ -115,7 +115,7 @@ type End =
   | { readonly _tag: "InOrder"; readonly lastLine: string; readonly refused: boolean }
   | Extract<ExitReason, { _tag: "Left" | "Lost" }>
 
-/** Takes what the server sends to the outputs until it ends, breaks, or nobody reads the output any more. */
+/** Passes what the server sends to the outputs until the connection ends or the reader of the output has gone. */
 const receive = (
   socket: Socket,
   confirmation: Confirmation,
@@ -137,12 +137,12 @@ const receive = (
   }
   options.output.on("drain", release(options.output))
   options.output.on("error", (cause: NodeJS.ErrnoException) => {
-    // `| head -1` has what it wanted; a full disk has not.
+    // A reader that has gone (`| head -1`) has what it wanted. A full disk is an error.
     if (cause.code === "EPIPE") done({ _tag: "Left" })
     else Deferred.unsafeDone(ended, Effect.fail(new OutputError({ cause })))
   })
   options.refusals.on("drain", release(options.refusals))
-  options.refusals.on("error", release(options.refusals)) // the exit status tells of them, too
+  options.refusals.on("error", release(options.refusals)) // the exit status reports them as well
   const take = (parts: ReadonlyArray<Part>) => {
     for (const { bytes, refused } of parts) {
       if (refused) {
@@ -169,6 +169,6 @@ const receive = (
 
 const writer = (stream: Output): ((bytes: Buffer) => boolean) => {
   if (stream.isTTY !== true) return (bytes) => stream.write(bytes)
-  const decoder = new StringDecoder("utf8") // a character may be split between two reads
+  const decoder = new StringDecoder("utf8") // a character may be split across two reads
   return (bytes) => stream.write(Escape.show(decoder.write(bytes)))
 }

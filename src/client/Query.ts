@@ -11,12 +11,12 @@ import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import * as Received from "./Received.js"
 
-/** Questions to a server, without a login: nobody sees that one was there. */
+/** Questions to a server that need no login, so other users do not see the client. */
 
-/** No answer came: the server is busy, or it is one that knows no commands, such as the original a-chat. */
+/** No answer came: the server is busy, or it has no commands, as the original a-chat. */
 export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: Duration.Duration }> {
   override get message() {
-    return `no answer within ${Duration.format(this.timeout)}; an original a-chat server answers no commands`
+    return `no answer within ${Duration.format(this.timeout)}; an original a-chat server does not answer commands`
   }
 }
 
@@ -26,15 +26,15 @@ export interface QueryOptions {
   readonly timeout: Duration.Duration
 }
 
-/** No answer is longer than this, in bytes. */
+/** No line of an answer is longer than this. */
 const maxLineBytes = 65_536
 
-/** There is nothing to deliver at the end. */
+/** Short, since nothing is left to deliver. */
 const linger = Duration.seconds(1)
 
 const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })
 
-/** The names that are present, in the server's order. */
+/** Names of the users who are present, in the order of the server. */
 export const who = (
   options: QueryOptions
 ): Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused | NoAnswer> =>
@@ -46,7 +46,7 @@ export const who = (
       const received = Received.parse(line)
       if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
       names.push(...received.text.split(", ").filter((name) => name !== ""))
-      // On as many lines as needed, each with the number of all.
+      // The answer takes as many lines as it needs, each with the total number of names.
       return names.length < Number(received.words[0]) ? "part" : Exit.succeed(names)
     })
     return yield* inTime(asked, options.timeout)
@@ -55,16 +55,16 @@ export const who = (
 const inTime = <A, E>(asked: Effect.Effect<A, E>, timeout: Duration.Duration) =>
   Effect.timeoutFail(asked, { duration: timeout, onTimeout: () => new NoAnswer({ timeout }) })
 
-/** Asks for round trips. */
+/** Measures round trips. */
 export interface Pinger {
   readonly remote: string
-  /** The time from a ping to its answer, in milliseconds. */
+  /** Sends a ping; returns the time until its answer, in milliseconds. */
   readonly ping: Effect.Effect<number, TransportError | Login.LoginRefused | NoAnswer>
 }
 
 /**
- * Connects for pings. A server lets nobody stay without a login; when it has ended the connection for that, the next
- * ping goes through a new one, and its time does not count what that took.
+ * Connects to measure round trips. The server closes a connection that does not log in in time. The next ping then takes
+ * a new connection, and its time does not include connecting.
  */
 export const pinger = (options: QueryOptions): Effect.Effect<Pinger, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -86,7 +86,7 @@ export const pinger = (options: QueryOptions): Effect.Effect<Pinger, TransportEr
     return { remote: line.connection.remote, ping }
   })
 
-/** A connection that is over with the scope, or before. */
+/** Opens a connection that is closed with the scope, or earlier by `close`. */
 const openLine = (socket: QueryOptions["socket"], parent: Scope.Scope) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
@@ -101,7 +101,7 @@ const openLine = (socket: QueryOptions["socket"], parent: Scope.Scope) =>
       ),
       scope
     )
-    /** The code of the last refusal that nobody waited for; known once the connection is over. */
+    /** Waits for the end of the connection; returns the code of the last refusal that answered no ping. */
     const lastRefusal = Effect.map(Fiber.await(reading), () => code)
     return { connection, lastRefusal, close: Scope.close(scope, Exit.void) }
   })
@@ -131,11 +131,11 @@ const isLoginTimeout = (
   }
 }
 
-/** What a series of round trips came to. */
+/** Summary of a series of round trips. */
 export interface PingSummary {
   readonly sent: number
   readonly answered: number
-  /** In milliseconds; undefined without an answer. */
+  /** In milliseconds; undefined if nothing was answered. */
   readonly times: { readonly min: number; readonly median: number; readonly max: number } | undefined
 }
 

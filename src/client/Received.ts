@@ -1,31 +1,31 @@
 /**
- * What a line from the server means. Total: a line that is none of the protocol's, such as one of a later version, is
- * `Other`, and whoever does not know a code still has its text (protocol, section 1).
+ * The meaning of a line from the server. Total: a line that the protocol does not know, from a later version perhaps, is
+ * `Other`. A client that does not know a code can still show its text (protocol, section 1).
  */
 export type Received =
   | { readonly _tag: "Message"; readonly from: string; readonly text: string }
-  /** `!`: something that this client asked for did not happen. */
+  /** `!`: something that the client asked for did not happen. */
   | (Report & {
       readonly _tag: "Refused"
       /** The server closes the connection after this line. */
       readonly fatal: boolean
-      /** After how many milliseconds the same line may succeed, if it may. */
+      /** Milliseconds after which the same line may succeed; undefined if it never will. */
       readonly retryMillis: number | undefined
     })
   /** `*`: an answer to a command, or a notice. */
   | (Report & { readonly _tag: "Notice" })
   | { readonly _tag: "Other"; readonly line: string }
 
-/** A line of the server's own: `! CODE params: text` or `* CODE params: text`. */
+/** A line that reports something: `! CODE params: text` or `* CODE params: text`. */
 export interface Report {
   readonly code: string
-  /** The label of the line that this answers, without its `@`. */
+  /** The label of the line that is answered, without its `@`. */
   readonly label: string | undefined
-  /** The parameters without a value, in order: names, a count, `fatal`. */
+  /** Parameters without a value, in order: names, a count, `fatal`. */
   readonly words: ReadonlyArray<string>
-  /** The parameters with a value: `reason=offline`, `retry=1000`. */
+  /** Parameters with a value: `reason=offline`, `retry=1000`. */
   readonly values: ReadonlyMap<string, string>
-  /** For people; it may change. */
+  /** For people; the wording may change. */
   readonly text: string
 }
 
@@ -33,7 +33,7 @@ const message = /^from ([^:]+): ?(.*)$/su
 
 const report = /^([!*]) ([^\s:@=]+)(?: ([^:]*))?: ?(.*)$/su
 
-/** @param line one line without its terminator */
+/** @param line one line, without its terminator */
 export const parse = (line: string): Received => {
   const [, from, said] = message.exec(line) ?? []
   if (from !== undefined && said !== undefined) return { _tag: "Message", from, text: said }
@@ -44,15 +44,15 @@ export const parse = (line: string): Received => {
   const label = all[0]?.startsWith("@") === true ? all.shift()?.slice(1) : undefined
   const words = all.filter((param) => !param.includes("="))
   const values = new Map(
-    all.filter((param) => param.includes("=")).map((param) => [before(param, "="), behind(param, "=")])
+    all.filter((param) => param.includes("=")).map((param) => [before(param, "="), after(param, "=")])
   )
   if (mark === "*") return { _tag: "Notice", code, label, words, values, text }
   const retry = values.get("retry") ?? ""
   const retryMillis = /^\d{1,12}$/.test(retry) ? Number(retry) : undefined
-  // Only the last parameter: a name may be `fatal` too.
+  // Only the last parameter counts: `fatal` may be a name as well.
   return { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal", retryMillis }
 }
 
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))
 
-const behind = (param: string, mark: string) => param.slice(param.indexOf(mark) + 1)
+const after = (param: string, mark: string) => param.slice(param.indexOf(mark) + 1)

@@ -9,7 +9,7 @@ import { TransportError } from "../ports/Transport.js"
 import * as Backoff from "./Backoff.js"
 import { LoginRefused } from "./Client.js"
 
-/** There was a connection, and it is over; nobody wanted another one. */
+/** The connection ended, and reconnecting is off. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
   readonly cause: TransportError | LoginRefused
 }> {
@@ -19,35 +19,35 @@ export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
 }
 
 export type ReconnectEvent =
-  /** There is no connection; the next try comes in so long. */
+  /** There is no connection; the next attempt comes after `delay`. */
   | { readonly _tag: "Lost"; readonly why: string; readonly delay: Duration.Duration }
-  /** There is one again. */
+  /** There is a connection again. */
   | { readonly _tag: "Back" }
 
 export interface ReconnectOptions<A, E, R> {
   /**
-   * One connection from its beginning to its end. It says `up` once the login is taken, and fails when the connection
-   * is over though there is more to do.
+   * Runs one connection from beginning to end. Calls `up` once the login is taken, and fails if the connection ends
+   * before the work is done.
    */
   readonly session: (up: Effect.Effect<void>) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
-  /** Without it, the end of the first connection is the end of all: `ConnectionGone`. */
+  /** If false, the end of the first connection is final: `ConnectionGone`. */
   readonly reconnect: boolean
-  readonly tell: (event: ReconnectEvent) => Effect.Effect<void>
+  readonly report: (event: ReconnectEvent) => Effect.Effect<void>
 }
 
-/** A connection that held so long was a good one: after it, the first try comes soon. */
+/** A connection that lasted this long was stable: after it the delays start from the shortest again. */
 const goodMillis = 10_000
 
 /**
- * Runs a session, and another one whenever its connection is over, until one succeeds. What goes wrong before the very
- * first one is up is wrong with the flags, or the server is not there: it fails with that.
+ * Runs sessions one after another until one succeeds. An error before the first session is up means that the flags are
+ * wrong or that no server is there, so it fails with that error.
  */
 export const keep = <A, E, R>(
   options: ReconnectOptions<A, E, R>
 ): Effect.Effect<A, E | TransportError | LoginRefused | ConnectionGone, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const driver = yield* Schedule.driver(
-      Schedule.tapOutput(Backoff.schedule, (delay) => options.tell({ _tag: "Lost", why, delay: longer(delay) }))
+      Schedule.tapOutput(Backoff.schedule, (delay) => options.report({ _tag: "Lost", why, delay: longer(delay) }))
     )
     let why = ""
     let retryMillis = 0
@@ -61,7 +61,7 @@ export const keep = <A, E, R>(
       wasUp = true
       return Effect.flatMap(Clock.currentTimeMillis, (now) => {
         upSince = now
-        return again ? options.tell({ _tag: "Back" }) : Effect.void
+        return again ? options.report({ _tag: "Back" }) : Effect.void
       })
     })
 
@@ -75,7 +75,7 @@ export const keep = <A, E, R>(
         const now = yield* Clock.currentTimeMillis
         if (upSince !== undefined && now - upSince >= goodMillis) yield* driver.reset
         upSince = undefined
-        const delay = yield* Effect.orDie(driver.next(undefined)) // it has no end
+        const delay = yield* Effect.orDie(driver.next(undefined)) // the schedule never ends
         yield* Effect.sleep(Duration.subtract(longer(delay), delay))
         return Option.none<A>()
       })
@@ -89,6 +89,6 @@ export const keep = <A, E, R>(
 const isLoss = (error: unknown): error is TransportError | LoginRefused =>
   error instanceof TransportError || error instanceof LoginRefused
 
-/** The old connection of that name may not be over for the server yet. */
+/** Whether a refusal may pass: the server may not have noticed yet that the old connection of that name has ended. */
 export const mayPass = (refused: LoginRefused): boolean =>
   refused.code === "login-in-use" || refused.retryMillis !== undefined

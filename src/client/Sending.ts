@@ -12,31 +12,31 @@ import type * as LineConnection from "./LineConnection.js"
 import type * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
 
-/** Sends many lines at the speed of the server, in constant memory, and accounts for each of them. */
+/** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
 
 export interface SendingOptions {
-  /** Logged in. */
+  /** Already logged in. */
   readonly connection: LineConnection.LineConnection
   readonly recipients: ReadonlyArray<string>
-  /** The texts, a line each; what stands behind the last LF counts as a line. */
+  /** One text a line. A last line without its LF counts as a line. */
   readonly input: Readable
-  /** Longest text that is tried, in bytes; the server has the last word. */
+  /** Longest text that is sent, in bytes. The server may still refuse it. */
   readonly maxLineBytes: number
-  /** How often a line is sent again after the server named a time when it may succeed. */
+  /** How often a line is sent again if the server says that it may succeed later. */
   readonly retries: number
-  /** How long an outcome may take; it counts from the last outcome that came. */
+  /** How long an outcome may take, counted from the outcome before it. */
   readonly patience: Duration.Duration
   /** LineOutcome of each outcome that is final, once. */
-  readonly report: (told: LineOutcome) => void
-  /** Waits until what was reported is taken, as far as to bound what waits; no new line is sent before. */
+  readonly report: (outcome: LineOutcome) => void
+  /** Waits while too many reports have not been read. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
 }
 
 export interface LineOutcome {
-  /** The number of the line, from 1. */
+  /** Number of the line, from 1. */
   readonly line: number
   readonly outcome: Outcomes.Outcome
-  /** Whom it concerns: who has this outcome, or for whom the whole line was refused, or of whom nothing is known. */
+  /** The recipients with this outcome. For a line that was refused, or of which nothing is known: those without another outcome. */
   readonly names: ReadonlyArray<string>
 }
 
@@ -47,51 +47,51 @@ export class Stalled extends Data.TaggedError("Stalled")<{ readonly patience: Du
   }
 }
 
-/** Where the sending stands: lines, and the outcomes of their recipients. */
+/** Progress so far: lines, and the outcomes for their recipients. */
 export interface SendTotals {
-  /** Lines that were sent, or too long to be. */
+  /** Lines sent, and lines too long to be sent. */
   readonly lines: number
   readonly written: number
-  /** Recipients that did not get a line. */
+  /** Lines returned, counted once for each recipient. */
   readonly returned: number
-  /** Lines that were refused as a whole. */
+  /** Lines refused as a whole. */
   readonly refused: number
-  /** Lines of which nobody knows. */
+  /** Lines with an unknown outcome. */
   readonly unknown: number
 }
 
 /**
- * How many outcomes are waited for: a sixteenth of what the server allows. More would be faster to servers far away,
- * and slower to all others, since what waits survives in the heap.
+ * Outcomes that may be outstanding: a sixteenth of the server's limit. A larger window is faster to a distant server, but
+ * slower to any other, since more of what waits survives V8's young generation.
  */
 const windowOutcomes = 4096
 
-/** How many bytes of text wait for their outcomes. */
+/** Bytes of text that may wait for outcomes. */
 const windowBytes = 4 * 1024 * 1024
 
-/** How many lines go out in one write. */
+/** Lines sent in one write. */
 const batchLines = 512
 
 interface Line {
   readonly number: number
-  /** In its wire form. */
+  /** In wire form. */
   readonly text: string
   readonly names: ReadonlyArray<string>
   readonly tries: number
 }
 
-/** A class, since there are thousands of them at any moment: one object a line, and no closure. */
+/** A class rather than closures: thousands exist at any moment, and this takes one object a line. */
 class Waiting implements Outcomes.AwaitedLine {
   due: number
-  /** Who had an outcome, if not all have it at once. */
+  /** Recipients with an outcome already, unless all get theirs at once. */
   private settled: Set<string> | undefined = undefined
   constructor(
     private readonly line: Line,
-    private readonly settle: (told: LineOutcome, line: Line, isLast: boolean) => void
+    private readonly settle: (outcome: LineOutcome, line: Line, isLast: boolean) => void
   ) {
     this.due = line.names.length
   }
-  told(outcome: Outcomes.Outcome, isLast: boolean) {
+  accept(outcome: Outcomes.Outcome, isLast: boolean) {
     const { names, number } = this.line
     if (outcome._tag === "Refused" || outcome._tag === "Unknown") {
       const { settled } = this
@@ -103,13 +103,13 @@ class Waiting implements Outcomes.AwaitedLine {
   }
 }
 
-/** A line that the server did not take, what it said, and the time (of `performance.now`) from which it may. */
-interface Repeat extends Line {
-  readonly told: LineOutcome
+/** A line that waits to be sent again: the outcome it had, and the time (of `performance.now`) from which it may go. */
+interface Retry extends Line {
+  readonly outcome: LineOutcome
   readonly at: number
 }
 
-/** One sending, of which `totals` is a view that moves. */
+/** A sending that can be run once. `totals` is live. */
 export interface Sending {
   readonly totals: SendTotals
   readonly run: Effect.Effect<SendResult, Input.InputError | Stalled>
@@ -131,11 +131,11 @@ export const make = (options: SendingOptions): Sending => {
     text: `the line has more than ${maxLineBytes} bytes and was skipped`
   }
   const totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
-  const repeats: Array<Repeat> = []
+  const retryQueue: Array<Retry> = []
   const room = Effect.unsafeMakeLatch(true)
   const idle = Effect.unsafeMakeLatch(true)
-  const hasRepeats = Effect.unsafeMakeLatch(false)
-  const noRepeats = Effect.unsafeMakeLatch(true)
+  const hasRetries = Effect.unsafeMakeLatch(false)
+  const noRetries = Effect.unsafeMakeLatch(true)
   let waiting = 0
   let waitingBytes = 0
   let isClosing = false
@@ -144,7 +144,7 @@ export const make = (options: SendingOptions): Sending => {
 
   const hasRoom = () => waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
 
-  /** The line with a label, and counted as one that waits for its outcomes. */
+  /** Labels a line and registers that it waits for outcomes. */
   const labelled = (line: Line): string => {
     if (waiting === 0) {
       lastNews = performance.now()
@@ -152,18 +152,18 @@ export const make = (options: SendingOptions): Sending => {
     }
     waiting += 1
     waitingBytes += line.text.length
-    const label = connection.outcomes.expect(new Waiting(line, told))
+    const label = connection.outcomes.expect(new Waiting(line, settled))
     return `@${label} ${line.names === recipients ? head : Wire.encode(line.names.join(", "))}: ${line.text}\n`
   }
 
-  const told = (what: LineOutcome, line: Line, isLast: boolean) => {
+  const settled = (what: LineOutcome, line: Line, isLast: boolean) => {
     lastNews = performance.now()
-    if (!mayGoAgain(line, what)) final(what)
+    if (!retryLater(line, what)) final(what)
     if (!isLast) return
     waiting -= 1
     waitingBytes -= line.text.length
     if (hasRoom()) room.unsafeOpen()
-    if (waiting + repeats.length === 0) idle.unsafeOpen()
+    if (waiting + retryQueue.length === 0) idle.unsafeOpen()
   }
 
   const final = (what: LineOutcome) => {
@@ -185,52 +185,53 @@ export const make = (options: SendingOptions): Sending => {
     report(what)
   }
 
-  const mayGoAgain = (line: Line, what: LineOutcome): boolean => {
+  /** Queues a line to be sent again if it may succeed; returns whether it does. */
+  const retryLater = (line: Line, what: LineOutcome): boolean => {
     const { names, outcome } = what
     if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
     if (outcome.retryMillis === undefined) return false
-    // A copy, since the whole read that it was cut from would stay as long as it waits.
+    // A copy: a slice would keep the whole read alive while the line waits.
     const text = Wire.copy(line.text)
-    repeats.push({
+    retryQueue.push({
       ...line,
       names,
       text,
       tries: line.tries + 1,
-      told: what,
+      outcome: what,
       at: performance.now() + outcome.retryMillis
     })
-    hasRepeats.unsafeOpen()
-    noRepeats.unsafeClose()
+    hasRetries.unsafeOpen()
+    noRetries.unsafeClose()
     return true
   }
 
-  const sendRepeats = Effect.gen(function* () {
+  const sendRetries = Effect.gen(function* () {
     for (;;) {
-      yield* hasRepeats.await
-      const line = repeats[0]
+      yield* hasRetries.await
+      const line = retryQueue[0]
       if (line === undefined) continue
       yield* Effect.sleep(Math.max(0, line.at - performance.now()))
       const wire = labelled(line)
-      repeats.shift()
-      if (repeats.length === 0) {
-        hasRepeats.unsafeClose()
-        noRepeats.unsafeOpen()
+      retryQueue.shift()
+      if (retryQueue.length === 0) {
+        hasRetries.unsafeClose()
+        noRetries.unsafeOpen()
       }
       yield* send(wire)
     }
   })
 
-  /** If the connection breaks, the receiving half sees it, too, and ends all this. */
+  /** Never fails: the receiving half sees the same break and ends the sending. */
   const send = (wire: string) => Effect.catchTag(connection.send(wire), "TransportError", () => Effect.never)
 
-  /** Sends the lines of one read; new ones wait for those that are sent again, which come first in order. */
+  /** Sends the lines of one read. They wait until no earlier line has to be sent again. */
   const sendLines = (texts: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       for (let at = 0; at < texts.length;) {
-        yield* noRepeats.await
+        yield* noRetries.await
         yield* room.await
         yield* reported
-        // Nothing more can succeed on this connection; what remains is to wait for its end.
+        // Nothing more can succeed on this connection, so wait for its end.
         if (connection.outcomes.hasEnded || isClosing) return yield* Effect.never
         let wire = ""
         const end = Math.min(texts.length, at + batchLines)
@@ -244,7 +245,7 @@ export const make = (options: SendingOptions): Sending => {
     })
 
   const sendInput = Effect.gen(function* () {
-    yield* Effect.fork(sendRepeats)
+    yield* Effect.fork(sendRetries)
     yield* forEachPiece(input, maxLineBytes, (piece) =>
       piece._tag === "Lines"
         ? sendLines(Wire.lines(piece.text))
@@ -267,13 +268,13 @@ export const make = (options: SendingOptions): Sending => {
 
   const settle = Effect.sync(() => {
     connection.outcomes.end()
-    for (const repeat of repeats) final(repeat.told)
+    for (const retry of retryQueue) final(retry.outcome)
   })
 
   // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
   // Only the totals show whether every outcome came.
   const completion = (): SendResult => {
-    if (!isAllSent || repeats.length > 0) return "Unsent"
+    if (!isAllSent || retryQueue.length > 0) return "Unsent"
     return totals.unknown > 0 ? "Unknown" : "Complete"
   }
 
@@ -286,7 +287,7 @@ export const make = (options: SendingOptions): Sending => {
   }
 }
 
-/** Reads the input to its end, as lines; what stands behind the last LF is one. */
+/** Reads the input to its end, as lines. A last line without its LF counts as a line. */
 const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Piece) => Effect.Effect<void, E>) =>
   Effect.gen(function* () {
     const framing = new Framing(maxLineBytes)

@@ -12,7 +12,7 @@ import { constants as os } from "node:os"
 import { delimiter, join } from "node:path"
 import type { Readable } from "node:stream"
 
-/** A program that cannot be started: it is not there, or not for us. */
+/** A program cannot be started: it does not exist, or may not be executed. */
 export class CannotStart extends Data.TaggedError("CannotStart")<{ readonly cause: unknown }> {
   override get message() {
     return `cannot be started: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
@@ -26,9 +26,9 @@ export interface ChildExit {
   readonly signal: string | null
 }
 
-/** A program that runs. */
+/** A running program. */
 export interface Child {
-  /** Its standard output; it ends some seconds after the program at the latest, if it is read. */
+  /** Its standard output. If it is read, it ends at most some seconds after the program. */
   readonly output: Readable
   readonly ended: Effect.Effect<ChildExit>
 }
@@ -36,7 +36,7 @@ export interface Child {
 export interface ChildOptions {
   readonly program: string
   readonly args: ReadonlyArray<string>
-  /** All of it. */
+  /** The complete environment; nothing is inherited. */
   readonly environment: NodeJS.ProcessEnv
   readonly input: string
 }
@@ -44,15 +44,15 @@ export interface ChildOptions {
 /** Between SIGTERM and SIGKILL. */
 const killDelay = Duration.seconds(3)
 
-/** How long the output may stay open after the program's end. */
+/** How long the output may stay open after the end of the program. */
 const outputDelay = Duration.seconds(2)
 
-/** More than a pipe holds: what comes behind it was not written by a program that had ended before. */
+/** More than a pipe holds. Anything after that was not written by the program, which had ended already. */
 const pipeBytes = 2 ** 19
 
 /**
- * Runs a program in a process group of its own; its standard error is ours. What is left of the group when the program
- * or the scope ends gets SIGTERM, and some seconds later SIGKILL.
+ * Runs a program in a process group of its own. It inherits standard error. When the program or the scope ends, what is
+ * left of the group gets SIGTERM, and some seconds later SIGKILL.
  */
 export const start = (options: ChildOptions): Effect.Effect<Child, CannotStart, Scope.Scope> =>
   Effect.map(Effect.acquireRelease(begin(options), stop), ({ ended, output }) => ({
@@ -65,14 +65,14 @@ const begin = ({ args, environment, input, program }: ChildOptions) =>
     const failed = (cause: unknown) => resume(Effect.fail(new CannotStart({ cause })))
     try {
       const child = spawn(program, args, {
-        detached: true, // a group of its own, so that what it starts can be ended with it
+        detached: true, // a group of its own, so that its children can be ended with it
         env: environment,
         stdio: ["pipe", "pipe", "inherit"]
       })
       const { pid = 0, stdin, stdout } = child
       const ended = Deferred.unsafeMake<ChildExit>(FiberId.none)
       child.on("error", failed)
-      // It runs already, though Node tells so later.
+      // The program is running already; Node emits `spawn` later.
       if (pid > 0) groups.add(pid)
       guard()
       child.on("spawn", () => resume(Effect.succeed({ group: pid, output: stdout, ended })))
@@ -81,25 +81,25 @@ const begin = ({ args, environment, input, program }: ChildOptions) =>
         send(pid, "SIGTERM")
         endOutput(stdout as Socket)
       })
-      // At the program's end Node lets the rest of its output flow to nowhere, unless somebody listens to this.
+      // Without this listener, Node would discard the rest of the output when the program ends.
       stdout.on("readable", () => {})
-      stdin.on("error", () => {}) // nobody has to read it
+      stdin.on("error", () => {}) // the program need not read its input
       stdin.end(input)
     } catch (cause) {
-      failed(cause) // an argument or a variable with NUL in it
+      failed(cause) // an argument or a variable contains NUL
     }
   })
 
 interface Running {
-  /** The process group; it has the id of the program. */
+  /** The process group; its id is that of the program. */
   readonly group: number
   readonly output: Readable
   readonly ended: Deferred.Deferred<ChildExit>
 }
 
 /**
- * The program has ended, but somebody whom it left behind may hold its output open for ever, in a group of his own even.
- * What the program itself has written is in the pipe by now, and is waited for as long as it is not taken.
+ * Ends the output of a program that has ended. A process that it left behind, even in another group, may hold the output
+ * open for ever. What the program itself wrote is in the pipe already, and this waits until it has been read.
  */
 const endOutput = (output: Socket): void => {
   const taken = () => output.bytesRead - output.readableLength
@@ -107,7 +107,7 @@ const endOutput = (output: Socket): void => {
   let came = -1
   let idleLooks = 0
   const end = () => {
-    // Empty for some looks in a row: right after its reader has taken all, more of it may be on its way from the pipe.
+    // Several checks in a row: right after the buffer was emptied, more may be on its way from the pipe.
     const isIdle = output.readableLength === 0 && output.bytesRead === came
     idleLooks = isIdle ? idleLooks + 1 : 0
     came = output.bytesRead
@@ -121,7 +121,7 @@ const endOutput = (output: Socket): void => {
   })
 }
 
-/** With timers of Node's: the scope of a fiber that was interrupted allows no deadlines of Effect's. */
+/** Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's timeouts do not work there. */
 const stop = ({ group, output }: Running): Effect.Effect<void> =>
   Effect.async((resume) => {
     const over = () => {
@@ -142,10 +142,10 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     if (!send(group, "SIGTERM")) over()
   })
 
-/** How often to look whether a group or an output is over; nothing tells of it. */
+/** Interval of the checks whether a group or an output has ended; no event reports that. */
 const lookMillis = 10
 
-/** A signal to a whole group; false if nobody is left of it. */
+/** Sends a signal to a group; returns false if no process is left in it. */
 const send = (group: number, signal: NodeJS.Signals | 0): boolean => {
   try {
     return process.kill(-group, signal)
@@ -154,15 +154,15 @@ const send = (group: number, signal: NodeJS.Signals | 0): boolean => {
   }
 }
 
-/** The groups that may still run. */
+/** Groups that may still be running. */
 const groups = new Set<number>()
 
-/** Whoever ends this process without waiting, as a second Ctrl-C does, does not leave programs behind. */
+/** Leaves no program behind when this process exits without waiting, as after a second Ctrl-C. */
 const killAll = () => {
   for (const group of groups) send(group, "SIGKILL")
 }
 
-/** Node ends by these signals without a word, and the programs, in sessions of their own, do not get them. */
+/** These signals would end Node without an exit event, and the programs, in sessions of their own, do not get them. */
 const guard = () => {
   if (process.listeners("exit").includes(killAll)) return
   process.on("exit", killAll)
@@ -170,7 +170,7 @@ const guard = () => {
   process.on("SIGQUIT", () => process.exit(128 + os.signals.SIGQUIT))
 }
 
-/** Whether a program can be started, as far as that can be known: a file to execute, where the shell would look. */
+/** Whether a program can probably be started: an executable file exists where the shell would look. */
 export const isExecutable = (program: string, path: string): boolean => {
   const places = program.includes("/") ? [program] : path.split(delimiter).map((folder) => join(folder || ".", program))
   return places.some((place) => {

@@ -1,32 +1,32 @@
 import { commands } from "./TypedLine.js"
 
-/** What Tab makes of a line: one choice after the other, and then what was typed again. */
+/** What Tab offers for a line: one choice after another, then what was typed. */
 export interface Completion {
-  /** What stays, on both sides. */
+  /** The unchanged text before and after the choice. */
   readonly head: string
   readonly tail: string
   readonly choices: ReadonlyArray<string>
-  /** Which of the choices stands there. */
+  /** Index of the choice shown now. */
   readonly at: number
 }
 
-/** The line with the choice in it, and where the cursor is. */
+/** The line with the current choice, and the cursor after it. */
 export const apply = ({ at, choices, head, tail }: Completion) => {
   const line = head + (choices[at] ?? "")
   return { text: line + tail, cursor: line.length }
 }
 
-/** @param by 1 for the next choice, -1 for the one before */
+/** @param by 1 for the next choice, -1 for the previous one */
 export const turn = (completion: Completion, by: 1 | -1): Completion => {
   const { length } = completion.choices
   return { ...completion, at: (completion.at + by + length) % length }
 }
 
 /**
- * What can be completed at the cursor; undefined if nothing: a command, the argument of one, a recipient, or a name in a
- * text of which something was typed.
+ * Completes a command, its argument, a recipient, or a name in a text once part of it is typed; undefined if there is
+ * nothing to complete at the cursor.
  *
- * @param names everybody, the likeliest first
+ * @param names all known names, the likeliest first
  */
 export const find = (text: string, cursor: number, names: ReadonlyArray<string>): Completion | undefined => {
   const [before, tail] = [text.slice(0, cursor), text.slice(cursor)]

@@ -17,29 +17,29 @@ export interface ComposerOptions {
   readonly prompt: Prompt
   readonly transcript: Transcript
   readonly rings: boolean
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wake: () => void
-  /** All is known of a message. */
+  /** Called when a message has all its outcomes. */
   readonly onSettled: () => void
 }
 
-/** How it stands with the server. */
+/** State of the connection to the server. */
 export type Phase =
   | { readonly _tag: "Login" }
   /** `why` is shown above the prompt. */
   | { readonly _tag: "Away"; readonly why: string }
   | {
       readonly _tag: "Here"
-      /** Whether the server tells what becomes of a message, and who is there. */
-      readonly tells: boolean
+      /** Whether the server reports outcomes and who is present. */
+      readonly reportsOutcomes: boolean
       /** Leaves in order: what was sent is delivered. */
       readonly end: Effect.Effect<void>
     }
 
-/** What the person says, and what becomes of it. */
+/** Turns what the user enters into messages and commands, and shows their outcomes. */
 export class Composer {
   readonly outgoing = new Outgoing()
-  /** Lines for the server that are no messages. */
+  /** Lines for the server other than messages. */
   requests: Array<string> = []
   phase: Phase = { _tag: "Login" }
   isLeaving = false
@@ -50,11 +50,11 @@ export class Composer {
     this.rings = options.rings
   }
 
-  /** Returns whether the person wants to leave. */
+  /** Returns whether the user wants to leave. */
   enter(entered: Entered): boolean {
     switch (entered._tag) {
       case "Line":
-        return this.obey(this.parse(entered.line))
+        return this.execute(this.parse(entered.line))
       case "Lines":
         this.enterPaste(entered.lines, entered.isHeaded)
         return false
@@ -65,7 +65,7 @@ export class Composer {
       case "Drop": {
         const { marks, transcript } = this.options
         for (const message of this.outgoing.drop()) {
-          transcript.print(Format.pending(message, marks, "may have arrived, or not"))
+          transcript.print(Format.pending(message, marks, unknownNote))
         }
         return false
       }
@@ -78,7 +78,7 @@ export class Composer {
     return TypedLine.parse(line, { to: this.to, lastSender: people.lastSender, isKnown })
   }
 
-  private obey(meaning: TypedLine.Meaning): boolean {
+  private execute(meaning: TypedLine.Meaning): boolean {
     const { marks, transcript } = this.options
     switch (meaning._tag) {
       case "Say":
@@ -120,78 +120,78 @@ export class Composer {
     this.options.people.addressed(to)
   }
 
-  /** Pasted lines are text, whatever stands in them: a log is full of `error: ...`. */
+  /** Pasted lines are text, whatever they contain: a log is full of `error: ...`. */
   private enterPaste(lines: ReadonlyArray<string>, isHeaded: boolean) {
     const [first = "", ...rest] = lines
     const meaning = this.parse(isHeaded || this.to.length === 0 ? first : ` ${first}`)
     if (meaning._tag === "Say" || meaning._tag === "Turn") {
-      this.obey(meaning)
+      this.execute(meaning)
       for (const line of rest) this.say(this.to, line)
       return
     }
     const { marks, transcript } = this.options
-    const why = "write `name: ` and paste behind it"
-    transcript.print(Format.failed(`none of the ${lines.length} lines was sent; ${why}`, marks))
+    const why = "write `name: ` and paste after it"
+    transcript.print(Format.failed(`none of the ${lines.length} lines were sent; ${why}`, marks))
   }
 
   private askWho() {
     const { marks, transcript } = this.options
     const { phase } = this
-    if (phase._tag !== "Here") return transcript.print(Format.failed("there is no connection to ask through", marks))
-    if (!phase.tells) return transcript.print(Format.failed("this server does not tell who is here", marks))
+    if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
+    if (!phase.reportsOutcomes) {
+      return transcript.print(Format.failed("this server does not say who is here", marks))
+    }
     this.requests.push(`@${whoLabel} /who`)
     return this.options.wake()
   }
 
   private ignore(names: ReadonlyArray<string>) {
     const { marks, people, transcript } = this.options
-    const tell = (text: string) => transcript.print(Format.quiet(text, marks))
+    const remark = (text: string) => transcript.print(Format.quiet(text, marks))
     for (const name of names) {
-      tell(
-        people.toggleIgnored(name)
-          ? `${name} is ignored; /ignore ${name} again ends it`
-          : `${name} is not ignored any more`
+      remark(
+        people.toggleIgnored(name) ? `${name} is ignored; /ignore ${name} undoes it` : `${name} is no longer ignored`
       )
     }
     const { ignoredNames } = people
     if (names.length === 0)
-      tell(ignoredNames.length === 0 ? "nobody is ignored" : `ignored: ${ignoredNames.join(", ")}`)
+      remark(ignoredNames.length === 0 ? "no one is ignored" : `ignored: ${ignoredNames.join(", ")}`)
   }
 
-  /** All that there is to know of a message is known. What a server that shuts down refuses waits for the next one. */
+  /** Records the outcomes of a message. One that the server refused because it shuts down waits for the next connection. */
   settle(id: MessageId, fates: ReadonlyArray<Fate>): void {
     if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
-    const told = this.outgoing.settle(id, fates)
+    const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()
-    if (told !== undefined) this.options.transcript.print(Format.told(told, this.options.marks))
+    if (settled !== undefined) this.options.transcript.print(Format.settled(settled, this.options.marks))
   }
 
-  /** It was sent, and nothing more will be known. */
+  /** The message was sent to a server that reports no outcomes. */
   sent(id: MessageId, to: ReadonlyArray<string>, text: string): void {
     this.outgoing.forget(id)
     this.options.onSettled()
     this.options.transcript.print(Format.sent(to, text, this.options.marks))
   }
 
-  /** It cannot be sent. */
+  /** The message cannot be sent. */
   refuse(id: MessageId, why: string): void {
     this.outgoing.forget(id)
     this.options.onSettled()
-    this.options.transcript.print(Format.failed(`not sent, ${why}`, this.options.marks))
+    this.options.transcript.print(Format.failed(`not sent: ${why}`, this.options.marks))
   }
 
-  /** Tells what was not sent, and what may not have arrived; nothing more will become of it. */
-  tellRest(): void {
+  /** Shows the messages that were not sent, and those whose outcome will stay unknown. */
+  showRest(): void {
     const { marks, transcript } = this.options
     for (const message of this.outgoing.all) {
-      const note = message.phase === "waiting" ? "was not sent" : "may have arrived, or not"
+      const note = message.phase === "waiting" ? "was not sent" : unknownNote
       transcript.print(
         Format.pending(message.phase === "waiting" ? message : { ...message, phase: "unknown" }, marks, note)
       )
     }
   }
 
-  /** What stands below the scrollback. */
+  /** What is drawn below the scrollback. */
   get view(): LiveView {
     const { marks, prompt } = this.options
     const { cursor, text } = prompt.editor
@@ -216,7 +216,7 @@ export class Composer {
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
   }
 
-  /** The keys stand first: a narrow terminal cuts the rest. */
+  /** The keys come first, since a narrow terminal cuts the rest. */
   private questions(): ReadonlyArray<Row> {
     const { phase, outgoing } = this
     const { paste } = this.options.prompt
@@ -224,9 +224,10 @@ export class Composer {
     const unknown = outgoing.count("unknown")
     if (unknown > 0) {
       const what = unknown === 1 ? "1 line that" : `${unknown} lines that`
-      rows.push([span(`Ctrl-R resends, Ctrl-X drops ${what} may have arrived, or not`, "strong")])
+      rows.push([span(`Ctrl-R resends, Ctrl-X drops ${what} may or may not have arrived`, "strong")])
     }
-    if (this.isLeaving) rows.push([span(`Ctrl-C ends the waiting for outcomes: ${outgoing.size - unknown}`, "quiet")])
+    if (this.isLeaving)
+      rows.push([span(`waiting for outcomes: ${outgoing.size - unknown}; Ctrl-C leaves now`, "quiet")])
     else if (phase._tag === "Away" && phase.why !== "") rows.push([span(phase.why, "quiet")])
     if (paste !== undefined) rows.push([span(this.askPaste(paste.lines, paste.isHeaded), "strong")])
     return rows
@@ -239,14 +240,17 @@ export class Composer {
   }
 }
 
-/** More rows than this of messages under way are counted, not shown. */
+/** Of a message whose outcome is unknown. */
+const unknownNote = "may or may not have arrived"
+
+/** Messages under way that are shown; the others are only counted. */
 const maxPending = 4
 
 const help = (marks: Marks): ReadonlyArray<Row> =>
   [
-    ["name: text", "sends text to name; `bob, carol: text` to both; the lines behind it go there, too"],
-    [" text", "sends the text to the same names, whatever stands in it"],
+    ["name: text", "sends text to name; `bob, carol: text` to both; later lines go to the same names"],
+    [" text", "sends the text to the same names, whatever it contains"],
     ...TypedLine.commands,
-    ["Tab, Up, Down", "complete a name or a command; go through what was typed before"],
+    ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
     [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; written to the recipient's socket; returned"]
   ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

@@ -1,19 +1,19 @@
 import * as Escape from "../client/Escape.js"
 
-/** What a terminal can show. */
+/** What a terminal can display. */
 export interface Display {
-  /** How many colours there are: none with `NO_COLOR`, and then nothing is bold or dim either. */
+  /** Available colours. With `NO_COLOR` there are none, and no bold or dim text either. */
   readonly colours: "none" | "basic" | "many"
-  /** Whether characters beyond ASCII arrive as such: the locale is a UTF-8 one. */
+  /** Whether the locale is UTF-8, so that characters beyond ASCII are displayed as such. */
   readonly unicode: boolean
-  /** Which rows it breaks anew when it becomes narrower: all, all but that of the cursor, or none, which are cut. */
+  /** Rows that the terminal rewraps when it becomes narrower: all, all but that of the cursor, or none (it cuts them). */
   readonly reflow: "all" | "notCursor" | "none"
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * @param colourBits what Node makes of `TERM`, `COLORTERM` and `NO_COLOR` (`getColorDepth`)
+ * @param colourBits from Node's `getColorDepth`, which reads `TERM`, `COLORTERM` and `NO_COLOR`
  */
 export const make = (environment: Environment, colourBits: number): Display => ({
   colours: colourBits >= 8 ? "many" : colourBits > 1 ? "basic" : "none",
@@ -21,7 +21,7 @@ export const make = (environment: Environment, colourBits: number): Display => (
   reflow: reflowOf(environment)
 })
 
-/** Most terminals break all rows; these are known not to. Inside tmux, tmux is the terminal. */
+/** Most terminals rewrap all rows; these are known not to. Inside tmux, tmux is the terminal. */
 const reflowOf = (environment: Environment): Display["reflow"] => {
   const has = (name: string) => (environment[name] ?? "") !== ""
   if (has("TMUX")) return "all"
@@ -29,27 +29,27 @@ const reflowOf = (environment: Environment): Display["reflow"] => {
   return environment["TERM_PROGRAM"] === "vscode" ? "notCursor" : "all"
 }
 
-/** A terminal that cannot move its cursor: there is no prompt to be kept below what comes. */
+/** Whether the terminal cannot move its cursor, so that no prompt can stay below incoming lines. */
 export const isDumb = (environment: Environment): boolean => environment["TERM"] === "dumb"
 
-/** The first of these that is not empty counts, and without any the locale is `C` (POSIX). */
+/** The first variable that is not empty counts; without any, POSIX makes the locale `C`. */
 const isUtf8 = (environment: Environment): boolean => {
   const locale = ["LC_ALL", "LC_CTYPE", "LANG"].map((name) => environment[name] ?? "").find((value) => value !== "")
   return /utf-?8/iu.test(locale ?? "")
 }
 
-/** What stands in front of a line, and between a name and a text. */
+/** Symbols at the start of a line, and between a name and a text. */
 export interface Marks {
-  /** Sent, or yet to be; nothing is known of it. */
+  /** Sent or waiting to be sent; no outcome yet. */
   readonly pending: string
   readonly written: string
   readonly returned: string
   readonly unknown: string
-  /** Between a sender and what they say; behind whom the next line goes to. */
+  /** Between a sender and the text; also after the recipients in the prompt. */
   readonly says: string
-  /** Between the recipients of an own message and its text. */
+  /** Between the recipients of the user's own message and its text. */
   readonly told: string
-  /** Of what the server or the program says. */
+  /** Before a line of the server or of this program. */
   readonly quiet: string
   readonly more: string
   readonly dash: string
@@ -81,14 +81,14 @@ const ascii: Marks = {
 
 export const marks = (display: Display): Marks => (display.unicode ? unicode : ascii)
 
-/** More marks on one character than any script needs would be drawn over the neighbouring rows. */
+/** More combining marks on one character than any script needs; terminals draw them over neighbouring rows. */
 const stacked = /(\p{M}{8})(\p{M}+)/gu
 
 const beyondAscii = /[^\t\x20-\x7e]/gu
 
 /**
- * Text as it is shown: nothing in it can move the cursor, change a colour, reorder a row or hide. Beyond ASCII, a
- * terminal whose locale is not UTF-8 may take the bytes of a character for control codes, so there it is `\u{e9}`.
+ * Makes text safe to display: nothing in it can move the cursor, change a colour, reorder a row or hide. A terminal whose
+ * locale is not UTF-8 may take the bytes of a character for control codes, so there it is shown as `\u{e9}`.
  */
 export const show = (text: string, { unicode }: Display): string => {
   if (/^[\t\x20-\x7e]*$/u.test(text)) return text

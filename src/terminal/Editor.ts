@@ -3,15 +3,15 @@ import * as Width from "./Width.js"
 /** A line being typed. */
 export interface Editor {
   readonly text: string
-  /** An index into `text`, between two characters. */
+  /** Index into `text`, between two characters. */
   readonly cursor: number
-  /** What was killed last, for `yank`. */
+  /** The text killed last, for `yank`. */
   readonly killed: string
 }
 
 export const empty: Editor = { text: "", cursor: 0, killed: "" }
 
-/** A line with the cursor at its end. */
+/** Replaces the line and puts the cursor at its end. */
 export const set = (editor: Editor, text: string): Editor => ({ ...editor, text, cursor: text.length })
 
 export const insert = (editor: Editor, text: string): Editor => {
@@ -19,7 +19,7 @@ export const insert = (editor: Editor, text: string): Editor => {
   return { ...editor, text: head + editor.text.slice(editor.cursor), cursor: head.length }
 }
 
-/** What a key does to the line. */
+/** The editing commands. */
 export type Edit = keyof typeof edits
 
 export const edit = (editor: Editor, name: Edit): Editor => edits[name](editor)

@@ -3,7 +3,7 @@ import type { Marks } from "./Display.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 
-/** How everything looks that stands in the scrollback and above the prompt. */
+/** The rows of the scrollback and those above the prompt. */
 
 /** `alice › hi` */
 export const said = (from: string, text: string, marks: Marks): Row => [
@@ -15,7 +15,7 @@ export const said = (from: string, text: string, marks: Marks): Row => [
 const names = (all: ReadonlyArray<string>, ink: (text: string) => Span = name): Row =>
   all.flatMap((one, index) => (index === 0 ? [ink(one)] : [span(", ", "quiet"), ink(one)]))
 
-/** More than this many names in front of a line would leave no place for the line. */
+/** More names before a line would leave no room for the line. */
 const maxShown = 6
 
 const recipients = (to: ReadonlyArray<string>, marks: Marks): Row =>
@@ -31,8 +31,8 @@ const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks):
   span(text)
 ]
 
-/** `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: an own message of which all is known. */
-export const told = ({ fates, text, to }: SettledMessage, marks: Marks): Row => {
+/** `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: the user's own message with all its outcomes. */
+export const settled = ({ fates, text, to }: SettledMessage, marks: Marks): Row => {
   const failures = fates.filter((fate) => fate._tag !== "Written")
   if (failures.length === 0) return own(span(marks.written, "good"), to, text, marks)
   const isOfAll = fates.length === 1
@@ -54,20 +54,20 @@ const reason = (fate: Fate, isOfAll: boolean): string => {
   }
 }
 
-/** `· bob ‹ hi`: sent to a server that does not tell what became of it. */
+/** `· bob ‹ hi`: sent to a server that reports no outcomes. */
 export const sent = (to: ReadonlyArray<string>, text: string, marks: Marks): Row =>
   own(span(marks.quiet, "quiet"), to, text, marks)
 
-/** A message of which not all is known; `note` says what is the matter with it. */
+/** A message without all its outcomes; `note` says why. */
 export const pending = ({ phase, text, to }: OwnMessage, marks: Marks, note = ""): Row => [
   ...own(span(phase === "unknown" ? marks.unknown : marks.pending, "quiet"), to, text, marks),
   span(note === "" ? "" : ` ${marks.dash} ${note}`, "quiet")
 ]
 
-/** What the program or the server tells by the way. */
+/** A remark of the server or of this program. */
 export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} ${text}`, "quiet")]
 
-/** What did not happen. */
+/** A failure. */
 export const failed = (text: string, marks: Marks): Row => [span(`${marks.returned} ${text}`, "bad")]
 
 export const who = (all: ReadonlyArray<string>, marks: Marks): Row => [
@@ -75,7 +75,7 @@ export const who = (all: ReadonlyArray<string>, marks: Marks): Row => [
   ...names(all)
 ]
 
-/** To whom the next line goes. */
+/** The prompt, with the recipients of the next line. */
 export const prompt = (to: ReadonlyArray<string>, marks: Marks): Row => [
   ...(to.length === 0 ? [] : [...recipients(to, marks), span(" ")]),
   span(`${marks.says} `, "strong")

@@ -1,11 +1,11 @@
-/** The lines typed before, the newest last, and a way up and down among them that does not forget the one begun. */
+/** Lines typed earlier, the newest last. Moving up and down among them keeps the unfinished line. */
 export class History {
   private readonly lines: Array<string>
-  /** Where one stands: behind the last line, with the draft, unless one went up. */
+  /** Current position: after the last line, at the draft, unless the user moved up. */
   private at: number
   private draft = ""
 
-  /** @param maxLines the oldest are forgotten beyond this */
+  /** @param maxLines beyond this the oldest lines are dropped */
   constructor(
     lines: ReadonlyArray<string>,
     private readonly maxLines: number
@@ -14,7 +14,7 @@ export class History {
     this.at = this.lines.length
   }
 
-  /** Whether it is new: not the same as the line before. */
+  /** Returns whether the line is new, that is, differs from the line before. */
   add(line: string): boolean {
     const isNew = line !== this.lines.at(-1)
     if (isNew) this.lines.push(line)
@@ -23,7 +23,7 @@ export class History {
     return isNew
   }
 
-  /** The line before; undefined at the first. */
+  /** Moves up and returns that line; undefined at the first line. */
   up(typed: string): string | undefined {
     if (this.at === 0) return undefined
     if (this.at === this.lines.length) this.draft = typed
@@ -31,7 +31,7 @@ export class History {
     return this.lines[this.at]
   }
 
-  /** The line behind; behind the last one the draft, and undefined there. */
+  /** Moves down and returns that line, after the last one the draft; undefined at the draft. */
   down(): string | undefined {
     if (this.at === this.lines.length) return undefined
     this.at += 1

@@ -4,22 +4,22 @@ import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
 
-/** The file that keeps what was typed, one line a line, for its owner only. */
+/** The file that keeps typed lines. Only its owner can read it. */
 
 export const maxLines = 1_000
 
-/** The history cannot be read or written; the chat goes on without. */
+/** The history cannot be read or written; the chat goes on without it. */
 export class HistoryError extends Data.TaggedError("HistoryError")<{ readonly path: string; readonly cause: unknown }> {
   override get message() {
     const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `the history is not kept: ${why}; --history off does without`
+    return `the history is not kept: ${why}; --history off turns it off`
   }
 }
 
-/** `a-chat/history` in the folder for such files: `$XDG_STATE_HOME`, or `~/.local/state`. */
+/** `a-chat/history` in the folder for state files: `$XDG_STATE_HOME`, or `~/.local/state`. */
 export const path = (environment: Readonly<Record<string, string | undefined>>): string => {
   const given = environment["XDG_STATE_HOME"] ?? ""
-  // A relative one is to be ignored, says the XDG Base Directory Specification.
+  // The XDG Base Directory Specification says to ignore a relative path.
   const state = Path.isAbsolute(given) ? given : Path.join(environment["HOME"] ?? Os.homedir(), ".local", "state")
   return Path.join(state, "a-chat", "history")
 }
@@ -30,8 +30,8 @@ const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, Histo
 const ownerOnly = 0o600
 
 /**
- * The newest lines, the last of them last; none if there is no such file. A file that has grown to twice as many is cut
- * back to them, and one that others may read is closed to them.
+ * Returns the newest lines, the newest last; none if the file does not exist. Trims a file that has grown to twice the
+ * maximum, and removes the permissions of other users.
  */
 export const read = (path: string): Effect.Effect<ReadonlyArray<string>, HistoryError> =>
   attempt(path, async () => {
@@ -52,6 +52,6 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<string>, History
     return newest
   })
 
-/** Adds a line. Other programs of the same person may do so at the same time. */
+/** Appends a line. Other programs of the same user may do so at the same time. */
 export const append = (path: string, line: string): Effect.Effect<void, HistoryError> =>
   attempt(path, () => Fs.appendFile(path, `${line}\n`, { mode: ownerOnly }))

@@ -2,10 +2,10 @@ import * as Readline from "node:readline"
 import type { Readable } from "node:stream"
 import type { Edit } from "./Editor.js"
 
-/** What a person does at the keyboard. */
+/** What the user does at the keyboard. */
 export type Key =
   | { readonly _tag: "Typed"; readonly text: string }
-  /** What was pasted as a whole; its line ends are LF. */
+  /** A complete paste; its line ends are LF. */
   | { readonly _tag: "Pasted"; readonly text: string }
   | { readonly _tag: "Edit"; readonly edit: Edit }
   | { readonly _tag: "Pressed"; readonly key: Press }
@@ -23,7 +23,7 @@ export type Press =
   | "escape"
   /** Ctrl-C. */
   | "leave"
-  /** Ctrl-D: deletes where there is something to delete, else leaves. */
+  /** Ctrl-D: deletes if there is something to delete, otherwise leaves. */
   | "endOrDelete"
 
 /** As in a shell (Emacs style). */
@@ -75,20 +75,20 @@ const presses: Readonly<Record<string, Press>> = {
 // oxlint-disable-next-line no-control-regex
 const control = /[\x00-\x1f\x7f-\x9f]/u
 
-/** What a key means; undefined if nothing. Node has taken the sequences of the terminal apart. */
+/** The meaning of a key; undefined if it has none. Node has already parsed the escape sequences. */
 export const decode = (text: string | undefined, key: Readline.Key): Key | undefined => {
   const name = `${key.ctrl === true ? "ctrl-" : ""}${key.meta === true ? "meta-" : ""}${key.name ?? ""}`
   const shifted = key.shift === true && key.name === "tab" ? "shift-tab" : name
-  if (Object.hasOwn(edits, name)) return { _tag: "Edit", edit: edits[name] as Edit } // there: it has it
+  if (Object.hasOwn(edits, name)) return { _tag: "Edit", edit: edits[name] as Edit } // `hasOwn` has just checked
   if (Object.hasOwn(presses, shifted)) return { _tag: "Pressed", key: presses[shifted] as Press } // as above
   const plain = key.ctrl !== true && key.meta !== true && text !== undefined && text !== "" && !control.test(text)
   return plain ? { _tag: "Typed", text } : undefined
 }
 
-/** Line ends as a terminal sends them, and as a file has them. */
+/** Line ends as terminals send them and as files contain them. */
 const lineEnd = /\r\n?/gu
 
-/** Tells every key, until the returned function is called. */
+/** Passes every key on until the returned function is called. */
 export const listen = (input: Readable, take: (key: Key) => void): (() => void) => {
   let pasted: Array<string> | undefined = undefined
   const press = (text: string | undefined, key: Readline.Key) => {

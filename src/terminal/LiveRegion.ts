@@ -3,12 +3,12 @@ import * as Row from "./Row.js"
 import * as Width from "./Width.js"
 import * as Wrap from "./Wrap.js"
 
-/** What stands below the scrollback. */
+/** What is drawn below the scrollback. */
 export interface LiveView {
-  /** Rows above the prompt, each cut at the edge. Where there is no place for all, the lowest are shown. */
+  /** Rows above the prompt, each cut at the edge. If there is no room for all, the lowest are shown. */
   readonly above: ReadonlyArray<Row.Row>
   readonly prompt: Row.Row
-  /** The line being typed, and the index in it where the cursor stands. */
+  /** The line being typed, and the cursor as an index into it. */
   readonly text: string
   readonly cursor: number
 }
@@ -26,21 +26,21 @@ const restoreCursor = "\x1b8"
 const topLeft = "\x1b[H"
 
 /**
- * A row that is too wide for a terminal, which counts the columns of some emoji in its own way, is cut at the edge. So
- * a row is a row, and the way up to the first one is known.
+ * Turns off wrapping while the region is drawn. Terminals disagree on the width of some emoji, so a row may turn out too
+ * wide. It is then cut at the edge, and the number of rows up to the first one stays known.
  */
 const wrapOff = "\x1b[?7l"
 const wrapOn = "\x1b[?7h"
 
 /**
- * The rows that are drawn again and again at the end of the terminal, and the text that does so: from wherever the
- * cursor was left to the first of them, clear, what is new for the scrollback, and all rows again, as one write.
+ * The rows that are redrawn at the end of the terminal. One write does it: move from the current cursor up to the first
+ * row, clear, print what is new for the scrollback, and draw all rows again.
  */
 export class LiveRegion {
   private view: LiveView = { above: [], prompt: [], text: "", cursor: 0 }
-  /** How far the cursor stands below the first row. */
+  /** Rows from the first row down to the cursor. */
   private cursorRow = 0
-  /** The columns of the rows as drawn, and of the cursor in the last. */
+  /** Widths of the rows as drawn, and the column of the cursor in the last. */
   private drawn: { readonly widths: ReadonlyArray<number>; readonly cursor: number } = { widths: [], cursor: 0 }
 
   constructor(private readonly display: Display.Display) {}
@@ -49,7 +49,7 @@ export class LiveRegion {
     this.view = view
   }
 
-  /** The write that adds rows to the scrollback and draws the others below them. */
+  /** Returns the write that adds rows to the scrollback and draws the region below them. */
   draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
     const above = view.above.slice(-Math.max(1, size.rows - 1)).map((row) => Row.fit(row, size.columns, display))
@@ -62,7 +62,7 @@ export class LiveRegion {
       wrapOff +
       above.map((row) => `${Row.render(row, display)}\r\n`).join("") +
       Row.render(prompt.before, display) +
-      saveCursor + // not a column: terminals do not agree on the width of what stands before it
+      saveCursor + // no column number: terminals disagree on the width of the text before it
       Row.render(prompt.after, display) +
       restoreCursor +
       wrapOn +
@@ -72,7 +72,7 @@ export class LiveRegion {
     return written
   }
 
-  /** The write that leaves nothing but the scrollback, with rows added to it. */
+  /** Returns the write that removes the region and adds rows to the scrollback. */
   erase(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const up = this.cursorRow === 0 ? "" : `\x1b[${this.cursorRow}A`
     this.cursorRow = 0
@@ -80,7 +80,7 @@ export class LiveRegion {
     return `${up}\r${clearBelow}${this.written(added, size, "\r\n")}`
   }
 
-  /** Rows of the scrollback, as many as it takes for each to fit. */
+  /** Rows for the scrollback, wrapped to fit. */
   written(added: ReadonlyArray<Row.Row>, { columns }: TerminalSize, lineEnd: string): string {
     let written = ""
     for (const row of added) {
@@ -89,12 +89,12 @@ export class LiveRegion {
     return written
   }
 
-  /** The write that moves everything into the scrollback. */
+  /** Returns the write that moves everything into the scrollback. */
   clear(size: TerminalSize): string {
     return this.erase([], size) + "\n".repeat(size.rows) + topLeft
   }
 
-  /** The terminal has broken the rows anew at its new edge, and its cursor went along. */
+  /** Call after a resize: the terminal has rewrapped the rows, and the cursor has moved with them. */
   resized({ columns }: TerminalSize): void {
     const { reflow } = this.display
     if (reflow === "none") return
@@ -104,7 +104,7 @@ export class LiveRegion {
   }
 }
 
-/** The prompt and as much of the line as fits, so that the cursor is among it: what stands before it, and behind. */
+/** The prompt and the part of the line around the cursor that fits, split at the cursor. */
 const promptRow = (view: LiveView, columns: number, display: Display.Display) => {
   const { says, told } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
@@ -114,7 +114,7 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
   const after = cells(view.text.slice(view.cursor), cursor, display)
   const total = after.at(-1)?.end ?? cursor
 
-  // The view moves by half of itself, not with each key.
+  // Scrolls by half the width, not with every key.
   const half = Math.max(1, width >> 1)
   const last = width - 1
   const start = total < width || cursor < last ? 0 : (Math.floor((cursor - last) / half) + 1) * half
@@ -130,7 +130,7 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
   }
 }
 
-/** That the line goes on there. */
+/** Shows that the line continues there. */
 const mark = (text: string, isThere: boolean): Row.Row => (isThere ? [Row.span(text, "quiet")] : [])
 
 interface Cell {

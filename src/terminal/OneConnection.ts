@@ -17,26 +17,26 @@ export interface OneConnectionOptions {
   readonly login: string
 }
 
-/** An original server never answers a login that is in use. */
+/** An original server never answers if the login is in use. */
 const greetTimeout = Duration.seconds(10)
 
-/** How long the scope's end waits for the server's own. */
+/** How long closing the connection waits for the server to end its half. */
 const linger = Duration.seconds(1)
 
-/** How often the server is asked whether it is there. */
+/** Interval between checks that the server is alive. */
 const aliveTime = Duration.seconds(30)
 
-/** How long it may take; longer than a server holds a sender. */
+/** How long an answer may take; longer than a server holds a sender. */
 const answerTime = Duration.seconds(30)
 
 const readTime = Duration.seconds(1)
 
-/** So many messages are under way at once; what is behind them is surely unsent when the connection breaks. */
+/** Messages under way at once. When the connection breaks, all later messages are known to be unsent. */
 const maxUnderWay = 256
 
 /**
- * One connection, from the greeting to its end, however that comes; returns why, for people. In between, what was typed
- * goes out in the order typed, and what comes is shown. Fails if there was no greeting.
+ * Runs one connection from the greeting to its end. Sends messages in the order typed and shows what the server sends.
+ * Returns why the connection ended, for people; fails if there was no greeting.
  */
 export const run = (
   ui: Ui,
@@ -50,7 +50,7 @@ export const run = (
     const hello = yield* client.hello
     const underWay = yield* FiberSet.make<void>()
     serverLines.connected()
-    composer.phase = { _tag: "Here", tells: Option.isSome(hello), end: client.end }
+    composer.phase = { _tag: "Here", reportsOutcomes: Option.isSome(hello), end: client.end }
     announce(ui, options, hello)
     ui.work.unsafeOpen()
 
@@ -59,7 +59,7 @@ export const run = (
       Effect.raceFirst(send(client, ui, underWay), Option.isSome(hello) ? watch(client, ui) : Effect.never)
     )
     composer.phase = { _tag: "Away", why: "" }
-    // The end of the connection has told each of them that nothing more will be known; one that is only silent has not.
+    // The end of a connection settles every delivery. A connection that is only silent has not ended, hence the timeout.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
     yield* FiberSet.clear(underWay)
     composer.outgoing.lose()
@@ -71,10 +71,10 @@ export const run = (
 const silent = (where: string) =>
   new TransportError({
     during: "Connect",
-    reason: `${where} does not answer; an original a-chat server does not where the login is in use: try another`
+    reason: `${where} does not answer; an original a-chat server does not if the login is in use: try another`
   })
 
-/** Says where one is, and asks who else. */
+/** Shows where the client is connected, and asks who is present. */
 const announce = (
   { composer, marks, people, transcript }: Ui,
   { login, where }: OneConnectionOptions,
@@ -87,12 +87,12 @@ const announce = (
   if (Option.isSome(hello)) composer.requests = [`@${countLabel} /who`]
   else {
     composer.requests = []
-    const what = `this server does not tell what becomes of a message: ${marks.quiet} means sent, and no more`
+    const what = `this server does not report what becomes of a message: ${marks.quiet} only means sent`
     transcript.print(Format.quiet(what, marks))
   }
 }
 
-/** Shows what comes, a read at a time, as fast as the terminal takes it. */
+/** Shows what the server sends, one read at a time, no faster than the terminal takes it. */
 const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Effect<string> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
@@ -105,12 +105,12 @@ const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Eff
     Effect.match({ onFailure: (error) => error.message, onSuccess: () => "the server closed the connection" })
   )
 
-/** That the connection is over is seen where its lines come from. */
+/** Errors are ignored: `receive` sees the end of the connection. */
 const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
 
 /**
- * Returns when the server is silent: a cable that was pulled, or a laptop that slept in another network, ends no
- * connection for many minutes.
+ * Returns when the server has gone silent. After a cable was pulled, or a laptop woke up in another network, TCP keeps the
+ * connection open for many minutes.
  */
 const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string> =>
   Effect.gen(function* () {
@@ -119,28 +119,28 @@ const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string
       const before = serverLines.heard
       yield* ask(client, `@${aliveLabel} /ping`)
       yield* Effect.sleep(answerTime)
-      // The timer may be late, behind a sleep of this machine, and what came meanwhile not yet read.
+      // After a suspend the timer fires late, and what came meanwhile may not have been read yet.
       if (serverLines.heard === before) yield* Effect.sleep(readTime)
-      if (serverLines.heard === before) return "the server does not answer any more"
+      if (serverLines.heard === before) return "the server no longer answers"
     }
   })
 
-/** Sends what there is to send, and what is still to come. */
+/** Sends everything that is waiting or will be typed. */
 const send = (client: Client.Client, ui: Ui, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { phase, requests } = ui.composer
     const places = yield* Effect.makeSemaphore(maxUnderWay)
-    const sendNext =
-      phase._tag === "Here" && phase.tells ? deliverNext(client, ui, underWay, places) : tellNext(client, ui)
+    const next =
+      phase._tag === "Here" && phase.reportsOutcomes ? deliverNext(client, ui, underWay, places) : sendNext(client, ui)
     for (;;) {
       yield* ui.work.await
       yield* ui.work.close
       for (const request of requests.splice(0)) yield* ask(client, request)
-      while (yield* sendNext);
+      while (yield* next);
     }
   })
 
-/** Sends the next message, whose fate a fiber of its own waits for; false if there is none. */
+/** Sends the next message and waits for its outcomes in a fiber of its own; returns false if there is none. */
 const deliverNext = (
   client: Client.Client,
   { composer, screen }: Ui,
@@ -166,13 +166,13 @@ const deliverNext = (
         ),
         Effect.interruptible
       )
-      // Taken and forked in one step: none is taken and forgotten.
+      // Uninterruptible from take to fork, so that no message is taken and lost.
       return Effect.as(FiberSet.run(underWay, delivery), true)
     }).pipe(Effect.flatten)
   )
 
-/** The same with a server that tells nothing. */
-const tellNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>
+/** The same for a server that reports no outcomes. */
+const sendNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const next = composer.outgoing.take()
     if (next === undefined) return Effect.succeed(false)
@@ -186,7 +186,7 @@ const tellNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effec
         }
       }),
       Effect.tap(() => Effect.sync(() => screen.changed())),
-      // What is behind it stays unsent: nothing goes over a connection that broke.
+      // Later messages stay unsent: nothing goes out on a broken connection.
       Effect.flatMap((isBroken) => (isBroken === true ? Effect.never : Effect.succeed(true)))
     )
   })

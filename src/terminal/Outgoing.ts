@@ -1,31 +1,31 @@
 import type { Fate } from "../client/Client.js"
 
-/** A message of one's own, until all is known of it. */
+/** A message of the user, until all its outcomes are known. */
 export interface OwnMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
-  /** `waiting` to be sent; `sent`, and nothing is known; `unknown` since the connection broke before it was told. */
+  /** `waiting` to be sent; `sent`, without an outcome yet; `unknown`, since the connection broke before the outcome. */
   readonly phase: "waiting" | "sent" | "unknown"
 }
 
-/** What became known of a message, to be told. */
+/** The outcomes of a message, to be shown. */
 export interface SettledMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
   readonly fates: ReadonlyArray<Fate>
 }
 
-/** Names a message here, as long as it is one. */
+/** Identifies a message while it is here. */
 export type MessageId = number
 
-/** One's own messages of which not all is known, in the order typed. */
+/** Messages of the user without all outcomes, in the order typed. */
 export class Outgoing {
   private readonly messages = new Map<MessageId, OwnMessage>()
   private readonly counts: Record<OwnMessage["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
-  /** Those that wait, in the order typed, from `next` on. */
+  /** Waiting messages in the order typed, from index `next` on. */
   private waiting: Array<MessageId> = []
   private next = 0
-  /** Those that were put back and wait, too: the first typed is the last here, once they are sorted. */
+  /** Messages that were put back and wait as well. Once sorted, the first typed is the last here. */
   private back: Array<MessageId> = []
   private isSorted = true
   private lastId = 0
@@ -36,7 +36,7 @@ export class Outgoing {
     this.waiting.push(this.lastId)
   }
 
-  /** The first that waits, which is sent from now on. */
+  /** Returns the first waiting message, and counts it as sent. */
   take(): (OwnMessage & { readonly id: MessageId }) | undefined {
     const id = this.shift()
     const message = id === undefined ? undefined : this.messages.get(id)
@@ -54,7 +54,7 @@ export class Outgoing {
     return id
   }
 
-  /** It was not sent after all, and waits for the next connection. */
+  /** The message was not sent after all: it waits for the next connection. */
   putBack(id: MessageId): void {
     const message = this.messages.get(id)
     if (message === undefined || message.phase === "waiting") return
@@ -64,8 +64,8 @@ export class Outgoing {
   }
 
   /**
-   * What became of it. Recipients of whom nothing is known stay: it is for the person to say whether to send it to
-   * them again. Returns what there is to tell.
+   * Records outcomes. Recipients with an unknown outcome stay, since only the user can decide whether to send again.
+   * Returns the known outcomes, if there are any.
    */
   settle(id: MessageId, fates: ReadonlyArray<Fate>): SettledMessage | undefined {
     const message = this.messages.get(id)
@@ -79,23 +79,23 @@ export class Outgoing {
     return known.length === 0 ? undefined : { to, text: message.text, fates: known }
   }
 
-  /** It will never be sent, or nothing will ever be known of it. */
+  /** The message will never be sent, or will never have an outcome. */
   forget(id: MessageId): void {
     const message = this.messages.get(id)
     if (message !== undefined) this.counts[message.phase] -= 1
     this.messages.delete(id)
   }
 
-  /** What is unknown is sent again. */
+  /** Queues all messages with unknown outcomes again. */
   resend(): void {
     this.change("unknown", "waiting")
-    // All in the order typed, so that what was typed first goes first, also when it goes again.
+    // All in the order typed: a message that is sent again still precedes those typed after it.
     this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
     this.next = 0
     this.back = []
   }
 
-  /** Forgets what is unknown, and returns it. */
+  /** Forgets and returns all messages with unknown outcomes. */
   drop(): ReadonlyArray<OwnMessage> {
     const dropped = this.all.filter(({ phase }) => phase === "unknown")
     for (const [id, { phase }] of this.messages) if (phase === "unknown") this.forget(id)
@@ -106,7 +106,7 @@ export class Outgoing {
     return this.counts[phase]
   }
 
-  /** The oldest. */
+  /** The oldest messages. */
   first(count: number): ReadonlyArray<OwnMessage> {
     const found: Array<OwnMessage> = []
     for (const message of this.messages.values()) {
@@ -124,7 +124,7 @@ export class Outgoing {
     return this.messages.size
   }
 
-  /** The connection is over: of what was sent and is not settled, nothing will be known. */
+  /** The connection has ended: messages sent without an outcome become unknown. */
   lose(): void {
     this.change("sent", "unknown")
   }

@@ -1,33 +1,33 @@
-/** Who is there, who was spoken with, and who is not listened to. */
+/** Users who are present, users with whom messages were exchanged, and ignored users. */
 export class People {
-  /** The newest last: a name that is spoken with again moves to the end. */
+  /** Names with whom messages were exchanged, the most recent last. */
   private readonly spoken = new Set<string>()
   private present = new Set<string>()
   private readonly ignored = new Set<string>()
-  /** Who wrote last, for `/reply`. */
+  /** Sender of the last message, for `/reply`. */
   lastSender: string | undefined = undefined
 
-  /** @param own the login, which is nobody to talk to by default */
+  /** @param own the login, which is never offered as a recipient */
   constructor(public own: string) {}
 
-  /** Returns whether that is news. */
+  /** Returns whether this changes anything. */
   joined(name: string): boolean {
     const isNew = !this.present.has(name)
     this.present.add(name)
     return isNew
   }
 
-  /** Returns whether that is news. */
+  /** Returns whether this changes anything. */
   left(name: string): boolean {
     return this.present.delete(name)
   }
 
-  /** All who are present, as the server told. */
-  counted(names: Iterable<string>): void {
+  /** Replaces the present users with the answer to `/who`. */
+  listed(names: Iterable<string>): void {
     this.present = new Set(names)
   }
 
-  /** Who writes is here, even if a notice that tells so comes later. */
+  /** A sender is present, even if the notice comes later. */
   wrote(name: string): void {
     this.present.add(name)
     if (name !== this.own) this.lastSender = name
@@ -41,7 +41,7 @@ export class People {
   private speak(name: string) {
     this.spoken.delete(name)
     this.spoken.add(name)
-    // Senders come and go, and a session may last for months.
+    // Bounded, since a client may run for months.
     if (this.spoken.size > maxSpoken) for (const oldest of this.spoken) return void this.spoken.delete(oldest)
   }
 
@@ -53,7 +53,7 @@ export class People {
     return this.ignored.has(name)
   }
 
-  /** Returns whether the name is ignored from now on: it is not, if it was. */
+  /** Ignores a name, or stops ignoring it; returns whether it is ignored now. */
   toggleIgnored(name: string): boolean {
     if (this.ignored.delete(name)) return false
     this.ignored.add(name)
@@ -64,7 +64,7 @@ export class People {
     return [...this.ignored]
   }
 
-  /** Everybody known, as one would look for them: who is present first, of these whom one spoke with last. */
+  /** All known names, the likeliest recipients first: present users before others, the most recent contacts first. */
   get names(): ReadonlyArray<string> {
     const recent = [...this.spoken].toReversed()
     const others = [...this.present].filter((name) => !this.spoken.has(name)).toSorted()

@@ -1,4 +1,4 @@
-/** Who came and went in a short time, to be told in one line. */
+/** Collects who joined and left within a short time, to be shown as one line. */
 export class PresenceNotices {
   private readonly changes = new Map<string, "joined" | "left" | "came and went" | "came back">()
 
@@ -10,7 +10,7 @@ export class PresenceNotices {
     this.changes.set(name, this.changes.get(name) === "joined" ? "came and went" : "left")
   }
 
-  /** Whether it is to be told before what that person says. */
+  /** Whether a change of this user is pending; it is shown before the user's next message. */
   has(name: string): boolean {
     return this.changes.has(name)
   }
@@ -19,8 +19,8 @@ export class PresenceNotices {
     return this.changes.size === 0
   }
 
-  /** `bob, carol joined; dave left`; empty if nothing happened. What is told is forgotten. */
-  tell(): string {
+  /** Returns and forgets what happened, as `bob, carol joined; dave left`; empty if nothing did. */
+  take(): string {
     const changes = [...this.changes]
     this.changes.clear()
     return (["joined", "came back", "came and went", "left"] as const)

@@ -4,37 +4,37 @@ import * as Editor from "./Editor.js"
 import type { History } from "./History.js"
 import type { Key, Press } from "./Keys.js"
 
-/** What the person wants. */
+/** What the user entered. */
 export type Entered =
-  /** `isNew`: to be kept in the history. */
+  /** `isNew`: to be added to the history file. */
   | { readonly _tag: "Line"; readonly line: string; readonly isNew: boolean }
-  /** Pasted lines. `isHeaded`: the first starts with what had been typed before. */
+  /** Pasted lines. `isHeaded`: the first starts with text that was typed before the paste. */
   | { readonly _tag: "Lines"; readonly lines: ReadonlyArray<string>; readonly isHeaded: boolean }
-  /** What to do with the lines whose fate is unknown. */
+  /** What to do with lines whose outcome is unknown. */
   | { readonly _tag: "Resend" | "Drop" }
 
 export interface PromptOptions {
   readonly history: History
-  /** Whom Tab may complete, the likeliest first. */
+  /** Names for completion, the likeliest first. */
   readonly names: () => ReadonlyArray<string>
   readonly enter: (entered: Entered) => void
-  /** May be called again, by one who does not want to wait. */
+  /** Called again if the user does not want to wait. */
   readonly leave: () => void
   readonly redraw: () => void
   readonly suspend: () => void
 }
 
-/** Pasted lines, which wait for a yes. The text behind the cursor joins the last of them when they are sent. */
+/** Pasted lines that wait for confirmation. The text after the cursor is appended to the last when they are sent. */
 export interface Paste {
   readonly lines: ReadonlyArray<string>
   readonly isHeaded: boolean
 }
 
-/** The line being typed, and what the keys do to it. */
+/** The line being typed, and the effect of keys on it. */
 export class Prompt {
   editor = Editor.empty
   paste: Paste | undefined = undefined
-  /** Whether a login is asked for, which no history keeps and no name completes. */
+  /** Whether a login is being asked for. It is not kept in the history, and Tab does not complete it. */
   asksLogin = false
   private completion: Completion.Completion | undefined = undefined
 
@@ -60,7 +60,7 @@ export class Prompt {
   }
 
   private type(text: string, completion: Completion.Completion | undefined) {
-    // Behind a completed `bob: ` a comma means that another name follows.
+    // After a completed `bob: `, a comma means that another name follows.
     const isList = text === "," && completion?.choices[completion.at]?.endsWith(": ") === true
     if (isList) this.editor = Editor.edit(Editor.edit(this.editor, "backspace"), "backspace")
     this.editor = Editor.insert(this.editor, isList ? ", " : text)
@@ -118,7 +118,7 @@ export class Prompt {
         this.editor = Editor.edit(this.editor, "delete")
         return
       case "escape":
-        // The completion is over, as with any key.
+        // Ends the completion, as any key does.
         return
     }
   }
@@ -147,7 +147,7 @@ export class Prompt {
   }
 }
 
-/** Control characters cannot be sent; they are pasted as what they are shown as. */
+/** Control characters cannot be sent, so they are inserted in their escaped form. */
 const linesOf = (pasted: string): ReadonlyArray<string> => pasted.replace(/\n+$/u, "").split("\n").map(Escape.controls)
 
 const withTail = (lines: ReadonlyArray<string>, tail: string): ReadonlyArray<string> => [

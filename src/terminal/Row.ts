@@ -2,8 +2,8 @@ import * as Display from "./Display.js"
 import * as Width from "./Width.js"
 
 /**
- * A row as data: pieces of text, as they came from whomever, and how each shall look. Only `render` makes of it what a
- * terminal reads, so nothing that anybody sends gets there unseen.
+ * A row as data: spans of raw text and how each looks. Only `render` turns it into output for a terminal, so no text
+ * reaches the terminal unescaped.
  */
 export type Row = ReadonlyArray<Span>
 
@@ -23,17 +23,17 @@ const reset = "\x1b[0m"
 
 const codes = { quiet: "2", strong: "1", good: "32", bad: "31" } as const
 
-/** Of the 256 colours, those that can be read on black and on white. */
+/** Those of the 256 colours that are readable on black and on white. */
 const manyColours = [26, 31, 35, 61, 64, 97, 125, 130, 133, 136, 161, 166, 168, 32, 37, 71]
 
 const basicColours = [31, 32, 33, 34, 35, 36]
 
-/** The text and the codes of a row for a terminal. */
+/** The text of a row with its control codes, for a terminal. */
 export const render = (row: Row, display: Display.Display): string => {
   let rendered = ""
   for (const { ink, text } of row) {
     const shown = Display.show(text, display)
-    const code = ink === undefined || shown.trim() === "" ? "" : codeOf(ink, display) // nobody sees the colour of a blank
+    const code = ink === undefined || shown.trim() === "" ? "" : codeOf(ink, display) // the colour of white space is invisible
     rendered += code === "" ? shown : `\x1b[${code}m${shown}${reset}`
   }
   return rendered
@@ -48,21 +48,21 @@ const codeOf = (ink: Ink, { colours }: Display.Display): string => {
     : String(basicColours[hash % basicColours.length] ?? 0)
 }
 
-/** FNV-1a: a name has the same colour in every session. */
+/** FNV-1a, so that a name has the same colour every time. */
 const hashOf = (text: string): number => {
   let hash = 0x811c9dc5
   for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193)
-  // The low bits of the product alone would give neighbouring names neighbouring colours.
+  // The low bits of the product alone would give similar names similar colours.
   return (hash ^ (hash >>> 15)) >>> 0
 }
 
-/** A row that fits: TAB becomes a blank, since it would jump, and what is too much becomes a mark. */
+/** Cuts a row to a width and marks the cut. TAB becomes a space, since its width varies. */
 export const fit = (row: Row, width: number, display: Display.Display): Row => {
   const fitted: Array<Span> = []
   const { more } = Display.marks(display)
   let left = width
   for (const [index, { ink, text }] of row.entries()) {
-    // A long text is not looked at to its end: one shown character is at least one column, but for stacked marks.
+    // Looks only at the start of a long text: apart from stacked marks, a character takes at least one column.
     const shown = flat(text.slice(0, maxUnits(width)), display)
     const columns = Width.columns(shown)
     const isLast = index === row.length - 1 && text.length <= maxUnits(width)
@@ -79,7 +79,7 @@ export const fit = (row: Row, width: number, display: Display.Display): Row => {
 
 const maxUnits = (width: number) => width * 12 + 12
 
-/** Text for a row that must not jump: shown, without TAB. */
+/** Text that is safe to display, without TAB. */
 export const flat = (text: string, display: Display.Display): string =>
   Display.show(text, display).replaceAll("\t", " ")
 

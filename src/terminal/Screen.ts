@@ -7,24 +7,24 @@ import * as Keys from "./Keys.js"
 import { LiveRegion, type LiveView, type TerminalSize } from "./LiveRegion.js"
 import type * as Row from "./Row.js"
 
-/** What a terminal reads from; `process.stdin`, when it is one. */
+/** The input of a terminal: `process.stdin`, if it is one. */
 export type TerminalInput = Readable & { readonly setRawMode?: (raw: boolean) => unknown }
 
-/** `process.stdout`, when it is a terminal. */
+/** The output of a terminal: `process.stdout`, if it is one. */
 export type TerminalOutput = Writable & { readonly columns?: number; readonly rows?: number }
 
-export interface Person {
+export interface ScreenEvents {
   readonly onKey: (key: Keys.Key) => void
-  /** The terminal is gone: nobody can type any more. */
+  /** The terminal is gone; no more keys will come. */
   readonly onGone: () => void
-  /** What stands below the scrollback; asked for when it is drawn. */
+  /** Returns what to draw below the scrollback. */
   readonly view: () => LiveView
 }
 
-/** Pasted text comes between marks, so that it is not taken for typed keys. */
+/** Bracketed paste: the terminal marks pasted text, so that it is not taken for typed keys. */
 const markPastes = "\x1b[?2004h"
 
-/** No marks around pastes, rows that wrap, a cursor, no colour: however far we got. */
+/** Restores everything that may have been changed: pastes unmarked, wrapping on, cursor shown, no colour. */
 const restore = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
 
 const bell = "\x07"
@@ -32,9 +32,8 @@ const bell = "\x07"
 const unstoppedMillis = 200
 
 /**
- * A person's terminal: its own scrollback, and below it a few rows that are drawn again and again, the last of which
- * is the prompt. Nothing else writes to the terminal while it is open, and nothing but this, `LiveRegion` and `Row`
- * knows a control sequence.
+ * The user's terminal: its own scrollback, and below it a few rows that are redrawn, the last of which is the prompt.
+ * Nothing else writes to the terminal while it is open. Only this class, `LiveRegion` and `Row` know control sequences.
  */
 export class Screen {
   private readonly region: LiveRegion
@@ -53,15 +52,15 @@ export class Screen {
     this.region = new LiveRegion(display)
   }
 
-  /** Takes the terminal; the end of the scope, or of the process, gives it back as it was. */
-  open(person: Person): Effect.Effect<void, never, Scope.Scope> {
+  /** Takes over the terminal. The end of the scope or of the process restores it. */
+  open(events: ScreenEvents): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(
-      Effect.sync(() => this.attach(person)),
+      Effect.sync(() => this.attach(events)),
       (detach) => Effect.zipRight(this.close, Effect.sync(detach))
     )
   }
 
-  /** Adds rows above the prompt; once the terminal was given back, at its end. */
+  /** Adds rows above the prompt; after the terminal was released, at its end. */
   print(rows: ReadonlyArray<Row.Row>): void {
     if (this.isOpen) {
       for (const row of rows) this.added.push(row)
@@ -69,7 +68,7 @@ export class Screen {
     } else this.output.write(this.region.written(rows, this.size, "\n"))
   }
 
-  /** The view is another: it is drawn behind the keys and lines of this turn, so that a paste or a flood is drawn once. */
+  /** Redraws after the keys and lines of this turn, so that a paste or a flood is drawn only once. */
   changed(): void {
     if (this.isDue) return
     this.isDue = true
@@ -93,26 +92,26 @@ export class Screen {
     this.changed()
   }
 
-  /** Gives the terminal to the shell that started us, until that lets us go on (Ctrl-Z). */
+  /** Stops the process and gives the terminal back to the shell, until that continues it (Ctrl-Z). */
   suspend(): void {
     this.release()
     this.isSuspended = true
     process.kill(process.pid, "SIGTSTP")
-    // Without a shell that could let us go on, the system does not stop us at all.
+    // Without a shell that could continue it, the kernel does not stop the process at all.
     setTimeout(() => this.goOn(), unstoppedMillis).unref()
   }
 
   /** Waits until the terminal has taken what was written. */
   readonly flushed: Effect.Effect<void> = Effect.suspend(() => room(this.output))
 
-  /** Takes the prompt away and gives the terminal back; `print` goes on working. Idempotent. */
+  /** Removes the prompt and releases the terminal; `print` still works. Idempotent. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.isSuspended = false
     this.release()
     this.input.pause()
   })
 
-  private attach({ onGone, onKey, view }: Person): () => void {
+  private attach({ onGone, onKey, view }: ScreenEvents): () => void {
     const { input, output } = this
     this.view = view
     const release = () => this.release()
@@ -126,13 +125,13 @@ export class Screen {
     input.on("error", onGone)
     output.on("resize", resized)
     process.on("exit", release)
-    process.on("uncaughtExceptionMonitor", release) // before Node writes what it was, which is not to be erased
+    process.on("uncaughtExceptionMonitor", release) // before Node prints the error, which must not be erased
     process.on("SIGCONT", continued)
     this.take()
     this.changed()
     return () => {
       stop()
-      input.off("end", onGone) // the one for errors stays: without a listener an error ends the process
+      input.off("end", onGone) // the listener for errors stays: without one, an error would end the process
       output.off("resize", resized)
       process.off("exit", release)
       process.off("uncaughtExceptionMonitor", release)
@@ -140,11 +139,11 @@ export class Screen {
     }
   }
 
-  /** Whoever had the terminal meanwhile may have changed it: it is taken anew, also from one who stopped us unasked. */
+  /** Takes the terminal again, since other programs may have changed it. SIGSTOP may also have stopped the process unasked. */
   private goOn() {
     if (!this.isOpen && !this.isSuspended) return
     this.isSuspended = false
-    this.input.setRawMode?.(false) // or Node believes that there is nothing to do
+    this.input.setRawMode?.(false) // otherwise Node assumes that raw mode is still on, and does nothing
     this.take()
     this.changed()
   }
@@ -156,7 +155,7 @@ export class Screen {
     this.output.write(markPastes)
   }
 
-  /** Works also when the process is about to end, where nothing asynchronous does. */
+  /** Synchronous, so that it works when the process is about to end. */
   private release() {
     if (!this.isOpen) return
     this.isOpen = false

@@ -5,10 +5,10 @@ import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
 import type { Transcript } from "./Transcript.js"
 
-/** Labels of the two questions who is here: that of the program, for Tab, and that of the person. */
+/** Labels of the two kinds of `/who`: that of the program, for completions, and that of the user. */
 export const countLabel = "count"
 export const whoLabel = "who"
-/** That of the question whether the server is there. */
+/** Label of the `/ping` that checks whether the server is alive. */
 export const aliveLabel = "alive"
 
 type Notice = Extract<Received, { readonly _tag: "Notice" }>
@@ -19,18 +19,18 @@ export interface ServerLinesOptions {
   readonly people: People
   readonly transcript: Transcript
   readonly ring: () => void
-  /** Somebody came or went, and it is to be told in a while. */
+  /** Users joined or left, which is to be shown after a while. */
   readonly onPresence: () => void
 }
 
-/** What the server sends, as it is shown. */
+/** Shows what the server sends. */
 export class ServerLines {
   private readonly presence = new PresenceNotices()
-  /** Grows with everything that comes. */
+  /** Number of lines received. */
   heard = 0
-  /** After how many milliseconds a server that shuts down wants to be asked again, if it said so. */
+  /** Milliseconds after which the server, before it shut down, asked to be called again; undefined if it did not. */
   returnMillis: number | undefined = undefined
-  /** The names of an answer to `/who` so far: it may take several lines. */
+  /** Names so far of an answer to `/who`, which may take several lines. */
   private listed: Array<string> = []
 
   constructor(private readonly options: ServerLinesOptions) {}
@@ -57,16 +57,16 @@ export class ServerLines {
     }
   }
 
-  /** Another connection: half an answer of the last one is none. */
+  /** A new connection: drops the unfinished answer of the last one. */
   connected(): void {
     this.returnMillis = undefined
     this.listed = []
   }
 
-  /** Tells who came and went since it was told last. */
+  /** Shows who joined and left since the last time. */
   showPresence(): void {
     if (this.presence.isEmpty) return
-    this.options.transcript.print(Format.quiet(this.presence.tell(), this.options.marks))
+    this.options.transcript.print(Format.quiet(this.presence.take(), this.options.marks))
   }
 
   private takeNotice(notice: Notice) {
@@ -87,12 +87,12 @@ export class ServerLines {
         const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
         transcript.print(Format.failed(`the server shuts down${within}`, marks))
         const millis = Number(notice.values.get("return") ?? "none")
-        // An hour is more than anybody waits for, and what a server may be told.
+        // An hour is also the longest `--return-after` of a server.
         this.returnMillis = millis >= 0 && millis <= 3_600_000 ? millis : undefined
         break
       }
       case "bye":
-        // That the connection ends is told when it does; of interest is why, if it was not asked for.
+        // The end of the connection is shown when it comes. Shown here is an unexpected reason.
         if (!["quit", "shutdown"].includes(notice.values.get("reason") ?? "")) {
           transcript.print(Format.failed(`the server ends the connection: ${showReport(notice)}`, marks))
         }
@@ -113,7 +113,7 @@ export class ServerLines {
     if (this.listed.length < count) return
     const all = this.listed
     this.listed = []
-    this.options.people.counted(all)
+    this.options.people.listed(all)
     if (label !== countLabel) this.options.transcript.print(Format.who(all, this.options.marks))
   }
 }

@@ -16,32 +16,32 @@ import * as OneConnection from "./OneConnection.js"
 import * as Ui from "./Ui.js"
 
 export interface TerminalClientOptions extends Ui.UiOptions {
-  /** Run for each connection. */
+  /** Run once for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
   /** The server's address, for people. */
   readonly where: string
-  /** Asked for if absent. */
+  /** The user is asked for it if it is undefined. */
   readonly login: string | undefined
-  /** When to try again once the server is gone; `Backoff.schedule`. */
+  /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
 }
 
-/** A connection that held for so long was a good one: the next loss is not a part of the last. */
+/** A connection that lasted this long was stable: after it the delays start from the shortest again. */
 const stableMillis = 30_000
 
-/** How long one who leaves waits for outcomes. */
+/** How long leaving waits for outcomes. */
 const outcomeTimeout = Duration.seconds(2)
 
-/** How long for the server's own end. */
+/** How long leaving then waits for the server to close. */
 const endTimeout = Duration.seconds(1)
 
 const left: ExitReason = { _tag: "Left" }
 
 /**
- * The client at a terminal: from the login to the end, over as many connections as it takes. Ctrl-D, Ctrl-C and `/quit`
- * leave. The scope's end gives the terminal back as it was.
+ * The client at a terminal, from the login to the end, over any number of connections. Ctrl-D, Ctrl-C and `/quit` leave.
+ * Closing the scope restores the terminal.
  *
- * Fails if the first connection does; later ones are tried again and again.
+ * Fails if the first connection fails; later ones are retried without end.
  */
 export const run = (
   options: TerminalClientOptions
@@ -50,7 +50,7 @@ export const run = (
     const ui = yield* Ui.make(options)
     const login = options.login ?? (yield* askLogin(ui))
     if (login === undefined) return left
-    yield* Effect.addFinalizer(() => Effect.sync(() => ui.composer.tellRest()))
+    yield* Effect.addFinalizer(() => Effect.sync(() => ui.composer.showRest()))
     return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
   })
 
@@ -63,7 +63,7 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Ui.Ui): Effect
       if (Option.isNone(answer)) return undefined
       if (answer.value._tag !== "Line") continue
       const login = answer.value.line.trim()
-      const wrong = yield* Effect.option(Effect.flip(Encode.login(login))) // before anybody connects
+      const wrong = yield* Effect.option(Effect.flip(Encode.login(login))) // checked before connecting
       if (Option.isNone(wrong)) {
         prompt.asksLogin = false
         return login
@@ -72,7 +72,7 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Ui.Ui): Effect
     }
   })
 
-/** What the person does, until they want to leave; then waits for what is to be known. */
+/** Handles what the user enters until the user wants to leave, then waits for outcomes. */
 const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
   Effect.gen(function* () {
     const { composer, entered, hurried, remember, screen, settled } = ui
@@ -88,7 +88,7 @@ const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
     screen.changed()
     const outcomes = Effect.whileLoop({
       while: () => {
-        settled.unsafeClose() // before the look, so that nothing happens between it and the waiting
+        settled.unsafeClose() // before the check, so that no outcome between check and wait is missed
         return composer.phase._tag === "Here" && composer.outgoing.size > composer.outgoing.count("unknown")
       },
       body: () => settled.await,
@@ -100,7 +100,7 @@ const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
     return left
   })
 
-/** One connection after the other, until the server refuses for good. */
+/** Runs one connection after another until the server refuses the login for good. */
 const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
   Effect.gen(function* () {
     const { composer, marks, screen, serverLines, transcript } = ui
@@ -127,9 +127,9 @@ const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
       } else if (isFirst) return yield* Effect.fail(result.left)
       const why = result._tag === "Left" ? ` ${marks.dash} ${result.left.message}` : ""
       away(`trying again; your lines are kept${why}`)
-      // A server that shut down has told everybody another time, for the first try.
+      // A server that shut down has announced a different delay to each client; it replaces the first delay.
       const millis = serverLines.returnMillis
       serverLines.returnMillis = undefined
-      yield* millis === undefined ? Effect.orDie(waits.next(undefined)) : Effect.sleep(millis) // it has no end
+      yield* millis === undefined ? Effect.orDie(waits.next(undefined)) : Effect.sleep(millis) // the schedule never ends
     }
   })

@@ -1,13 +1,13 @@
 import { span, type Row } from "./Row.js"
 
-/** What was said, from the first line on: the scrollback, with the time in front where the minute changes. */
+/** The scrollback. Shows the time before a row when the minute has changed. */
 export class Transcript {
   withTime = true
   private minute = ""
 
   /**
-   * @param write takes rows to the scrollback
-   * @param now tells the time, in milliseconds since 1970
+   * @param write adds rows to the scrollback
+   * @param now the time, in milliseconds since 1970
    */
   constructor(
     private readonly write: (rows: ReadonlyArray<Row>) => void,
@@ -18,7 +18,7 @@ export class Transcript {
     this.write(this.withTime ? rows.map((row) => [span(this.time(), "quiet"), ...row]) : rows)
   }
 
-  /** Blanks as wide as the time, for rows that are to stand below those with one. */
+  /** Spaces as wide as the time, to align rows with those that have one. */
   get margin(): string {
     return this.withTime ? " ".repeat(width) : ""
   }

@@ -2,46 +2,46 @@ import * as Outcomes from "../client/Outcomes.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 
-/** What a typed line means. */
+/** The meaning of a typed line. */
 export type Meaning =
-  /** A message; the next line without recipients goes to the same ones. */
+  /** A message. The next line without recipients goes to the same ones. */
   | { readonly _tag: "Say"; readonly to: ReadonlyArray<string>; readonly text: string }
-  /** Nothing is sent: the next lines go to these. */
+  /** Sends nothing, but chooses the recipients of the next lines. */
   | { readonly _tag: "Turn"; readonly to: ReadonlyArray<string> }
   | { readonly _tag: "Who" | "Help" | "Quit" }
-  /** Without names: who is ignored. */
+  /** Without names, lists who is ignored. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Switch"; readonly what: "time" | "bell"; readonly on: boolean }
   | { readonly _tag: "Mistake"; readonly text: string }
 
-/** What a line's meaning depends on. */
+/** What the meaning of a line depends on. */
 export interface TypingContext {
-  /** To whom the last line went. */
+  /** Recipients of the last line. */
   readonly to: ReadonlyArray<string>
   readonly lastSender: string | undefined
-  /** Whether somebody of that name is here, or wrote, or was written to. */
+  /** Whether a user of that name is present, or sent or got a message before. */
   readonly isKnown: (name: string) => boolean
 }
 
-/** The commands, and what is said of them. */
+/** The commands, with their descriptions. */
 export const commands: ReadonlyArray<readonly [usage: string, about: string]> = [
-  ["/who", "tells who is here"],
-  ["/reply [TEXT]", "turns to the last sender, and answers"],
-  ["/ignore [NAME]", "does not show what NAME sends, or does again"],
+  ["/who", "lists who is here"],
+  ["/reply [TEXT]", "answers the last sender"],
+  ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
   ["/bell on|off", "rings for a message"],
-  ["/help", "tells all this"],
+  ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
 ]
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
-const nobody = mistake("to whom? write `name: text`; the lines behind it go there, too")
+const nobody = mistake("to whom? write `name: text`; the lines after it go to the same name")
 
 /**
- * Total. A line that starts with a blank is text as it is; else `/` starts a command, and `bob, carol: hi` is a message
- * to both if its head can be names. In `note:this` or `http://x` nobody is meant, unless somebody of that name is known:
- * without a blank behind the colon a stranger is not addressed.
+ * Total. A line that starts with a space is text, whatever it contains. Otherwise `/` starts a command, and
+ * `bob, carol: hi` is a message to both if its head consists of names. `note:this` and `http://x` address no one unless
+ * a user of that name is known: a stranger is addressed only with a space after the colon.
  */
 export const parse = (line: string, context: TypingContext): Meaning => {
   if (line.startsWith("/")) return command(line, context)
@@ -74,23 +74,23 @@ const command = (line: string, { isKnown, lastSender }: TypingContext): Meaning 
     case "/quit":
       return { _tag: "Quit" }
     case "/reply":
-      if (lastSender === undefined) return mistake("nobody has written yet")
+      if (lastSender === undefined) return mistake("no one has written to you yet")
       return argument === "" ? { _tag: "Turn", to: [lastSender] } : { _tag: "Say", to: [lastSender], text: argument }
     case "/ignore": {
       const names = Outcomes.distinct(argument.split(","))
       const wrong = names.find((one) => !isKnown(one) && !isName(one))
       return wrong === undefined
         ? { _tag: "Ignore", names }
-        : mistake(`no name is like "${wrong}"; write /ignore bob, or /ignore bob, carol`)
+        : mistake(`"${wrong}" is not a name; write /ignore bob, or /ignore bob, carol`)
     }
     case "/time":
     case "/bell": {
       const what = name === "/time" ? "time" : "bell"
       return argument === "on" || argument === "off"
         ? { _tag: "Switch", what, on: argument === "on" }
-        : mistake(`write ${name} on, or ${name} off`)
+        : mistake(`write ${name} on or ${name} off`)
     }
     default:
-      return mistake(`there is no command ${name}; /help lists them, and a blank in front makes it text`)
+      return mistake(`unknown command ${name}; /help lists the commands, and a leading space makes a line text`)
   }
 }

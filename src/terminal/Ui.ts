@@ -22,16 +22,16 @@ export interface UiOptions {
   readonly display: Display.Display
   /** Whether the terminal rings for a message. */
   readonly bell: boolean
-  /** The file that keeps what is typed; without one, nothing does. */
+  /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
 }
 
-/** How long one waits for more people to come or go before it is told. */
+/** How long changes of presence are collected before they are shown. */
 const presenceDelay = Duration.seconds(2)
 
 const minRingMillis = 1_000
 
-/** All that one person has in front of them, and what happens there. */
+/** The parts of the user interface, and the signals between them. */
 export interface Ui {
   readonly screen: Screen.Screen
   readonly prompt: Prompt
@@ -40,15 +40,15 @@ export interface Ui {
   readonly people: People
   readonly transcript: Transcript
   readonly marks: Display.Marks
-  /** What the person entered; ends when they want to leave. */
+  /** What the user entered; ends when the user wants to leave. */
   readonly entered: Mailbox.Mailbox<Entered>
-  /** They do not want to wait for the end. */
+  /** Done when the user does not want to wait for outcomes. */
   readonly hurried: Deferred.Deferred<void>
   /** Opened when there is something to send. */
   readonly work: Effect.Latch
-  /** Opened when all is known of a message. */
+  /** Opened when a message has all its outcomes. */
   readonly settled: Effect.Latch
-  /** Adds to the history, where there is one. */
+  /** Adds a line to the history file, if there is one. */
   readonly remember: (line: string) => Effect.Effect<void>
 }
 
@@ -137,7 +137,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     }
   })
 
-/** A history that cannot be read is told of once, and not written either. */
+/** A history that cannot be read is reported once and not written. */
 const openHistory = (path: string | undefined) => {
   const none = { lines: [], problem: undefined, append: () => Effect.void }
   return path === undefined

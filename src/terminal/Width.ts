@@ -1,19 +1,19 @@
 import { eastAsianWidth } from "get-east-asian-width"
 
 /**
- * Characters as a person counts them, and the columns that they take. Terminals do not agree on all of them, so nothing
- * is built on these figures but where a row is cut or broken.
+ * Characters as a user counts them (graphemes), and the columns that they take. Terminals disagree on some widths, so
+ * these figures only decide where a row is cut or wrapped.
  */
 
-// `string-width` would do the same, but makes its segmenter when it is loaded, which takes 8 ms: a tenth of the time in
-// which a prompt shall be there. ASCII, which is nearly everything, needs none.
+// `string-width` would do the same, but creates its segmenter at load time. That takes 8 ms, a tenth of the time budget
+// until the prompt appears. ASCII, which is nearly all text, needs no segmenter.
 let segmenter: Intl.Segmenter | undefined = undefined
 
 const segments = (text: string) => (segmenter ??= new Intl.Segmenter()).segment(text)
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/u.test(text)
 
-/** The characters of a text: what a cursor steps over at once. */
+/** The graphemes of a text: the cursor moves over each in one step. */
 export const graphemes = (text: string): ReadonlyArray<string> =>
   isAscii(text) ? [...text] : Array.from(segments(text), ({ segment }) => segment)
 
@@ -36,7 +36,7 @@ export const after = (text: string, index: number): number => {
 export const columns = (text: string): number =>
   isAscii(text) ? text.length : graphemes(text).reduce((sum, grapheme) => sum + columnsOf(grapheme), 0)
 
-/** Emoji style, which is two columns wide. */
+/** Selects emoji style, which is two columns wide. */
 const emojiStyle = "\u{fe0f}"
 
 const flag = /^\p{Regional_Indicator}{2}/u
@@ -48,7 +48,7 @@ export const columnsOf = (grapheme: string): number => {
   return eastAsianWidth(point) === 2 || grapheme.includes(emojiStyle) || flag.test(grapheme) ? 2 : 1
 }
 
-/** As many columns as any terminal gives it: one that does not know a sequence shows its parts side by side. */
+/** The most columns that any terminal uses: one that does not know a sequence shows its parts side by side. */
 export const most = (grapheme: string): number => {
   if (grapheme.length === 1 && grapheme < "\u0300") return 1
   let sum = 0
@@ -56,10 +56,10 @@ export const most = (grapheme: string): number => {
   return Math.max(sum, columnsOf(grapheme))
 }
 
-/** Marks that some terminals give a column of their own. */
+/** Combining marks that some terminals give a column of their own. */
 const spacing = /^\p{Mc}/u
 
-/** As much of the start of a text as fits. */
+/** The longest start of a text that fits. */
 export const cut = (text: string, width: number): string => {
   if (text.length <= width && isAscii(text)) return text
   let [taken, sum] = ["", 0]
@@ -71,5 +71,5 @@ export const cut = (text: string, width: number): string => {
   return taken
 }
 
-/** No shown character has more code units than this on average: it is never needed to look at all of a long text. */
+/** Most code units that a displayed character has on average, so that `cut` need not look at all of a long text. */
 const maxUnits = 24

@@ -3,23 +3,23 @@ import { span, type Row } from "./Row.js"
 import * as Width from "./Width.js"
 
 /**
- * How far a row that goes on is indented: farther than any row of the transcript starts, with a time or without, so
- * that nobody's text can look like a row of somebody else's.
+ * Indentation of continued rows: deeper than the start of any row of the transcript, with or without a time, so that the
+ * text of one user cannot imitate a row of another.
  */
 const indent = "00:00 ".length + 2
 
-/** A narrower window has no place for that. */
+/** A narrower window has no room for it. */
 const minColumns = 20
 
 const margin = span(" ".repeat(indent))
 
 const tabStop = 8
 
-/** A row as rows that fit, broken at a blank where one is near: the terminal would go on in its first column. */
+/** Wraps a row, at a space if one is near the edge. The terminal itself would continue in its first column. */
 export const rows = (row: Row, columns: number, display: Display.Display): ReadonlyArray<Row> => {
   let most = 0
   for (const { text } of row) most += mostColumns(text, display)
-  if (most <= columns) return [row] // as nearly all do, so this is what a flood costs
+  if (most <= columns) return [row] // nearly all rows fit, so this is the cost under a flood
   const shown = row.map(({ ink, text }) => ({ ink, text: Display.show(text, display) }))
   const isIndented = columns >= minColumns
   const [first, ...rest] = slices(shown, pieces(shown, columns, isIndented ? indent : 0))
@@ -28,10 +28,10 @@ export const rows = (row: Row, columns: number, display: Display.Display): Reado
 
 const printable = /^[\x20-\x7e]*$/u
 
-/** Letters and punctuation, some of which is in nearly every row: one column each. */
+/** Common letters and punctuation, one column each. */
 const narrow = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u203a]*$/u
 
-/** It has not more columns than this, which is told without a look at each character. */
+/** An upper bound of the columns, found without looking at each character. */
 const mostColumns = (text: string, display: Display.Display): number => {
   if (printable.test(text)) return text.length
   const shown = Display.show(text, display)
@@ -39,7 +39,7 @@ const mostColumns = (text: string, display: Display.Display): number => {
   return shown.includes("\t") ? Infinity : shown.length * 2
 }
 
-/** From where to where, in the text of all spans. */
+/** A range in the concatenated text of all spans. */
 interface Piece {
   readonly start: number
   readonly end: number
@@ -49,7 +49,7 @@ const pieces = (row: Row, columns: number, indent: number): ReadonlyArray<Piece>
   const found: Array<Piece> = []
   const near = Math.ceil(columns / 2)
   let [start, at, column] = [0, 0, 0]
-  // The last blank that is near the edge, and the column behind it.
+  // The last space near the edge, and the column after it.
   let [blank, behind] = [-1, 0]
   for (const { text } of row) {
     for (const grapheme of Width.graphemes(text)) {
@@ -59,7 +59,7 @@ const pieces = (row: Row, columns: number, indent: number): ReadonlyArray<Piece>
         if (isBlank) [blank, behind] = [at, column]
         const isAtBlank = blank >= 0
         found.push({ start, end: isAtBlank ? blank : at })
-        start = isAtBlank ? blank + 1 : at // the blank is where the row ends
+        start = isAtBlank ? blank + 1 : at // drops the space at the end of the row
         column = indent + (isAtBlank ? column - behind : 0)
         blank = -1
         if (isBlank) {
@@ -76,7 +76,7 @@ const pieces = (row: Row, columns: number, indent: number): ReadonlyArray<Piece>
   return found
 }
 
-/** The pieces with the looks of the row. Both are walked through once: a list of names has thousands of spans. */
+/** Cuts the spans of a row at the pieces, in one pass over both: a list of names has thousands of spans. */
 const slices = (row: Row, all: ReadonlyArray<Piece>): ReadonlyArray<Row> => {
   let [index, from] = [0, 0]
   return all.map(({ end, start }) => {
@@ -85,7 +85,7 @@ const slices = (row: Row, all: ReadonlyArray<Piece>): ReadonlyArray<Row> => {
       const { ink, text } = current
       const to = from + text.length
       if (to > start) slice.push({ ink, text: text.slice(Math.max(0, start - from), end - from) })
-      if (to > end) break // the rest of it is for the next piece
+      if (to > end) break // the rest belongs to the next piece
       index += 1
       from = to
     }

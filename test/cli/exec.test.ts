@@ -156,7 +156,7 @@ describe.concurrent("a-chat exec", () => {
       const { alice } = yield* start(["--timeout", "300ms", ...tree])
       yield* alice.send("bot: hi\n")
       const pids = pidsIn(yield* alice.line)
-      yield* alice.expect("from bot: the program failed (no end within 300ms)")
+      yield* alice.expect("from bot: the program failed (it did not end within 300ms)")
       yield* die(pids)
     })
   )
@@ -233,7 +233,7 @@ describe.concurrent("a-chat exec", () => {
       yield* first.alice.barrier
       yield* first.server.kill("SIGKILL")
       yield* die(pids)
-      yield* first.bot.says("errors", /messages that were not answered: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
+      yield* first.bot.says("errors", /unanswered messages: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
       const second = yield* WatchedServer.make(["--port", first.port])
       yield* first.bot.says("errors", /connected again\n/u)
       yield* second.watcher.send("bot: again\n")
@@ -263,10 +263,7 @@ describe.concurrent("a-chat exec", () => {
       const pids = pidsIn(yield* alice.line)
       yield* alice.reset
       yield* die(pids)
-      yield* bot.says(
-        "errors",
-        /^a-chat: alice: is not there any more \((?:offline|disconnected)\)[^\n]*\n[^\n]*no end/u
-      )
+      yield* bot.says("errors", /^a-chat: alice has left \((?:offline|disconnected)\)[^\n]*\n[^\n]*did not end/u)
       yield* watcher.send("bot: hi\n")
       yield* watcher.until("an answer", () => watcher.lines.find((line) => /^from bot: \d+$/u.test(line)))
     })
@@ -282,10 +279,7 @@ describe.concurrent("a-chat exec", () => {
       yield* alice.end
       yield* watcher.until("alice leaves", () => watcher.lines.find((line) => line.startsWith("* left alice:")))
       writeFileSync(join(folder, "go"), "")
-      yield* bot.says(
-        "errors",
-        /^a-chat: alice: is not there any more \(offline\); the rest of the answer is dropped\n/u
-      )
+      yield* bot.says("errors", /^a-chat: alice has left \(offline\); the rest of the answer is dropped\n/u)
       yield* bot.says("errors", /\na-chat: alice: the program failed \(exit status 3\)\n$/u)
       yield* watcher.send("bot: hi\n")
       yield* watcher.until("the next answer", () => watcher.lines.find((line) => line.endsWith("(exit status 3)")))
@@ -303,7 +297,7 @@ describe.concurrent("a-chat exec", () => {
         [yield* alice.line, yield* alice.line, yield* alice.line, yield* alice.line],
         ["from bot: \ufffd", "from bot: ", "from bot: (a line of more than 65511 bytes was left out)", "from bot: last"]
       )
-      yield* bot.says("errors", /replaced what cannot be sent in 2 lines\n[^]*left out 1 line, too long/u)
+      yield* bot.says("errors", /replaced characters that cannot be sent in 2 lines\n[^]*left out 1 line too long/u)
     })
   )
 
@@ -312,7 +306,7 @@ describe.concurrent("a-chat exec", () => {
       const { alice } = yield* start(["--timeout", "500ms", "--", "yes"])
       yield* alice.send("bot: hi\n")
       yield* alice.until("the end", () =>
-        alice.lines.find((line) => line === "from bot: the program failed (no end within 500ms)")
+        alice.lines.find((line) => line === "from bot: the program failed (it did not end within 500ms)")
       )
     })
   )

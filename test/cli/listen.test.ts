@@ -67,7 +67,7 @@ describe.concurrent("a-chat listen", () => {
       const { port } = yield* saying(`from a: ${"x".repeat(2 ** 21)}\nfrom a: 2\n`)
       const { errors, output } = yield* Effect.flatMap(listen(port, "--count", "1"), (bob) => bob.ended)
       assert.strictEqual(output, "from a: 2\n")
-      assert.match(errors, /^a-chat: a message of more than 2097152 bytes was left out\n$/u)
+      assert.match(errors, /^a-chat: left out a message of more than 2097152 bytes\n$/u)
     })
   )
 

@@ -44,7 +44,7 @@ const collect = (client: Client.Client, count: number) =>
   Effect.map(Stream.runCollect(Stream.take(client.lines, count)), (lines) => [...lines])
 
 describe("Bot.run", () => {
-  it.scopedLive("sends the lines of a program, and what is wrong with it", () =>
+  it.scopedLive("sends the lines of a program, and reports its failure", () =>
     Effect.gen(function* () {
       const { alice, logged } = yield* makeBot(({ from, text }) =>
         text === "none"
@@ -70,7 +70,7 @@ describe("Bot.run", () => {
     })
   )
 
-  it.scopedLive("ends what runs when the connection is over, and counts what was not answered", () =>
+  it.scopedLive("ends the running program when the connection ends, and counts unanswered messages", () =>
     Effect.gen(function* () {
       const began = yield* Deferred.make<void>()
       let ended = 0
@@ -86,11 +86,11 @@ describe("Bot.run", () => {
       const error = yield* Effect.flip(Fiber.join(running))
       assert.strictEqual(error._tag, "TransportError")
       assert.strictEqual(ended, 1)
-      assert.deepStrictEqual(logged, ["the connection is over, messages that were not answered: 1"])
+      assert.deepStrictEqual(logged, ["the connection ended; unanswered messages: 1"])
     })
   )
 
-  it.scopedLive("ends all that run at once when the connection is over", () =>
+  it.scopedLive("ends all running programs at once when the connection ends", () =>
     Effect.gen(function* () {
       const began = yield* Deferred.make<void>()
       const ending = yield* Deferred.make<void>()
@@ -116,11 +116,11 @@ describe("Bot.run", () => {
       yield* Deferred.await(began)
       yield* Effect.forkScoped(Logger.withMinimumLogLevel(server.drain, LogLevel.None))
       yield* Effect.flip(Fiber.join(running))
-      assert.deepStrictEqual(logged, ["the connection is over, messages that were not answered: 3"])
+      assert.deepStrictEqual(logged, ["the connection ended; unanswered messages: 3"])
     })
   )
 
-  it.scopedLive("dies of a defect, instead of answering nobody", () =>
+  it.scopedLive("dies of a defect instead of silently answering no one", () =>
     Effect.gen(function* () {
       const { alice, running } = yield* makeBot(() => Effect.die(new Error("a defect")))
       yield* alice.send(["bot"], "hi")

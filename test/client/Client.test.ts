@@ -64,7 +64,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("decodes characters that are split between two reads", () =>
+  it.scopedLive("decodes characters that are split across two reads", () =>
     Effect.gen(function* () {
       const bytes = Buffer.from("from bob: 👋ü\n")
       const pieces = Array.from(bytes, (byte) => Uint8Array.of(byte))
@@ -73,14 +73,14 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("takes CRLF, and drops a last line that was cut off", () =>
+  it.scopedLive("accepts CRLF, and drops a last line that was cut off", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* saying("a\r\n\r\nb\n", "c"))
       assert.deepStrictEqual(yield* collect(client), ["a", "", "b"])
     })
   )
 
-  it.scopedLive("fails when the connection breaks, after what came before", () =>
+  it.scopedLive("fails when the connection breaks, after the lines that came before", () =>
     Effect.gen(function* () {
       const address = yield* FakeServer.make((socket) =>
         socket.once("data", () =>
@@ -101,7 +101,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("fails on a line over the limit, and takes one at the limit", () =>
+  it.scopedLive("fails on a line over the limit, and accepts one at the limit", () =>
     Effect.gen(function* () {
       const atLimit = yield* connect(yield* saying("12345678\n"), { maxLineBytes: 8 })
       assert.deepStrictEqual(yield* collect(atLimit), ["12345678"])
@@ -110,7 +110,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("does not read on while nobody takes the lines, and loses none", () =>
+  it.scopedLive("stops reading while no lines are taken, and loses none", () =>
     Effect.gen(function* () {
       const count = 2_000_000
       let sent = 0
@@ -146,7 +146,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("waits with sending while the server does not read, for all who send", () =>
+  it.scopedLive("makes every sender wait while the server does not read", () =>
     Effect.gen(function* () {
       const resumed = yield* Deferred.make<void>()
       let received = 0
@@ -174,7 +174,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("refuses to send what would not be one line of that meaning", () =>
+  it.scopedLive("refuses to send what would not be one line with the intended meaning", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* FakeServer.original)
       for (const text of ["a\nb", "a\rb", "\0", "\x1b[2J", "\x7f", "\u0085x"]) {
@@ -191,7 +191,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("refuses a login that is no line of its own, before it connects", () =>
+  it.scopedLive("refuses a login that is not a line of its own before connecting", () =>
     Effect.gen(function* () {
       for (const login of ["", " ", "a\nb: hi", "/who", "@k1 bob"]) {
         const error = yield* Effect.flip(Client.open({ login, socket: Effect.dieMessage("connected") }))
@@ -200,7 +200,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("does not send behind its end", () =>
+  it.scopedLive("does not send after its end", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* FakeServer.original)
       yield* client.end
@@ -230,7 +230,7 @@ describe("Client", () => {
     )
   )
 
-  it.scopedLive("says why it could not connect", () =>
+  it.scopedLive("reports why it could not connect", () =>
     Effect.gen(function* () {
       const address = yield* Effect.scoped(FakeServer.original)
       const error = yield* Effect.flip(connect(address))

@@ -21,7 +21,7 @@ describe("Escape.show", () => {
     it(`shows ${name}`, () => assert.strictEqual(Escape.show(given), shown))
   }
 
-  it("leaves nothing that a terminal acts on", () => {
+  it("leaves nothing that controls a terminal", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
         // oxlint-disable-next-line no-control-regex
@@ -44,7 +44,7 @@ describe("Escape.json", () => {
 })
 
 describe("Escape.controls", () => {
-  it("shows control characters but TAB, and leaves everything else", () => {
+  it("escapes control characters except TAB, and nothing else", () => {
     assert.strictEqual(Escape.controls("a\tb\x1b\x7f\u0085👨\u200d👩\u202e"), "a\tb\\x1b\\x7f\\x85👨\u200d👩\u202e")
   })
 })

@@ -49,7 +49,7 @@ describe("MessageFilter", () => {
     })
   }
 
-  it("counts over all blocks, and lets nothing through behind", () => {
+  it("counts across blocks, and lets nothing through after the last message", () => {
     const { left, taken } = take(["from a: 1\n", "* x: y\nfrom a: 2\nfrom a: 3\n", "from a: 4\n"], { count: 2 })
     assert.strictEqual(taken, "from a: 1\nfrom a: 2\n")
     assert.strictEqual(left, 0)
@@ -60,7 +60,7 @@ describe("toJson", () => {
   const arrival = new Date("2026-01-02T03:04:05.678Z")
   const json = (lines: string) => toJson(Wire.encode(lines), arrival)
 
-  it("makes an object of each line", () => {
+  it("formats each line as an object", () => {
     assert.strictEqual(json("from a: hi\n"), `{"from":"a","text":"hi","at":"2026-01-02T03:04:05.678Z"}\n`)
     assert.deepStrictEqual(
       json('from élan: a: b\r\nfrom élan: \nfrom b: "\\\u0001 \u2028\n')

@@ -22,7 +22,7 @@ const listening = (
     count: undefined,
     json: false,
     reconnect: false,
-    tell: () => Effect.void,
+    report: () => Effect.void,
     warn: () => {},
     ...options
   })
@@ -37,7 +37,7 @@ const printed = (bytes: string, options: { isTTY: boolean; json: boolean }) =>
   })
 
 describe("Listening.run", () => {
-  it.scopedLive("escapes what could steer a terminal, and nothing for a pipe", () =>
+  it.scopedLive("escapes control characters for a terminal, and nothing for a pipe", () =>
     Effect.gen(function* () {
       const line = "from a: \x1b[2Jgrüße\u202e\n"
       assert.strictEqual(yield* printed(line, { isTTY: false, json: false }), line)
@@ -45,7 +45,7 @@ describe("Listening.run", () => {
     })
   )
 
-  it.scopedLive("keeps JSON that is escaped for a terminal JSON", () =>
+  it.scopedLive("writes valid JSON when it escapes for a terminal", () =>
     Effect.gen(function* () {
       const text = "\x1b[2J\x9b\u202e\u{e0041}grüße"
       for (const isTTY of [false, true]) {
@@ -56,7 +56,7 @@ describe("Listening.run", () => {
     })
   )
 
-  it.scopedLive("reads no further while its output is full, and loses nothing", () =>
+  it.scopedLive("stops reading while its output is full, and loses nothing", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       const limits = { outboxLines: 16, outboxBytes: 1024, holdTimeout: Duration.minutes(1) }

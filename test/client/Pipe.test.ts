@@ -73,7 +73,7 @@ const limiting = (allowed: number, received: Array<string>) => (socket: Net.Sock
 }
 
 describe("Pipe.run", () => {
-  it.scopedLive("passes bytes through unchanged where the output is no terminal", () =>
+  it.scopedLive("passes bytes through unchanged if the output is not a terminal", () =>
     Effect.gen(function* () {
       const { ending, output } = yield* run(answering("from bob: \x1b[2J\u202e\r\nno end"))
       assert.strictEqual(output, "from bob: \x1b[2J\u202e\r\nno end")
@@ -81,7 +81,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("escapes control characters where the output is a terminal, on both sides", () =>
+  it.scopedLive("escapes control characters on both outputs if they are terminals", () =>
     Effect.gen(function* () {
       const text = "from bob: \x1b[2J ü\n! bad-line: \x07\n"
       const { output, refusals } = yield* run(answering(text), { isTTY: true })
@@ -90,7 +90,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("shows characters whole that are split between two reads", () =>
+  it.scopedLive("keeps characters whole that are split across two reads", () =>
     Effect.gen(function* () {
       const bytes = Buffer.from("from bob: 👋\u202e\n")
       const { output } = yield* run(
@@ -108,7 +108,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("says that the server refused something", () =>
+  it.scopedLive("reports that the server refused something", () =>
     Effect.gen(function* () {
       const { ending, output, refusals } = yield* run(confirming("from bob: hi\n! undelivered x reason=offline: no\n"))
       assert.deepStrictEqual(ending, { _tag: "Refused" })
@@ -117,7 +117,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("tells a refused login from a server that went away", () =>
+  it.scopedLive("distinguishes a refused login from a server that went away", () =>
     Effect.gen(function* () {
       const refused = yield* run((socket) => socket.end("! login-in-use bob fatal: taken\n"), { input: open() })
       assert.deepStrictEqual(refused.ending, { _tag: "Refused" })
@@ -126,7 +126,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("takes the answer to /quit as an end in order", () =>
+  it.scopedLive("accepts the answer to /quit as proof of an end in order", () =>
     Effect.gen(function* () {
       const { ending } = yield* run((socket) => socket.end("* bye reason=quit: goodbye\n"), { input: open() })
       assert.deepStrictEqual(ending, { _tag: "Left" })
@@ -135,7 +135,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("does not trust an end in order of a server that has answered commands before", () =>
+  it.scopedLive("does not trust an end in order from a server that answers commands", () =>
     Effect.gen(function* () {
       const { ending } = yield* run((socket) =>
         onLine(socket, (line) => {
@@ -148,7 +148,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("shows no answer to what it asks for itself, and every answer to what the user asks for", () =>
+  it.scopedLive("hides the answers to its own commands, and shows those to commands of the user", () =>
     Effect.gen(function* () {
       const quiet = yield* run(confirming(""), { input: ended("alice\nbob: hi") })
       assert.deepStrictEqual(quiet, { ending: { _tag: "Left" }, output: "", refusals: "" })
@@ -169,7 +169,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("tells refusals of its own commands from those of the user's lines, whatever the rate", () =>
+  it.scopedLive("distinguishes refusals of its own commands from those of the user's lines at every rate", () =>
     Effect.gen(function* () {
       const input = ["alice", "bob: 1", "bob: 2", "bob: 3"]
       // The login and the first ping count, too.
@@ -194,7 +194,7 @@ describe("Pipe.run", () => {
     })
   )
 
-  it.scopedLive("says that the connection broke", () =>
+  it.scopedLive("reports that the connection broke", () =>
     Effect.gen(function* () {
       const { ending } = yield* run((socket) => socket.once("data", () => socket.resetAndDestroy()))
       assert.strictEqual(ending._tag, "Lost")

@@ -71,7 +71,7 @@ describe("Received.parse", () => {
     it(`understands ${JSON.stringify(given)}`, () => assert.deepStrictEqual(Received.parse(given), expected))
   }
 
-  it("has a meaning for every line", () => {
+  it("gives every line a meaning", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
         assert.include(["Message", "Refused", "Notice", "Other"], Received.parse(text)._tag)
@@ -79,7 +79,7 @@ describe("Received.parse", () => {
     )
   })
 
-  it("gets the code and the label out of every line that the server has", () => {
+  it("finds the code and the label in every line that the server can send", () => {
     const refusals = [
       Reply.badLine("why"),
       Reply.tooLong(1),
@@ -102,7 +102,7 @@ describe("Received.parse", () => {
     assert.sameMembers([...codes, parsed._tag === "Refused" && parsed.code], [...Reply.refusals])
   })
 
-  it("knows the refusals after which the server closes", () => {
+  it("recognises the refusals after which the server closes", () => {
     for (const { line: refusal } of [Reply.badLogin, Reply.loginInUse("bob"), Reply.loginTimeout, Reply.full(1)]) {
       const received = Received.parse(line(refusal(undefined)))
       assert.isTrue(received._tag === "Refused" && received.fatal)

@@ -13,7 +13,7 @@ const refused = (code: string, retryMillis?: number) => new LoginRefused({ code,
 
 type Session = (up: Effect.Effect<void>) => Effect.Effect<string, TransportError | LoginRefused>
 
-/** Runs sessions one after the other; tells how it ended and what was told. */
+/** Runs sessions one after another; returns the result and what was reported. */
 const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; millis?: number } = {}) =>
   Effect.gen(function* () {
     const told: Array<string> = []
@@ -24,7 +24,7 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
         Reconnect.keep({
           session: (up) => Effect.suspend(() => sessions[next++]?.(up) ?? Effect.succeed("the last one")),
           reconnect: options.reconnect ?? true,
-          tell: (event) =>
+          report: (event) =>
             Effect.sync(() => {
               told.push(event._tag === "Lost" ? event.why : "back")
               if (event._tag === "Lost") delays.push(Duration.toMillis(event.delay))
@@ -49,7 +49,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("fails with what is wrong before there was a connection", () =>
+  it.effect("fails with an error that comes before the first connection is up", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* keep([unreachable])).result, lost)
       const inUse = refused("login-in-use")
@@ -57,7 +57,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("comes back, and tells of it", () =>
+  it.effect("reconnects and reports it", () =>
     Effect.gen(function* () {
       const { result, told } = yield* keep([breaks, unreachable, (up) => Effect.as(up, "done")])
       assert.strictEqual(result, "done")
@@ -65,7 +65,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("waits twice as long each time, up to half a minute, shortened by up to a half", () =>
+  it.effect("doubles the delay up to 30 s, each shortened by up to a half", () =>
     Effect.gen(function* () {
       const { delays } = yield* keep([breaks, ...Array.from({ length: 9 }, () => unreachable)])
       for (const [index, expected] of [1, 2, 4, 8, 16, 30, 30, 30, 30, 30].entries()) {
@@ -75,7 +75,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("begins anew behind a connection that held, and not behind one that did not", () =>
+  it.effect("starts from the shortest delay after a stable connection, but not after a short one", () =>
     Effect.gen(function* () {
       const holds: Session = (up) => up.pipe(Effect.zipRight(Effect.sleep("10 seconds")), Effect.zipRight(breaks(up)))
       const held = yield* keep([breaks, unreachable, unreachable, holds])
@@ -85,7 +85,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("tries a login again that is in use, since the old connection may not be over", () =>
+  it.effect("retries a login that is in use, since the old connection may not have ended", () =>
     Effect.gen(function* () {
       const { result, told } = yield* keep([breaks, () => Effect.fail(refused("login-in-use"))])
       assert.strictEqual(result, "the last one")
@@ -93,21 +93,21 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("waits as long as the server says", () =>
+  it.effect("waits as long as the server asks", () =>
     Effect.gen(function* () {
       const { delays } = yield* keep([breaks, () => Effect.fail(refused("full", 90_000))])
       assert.strictEqual(delays[1], 90_000)
     })
   )
 
-  it.effect("gives up at a refusal that will not pass", () =>
+  it.effect("gives up at a permanent refusal", () =>
     Effect.gen(function* () {
       const bad = refused("bad-login")
       assert.strictEqual((yield* keep([breaks, () => Effect.fail(bad)])).result, bad)
     })
   )
 
-  it.effect("is gone with the first connection, if nobody wants another", () =>
+  it.effect("ends with the first connection if reconnecting is off", () =>
     Effect.gen(function* () {
       const { result, told } = yield* keep([breaks], { reconnect: false })
       assert.deepStrictEqual(result, new Reconnect.ConnectionGone({ cause: lost }))
@@ -115,7 +115,7 @@ describe("Reconnect.keep", () => {
     })
   )
 
-  it.effect("closes the scope of a session before the next one", () =>
+  it.effect("closes the scope of a session before the next one starts", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
       const fiber = yield* Effect.fork(
@@ -131,7 +131,7 @@ describe("Reconnect.keep", () => {
               if (isFirst) yield* lost
             }),
           reconnect: true,
-          tell: () => Effect.void
+          report: () => Effect.void
         })
       )
       yield* TestClock.adjust("1 minute")

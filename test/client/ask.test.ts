@@ -10,7 +10,7 @@ import * as FakeServer from "../support/FakeServer.js"
 const answerLine = `* who 1: ${"x".repeat(100)}\n`
 
 describe("LineConnection.ask", () => {
-  it.scopedLive("reads an answer of any length, though no line of it is left to take", () =>
+  it.scopedLive("reads an answer of any length, even if it leaves no line to take", () =>
     Effect.gen(function* () {
       const lines = 5000
       const address = yield* FakeServer.make((socket) => {

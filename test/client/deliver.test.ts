@@ -23,7 +23,7 @@ const chat = (options: Partial<Server.StandaloneOptions> = {}) =>
 const text = "nobody of that name is here"
 
 describe("Client.deliver", () => {
-  it.scopedLive("tells the outcome for each recipient, and shows it to nobody else", () =>
+  it.scopedLive("returns the outcome for each recipient, and keeps it from the lines", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat()
       const bob = yield* Client.connect({ socket, login: "bob" })
@@ -42,7 +42,7 @@ describe("Client.deliver", () => {
     })
   )
 
-  it.scopedLive("tells apart what is sent at the same time", () =>
+  it.scopedLive("keeps the outcomes of concurrent messages apart", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat()
       const alice = yield* Client.connect({ socket, login: "alice" })
@@ -58,7 +58,7 @@ describe("Client.deliver", () => {
     })
   )
 
-  it.scopedLive("tells more outcomes than are read ahead, while nobody takes the lines", () =>
+  it.scopedLive("handles more outcomes than are read ahead while no lines are taken", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat()
       const bob = yield* Client.connect({ socket, login: "bob" })
@@ -73,7 +73,7 @@ describe("Client.deliver", () => {
     })
   )
 
-  it.scopedLive("tells that the line was refused", () =>
+  it.scopedLive("returns that the line was refused", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat({ maxRecipients: 2 })
       const alice = yield* Client.connect({ socket, login: "alice" })
@@ -89,7 +89,7 @@ describe("Client.deliver", () => {
     })
   )
 
-  it.scopedLive("knows nothing of the recipients that had no outcome when the connection broke", () =>
+  it.scopedLive("returns unknown for recipients without an outcome when the connection broke", () =>
     Effect.gen(function* () {
       const labelled = yield* Deferred.make<void>()
       const address = yield* FakeServer.answering(
@@ -113,7 +113,7 @@ describe("Client.deliver", () => {
     })
   )
 
-  it.scopedLive("refuses to send what would not be one line, and behind the end", () =>
+  it.scopedLive("refuses to send what would not be one line, or after the end", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat()
       const alice = yield* Client.connect({ socket, login: "alice" })
@@ -127,7 +127,7 @@ describe("Client.deliver", () => {
 })
 
 describe("Client.greet", () => {
-  it.scopedLive("learns what the server says of itself", () =>
+  it.scopedLive("returns what the server says about itself", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat({ maxLineBytes: 1000, maxRecipients: 7 })
       const alice = yield* Client.greet({ socket, login: " alice " })
@@ -138,7 +138,7 @@ describe("Client.greet", () => {
     })
   )
 
-  it.scopedLive("finds that an original server has nothing to say, and sends to it without outcomes", () =>
+  it.scopedLive("finds that an original server says nothing, and sends to it without outcomes", () =>
     Effect.gen(function* () {
       const alice = yield* Client.greet({ socket: Tcp.connect(yield* FakeServer.original), login: "alice" })
       assert.deepStrictEqual(yield* alice.hello, Option.none())
@@ -148,7 +148,7 @@ describe("Client.greet", () => {
     })
   )
 
-  it.scopedLive("fails when the login is refused, and when there is no answer to come", () =>
+  it.scopedLive("fails when the login is refused, and when no answer can come", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat({ maxConnections: 1 })
       const alice = yield* Client.greet({ socket, login: "alice" })

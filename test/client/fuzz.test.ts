@@ -60,7 +60,7 @@ const labels = ["k1", "fatal", "A-b_c.9", "k".repeat(32)]
 const tags: Record<string, string> = { f: "Message", "!": "Refused", "*": "Notice" }
 
 describe("Received.parse", () => {
-  it("has a meaning for every line, and takes none for another kind: 50,000 lines", () => {
+  it("gives every line a meaning, and confuses no kinds: 50,000 lines", () => {
     fuzz(50_000, hostile(12), (wire) => {
       const line = Wire.decode(wire)
       const { _tag } = Received.parse(line)
@@ -68,7 +68,7 @@ describe("Received.parse", () => {
     })
   })
 
-  it("reads what the server writes of any name: 50,000 replies", () => {
+  it("parses the replies of the server for any name: 50,000 replies", () => {
     fuzz(50_000, hostile(5), (name, random) => {
       if (name === "") return
       const label = random.pick(labels)
@@ -83,7 +83,7 @@ describe("Received.parse", () => {
     })
   })
 
-  it("reads what the server passes on: 50,000 texts", () => {
+  it("parses the messages of the server for any text: 50,000 texts", () => {
     fuzz(50_000, hostile(8), (wire) => {
       const text = Wire.trim(wire)
       const line = Wire.decode(`${Reply.messageHead("bob")}${text}`)
@@ -124,7 +124,7 @@ const isHidden = (point: string) =>
   /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u.test(point)
 
 describe("Escape.show", () => {
-  it("changes what a terminal acts on, and nothing else: 50,000 texts", () => {
+  it("escapes what controls a terminal, and nothing else: 50,000 texts", () => {
     fuzz(50_000, hostile(10), (wire) => {
       const text = Wire.decode(wire)
       const shown = Escape.show(text)

@@ -8,7 +8,7 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
 describe("Client.connect", () => {
-  it.scopedLive("returns when others can send to it, and leaves the answer out of what is received", () =>
+  it.scopedLive("returns once messages can reach it, and keeps the answer from the lines", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       yield* Server.start({ listen: [network.listen] })
@@ -21,7 +21,7 @@ describe("Client.connect", () => {
     })
   )
 
-  it.scopedLive("fails with the server's code when the login is refused", () =>
+  it.scopedLive("fails with the code of the server when the login is refused", () =>
     Effect.gen(function* () {
       const network = yield* Memory.make()
       yield* Server.start({ listen: [network.listen] })

@@ -32,7 +32,7 @@ describe.concurrent("Child.start", () => {
       })
   )
 
-  it.scopedLive("ends the output of an ended program though a stranger goes on writing there", () =>
+  it.scopedLive("ends the output of a program that has ended even if another process still writes to it", () =>
     Effect.gen(function* () {
       const child = yield* sh(`${stranger("yes")} exit 3`)
       yield* readAll(child)

@@ -48,7 +48,7 @@ describe("Editor", () => {
     assert.strictEqual(shown(Editor.set(at("a|c"), "new")), "new|")
   })
 
-  it("yanks what was killed last, also on another line", () => {
+  it("yanks the text killed last, even into another line", () => {
     const killed = Editor.edit(at("bob: hi|"), "killWord")
     assert.strictEqual(shown(Editor.edit(Editor.set(killed, ""), "yank")), "hi|")
     assert.strictEqual(Editor.edit(at("ab|", "kept"), "backspace").killed, "kept")

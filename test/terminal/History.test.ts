@@ -7,7 +7,7 @@ import { History } from "../../src/terminal/History.js"
 import * as HistoryFile from "../../src/terminal/HistoryFile.js"
 
 describe("History", () => {
-  it("goes up and down, and keeps the line begun", () => {
+  it("goes up and down, and keeps the unfinished line", () => {
     const history = new History(["one", "two"], 10)
     assert.strictEqual(history.down(), undefined)
     assert.strictEqual(history.up("draft"), "two")
@@ -18,7 +18,7 @@ describe("History", () => {
     assert.strictEqual(history.down(), undefined)
   })
 
-  it("starts behind the newest again when a line was added", () => {
+  it("returns to the end when a line is added", () => {
     const history = new History(["one"], 10)
     history.up("")
     assert.isTrue(history.add("two"))
@@ -28,7 +28,7 @@ describe("History", () => {
     assert.strictEqual(history.up(""), "one")
   })
 
-  it("forgets the oldest", () => {
+  it("drops the oldest lines", () => {
     const history = new History(["one", "two", "three"], 2)
     history.add("four")
     assert.deepStrictEqual([history.up(""), history.up(""), history.up("")], ["four", "three", undefined])
@@ -43,7 +43,7 @@ const folder = Effect.acquireRelease(
 const modeOf = (path: string) => Effect.promise(async () => ((await Fs.stat(path)).mode & 0o777).toString(8))
 
 describe("HistoryFile", () => {
-  it("lies where the XDG specification says", () => {
+  it("is where the XDG specification says", () => {
     assert.strictEqual(HistoryFile.path({ HOME: "/home/a" }), "/home/a/.local/state/a-chat/history")
     assert.strictEqual(HistoryFile.path({ HOME: "/home/a", XDG_STATE_HOME: "/state" }), "/state/a-chat/history")
     assert.strictEqual(
@@ -52,7 +52,7 @@ describe("HistoryFile", () => {
     )
   })
 
-  it.scopedLive("keeps lines for their owner only, also in a file that was open to others", () =>
+  it.scopedLive("is readable by its owner only, even if it was readable by others before", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "state", "a-chat", "history")
       assert.deepStrictEqual(yield* HistoryFile.read(path), [])
@@ -66,7 +66,7 @@ describe("HistoryFile", () => {
     })
   )
 
-  it.scopedLive("cuts a file that has grown to twice its size", () =>
+  it.scopedLive("trims a file that has grown to twice the maximum", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* folder, "history")
       const lines = Array.from({ length: 2 * HistoryFile.maxLines }, (_, index) => `line ${index}`)
@@ -79,11 +79,11 @@ describe("HistoryFile", () => {
     })
   )
 
-  it.scopedLive("says what to do when it cannot be kept", () =>
+  it.scopedLive("says what to do if the file cannot be used", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const error = yield* Effect.flip(HistoryFile.append(path, "bob: hi"))
-      assert.match(error.message, /^the history is not kept: EISDIR.*; --history off does without$/u)
+      assert.match(error.message, /^the history is not kept: EISDIR.*; --history off turns it off$/u)
     })
   )
 })

@@ -43,7 +43,7 @@ describe("Keys", () => {
     it(`reads ${what}`, () => assert.deepStrictEqual(keys(bytes), meaning))
   }
 
-  it("reads what arrives in pieces", () => {
+  it("reads keys that arrive in pieces", () => {
     assert.deepStrictEqual(keys("\x1b", "[A", "\x1b[200~x", "\ry\x1b[2", "01~z"), ["up", "<x\ny>", "z"])
   })
 })

@@ -21,7 +21,7 @@ const texts = (outgoing: Outgoing) => {
 }
 
 describe("Outgoing", () => {
-  it("sends in the order typed, also what was typed meanwhile", () => {
+  it("sends in the order typed, including messages typed meanwhile", () => {
     const { outgoing } = three(1)
     outgoing.add(["bob"], "four")
     assert.deepStrictEqual(texts(outgoing), ["bob,carol: two", "bob,carol: three", "bob: four"])
@@ -31,14 +31,14 @@ describe("Outgoing", () => {
     )
   })
 
-  it("sends what was put back before what was typed behind it", () => {
+  it("sends a message that was put back before those typed after it", () => {
     const { ids, outgoing } = three(2)
     outgoing.add(["bob"], "four")
     for (const id of ids.toReversed()) outgoing.putBack(id)
     assert.deepStrictEqual(texts(outgoing), ["bob,carol: one", "bob,carol: two", "bob,carol: three", "bob: four"])
   })
 
-  it("puts back in the order typed behind what is sent again, and before what was never sent", () => {
+  it("puts back in the order typed, after messages that are sent again and before those never sent", () => {
     const { ids, outgoing } = three(1)
     outgoing.lose()
     const next = outgoing.take()?.id ?? 0
@@ -49,7 +49,7 @@ describe("Outgoing", () => {
     assert.deepStrictEqual(texts(outgoing), ["bob,carol: two", "bob,carol: three"])
   })
 
-  it("puts back and settles as fast when many wait", () => {
+  it("puts back and settles in constant time, however many messages wait", () => {
     const outgoing = new Outgoing()
     const all = Array.from({ length: 40_000 }, (_, index) => `${index}`)
     for (const text of all) outgoing.add(["bob"], text)
@@ -65,7 +65,7 @@ describe("Outgoing", () => {
     assert.strictEqual(outgoing.size, 0)
   })
 
-  it("forgets what is settled, and tells it", () => {
+  it("forgets a settled message, and returns its outcomes", () => {
     const { ids, outgoing } = three(3)
     const fates = [
       written("bob"),
@@ -79,7 +79,7 @@ describe("Outgoing", () => {
     assert.strictEqual(outgoing.settle(ids[1] ?? 0, fates), undefined)
   })
 
-  it("keeps those of whom nothing is known, and sends it to them alone again", () => {
+  it("keeps recipients with unknown outcomes, and sends again to them only", () => {
     const { ids, outgoing } = three(2)
     const told = outgoing.settle(ids[0] ?? 0, [written("bob"), unknown("carol")])
     assert.deepStrictEqual(told, { to: ["bob"], text: "one", fates: [written("bob")] })
@@ -89,7 +89,7 @@ describe("Outgoing", () => {
     assert.deepStrictEqual(texts(outgoing), ["carol: one", "bob,carol: two", "bob,carol: three"])
   })
 
-  it("drops what is unknown, and nothing else", () => {
+  it("drops messages with unknown outcomes, and no others", () => {
     const { outgoing } = three(2)
     outgoing.lose()
     assert.deepStrictEqual(
@@ -100,7 +100,7 @@ describe("Outgoing", () => {
     assert.deepStrictEqual(outgoing.drop(), [])
   })
 
-  it("shows the oldest first", () => {
+  it("returns the oldest first", () => {
     const { outgoing } = three(1)
     assert.deepStrictEqual(
       outgoing.first(2).map(({ phase, text }) => [phase, text]),

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { People } from "../../src/terminal/People.js"
 
 describe("People", () => {
-  it("names who is here first, of these whom one spoke with last, and not oneself", () => {
+  it("lists present users first, the most recent contacts before others, without the user", () => {
     const people = new People("alice")
-    people.counted(["alice", "zoe", "bob", "carol"])
+    people.listed(["alice", "zoe", "bob", "carol"])
     people.addressed(["bob", "dave"])
     people.wrote("carol")
     people.wrote("alice")
@@ -14,7 +14,7 @@ describe("People", () => {
     assert.deepStrictEqual(people.names, ["bob", "zoe", "carol", "dave"])
   })
 
-  it("knows who writes to be here, whatever notice comes later", () => {
+  it("counts a sender as present, whatever notice comes later", () => {
     const people = new People("alice")
     people.wrote("bob")
     assert.isFalse(people.joined("bob"))
@@ -23,13 +23,13 @@ describe("People", () => {
     assert.isFalse(people.isKnown("carol"))
   })
 
-  it("forgets whom one spoke with long ago", () => {
+  it("forgets contacts of long ago", () => {
     const people = new People("alice")
     for (let index = 0; index < 1_001; index++) people.addressed([`n${index}`])
     assert.deepStrictEqual([people.isKnown("n0"), people.isKnown("n1")], [false, true])
   })
 
-  it("ignores, and hears again", () => {
+  it("ignores a name, and stops ignoring it", () => {
     const people = new People("alice")
     assert.isTrue(people.toggleIgnored("bob"))
     assert.isTrue(people.isIgnored("bob"))

@@ -9,7 +9,7 @@ const plain = Display.make(utf8, 1)
 const ascii = Display.make({ LANG: "C" }, 1)
 
 describe("Display.make", () => {
-  it("knows a UTF-8 locale by the first variable that is set", () => {
+  it("decides on UTF-8 by the first variable that is set", () => {
     const table: ReadonlyArray<readonly [Record<string, string>, boolean]> = [
       [{}, false],
       [{ LANG: "C" }, false],
@@ -24,14 +24,14 @@ describe("Display.make", () => {
     }
   })
 
-  it("takes Node's word for colours, which is where NO_COLOR counts", () => {
+  it("takes the colours from Node, which honours NO_COLOR", () => {
     assert.deepStrictEqual(
       [1, 4, 8, 24].map((bits) => Display.make({}, bits).colours),
       ["none", "basic", "many", "many"]
     )
   })
 
-  it("knows terminals that do not break rows anew", () => {
+  it("knows terminals that do not rewrap rows", () => {
     assert.strictEqual(Display.make({}, 8).reflow, "all")
     assert.strictEqual(Display.make({ XTERM_VERSION: "XTerm(379)" }, 8).reflow, "none")
     assert.strictEqual(Display.make({ XTERM_VERSION: "XTerm(379)", TMUX: "/tmp/tmux" }, 8).reflow, "all")
@@ -40,7 +40,7 @@ describe("Display.make", () => {
 })
 
 describe("Row.render", () => {
-  it("gives a name one colour, in every session, and others other ones", () => {
+  it("gives each name a colour of its own, the same every time", () => {
     const colour = (name: string) => Row.render([Row.name(name)], colourful).split("m")[0]
     assert.strictEqual(colour("alice"), colour("alice"))
     assert.strictEqual(Row.render([Row.name("alice")], colourful), "\x1b[38;5;61malice\x1b[0m")
@@ -52,7 +52,7 @@ describe("Row.render", () => {
     assert.strictEqual(Row.render([Row.name("alice"), Row.span(" hi", "bad")], plain), "alice hi")
   })
 
-  it("shows what could steer the terminal, in names, too", () => {
+  it("escapes what could control the terminal, in names as well", () => {
     const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x9b31m\r\b\n\u202e\u2066\u200b\u2028\x7f"
     const shown = String.raw`\x1b[2J\x1b]52;c;eA==\x07\x9b31m\x0d\x08\x0a\u{202e}\u{2066}\u{200b}\u{2028}\x7f`
     assert.strictEqual(Row.render([Row.span(hostile)], plain), shown)
@@ -64,12 +64,12 @@ describe("Row.render", () => {
     assert.strictEqual(Row.render([Row.span(text)], plain), text)
   })
 
-  it("shows the marks of a stack that is too high one by one", () => {
+  it("escapes the marks beyond a limit on one character", () => {
     const shown = Row.render([Row.span(`e${"\u0301".repeat(10)}x`)], plain)
     assert.strictEqual(shown, `e${"\u0301".repeat(8)}${String.raw`\u{301}\u{301}`}x`)
   })
 
-  it("shows what is beyond ASCII by its number where the locale is not UTF-8", () => {
+  it("shows characters beyond ASCII by number if the locale is not UTF-8", () => {
     assert.strictEqual(Row.render([Row.span("grüße 👍\x1b")], ascii), String.raw`gr\u{fc}\u{df}e \u{1f44d}\x1b`)
   })
 })
@@ -78,7 +78,7 @@ const fit = (text: string, width: number, display = plain) =>
   Row.render(Row.fit([Row.span(text)], width, display), display)
 
 describe("Row.fit", () => {
-  it("cuts what is too long, and says so", () => {
+  it("cuts text that is too long, and marks the cut", () => {
     assert.strictEqual(fit("hello", 5), "hello")
     assert.strictEqual(fit("hello", 4), "hel…")
     assert.strictEqual(fit("hello", 1), "…")
@@ -88,7 +88,7 @@ describe("Row.fit", () => {
     assert.strictEqual(fit("a\tb", 3), "a b")
   })
 
-  it("counts all spans, and looks at no more of a text than it needs", () => {
+  it("counts all spans, and looks only at the start of a long text", () => {
     const row = [Row.span("ab"), Row.span("cd"), Row.span("ef")]
     const shown = (width: number) => Row.render(Row.fit(row, width, plain), plain)
     assert.deepStrictEqual([6, 5, 4, 3, 2].map(shown), ["abcdef", "abcd…", "abc…", "ab…", "a…"])

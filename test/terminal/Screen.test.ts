@@ -45,7 +45,7 @@ const open = (options: TerminalEmulator.Options & { readonly display?: Display }
   })
 
 describe("Screen", () => {
-  it.scopedLive("prints above the prompt, which stays as it is, with the cursor in it", () =>
+  it.scopedLive("prints above the prompt, and leaves the prompt and its cursor alone", () =>
     Effect.gen(function* () {
       const { cursor, drawn, print, rows, shows } = yield* open()
       yield* shows({ ...typed("hello"), cursor: 2 })
@@ -57,7 +57,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("takes the rows above the prompt along, and away", () =>
+  it.scopedLive("moves the rows above the prompt along, and removes them", () =>
     Effect.gen(function* () {
       const { drawn, print, rows, shows } = yield* open()
       yield* shows(typed("x", ["pending", "question"]))
@@ -69,7 +69,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("keeps what scrolled away as it was printed, in rows that fit", () =>
+  it.scopedLive("keeps printed rows in the scrollback, wrapped to fit", () =>
     Effect.gen(function* () {
       const { drawn, lines, print, shows } = yield* open({ columns: 20, rows: 5 })
       yield* shows(typed("x", ["a", "b"]))
@@ -87,7 +87,7 @@ describe("Screen", () => {
   )
 
   for (const columns of [20, 40, 60, 80]) {
-    it.scopedLive(`starts no row with what somebody chose, in ${columns} columns`, () =>
+    it.scopedLive(`starts no row with text chosen by a user, in ${columns} columns`, () =>
       Effect.gen(function* () {
         const { drawn, print, rows, screen, settled } = yield* open({ columns })
         const blanks = Array.from({ length: columns + 20 }, (_, count) => " ".repeat(count))
@@ -113,7 +113,7 @@ describe("Screen", () => {
     )
   }
 
-  it.scopedLive("goes on in the colour of what it breaks", () =>
+  it.scopedLive("keeps the colour of a row that it wraps", () =>
     Effect.gen(function* () {
       const { drawn, lines, screen, written } = yield* open({ columns: 24, display: { ...display, colours: "basic" } })
       screen.print([[span("16:59 ", "quiet"), span("not sent, and that is why", "bad"), span(" it is here")]])
@@ -123,7 +123,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("draws a turn of many changes once", () =>
+  it.scopedLive("draws many changes in one turn only once", () =>
     Effect.gen(function* () {
       const { drawn, print, screen, written } = yield* open()
       yield* drawn
@@ -154,7 +154,7 @@ describe("Screen", () => {
     )
   }
 
-  it.scopedLive("shows where a line goes on", () =>
+  it.scopedLive("marks where a line continues", () =>
     Effect.gen(function* () {
       const { cursor, rows, shows } = yield* open({ columns: 12 })
       yield* shows({ ...typed("0123456789abcdef"), cursor: 0 })
@@ -181,7 +181,7 @@ describe("Screen", () => {
     [5, 1],
     [3, 3]
   ] as const) {
-    it.scopedLive(`has something to show with ${columns} columns and ${rows} rows`, () =>
+    it.scopedLive(`shows something with ${columns} columns and ${rows} rows`, () =>
       Effect.gen(function* () {
         const terminal = yield* open({ columns, rows })
         yield* terminal.shows(typed("hello", ["above", "below"]))
@@ -207,7 +207,7 @@ describe("Screen", () => {
     ["all rows", "all", true],
     ["all rows but that of the cursor", "notCursor", false]
   ] as const) {
-    it.scopedLive(`loses and doubles nothing when a terminal that breaks ${what} anew is resized`, () =>
+    it.scopedLive(`loses and duplicates nothing when a terminal that rewraps ${what} is resized`, () =>
       Effect.gen(function* () {
         const { drawn, lines, print, resize, rows, shows } = yield* open({
           display: { ...display, reflow },
@@ -244,7 +244,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("gives the terminal back as it was, and prints on", () =>
+  it.scopedLive("restores the terminal, and still prints", () =>
     Effect.gen(function* () {
       const { modes, print, rawModes, rows, screen, settled, shows, written } = yield* open()
       yield* shows(typed("half a line", ["above"]))
@@ -260,7 +260,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("gives the terminal back when the process ends without an end of the scope", () =>
+  it.scopedLive("restores the terminal when the process exits without closing the scope", () =>
     Effect.gen(function* () {
       const before = new Set(process.listeners("exit"))
       const { modes, rawModes, settled, shows } = yield* open()
@@ -280,7 +280,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("tells keys, and that the terminal is gone", () =>
+  it.scopedLive("reports keys, and that the terminal is gone", () =>
     Effect.gen(function* () {
       const { input, isGone, keys } = yield* open()
       input.write("a")
@@ -291,7 +291,7 @@ describe("Screen", () => {
     })
   )
 
-  it.scopedLive("rings once a turn", () =>
+  it.scopedLive("rings at most once in a turn", () =>
     Effect.gen(function* () {
       const { bells, drawn, screen } = yield* open()
       screen.ring()

@@ -28,11 +28,11 @@ const both = (options: TerminalOptions = {}) =>
     return { alice, bob, hears, socket }
   })
 
-/** The prompt is the last row, and what is typed is in it. */
+/** The prompt with the typed text is the last row. */
 const promptOf = ({ rows }: { readonly rows: () => ReadonlyArray<string> }) => rows().at(-1) ?? ""
 
-describe("Session", () => {
-  it.scopedLive("asks for a login that can be one, then two people composer", () =>
+describe("TerminalClient", () => {
+  it.scopedLive("asks until a login is valid, then two users talk", () =>
     Effect.gen(function* () {
       const { person, serve, socket } = yield* chat
       yield* serve()
@@ -63,7 +63,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("tells of each recipient who did not get it", () =>
+  it.scopedLive("names each recipient that did not get a message", () =>
     Effect.gen(function* () {
       const { alice } = yield* both()
       yield* alice.types(`carol: hi${enter}bob, carol: both${enter}`)
@@ -74,10 +74,10 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("keeps the prompt and what is being typed under a flood", () =>
+  it.scopedLive("keeps the prompt and the typed text under a flood", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* both()
-      const text = "typed while others composer"
+      const text = "typed while others talk"
       const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index}`)
       const flood = Effect.forEach(lines, (line) => bob.send(["alice"], line), { discard: true })
       const typing = Effect.forEach(
@@ -97,7 +97,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("asks once for a paste of many lines, then sends each, in order", () =>
+  it.scopedLive("asks once about a paste of many lines, then sends them in order", () =>
     Effect.gen(function* () {
       const { alice, hears } = yield* both()
       const lines = Array.from({ length: 1_000 }, (_, index) => `error: line ${index}`)
@@ -119,7 +119,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("puts a paste of one line into the line, and sends none that was declined", () =>
+  it.scopedLive("inserts a paste of one line, and does not send a paste that was declined", () =>
     Effect.gen(function* () {
       const { alice, hears } = yield* both()
       yield* alice.types(`bob: <>\x1b[D${paste("a\x1b[31m\tb\x07\n")}`)
@@ -131,7 +131,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("adds what is pasted during the question to it, in order", () =>
+  it.scopedLive("appends text that is pasted during the question", () =>
     Effect.gen(function* () {
       const { alice, hears } = yield* both()
       yield* alice.types(`bob: <>\x1b[D${paste("one\ntwo\n")}`)
@@ -146,15 +146,15 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("does not send a paste to nobody, nor obeys it", () =>
+  it.scopedLive("neither sends a paste without recipients nor executes it", () =>
     Effect.gen(function* () {
       const { alice } = yield* both()
       yield* alice.types(`${paste("/quit\ntwo")}y`)
-      yield* alice.sees("none of the 2 lines was sent; write `name: ` and paste behind it")
+      yield* alice.sees("none of the 2 lines were sent; write `name: ` and paste after it")
     })
   )
 
-  it.scopedLive("completes who is here, the one spoken with last first", () =>
+  it.scopedLive("completes present users, the most recent contact first", () =>
     Effect.gen(function* () {
       const { alice, socket } = yield* both()
       const berta = yield* Client.connect({ socket, login: "berta" })
@@ -173,13 +173,13 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("obeys its commands", () =>
+  it.scopedLive("executes commands", () =>
     Effect.gen(function* () {
       const { alice, bob, socket } = yield* both()
       const does = (line: string, seen: string | RegExp) => Effect.zipRight(alice.types(line + enter), alice.sees(seen))
       yield* does("/who", "· 2 here: alice, bob")
-      yield* does("/help", "/ignore [NAME]  does not show what NAME sends")
-      yield* does("/nothing", "✗ there is no command /nothing; /help lists them")
+      yield* does("/help", "/ignore [NAME]  hides what NAME sends")
+      yield* does("/nothing", "✗ unknown command /nothing; /help lists the commands")
       yield* does("hi", "✗ to whom?")
       yield* does("/bell off", "· bell off")
       yield* bob.send(["alice"], "silent")
@@ -191,17 +191,17 @@ describe("Session", () => {
       yield* alice.sees("bob › loud")
       assert.strictEqual(alice.bells(), 1)
       yield* does("/time off", "\n· time off")
-      yield* does("/ignore", "· nobody is ignored")
+      yield* does("/ignore", "· no one is ignored")
       yield* does("/ignore dave, erin", /· dave is ignored; .*\n· erin is ignored; /u)
       yield* does("/ignore", "· ignored: dave, erin")
-      yield* does("/ignore dave,erin", /· dave is not ignored any more\n· erin is not ignored any more/u)
-      yield* does("/ignore bob", "· bob is ignored; /ignore bob again ends it")
+      yield* does("/ignore dave,erin", /· dave is no longer ignored\n· erin is no longer ignored/u)
+      yield* does("/ignore bob", "· bob is ignored; /ignore bob undoes it")
       yield* bob.deliver(["alice"], "unheard")
       const carol = yield* Client.connect({ socket, login: "carol" })
       yield* carol.send(["alice"], "behind it")
       yield* alice.sees("carol › behind it")
       yield* does("/ignore", "· ignored: bob")
-      yield* does("/ignore bob", "· bob is not ignored any more")
+      yield* does("/ignore bob", "· bob is no longer ignored")
       yield* bob.send(["alice"], "heard")
       yield* alice.sees("bob › heard")
       assert.notInclude(alice.lines().join("\n"), "unheard")
@@ -210,7 +210,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("shows nothing that could steer the terminal, whoever sends it", () =>
+  it.scopedLive("escapes everything that could control the terminal, whoever sends it", () =>
     Effect.gen(function* () {
       const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\r\b\u202e\u2066\u200bend"
       const address = yield* FakeServer.make((socket) => {
@@ -243,7 +243,7 @@ describe("Session", () => {
     })
   )
 
-  it.scopedLive("has a prompt and marks in ASCII where the locale is not UTF-8", () =>
+  it.scopedLive("has a prompt and marks in ASCII if the locale is not UTF-8", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* both({ display: { ...display, unicode: false } })
       yield* alice.types(`bob, carol: hi${enter}bob: grüße${enter}`)
@@ -259,20 +259,20 @@ describe("Session", () => {
     Effect.gen(function* () {
       const original = Tcp.connect(yield* FakeServer.original)
       const alice = yield* openTerminal(original)
-      yield* alice.sees("this server does not tell what becomes of a message")
+      yield* alice.sees("this server does not report what becomes of a message")
       const bob = yield* openTerminal(original, { login: "bob" })
       yield* bob.sees("this server")
       yield* alice.types(`bob: one${enter}two${enter}`)
       yield* bob.sees(/alice › one\n\s+alice › two/u)
       yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n/u)
       yield* alice.types(`/who${enter}`)
-      yield* alice.sees("✗ this server does not tell who is here")
+      yield* alice.sees("✗ this server does not say who is here")
       yield* alice.types(ctrl("c"))
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
     })
   )
 
-  it.scopedLive("is resized while others composer", () =>
+  it.scopedLive("can be resized while others talk", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* both()
       yield* alice.types("half a line that is typed")

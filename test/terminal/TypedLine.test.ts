@@ -50,13 +50,13 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
 const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, tells: RegExp]> = [
   ["hi", nobodyYet, /to whom\? write `name: text`/u],
   ["http://x", nobodyYet, /to whom/u],
-  ["/reply hi", nobodyYet, /nobody has written/u],
-  ["/time", context, /write \/time on, or \/time off/u],
-  ["/bell loud", context, /write \/bell on, or \/bell off/u],
-  ["/ignore bob, a;b", context, /no name is like "a;b"; write \/ignore bob/u],
-  ["/ignore bob carol", context, /no name is like "bob carol"/u],
-  ["/whois bob", context, /no command \/whois; \/help/u],
-  ["//x", context, /a blank in front makes it text/u]
+  ["/reply hi", nobodyYet, /no one has written to you/u],
+  ["/time", context, /write \/time on or \/time off/u],
+  ["/bell loud", context, /write \/bell on or \/bell off/u],
+  ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
+  ["/ignore bob carol", context, /"bob carol" is not a name/u],
+  ["/whois bob", context, /unknown command \/whois; \/help/u],
+  ["//x", context, /a leading space makes a line text/u]
 ]
 
 describe("TypedLine.parse", () => {
@@ -64,12 +64,12 @@ describe("TypedLine.parse", () => {
     it(JSON.stringify(line), () => assert.deepStrictEqual(TypedLine.parse(line, context), meaning))
   }
 
-  it("sets out with a stranger", () => {
+  it("addresses a stranger at the start", () => {
     assert.deepStrictEqual(TypedLine.parse("dave: hi", nobodyYet), say(["dave"], "hi"))
   })
 
   for (const [line, given, tells] of mistakes) {
-    it(`tells what is wrong with ${JSON.stringify(line)}`, () => {
+    it(`explains the mistake in ${JSON.stringify(line)}`, () => {
       const meaning = TypedLine.parse(line, given)
       assert.match(meaning._tag === "Mistake" ? meaning.text : meaning._tag, tells)
     })

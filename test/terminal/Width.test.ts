@@ -25,7 +25,7 @@ describe("Width", () => {
     })
   }
 
-  it("finds the characters beside an index", () => {
+  it("finds the characters around an index", () => {
     const text = "a👍e\u0301b"
     assert.deepStrictEqual(
       [0, 1, 3, 5, 6].map((index) => Width.before(text, index)),

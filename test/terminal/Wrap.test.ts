@@ -32,12 +32,12 @@ describe("Wrap.rows", () => {
     it(JSON.stringify(text), () => assert.deepStrictEqual(wrap([Row.span(text)], 20), rows))
   }
 
-  it("counts what a terminal that is not UTF-8 is shown instead", () => {
+  it("counts the escapes that a terminal without UTF-8 shows instead", () => {
     const ascii = Display.make({ LANG: "C" }, 1)
     assert.deepStrictEqual(wrap([Row.span("éééé")], 20, ascii), indented(String.raw`\u{e9}\u{e9}\u{e9}\u`, "{e9}"))
   })
 
-  it("loses and doubles nothing, wherever the spans end", () => {
+  it("loses and duplicates nothing, wherever the spans end", () => {
     const text = "words and more words, averylongwordthatisbroken 日本語 "
     for (let columns = 1; columns < 60; columns++) {
       const row = [...text.repeat(3)].map((character) => Row.span(character))
@@ -47,17 +47,17 @@ describe("Wrap.rows", () => {
     }
   })
 
-  it("does not indent where there is no place for it", () => {
+  it("does not indent if there is no room", () => {
     assert.deepStrictEqual(wrap([Row.span("hello")], 3), ["hel", "lo"])
     assert.deepStrictEqual(wrap([Row.span("日本")], 1), ["日", "本"])
   })
 
-  it("takes a long list of names in its stride", () => {
+  it("is fast for a long list of names", () => {
     const names = Array.from({ length: 20_000 }, (_, index) => Row.name(`name${index} `))
     assert.isAbove(wrap(names, 80).length, 2_000)
   })
 
-  it("returns a row that fits as it is", () => {
+  it("returns a row that fits unchanged", () => {
     const row = [Row.name("alice"), Row.span(" › "), Row.span("grüße — 日本語")]
     assert.strictEqual(Wrap.rows(row, 80, display)[0], row)
   })

@@ -47,7 +47,7 @@ const isRestored = (terminal: Pty.Pty) =>
   })
 
 describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.missing ?? "script, stty"})`, () => {
-  it.scopedLive("asks for the login, talks, completes, and keeps a history of all but the login", () =>
+  it.scopedLive("asks for the login, talks, completes, and keeps a history without the login", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()
       const folder = yield* home
@@ -70,7 +70,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
-  it.scopedLive("keeps the prompt under a flood, while one types and the window is resized", () =>
+  it.scopedLive("keeps the prompt under a flood while the user types and the window is resized", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()
       const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}, and some words more`)
@@ -99,7 +99,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
-  it.scopedLive("asks once for a paste of several lines", () =>
+  it.scopedLive("asks once about a paste of several lines", () =>
     Effect.gen(function* () {
       const { alice } = yield* alone()
       yield* alice.types(`alice: ${paste("one\r\x1b[2Jtwo\rthree\r")}`)
@@ -111,7 +111,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
-  it.scopedLive("comes back after the server was killed, with what was typed meanwhile", () =>
+  it.scopedLive("reconnects after the server was killed, and sends what was typed meanwhile", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()
       yield* alice.types(`alice: first${enter}`)
@@ -134,7 +134,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     ["SIGHUP", "129", (alice: Pty.Pty) => alice.kill("SIGHUP")],
     ["a crash", "1", (alice: Pty.Pty) => alice.kill("SIGUSR2")]
   ] as const) {
-    it.scopedLive(`leaves the terminal as it was after ${how}, and exits with ${status}`, () =>
+    it.scopedLive(`restores the terminal after ${how}, and exits with ${status}`, () =>
       Effect.gen(function* () {
         const { alice } = yield* alone(["--history", "off"])
         yield* alice.types("half a line")
@@ -160,7 +160,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
-  it.scopedLive("is the line client with --plain, and where the terminal is dumb", () =>
+  it.scopedLive("is the line client with --plain, and at a dumb terminal", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
       for (const [args, environment] of [
@@ -192,7 +192,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
-  it.scopedLive("says what is wrong with a login, a flag and an address", () =>
+  it.scopedLive("reports a wrong login, flag and address", () =>
     Effect.gen(function* () {
       const { alice, folder, server } = yield* alone()
       const second = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })

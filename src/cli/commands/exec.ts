@@ -65,7 +65,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
         yield* up
         return yield* Bot.run(client, bot)
       })
-    return yield* Reconnect.keep({ session, reconnect: !noReconnect, tell: ConnectFlags.report })
+    return yield* Reconnect.keep({ session, reconnect: !noReconnect, report: ConnectFlags.report })
   }).pipe(ConnectFlags.orFailure)
 )
 

@@ -49,7 +49,7 @@ export const command = Flags.command("listen", settings, (given) =>
         json,
         reconnect: !noReconnect,
         output: process.stdout,
-        tell: ConnectFlags.report,
+        report: ConnectFlags.report,
         warn: (line) => ExitStatus.say(Escape.show(line))
       })
     )
