@@ -1,0 +1,53 @@
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "./FakeServer.js"
+
+const acceptAll = (): string | undefined => undefined
+
+/** A server that says hello and takes messages, but reports outcomes, breaks or refuses logins only when a test says so. */
+export const scriptedServer = Effect.gen(function* () {
+  const taken: Array<string> = []
+  const sockets: Array<Net.Socket> = []
+  const looking = new Set<() => void>()
+  let login = acceptAll
+  const address = yield* FakeServer.make((socket) => {
+    sockets.push(socket)
+    socket.on("end", () => socket.end())
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      for (const line of text.split("\n").slice(0, -1)) {
+        const refusal = line === "alice" ? login() : undefined
+        if (refusal !== undefined) {
+          socket.end(`${refusal}\n`)
+          return
+        }
+        if (line === "/hello") socket.write("* hello achat=1 name=alice max-line=65536 max-recipients=1000: hi\n")
+        const token = /^alice: (hello\? \S+)/u.exec(line)?.[1]
+        if (token !== undefined) socket.write(`from alice: ${token}\n`)
+        if (line.startsWith("@") && !line.endsWith("/who")) taken.push(line)
+      }
+      for (const look of looking) look()
+    })
+  })
+  const takes = (count: number) =>
+    Effect.async<ReadonlyArray<string>>((resume) => {
+      const look = () => {
+        if (taken.length < count) return
+        looking.delete(look)
+        resume(Effect.succeed([...taken]))
+      }
+      looking.add(look)
+      look()
+    })
+  const last = () => sockets[sockets.length - 1]
+  return {
+    socket: Tcp.connect(address),
+    takes,
+    /** Sends a line to the client that connected last. */
+    says: (line: string) => Effect.sync(() => last()?.write(`${line}\n`)),
+    breaks: Effect.sync(() => last()?.resetAndDestroy()),
+    connections: () => sockets.length,
+    /** Decides how the next logins are answered: with a refusal, or not at all. */
+    answers: (refusal: () => string | undefined) => Effect.sync(() => (login = refusal))
+  }
+})

@@ -1,0 +1,166 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Net from "node:net"
+import * as Client from "../../src/client/Client.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
+import { scriptedServer } from "../support/ScriptedServer.js"
+
+const withoutLabels = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^@\S+ /u, ""))
+
+describe("TerminalClient, when the server goes away", () => {
+  it.scopedLive("reports it, keeps what is typed, and sends it in order after reconnecting", () =>
+    Effect.gen(function* () {
+      const { person, serve, socket } = yield* chat
+      const first = yield* Scope.make()
+      const { drain } = yield* Scope.extend(serve(), first)
+      // Only one server listens at a time.
+      const stop = Logger.withMinimumLogLevel(Effect.zipRight(drain, Scope.close(first, Exit.void)), LogLevel.None)
+      const alice = yield* openTerminal(person)
+      yield* alice.sees("as alice")
+      yield* alice.types("bob: half")
+      yield* stop
+      yield* alice.sees(/the server shuts down, in \d+ s at most/u)
+      yield* alice.sees("✗ the server closed the connection")
+      yield* alice.sees(/trying again; your lines are kept[^\n]*\n› bob: half$/u)
+      yield* alice.types(` a line${enter}two${enter}three${enter}and ha`)
+      yield* alice.sees("… bob ‹ three — not sent yet")
+      yield* alice.types(`lf${ctrl("a")}`)
+
+      yield* serve()
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      yield* alice.sees("connected to memory again")
+      yield* alice.sees(/(✓|✗ bob) ‹ three|bob ‹ three/u)
+      yield* alice.types(enter)
+      const heard = [...(yield* Stream.runCollect(Stream.takeUntil(bob.lines, (line) => line.endsWith("and half"))))]
+      // What was sent before bob was back came back as offline; the rest arrived in order.
+      const expected = ["half a line", "two", "three", "and half"].map((text) => `from alice: ${text}`)
+      assert.deepStrictEqual(heard, expected.slice(-heard.length))
+      yield* alice.sees("✓ bob ‹ and half")
+      yield* alice.types(ctrl("d"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("asks about lines with an unknown outcome, and sends them again", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob, carol: one${enter}two${enter}`)
+      yield* server.takes(2)
+      yield* alice.sees("… bob, carol ‹ two")
+      yield* server.says("* written @1 bob: written")
+      yield* server.breaks
+      yield* alice.sees("✓ bob ‹ one")
+      yield* alice.sees("Ctrl-R resends, Ctrl-X drops 2 lines that may or may not have arrived\nbob, carol › ")
+      yield* alice.sees("? carol ‹ one")
+      yield* alice.sees("? bob, carol ‹ two")
+      yield* alice.sees("connected to memory again")
+      yield* alice.types("half")
+      yield* alice.types(ctrl("r"))
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(4)).slice(2), ["carol: one", "bob, carol: two"])
+      yield* alice.sees(/… bob, carol ‹ two\nbob, carol › half$/u)
+    })
+  )
+
+  it.scopedLive("drops them on Ctrl-X, and shows which", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob: one${enter}`)
+      yield* server.takes(1)
+      yield* server.breaks
+      yield* alice.sees("1 line that may or may not have arrived")
+      yield* alice.sees("connected to memory again")
+      yield* alice.types(ctrl("x"))
+      yield* alice.sees(/\? bob ‹ one — may or may not have arrived\nbob › $/u)
+      yield* alice.types(`next${enter}`)
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(2)), ["bob: one", "bob: next"])
+    })
+  )
+
+  it.scopedLive("keeps a line that the server refused because it shuts down", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob: one${enter}`)
+      yield* server.takes(1)
+      yield* server.says("! closing @1: the server is shutting down; this line was not taken")
+      yield* server.breaks
+      yield* alice.sees("connected to memory again")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(2)), ["bob: one", "bob: one"])
+    })
+  )
+
+  it.scopedLive("keeps what was not sent to an original server as well", () =>
+    Effect.gen(function* () {
+      const sockets: Array<Net.Socket> = []
+      const heard: Array<string> = []
+      const address = yield* FakeServer.make((socket) => {
+        sockets.push(socket)
+        socket.on("end", () => socket.end())
+        socket.setEncoding("utf8").on("data", (text: string) => {
+          heard.push(text)
+          const token = /^alice: (hello\? \S+)/mu.exec(text)?.[1]
+          if (token !== undefined) socket.write(`from alice: ${token}\n`)
+          if (text.includes("bob: three")) socket.write("from bob: all\n")
+        })
+      })
+      const retries = yield* Deferred.make<void>()
+      let attempts = 0
+      const socket = Effect.suspend(() => (attempts++ === 0 ? Effect.void : Deferred.await(retries)))
+      const alice = yield* openTerminal(Effect.zipRight(socket, Tcp.connect(address)))
+      yield* alice.sees("this server does not report")
+      sockets[0]?.resetAndDestroy()
+      yield* alice.sees("trying again; your lines are kept")
+      yield* alice.types(`bob: one${enter}two${enter}three${enter}`)
+      yield* alice.sees("… bob ‹ three — not sent yet")
+      yield* Deferred.succeed(retries, undefined)
+      yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n\s+· bob ‹ three\n/u)
+      yield* alice.sees("bob › all")
+      assert.include(heard.join(""), "bob: one\nbob: two\nbob: three\n")
+    })
+  )
+
+  it.scopedLive("retries while its old login is still present, and ends when it is refused for good", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      const refusals = ["! login-in-use alice fatal: still here", "! full retry=10 fatal: too many", undefined]
+      yield* server.answers(() => refusals.shift())
+      yield* server.breaks
+      yield* alice.sees("connected to memory again")
+      assert.strictEqual(server.connections(), 4)
+      yield* server.answers(() => "! bad-login fatal: not any more")
+      yield* alice.types(`bob: unsent${ctrl("a")}`)
+      yield* server.breaks
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
+      yield* alice.sees("✗ bad-login: not any more")
+    })
+  )
+
+  it.scopedLive("ends if the first login is refused, and if there is no server", () =>
+    Effect.gen(function* () {
+      const { serve, socket } = yield* chat
+      const absent = yield* Effect.flip((yield* openTerminal(socket)).ended)
+      assert.strictEqual(absent._tag, "TransportError")
+      yield* serve()
+      yield* Client.connect({ socket, login: "alice" })
+      const alice = yield* openTerminal(socket)
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
+      yield* alice.sees("✗ login-in-use: that name, or one that looks the same, is present")
+      assert.deepStrictEqual(alice.rawModes, [true, false])
+    })
+  )
+})

@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as Client from "../../src/client/Client.js"
+import { TransportError } from "../../src/ports/Transport.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+import { chat, enter, openTerminal } from "../support/MemoryTerminal.js"
+import { scriptedServer } from "../support/ScriptedServer.js"
+
+const withoutLabels = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^@\S+ /u, ""))
+
+describe("TerminalClient, over time", () => {
+  it.scoped("shows who joined and left in one line, and the time when the minute changes", () =>
+    Effect.gen(function* () {
+      const { serve, socket } = yield* chat
+      yield* serve()
+      const alice = yield* openTerminal(socket)
+      yield* alice.sees(/\d\d:00 · connected/u)
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      yield* Client.connect({ socket, login: "carol" })
+      yield* Effect.scoped(Client.connect({ socket, login: "dave" }))
+      yield* bob.send(["bob"], "barrier")
+      yield* Stream.runHead(bob.lines)
+      yield* TestClock.adjust("2 seconds")
+      yield* alice.sees("· bob, carol joined; dave came and went")
+      yield* TestClock.adjust("58 seconds")
+      yield* bob.send(["alice"], "a minute later")
+      yield* alice.sees(/\d\d:01 bob › a minute later/u)
+      yield* bob.send(["alice"], "at once")
+      yield* alice.sees("\n      bob › at once")
+    })
+  )
+
+  it.scoped("shows that a user joined before what the user says", () =>
+    Effect.gen(function* () {
+      const { serve, socket } = yield* chat
+      yield* serve()
+      const alice = yield* openTerminal(socket)
+      yield* alice.sees("connected")
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      yield* bob.send(["alice"], "hi")
+      yield* alice.sees(/· bob joined\n\s+bob › hi\n/u)
+    })
+  )
+
+  it.scoped("retries after a second, then less and less often, and finally twice a minute", () =>
+    Effect.gen(function* () {
+      const { person, reset, serve } = yield* chat
+      yield* serve()
+      let attempts = -1
+      const away = new TransportError({ during: "Connect", reason: "nobody listens there" })
+      const socket = Effect.suspend(() => {
+        attempts += 1
+        return attempts === 0 ? person : Effect.fail(away)
+      })
+      const alice = yield* openTerminal(socket, { backoff: undefined })
+      yield* alice.sees("as alice")
+      yield* reset
+      yield* alice.sees("trying again; your lines are kept")
+      const at = (time: `${number} seconds`) => Effect.map(TestClock.adjust(time), () => attempts)
+      assert.strictEqual(yield* at("0.4 seconds"), 0)
+      assert.strictEqual(yield* at("0.6 seconds"), 1)
+      const inFiveMinutes = yield* at("300 seconds")
+      assert.isAtLeast(inFiveMinutes, 12)
+      assert.isAtMost(inFiveMinutes, 26)
+      const before = attempts
+      yield* TestClock.adjust("31 seconds")
+      assert.isAtLeast(attempts, before + 1)
+      assert.isAtMost(attempts, before + 3)
+    })
+  )
+
+  it.scoped("reconnects at the time that the server announced when it shut down", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket, { backoff: undefined })
+      yield* alice.sees("as alice")
+      yield* server.says("* closing grace=1000 return=7000: the server is shutting down; come back then")
+      yield* alice.sees("the server shuts down, in 1 s at most")
+      yield* server.breaks
+      yield* alice.sees("trying again; your lines are kept")
+      yield* TestClock.adjust("6.9 seconds")
+      assert.strictEqual(server.connections(), 1)
+      yield* TestClock.adjust("0.1 seconds")
+      yield* alice.sees("connected to memory again")
+      yield* server.breaks
+      yield* alice.sees("trying again; your lines are kept")
+      yield* TestClock.adjust("1 seconds")
+      yield* alice.sees("connected to memory again")
+    })
+  )
+
+  it.scoped("gives up a connection to a server that is silent for a minute, and no other", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      yield* alice.types(`bob: one${enter}`)
+      yield* server.takes(1)
+      yield* TestClock.adjust("30 seconds")
+      yield* server.takes(2)
+      yield* server.says("* pong @alive: ")
+      yield* server.says("from bob: behind the answer")
+      yield* alice.sees("bob › behind the answer")
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(3)), ["bob: one", "/ping", "/ping"])
+      assert.notInclude(alice.lines().join("\n"), "pong")
+      yield* TestClock.adjust("32 seconds")
+      yield* alice.sees("✗ the server no longer answers")
+      yield* alice.sees("1 line that may or may not have arrived")
+      yield* TestClock.adjust("2 seconds")
+      yield* alice.sees("connected to memory again")
+    })
+  )
+
+  it.scoped("gives up on a server that does not answer the first login", () =>
+    Effect.gen(function* () {
+      const connected = yield* Deferred.make<void>()
+      const address = yield* FakeServer.make((socket) => {
+        socket.on("end", () => socket.end())
+        socket.once("data", () => Deferred.unsafeDone(connected, Exit.void))
+      })
+      const alice = yield* openTerminal(Tcp.connect(address))
+      yield* alice.sees("connecting to memory\n› ")
+      yield* Deferred.await(connected)
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Effect.flip(alice.ended)
+      assert.match(error.message, /^memory does not answer; an original a-chat server does not/u)
+    })
+  )
+})
