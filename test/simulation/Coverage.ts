@@ -53,7 +53,7 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ["connections", "lingering to the deadline", ofSessions(({ wire }) => lingered(wire) >= history.setting.linger)],
     ["server", "drains that cut off", drained !== undefined && drained.cutOff > 0 ? 1 : 0],
     ["server", "second signals", killed === undefined ? 0 : 1],
-    ["server", "crowds dropped", logged("full: the system drops")],
+    ["server", "crowds dropped", logged("full: the operating system drops")],
     ["server", "shortages", logged("out of file descriptors")],
     ["server", "failed accepts", logged("accepting failed")],
     ...steps.map(([, step]) => ["steps", step.do, 1] as const)

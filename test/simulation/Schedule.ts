@@ -51,7 +51,7 @@ const settingOf = (random: Random, isLarge: boolean): Setting => ({
   outboxLines: random.pick([2, 8, 64, 10_000]),
   outboxBytes: isLarge ? random.pick([70_000, 300_000]) : random.pick([100, 500, 5_000]),
   maxOutcomes: random.pick([2, 50]),
-  maxMemory: random.pick([1e9, 1e9, 1e9, 1e9, 1e9, isLarge ? 300_000 : 80_000]),
+  maxMemory: random.pick([1e9, 1e9, 1e9, 1e9, 1e9, isLarge ? 150_000 : 80_000]),
   rate: random.pick([0, 0, 0, 0, 0, 20]),
   hasProbe: random.chance(0.1)
 })
