@@ -2,8 +2,8 @@
 import { quantity, titles } from "./report.mjs"
 
 const width = 800
-const labels = 330 // the column of titles
-const room = 80 // for the number behind the longest bar
+const labels = 330 // width of the titles
+const room = 80 // for the number after the longest bar
 const [bar, between, gap] = [11, 2, 12]
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("`", "")
@@ -17,7 +17,7 @@ const style = `
       .a-chat { fill: #58a6ff; } .plain-node { fill: #57606a; } .nats-server { fill: #a87a2a; }
     }`
 
-/** Bars of one figure, each as long as its share of the longest. */
+/** The bars of one figure, relative to the longest. */
 const group = (figure, servers, top) => {
   const longest = Math.max(...servers.map((name) => figure.servers[name].median), Number.MIN_VALUE)
   const bars = servers.map((name, i) => {

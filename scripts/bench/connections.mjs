@@ -1,4 +1,4 @@
-// The loads of the benchmark that are about connections. Imported by generator.mjs, not run.
+// The loads that measure connections. Imported by generator.mjs, not run.
 import { performance } from "node:perf_hooks"
 import { leave, open, Peer, selfMessage } from "./peer.mjs"
 import { cpuOf, descriptors, residentOf } from "./resources.mjs"
@@ -6,7 +6,7 @@ import { nameOf } from "./wire.mjs"
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** One connection: connects, logs in, writes to itself, and leaves when that has come. */
+/** One connection: connects, logs in, writes to itself, and leaves when the message has arrived. */
 const visit = (serial, wire, place, fail) =>
   new Promise((resolve) => {
     const name = nameOf(serial)
@@ -54,7 +54,7 @@ export const churn = async (load, wire, place, pid, fail) => {
   }
 }
 
-/** Logs in as many as the descriptors allow, both here and there, and looks at the server while they say nothing. */
+/** Logs in as many clients as descriptors allow on both sides, and measures the server while they are idle. */
 export const idle = async (load, wire, place, pid, fail) => {
   const connections = Math.min(load.connections, Math.floor(descriptors() * 0.9) - 200)
   const peers = Array.from({ length: connections }, (_, index) => new Peer(index, wire, fail))

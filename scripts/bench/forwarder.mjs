@@ -1,6 +1,6 @@
-// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, over TLS with these. It is what
-// the benchmark measures a-chat against: the practical limit of Node for the protocol's messages, without a-chat's
-// promises. It keeps no limits, no account and no flow control, checks nothing, and answers nothing.
+// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, with a certificate over TLS. The
+// benchmark compares a-chat with it: it shows the practical limit of Node for the protocol's messages, without a-chat's
+// promises. It has no limits, ledger or flow control, validates nothing and sends no replies.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from "node:tls"
 const port = Number(process.argv[2])
 const [cert, key] = process.argv.slice(3).map((file) => readFileSync(file))
 const peers = new Map() // name -> Peer
-let generation = 0 // of `peers`: what a connection remembers of them holds for one generation
+let generation = 0 // of `peers`: what connections cache is valid for one generation
 
 const isSpace = (code) => code === 32 || (code >= 9 && code <= 13)
 
@@ -41,11 +41,11 @@ const flush = () => {
 
 class Peer {
   #socket
-  #output = "" // strings of bytes (latin1): nothing is decoded, nothing encoded
-  #rest = "" // the beginning of a line whose end has not come
+  #output = "" // strings of bytes (latin1), which are never decoded or encoded
+  #rest = "" // the beginning of an unfinished line
   #name
   #head = ""
-  #address = "" // of the last line, with its colon: the next line often has the same
+  #address = "" // of the last line, with its colon; the next line often has the same
   #recipients = []
   #generation = -1
 

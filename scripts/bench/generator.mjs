@@ -1,7 +1,7 @@
 // Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
 // `node scripts/bench/generator.mjs --protocol PROTOCOL --at PLACE --pid N --load ROW [--quick]`
 // (PROTOCOL: see wire.mjs; PLACE: a port, or the path of a Unix socket; ROW: see loads.mjs; --pid is the server's, for its
-// memory and CPU). Exits 1 at the first message that is lost, doubled, out of order or changed, with the fault in
+// memory and CPU). Exits with 1 at the first message that is lost, duplicated, reordered or changed, with the fault in
 // `failure`.
 import { writeSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -20,7 +20,7 @@ const { values } = parseArgs({
   }
 })
 
-/** Ends the process at once: whatever is measured after a fault is worth nothing. */
+/** Ends the process at once: figures after a fault are worthless. */
 const fail = (failure) => {
   writeSync(1, `${JSON.stringify({ ok: false, failure })}\n`)
   process.exit(1)

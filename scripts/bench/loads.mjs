@@ -1,4 +1,4 @@
-// What the benchmark measures: every row, its figures, and how long a run of it takes. Imported, not run.
+// The rows of the benchmark, with their figures and the durations of their runs. Imported, not run.
 
 const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
 const traffic = { kind: "traffic", size: 32, warm: 500, measure: 2000, quick: { warm: 200, measure: 400 } }
@@ -49,7 +49,7 @@ const rows = [
     kind: "idle",
     connections: 10000,
     hold: 8000,
-    maxRuns: 3, // nothing in it varies much, and each run takes its time
+    maxRuns: 3, // its figures vary little, and each run takes long
     quick: { connections: 2000, hold: 1500 },
     figures: [
       { key: "kilobytes", title: "memory per idle connection", unit: "KB", better: "less" },
@@ -83,8 +83,8 @@ export const costRows = ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"]
 export const ids = rows.map((row) => row.id)
 
 /**
- * A row as it is run: `figures` filled in with the row's title, and shorter in quick mode. With `costs`, the server's
- * CPU is one of them, which does not depend on how fast the generator is.
+ * A row as it is run: `figures` get the row's title, and quick mode shortens it. With `costs` the server's CPU time is one
+ * of the figures, because it does not depend on the generator's speed.
  */
 export const rowOf = (id, isQuick, costs = false) => {
   const row = rows.find((row) => row.id === id)

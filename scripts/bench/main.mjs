@@ -1,18 +1,18 @@
-// Measures a-chat against other servers, side by side: `npm run build && npm run bench`. Options go behind `--`:
+// Compares a-chat with other servers: `npm run build && npm run bench`. Options go after `--`:
 // `npm run bench -- --quick`
 //
-//   --quick              one short run of everything, in about a minute
-//   --runs N             runs of each row on each server, whose median counts (default 5; at most 3 for long rows)
-//   --only ROW,ROW       some rows of loads.mjs
-//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those that are installed), and those of --costs
-//   --costs              what a-chat's other listeners and its metrics cost: a-chat over TCP, by a Unix socket, behind
-//                        a proxy's header, with --admin and a scrape every second, over TLS; and plain Node over TLS
-//   --json FILE          writes all figures of all runs, and the machine
-//   --svg FILE           draws the medians
-//   --update-docs        writes the medians into BENCHMARKS.md, and the chart (not with --costs) beside this file
+//   --quick              one short run of each row, in about a minute
+//   --runs N             runs per row and server; the median counts (default 5; at most 3 for long rows)
+//   --only ROW,ROW       only these rows of loads.mjs
+//   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those installed), or those of --costs
+//   --costs              compare a-chat's own configurations instead: TCP, a Unix socket, the PROXY protocol, --admin
+//                        with a scrape every second, and TLS; and plain Node over TLS
+//   --json FILE          write all figures of all runs, and the machine
+//   --svg FILE           draw the medians
+//   --update-docs        write the medians into BENCHMARKS.md, and the chart (not with --costs) next to this file
 //
-// The servers take turns, each time as a fresh process; server and generator have a core each where there is `taskset`.
-// Ends with 1 as soon as a message is lost, doubled, out of order or changed.
+// The servers take turns, with a new process for each run. With `taskset`, server and generator have a core each. Exits
+// with 1 as soon as a message is lost, duplicated, reordered or changed.
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"
@@ -58,7 +58,7 @@ const readOptions = () => {
   }
 }
 
-/** The time of a program that does nothing but start. */
+/** The time of a program that only starts. */
 const startUp = async ({ help: [command, args] }) => {
   const times = []
   for (let i = 0; i < 5; i++) {
@@ -96,7 +96,7 @@ const measureAll = async (options) => {
 }
 
 const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // takes the server along
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the server
 try {
   const commit = Documents.commit()
   const figures = await measureAll(options)

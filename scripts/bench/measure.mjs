@@ -1,11 +1,11 @@
-// One measurement: a server and a generator, each a process. Imported, not run.
+// One measurement: a server process and a generator process. Imported, not run.
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { spawnOn, start } from "./servers.mjs"
 
 const program = fileURLToPath(new URL("generator.mjs", import.meta.url))
 
-/** One run: a fresh server, and a generator that answers with one line of JSON. */
+/** One run: a new server, and a generator that prints one line of JSON. */
 export const measure = async (server, row, isQuick) => {
   const { place, pid, stop } = await start(server, row)
   const args = [program, "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
@@ -17,7 +17,7 @@ export const measure = async (server, row, isQuick) => {
   const timer = setTimeout(() => generator.kill(), 180_000)
   await once(generator, "close")
   clearTimeout(timer)
-  const result = output === "" ? { ok: false, failure: "the generator broke off" } : JSON.parse(output)
+  const result = output === "" ? { ok: false, failure: "the generator crashed" } : JSON.parse(output)
   await stop()
   if (!result.ok) throw new Error(`${row.id} on ${server.name}: ${result.failure}`)
   return result

@@ -4,12 +4,12 @@ import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { nameOf, senderAt } from "./wire.mjs"
 
-// All sockets read into the same memory: what came is looked at before the next read, and nothing of it is kept.
-// No larger, since Node reads up to 32 times from one socket before it looks at the next.
+// All sockets read into the same memory: bytes are checked before the next read, and not kept. It is not larger, because
+// Node reads up to 32 times from one socket before it turns to the next.
 const shared = Buffer.allocUnsafe(64 * 1024)
 
 /**
- * A connection that hands `receive` its bytes: `shared` and how many of it.
+ * A connection that calls `receive` with `shared` and the number of bytes in it.
  *
  * @param place a port, or the path of a Unix socket
  */
@@ -20,7 +20,7 @@ export const open = (place, receive, { isTls = false }) => {
   return isTls ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
 }
 
-/** Ends in order: over TLS that is more than to end. */
+/** Ends in order; over TLS that takes a `close_notify`. */
 export const leave = (socket) => {
   if (socket.encrypted) socket.end(() => socket.destroy())
   else socket.destroy()
@@ -32,7 +32,7 @@ export const selfMessage = (wire, name) => ({
 })
 
 export class Peer {
-  /** Sequence number of the next message of each sender, counted on and on. */
+  /** The number of messages received from each sender. */
   next
   #listening = () => {}
   #expected
@@ -46,7 +46,7 @@ export class Peer {
     this.fail = (what) => fail(`${this.name}: ${what}`)
   }
 
-  /** Resolves when a message to itself has come back: the server knows the name then. */
+  /** Resolves when a message to itself has arrived, so the server has accepted the login. */
   login(place, isFan) {
     const self = selfMessage(this.#wire, this.name)
     return new Promise((resolve) => {
@@ -74,11 +74,11 @@ export class Peer {
   }
 
   /**
-   * From now on every byte must be that of the next message of its sender.
+   * From now on every byte must belong to the next message of its sender.
    *
-   * @param expected `rings` of whole lines by sender, `textAt` where a line's text begins, and `head`, if lines differ
-   * by recipient, what stands before the text; the rings lack it then
-   * @param listening is told the sender and the number of messages
+   * @param expected `rings` of whole lines by sender, `textAt` where a line's text begins, and `head`, if lines differ by
+   * recipient, the part before the text, which the rings then lack
+   * @param listening called with the sender and the number of messages
    */
   expect(expected, listening) {
     this.next = new Float64Array(expected.rings.length)
@@ -96,7 +96,7 @@ export class Peer {
     if (at < length) this.#rest = Buffer.from(bytes.subarray(at, length))
   }
 
-  /** Completes the line that the last chunk began, and answers where the next one begins. */
+  /** Completes the line that the last chunk began, and returns where the next one begins. */
   #finish(bytes, length) {
     const rest = this.#rest
     const missing = this.#lengthOf(rest[0]) - rest.length
@@ -112,7 +112,7 @@ export class Peer {
     return this.#expected?.length ?? 1
   }
 
-  /** Checks one line, or as many as one sender has in a row, and answers how many bytes it has checked. */
+  /** Checks one line, or all consecutive lines of one sender, and returns the number of bytes checked. */
   #check(bytes, at, length) {
     const expected = this.#expected
     if (expected === undefined || bytes[at] !== expected.firstByte) return this.#odd(bytes, at, length)
@@ -134,7 +134,7 @@ export class Peer {
     const end = at + head.length + run * ring.length
     const start = sequence * ring.length
     if (bytes.compare(ring.bytes, start, start + run * ring.length, at + head.length, end) !== 0) {
-      // The first lines may be right: what comes in between may look like a line of the same sender.
+      // The first lines may be correct: something between lines can look like a line of the same sender.
       return run === 1 ? this.#odd(bytes, at, length) : this.#check(bytes, at, at + expected.length)
     }
     this.next[sender] += run
@@ -142,7 +142,7 @@ export class Peer {
     return end - at
   }
 
-  /** Something else than the next message: the server's question, or a fault. */
+  /** Handles anything but the next message: the server's question, or a fault. */
   #odd(bytes, at, length) {
     const { question, answer } = this.#wire
     if (question !== undefined && bytes.latin1Slice(at, at + question.length) === question) {
@@ -151,7 +151,7 @@ export class Peer {
     }
     const lines = bytes.latin1Slice(at, Math.min(length, at + 300))
     const expected = this.#expected
-    if (expected === undefined) return this.fail(`nobody writes to it, and it got ${JSON.stringify(lines)}`)
+    if (expected === undefined) return this.fail(`no peer writes to it, but it received ${JSON.stringify(lines)}`)
     const sender = senderAt(bytes, at + expected.textAt)
     const ring = expected.rings[sender]
     if (ring === undefined) return this.fail(`not a message: ${JSON.stringify(lines)}`)
@@ -159,9 +159,9 @@ export class Peer {
     const line = lines.slice(expected.head.length, expected.length)
     const came = ring.lines.indexOf(line)
     const from = `${nameOf(sender)}'s message ${this.next[sender]}`
-    if (came < 0) return this.fail(`${from} came as ${JSON.stringify(line)}, not ${JSON.stringify(ring.lines[due])}`)
+    if (came < 0) return this.fail(`${from} arrived as ${JSON.stringify(line)}, not ${JSON.stringify(ring.lines[due])}`)
     const distance = (came - due + ring.count) % ring.count
-    if (distance < ring.count / 2) return this.fail(`${distance} messages lost or late where ${from} was due`)
-    return this.fail(`message ${this.next[sender] + distance - ring.count} came again where ${from} was due`)
+    if (distance < ring.count / 2) return this.fail(`${distance} messages are lost or late before ${from}`)
+    return this.fail(`message ${this.next[sender] + distance - ring.count} arrived again instead of ${from}`)
   }
 }

@@ -24,7 +24,7 @@ export const quantity = (value) => {
   return scaled === 0 ? "0" : `${scaled.toFixed(decimals)}${letter}`
 }
 
-const busy = 0.95 // of the generator's core: from here on it may be what limits the row
+const busy = 0.95 // of the generator's core: above this the generator may limit the row
 
 const cell = (figure, name) => {
   const server = figure.servers[name]
@@ -36,11 +36,11 @@ const ratio = (figure, other) => {
   return others === 0 ? "-" : `${(own / others).toFixed(2)}x`
 }
 
-/** Whom a-chat is compared with in columns of their own. */
+/** The servers that a-chat is compared with. */
 const others = ({ costs, servers }) =>
   servers.includes("a-chat") && !costs ? servers.filter((name) => name !== "a-chat") : []
 
-/** A figure as a share of the first one's. */
+/** A figure as a share of the first server's. */
 const share = (figure, name, [first]) => {
   const [own, firsts] = [figure.servers[name].median, figure.servers[first].median]
   return name === first || firsts === 0 || figure.unit === "%" ? "" : `, ${Math.round((own / firsts) * 100)} %`
@@ -59,7 +59,7 @@ const tableOf = (report) => {
   return [[...head, ...ratios], ...rows]
 }
 
-/** How far a figure's runs lie apart, in the middle over all figures. */
+/** The median spread of the figures' runs. */
 const spread = (report) => {
   const spreads = report.figures.flatMap(({ servers }) =>
     Object.values(servers).flatMap(({ runs, median }) =>

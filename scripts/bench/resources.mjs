@@ -1,4 +1,4 @@
-// What a process uses: from /proc, or from ps where there is none. Imported, not run.
+// Memory and CPU of a process, from /proc or else from ps. Imported, not run.
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 
@@ -19,11 +19,11 @@ export const cpuOf = (pid) => {
   const [user, system] = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")
-    .slice(11, 13) // the name may hold spaces
+    .slice(11, 13) // the name may contain spaces
   return (Number(user) + Number(system)) / 100
 }
 
-/** Descriptors that a child may open. */
+/** The limit of descriptors for a child process. */
 export const descriptors = () => {
   const limit = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim()
   return limit === "unlimited" ? Infinity : Number(limit)

@@ -16,24 +16,24 @@ const folder = mkdtempSync(join(tmpdir(), "a-chat-bench-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
 const built = path("../../dist")
-const program = join(folder, "dist/main.js") // a copy: a build in the meantime must not change what is measured
+const program = join(folder, "dist/main.js") // a copy, so that a build in the meantime does not change what is measured
 export const isBuilt = existsSync(join(built, "main.js"))
 if (isBuilt) {
   cpSync(built, dirname(program), { recursive: true })
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
 }
 
-/** Whether the server has core 0 to itself and the generator core 1. */
+/** Whether the server runs on core 0 and the generator on core 1. */
 export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
 
-// This process scrapes, which must not be on the server's core.
+// This process scrapes the metrics, which must not take the server's core.
 if (isPinned) runs("taskset", "-cp", "1", String(process.pid))
 
-/** A child process on one core, where that can be said. */
+/** Starts a child process, on one core if possible. */
 export const spawnOn = (core, command, args, options) =>
   isPinned ? spawn("taskset", ["-c", String(core), command, ...args], options) : spawn(command, args, options)
 
-// The slow consumer's row: by default a-chat answers `busy` after 2 s, and nats-server may cut it off at 64 MB.
+// For the row of the slow consumer: by default a-chat answers `busy` after 2 s, and nats-server closes it at 64 MB.
 const patient = {
   "a-chat": ["--hold-timeout", "10s"],
   "nats-server": `max_pending: 512MB\nwrite_deadline: "30s"\n`
@@ -42,7 +42,7 @@ const patient = {
 const certificate = (name) => path(`../../test/certificates/${name}.pem`)
 const [cert, key] = [certificate("server"), certificate("server.key")]
 
-/** a-chat as it is set up in another way: what that costs is no comparison of servers. */
+/** a-chat in another configuration; its costs are not compared with other servers. */
 const setUp = (name, protocol, flags, more = {}) => ({
   name,
   protocol,
@@ -111,15 +111,16 @@ export const versionOf = (name) =>
     : undefined
 
 /**
- * Asks for the metrics as Prometheus does, but fifteen times as often; `stop` tells what went wrong, if anything did. A
- * server that has just been started takes ten times as long for the first answers, so these come before the load.
+ * Scrapes the metrics as Prometheus does, but fifteen times as often; `stop` returns the fault, if there was one. The first
+ * answers of a new server take ten times as long, so they are requested before the load.
  */
 const scrape = async (port) => {
   let fault
   const ask = async () => {
     try {
       const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
-      if (!(await answer.text()).includes("\nachat_pairs_unaccounted 0\n")) fault = "has pairs that are unaccounted for"
+      if (!(await answer.text()).includes("\nachat_pairs_unaccounted 0\n"))
+        fault = "has pairs in flight that are in no queue"
     } catch (error) {
       fault = `did not answer a scrape: ${error.message}`
     }
@@ -134,8 +135,8 @@ const scrape = async (port) => {
 }
 
 /**
- * A fresh process of a server, without anything that the environment says to a-chat. `place` is where clients connect;
- * `stop` resolves when it is gone.
+ * A new process of a server, without environment variables that configure a-chat. `place` is its port or socket; `stop`
+ * resolves when the process has ended.
  */
 export const start = async (server, row) => {
   const [port, other] = [await freePort(), await freePort()]
@@ -165,7 +166,7 @@ export const start = async (server, row) => {
     const [code, signal] = await ended
     clearTimeout(timer)
     process.removeListener("exit", kill)
-    // a-chat counts as well: its account must be even, or it ends with 1
+    // a-chat exits with 1 if its ledger does not balance
     if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
     if (trouble !== undefined) throw fault(trouble)
   }

@@ -1,14 +1,14 @@
-// The loads of the benchmark in which messages flow. Imported by generator.mjs, not run.
+// The loads that exchange messages. Imported by generator.mjs, not run.
 import { performance } from "node:perf_hooks"
 import { Peer } from "./peer.mjs"
 import { cpuOf, residentOf } from "./resources.mjs"
 import { nameOf, ringOf, textOf } from "./wire.mjs"
 
-const batchBytes = 64 * 1024 // most that one peer writes in one turn
+const batchBytes = 64 * 1024 // the most that one peer writes in one turn
 const patience = 20_000 // milliseconds without a message after which the rest counts as lost
 const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i)
 
-/** Who writes to whom: the recipients of each sender, and whether they are all in each line or one of them at random. */
+/** The recipients of each sender, and whether a line goes to all of them or to a random one. */
 const shapes = {
   pairs: (count) => range(0, count).map((i) => ({ to: [count + i] })),
   fanin: (count) => range(0, count).map(() => ({ to: [count] })),
@@ -21,9 +21,9 @@ const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floo
 
 class Sender {
   sent = 0
-  delivered = 0 // to any recipient
+  delivered = 0 // to all recipients together
   isDirty = false
-  sentAt = 0 // of the last message, where they are timed: there is only one at a time
+  sentAt = 0 // of the last message, if it is timed: then there is only one at a time
 
   constructor(index, { to, isRandom = false }, load, wire) {
     this.index = index
@@ -32,7 +32,7 @@ class Sender {
     this.copies = isRandom ? 1 : to.length
     const names = to.map(nameOf)
     const text = (sequence) => textOf(index, sequence, load)
-    // Sequence numbers come again after four windows, or after thousands: 4096 lines are more than any chunk holds.
+    // Sequence numbers repeat after at least four windows and 4096 lines, which is more than any chunk contains.
     const count = Number.isFinite(this.window) ? 2 ** Math.ceil(Math.log2(this.window * 4 + 16)) : 4096
     const ring = (lineOf) => ringOf(count, Math.min(count, this.window), lineOf)
     this.isPlain = !(isRandom && wire.namesReceiver)
@@ -50,7 +50,7 @@ class Sender {
     }
   }
 
-  /** Sends what the window has room for, in one write. Answers whether more can be sent in the next turn. */
+  /** Sends as much as the window allows, in one write. Returns whether more can be sent in the next turn. */
   send(socket) {
     if (socket.writableNeedDrain) return false
     const room = Math.min(this.window - (this.sent - this.delivered / this.copies), this.quota - this.sent)
@@ -80,7 +80,7 @@ class Sender {
   }
 }
 
-/** All peers of a load, logged in, and the state of what is under way among them. */
+/** All peers of a load, logged in, and the state of their messages in flight. */
 const stage = async (load, wire, place, fail) => {
   const shape = shapes[load.shape](load.peers)
   const senders = shape.map((plan, index) => new Sender(index, plan, load, wire))
@@ -127,7 +127,7 @@ const stage = async (load, wire, place, fail) => {
     sender.delivered += messages
     state.delivered += messages
     if (index === load.timed && state.isTiming) state.samples.push(performance.now() - sender.sentAt)
-    if (sender.delivered > sender.sent * sender.copies) fail(`${nameOf(index)}: more messages came than were sent`)
+    if (sender.delivered > sender.sent * sender.copies) fail(`${nameOf(index)}: more messages arrived than were sent`)
     mark(sender)
   }
   for (const index of listeners) {
@@ -150,7 +150,7 @@ const stage = async (load, wire, place, fail) => {
   return state
 }
 
-/** Waits until all that was sent has come, and a moment longer for what must not come. */
+/** Waits until every sent message has arrived, and a moment longer for messages that must not arrive. */
 const settle = async (state, fail) => {
   let [before, since] = [state.delivered, performance.now()]
   while (state.delivered < state.due()) {
@@ -164,7 +164,7 @@ const settle = async (state, fail) => {
   return allAt
 }
 
-/** Sends for a while and counts what comes; stops, and waits for the rest. */
+/** Sends for a while and counts the arriving messages; then stops, and waits for the rest. */
 export const traffic = async (load, wire, place, pid, fail) => {
   const state = await stage(load, wire, place, fail)
   const now = () => ({
@@ -184,7 +184,7 @@ export const traffic = async (load, wire, place, pid, fail) => {
   await settle(state, fail)
   const seconds = (to.at - from.at) / 1000
   const delivered = to.delivered - from.delivered
-  if (delivered === 0) fail("no message came while it was measured")
+  if (delivered === 0) fail("no message arrived during the measurement")
   const sorted = state.samples.toSorted((a, b) => a - b)
   const generator = to.generator.user + to.generator.system - from.generator.user - from.generator.system
   return {
@@ -199,7 +199,7 @@ export const traffic = async (load, wire, place, pid, fail) => {
   }
 }
 
-/** Everybody writes to one who does not read for a while: how much the server's memory grows, and that all arrives. */
+/** All peers write to one that pauses reading: measures the growth of the server's memory, and requires every message. */
 export const slow = async (load, wire, place, pid, fail) => {
   const state = await stage(load, wire, place, fail)
   const receiver = state.peers[load.peers].socket
@@ -216,7 +216,7 @@ export const slow = async (load, wire, place, pid, fail) => {
   while (state.due() < load.quota * load.peers) await sleep(5)
   const allAt = await settle(state, fail)
   clearInterval(timer)
-  if (stalled > 0) fail(`${stalled} messages came while nothing was read`)
+  if (stalled > 0) fail(`${stalled} messages arrived although the recipient did not read`)
   return {
     growth: (peak - before) / 1024,
     delivered: state.delivered,
@@ -228,5 +228,5 @@ export const slow = async (load, wire, place, pid, fail) => {
   }
 }
 
-/** Messages of a sender that have not left this process. */
+/** The number of a sender's messages that have not left this process. */
 const queued = ({ peers, senders }, index) => peers[index].socket.writableLength / senders[index].ring.length

@@ -1,4 +1,4 @@
-// The protocols that the load generator speaks, and the messages that it sends. Imported, not run.
+// The load generator's protocols and messages. Imported, not run.
 //
 // All strings are strings of bytes (latin1). In one load all lines have the same length, so that a chunk of them can be
 // checked without looking for line ends.
@@ -10,7 +10,7 @@ const chat = {
   namesReceiver: false // in a delivered line
 }
 
-/** What a peer says and hears. `names` are the recipients of one message. */
+/** What a peer sends and receives. `names` are the recipients of one message. */
 export const wires = {
   "a-chat": chat,
   "a-chat-tls": { ...chat, isTls: true },
@@ -27,7 +27,7 @@ export const wires = {
       return `MSG ${subject} ${text.length}\r\n${text}\r\n`
     },
     namesReceiver: true,
-    question: "PING\r\n", // comes in between, two seconds after the login for the first time
+    question: "PING\r\n", // arrives between messages, first about two seconds after the login
     answer: "PONG\r\n"
   }
 }
@@ -38,7 +38,7 @@ const narrow = "abcdefghijklmnopqrstuvwxyz0123456789"
 const wide = Buffer.from("éèêëìíîïðñòóôõöøùúûü").toString("latin1")
 const digits = (number, count) => String(number).padStart(count, "0")
 
-/** 4 digits of sender, 4 of sequence, and filler that depends on both. */
+/** 4 digits of the sender, 4 of the sequence number, and filler that depends on both. */
 export const textOf = (sender, sequence, { size, wide: isWide }) => {
   const pattern = isWide ? wide : narrow
   const start = ((sender * 7 + sequence) * (isWide ? 2 : 1)) % pattern.length
@@ -46,13 +46,13 @@ export const textOf = (sender, sequence, { size, wide: isWide }) => {
   return digits(sender, 4) + digits(sequence, 4) + filler.slice(0, size - 8)
 }
 
-/** The sender of a text that stands at `at` in `bytes`; not a whole number of that range if there is no text. */
+/** The sender of the text at `at` in `bytes`; not a valid number if there is no text. */
 export const senderAt = (bytes, at) =>
   bytes[at] * 1000 + bytes[at + 1] * 100 + bytes[at + 2] * 10 + bytes[at + 3] - 48 * 1111
 
 /**
  * The lines with the sequence numbers 0 to `count` - 1, and again from 0 for `more` lines, as one buffer: any run of up
- * to `more` lines is one slice. Sequence numbers are counted modulo `count`, which is far more than are under way.
+ * to `more` lines is one slice. Sequence numbers count modulo `count`, which is far more than are in flight.
  */
 export const ringOf = (count, more, lineOf) => {
   const lines = Array.from({ length: count }, (_, sequence) => lineOf(sequence))

@@ -1,6 +1,6 @@
 // Screens of terminals as an SVG, for light and dark pages. Imported, not run.
 
-const [advance, height] = [7.2, 16] // of a cell, with a font of 12 px
+const [advance, height] = [7.2, 16] // of a cell, for a font of 12 px
 const [margin, padding, gap, heading] = [12, 10, 12, 30]
 
 const style = `
@@ -14,14 +14,14 @@ const style = `
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-/** One of the colours behind the first sixteen: a cube of six steps a side, and greys. */
+/** One of the colours after the first sixteen: a cube with six steps per side, and greys. */
 const hex = (colour) => {
   const grey = (colour - 232) * 10 + 8
   const steps = [36, 6, 1].map((unit) => Math.floor((colour - 16) / unit) % 6).map((step) => step && step * 40 + 55)
   return `#${(colour >= 232 ? [grey, grey, grey] : steps).map((part) => part.toString(16).padStart(2, "0")).join("")}`
 }
 
-/** A run of cells; its length is given, so that any font keeps the columns. */
+/** A run of cells, with its length, so that any font keeps the columns. */
 const run = ({ column, look, text, width }, x, y) => {
   const names = [look.bold && "bold", look.dim && "dim", look.colour < 16 && `colour${look.colour}`].filter(Boolean)
   const attributes = [

@@ -1,7 +1,7 @@
-// Records two people at the terminal client, for README.md: `npm run build && node scripts/recording/main.mjs`.
-// Starts a server and two clients of dist/ in pseudo-terminals (`script` of util-linux), types, waits for what shall
-// stand there, and draws the screens into scripts/recording/session.svg. Only the clock is made up, so that a recording
-// of the same program is the same file.
+// Records two users of the terminal client, for README.md: `npm run build && node scripts/recording/main.mjs`.
+// Starts a server and two clients of dist/ in pseudo-terminals (`script` of util-linux), types, waits for the expected text,
+// and draws the screens into scripts/recording/session.svg. Only the clock is fake, so that recording the same program
+// gives the same file.
 import { spawn } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -16,7 +16,7 @@ const folder = await mkdtemp(join(tmpdir(), "a-chat-"))
 const size = { columns: 58, rows: 11 }
 const [enter, tab] = ["\r", "\t"]
 
-/** Ends of what was started, the last one first. */
+/** Functions that end what was started, last one first. */
 const ends = []
 
 const serve = async () => {
@@ -80,7 +80,7 @@ try {
   await alice.sees(/another one — not sent yet/u)
   await scene("The server is gone: what is typed is kept.", [alice, bob])
 
-  // Alice waits until bob is there, or her lines would come back as offline.
+  // Alice waits for bob, or her lines would be returned as offline.
   alice.pause()
   await serve()
   await bob.sees(/connected to \S+ again/u)

@@ -1,4 +1,4 @@
-// A program in a pseudo-terminal, and the screen that its person sees. Imported, not run.
+// A program in a pseudo-terminal, and the screen that its user sees. Imported, not run.
 import Xterm from "@xterm/headless"
 import { spawn } from "node:child_process"
 
@@ -14,7 +14,7 @@ export const open = ({ columns, command, cwd, rows }) => {
   const lookers = new Set()
   let pid
   child.stdout.on("data", (bytes) => {
-    // The shell's first line tells its number, which becomes that of the program, and is not to be seen.
+    // The shell's first line is its process id, which becomes the program's. It is not shown.
     const line = pid === undefined ? /^(\d+)\r\n/.exec(bytes.toString("latin1")) : null
     if (line !== null) pid = Number(line[1])
     terminal.write(line === null ? bytes : bytes.subarray(line[0].length), () => lookers.forEach((look) => look()))
@@ -29,7 +29,7 @@ export const open = ({ columns, command, cwd, rows }) => {
     return lines.join("\n").replace(/\n+$/u, "")
   }
 
-  /** Waits until the pattern stands there. */
+  /** Waits until the screen matches. */
   const sees = (pattern) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not seen: ${pattern}\n${text()}`)), patience)
@@ -43,7 +43,7 @@ export const open = ({ columns, command, cwd, rows }) => {
       look()
     })
 
-  /** The rows on the screen: runs of cells that look the same, and where the cursor is. */
+  /** The rows of the screen as runs of cells that look the same, and the cursor. */
   const screen = () => {
     const drawn = Array.from({ length: rows }, (_, at) => runs(active.getLine(active.baseY + at), columns))
     return { rows: drawn, cursor: { row: active.cursorY, column: active.cursorX } }
@@ -55,7 +55,7 @@ export const open = ({ columns, command, cwd, rows }) => {
     settled: () => new Promise((resolve) => terminal.write("", resolve)),
     types: (keys) => child.stdin.write(keys),
     pause: () => process.kill(pid, "SIGSTOP"),
-    /** `script` has stopped along with the program, and takes it along again. */
+    /** `script` stopped together with the program, and resumes it. */
     resume: () => child.kill("SIGCONT"),
     close: () => child.kill("SIGKILL")
   }

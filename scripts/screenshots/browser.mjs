@@ -1,4 +1,4 @@
-// Chromium without a window, told what to do over its pipe (Chrome DevTools Protocol). Imported, not run.
+// Headless Chromium, controlled through its pipe (Chrome DevTools Protocol). Imported, not run.
 import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,7 +18,7 @@ const flags = [
   "--remote-debugging-pipe"
 ]
 
-/** @returns an open browser, or undefined if there is none on this machine */
+/** Returns an open browser, or undefined if this machine has none. */
 export const open = () => {
   const program = programs.find((path) => existsSync(path))
   if (program === undefined) return undefined
@@ -51,9 +51,9 @@ export const open = () => {
   }
 
   return {
-    /** Shows a page in a window of this width and height; `dark` is what the person prefers. */
+    /** Shows a page in a window of this size; `dark` is the preferred colour scheme. */
     page: async (url, { dark, height, scale, width }) => {
-      // A window of its own: the page asks nothing while its tab is hidden.
+      // In its own window: the page sends no requests while its tab is hidden.
       const { targetId } = await tell("Target.createTarget", { url: "about:blank", newWindow: true })
       const { sessionId } = await tell("Target.attachToTarget", { targetId, flatten: true })
       const ask = (method, params) => tell(method, params, sessionId)
@@ -70,14 +70,14 @@ export const open = () => {
       await ask("Emulation.setEmulatedMedia", { features })
       await ask("Page.navigate", { url })
       return {
-        /** What the browser had to say of it. */
+        /** The browser's messages about the page. */
         complaints,
         /** The value of an expression in the page. */
         value: async (expression) => {
           const { result } = await ask("Runtime.evaluate", { expression, returnByValue: true })
           return result.value
         },
-        /** @returns the bytes of a PNG of what the window shows */
+        /** Returns a PNG of the window. */
         picture: async () => {
           const { data } = await ask("Page.captureScreenshot", { optimizeForSpeed: false })
           return Buffer.from(data, "base64")

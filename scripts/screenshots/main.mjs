@@ -1,9 +1,9 @@
-// Takes the pictures of the admin page for OPERATING.md: `npm run build && node scripts/screenshots/main.mjs` (needs
-// Chromium). Starts a server of dist/, lets some people and programs talk, and opens the page as on a desk and on a phone.
+// Takes the screenshots of the admin page for OPERATING.md: `npm run build && node scripts/screenshots/main.mjs` (needs
+// Chromium). Starts a server of dist/, simulates users and programs, and opens the page in a desktop and a phone window.
 //
-//   --seconds N  how long they talk before the pictures are taken; the charts show three minutes (default 180)
+//   --seconds N  how long they talk before the screenshots; the charts show three minutes (default 180)
 //
-// Ends with 1 if the browser had anything to complain of.
+// Exits with 1 if the browser reported any problem.
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
@@ -61,7 +61,7 @@ const join = (port, name) => {
   return socket
 }
 
-/** Everybody talks now and then, programs more often and in bursts; one sleeps at times, and some come for a moment. */
+/** All clients talk now and then, programs more often and in bursts; one stops reading at times, some stay only briefly. */
 const talk = (port) => {
   const slow = join(port, "archive")
   const names = [...people, ...programs]
