@@ -91,53 +91,52 @@ const feederOf = async (world, name) => {
   return feeder
 }
 
+/** A reader that gets a constant load from a feeder, while `hinder` keeps it from reading. */
+const hindered = async (world, { feeder, load, name }, hinder) => {
+  world.book.recipient(name, { returns: ["busy"] })
+  const reader = new Client(world, name)
+  await reader.login()
+  const sender = await feederOf(world, feeder)
+  const feeding = feed(world, sender, name, load)
+  await hinder(reader)
+  const sent = await feeding
+  await world.settled()
+  world.book.leave(sender.name)
+  await reader.leave()
+  await sender.leave()
+  return { sent }
+}
+
 /** Stops reading again and again, for longer and shorter than the hold timeout, and continues. */
 const stuck = (index) => ({
   title: `stuck reader ${index}`,
-  async run(world) {
-    const name = `stuck-${index}`
-    world.book.recipient(name, { returns: ["busy"] })
-    const reader = new Client(world, name)
-    await reader.login()
-    const feeder = await feederOf(world, `feeder-${index}`)
-    const feeding = feed(world, feeder, name, { beat: 20, burst: 20, size: 20_000 })
-    while (!world.isOver()) {
-      reader.socket.pause()
-      await pause(world.random.between(100, 4_000))
-      reader.socket.resume()
-      await pause(world.random.between(100, 4_000))
-    }
-    reader.socket.resume()
-    const sent = await feeding
-    await world.settled()
-    world.book.leave(feeder.name)
-    await reader.leave()
-    await feeder.leave()
-    return { sent }
+  run: (world) => {
+    const load = { beat: 20, burst: 20, size: 20_000 }
+    return hindered(world, { feeder: `feeder-${index}`, load, name: `stuck-${index}` }, async ({ socket }) => {
+      while (!world.isOver()) {
+        socket.pause()
+        await pause(world.random.between(100, 4_000))
+        socket.resume()
+        await pause(world.random.between(100, 4_000))
+      }
+    })
   }
 })
 
 /** Reads a little at a time. */
 const slow = {
   title: "slow reader",
-  async run(world) {
-    world.book.recipient("slow", { returns: ["busy"] })
-    const reader = new Client(world, "slow")
-    await reader.login()
-    const feeder = await feederOf(world, "slow-feeder")
-    const feeding = feed(world, feeder, "slow", { beat: 10, burst: 5, size: 2_000 })
-    const rest = () => {
-      reader.socket.pause()
-      setTimeout(() => reader.socket.resume(), 50)
-    }
-    reader.socket.on("data", rest)
-    const sent = await feeding
-    reader.socket.off("data", rest)
-    await world.settled()
-    world.book.leave(feeder.name)
-    await reader.leave()
-    await feeder.leave()
-    return { sent }
+  run: (world) => {
+    const load = { beat: 10, burst: 5, size: 2_000 }
+    return hindered(world, { feeder: "slow-feeder", load, name: "slow" }, async ({ socket }) => {
+      const rest = () => {
+        socket.pause()
+        setTimeout(() => socket.resume(), 50)
+      }
+      socket.on("data", rest)
+      while (!world.isOver()) await pause(50)
+      socket.off("data", rest)
+    })
   }
 }
 

@@ -46,10 +46,20 @@ const rounds = (one: WireClient, other: WireClient, count: number) =>
 const reads = (client: WireClient, lines: number) =>
   client.until(`${lines} lines`, () => (client.lines.length >= lines ? true : undefined))
 
+/** Holds senders longer than any test takes. */
+const patientServer = startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
+
+/** Jams a recipient that takes nothing soon, and closes it soon after. */
+const hastyServer = startSocketServer({
+  ...small,
+  holdTimeout: Duration.millis(200),
+  stallTimeout: Duration.millis(600)
+})
+
 describe("flow control", () => {
   it.scopedLive("slows a sender to the speed of its recipient, without other clients noticing", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* patientServer
       const slow = yield* server.join("slow")
       const sender = yield* server.join("sender")
       const carol = yield* server.join("carol")
@@ -112,11 +122,7 @@ describe("flow control", () => {
 
   it.scopedLive("closes a recipient that takes nothing for the stall timeout, and returns its queue", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({
-        ...small,
-        holdTimeout: Duration.millis(200),
-        stallTimeout: Duration.millis(600)
-      })
+      const server = yield* hastyServer
       const slow = yield* server.join("slow")
       const senders = yield* Effect.forEach(["s1", "s2"], server.join)
       const bystander = yield* server.join("bystander")
@@ -181,11 +187,7 @@ describe("flow control", () => {
 
   it.scopedLive("stops reading from a client that floods itself without reading, and closes it in the end", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({
-        ...small,
-        holdTimeout: Duration.millis(200),
-        stallTimeout: Duration.millis(600)
-      })
+      const server = yield* hastyServer
       const carol = yield* server.join("carol")
       const dave = yield* server.join("dave")
       const self = yield* server.join("self")
@@ -202,11 +204,7 @@ describe("flow control", () => {
 
   it.scopedLive("stops reading from a client that never reads its answers, and closes it in the end", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({
-        ...small,
-        holdTimeout: Duration.millis(200),
-        stallTimeout: Duration.millis(600)
-      })
+      const server = yield* hastyServer
       const asker = yield* server.join("asker")
       const carol = yield* server.join("carol")
       yield* asker.pause
@@ -220,11 +218,7 @@ describe("flow control", () => {
 
   it.scopedLive("closes two clients that flood each other without reading, without others noticing", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({
-        ...small,
-        holdTimeout: Duration.millis(200),
-        stallTimeout: Duration.millis(600)
-      })
+      const server = yield* hastyServer
       const carol = yield* server.join("carol")
       const dave = yield* server.join("dave")
       const one = yield* server.join("one")
@@ -247,7 +241,7 @@ describe("flow control", () => {
 
   it.scopedLive("delivers what a held sender sent before it broke off, and keeps other senders held", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* patientServer
       const slow = yield* server.join("slow")
       const held = yield* server.join("held")
       const other = yield* server.join("other")
@@ -276,7 +270,7 @@ describe("flow control", () => {
     "delivers all lines of a held sender that shuts down its sending side, including a last one without LF",
     () =>
       Effect.gen(function* () {
-        const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
+        const server = yield* patientServer
         const slow = yield* server.join("slow")
         const held = yield* server.join("held")
         yield* slow.pause
@@ -294,7 +288,7 @@ describe("flow control", () => {
 
   it.scopedLive("releases a held sender whose recipient leaves, and returns its undelivered lines", () =>
     Effect.gen(function* () {
-      const server = yield* startSocketServer({ ...small, holdTimeout: Duration.seconds(20) })
+      const server = yield* patientServer
       const slow = yield* server.join("slow")
       const held = yield* server.join("held")
       yield* slow.pause
