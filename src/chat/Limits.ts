@@ -51,7 +51,13 @@ export type Limit = Count | Bytes | Time | Toggle
 const count = (name: string, row: Range<number>): Count => ({ kind: "count", name, ...row })
 const bytes = (name: string, row: Range<number>): Bytes => ({ kind: "bytes", name, ...row })
 const duration = (name: string, row: Range<Duration.Duration>): Time => ({ kind: "duration", name, ...row })
-const toggle = (name: string, row: Row<boolean>): Toggle => ({ kind: "toggle", name, ...row })
+/** A flag without a value can only turn something on. */
+const toggle = (name: string, row: Omit<Row<boolean>, "default">): Toggle => ({
+  kind: "toggle",
+  name,
+  default: false,
+  ...row
+})
 
 const KiB = 2 ** 10
 const MiB = 2 ** 20
@@ -99,7 +105,6 @@ export const limits = {
   }),
   limitLoopback: toggle("limit-loopback", {
     about: "Apply the limits per address to this machine's own addresses, too",
-    default: false,
     live: true
   }),
   /** Counts for connections accepted after a change. */

@@ -19,7 +19,7 @@ const connecting: Advice = {
 
 const listening = (host: string, port: string): Advice => ({
   "port-in-use": `stop the other program or choose another port with ${port} (0 takes any free one)`,
-  "port-not-permitted": `ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), choose a higher ${port}`,
+  "port-not-permitted": `choose a ${port} above 1023, or grant CAP_NET_BIND_SERVICE`,
   "no-such-interface": `choose another ${host}`,
   "unknown-host": `check ${host}`,
   "no-such-path": "create it first",

@@ -58,7 +58,7 @@ const server = (parts: Parts) =>
       const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
       const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
-      const chat = Server.layer({ ...LimitFlags.pick(given.values), maxConnections }).pipe(
+      const chat = Server.layer(LimitFlags.limitsOf(given.values, maxConnections)).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
         Layer.provide(Server.standalone),

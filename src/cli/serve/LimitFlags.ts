@@ -19,7 +19,7 @@ const settingOf = (limit: Limit): Setting.Setting<number | boolean | Duration.Du
     case "duration":
       return Setting.duration(limit.name, limit)
     case "toggle":
-      return Setting.toggle(limit.name, limit.about, limit)
+      return Setting.toggle(limit.name, limit.about, limit.live)
   }
 }
 
@@ -39,8 +39,21 @@ export const settings = {
 
 export type GivenLimits = Values<typeof settings>
 
-/** The limits among the values of more settings. */
-export const pick = (values: GivenLimits): GivenLimits => Struct.pick(values, ...Record.keys(limits))
+const keys = Struct.keys(limits)
+
+/**
+ * The limits among the values of all settings.
+ *
+ * @param maxConnections how many connections there is room for
+ */
+export const limitsOf = (values: GivenLimits, maxConnections: number): LimitValues => ({
+  ...Struct.pick(values, ...keys),
+  maxConnections: Math.min(values.maxConnections ?? maxConnections, maxConnections)
+})
+
+/** Those limits whose keys are among these. */
+export const pick = (values: LimitValues, some: ReadonlyArray<string>): Partial<LimitValues> =>
+  Struct.pick(values, ...keys.filter((key) => some.includes(key)))
 
 /** What is wrong with limits that are each allowed, but not together. */
 export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdTimeout" | "stallTimeout">) => {
@@ -54,7 +67,7 @@ const reservedDescriptors = 16
 
 /**
  * How many connections to serve: the number wanted, or else the most allowed, but never more than the descriptors suffice
- * for. Beyond them the operating system closes connections without a word.
+ * for. Beyond them the operating system closes connections silently.
  */
 export const connections = (
   wanted: number | undefined,

@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -19,7 +20,7 @@ export interface ReloadOptions {
   /** The settings with which the server started. */
   readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>
-  /** How many connections the server had room for when it started. */
+  /** How many connections the server had room for when it started. Its listeners cannot take more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
   readonly certificates: Effect.Effect<void> | undefined
@@ -54,20 +55,20 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
   let current = given
   const apply = (next: ServerSettings.GivenSettings) =>
     Effect.gen(function* () {
-      const { later, live } = ServerSettings.changes(current, next)
-      const wanted = next.values.maxConnections ?? maxConnections
-      const limits = LimitFlags.pick(next.values)
-      yield* server.configure({ ...limits, maxConnections: Math.min(wanted, maxConnections) })
+      const changed = ServerSettings.changed(current, next)
+      const limits = LimitFlags.limitsOf(next.values, maxConnections)
+      yield* server.configure(LimitFlags.pick(limits, changed.filter(ServerSettings.isLive)))
       log.set(ServerSettings.logSettings(next))
       current = next
-      // The operating system has been told how many connections may wait.
-      const restart = wanted > maxConnections && live.includes("maxConnections") ? ["maxConnections" as const] : []
-      const taken = live.filter((key) => key !== restart[0])
+      const isCapped = (next.values.maxConnections ?? 0) > maxConnections
+      const [missed, applied] = Arr.partition(
+        changed,
+        (key) => ServerSettings.isLive(key) && !(key === "maxConnections" && isCapped)
+      )
       yield* Effect.annotateLogs(Effect.logInfo("settings read again"), {
         path,
-        changed: ServerSettings.namesOf(taken)
+        changed: ServerSettings.namesOf(applied)
       })
-      const missed = [...restart, ...later]
       if (missed.length === 0) return
       yield* Effect.annotateLogs(Effect.logWarning("settings that need a restart to change"), {
         settings: ServerSettings.namesOf(missed)

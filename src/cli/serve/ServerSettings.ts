@@ -1,4 +1,3 @@
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
 import * as ExitStatus from "../ExitStatus.js"
@@ -67,11 +66,7 @@ export const withoutFlags = (
 
 /** The sources of a server's settings, as one. */
 export const sources = ({ file, flags }: ServerSources): Sources.Source =>
-  Sources.inOrder({
-    flags,
-    environment: Sources.environment(process.env),
-    file: file && SettingsFile.source(file)
-  })
+  Sources.inOrder({ flags, file: file && SettingsFile.source(file) })
 
 /** Whether a server would start with the environment and a file: `withoutFlags`, and the certificates are there. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
@@ -106,15 +101,11 @@ export const logSettings = ({ values }: GivenSettings): Log.LogSettings => ({
   rate: values.logRate
 })
 
-/** The settings that differ: those that a running server takes over, and those that need a restart. */
-export const changes = (
-  before: GivenSettings,
-  after: GivenSettings
-): { readonly live: ReadonlyArray<SettingKey>; readonly later: ReadonlyArray<SettingKey> } => {
-  const changed = Struct.keys(settings).filter((key) => !isSame(before.values[key], after.values[key]))
-  const [later, live] = Arr.partition(changed, (key) => settings[key].live)
-  return { live, later }
-}
+/** The settings that differ. */
+export const changed = (before: GivenSettings, after: GivenSettings): ReadonlyArray<SettingKey> =>
+  Struct.keys(settings).filter((key) => !isSame(before.values[key], after.values[key]))
+
+export const isLive = (key: SettingKey): boolean => settings[key].live
 
 export type SettingKey = keyof typeof settings
 

@@ -48,11 +48,7 @@ export const resolve = <S extends Sources.Settings>(
   settings: S,
   raw: Readonly<Record<string, Raw>>
 ): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> => {
-  const environment = Sources.environment(process.env)
-  const { mistakes, resolved } = Sources.resolve(
-    settings,
-    Sources.inOrder({ flags: source(settings, raw), environment })
-  )
+  const { mistakes, resolved } = Sources.resolve(settings, Sources.inOrder({ flags: source(settings, raw) }))
   const [first] = mistakes
   return first === undefined ? Effect.succeed(resolved) : ExitStatus.misused(first.text)
 }

@@ -3,8 +3,8 @@ import * as Either from "effect/Either"
 import * as Units from "./Units.js"
 
 /**
- * A setting: a flag, an environment variable, and for a server a line in a settings file. It knows nothing of where its
- * text comes from; `Sources` does.
+ * A setting: a flag, an environment variable, and for a server a line in a settings file. It describes and parses a value;
+ * `Sources` finds the text.
  */
 export interface Setting<out A> {
   /** `max-line`: the flag is `--max-line`, the variable `ACHAT_MAX_LINE`. */
@@ -13,11 +13,11 @@ export interface Setting<out A> {
   readonly about: string
   /** `value`: a flag takes one. `list`: it may be repeated. `switch`: it takes none, and means yes. */
   readonly form: "value" | "list" | "switch"
-  /** What stands for the value in help: `--max-line size`. */
+  /** The name of the value in help: `--max-line size`. */
   readonly placeholder: string
   /** The values allowed, in words, where they are a range. */
   readonly range: string | undefined
-  /** The only words allowed, where they are few. */
+  /** The words allowed, where only some are. */
   readonly words: ReadonlyArray<string>
   /** The value where no source has the setting. */
   readonly default: A
@@ -35,7 +35,7 @@ export type Text = string | ReadonlyArray<string>
 interface Facts<D> {
   readonly about: string
   readonly default: D
-  /** Needed where the default cannot be shown as a value is. */
+  /** Needed where the default is not shown like a value. */
   readonly defaultText?: string
   readonly live?: boolean
 }
@@ -92,19 +92,19 @@ interface Format<A> {
   readonly toNumber: (value: A) => number
   /** What `off` means. */
   readonly zero: A
-  /** What a text is not that cannot be parsed. */
-  readonly expected: string
+  /** The complaint about a text that cannot be parsed. */
+  readonly complaint: string
 }
 
 const ranged =
-  <A>({ expected, parse, placeholder, show, toNumber, zero }: Format<A>) =>
+  <A>({ complaint, parse, placeholder, show, toNumber, zero }: Format<A>) =>
   <D extends A | undefined>(name: string, facts: Facts<D> & Range<A>): Setting<A | D> => {
     const { default: value, max, min, off = false } = facts
     const range = `${off ? "off, or " : ""}${show(min)} to ${show(max)}`
     const shown = value === undefined ? "none" : off && toNumber(value) === 0 ? "off" : show(value)
     const one = parsed<A, D>(name, placeholder, { defaultText: shown, ...facts }, (given) => {
       const found = off && given.toLowerCase() === "off" ? zero : parse(given)
-      if (found === undefined) return Either.left(`${expected}; allowed: ${range}`)
+      if (found === undefined) return Either.left(`${complaint}; allowed: ${range}`)
       const number = toNumber(found)
       const isAllowed = (off && number === 0) || (number >= toNumber(min) && number <= toNumber(max))
       return isAllowed ? Either.right(found) : Either.left(`is out of range; allowed: ${range}`)
@@ -112,7 +112,7 @@ const ranged =
     return { ...one, range }
   }
 
-const wholeNumber = { parse: Units.parseCount, toNumber: Number, zero: 0, expected: "is not a whole number" }
+const wholeNumber = { parse: Units.parseCount, toNumber: Number, zero: 0, complaint: "is not a whole number" }
 
 export const count = ranged<number>({ ...wholeNumber, placeholder: "number", show: Units.showCount })
 
@@ -126,7 +126,7 @@ export const bytes = ranged<number>({
   parse: Units.parseBytes,
   toNumber: Number,
   zero: 0,
-  expected: "is not a size such as 65536, 64KiB or 1MiB"
+  complaint: "is not a size such as 65536, 64KiB or 1MiB"
 })
 
 /** A time: `500ms`, `10s`, `2 seconds`, `1m`, `0`. */
@@ -136,12 +136,12 @@ export const duration = ranged<Duration.Duration>({
   parse: Units.parseDuration,
   toNumber: Duration.toMillis,
   zero: Duration.zero,
-  expected: "is not a time such as 500ms, 10s or 1m"
+  complaint: "is not a time such as 500ms, 10s or 1m"
 })
 
 /** A flag without a value. Its variable, or its line in a file, says yes or no. */
-export const toggle = (name: string, about: string, facts: { readonly live?: boolean } = {}): Setting<boolean> => ({
-  ...parsed(name, "", { about, default: false, defaultText: "no", ...facts }, yesOrNo),
+export const toggle = (name: string, about: string, live = false): Setting<boolean> => ({
+  ...parsed(name, "", { about, default: false, defaultText: "no", live }, yesOrNo),
   form: "switch"
 })
 

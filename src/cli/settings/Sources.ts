@@ -21,14 +21,14 @@ export interface Found {
 /** Looks a setting up by its name. */
 export type Source = (name: string) => Found | undefined
 
-/** The sources in the order in which they win. A command without a settings file has none. */
+/** The sources in the order in which they win. The environment is that of this process, unless another one is given. */
 export const inOrder = (sources: {
   readonly flags?: Source | undefined
-  readonly environment: Source
+  readonly environment?: Source
   readonly file?: Source | undefined
 }): Source => {
-  const { environment, file, flags } = sources
-  return (name) => flags?.(name) ?? environment(name) ?? file?.(name)
+  const { environment: variables = environment(process.env), file, flags } = sources
+  return (name) => flags?.(name) ?? variables(name) ?? file?.(name)
 }
 
 /** The variables of an environment. An empty one counts as not set. */
