@@ -9,13 +9,13 @@ import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
-/** A chat with a bot in it. */
+/** A server with a bot. */
 const start = (args: ReadonlyArray<string>, options: { server?: ReadonlyArray<string> } = {}) =>
   Effect.gen(function* () {
     const chat = yield* WatchedServer.make(options.server)
     const bot = yield* Program.start(["exec", "--port", chat.port, "--login", "bot", ...args])
     yield* chat.joined("bot")
-    // One who sees nothing but answers.
+    // A client that receives only answers.
     const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
     return { ...chat, bot, alice }
   })
@@ -30,7 +30,7 @@ const isAlive = (pid: number) => {
   }
 }
 
-/** A program that starts another one, and answers with the ids of both. */
+/** A program that starts another one and prints the process ids of both. */
 const tree = sh(`sleep 1000 & echo $$ $!; wait`)
 
 const pidsIn = (line: string) => line.replace("from bot: ", "").split(" ").map(Number)
@@ -39,7 +39,7 @@ const die = (pids: ReadonlyArray<number>) =>
   eventually(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
 
 describe.concurrent("a-chat exec", () => {
-  it.scopedLive("gives each message to a program, and its lines back to the sender, in order", () =>
+  it.scopedLive("passes each message to a program, and its lines back to the sender, in order", () =>
     Effect.gen(function* () {
       const { alice } = yield* start(sh(`read -r text; echo "$ACHAT_FROM to $ACHAT_LOGIN: $text"; echo ready`))
       yield* alice.send("bot: one\nbot: zwölf: 12\n")
@@ -48,7 +48,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("gives everything behind -- to the program", () =>
+  it.scopedLive("passes everything after -- to the program", () =>
     Effect.gen(function* () {
       const args = ["--help", "--login", "x", "--log-level", "debug", "--", "-h", "serve"]
       const { alice } = yield* start(["--log-level", "debug", "--", "printf", "%s\\n", ...args])
@@ -57,7 +57,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("tells a program where the server is, and none of its own settings", () =>
+  it.scopedLive("passes the address of the server to the program, and no settings of its own", () =>
     Effect.gen(function* () {
       const chat = yield* WatchedServer.make()
       const environment = {
@@ -76,7 +76,7 @@ describe.concurrent("a-chat exec", () => {
       yield* alice.send("bot: hi\n")
       const expected = ["FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
       const lines = yield* alice.takeLines(expected.length + 3)
-      // The inner message has a connection of its own: nothing orders it among the bot's.
+      // The inner message has a connection of its own, so its order among the bot's messages is undefined.
       const [inner] = lines.filter((line) => !line.startsWith("from bot: "))
       assert.match(inner ?? "", /^from bot-\S+: inner$/u)
       assert.deepStrictEqual(
@@ -86,7 +86,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("tells the sender and standard error that a program failed", () =>
+  it.scopedLive("reports a failed program to the sender and on standard error", () =>
     Effect.gen(function* () {
       const { alice, bot } = yield* start(sh(`read -r text; echo before; eval "$text"`))
       yield* alice.send("bot: exit 3\nbot: kill -9 $$\n")
@@ -99,7 +99,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("tells that a program cannot be started any more, and not where it was", () =>
+  it.scopedLive("reports that a program can no longer be started, without its path", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const program = join(folder, "bot")
@@ -114,10 +114,10 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("runs as many at once as --concurrency says, and no more", () =>
+  it.scopedLive("runs exactly --concurrency programs at once", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      // Each says that it began, and waits until it may end.
+      // Each program reports its start and waits for permission to end.
       const script = `read -r text; echo "began $text"; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo ended`
       const { alice } = yield* start(["--concurrency", "3", ...sh(script)])
       yield* alice.send("bot: 1\nbot: 2\nbot: 3\nbot: 4\nbot: 5\n")
@@ -131,9 +131,9 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("holds the senders back while the program is slow", () =>
+  it.scopedLive("holds the senders while the program is slow", () =>
     Effect.gen(function* () {
-      // The sender is held, and not refused: `busy` comes later than this test ends.
+      // The sender is held, not refused: `busy` would come after the end of this test.
       const { alice, watcher } = yield* start(sh("read -r text; echo began; exec sleep 1000"), {
         server: ["--hold-timeout", "60s", "--stall-timeout", "60s", "--outbox-lines", "16", "--outbox-bytes", "1KiB"]
       })
@@ -151,7 +151,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("ends the whole process group of a program that takes longer than --timeout", () =>
+  it.scopedLive("ends the whole process group of a program that exceeds --timeout", () =>
     Effect.gen(function* () {
       const { alice } = yield* start(["--timeout", "300ms", ...tree])
       yield* alice.send("bot: hi\n")
@@ -161,7 +161,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("ends what a program leaves behind, though it holds its output open", () =>
+  it.scopedLive("ends processes that a program leaves behind, even if they hold its output open", () =>
     Effect.gen(function* () {
       const { alice } = yield* start(sh("sleep 1000 & echo $$ $!"))
       yield* alice.send("bot: hi\n")
@@ -172,10 +172,10 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("does not wait for a stranger who holds the output of a program open", () =>
+  it.scopedLive("does not wait for a process outside the group that holds the output of a program open", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      // It has left the group before the program ends.
+      // It leaves the group before the program ends.
       const script = `
         rm -f ${folder}/pid
         setsid sh -c 'echo $$ > ${folder}/new; mv ${folder}/new ${folder}/pid; exec sleep 1000' &
@@ -212,12 +212,12 @@ describe.concurrent("a-chat exec", () => {
     )
   }
 
-  it.scopedLive("kills at once what ignores SIGTERM, at the second signal", () =>
+  it.scopedLive("kills programs that ignore SIGTERM at the second signal", () =>
     Effect.gen(function* () {
       const { alice, bot } = yield* start(sh(`trap "" TERM; sleep 1000 & echo $$ $!; wait; wait`))
       yield* alice.send("bot: hi\n")
       const pids = pidsIn(yield* alice.line)
-      // Two that are not one: a signal that is pending already is not sent twice.
+      // Two distinct signals: one that is already pending would not be delivered twice.
       yield* bot.kill("SIGINT")
       yield* bot.kill("SIGTERM")
       assert.include([130, 143], (yield* bot.ended).status)
@@ -225,7 +225,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("ends the programs when the connection is lost, says what was not answered, and comes back", () =>
+  it.scopedLive("ends the programs when the connection is lost, reports unanswered messages, and reconnects", () =>
     Effect.gen(function* () {
       const first = yield* start(tree)
       yield* first.alice.send("bot: 1\nbot: 2\nbot: 3\n")
@@ -255,7 +255,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("drops what a program without end has for one who has left, until its time is over", () =>
+  it.scopedLive("drops the output of an endless program for a sender that has left, until its time is over", () =>
     Effect.gen(function* () {
       const script = `read -r text; echo $$; [ "$text" = hi ] || exec yes`
       const { alice, bot, watcher } = yield* start(["--timeout", "2s", ...sh(script)])
@@ -269,7 +269,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("says on standard error that an answer came back", () =>
+  it.scopedLive("reports on standard error that an answer was returned", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const script = `echo began; while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo 1; echo 2; exit 3`
@@ -287,7 +287,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("takes whatever a program prints", () =>
+  it.scopedLive("sends whatever a program prints", () =>
     Effect.gen(function* () {
       const script = `printf '\\033[31mred\\n\\377\\n\\n'; head -c 70000 /dev/zero | tr '\\0' x; printf '\\nlast'`
       const { alice, bot } = yield* start(sh(script))
@@ -301,7 +301,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("ends an output without end at its time", () =>
+  it.scopedLive("ends an endless output when the time of the program is over", () =>
     Effect.gen(function* () {
       const { alice } = yield* start(["--timeout", "500ms", "--", "yes"])
       yield* alice.send("bot: hi\n")
@@ -323,7 +323,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("answers through an original server", () =>
+  it.scopedLive("answers through the original server", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const bot = ["exec", "--port", `${original.port}`, "--login", "bot", "--", "tr", "a-z", "A-Z"]
@@ -342,11 +342,11 @@ const fails = (pattern: RegExp, args: ReadonlyArray<string>) =>
     assert.deepStrictEqual([status, output], [2, ""])
   })
 
-describe.concurrent("a-chat exec, where it cannot begin", () => {
+describe.concurrent("a-chat exec, when it cannot start", () => {
   it.scopedLive("exits with 2", () =>
     Effect.gen(function* () {
       yield* fails(/^a-chat: a login is required[^\n]*\n$/u, ["--", "cat"])
-      yield* fails(/^a-chat: a program is needed[^\n]*\n$/u, ["--login", "bot"])
+      yield* fails(/^a-chat: a program is required[^\n]*\n$/u, ["--login", "bot"])
       yield* fails(/^a-chat: no-such-program: there is no such program[^\n]*\n$/u, [
         "--login",
         "bot",

@@ -11,11 +11,11 @@ import { temporaryFolder } from "../support/TemporaryFolder.js"
 const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
   Program.start(["listen", "--port", `${port}`, "--login", "bob", ...args])
 
-/** Answers every login with the same text. */
+/** A server that answers every login with the same text. */
 const saying = (text: string) => FakeServer.make((socket) => socket.once("data", () => socket.write(text)))
 
 describe.concurrent("a-chat listen", () => {
-  it.scopedLive("prints messages, and ends with 0 when there were as many as --count", () =>
+  it.scopedLive("prints messages, and exits with 0 after --count of them", () =>
     Effect.gen(function* () {
       const { joined, port, watcher } = yield* WatchedServer.make()
       const bob = yield* listen(port, "--count", "2")
@@ -41,7 +41,7 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
-  it.scopedLive("prints the messages of --from alone, and counts them alone", () =>
+  it.scopedLive("prints and counts only messages from the senders of --from", () =>
     Effect.gen(function* () {
       const { port } = yield* saying("from a: 1\nfrom b: 2\nfrom c: 3\nfrom a: 4\nfrom c: 5\n")
       const { output, status } = yield* Effect.flatMap(
@@ -53,7 +53,7 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
-  it.scopedLive("leaves the server's own lines out, and says refusals on standard error", () =>
+  it.scopedLive("leaves out the server's own lines, and prints refusals on standard error", () =>
     Effect.gen(function* () {
       const { port } = yield* saying("* joined x: is here\n! slow-down retry=1: too \x1bmany\nfrom a: \x1b[2J\x07\n")
       const { errors, output } = yield* Effect.flatMap(listen(port, "--count", "1"), (bob) => bob.ended)
@@ -62,7 +62,7 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
-  it.scopedLive("goes on after a line that no client could hold", () =>
+  it.scopedLive("continues after a line that is too long for any client", () =>
     Effect.gen(function* () {
       const { port } = yield* saying(`from a: ${"x".repeat(2 ** 21)}\nfrom a: 2\n`)
       const { errors, output } = yield* Effect.flatMap(listen(port, "--count", "1"), (bob) => bob.ended)
@@ -92,19 +92,19 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
-  it.scopedLive("works with an original server", () =>
+  it.scopedLive("works with the original server", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const bob = yield* listen(original.port, "--count", "1")
       const alice = yield* Program.start(["connect", "--port", `${original.port}`, "--login", "alice"])
-      // There is no telling when the original has taken a login.
+      // The original server does not say when it has accepted a login.
       const tick = setInterval(() => alice.input.write("bob: hi\n"), 20)
       yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(tick)))
       assert.deepStrictEqual(yield* bob.ended, { status: 0, output: "from alice: hi\n", errors: "" })
     })
   )
 
-  it.scopedLive("prints exactly as many of a flood as --count, in order", () =>
+  it.scopedLive("prints exactly --count messages of a flood, in order", () =>
     Effect.gen(function* () {
       const { joined, port } = yield* WatchedServer.make()
       const count = 150_000
@@ -118,18 +118,18 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
-  it.scopedLive("ends with 0 at the time of --timeout, and with 1 if --count was not reached", () =>
+  it.scopedLive("exits with 0 after --timeout, and with 1 if --count was not reached", () =>
     Effect.gen(function* () {
       const { port } = yield* WatchedServer.make()
       const bob = yield* Effect.flatMap(listen(port, "--timeout", "100ms"), ({ ended }) => ended)
       assert.deepStrictEqual(bob, { status: 0, output: "", errors: "" })
       const late = yield* Effect.flatMap(listen(port, "--timeout", "100ms", "--count", "1"), ({ ended }) => ended)
       assert.deepStrictEqual([late.status, late.output], [1, ""])
-      assert.strictEqual(late.errors, "a-chat: fewer messages than --count 1 came in time\n")
+      assert.strictEqual(late.errors, "a-chat: fewer messages than --count 1 arrived in time\n")
     })
   )
 
-  it.scopedLive("ends quietly when its reader has had enough", () =>
+  it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
       const { joined, port, watcher } = yield* WatchedServer.make()
       const bob = yield* listen(port)
@@ -144,7 +144,7 @@ describe.concurrent("a-chat listen", () => {
   )
 
   for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
-    it.scopedLive(`exits with ${expected} at ${signal}, also while its reader is stuck`, () =>
+    it.scopedLive(`exits with ${expected} at ${signal}, even while the reader of its output is stuck`, () =>
       Effect.gen(function* () {
         const { joined, port, watcher } = yield* WatchedServer.make()
         const bob = yield* listen(port)
@@ -161,15 +161,15 @@ describe.concurrent("a-chat listen", () => {
   }
 })
 
-/** Runs it where it cannot begin. */
+/** Runs the command where it cannot start, and expects its error. */
 const fails = (status: number, pattern: RegExp, args: ReadonlyArray<string>) =>
   Effect.map(Program.run(["listen", ...args]), (ended) => {
     assert.match(ended.errors, pattern)
     assert.deepStrictEqual([ended.status, ended.output], [status, ""])
   })
 
-describe.concurrent("a-chat listen, where it cannot begin", () => {
-  it.live("exits with 2 when nobody listens there", () =>
+describe.concurrent("a-chat listen, when it cannot start", () => {
+  it.live("exits with 2 when no server listens there", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(FakeServer.original)
       yield* fails(2, /^a-chat: cannot connect to [^\n]*\n$/u, ["--port", `${port}`, "--login", "bob"])
@@ -184,7 +184,7 @@ describe.concurrent("a-chat listen, where it cannot begin", () => {
     })
   )
 
-  it.scopedLive.skipIf(noPerl !== undefined)("exits with 2 when there was no connection in the time of --timeout", () =>
+  it.scopedLive.skipIf(noPerl !== undefined)("exits with 2 when there was no connection within --timeout", () =>
     Effect.gen(function* () {
       const port = yield* unansweredPort
       const args = ["--port", `${port}`, "--login", "bob", "--timeout", "200ms"]
@@ -204,7 +204,7 @@ describe.concurrent("a-chat listen, where it cannot begin", () => {
 })
 
 describe.concurrent("a-chat listen, when the connection is lost", () => {
-  it.scopedLive("says so, comes back, and says so", () =>
+  it.scopedLive("reports it, reconnects, and reports that", () =>
     Effect.gen(function* () {
       const first = yield* WatchedServer.make()
       const bob = yield* listen(first.port, "--count", "2")
@@ -222,7 +222,7 @@ describe.concurrent("a-chat listen, when the connection is lost", () => {
     })
   )
 
-  it.scopedLive("comes back when the server closed in order, and though the old login is still in use", () =>
+  it.scopedLive("reconnects after the server closed in an orderly way, even while the old login is still in use", () =>
     Effect.gen(function* () {
       const answers: Array<(socket: Net.Socket) => unknown> = [
         (socket) => socket.end("from a: 1\n"),

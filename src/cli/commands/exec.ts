@@ -45,13 +45,18 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     const [program, ...args] = raw.program
-    if (program === undefined)
-      return yield* ExitStatus.misused("a program is needed: a-chat exec --login NAME -- PROGRAM")
+    if (program === undefined) {
+      return yield* ExitStatus.misused("a program is required: a-chat exec --login NAME -- PROGRAM")
+    }
     if (!Child.isExecutable(program, process.env["PATH"] ?? "")) {
-      return yield* ExitStatus.misused(`${program}: there is no such program, or it may not be executed`)
+      return yield* ExitStatus.misused(`${program}: there is no such program, or it is not executable`)
     }
     const bot: Bot.BotOptions = {
-      start: start(program, args, { ...others(process.env), ...ConnectFlags.environment(given), ACHAT_LOGIN: login }),
+      start: start(program, args, {
+        ...inherited(process.env),
+        ...ConnectFlags.environment(given),
+        ACHAT_LOGIN: login
+      }),
       concurrency,
       timeout: timeout(given.values.timeout),
       log: (line) => ExitStatus.say(Escape.show(line))
@@ -60,7 +65,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       Effect.gen(function* () {
         const client = yield* Effect.timeoutFail(Client.greet({ socket, login }), {
           duration: ConnectFlags.connectTimeout,
-          onTimeout: () => silent
+          onTimeout: () => notLoggedIn
         })
         yield* up
         return yield* Bot.run(client, bot)
@@ -69,16 +74,16 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
   }).pipe(ConnectFlags.orFailure)
 )
 
-/** An original server where the name is in use says nothing. */
-const silent = new TransportError({
+/** The original server does not reply when the name is in use. */
+const notLoggedIn = new TransportError({
   during: "Connect",
-  reason: `the server did not take the login within ${Duration.format(ConnectFlags.connectTimeout)}`
+  reason: `the server did not accept the login within ${Duration.format(ConnectFlags.connectTimeout)}`
 })
 
 const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? Duration.infinity : given)
 
-/** What is no setting of this command: its timeout, for instance, would be that of an `a-chat send` in the program. */
-const others = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+/** Variables that are not settings of this command. Its ACHAT_TIMEOUT would also be that of `a-chat send` in the program. */
+const inherited = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith(Setting.variable(""))))
 
 const start =
@@ -86,7 +91,7 @@ const start =
   ({ from, text }) =>
     Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, fault) })),
-      // Where it is and why it cannot is not for everybody.
+      // The path of the program and the reason are not for the sender.
       Effect.tapError((error) => Effect.sync(() => ExitStatus.say(`${program} ${error.message}`))),
       Effect.mapError(() => "it cannot be started")
     )

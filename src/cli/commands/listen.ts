@@ -59,7 +59,7 @@ export const command = Flags.command("listen", settings, (given) =>
     if (count === undefined) return
     yield* new ExitStatus.Failure({
       status: ExitStatus.failed,
-      message: `fewer messages than --count ${count} came in time`
+      message: `fewer messages than --count ${count} arrived in time`
     })
   })
 )
