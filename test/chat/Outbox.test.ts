@@ -22,7 +22,7 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   const owners = batch.senders.flatMap((sender, run) =>
     Array.from({ length: batch.counts[run] ?? 0 }, () => ({ sender, label: batch.labels?.[run] }))
   )
-  assert.strictEqual(owners.length, texts.length, "each line is somebody's")
+  assert.strictEqual(owners.length, texts.length, "each line has an owner")
   return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))
 }
 

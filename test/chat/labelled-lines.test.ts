@@ -89,11 +89,11 @@ describe("labelled lines", () => {
       const carol = yield* join("carol")
       bob.socket.pause()
       const big = "x".repeat(2_000) // bob's kernel buffer has no room for two of them
-      alice.say(...numbered(21).map((text, index) => `@k${index} bob: ${text} ${big}`), "carol: held behind them")
+      alice.say(...numbered(21).map((text, index) => `@k${index} bob: ${text} ${big}`), "carol: held after them")
       yield* carol.barrier
-      assert.notInclude(carol.received, "from alice: held behind them")
+      assert.notInclude(carol.received, "from alice: held after them")
       bob.socket.resume()
-      yield* carol.next.pipe(Effect.repeat({ until: (line) => line === "from alice: held behind them" }))
+      yield* carol.next.pipe(Effect.repeat({ until: (line) => line === "from alice: held after them" }))
       yield* alice.barrier
       const found = range(0, 21).flatMap((index) => outcomes(`k${index}`, alice.received))
       assert.deepStrictEqual(new Set(found), new Set(["bob: written"]))
@@ -109,12 +109,12 @@ describe("labelled lines", () => {
       const carol = yield* join("carol")
       bob.socket.pause()
       const big = "x".repeat(2_000)
-      alice.say(...range(0, 3).map((index) => `@k${index} bob: ${big}`), "carol: held behind them")
+      alice.say(...range(0, 3).map((index) => `@k${index} bob: ${big}`), "carol: held after them")
       yield* settle
       carol.say("alice: not held")
       yield* carol.barrier
       yield* alice.next.pipe(Effect.repeat({ until: (line) => line === "from carol: not held" }))
-      assert.notInclude(carol.received, "from alice: held behind them")
+      assert.notInclude(carol.received, "from alice: held after them")
     })
   )
 

@@ -75,7 +75,7 @@ describe("commands", () => {
       const server = yield* startSocketServer()
       const bob = yield* server.join("bob")
       const alice = yield* server.join("alice")
-      yield* alice.send("alice: to myself\nbob: before\nnobody: hi\n/quit\nbob: behind\n/who\n")
+      yield* alice.send("alice: to myself\nbob: before\nnobody: hi\n/quit\nbob: after\n/who\n")
       const lines = yield* alice.rest
       assert.deepStrictEqual(
         lines

@@ -68,13 +68,13 @@ describe("a crowd", () => {
       Effect.gen(function* () {
         const server = yield* startSocketServer()
         const { below, chance, pick } = seededRandom(seed)
-        const everybody = yield* Effect.forEach(
+        const everyone = yield* Effect.forEach(
           Array.from({ length: clients }, (_, i) => i),
           (i) => enter(server, `c${i}`, i % rooms, i % 10 === 0),
           { concurrency: 50 }
         )
-        const present = [...everybody]
-        const byRoom = Array.from({ length: rooms }, (_, room) => everybody.filter((member) => member.room === room))
+        const present = [...everyone]
+        const byRoom = Array.from({ length: rooms }, (_, room) => everyone.filter((member) => member.room === room))
         let messages = 0
 
         const say = (member: Member, tail: string) => {
@@ -96,7 +96,7 @@ describe("a crowd", () => {
             yield* member.fate === "ends" ? member.client.end : member.client.reset
             const newcomer = yield* enter(server, `n${step}`, member.room, member.labels)
             present[at] = newcomer
-            everybody.push(newcomer)
+            everyone.push(newcomer)
             byRoom[member.room]?.push(newcomer)
           }
           // Some steps happen in the same turn of the event loop, some do not.
@@ -104,7 +104,7 @@ describe("a crowd", () => {
         }
 
         for (const { client } of present) yield* client.send("/ping all told\n")
-        for (const member of everybody) {
+        for (const member of everyone) {
           if (member.fate !== "stays") yield* member.client.closed
           else
             yield* member.client.until(
@@ -121,12 +121,12 @@ describe("a crowd", () => {
           }
           ;({ inFlight } = yield* server.ledger)
         }
-        for (const member of everybody) member.lines = member.client.lines.splice(0)
+        for (const member of everyone) member.lines = member.client.lines.splice(0)
 
         let pairs = 0
-        const inboxes = new Map(everybody.map((member) => [member.name, received(member)]))
-        const fates = new Map(everybody.map((member) => [member.name, member.fate]))
-        for (const sender of everybody) {
+        const inboxes = new Map(everyone.map((member) => [member.name, received(member)]))
+        const fates = new Map(everyone.map((member) => [member.name, member.fate]))
+        for (const sender of everyone) {
           const { counts, outcomes } = told(sender)
           for (const [name, texts] of sender.sent) {
             const arrived = inboxes.get(name)?.get(sender.name) ?? []

@@ -50,7 +50,7 @@ describe("lines", () => {
         Effect.gen(function* () {
           const server = yield* startSocketServer({ maxLineBytes: 100 })
           const alice = yield* server.join("alice")
-          const fits = "ä".repeat(46) + "x" // 93 bytes behind "alice: "
+          const fits = "ä".repeat(46) + "x" // 93 bytes after "alice: "
           const longer = "ä".repeat(47)
           yield* alice.send(`alice: ${fits}${terminator}alice: ${longer}${terminator}alice: next${terminator}`)
           yield* alice.expect(`from alice: ${fits}`, "! too-long max=100", "from alice: next")

@@ -124,7 +124,7 @@ describe("messages", () => {
       })
       const total = (name: string) => counted.reduce((sum, [one, count]) => (one === name ? sum + count : sum), 0)
       assert.deepStrictEqual([total("bob"), total("carol")], [1_001, 7])
-      assert.isBelow(lines.length, 100, "they are told together")
+      assert.isBelow(lines.length, 100, "they share one reply")
       assert.strictEqual(counted.at(-1)?.[0], "bob", "in their order")
       const { returned } = yield* server.ledger
       assert.strictEqual(returned, 1_008)

@@ -140,17 +140,17 @@ const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Repor
     if (!/^\* pong.*: \d/.test(pong)) return
     const place = received.findIndex(({ line }) => `${line}\n` === pong)
     if (place < 0) return
-    const behind = new Map<string, number>()
+    const unanswered = new Map<string, number>()
     for (const one of lines.slice(index)) {
       if (one.meaning.is !== "message") continue
       for (const name of one.meaning.to)
-        behind.set(ProtocolModel.shown(name), (behind.get(ProtocolModel.shown(name)) ?? 0) + 1)
+        unanswered.set(ProtocolModel.shown(name), (unanswered.get(ProtocolModel.shown(name)) ?? 0) + 1)
     }
     for (const one of received.slice(place)) {
       if (one.is !== "undelivered" || (one.reason !== "offline" && one.reason !== "busy")) continue
       for (const name of one.names) {
-        const left = (behind.get(name) ?? 0) - one.count
-        behind.set(name, left)
+        const left = (unanswered.get(name) ?? 0) - one.count
+        unanswered.set(name, left)
         if (left < 0) report("a pong overtook an answer", `${wire.remote}: ${one.line}`)
       }
     }

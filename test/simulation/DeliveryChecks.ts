@@ -14,11 +14,11 @@ interface Message {
 }
 
 /** Of one sender and one name: the number of lines accepted (surely, at most), written and returned. */
-interface Account {
+interface Tally {
   sure: number
   maybe: number
   written: number
-  told: number
+  returned: number
 }
 
 /**
@@ -33,17 +33,17 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   }
   const messages = sessions.flatMap((sender) => messagesOf(history, sender))
   const byWire = new Map(messages.map((message) => [message.wire, message]))
-  const accounts = new Map<ObservedConnection, Map<string, Account>>()
-  const account = (sender: ObservedConnection, name: string) => {
-    const own = accounts.get(sender) ?? new Map<string, Account>()
-    accounts.set(sender, own)
-    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, told: 0 }
+  const tallies = new Map<ObservedConnection, Map<string, Tally>>()
+  const tally = (sender: ObservedConnection, name: string) => {
+    const own = tallies.get(sender) ?? new Map<string, Tally>()
+    tallies.set(sender, own)
+    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, returned: 0 }
     own.set(name, found)
     return found
   }
   for (const { isAccepted, sender, to } of messages) {
     for (const name of to) {
-      const own = account(sender, ProtocolModel.shown(name))
+      const own = tally(sender, ProtocolModel.shown(name))
       if (isAccepted !== "no") own.maybe += 1
       if (isAccepted === "yes") own.sure += 1
     }
@@ -66,7 +66,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       writtenTo.set(message, names)
       if (names.has(name)) report("a line was written twice", where)
       names.add(name)
-      account(message.sender, name).written += 1
+      tally(message.sender, name).written += 1
       const { presence } = recipient
       if (presence !== undefined && message.line.span.to < presence.maybe.from) {
         report("a line reached a later client with the same name", where)
@@ -79,23 +79,23 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
     for (const one of sender.received) {
       if (one.is !== "undelivered") continue
       for (const name of one.names) {
-        account(sender, name).told += one.count
+        tally(sender, name).returned += one.count
         checkReason(history, sender, name, one.reason, byName.get(name) ?? [], report)
       }
     }
   }
   for (const message of messages) checkOutcomes(history, message, writtenTo.get(message), outcomes, byName, report)
-  for (const [sender, own] of accounts) {
-    for (const [name, { maybe, sure, told, written }] of own) {
-      const what = `${sender.wire.remote} to ${name}: accepted ${sure} to ${maybe}, written ${written}, told ${told}`
-      if (written + told > maybe) report("more was written and returned than accepted", what)
-      if (sender.endedInOrder && written + told < sure && history.killed === undefined) {
+  for (const [sender, own] of tallies) {
+    for (const [name, { maybe, sure, returned, written }] of own) {
+      const what = `${sender.wire.remote} to ${name}: accepted ${sure} to ${maybe}, written ${written}, returned ${returned}`
+      if (written + returned > maybe) report("more was written and returned than accepted", what)
+      if (sender.endedInOrder && written + returned < sure && history.killed === undefined) {
         report("a line was neither written nor returned", what)
       }
     }
   }
   checkQueues(history, sessions, byName, report)
-  if (history.killed === undefined) checkLedger(history, accounts, report)
+  if (history.killed === undefined) checkLedger(history, tallies, report)
 }
 
 const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
@@ -228,15 +228,15 @@ const checkQueues = (
   }
 }
 
-const checkLedger = ({ ledger }: History, accounts: Map<ObservedConnection, Map<string, Account>>, report: Report) => {
-  const sum = { sure: 0, maybe: 0, written: 0, told: 0, toldInOrder: 0 }
-  for (const [sender, own] of accounts) {
-    for (const { maybe, sure, told, written } of own.values()) {
+const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<string, Tally>>, report: Report) => {
+  const sum = { sure: 0, maybe: 0, written: 0, returned: 0, returnedInOrder: 0 }
+  for (const [sender, own] of tallies) {
+    for (const { maybe, sure, returned, written } of own.values()) {
       sum.sure += sure
       sum.maybe += maybe
       sum.written += written
-      sum.told += told
-      if (sender.endedInOrder) sum.toldInOrder += told
+      sum.returned += returned
+      if (sender.endedInOrder) sum.returnedInOrder += returned
     }
   }
   const what = `${JSON.stringify(ledger)}, counted ${JSON.stringify(sum)}`
@@ -244,7 +244,7 @@ const checkLedger = ({ ledger }: History, accounts: Map<ObservedConnection, Map<
   if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe)
     report("the ledger has a wrong number of accepted pairs", what)
   if (ledger.written !== sum.written) report("the ledger has a wrong number of written pairs", what)
-  if (ledger.returned < sum.toldInOrder || ledger.returned > sum.told)
+  if (ledger.returned < sum.returnedInOrder || ledger.returned > sum.returned)
     report("the ledger has a wrong number of returned pairs", what)
 }
 

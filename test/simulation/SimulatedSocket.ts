@@ -111,7 +111,7 @@ export class SimulatedSocket implements Socket {
 
   write(bytes: string) {
     if (this.pending !== "") this.wire.misuse.push("wrote before the last write was taken")
-    if (this.outEnded) this.wire.misuse.push("wrote behind its own end")
+    if (this.outEnded) this.wire.misuse.push("wrote after its own end")
     if (this.breaksRead !== undefined) this.isNoticed = true
     this.pending += bytes
     this.movedAt = this.loop.now

@@ -135,7 +135,7 @@ export class World {
       this.calm()
       for (const socket of this.sockets) socket.shutDown()
       loop.pass(setting.linger + setting.loginTimeout + 300)
-      this.look("everybody has left", idleFibers)
+      this.look("all clients have left", idleFibers)
     } else this.passUntil(() => this.logs.some(({ message }) => message.startsWith("stopped")))
     this.close()
     this.passUntil(() => this.isClosed)
