@@ -65,7 +65,7 @@ export interface Client {
 /** What became of a message for some of its recipients. */
 export type Fate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
 
-/** The connection ended before the outcome came. */
+/** The connection ended before the outcome came, or the outcome made no sense. */
 export interface Unknown {
   readonly _tag: "Unknown"
   readonly names: ReadonlyArray<string>
@@ -130,9 +130,10 @@ const deliver = (connection: LineConnection.LineConnection, recipients: Readonly
     const fates: Array<Fate> = []
     const settled = yield* Deferred.make<ReadonlyArray<Fate>>()
     const label = connection.outcomes.expect({
-      due: recipients.length,
-      accept: (outcome, isLast) => {
-        fates.push(outcome._tag === "Unknown" ? { ...outcome, names: without(recipients, fates) } : outcome)
+      recipients: new Outcomes.Recipients(recipients),
+      due: undefined,
+      accept: (outcome, names, isLast) => {
+        fates.push(outcome._tag === "Unknown" ? { ...outcome, names } : outcome)
         if (isLast) Deferred.unsafeDone(settled, Exit.succeed(fates))
       }
     })
@@ -140,8 +141,3 @@ const deliver = (connection: LineConnection.LineConnection, recipients: Readonly
     yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
     return yield* Deferred.await(settled)
   })
-
-const without = (recipients: ReadonlyArray<string>, fates: ReadonlyArray<Fate>): ReadonlyArray<string> => {
-  const known = new Set(fates.flatMap((fate) => (fate._tag === "Refused" ? [] : fate.names)))
-  return recipients.filter((name) => !known.has(name))
-}

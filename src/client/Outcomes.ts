@@ -4,13 +4,16 @@ import * as Received from "./Received.js"
 
 /** What became of a labelled line (protocol, section 7). */
 export type Outcome =
-  /** The kernel took all its bytes for these recipients. */
-  | { readonly _tag: "Written"; readonly names: ReadonlyArray<string> }
+  /**
+   * It has reached these recipients: the kernel took all its bytes for them. A later server may know other final and good
+   * outcomes; `code` is then the word on the wire.
+   */
+  | { readonly _tag: "Written"; readonly names: ReadonlyArray<string>; readonly code?: string }
   /** It was returned for these recipients, and will never be written. */
   | (OutcomeReason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
   /** The line was refused as a whole: no recipient gets it. */
   | (OutcomeReason & { readonly _tag: "Refused" })
-  /** The connection ended before the outcome came; some recipients may have it. */
+  /** The connection ended before the outcome came, or the outcome made no sense; some recipients may have the line. */
   | { readonly _tag: "Unknown" }
 
 export interface OutcomeReason {
@@ -22,12 +25,41 @@ export interface OutcomeReason {
   readonly text: string
 }
 
+/** The recipients of a line, and how the server shows them in its outcomes. */
+export class Recipients {
+  readonly shown: ReadonlyArray<string>
+
+  /** @param names as `distinct` returns them */
+  constructor(readonly names: ReadonlyArray<string>) {
+    const shown = names.map(show)
+    // Nearly always: only text that cannot be a login is shown otherwise.
+    this.shown = isSame(shown, names) ? names : shown
+  }
+
+  /** The names of recipients as the server shows them. Of two that are shown alike, the first stands for both. */
+  named(shown: ReadonlyArray<string>): ReadonlyArray<string> {
+    if (this.shown === this.names) return shown
+    return shown.map((name) => this.names[this.shown.indexOf(name)] ?? name)
+  }
+
+  /** The names of the recipients that are still due. */
+  rest(due: Due): ReadonlyArray<string> {
+    if (due === undefined) return this.names
+    const left = new Map(due)
+    return this.names.filter((_, index) => takeOne(left, this.shown[index] ?? ""))
+  }
+}
+
+/** How often each shown name has no outcome yet: two long names may be shown alike. Undefined while all of them are due. */
+type Due = Map<string, number> | undefined
+
 /** A labelled line that waits for outcomes. */
 export interface AwaitedLine {
-  /** Number of recipients without an outcome; `Outcomes` counts it down. */
-  due: number
-  /** Takes each outcome as it comes; `isLast` if no other follows. */
-  readonly accept: (outcome: Outcome, isLast: boolean) => void
+  readonly recipients: Recipients
+  /** Kept by `Outcomes`. */
+  due: Due
+  /** Takes each outcome as it comes, and the recipients with that outcome; `isLast` if no other follows. */
+  readonly accept: (outcome: Outcome, names: ReadonlyArray<string>, isLast: boolean) => void
 }
 
 /** The labelled lines of one connection that wait for outcomes. Their labels are numbers. */
@@ -49,17 +81,43 @@ export class Outcomes {
     return String(this.last)
   }
 
-  /** Takes a line from the server if it is an outcome that is waited for; returns whether it is. */
+  /**
+   * Takes a line from the server if it has the label of a line that waits; returns whether it has. An outcome that cannot
+   * be parsed, or that names anyone but a recipient who is due, makes all outcomes that are still missing unknown: to
+   * guess might report a loss as a success.
+   */
   accept(line: string): boolean {
     const label = labelOf(line)
     const awaited = this.awaited.get(label)
     if (awaited === undefined) return false
     const outcome = parse(line)
-    awaited.due -= outcome._tag === "Refused" ? awaited.due : outcome.names.length
-    const isLast = awaited.due <= 0
-    if (isLast) this.awaited.delete(label)
-    awaited.accept(outcome, isLast)
+    const isLast = outcome === undefined || outcome._tag === "Refused" ? true : this.settle(awaited, outcome)
+    if (!isLast) return true
+    this.awaited.delete(label)
+    if (outcome === undefined) unknown(awaited)
+    else if (outcome._tag === "Refused") awaited.accept(outcome, awaited.recipients.rest(awaited.due), true)
     return true
+  }
+
+  /** Passes on an outcome of some recipients; returns whether it was the last. */
+  private settle(awaited: AwaitedLine, outcome: NamedOutcome): boolean {
+    const { recipients } = awaited
+    const { names } = outcome
+    if (awaited.due === undefined && isSame(names, recipients.shown)) {
+      const own = recipients.names
+      awaited.accept(recipients.shown === own ? outcome : { ...outcome, names: own }, own, true)
+      return true
+    }
+    const due = (awaited.due ??= counted(recipients.shown))
+    const known = names.filter((name) => takeOne(due, name))
+    const isMisnamed = known.length < names.length
+    const isSettled = due.size === 0
+    if (known.length > 0) {
+      const own = recipients.named(known)
+      awaited.accept({ ...outcome, names: own }, own, isSettled)
+    }
+    if (isMisnamed && !isSettled) unknown(awaited)
+    return isSettled || isMisnamed
   }
 
   /** The connection has ended: whatever still waits is unknown. */
@@ -68,32 +126,74 @@ export class Outcomes {
     this.hasEnded = true
     const lines = [...this.awaited.values()]
     this.awaited.clear()
-    for (const line of lines) line.accept({ _tag: "Unknown" }, true)
+    for (const line of lines) unknown(line)
   }
 }
+
+const unknown = (awaited: AwaitedLine) =>
+  awaited.accept({ _tag: "Unknown" }, awaited.recipients.rest(awaited.due), true)
+
+const show = (name: string) => Wire.decode(Name.show(Wire.encode(name)))
+
+const counted = (shown: ReadonlyArray<string>): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const name of shown) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
+}
+
+/** Counts a name down; returns whether it was there. */
+const takeOne = (counts: Map<string, number>, name: string): boolean => {
+  const count = counts.get(name)
+  if (count === undefined) return false
+  if (count === 1) counts.delete(name)
+  else counts.set(name, count - 1)
+  return true
+}
+
+const isSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean =>
+  some.length === others.length && some.every((name, index) => name === others[index])
+
+type NamedOutcome = Extract<Outcome, { readonly names: ReadonlyArray<string> }>
 
 const writtenHead = "* written @"
 
-const refusedLabel = /^! [^\s:@=]+ @([^\s:]+)/u
+const anyLabel = /^[!*] [^\s:@=]+ @(\d+)(?=[\s:]|$)/u
 
-/** NaN if the line has none. */
+/** NaN if the line has no label, or not a number. */
 const labelOf = (line: string): number => {
   // By far the most frequent line when a client sends a lot.
-  if (line.startsWith(writtenHead)) return Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))
-  return line.startsWith("! ") ? Number(refusedLabel.exec(line)?.[1]) : NaN
+  if (line.startsWith(writtenHead)) {
+    const label = Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))
+    if (label > 0) return label
+  }
+  return line.startsWith("! ") || line.startsWith("* ") ? Number(anyLabel.exec(line)?.[1]) : NaN
 }
 
-/** @param line a line with a label */
-const parse = (line: string): Exclude<Outcome, { readonly _tag: "Unknown" }> => {
-  const received = line.startsWith(writtenHead) ? undefined : Received.parse(line)
-  if (received?._tag !== "Refused") {
-    const names = line.slice(line.indexOf(" ", writtenHead.length) + 1, line.indexOf(":"))
-    return { _tag: "Written", names: names.includes(",") ? names.split(", ") : [names] }
+/** The code, the label, the names, and other parameters, which later servers may have. */
+const namedOutcome = /^[!*] ([^\s:@=]+) @\d+ ([^\s,:=]+(?:, [^\s,:=]+)*)(?: [^:]*)?:/u
+
+/** The outcome in a line with a label, its names as the server shows them; undefined if it does not parse. */
+const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "Refused" }> | undefined => {
+  if (line.startsWith(writtenHead)) {
+    const start = line.indexOf(" ", writtenHead.length) + 1
+    const name = line.slice(start, line.indexOf(":", start))
+    if (start > 0 && name !== "" && line.includes(":", start) && !/[\s,=]/u.test(name)) {
+      return { _tag: "Written", names: [name] }
+    }
   }
-  const { code, retryMillis, text, values, words } = received
-  return code === "undelivered"
-    ? { _tag: "Returned", names: words, reason: values.get("reason") ?? code, retryMillis, text }
-    : { _tag: "Refused", reason: code, retryMillis, text }
+  const received = Received.parse(line)
+  if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
+  const [, code, listed] = namedOutcome.exec(line) ?? []
+  const names = listed?.split(", ") ?? []
+  if (received._tag === "Notice") {
+    if (names.length === 0) return undefined
+    return code === "written" || code === undefined ? { _tag: "Written", names } : { _tag: "Written", names, code }
+  }
+  const { retryMillis, text, values } = received
+  if (received.code !== "undelivered") return { _tag: "Refused", reason: received.code, retryMillis, text }
+  return names.length === 0
+    ? undefined
+    : { _tag: "Returned", names, reason: values.get("reason") ?? received.code, retryMillis, text }
 }
 
 /** Recipients as the server counts them: trimmed, in NFC, none empty and none twice (protocol, section 3). */

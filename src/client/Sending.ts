@@ -9,7 +9,7 @@ import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as LineConnection from "./LineConnection.js"
-import type * as Outcomes from "./Outcomes.js"
+import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
@@ -76,30 +76,22 @@ interface Line {
   readonly number: number
   /** In wire form. */
   readonly text: string
-  readonly names: ReadonlyArray<string>
+  readonly recipients: Outcomes.Recipients
   readonly tries: number
 }
 
 /** A class rather than closures: thousands exist at any moment, and this takes one object a line. */
 class Waiting implements Outcomes.AwaitedLine {
-  due: number
-  /** Recipients with an outcome already, unless all get theirs at once. */
-  private settled: Set<string> | undefined = undefined
+  due: Outcomes.AwaitedLine["due"] = undefined
   constructor(
     private readonly line: Line,
     private readonly settle: (outcome: LineOutcome, line: Line, isLast: boolean) => void
-  ) {
-    this.due = line.names.length
+  ) {}
+  get recipients() {
+    return this.line.recipients
   }
-  accept(outcome: Outcomes.Outcome, isLast: boolean) {
-    const { names, number } = this.line
-    if (outcome._tag === "Refused" || outcome._tag === "Unknown") {
-      const { settled } = this
-      const rest = settled === undefined ? names : names.filter((name) => !settled.has(name))
-      return this.settle({ line: number, outcome, names: rest }, this.line, isLast)
-    }
-    if (!isLast) for (const name of outcome.names) (this.settled ??= new Set()).add(name)
-    return this.settle({ line: number, outcome, names: outcome.names }, this.line, isLast)
+  accept(outcome: Outcomes.Outcome, names: ReadonlyArray<string>, isLast: boolean) {
+    this.settle({ line: this.line.number, outcome, names }, this.line, isLast)
   }
 }
 
@@ -116,13 +108,14 @@ export interface Sending {
 }
 
 /**
- * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but the connection ended
- * before every outcome came. `Unsent`: the connection ended before the input did; outcomes may be missing as well.
+ * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but some outcome is
+ * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well.
  */
 export type SendResult = "Complete" | "Unknown" | "Unsent"
 
 export const make = (options: SendingOptions): Sending => {
   const { input, connection, maxLineBytes, patience, recipients, report, reported, retries } = options
+  const everyone = new Outcomes.Recipients(recipients)
   const head = Wire.encode(recipients.join(", "))
   const tooLong: Outcomes.Outcome = {
     _tag: "Refused",
@@ -153,7 +146,8 @@ export const make = (options: SendingOptions): Sending => {
     waiting += 1
     waitingBytes += line.text.length
     const label = connection.outcomes.expect(new Waiting(line, settled))
-    return `@${label} ${line.names === recipients ? head : Wire.encode(line.names.join(", "))}: ${line.text}\n`
+    const to = line.recipients === everyone ? head : Wire.encode(line.recipients.names.join(", "))
+    return `@${label} ${to}: ${line.text}\n`
   }
 
   const settled = (what: LineOutcome, line: Line, isLast: boolean) => {
@@ -194,7 +188,7 @@ export const make = (options: SendingOptions): Sending => {
     const text = Wire.copy(line.text)
     retryQueue.push({
       ...line,
-      names,
+      recipients: new Outcomes.Recipients(names),
       text,
       tries: line.tries + 1,
       outcome: what,
@@ -237,7 +231,7 @@ export const make = (options: SendingOptions): Sending => {
         const end = Math.min(texts.length, at + batchLines)
         for (; at < end && hasRoom(); at++) {
           totals.lines += 1
-          wire += labelled({ number: totals.lines, text: texts[at] ?? "", names: recipients, tries: 0 })
+          wire += labelled({ number: totals.lines, text: texts[at] ?? "", recipients: everyone, tries: 0 })
         }
         if (!hasRoom()) room.unsafeClose()
         yield* send(wire)

@@ -21,7 +21,7 @@ describe("a-chat send, when something goes wrong", () => {
       assert.strictEqual(status, 3)
       assert.match(
         errors,
-        /the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n$/u
+        /the server did not report every outcome; 2 lines may have arrived or not, the first of them line 2\n$/u
       )
       const single = yield* FakeServer.answering(FakeServer.greeting((line) => (line.startsWith("@") ? "reset" : [])))
       const one = yield* Program.run([...at(single), "bob", "hi"])
@@ -110,7 +110,7 @@ describe("a-chat send, when something goes wrong", () => {
       assert.strictEqual(status, 3)
       assert.strictEqual(
         errors,
-        "a-chat: the connection ended before every outcome was known; 2 lines may have arrived or not, the first of them line 2\n"
+        "a-chat: the server did not report every outcome; 2 lines may have arrived or not, the first of them line 2\n"
       )
     })
   )

@@ -61,7 +61,7 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
     return yield* sending.run.pipe(
       Effect.map((completion) => {
         if (completion === "Unsent") return conclude("the connection ended before everything was sent")
-        if (completion === "Unknown") return conclude("the connection ended before every outcome was known")
+        if (completion === "Unknown") return conclude("the server did not report every outcome")
         return sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : 0
       }),
       Effect.catchTags({

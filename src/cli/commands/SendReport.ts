@@ -51,7 +51,7 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
 
 const jsonOf = ({ line, names, outcome }: LineOutcome): string => {
   const facts = {
-    outcome: outcome._tag.toLowerCase(),
+    outcome: outcome._tag === "Written" ? (outcome.code ?? "written") : outcome._tag.toLowerCase(),
     ...(outcome._tag === "Written" || outcome._tag === "Unknown"
       ? {}
       : { reason: outcome.reason, ...retry(outcome.retryMillis) })

@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Outcomes, Recipients, type Outcome } from "../../src/client/Outcomes.js"
+
+/** What a line to these recipients comes to when the server sends these lines, where `@1` is its label. */
+const outcomesOf = (recipients: ReadonlyArray<string>, lines: ReadonlyArray<string>) => {
+  const outcomes = new Outcomes()
+  const found: Array<readonly [string, ReadonlyArray<string>]> = []
+  let isOver = false
+  outcomes.expect({
+    recipients: new Recipients(recipients),
+    due: undefined,
+    accept: (outcome, names, isLast) => {
+      assert.isFalse(isOver, "an outcome after the last")
+      isOver = isLast
+      found.push([show(outcome), names])
+    }
+  })
+  const taken = lines.map((line) => outcomes.accept(line))
+  assert.strictEqual(outcomes.size, isOver ? 0 : 1)
+  return { found, taken, isOver }
+}
+
+const show = (outcome: Outcome) => {
+  switch (outcome._tag) {
+    case "Written":
+      return outcome.code ?? "written"
+    case "Unknown":
+      return "unknown"
+    default:
+      return outcome.reason
+  }
+}
+
+const written = ["written", ["bob"]] as const
+const unknown = ["unknown", ["bob"]] as const
+
+describe("Outcomes, of a line to bob", () => {
+  const cases: Readonly<Record<string, readonly [string, readonly [string, ReadonlyArray<string>]]>> = {
+    "a written line": ["* written @1 bob: the kernel took it", written],
+    "an empty text": ["* written @1 bob:", written],
+    "a returned line": ["! undelivered @1 bob reason=offline: no", ["offline", ["bob"]]],
+    "a returned line without a reason": ["! undelivered @1 bob: no", ["undelivered", ["bob"]]],
+    "a refused line": ["! bad-line @1: no", ["bad-line", ["bob"]]],
+    "a refused line of a later code": ["! expired @1 ttl=3: no", ["expired", ["bob"]]],
+    "a good outcome of a later server": ["* stored @1 bob: it waits for bob", ["stored", ["bob"]]],
+    "words and keys of a later server": ["* written @1 bob soon at=12 id=a,b: x", written],
+    "words and keys of a later server in a return": [
+      "! undelivered @1 bob soon reason=busy retry=5: no",
+      ["busy", ["bob"]]
+    ],
+    "a missing colon": ["* written @1 bob", unknown],
+    "a missing colon in a return": ["! undelivered @1 bob reason=offline", unknown],
+    "a missing colon in a refusal": ["! bad-line @1", unknown],
+    "a missing name": ["* written @1: x", unknown],
+    "a missing name in a return": ["! undelivered @1 reason=offline: x", unknown],
+    "somebody else's name": ["* written @1 mallory: x", unknown],
+    "somebody else's name in a return": ["! undelivered @1 mallory reason=offline: x", unknown],
+    "part of the name": ["* written @1 bo: x", unknown],
+    "another case of the name": ["* written @1 Bob: x", unknown],
+    "a colon only after the label": ["* written @1 : x", unknown],
+    "a later code for somebody else": ["* stored @1 mallory: x", unknown]
+  }
+  for (const [name, [line, expected]] of Object.entries(cases)) {
+    it(`understands ${name}`, () => {
+      assert.deepStrictEqual(outcomesOf(["bob"], [line]), { found: [expected], taken: [true], isOver: true })
+    })
+  }
+
+  for (const line of [
+    "* written @2 bob: x",
+    "* written @x bob: x",
+    "* written bob: x",
+    "* written @: x",
+    "*written @1 bob: x",
+    "from @1 bob: x",
+    "* pong: @1",
+    "! undelivered bob reason=offline: no"
+  ]) {
+    it(`takes no notice of ${JSON.stringify(line)}`, () => {
+      assert.deepStrictEqual(outcomesOf(["bob"], [line]), { found: [], taken: [false], isOver: false })
+    })
+  }
+})
+
+describe("Outcomes, of a line to several", () => {
+  const all = ["bob", "carol", "dave"]
+
+  it("ends when each has one, in whatever order and on however many lines", () => {
+    const { found, isOver } = outcomesOf(all, [
+      "* written @1 dave: x",
+      "! undelivered @1 carol reason=offline: no",
+      "* stored @1 bob: x"
+    ])
+    assert.deepStrictEqual(found, [
+      ["written", ["dave"]],
+      ["offline", ["carol"]],
+      ["stored", ["bob"]]
+    ])
+    assert.isTrue(isOver)
+    assert.deepStrictEqual(outcomesOf(all, ["* written @1 dave, bob, carol: x"]).found, [
+      ["written", ["dave", "bob", "carol"]]
+    ])
+  })
+
+  it("knows nothing of the others once an outcome is for somebody else, or comes twice", () => {
+    assert.deepStrictEqual(outcomesOf(all, ["* written @1 bob, mallory: x"]), {
+      found: [
+        ["written", ["bob"]],
+        ["unknown", ["carol", "dave"]]
+      ],
+      taken: [true],
+      isOver: true
+    })
+    assert.deepStrictEqual(outcomesOf(all, ["* written @1 bob: x", "* written @1 bob: x"]).found, [
+      ["written", ["bob"]],
+      ["unknown", ["carol", "dave"]]
+    ])
+  })
+
+  it("does not take a word for a name", () => {
+    const { found, isOver } = outcomesOf(["bob", "soon"], ["* written @1 bob soon: x"])
+    assert.deepStrictEqual(found, [["written", ["bob"]]])
+    assert.isFalse(isOver)
+  })
+
+  it("finds recipients that the server shows in another form", () => {
+    const long = "x".repeat(40)
+    const { found, isOver } = outcomesOf(
+      ["a b", long, "bob"],
+      [`! undelivered @1 a%20b, ${"x".repeat(32)}… reason=offline: no`, "* written @1 bob: x"]
+    )
+    assert.deepStrictEqual(found, [
+      ["offline", ["a b", long]],
+      ["written", ["bob"]]
+    ])
+    assert.isTrue(isOver)
+  })
+
+  it("counts two names that are shown alike as two", () => {
+    const [one, two] = [`${"x".repeat(40)}1`, `${"x".repeat(40)}2`]
+    const shown = `${"x".repeat(32)}…`
+    const { found, isOver } = outcomesOf([one, two, "bob"], [`! undelivered @1 ${shown} reason=offline: no`])
+    assert.strictEqual(found.length, 1)
+    assert.isFalse(isOver)
+    assert.isTrue(outcomesOf([one, two], [`! undelivered @1 ${shown}, ${shown} reason=offline: no`]).isOver)
+  })
+})
