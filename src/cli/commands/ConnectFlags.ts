@@ -13,7 +13,7 @@ import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 import type { Resolved } from "../settings/Sources.js"
 
-/** The flags of every command that connects to a server, and what they come to. */
+/** The flags of every command that connects to a server, and the connection that they describe. */
 
 export const settings = {
   host: AddressFlags.host("Host to connect to"),
@@ -52,7 +52,7 @@ export const replyTimeout = Setting.duration("timeout", {
 export const login = Setting.text("login", "name", {
   about: "Name to log in with",
   default: undefined,
-  defaultText: "required"
+  defaultText: "none; required"
 })
 
 export const requireLogin = (login: string | undefined): Effect.Effect<string, ExitStatus.Failure> =>

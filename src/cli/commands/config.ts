@@ -7,7 +7,7 @@ import * as SettingsFile from "../settings/SettingsFile.js"
 import type { Source } from "../settings/Sources.js"
 
 export const settings = {
-  config: Setting.text("config", "file", { about: "File with settings", default: undefined }),
+  config: Setting.text("config", "file", { about: "Settings file", default: undefined }),
   check: Setting.toggle("check", "Only list what is wrong, each mistake with its place")
 }
 

@@ -21,7 +21,7 @@ export const settings = {
   }),
   wait: Setting.choice(
     "wait",
-    { about: "What to wait for: that every line is written to its recipients, or nothing", default: "written" },
+    { about: "What to wait for: every line written to its recipients, or nothing", default: "written" },
     ["written", "none"]
   ),
   timeout: Setting.duration("timeout", {
@@ -37,7 +37,7 @@ export const settings = {
     min: 0,
     max: 1_000_000
   }),
-  json: Setting.toggle("json", "Print every outcome, one JSON object a line")
+  json: Setting.toggle("json", "Print every outcome, one JSON object per line")
 }
 
 const args = {

@@ -26,8 +26,8 @@ const { logLevel: _, ...offered } = ServerSettings.settings
 
 const config = Setting.text("config", "file", {
   about:
-    "File with settings: these flags without their dashes, as TOML; a-chat config --check shows its mistakes, and SIGHUP " +
-    "reads it again",
+    "Settings file: these flags without their dashes, in TOML; a-chat config --check shows its mistakes, and SIGHUP reads " +
+    "it again",
   default: undefined
 })
 

@@ -37,7 +37,9 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
     "This setting is optional\\.",
     "This (?:argument|option) may be repeated zero or more times\\."
   ].map((phrase) => [new RegExp(`^ *${colour}${phrase}${colour} *\n\n?`, "gmu"), ""] as const),
-  // `<PROGRAM>` comes after `--`, so that its flags are not taken for ours.
+  // A flag that may be repeated is optional.
+  [/ (--[\w-]+ \w+\.\.\.)(?= |$)/gmu, " [$1]"],
+  // `<PROGRAM>` comes after `--`, so that its flags are not confused with those of a-chat.
   [new RegExp(`^(\\$ .*\\]${colour}) (?=${colour}<PROGRAM>)`, "gmu"), "$1 -- "],
   [new RegExp(`^(\\$ ${colour})(?!${colour}a-chat)`, "gmu"), "$1a-chat "],
   // The completions for bash use two names for the program, and therefore never reach the flags of its commands.

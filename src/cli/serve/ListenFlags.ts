@@ -17,7 +17,7 @@ import * as ListenUrl from "./ListenUrl.js"
 import type { ListenTarget } from "./ListenUrl.js"
 import * as SystemdSockets from "./SystemdSockets.js"
 
-/** The flags that say where and how a server listens, and the listeners that they come to. */
+/** The flags that say where and how a server listens, and the listeners that they describe. */
 
 const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.AddressRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))

@@ -20,11 +20,11 @@ export const settings = {
   ...LimitFlags.settings,
   logLevel: Setting.choice(
     "log-level",
-    { about: "The least important events that are logged", default: "info", live: true },
+    { about: "The least severe events that are logged", default: "info", live: true },
     Log.levelNames
   ),
   logRate: Setting.count("log-rate", {
-    about: "Events of one kind that are logged in a second; further ones are counted, and their number is logged",
+    about: "Events of one kind logged per second; further events are counted, and the count is logged",
     default: Log.defaults.rate,
     min: 1,
     max: 1_000_000,
@@ -35,7 +35,7 @@ export const settings = {
   logFormat: Setting.choice(
     "log-format",
     {
-      about: "How events are written to standard error, one a line",
+      about: "How events are written to standard error, one per line",
       default: undefined,
       defaultText: "pretty at a terminal, else logfmt"
     },
