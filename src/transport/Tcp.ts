@@ -99,6 +99,8 @@ export const explainConnect = (code: string | undefined): SystemError.Explanatio
     case "EHOSTUNREACH":
     case "ENETUNREACH":
       return { why: "the host does not reply", hint: "unreachable" }
+    case "EACCES":
+      return { why: "permission denied" }
     default:
       return SystemError.unexplained(code)
   }

@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
+import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
 import type { Moment, Wire } from "./History.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
 
@@ -14,8 +14,6 @@ export interface Manners {
 
 /** Which side of a connection fails first. */
 export type Side = "read" | "write"
-
-const silent: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
 
 const lost = new TransportError({
   during: "Read",
@@ -146,7 +144,7 @@ export class SimulatedSocket implements Socket {
         cancel()
         resume(Effect.void)
       }
-      this.events = { ...silent, closed }
+      this.events = { ...ignoreEvents, closed }
       this.outEnded = true
       // Not `resume`, which would count as the server reading again.
       this.isPaused = false

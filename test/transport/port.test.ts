@@ -9,7 +9,13 @@ import { join } from "node:path"
 import { assert } from "vitest"
 import * as Memory from "../../src/transport/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import type { Listen, Listener, Socket, TransportError } from "../../src/ports/Transport.js"
+import {
+  ignoreEvents,
+  type Listen,
+  type Listener,
+  type Socket,
+  type TransportError
+} from "../../src/ports/Transport.js"
 import * as Unix from "../../src/transport/Unix.js"
 import * as Certificates from "../support/Certificates.js"
 import { listenAgain } from "../support/ListenAgain.js"
@@ -262,7 +268,7 @@ for (const [name, adapter] of Object.entries(adapters)) {
         yield* listenAgain(listener)
         yield* listenAgain(listener)
         const another = yield* connect(listener)
-        another.attach({ data: () => {}, end: () => {}, closed: () => {} })
+        another.attach(ignoreEvents)
         another.destroy()
       })
     )
