@@ -13,6 +13,7 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8
 const long = [
   "soak/faults",
   "simulation/simulation",
+  "cli/dying-server",
   "restart/restart",
   "cli/exec",
   "cli/Manual",

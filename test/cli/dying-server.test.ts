@@ -96,7 +96,7 @@ const dying = (stage: Stage, death: Death) =>
       ).pipe(Effect.map(({ port }) => port))
     : Effect.map(FakeServer.make(serve(stage, death)), ({ port }) => String(port))
 
-describe("the exit status when the server dies", () => {
+describe.concurrent("the exit status when the server dies", () => {
   for (const [name, { args, closed, input, output, statuses }] of Object.entries(cases)) {
     for (const death of deaths) {
       it.scopedLive(`${name}: ${death} at each stage`, () =>
