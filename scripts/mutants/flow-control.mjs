@@ -86,7 +86,7 @@ export const mutants = [
   {
     name: "a paused client is never read again",
     file: "chat/Inlet.ts",
-    search: "this.socket.resume()",
+    search: "if (!this.stopped) this.socket.resume()",
     replace: ""
   }
 ]

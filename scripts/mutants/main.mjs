@@ -1,5 +1,6 @@
 // Plants one bug at a time in the server and requires the tests to find it: `npm run mutants`
-// (`-- NAME...` for some of them; `-- --seconds N` for how long each may survive the simulation, by default 60).
+// (`-- NAME...` for some of them; `-- --seconds N` for how long each may survive the simulation, by default 60;
+// `-- --check` only to see whether their texts still occur in the sources).
 //
 // The mutants are listed by subject in the files next to this one. Each has
 //
@@ -31,7 +32,10 @@ import { mutants as shutdown } from "./shutdown.mjs"
 const mutants = [roster, connections, outbox, flowControl, blocks, shutdown, ledger].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: "string" } } })
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { check: { type: "boolean" }, seconds: { type: "string" } }
+})
 const seconds = Number(values.seconds ?? 60)
 
 const read = (path) => readFileSync(path, "utf8")
@@ -98,6 +102,7 @@ const stale = chosen.filter((mutant) =>
 )
 for (const { name } of stale) console.error(`${name}: its text does not occur exactly once`)
 if (unknown.length + stale.length > 0) process.exit(unknown.length + stale.length)
+if (values.check === true) process.exit()
 
 const directory = mkdtempSync(join(tmpdir(), "a-chat-mutants-"))
 let survivors = 0

@@ -87,7 +87,7 @@ export const mutants = [
   {
     name: "a disconnected client waits for its own outcomes",
     file: "chat/Outbox.ts",
-    search: "if (this.outcomes > this.bounds.outcomes && this.hasWriter)",
-    replace: "if (this.outcomes > this.bounds.outcomes)"
+    search: "if (!this.hasWriter) return",
+    replace: ""
   }
 ]
