@@ -24,7 +24,7 @@ const allowed = {
   admin: "chat transport ports protocol telemetry",
   terminal: "client ports protocol",
   cli: "cli/help ports",
-  "cli/commands": "cli cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
+  "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
   "cli/help": "cli/settings",
   "cli/log": "chat client",
   "cli/serve": "cli cli/log cli/settings admin chat ports transport",

@@ -50,7 +50,9 @@ const [node = "", script = "", ...args] = process.argv
 
 ExitStatus.watchSignals.pipe(
   Effect.zipRight(Effect.mapError(Arguments.builtInsFirst(args), (message) => ExitStatus.asMisuse({ message }))),
-  Effect.flatMap((ordered) => program(Arguments.helpRequest(ordered))([node, script, ...ordered])),
+  Effect.flatMap((ordered) =>
+    program(Arguments.helpRequest(ordered))([node, script, ...ordered]).pipe(Arguments.provideLogLevel(ordered))
+  ),
   HelpText.withPlainConsole(settings),
   ExitStatus.report,
   Effect.provide(platform),

@@ -193,6 +193,16 @@ describe("SIGHUP", () => {
     })
   )
 
+  it.scopedLive("keeps the level of --log-level, even the default one", () =>
+    Effect.gen(function* () {
+      const path = yield* file('log-level = "error"\n')
+      const server = yield* Program.startServer(["--config", path, "--log-level", "info"])
+      writeFileSync(path, 'log-level = "fatal"\nrate = 7\n')
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="settings read again" .*changed=rate /u)
+    })
+  )
+
   it.scopedLive("changes nothing with a file that has mistakes, and logs each", () =>
     Effect.gen(function* () {
       const path = yield* file("max-recipients = 3\n")

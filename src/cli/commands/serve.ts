@@ -1,15 +1,13 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Descriptors } from "../../ports/Descriptors.js"
 import * as Endpoints from "../../ports/Endpoints.js"
 import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as Arguments from "../help/Arguments.js"
 import * as Log from "../log/Log.js"
 import * as AdminFlag from "../serve/AdminFlag.js"
 import * as LimitFlags from "../serve/LimitFlags.js"
@@ -21,7 +19,7 @@ import * as Setting from "../settings/Setting.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Heap from "../V8Heap.js"
 
-/** `--log-level` is a flag of @effect/cli itself. */
+/** `--log-level` is a flag of @effect/cli itself; see `LogLevelFlag`. */
 const { logLevel: _, ...offered } = ServerSettings.settings
 
 const config = Setting.text("config", "file", {
@@ -35,9 +33,7 @@ export const settings = { ...offered, config }
 
 export const command = Command.make("serve", { flags: Flags.options(settings) }, (raw) =>
   Effect.gen(function* () {
-    // @effect/cli turns --log-level into the minimum level of the fiber.
-    const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
-    const logLevel = level === LogLevel.Info ? Option.none() : Option.some(level._tag.toLowerCase())
+    const logLevel = yield* Arguments.LogLevelFlag
     const flags = Flags.source(ServerSettings.settings, { ...raw.flags, logLevel })
     const path = (yield* Flags.resolve({ config }, raw.flags)).values.config
     const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path) })

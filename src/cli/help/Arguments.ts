@@ -1,5 +1,8 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 
 /** The arguments in the order that @effect/cli needs. See `HelpText` for the other corrections of @effect/cli. */
 
@@ -52,8 +55,27 @@ export interface HelpRequest {
 
 /** Whether help is requested, and for which command. */
 export const helpRequest = (ordered: ReadonlyArray<string>): HelpRequest | undefined => {
-  const dashes = ordered.indexOf("--")
-  const own = dashes < 0 ? ordered : ordered.slice(0, dashes)
+  const own = ownArguments(ordered)
   const isRequested = ordered.length === 0 || own.includes("--help") || own.includes("-h")
   return isRequested ? { command: own[0]?.startsWith("-") === true ? undefined : own[0] } : undefined
+}
+
+const ownArguments = (args: ReadonlyArray<string>) => {
+  const dashes = args.indexOf("--")
+  return dashes < 0 ? args : args.slice(0, dashes)
+}
+
+/**
+ * The value of `--log-level`, if the flag is given. @effect/cli keeps it to itself: it only sets the minimum level of the
+ * fiber, where `--log-level info` looks like no flag at all.
+ */
+export class LogLevelFlag extends Context.Reference<LogLevelFlag>()("a-chat/LogLevelFlag", {
+  defaultValue: (): Option.Option<string> => Option.none()
+}) {}
+
+/** Provides `LogLevelFlag` to the command. */
+export const provideLogLevel = (ordered: ReadonlyArray<string>) => {
+  const own = ownArguments(ordered)
+  const at = own.indexOf("--log-level")
+  return Effect.provideService(LogLevelFlag, at < 0 ? Option.none() : Option.fromNullable(own[at + 1]))
 }
