@@ -17,7 +17,10 @@ export class Failure extends Data.TaggedError("Failure")<{
   readonly message: string
 }> {}
 
-/** A bad flag, an address in use, a server that cannot be reached: the command has not started. */
+/**
+ * A bad flag, an address in use, a server that cannot be reached: the command has not started. Also for output that could
+ * not be written.
+ */
 export const misuse = 2
 
 /** The failure of a command that has not started. */
@@ -36,6 +39,9 @@ const bug = 70
 
 /** Whether a signal has arrived, or the program has finished. */
 let isEnding = false
+
+/** The first error of standard output. */
+let outputError: NodeJS.ErrnoException | undefined = undefined
 
 /** Prints what went wrong, and sets the exit status. */
 export const report = <R>(
@@ -79,8 +85,8 @@ export const watchSignals = Effect.sync(() => {
       process.exitCode = status
     })
   }
-  // Their reader is gone. Without a listener, the error would end the process.
-  process.stdout.on("error", () => {})
+  // Without a listener, an error would end the process. Node clears `errored` of these two streams, so it is kept here.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => (outputError ??= error))
   process.stderr.on("error", () => {})
 })
 
@@ -89,13 +95,28 @@ const readerDeadlineMillis = 1000
 
 const exit = () => process.exit(process.exitCode)
 
+/**
+ * Reports output that could not be written, to a full disk for instance, whatever command it was. Nothing is wrong if the
+ * reader has gone (`| head -1`). A signal and an unknown outcome keep their status.
+ */
+const checkOutput = () => {
+  if (outputError === undefined || outputError.code === "EPIPE") return
+  if (process.exitCode !== undefined && process.exitCode !== 0 && process.exitCode !== failed) return
+  process.exitCode = misuse
+  say(`cannot write the output: ${outputError.message}`)
+}
+
 /** Exits after everything written to standard output and error has been taken. A plain exit would lose it in a pipe. */
 export const teardown = (): void => {
   if (isEnding) setTimeout(exit, readerDeadlineMillis)
   isEnding = true
   afterFlush(process.stdout, () => {
-    setTimeout(exit, readerDeadlineMillis)
-    afterFlush(process.stderr, exit)
+    // The event of a write that failed at once comes in the next tick.
+    setImmediate(() => {
+      checkOutput()
+      setTimeout(exit, readerDeadlineMillis)
+      afterFlush(process.stderr, exit)
+    })
   })
 }
 
