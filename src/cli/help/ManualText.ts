@@ -11,7 +11,10 @@ export interface ManualPage {
   readonly examples: ReadonlyArray<readonly [about: string, script: string]>
 }
 
-const unreachable = ["2", "A flag is wrong, or there was no connection; one line on standard error says why."] as const
+const unreachable = [
+  "2",
+  "A flag is wrong, there was no connection, or the output cannot be written; one line on standard error says why."
+] as const
 
 const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as const
 
@@ -90,8 +93,11 @@ const send: ManualPage = {
   statuses: [
     ["0", "Everything was written to every recipient."],
     ["1", "Something was returned or refused."],
-    ["2", "A flag is wrong, there was no connection, or the server does not report outcomes."],
-    ["3", "An outcome is unknown: the connection was lost, or no outcome arrived within --timeout."],
+    [
+      "2",
+      "A flag is wrong, there was no connection, the server does not report outcomes, or the output cannot be written."
+    ],
+    ["3", "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, or one made no sense."],
     interrupted
   ],
   examples: [
@@ -111,7 +117,10 @@ const config: ManualPage = {
   ],
   statuses: [
     ["0", "All settings are valid."],
-    ["2", "Some are not; each mistake is a line on standard error, with its place."]
+    [
+      "2",
+      "Some are not, and each mistake is a line on standard error, with its place. Or the output cannot be written."
+    ]
   ],
   examples: [
     ["The settings in effect, and their sources:", "a-chat config"],
@@ -208,7 +217,7 @@ const ping: ManualPage = {
   statuses: [
     ["0", "All pings were answered."],
     ["1", "Some were not, or the connection was lost."],
-    ["2", "A flag is wrong, there was no connection, or the first ping was not answered: an original server."]
+    ["2", "A flag is wrong, there was no connection, the first ping was not answered, or the output cannot be written."]
   ],
   examples: [
     ["Four pings, one second apart:", "a-chat ping"],
