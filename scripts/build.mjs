@@ -15,7 +15,7 @@ import { createRequire, isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
 import { chdir } from "node:process"
 import { fileURLToPath } from "node:url"
-import { bundle, optional } from "./bundle.mjs"
+import { bundle, load, optional } from "./bundle.mjs"
 
 chdir(fileURLToPath(new URL("..", import.meta.url)))
 const json = async (path) => JSON.parse(await readFile(path, "utf8"))
@@ -60,6 +60,24 @@ const declarations = async () => {
   const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
   await node(tsc, "--ignoreConfig", ...flags, "src/index.ts")
+  await describeLimits()
+}
+
+/** Adds the descriptions of the limits to their declarations. Editors show them for the options of a server. */
+const describeLimits = async () => {
+  const { limits } = await load("src/chat/Limits.ts")
+  const keys = new Map(Object.entries(limits).map(([key, { name }]) => [`--${name}`, `\`${key}\``]))
+  const file = "dist/chat/Limits.d.ts"
+  let text = await readFile(file, "utf8")
+  for (const [key, { about, off = false }] of Object.entries(limits)) {
+    const description = about.replaceAll(/--[a-z-]+/g, (flag) => keys.get(flag) ?? flag)
+    const row = new RegExp(`^ +(?:/\\*\\* (.*) \\*/\\s+)?${key}: `, "m")
+    text = text.replace(row, (_, more) => {
+      const comment = [`${description}.`, off ? "0 is no limit." : [], more ?? []].flat().join(" ")
+      return `    /** ${comment} */\n    ${key}: `
+    })
+  }
+  await writeFile(file, text)
 }
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex")

@@ -1,6 +1,7 @@
 // How TypeScript becomes a file that Node runs: esbuild, with what all bundles of this project share. Imported, not run.
 import { build } from "esbuild"
 import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -22,3 +23,18 @@ export const bundle = ({ define, ...options }) =>
     external: optional,
     ...options
   })
+
+/** Imports a module of src/, which Node cannot do itself. Its dependencies come from node_modules. */
+export const load = async (path) => {
+  const { outputFiles } = await bundle({
+    entryPoints: [path],
+    format: "cjs",
+    packages: "external",
+    write: false,
+    logOverride: { "empty-import-meta": "silent" }
+  })
+  const module = { exports: {} }
+  const run = new Function("module", "exports", "require", outputFiles[0].text)
+  run(module, module.exports, createRequire(import.meta.url))
+  return module.exports
+}

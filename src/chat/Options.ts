@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Record from "effect/Record"
 import { limits, type LimitValues } from "./Limits.js"
 
-/** What a server can be told: a value for each row of `Limits`, which describes it, and `linger`. */
+/** The options of a server: a value for each row of `Limits`, and `linger`. */
 export interface Options extends LimitValues {
   /**
    * How long a closed connection may linger until the client ends its side. The kernel would otherwise destroy the last

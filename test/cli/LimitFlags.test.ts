@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
+import { readFileSync } from "node:fs"
 import { defaults } from "../../src/chat/Options.js"
 import { limits } from "../../src/chat/Limits.js"
 import * as LimitFlags from "../../src/cli/serve/LimitFlags.js"
@@ -50,6 +51,16 @@ describe("The settings of the limits", () => {
 
 const conflict = (stall: number, hold: number) =>
   LimitFlags.conflict({ stallTimeout: Duration.seconds(stall), holdTimeout: Duration.seconds(hold) })
+
+describe("The declarations of the library", () => {
+  it("describe every limit", () => {
+    const declarations = readFileSync(new URL("../../dist/chat/Limits.d.ts", import.meta.url), "utf8")
+    for (const [key, { about }] of Object.entries(limits)) {
+      const [, comment = ""] = declarations.match(new RegExp(`/\\*\\* (.*) \\*/\\s+${key}: `)) ?? []
+      assert.include(comment, about.replace(/ --.*/u, ""))
+    }
+  })
+})
 
 describe("LimitFlags.conflict", () => {
   it("reports a stall timeout that is shorter than the hold timeout", () => {
