@@ -42,7 +42,8 @@ export default defineConfig({
     root: fileURLToPath(root),
     include: ["test/**/*.test.ts"],
     // Processes, so that files that run at the same time do not share sockets, signals and metrics. Each process runs
-    // many files: loading Effect and the sources for each of them took a quarter of the time of the whole suite.
+    // many files: loading Effect and the sources for each of them took a quarter of the time of the whole suite. So a
+    // test restores whatever it changes in its process.
     pool: "forks",
     poolOptions: { forks: { isolate: false } },
     maxWorkers: 2,
