@@ -7,6 +7,7 @@ import { settle } from "../support/Turns.js"
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
+setFlagsFromString("--no-expose-gc")
 
 /** The heap and the buffers outside of it. V8 frees buffers beside the program, and completes that at the next collection. */
 const memoryUsed = () => {
