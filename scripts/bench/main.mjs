@@ -7,6 +7,7 @@
 //   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those installed), or those of --costs
 //   --costs              compare a-chat's own configurations instead: TCP, a Unix socket, the PROXY protocol, --admin
 //                        with a scrape every second, and TLS; and plain Node over TLS
+//   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
 //   --svg FILE           draw the medians
 //   --update-docs        write the medians into BENCHMARKS.md, and the chart (not with --costs) next to this file
@@ -23,7 +24,7 @@ import { chart } from "./chart.mjs"
 import { costRows, ids, rowOf } from "./loads.mjs"
 import { measure } from "./measure.mjs"
 import { markdown, median, quantity, text } from "./report.mjs"
-import { costs, isBuilt, isPinned, names, serverOf, spawnOn, versionOf } from "./servers.mjs"
+import { compareWith, costs, isBuilt, isPinned, names, serverOf, spawnOn, versionOf } from "./servers.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const give = (message) => {
@@ -33,7 +34,7 @@ const give = (message) => {
 
 const readOptions = () => {
   const list = { type: "string" }
-  const options = { runs: list, only: list, servers: list, json: list, svg: list }
+  const options = { runs: list, only: list, servers: list, against: list, json: list, svg: list }
   const flag = { type: "boolean", default: false }
   const { values } = parseArgs({ options: { ...options, quick: flag, "update-docs": flag, costs: flag } })
   const chosen = (value, all, what) => {
@@ -43,9 +44,11 @@ const readOptions = () => {
   }
   const runs = Number(values.runs ?? (values.quick ? 1 : 5))
   if (!Number.isInteger(runs) || runs < 1) give("--runs takes a whole number from 1")
+  if (values.against !== undefined) compareWith(values.against)
   const installed = names.filter((name) => serverOf(name).isInstalled())
   const usual = values.costs ? costs : installed.filter((name) => !serverOf(name).isOptional)
-  const servers = chosen(values.servers ?? usual.join(","), names, "server")
+  const compared = values.against === undefined ? usual : ["a-chat", "a-chat-earlier"]
+  const servers = chosen(values.servers ?? compared.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
   if (values["update-docs"] && values.quick) give("--update-docs needs full runs, without --quick")

@@ -2,6 +2,7 @@
 
 export const titles = {
   "a-chat": "a-chat",
+  "a-chat-earlier": "earlier",
   "a-chat-unix": "Unix socket",
   "a-chat-proxy": "PROXY header",
   "a-chat-admin": "`--admin`, scraped",

@@ -23,6 +23,14 @@ if (isBuilt) {
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
 }
 
+const earlier = join(folder, "earlier/dist/main.js")
+
+/** Measures another build of a-chat as well. @param checkout the directory that contains its dist/ */
+export const compareWith = (checkout) => {
+  cpSync(join(checkout, "dist"), dirname(earlier), { recursive: true })
+  writeFileSync(join(folder, "earlier/package.json"), `{ "type": "module" }`)
+}
+
 /** Whether the server runs on core 0 and the generator on core 1. */
 export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
 
@@ -67,6 +75,17 @@ const all = [
     command: (port, { kind }) => [
       process.execPath,
       [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
+    ]
+  },
+  {
+    name: "a-chat-earlier",
+    protocol: "a-chat",
+    isOptional: true,
+    isInstalled: () => existsSync(earlier),
+    help: [process.execPath, [earlier, "--help"]],
+    command: (port, { kind }) => [
+      process.execPath,
+      [earlier, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
     ]
   },
   setUp("a-chat-unix", "a-chat", () => ["--unix", socket], { socket }),

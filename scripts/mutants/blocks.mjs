@@ -3,11 +3,11 @@ export const mutants = [
   {
     name: "a block is added to a full outbox",
     file: "chat/Routing.ts",
-    search: "if (!present.every((to) => to.outbox.hasRoom(text.length, lines))) return false",
+    search: "if (!outboxes.every((to) => to.hasRoom(text.length, lines))) return false",
     replace: "",
     also: {
       file: "chat/Routing.ts",
-      search: "if (present.some((to) => to.outbox.full)) return false",
+      search: "if (outboxes.some((to) => to.isFull)) return false",
       replace: ""
     }
   },
@@ -21,15 +21,15 @@ export const mutants = [
   {
     name: "the lines of a block count as one",
     file: "chat/Routing.ts",
-    search: "this.account(peer, present.length * lines, present.length * text.length)",
-    replace: "this.account(peer, present.length, present.length * text.length)"
+    search: "this.accept(peer, outboxes.length * lines, outboxes.length * text.length)",
+    replace: "this.accept(peer, outboxes.length, outboxes.length * text.length)"
   },
   {
     name: "a block is accepted after the shutdown began",
     file: "chat/Routing.ts",
     search:
-      "if (peer.closing || peer.leaving !== undefined || outbox.full || outbox.owed || isLimited(peer)) return false",
-    replace: "if (outbox.full || outbox.owed || isLimited(peer)) return false"
+      "if (peer.isShutOut || !peer.phase.isHeard || outbox.isFull || outbox.isOwed || isLimited(peer)) return false",
+    replace: "if (outbox.isFull || outbox.isOwed || isLimited(peer)) return false"
   },
   {
     name: "the WebAssembly routines see the end of an earlier block",

@@ -3,19 +3,19 @@ export const mutants = [
   {
     name: "a client that never logs in is never closed",
     file: "chat/Broker.ts",
-    search: "for (const peer of deadlines.loginsExpired(time)) sessions.refuse(peer, Reply.loginTimeout, undefined)",
-    replace: ""
+    search: "for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)",
+    replace: "void loginsExpired"
   },
   {
     name: "a last line without LF is dropped at an orderly end",
-    file: "chat/Inlet.ts",
+    file: "chat/Inbox.ts",
     search: "for (const piece of this.framing.end()) this.items.push(piece)",
     replace: ""
   },
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.as(Effect.interruptible(peer.socket.close(linger)), reason)",
+    search: "Effect.as(Effect.interruptible(peer.socket.close(options.current.linger)), reason)",
     replace: "Effect.succeed(reason)"
   },
   {

@@ -2,14 +2,14 @@
 export const mutants = [
   {
     name: "a returned line is in the ledger, but in no outbox",
-    file: "chat/Sessions.ts",
-    search: "peer.outbox.returns -= batch.returns",
+    file: "chat/Lifecycle.ts",
+    search: "outbox.reported(batch.returns)",
     replace: ""
   },
   {
     name: "a disconnected peer that is still held is left out of the measured state",
     file: "chat/Inspection.ts",
-    search: "gone.inFlight > 0 || gone.heldBy !== undefined",
+    search: "gone.inFlight > 0 || gone.hold !== undefined",
     replace: "gone.inFlight > 0"
   }
 ]

@@ -25,11 +25,13 @@ import { mutants as blocks } from "./blocks.mjs"
 import { mutants as connections } from "./connections.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
+import { mutants as memory } from "./memory.mjs"
 import { mutants as outbox } from "./outbox.mjs"
+import { mutants as questions } from "./questions.mjs"
 import { mutants as roster } from "./roster.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 
-const mutants = [roster, connections, outbox, flowControl, blocks, shutdown, ledger].flat()
+const mutants = [roster, connections, outbox, flowControl, questions, memory, blocks, shutdown, ledger].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { positionals, values } = parseArgs({

@@ -2,31 +2,31 @@
 export const mutants = [
   {
     name: "pending lines are dropped on disconnect",
-    file: "chat/Sessions.ts",
+    file: "chat/Lifecycle.ts",
     search: "const unwritten = [...queued, ...peer.outbox.abandon()]",
-    replace: "const unwritten = [...queued]"
+    replace: "peer.outbox.abandon()\n    const unwritten = [...queued]"
   },
   {
     name: "queued batches are dropped on disconnect",
-    file: "chat/Sessions.ts",
+    file: "chat/Lifecycle.ts",
     search: "const unwritten = [...queued, ...peer.outbox.abandon()]",
     replace: "const unwritten = [...peer.outbox.abandon()]"
   },
   {
     name: "the batch being written is lost on disconnect",
-    file: "chat/Sessions.ts",
+    file: "chat/Lifecycle.ts",
     search: "unwritten.unshift(unfinished.batch)",
     replace: ""
   },
   {
     name: "a partly written batch is returned whole",
-    file: "chat/Sessions.ts",
-    search: "this.written(peer, unfinished.batch.splitAt(unfinished.taken))",
+    file: "chat/Lifecycle.ts",
+    search: 'this.settledLabelled(peer.outbox, unfinished.batch.splitAt(unfinished.taken), "written")',
     replace: ""
   },
   {
     name: "a partly written line counts as written",
-    file: "chat/Outbox.ts",
+    file: "chat/Batch.ts",
     search: 'this.text.lastIndexOf("\\n", bytes - 1) + 1',
     replace: 'this.text.indexOf("\\n", bytes - 1) + 1'
   },
@@ -34,7 +34,7 @@ export const mutants = [
     name: "a batch counts as written before the kernel took it",
     file: "chat/Connection.ts",
     search: "broker.blocked(peer)\n",
-    replace: "broker.blocked(peer); broker.wrote(peer, batch)\n"
+    replace: "broker.blocked(peer); wrote(peer, broker, batch)\n"
   },
   {
     name: "a failed write counts as written",
@@ -52,36 +52,36 @@ export const mutants = [
     name: "the batch being written is forgotten when the connection breaks",
     file: "chat/Connection.ts",
     search: 'this.peer.outbox.break("connection-lost")',
-    replace: 'this.peer.outbox.inHand = undefined; this.peer.outbox.break("connection-lost")'
+    replace: 'this.peer.outbox["handed"] = undefined; this.peer.outbox.break("connection-lost")'
   },
   {
     name: "an outbox ends while lines of its owner are in flight",
-    file: "chat/Sessions.ts",
-    search: "if (peer.leaving === undefined || peer.inFlight > 0 || peer.outbox.ended !== undefined) return",
-    replace: "if (peer.leaving === undefined || peer.outbox.ended !== undefined) return"
+    file: "chat/Lifecycle.ts",
+    search: 'if (phase._tag !== "Leaving" || peer.inFlight > 0 || peer.outbox.ended !== undefined) return',
+    replace: 'if (phase._tag !== "Leaving" || peer.outbox.ended !== undefined) return'
   },
   {
     name: "a leaving sender is not settled when its last line is written",
-    file: "chat/Sessions.ts",
-    search: "if (sender.inFlight === 0 && sender.leaving !== undefined) settled(sender)",
+    file: "chat/Lifecycle.ts",
+    search: 'if (sender.inFlight === 0 && sender.phase._tag === "Leaving") settled(sender)',
     replace: ""
   },
   {
     name: "an outcome of a labelled line is lost when its recipient disconnects",
-    file: "chat/Routing.ts",
-    search: "this.putUndelivered(sender, names, why, 1, label)",
+    file: "chat/Replies.ts",
+    search: "this.putUndelivered(sender, names, reason, 1, label)",
     replace: ""
   },
   {
     name: "a summary of returned lines counts too few",
-    file: "chat/Routing.ts",
-    search: "untold.count += 1",
+    file: "chat/Replies.ts",
+    search: "pending.count += 1",
     replace: ""
   },
   {
     name: "an answer overtakes the report of returned lines",
-    file: "chat/Routing.ts",
-    search: "if (peer.untold !== undefined) this.tell(peer)",
+    file: "chat/Replies.ts",
+    search: "if (peer.undelivered !== undefined) this.flushUndelivered(peer)",
     replace: ""
   },
   {

@@ -2,9 +2,9 @@
 export const mutants = [
   {
     name: "a peer is removed by name, from both ends of its connection",
-    file: "chat/Roster.ts",
-    search: "if (this.byName.get(peer.name) !== peer) return",
-    replace: "",
+    file: "chat/Names.ts",
+    search: "if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)",
+    replace: "this.byLikeness.delete(likeness)",
     also: {
       file: "chat/Connection.ts",
       search: 'this.peer.outbox.break("connection-lost")',
@@ -14,56 +14,57 @@ export const mutants = [
   },
   {
     name: "the name of a disconnected peer is never freed",
-    file: "chat/Sessions.ts",
-    search: "this.roster.remove(peer)",
+    file: "chat/Lifecycle.ts",
+    search: "names.free(peer)",
     replace: ""
   },
   {
     name: "the last route is still used after a recipient left",
     file: "chat/Routing.ts",
-    search: "last.version === this.roster.version && ",
-    replace: ""
+    search: "last !== undefined && !last.isStale && ",
+    replace: "last !== undefined && "
   },
   {
     name: "cached routes never expire",
-    file: "chat/Routing.ts",
-    search: "this.routes.clear()\n",
-    replace: "if (this.routesVersion > 0) { this.routesVersion = this.roster.version; return this.routes.get(head) }\n"
-  },
-  {
-    name: "the roster changes without a new version",
-    file: "chat/Roster.ts",
-    search: "this.version += 1",
+    file: "chat/Directory.ts",
+    search: "for (const route of this.byName.get(name) ?? []) this.forget(route)",
     replace: ""
   },
   {
+    name: "a route does not expire for its second recipient",
+    file: "chat/Directory.ts",
+    search: "for (const name of route.names) {\n      const routes = this.byName.get(name)\n      if",
+    replace: "for (const name of route.names.slice(0, 1)) {\n      const routes = this.byName.get(name)\n      if"
+  },
+  {
     name: "a client that left in order can still be addressed",
-    file: "chat/Roster.ts",
-    search: "return peer?.present === true ? peer : undefined",
-    replace: "return peer"
+    file: "chat/Names.ts",
+    search: "if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)",
+    replace: ""
   },
   {
     name: "a block uses its cached route after a recipient left",
     file: "chat/Routing.ts",
-    search: "if (route === undefined || route.version !== this.roster.version || route.absent.length > 0) return false",
-    replace: "if (route === undefined || route.absent.length > 0) return false"
+    search: "if (route === undefined || route.isStale || route.absent.length > 0",
+    replace: "if (route === undefined || route.absent.length > 0"
   },
   {
     name: "a second login with the same name is accepted",
-    file: "chat/Roster.ts",
+    file: "chat/Names.ts",
     search: "if (this.byLikeness.has(likeness)) return false",
     replace: ""
   },
   {
     name: "a connection that broke after its login line takes the name",
-    file: "chat/Sessions.ts",
-    search: "if (peer.gone) return // it broke off behind its login: a name is nobody's without a connection",
-    replace: ""
+    file: "chat/Lifecycle.ts",
+    search:
+      'if (peer.phase._tag === "Gone") return undefined // its connection broke after the login: nobody would have the name',
+    replace: 'if (peer.phase._tag === "Gone") Reflect.set(peer, "current", Phase.login)'
   },
   {
     name: "lines after a refused login are read",
-    file: "chat/Sessions.ts",
-    search: "peer.leaving ??= reason",
-    replace: 'if (reason !== "login-in-use") peer.leaving ??= reason'
+    file: "chat/Lifecycle.ts",
+    search: "const phase = Phase.leaving(peer.phase, reason, label)",
+    replace: 'const phase = reason === "login-in-use" ? peer.phase : Phase.leaving(peer.phase, reason, label)'
   }
 ]

@@ -2,21 +2,21 @@
 export const mutants = [
   {
     name: "the drain ends the outboxes while lines are in flight",
-    file: "chat/Broker.ts",
-    search: "if (ledger.snapshot().inFlight > 0) return false",
+    file: "chat/Drain.ts",
+    search: "if (ledger.inFlight > 0) return false",
     replace: ""
   },
   {
     name: "the drain does not wait for held senders",
-    file: "chat/Broker.ts",
-    search: "if (peer.outbox.waiting.length > 0 || (!peer.closing && peer.leaving === undefined)) return false",
+    file: "chat/Drain.ts",
+    search: "if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false",
     replace: ""
   },
   {
     name: "lines are accepted after the shutdown began",
-    file: "chat/Broker.ts",
-    search: "peer.inlet.close()\n        sessions.read(peer)",
-    replace: "peer.closing = peer.leaving !== undefined\n        sessions.read(peer)"
+    file: "chat/Drain.ts",
+    search: "peer.inbox.close()\n      lifecycle.read(peer)",
+    replace: "peer.isShutOut = !peer.phase.isHeard\n      lifecycle.read(peer)"
   },
   {
     name: "connections are accepted after the shutdown began",
@@ -26,7 +26,7 @@ export const mutants = [
   },
   {
     name: "no client is cut off at the grace time",
-    file: "chat/Broker.ts",
+    file: "chat/Drain.ts",
     search: 'if (peer.outbox.lines > 0) breakOff(peer, "cut-off")',
     replace: ";"
   }

@@ -2,66 +2,64 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
+import type { Socket, SocketEvents } from "../ports/Transport.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
-import * as Events from "../telemetry/Events.js"
+import * as LogEvent from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Socket, SocketEvents } from "../ports/Transport.js"
+import type { Batch } from "./Batch.js"
 import type { Broker } from "./Broker.js"
 import type { Start } from "./Fibers.js"
+import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
-import type { Batch } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+
+/** What every connection of a server is given. */
+export interface Surroundings {
+  readonly broker: Broker
+  readonly options: Live<Pick<Options, "linger">>
+  readonly start: Start
+}
 
 /**
  * Runs one connection from its accept to its end, and returns why it ended. Never fails.
  *
- * The writer ends a connection, nobody else: whatever else comes to an end ends the outbox, the writer sends what is
- * left, and the broker is told. The scope's finalisers see to it that this happens and that the socket is closed,
- * however the connection ends. It is made by hand: one from the context would cost as much as both fibers (benchmark:
- * churn).
+ * Nothing but the writer ends a connection: whatever else comes to an end ends the outbox, the writer sends what is left,
+ * and the broker is notified. However the connection ends, its release sees to it that this happens, and that the socket
+ * is closed.
  */
-export const run = (socket: Socket, broker: Broker, options: Options, start: Start): Effect.Effect<CloseReason> =>
+export const run = (socket: Socket, surroundings: Surroundings): Effect.Effect<CloseReason> =>
   Effect.uninterruptible(
-    Effect.flatMap(Scope.make(), (scope) => {
-      const peer = broker.open(socket)
-      const end = (exit: Exit.Exit<CloseReason>) => Effect.zipRight(Scope.close(scope, exit), exit)
-      return Effect.flatMap(
-        Scope.addFinalizerExit(scope, () => reap(peer, broker)),
-        () =>
-          Effect.matchCauseEffect(
-            Effect.suspend(() => serve(peer, broker, options, start)),
-            {
-              onFailure: (cause) => end(Exit.failCause(cause)),
-              onSuccess: (reason) => end(Exit.succeed(reason))
-            }
-          )
-      )
-    })
+    Effect.acquireUseRelease(
+      Effect.sync(() => surroundings.broker.open(socket)),
+      (peer) => serve(peer, surroundings),
+      (peer) => reap(peer, surroundings)
+    )
   )
 
 /**
- * Reads and writes until the writer's end. That the name is free is told before a slow client has closed its side. It can
- * be interrupted where it waits.
+ * Reads and writes until the writer's end. Frees the name before it waits for a slow client to close its side. It can be
+ * interrupted where it waits.
  */
-const serve = (peer: Peer, broker: Broker, { linger }: Options, start: Start): Effect.Effect<CloseReason> => {
+const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> => {
   peer.socket.attach(new Reader(peer, broker))
   const writer = start(write(peer, broker))
   return Effect.flatMap(Effect.interruptible(ended(writer, peer)), () =>
-    Effect.flatMap(depart(peer, broker), (reason) => Effect.as(Effect.interruptible(peer.socket.close(linger)), reason))
+    Effect.flatMap(depart(peer, broker), (reason) =>
+      Effect.as(Effect.interruptible(peer.socket.close(options.current.linger)), reason)
+    )
   )
 }
 
-const reap = (peer: Peer, broker: Broker): Effect.Effect<void> => {
+const reap = (peer: Peer, { broker }: Surroundings): Effect.Effect<void> => {
   const destroy = Effect.sync(() => peer.socket.destroy())
-  if (peer.departed) return destroy
-  // Its writer did not come to its end, which it does now: the server gave up waiting. There is no lingering either.
+  if (peer.hasDeparted) return destroy
+  // The writer has not finished and the drain's deadline has passed: end it now, without lingering.
   peer.outbox.break("cut-off")
   return Effect.zipRight(depart(peer, broker), destroy)
 }
 
-/** Waits for the writer's end. To watch it costs less than to await it, which is a message to it (benchmark: churn). */
+/** Waits for the writer's end. Observing it costs less than awaiting it, which is a message to it (benchmark: churn). */
 const ended = (writer: Fiber.RuntimeFiber<void>, peer: Peer): Effect.Effect<void> =>
   Effect.async((resume) => {
     writer.addObserver((exit) => resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause)))
@@ -74,8 +72,8 @@ const defective = (peer: Peer, cause: Cause.Cause<never>) =>
   })
 
 /**
- * Reading needs no fiber of its own: the socket hands over what it reads, and the inlet holds it back. A class, since
- * three closures a connection take four times the memory (benchmark: idle memory).
+ * Reading needs no fiber of its own: the socket hands over what it reads, and the inbox holds it back. A class, since
+ * three closures for each connection take four times the memory (benchmark: idle memory).
  */
 class Reader implements SocketEvents {
   constructor(
@@ -84,15 +82,15 @@ class Reader implements SocketEvents {
   ) {}
 
   data(bytes: Uint8Array) {
-    const { inlet, leaving } = this.peer
-    // Behind its end nothing is heard; it is read all the same, so that the end can be orderly.
-    if (leaving !== undefined) return inlet.skip(bytes)
-    inlet.read(bytes)
+    const { inbox, phase } = this.peer
+    // After its end nothing is heard; it is read all the same, so that the end can be orderly.
+    if (!phase.isHeard) return inbox.skip(bytes)
+    inbox.read(bytes)
     this.broker.read(this.peer)
   }
 
   end() {
-    this.peer.inlet.end()
+    this.peer.inbox.end()
     this.broker.read(this.peer)
   }
 
@@ -106,12 +104,12 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   const { outbox, socket } = peer
   const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
     for (let batch = first; batch !== undefined; batch = outbox.ready()) {
-      if (outbox.broken) return Effect.void
+      if (outbox.isBroken) return Effect.void
       const isTaken = batch.text === "" || socket.write(batch.text)
-      batch.offered = true
+      batch.isOffered = true
       if (!isTaken) return finish(batch)
-      broker.wrote(peer, batch)
-      if (batch.last) return Effect.void
+      wrote(peer, broker, batch)
+      if (batch.isLast) return Effect.void
     }
     return Effect.flatMap(outbox.next, go)
   }
@@ -121,30 +119,37 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
     return Effect.flatMap(Effect.either(socket.taken), (taken) => {
       broker.unblocked(peer)
       if (taken._tag === "Left") outbox.break("connection-lost")
-      if (outbox.broken) return Effect.void
-      broker.wrote(peer, batch)
-      return batch.last ? Effect.void : go(outbox.ready())
+      if (outbox.isBroken) return Effect.void
+      wrote(peer, broker, batch)
+      return batch.isLast ? Effect.void : go(outbox.ready())
     })
   }
   return Effect.suspend(() => go(outbox.ready()))
 }
 
-/** Tells the broker, the log and the metrics of the end, whatever the end was. */
+/** The kernel took all of it. */
+const wrote = ({ outbox, traffic }: Peer, broker: Broker, batch: Batch<Peer>) => {
+  traffic.linesOut += batch.lines
+  traffic.bytesOut += batch.text.length
+  broker.settled(outbox, batch, "written")
+}
+
+/** Reports the end to the broker, the log and the metrics, whatever the end was. */
 const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
   Effect.suspend(() => {
     const { outbox, socket } = peer
-    peer.departed = true
+    peer.hasDeparted = true
     const reason = outbox.ended ?? "internal-error"
-    const inHand = outbox.inHand
+    const { inHand } = outbox
     const unfinished = inHand && {
       batch: inHand,
-      taken: inHand.offered ? inHand.text.length - socket.untaken() : 0
+      taken: inHand.isOffered ? inHand.text.length - socket.untaken() : 0
     }
     Metrics.closed(reason)
     return Effect.flatMap(outbox.leftOver, (queued) => {
       broker.leave(peer, { reason, unfinished, queued })
       const now = broker.now()
-      return Effect.as(Events.info("connection closed", facts(peer, reason, now - peer.since), now), reason)
+      return Effect.as(LogEvent.info("connection closed", facts(peer, reason, now - peer.since), now), reason)
     })
   })
 
@@ -153,8 +158,8 @@ const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
   ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
   reason,
   durationMillis: millis,
-  linesIn: peer.linesIn,
-  linesOut: peer.linesOut,
-  bytesIn: peer.inlet.bytesRead,
-  bytesOut: peer.bytesOut
+  linesIn: peer.traffic.linesIn,
+  linesOut: peer.traffic.linesOut,
+  bytesIn: peer.inbox.bytesRead,
+  bytesOut: peer.traffic.bytesOut
 })

@@ -3,7 +3,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
-import type { Peer } from "./Peer.js"
+import type { Peer, Undelivered } from "./Peer.js"
 
 /** What a running server tells of itself. Times are in milliseconds, instants since 1970. */
 export interface Inspection {
@@ -54,9 +54,11 @@ export class Inspector {
   private readonly published: Metrics.Traffic = { linesIn: 0, linesOut: 0, bytesIn: 0, bytesOut: 0 }
 
   constructor(
-    private readonly peers: ReadonlySet<Peer>,
-    private readonly ledger: Ledger,
-    private readonly budget: Budget
+    private readonly broker: {
+      readonly peers: ReadonlySet<Peer>
+      readonly ledger: Ledger
+      readonly budget: Budget
+    }
   ) {}
 
   /** It has ended, and the broker has taken leave of it. */
@@ -76,7 +78,7 @@ export class Inspector {
     return {
       now,
       isDraining,
-      connections: Array.from(this.peers, (peer) => new View(peer, now)),
+      connections: Array.from(this.broker.peers, (peer) => new View(peer, now)),
       closed: this.closed.slice(-maxClosed).toReversed()
     }
   }
@@ -88,53 +90,56 @@ export class Inspector {
   measure(inboxEvents: number): Metrics.Gauges {
     const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
     const traffic = { ...this.departed }
-    for (const peer of this.peers) {
-      const { inlet, outbox, untold } = peer
-      if (peer.present) sums.peers += 1
-      if (peer.heldBy !== undefined) sums.held += 1
-      sums.ahead += inlet.bytesAhead
+    for (const peer of this.broker.peers) {
+      const { inbox, outbox, undelivered } = peer
+      if (peer.phase._tag === "Present") sums.peers += 1
+      if (peer.hold !== undefined) sums.held += 1
+      sums.ahead += inbox.bytesAhead
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
-      sums.pairs += peer.inFlight + outbox.returns + (untold === undefined ? 0 : untold.count * untold.names.length)
-      traffic.linesIn += peer.linesIn
-      traffic.linesOut += peer.linesOut
-      traffic.bytesIn += inlet.bytesRead
-      traffic.bytesOut += peer.bytesOut
+      sums.pairs += peer.inFlight + outbox.returns + pairsIn(undelivered)
+      traffic.linesIn += peer.traffic.linesIn
+      traffic.linesOut += peer.traffic.linesOut
+      traffic.bytesIn += inbox.bytesRead
+      traffic.bytesOut += peer.traffic.bytesOut
     }
     for (const orphan of this.orphans) {
       if (!isOrphan(orphan)) this.orphans.delete(orphan)
       sums.pairs += orphan.inFlight
     }
-    const { inFlight } = this.ledger.snapshot()
+    const { inFlight } = this.broker.ledger
     const gauges: Metrics.Gauges = {
-      connections: this.peers.size,
+      connections: this.broker.peers.size,
       peers: sums.peers,
       heldSenders: sums.held,
       inboxEvents,
       inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
-      memoryBytes: this.budget.used,
-      memoryLimitBytes: this.budget.limit,
+      memoryBytes: this.broker.budget.used,
+      memoryLimitBytes: this.broker.budget.limit,
       pairsInFlight: inFlight,
       pairsUnaccounted: inFlight - sums.pairs
     }
-    this.ledger.publish()
+    this.broker.ledger.publish()
     Metrics.publish(traffic, this.published, gauges)
     return gauges
   }
 }
 
-const isOrphan = (gone: Peer) => gone.inFlight > 0 || gone.heldBy !== undefined
+const pairsIn = (undelivered: Undelivered | undefined) =>
+  undelivered === undefined ? 0 : undelivered.count * undelivered.names.length
+
+const isOrphan = (gone: Peer) => gone.inFlight > 0 || gone.hold !== undefined
 
 const infoOf = (peer: Peer): Info => ({
   name: Wire.decode(peer.name),
   remote: peer.socket.remote,
   since: peer.since,
-  linesIn: peer.linesIn,
-  linesOut: peer.linesOut,
-  bytesIn: peer.inlet.bytesRead,
-  bytesOut: peer.bytesOut
+  linesIn: peer.traffic.linesIn,
+  linesOut: peer.traffic.linesOut,
+  bytesIn: peer.inbox.bytesRead,
+  bytesOut: peer.traffic.bytesOut
 })
 
 /** A record of ten thousand connections would hold everybody up for 40 ms, most of it garbage collection. */
@@ -161,19 +166,19 @@ class View implements ConnectionInfo {
   }
 
   get linesIn() {
-    return this.peer.linesIn
+    return this.peer.traffic.linesIn
   }
 
   get linesOut() {
-    return this.peer.linesOut
+    return this.peer.traffic.linesOut
   }
 
   get bytesIn() {
-    return this.peer.inlet.bytesRead
+    return this.peer.inbox.bytesRead
   }
 
   get bytesOut() {
-    return this.peer.bytesOut
+    return this.peer.traffic.bytesOut
   }
 
   get queueLines() {
@@ -195,8 +200,8 @@ class View implements ConnectionInfo {
 }
 
 const stateOf = (peer: Peer): ConnectionInfo["state"] => {
-  if (peer.leaving !== undefined) return "leaving"
-  if (peer.outbox.jammed) return "jammed"
-  if (peer.heldBy !== undefined) return "held"
+  if (peer.phase._tag === "Leaving") return "leaving"
+  if (peer.outbox.isJammed) return "jammed"
+  if (peer.hold !== undefined) return "held"
   return peer.name === "" ? "login" : "open"
 }

@@ -1,75 +1,82 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
-import { Inlet } from "./Inlet.js"
+import { Inbox } from "./Inbox.js"
 import type { Outbox } from "./Outbox.js"
+import * as Phase from "./Phase.js"
+import type { Question } from "./Question.js"
+import type { Route } from "./Route.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
-/** Where the lines of one address part go, found once and used for as long as nobody comes or goes. */
-export interface Route {
-  /** The address part with its `:`, as the client wrote it. */
-  readonly head: string
-  readonly present: ReadonlyArray<Peer>
-  /** Names of the recipients that are not here. */
-  readonly absent: ReadonlyArray<string>
-  /** The version of the roster that it was found in; in another one it may be wrong. */
-  readonly version: number
-}
-
-/** Lines that did not arrive, of which their sender has not been told yet: consecutive ones are told together. */
-export interface Untold {
+/** Lines that were not delivered, before their sender gets an undelivered line: consecutive ones share one. */
+export interface Undelivered {
   readonly names: ReadonlyArray<string>
   readonly reason: "offline" | "busy"
   count: number
 }
 
-/** One connection as the broker sees it. Only the broker changes it, but for what says otherwise. */
-export class Peer {
-  /** The name in its wire form; empty before the login. */
-  name = ""
-  /** What stands before each of its messages. */
-  head = ""
-  /** Logged in, and has not left: messages can be addressed to it. */
-  present = false
-  /** Said `/hello`: may label lines, and is told who joins and leaves. */
-  greeted = false
-  /** Its writer has ended, and the broker was told. */
-  departed = false
-  /** The connection is over and the broker has taken leave of it; nobody can be told anything here. */
-  gone = false
-  /** Its input is over, for this reason: its queue ends when none of its own lines is in flight any more. */
-  leaving: CloseReason | undefined = undefined
-  /** The label of the `/quit` that it leaves by. */
-  quitLabel: string | undefined = undefined
-  /** Came to the point where the server began to shut down: no line is accepted any more. */
-  closing = false
-  /** The full queue that it waits for. */
-  heldBy: Outbox<Peer> | undefined = undefined
-  route: Route | undefined = undefined
-  untold: Untold | undefined = undefined
-  /** Pairs of its own lines that stand in queues. */
-  inFlight = 0
-  linesIn = 0
-  readonly inlet: Inlet
-  /** Counted by the writer. */
-  linesOut = 0
-  bytesOut = 0
-  /** What limits its lines: its own rate, and that of its address. Most have neither. */
-  rate: TokenBucket | undefined = undefined
-  addressRate: TokenBucket | undefined = undefined
+/** What a connection has sent and got. */
+export interface PeerTraffic {
+  linesIn: number
+  /** Counted by the writer, as is `bytesOut`. */
+  linesOut: number
+  bytesOut: number
+}
 
-  /** When something was read from it last, in milliseconds of the clock. */
+/** One connection as the broker sees it. Fields are changed in the broker's turn, except where their comment says so. */
+export class Peer {
+  /** The beginning of each of its messages on a plain route: `from alice: `. */
+  head = ""
+  /** It said `/hello`: it may label lines, and gets notices. */
+  hasGreeted = false
+  /** Its writer has ended. Set by the connection's fiber. */
+  hasDeparted = false
+  /** Its input has come to the point where the server began to shut down: no later line is accepted. */
+  isShutOut = false
+  /** What it waits for: room in this outbox, or the answer to this question. Its socket is not read from meanwhile. */
+  hold: Outbox<Peer> | Question | undefined = undefined
+  /** The route of its last unlabelled message. */
+  route: Route<Peer> | undefined = undefined
+  undelivered: Undelivered | undefined = undefined
+  /** Pairs of its own lines that are in queues. */
+  inFlight = 0
+  /** The limits of its lines: its own rate, and that of its host. Most have neither. */
+  rate: TokenBucket | undefined = undefined
+  hostRate: TokenBucket | undefined = undefined
+  /** When something was last read from it, in milliseconds of the server's clock. */
   heardAt: number
+  readonly traffic: PeerTraffic = { linesIn: 0, linesOut: 0, bytesOut: 0 }
+  readonly inbox: Inbox
+  private current: Phase.Phase = Phase.login
 
   constructor(
     readonly socket: Socket,
     readonly outbox: Outbox<Peer>,
-    /** When it was accepted, in milliseconds of the clock. */
+    /** When it was accepted, in milliseconds of the server's clock. */
     readonly since: number,
-    maxLineBytes: number,
-    budget: Budget
+    limits: { readonly maxLineBytes: number; readonly budget: Budget }
   ) {
     this.heardAt = since
-    this.inlet = new Inlet(socket, maxLineBytes, budget)
+    this.inbox = new Inbox(socket, limits.maxLineBytes, limits.budget)
+  }
+
+  /** The name in its wire form; empty before the login. */
+  get name(): string {
+    return this.outbox.name
+  }
+
+  get phase(): Phase.Phase {
+    return this.current
+  }
+
+  /** Why its input is over, once it is. */
+  get leaving(): CloseReason | undefined {
+    return this.current._tag === "Leaving" ? this.current.reason : undefined
+  }
+
+  /** The only way to another phase, which comes after the present one. */
+  enter(phase: Phase.Phase) {
+    if (!Phase.mayFollow(this.current, phase)) throw new Error(`${this.current._tag} does not become ${phase._tag}`)
+    this.current = phase
   }
 }

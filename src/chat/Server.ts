@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
@@ -20,7 +21,7 @@ import * as Broker from "./Broker.js"
 import * as Connection from "./Connection.js"
 import * as Fibers from "./Fibers.js"
 import type { Inspection } from "./Inspection.js"
-import type { Snapshot } from "./Ledger.js"
+import type { LedgerSnapshot } from "./Ledger.js"
 import { LiveSource, type Live } from "./Live.js"
 import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
@@ -38,7 +39,7 @@ export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Descriptors.no
 export interface Drained {
   /** Accepted (line, recipient) pairs that the grace time cut off: returned to their senders, or dead. */
   readonly cutOff: number
-  readonly ledger: Snapshot
+  readonly ledger: LedgerSnapshot
 }
 
 /** A running chat server. */
@@ -50,7 +51,7 @@ export interface ServerHandle {
   /** The names that are logged in, in code point order. */
   readonly names: Effect.Effect<ReadonlyArray<string>>
   /** What has become of every accepted line (protocol, section 4). */
-  readonly ledger: Effect.Effect<Snapshot>
+  readonly ledger: Effect.Effect<LedgerSnapshot>
   /** The memory budget, and how much of it queues, unfinished lines, routes and connections take. Bytes. */
   readonly memory: Effect.Effect<{ readonly used: number; readonly limit: number }>
   /** The connections at this moment, and those that ended last. */
@@ -98,12 +99,12 @@ export const make = (
     const descriptors = yield* Descriptors.Descriptors
     const live = new LiveSource<Options>({ ...defaults, ...options })
     // The scope releases in reverse: the drain awaits the connections, and these need the broker to the end.
-    const broker = yield* Broker.make(copyInPlace(live))
+    const broker = yield* Broker.make(live)
     const connections = yield* FiberSet.make<unknown>()
     const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({
       limits: live,
-      hostLimits: broker.addresses,
+      hostLimits: broker.hostLimits,
       budget: broker.budget,
       descriptors,
       fork: (connection) => {
@@ -111,7 +112,7 @@ export const make = (
         FiberSet.unsafeAdd(connections, fiber)
         return fiber
       },
-      serve: (socket) => Connection.run(socket, broker, live.current, startFiber)
+      serve: (socket) => Connection.run(socket, { broker, options: live, start: startFiber })
     })
     let isDraining = false
     const begin = Effect.sync(() => {
@@ -129,19 +130,12 @@ export const make = (
     return {
       addresses,
       address: addresses[0],
-      names: Effect.map(Ref.get(broker.members), ({ byName }) =>
-        [...byName.values()]
-          .filter((peer) => peer.present)
-          .map((peer) => Wire.decode(peer.name))
-          .toSorted()
+      names: Effect.map(Ref.get(broker.members), (members) =>
+        Array.from(HashMap.keys(members), Wire.decode).toSorted()
       ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       memory: Effect.sync(() => ({ used: broker.budget.used, limit: broker.budget.limit })),
-      configure: (changes: Partial<Options>) =>
-        Effect.zipRight(
-          Effect.sync(() => live.set(changes)),
-          broker.configure
-        ),
+      configure: (changes: Partial<Options>) => Effect.sync(() => live.set(changes)),
       inspect: broker.inspect,
       measure: broker.measure,
       isDraining: Effect.sync(() => isDraining),
@@ -156,13 +150,6 @@ const loadRoutines = Effect.suspend(() => {
   const warning = Effect.logWarning("WebAssembly does not run here; lines are checked in JavaScript, which is slower")
   return Effect.annotateLogs(warning, { cause: String(error) })
 })
-
-/** The broker still reads one object that changes in place. */
-const copyInPlace = (live: Live<Options>): Options => {
-  const copy = { ...live.current }
-  live.onChange((current) => Object.assign(copy, current))
-  return copy
-}
 
 /** An application that has a scheduler of its own keeps it. */
 const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

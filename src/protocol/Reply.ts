@@ -1,4 +1,5 @@
 import type { CloseReason } from "./CloseReason.js"
+import * as Fate from "./Fate.js"
 import * as Name from "./Name.js"
 
 /**
@@ -22,7 +23,7 @@ export const refusals = [
 ] as const
 
 /** The codes of `*` lines: an answer, or a notice that the client opted into. */
-export const notices = ["who", "pong", "bye", "help", "hello", "written", "joined", "left", "closing"] as const
+export const notices = ["who", "pong", "bye", "help", "hello", "joined", "left", "closing", ...Fate.delivered] as const
 
 /** A refusal, to be rendered with the label of the refused line, if there is one. */
 export type Refusal = (label: string | undefined) => string
@@ -44,8 +45,12 @@ const notice = (code: (typeof notices)[number], params: string, text: string, la
 /** The code of a refusal or a notice. */
 export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1] ?? ""
 
-/** The start of every message of a sender: a line is this, the text and LF. */
-export const messageHead = (name: string): string => `from ${name}: `
+/**
+ * The start of every message of a sender: a line is this, the text and LF.
+ *
+ * @param suffix where the line goes, if not to the reader alone: ` #room`
+ */
+export const messageHead = (name: string, suffix = ""): string => `from ${name}${suffix}: `
 
 // Refused lines (protocol, section 3).
 
@@ -60,9 +65,14 @@ export const tooManyRecipients = (max: number): Refusal =>
 export const slowDown = (retryMillis: number): Refusal =>
   refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not taken")
 
-export const unknownCommand = (name: string): Refusal =>
-  // A bare `fatal` would mark a line after which the server closes the connection.
-  refusal("unknown-command", name === "fatal" ? "%66atal" : Name.show(name), "no such command; /help lists them")
+/** @param near a command that the client may have meant */
+export const unknownCommand = (name: string, near?: string): Refusal =>
+  refusal(
+    "unknown-command",
+    // A bare `fatal` would mark a line after which the server closes the connection.
+    name === "fatal" ? "%66atal" : Name.show(name),
+    `no such command; ${near === undefined ? "" : `did you mean /${near}? `}/help lists them`
+  )
 
 export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not taken")
 
@@ -98,6 +108,12 @@ export const loginInUse = (name: string): Fatal => ({
   reason: "login-in-use",
   line: refusal("login-in-use", `${Name.show(name)} fatal`, "that name, or one that looks the same, is present")
 })
+
+/** A login that was not decided before the drain's grace time was over. */
+export const closingLogin: Fatal = {
+  reason: "shutdown",
+  line: refusal("closing", "fatal", "the server is shutting down; connect again later")
+}
 
 export const loginTimeout: Fatal = {
   reason: "login-timeout",
@@ -161,8 +177,9 @@ export const undelivered = (options: {
   return withNames(names, (joined) => refusal("undelivered", `${joined} ${params}`, undeliveredText[reason])(label))
 }
 
-export const written = (label: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  withNames(names, (joined) => notice("written", joined, "written", label))
+/** The outcome of a labelled line for recipients that have it: the fate is the code. */
+export const delivered = (fate: Fate.Delivered, label: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  withNames(names, (joined) => notice(fate, joined, fate, label))
 
 // Answers to commands (protocol, section 6).
 
@@ -173,14 +190,14 @@ export const pong = (text: string, label?: string): string => notice("pong", "",
 
 export const bye = (reason: CloseReason, label?: string): string => notice("bye", `reason=${reason}`, "goodbye", label)
 
-export const help = (label?: string): ReadonlyArray<string> =>
-  [
-    "name: text            sends text to name; 'bob, carol: hi' to both",
-    "/who                  tells who is here",
-    "/ping [text]          answers, after the answers to all earlier lines",
-    "/hello                tells the server's limits, and from now on who joins and leaves",
-    "/quit                 leaves, after everything for you was sent"
-  ].map((line) => notice("help", "", line, label))
+/** One line for each entry: what a client may write, and what that does. */
+export const help = (
+  entries: ReadonlyArray<{ readonly usage: string; readonly about: string }>,
+  label?: string
+): ReadonlyArray<string> => {
+  const width = Math.max(...entries.map(({ usage }) => usage.length))
+  return entries.map(({ about, usage }) => notice("help", "", `${usage.padEnd(width)}  ${about}`, label))
+}
 
 /** What a server says about itself. */
 export interface Facts {

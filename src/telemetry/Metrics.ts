@@ -47,17 +47,11 @@ export const undelivered = tagged(
   "reason"
 )
 
-// The ledger: each accepted pair of a line and a recipient ends as written, returned or dead.
-
-const pairs = (state: string, description: string) => {
+/** A counter of the ledger: the pairs that came to a state. */
+export const pairs = (state: string, description: string) => {
   const metric = counter(`achat_pairs_${state}_total`, description)
   return (count: number) => metric.unsafeUpdate(count, [])
 }
-
-export const accepted = pairs("accepted", "Accepted pairs of a line and a recipient")
-export const written = pairs("written", "Pairs that the kernel accepted for the recipient's socket")
-export const returned = pairs("returned", "Pairs that were reported to the sender as undelivered")
-export const dead = pairs("dead", "Pairs that could not be returned because the sender had left")
 
 /** Time that lines spent in queues, in seconds. */
 export const delivery = new Histogram([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10])
@@ -72,7 +66,6 @@ export interface TagValues {
 /** Creates every series with the value 0. Otherwise `rate()` of Prometheus misses the first increment of a new series. */
 export const createAll = (tags: TagValues) => {
   for (const metric of [connectionsOpened, connectionsDropped, logins]) metric.unsafeUpdate(0, [])
-  for (const count of [accepted, written, returned, dead]) count(0)
   for (const reason of tags.closed) closed(reason, 0)
   for (const code of tags.refused) refused(code, 0)
   for (const reason of tags.undelivered) undelivered(reason, 0)

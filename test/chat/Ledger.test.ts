@@ -10,11 +10,11 @@ describe("Ledger", () => {
   it("counts pairs as in flight that are neither written nor returned nor dead", () => {
     const ledger = new Ledger()
     ledger.accepted += 10
-    ledger.written += 4
-    ledger.returned += 3
-    ledger.dead += 1
+    ledger.settled.written += 4
+    ledger.settled.returned += 3
+    ledger.settled.dead += 1
     const before = ledger.snapshot()
-    ledger.written += 2
+    ledger.settled.written += 2
     assert.deepStrictEqual(before, { accepted: 10, written: 4, returned: 3, dead: 1, inFlight: 2 }, "a copy")
     assert.strictEqual(ledger.snapshot().inFlight, 0)
   })

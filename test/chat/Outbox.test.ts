@@ -4,7 +4,8 @@ import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
-import { Outbox, type Batch, type Bounds } from "../../src/chat/Outbox.js"
+import type { Batch } from "../../src/chat/Batch.js"
+import { Outbox, type Bounds } from "../../src/chat/Outbox.js"
 
 /** One line of a batch. The sender is a word; undefined is the server itself. */
 interface Line {
@@ -171,12 +172,12 @@ describe("Outbox", () => {
         for (let line = 1; line <= 5; line++) {
           outbox.put("x\n", 1, "alice", undefined)
           lines.push(yield* take(outbox))
-          assert.strictEqual(outbox.full, line > 4, `${line} lines`)
+          assert.strictEqual(outbox.isFull, line > 4, `${line} lines`)
         }
-        outbox.waiting = ["alice"]
+        outbox.hold("alice")
         const room = lines.map((batch) => outbox.taken(batch))
         assert.deepStrictEqual(room, [false, false, true, false, false], "at 4, 3, 2, 1, 0 lines: told once")
-        assert.isFalse(outbox.full)
+        assert.isFalse(outbox.isFull)
       })
     )
 
@@ -187,12 +188,12 @@ describe("Outbox", () => {
         for (let line = 1; line <= 5; line++) {
           outbox.put("123456789\n", 1, "alice", undefined)
           lines.push(yield* take(outbox))
-          assert.strictEqual(outbox.full, line > 4, `${line} lines of 10 bytes`)
+          assert.strictEqual(outbox.isFull, line > 4, `${line} lines of 10 bytes`)
         }
-        outbox.waiting = ["alice"]
+        outbox.hold("alice")
         const full = lines.map((batch) => {
           outbox.taken(batch)
-          return outbox.full
+          return outbox.isFull
         })
         assert.deepStrictEqual(full, [true, true, false, false, false])
       })
@@ -213,7 +214,7 @@ describe("Outbox", () => {
         const outbox = make({ lines: 2, bytes: 10_000 })
         for (let line = 1; line <= 3; line++) {
           outbox.reply("x\n", 0)
-          assert.strictEqual(outbox.full, line > 2)
+          assert.strictEqual(outbox.isFull, line > 2)
         }
       })
     )
@@ -223,9 +224,9 @@ describe("Outbox", () => {
         const outbox = make({ lines: 1, bytes: 10_000 })
         outbox.put("x\n", 1, "alice", undefined)
         outbox.put("x\n", 1, "alice", undefined)
-        assert.isTrue(outbox.full)
+        assert.isTrue(outbox.isFull)
         assert.isFalse(outbox.taken(yield* take(outbox)))
-        assert.isFalse(outbox.full)
+        assert.isFalse(outbox.isFull)
       })
     )
   })
@@ -239,9 +240,9 @@ describe("Outbox", () => {
         outbox.end("quit")
         const batch = yield* take(outbox)
         assert.strictEqual(batch.text, "1\n")
-        assert.isTrue(batch.last)
+        assert.isTrue(batch.isLast)
         assert.strictEqual(outbox.ended, "left")
-        assert.isFalse(outbox.broken)
+        assert.isFalse(outbox.isBroken)
       })
     )
 
@@ -252,7 +253,7 @@ describe("Outbox", () => {
         yield* Effect.yieldNow()
         outbox.end("left")
         const batch = yield* Fiber.join(writer)
-        assert.deepStrictEqual([batch.text, batch.last], ["", true])
+        assert.deepStrictEqual([batch.text, batch.isLast], ["", true])
       })
     )
 
@@ -266,7 +267,7 @@ describe("Outbox", () => {
         outbox.break("connection-lost")
         yield* Fiber.join(writer)
         assert.strictEqual(outbox.ended, "slow-consumer")
-        assert.isTrue(outbox.broken)
+        assert.isTrue(outbox.isBroken)
       })
     )
   })
@@ -306,7 +307,7 @@ describe("Outbox", () => {
           const first = writer?.unsafePoll()
           if (writer !== undefined && first === null) yield* Fiber.interrupt(writer)
           else if (first !== undefined && first !== null) batches.push(yield* first)
-          for (let taking = 0; taking < takes && outbox.lines > 0 && batches.at(-1)?.last !== true; taking++) {
+          for (let taking = 0; taking < takes && outbox.lines > 0 && batches.at(-1)?.isLast !== true; taking++) {
             const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
             if (taken < outbox.lines) batches.push(yield* take(outbox))
           }

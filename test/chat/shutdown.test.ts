@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
@@ -21,7 +22,7 @@ describe("the linger", () => {
       assert.deepStrictEqual(reasons, [])
       yield* pass(1)
       assert.deepStrictEqual(reasons, ["quit"])
-      assert.isTrue((yield* broker.members).byName.has("bob"), "the new client stays")
+      assert.isTrue(HashMap.has(yield* broker.members, "bob"), "the new client stays")
       second.say("bob: me")
       assert.strictEqual(
         yield* Effect.zipRight(

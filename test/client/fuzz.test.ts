@@ -41,7 +41,7 @@ const naming: ReadonlyArray<(name: string, shown: string, label: string) => Case
       ["retry", "1000"]
     ]
   }),
-  (name, shown, label) => ({ lines: Reply.written(label, [name]), code: "written", words: [shown] }),
+  (name, shown, label) => ({ lines: Reply.delivered("written", label, [name]), code: "written", words: [shown] }),
   (name, shown, label) => ({
     lines: [Reply.loginInUse(name).line(label)],
     code: "login-in-use",

@@ -3,6 +3,8 @@ import * as FastCheck from "effect/FastCheck"
 import { readFileSync } from "node:fs"
 import { assert } from "vitest"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
+import { builtIn } from "../../src/chat/Commands.js"
+import * as Fate from "../../src/protocol/Fate.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyBytes } from "../support/Arbitraries.js"
@@ -32,11 +34,14 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   "undelivered disconnected": undeliveredFor("disconnected"),
   "undelivered busy": undeliveredFor("busy"),
   "undelivered slow": undeliveredFor("slow"),
-  written: (label = "k1") => Reply.written(label, ["bob", "carol"]),
+  "unknownCommand, with a suggestion": (label) => [Reply.unknownCommand("whoo", "who")(label)],
+  ...Object.fromEntries(
+    Fate.delivered.map((fate) => [fate, (label = "k1") => Reply.delivered(fate, label, ["bob", "carol"])])
+  ),
   who: (label) => Reply.who(["alice", "bob"], label),
   pong: (label) => [Reply.pong("a: b", label)],
   bye: (label) => [Reply.bye("quit", label)],
-  help: (label) => Reply.help(label),
+  help: (label) => Reply.help(builtIn, label),
   hello: (label) => [
     Reply.hello({ name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, limits: { rate: 5 } }, label)
   ],
@@ -152,7 +157,7 @@ describe("Reply", () => {
     it("are split into lines of 4 KiB, in their order, without omissions", () => {
       for (const lines of [
         Reply.who(many),
-        Reply.written("k", many),
+        Reply.delivered("written", "k", many),
         Reply.undelivered({ names: many, reason: "offline", count: 1 })
       ]) {
         assert.isAbove(lines.length, 1)

@@ -165,7 +165,7 @@ describe("leaving", () => {
       })
   )
 
-  // Guard: a name is freed by `Roster.remove` alone, once its writer has ended, and not when it can no longer be addressed.
+  // Guard: a name is freed by `Names.free` alone, once its writer has ended, and not when it can no longer be addressed.
   it.scopedLive("a name is not free while its queue is still being sent", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000 })

@@ -1,5 +1,5 @@
 import type { Drained } from "../../src/chat/Server.js"
-import type { Snapshot } from "../../src/chat/Ledger.js"
+import type { LedgerSnapshot } from "../../src/chat/Ledger.js"
 import type { Setting, Step } from "./Step.js"
 
 /** A moment of a run: its turn, and its time in milliseconds. */
@@ -58,7 +58,7 @@ export interface Rest {
   readonly timers: number
   readonly isListening: boolean
   readonly names: ReadonlyArray<string>
-  readonly ledger: Snapshot
+  readonly ledger: LedgerSnapshot
   /** Bytes of the memory budget in use. */
   readonly memory: number
   readonly openSockets: number
@@ -83,6 +83,6 @@ export interface History {
   readonly unaccounted: Array<number>
   /** Defects that would have ended the process. */
   readonly defects: Array<string>
-  ledger: Snapshot
+  ledger: LedgerSnapshot
   end: Moment
 }

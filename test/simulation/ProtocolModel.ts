@@ -1,4 +1,5 @@
 import type { Setting } from "./Step.js"
+import { builtIn } from "../../src/chat/Commands.js"
 import type { History, Moment, Wire } from "./History.js"
 /**
  * The meaning of a client's lines according to the protocol, written independently of the server's parser. Names and
@@ -166,7 +167,7 @@ const commanded = (command: string, label: string | undefined, state: State, set
     case "ping":
       return answered(`* pong${tag}: ${encode(trim(argument))}\n`)
     case "help":
-      return answered(...Array.from({ length: 5 }, () => `* help${tag}: `))
+      return answered(...Array.from({ length: builtIn.length + 1 }, () => `* help${tag}: `))
     case "hello": {
       state.isGreeted = true
       const present = state.name === undefined ? "" : ` name=${encode(state.name)}`

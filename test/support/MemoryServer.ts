@@ -6,8 +6,10 @@ import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Broker from "../../src/chat/Broker.js"
+import type { Extensions } from "../../src/chat/BrokerState.js"
 import * as Connection from "../../src/chat/Connection.js"
 import * as Fibers from "../../src/chat/Fibers.js"
+import { LiveSource } from "../../src/chat/Live.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
@@ -178,7 +180,8 @@ export const startMemoryServer = (
 
 /** The broker and connections without a server, to inspect their state. */
 export const startMemoryBroker = (
-  options: MemoryServerOptions = {}
+  options: MemoryServerOptions = {},
+  extensions: Extensions = {}
 ): Effect.Effect<
   MemoryServer & {
     readonly broker: Broker.Broker
@@ -193,10 +196,10 @@ export const startMemoryBroker = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const settings: Options = { ...defaults, ...options }
+    const live = new LiveSource<Options>({ ...defaults, ...options })
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
-    const broker = yield* Broker.make(settings)
+    const broker = yield* Broker.make(live, extensions)
     const connections = yield* FiberSet.make<unknown>()
     const start = yield* Fibers.start
     const fork = yield* FiberSet.runtime(connections)<never>()
@@ -206,7 +209,7 @@ export const startMemoryBroker = (
     const accepted = (socket: Socket) => {
       const number = ++accepts
       fork(
-        Effect.map(Connection.run(socket, broker, settings, start), (reason) => {
+        Effect.map(Connection.run(socket, { broker, options: live, start }), (reason) => {
           reasons.push(reason)
           reasonOf.set(number, reason)
         })

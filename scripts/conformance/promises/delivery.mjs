@@ -199,3 +199,25 @@ check(
   },
   { needs: ["command"] }
 )
+
+check(
+  "a server whose memory is used up refuses newcomers, and those that are there go on",
+  "When nothing is left, new connections are answered `! full`, and a full queue whose socket takes nothing is jammed at once.",
+  async (t) => {
+    // An idle connection counts as 10 KiB.
+    const server = await t.serve("--max-memory", "1MiB", "--hold-timeout", "1m", "--stall-timeout", "1m")
+    const [alice] = await server.greet("alice")
+    const [bob, deaf] = await server.login("bob", "deaf")
+    deaf.pause()
+    flood(server, alice, `${deaf.name}:`)
+    for (let more = 0; more < 110; more++) await server.connect()
+    const late = await server.connect()
+    const refusal = await late.line()
+    hold(/^! full retry=\d+ fatal: /u.test(refusal), "! full retry=MS fatal: …", refusal)
+    const busy = new RegExp(`^! undelivered ${deaf.name} reason=busy `, "u")
+    while (!busy.test(await alice.line("! undelivered … reason=busy", t.patience)));
+    alice.send(`${bob.name}: still here`)
+    await bob.line(`from ${alice.name}: still here`)
+  },
+  { needs: ["command"] }
+)

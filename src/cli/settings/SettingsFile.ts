@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import * as ExitStatus from "../ExitStatus.js"
-import * as DidYouMean from "./DidYouMean.js"
+import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as Setting from "./Setting.js"
 import type { Mistake, Source } from "./Sources.js"
 

@@ -18,7 +18,7 @@ const readAheadBytes = 65_536
  * What was read from one client and not yet routed. The reader puts in, the broker takes out; while the broker does not
  * come, or holds the client, the socket is not read from.
  */
-export class Inlet {
+export class Inbox {
   /** Whether the broker has been told that there is something here. */
   announced = false
   /** Where the broker is in the text of `current`. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { nearest } from "../../src/cli/settings/DidYouMean.js"
+import { nearest } from "../../src/protocol/DidYouMean.js"
 
 const words = ["rate", "port", "max-line", "max-recipients", "rate-per-address", "admin"]
 

@@ -1,0 +1,79 @@
+// Bugs in what is kept, and in how it is counted. Imported by main.mjs.
+const kept = "test/chat/memory.test.ts"
+const budget = "test/chat/budget.test.ts"
+
+export const mutants = [
+  {
+    name: "a label keeps the read alive that it was sliced from",
+    file: "chat/Routing.ts",
+    search: "labelled === undefined ? undefined : Wire.copy(labelled.label)",
+    replace: "labelled?.label",
+    test: kept
+  },
+  {
+    name: "an open batch keeps the reads alive that its lines were sliced from",
+    file: "chat/Batch.ts",
+    search: "if (this.hasSlices) this.fresh.charCodeAt(0)",
+    replace: "",
+    test: kept
+  },
+  {
+    name: "a route keeps the read alive that its address was sliced from",
+    file: "chat/Directory.ts",
+    search: "new KnownRoute(Wire.copy(head), ",
+    replace: "new KnownRoute(head, ",
+    test: kept
+  },
+  {
+    name: "the outbox of a disconnected client is still counted",
+    file: "chat/Outbox.ts",
+    search: "this.bounds.budget.used -= this.cost",
+    replace: ""
+  },
+  {
+    name: "an outcome that came is still counted",
+    file: "chat/Outbox.ts",
+    search: "this.bounds.budget.used -= outcomeBytes",
+    replace: ""
+  },
+  {
+    name: "the unfinished line of a disconnected client is still counted",
+    file: "chat/Lifecycle.ts",
+    search: "peer.inbox.drop()\n",
+    replace: ""
+  },
+  {
+    name: "forgotten routes are still counted",
+    file: "chat/Directory.ts",
+    search: "this.count(-route.cost)",
+    replace: ""
+  },
+  {
+    name: "an outbox may take more memory than is left",
+    file: "chat/Outbox.ts",
+    search: "this.linesHere > maxLines || this.cost > budget.share",
+    replace: "this.linesHere > maxLines",
+    test: budget
+  },
+  {
+    name: "newcomers are accepted when the memory is used up",
+    file: "chat/AcceptLoop.ts",
+    search: "|| budget.isExhausted",
+    replace: "",
+    test: budget
+  },
+  {
+    name: "no connection is closed when the memory budget is overrun",
+    file: "chat/Broker.ts",
+    search: "if (budget.isOverrun) relieve(state)",
+    replace: "",
+    test: budget
+  },
+  {
+    name: "an unfinished line may take more memory than is left",
+    file: "chat/Inbox.ts",
+    search: "this.framing.restBytes > this.budget.share",
+    replace: "false",
+    test: budget
+  }
+]

@@ -1,0 +1,95 @@
+import type * as Effect from "effect/Effect"
+import * as DidYouMean from "../protocol/DidYouMean.js"
+import * as Reply from "../protocol/Reply.js"
+import type { Names } from "./Names.js"
+import type { Notices } from "./Notices.js"
+import type { Peer } from "./Peer.js"
+
+/** A command as a client gave it. */
+export interface Call {
+  readonly peer: Peer
+  /** What follows the name, trimmed, in wire form. */
+  readonly argument: string
+  readonly label: string | undefined
+}
+
+/** The lines that answer a command, each with its LF; or `leave`, after which nothing that the client says is heard. */
+export type Answer = ReadonlyArray<string> | "leave"
+
+/** What commands may use of the server. */
+export interface CommandContext {
+  readonly names: Names
+  readonly notices: Notices
+  /** What `/hello` announces to this client. */
+  readonly announced: (peer: Peer) => Reply.Facts
+  readonly commands: ReadonlyArray<Command>
+}
+
+/** A row of the command table. `/help`, the reply to an unknown command and the documentation follow from these. */
+export interface Command {
+  readonly name: string
+  /** As a client writes it. */
+  readonly usage: string
+  /** What it does: a clause without a subject. */
+  readonly about: string
+  /**
+   * Runs in the broker's turn, before the login as well. An answer that takes longer is an effect: the client is held
+   * until it succeeds, and nobody else is (`Question`).
+   */
+  readonly run: (call: Call, context: CommandContext) => Answer | Effect.Effect<Answer>
+}
+
+/** The commands of every server (protocol, section 6). */
+export const builtIn: ReadonlyArray<Command> = [
+  {
+    name: "who",
+    usage: "/who",
+    about: "lists the names of all clients that are here",
+    run: ({ label }, { names }) => (label === undefined ? names.who() : Reply.who(names.all(), label))
+  },
+  {
+    name: "ping",
+    usage: "/ping [text]",
+    about: "is answered after the replies to all your earlier lines",
+    run: ({ argument, label }) => [Reply.pong(argument, label)]
+  },
+  {
+    name: "hello",
+    usage: "/hello",
+    about: "shows the server's limits, and turns labels and notices on",
+    run: ({ label, peer }, { announced, notices }) => {
+      peer.hasGreeted = true
+      notices.subscribe(peer)
+      return [Reply.hello(announced(peer), label)]
+    }
+  },
+  {
+    name: "help",
+    usage: "/help",
+    about: "shows this list",
+    run: ({ label }, { commands }) => Reply.help([message, ...commands], label)
+  },
+  { name: "quit", usage: "/quit", about: "leaves, after everything for you was sent", run: () => "leave" }
+]
+
+/** Not a command, but the first thing to know. */
+const message = { usage: "name, name: text", about: "sends text to each of these names" }
+
+/** Finds commands by their names. */
+export class CommandTable {
+  private readonly byName: ReadonlyMap<string, Command>
+
+  constructor(readonly commands: ReadonlyArray<Command>) {
+    this.byName = new Map(commands.map((command) => [command.name, command]))
+  }
+
+  find(name: string): Command | undefined {
+    return this.byName.get(name)
+  }
+
+  /** The refusal of a command that does not exist. */
+  unknown(name: string, label: string | undefined): string {
+    const near = DidYouMean.nearest(name, [...this.byName.keys()])
+    return Reply.unknownCommand(name, near)(label)
+  }
+}

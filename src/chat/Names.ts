@@ -1,0 +1,81 @@
+import * as HashMap from "effect/HashMap"
+import * as Name from "../protocol/Name.js"
+import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
+import type { Resolver } from "./Directory.js"
+import type { Peer } from "./Peer.js"
+import * as Phase from "./Phase.js"
+import type { Destination } from "./Route.js"
+
+/** The clients that lines can be addressed to, by their names in wire form. An immutable value. */
+export type Members = HashMap.HashMap<string, Peer>
+
+/** The names of the clients that are connected here. Only the broker's turn changes them. */
+export class Names implements Resolver {
+  private present: Members = HashMap.empty()
+  /** By what a name looks like. A name stays taken until its client's writer has ended. */
+  private readonly byLikeness = new Map<string, Peer>()
+  private sorted: ReadonlyArray<string> | undefined = undefined
+  private whoLines: ReadonlyArray<string> | undefined = undefined
+
+  /** @param changed is called with a name when lines to it go elsewhere from now on */
+  constructor(private readonly changed: (name: string) => void) {}
+
+  get members(): Members {
+    return this.present
+  }
+
+  /** Logs a peer in under a name; false if that name, or one that looks the same, is taken (protocol, section 2). */
+  join(peer: Peer, name: string): boolean {
+    const likeness = likenessOf(name)
+    if (this.byLikeness.has(likeness)) return false
+    peer.enter(Phase.present)
+    peer.outbox.name = name
+    this.byLikeness.set(likeness, peer)
+    this.become(HashMap.set(this.present, name, peer), name)
+    return true
+  }
+
+  /** The peer enters a phase in which it cannot be addressed. Its name stays taken. True if it could be until now. */
+  leave(peer: Peer, phase: Phase.Phase): boolean {
+    const wasPresent = peer.phase._tag === "Present"
+    peer.enter(phase)
+    if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)
+    return wasPresent
+  }
+
+  /** Frees the name of this very peer: another client may have it by now. */
+  free(peer: Peer) {
+    const likeness = likenessOf(peer.name)
+    if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
+  }
+
+  find(name: string): Peer | undefined {
+    const found = HashMap.get(this.present, name)
+    return found._tag === "Some" ? found.value : undefined
+  }
+
+  resolve(name: string): Destination<Peer> | undefined {
+    const peer = this.find(name)
+    return peer === undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }
+  }
+
+  /** The names of all clients that can be addressed, sorted. */
+  all(): ReadonlyArray<string> {
+    return (this.sorted ??= Array.from(HashMap.keys(this.present)).toSorted())
+  }
+
+  /** The reply to an unlabelled `/who`. It is long, and every client asks for it. */
+  who(): ReadonlyArray<string> {
+    return (this.whoLines ??= Reply.who(this.all()))
+  }
+
+  private become(present: Members, name: string) {
+    this.present = present
+    this.sorted = undefined
+    this.whoLines = undefined
+    this.changed(name)
+  }
+}
+
+const likenessOf = (name: string) => (Wire.isAscii(name) ? name.toUpperCase() : Name.likeness(Wire.decode(name)))

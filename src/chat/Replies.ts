@@ -1,0 +1,119 @@
+import * as Duration from "effect/Duration"
+import type { CloseReason } from "../protocol/CloseReason.js"
+import type { Delivered } from "../protocol/Fate.js"
+import * as Reply from "../protocol/Reply.js"
+import * as Metrics from "../telemetry/Metrics.js"
+import type { Batch } from "./Batch.js"
+import type { Ledger } from "./Ledger.js"
+import { retryBusy } from "./Options.js"
+import type { Peer } from "./Peer.js"
+import type { Turn } from "./Turn.js"
+
+/** The server's own lines: replies, undelivered lines, and outcomes of labelled lines. Runs in the broker's turn. */
+export class Replies {
+  private readonly ledger: Ledger
+  private readonly turn: Turn
+
+  constructor(broker: { readonly ledger: Ledger; readonly turn: Turn }) {
+    this.ledger = broker.ledger
+    this.turn = broker.turn
+  }
+
+  /** Puts a line of the server's own, in its order among the replies to earlier lines. */
+  reply(peer: Peer, line: string) {
+    if (peer.undelivered !== undefined) this.flushUndelivered(peer)
+    if (line.charCodeAt(0) === 0x21 /* ! */) Metrics.refused(Reply.codeOf(line))
+    this.put(peer, line, 0)
+  }
+
+  /** Puts a line that reports `returns` pairs as returned; they are dead if nobody is there to read it. */
+  private put(peer: Peer, line: string, returns: number) {
+    const { outbox } = peer
+    if (outbox.ended !== undefined) {
+      this.ledger.settled.dead += returns
+      return
+    }
+    this.turn.touch(outbox)
+    this.turn.bytes += line.length
+    outbox.reply(line, returns)
+  }
+
+  /** A line was not delivered to these recipients. An unlabelled one is reported together with the next of its kind. */
+  undelivered(peer: Peer, names: ReadonlyArray<string>, reason: "offline" | "busy", label: string | undefined) {
+    const pending = peer.undelivered
+    if (label === undefined && pending?.reason === reason && sameNames(pending.names, names)) {
+      pending.count += 1
+      return
+    }
+    this.flushUndelivered(peer)
+    if (label === undefined) peer.undelivered = { names, reason, count: 1 }
+    else this.putUndelivered(peer, names, reason, 1, label)
+  }
+
+  /** Reports undelivered lines that were not reported yet: before any other reply, and when the input is used up. */
+  flushUndelivered(peer: Peer) {
+    const pending = peer.undelivered
+    if (pending === undefined) return
+    peer.undelivered = undefined
+    this.putUndelivered(peer, pending.names, pending.reason, pending.count, undefined)
+  }
+
+  private putUndelivered(
+    peer: Peer,
+    names: ReadonlyArray<string>,
+    reason: Reply.UndeliveredReason,
+    count: number,
+    label: string | undefined
+  ) {
+    const retryMillis = reason === "busy" ? Duration.toMillis(retryBusy) : undefined
+    Metrics.undelivered(reason, names.length * count)
+    const lines = Reply.undelivered({ names, reason, count, label, retryMillis })
+    // Names may be spread over several lines; the last one reports all the pairs.
+    lines.forEach((line, index) => this.put(peer, line, index === lines.length - 1 ? names.length * count : 0))
+  }
+
+  /**
+   * Returns to their senders the lines that a recipient did not get before it went: one undelivered line for each sender,
+   * or for each labelled line. The result is the senders.
+   */
+  returnAll(name: string, batches: ReadonlyArray<Batch<Peer>>, closed: CloseReason): ReadonlySet<Peer> {
+    const reason = closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
+    const names = [name]
+    const unlabelled = new Map<Peer, number>()
+    const senders = new Set<Peer>()
+    for (const batch of batches) {
+      this.ledger.settled.dead += batch.returns
+      batch.senders.forEach((sender, run) => {
+        const count = batch.counts[run] as number // in range: parallel to the senders
+        if (sender === undefined) return
+        sender.inFlight -= count
+        senders.add(sender)
+        const label = batch.labels?.[run]
+        if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
+        else {
+          sender.outbox.outcomeCame()
+          this.putUndelivered(sender, names, reason, 1, label)
+        }
+      })
+    }
+    for (const [sender, count] of unlabelled) {
+      this.flushUndelivered(sender)
+      this.putUndelivered(sender, names, reason, count, undefined)
+    }
+    return senders
+  }
+
+  /** Sends the outcomes of a batch's labelled lines, which its recipient has got. */
+  outcomes(name: string, batch: Batch<Peer>, fate: Delivered) {
+    const names = [name]
+    batch.labels?.forEach((label, run) => {
+      const sender = batch.senders[run]
+      if (label === undefined || sender === undefined) return
+      sender.outbox.outcomeCame()
+      for (const line of Reply.delivered(fate, label, names)) this.put(sender, line, 0)
+    })
+  }
+}
+
+const sameNames = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
+  some === others || (some.length === others.length && some.every((name, index) => name === others[index]))

@@ -1,0 +1,254 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Admission, Decision } from "../../src/chat/Admission.js"
+import type { Answer, Command } from "../../src/chat/Commands.js"
+import * as Reply from "../../src/protocol/Reply.js"
+import { pass, startMemoryBroker, type MemoryClient } from "../support/MemoryServer.js"
+import { settle } from "../support/Turns.js"
+
+/** Logins that are decided when the test says so. */
+const slowLogins = () => {
+  const open = new Map<string, Deferred.Deferred<Decision>>()
+  const admission: Admission = {
+    decide: ({ name }) =>
+      Effect.flatMap(Deferred.make<Decision>(), (decision) => {
+        open.set(`${name}${open.has(name) ? " again" : ""}`, decision)
+        return Deferred.await(decision)
+      })
+  }
+  const decide = (name: string, decision?: Reply.Fatal) =>
+    Effect.gen(function* () {
+      yield* settle
+      const question = open.get(name)
+      if (question === undefined) return yield* Effect.dieMessage(`nobody asked about ${name}`)
+      yield* Deferred.succeed(question, decision)
+      yield* settle
+    })
+  return { admission, decide, open }
+}
+
+const broken: Admission = { decide: ({ name }) => (name === "alice" ? Effect.die("broken") : undefined) }
+
+/** A command that is answered when the test says so. */
+const slowCommand = () => {
+  const open: Array<Deferred.Deferred<Answer>> = []
+  const command: Command = {
+    name: "slow",
+    usage: "/slow",
+    about: "takes its time",
+    run: () =>
+      Effect.flatMap(Deferred.make<Answer>(), (answer) => {
+        open.push(answer)
+        return Deferred.await(answer)
+      })
+  }
+  const answer = (value: Answer) =>
+    Effect.gen(function* () {
+      yield* settle
+      const question = open.shift()
+      if (question === undefined) return yield* Effect.dieMessage("nobody asked")
+      yield* Deferred.succeed(question, value)
+      yield* settle
+    })
+  return { command, answer, open }
+}
+
+const heard = (client: MemoryClient) => client.received.map((line) => line.split(":", 1)[0])
+
+describe("a login that takes its time", () => {
+  it.scoped("keeps the lines after it waiting, in their order, and holds nobody else", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const chat = yield* startMemoryBroker({}, { admission })
+      const [alice, bob] = [yield* chat.connect, yield* chat.connect]
+      bob.say("bob")
+      yield* decide("bob")
+      alice.say("alice", "bob: 1", "/ping 1", "bob: 2")
+      yield* settle
+      assert.deepStrictEqual(alice.received, [])
+      bob.say("bob: meanwhile", "alice: are you here?")
+      yield* bob.barrier
+      assert.deepStrictEqual(heard(bob), ["from bob", "! undelivered alice reason=offline", "* pong"])
+      yield* decide("alice")
+      assert.deepStrictEqual(alice.received, ["* pong: 1"])
+      assert.deepStrictEqual(bob.received.slice(3), ["from alice: 1", "from alice: 2"])
+    })
+  )
+
+  it.scoped("is refused with everything after it", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const chat = yield* startMemoryBroker({}, { admission })
+      const alice = yield* chat.connect
+      alice.say("alice", "/ping", "alice")
+      yield* decide("alice", Reply.otherIdentity)
+      yield* alice.ended
+      assert.deepStrictEqual(heard(alice), ["! bad-login fatal"])
+      assert.isTrue(alice.end().inOrder)
+    })
+  )
+
+  it.scoped("is not cut short by the login deadline, which ends with its line", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const loginTimeout = Duration.seconds(10)
+      const chat = yield* startMemoryBroker({ loginTimeout, stallTimeout: Duration.hours(1) }, { admission })
+      const [alice, silent] = [yield* chat.connect, yield* chat.connect]
+      alice.say("alice")
+      yield* pass(60_000)
+      assert.match(silent.received[0] ?? "", /^! login-timeout fatal/u)
+      assert.deepStrictEqual(alice.received, [])
+      yield* decide("alice")
+      yield* alice.barrier
+    })
+  )
+
+  it.scoped("is dropped when the connection breaks meanwhile: nobody has the name", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const chat = yield* startMemoryBroker({}, { admission })
+      const [alice, bob] = [yield* chat.connect, yield* chat.connect]
+      alice.say("alice", "alice: to myself")
+      yield* settle
+      alice.socket.reset()
+      yield* pass(250)
+      assert.deepStrictEqual(chat.reasons, ["connection-lost"])
+      yield* decide("alice")
+      bob.say("bob")
+      yield* decide("bob")
+      bob.say("alice: hi")
+      yield* bob.barrier
+      assert.deepStrictEqual(heard(bob), ["! undelivered alice reason=offline", "* pong"])
+      assert.strictEqual(chat.broker.ledger.snapshot().accepted, 1, "of alice's lines none")
+    })
+  )
+
+  it.scoped("gives the name to the one that is decided first", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const chat = yield* startMemoryBroker({}, { admission })
+      const [first, second] = [yield* chat.connect, yield* chat.connect]
+      first.say("alice")
+      yield* settle
+      second.say("alice")
+      yield* decide("alice again")
+      yield* second.barrier
+      yield* decide("alice")
+      assert.deepStrictEqual(heard(first), ["! login-in-use alice fatal"])
+    })
+  )
+
+  it.scoped("is waited for by a shutdown, as long as the grace time lasts", () =>
+    Effect.gen(function* () {
+      const { admission, decide } = slowLogins()
+      const chat = yield* startMemoryBroker({}, { admission })
+      const [alice, late] = [yield* chat.connect, yield* chat.connect]
+      alice.say("alice", "alice: to myself")
+      late.say("late", "late: never routed", "/ping")
+      yield* settle
+      yield* chat.broker.drain
+      yield* pass(1_000)
+      assert.deepStrictEqual([...alice.received, ...late.received], [])
+      yield* decide("alice")
+      assert.deepStrictEqual(heard(alice), ["from alice"])
+      yield* chat.broker.cutOff
+      yield* pass(1_000)
+      assert.deepStrictEqual(heard(late), ["! closing fatal"])
+      yield* alice.ended
+      yield* late.ended
+      yield* decide("late")
+      for (const { socket } of [alice, late]) socket.end()
+      yield* settle
+      assert.sameMembers([...chat.reasons], ["shutdown", "shutdown"])
+    })
+  )
+
+  it.scoped("that ends in a defect ends its connection, and no other", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryBroker({}, { admission: broken })
+      const [alice, bob] = [yield* chat.connect, yield* chat.join("bob")]
+      alice.say("alice")
+      yield* settle
+      assert.deepStrictEqual(chat.reasons, ["internal-error"])
+      yield* bob.barrier
+    })
+  )
+})
+
+describe("a command that takes its time", () => {
+  const start = Effect.gen(function* () {
+    const { answer, command, open } = slowCommand()
+    const chat = yield* startMemoryBroker({}, { commands: [command] })
+    const [alice, bob] = [yield* chat.join("alice"), yield* chat.join("bob")]
+    alice.say("/hello")
+    yield* alice.barrier
+    const seen = alice.received.length
+    return { ...chat, alice, bob, answer, open, since: () => alice.received.slice(seen) }
+  })
+
+  it.scoped("is answered in its order, also several of them", () =>
+    Effect.gen(function* () {
+      const { alice, answer, bob, open, since } = yield* start
+      alice.say("nobody: hi", "@k /slow", "bob: after it", "/slow", "/ping end")
+      yield* settle
+      assert.lengthOf(open, 1, "one at a time")
+      assert.match(since().join(), /^! undelivered nobody reason=offline: /u)
+      yield* answer(["* pong: slow\n", "* pong: twice\n"])
+      assert.deepStrictEqual(bob.received.slice(1), ["from alice: after it"])
+      yield* answer(["* pong: again\n"])
+      assert.deepStrictEqual(since().slice(1), ["* pong: slow", "* pong: twice", "* pong: again", "* pong: end"])
+    })
+  )
+
+  it.scoped("may make the client leave", () =>
+    Effect.gen(function* () {
+      const { alice, answer, since } = yield* start
+      alice.say("@k /slow", "/ping never")
+      yield* answer("leave")
+      yield* alice.ended
+      assert.match(since().join("\n"), /^\* bye @k reason=quit: [^\n]*$/u)
+    })
+  )
+
+  it.scoped("takes the end of its client's input after it, and the lines that a broken client had sent whole", () =>
+    Effect.gen(function* () {
+      const { alice, answer, bob, join } = yield* start
+      const carol = yield* join("carol")
+      alice.say("/slow", "bob: from alice, who left")
+      carol.say("/slow", "bob: from carol, whose connection broke")
+      yield* settle
+      alice.socket.end()
+      carol.socket.reset()
+      yield* pass(250)
+      yield* answer(["* pong: 1\n"])
+      yield* answer(["* pong: 2\n"])
+      yield* bob.barrier
+      assert.sameMembers(bob.received.slice(1, -1), [
+        "from alice: from alice, who left",
+        "from carol: from carol, whose connection broke"
+      ])
+    })
+  )
+
+  it.scoped("is given up by a shutdown that has lasted too long, and so are the lines after it", () =>
+    Effect.gen(function* () {
+      const { alice, broker, reasons, since } = yield* start
+      alice.say("@k /slow", "bob: never accepted")
+      yield* settle
+      yield* broker.drain
+      yield* pass(1_000)
+      yield* broker.cutOff
+      yield* pass(1_000)
+      yield* alice.ended
+      const codes = since().map((line) => line.split(/[: ]/u, 2).join(" "))
+      assert.deepStrictEqual(codes, ["* closing", "! closing", "! closing", "* bye"])
+      assert.match(since()[1] ?? "", /^! closing @k: /u)
+      assert.strictEqual(broker.ledger.snapshot().accepted, 0)
+      alice.socket.end()
+      yield* settle
+      assert.include(reasons, "shutdown")
+    })
+  )
+})
