@@ -68,6 +68,7 @@ const chat = [
   "Lifecycle",
   "Drain",
   "Events",
+  "Feature",
   "BrokerState",
   "Broker",
   "Connection",

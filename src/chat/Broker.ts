@@ -1,6 +1,5 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
@@ -9,15 +8,15 @@ import type * as Scope from "effect/Scope"
 import type { Socket } from "../ports/Transport.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
-import * as Metrics from "../telemetry/Metrics.js"
+import type * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
 import type { Budget } from "./Budget.js"
 import { Events, turnEnds, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
-import { Inspector, type Inspection } from "./Inspection.js"
+import type { Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
-import { settle, type Departure } from "./Lifecycle.js"
+import type { Departure } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
 import type { Members } from "./Names.js"
 import type { Options } from "./Options.js"
@@ -50,8 +49,6 @@ export interface Broker {
   readonly pairsCutOff: () => number
   /** Succeeds when the broker has seen everything that was reported to it until now. */
   readonly idle: Effect.Effect<void>
-  /** Runs in the broker's turn, which is the only place to touch peers and outboxes. */
-  readonly inTurn: <A>(look: () => A) => Effect.Effect<A>
   /** What there is at this moment. */
   readonly inspect: Effect.Effect<Inspection>
   /** Updates the metrics, and returns those that are sums over all peers. */
@@ -65,9 +62,6 @@ export interface Broker {
   readonly members: Ref.Ref<Members>
 }
 
-/** How much is put into outboxes before the event loop gets its turn, so that nobody waits long because of a flood. */
-const turnBytes = 2_097_152
-
 export const make = (
   options: Live<Options>,
   extensions: BrokerState.Extensions = {}
@@ -78,84 +72,16 @@ export const make = (
     const events = yield* Events.make
     const members = yield* Ref.make<Members>(HashMap.empty())
     const state = BrokerState.make({ options, now, events, ask: yield* asker(events) }, extensions)
-    const { budget, drain, ledger, lifecycle, names, notices, turn, watch } = state
-    const inspector = new Inspector({ peers: lifecycle.peers, ledger, budget })
-    const reportSettled = (peer: Peer) => events.report({ _tag: "Settled", peer })
-
-    const handle = (event: Event) => {
-      switch (event._tag) {
-        case "Read":
-          event.peer.inbox.announced = false
-          event.peer.heardAt = now()
-          return lifecycle.read(event.peer)
-        case "Room":
-          return lifecycle.release(event.outbox)
-        case "Settled":
-          return lifecycle.finishIfSettled(event.peer)
-        case "Labelled":
-          return lifecycle.settledLabelled(event.outbox, event.batch, event.fate)
-        case "Answered":
-          return lifecycle.answered(event.peer, event.question, event.exit)
-        case "Left":
-          lifecycle.left(event.peer, event.departure)
-          return inspector.left(event.peer, event.departure.reason, now())
-        case "Tick":
-          return tick(state, event.now)
-        case "Notices":
-          return notices.send()
-        case "Drain":
-          return drain.begin()
-        case "CutOff":
-          return drain.cutOff()
-        case "Look":
-          return event.look()
-      }
-    }
-    const attempt = (event: Event) => {
-      try {
-        handle(event)
-      } catch (defect) {
-        if ("peer" in event) state.defective(event.peer, defect)
-        else state.defects.push(defect)
-      }
-    }
-
-    // One loop, and not `forever` around a turn, which would give way once more each time (benchmark: churn).
-    const turns = Effect.gen(function* () {
-      let published = names.members
-      for (;;) {
-        for (const event of yield* events.take) {
-          attempt(event)
-          if (turn.bytes < turnBytes) continue
-          turn.flush()
-          yield* turnEnds
-        }
-        turn.flush()
-        if (budget.isExhausted) watch.memoryIsUsedUp()
-        for (const defect of state.defects.splice(0)) {
-          yield* Effect.logError("a defect in the broker", Cause.die(defect))
-        }
-        ledger.publish()
-        if (published === names.members) continue
-        published = names.members
-        yield* Ref.set(members, published)
-      }
-    })
+    const { budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))
     const reportTick = Effect.flatMap(Clock.currentTimeMillis, (time) => report({ _tag: "Tick", now: time }))
-    yield* Effect.forkScoped(turns)
+    yield* Effect.forkScoped(turns(state, members))
     yield* whenever(watch.due, reportTick)
     yield* whenever(notices.due, report({ _tag: "Notices" }))
     // Forked now, since a scope that is closing, which may be what drains, takes no new fibers.
     yield* whenever(drain.due, reportTick)
-
-    /** What `look` sees in the broker's turn, when everything that was reported until now has been done. */
-    const inTurn = <A>(look: () => A): Effect.Effect<A> =>
-      Effect.flatMap(Deferred.make<A>(), (answer) => {
-        events.report({ _tag: "Look", look: () => Deferred.unsafeDone(answer, Effect.succeed(look())) })
-        return Deferred.await(answer)
-      })
+    yield* Effect.forEach(features, ({ run = Effect.void }) => Effect.forkScoped(run), { discard: true })
 
     return {
       open: state.open,
@@ -166,31 +92,88 @@ export const make = (
         peer.inbox.announced = true
         events.report({ _tag: "Read", peer })
       },
-      settled: (outbox, batch, fate) => {
-        // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
-        if (batch.labels === undefined) settle(ledger, outbox, batch, fate, reportSettled)
-        else events.report({ _tag: "Labelled", outbox, batch, fate })
-        Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)
-        ledger.publish()
-        if (outbox.taken(batch)) events.report({ _tag: "Room", outbox })
-      },
+      settled,
       blocked: (peer) => watch.blocked(peer, now()),
       unblocked: (peer) => watch.unblocked(peer),
       leave: (peer, departure) => events.report({ _tag: "Left", peer, departure }),
       drain: report({ _tag: "Drain" }),
       cutOff: report({ _tag: "CutOff" }),
       pairsCutOff: () => drain.pairsCutOff,
-      idle: inTurn(() => {}),
-      inTurn,
-      inspect: inTurn(() => inspector.inspect(now(), drain.isDraining)),
-      measure: inTurn(() => inspector.measure(events.waiting)),
+      idle: events.inTurn(() => {}),
+      inspect: events.inTurn(() => inspector.inspect(now(), drain.isDraining)),
+      measure: events.inTurn(() => inspector.measure(events.waiting)),
       now,
-      ledger,
+      ledger: state.ledger,
       hostLimits: state.hostLimits,
       budget,
       members
     }
   })
+
+/** How much is put into outboxes before the event loop gets its turn, so that nobody waits long because of a flood. */
+const turnBytes = 2_097_152
+
+/** The broker's fiber. One loop, and not `forever` around a turn, which would yield once more each time (benchmark: churn). */
+const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const { budget, defects, events, ledger, names, turn, watch } = state
+    let published = names.members
+    for (;;) {
+      for (const event of yield* events.take) {
+        attempt(state, event)
+        if (turn.bytes < turnBytes) continue
+        turn.flush()
+        yield* turnEnds
+      }
+      turn.flush()
+      if (budget.isExhausted) watch.memoryIsUsedUp()
+      for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
+      ledger.publish()
+      if (published === names.members) continue
+      published = names.members
+      yield* Ref.set(members, published)
+    }
+  })
+
+const attempt = (state: BrokerState.BrokerState, event: Event) => {
+  try {
+    handle(state, event)
+  } catch (defect) {
+    if ("peer" in event) state.defective(event.peer, defect)
+    else state.defects.push(defect)
+  }
+}
+
+const handle = (state: BrokerState.BrokerState, event: Event) => {
+  const { drain, inspector, lifecycle, notices, now } = state
+  switch (event._tag) {
+    case "Read":
+      event.peer.inbox.announced = false
+      event.peer.heardAt = now()
+      return lifecycle.read(event.peer)
+    case "Room":
+      return lifecycle.release(event.outbox)
+    case "Settled":
+      return lifecycle.finishIfSettled(event.peer)
+    case "Labelled":
+      return lifecycle.settledLabelled(event.outbox, event.batch, event.fate)
+    case "Answered":
+      return lifecycle.answered(event.peer, event.question, event.exit)
+    case "Left":
+      lifecycle.left(event.peer, event.departure)
+      return inspector.left(event.peer, event.departure.reason, now())
+    case "Tick":
+      return tick(state, event.now)
+    case "Notices":
+      return notices.send()
+    case "Drain":
+      return drain.begin()
+    case "CutOff":
+      return drain.cutOff()
+    case "Look":
+      return event.look()
+  }
+}
 
 /** Asks questions in fibers of their own; they end with the scope. */
 const asker = (events: Events) =>

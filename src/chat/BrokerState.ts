@@ -1,14 +1,19 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../ports/Transport.js"
+import type { Delivered } from "../protocol/Fate.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import * as Admission from "./Admission.js"
+import type { Batch } from "./Batch.js"
 import { Budget } from "./Budget.js"
-import { builtIn, CommandTable, type Command, type CommandContext } from "./Commands.js"
-import { Directory, type Resolver } from "./Directory.js"
+import { builtIn, CommandTable, type CommandContext } from "./Commands.js"
+import { Directory } from "./Directory.js"
 import { Drain } from "./Drain.js"
 import type { Events } from "./Events.js"
+import type { FeatureContext, MakeFeature } from "./Feature.js"
 import { HostLimits } from "./HostLimits.js"
+import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
-import { Lifecycle } from "./Lifecycle.js"
+import { Lifecycle, settle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
 import { Names } from "./Names.js"
 import { Notices } from "./Notices.js"
@@ -26,9 +31,7 @@ import { Watch } from "./Watch.js"
 export interface Extensions {
   /** Who may log in; by default everybody, under any free name. */
   readonly admission?: Admission.Admission | undefined
-  readonly commands?: ReadonlyArray<Command> | undefined
-  /** What else than clients lines can be addressed to. Asked in this order, after the names of clients. */
-  readonly resolvers?: ReadonlyArray<Resolver> | undefined
+  readonly features?: ReadonlyArray<MakeFeature> | undefined
 }
 
 interface Surroundings {
@@ -43,7 +46,7 @@ interface Surroundings {
 export interface BrokerState extends ReturnType<typeof make> {}
 
 export const make = ({ ask, events, now, options }: Surroundings, extensions: Extensions) => {
-  const { admission = Admission.open, commands: moreCommands = [], resolvers = [] } = extensions
+  const { admission = Admission.open } = extensions
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
   const ledger = new Ledger()
@@ -52,10 +55,29 @@ export const make = ({ ask, events, now, options }: Surroundings, extensions: Ex
   const hostLimits = new HostLimits(options, now)
   const replies = new Replies({ ledger, turn })
   const notices = new Notices({ replies, now })
-  const names = new Names((name) => directory.changed(name))
-  const directory: Directory = new Directory(budget, [names, ...resolvers])
+  const reportSettled = (peer: Peer) => events.report({ _tag: "Settled", peer })
+  const settled = (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => {
+    // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
+    if (batch.labels === undefined) settle(ledger, outbox, batch, fate, reportSettled)
+    else events.report({ _tag: "Labelled", outbox, batch, fate })
+    Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)
+    ledger.publish()
+    if (outbox.taken(batch)) events.report({ _tag: "Room", outbox })
+  }
+
+  const changed = (name: string) => directory.changed(name)
+  const context: FeatureContext = {
+    outbox: (name) => new Outbox(bounds, name),
+    settled,
+    inTurn: (run) => events.inTurn(run),
+    put: (peer, line) => replies.reply(peer, line),
+    changed
+  }
+  const features = (extensions.features ?? []).map((make) => make(context))
+  const names = new Names(changed)
+  const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
   const routing = new Routing({ directory, replies, ledger, turn, options, now })
-  const commands = new CommandTable([...builtIn, ...moreCommands])
+  const commands = new CommandTable([...builtIn, ...features.flatMap(({ commands = [] }) => commands)])
   const commandContext: CommandContext = {
     names,
     notices,
@@ -128,12 +150,17 @@ export const make = ({ ask, events, now, options }: Surroundings, extensions: Ex
     defects,
     directory,
     drain,
+    events,
+    features,
     hostLimits,
+    inspector: new Inspector({ peers: lifecycle.peers, ledger, budget }),
     ledger,
     lifecycle,
     names,
     notices,
+    now,
     open,
+    settled,
     turn,
     watch
   }

@@ -1,5 +1,6 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Delivered } from "../protocol/Fate.js"
 import type { Batch } from "./Batch.js"
@@ -95,6 +96,15 @@ export class Events {
     this.queued === 0 ? this.park : this.takeQueued
   )
 
+  /** Runs `look` in the broker's turn, after everything that was reported before. */
+  inTurn<A>(look: () => A): Effect.Effect<A> {
+    return Effect.flatMap(Deferred.make<A>(), (answer) => {
+      const answerWith = () => Deferred.unsafeDone(answer, attempt(look))
+      this.report({ _tag: "Look", look: answerWith })
+      return Deferred.await(answer)
+    })
+  }
+
   private readonly takeQueued = Effect.suspend(() =>
     Effect.map(Queue.take(this.queue), (events) => {
       this.queued -= 1
@@ -106,6 +116,14 @@ export class Events {
   private readonly park = Effect.async<ReadonlyArray<Event>>((resume) => {
     this.idle = resume
   })
+}
+
+const attempt = <A>(look: () => A): Exit.Exit<A> => {
+  try {
+    return Exit.succeed(look())
+  } catch (defect) {
+    return Exit.die(defect)
+  }
 }
 
 /** Lets the event loop have a turn. */

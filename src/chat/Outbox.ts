@@ -28,8 +28,6 @@ const batchBytes = 65_536
  * An outbox never refuses a line: `isFull` asks the broker to hold the senders, and the broker looks before it puts.
  */
 export class Outbox<Sender> {
-  /** The recipient's name in its wire form; empty until a connection has logged in. */
-  name = ""
   private linesHere = 0
   private bytesHere = 0
   /** Returned pairs that lines here report to the owner. */
@@ -49,7 +47,11 @@ export class Outbox<Sender> {
   private madeQueue: Queue.Queue<Batch<Sender>> | undefined = undefined
   private idle: ((batch: Effect.Effect<Batch<Sender>>) => void) | undefined = undefined
 
-  constructor(private readonly bounds: Bounds) {}
+  constructor(
+    private readonly bounds: Bounds,
+    /** The recipient's name in wire form; empty until a connection has logged in. */
+    public name = ""
+  ) {}
 
   /** Lines that its writer has not settled yet. */
   get lines(): number {

@@ -18,6 +18,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { Gauges } from "../telemetry/Metrics.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
+import type { Extensions } from "./BrokerState.js"
 import * as Connection from "./Connection.js"
 import * as Fibers from "./Fibers.js"
 import type { Inspection } from "./Inspection.js"
@@ -74,11 +75,14 @@ export interface ServerHandle {
 
 export class Server extends Context.Tag("a-chat/Server")<Server, ServerHandle>() {}
 
+/** Limits that differ from the defaults, and what the server does besides the chat. */
+export interface ServerOptions extends Partial<Options>, Extensions {}
+
 /** A server that lives as long as the layer. */
-export const layer = (options: Partial<Options> = {}): Layer.Layer<Server, TransportError, Ports> =>
+export const layer = (options: ServerOptions = {}): Layer.Layer<Server, TransportError, Ports> =>
   Layer.scoped(Server, make(options))
 
-export interface StandaloneOptions extends Partial<Options> {
+export interface StandaloneOptions extends ServerOptions {
   /** Where it listens: `Tcp.listen(host, port)`, `Unix.listen(path)`, a `Memory` network. */
   readonly listen: NonEmptyReadonlyArray<Listen>
 }
@@ -91,15 +95,17 @@ export const start = ({
   make(options).pipe(Effect.provideService(Endpoints, listen), Effect.provide(standalone))
 
 /** Starts a server in the scope, whose end drains it. Fails if the server cannot listen. */
-export const make = (
-  options: Partial<Options> = {}
-): Effect.Effect<ServerHandle, TransportError, Scope.Scope | Ports> =>
+export const make = ({ admission, features, ...options }: ServerOptions = {}): Effect.Effect<
+  ServerHandle,
+  TransportError,
+  Scope.Scope | Ports
+> =>
   Effect.gen(function* () {
     const endpoints = yield* Endpoints
     const descriptors = yield* Descriptors.Descriptors
     const live = new LiveSource<Options>({ ...defaults, ...options })
     // The scope releases in reverse: the drain awaits the connections, and these need the broker to the end.
-    const broker = yield* Broker.make(live)
+    const broker = yield* Broker.make(live, { admission, features })
     const connections = yield* FiberSet.make<unknown>()
     const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({

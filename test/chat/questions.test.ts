@@ -180,7 +180,7 @@ describe("a login that takes its time", () => {
 describe("a command that takes its time", () => {
   const start = Effect.gen(function* () {
     const { answer, command, open } = slowCommand()
-    const chat = yield* startMemoryBroker({}, { commands: [command] })
+    const chat = yield* startMemoryBroker({}, { features: [() => ({ commands: [command] })] })
     const [alice, bob] = [yield* chat.join("alice"), yield* chat.join("bob")]
     alice.say("/hello")
     yield* alice.barrier

@@ -1,3 +1,4 @@
+import * as Fate from "../../src/protocol/Fate.js"
 import { all as reasons } from "../../src/protocol/CloseReason.js"
 import type { Wire } from "./History.js"
 import type { Outcome } from "./Run.js"
@@ -20,11 +21,10 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     })
   return [
     ...reasons.map((reason) => ["closed as", reason, ofSessions((one) => one.reason === reason)] as const),
-    ["pairs", "written", ledger.written],
+    ...Fate.all.map((fate) => ["pairs", fate, ledger[fate]] as const),
     ...["offline", "busy", "disconnected", "slow"].map((reason) => ["pairs", reason, returned(reason)] as const),
-    ["pairs", "dead", ledger.dead],
     ["pairs", "cut off", drained?.cutOff ?? 0],
-    ["outcomes", "written", answered("* written @")],
+    ...Fate.delivered.map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
     ["outcomes", "undelivered", answered("! undelivered @")],
     ...[
       ..."bad-line too-long too-many-recipients slow-down unknown-command closing"

@@ -1,3 +1,4 @@
+import * as Fate from "../../src/protocol/Fate.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
@@ -243,9 +244,15 @@ const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<s
   if (ledger.inFlight !== 0) report("pairs are in flight at rest", what)
   if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe)
     report("the ledger has a wrong number of accepted pairs", what)
-  if (ledger.written !== sum.written) report("the ledger has a wrong number of written pairs", what)
-  if (ledger.returned < sum.returnedInOrder || ledger.returned > sum.returned)
-    report("the ledger has a wrong number of returned pairs", what)
+  const bounds: Record<Fate.Fate, { readonly least: number; readonly most: number }> = {
+    written: { least: sum.written, most: sum.written },
+    returned: { least: sum.returnedInOrder, most: sum.returned },
+    dead: { least: 0, most: sum.maybe }
+  }
+  for (const fate of Fate.all) {
+    const { least, most } = bounds[fate]
+    if (ledger[fate] < least || ledger[fate] > most) report(`the ledger has a wrong number of ${fate} pairs`, what)
+  }
 }
 
 const show = (line: string) => JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line)

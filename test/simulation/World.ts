@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as Memory from "../../src/transport/Memory.js"
 import type { Options } from "../../src/chat/Options.js"
+import { Ledger } from "../../src/chat/Ledger.js"
 import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import { Endpoints } from "../../src/ports/Endpoints.js"
@@ -85,7 +86,7 @@ export class World {
       rests: [],
       unaccounted: [],
       defects: [],
-      ledger: { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 },
+      ledger: new Ledger().snapshot(),
       end: moment
     }
   }

@@ -98,7 +98,7 @@ export interface MemoryServer {
   readonly join: (name: string) => Effect.Effect<MemoryClient>
 }
 
-export interface MemoryServerOptions extends Partial<Options> {
+export interface MemoryServerOptions extends Server.ServerOptions {
   readonly descriptors?: Descriptors.DescriptorProbe
   readonly memory?: Memory.NetworkOptions
   /** Wraps each accepted socket before the server gets it. */

@@ -10,6 +10,7 @@ import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import { Endpoints } from "../../src/ports/Endpoints.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
+import * as Fate from "../../src/protocol/Fate.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Address, TransportError } from "../../src/ports/Transport.js"
 import { overTls } from "./Certificates.js"
@@ -77,7 +78,10 @@ export const startSocketServer = ({
         yield* drain
         const ledger = yield* server.ledger
         assert.equal(ledger.inFlight, 0, `lines in flight at the end: ${JSON.stringify(ledger)}`)
-        assert.equal(ledger.accepted, ledger.written + ledger.returned + ledger.dead)
+        assert.equal(
+          ledger.accepted,
+          Fate.all.reduce((sum, fate) => sum + ledger[fate], 0)
+        )
         assert.deepEqual(yield* server.names, [], "names left at the end")
         const ended = CloseReason.all.reduce((sum, one) => sum + closings(one), 0)
         assert.equal(ended, metric("achat_connections_opened_total") - opened, "every opened connection was closed")

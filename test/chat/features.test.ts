@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Batch } from "../../src/chat/Batch.js"
+import type { MakeFeature } from "../../src/chat/Feature.js"
+import type { Peer } from "../../src/chat/Peer.js"
+import * as Reply from "../../src/protocol/Reply.js"
+import { pass, startMemoryServer } from "../support/MemoryServer.js"
+import { settle } from "../support/Turns.js"
+
+/** A room that sends each line back to its sender, and a command whose answer takes 50 ms. */
+const echo: MakeFeature = (broker) => {
+  const room = broker.outbox("#echo")
+  const sendBack = (batch: Batch<Peer>) => () => {
+    const lines = batch.text.split("\n")
+    batch.senders.forEach((sender, run) => {
+      for (const line of lines.splice(0, batch.counts[run])) if (sender !== undefined) broker.put(sender, `${line}\n`)
+    })
+  }
+  const write = Effect.gen(function* () {
+    const batch = room.ready() ?? (yield* room.next)
+    yield* broker.inTurn(sendBack(batch))
+    broker.settled(room, batch, "written")
+  })
+  return {
+    resolvers: [{ resolve: (name) => (name === "#echo" ? { outboxes: [room], suffix: " #echo" } : undefined) }],
+    commands: [
+      {
+        name: "later",
+        usage: "/later",
+        about: "is answered after 50 ms",
+        run: ({ label }) => Effect.delay(Effect.succeed([Reply.pong("later", label)]), Duration.millis(50))
+      }
+    ],
+    run: Effect.forever(write)
+  }
+}
+
+const start = startMemoryServer({ features: [echo] })
+
+describe("a feature", () => {
+  it.scoped("has recipients of its own, with a writer that is no socket", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* start
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      alice.say("#echo: one", "bob, #echo: two", "#other: three", "#echo: four", "/hello", "@k #echo, bob: five")
+      yield* settle
+      assert.deepStrictEqual(
+        bob.received.filter((line) => line.startsWith("from")),
+        ["from alice: two", "from alice: five"]
+      )
+      const [, ...got] = alice.received.filter((line) => !line.startsWith("* hello"))
+      assert.sameMembers(got, [
+        "from alice #echo: one",
+        "from alice #echo: two",
+        "from alice #echo: four",
+        "from alice #echo: five",
+        "! undelivered %23other reason=offline: nobody of that name is here",
+        "* written @k %23echo: written",
+        "* written @k bob: written"
+      ])
+      const { accepted, inFlight, returned, written } = yield* server.ledger
+      assert.deepStrictEqual(
+        { accepted, inFlight, returned, written },
+        { accepted: 7, inFlight: 0, returned: 1, written: 6 }
+      )
+    })
+  )
+
+  it.scoped("has commands that take their time, and are in the list of /help", () =>
+    Effect.gen(function* () {
+      const { join } = yield* start
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      alice.say("/help", "/later", "bob: after it", "/latr")
+      yield* settle
+      assert.match(alice.received.at(-1) ?? "", /^\* help: \/later +is answered after 50 ms$/u)
+      assert.lengthOf(bob.received, 1)
+      yield* pass(50)
+      assert.deepStrictEqual(bob.received.slice(1), ["from alice: after it"])
+      assert.deepStrictEqual(alice.received.slice(-2), [
+        "* pong: later",
+        "! unknown-command latr: no such command; did you mean /later? /help lists them"
+      ])
+    })
+  )
+
+  it.scoped("is drained with the rest: what its recipients were sent is not cut off", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* start
+      const alice = yield* join("alice")
+      alice.say(...Array.from({ length: 1_000 }, (_, line) => `#echo: ${line}`))
+      yield* settle
+      const drained = yield* Effect.fork(server.drain)
+      yield* pass(1_000)
+      yield* alice.ended
+      alice.socket.end()
+      yield* pass(1_000)
+      const { cutOff, ledger } = yield* drained
+      assert.deepStrictEqual([cutOff, ledger.written, ledger.inFlight], [0, 1_000, 0])
+      assert.lengthOf(
+        alice.received.filter((line) => line.startsWith("from alice #echo: ")),
+        1_000
+      )
+    })
+  )
+})
