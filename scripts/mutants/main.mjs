@@ -22,6 +22,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { bundleSimulation } from "../simulate.mjs"
 import { mutants as blocks } from "./blocks.mjs"
+import { mutants as clients } from "./clients.mjs"
 import { mutants as connections } from "./connections.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
@@ -31,7 +32,7 @@ import { mutants as questions } from "./questions.mjs"
 import { mutants as roster } from "./roster.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 
-const mutants = [roster, connections, outbox, flowControl, questions, memory, blocks, shutdown, ledger].flat()
+const mutants = [roster, connections, outbox, flowControl, questions, memory, blocks, shutdown, ledger, clients].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { positionals, values } = parseArgs({

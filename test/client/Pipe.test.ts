@@ -194,6 +194,21 @@ describe("Pipe.run", () => {
     })
   )
 
+  it.scopedLive("keeps a refusal of the user's line that comes after the closing /ping was sent", () =>
+    Effect.gen(function* () {
+      const { ending, refusals } = yield* run(
+        (socket) =>
+          onLine(socket, (line) => {
+            if (line.startsWith("/ping ") && !line.endsWith(" 0")) socket.write("! slow-down retry=1000: wait\n")
+            if (line.startsWith("/ping ")) socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
+            if (line === "/quit") socket.end("* bye reason=quit: goodbye\n")
+          }),
+        { input: ended("alice\nbob: hi\n") }
+      )
+      assert.deepStrictEqual([ending, refusals], [{ _tag: "Refused" }, "! slow-down retry=1000: wait\n"])
+    })
+  )
+
   it.scopedLive("reports that the connection broke", () =>
     Effect.gen(function* () {
       const { ending } = yield* run((socket) => socket.once("data", () => socket.resetAndDestroy()))

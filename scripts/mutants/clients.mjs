@@ -1,0 +1,76 @@
+// Mutants of the clients. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "send takes lines with an unknown outcome for complete",
+    file: "client/Sending.ts",
+    search: 'return totals.unknown > 0 ? "Unknown" : "Complete"',
+    replace: 'return "Complete"',
+    test: "test/cli/send-failures.test.ts",
+    build: true
+  },
+  {
+    name: "send --wait none trusts an end in order",
+    file: "client/Sending.ts",
+    search: "onSuccess: () => isConfirmed, onFailure",
+    replace: "onSuccess: () => true, onFailure",
+    test: "test/cli/dying-server.test.ts",
+    build: true
+  },
+  {
+    name: "a client accepts a last line that was cut off",
+    file: "client/LineConnection.ts",
+    search: "end: () => done(Exit.void),",
+    replace: "end: () => { offer(framing.end()); done(Exit.void) },",
+    test: "test/client/Client.test.ts"
+  },
+  {
+    name: "listen prints a last line that was cut off",
+    file: "client/Listening.ts",
+    search: "Deferred.unsafeDone(ended, Exit.fail(LineConnection.closed))",
+    replace: "take(framing.end()); Deferred.unsafeDone(ended, Exit.fail(LineConnection.closed))",
+    test: "test/cli/dying-server.test.ts",
+    build: true
+  },
+  {
+    name: "an outcome counts for a recipient that it does not name",
+    file: "client/Outcomes.ts",
+    search: "const known = names.filter((name) => takeOne(due, name))",
+    replace: "const known = [...due.keys()].slice(0, names.length); due.clear()",
+    test: "test/client/Outcomes.test.ts"
+  },
+  {
+    name: "an outcome that does not parse counts as written",
+    file: "client/Outcomes.ts",
+    search: "if (outcome === undefined) unknown(awaited)",
+    replace: 'if (outcome === undefined) awaited.accept({ _tag: "Written", names: [] }, [], true)',
+    test: "test/client/Outcomes.test.ts"
+  },
+  {
+    name: "connect in a pipe trusts an end in order",
+    file: "client/Pipe.ts",
+    search: "const confirmed = confirmation.isGiven || !confirmation.isExpected",
+    replace: "const confirmed = true",
+    test: "test/client/Pipe.test.ts"
+  },
+  {
+    name: "connect in a pipe swallows a refusal of the user's own line",
+    file: "client/Confirmation.ts",
+    search: "const refused = Number(number) - 1",
+    replace: "const refused = this.held.length",
+    test: "test/client/Pipe.test.ts"
+  },
+  {
+    name: "connect in a pipe shows a refusal of its own ping",
+    file: "client/Confirmation.ts",
+    search: "const refused = Number(number) - 1",
+    replace: "const refused = 0",
+    test: "test/client/Pipe.test.ts"
+  },
+  {
+    name: "connect in a pipe hides the answer to the user's own /quit",
+    file: "client/Confirmation.ts",
+    search: 'if (!this.hasSeenAll || received.code !== "bye"',
+    replace: 'if (received.code !== "bye"',
+    test: "test/client/Pipe.test.ts"
+  }
+]
