@@ -70,6 +70,13 @@ export const mutants = [
     test: budget
   },
   {
+    name: "a client whose unfinished line finds no memory waits for ever",
+    file: "chat/Broker.ts",
+    search: 'for (const peer of starved) breakOff(peer, "memory")',
+    replace: "void starved",
+    test: budget
+  },
+  {
     name: "an unfinished line may take more memory than is left",
     file: "chat/Inbox.ts",
     search: "this.framing.restBytes > this.budget.share",

@@ -87,7 +87,7 @@ export const make = (
       open: state.open,
       read: (peer) => {
         drain.heard()
-        if (peer.inbox.stopIfShort()) watch.shortOfMemory(peer)
+        if (peer.inbox.stopIfShort()) watch.shortOfMemory(peer, now())
         if (peer.inbox.announced) return
         peer.inbox.announced = true
         events.report({ _tag: "Read", peer })
@@ -192,9 +192,10 @@ const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState, now: number) => {
   const { breakOff, budget, drain, lifecycle, watch } = state
-  const { jammed, loginsExpired, stalled } = watch.tick(now)
+  const { jammed, loginsExpired, stalled, starved } = watch.tick(now)
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
   for (const peer of stalled) breakOff(peer, "slow-consumer")
+  for (const peer of starved) breakOff(peer, "memory")
   for (const peer of jammed) lifecycle.release(peer.outbox)
   if (budget.isOverrun) relieve(state)
   drain.tick(now)

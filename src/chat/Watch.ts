@@ -18,6 +18,8 @@ export interface Findings {
   readonly loginsExpired: ReadonlyArray<Peer>
   /** Their sockets took nothing for the stall timeout. */
   readonly stalled: ReadonlyArray<Peer>
+  /** There was no memory for the rest of their lines for the stall timeout. */
+  readonly starved: ReadonlyArray<Peer>
   /** Their queues are full, and their sockets took nothing for the hold timeout; new since the last tick. */
   readonly jammed: ReadonlyArray<Peer>
 }
@@ -35,8 +37,8 @@ export class Watch {
   private readonly logins = new Set<Peer>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
-  /** Not read from, because their unfinished lines take more memory than there is for them. */
-  private readonly shortPeers = new Set<Peer>()
+  /** Not read from since this time, because their unfinished lines take more memory than there is for them. */
+  private readonly shortPeers = new Map<Peer, number>()
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
   private holdMillis = 0
@@ -101,8 +103,8 @@ export class Watch {
   }
 
   /** Its unfinished line is too large at present: it is read from again when there is memory. */
-  shortOfMemory(peer: Peer) {
-    this.shortPeers.add(peer)
+  shortOfMemory(peer: Peer, now: number) {
+    if (!this.shortPeers.has(peer)) this.shortPeers.set(peer, now)
     this.watching.unsafeOpen()
   }
 
@@ -124,13 +126,11 @@ export class Watch {
     const findings = {
       loginsExpired: this.loginsExpired(now),
       stalled: this.stalled(now),
+      starved: this.starved(now),
       jammed: this.jammed(now)
     }
     for (const peer of this.heldPeers) peer.socket.probe()
-    for (const peer of this.shortPeers) {
-      peer.socket.probe()
-      if (!peer.inbox.stopIfShort()) this.shortPeers.delete(peer)
-    }
+    for (const peer of this.shortPeers.keys()) peer.socket.probe()
     return findings
   }
 
@@ -162,6 +162,17 @@ export class Watch {
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
     return stalled
+  }
+
+  /** Reads on from the clients for which there is memory again. */
+  private starved(now: number): ReadonlyArray<Peer> {
+    const starved: Array<Peer> = []
+    for (const [peer, since] of this.shortPeers) {
+      if (!peer.inbox.stopIfShort()) this.shortPeers.delete(peer)
+      else if (now - since >= this.stallMillis) starved.push(peer)
+    }
+    for (const peer of starved) this.shortPeers.delete(peer)
+    return starved
   }
 
   /** Without memory, senders are not held at all: what waits in their inboxes would take more of it. */

@@ -99,6 +99,24 @@ describe("the memory budget", () => {
     })
   )
 
+  it.scoped("closes a client whose unfinished line finds no memory for the stall timeout", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer({ maxMemory: 100_000, stallTimeout: Duration.seconds(30) })
+      const alice = yield* chat.join("alice")
+      alice.socket.write(`alice: ${"y".repeat(60_000)}`)
+      yield* pass(20_000)
+      yield* pass(5_000)
+      assert.isFalse(alice.end().inOrder)
+      yield* pass(10_000)
+      assert.isTrue(alice.end().inOrder)
+      const { closed } = yield* chat.server.inspect
+      assert.deepStrictEqual(
+        closed.map(({ reason }) => reason),
+        ["memory"]
+      )
+    })
+  )
+
   it.scoped("stops reading from a client whose unfinished line takes too much of it, until others let go", () =>
     Effect.gen(function* () {
       const chat = yield* start(400_000)

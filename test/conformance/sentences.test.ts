@@ -53,6 +53,7 @@ const unproved: Record<string, string> = {
   "So the queues, the outcomes and": "the server's memory cannot be seen from outside",
   "All connections together have a budget": "as above; test/chat/budget.test.ts looks inside",
   "No queue and no unfinished line may take": "as above",
+  "A client whose unfinished line has found no memory": "as above",
   "If the budget is exceeded by a quarter": "as above",
   "`@k1 bob, carol: deploy done`.": "an example"
 }
