@@ -12,7 +12,7 @@ import * as Escape from "./Escape.js"
 import * as LineConnection from "./LineConnection.js"
 import { MessageFilter, toJson } from "./ListenFormat.js"
 import * as Login from "./Login.js"
-import { flushed, gone, OutputError, type Output } from "./Output.js"
+import { flushed, OutputError, readerGone, type Output } from "./Output.js"
 import type * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
 
@@ -51,7 +51,7 @@ export const run = (
     const login = yield* Encode.login(options.login)
     const filter = new MessageFilter(options)
     const session = (up: Effect.Effect<void>) => converse(login, filter, options, up)
-    yield* Effect.raceFirst(gone(options.output), Reconnect.keep({ ...options, session }))
+    yield* Effect.raceFirst(readerGone(options.output), Reconnect.keep({ ...options, session }))
     yield* flushed(options.output)
     const { errored } = options.output
     if (errored !== null && errorCode(errored) !== "EPIPE") return yield* new OutputError({ cause: errored })

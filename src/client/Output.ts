@@ -19,7 +19,7 @@ export const flushed = (stream: Output): Effect.Effect<void> =>
   })
 
 /** Waits while the buffer of the stream is full. A stream whose reader has gone is never waited for. */
-export const room = (stream: Output): Effect.Effect<void> =>
+export const drained = (stream: Output): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (!stream.writableNeedDrain || stream.errored !== null) return Effect.void
     return Effect.async<void>((resume) => {
@@ -40,7 +40,7 @@ export const room = (stream: Output): Effect.Effect<void> =>
   })
 
 /** Waits until the stream fails. Succeeds when its reader has gone (`| head -1`). */
-export const gone = (stream: Output): Effect.Effect<void, OutputError> =>
+export const readerGone = (stream: Output): Effect.Effect<void, OutputError> =>
   Effect.async((resume) => {
     const failed = (cause: NodeJS.ErrnoException) =>
       resume(cause.code === "EPIPE" ? Effect.void : Effect.fail(new OutputError({ cause })))

@@ -48,7 +48,7 @@ export interface Marks {
   /** Between a sender and the text; also after the recipients in the prompt. */
   readonly says: string
   /** Between the recipients of the user's own message and its text. */
-  readonly told: string
+  readonly sentTo: string
   /** Before a line of the server or of this program. */
   readonly quiet: string
   readonly more: string
@@ -61,7 +61,7 @@ const unicode: Marks = {
   returned: "✗",
   unknown: "?",
   says: "›",
-  told: "‹",
+  sentTo: "‹",
   quiet: "·",
   more: "…",
   dash: "—"
@@ -73,7 +73,7 @@ const ascii: Marks = {
   returned: "x",
   unknown: "?",
   says: ">",
-  told: "<",
+  sentTo: "<",
   quiet: "-",
   more: "...",
   dash: "--"

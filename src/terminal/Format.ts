@@ -27,7 +27,7 @@ const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks):
   mark,
   span(" "),
   ...recipients(to, marks),
-  span(` ${marks.told} `, "quiet"),
+  span(` ${marks.sentTo} `, "quiet"),
   span(text)
 ]
 

@@ -106,7 +106,7 @@ export class LiveRegion {
 
 /** The prompt and the part of the line around the cursor that fits, split at the cursor. */
 const promptRow = (view: LiveView, columns: number, display: Display.Display) => {
-  const { says, told } = Display.marks(display)
+  const { says, sentTo } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
   const width = columns - Row.columns(prompt)
   const before = cells(view.text.slice(0, view.cursor), 0, display)
@@ -125,7 +125,7 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
       .map((cell) => cell.text)
       .join("")
   return {
-    before: [...prompt, ...mark(told, start > 0), Row.span(shown(before))],
+    before: [...prompt, ...mark(sentTo, start > 0), Row.span(shown(before))],
     after: [Row.span(shown(after)), ...mark(says, isCut)]
   }
 }

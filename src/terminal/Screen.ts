@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Readable, Writable } from "node:stream"
-import { room } from "../client/Output.js"
+import { drained } from "../client/Output.js"
 import type { Display } from "./Display.js"
 import * as Keys from "./Keys.js"
 import { LiveRegion, type LiveView, type TerminalSize } from "./LiveRegion.js"
@@ -102,7 +102,7 @@ export class Screen {
   }
 
   /** Waits until the terminal has taken what was written. */
-  readonly flushed: Effect.Effect<void> = Effect.suspend(() => room(this.output))
+  readonly flushed: Effect.Effect<void> = Effect.suspend(() => drained(this.output))
 
   /** Removes the prompt and releases the terminal; `print` still works. Idempotent. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {

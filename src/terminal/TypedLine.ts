@@ -36,7 +36,7 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
-const nobody = mistake("to whom? write `name: text`; the lines after it go to the same name")
+const noRecipient = mistake("to whom? write `name: text`; the lines after it go to the same name")
 
 /**
  * Total. A line that starts with a space is text, whatever it contains. Otherwise `/` starts a command, and
@@ -49,7 +49,7 @@ export const parse = (line: string, context: TypingContext): Meaning => {
   if (addressed !== undefined) {
     return addressed.text === "" ? { _tag: "Turn", to: addressed.to } : { _tag: "Say", ...addressed }
   }
-  return context.to.length === 0 ? nobody : { _tag: "Say", to: context.to, text: line.trim() }
+  return context.to.length === 0 ? noRecipient : { _tag: "Say", to: context.to, text: line.trim() }
 }
 
 const address = (line: string, { isKnown }: TypingContext) => {

@@ -50,24 +50,24 @@ const pieces = (row: Row, columns: number, indent: number): ReadonlyArray<Piece>
   const near = Math.ceil(columns / 2)
   let [start, at, column] = [0, 0, 0]
   // The last space near the edge, and the column after it.
-  let [blank, behind] = [-1, 0]
+  let [blank, afterBlank] = [-1, 0]
   for (const { text } of row) {
     for (const grapheme of Width.graphemes(text)) {
       const isBlank = grapheme === " " || grapheme === "\t"
       const width = grapheme === "\t" ? tabStop - (column % tabStop) : Width.most(grapheme)
       if (column + width > columns && at > start) {
-        if (isBlank) [blank, behind] = [at, column]
+        if (isBlank) [blank, afterBlank] = [at, column]
         const isAtBlank = blank >= 0
         found.push({ start, end: isAtBlank ? blank : at })
         start = isAtBlank ? blank + 1 : at // drops the space at the end of the row
-        column = indent + (isAtBlank ? column - behind : 0)
+        column = indent + (isAtBlank ? column - afterBlank : 0)
         blank = -1
         if (isBlank) {
           at += 1
           continue
         }
       }
-      if (isBlank && column >= near) [blank, behind] = [at, column + width]
+      if (isBlank && column >= near) [blank, afterBlank] = [at, column + width]
       at += grapheme.length
       column += width
     }

@@ -101,7 +101,7 @@ describe("Bot.run", () => {
           const program = { output: new PassThrough(), fault: Effect.never }
           return Effect.as(runs === 3 ? Deferred.succeed(began, undefined) : Effect.void, program)
         }),
-        // None of them ends before all of them were told to.
+        // None of them ends before all of them have been asked to.
         () =>
           Effect.suspend(() => {
             runs -= 1

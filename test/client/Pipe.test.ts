@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { PassThrough, type Readable } from "node:stream"
+import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Pipe from "../../src/client/Pipe.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
@@ -46,17 +47,13 @@ const confirming = (text: string) => (socket: Net.Socket) =>
   })
 
 const onLine = (socket: Net.Socket, take: (line: string) => void) => {
-  let rest = ""
-  socket.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (rest + text).split("\n")
-    rest = lines.pop() ?? ""
-    for (const line of lines) take(line)
-  })
+  const cutter = new LineCutter(take)
+  socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
 }
 
 /**
- * Lets through as many lines of a client as its rate allows, and refuses the others. Time passes with each refusal of a
- * command: then one more line may come.
+ * Accepts `allowed` lines of a client and refuses the others, as under a rate limit. After the refusal of a command, one
+ * more line is accepted, as if time had passed.
  */
 const limiting = (allowed: number, received: Array<string>) => (socket: Net.Socket) => {
   let left = allowed

@@ -16,7 +16,7 @@ type Session = (up: Effect.Effect<void>) => Effect.Effect<string, TransportError
 /** Runs sessions one after another; returns the result and what was reported. */
 const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; millis?: number } = {}) =>
   Effect.gen(function* () {
-    const told: Array<string> = []
+    const reported: Array<string> = []
     const delays: Array<number> = []
     let next = 0
     const fiber = yield* Effect.fork(
@@ -26,7 +26,7 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
           reconnect: options.reconnect ?? true,
           report: (event) =>
             Effect.sync(() => {
-              told.push(event._tag === "Lost" ? event.why : "back")
+              reported.push(event._tag === "Lost" ? event.why : "back")
               if (event._tag === "Lost") delays.push(Duration.toMillis(event.delay))
             })
         })
@@ -34,7 +34,7 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
     )
     yield* TestClock.adjust(options.millis ?? 3_600_000)
     const result = yield* Fiber.join(fiber)
-    return { told, delays, result: result._tag === "Right" ? result.right : result.left }
+    return { reported, delays, result: result._tag === "Right" ? result.right : result.left }
   })
 
 const breaks: Session = (up) => Effect.zipRight(up, Effect.fail(lost))
@@ -43,9 +43,9 @@ const unreachable: Session = () => Effect.fail(lost)
 describe("Reconnect.keep", () => {
   it.effect("ends with the session that succeeds", () =>
     Effect.gen(function* () {
-      const { result, told } = yield* keep([() => Effect.succeed("done")])
+      const { result, reported } = yield* keep([() => Effect.succeed("done")])
       assert.strictEqual(result, "done")
-      assert.deepStrictEqual(told, [])
+      assert.deepStrictEqual(reported, [])
     })
   )
 
@@ -59,9 +59,9 @@ describe("Reconnect.keep", () => {
 
   it.effect("reconnects and reports it", () =>
     Effect.gen(function* () {
-      const { result, told } = yield* keep([breaks, unreachable, (up) => Effect.as(up, "done")])
+      const { result, reported } = yield* keep([breaks, unreachable, (up) => Effect.as(up, "done")])
       assert.strictEqual(result, "done")
-      assert.deepStrictEqual(told, ["lost", "lost", "back"])
+      assert.deepStrictEqual(reported, ["lost", "lost", "back"])
     })
   )
 
@@ -87,9 +87,9 @@ describe("Reconnect.keep", () => {
 
   it.effect("retries a login that is in use, since the old connection may not have ended", () =>
     Effect.gen(function* () {
-      const { result, told } = yield* keep([breaks, () => Effect.fail(refused("login-in-use"))])
+      const { result, reported } = yield* keep([breaks, () => Effect.fail(refused("login-in-use"))])
       assert.strictEqual(result, "the last one")
-      assert.deepStrictEqual(told, ["lost", "login-in-use: no"])
+      assert.deepStrictEqual(reported, ["lost", "login-in-use: no"])
     })
   )
 
@@ -109,9 +109,9 @@ describe("Reconnect.keep", () => {
 
   it.effect("ends with the first connection if reconnecting is off", () =>
     Effect.gen(function* () {
-      const { result, told } = yield* keep([breaks], { reconnect: false })
+      const { result, reported } = yield* keep([breaks], { reconnect: false })
       assert.deepStrictEqual(result, new Reconnect.ConnectionGone({ cause: lost }))
-      assert.deepStrictEqual(told, [])
+      assert.deepStrictEqual(reported, [])
     })
   )
 

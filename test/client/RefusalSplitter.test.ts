@@ -78,7 +78,7 @@ describe("RefusalSplitter", () => {
     assert.strictEqual(split([long.replace("\n", "x\n")]).lastOwnLine, "")
   })
 
-  it("hands a long line of the server's own on before its end, and shows it to nobody", () => {
+  it("passes a long line of the server's own on before its end, without offering it for replacement", () => {
     const seen: Array<string> = []
     const line = `! ${"x".repeat(600)}`
     const splitter = new RefusalSplitter((one) => void seen.push(one))

@@ -24,7 +24,7 @@ interface Case {
   readonly fatal?: boolean
 }
 
-/** Replies that tell a name which a client chose, and how a client has to understand them. */
+/** Replies with a name that a client chose, and how a client must understand them. */
 const naming: ReadonlyArray<(name: string, shown: string, label: string) => Case> = [
   (name, shown, label) => ({
     lines: Reply.undelivered({ names: [name, "bob"], reason: "offline", count: 2, label }),

@@ -16,18 +16,18 @@ const readAll = ({ output }: Child.Child) =>
     }
   })
 
-/** Somebody who holds the output open, and gets no signal for the group. */
+/** A process that holds the output open, and gets no signal of the group. */
 const stranger = (program: string) => `trap "" TERM; setsid ${program} &`
 
 describe.concurrent("Child.start", () => {
   it.scopedLive(
-    "keeps what an ended program has written until it is read, though a stranger holds the output open",
+    "keeps the output of a program that has ended until it is read, even if another process holds the output open",
     () =>
       Effect.gen(function* () {
         const slow = yield* sh(`${stranger("sleep 60")} head -c 100000 /dev/zero`)
         yield* slow.ended
         const later = yield* sh(`${stranger("sleep 60")} echo hi`)
-        assert.strictEqual(yield* readAll(later), 3, "and by now the time of the first one is over, too")
+        assert.strictEqual(yield* readAll(later), 3, "and the deadline of the first one has passed as well")
         assert.strictEqual(yield* readAll(slow), 100_000)
       })
   )

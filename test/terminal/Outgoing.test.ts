@@ -5,7 +5,7 @@ import { Outgoing } from "../../src/terminal/Outgoing.js"
 const written = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Written", names })
 const unknown = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Unknown", names })
 
-/** Three messages to bob and carol, of which so many were taken. */
+/** Three messages to bob and carol, the first `taken` of which were sent. */
 const three = (taken: number) => {
   const outgoing = new Outgoing()
   for (const text of ["one", "two", "three"]) outgoing.add(["bob", "carol"], text)
@@ -81,8 +81,8 @@ describe("Outgoing", () => {
 
   it("keeps recipients with unknown outcomes, and sends again to them only", () => {
     const { ids, outgoing } = three(2)
-    const told = outgoing.settle(ids[0] ?? 0, [written("bob"), unknown("carol")])
-    assert.deepStrictEqual(told, { to: ["bob"], text: "one", fates: [written("bob")] })
+    const settled = outgoing.settle(ids[0] ?? 0, [written("bob"), unknown("carol")])
+    assert.deepStrictEqual(settled, { to: ["bob"], text: "one", fates: [written("bob")] })
     assert.strictEqual(outgoing.settle(ids[1] ?? 0, [unknown("bob", "carol")]), undefined)
     assert.strictEqual(outgoing.count("unknown"), 2)
     outgoing.resend()

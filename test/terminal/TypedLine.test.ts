@@ -7,7 +7,7 @@ const context: TypedLine.TypingContext = {
   isKnown: (name) => ["bob", "carol", "alice smith"].includes(name)
 }
 
-const nobodyYet: TypedLine.TypingContext = { ...context, to: [], lastSender: undefined }
+const noRecipients: TypedLine.TypingContext = { ...context, to: [], lastSender: undefined }
 
 const say = (to: ReadonlyArray<string>, text: string): TypedLine.Meaning => ({ _tag: "Say", to, text })
 
@@ -47,10 +47,10 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   ["/bell on", { _tag: "Switch", what: "bell", on: true }]
 ]
 
-const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, tells: RegExp]> = [
-  ["hi", nobodyYet, /to whom\? write `name: text`/u],
-  ["http://x", nobodyYet, /to whom/u],
-  ["/reply hi", nobodyYet, /no one has written to you/u],
+const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, pattern: RegExp]> = [
+  ["hi", noRecipients, /to whom\? write `name: text`/u],
+  ["http://x", noRecipients, /to whom/u],
+  ["/reply hi", noRecipients, /no one has written to you/u],
   ["/time", context, /write \/time on or \/time off/u],
   ["/bell loud", context, /write \/bell on or \/bell off/u],
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
@@ -65,13 +65,13 @@ describe("TypedLine.parse", () => {
   }
 
   it("addresses a stranger at the start", () => {
-    assert.deepStrictEqual(TypedLine.parse("dave: hi", nobodyYet), say(["dave"], "hi"))
+    assert.deepStrictEqual(TypedLine.parse("dave: hi", noRecipients), say(["dave"], "hi"))
   })
 
-  for (const [line, given, tells] of mistakes) {
+  for (const [line, given, pattern] of mistakes) {
     it(`explains the mistake in ${JSON.stringify(line)}`, () => {
       const meaning = TypedLine.parse(line, given)
-      assert.match(meaning._tag === "Mistake" ? meaning.text : meaning._tag, tells)
+      assert.match(meaning._tag === "Mistake" ? meaning.text : meaning._tag, pattern)
     })
   }
 })

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
 import * as Login from "../../client/Login.js"
-import { flushed, room } from "../../client/Output.js"
+import { drained, flushed } from "../../client/Output.js"
 import * as Sending from "../../client/Sending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -52,7 +52,7 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
       retries: job.retries,
       patience: job.timeout,
       report: report.add,
-      reported: Effect.zipRight(room(process.stdout), room(process.stderr))
+      reported: Effect.zipRight(drained(process.stdout), drained(process.stderr))
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import * as Escape from "../../client/Escape.js"
-import { gone, print } from "../../client/Output.js"
+import { print, readerGone } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
@@ -55,7 +55,7 @@ export const command = Flags.command("ping", settings, (given) =>
       ),
       Effect.zipRight(finish)
     )
-    yield* Effect.raceFirst(gone(process.stdout), series).pipe(Effect.onInterrupt(() => finish))
+    yield* Effect.raceFirst(readerGone(process.stdout), series).pipe(Effect.onInterrupt(() => finish))
   }).pipe(Effect.scoped, ConnectFlags.orFailure)
 )
 
