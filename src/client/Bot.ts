@@ -97,7 +97,7 @@ interface Replies {
   readonly send: (
     to: string,
     text: string
-  ) => Effect.Effect<ReadonlyArray<Client.Fate>, TransportError | Client.LoginRefused | Client.Unsendable>
+  ) => Effect.Effect<ReadonlyArray<Client.MessageFate>, TransportError | Client.LoginRefused | Client.Unsendable>
 }
 
 const makeReplies = (client: Client.Client): Effect.Effect<Replies, Lost> =>
@@ -196,7 +196,7 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
 
 const lines = (number: number) => (number === 1 ? "1 line" : `${number} lines`)
 
-const describe = (fate: Exclude<Client.Fate, { readonly _tag: "Written" }>) => {
+const describe = (fate: Exclude<Client.MessageFate, { readonly _tag: "Written" }>) => {
   switch (fate._tag) {
     case "Returned":
       return `returned, ${fate.reason}`

@@ -50,7 +50,7 @@ export interface Client {
   readonly deliver: (
     recipients: ReadonlyArray<string>,
     text: string
-  ) => Effect.Effect<ReadonlyArray<Fate>, TransportError | Encode.Unsendable | Login.LoginRefused | NoOutcomes>
+  ) => Effect.Effect<ReadonlyArray<MessageFate>, TransportError | Encode.Unsendable | Login.LoginRefused | NoOutcomes>
   /**
    * What the server says about itself; none from a server that does not, such as the original. Asked for once, with
    * `/hello`, after which the server also sends notices when users join or leave and when it shuts down.
@@ -63,7 +63,7 @@ export interface Client {
 }
 
 /** What became of a message for some of its recipients. */
-export type Fate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
+export type MessageFate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
 
 /** The connection ended before the outcome came, or the outcome made no sense. */
 export interface Unknown {
@@ -127,8 +127,8 @@ const deliver = (connection: LineConnection.LineConnection, recipients: Readonly
   Effect.gen(function* () {
     const message = yield* Encode.message(recipients, text)
     if (connection.hasEnded() || connection.outcomes.hasEnded) return yield* LineConnection.lost
-    const fates: Array<Fate> = []
-    const settled = yield* Deferred.make<ReadonlyArray<Fate>>()
+    const fates: Array<MessageFate> = []
+    const settled = yield* Deferred.make<ReadonlyArray<MessageFate>>()
     const label = connection.outcomes.expect({
       recipients: new Outcomes.Recipients(recipients),
       due: undefined,

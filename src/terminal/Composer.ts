@@ -1,5 +1,5 @@
 import type * as Effect from "effect/Effect"
-import type { Fate } from "../client/Client.js"
+import type { MessageFate } from "../client/Client.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
@@ -24,7 +24,7 @@ export interface ComposerOptions {
 }
 
 /** State of the connection to the server. */
-export type Phase =
+export type ComposerPhase =
   | { readonly _tag: "Login" }
   /** `why` is shown above the prompt. */
   | { readonly _tag: "Away"; readonly why: string }
@@ -41,7 +41,7 @@ export class Composer {
   readonly outgoing = new Outgoing()
   /** Lines for the server other than messages. */
   requests: Array<string> = []
-  phase: Phase = { _tag: "Login" }
+  phase: ComposerPhase = { _tag: "Login" }
   isLeaving = false
   rings: boolean
   private to: ReadonlyArray<string> = []
@@ -159,7 +159,7 @@ export class Composer {
   }
 
   /** Records the outcomes of a message. One that the server refused because it shuts down waits for the next connection. */
-  settle(id: MessageId, fates: ReadonlyArray<Fate>): void {
+  settle(id: MessageId, fates: ReadonlyArray<MessageFate>): void {
     if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
     const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()

@@ -1,4 +1,4 @@
-import type { Fate } from "../client/Client.js"
+import type { MessageFate } from "../client/Client.js"
 import type { Marks } from "./Display.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
@@ -40,7 +40,7 @@ export const settled = ({ fates, text, to }: SettledMessage, marks: Marks): Row 
   return [...own(span(marks.returned, "bad"), to, text, marks), span(` ${marks.dash} ${reasons}`, "bad")]
 }
 
-const reason = (fate: Fate, isOfAll: boolean): string => {
+const reason = (fate: MessageFate, isOfAll: boolean): string => {
   switch (fate._tag) {
     case "Written":
     case "Unknown":

@@ -1,4 +1,4 @@
-import type { Fate } from "../client/Client.js"
+import type { MessageFate } from "../client/Client.js"
 
 /** A message of the user, until all its outcomes are known. */
 export interface OwnMessage {
@@ -12,7 +12,7 @@ export interface OwnMessage {
 export interface SettledMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
-  readonly fates: ReadonlyArray<Fate>
+  readonly fates: ReadonlyArray<MessageFate>
 }
 
 /** Identifies a message while it is here. */
@@ -67,7 +67,7 @@ export class Outgoing {
    * Records outcomes. Recipients with an unknown outcome stay, since only the user can decide whether to send again.
    * Returns the known outcomes, if there are any.
    */
-  settle(id: MessageId, fates: ReadonlyArray<Fate>): SettledMessage | undefined {
+  settle(id: MessageId, fates: ReadonlyArray<MessageFate>): SettledMessage | undefined {
     const message = this.messages.get(id)
     if (message === undefined) return undefined
     const known = fates.filter((fate) => fate._tag !== "Unknown")

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Fate } from "../../src/client/Client.js"
+import type { MessageFate } from "../../src/client/Client.js"
 import { Outgoing } from "../../src/terminal/Outgoing.js"
 
-const written = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Written", names })
-const unknown = (...names: ReadonlyArray<string>): Fate => ({ _tag: "Unknown", names })
+const written = (...names: ReadonlyArray<string>): MessageFate => ({ _tag: "Written", names })
+const unknown = (...names: ReadonlyArray<string>): MessageFate => ({ _tag: "Unknown", names })
 
 /** Three messages to bob and carol, the first `taken` of which were sent. */
 const three = (taken: number) => {
