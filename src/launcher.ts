@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url"
 import { Script } from "node:vm"
 
 /**
- * `dist/main.js`, which starts the program: it runs `program.cjs` with the machine code that the build has kept in
- * `program.cache`. Without that file, or with one of another Node version, V8 compiles the program again, which takes half
- * of the start-up time.
+ * `dist/main.js`, which starts the program: it runs `program.cjs` with V8's compiled code from `program.cache`, which
+ * the build has stored. Without that file, or with one of another Node version, V8 compiles the program again, which
+ * takes half of the start-up time.
  */
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** The cached code, if it is of this program: both files end in the same digest. V8 itself compares only lengths. */
+/**
+ * The cached code, if it belongs to this program: both files end in the same digest. V8 itself compares only lengths.
+ */
 const cachedCode = (source: string) => {
   try {
     const cache = readFileSync(pathOf("program.cache"))

@@ -18,7 +18,7 @@ import * as Arguments from "./cli/help/Arguments.js"
 import * as HelpText from "./cli/help/HelpText.js"
 import * as Manual from "./cli/help/Manual.js"
 
-/** The version of package.json, which the build puts here. */
+/** The version in package.json. The build replaces this constant. */
 declare const ACHAT_VERSION: string
 
 const program = (help: Arguments.HelpRequest | undefined) =>

@@ -57,8 +57,7 @@ export const mutants = [
   {
     name: "a connection that broke after its login line takes the name",
     file: "chat/Lifecycle.ts",
-    search:
-      'if (peer.phase._tag === "Gone") return undefined // its connection broke after the login: nobody would have the name',
+    search: 'if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner',
     replace: 'if (peer.phase._tag === "Gone") Reflect.set(peer, "current", Phase.login)'
   },
   {

@@ -50,7 +50,7 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     )
     http.timeout = idleTimeout
     http.maxConnections = maxConnections
-    // A client beyond the limit is dropped without an answer. Its next attempt finds room, since idle clients make way.
+    // A client above the limit is dropped without a response. Closing idle connections makes room for its next attempt.
     http.on("drop", () => http.closeIdleConnections())
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
@@ -59,10 +59,10 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
 
 const requestTimeout = 10_000
 
-/** How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s. */
+/** How often Node checks for requests that take too long; its default of 30 s would allow them up to 40 s. */
 const connectionsCheckingInterval = 1_000
 
-/** Closes a connection on which nothing moves, such as that of a client that does not read its answer. */
+/** Closes a connection without traffic, such as one whose client does not read the response. */
 const idleTimeout = 30_000
 
 const keepAliveTimeout = 60_000
@@ -85,7 +85,7 @@ const listening = (http: Http.Server, { host, port }: AdminOptions) =>
     () =>
       Effect.async<void>((resume) => {
         http.close(() => resume(Effect.void))
-        http.closeAllConnections() // stopping in time is worth more than a scrape in progress
+        http.closeAllConnections() // a prompt stop matters more than a scrape in progress
       })
   )
 
@@ -131,7 +131,7 @@ const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.Proce
     )
   ])
 
-/** Headers of every answer: no cache keeps it, it loads nothing from other sites, and no page may embed it. */
+/** Headers of every response: no caching, nothing loaded from other sites, no embedding in other pages. */
 const headers = {
   "cache-control": "no-store",
   "content-security-policy":
@@ -143,7 +143,7 @@ const headers = {
 
 /**
  * On a loopback address, accepts only an IP address or `localhost` as the host of a request. With any other name, a web
- * page whose owner resolves that name to 127.0.0.1 could read the answer (DNS rebinding).
+ * page whose owner resolves that name to 127.0.0.1 could read the response (DNS rebinding).
  */
 const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   Effect.gen(function* () {
@@ -163,7 +163,7 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
 
 const paths = "/, /metrics, /healthz, /readyz, /connections"
 
-/** Every browser sends the host; a health check that speaks HTTP/1.0 may leave it out. */
+/** Every browser sends the host; a health check that speaks HTTP/1.0 may omit it. */
 const isOwnName = (host: string | undefined) => {
   if (host === undefined) return true
   const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")

@@ -9,7 +9,7 @@ import type { ClosedInfo, ConnectionInfo, Inspection } from "../chat/Inspection.
 export interface ConnectionList {
   readonly now: number
   readonly isDraining: boolean
-  /** The number of open connections, of which `connections` may be a few. */
+  /** The number of open connections. `connections` may contain only some of them. */
   readonly total: number
   readonly connections: ReadonlyArray<ConnectionInfo>
   readonly closed: ReadonlyArray<ClosedInfo>
@@ -32,7 +32,7 @@ type Order = keyof typeof orders
 
 const maxLimit = 100_000
 
-/** Replaces what Schema would say. */
+/** Replaces Schema's own message. */
 const mistake = (message: string) => ({ message: () => ({ message, override: true }) })
 
 const Sort = Schema.Literal(...(Object.keys(orders) as ReadonlyArray<Order>)).annotations(
@@ -63,7 +63,7 @@ export const parse = (parameters: Readonly<Record<string, string | ReadonlyArray
       : `${parameter}: ${issue?.message}`
   })
 
-/** Text is sorted upwards; numbers and times downwards, since the largest and the latest are what matters. */
+/** Sorts text in ascending order, numbers and times in descending order: the largest and the latest matter most. */
 export const make = (inspection: Inspection, { limit, sort }: Query): ConnectionList => {
   const { closed, connections, isDraining, now } = inspection
   const keyed = connections.map((info) => ({ info, key: orders[sort](info) }))
@@ -79,7 +79,9 @@ export const make = (inspection: Inspection, { limit, sort }: Query): Connection
   }
 }
 
-/** As JSON, in parts with a turn of the event loop for each: 10,000 connections in one turn would delay every client. */
+/**
+ * As JSON, in parts with a turn of the event loop for each: 10,000 connections in one turn would delay every client.
+ */
 export const json = (list: ConnectionList): Stream.Stream<string> =>
   Stream.mapEffect(Stream.fromIteratorSucceed(parts(list), 1), (part) => Effect.as(nextTurn, part))
 

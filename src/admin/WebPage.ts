@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 
-/** A file of the web page, which browsers get as it is. The build puts these files beside the program. */
+/** A file of the web page, served unchanged. The build copies these files next to the program. */
 export interface WebFile {
   readonly path: "/" | `/${string}`
   readonly contentType: string

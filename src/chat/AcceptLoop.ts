@@ -15,17 +15,17 @@ import * as RefusalLog from "./RefusalLog.js"
 import * as Shortage from "./Shortage.js"
 
 /**
- * How many connections above the limit are refused with `! full` at the same time. Above them, the operating system
- * drops connections without a reply.
+ * The number of connections above the limit that can be refused with `! full` at the same time. Further connections are
+ * dropped without a reply.
  */
 export const refusalSlots = (maxConnections: number): number => Math.min(1024, Math.max(16, maxConnections >> 4))
 
-/** How long a refused client may take to read why. */
+/** Time for a refused client to read the refusal. */
 const refusalLinger = Duration.seconds(1)
 
 /**
- * Accepts connections on any number of listeners, up to one limit over all of them. A failure of one connection does
- * not end it; a shortage of descriptors or memory pauses each listener that can resume.
+ * Accepts connections on any number of listeners, up to one limit for all of them. The failure of one connection does
+ * not end the loop; a shortage of descriptors or memory pauses each listener that can resume.
  */
 export interface AcceptLoop {
   /** Listens until the scope closes. */
@@ -65,7 +65,7 @@ export const make = ({
     const accepted = (socket: Socket) => {
       const { host } = socket
       const isFull = served >= limits.current.maxConnections || budget.isExhausted
-      // A full server does not ask, or its refusals would use up the host's allowance of new connections.
+      // A full server skips `enter`: refusals must not use up the host's allowance of new connections.
       const wait = isFull ? Duration.toMillis(retryFull) : hostLimits.enter(host)
       if (wait === 0) {
         served += 1
@@ -117,7 +117,7 @@ export const make = ({
     return { listen, stop }
   })
 
-/** Tells a client that the server is full, and when to try again. */
+/** Sends `! full` with a retry delay, then closes the connection. */
 const refuse = (socket: Socket, retryMillis: number) =>
   Effect.suspend(() => {
     const full = Reply.full(retryMillis)
@@ -128,7 +128,7 @@ const refuse = (socket: Socket, retryMillis: number) =>
     const { remote } = socket
     return Effect.zipRight(
       socket.close(refusalLinger),
-      // At debug level, unlike other closed connections: a crowd at the door must not fill the log.
+      // At debug level, unlike other closed connections: a flood of refused clients must not fill the log.
       Effect.annotateLogs(Effect.logDebug("connection closed"), { remote, reason: full.reason })
     )
   })

@@ -3,7 +3,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 
-/** Who wants to log in. */
+/** A client's request to log in under a name. */
 export interface Claim {
   /** In wire form. */
   readonly name: string
@@ -12,9 +12,9 @@ export interface Claim {
 }
 
 /**
- * Decides who may log in under a name that is free. A decision that takes longer than a turn is an effect: only its client
- * waits for it, and the login deadline does not run meanwhile. Whether the name is still free is looked at when the
- * decision is there.
+ * Decides whether a client may log in under a free name. A decision that takes longer than a turn is an effect: only
+ * this client waits for it, and the login timeout does not run meanwhile. Whether the name is still free is checked
+ * after the decision.
  */
 export interface Admission {
   /** The refusal, or undefined to let the client in. */
@@ -23,7 +23,7 @@ export interface Admission {
 
 export type Decision = Reply.Fatal | undefined
 
-/** Lets everybody in, except under another name than the one proven. */
+/** Admits every client, but a client with a proven name only under that name. */
 export const open: Admission = {
   decide: ({ identity, name }) =>
     identity === undefined || Name.parse(Wire.encode(identity)) === name ? undefined : Reply.otherIdentity

@@ -1,35 +1,37 @@
 /**
- * What a writer takes in one piece, one `write` for a socket: the lines that the broker put into one outbox, and whose
- * they are. Runs of lines of one sender are counted together, in parallel arrays: this is touched for every message.
+ * The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox, and their senders.
+ * Consecutive lines of one sender form a run, kept in parallel arrays because they are updated for every message.
  */
 export class Batch<Sender> {
-  /** The lines, once the batch has been handed over; while it is open, those of earlier turns. */
+  /** The lines. While the batch is open, only those of earlier turns. */
   text = ""
   lines = 0
-  /** When it was begun, by `performance.now`. */
+  /** When the batch was created, by `performance.now`. */
   readonly since = performance.now()
   /** The sender of each run; undefined for the server's own lines. */
   readonly senders: Array<Sender | undefined> = []
-  /** How many lines each run has. */
+  /** The number of lines in each run. */
   readonly counts: Array<number> = []
-  /** The label of each run; absent while no line has one, which is the usual case and costs nothing. */
+  /** The label of each run. Undefined until a line has one, so that the usual case costs nothing. */
   labels: Array<string | undefined> | undefined = undefined
-  /** How many returned pairs the server's own lines report to this recipient. */
+  /** The number of returned pairs that the server's own lines report to this recipient. */
   returns = 0
   /** The outbox ends after this batch. */
   isLast = false
-  /** Its writer has handed it to the socket. */
+  /** The writer has passed the batch to the socket. */
   isOffered = false
   /** The lines of this turn. */
   private fresh = ""
-  /** One of them may be a slice of what was read. */
+  /** Whether one of them may be a slice of a read buffer. */
   private hasSlices = false
 
   get bytes(): number {
     return this.text.length + this.fresh.length
   }
 
-  /** Adds whole lines of a sender, or of the server (undefined); with a label, it is one line. Benchmark: every row. */
+  /**
+   * Adds whole lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row.
+   */
   add(text: string, lines: number, sender: Sender | undefined, label: string | undefined) {
     this.fresh += text
     this.lines += lines
@@ -46,7 +48,7 @@ export class Batch<Sender> {
     this.labels?.push(label)
   }
 
-  /** No more lines come: all of them are in `text` from now on. */
+  /** Moves all lines into `text`. */
   close(): this {
     if (this.fresh !== "") {
       this.text += this.fresh
@@ -56,8 +58,9 @@ export class Batch<Sender> {
   }
 
   /**
-   * Keeps nothing alive but its own bytes, in a turn that leaves it open. Reading one character makes V8 flatten the
-   * concatenation. Unflattened, each line would keep the read buffer alive that it was sliced from: 64 KiB for some bytes.
+   * Releases the read buffers at the end of a turn that leaves the batch open. Reading one character makes V8 flatten
+   * the concatenation. Unflattened, each line would keep the read buffer alive that it was sliced from: 64 KiB for a
+   * few bytes.
    */
   settle() {
     if (this.fresh === "") return
@@ -66,15 +69,15 @@ export class Batch<Sender> {
     this.close()
   }
 
-  /** Closes it, in one string: it will wait. */
+  /** Closes the batch and flattens its text, since it will wait in a queue (see `settle`). */
   flatten(): this {
     this.close().text.charCodeAt(0)
     return this
   }
 
   /**
-   * Splits off the first `bytes` bytes: returns the lines that are whole in them, and keeps the rest. Returned pairs stay
-   * with the rest, since their reader has gone either way.
+   * Splits the batch at a number of bytes: returns the lines that end within them, and keeps the rest. Returned pairs
+   * stay with the rest, where they count as dead: the client that the lines were for has left.
    */
   splitAt(bytes: number): Batch<Sender> {
     const head = new Batch<Sender>()

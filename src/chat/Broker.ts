@@ -25,40 +25,40 @@ import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
 
 /**
- * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers; it
- * never waits for any of them.
+ * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers. It
+ * never waits for a peer.
  */
 export interface Broker {
-  /** Takes a new connection on. */
+  /** Registers a new connection. */
   readonly open: (socket: Socket) => Peer
-  /** The reader's side: the peer's inbox has something new. */
+  /** Called by the reader: there is new input in the peer's inbox. */
   readonly read: (peer: Peer) => void
-  /** A writer's side: its batch has met this fate. For a socket: the kernel took the whole batch. */
+  /** Called by a writer: the batch has met this fate. For a socket: the kernel has taken the whole batch. */
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
-  /** The socket writer's side: the kernel does not take more at present. */
+  /** Called by the socket writer: the kernel accepts no more bytes for now. */
   readonly blocked: (peer: Peer) => void
-  /** The socket writer's side: it takes again. */
+  /** Called by the socket writer: the kernel accepts bytes again. */
   readonly unblocked: (peer: Peer) => void
-  /** The socket writer's side, once a connection: it has ended. The name is free when the broker has seen this. */
+  /** Called once when the socket writer has ended. The name is free once the broker has handled this. */
   readonly leave: (peer: Peer, departure: Departure) => void
-  /** Accepts nothing more, settles what was accepted, and ends every outbox. Returns at once. */
+  /** Starts the drain: accept nothing more, settle what was accepted, end every outbox. Returns immediately. */
   readonly drain: Effect.Effect<void>
-  /** Gives up what the drain has not settled: breaks the connections that still have something to take. */
+  /** Gives up on what the drain has not settled: breaks the connections whose outboxes still hold lines. */
   readonly cutOff: Effect.Effect<void>
-  /** How many pairs went back to their senders since `cutOff`. */
+  /** Number of pairs that were returned, or are dead, since `cutOff`. */
   readonly pairsCutOff: () => number
-  /** Succeeds when the broker has seen everything that was reported to it until now. */
+  /** Succeeds once the broker has handled everything reported to it so far. */
   readonly idle: Effect.Effect<void>
-  /** What there is at this moment. */
+  /** The connections at this moment, and those that ended most recently. */
   readonly inspect: Effect.Effect<Inspection>
-  /** Updates the metrics, and returns those that are sums over all peers. */
+  /** Updates the metrics, and returns the gauges. */
   readonly measure: Effect.Effect<Metrics.Gauges>
-  /** The time by the server's clock, in milliseconds. */
+  /** The server's clock, in milliseconds. */
   readonly now: () => number
   readonly ledger: Ledger
   readonly hostLimits: HostLimits
   readonly budget: Budget
-  /** The clients that can be addressed. The broker is the only one that sets it. */
+  /** The clients that can be addressed. Only the broker sets it. */
   readonly members: Ref.Ref<Members>
 }
 
@@ -79,7 +79,7 @@ export const make = (
     yield* Effect.forkScoped(turns(state, members))
     yield* whenever(watch.due, reportTick)
     yield* whenever(notices.due, report({ _tag: "Notices" }))
-    // Forked now, since a scope that is closing, which may be what drains, takes no new fibers.
+    // Forked now: closing the scope may be what starts the drain, and a closing scope takes no new fibers.
     yield* whenever(drain.due, reportTick)
     yield* Effect.forEach(features, ({ run = Effect.void }) => Effect.forkScoped(run), { discard: true })
 
@@ -110,10 +110,10 @@ export const make = (
     }
   })
 
-/** How much is put into outboxes before the event loop gets its turn, so that nobody waits long because of a flood. */
+/** Bytes put into outboxes before the broker yields to the event loop: a flood from one client must not delay others. */
 const turnBytes = 2_097_152
 
-/** The broker's fiber. One loop, and not `forever` around a turn, which would yield once more each time (benchmark: churn). */
+/** The broker's fiber. A plain loop: `Effect.forever` would yield once more after each turn (benchmark: churn). */
 const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { budget, defects, events, ledger, names, turn, watch } = state
@@ -175,7 +175,7 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
   }
 }
 
-/** Asks questions in fibers of their own; they end with the scope. */
+/** Runs each question in a separate fiber; these fibers end with the scope. */
 const asker = (events: Events) =>
   Effect.map(
     FiberSet.makeRuntime<never>(),
@@ -185,7 +185,7 @@ const asker = (events: Events) =>
       )
   )
 
-/** Does something each time that it is due, as long as the scope lasts. */
+/** Runs `then` each time `due` succeeds, until the scope closes. */
 const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
   Effect.forkScoped(Effect.forever(Effect.zipRight(due, then)))
 
@@ -202,7 +202,7 @@ const tick = (state: BrokerState.BrokerState, now: number) => {
   watch.rest()
 }
 
-/** Closes the connections that hold most of the memory, until the rest is below the limit. */
+/** Closes the connections that hold the most memory, until usage is below the limit. */
 const relieve = ({ breakOff, budget, lifecycle }: BrokerState.BrokerState) => {
   let excess = budget.used - budget.limit
   for (const peer of [...lifecycle.peers].toSorted((one, other) => costOf(other) - costOf(one))) {

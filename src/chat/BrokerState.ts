@@ -27,9 +27,9 @@ import { TokenBucket } from "./TokenBucket.js"
 import { Turn } from "./Turn.js"
 import { Watch } from "./Watch.js"
 
-/** What a broker can do besides what every server does. */
+/** Features of a broker beyond those of every server. */
 export interface Extensions {
-  /** Who may log in; by default everybody, under any free name. */
+  /** Decides who may log in; by default any client, under any free name. */
   readonly admission?: Admission.Admission | undefined
   readonly features?: ReadonlyArray<MakeFeature> | undefined
 }
@@ -38,11 +38,11 @@ interface Surroundings {
   readonly options: Live<Options>
   readonly now: () => number
   readonly events: Events
-  /** Asks a question in a fiber of its own. */
+  /** Asks a question in a separate fiber. */
   readonly ask: (peer: Peer, question: Question) => void
 }
 
-/** The parts of a broker, each of which gets those that it needs. */
+/** The parts of a broker, wired together. */
 export interface BrokerState extends ReturnType<typeof make> {}
 
 export const make = ({ ask, events, now, options }: Surroundings, extensions: Extensions) => {
@@ -94,7 +94,7 @@ export const make = ({ ask, events, now, options }: Surroundings, extensions: Ex
   }
 
   const defects: Array<unknown> = []
-  /** A defect of ours ends the connection that it showed up at, not the chat. */
+  /** A defect in the server ends the connection where it occurred, not the whole chat. */
   const defective = (peer: Peer, defect: unknown) => {
     breakOff(peer, "internal-error")
     defects.push(defect)

@@ -1,24 +1,24 @@
 import { getHeapStatistics } from "node:v8"
 
-/** What a queued line costs besides its bytes: V8's string header, its place in the rope, and its run in the batch. */
+/** Memory of a queued line besides its bytes: V8's string header, its node in the rope, and its run in the batch. */
 export const lineBytes = 48
 
-/** What an outcome that is still to come costs: the label, kept with the line, and the room for the outcome's own line. */
+/** Memory of a pending outcome: the label, kept with the line, and room for the outcome line itself. */
 export const outcomeBytes = 160
 
-/** What an idle connection costs: its socket, two fibers, its peer (benchmark: idle memory). */
+/** Memory of an idle connection: its socket, two fibers, its peer (benchmark: idle memory). */
 export const connectionBytes = 10_240
 
-/** What a queue may hold however little memory is left: small lines between clients that read never stop. */
+/** What a queue may always hold, however little memory is left: clients that read keep receiving small lines. */
 const smallestShare = 16_384
 
-/** Above its limit by this factor, the broker closes the connections that hold most of the memory. */
+/** When usage exceeds the limit by this factor, the broker closes the connections that hold the most memory. */
 const emergency = 1.25
 
 /**
- * The memory that all connections together may use for what they wait for: queued lines, outcomes that are still to
- * come, input that is not routed yet, unfinished lines, remembered routes. Every place that keeps such bytes counts them
- * here, and stops counting them when it lets go.
+ * The memory that all connections together may use: queued lines, pending outcomes, unrouted input, unfinished lines,
+ * remembered routes, and the connections themselves. Every holder of such bytes adds them here, and subtracts them when
+ * it releases them.
  *
  * No queue may hold more than what is left of the budget (the dynamic threshold of Choudhury and Hahne, 1998). The
  * largest queues therefore stop growing first, the memory in use stays below the limit, and clients that read, whose
@@ -30,29 +30,29 @@ export class Budget {
 
   constructor(public limit: number) {}
 
-  /** How much one queue, or one unfinished line, may hold at present. */
+  /** Bytes that one queue, or one unfinished line, may currently hold. */
   get share(): number {
     return Math.max(smallestShare, this.limit - this.used)
   }
 
-  /** Nothing is left: newcomers are refused, and the senders to clients that do not read are no longer held. */
+  /** Nothing is left: new connections are refused, and senders to clients that do not read are no longer held. */
   get isExhausted(): boolean {
     return this.used >= this.limit
   }
 
-  /** What is in use has passed the limit so far that queues which only stop growing do not help. */
+  /** Usage is so far over the limit that it is no longer enough for queues to stop growing. */
   get isOverrun(): boolean {
     return this.used >= this.limit * emergency
   }
 }
 
-/** The part of the memory that the budget is by default: what it counts can take half as much again in the heap. */
+/** The default budget as a fraction of the memory. What the budget counts can take half as much again in the heap. */
 const defaultPart = 0.4
 
-/** The budget of a server that was given none: a part of what V8's heap, or the control group, allows this process. */
+/** The default budget: a fraction of the heap limit of V8, or of the memory limit of the control group if smaller. */
 export const defaultLimit = (): number => {
   const constrained = process.constrainedMemory()
   const heap = getHeapStatistics().heap_size_limit
-  // Without a limit Node reports 0, or more than any machine has.
+  // Without a control group limit, Node reports 0, or a number larger than the memory of any machine.
   return Math.floor(defaultPart * (constrained > 0 ? Math.min(constrained, heap) : heap))
 }

@@ -5,7 +5,7 @@ import type { Names } from "./Names.js"
 import type { Notices } from "./Notices.js"
 import type { Peer } from "./Peer.js"
 
-/** A command as a client gave it. */
+/** A command sent by a client. */
 export interface Call {
   readonly peer: Peer
   /** What follows the name, trimmed, in wire form. */
@@ -13,7 +13,7 @@ export interface Call {
   readonly label: string | undefined
 }
 
-/** The lines that answer a command, each with its LF; or `leave`, after which nothing that the client says is heard. */
+/** The reply to a command: lines, each with its LF; or `leave`, which ends the client's input. */
 export type Answer = ReadonlyArray<string> | "leave"
 
 /** What commands may use of the server. */
@@ -28,13 +28,13 @@ export interface CommandContext {
 /** A row of the command table. `/help`, the reply to an unknown command and the documentation follow from these. */
 export interface Command {
   readonly name: string
-  /** As a client writes it. */
+  /** The command line as a client writes it. */
   readonly usage: string
   /** What it does: a clause without a subject. */
   readonly about: string
   /**
-   * Runs in the broker's turn, before the login as well. An answer that takes longer is an effect: the client is held
-   * until it succeeds, and nobody else is (`Question`).
+   * Runs in the broker's turn, possibly before the login. An answer that takes longer is an effect: this client, and no
+   * other, is held until it succeeds (`Question`).
    */
   readonly run: (call: Call, context: CommandContext) => Answer | Effect.Effect<Answer>
 }
@@ -44,13 +44,13 @@ export const builtIn: ReadonlyArray<Command> = [
   {
     name: "who",
     usage: "/who",
-    about: "lists the names of all clients that are here",
+    about: "lists the names of all clients that are logged in",
     run: ({ label }, { names }) => (label === undefined ? names.who() : Reply.who(names.all(), label))
   },
   {
     name: "ping",
     usage: "/ping [text]",
-    about: "is answered after the replies to all your earlier lines",
+    about: "replies once all your earlier lines have been handled",
     run: ({ argument, label }) => [Reply.pong(argument, label)]
   },
   {
@@ -69,10 +69,10 @@ export const builtIn: ReadonlyArray<Command> = [
     about: "shows this list",
     run: ({ label }, { commands }) => Reply.help([message, ...commands], label)
   },
-  { name: "quit", usage: "/quit", about: "leaves, after everything for you was sent", run: () => "leave" }
+  { name: "quit", usage: "/quit", about: "leaves after everything queued for you has been sent", run: () => "leave" }
 ]
 
-/** Not a command, but the first thing to know. */
+/** Not a command, but listed first by `/help`. */
 const message = { usage: "name, name: text", about: "sends text to each of these names" }
 
 /** Finds commands by their names. */

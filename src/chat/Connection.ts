@@ -14,7 +14,7 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Peer } from "./Peer.js"
 
-/** What every connection of a server is given. */
+/** What all connections of a server share. */
 export interface Surroundings {
   readonly broker: Broker
   readonly options: Live<Pick<Options, "linger">>
@@ -22,11 +22,10 @@ export interface Surroundings {
 }
 
 /**
- * Runs one connection from its accept to its end, and returns why it ended. Never fails.
+ * Runs one connection from accept to close, and returns the close reason. Never fails.
  *
- * Nothing but the writer ends a connection: whatever else comes to an end ends the outbox, the writer sends what is left,
- * and the broker is notified. However the connection ends, its release sees to it that this happens, and that the socket
- * is closed.
+ * Only the writer ends a connection. Any other cause ends the outbox; the writer then sends what is left, and the
+ * broker is notified. The release guarantees this notification and closes the socket, even if the fiber is interrupted.
  */
 export const run = (socket: Socket, surroundings: Surroundings): Effect.Effect<CloseReason> =>
   Effect.uninterruptible(
@@ -38,8 +37,8 @@ export const run = (socket: Socket, surroundings: Surroundings): Effect.Effect<C
   )
 
 /**
- * Reads and writes until the writer's end. Frees the name before it waits for a slow client to close its side. It can be
- * interrupted where it waits.
+ * Reads and writes until the writer ends. Frees the name before waiting for a slow client to close its side.
+ * Interruptible while waiting.
  */
 const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> => {
   peer.socket.attach(new Reader(peer, broker))
@@ -59,7 +58,9 @@ const reap = (peer: Peer, { broker }: Surroundings): Effect.Effect<void> => {
   return Effect.zipRight(depart(peer, broker), destroy)
 }
 
-/** Waits for the writer's end. Observing it costs less than awaiting it, which is a message to it (benchmark: churn). */
+/**
+ * Waits for the writer to end. An observer is cheaper than `Fiber.await`, which sends it a message (benchmark: churn).
+ */
 const ended = (writer: Fiber.RuntimeFiber<void>, peer: Peer): Effect.Effect<void> =>
   Effect.async((resume) => {
     writer.addObserver((exit) => resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause)))
@@ -72,8 +73,8 @@ const defective = (peer: Peer, cause: Cause.Cause<never>) =>
   })
 
 /**
- * Reading needs no fiber of its own: the socket hands over what it reads, and the inbox holds it back. A class, since
- * three closures for each connection take four times the memory (benchmark: idle memory).
+ * Reading needs no fiber: the socket delivers what it reads through callbacks, and the inbox pauses it. A class,
+ * because three closures for each connection would take four times the memory (benchmark: idle memory).
  */
 class Reader implements SocketEvents {
   constructor(
@@ -83,7 +84,7 @@ class Reader implements SocketEvents {
 
   data(bytes: Uint8Array) {
     const { inbox, phase } = this.peer
-    // After its end nothing is heard; it is read all the same, so that the end can be orderly.
+    // Input is ignored while the peer is leaving. It is still read: closing a socket with unread input sends a reset.
     if (!phase.isHeard) return inbox.skip(bytes)
     inbox.read(bytes)
     this.broker.read(this.peer)
@@ -99,7 +100,7 @@ class Reader implements SocketEvents {
   }
 }
 
-/** Not a generator, which would keep half a kilobyte while it waits (benchmark: idle memory). */
+/** Not a generator: a suspended one would keep half a kilobyte for each connection (benchmark: idle memory). */
 const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   const { outbox, socket } = peer
   const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
@@ -113,7 +114,7 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
     }
     return Effect.flatMap(outbox.next, go)
   }
-  /** The kernel does not take all of it at once. */
+  /** Waits until the kernel has taken the rest of a batch. */
   const finish = (batch: Batch<Peer>): Effect.Effect<void> => {
     broker.blocked(peer)
     return Effect.flatMap(Effect.either(socket.taken), (taken) => {
@@ -127,14 +128,14 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   return Effect.suspend(() => go(outbox.ready()))
 }
 
-/** The kernel took all of it. */
+/** The kernel has taken the whole batch. */
 const wrote = ({ outbox, traffic }: Peer, broker: Broker, batch: Batch<Peer>) => {
   traffic.linesOut += batch.lines
   traffic.bytesOut += batch.text.length
   broker.settled(outbox, batch, "written")
 }
 
-/** Reports the end to the broker, the log and the metrics, whatever the end was. */
+/** Reports the end of the connection to the broker, the log and the metrics. */
 const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
   Effect.suspend(() => {
     const { outbox, socket } = peer

@@ -5,18 +5,18 @@ import type { Peer } from "./Peer.js"
 import type { Destination, Route } from "./Route.js"
 
 /**
- * Knows some of the names that lines can be addressed to. When lines to a name go elsewhere than before, it calls
- * `Directory.changed` with that name.
+ * Resolves some of the names that lines can be addressed to. It must call `Directory.changed` with a name whenever the
+ * destination of that name changes.
  */
 export interface Resolver {
-  /** @param name in wire form; undefined if the name is none of its own, or nobody of that name is here */
+  /** Returns undefined if the name belongs to another resolver, or is offline. `name` is in wire form. */
   resolve(name: string): Destination<Peer> | undefined
 }
 
-/** The memory for remembered routes. The oldest are forgotten when there are more. */
+/** The most memory used for remembered routes. Beyond it, the oldest are forgotten. */
 const maxRouteBytes = 8 * 1_048_576
 
-/** What a route takes, and each of its names: V8's objects, and the entries in the two maps below. */
+/** The memory for a route and for each of its names: V8's objects, and the entries in the two maps below. */
 const routeBytes = 400
 const nameBytes = 200
 
@@ -26,7 +26,7 @@ class KnownRoute implements Route<Peer> {
     public head: string,
     public parts: ReadonlyArray<Destination<Peer>>,
     public absent: ReadonlyArray<string>,
-    /** Recipients, absent ones included. */
+    /** All recipients, including absent ones. */
     public names: ReadonlyArray<string>
   ) {}
 
@@ -34,7 +34,7 @@ class KnownRoute implements Route<Peer> {
     return routeBytes + this.head.length + this.names.length * nameBytes
   }
 
-  /** A sender may still refer to it: keeps nothing but the mark. */
+  /** Drops everything but the stale mark: a sender may still refer to this route. */
   forget() {
     this.isStale = true
     this.head = ""
@@ -45,8 +45,8 @@ class KnownRoute implements Route<Peer> {
 }
 
 /**
- * Turns addresses into routes, and remembers them for all senders. What comes and goes elsewhere leaves a route alone: a
- * name that changes makes only the routes stale that contain it.
+ * Resolves addresses to routes, and remembers them for all senders. A name that changes makes only those routes stale
+ * that contain it.
  */
 export class Directory {
   private readonly routes = new Map<string, KnownRoute>()
@@ -55,22 +55,25 @@ export class Directory {
 
   constructor(
     private readonly budget: Budget,
-    /** Asked in this order; the first that knows a name has it. */
+    /** Tried in this order; the first that resolves a name wins. */
     private readonly resolvers: ReadonlyArray<Resolver>
   ) {}
 
-  /** The route of an address that was resolved before, if it is remembered. */
+  /** The remembered route of an address, if there is one. */
   remembered(head: string): Route<Peer> | undefined {
     return this.routes.get(head)
   }
 
-  /** @param head the address with its `:`; `names` are its recipients, each once */
+  /**
+   * @param head the address, including the `:`
+   * @param names its recipients, each once
+   */
   resolve(head: string, names: ReadonlyArray<string>): Route<Peer> {
     const known = this.routes.get(head)
     if (known !== undefined) return known
     const bySuffix = new Map<string, Array<Outbox<Peer>>>()
     const absent: Array<string> = []
-    // Copies, since a slice would keep the whole read alive that it was cut from.
+    // Copies: in V8, a slice would keep the whole read buffer alive.
     const copies = names.map(Wire.copy)
     for (const name of copies) {
       const destination = this.find(name)
@@ -110,12 +113,12 @@ export class Directory {
     }
   }
 
-  /** Lines to this name go elsewhere from now on. */
+  /** Forgets the routes that contain a name whose destination has changed. */
   changed(name: string) {
     for (const route of this.byName.get(name) ?? []) this.forget(route)
   }
 
-  /** Forgets all routes: nobody is here who could use them. */
+  /** Forgets all routes. For when no client is left to use them. */
   clear() {
     for (const route of this.routes.values()) this.forget(route)
   }

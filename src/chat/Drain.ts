@@ -8,22 +8,24 @@ import type { Notices } from "./Notices.js"
 import type { Options } from "./Options.js"
 import type { Peer } from "./Peer.js"
 
-/** How often a drain looks whether it is over. */
+/** The interval at which a drain checks whether it is complete. */
 const tick = Duration.millis(10)
 
 /**
- * A drain that has delivered everything goes on answering `! closing` until no client has said anything for this many
- * ticks, but no longer than `lastCall`, so that lines under way are refused by a reply, not by silence. Ticks, and not a
- * time, because between two of them everything that has arrived is read, however busy the machine is.
+ * After everything has been delivered, the drain keeps replying `! closing` until no client has sent anything for this
+ * many ticks, but no longer than `lastCall`. Lines in transit thus get a refusal rather than silence. It counts ticks
+ * rather than time because, however busy the machine is, everything that has arrived is read between two ticks.
  */
 const quietTicks = 5
 const lastCall = Duration.millis(500)
 
-/** The end of a broker: accepts nothing more, settles what was accepted, and ends every outbox. In the broker's turn. */
+/**
+ * Drains a broker: accepts nothing more, settles what was accepted, and ends every outbox. Runs in the broker's turn.
+ */
 export class Drain {
   private begun = false
   private ticksSinceHeard = 0
-  /** When everything had been delivered. */
+  /** The time at which everything had been delivered. */
   private settledAt: number | undefined = undefined
   private pairsBefore: number | undefined = undefined
   private readonly started = Effect.unsafeMakeLatch(false)
@@ -42,10 +44,10 @@ export class Drain {
     return this.begun
   }
 
-  /** Succeeds when it is time to look whether the drain is over. Never succeeds before the drain begins. */
+  /** Succeeds when it is time to check whether the drain is complete. Never succeeds before the drain begins. */
   readonly due: Effect.Effect<void> = Effect.zipRight(this.started.await, Effect.sleep(tick))
 
-  /** A client has said something. */
+  /** A client has sent something. */
   heard() {
     this.ticksSinceHeard = 0
   }
@@ -62,7 +64,7 @@ export class Drain {
     }
   }
 
-  /** Ends every outbox once nothing is in flight. Returned lines travel to the senders' outboxes, so these end last. */
+  /** Ends every outbox, but only once nothing is in flight: returned lines still go into their senders' outboxes. */
   tick(now: number) {
     if (!this.begun) return
     this.ticksSinceHeard += 1
@@ -80,24 +82,24 @@ export class Drain {
     const { ledger, lifecycle } = this.broker
     if (ledger.inFlight > 0) return false
     for (const peer of lifecycle.peers) {
-      // A peer that is held, for whatever, has not come to the mark that shuts it out.
+      // A held peer has not reached the mark of the shutdown in its input, whatever it waits for.
       if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false
     }
     return true
   }
 
-  /** Gives up what was not settled in time: open questions, and connections that still have something to take. */
+  /** Gives up on what was not settled in time: open questions, and connections whose outboxes still hold lines. */
   cutOff() {
     const { breakOff, lifecycle } = this.broker
     this.pairsBefore = this.pairsSentBack
     for (const peer of lifecycle.peers) {
-      // A refusal that is put now may still be written.
+      // The refusal that this puts may still be written, so the connection is not broken.
       if (lifecycle.giveUpQuestion(peer)) continue
       if (peer.outbox.lines > 0) breakOff(peer, "cut-off")
     }
   }
 
-  /** Pairs that went back to their senders, or are dead, since `cutOff`. */
+  /** Pairs that were returned to their senders, or are dead, since `cutOff`. */
   get pairsCutOff(): number {
     return this.pairsBefore === undefined ? 0 : this.pairsSentBack - this.pairsBefore
   }

@@ -11,42 +11,43 @@ import type { Question } from "./Question.js"
 
 /** What readers, writers, questions, timers and the server report to the broker. */
 export type Event =
-  /** Its inbox has something. */
+  /** There is new input in the peer's inbox. */
   | { readonly _tag: "Read"; readonly peer: Peer }
-  /** It has room again, and senders wait for it. */
+  /** The outbox has room again, and senders wait for it. */
   | { readonly _tag: "Room"; readonly outbox: Outbox<Peer> }
-  /** It is leaving, and the last of its own lines has met its fate. */
+  /** The last in-flight line of a leaving peer has met its fate. */
   | { readonly _tag: "Settled"; readonly peer: Peer }
-  /** A recipient has got a batch with labelled lines. */
+  /** A batch with labelled lines has been delivered. */
   | {
       readonly _tag: "Labelled"
       readonly outbox: Outbox<Peer>
       readonly batch: Batch<Peer>
       readonly fate: Delivered
     }
-  /** The answer to a question that was asked for it. */
+  /** The answer to a question asked on behalf of the peer. */
   | {
       readonly _tag: "Answered"
       readonly peer: Peer
       readonly question: Question
       readonly exit: Exit.Exit<unknown, unknown>
     }
-  /** Its writer has ended. */
+  /** The peer's writer has ended. */
   | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: Departure }
   | { readonly _tag: "Tick"; readonly now: number }
-  /** Notices were collected for long enough. */
+  /** Collected notices are due. */
   | { readonly _tag: "Notices" }
   | { readonly _tag: "Drain" }
   | { readonly _tag: "CutOff" }
-  /** Runs in the broker's turn, after everything that was reported before. */
+  /** A function to run in the broker's turn, after everything reported before. */
   | { readonly _tag: "Look"; readonly look: () => void }
 
 /**
- * The broker's queue. What one turn of Node's event loop brings goes in together, at its end: everything that was readable
- * has been read by then, and each recipient gets one write for all of it (benchmark: mesh, five times).
+ * The broker's queue. The events of one turn of Node's event loop are queued together at the end of that turn.
+ * Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor of
+ * five).
  *
- * An idle broker is woken directly, and the `Queue` holds what comes while it is busy: waking a fiber from an empty `Queue`
- * costs five times as much (src/chat/README.md).
+ * An idle broker is woken directly, and the `Queue` holds events only while it is busy: waking a fiber from an empty
+ * `Queue` costs five times as much (src/chat/README.md).
  */
 export class Events {
   private brought: Array<Event> = []
@@ -63,7 +64,7 @@ export class Events {
     (queue) => new Events(queue)
   )
 
-  /** Events that were reported, and that the broker has not taken yet. */
+  /** Events reported but not yet taken by the broker. */
   get waiting(): number {
     return this.reported - this.taken
   }
@@ -91,7 +92,7 @@ export class Events {
     idle(Effect.succeed(events))
   }
 
-  /** The events of the next turn that brings some. For one taker. */
+  /** Waits for the events of the next turn that has any. For a single consumer. */
   readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.suspend(() =>
     this.queued === 0 ? this.park : this.takeQueued
   )
@@ -126,7 +127,7 @@ const attempt = <A>(look: () => A): Exit.Exit<A> => {
   }
 }
 
-/** Lets the event loop have a turn. */
+/** Yields to the event loop for one turn. */
 export const turnEnds: Effect.Effect<void> = Effect.async((resume) => {
   setImmediate(() => resume(Effect.void))
 })

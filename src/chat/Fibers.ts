@@ -2,13 +2,13 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 
-/** Starts a fiber. It is nobody's child: who starts it sees to its end. */
+/** Starts a fiber without a parent: the caller is responsible for its end. */
 export type Start = <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
 
 /**
- * Starts fibers that share the `FiberRefs` of the one that asks for this, where `Effect.fork` would give each a copy: a
- * tenth of what a connection costs, with its two fibers (benchmarks: idle memory, churn). `FiberRefs` are immutable, and
- * nobody joins these fibers to take over what they have set in theirs.
+ * Starts fibers that share the `FiberRefs` of the fiber that runs this effect. `Effect.fork` would give each its own
+ * copy: a tenth of the cost of a connection and its two fibers (benchmarks: idle memory, churn). Sharing is safe
+ * because `FiberRefs` are immutable, and no fiber joins these to inherit their changes.
  */
 export const start: Effect.Effect<Start> = Effect.map(
   Effect.getFiberRefs,

@@ -9,7 +9,7 @@ type Limits = Pick<
   "maxConnectionsPerAddress" | "connectsPerAddress" | "ratePerAddress" | "burstPerAddress" | "limitLoopback"
 >
 
-/** What one subscriber uses, and may still use. */
+/** What one subscriber uses, and the rest of its allowances. */
 interface Usage {
   connections: number
   /** New connections; undefined without a limit. */
@@ -18,15 +18,15 @@ interface Usage {
   readonly lines: TokenBucket | undefined
 }
 
-/** Subscribers without a connection that are kept before those with a full allowance are evicted. */
+/** Number of subscribers without a connection that are kept before those with a full allowance are evicted. */
 const maxIdle = 10_000
 
 /** Hard cap on subscribers without a connection; oldest first, so rotating addresses gains an attacker nothing. */
 const maxIdleExhausted = 50_000
 
 /**
- * Limits per address, so that no single one can crowd out the others. An address stands for one subscriber: an IPv4
- * address, or the first 64 bits of an IPv6 address. A Unix socket has no address, and no such limits.
+ * Limits per address, so that no single address can crowd out the others. They apply to a subscriber: an IPv4 address,
+ * or the first 64 bits of an IPv6 address. A Unix socket has no address, and no such limits.
  */
 export class HostLimits {
   private readonly usages = new Map<string, Usage>()
@@ -39,12 +39,12 @@ export class HostLimits {
     limits.onChange(() => this.reset())
   }
 
-  /** Applies limits that have changed: every subscriber has a full allowance again. */
+  /** Applies changed limits: every subscriber has a full allowance again. */
   reset() {
     for (const [key, { connections }] of this.usages) this.usages.set(key, this.make(connections))
   }
 
-  /** How many subscribers are remembered. */
+  /** Number of remembered subscribers. */
   get size(): number {
     return this.usages.size
   }
@@ -55,7 +55,7 @@ export class HostLimits {
    */
   enter(host: string): number {
     if (host === "") return 0
-    // Connections are counted without a limit, too, since one may be set while they last.
+    // Connections are counted even without a limit, because one may be set while they are open.
     const usage = this.find(subscriber(host))
     const wait = this.isLimited(host) ? this.waitOf(usage) : 0
     if (wait === 0) usage.connections += 1
@@ -119,7 +119,7 @@ export class HostLimits {
     const idle = this.evict(isFull)
     let excess = idle > maxIdleExhausted ? idle - maxIdleExhausted / 2 : 0
     if (excess > 0) this.evict(() => excess-- > 0)
-    // Not again before there are many more: in a crowd of strangers, each newcomer would cost a walk over all of them.
+    // The next sweep waits until there are many more: otherwise each new subscriber could cost a walk over all of them.
     const { size } = this.usages
     this.sweepAbove = size + Math.max(maxIdle, Math.min(size, maxIdleExhausted / 2))
   }

@@ -3,34 +3,34 @@ import { Framing, type Piece } from "../protocol/Framing.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
 
-/** What a reader hands to the broker: the pieces of its input, and marks between them. */
+/** What a reader passes to the broker: pieces of input, and marks between them. */
 export type Item =
   | Piece
-  /** The input ended here, in order. */
+  /** The input ended here in an orderly way. */
   | { readonly _tag: "End"; readonly reason: CloseReason }
-  /** The server began to shut down here: no line behind it is accepted. */
+  /** The server began to shut down here: no line after it is accepted. */
   | { readonly _tag: "Closing" }
 
-/** How much a client may be ahead of the broker before it is not read from: one read. */
+/** Bytes that a client may be ahead of the broker before reading pauses: one read. */
 const readAheadBytes = 65_536
 
 /**
- * What was read from one client and not yet routed. The reader puts in, the broker takes out; while the broker does not
- * come, or holds the client, the socket is not read from.
+ * The input of one client that was read but not yet routed. The reader adds to it, and the broker removes from it.
+ * While the broker lags behind, or holds the client, the socket is not read from.
  */
 export class Inbox {
-  /** Whether the broker has been told that there is something here. */
+  /** Whether a `Read` event for this inbox is on its way to the broker. */
   announced = false
-  /** Where the broker is in the text of `current`. */
+  /** The broker's position in the text of `current`. */
   position = 0
   bytesRead = 0
-  /** Read, and not yet routed. */
+  /** Bytes read but not yet routed. */
   bytesAhead = 0
   private items: Array<Item> = []
   private next = 0
   private paused = false
   private stopped = false
-  /** What is counted in the budget. */
+  /** The bytes that the budget counts for this inbox. */
   private counted = 0
   private readonly framing: Framing
 
@@ -42,7 +42,7 @@ export class Inbox {
     this.framing = new Framing(maxLineBytes)
   }
 
-  /** That of its connection: the option may have changed since. */
+  /** The limit of this connection. The server's option may have changed since the accept. */
   get maxLineBytes(): number {
     return this.framing.maxLineBytes
   }
@@ -55,7 +55,7 @@ export class Inbox {
     if (this.bytesAhead >= readAheadBytes) this.pause()
   }
 
-  /** The memory that its input takes. */
+  /** The memory of the input. */
   get cost(): number {
     return this.bytesAhead + this.framing.restBytes
   }
@@ -66,7 +66,7 @@ export class Inbox {
     this.counted = cost
   }
 
-  /** Stops reading while the unfinished line is larger than its share of the memory. True if that is so. */
+  /** Pauses reading while the unfinished line exceeds its share of the memory. Returns whether it does. */
   stopIfShort(): boolean {
     const isShort = this.framing.restBytes > this.budget.share
     if (isShort === this.stopped) return isShort
@@ -76,25 +76,25 @@ export class Inbox {
     return isShort
   }
 
-  /** The connection is gone: the unfinished line never becomes one. */
+  /** Discards the unfinished line, since the connection is gone. */
   drop() {
     this.framing.drop()
     this.count()
   }
 
-  /** Reads past what nobody hears any more. */
+  /** Counts and discards input after the peer's end. */
   skip(bytes: Uint8Array) {
     this.bytesRead += bytes.length
   }
 
-  /** The client shut its sending half down: an unfinished line counts (protocol, section 4). */
+  /** The client shut down its sending half: an unfinished line counts as a line (protocol, section 4). */
   end() {
     for (const piece of this.framing.end()) this.items.push(piece)
     this.count()
     this.items.push({ _tag: "End", reason: "left" })
   }
 
-  /** What comes from now on came after the shutdown began. */
+  /** Marks the point in the input where the shutdown began. */
   close() {
     this.items.push({ _tag: "Closing" })
   }
@@ -103,13 +103,13 @@ export class Inbox {
     return this.items[this.next]
   }
 
-  /** `current` is done with. */
+  /** Moves on to the next item. */
   advance() {
     this.next += 1
     this.position = 0
   }
 
-  /** Nothing of it will be looked at any more. */
+  /** Drops all items. */
   clear() {
     this.items = []
     this.next = 0
@@ -118,7 +118,7 @@ export class Inbox {
     this.count()
   }
 
-  /** The broker has been through all of it: the client is read from again. */
+  /** The broker has handled all items: drops them and resumes reading. */
   consumed() {
     this.clear()
     if (this.paused) {

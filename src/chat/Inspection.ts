@@ -5,13 +5,15 @@ import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
 import type { Peer, Undelivered } from "./Peer.js"
 
-/** What a running server tells of itself. Times are in milliseconds, instants since 1970. */
+/** A report on a running server. Durations are in milliseconds; points in time are milliseconds since 1970. */
 export interface Inspection {
   readonly now: number
   readonly isDraining: boolean
-  /** Each is read from the connection at the moment when it is looked at: who wants a few of many pays for a few. */
+  /**
+   * Fields are read from the live connection on access, so that a caller pays only for the entries that it looks at.
+   */
   readonly connections: ReadonlyArray<ConnectionInfo>
-  /** Those that ended last, the latest first. */
+  /** The connections that ended most recently, latest first. */
   readonly closed: ReadonlyArray<ClosedInfo>
 }
 
@@ -27,11 +29,13 @@ interface Info {
 }
 
 export interface ConnectionInfo extends Info {
-  /** How long nothing was read from it. */
+  /** Time since the last read. */
   readonly idleMillis: number
   readonly queueLines: number
   readonly queueBytes: number
-  /** `held`: waits for room in a recipient's queue. `jammed`: takes nothing, and its senders are told so. */
+  /**
+   * `held`: waits for room in a recipient's queue, or for an answer. `jammed`: takes nothing; its senders get `busy`.
+   */
   readonly state: "login" | "open" | "held" | "jammed" | "leaving"
 }
 
@@ -40,15 +44,15 @@ export interface ClosedInfo extends Info {
   readonly reason: CloseReason
 }
 
-/** How many of those that ended are remembered. */
+/** Number of ended connections that are remembered. */
 const maxClosed = 1000
 
-/** Watches the peers of a broker, in whose turns all of this runs. */
+/** Reports on the peers of a broker. Runs in the broker's turn. */
 export class Inspector {
   private closed: Array<ClosedInfo> = []
-  /** Gone with lines of their own still in flight, or still to be routed. */
+  /** Peers that have gone while lines of their own were still in flight, or still to be routed. */
   private readonly orphans = new Set<Peer>()
-  /** Of those that have ended. */
+  /** The sums over the connections that have ended. */
   private readonly departed: Metrics.Traffic = { linesIn: 0, linesOut: 0, bytesIn: 0, bytesOut: 0 }
 
   private readonly published: Metrics.Traffic = { linesIn: 0, linesOut: 0, bytesIn: 0, bytesOut: 0 }
@@ -61,11 +65,11 @@ export class Inspector {
     }
   ) {}
 
-  /** It has ended, and the broker has taken leave of it. */
+  /** Records a peer whose connection has ended. Called after the broker has removed it. */
   left(peer: Peer, reason: CloseReason, now: number) {
     const info = infoOf(peer)
     this.closed.push({ ...info, at: now, reason })
-    // Cut at twice the length, so that an end costs no move of a thousand others.
+    // Cut only at twice the length: cutting every time would move a thousand entries whenever a connection ends.
     if (this.closed.length >= 2 * maxClosed) this.closed = this.closed.slice(-maxClosed)
     this.departed.linesIn += info.linesIn
     this.departed.linesOut += info.linesOut
@@ -84,8 +88,8 @@ export class Inspector {
   }
 
   /**
-   * Brings the metrics up to date: nothing else does so for those that are sums over the peers. Makes nothing for each
-   * of them, since ten thousand would be felt by everybody (bystander beside /metrics).
+   * Updates all metrics. Those that are sums over the peers are updated only here. Allocates nothing per peer: with ten
+   * thousand peers, all clients would notice the delay (benchmark: bystander beside /metrics).
    */
   measure(inboxEvents: number): Metrics.Gauges {
     const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
@@ -142,7 +146,7 @@ const infoOf = (peer: Peer): Info => ({
   bytesOut: peer.traffic.bytesOut
 })
 
-/** A record of ten thousand connections would hold everybody up for 40 ms, most of it garbage collection. */
+/** A view rather than a copy: copying ten thousand connections would block the server for 40 ms, mostly in the GC. */
 class View implements ConnectionInfo {
   constructor(
     private readonly peer: Peer,

@@ -3,13 +3,13 @@ import * as Fate from "../protocol/Fate.js"
 import * as Metrics from "../telemetry/Metrics.js"
 
 /**
- * The ledger of accepted (line, recipient) pairs: `accepted` is the sum of all fates and of what is in flight (protocol,
- * section 4). Plain numbers, because they change with every message.
+ * The ledger of accepted (line, recipient) pairs: `accepted` equals the sum of all fates plus the pairs in flight
+ * (protocol, section 4). Plain numbers, because they change with every message.
  */
 export class Ledger {
-  /** Pairs taken over from their senders. */
+  /** Pairs accepted from their senders. */
   accepted = 0
-  /** How many pairs have met each fate. */
+  /** The number of pairs that have met each fate. */
   readonly settled: Record<Fate.Fate, number> = { ...none }
 
   private published: Record<"accepted" | Fate.Fate, number> = { accepted: 0, ...none }
@@ -19,7 +19,7 @@ export class Ledger {
     for (const count of Record.values(counters)) count(0)
   }
 
-  /** Accepted, and no fate yet: what is in queues. 0 at rest. */
+  /** Accepted pairs without a fate, which are in queues. 0 when the server is idle. */
   get inFlight(): number {
     const { settled } = this
     let inFlight = this.accepted
@@ -27,7 +27,7 @@ export class Ledger {
     return inFlight
   }
 
-  /** Updates the metrics; once a turn and once a write, because the figures change with every message. */
+  /** Updates the metrics. Called once per turn and per write rather than once per message. */
   publish() {
     const { accepted, published, settled } = this
     if (accepted !== published.accepted) counters.accepted(accepted - published.accepted)
@@ -47,7 +47,7 @@ export class Ledger {
 
 export interface LedgerSnapshot extends Readonly<Record<Fate.Fate, number>> {
   readonly accepted: number
-  /** Pairs that are in queues: accepted, and none of the fates yet. 0 at rest. */
+  /** Accepted pairs without a fate, which are in queues. 0 when the server is idle. */
   readonly inFlight: number
 }
 

@@ -24,12 +24,12 @@ import type { Replies } from "./Replies.js"
 import { OtherLine, type Routing } from "./Routing.js"
 import type { Watch } from "./Watch.js"
 
-/** How a writer came to its end. */
+/** How a writer ended. */
 export interface Departure {
   readonly reason: CloseReason
-  /** What it was writing, and how many bytes of that the kernel took. */
+  /** The batch being written, and how many of its bytes the kernel took. */
   readonly unfinished: { readonly batch: Batch<Peer>; readonly taken: number } | undefined
-  /** What it had not come to. */
+  /** The batches not yet started. */
   readonly queued: ReadonlyArray<Batch<Peer>>
 }
 
@@ -45,15 +45,15 @@ interface Collaborators {
   readonly replies: Replies
   readonly routing: Routing
   readonly watch: Watch
-  /** Asks a question in a fiber of its own; the answer comes back as an event, for `answered`. */
+  /** Asks a question in a separate fiber; the answer comes back as an event, for `answered`. */
   readonly ask: (peer: Peer, question: Question) => void
-  /** A defect showed up while the broker was at this peer, for whatever event. */
+  /** Called when a defect occurred while the broker handled an event of this peer. */
   readonly defective: (peer: Peer, defect: unknown) => void
 }
 
 /**
- * The peers from their first line to their end: input in its order, logins, commands, holding and releasing, leaving.
- * Plain functions that run in the broker's turn only.
+ * The life of the peers: input in order, logins, commands, holding and releasing, leaving. Plain functions that run
+ * only in the broker's turn.
  */
 export class Lifecycle {
   readonly peers = new Set<Peer>()
@@ -65,15 +65,15 @@ export class Lifecycle {
     this.broker.watch.loginBegins(peer)
   }
 
-  // Input, in its order.
+  // Input, in order.
 
-  /** Goes through what was read from a peer, until something holds it. */
+  /** Handles a peer's input until the peer must be held. */
   read(peer: Peer) {
     if (peer.hold !== undefined) return
     const { broker } = this
     const { inbox } = peer
     for (let item = inbox.current; item !== undefined; item = inbox.current) {
-      // After its end a peer is not heard, but whether the shutdown found it still matters.
+      // A leaving peer's input is ignored, except for the mark of the shutdown: the drain waits until it was reached.
       const { isHeard } = peer.phase
       switch (item._tag) {
         case "Lines": {
@@ -99,7 +99,7 @@ export class Lifecycle {
     inbox.consumed()
   }
 
-  /** Routes a block of lines, and handles those that are no messages. Returns what the peer has to wait for. */
+  /** Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for. */
   private lines(peer: Peer, block: Parameters<Routing["block"]>[1]): Outbox<Peer> | Question | undefined {
     for (;;) {
       const stop = this.broker.routing.block(peer, block)
@@ -109,7 +109,7 @@ export class Lifecycle {
     }
   }
 
-  /** The peer waits for room, or for an answer. Its socket is not read from meanwhile. */
+  /** Holds the peer until there is room, or an answer. Its socket is not read from meanwhile. */
   private hold(peer: Peer, hold: Outbox<Peer> | Question) {
     const { ask, replies, watch } = this.broker
     replies.flushUndelivered(peer)
@@ -125,7 +125,7 @@ export class Lifecycle {
     this.broker.watch.holdEnds(peer)
   }
 
-  /** Continues with those that waited for an outbox, in their order, until it is full again. */
+  /** Resumes the peers that waited for an outbox, in order, until it is full again. */
   release(outbox: Outbox<Peer>) {
     const still: Array<Peer> = []
     for (const peer of outbox.takeWaiting()) {
@@ -137,28 +137,29 @@ export class Lifecycle {
       try {
         this.read(peer)
       } catch (defect) {
-        // Its own: the others go on, and so does the owner of the outbox.
+        // The defect is this peer's: the other waiting peers and the owner of the outbox continue.
         this.broker.defective(peer, defect)
       }
     }
-    // A peer that waits again has been served a little, and comes after those that have not.
+    // Peers that were not served yet go before those that were and wait again.
     outbox.holdFirst(still)
   }
 
-  /** The answer to a question is there: continues with its peer, if that still waits for it. */
+  /** The answer to a question has arrived: resumes its peer, if that still waits for it. */
   answered(peer: Peer, question: Question, exit: Exit.Exit<unknown, unknown>) {
     if (peer.hold !== question) return
     this.endHold(peer)
     const { _tag } = peer.phase
-    // Without a connection a name is nobody's, and a reply has no reader. The lines after this one were read whole.
+    // Once the connection is over, a name would have no owner and a reply no reader. Lines already received are still
+    // routed.
     const next = _tag === "Login" || _tag === "Present" ? question.answered(exit) : undefined
     if (next === undefined) this.read(peer)
     else this.hold(peer, next)
   }
 
   /**
-   * The drain does not wait for an answer any longer: the line counts as one that came after the shutdown began. False if
-   * the peer waits for none.
+   * Stops waiting for an answer at the end of the drain: the line counts as one that came after the shutdown began.
+   * Returns false if the peer does not wait for an answer.
    */
   giveUpQuestion(peer: Peer): boolean {
     const { hold } = peer
@@ -182,7 +183,7 @@ export class Lifecycle {
   }
 
   private login(peer: Peer, line: string, label: string | undefined): Question | undefined {
-    if (peer.phase._tag === "Gone") return undefined // its connection broke after the login: nobody would have the name
+    if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner
     const name = Name.parse(Wire.copy(line))
     if (name === undefined) {
       this.refuse(peer, Reply.badLogin, label)
@@ -208,14 +209,14 @@ export class Lifecycle {
     return undefined
   }
 
-  /** A question that fails is a defect: whoever asks answers with a refusal instead. */
+  /** A question that fails is a defect: an expected refusal is an answer, not a failure. */
   private withAnswer<A>(peer: Peer, exit: Exit.Exit<A, unknown>, use: (answer: A) => Question | undefined) {
     if (Exit.isSuccess(exit)) return use(exit.value)
     this.broker.defective(peer, exit.cause)
     return undefined
   }
 
-  /** Refuses a login; the connection ends after the refusal. */
+  /** Refuses a login and ends the connection. */
   refuse(peer: Peer, fatal: Reply.Fatal, label: string | undefined): undefined {
     this.broker.replies.reply(peer, fatal.line(label))
     this.leave(peer, fatal.reason)
@@ -244,7 +245,7 @@ export class Lifecycle {
 
   // The end of a peer.
 
-  /** Its input is over. It still gets what is queued for it, and the outcomes of its own lines. */
+  /** Ends a peer's input. The peer still gets what is queued for it, and the outcomes of its own lines. */
   leave(peer: Peer, reason: CloseReason, label?: string) {
     const { names, notices, replies, watch } = this.broker
     replies.flushUndelivered(peer)
@@ -252,13 +253,13 @@ export class Lifecycle {
     const phase = Phase.leaving(peer.phase, reason, label)
     if (phase !== peer.phase) {
       const wasPresent = names.leave(peer, phase)
-      // At a shutdown everybody leaves, and that was announced.
+      // At a shutdown all clients leave, and the shutdown was announced.
       if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
     }
     this.finishIfSettled(peer)
   }
 
-  /** Ends the outbox of a leaving peer once none of its own lines is in flight; the writer does the rest. */
+  /** Ends the outbox of a leaving peer once none of its own lines is in flight. The writer then ends the connection. */
   finishIfSettled(peer: Peer) {
     const { phase } = peer
     if (phase._tag !== "Leaving" || peer.inFlight > 0 || peer.outbox.ended !== undefined) return
@@ -269,7 +270,7 @@ export class Lifecycle {
     peer.outbox.end(reason)
   }
 
-  /** Its writer has ended: frees its name, and returns what was not written. */
+  /** The writer of a peer has ended: frees the name, and returns the lines that were not written. */
   left(peer: Peer, { queued, reason, unfinished }: Departure) {
     const { directory, names, notices, replies, watch } = this.broker
     this.peers.delete(peer)
@@ -288,14 +289,16 @@ export class Lifecycle {
     if (this.peers.size === 0) directory.clear()
   }
 
-  /** Books a batch that its recipient has got, and sends the outcomes of its labelled lines. */
+  /** Records a delivered batch in the ledger, and sends the outcomes of its labelled lines. */
   settledLabelled(outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) {
     this.broker.replies.outcomes(outbox.name, batch, fate)
     settle(this.broker.ledger, outbox, batch, fate, (sender) => this.finishIfSettled(sender))
   }
 }
 
-/** Books a batch that its recipient has got; `settled` gets the leaving senders that have nothing in flight any more. */
+/**
+ * Records a delivered batch in the ledger. Calls `settled` with each leaving sender that has nothing left in flight.
+ */
 export const settle = (
   ledger: Ledger,
   outbox: Outbox<Peer>,
@@ -303,7 +306,7 @@ export const settle = (
   fate: Delivered,
   settled: (sender: Peer) => void
 ) => {
-  // The undelivered lines in it have reached their sender.
+  // The `! undelivered` lines in the batch have reached the recipient, which is the sender of what they report.
   ledger.settled.returned += batch.returns
   outbox.reported(batch.returns)
   const { counts, senders } = batch

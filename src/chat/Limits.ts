@@ -2,16 +2,16 @@ import * as Duration from "effect/Duration"
 import { defaultLimit } from "./Budget.js"
 
 /**
- * The limits of a server, one row each. Everything else is derived from these rows: the type `Options` and its defaults,
- * the flags of `a-chat serve` with their ranges and their help, the lines of a settings file, what can change while a
- * server runs, and the table in the documentation.
+ * The limits of a server, one row each. Everything else is derived from these rows: the type `Options` and its
+ * defaults, the flags of `a-chat serve` with their ranges and help texts, the settings file, which limits can change
+ * while a server runs, and the table in the documentation.
  */
 
 interface Row<A> {
   /** One sentence without its period: what is limited, in which unit, and what happens beyond it. */
   readonly about: string
   readonly default: A
-  /** The default in words, where it depends on the machine. */
+  /** The default in words, if it depends on the machine. */
   readonly defaultText?: string
   /** Whether it can change while the server runs. */
   readonly live: boolean
@@ -21,12 +21,12 @@ interface Range<A> extends Row<A> {
   /** The smallest and the largest value allowed. */
   readonly min: A
   readonly max: A
-  /** Whether 0 is allowed as well. It is written `off` and means that there is no limit. */
+  /** Whether 0 is also allowed. It is written `off` and means no limit. */
   readonly off?: boolean
 }
 
 interface Named {
-  /** The name of the flag without its dashes, and of the line in a settings file: `max-line`. */
+  /** The name of the flag without its dashes, and of the setting in a file: `max-line`. */
   readonly name: string
 }
 
@@ -71,7 +71,7 @@ export const limits = {
     max: 100_000,
     live: true
   }),
-  /** A Unix socket has no address, so its clients are not limited by address. */
+  /** Does not apply to clients of a Unix socket, which have no address. */
   maxConnectionsPerAddress: count("max-connections-per-address", {
     about: "Connections served at once from one address (IPv6: one /64 network); further clients get `! full`",
     default: 0,
@@ -107,7 +107,7 @@ export const limits = {
     about: "Apply the limits per address to this machine's own addresses, too",
     live: true
   }),
-  /** Counts for connections accepted after a change. */
+  /** A change applies to connections accepted afterwards. */
   maxLineBytes: bytes("max-line", {
     about: "Bytes in a line, without its terminator; a longer line is skipped and gets `! too-long`",
     default: 64 * KiB,
@@ -172,7 +172,7 @@ export const limits = {
     max: GiB,
     live: true
   }),
-  /** One for each recipient of a labelled line. They are kept for the sender in addition to what its queue holds. */
+  /** A labelled line has one outcome for each recipient. Outcomes may exceed the bounds of the sender's queue. */
   maxOutcomes: count("max-outcomes", {
     about:
       "Outcomes of labelled lines that one client waits for; beyond it, the client is held until half have arrived",

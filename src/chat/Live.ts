@@ -1,6 +1,6 @@
 /**
- * A value that may be replaced while the program runs. Read `current` each time; a module that keeps something derived
- * from it derives it again in `onChange`.
+ * A value that may be replaced while the program runs. Read `current` each time. A module that caches something derived
+ * from it must derive it again in `onChange`.
  */
 export interface Live<out A> {
   readonly current: A
@@ -8,7 +8,7 @@ export interface Live<out A> {
   onChange(listener: (current: A) => void): void
 }
 
-/** The side that changes the value. Only its owner keeps it; everybody else gets a `Live`. */
+/** The writable side of a `Live`. Only the owner keeps it; other modules get the `Live`. */
 export class LiveSource<A extends object> implements Live<A> {
   private readonly listeners: Array<(current: A) => void> = []
 

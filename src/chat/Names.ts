@@ -13,12 +13,12 @@ export type Members = HashMap.HashMap<string, Peer>
 /** The names of the clients that are connected here. Only the broker's turn changes them. */
 export class Names implements Resolver {
   private present: Members = HashMap.empty()
-  /** By what a name looks like. A name stays taken until its client's writer has ended. */
+  /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
   private readonly byLikeness = new Map<string, Peer>()
   private sorted: ReadonlyArray<string> | undefined = undefined
   private whoLines: ReadonlyArray<string> | undefined = undefined
 
-  /** @param changed is called with a name when lines to it go elsewhere from now on */
+  /** @param changed called with a name when its destination has changed */
   constructor(private readonly changed: (name: string) => void) {}
 
   get members(): Members {
@@ -36,7 +36,9 @@ export class Names implements Resolver {
     return true
   }
 
-  /** The peer enters a phase in which it cannot be addressed. Its name stays taken. True if it could be until now. */
+  /**
+   * Moves a peer to a phase in which it cannot be addressed; its name stays taken. True if it was present until now.
+   */
   leave(peer: Peer, phase: Phase.Phase): boolean {
     const wasPresent = peer.phase._tag === "Present"
     peer.enter(phase)
@@ -44,7 +46,7 @@ export class Names implements Resolver {
     return wasPresent
   }
 
-  /** Frees the name of this very peer: another client may have it by now. */
+  /** Frees the name of a peer, unless another client has taken the name in the meantime. */
   free(peer: Peer) {
     const likeness = likenessOf(peer.name)
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
@@ -65,7 +67,7 @@ export class Names implements Resolver {
     return (this.sorted ??= Array.from(HashMap.keys(this.present)).toSorted())
   }
 
-  /** The reply to an unlabelled `/who`. It is long, and every client asks for it. */
+  /** The reply to an unlabelled `/who`. Cached, because it is long and many clients ask for it. */
   who(): ReadonlyArray<string> {
     return (this.whoLines ??= Reply.who(this.all()))
   }

@@ -3,10 +3,12 @@ import * as Reply from "../protocol/Reply.js"
 import type { Peer } from "./Peer.js"
 import type { Replies } from "./Replies.js"
 
-/** How long after a notice the next ones are collected: in a crowd, each would be a write to everybody. */
+/**
+ * How long further notices are collected after one was sent. Otherwise a burst would be many writes to each subscriber.
+ */
 const collectMillis = 100
 
-/** What clients that said `/hello` learn of others (protocol, section 6). Runs in the broker's turn. */
+/** Notices about other clients, for clients that sent `/hello` (protocol, section 6). Runs in the broker's turn. */
 export class Notices {
   private readonly subscribers = new Set<Peer>()
   private collected: Array<{ readonly line: string; readonly about: Peer | undefined }> = []
@@ -20,7 +22,7 @@ export class Notices {
     this.now = broker.now
   }
 
-  /** Succeeds when collected notices are due; the broker then sends them. */
+  /** Succeeds when collected notices are due. The broker then calls `send`. */
   readonly due: Effect.Effect<void> = Effect.zipRight(this.collecting.await, Effect.sleep(collectMillis))
 
   subscribe(peer: Peer) {
@@ -31,7 +33,7 @@ export class Notices {
     this.subscribers.delete(peer)
   }
 
-  /** Sends a line to all subscribers but the one that it is about: the first at once, those that follow it together. */
+  /** Sends a line to all subscribers but the one it is about: the first line immediately, further lines collected. */
   notify(line: string, about: Peer) {
     if (this.subscribers.size === 0) return
     this.collected.push({ line, about })
@@ -39,7 +41,7 @@ export class Notices {
     this.send()
   }
 
-  /** Sends what was collected. A subscriber whose queue is full misses it: a notice is no message. */
+  /** Sends the collected notices. A subscriber whose queue is full misses them: notices are not messages. */
   send() {
     this.collecting.unsafeClose()
     const notices = this.collected
@@ -54,8 +56,8 @@ export class Notices {
   }
 
   /**
-   * Announces the shutdown. Each subscriber gets another time to come back, spread over as much time as the first of them
-   * has to wait, so that they do not all come at once.
+   * Announces the shutdown. Each subscriber gets a different reconnect delay between `returnMillis` and twice that, so
+   * that they do not all reconnect at the same time.
    */
   announceClosing(graceMillis: number, returnMillis: number) {
     this.send()

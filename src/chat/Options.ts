@@ -5,8 +5,8 @@ import { limits, type LimitValues } from "./Limits.js"
 /** The options of a server: a value for each row of `Limits`, and `linger`. */
 export interface Options extends LimitValues {
   /**
-   * How long a closed connection may linger until the client ends its side. The kernel would otherwise destroy the last
-   * line on its way to a client that is still sending.
+   * How long a closed connection may linger until the client ends its side. Otherwise the kernel would reset a
+   * connection whose client is still sending, and the client could lose the last lines.
    */
   readonly linger: Duration.Duration
 }
@@ -17,6 +17,6 @@ export const defaults: Options = {
   linger: Duration.seconds(5)
 }
 
-/** The delay before a retry that accompanies `! full`, and `reason=busy`. */
+/** Retry delays announced with `! full` and with `reason=busy`. */
 export const retryFull = Duration.seconds(5)
 export const retryBusy = Duration.seconds(1)

@@ -4,33 +4,34 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import { Batch } from "./Batch.js"
 import { lineBytes, outcomeBytes, type Budget } from "./Budget.js"
 
-/** How much an outbox holds before its senders are held; below half of it they are released. */
+/** The most that an outbox holds before its senders are held. They are released at half of it. */
 export interface Bounds {
   lines: number
   bytes: number
-  /** Outcomes of labelled lines that are still to come. */
+  /** Pending outcomes of labelled lines. */
   outcomes: number
   /** The memory that all outboxes share. */
   readonly budget: Budget
 }
 
-/** A batch of this size is handed over without waiting for the turn's end: as much as one read brings. */
+/** A batch of this size is handed over before the end of the turn. It is the size of one read. */
 const batchBytes = 65_536
 
 /**
- * A recipient: a name, and the bounded queue between the broker and one writer. What the writer does with a batch is its
- * own affair: that of a connection writes it to a socket. Routing, flow control, returns, labels and the ledger are those
- * of an outbox, whoever writes.
+ * A recipient: a name, and the bounded queue between the broker and one writer. The writer decides what to do with a
+ * batch; a connection's writer sends it to a socket. Routing, flow control, returns, labels and the ledger work on
+ * outboxes and do not depend on the kind of writer.
  *
- * The broker puts lines into an open batch. When the turn ends, an idle writer gets it. While the writer is busy, the
- * batch collects what comes and goes into the `Queue` when it is large, so that a slow socket gets few large writes.
+ * The broker puts lines into an open batch. An idle writer gets the batch at the end of the turn. While the writer is
+ * busy, the batch keeps collecting lines, and goes into the `Queue` once it is large, so that a slow socket gets few
+ * large writes.
  *
- * An outbox never refuses a line: `isFull` asks the broker to hold the senders, and the broker looks before it puts.
+ * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead.
  */
 export class Outbox<Sender> {
   private linesHere = 0
   private bytesHere = 0
-  /** Returned pairs that lines here report to the owner. */
+  /** Returned pairs that queued lines report to the owner. */
   private returnsHere = 0
   private outcomes = 0
   private queued = 0
@@ -53,47 +54,49 @@ export class Outbox<Sender> {
     public name = ""
   ) {}
 
-  /** Lines that its writer has not settled yet. */
+  /** Queued lines, including those in the writer's hands. */
   get lines(): number {
     return this.linesHere
   }
 
-  /** Bytes of these lines. */
+  /** Queued bytes, including those in the writer's hands. */
   get bytes(): number {
     return this.bytesHere
   }
 
-  /** Returned pairs that are reported by lines which are still here. */
+  /** Returned pairs that queued lines report to the owner. */
   get returns(): number {
     return this.returnsHere
   }
 
-  /** The memory that its lines take. */
+  /** The memory of the queued lines. */
   get cost(): number {
     return this.bytesHere + this.linesHere * lineBytes
   }
 
-  /** Over its bounds: no more messages until it is below half of them. */
+  /** The outbox has exceeded its bounds: no more messages until it is down to half of them. */
   get isFull(): boolean {
     return this.full
   }
 
-  /** Its owner waits for more outcomes than it may. The owner is held then, and its senders are not. */
+  /** The owner has too many pending outcomes. Then the owner is held, not its senders. */
   get isOwed(): boolean {
     return this.owed
   }
 
-  /** Full, and its writer makes no progress: messages are returned as `busy` instead of holding their senders. */
+  /**
+   * The outbox is full and its writer makes no progress: messages return as `busy` instead of holding their senders.
+   */
   get isJammed(): boolean {
     return this.jammed
   }
 
-  /** The lines here cannot be written: the connection broke. */
+  /** The connection broke: the queued lines cannot be written. */
   get isBroken(): boolean {
     return this.broken
   }
 
-  /** Why it ends, once that is certain; no line comes after that. */
+  /** Why the outbox ends, once that is decided. No line is put after that. */
   get ended(): CloseReason | undefined {
     return this.endReason
   }
@@ -108,8 +111,9 @@ export class Outbox<Sender> {
   }
 
   /**
-   * Bounded by what the bytes need, since each batch in it but the last two has `batchBytes`. It is made when it is first
-   * used: most clients never lag so far, and a `Queue` takes as much memory as a fiber (benchmark: idle memory).
+   * Its capacity follows from the bound on bytes, because every batch in it but the last two has `batchBytes`. Created
+   * on first use: most clients never lag so far, and a `Queue` takes as much memory as a fiber (benchmark: idle
+   * memory).
    */
   private get queue(): Queue.Queue<Batch<Sender>> {
     return (this.madeQueue ??= Effect.runSync(Queue.bounded(Math.ceil(this.bounds.bytes / batchBytes) + 2)))
@@ -117,7 +121,7 @@ export class Outbox<Sender> {
 
   // The broker's side.
 
-  /** Whether this much more would not make it full. */
+  /** Whether the outbox can take this many more bytes and lines without becoming full. */
   hasRoom(bytes: number, lines: number): boolean {
     const { bounds } = this
     return (
@@ -128,14 +132,14 @@ export class Outbox<Sender> {
     )
   }
 
-  /** True for the first call in a turn: the caller then has to `flush` it when the turn ends. */
+  /** True for the first call in a turn: the caller must then `flush` the outbox at the end of the turn. */
   touch(): boolean {
     if (this.touched) return false
     this.touched = true
     return true
   }
 
-  /** Puts whole lines of a sender; with a label, it is one. Benchmark: every row. */
+  /** Puts whole lines of a sender; exactly one line if there is a label. Benchmark: every row. */
   put(text: string, lines: number, sender: Sender, label: string | undefined) {
     const open = (this.open ??= new Batch<Sender>())
     open.add(text, lines, sender, label)
@@ -143,7 +147,7 @@ export class Outbox<Sender> {
     if (open.bytes >= batchBytes) this.handOver(open)
   }
 
-  /** Puts a line of the server's own, which reports `returns` returned pairs to the owner. */
+  /** Puts a line from the server, which reports `returns` returned pairs to the owner. */
   reply(line: string, returns: number) {
     const open = (this.open ??= new Batch<Sender>())
     open.add(line, 1, undefined, undefined)
@@ -161,17 +165,17 @@ export class Outbox<Sender> {
     if (this.bytesHere > bytes || this.linesHere > maxLines || this.cost > budget.share) this.full = true
   }
 
-  /** The outcome of a labelled line will have to be put here, however full it is by then. */
+  /** Counts an outcome that will be put here later, even if the outbox is full then. */
   expectOutcome() {
     const { budget, outcomes } = this.bounds
     this.outcomes += 1
     budget.used += outcomeBytes
-    // Without a writer the wait would never end.
+    // Without a writer, the owner would be held forever.
     if (!this.hasWriter) return
     if (this.outcomes > outcomes || this.outcomes * outcomeBytes > budget.share) this.owed = true
   }
 
-  /** That outcome is put now. */
+  /** Counts that an expected outcome has been put. */
   outcomeCame() {
     this.outcomes -= 1
     this.bounds.budget.used -= outcomeBytes
@@ -182,19 +186,19 @@ export class Outbox<Sender> {
     this.waiting.push(sender)
   }
 
-  /** The held senders, in the order in which they came. They may have to be held again. */
+  /** Removes and returns the held senders, in the order in which they were held. The caller may hold them again. */
   takeWaiting(): ReadonlyArray<Sender> {
     const waiting = this.waiting
     this.waiting = []
     return waiting
   }
 
-  /** Puts senders that were not served before those that were, and wait again. */
+  /** Puts senders that were not served at the front of the queue of held senders. */
   holdFirst(senders: ReadonlyArray<Sender>) {
     if (senders.length > 0) this.waiting = [...senders, ...this.waiting]
   }
 
-  /** The writer has made no progress for too long. */
+  /** Marks that the writer has made no progress for too long. */
   jam() {
     this.jammed = true
   }
@@ -203,7 +207,7 @@ export class Outbox<Sender> {
     this.jammed = false
   }
 
-  /** The turn is over: an idle writer gets what it brought. A busy one comes for it. */
+  /** Ends the turn: hands the open batch to an idle writer. A busy writer takes it when it is ready. */
   flush() {
     this.touched = false
     if (this.open === undefined) return
@@ -223,10 +227,10 @@ export class Outbox<Sender> {
       this.queued += 1
       this.open = undefined
     }
-    // A full queue takes it later: it stays open, and the writer comes for it.
+    // If the queue is full, the batch stays open until the writer takes it.
   }
 
-  /** Ends after the lines that are here. Only the first call counts. */
+  /** Ends the outbox after the lines already queued. Only the first call counts. */
   end(reason: CloseReason) {
     if (this.endReason !== undefined) return
     this.endReason = reason
@@ -235,7 +239,7 @@ export class Outbox<Sender> {
     this.flush()
   }
 
-  /** The connection is broken: wakes the writer, which finds it so. The first reason to break it stands. */
+  /** Marks the connection as broken and wakes the writer. Only the first call counts, but it overrides `end`. */
   break(reason: CloseReason) {
     if (this.broken) return
     this.broken = true
@@ -243,7 +247,10 @@ export class Outbox<Sender> {
     this.endReason = reason
   }
 
-  /** The writer has ended, and what it left was taken by `leftOver`: returns what was put later, and counts no more. */
+  /**
+   * For an outbox whose writer has ended, after `leftOver`. Returns the lines that were put since, and resets the
+   * counts.
+   */
   abandon(): ReadonlyArray<Batch<Sender>> {
     const open = this.open?.close()
     this.open = undefined
@@ -258,7 +265,7 @@ export class Outbox<Sender> {
 
   // The writer's side.
 
-  /** The next batch, if there is one at once; that is the usual case for a busy writer. */
+  /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
   ready(): Batch<Sender> | undefined {
     if (this.queued > 0) return undefined
     const open = this.open?.close()
@@ -267,7 +274,7 @@ export class Outbox<Sender> {
     return open
   }
 
-  /** When nothing is ready: the first of the queue, or else the next that comes. */
+  /** The next batch, when `ready` returned none: the first in the queue, or the next one handed over. */
   get next(): Effect.Effect<Batch<Sender>> {
     if (this.queued === 0) return this.wait
     return Effect.map(Queue.take(this.queue), (batch) => {
@@ -277,14 +284,17 @@ export class Outbox<Sender> {
     })
   }
 
-  /** Parks the writer. Waking it costs a third of waking it from an empty `Queue` (benchmark: mesh, window 1). */
+  /**
+   * Parks the writer. Waking it costs a third of what waking it from an empty `Queue` would (benchmark: mesh, window
+   * 1).
+   */
   private get wait(): Effect.Effect<Batch<Sender>> {
     return Effect.async((resume) => {
       this.idle = resume
     })
   }
 
-  /** The batch in hand has met its fate. True when that makes room for senders that are held here. */
+  /** The batch in hand has met its fate. True if that makes room and senders are held here. */
   taken(batch: Batch<Sender>): boolean {
     const { budget, bytes, lines, outcomes } = this.bounds
     this.handed = undefined
@@ -300,12 +310,14 @@ export class Outbox<Sender> {
     return (hasRoom || isPaid) && this.hasWaiting
   }
 
-  /** Returned pairs of a settled batch have been reported. */
+  /** Counts returned pairs whose report was in a settled batch. */
   reported(returns: number) {
     this.returnsHere -= returns
   }
 
-  /** Takes what the writer has not come to, when it ends. Lines that are put later stay in the open batch. */
+  /**
+   * Takes the batches left in the queue when the writer ends. The open batch, and lines put later, stay for `abandon`.
+   */
   get leftOver(): Effect.Effect<ReadonlyArray<Batch<Sender>>> {
     return Effect.suspend(() => {
       this.hasWriter = false

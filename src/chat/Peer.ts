@@ -8,42 +8,44 @@ import type { Question } from "./Question.js"
 import type { Route } from "./Route.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
-/** Lines that were not delivered, before their sender gets an undelivered line: consecutive ones share one. */
+/** Undelivered lines not yet reported to their sender. Consecutive ones of the same kind share one `! undelivered`. */
 export interface Undelivered {
   readonly names: ReadonlyArray<string>
   readonly reason: "offline" | "busy"
   count: number
 }
 
-/** What a connection has sent and got. */
+/** Counters of one connection. */
 export interface PeerTraffic {
   linesIn: number
-  /** Counted by the writer, as is `bytesOut`. */
+  /** Counted by the writer, like `bytesOut`. */
   linesOut: number
   bytesOut: number
 }
 
-/** One connection as the broker sees it. Fields are changed in the broker's turn, except where their comment says so. */
+/**
+ * One connection as the broker sees it. Fields change only in the broker's turn, except where a comment says otherwise.
+ */
 export class Peer {
-  /** The beginning of each of its messages on a plain route: `from alice: `. */
+  /** The start of each message from this peer on a plain route: `from alice: `. */
   head = ""
-  /** It said `/hello`: it may label lines, and gets notices. */
+  /** The client sent `/hello`: it may label lines, and gets notices. */
   hasGreeted = false
-  /** Its writer has ended. Set by the connection's fiber. */
+  /** The writer has ended. Set by the connection's fiber. */
   hasDeparted = false
-  /** Its input has come to the point where the server began to shut down: no later line is accepted. */
+  /** Input has been handled up to the point where the server began to shut down: no later line is accepted. */
   isShutOut = false
-  /** What it waits for: room in this outbox, or the answer to this question. Its socket is not read from meanwhile. */
+  /** What the peer waits for: room in this outbox, or the answer to this question. Its socket is paused meanwhile. */
   hold: Outbox<Peer> | Question | undefined = undefined
-  /** The route of its last unlabelled message. */
+  /** The route of the last unlabelled message. */
   route: Route<Peer> | undefined = undefined
   undelivered: Undelivered | undefined = undefined
-  /** Pairs of its own lines that are in queues. */
+  /** Pairs of this peer's own lines that are in queues. */
   inFlight = 0
-  /** The limits of its lines: its own rate, and that of its host. Most have neither. */
+  /** Rate limits: of this client, and of its host. Undefined when the limit is off. */
   rate: TokenBucket | undefined = undefined
   hostRate: TokenBucket | undefined = undefined
-  /** When something was last read from it, in milliseconds of the server's clock. */
+  /** Time of the last read, in milliseconds of the server's clock. */
   heardAt: number
   readonly traffic: PeerTraffic = { linesIn: 0, linesOut: 0, bytesOut: 0 }
   readonly inbox: Inbox
@@ -52,7 +54,7 @@ export class Peer {
   constructor(
     readonly socket: Socket,
     readonly outbox: Outbox<Peer>,
-    /** When it was accepted, in milliseconds of the server's clock. */
+    /** Time of the accept, in milliseconds of the server's clock. */
     readonly since: number,
     limits: { readonly maxLineBytes: number; readonly budget: Budget }
   ) {
@@ -69,12 +71,12 @@ export class Peer {
     return this.current
   }
 
-  /** Why its input is over, once it is. */
+  /** Why the input is over, while the peer is leaving. */
   get leaving(): CloseReason | undefined {
     return this.current._tag === "Leaving" ? this.current.reason : undefined
   }
 
-  /** The only way to another phase, which comes after the present one. */
+  /** Moves on to a later phase. Nothing else changes the phase. */
   enter(phase: Phase.Phase) {
     if (!Phase.mayFollow(this.current, phase)) throw new Error(`${this.current._tag} does not become ${phase._tag}`)
     this.current = phase

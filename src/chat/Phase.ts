@@ -1,14 +1,14 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 
-/** Where a connection is in its life. It only moves forward. */
+/** The phase of a connection's life. Phases only move forward. */
 export type Phase =
-  /** No login yet, or one that is being decided. */
+  /** Not logged in yet, or the login is being decided. */
   | { readonly _tag: "Login"; readonly isHeard: true }
-  /** Logged in: lines can be addressed to it. */
+  /** Logged in: lines can be addressed to this client. */
   | { readonly _tag: "Present"; readonly isHeard: true }
   /**
-   * Its input is over for this reason. It keeps its name, and still gets its queue and the outcomes of its own lines.
-   * `label` is that of the `/quit` it leaves by.
+   * The input is over for this reason. The client keeps its name, and still gets its queue and the outcomes of its own
+   * lines. `label` is the label of its `/quit`, if that had one.
    */
   | {
       readonly _tag: "Leaving"
@@ -17,8 +17,8 @@ export type Phase =
       readonly label: string | undefined
     }
   /**
-   * Its writer has ended, and its name is free. If its connection broke, lines that the server had read whole may still
-   * have to be routed: it is heard until these are used up.
+   * The writer has ended, and the name is free. If the connection broke, complete lines that the server had already
+   * read may still have to be routed: `isHeard` is true until then.
    */
   | { readonly _tag: "Gone"; readonly isHeard: boolean }
 
@@ -26,7 +26,7 @@ export const login: Phase = { _tag: "Login", isHeard: true }
 
 export const present: Phase = { _tag: "Present", isHeard: true }
 
-/** The phase after the end of its input, which comes once. */
+/** The phase after the end of the input. Only the first reason to leave counts. */
 export const leaving = (before: Phase, reason: CloseReason, label: string | undefined): Phase => {
   switch (before._tag) {
     case "Login":
@@ -39,13 +39,13 @@ export const leaving = (before: Phase, reason: CloseReason, label: string | unde
   }
 }
 
-/** The phase after the end of its writer. */
+/** The phase after the end of the writer. */
 export const gone = (before: Phase): Phase => (before.isHeard ? goneHeard : goneUnheard)
 
 const goneHeard: Phase = { _tag: "Gone", isHeard: true }
 const goneUnheard: Phase = { _tag: "Gone", isHeard: false }
 
-/** Whether a peer may go from one to the other: phases never come back. */
+/** Whether a peer may go from one phase to the other. A peer never returns to an earlier phase. */
 export const mayFollow = (before: Phase, after: Phase): boolean => rank(before) < rank(after)
 
 const rank = ({ _tag, isHeard }: Phase) => ["Login", "Present", "Leaving", "Gone"].indexOf(_tag) + (isHeard ? 0 : 0.5)

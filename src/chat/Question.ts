@@ -2,16 +2,15 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 
 /**
- * Something that the broker asks on behalf of a client and that takes longer than a turn: whether a password is right, a
- * page of history. Until the answer comes back as an event, the client is held: the lines after this one wait in its
- * inbox. Nobody else waits.
+ * Something that the broker asks on behalf of a client and that takes longer than a turn, such as checking a password
+ * or loading a page of history. Until the answer comes back as an event, the client is held: its later lines wait in
+ * its inbox. Other clients do not wait.
  *
- * Once asked, a question always runs to its end. If its client has gone, or the drain has given up, the answer is
- * dropped.
+ * A question always runs to its end. If its client has left, or the drain has stopped waiting, the answer is dropped.
  */
 export class Question {
   /**
-   * @param ask runs in a fiber of its own
+   * @param ask runs in a separate fiber
    * @param answered continues in the broker's turn, if the client still waits; may ask again
    * @param label of the line that led to this question
    */
@@ -27,7 +26,7 @@ export class Question {
     readonly label: string | undefined
   }): Question {
     const { answered, ask, label } = options
-    // The broker hands to `answered` the exit of this very `ask`.
+    // The broker passes the exit of this `ask` to `answered`.
     return new Question(ask, (exit) => answered(exit as Exit.Exit<A, E>), label)
   }
 }

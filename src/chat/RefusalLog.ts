@@ -1,21 +1,21 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** Each kind of entry is logged once in this time, with the number of entries suppressed since. */
+/** Each kind of entry is logged at most once in this period, with the number of entries suppressed since the last. */
 const period = Duration.seconds(10)
 
-/** Logs why clients cannot connect, without letting a crowd of them fill the log. */
+/** Logs why clients cannot connect, without letting a flood of them fill the log. */
 export interface RefusalLog {
-  /** The server refuses clients: it serves as many connections as it may, or has used up its memory. */
+  /** The server refuses clients: it has reached its limit of connections, or used up its memory. */
   readonly full: Effect.Effect<void>
-  /** One host reached a limit of its own. */
+  /** A host has reached one of its limits. */
   readonly crowded: (host: string) => Effect.Effect<void>
-  /** The operating system drops connections: even the refusals have reached their limit. */
+  /** Connections are dropped without a reply: even the refusals have reached their limit. */
   readonly dropped: Effect.Effect<void>
   readonly failed: (reason: string) => Effect.Effect<void>
 }
 
-/** @param usage what the server serves at present */
+/** @param usage the server's current usage, for the log */
 export const make = (usage: () => { readonly connections: number; readonly memoryBytes: number }): RefusalLog => {
   const full = oncePerPeriod<void>(() =>
     Effect.annotateLogs(

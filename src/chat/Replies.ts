@@ -19,14 +19,16 @@ export class Replies {
     this.turn = broker.turn
   }
 
-  /** Puts a line of the server's own, in its order among the replies to earlier lines. */
+  /** Puts a line from the server, in order after the replies to earlier lines. */
   reply(peer: Peer, line: string) {
     if (peer.undelivered !== undefined) this.flushUndelivered(peer)
     if (line.charCodeAt(0) === 0x21 /* ! */) Metrics.refused(Reply.codeOf(line))
     this.put(peer, line, 0)
   }
 
-  /** Puts a line that reports `returns` pairs as returned; they are dead if nobody is there to read it. */
+  /**
+   * Puts a line that reports `returns` pairs as returned. If the peer's outbox has ended, the pairs are dead instead.
+   */
   private put(peer: Peer, line: string, returns: number) {
     const { outbox } = peer
     if (outbox.ended !== undefined) {
@@ -38,7 +40,7 @@ export class Replies {
     outbox.reply(line, returns)
   }
 
-  /** A line was not delivered to these recipients. An unlabelled one is reported together with the next of its kind. */
+  /** Reports that a line was not delivered to these recipients. Consecutive unlabelled lines share one report. */
   undelivered(peer: Peer, names: ReadonlyArray<string>, reason: "offline" | "busy", label: string | undefined) {
     const pending = peer.undelivered
     if (label === undefined && pending?.reason === reason && sameNames(pending.names, names)) {
@@ -50,7 +52,7 @@ export class Replies {
     else this.putUndelivered(peer, names, reason, 1, label)
   }
 
-  /** Reports undelivered lines that were not reported yet: before any other reply, and when the input is used up. */
+  /** Sends the pending report of undelivered lines: before any other reply, and at the end of the input. */
   flushUndelivered(peer: Peer) {
     const pending = peer.undelivered
     if (pending === undefined) return
@@ -73,8 +75,8 @@ export class Replies {
   }
 
   /**
-   * Returns to their senders the lines that a recipient did not get before it went: one undelivered line for each sender,
-   * or for each labelled line. The result is the senders.
+   * Reports the lines that a recipient did not get before it left to their senders: one `! undelivered` for each
+   * sender, and one for each labelled line. Returns the senders.
    */
   returnAll(name: string, batches: ReadonlyArray<Batch<Peer>>, closed: CloseReason): ReadonlySet<Peer> {
     const reason = closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
@@ -103,7 +105,7 @@ export class Replies {
     return senders
   }
 
-  /** Sends the outcomes of a batch's labelled lines, which its recipient has got. */
+  /** Sends the outcomes of a delivered batch's labelled lines. */
   outcomes(name: string, batch: Batch<Peer>, fate: Delivered) {
     const names = [name]
     batch.labels?.forEach((label, run) => {

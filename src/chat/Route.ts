@@ -1,20 +1,20 @@
 import type { Outbox } from "./Outbox.js"
 
-/** Where lines to one name go. */
+/** The outboxes that lines to one name are put into. */
 export interface Destination<Sender> {
   readonly outboxes: ReadonlyArray<Outbox<Sender>>
-  /** What stands after the sender's name in the head of these lines: nothing, or ` #room`. */
+  /** What follows the sender's name at the start of these lines: nothing, or ` #room`. */
   readonly suffix: string
 }
 
-/** Where the lines to one address go, found once and used until that changes. */
+/** The destinations of lines to one address. Found once, and used until one of them changes. */
 export interface Route<Sender> {
-  /** The address with its `:`, as the client wrote it. */
+  /** The address as the client wrote it, including the `:`. */
   readonly head: string
-  /** One for each suffix, in the order of the address; most routes have one. */
+  /** One for each suffix, in the order of the address. Most routes have one part. */
   readonly parts: ReadonlyArray<Destination<Sender>>
-  /** Names of the recipients that are not here. */
+  /** Names of the recipients that are offline. */
   readonly absent: ReadonlyArray<string>
-  /** Lines to one of its names go elsewhere now: it must be found anew. */
+  /** Set when the destination of one of its names has changed: the address must be resolved again. */
   readonly isStale: boolean
 }

@@ -15,18 +15,18 @@ import type { Turn } from "./Turn.js"
 
 const LF = 0x0a
 
-/** A line that is no message: a login, or a command. */
+/** A line that is not a message: a login, or a command. */
 export class OtherLine {
   constructor(
-    /** Without its label and its LF. */
+    /** The line without its label and LF. */
     readonly line: string,
     readonly label: string | undefined
   ) {}
 }
 
 /**
- * Takes messages from their senders' inboxes to the recipients' outboxes. Plain functions on plain data: everything here
- * happens for every message, in the broker's turn.
+ * Moves messages from senders' inboxes to recipients' outboxes. Plain functions on plain data, because this runs for
+ * every message, in the broker's turn.
  */
 export class Routing {
   private readonly directory: Directory
@@ -53,9 +53,9 @@ export class Routing {
   }
 
   /**
-   * Routes the lines of a block, from the inbox's position on. Returns what it stopped at, with the position where to go
-   * on: before the first line that has to wait for an outbox, or after the first that is no message; undefined when the
-   * block is used up.
+   * Routes the lines of a block, starting at the inbox's position. Stops before the first line that has to wait for an
+   * outbox, which it returns, or after the first line that is not a message, which it returns; sets the position to
+   * where to continue. Returns undefined at the end of the block.
    */
   block(peer: Peer, block: Lines): Outbox<Peer> | OtherLine | undefined {
     const { inbox, outbox } = peer
@@ -63,9 +63,9 @@ export class Routing {
     if (at === 0 && this.together(peer, block)) return undefined
     const { clean, text } = block
     while (at < text.length) {
-      if (!peer.phase.isHeard) return undefined // what a client says after /quit is not heard
+      if (!peer.phase.isHeard) return undefined // input after /quit is ignored
       inbox.position = at
-      // The replies would have no room.
+      // There would be no room for the replies.
       if (outbox.isFull || outbox.isOwed) return outbox
       const end = text.indexOf("\n", at)
       const stop = this.line(peer, text, at, end, clean)
@@ -84,8 +84,9 @@ export class Routing {
   }
 
   /**
-   * Routes the lines of a block in one piece if all of them go to the same peers: the sender's head takes the place of
-   * every address at once (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). False if they must be routed one by one.
+   * Routes a block in one piece if all of its lines go to the same peers, replacing every address by the sender's head
+   * in one pass (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). Returns false if the lines must be routed one by
+   * one.
    */
   private together(peer: Peer, block: Lines): boolean {
     const { bytes } = block
@@ -112,14 +113,14 @@ export class Routing {
     return true
   }
 
-  /** Pairs were put into outboxes. */
+  /** Counts pairs that were put into outboxes. */
   private accept(peer: Peer, pairs: number, bytes: number) {
     this.turn.bytes += bytes
     peer.inFlight += pairs
     this.ledger.accepted += pairs
   }
 
-  /** Refuses a line of which only the start was kept. Returns the outbox that the sender has to wait for first. */
+  /** Refuses a line that is too long. Returns the sender's own outbox if the refusal has to wait for room there. */
   tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
     if (peer.outbox.isFull || peer.outbox.isOwed) return peer.outbox
     peer.traffic.linesIn += 1
@@ -129,7 +130,7 @@ export class Routing {
   }
 
   private line(peer: Peer, text: string, at: number, end: number, clean: boolean) {
-    // Most lines go where the one before them went: nothing to cut out, nothing to look up (benchmark: 1 pair).
+    // Most lines have the same address as the line before, so there is nothing to slice or look up (benchmark: 1 pair).
     const last = peer.route
     if (clean && last !== undefined && !last.isStale && text.startsWith(last.head, at)) {
       const start = at + last.head.length
@@ -137,7 +138,7 @@ export class Routing {
     }
     const first = text.charCodeAt(at)
     if (clean && peer.name !== "" && !peer.isShutOut && first !== 0x2f /* / */ && first !== 0x40 /* @ */) {
-      // Another client's line may have gone there (benchmark: mesh).
+      // Another client may have used the same address (benchmark: mesh).
       const colon = text.indexOf(":", at)
       if (colon >= 0 && colon < end) {
         const route = this.directory.remembered(text.slice(at, colon + 1))
@@ -150,11 +151,11 @@ export class Routing {
     return this.otherwise(peer, text.slice(at, end))
   }
 
-  /** Any line, the slow way: logins, commands, labels, mistakes, and addresses that were not seen before. */
+  /** The slow path for any line: logins, commands, labels, mistakes, and addresses not seen before. */
   private otherwise(peer: Peer, line: string): Outbox<Peer> | OtherLine | undefined {
     const labelled = line.charCodeAt(0) === 0x40 /* @ */ ? this.label(peer, line) : undefined
     if (labelled === "refused") return undefined
-    // A copy, which lives until the outcome: a slice would keep the whole read alive.
+    // A copy: the label lives until the outcome, and a slice would keep the whole read buffer alive.
     const label = labelled === undefined ? undefined : Wire.copy(labelled.label)
     const rest = line.slice(labelled?.length ?? 0)
     if (peer.isShutOut) {
@@ -165,7 +166,7 @@ export class Routing {
     if (peer.name === "" || rest.charCodeAt(0) === 0x2f /* / */) return new OtherLine(rest, label)
     const parsed = Line.parse(rest, this.options.current)
     if (parsed._tag !== "Message") {
-      // A line that does not start with '/' is no command, so it is a mistake.
+      // Commands start with '/' and were handled above, so this can only be a mistake.
       if (parsed._tag === "Mistake") this.replies.reply(peer, parsed.reply(label))
       return undefined
     }
@@ -176,16 +177,17 @@ export class Routing {
 
   private label(peer: Peer, line: string) {
     const found = peer.hasGreeted ? Line.label(line) : undefined
-    // Before the login it is the login, and no name: a refused login must not let the next line be taken for one.
+    // Before the login, such a line counts as the login, and is refused as a bad name. If only the line were refused,
+    // the next line would be taken for the login.
     if (found !== undefined || (peer.name === "" && !peer.isShutOut)) return found
     const why = peer.hasGreeted
-      ? "'@' starts a label: 1 to 32 of letters, digits, '_', '-', '.' and a space"
-      : "say /hello before you label lines"
+      ? "'@' starts a label: 1 to 32 letters, digits, '_', '-' or '.', then a space"
+      : "send /hello before labelling lines"
     this.replies.reply(peer, (peer.isShutOut ? Reply.closing : Reply.badLine(why))(undefined))
     return "refused"
   }
 
-  /** A message whose route is known: what is left to do is its text. */
+  /** Routes a message whose route is known: only the text remains to be cut out. */
   private message(peer: Peer, route: Route<Peer>, text: string, start: number, end: number, label: string | undefined) {
     if (peer.isShutOut || (isLimited(peer) && !this.mayPass(peer, label))) {
       if (peer.isShutOut) this.replies.reply(peer, Reply.closing(label))
@@ -193,13 +195,13 @@ export class Routing {
     }
     const from = Wire.skipSpace(text, start, end)
     const to = Wire.skipSpaceBack(text, from, end)
-    // With the LF that stands there already, one string less is made for each message.
+    // Including the LF in the slice saves one string for each message.
     return this.deliver(peer, route, to === end ? text.slice(from, end + 1) : `${text.slice(from, to)}\n`, label)
   }
 
   /**
-   * Puts a message, its text with LF, into the outboxes of all its recipients; into none if one of them is full, which it
-   * returns.
+   * Puts a message into the outboxes of all its recipients. If one of them is full, puts it into none and returns the
+   * full one. `text` ends in LF.
    */
   private deliver(peer: Peer, route: Route<Peer>, text: string, label: string | undefined): Outbox<Peer> | undefined {
     const { absent, parts } = route
@@ -208,7 +210,7 @@ export class Routing {
       for (let i = 0; i < outboxes.length; i++) {
         const to = outboxes[i] as Outbox<Peer> // in range
         if (to.isFull && !to.isJammed) {
-          // The line comes again when the outbox has room.
+          // The line will be routed again once the outbox has room, so it must not use up tokens now.
           peer.rate?.putBack()
           peer.hostRate?.putBack()
           return to
@@ -247,7 +249,7 @@ export class Routing {
     this.replies.undelivered(peer, busy, "busy", label)
   }
 
-  /** Whether its own rate and that of its host allow one more line now; if not, the client gets `! slow-down`. */
+  /** Whether the rate limits of the client and of its host allow one more line now. If not, sends `! slow-down`. */
   private mayPass(peer: Peer, label: string | undefined): boolean {
     const { hostRate, rate } = peer
     const now = this.now()
@@ -262,5 +264,5 @@ export class Routing {
 
 const isLimited = (peer: Peer) => peer.rate !== undefined || peer.hostRate !== undefined
 
-/** The beginning of a sender's lines in the parts of a route that have this suffix. */
+/** The start of a sender's lines to a destination with this suffix. */
 const headOf = (peer: Peer, suffix: string) => (suffix === "" ? peer.head : Reply.messageHead(peer.name, suffix))

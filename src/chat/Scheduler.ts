@@ -1,17 +1,17 @@
 import type { RuntimeFiber } from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 
-/** How many operations a fiber may do before the others get their turn; Effect's own default. */
+/** Operations that a fiber may run before it yields to the others; Effect's own default. */
 const maxOperations = 2_048
 
-/** How often in a row fibers may wake each other before the event loop gets its turn: some milliseconds at most. */
+/** Rounds in which fibers may wake each other before the event loop gets a turn: a few milliseconds at most. */
 const maxRounds = 16
 
 /**
- * Runs the fibers of one server: those that were woken run when the running callback is over, in the order in which
- * they were woken; priorities do not count. Effect's own scheduler keeps a queue for each fiber, in a weak map, and
- * looks its limits up before every operation: a tenth of the server's time where fibers often wake (benchmarks: churn,
- * 1 to 100).
+ * Runs the fibers of one server. Woken fibers run after the current callback, in the order in which they were woken;
+ * priorities are ignored. Effect's own scheduler keeps a queue for each fiber in a weak map and looks up its limits
+ * before every operation, which takes a tenth of the server's time where fibers wake often (benchmarks: churn, 1 to
+ * 100).
  */
 export class FiberScheduler implements Scheduler.Scheduler {
   private tasks: Array<Scheduler.Task> = []
@@ -42,7 +42,7 @@ export class FiberScheduler implements Scheduler.Scheduler {
   }
 }
 
-/** What a task throws is nobody's fault but its own: it is thrown where it harms no other. */
+/** Runs a task. A thrown defect is rethrown outside the loop, so that it does not stop the other tasks. */
 const attempt = (task: Scheduler.Task) => {
   try {
     task()

@@ -27,58 +27,61 @@ import { LiveSource, type Live } from "./Live.js"
 import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
 
-/** What a server needs from outside: where it listens, and what `standalone` provides a simple one with. */
+/** The ports that a server needs: where it listens, and those for which `standalone` has a default. */
 export type Ports = Endpoints | Descriptors.Descriptors
 
 /**
- * Every port but `Endpoints`, each as a layer that does nothing: a server on its own. Provide it last, after the ports
- * that the program has real layers for. As servers learn to use more ports, this layer provides them, too.
+ * A layer that does nothing for every port but `Endpoints`, for a server on its own. Provide it last, after the ports
+ * for which the program has real layers. It covers ports that future versions add.
  */
 export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Descriptors.none
 
-/** How a drain went. */
+/** The result of a drain. */
 export interface Drained {
-  /** Accepted (line, recipient) pairs that the grace time cut off: returned to their senders, or dead. */
+  /**
+   * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, or dead.
+   */
   readonly cutOff: number
   readonly ledger: LedgerSnapshot
 }
 
 /** A running chat server. */
 export interface ServerHandle {
-  /** Where it listens, in the order of its endpoints; a port that was 0 is the real one here. */
+  /** Where it listens, in the order of its endpoints, with real ports in place of 0. */
   readonly addresses: NonEmptyReadonlyArray<Address>
   /** The first of `addresses`. */
   readonly address: Address
-  /** The names that are logged in, in code point order. */
+  /** The names of the clients that are logged in, in code point order. */
   readonly names: Effect.Effect<ReadonlyArray<string>>
-  /** What has become of every accepted line (protocol, section 4). */
+  /** The fates of all accepted lines (protocol, section 4). */
   readonly ledger: Effect.Effect<LedgerSnapshot>
-  /** The memory budget, and how much of it queues, unfinished lines, routes and connections take. Bytes. */
+  /** The memory budget and the part of it that queues, unfinished lines, routes and connections use, in bytes. */
   readonly memory: Effect.Effect<{ readonly used: number; readonly limit: number }>
-  /** The connections at this moment, and those that ended last. */
+  /** The current connections, and those that ended most recently. */
   readonly inspect: Effect.Effect<Inspection>
-  /** Updates all metrics in Effect's registry, and returns those that are sums over the connections. */
+  /** Updates all metrics in Effect's registry, and returns the gauges. */
   readonly measure: Effect.Effect<Gauges>
   /**
-   * Changes options while the server runs. `maxLineBytes` applies to new connections only. The operating system goes on
-   * dropping connections above the room that the server had at its start, so a larger `maxConnections` needs a restart.
+   * Changes options while the server runs. `maxLineBytes` applies to new connections only. The hard limit above which
+   * the operating system drops connections is fixed at start, so raising `maxConnections` beyond it requires a restart.
    */
   readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
   /** Whether the drain has begun. */
   readonly isDraining: Effect.Effect<boolean>
   /**
-   * Stops listening, accepts no more lines, delivers those that it has accepted, and closes every connection in an
-   * orderly way, within the grace time. The end of the scope does the same. It happens once, however often it is run.
+   * Stops listening, accepts no more lines, delivers those already accepted, and closes every connection in an orderly
+   * way, within the grace time. Closing the scope does the same. Only the first run starts a drain; later ones wait for
+   * it.
    */
   readonly drain: Effect.Effect<Drained>
 }
 
 export class Server extends Context.Tag("a-chat/Server")<Server, ServerHandle>() {}
 
-/** Limits that differ from the defaults, and what the server does besides the chat. */
+/** Limits that differ from the defaults, and extensions of the chat. */
 export interface ServerOptions extends Partial<Options>, Extensions {}
 
-/** A server that lives as long as the layer. */
+/** A server that runs for the lifetime of the layer. */
 export const layer = (options: ServerOptions = {}): Layer.Layer<Server, TransportError, Ports> =>
   Layer.scoped(Server, make(options))
 
@@ -94,7 +97,7 @@ export const start = ({
 }: StandaloneOptions): Effect.Effect<ServerHandle, TransportError, Scope.Scope> =>
   make(options).pipe(Effect.provideService(Endpoints, listen), Effect.provide(standalone))
 
-/** Starts a server in the scope, whose end drains it. Fails if the server cannot listen. */
+/** Starts a server; closing the scope drains it. Fails if the server cannot listen. */
 export const make = ({ admission, features, ...options }: ServerOptions = {}): Effect.Effect<
   ServerHandle,
   TransportError,
@@ -104,7 +107,7 @@ export const make = ({ admission, features, ...options }: ServerOptions = {}): E
     const endpoints = yield* Endpoints
     const descriptors = yield* Descriptors.Descriptors
     const live = new LiveSource<Options>({ ...defaults, ...options })
-    // The scope releases in reverse: the drain awaits the connections, and these need the broker to the end.
+    // Finalisers run in reverse order: the drain waits for the connections, which need the broker until they end.
     const broker = yield* Broker.make(live, { admission, features })
     const connections = yield* FiberSet.make<unknown>()
     const startFiber = yield* Fibers.start
@@ -125,7 +128,7 @@ export const make = ({ admission, features, ...options }: ServerOptions = {}): E
       isDraining = true
     })
     const drain = yield* onceInItsOwnFiber(Effect.zipRight(begin, drained({ live, broker, connections, acceptLoop })))
-    // Registered before the server listens. If it cannot, there is nothing to drain, and no end to log.
+    // Registered before the server listens. If listening fails, there is nothing to drain and no stop to log.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
     yield* loadRoutines
@@ -149,15 +152,17 @@ export const make = ({ admission, features, ...options }: ServerOptions = {}): E
     }
   }).pipe(withFiberScheduler)
 
-/** Loads them before a client can send a line. A process that cannot run WebAssembly serves all the same. */
+/** Loads the block routines before a client can send a line. A process that cannot run WebAssembly can still serve. */
 const loadRoutines = Effect.suspend(() => {
   const error = Block.prepare()
   if (error === undefined) return Effect.void
-  const warning = Effect.logWarning("WebAssembly does not run here; lines are checked in JavaScript, which is slower")
+  const warning = Effect.logWarning(
+    "WebAssembly does not run here; lines are checked in JavaScript instead, which is slower"
+  )
   return Effect.annotateLogs(warning, { cause: String(error) })
 })
 
-/** An application that has a scheduler of its own keeps it. */
+/** Installs the server's scheduler, unless the application has set one. */
 const withFiberScheduler = <A, E, R>(server: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(FiberRef.get(FiberRef.currentScheduler), (scheduler) =>
     scheduler === Scheduler.defaultScheduler ? Effect.withScheduler(server, new FiberScheduler()) : server
@@ -173,7 +178,7 @@ const announce = ({ address, identifies = false }: Listener) =>
     Effect.annotateLogs({ address: address.text })
   )
 
-/** How long returned lines may take to reach their senders, after the grace time has cut off the rest. */
+/** Time for returned lines to reach their senders after the grace time has run out. */
 const returnTime = Duration.seconds(1)
 
 interface Draining {
@@ -184,7 +189,7 @@ interface Draining {
 }
 
 /**
- * A walk down the pipeline: stop, end, await. One deadline covers all of it; what is left then is returned or cut off.
+ * Stops accepting, ends the outboxes and awaits the connections. One deadline covers all three; the rest is returned.
  */
 const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Effect<Drained> =>
   Effect.gen(function* () {
@@ -198,22 +203,26 @@ const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Ef
     if (inTime._tag === "None") {
       yield* broker.cutOff
       yield* Effect.timeoutOption(empty, returnTime)
-      // Only connections that linger, or that did not take their returned lines, are left. This interrupts them.
+      // Only connections that linger, or whose clients did not read their returned lines, are left. This interrupts
+      // them.
       yield* FiberSet.clear(connections)
     }
     // The last connections have ended, but the broker may not have handled their events yet.
     yield* broker.idle
     const ledger = broker.ledger.snapshot()
     const cutOff = broker.pairsCutOff()
-    const report = cutOff > 0 ? Effect.logWarning("stopped; the grace time cut lines off") : Effect.logInfo("stopped")
+    const report =
+      cutOff > 0
+        ? Effect.logWarning("stopped; some accepted lines were not delivered within the grace time")
+        : Effect.logInfo("stopped")
     yield* Effect.annotateLogs(report, { ...ledger, ...(cutOff > 0 ? { cutOff } : {}) })
     return { cutOff, ledger }
   })
 
 /**
- * Runs the effect once, however often the result is run. Each run waits for the result; interrupting one does not stop
- * the effect. The effect has a fiber of its own, which is interruptible and not a child of the first run: in a
- * finaliser, or in a fiber that was interrupted, no deadline would work.
+ * Memoises the effect: the first run starts it, and every run waits for its result. Interrupting a run does not stop
+ * the effect. It runs in a separate, interruptible fiber, because its deadlines would not work in a finaliser or in a
+ * fiber that is being interrupted.
  */
 const onceInItsOwnFiber = <A>(effect: Effect.Effect<A>): Effect.Effect<Effect.Effect<A>> =>
   Effect.gen(function* () {

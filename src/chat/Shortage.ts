@@ -8,14 +8,14 @@ import { oncePerPeriod } from "./RefusalLog.js"
 /** How long accepting pauses while resources are short, and how often descriptors are probed. */
 const interval = Duration.millis(500)
 
-/** Errors that concern the whole process rather than one connection: accepting more connections would fail, too. */
+/** Errors of the whole process rather than of one connection: accepting further connections would also fail. */
 const codes = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
 
 export const isShortage = ({ code }: TransportError): boolean => codes.has(code ?? "")
 
 interface ShortageOptions {
   readonly descriptors: DescriptorProbe
-  /** How many connections the server serves, for the log. */
+  /** Number of connections that the server serves, for the log. */
   readonly connections: () => number
   /** Whether the server has stopped listening for good. */
   readonly isStopped: () => boolean
@@ -24,7 +24,7 @@ interface ShortageOptions {
 /** Pauses one listener while descriptors or memory are short, if it can resume. */
 export const pausing = ({ connections, descriptors, isStopped }: ShortageOptions) => {
   const { isShort, limit } = descriptors
-  // One log for each listener: one may pause while another, which cannot resume, lets connections drop.
+  // One log for each listener: one may pause while another, which cannot resume, keeps dropping connections.
   const log = oncePerPeriod<{ readonly listener: Listener; readonly effect: string }>(({ effect, listener }) =>
     Effect.annotateLogs(
       Effect.logWarning(`out of file descriptors: ${effect}; raise the limit (ulimit -n, LimitNOFILE=)`),
@@ -54,14 +54,14 @@ export const pausing = ({ connections, descriptors, isStopped }: ShortageOptions
       )
     })
 
-  /** Listening again needs a descriptor, too, so it may have to wait longer. */
+  /** Retries until it succeeds, since listening again also needs a descriptor. */
   const resumeWhenPossible = (resume: Effect.Effect<void, TransportError>) =>
     Effect.suspend((): Effect.Effect<void, unknown> => {
       if (isStopped()) return Effect.void
       return isShort?.() === true ? Effect.fail("still short") : resume
     }).pipe(Effect.delay(interval), Effect.eventually)
 
-  /** On Linux a shortage raises no error, since libuv accepts and closes the surplus connections. So this probes. */
+  /** Probes, because on Linux a shortage raises no error: libuv accepts the surplus connections and closes them. */
   const watch = (listener: Listener): Effect.Effect<void, never, Scope.Scope> => {
     if (isShort === undefined) return Effect.void
     const check = Effect.suspend(() => (isShort() ? pause(listener) : Effect.void))

@@ -1,4 +1,4 @@
-/** A fraction of a token that counts as a whole one, since sums of fractions are inexact. */
+/** Tolerance for rounding errors in sums of fractional tokens. */
 const epsilon = 1e-9
 
 /** A token bucket: `burst` tokens at once, then `perSecond`. Every `now` is a time in milliseconds. */
@@ -15,7 +15,7 @@ export class TokenBucket {
     this.filledAt = now
   }
 
-  /** Takes a token. Returns 0, or the number of milliseconds until there is one. */
+  /** Takes a token and returns 0. If there is none, returns the number of milliseconds until there is. */
   take(now: number): number {
     this.fill(now)
     if (this.tokens < 1 - epsilon) return Math.ceil(((1 - epsilon - this.tokens) * 1000) / this.perSecond)

@@ -3,18 +3,18 @@ interface Flushable {
   flush(): void
 }
 
-/** What the broker has put into outboxes in this turn. */
+/** Keeps track of the outboxes that the broker has put something into in this turn. */
 export class Turn {
   /** Bytes since the last `flush`. */
   bytes = 0
   private touched: Array<Flushable> = []
 
-  /** Something is put into this outbox: it is flushed when the turn ends. */
+  /** Registers an outbox to be flushed at the end of the turn. */
   touch(outbox: Flushable) {
     if (outbox.touch()) this.touched.push(outbox)
   }
 
-  /** Hands to the writers what the turn has brought. */
+  /** Ends the turn: flushes the outboxes to their writers. */
   flush() {
     const touched = this.touched
     this.touched = []

@@ -6,38 +6,38 @@ import type { Options } from "./Options.js"
 import type { Peer } from "./Peer.js"
 
 interface Blocked {
-  /** When its socket last took a byte. */
+  /** When the socket last took a byte. */
   movedAt: number
-  /** What it had not taken then. */
+  /** How many bytes the socket had not taken then. */
   untaken: number
 }
 
-/** What a tick has found. */
+/** What a tick found. */
 export interface Findings {
-  /** No login in time. */
+  /** Clients that did not log in in time. */
   readonly loginsExpired: ReadonlyArray<Peer>
-  /** Their sockets took nothing for the stall timeout. */
+  /** Clients whose sockets took nothing for the stall timeout. */
   readonly stalled: ReadonlyArray<Peer>
-  /** There was no memory for the rest of their lines for the stall timeout. */
+  /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
-  /** Their queues are full, and their sockets took nothing for the hold timeout; new since the last tick. */
+  /** Clients with full queues whose sockets took nothing for the hold timeout. Only those that are new in this tick. */
   readonly jammed: ReadonlyArray<Peer>
 }
 
-/** The longest time between two ticks. */
+/** The longest interval between two ticks. */
 const maxTickMillis = 250
 
 /**
- * Everything that only a timer can notice: logins that do not come, sockets that take nothing, held clients that broke
- * off, memory that is used up. One fiber ticks for all connections, and only while there is something to watch; a timer
- * for each would cost more than the connection does.
+ * Everything that only a timer can notice: missing logins, stalled sockets, held clients that disconnected, exhausted
+ * memory. One fiber ticks for all connections, and only while there is something to watch; a timer for each connection
+ * would cost more than the connection itself.
  */
 export class Watch {
-  /** In the order of their accepts, so the first to expire is the first. */
+  /** In the order in which they were accepted, so the first in the set is the first to expire. */
   private readonly logins = new Set<Peer>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
-  /** Not read from since this time, because their unfinished lines take more memory than there is for them. */
+  /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
   private readonly shortPeers = new Map<Peer, number>()
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
@@ -53,17 +53,17 @@ export class Watch {
     options.onChange((current) => this.configure(current))
   }
 
-  /** Times that have changed apply to those that wait already, too. */
+  /** Changed timeouts also apply to peers that are already being watched. */
   private configure(options: Options) {
     this.loginMillis = Duration.toMillis(options.loginTimeout)
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)
     const shortest = Math.min(this.loginMillis, this.holdMillis, this.stallMillis)
-    // Everything is noticed at most an eighth of the shortest time late.
+    // Every timeout is noticed late by at most an eighth of the shortest one.
     this.tickMillis = Math.min(maxTickMillis, Math.max(5, shortest / 8))
   }
 
-  /** Succeeds when the next tick is due; waits as long as there is nothing to watch. */
+  /** Succeeds when the next tick is due. Waits while there is nothing to watch. */
   get due(): Effect.Effect<void> {
     return Effect.zipRight(
       this.watching.await,
@@ -76,12 +76,12 @@ export class Watch {
     this.watching.unsafeOpen()
   }
 
-  /** The login line is there, or never comes. */
+  /** The login line has arrived, or the peer has left before it. */
   loginEnds(peer: Peer) {
     this.logins.delete(peer)
   }
 
-  /** Its socket takes nothing more at present. What it has taken so far counts as progress. */
+  /** The socket accepts no more bytes for now. The stall time starts here. */
   blocked(peer: Peer, now: number) {
     this.blockedPeers.set(peer, { movedAt: now, untaken: peer.socket.untaken() })
     this.watching.unsafeOpen()
@@ -92,7 +92,7 @@ export class Watch {
     peer.outbox.unjam()
   }
 
-  /** It is not read from, so nothing but a probe finds out that its connection broke. */
+  /** A held peer is not read from, so only a probe can detect that its connection broke. */
   holdBegins(peer: Peer) {
     this.heldPeers.add(peer)
     this.watching.unsafeOpen()
@@ -102,18 +102,18 @@ export class Watch {
     this.heldPeers.delete(peer)
   }
 
-  /** Its unfinished line is too large at present: it is read from again when there is memory. */
+  /** The peer's unfinished line is too large for now. Reading resumes when there is enough memory. */
   shortOfMemory(peer: Peer, now: number) {
     if (!this.shortPeers.has(peer)) this.shortPeers.set(peer, now)
     this.watching.unsafeOpen()
   }
 
-  /** The budget is used up: ticks until it is not. */
+  /** The budget is used up: ticks until memory is free again. */
   memoryIsUsedUp() {
     this.watching.unsafeOpen()
   }
 
-  /** Its connection is over. */
+  /** The peer's connection is over. */
   forget(peer: Peer) {
     this.heldPeers.delete(peer)
     this.logins.delete(peer)
@@ -121,7 +121,7 @@ export class Watch {
     this.shortPeers.delete(peer)
   }
 
-  /** Looks at all that are watched; stops ticking if there are none. */
+  /** Checks every watched peer, and probes those that are not read from. */
   tick(now: number): Findings {
     const findings = {
       loginsExpired: this.loginsExpired(now),
@@ -164,7 +164,7 @@ export class Watch {
     return stalled
   }
 
-  /** Reads on from the clients for which there is memory again. */
+  /** Resumes reading from peers for which there is enough memory again. */
   private starved(now: number): ReadonlyArray<Peer> {
     const starved: Array<Peer> = []
     for (const [peer, since] of this.shortPeers) {
@@ -175,7 +175,7 @@ export class Watch {
     return starved
   }
 
-  /** Without memory, senders are not held at all: what waits in their inboxes would take more of it. */
+  /** When memory is exhausted, senders are not held at all: their waiting input would take even more of it. */
   private jammed(now: number): ReadonlyArray<Peer> {
     const holdMillis = this.budget.isExhausted ? 0 : this.holdMillis
     const jammed: Array<Peer> = []

@@ -14,7 +14,7 @@ export class AnswerLines {
   tooLong = 0
   private readonly framing: Framing
 
-  /** @param maxBytes longest line, in bytes, terminator not counted */
+  /** @param maxBytes longest line, in bytes, excluding the terminator */
   constructor(private readonly maxBytes: number) {
     this.framing = new Framing(maxBytes)
   }

@@ -15,11 +15,11 @@ import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
 import type * as Received from "./Received.js"
 
-/** A program that is answering a message. */
+/** A running program that handles a message. */
 export interface RunningProgram {
-  /** Its answer, in lines. */
+  /** The answer, in lines. */
   readonly output: Readable
-  /** Waits for its end and returns what went wrong, if anything did. */
+  /** Waits for the program to end; returns what went wrong, or undefined. */
   readonly fault: Effect.Effect<string | undefined>
 }
 
@@ -31,23 +31,23 @@ export interface BotMessage {
 export interface BotOptions {
   /** Starts the program; closing the scope ends it. Fails with a reason that may be shown to the sender. */
   readonly start: (message: BotMessage) => Effect.Effect<RunningProgram, string, Scope.Scope>
-  /** Programs that may run at once. */
+  /** The greatest number of programs that run at the same time. */
   readonly concurrency: number
   /** How long each may run. */
   readonly timeout: Duration.Duration
-  /** Takes a line for the operator. */
+  /** Logs a line for the operator. */
   readonly log: (line: string) => void
 }
 
 /** For a server that does not announce its limit. */
 const defaultMaxLineBytes = 65_536
 
-/** Lines of one answer that may wait for outcomes at once. */
+/** The greatest number of lines of one answer that wait for outcomes. */
 const window = 256
 
 /**
- * Answers each message by running a program, until the connection ends; then it fails. While the maximum number of
- * programs is running, no message is read, which holds the senders back.
+ * Runs a program for each message and sends its output back, until the connection ends; then it fails. While the
+ * maximum number of programs is running, no message is read, which holds the senders.
  */
 export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost> =>
   Effect.gen(function* () {
@@ -61,11 +61,11 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
       isOver = true
       return Effect.all([
         Effect.map(FiberSet.size(running), (size) => (unanswered += size)),
-        Effect.suspend(() => Fiber.interruptAll([...running])), // all at once, since each may take some time to end
-        turns.release(1) // lets a message that waits for its turn go on
+        Effect.suspend(() => Fiber.interruptAll([...running])), // all together, because each may take some time to end
+        turns.release(1) // lets a message that waits for its turn continue
       ])
     })
-    // Uninterruptible: a fiber that is forked but not yet in the set when this one is interrupted would leak.
+    // Uninterruptible: an interruption between the fork and the addition to the set would leak the fiber.
     const begin = (work: Effect.Effect<void>) =>
       Effect.uninterruptibleMask((restore) => FiberSet.run(running, restore(work)))
     const take = (received: Received.Received) =>
@@ -107,7 +107,7 @@ const makeReplies = (client: Client.Client): Effect.Effect<Replies, Lost> =>
       onNone: () => ({ maxLineBytes: defaultMaxLineBytes, send: send(client) }),
       onSome: ({ maxLineBytes }) => ({
         maxLineBytes,
-        // `NoOutcomes` cannot happen: the server has said hello.
+        // `NoOutcomes` cannot happen: the server has sent `hello`.
         send: (to: string, text: string) =>
           Effect.catchTag(client.deliver([to], text), "NoOutcomes", () => send(client)(to, text))
       })
@@ -122,12 +122,12 @@ const send =
 /** Reasons for a returned line that mean the sender has left. */
 const absences: ReadonlySet<string> = new Set(["offline", "disconnected"])
 
-/** The longest label, the recipient, and what separates them. */
+/** The length of the longest label, the recipient, and the separators. */
 const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer.byteLength(to) + ": ".length
 
 /**
- * Answers one message: runs the program and sends its output back, or reports that it failed. If the sender leaves, the
- * rest of the answer is dropped, but the program runs to its end.
+ * Handles one message: runs the program and sends back its output, or reports that it failed. If the sender leaves, the
+ * rest of the answer is dropped, but the program keeps running until it ends.
  */
 const answer = (message: BotMessage, replies: Replies, options: BotOptions): Effect.Effect<void> => {
   const { from } = message
@@ -157,7 +157,7 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
       })
     )
   const say = (text: string) => Effect.suspend(() => (hasLeft ? Effect.void : speak(text)))
-  // Each line is sent at once and in order; only the waiting for outcomes is concurrent.
+  // Each line is sent immediately and in order; only waiting for outcomes is concurrent.
   const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
 
   const speakFor = ({ fault, output }: RunningProgram) =>

@@ -15,27 +15,27 @@ import * as Received from "./Received.js"
 export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
 export { Unsendable } from "./Encode.js"
 
-/** The server reports no outcomes, as the original a-chat; nothing was sent. */
+/** The server reports no outcomes, like the original a-chat; nothing was sent. */
 export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
   override get message() {
-    return "this server does not report what becomes of a message"
+    return "this server does not report outcomes of messages"
   }
 }
 
 /**
- * A client of a chat server. `lines` and `received` are two views of one stream, to be run once: a line goes to only one
- * of them. Until one is run, at most 64 KiB are read from the server, and outcomes after those are not seen either.
+ * A client of a chat server. `lines` and `received` are two views of one stream; run only one of them, and only once.
+ * Until then, at most 64 KiB are read from the server, so later outcomes do not arrive either.
  */
 export interface Client {
   /** The server's address, for people and logs. */
   readonly remote: string
-  /** Every line as it came. Ends when the server closes in order, fails when the connection breaks. */
+  /** Every line, unparsed. Ends when the server closes in an orderly way, fails when the connection breaks. */
   readonly lines: Stream.Stream<string, TransportError>
   /** The same lines, parsed. */
   readonly received: Stream.Stream<Received.Received, TransportError>
   /**
-   * Sends a text to recipients; waits while the kernel does not take it. The server drops white space at both ends.
-   * Success says nothing about delivery: a message that did not reach a recipient comes back as `Refused`.
+   * Sends a text to recipients; waits until the kernel has taken it. The server trims white space at both ends. Success
+   * does not mean delivery: a message that did not reach a recipient comes back as `Refused`.
    */
   readonly send: (
     recipients: ReadonlyArray<string>,
@@ -44,37 +44,37 @@ export interface Client {
   /** Sends a line unchanged, such as a command or a labelled message. */
   readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Encode.Unsendable>
   /**
-   * Sends a text to recipients and waits for the outcome for each of them (protocol, section 7). Outcomes that have not
-   * come when the connection ends are `Unknown`. Asks for `hello` first. Fails only if nothing was sent.
+   * Sends a text to recipients and waits for the outcome for each of them (protocol, section 7). Outcomes that are
+   * missing when the connection ends are `Unknown`. Runs `hello` first. Fails only if nothing was sent.
    */
   readonly deliver: (
     recipients: ReadonlyArray<string>,
     text: string
   ) => Effect.Effect<ReadonlyArray<MessageFate>, TransportError | Encode.Unsendable | Login.LoginRefused | NoOutcomes>
   /**
-   * What the server says about itself; none from a server that does not, such as the original. Asked for once, with
-   * `/hello`, after which the server also sends notices when users join or leave and when it shuts down.
+   * The server's description of itself; none from a server without `/hello`, such as the original. Requested only once;
+   * after that, the server also sends notices when clients join or leave and when it shuts down.
    */
   readonly hello: Effect.Effect<Option.Option<Login.Hello>, TransportError | Login.LoginRefused>
-  /** Ends the sending half: the client leaves, but still receives what the server has for it. */
+  /** Ends the sending half: the client leaves, but still receives what is queued for it. */
   readonly end: Effect.Effect<void>
-  /** Waits until the server has closed or the connection broke. Lines that came before may not have been taken yet. */
+  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
   readonly closed: Effect.Effect<void>
 }
 
 /** What became of a message for some of its recipients. */
 export type MessageFate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
 
-/** The connection ended before the outcome came, or the outcome made no sense. */
+/** The connection ended before the outcome arrived, or the outcome was invalid. */
 export interface Unknown {
   readonly _tag: "Unknown"
   readonly names: ReadonlyArray<string>
 }
 
 /**
- * Connects and logs in. Succeeds once the server has taken the login, so from then on messages reach this client. The
- * proof is the answer to `/ping`, which an original a-chat server does not give. Closing the scope closes the connection
- * in order, so what was sent is delivered.
+ * Connects and logs in. Succeeds once the server has accepted the login; from then on, messages reach this client.
+ * Needs the reply to `/ping`, which an original a-chat server does not send. Closing the scope closes the connection in
+ * an orderly way, so that sent lines reach the server.
  */
 export const connect = <E, R>(
   options: Login.ClientOptions<E, R>
@@ -97,7 +97,7 @@ export const open = <E, R>(
 
 /**
  * Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. An original server
- * never answers if the name is in use, so set a deadline.
+ * never replies if the name is in use, so set a deadline.
  */
 export const greet = <E, R>(
   options: Login.ClientOptions<E, R>
@@ -137,7 +137,7 @@ const deliver = (connection: LineConnection.LineConnection, recipients: Readonly
         if (isLast) Deferred.unsafeDone(settled, Exit.succeed(fates))
       }
     })
-    // If the connection breaks here, part of the line may have gone out. That ends as an unknown outcome.
+    // If the connection breaks here, part of the line may have been sent. The outcome is then unknown.
     yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
     return yield* Deferred.await(settled)
   })

@@ -3,32 +3,32 @@ import { randomUUID } from "node:crypto"
 import * as Received from "./Received.js"
 
 /**
- * Proves that the server took everything that was sent, for a client that sends its input as it is.
+ * Proves that the server took everything that was sent, for a client that sends its input unchanged.
  *
- * An end in order proves nothing: the kernel closes the connections of a killed server in order as well, once the server
- * has read what came. So the client sends `/ping` after the login, which only an original server does not answer. At the
- * end of its input it sends `/ping` again, which proves that every line before was looked at, and then `/quit`. The
- * server answers that after the last of those lines was written or returned.
+ * An orderly end proves nothing: the kernel also closes the connections of a killed server in an orderly way, once the
+ * server has read all input. So the client sends `/ping` after the login; only an original server does not reply. At
+ * the end of its input it sends `/ping` again, whose reply proves that every earlier line was handled, and then
+ * `/quit`. The server replies to that after the last of those lines was written or returned.
  *
- * The user did not ask for the answers, so they are not shown. A rate limit may refuse these commands. A refusal does not
- * say which line it refuses, but refusals come in the order of the lines, so counting separates the two kinds.
+ * The user did not send these commands, so the replies are not shown. A rate limit may refuse them. A refusal does not
+ * say which line it refuses, but refusals arrive in the order of the lines, so counting tells ours from the user's.
  */
 export class Confirmation {
-  /** Whether the server is one that answers commands: it sent a line of its own. */
+  /** Whether the server replies to commands, which is known once it has sent a line of its own. */
   isExpected = false
-  /** Whether the server has answered our `/quit`. */
+  /** Whether the server has replied to our `/quit`. */
   isGiven = false
-  /** Opens when the server is known to answer commands. */
+  /** Opens when the server is known to reply to commands. */
   readonly expected = Effect.unsafeMakeLatch(false)
   private readonly token = randomUUID()
   private readonly allSeen = Effect.unsafeMakeLatch(false)
   private readonly refusal = Effect.unsafeMakeLatch(false)
   private retryMillis = 0
   private isFirst = true
-  /** How many pings were sent at the end of the input. */
+  /** Number of pings sent at the end of the input. */
   private pings = 0
   private hasSeenAll = false
-  /** The last refusals since then, at most one for each of these pings, with their terminators. */
+  /** The latest refusals since the first of these pings, at most one for each ping, with their terminators. */
   private held: Array<string> = []
 
   /** The line to send after the login. */
@@ -36,13 +36,13 @@ export class Confirmation {
     return this.ping(0)
   }
 
-  /** The lines to send before the end of the sending half, where the server may not answer at all. */
+  /** The lines to send before the end of the sending half, to a server that may not reply at all. */
   get farewell(): string {
     return `${this.closingPing()}/quit\n`
   }
 
   /**
-   * What takes the place of a line of the server's own (`RefusalSplitter`): nothing if it answers a command of ours;
+   * The replacement of a line of the server's own (`RefusalSplitter`): empty if it replies to one of our commands;
    * undefined if the line is for the user.
    */
   replace(line: string): string | undefined {
@@ -59,7 +59,7 @@ export class Confirmation {
     }
     if (received._tag !== "Refused" || received.fatal || received.retryMillis === undefined) return undefined
     if (received.code !== "slow-down") return undefined
-    if (isFirst) return "" // of the ping: no line of the user's was sent before it
+    if (isFirst) return "" // refuses our ping: no line of the user's was sent before it
     if (this.pings === 0) return undefined
     this.retryMillis = received.retryMillis
     this.refusal.unsafeOpen()
@@ -75,7 +75,7 @@ export class Confirmation {
     return rest
   }
 
-  /** Asks the server to confirm that it has dealt with everything that was sent; never returns. */
+  /** Asks the server to confirm that it has handled everything that was sent; never returns. */
   ask<E>(send: (wire: string) => Effect.Effect<void, E>): Effect.Effect<never, E> {
     const until = (isOver: () => boolean, over: Effect.Effect<void>, line: () => string) =>
       Effect.gen(this, function* () {
@@ -119,7 +119,7 @@ export class Confirmation {
     if (Number(number) === 0 || this.hasSeenAll) return ""
     this.hasSeenAll = true
     this.allSeen.unsafeOpen()
-    // The server answers in order: the pings before this one were refused, and theirs are the last refusals.
+    // The server replies in order: the pings before this one were refused, and their refusals are the latest.
     const refused = Number(number) - 1
     const users = this.held.slice(0, this.held.length - refused)
     this.held = []

@@ -2,9 +2,11 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Wire from "../protocol/Wire.js"
 
-/** Logins, recipients and texts in their wire form (`Wire`), each checked to be what it claims to be within one line. */
+/**
+ * Encodes logins, recipients and texts in wire form (`Wire`), and rejects those that would change the line's meaning.
+ */
 
-/** A login, recipient or text that would not travel as one line with the intended meaning; nothing was sent. */
+/** A login, recipient or text that cannot be sent as one line with the intended meaning; nothing was sent. */
 export class Unsendable extends Data.TaggedError("Unsendable")<{
   readonly reason: "BadLogin" | "BadRecipient" | "NoRecipient" | "ControlCharacter"
   /** The name or text that cannot be sent. */
@@ -30,15 +32,15 @@ export const text = (value: string): Effect.Effect<string, Unsendable> => {
 }
 
 /**
- * The wire form of a login. Which names are valid is for the server to decide; refused here are only characters that give
- * a line another meaning.
+ * The wire form of a login. The server decides which names are valid. This rejects only characters that would give the
+ * line another meaning.
  */
 export const login = (value: string): Effect.Effect<string, Unsendable> =>
   /^\s*(?:[/!*#@]|$)/u.test(value) || Wire.hasControl(Wire.encode(value))
     ? Effect.fail(new Unsendable({ reason: "BadLogin", value }))
     : Effect.succeed(Wire.encode(value))
 
-/** The wire form of what precedes a message's colon. */
+/** The wire form of the part before a message's colon. */
 export const recipients = (names: ReadonlyArray<string>): Effect.Effect<string, Unsendable> => {
   if (names.length === 0) return Effect.fail(new Unsendable({ reason: "NoRecipient", value: "" }))
   const bad = names.find((name) => /[,:]|^\s*(?:[/!*#@]|$)/u.test(name) || Wire.hasControl(Wire.encode(name)))

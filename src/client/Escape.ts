@@ -1,6 +1,6 @@
 /**
- * Control characters (C0 except TAB and LF, DEL, C1), line separators, bidirectional overrides and invisible characters.
- * Variation selectors stay: emoji use them a lot, and they only change how a character looks.
+ * Control characters (C0 except TAB and LF, DEL, C1), line separators, bidirectional overrides and invisible
+ * characters. Variation selectors are kept: emoji use them a lot, and they only change how a character looks.
  */
 const hidden = /(?![\t\n]|\p{Variation_Selector})[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu
 
@@ -17,8 +17,8 @@ export const json = (text: string): string =>
 export const controls = (text: string): string => text.replace(/(?!\t)\p{Cc}/gu, mark)
 
 /**
- * Text from other users, made safe for a terminal. Whatever would move the cursor, set a colour, reorder the line or be
- * invisible is shown as `\x1b` or `\u{202e}`. TAB and LF stay.
+ * Text from other users, made safe for a terminal. Characters that would move the cursor, set a colour, reorder the
+ * line or be invisible are shown as `\x1b` or `\u{202e}`. TAB and LF are kept.
  */
 export const show = (text: string): string => text.replace(hidden, mark)
 

@@ -1,20 +1,20 @@
 import type { TransportError } from "../ports/Transport.js"
 import type { Received } from "./Received.js"
 
-/** Why a client at the command line ended. */
+/** Why a command-line client ended. */
 export type ExitReason =
-  /** It left, and got everything that was for it. Or the reader of its output has gone. */
+  /** The client left after it got everything queued for it, or the reader of its output has gone. */
   | { readonly _tag: "Left" }
   /** The server refused or returned something. */
   | { readonly _tag: "Refused" }
-  /** The server closed the connection in order before the client had left. */
+  /** The server closed the connection in an orderly way before the client had left. */
   | { readonly _tag: "Closed" }
-  /** The client had left, and the server closed in order, but without the proof that it had taken every line. */
+  /** The client had left and the server closed in an orderly way, but without proof that it took every line. */
   | { readonly _tag: "Unconfirmed" }
   /** The connection broke. */
   | { readonly _tag: "Lost"; readonly error: TransportError }
 
-/** What a client in a pipe knows when the server has closed the connection in order. */
+/** What a client in a pipe knows when the server has closed the connection in an orderly way. */
 export interface OrderlyEnd {
   /** The server's last line. */
   readonly lastLine: Received
@@ -22,7 +22,7 @@ export interface OrderlyEnd {
   readonly left: boolean
   /** Whether the server refused or returned something. */
   readonly refused: boolean
-  /** Whether the server has confirmed what was sent; an original server, which never does, does not need to. */
+  /** Whether the server has confirmed everything that was sent. Also true for an original server, which never does. */
   readonly confirmed: boolean
 }
 

@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 
-/** Standard input cannot be read; its terminal was closed, for instance. */
+/** Standard input cannot be read, for example because its terminal was closed. */
 export class InputError extends Data.TaggedError("InputError")<{ readonly cause: Error }> {
   override get message() {
     return `cannot read the input: ${this.cause.message}`
@@ -10,8 +10,8 @@ export class InputError extends Data.TaggedError("InputError")<{ readonly cause:
 }
 
 /**
- * Waits for input and returns what is there; undefined at the end. Input that is not read stays in the pipe, which holds
- * its writer back.
+ * Waits for input and returns all that is available; undefined at the end. Unread input stays in the pipe, which blocks
+ * its writer.
  */
 export const read = (input: Readable): Effect.Effect<Buffer | undefined, InputError> =>
   Effect.async((resume) => {

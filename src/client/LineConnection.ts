@@ -18,25 +18,25 @@ export interface LineConnection {
   /** The server's address, for people and logs. */
   readonly remote: string
   /**
-   * The lines from the server, as ordinary text and without terminators, except those that answer `ask` or are
-   * `outcomes`. Ends when the server closes in order, fails when the connection breaks. To be run once; until then at
+   * The lines from the server, as ordinary text and without terminators, except replies to `ask` and `outcomes`. Ends
+   * when the server closes in an orderly way, fails when the connection breaks. Must be run only once; until then at
    * most `readAheadBytes` are read.
    */
   readonly lines: Stream.Stream<string, TransportError>
   /** The labelled lines that wait for outcomes. The end of the connection ends them. */
   readonly outcomes: Outcomes
-  /** Sends whole lines in wire form (`Wire`), each with its LF; waits while the kernel does not take them. */
+  /** Sends whole lines in wire form (`Wire`), each with its LF; waits until the kernel has taken them. */
   readonly send: (wire: string) => Effect.Effect<void, TransportError>
-  /** Sends lines in wire form and waits for the first line that `look` recognises as the answer. */
+  /** Sends lines in wire form and waits for the first line that `look` recognises as the reply. */
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
   /** Ends the sending half after everything that was sent; `send` fails from now on. */
   readonly end: Effect.Effect<void>
   readonly hasEnded: () => boolean
-  /** Waits until the server has closed or the connection broke. Lines that came before may not have been taken yet. */
+  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
   readonly closed: Effect.Effect<void>
 }
 
-/** What a line is to a caller of `ask`: the answer, a part of it that is kept from `lines`, or neither. */
+/** How a caller of `ask` classifies a line: the reply, a part of it (withheld from `lines`), or neither. */
 export type Look<A, E> = (line: string) => Exit.Exit<A, E> | "part" | undefined
 
 export interface LineConnectionOptions<E, R> {
@@ -47,7 +47,7 @@ export interface LineConnectionOptions<E, R> {
   readonly linger: Duration.Duration
 }
 
-/** Bytes read before anything takes lines; then the socket is paused. */
+/** Unread bytes at which the socket is paused. */
 const readAheadBytes = 65_536
 
 /** The chunk size of Effect's own streams. Some of its sinks overflow the stack on much larger chunks. */
@@ -55,10 +55,10 @@ const maxChunkLines = Stream.DefaultChunkSize
 
 export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
 
-/** The server closed in order, though there was more to do. */
+/** The server closed in an orderly way, but before the client was done. */
 export const closed = new TransportError({ during: "Read", reason: "the server closed the connection" })
 
-/** Connects. Closing the scope closes the connection in order, so what was sent is delivered. */
+/** Connects. Closing the scope closes the connection in an orderly way, so that sent lines reach the server. */
 export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<LineConnection, E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const receiver = yield* makeReceiver(options.maxLineBytes)
@@ -81,7 +81,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
     }
   })
 
-/** The receiving half: lines, one read at a time. The socket is paused while they are not taken. */
+/** The receiving half: lines, one read at a time. The socket is paused while too many are unread. */
 const makeReceiver = (maxLineBytes: number) =>
   Effect.map(Mailbox.make<ReadonlyArray<string>, TransportError>(), (incoming) => {
     const framing = new Framing(maxLineBytes)
@@ -123,14 +123,14 @@ const makeReceiver = (maxLineBytes: number) =>
       socket.attach({
         data: (bytes) => {
           offer(framing.push(bytes))
-          // A read of nothing but answers must not pause the socket: with no line to take, nothing would resume it.
+          // A read of nothing but replies must not pause the socket: without a line to take, nothing would resume it.
           ahead = isEmpty() ? 0 : ahead + bytes.length
           if (ahead >= readAheadBytes) socket.pause()
         },
-        // A last line without its LF was cut off, by the kernel of a killed server, for instance. It is dropped: a part of
-        // an outcome or of an answer must not pass for the whole.
+        // A last line without its LF was cut off, for example because the server was killed. It is dropped: a partial
+        // outcome or reply must not be taken for a complete one.
         end: () => done(Exit.void),
-        // Changes nothing after an end in order: a mailbox is done once.
+        // No effect after an orderly end: a mailbox is done only once.
         closed: (error) => done(Exit.fail(error ?? lost))
       })
     }
@@ -151,7 +151,7 @@ const makeReceiver = (maxLineBytes: number) =>
         )
       )
 
-    /** Starts to look for the answer; the inner effect waits for it. */
+    /** Starts to look for the reply; the inner effect waits for it. */
     const answer = <A, E>(look: Look<A, E>) =>
       Effect.map(Deferred.make<A, E | TransportError>(), (made) => {
         const settle = (exit: Exit.Exit<A, E | TransportError>) => {
@@ -178,7 +178,7 @@ const makeReceiver = (maxLineBytes: number) =>
 export const makeSender = (socket: Socket) =>
   Effect.map(Effect.makeSemaphore(1), (turn) => {
     let ended = false
-    // A socket wakes only one waiter, so senders wait one after the other.
+    // A socket wakes only one waiter, so senders wait one after another.
     const taken = turn.withPermits(1)(Effect.suspend(() => socket.taken))
     return {
       send: (wire: string): Effect.Effect<void, TransportError> =>
@@ -189,7 +189,7 @@ export const makeSender = (socket: Socket) =>
       end: Effect.suspend(() => {
         if (ended) return Effect.void
         ended = true
-        // After every waiting sender: a socket that has ended no longer shows what the kernel took.
+        // After every waiting sender: an ended socket no longer reports what the kernel has taken.
         return turn.withPermits(1)(Effect.sync(() => socket.end()))
       }),
       hasEnded: () => ended

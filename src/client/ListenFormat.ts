@@ -10,8 +10,8 @@ export interface MessageFilterOptions {
 }
 
 /**
- * Picks messages out of what a server sends, one block of whole lines at a time. Consecutive messages are cut out in one
- * piece, since a million may come in a second.
+ * Picks messages out of what a server sends, one block of whole lines at a time. Consecutive messages are sliced in one
+ * piece, because a million may arrive in a second.
  */
 export class MessageFilter {
   /** Number of messages still to be let through. */
@@ -28,7 +28,7 @@ export class MessageFilter {
   /**
    * Returns the lines of a block to let through, each with its LF; both in wire form (`Wire`).
    *
-   * @param report takes every line that is no message
+   * @param report called with every line that is not a message
    */
   take(block: string, report: (received: Received.Received) => void): string {
     let taken = ""
@@ -56,7 +56,7 @@ export class MessageFilter {
 const messageStart = "from "
 
 /**
- * Formats messages as JSON, one object a line.
+ * Formats messages as JSON, one object per line.
  *
  * @param lines whole lines in wire form, as `MessageFilter` returns them
  */

@@ -34,11 +34,11 @@ export interface ListeningOptions {
 /** How long closing the connection waits for the server to end its half, after which the name is free again. */
 const linger = Duration.seconds(2)
 
-/** A login that is not refused within this time counts as taken: an original server does not answer it. */
+/** A login that is not refused within this time counts as accepted: an original server does not reply to `/ping`. */
 const patience = Duration.seconds(2)
 
 /**
- * Prints incoming messages until there were enough of them or the reader of the output has gone. Reads from the server no
+ * Prints incoming messages until `count` is reached or the reader of the output has gone. Reads from the server no
  * faster than the output is read, in constant memory.
  */
 export const run = (
@@ -59,7 +59,7 @@ export const run = (
 
 const errorCode = (error: NodeJS.ErrnoException) => error.code
 
-/** One connection, until there were enough messages; fails if it ends before that. */
+/** One connection, until `count` is reached; fails if the connection ends before that. */
 const converse = (
   login: string,
   filter: MessageFilter,
@@ -76,14 +76,14 @@ const converse = (
     const sender = yield* LineConnection.makeSender(socket)
     yield* sender.send(`${login}\n/ping login\n`)
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
-    // Everything may have come before that fiber has started.
+    // All messages may have arrived before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
   })
 
 interface Reception {
-  /** Done once the server has taken the login. */
+  /** Done once the server has accepted the login. */
   readonly taken: Deferred.Deferred<void>
-  /** Done when there were enough messages or the connection has ended. */
+  /** Done when `count` is reached or the connection has ended. */
   readonly ended: Deferred.Deferred<void, TransportError | Login.LoginRefused>
 }
 

@@ -9,7 +9,7 @@ import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Received from "./Received.js"
 
-/** The server refused the login or was full; `code` is that of its line (protocol, section 2). */
+/** The server refused the login or was full; `code` is the code of the refusal (protocol, section 2). */
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{
   readonly code: string
   /** Milliseconds after which the same login may succeed; undefined if it never will. */
@@ -24,7 +24,7 @@ export class LoginRefused extends Data.TaggedError("LoginRefused")<{
 
 /** The parameters of `* hello` (protocol, section 6). */
 export interface Hello {
-  /** The login in the form that the server uses. */
+  /** The login as the server writes it. */
   readonly name: string
   /** Longest line, in bytes. */
   readonly maxLineBytes: number
@@ -66,19 +66,22 @@ export interface PendingLogin {
   readonly login: string
 }
 
-/** Logs in and confirms with `/ping` that the server has taken the login; an original server does not answer. */
+/** Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. */
 export const confirm = ({ connection, login }: PendingLogin): Effect.Effect<void, TransportError | LoginRefused> =>
   connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
 
-/** Logs in and asks for the server's `hello`; none if the server has none. */
+/** Logs in and requests the server's `hello`; none if the server has none. */
 export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, `${started.login}\n/hello\n`)
 
-/** Asks for the server's `hello`; none if the server has none. */
+/** Requests the server's `hello`; none if the server has none. */
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, "/hello\n")
 
-/** Every server returns a message to oneself, after the answers to earlier lines. So its return proves that no `hello` comes. */
+/**
+ * Every server delivers a message to oneself after the replies to earlier lines. Its arrival proves there is no
+ * `hello`.
+ */
 const askHello = ({ connection, login }: PendingLogin, lines: string) =>
   Effect.suspend(() => {
     const token = `hello? ${crypto.randomUUID()}`

@@ -2,18 +2,18 @@ import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Received from "./Received.js"
 
-/** What became of a labelled line (protocol, section 7). */
+/** The outcome of a labelled line for some of its recipients (protocol, section 7). */
 export type Outcome =
   /**
-   * It has reached these recipients: the kernel took all its bytes for them. A later server may know other final and good
-   * outcomes; `code` is then the word on the wire.
+   * The line has reached these recipients: the kernel took all its bytes for them. Later servers may add other
+   * successful outcomes; `code` is then the code on the wire.
    */
   | { readonly _tag: "Written"; readonly names: ReadonlyArray<string>; readonly code?: string }
-  /** It was returned for these recipients, and will never be written. */
+  /** The line was returned for these recipients, and will never be written. */
   | (OutcomeReason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
   /** The line was refused as a whole: no recipient gets it. */
   | (OutcomeReason & { readonly _tag: "Refused" })
-  /** The connection ended before the outcome came, or the outcome made no sense; some recipients may have the line. */
+  /** The connection ended before the outcome arrived, or the outcome was invalid. Some recipients may have the line. */
   | { readonly _tag: "Unknown" }
 
 export interface OutcomeReason {
@@ -25,24 +25,24 @@ export interface OutcomeReason {
   readonly text: string
 }
 
-/** The recipients of a line, and how the server shows them in its outcomes. */
+/** The recipients of a line, and the form in which the server shows them in outcomes. */
 export class Recipients {
   readonly shown: ReadonlyArray<string>
 
   /** @param names as `distinct` returns them */
   constructor(readonly names: ReadonlyArray<string>) {
     const shown = names.map(show)
-    // Nearly always: only text that cannot be a login is shown otherwise.
+    // Nearly always the same: only text that cannot be a login is shown differently.
     this.shown = isSame(shown, names) ? names : shown
   }
 
-  /** The names of recipients as the server shows them. Of two that are shown alike, the first stands for both. */
+  /** The recipients behind names that the server shows. If two are shown alike, the first stands for both. */
   named(shown: ReadonlyArray<string>): ReadonlyArray<string> {
     if (this.shown === this.names) return shown
     return shown.map((name) => this.names[this.shown.indexOf(name)] ?? name)
   }
 
-  /** The names of the recipients that are still due. */
+  /** The recipients whose outcomes are still due. */
   rest(due: Due): ReadonlyArray<string> {
     if (due === undefined) return this.names
     const left = new Map(due)
@@ -50,7 +50,7 @@ export class Recipients {
   }
 }
 
-/** How often each shown name has no outcome yet: two long names may be shown alike. Undefined while all of them are due. */
+/** Missing outcomes by shown name; more than one if long names are shown alike. Undefined while all of them are due. */
 type Due = Map<string, number> | undefined
 
 /** A labelled line that waits for outcomes. */
@@ -58,7 +58,7 @@ export interface AwaitedLine {
   readonly recipients: Recipients
   /** Kept by `Outcomes`. */
   due: Due
-  /** Takes each outcome as it comes, and the recipients with that outcome; `isLast` if no other follows. */
+  /** Called with each outcome as it arrives, and the recipients with that outcome; `isLast` if no other follows. */
   readonly accept: (outcome: Outcome, names: ReadonlyArray<string>, isLast: boolean) => void
 }
 
@@ -66,7 +66,7 @@ export interface AwaitedLine {
 export class Outcomes {
   private readonly awaited = new Map<number, AwaitedLine>()
   private last = 0
-  /** Whether the connection has ended. No outcome comes any more, and a line expected from now on would wait for ever. */
+  /** Whether the connection has ended. A line expected after that would wait forever. */
   hasEnded = false
 
   /** Number of lines that wait. */
@@ -82,9 +82,9 @@ export class Outcomes {
   }
 
   /**
-   * Takes a line from the server if it has the label of a line that waits; returns whether it has. An outcome that cannot
-   * be parsed, or that names anyone but a recipient who is due, makes all outcomes that are still missing unknown: to
-   * guess might report a loss as a success.
+   * Takes a line from the server if its label is that of a waiting line; returns whether it is. If an outcome cannot be
+   * parsed, or names a recipient that is not due, all missing outcomes of the line become unknown: a guess might report
+   * a loss as a success.
    */
   accept(line: string): boolean {
     const label = labelOf(line)
@@ -120,7 +120,7 @@ export class Outcomes {
     return isSettled || isMisnamed
   }
 
-  /** The connection has ended: whatever still waits is unknown. */
+  /** The connection has ended: all waiting lines become unknown. */
   end(): void {
     if (this.hasEnded) return
     this.hasEnded = true
@@ -141,7 +141,7 @@ const counted = (shown: ReadonlyArray<string>): Map<string, number> => {
   return counts
 }
 
-/** Counts a name down; returns whether it was there. */
+/** Decrements the count of a name; returns whether it was present. */
 const takeOne = (counts: Map<string, number>, name: string): boolean => {
   const count = counts.get(name)
   if (count === undefined) return false
@@ -196,7 +196,7 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
     : { _tag: "Returned", names, reason: values.get("reason") ?? received.code, retryMillis, text }
 }
 
-/** Recipients as the server counts them: trimmed, in NFC, none empty and none twice (protocol, section 3). */
+/** Recipients as the server counts them: trimmed, in NFC, without empty names and duplicates (protocol, section 3). */
 export const distinct = (recipients: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...new Set(
     recipients.map((name) => Wire.decode(Name.normalise(Wire.trim(Wire.encode(name))))).filter((name) => name !== "")

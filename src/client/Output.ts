@@ -2,10 +2,10 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Writable } from "node:stream"
 
-/** An output stream of the process. A terminal gets escaped text, anything else the bytes as they came. */
+/** An output stream of the process. A terminal gets escaped text; any other output gets the bytes unchanged. */
 export type Output = Writable & { readonly isTTY?: boolean }
 
-/** The output cannot be written: the disk is full, for instance. A reader that has gone is no error. */
+/** The output cannot be written, for example because the disk is full. A reader that has gone is not an error. */
 export class OutputError extends Data.TaggedError("OutputError")<{ readonly cause: Error }> {
   override get message() {
     return `cannot write the output: ${this.cause.message}`

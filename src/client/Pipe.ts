@@ -18,7 +18,7 @@ import { RefusalSplitter, type Part } from "./RefusalSplitter.js"
 
 export interface PipeOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** Sent before the input; without it, the first line of the input is the login. */
+  /** Sent before the input. If undefined, the first line of the input is the login. */
   readonly login: string | undefined
   readonly input: Readable
   readonly output: Output
@@ -26,19 +26,18 @@ export interface PipeOptions {
   readonly refusals: Output
 }
 
-/** How long the scope's end waits for the server's own end, so that the server takes what was sent. */
+/** How long closing the scope waits for the server to close, so that the server receives everything that was sent. */
 const linger = Duration.seconds(5)
 
-/** A server that has said nothing of its own for this long after the end of the input is an original one. */
+/** A server that has sent no line of its own for this long after the end of the input is an original one. */
 const patience = Duration.seconds(1)
 
 const LF = 0x0a
 
 /**
  * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
- * fast as its reader and in constant memory. At the end of the input it leaves, and goes on until the server closes. How
- * it knows that the server took everything is described at `Confirmation`. Works in chunks: nothing here happens once
- * for each message.
+ * fast as its reader and in constant memory. At the end of the input it leaves, and continues until the server closes.
+ * `Confirmation` explains how it knows that the server took everything. Works in chunks: no code here runs per message.
  */
 export const run = (
   options: PipeOptions
@@ -71,7 +70,7 @@ export const run = (
       yield* sender.send(confirmation.farewell)
       yield* sender.end
     }).pipe(
-      // The receiving half sees the same break, and what the server said before it.
+      // The receiving half sees the same break, after everything that the server sent before it.
       Effect.catchTag("TransportError", () => Effect.void),
       Effect.zipRight(Effect.never)
     )
@@ -84,8 +83,8 @@ export const run = (
   })
 
 /**
- * Sends the login, if it is known, and the input, and after the first line the greeting. Returns whether there was a
- * first line, and whether what was sent ends with a line feed.
+ * Sends the login, if it is known, then the input, with the greeting after the first line. Returns whether there was a
+ * first line, and whether everything sent ends with an LF.
  */
 const sendAll = (
   login: string,
@@ -137,12 +136,12 @@ const receive = (
   }
   options.output.on("drain", release(options.output))
   options.output.on("error", (cause: NodeJS.ErrnoException) => {
-    // A reader that has gone (`| head -1`) has what it wanted. A full disk is an error.
+    // A reader that has gone (`| head -1`) needs no more output. A full disk is an error.
     if (cause.code === "EPIPE") done({ _tag: "Left" })
     else Deferred.unsafeDone(ended, Effect.fail(new OutputError({ cause })))
   })
   options.refusals.on("drain", release(options.refusals))
-  options.refusals.on("error", release(options.refusals)) // the exit status reports them as well
+  options.refusals.on("error", release(options.refusals)) // the exit status also reports refusals
   const take = (parts: ReadonlyArray<Part>) => {
     for (const { bytes, refused } of parts) {
       if (refused) {
@@ -160,7 +159,7 @@ const receive = (
     end: () => done(takeRest()),
     closed: (error) => {
       const end = takeRest()
-      // Nothing comes after the server's answer to `/quit`, however the connection ends.
+      // Nothing follows the server's reply to `/quit`, so it does not matter how the connection ends.
       done(confirmation.isGiven ? end : { _tag: "Lost", error: error ?? LineConnection.lost })
     }
   })

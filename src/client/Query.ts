@@ -11,9 +11,9 @@ import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import * as Received from "./Received.js"
 
-/** Questions to a server that need no login, so other users do not see the client. */
+/** Queries that need no login, so other users do not see the client. */
 
-/** No answer came: the server is busy, or it has no commands, as the original a-chat. */
+/** No reply in time: the server is busy, or it has no commands, like the original a-chat. */
 export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: Duration.Duration }> {
   override get message() {
     return `no answer within ${Duration.format(this.timeout)}; an original a-chat server does not answer commands`
@@ -22,11 +22,11 @@ export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: D
 
 export interface QueryOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** How long to wait for an answer. */
+  /** How long to wait for a reply. */
   readonly timeout: Duration.Duration
 }
 
-/** No line of an answer is longer than this. */
+/** No line of a reply is longer than this. */
 const maxLineBytes = 65_536
 
 /** Short, since nothing is left to deliver. */
@@ -34,7 +34,7 @@ const linger = Duration.seconds(1)
 
 const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })
 
-/** Names of the users who are present, in the order of the server. */
+/** Names of the clients that are logged in, in the server's order. */
 export const who = (
   options: QueryOptions
 ): Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused | NoAnswer> =>
@@ -46,7 +46,7 @@ export const who = (
       const received = Received.parse(line)
       if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
       names.push(...received.text.split(", ").filter((name) => name !== ""))
-      // The answer takes as many lines as it needs, each with the total number of names.
+      // The reply may take several lines, each of which has the total number of names.
       return names.length < Number(received.words[0]) ? "part" : Exit.succeed(names)
     })
     return yield* inTime(asked, options.timeout)
@@ -58,13 +58,13 @@ const inTime = <A, E>(asked: Effect.Effect<A, E>, timeout: Duration.Duration) =>
 /** Measures round trips. */
 export interface Pinger {
   readonly remote: string
-  /** Sends a ping; returns the time until its answer, in milliseconds. */
+  /** Sends a ping; returns the time until its reply, in milliseconds. */
   readonly ping: Effect.Effect<number, TransportError | Login.LoginRefused | NoAnswer>
 }
 
 /**
- * Connects to measure round trips. The server closes a connection that does not log in in time. The next ping then takes
- * a new connection, and its time does not include connecting.
+ * Connects to measure round trips. The server closes a connection that does not log in in time. The next ping then
+ * opens a new one, and its time does not include connecting.
  */
 export const pinger = (options: QueryOptions): Effect.Effect<Pinger, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -101,7 +101,7 @@ const openLine = (socket: QueryOptions["socket"], parent: Scope.Scope) =>
       ),
       scope
     )
-    /** Waits for the end of the connection; returns the code of the last refusal that answered no ping. */
+    /** Waits for the end of the connection; returns the code of the last refusal that was not the reply to a ping. */
     const lastRefusal = Effect.map(Fiber.await(reading), () => code)
     return { connection, lastRefusal, close: Scope.close(scope, Exit.void) }
   })
@@ -135,7 +135,7 @@ const isLoginTimeout = (
 export interface PingSummary {
   readonly sent: number
   readonly answered: number
-  /** In milliseconds; undefined if nothing was answered. */
+  /** In milliseconds; undefined without a reply. */
   readonly times: { readonly min: number; readonly median: number; readonly max: number } | undefined
 }
 

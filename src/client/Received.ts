@@ -1,10 +1,10 @@
 /**
- * The meaning of a line from the server. Total: a line that the protocol does not know, from a later version perhaps, is
- * `Other`. A client that does not know a code can still show its text (protocol, section 1).
+ * The meaning of a line from the server. Total: a line unknown to this protocol version is `Other`. A client that does
+ * not know a code can still show its text (protocol, section 1).
  */
 export type Received =
   | { readonly _tag: "Message"; readonly from: string; readonly text: string }
-  /** `!`: something that the client asked for did not happen. */
+  /** `!`: something that the client requested did not happen. */
   | (Report & {
       readonly _tag: "Refused"
       /** The server closes the connection after this line. */
@@ -12,14 +12,14 @@ export type Received =
       /** Milliseconds after which the same line may succeed; undefined if it never will. */
       readonly retryMillis: number | undefined
     })
-  /** `*`: an answer to a command, or a notice. */
+  /** `*`: a reply to a command, or a notice. */
   | (Report & { readonly _tag: "Notice" })
   | { readonly _tag: "Other"; readonly line: string }
 
 /** A line that reports something: `! CODE params: text` or `* CODE params: text`. */
 export interface Report {
   readonly code: string
-  /** The label of the line that is answered, without its `@`. */
+  /** The label of the line that this replies to, without its `@`. */
   readonly label: string | undefined
   /** Parameters without a value, in order: names, a count, `fatal`. */
   readonly words: ReadonlyArray<string>
@@ -49,7 +49,7 @@ export const parse = (line: string): Received => {
   if (mark === "*") return { _tag: "Notice", code, label, words, values, text }
   const retry = values.get("retry") ?? ""
   const retryMillis = /^\d{1,12}$/.test(retry) ? Number(retry) : undefined
-  // Only the last parameter counts: `fatal` may be a name as well.
+  // Only the last parameter counts: `fatal` may also be a name.
   return { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal", retryMillis }
 }
 

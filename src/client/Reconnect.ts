@@ -19,14 +19,14 @@ export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
 }
 
 export type ReconnectEvent =
-  /** There is no connection; the next attempt comes after `delay`. */
+  /** The connection is lost; the next attempt follows after `delay`. */
   | { readonly _tag: "Lost"; readonly why: string; readonly delay: Duration.Duration }
-  /** There is a connection again. */
+  /** The client is connected again. */
   | { readonly _tag: "Back" }
 
 export interface ReconnectOptions<A, E, R> {
   /**
-   * Runs one connection from beginning to end. Calls `up` once the login is taken, and fails if the connection ends
+   * Runs one connection from beginning to end. Calls `up` once the login is accepted, and fails if the connection ends
    * before the work is done.
    */
   readonly session: (up: Effect.Effect<void>) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
@@ -35,7 +35,7 @@ export interface ReconnectOptions<A, E, R> {
   readonly report: (event: ReconnectEvent) => Effect.Effect<void>
 }
 
-/** A connection that lasted this long was stable: after it the delays start from the shortest again. */
+/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
 const goodMillis = 10_000
 
 /**
@@ -89,6 +89,8 @@ export const keep = <A, E, R>(
 const isLoss = (error: unknown): error is TransportError | LoginRefused =>
   error instanceof TransportError || error instanceof LoginRefused
 
-/** Whether a refusal may pass: the server may not have noticed yet that the old connection of that name has ended. */
+/**
+ * Whether a refusal is temporary. `login-in-use` is: the server may not yet have noticed that our old connection ended.
+ */
 export const mayPass = (refused: LoginRefused): boolean =>
   refused.code === "login-in-use" || refused.retryMillis !== undefined

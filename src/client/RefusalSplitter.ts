@@ -3,7 +3,7 @@ const CR = 0x0d
 const bang = 0x21
 const star = 0x2a
 
-/** An incomplete line of the server's own is kept until its LF comes, unless it is longer than this. */
+/** An incomplete line of the server's own is kept until its LF arrives, unless it is longer than this. */
 const maxHeldBytes = 512
 
 /** Part of the input, and where it belongs: refusals to one side, everything else to the other. */
@@ -12,24 +12,24 @@ export interface Part {
   readonly bytes: Buffer
 }
 
-/** What takes the place of a line of the server's own: refusals, or nothing. */
+/** Replaces a line of the server's own: refusals, or nothing. */
 export type Replacement = string
 
 /**
- * Separates the lines that start with `!` from all others, in constant memory and without copying. A chunk with no line
- * of the server's own, which is the usual case, costs two searches.
+ * Separates the lines that start with `!` from all others, in constant memory and without copying. A chunk without a
+ * line of the server's own, the usual case, costs two searches.
  */
 export class RefusalSplitter {
-  /** Whether any refusal was handed on so far. */
+  /** Whether any refusal has been passed on so far. */
   refused = false
-  /** The last complete line of the server's own, if nothing came after it; else empty. Long ones are never kept. In wire form. */
+  /** The last line, if it is complete, short and the server's own; otherwise empty. In wire form. */
   lastOwnLine = ""
   private state: "lineStart" | "message" | "longRefusal" | "longNotice" = "lineStart"
   private held: Buffer = Buffer.alloc(0)
 
   /**
-   * @param replace sees every line of the server's own (`!` and `*`) in its wire form, without its terminator, unless it is
-   *   long. It returns what takes the place of the line; undefined leaves it.
+   * @param replace called with every line of the server's own (`!` and `*`) in wire form, without its terminator,
+   *   unless it is long. Returns the replacement of the line; undefined keeps the line.
    */
   constructor(private readonly replace: (line: string) => Replacement | undefined = () => undefined) {}
 
@@ -46,7 +46,7 @@ export class RefusalSplitter {
     return this.split(chunk)
   }
 
-  /** What is held of a last line that has no end. */
+  /** The held part of an unterminated last line. */
   end(): ReadonlyArray<Part> {
     const bytes = this.held
     if (bytes.length === 0) return []
@@ -80,7 +80,7 @@ export class RefusalSplitter {
       if (isOwn && isShort && end === 0) {
         cut(start)
         this.lastOwnLine = ""
-        this.held = Buffer.from(chunk.subarray(start)) // a copy, since a slice would keep the whole read alive
+        this.held = Buffer.from(chunk.subarray(start)) // a copy, because a slice would keep the whole read alive
         return parts
       }
       const refused = isOwn ? first === bang : this.state === "longRefusal"

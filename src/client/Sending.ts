@@ -18,17 +18,17 @@ export interface SendingOptions {
   /** Already logged in. */
   readonly connection: LineConnection.LineConnection
   readonly recipients: ReadonlyArray<string>
-  /** One text a line. A last line without its LF counts as a line. */
+  /** One text per line. A last line without its LF counts as a line. */
   readonly input: Readable
   /** Longest text that is sent, in bytes. The server may still refuse it. */
   readonly maxLineBytes: number
   /** How often a line is sent again if the server says that it may succeed later. */
   readonly retries: number
-  /** How long an outcome may take, counted from the outcome before it. */
+  /** The longest wait for an outcome, measured from the previous outcome. */
   readonly patience: Duration.Duration
-  /** LineOutcome of each outcome that is final, once. */
+  /** Called once for each final outcome. */
   readonly report: (outcome: LineOutcome) => void
-  /** Waits while too many reports have not been read. No new line is sent meanwhile, so reports take bounded memory. */
+  /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
 }
 
@@ -36,11 +36,11 @@ export interface LineOutcome {
   /** Number of the line, from 1. */
   readonly line: number
   readonly outcome: Outcomes.Outcome
-  /** The recipients with this outcome. For a line that was refused, or of which nothing is known: those without another outcome. */
+  /** The recipients with this outcome. For a refused or unknown line, all recipients without another outcome. */
   readonly names: ReadonlyArray<string>
 }
 
-/** No outcome came in time. */
+/** No outcome arrived in time. */
 export class Stalled extends Data.TaggedError("Stalled")<{ readonly patience: Duration.Duration }> {
   override get message() {
     return `no outcome for ${Duration.format(this.patience)}`
@@ -61,8 +61,8 @@ export interface SendTotals {
 }
 
 /**
- * Outcomes that may be outstanding: a sixteenth of the server's limit. A larger window is faster to a distant server, but
- * slower to any other, since more of what waits survives V8's young generation.
+ * Outcomes that may be outstanding: a sixteenth of the server's limit. A larger window is faster with a distant server,
+ * but slower with any other, because more waiting lines outlive V8's young generation.
  */
 const windowOutcomes = 4096
 
@@ -80,7 +80,7 @@ interface Line {
   readonly tries: number
 }
 
-/** A class rather than closures: thousands exist at any moment, and this takes one object a line. */
+/** A class rather than closures: thousands exist at any moment, and this takes one object per line. */
 class Waiting implements Outcomes.AwaitedLine {
   due: Outcomes.AwaitedLine["due"] = undefined
   constructor(
@@ -95,13 +95,13 @@ class Waiting implements Outcomes.AwaitedLine {
   }
 }
 
-/** A line that waits to be sent again: the outcome it had, and the time (of `performance.now`) from which it may go. */
+/** A line to be sent again: its last outcome, and the earliest time to send it (`performance.now`). */
 interface Retry extends Line {
   readonly outcome: LineOutcome
   readonly at: number
 }
 
-/** A sending that can be run once. `totals` is live. */
+/** A sending, which can be run once. `totals` is live. */
 export interface Sending {
   readonly totals: SendTotals
   readonly run: Effect.Effect<SendResult, Input.InputError | Stalled>
@@ -179,7 +179,7 @@ export const make = (options: SendingOptions): Sending => {
     report(what)
   }
 
-  /** Queues a line to be sent again if it may succeed; returns whether it does. */
+  /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
   const retryLater = (line: Line, what: LineOutcome): boolean => {
     const { names, outcome } = what
     if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
@@ -218,14 +218,14 @@ export const make = (options: SendingOptions): Sending => {
   /** Never fails: the receiving half sees the same break and ends the sending. */
   const send = (wire: string) => Effect.catchTag(connection.send(wire), "TransportError", () => Effect.never)
 
-  /** Sends the lines of one read. They wait until no earlier line has to be sent again. */
+  /** Sends the lines of one read, once no earlier line has to be sent again. */
   const sendLines = (texts: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       for (let at = 0; at < texts.length;) {
         yield* noRetries.await
         yield* room.await
         yield* reported
-        // Nothing more can succeed on this connection, so wait for its end.
+        // No further line can succeed on this connection, so wait for its end.
         if (connection.outcomes.hasEnded || isClosing) return yield* Effect.never
         let wire = ""
         const end = Math.min(texts.length, at + batchLines)
@@ -257,7 +257,7 @@ export const make = (options: SendingOptions): Sending => {
     }
   })
 
-  /** Returns when the connection has ended, in order or not: no outcome comes any more. */
+  /** Returns when the connection has ended, orderly or not, after which no outcome can arrive. */
   const over = Effect.ignore(Stream.runDrain(connection.lines))
 
   const settle = Effect.sync(() => {
@@ -266,7 +266,7 @@ export const make = (options: SendingOptions): Sending => {
   })
 
   // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
-  // Only the totals show whether every outcome came.
+  // Only the totals show whether every outcome arrived.
   const completion = (): SendResult => {
     if (!isAllSent || retryQueue.length > 0) return "Unsent"
     return totals.unknown > 0 ? "Unknown" : "Complete"
@@ -293,15 +293,16 @@ const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Pi
   })
 
 /**
- * Sends lines without labels and leaves. Every refusal and return that the server reports until it closes is passed on.
- * Succeeds with `true` if the server is known to have dealt with every line, or if it is one that never says so.
+ * Sends lines without labels and leaves. Passes on every refusal and return that the server reports until it closes.
+ * Succeeds with `true` if the server is known to have handled every line, or if it is an original server, which gives
+ * no such proof.
  */
 export const unlabelled = (
   options: Pick<SendingOptions, "connection" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
     /**
-     * Whether the server takes `/quit` with a label. Its answer comes after the last line was written or returned, and
-     * is the only proof of that: the kernel closes the connections of a killed server in order as well. An original
-     * server gives no proof; there the end of the connection after ours has to do.
+     * Whether the server accepts `/quit` with a label. Its reply arrives after the last line was written or returned,
+     * and is the only proof of that: the kernel also closes the connections of a killed server in an orderly way. An
+     * original server gives no proof; an orderly end after ours has to suffice.
      */
     readonly confirms: boolean
     readonly refused: (line: string) => void
@@ -323,7 +324,7 @@ export const unlabelled = (
         ? connection.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
         : Effect.sync(() => refused(`! too-long max=${maxLineBytes}: a line was skipped`))
     )
-    // The server closes after its last line, and `listen` takes every line before that end.
+    // The server closes after its last line, and `listen` reads every line before that end.
     yield* Effect.timeoutOption(Effect.zipRight(leave, Effect.never), patience)
     return isConfirmed
   }).pipe(Effect.catchTag("TransportError", () => Effect.never))
@@ -338,7 +339,7 @@ export const unlabelled = (
 
 const quitLabel = "quit"
 
-/** Leaves with `/quit` and waits for the answer. A server that limits rates may refuse the line itself at first. */
+/** Leaves with `/quit` and waits for the reply. A server with a rate limit may refuse the `/quit` itself at first. */
 const quit = (connection: LineConnection.LineConnection): Effect.Effect<void, TransportError> =>
   Effect.gen(function* () {
     for (;;) {
@@ -349,7 +350,7 @@ const quit = (connection: LineConnection.LineConnection): Effect.Effect<void, Tr
         return Exit.succeed(received._tag === "Refused" ? received.retryMillis : ("left" as const))
       })
       if (retryMillis === "left") return
-      // Without a time to retry, the server is shutting down and takes no `/quit`: it never confirms.
+      // Without a retry time, the server is shutting down and accepts no `/quit`, so it never confirms.
       if (retryMillis === undefined) return yield* Effect.never
       yield* Effect.sleep(retryMillis)
     }

@@ -18,7 +18,7 @@ export interface Address {
   readonly isEncrypted: boolean
   /** The host to connect to, where the address has one. */
   readonly host?: string | undefined
-  /** The port to connect to, where the address has one. A port that was 0 is the real one once a server listens. */
+  /** The port to connect to, where the address has one. A listener's address has the real port in place of 0. */
   readonly port?: number | undefined
 }
 
@@ -80,14 +80,14 @@ export interface SocketEvents {
   readonly data: (bytes: Uint8Array) => void
   /** The peer ended its sending half in an orderly way. It may still read. */
   readonly end: () => void
-  /** The connection is gone in both directions. `error` says what broke it; undefined after an orderly end. */
+  /** The connection is gone in both directions. `error` is what broke it; undefined after an orderly end. */
   readonly closed: (error: TransportError | undefined) => void
 }
 
 /** For a socket whose events no longer matter. */
 export const ignoreEvents: SocketEvents = { data: () => {}, end: () => {}, closed: () => {} }
 
-/** The longest delay of a Node timer. Node fires a timer with a longer delay at once. */
+/** The longest delay of a Node timer. Node fires a timer with a longer delay immediately. */
 export const maxTimerMillis = 2 ** 31 - 1
 
 /**
@@ -132,7 +132,7 @@ export interface Socket {
    * destroys what it has taken but not yet delivered.
    */
   close(linger: Duration.Duration): Effect.Effect<void>
-  /** Closes at once; what was not taken is lost. Idempotent. */
+  /** Closes immediately; bytes that the kernel has not taken are lost. Idempotent. */
   destroy(): void
 }
 
@@ -146,7 +146,7 @@ export interface ListenerEvents {
 }
 
 export interface Listener {
-  /** Where it listens; a port that was 0 is the real one here. */
+  /** Where it listens, with the real port in place of 0. */
   readonly address: Address
   /** Whether every peer proves its name (`Socket.identity`). */
   readonly identifies?: boolean

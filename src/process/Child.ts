@@ -28,7 +28,7 @@ export interface ChildExit {
 
 /** A running program. */
 export interface Child {
-  /** Its standard output. If it is read, it ends at most some seconds after the program. */
+  /** Standard output. While it is being read, it ends at most a few seconds after the program. */
   readonly output: Readable
   readonly ended: Effect.Effect<ChildExit>
 }
@@ -47,12 +47,12 @@ const killDelay = Duration.seconds(3)
 /** How long the output may stay open after the end of the program. */
 const outputDelay = Duration.seconds(2)
 
-/** More than a pipe holds. Anything after that was not written by the program, which had ended already. */
+/** More than a pipe holds. Output beyond that cannot be from the program, which had already ended. */
 const pipeBytes = 2 ** 19
 
 /**
- * Runs a program in a process group of its own. It inherits standard error. When the program or the scope ends, what is
- * left of the group gets SIGTERM, and some seconds later SIGKILL.
+ * Runs a program in its own process group. It inherits standard error. When the program or the scope ends, what is left
+ * of the group gets SIGTERM, and a few seconds later SIGKILL.
  */
 export const start = (options: ChildOptions): Effect.Effect<Child, CannotStart, Scope.Scope> =>
   Effect.map(Effect.acquireRelease(begin(options), stop), ({ ended, output }) => ({
@@ -65,7 +65,7 @@ const begin = ({ args, environment, input, program }: ChildOptions) =>
     const failed = (cause: unknown) => resume(Effect.fail(new CannotStart({ cause })))
     try {
       const child = spawn(program, args, {
-        detached: true, // a group of its own, so that its children can be ended with it
+        detached: true, // its own process group, so that its children can be ended with it
         env: environment,
         stdio: ["pipe", "pipe", "inherit"]
       })
@@ -98,8 +98,8 @@ interface Running {
 }
 
 /**
- * Ends the output of a program that has ended. A process that it left behind, even in another group, may hold the output
- * open for ever. What the program itself wrote is in the pipe already, and this waits until it has been read.
+ * Closes the output of a program that has ended. A process that it left behind, even in another group, may keep the
+ * output open forever. The program's own output is already in the pipe, and this waits until it has been read.
  */
 const endOutput = (output: Socket): void => {
   const taken = () => output.bytesRead - output.readableLength
@@ -107,7 +107,7 @@ const endOutput = (output: Socket): void => {
   let came = -1
   let idleLooks = 0
   const end = () => {
-    // Several checks in a row: right after the buffer was emptied, more may be on its way from the pipe.
+    // Several checks in a row: right after the buffer was emptied, more data may be on its way from the pipe.
     const isIdle = output.readableLength === 0 && output.bytesRead === came
     idleLooks = isIdle ? idleLooks + 1 : 0
     came = output.bytesRead
@@ -121,7 +121,9 @@ const endOutput = (output: Socket): void => {
   })
 }
 
-/** Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's timeouts do not work there. */
+/**
+ * Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's timeouts do not work there.
+ */
 const stop = ({ group, output }: Running): Effect.Effect<void> =>
   Effect.async((resume) => {
     const over = () => {
@@ -142,7 +144,7 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     if (!send(group, "SIGTERM")) over()
   })
 
-/** Interval of the checks whether a group or an output has ended; no event reports that. */
+/** How often to check whether a group or an output has ended; no event reports that. */
 const lookMillis = 10
 
 /** Sends a signal to a group; returns false if no process is left in it. */
@@ -157,12 +159,14 @@ const send = (group: number, signal: NodeJS.Signals | 0): boolean => {
 /** Groups that may still be running. */
 const groups = new Set<number>()
 
-/** Leaves no program behind when this process exits without waiting, as after a second Ctrl-C. */
+/** Leaves no program behind when this process exits without waiting, such as after a second Ctrl-C. */
 const killAll = () => {
   for (const group of groups) send(group, "SIGKILL")
 }
 
-/** These signals would end Node without an exit event, and the programs, in sessions of their own, do not get them. */
+/**
+ * These signals would end Node without an exit event, and the programs, being in separate sessions, do not get them.
+ */
 const guard = () => {
   if (process.listeners("exit").includes(killAll)) return
   process.on("exit", killAll)

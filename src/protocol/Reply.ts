@@ -22,7 +22,7 @@ export const refusals = [
   "full"
 ] as const
 
-/** The codes of `*` lines: an answer, or a notice that the client opted into. */
+/** The codes of `*` lines: replies, and notices that the client opted into. */
 export const notices = ["who", "pong", "bye", "help", "hello", "joined", "left", "closing", ...Fate.delivered] as const
 
 /** A refusal, to be rendered with the label of the refused line, if there is one. */
@@ -63,7 +63,7 @@ export const tooManyRecipients = (max: number): Refusal =>
   refusal("too-many-recipients", `max=${max}`, "too many recipients in one line; split it")
 
 export const slowDown = (retryMillis: number): Refusal =>
-  refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not taken")
+  refusal("slow-down", `retry=${retryMillis}`, "too many lines; this one was not accepted")
 
 /** @param near a command that the client may have meant */
 export const unknownCommand = (name: string, near?: string): Refusal =>
@@ -74,7 +74,7 @@ export const unknownCommand = (name: string, near?: string): Refusal =>
     `no such command; ${near === undefined ? "" : `did you mean /${near}? `}/help lists them`
   )
 
-export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not taken")
+export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not accepted")
 
 // Refused logins, after which the server closes (protocol, section 2).
 
@@ -96,7 +96,7 @@ export const otherIdentity: Fatal = {
 /** Sent to a client that does not speak TLS on a port that requires it. */
 export const tlsOnly: Fatal = {
   reason: "bad-login",
-  line: refusal("bad-login", "fatal", "this port speaks TLS; connect with TLS (--tls)")
+  line: refusal("bad-login", "fatal", "this port speaks TLS; connect with TLS")
 }
 
 export const badCertificate = (why: string): Fatal => ({
@@ -106,10 +106,10 @@ export const badCertificate = (why: string): Fatal => ({
 
 export const loginInUse = (name: string): Fatal => ({
   reason: "login-in-use",
-  line: refusal("login-in-use", `${Name.show(name)} fatal`, "that name, or one that looks the same, is present")
+  line: refusal("login-in-use", `${Name.show(name)} fatal`, "that name, or one that looks the same, is in use")
 })
 
-/** A login that was not decided before the drain's grace time was over. */
+/** A login that was not decided before the drain's grace time ran out. */
 export const closingLogin: Fatal = {
   reason: "shutdown",
   line: refusal("closing", "fatal", "the server is shutting down; connect again later")
@@ -135,10 +135,10 @@ export const full = (retryMillis: number): Fatal => ({
 export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow"
 
 const undeliveredText: Record<UndeliveredReason, string> = {
-  offline: "nobody of that name is here",
-  disconnected: "left before it was written",
-  busy: "not reading at present",
-  slow: "was closed because it did not read"
+  offline: "no client of that name is logged in",
+  disconnected: "disconnected before the line was written",
+  busy: "not reading at the moment",
+  slow: "disconnected by the server because it was not reading"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)
@@ -181,7 +181,7 @@ export const undelivered = (options: {
 export const delivered = (fate: Fate.Delivered, label: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
   withNames(names, (joined) => notice(fate, joined, fate, label))
 
-// Answers to commands (protocol, section 6).
+// Replies to commands (protocol, section 6).
 
 export const who = (names: ReadonlyArray<string>, label?: string): ReadonlyArray<string> =>
   withNames(names, (joined) => notice("who", `${names.length}`, joined, label))
@@ -218,14 +218,23 @@ export const hello = ({ limits, maxLineBytes, maxRecipients, name }: Facts, labe
     `max-name=${Name.maxLength}`,
     ...Object.entries(limits).map(([limit, value]) => `${limit}=${value}`)
   ]
-  return notice("hello", params.join(" "), "a-chat; you may label lines, and will be told who joins and leaves", label)
+  return notice(
+    "hello",
+    params.join(" "),
+    "a-chat; you can now label lines, and get a notice when a client joins or leaves",
+    label
+  )
 }
 
 // Notices to clients that sent /hello (protocol, section 6).
 
-export const joined = (name: string): string => notice("joined", name, "is here")
+export const joined = (name: string): string => notice("joined", name, "has joined")
 
-export const left = (name: string): string => notice("left", name, "is gone")
+export const left = (name: string): string => notice("left", name, "has left")
 
 export const serverClosing = (graceMillis: number, returnMillis: number): string =>
-  notice("closing", `grace=${graceMillis} return=${returnMillis}`, "the server is shutting down; come back then")
+  notice(
+    "closing",
+    `grace=${graceMillis} return=${returnMillis}`,
+    "the server is shutting down; reconnect after the return time"
+  )

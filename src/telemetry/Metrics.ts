@@ -29,9 +29,9 @@ export const opened = () => connectionsOpened.unsafeUpdate(1, [])
 /** Tagged with one of the close reasons. */
 export const closed = tagged("achat_connections_closed_total", "Ended connections, by reason", "reason")
 
-const connectionsDropped = counter("achat_connections_dropped_total", "Connections that were closed without an answer")
+const connectionsDropped = counter("achat_connections_dropped_total", "Connections that were closed without a reply")
 
-/** Closed without a `! full`, since too many connections are being refused at the same time. */
+/** Closed without a `! full`, because too many connections are being refused at the same time. */
 export const dropped = () => connectionsDropped.unsafeUpdate(1, [])
 
 const logins = counter("achat_logins_total", "Successful logins")
@@ -47,7 +47,7 @@ export const undelivered = tagged(
   "reason"
 )
 
-/** A counter of the ledger: the pairs that came to a state. */
+/** A counter of the ledger: the pairs that have reached a state. */
 export const pairs = (state: string, description: string) => {
   const metric = counter(`achat_pairs_${state}_total`, description)
   return (count: number) => metric.unsafeUpdate(count, [])
@@ -63,7 +63,9 @@ export interface TagValues {
   readonly undelivered: ReadonlyArray<string>
 }
 
-/** Creates every series with the value 0. Otherwise `rate()` of Prometheus misses the first increment of a new series. */
+/**
+ * Creates every series with the value 0. Otherwise `rate()` of Prometheus misses the first increment of a new series.
+ */
 export const createAll = (tags: TagValues) => {
   for (const metric of [connectionsOpened, connectionsDropped, logins]) metric.unsafeUpdate(0, [])
   for (const reason of tags.closed) closed(reason, 0)
@@ -129,7 +131,7 @@ const traffic: Record<keyof Traffic, ReturnType<typeof counter>> = {
 }
 
 /**
- * Brings the metrics up to date.
+ * Updates the metrics.
  *
  * @param total since the start
  * @param before the total of the last call, which becomes this one

@@ -68,8 +68,8 @@ export const load = (
       secureOptions:
         // During a renegotiation, a write would have to wait for the peer.
         crypto.constants.SSL_OP_NO_RENEGOTIATION |
-        // A resumed session proves nothing: without this, a client without a good certificate would have one the second
-        // time.
+        // The certificate is not verified again for a resumed session: without this, a client with a bad certificate
+        // would pass the second time.
         (cert && ca ? crypto.constants.SSL_OP_NO_TICKET : 0)
     }
     // Finds whatever else is wrong, such as a key that is too weak.

@@ -7,7 +7,7 @@ export type Verdict<A> = { readonly taken: number; readonly found: A } | undefin
  * Looks at the first bytes of a connection before its reader does. The reader gets the bytes that were not taken, if it
  * starts to read in the turn in which `found` is called.
  *
- * @returns cancels: `found` is not called any more
+ * @returns a function that cancels: `found` is not called after that
  */
 export const read = <A>(
   socket: Net.Socket,
@@ -27,7 +27,7 @@ export const read = <A>(
       return found(verdict.found)
     }
   }
-  // A client that ends before its first bytes has nothing to say. Half-open, the socket would stay open for ever.
+  // The client ended before sending enough bytes. The half-open socket would otherwise stay open forever.
   const ended = () => socket.destroy()
   const stop = () => {
     socket.off("readable", readable)

@@ -16,7 +16,7 @@ export interface InheritedSocket {
   readonly name: string
 }
 
-/** The address of such a socket while its real one is unknown, and of a Unix socket: `fd://chat`. */
+/** The address of an inherited socket while its real one is unknown, and of a Unix socket: `fd://chat`. */
 export const address = ({ name }: InheritedSocket): Address => ({
   text: `fd://${name}`,
   isLocal: true,
@@ -36,7 +36,7 @@ export interface InheritedListenOptions {
  * Listens on a TCP or Unix socket that another program has opened and keeps open. Connections that no server accepts
  * wait in it, so that one server can stop and the next one start without a refused connection. List it last among a
  * server's endpoints: if an endpoint after it failed, the server would take connections from the queue and close them.
- * What this process closes it cannot open again, so such a listener cannot resume.
+ * This process cannot reopen the socket once it has closed it, so such a listener cannot resume.
  */
 export const listen =
   (socket: InheritedSocket, { isTcpOnly = false, proxy, tls }: InheritedListenOptions = {}): Listen =>

@@ -23,7 +23,7 @@ export interface Network {
   readonly listen: Listen
   /**
    * Fails with `ECONNREFUSED` while no server listens. The caller owns the socket: it must `attach` in the same turn,
-   * and close it. Above the listener's hard limit, the connection breaks at once.
+   * and close it. Above the listener's hard limit, the connection breaks immediately.
    */
   readonly connect: Effect.Effect<MemorySocket, TransportError>
 }
@@ -111,7 +111,7 @@ const lost = (during: "Read" | "Write", code?: string) =>
 /** The network of `layer`. */
 export class MemoryNetwork extends Context.Tag("a-chat/MemoryNetwork")<MemoryNetwork, Network>() {}
 
-/** A server on a network of its own, to which tests connect with `MemoryNetwork.connect`. */
+/** A server on its own network, to which tests connect with `MemoryNetwork.connect`. */
 export const layer = (options: NetworkOptions = {}): Layer.Layer<Endpoints | MemoryNetwork> =>
   Layer.effectContext(
     Effect.map(make(options), (network) =>
@@ -237,7 +237,7 @@ class End implements MemorySocket {
       this.resume()
       return Effect.sync(() => this.destroy())
     })
-    // A fiber of its own rather than a timeout: in a finaliser, which cannot be interrupted, no timeout would work.
+    // A separate fiber rather than a timeout: no timeout would work in a finaliser, which cannot be interrupted.
     return Effect.flatMap(
       Effect.fork(
         Effect.interruptible(
@@ -287,7 +287,7 @@ class End implements MemorySocket {
     if (this.out.ended) this.schedule()
   }
 
-  /** Events arrive in a turn of their own, never within a call by the owner or the other side. */
+  /** Events arrive in a separate turn, never within a call by the owner or the other side. */
   private schedule() {
     if (this.isScheduled) return
     this.isScheduled = true

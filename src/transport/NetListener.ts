@@ -13,7 +13,7 @@ export interface Binding {
   readonly options: Net.ListenOptions
 }
 
-/** Turns an accepted `net.Socket` into a connection of the port, at once or when its first bytes have arrived. */
+/** Turns an accepted `net.Socket` into a connection of the port, immediately or once its first bytes have arrived. */
 export type Admit = (socket: Net.Socket, remote: Remote, events: ListenerEvents) => void
 
 export const plain: Admit = (socket, remote, events) => events.accepted(wrap(socket, remote))
@@ -28,7 +28,7 @@ export interface Adapter extends Binding {
   readonly explain: Explain
   /**
    * Starts the server; `server.listen(options)` unless given. An adapter can set up here what `bind(2)` depends on (the
-   * umask), since Node binds within the call. What it throws is the reason why listening fails.
+   * umask), because Node binds within the call. If it throws, listening fails with that error.
    */
   readonly bind?: (server: Net.Server, options: Net.ListenOptions) => void
   readonly admit?: Admit
@@ -89,7 +89,7 @@ export const listen =
 
       const suspend = Effect.sync(() => {
         isSuspended = true
-        // Without waiting for the callback, which comes after the last connection: listening itself ends at once.
+        // Does not wait for the callback, which comes after the last connection: listening itself ends immediately.
         if (server.listening) server.close()
       })
       yield* Effect.addFinalizer(() => suspend)

@@ -57,7 +57,7 @@ export class NetSocket implements Socket {
     readonly host: string
   ) {
     ;(socket as Wrapped)[around] = this
-    // First of all, since an 'error' without a listener ends the process. 'close' follows it and does the work.
+    // Registered first: an 'error' event without a listener ends the process. 'close' follows it and does the work.
     socket.on("error", onError)
     socket.on("close", onClose)
   }
@@ -85,7 +85,7 @@ export class NetSocket implements Socket {
     return new TransportError({ during, ...this.explain(code), code, cause: this.error })
   }
 
-  /** What a broken connection is reported as. */
+  /** How a broken connection is reported. */
   protected explain(code: string | undefined): Pick<TransportError, "reason" | "hint"> {
     return { reason: `the connection was lost (${code ?? "closed"})` }
   }
@@ -118,14 +118,14 @@ export class NetSocket implements Socket {
     this.lastUntaken = bytes.length
     if (this.isBroken) return false
     this.socket.write(bytes, "latin1", this.onWritten)
-    // Zero at once if the kernel took everything, the usual case, which needs no waiting. A write that failed at once
-    // leaves zero, too.
+    // Already zero if the kernel took everything, the usual case, which needs no waiting. Also zero after a write that
+    // failed immediately.
     if (this.socket.writableLength > 0 || this.isBroken) return false
     this.lastUntaken = 0
     return true
   }
 
-  /** Shows at once that a write has failed; Node destroys the socket and emits the events later. */
+  /** True as soon as a write has failed; Node destroys the socket and emits the events later. */
   protected get isBroken() {
     return this.socket.destroyed || this.socket.errored !== null
   }

@@ -1,9 +1,9 @@
 import type * as Net from "node:net"
 
 /**
- * Everything that we read of Node's undocumented internals. A Node version may drop any of it: each function then
- * returns undefined, and its caller falls back to what the last column says. A test reports what the running version
- * lacks.
+ * Every undocumented internal of Node that this program reads. A Node version may drop any of them: the function that
+ * reads it then returns undefined, and its caller falls back as `without` describes. A test reports what the running
+ * version lacks.
  */
 export const internals: ReadonlyArray<Internal> = [
   {
@@ -62,9 +62,9 @@ export interface Internal {
   readonly path: ReadonlyArray<string>
   readonly of: "TCP socket" | "TLS socket"
   readonly type: "function" | "number" | "boolean"
-  /** What we read it for. */
+  /** What it is read for. */
   readonly why: string
-  /** What we lose where it does not exist. */
+  /** What is lost where it does not exist. */
   readonly without: string
 }
 
@@ -97,7 +97,7 @@ export interface Ciphertext {
   readonly queued: number
 }
 
-/** What has become of the bytes that a TLS socket writes. */
+/** How far the bytes that a TLS socket writes have got. */
 export const ciphertext = (tls: Net.Socket): Ciphertext | undefined => {
   const handle = handleOf(tls)
   const carrier = carrierOf(handle)

@@ -36,7 +36,7 @@ export const behind =
       events.failed(new TransportError({ during: "Listen", reason: `refused ${proxy.remote}: ${why}` }))
       socket.destroy()
     }
-    // First of all, since an 'error' without a listener ends the process.
+    // Registered first: an 'error' event without a listener ends the process.
     socket.on("error", () => {})
     if (proxy.host === "" || !options.from.check(proxy.host, familyOf(proxy.host))) {
       return refuse("it is not a trusted proxy")

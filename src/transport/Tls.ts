@@ -21,7 +21,7 @@ import * as TlsConnect from "./TlsConnect.js"
 /** Time from accept to a finished handshake; slower clients are disconnected. */
 export const handshakeTimeout = TlsConnect.handshakeTimeout
 
-/** How long a refused client may take to read why. */
+/** Time for a refused client to read the refusal. */
 const refusalMillis = 1000
 
 /** A TCP address where a server speaks TLS: `tls://[::1]:8443`. */
@@ -136,7 +136,7 @@ const isHandshake = (bytes: Uint8Array): FirstBytes.Verdict<boolean> => ({
   found: bytes[0] === handshakeRecord
 })
 
-/** Identifies a connection: while it lasts, no other has the same two ends. */
+/** Identifies a connection: no other open connection has the same two ends. */
 const keyOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
@@ -162,7 +162,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
     const admit: NetListener.Admit = (raw, remote, events) => {
       const failed = (why: string) =>
         events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${remote.remote}: ${why}` }))
-      // First of all, since an 'error' without a listener ends the process.
+      // Registered first: an 'error' event without a listener ends the process.
       raw.on("error", () => {})
       const key = keyOf(raw)
       const socket = new HandshakingSocket(raw, remote)
@@ -200,7 +200,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
     return admit
   })
 
-/** Says why the client is refused, and closes. Closing at once would cause a reset, which destroys what was written. */
+/** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
 const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
   socket.on("error", () => {})
   socket.end(why.line(undefined), "latin1")
@@ -216,7 +216,7 @@ const identityOf = (socket: NodeTls.TLSSocket) => {
   // Node returns an array if there are several common names.
   const common: unknown = certificate?.subject?.CN
   if (certificate?.subject === undefined) return { common: undefined, why: "there is no client certificate" }
-  // An error by its type, but in fact the name of one.
+  // Declared as an Error, but in fact an error code.
   const error = String(socket.authorizationError)
   if (!socket.authorized) return { common: undefined, why: `the client certificate is not trusted (${error})` }
   if (typeof common !== "string") return { common: undefined, why: "the client certificate has no one common name" }
@@ -225,7 +225,7 @@ const identityOf = (socket: NodeTls.TLSSocket) => {
 
 export interface TlsConnectOptions {
   /**
-   * A PEM file with the authorities that may have signed the server's certificate; those that Node trusts by default.
+   * A PEM file with the authorities that may have signed the server's certificate; by default, those that Node trusts.
    */
   readonly ca?: string | undefined
   /**
@@ -236,7 +236,7 @@ export interface TlsConnectOptions {
   readonly key?: string | undefined
   /** The name that the server's certificate must have; the host by default. */
   readonly serverName?: string | undefined
-  /** From the first packet to the end of the handshake; 10 s. */
+  /** Time from the first packet to the end of the handshake; 10 s by default. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 

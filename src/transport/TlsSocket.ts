@@ -49,7 +49,7 @@ export class TlsSocket extends NetSocket {
     return explanations[code ?? ""] ?? super.explain(code)
   }
 
-  /** Node reports a write over TLS a turn later, though the kernel has usually taken all of it at once. */
+  /** Node reports a write over TLS a turn later, although the kernel has usually taken all of it immediately. */
   override write(bytes: string) {
     const isIdle = this.socket.writableLength === 0
     const before = NodeInternals.ciphertext(this.socket)

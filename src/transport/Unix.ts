@@ -28,8 +28,8 @@ export const address = (path: string): UnixAddress => ({
 })
 
 /**
- * Listens on a Unix socket of mode 0600. A socket file without a server behind it is replaced; a live one, or a file of
- * another kind, is left alone and is an error. The file is removed when the listener closes.
+ * Listens on a Unix socket of mode 0600. A stale socket file is replaced; fails if a server is listening on it, or if
+ * the file is not a socket. The file is removed when the listener closes.
  */
 export const listen =
   (path: string): Listen =>

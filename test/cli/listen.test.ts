@@ -55,7 +55,7 @@ describe.concurrent("a-chat listen", () => {
 
   it.scopedLive("leaves out the server's own lines, and prints refusals on standard error", () =>
     Effect.gen(function* () {
-      const { port } = yield* saying("* joined x: is here\n! slow-down retry=1: too \x1bmany\nfrom a: \x1b[2J\x07\n")
+      const { port } = yield* saying("* joined x: has joined\n! slow-down retry=1: too \x1bmany\nfrom a: \x1b[2J\x07\n")
       const { errors, output } = yield* Effect.flatMap(listen(port, "--count", "1"), (bob) => bob.ended)
       assert.strictEqual(output, "from a: \x1b[2J\x07\n")
       assert.strictEqual(errors, "a-chat: slow-down: too \\x1bmany\n")

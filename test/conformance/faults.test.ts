@@ -127,7 +127,7 @@ const faults: ReadonlyArray<readonly [what: string, finds: string, fault: Faulty
   [
     "reports joins to clients that did not ask",
     "a client that sends only a login and messages sees only `from` and `!` lines",
-    { down: where("from ", (line) => ["* joined zoe: is here", line]) }
+    { down: where("from ", (line) => ["* joined zoe: has joined", line]) }
   ],
   ["loses an outcome", "thousands of labels have one outcome each", { down: where("* written @k77 ", () => []) }],
   [

@@ -136,7 +136,7 @@ describe("Reply", () => {
       "* hello achat=1 name=alice max-line=65536 max-recipients=1000 max-name=32 rate=5"
     )
     assert.strictEqual(line("hello before the login"), "* hello achat=1 max-line=1 max-recipients=1 max-name=32")
-    assert.strictEqual(Reply.joined("a"), "* joined a: is here\n")
+    assert.strictEqual(Reply.joined("a"), "* joined a: has joined\n")
     assert.strictEqual(Reply.messageHead("alice"), "from alice: ")
   })
 

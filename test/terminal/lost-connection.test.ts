@@ -95,7 +95,7 @@ describe("TerminalClient, when the server goes away", () => {
       yield* alice.sees("as alice")
       yield* alice.types(`bob: one${enter}`)
       yield* server.takes(1)
-      yield* server.says("! closing @1: the server is shutting down; this line was not taken")
+      yield* server.says("! closing @1: the server is shutting down; this line was not accepted")
       yield* server.breaks
       yield* alice.sees("connected to memory again")
       assert.deepStrictEqual(withoutLabels(yield* server.takes(2)), ["bob: one", "bob: one"])
@@ -159,7 +159,7 @@ describe("TerminalClient, when the server goes away", () => {
       yield* Client.connect({ socket, login: "alice" })
       const alice = yield* openTerminal(socket)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
-      yield* alice.sees("✗ login-in-use: that name, or one that looks the same, is present")
+      yield* alice.sees("✗ login-in-use: that name, or one that looks the same, is in use")
       assert.deepStrictEqual(alice.rawModes, [true, false])
     })
   )

@@ -79,7 +79,9 @@ describe("TerminalClient, over time", () => {
       const server = yield* scriptedServer
       const alice = yield* openTerminal(server.socket, { backoff: undefined })
       yield* alice.sees("as alice")
-      yield* server.says("* closing grace=1000 return=7000: the server is shutting down; come back then")
+      yield* server.says(
+        "* closing grace=1000 return=7000: the server is shutting down; reconnect after the return time"
+      )
       yield* alice.sees("the server shuts down, in 1 s at most")
       yield* server.breaks
       yield* alice.sees("trying again; your lines are kept")
