@@ -6,26 +6,26 @@ import type { Resolver } from "./Directory.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
-/** What a broker does besides routing lines between its clients. */
+/** An extension of the broker, which by itself only routes lines between its clients. */
 export interface Feature {
   readonly commands?: ReadonlyArray<Command>
-  /** What lines can be addressed to. Asked after the names of clients, in the order of the features. */
+  /** Recipients other than clients. Tried after the names of clients, in the order of the features. */
   readonly resolvers?: ReadonlyArray<Resolver>
-  /** Runs as long as the broker: the writers of the feature's outboxes. */
+  /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
   readonly run?: Effect.Effect<void>
 }
 
 /** The part of the broker that features see. */
 export interface FeatureContext {
-  /** A recipient of this name, in wire form. The feature provides its writer. */
+  /** Creates a recipient with this name, in wire form. The feature provides its writer. */
   readonly outbox: (name: string) => Outbox<Peer>
-  /** A writer reports that all lines of its batch have met this fate. */
+  /** Called by a writer: all lines of the batch have met this fate. */
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
-  /** Runs a function in the broker's turn, which is the only place where peers and outboxes may be touched. */
+  /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** In the broker's turn: puts a line, with its LF, that nobody is notified of if it cannot be written. */
+  /** In the broker's turn: puts a line, with its LF. No sender is notified if it cannot be written. */
   readonly put: (peer: Peer, line: string) => void
-  /** In the broker's turn: lines to this name go elsewhere from now on. */
+  /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
 }
 

@@ -62,7 +62,7 @@ export interface Client {
   readonly closed: Effect.Effect<void>
 }
 
-/** What became of a message for some of its recipients. */
+/** The outcome of a message for some of its recipients. */
 export type MessageFate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }> | Unknown
 
 /** The connection ended before the outcome arrived, or the outcome was invalid. */

@@ -18,7 +18,7 @@ export const flushed = (stream: Output): Effect.Effect<void> =>
     stream.write("", () => resume(Effect.void))
   })
 
-/** Waits while the buffer of the stream is full. A stream whose reader has gone is never waited for. */
+/** Waits while the buffer of the stream is full. Does not wait if the reader has gone. */
 export const drained = (stream: Output): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (!stream.writableNeedDrain || stream.errored !== null) return Effect.void
