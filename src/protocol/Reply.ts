@@ -135,7 +135,7 @@ export const full = (retryMillis: number): Fatal => ({
 export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow"
 
 const undeliveredText: Record<UndeliveredReason, string> = {
-  offline: "no client of that name is logged in",
+  offline: "no recipient of that name is online",
   disconnected: "disconnected before the line was written",
   busy: "not reading at the moment",
   slow: "disconnected by the server because it was not reading"

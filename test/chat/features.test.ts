@@ -55,7 +55,7 @@ describe("a feature", () => {
         "from alice #echo: two",
         "from alice #echo: four",
         "from alice #echo: five",
-        "! undelivered %23other reason=offline: nobody of that name is here",
+        "! undelivered %23other reason=offline: no recipient of that name is online",
         "* written @k %23echo: written",
         "* written @k bob: written"
       ])

@@ -34,7 +34,7 @@ describe("a-chat send", () => {
         status: 1,
         output: "",
         errors:
-          "a-chat: carol: offline: no client of that name is logged in\na-chat: dave: offline: no client of that name is logged in\n"
+          "a-chat: carol: offline: no recipient of that name is online\na-chat: dave: offline: no recipient of that name is online\n"
       })
       yield* bob.says("output", /^from alice: hi$/mu)
       const refused = yield* send("bob", "a\x01b")
@@ -52,7 +52,7 @@ describe("a-chat send", () => {
       const { errors, output, status } = yield* pipe("one\n\r\nb\x01d\nlast", "--login", "alice", "bob, carol")
       assert.deepStrictEqual([status, output], [1, ""])
       assert.sameMembers(errors.split("\n").slice(0, -1), [
-        ...[1, 2, 4].map((line) => `a-chat: line ${line}: carol: offline: no client of that name is logged in`),
+        ...[1, 2, 4].map((line) => `a-chat: line ${line}: carol: offline: no recipient of that name is online`),
         "a-chat: line 3: bad-line: a control character other than TAB"
       ])
       yield* bob.says("output", /^from alice: one\nfrom alice: \nfrom alice: last$/mu)
@@ -152,7 +152,7 @@ describe("a-chat send", () => {
       assert.deepStrictEqual(yield* pipe("one\n", "--wait", "none", "bob,carol"), {
         status: 1,
         output: "",
-        errors: "a-chat: undelivered carol reason=offline: no client of that name is logged in\n"
+        errors: "a-chat: undelivered carol reason=offline: no recipient of that name is online\n"
       })
     })
   )

@@ -20,7 +20,7 @@ const chat = (options: Partial<Server.StandaloneOptions> = {}) =>
     return { socket: network.connect }
   })
 
-const text = "no client of that name is logged in"
+const text = "no recipient of that name is online"
 
 describe("Client.deliver", () => {
   it.scopedLive("returns the outcome for each recipient, and keeps it from the lines", () =>

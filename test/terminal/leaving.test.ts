@@ -28,7 +28,7 @@ describe("TerminalClient, on leaving", () => {
       yield* alice.types(`bob: one${enter}${ctrl("d")}`)
       yield* alice.sees("waiting for outcomes: 1")
       yield* server.takes(1)
-      yield* server.says("! undelivered @1 bob reason=offline: no client of that name is logged in")
+      yield* server.says("! undelivered @1 bob reason=offline: no recipient of that name is online")
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
       yield* alice.sees(/✗ bob ‹ one — offline$/u)
     })
