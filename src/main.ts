@@ -17,6 +17,7 @@ import * as ExitStatus from "./cli/ExitStatus.js"
 import * as Arguments from "./cli/help/Arguments.js"
 import * as HelpText from "./cli/help/HelpText.js"
 import * as Manual from "./cli/help/Manual.js"
+import * as Signals from "./cli/Signals.js"
 
 /** The version in package.json. The build replaces this constant. */
 declare const ACHAT_VERSION: string
@@ -48,7 +49,7 @@ const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTermin
 
 const [node = "", script = "", ...args] = process.argv
 
-ExitStatus.watchSignals.pipe(
+Effect.zipRight(Signals.ignoreUnused, ExitStatus.watchSignals).pipe(
   Effect.zipRight(Effect.mapError(Arguments.builtInsFirst(args), (message) => ExitStatus.asMisuse({ message }))),
   Effect.flatMap((ordered) =>
     program(Arguments.helpRequest(ordered))([node, script, ...ordered]).pipe(Arguments.provideLogLevel(ordered))

@@ -170,7 +170,8 @@ const killAll = () => {
 const guard = () => {
   if (process.listeners("exit").includes(killAll)) return
   process.on("exit", killAll)
-  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM")) // the terminal was closed
+  // The terminal was closed. A program that ignores SIGHUP has a listener already.
+  if (process.listenerCount("SIGHUP") === 0) process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   process.on("SIGQUIT", () => process.exit(128 + os.signals.SIGQUIT))
 }
 

@@ -1,8 +1,10 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as RegularFile from "../process/RegularFile.js"
 
 /** The file that keeps typed lines. Only its owner can read it. */
 
@@ -29,29 +31,68 @@ const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, Histo
 
 const ownerOnly = 0o600
 
+/** More than `maxLines` of the longest lines that anyone types. */
+const maxBytes = 64 * 1024 * 1024
+
+/** Another program could make the path a link to a file that this one would then overwrite. */
+const noFollow = constants.O_NOFOLLOW
+
 /**
  * Returns the newest lines, the newest last; none if the file does not exist. Trims a file that has grown to twice the
  * maximum, and removes the permissions of other users.
  */
 export const read = (path: string): Effect.Effect<ReadonlyArray<string>, HistoryError> =>
   attempt(path, async () => {
-    await Fs.mkdir(Path.dirname(path), { recursive: true, mode: 0o700 })
-    const text = await Fs.readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    await makeFolder(Path.dirname(path))
+    const text = await readPrivate(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return ""
       throw error
     })
-    if (text === "") return []
     const lines = text.split("\n").filter((line) => line !== "")
     const newest = lines.slice(-maxLines)
     if (lines.length >= 2 * maxLines) {
       // Renamed into place, so that a crash leaves the old file or the new one.
       const next = `${path}.${process.pid}`
-      await Fs.writeFile(next, `${newest.join("\n")}\n`, { mode: ownerOnly })
+      await Fs.rm(next, { force: true })
+      await Fs.writeFile(next, `${newest.join("\n")}\n`, { mode: ownerOnly, flag: "wx" })
       await Fs.rename(next, path)
-    } else await Fs.chmod(path, ownerOnly)
+    }
     return newest
   })
 
+/** `mkdir` with `recursive` never returns where a folder exists in which none can be made, such as /proc (Node 20). */
+const makeFolder = async (path: string): Promise<void> => {
+  const make = () =>
+    Fs.mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error
+    })
+  const parent = Path.dirname(path)
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || parent === path) throw error
+    await makeFolder(parent)
+    await make()
+  })
+}
+
+const readPrivate = async (path: string) => {
+  const file = await RegularFile.open(path, constants.O_RDONLY | noFollow)
+  try {
+    const bytes = await RegularFile.content(file, maxBytes)
+    await file.chmod(ownerOnly)
+    return bytes.toString()
+  } finally {
+    await file.close()
+  }
+}
+
 /** Appends a line. Other programs of the same user may do so at the same time. */
 export const append = (path: string, line: string): Effect.Effect<void, HistoryError> =>
-  attempt(path, () => Fs.appendFile(path, `${line}\n`, { mode: ownerOnly }))
+  attempt(path, async () => {
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | noFollow
+    const file = await RegularFile.open(path, flags, ownerOnly)
+    try {
+      await file.appendFile(`${line}\n`)
+    } finally {
+      await file.close()
+    }
+  })

@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import type { X509Certificate } from "node:crypto"
-import * as Fs from "node:fs"
 import type { SecureContextOptions } from "node:tls"
 import { TransportError } from "../ports/Transport.js"
+import * as RegularFile from "../process/RegularFile.js"
 import { errorCode } from "./SystemError.js"
 
 /** The files with which one side of a TLS connection identifies itself and verifies the other. All are PEM. */
@@ -30,10 +30,19 @@ export const modules = Effect.sync(() => ({
 const read = (path: string | undefined, during: TransportError["during"]) =>
   path === undefined
     ? Effect.succeed(undefined)
-    : Effect.try({
-        try: () => Fs.readFileSync(path),
-        catch: (cause) => wrong(during, path, `it cannot be read (${errorCode(cause) ?? "unknown error"})`, cause)
+    : Effect.tryPromise({
+        try: () => RegularFile.read(path, maxPemBytes),
+        catch: (cause) => wrong(during, path, unreadable(cause), cause)
       })
+
+/** Enough for a bundle of all public authorities. */
+const maxPemBytes = 1024 * 1024
+
+const unreadable = (cause: unknown) => {
+  const code = errorCode(cause)
+  if (code !== undefined) return `it cannot be read (${code})`
+  return cause instanceof Error ? cause.message : "it cannot be read"
+}
 
 const parse = <A>(path: string | undefined, during: TransportError["during"], make: () => A, otherwise: string) =>
   Effect.try({ try: make, catch: (cause) => wrong(during, path ?? "", otherwise, cause) })

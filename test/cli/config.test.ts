@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -131,7 +132,26 @@ describe("a-chat config", () => {
   )
 })
 
+/** Replaces a path by something that cannot be read to its end, and what is reported about it. */
+const unreadable = [
+  [(path: string) => execFileSync("mkfifo", [path]), "it is a named pipe, not a regular file"] as const,
+  [(path: string) => symlinkSync("/dev/zero", path), "it is a device, not a regular file"] as const,
+  [(path: string) => writeFileSync(path, "# 200,000 lines\n".repeat(200_000)), "it is larger than 1024 KiB"] as const
+]
+
 describe("a-chat serve", () => {
+  it.scopedLive("does not start with a named pipe, a device, or a huge file, and says so at once", () =>
+    Effect.gen(function* () {
+      for (const [replace, mistake] of unreadable) {
+        const path = join(yield* temporaryFolder, "chat.toml")
+        replace(path)
+        const { errors, status } = yield* Program.run(["serve", "--port", "0", "--config", path])
+        assert.deepStrictEqual([status, errors], [2, `a-chat: cannot read ${path}: ${mistake}\n`])
+        assert.strictEqual((yield* check(path)).errors, errors)
+      }
+    })
+  )
+
   it.scopedLive("takes its settings from a file, unless the environment or a flag overrides them", () =>
     Effect.gen(function* () {
       const path = yield* file("max-line = 100\nmax-recipients = 3\nrate = 7\n")
@@ -216,6 +236,61 @@ describe("SIGHUP", () => {
       yield* server.says("errors", /message="the settings stay as they were" mistake=".*chat\.toml:2: rate: /u)
       const { output } = yield* Program.run(["connect", "--port", server.port], { input: "/hello\n" })
       assert.include(output, " max-recipients=3 ")
+    })
+  )
+
+  it.scopedLive("keeps the settings when the file is a named pipe, a device, or huge, and reads a later one", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\n")
+      const server = yield* Program.startServer(["--config", path])
+      for (const [replace, mistake] of unreadable) {
+        rmSync(path)
+        replace(path)
+        yield* server.kill("SIGHUP")
+        yield* server.says(
+          "errors",
+          new RegExp(`the settings stay as they were" mistake="cannot read \\S+: ${mistake}`, "u")
+        )
+      }
+      rmSync(path)
+      writeFileSync(path, "max-recipients = 4\n")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="settings read again" .*changed=max-recipients/u)
+    })
+  )
+
+  it.scopedLive("waits for an editor that has emptied the file, and takes a file that stays empty for a mistake", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\n")
+      const server = yield* Program.startServer(["--config", path])
+      writeFileSync(path, "")
+      yield* server.kill("SIGHUP")
+      yield* Effect.sleep("300 millis")
+      writeFileSync(path, "max-recipients = 4\n")
+      yield* server.says("errors", /message="settings read again" .*changed=max-recipients/u)
+      writeFileSync(path, "")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /message="the settings stay as they were" mistake="\S+chat\.toml is empty; /u)
+      writeFileSync(path, "# the defaults\n")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /"settings read again"[^]*"settings read again" .*changed=max-recipients/u)
+      writeFileSync(path, "")
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /(?:"settings read again"[^]*){3}/u)
+    })
+  )
+
+  it.scopedLive("stops in time at SIGTERM after a reload of a file with as many mistakes as fit", () =>
+    Effect.gen(function* () {
+      const path = yield* file("max-recipients = 3\n")
+      const server = yield* Program.startServer(["--config", path])
+      writeFileSync(path, Array.from({ length: 20_000 }, (_, at) => `rate-${at} = 1\n`).join(""))
+      yield* server.kill("SIGHUP")
+      yield* Effect.sleep("20 millis")
+      const began = performance.now()
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.ended).status, 0)
+      assert.isBelow(performance.now() - began, 2_000)
     })
   )
 })

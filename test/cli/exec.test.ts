@@ -193,12 +193,7 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  const endings = [
-    ["SIGINT", 130] as const,
-    ["SIGTERM", 143] as const,
-    ["SIGHUP", 143] as const,
-    ["SIGQUIT", 131] as const
-  ]
+  const endings = [["SIGINT", 130] as const, ["SIGTERM", 143] as const, ["SIGQUIT", 131] as const]
   for (const [signal, expected] of endings) {
     it.scopedLive(`ends the programs and itself at ${signal}`, () =>
       Effect.gen(function* () {

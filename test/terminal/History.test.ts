@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { execFileSync } from "node:child_process"
+import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -86,4 +88,53 @@ describe("HistoryFile", () => {
       assert.match(error.message, /^the history is not kept: EISDIR.*; --history off turns it off$/u)
     })
   )
+
+  it.scopedLive("neither follows a symbolic link nor waits for a named pipe", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const path = Path.join(home, "history")
+      const other = Path.join(home, "other")
+      yield* Effect.promise(() => Fs.writeFile(other, "something else\n", { mode: 0o644 }))
+      yield* Effect.promise(() => Fs.symlink(other, path))
+      const [link, pipe] = ["it is a symbolic link", "it is a named pipe, not a regular file"]
+      yield* refuses(path, link, link)
+      assert.strictEqual(yield* Effect.promise(() => Fs.readFile(other, "utf8")), "something else\n")
+      assert.strictEqual(yield* modeOf(other), "644")
+      yield* Effect.promise(() => Fs.rm(path))
+      execFileSync("mkfifo", [path])
+      yield* refuses(path, pipe, "ENXIO: ")
+      const reader = yield* Effect.promise(() => Fs.open(path, constants.O_RDWR | constants.O_NONBLOCK))
+      yield* refuses(path, pipe, pipe)
+      yield* Effect.promise(() => reader.close())
+    })
+  )
+
+  it.live("does not wait for a folder that cannot be made", () =>
+    Effect.gen(function* () {
+      yield* refuses("/proc/nothing/a-chat/history", "ENOENT: ", "ENOENT: ")
+      yield* refuses("/dev/null/a-chat/history", "ENOTDIR: ", "ENOTDIR: ")
+    })
+  )
+
+  it.scopedLive("trims through a file of its own, whatever has the name of that file", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const path = Path.join(home, "history")
+      const other = Path.join(home, "other")
+      yield* Effect.promise(() => Fs.writeFile(other, "something else\n"))
+      yield* Effect.promise(() => Fs.symlink(other, `${path}.${process.pid}`))
+      yield* Effect.promise(() => Fs.writeFile(path, "line\n".repeat(2 * HistoryFile.maxLines)))
+      assert.lengthOf(yield* HistoryFile.read(path), HistoryFile.maxLines)
+      assert.strictEqual(yield* Effect.promise(() => Fs.readFile(other, "utf8")), "something else\n")
+    })
+  )
 })
+
+/** Reading and appending fail at once, with messages that begin so. */
+const refuses = (path: string, reading: string, appending: string) =>
+  Effect.gen(function* () {
+    const errors = [yield* Effect.flip(HistoryFile.read(path)), yield* Effect.flip(HistoryFile.append(path, "bob: hi"))]
+    for (const [at, why] of [reading, appending].entries()) {
+      assert.include(errors[at]?.message, `the history is not kept: ${why}`)
+    }
+  })

@@ -74,7 +74,9 @@ const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<vo
     })
     const die = Effect.sync(() => {
       const isGone = process.stdin.readableEnded || process.stdin.errored !== null
-      if (isHungUp || isGone) process.kill(process.pid, "SIGHUP")
+      if (!isHungUp && !isGone) return
+      process.removeAllListeners("SIGHUP")
+      process.kill(process.pid, "SIGHUP")
     })
     return Effect.zipRight(Effect.raceFirst(session, hangup), die)
   })

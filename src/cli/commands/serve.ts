@@ -16,6 +16,7 @@ import * as Reload from "../serve/Reload.js"
 import * as ServerSettings from "../serve/ServerSettings.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
+import * as Signals from "../Signals.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Heap from "../V8Heap.js"
 
@@ -62,6 +63,7 @@ const server = (parts: Parts) =>
       )
       return drainAtTheEnd.pipe(
         Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
+        Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),
         Layer.provideMerge(ListenFlags.certificateCheck(listeners)),
         Layer.provide(chat)

@@ -4,13 +4,18 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { LiveSource } from "../../chat/Live.js"
 import { Server, type ServerHandle } from "../../chat/Server.js"
+import * as ExitStatus from "../ExitStatus.js"
 import type * as Log from "../log/Log.js"
+import * as Signals from "../Signals.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import type { Source } from "../settings/Sources.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
 
-/** SIGHUP: reads the settings file and the certificates again. Without either it ends the server, as SIGTERM does. */
+/**
+ * SIGHUP: reads the settings file and the certificates again. A server whose terminal was closed stops, as at SIGTERM; so
+ * does one at a terminal that has nothing to read again.
+ */
 
 export interface ReloadOptions {
   /** The path of the settings file, if there is one. */
@@ -32,7 +37,12 @@ export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server>
       const { certificates, path } = options
       const settings = path === undefined ? undefined : reloading(path, yield* Server, options)
       const reloads = [settings, certificates].filter((reload) => reload !== undefined)
-      const reload = reloads.length === 0 ? terminate : Effect.all(reloads, { discard: true })
+      const reload = Effect.suspend(() => {
+        const hangup = Signals.hangup()
+        if (hangup === "closed") return terminate
+        if (reloads.length > 0) return Effect.all(reloads, { discard: true })
+        return hangup === "sent" ? terminate : nothingToReload
+      })
       // Signals that arrive during a reload count as one.
       const signals = yield* Queue.sliding<void>(1)
       const signalled = () => signals.unsafeOffer(undefined)
@@ -44,10 +54,15 @@ export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server>
     })
   )
 
-/** The terminal was closed. Only the first SIGHUP counts: a second SIGTERM would cut the drain off. */
+/** Only the first SIGHUP counts: a second SIGTERM would cut the drain off. */
 const terminate = Effect.zipRight(
   Effect.sync(() => process.kill(process.pid, "SIGTERM")),
   Effect.never
+)
+
+const nothingToReload = Effect.annotateLogs(
+  Effect.logWarning("the signal has no effect without a settings file, certificates or a terminal"),
+  { signal: "SIGHUP" }
 )
 
 /** Changes what can change while the server runs, and logs what cannot. A file with a mistake changes nothing. */
@@ -75,7 +90,10 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
       })
     })
   return Effect.gen(function* () {
-    const file = yield* Effect.mapError(SettingsFile.read(path), ({ message }) => [message])
+    const hadSettings = Object.values(current.origins).includes("file")
+    const file = yield* Effect.mapError(hadSettings ? readWritten(path) : SettingsFile.read(path), ({ message }) => [
+      message
+    ])
     yield* ServerSettings.withoutFlags(file)
     return yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
   }).pipe(
@@ -90,6 +108,17 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
     })
   )
 }
+
+/**
+ * Reads a file that had settings. An editor may have emptied it in order to write it, so an empty file is read again for a
+ * second. After that it is a mistake: an operator who wants no settings can write a comment.
+ */
+const readWritten = (path: string, attempts = 10): ReturnType<typeof SettingsFile.read> =>
+  Effect.flatMap(SettingsFile.read(path), (file) => {
+    if (!file.isEmpty) return Effect.succeed(file)
+    if (attempts > 0) return Effect.delay(readWritten(path, attempts - 1), "100 millis")
+    return ExitStatus.misused(`${path} is empty; for a file without settings, write a comment into it`)
+  })
 
 /** Mistakes beyond this number are only counted: a file of another program has one in each line. */
 const maxLogged = 20

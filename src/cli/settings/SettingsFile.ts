@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { readFile } from "node:fs/promises"
+import * as RegularFile from "../../process/RegularFile.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as Setting from "./Setting.js"
@@ -9,6 +9,8 @@ import type { Mistake, Source } from "./Sources.js"
 export interface SettingsFile {
   readonly path: string
   readonly entries: ReadonlyMap<string, FileEntry>
+  /** Whether there is nothing in it, not even a comment. */
+  readonly isEmpty: boolean
 }
 
 export interface FileEntry {
@@ -18,11 +20,14 @@ export interface FileEntry {
   readonly line: number
 }
 
+/** Enough for every setting and many comments. A reload of a larger file, which is a mistake, would hold the server up. */
+const maxBytes = 1024 * 1024
+
 /** Reads a file. Fails with the line of the first error in its syntax. The parser is loaded only here. */
 export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const text = yield* Effect.tryPromise({
-      try: () => readFile(path, "utf8"),
+      try: async () => (await RegularFile.read(path, maxBytes)).toString(),
       catch: (error) => misuse(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`)
     })
     const Toml = yield* Effect.promise(() => import("smol-toml"))
@@ -39,7 +44,7 @@ export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failu
     const entries = Object.entries(table).map(
       ([name, value]) => [name, { text: textOf(value), line: lineOf(name) }] as const
     )
-    return { path, entries: new Map(entries) }
+    return { path, entries: new Map(entries), isEmpty: text.trim() === "" }
   })
 
 const misuse = (message: string) => ExitStatus.asMisuse({ message })
@@ -67,7 +72,7 @@ const linesOf = (text: string): ((name: string) => number) => {
 }
 
 /** The key of `max-line = 3`, `"max-line" = 3` and `[max-line]`. */
-const keyAhead = /^\uFEFF?\s*\[*\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))/u
+const keyAhead = /^\uFEFF?\s*(?:\[+\s*)?(?:"([^"]*)"|'([^']*)'|([\w-]+))/u
 
 export const source =
   ({ entries, path }: SettingsFile): Source =>
@@ -78,12 +83,17 @@ export const source =
   }
 
 /** Lines that are not settings, or that have a value which no setting can have. */
-export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<string>): ReadonlyArray<Mistake> =>
-  [...entries].flatMap(([name, { line, text }]) => {
+export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<string>): ReadonlyArray<Mistake> => {
+  let hints = 0
+  return [...entries].flatMap(([name, { line, text }]) => {
     const place = `${path}:${line}: ${name}`
     if (text === undefined) return [{ name, line, text: `${place} is a table or a date, which no setting is` }]
     if (names.includes(name)) return []
-    const meant = DidYouMean.nearest(name, names)
+    const meant = hints++ < maxHints ? DidYouMean.nearest(name, names) : undefined
     const hint = meant === undefined ? "see a-chat serve --help" : `did you mean ${meant}?`
     return [{ name, line, text: `${place} is not a setting; ${hint}` }]
   })
+}
+
+/** A file with more unknown keys is of another program. To compare each with every setting would hold the server up. */
+const maxHints = 1_000

@@ -1,0 +1,68 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import { closeSync, constants, openSync } from "node:fs"
+import { isatty } from "node:tty"
+import * as ExitStatus from "./ExitStatus.js"
+
+/** The signals that do not end this program, though they end other Node programs. */
+
+/** Without a listener, SIGUSR1 opens Node's debugger to every local user, and SIGUSR2 kills without a drain. */
+const unused = ["SIGUSR1", "SIGUSR2"] as const
+
+type Unused = (typeof unused)[number]
+
+/** Reports a signal that has no effect. The line would disturb the screen of a client at a terminal. */
+let report = (signal: Unused): void => {
+  if (!process.stderr.isTTY) ExitStatus.say(`${signal} has no effect`)
+}
+
+/**
+ * Ignores SIGUSR1 and SIGUSR2, and SIGHUP if no terminal can hang up. Node has reset the disposition that `nohup` set before
+ * any JavaScript runs, so the terminal is what remains to decide by.
+ */
+export const ignoreUnused = Effect.sync(() => {
+  for (const signal of unused) {
+    // Once: whoever sends more of them knows by now.
+    process.once(signal, () => report(signal))
+    process.on(signal, () => {})
+  }
+  startedAtTerminal = [0, 1, 2].some(isatty) && hasControllingTerminal()
+  if (!startedAtTerminal) process.on("SIGHUP", () => {})
+})
+
+/** Logs these signals as warnings, instead of printing a line. */
+export const logUnused: Layer.Layer<never> = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const printed = report
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        report = (signal) =>
+          void Runtime.runFork(runtime)(Effect.annotateLogs(Effect.logWarning("the signal has no effect"), { signal }))
+      }),
+      () => Effect.sync(() => (report = printed))
+    )
+  })
+)
+
+/**
+ * Whether the program started in a terminal, which sends SIGHUP when its window is closed. A program that `nohup` started
+ * there has the terminal as its controlling terminal, but not as its input, output or errors: `nohup` redirects them.
+ */
+let startedAtTerminal = false
+
+const hasControllingTerminal = () => {
+  try {
+    closeSync(openSync("/dev/tty", constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What SIGHUP means when it arrives: the terminal was closed, or someone at a terminal sent it, or neither. */
+export const hangup = (): "closed" | "sent" | "detached" => {
+  if (!startedAtTerminal) return "detached"
+  return hasControllingTerminal() ? "sent" : "closed"
+}

@@ -1,0 +1,57 @@
+import { constants, type Stats } from "node:fs"
+import { open as openFile, type FileHandle } from "node:fs/promises"
+
+/**
+ * Files that a user names, or that another program can replace. Everything fails at once, and with a message for that
+ * user, unless the path is a regular file.
+ */
+
+/**
+ * Opens a file with these flags of open(2); `O_NOFOLLOW` refuses a symbolic link. Without `O_NONBLOCK`, opening a named
+ * pipe would wait for its other end in a thread of libuv, which nothing can interrupt, not even the exit.
+ */
+export const open = async (path: string, flags: number, mode?: number): Promise<FileHandle> => {
+  const nonBlocking = constants.O_NONBLOCK | constants.O_NOCTTY
+  const file = await openFile(path, flags | nonBlocking, mode).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ELOOP" && (flags & constants.O_NOFOLLOW) !== 0) throw new Error("it is a symbolic link")
+    throw error
+  })
+  try {
+    assertRegular(await file.stat())
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** A folder passes: EISDIR, the system's own error at the first read, is clear. */
+const assertRegular = (stats: Stats) => {
+  if (stats.isFile() || stats.isDirectory()) return
+  throw new Error(
+    `it is a ${stats.isFIFO() ? "named pipe" : stats.isSocket() ? "socket" : "device"}, not a regular file`
+  )
+}
+
+/** The content of an open file. Fails if it is longer than `maxBytes`. */
+export const content = async (file: FileHandle, maxBytes: number): Promise<Buffer> => {
+  // The size that `stat` reports would not do: files in /proc have none, and a file may grow.
+  const bytes = Buffer.alloc(maxBytes + 1)
+  let length = 0
+  while (length <= maxBytes) {
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length, null)
+    if (bytesRead === 0) return bytes.subarray(0, length)
+    length += bytesRead
+  }
+  throw new Error(`it is larger than ${maxBytes / 1024} KiB`)
+}
+
+/** Opens, reads and closes a file. */
+export const read = async (path: string, maxBytes: number): Promise<Buffer> => {
+  const file = await open(path, constants.O_RDONLY)
+  try {
+    return await content(file, maxBytes)
+  } finally {
+    await file.close()
+  }
+}
