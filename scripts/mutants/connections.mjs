@@ -7,6 +7,12 @@ export const mutants = [
     replace: "void loginsExpired"
   },
   {
+    name: "after a first line that is too long the next one is the login",
+    file: "chat/Lifecycle.ts",
+    search: 'if (peer.phase._tag !== "Login" || peer.isShutOut) return this.broker.routing',
+    replace: "if (peer.phase.isHeard) return this.broker.routing"
+  },
+  {
     name: "a last line without LF is dropped at an orderly end",
     file: "chat/Inbox.ts",
     search: "for (const piece of this.framing.end()) this.items.push(piece)",

@@ -21,7 +21,7 @@ import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import { Question } from "./Question.js"
 import type { Replies } from "./Replies.js"
-import { OtherLine, type Routing } from "./Routing.js"
+import { labelOf, OtherLine, type Routing } from "./Routing.js"
 import type { Watch } from "./Watch.js"
 
 /** How a writer ended. */
@@ -82,7 +82,7 @@ export class Lifecycle {
           break
         }
         case "TooLong": {
-          const outbox = isHeard ? broker.routing.tooLong(peer, item.start) : undefined
+          const outbox = isHeard ? this.tooLong(peer, item.start) : undefined
           if (outbox !== undefined) return this.hold(peer, outbox)
           break
         }
@@ -180,6 +180,13 @@ export class Lifecycle {
     if (parsed._tag === "Mistake") this.broker.replies.reply(peer, parsed.reply(label))
     if (parsed._tag === "Command") return this.command(peer, parsed.name, parsed.argument, label)
     return undefined
+  }
+
+  /** Before the login it is the login, and no name: the next line must not be taken for one. Returns what to wait for. */
+  private tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
+    if (peer.phase._tag !== "Login" || peer.isShutOut) return this.broker.routing.tooLong(peer, start)
+    peer.traffic.linesIn += 1
+    return this.refuse(peer, Reply.badLogin, labelOf(peer, start))
   }
 
   private login(peer: Peer, line: string, label: string | undefined): Question | undefined {

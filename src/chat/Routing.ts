@@ -124,8 +124,9 @@ export class Routing {
   tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
     if (peer.outbox.isFull || peer.outbox.isOwed) return peer.outbox
     peer.traffic.linesIn += 1
-    const label = peer.hasGreeted ? Line.label(start)?.label : undefined
-    this.replies.reply(peer, (peer.isShutOut ? Reply.closing : Reply.tooLong(peer.inbox.maxLineBytes))(label))
+    const label = labelOf(peer, start)
+    if (peer.isShutOut) this.replies.reply(peer, Reply.closing(label))
+    else if (this.mayPass(peer, label)) this.replies.reply(peer, Reply.tooLong(peer.inbox.maxLineBytes)(label))
     return undefined
   }
 
@@ -183,7 +184,8 @@ export class Routing {
     const why = peer.hasGreeted
       ? "'@' starts a label: 1 to 32 letters, digits, '_', '-' or '.', then a space"
       : "send /hello before labelling lines"
-    this.replies.reply(peer, (peer.isShutOut ? Reply.closing : Reply.badLine(why))(undefined))
+    if (peer.isShutOut) this.replies.reply(peer, Reply.closing(undefined))
+    else if (this.mayPass(peer, undefined)) this.replies.reply(peer, Reply.badLine(why)(undefined))
     return "refused"
   }
 
@@ -261,6 +263,10 @@ export class Routing {
     return false
   }
 }
+
+/** The label of a line of which only the start was kept. */
+export const labelOf = (peer: Peer, start: string): string | undefined =>
+  peer.hasGreeted ? Line.label(start)?.label : undefined
 
 const isLimited = (peer: Peer) => peer.rate !== undefined || peer.hostRate !== undefined
 

@@ -25,6 +25,28 @@ describe("the rate", () => {
     })
   )
 
+  for (const [what, mistake, refusal] of [
+    ["a label before /hello", "@k1 alice: hi", "! bad-line"],
+    ["an '@' without a label", "@", "! bad-line"],
+    ["a line without a colon", "no colon", "! bad-line"],
+    ["a line that is too long", "x".repeat(70_000), "! too-long"]
+  ] as const) {
+    it.scoped(`counts ${what}, and refuses it when it is over the rate`, () =>
+      Effect.gen(function* () {
+        const { connect } = yield* startMemoryServer({ ...shortTimeouts, rate: 3 })
+        const alice = yield* connect
+        alice.say("alice", mistake, mistake, mistake, "alice: hi")
+        for (const expected of [refusal, refusal, "! slow-down retry=", "! slow-down retry="]) {
+          const line = yield* alice.next
+          assert.isTrue(line.startsWith(expected), line)
+        }
+        yield* pass(1_000)
+        alice.say("alice: hi")
+        assert.strictEqual(yield* alice.next, "from alice: hi")
+      })
+    )
+  }
+
   for (const rate of [1, 3, 5, 7, 60, 999]) {
     it.scoped(`reports an exact retry: after it the line passes, even after an earlier attempt: ${rate} a second`, () =>
       Effect.gen(function* () {

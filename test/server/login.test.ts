@@ -21,6 +21,7 @@ const refused = {
   "an empty line": "",
   "nothing but blanks": " \t ",
   "33 letters": "x".repeat(33),
+  "a line that is too long": "x".repeat(70_000),
   "33 letters of four bytes": "𐍈".repeat(33),
   "a first character that is a mark": "\u0301a",
   "a dot in front": ".a",

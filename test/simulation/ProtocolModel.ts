@@ -133,6 +133,10 @@ const meaningOf = (raw: RawLine, state: State, setting: Setting): Pick<HeardLine
   const answered = (...heads: ReadonlyArray<string>) => ({ label, meaning: { is: "answered", heads } as const })
   const badLine = answered(`! bad-line${tag}:`)
 
+  if (raw.isTooLong && state.name === undefined) {
+    state.isOver = true
+    return { label, meaning: { is: "login", name: undefined } }
+  }
   if (raw.isTooLong) return answered(`! too-long${tag} max=${setting.maxLineBytes}:`)
   if (raw.bytes.startsWith("@") && label === undefined && state.name !== undefined) return badLine
   const bytes = label === undefined ? raw.bytes : raw.bytes.slice(label.length + 2)

@@ -198,6 +198,25 @@ check(
   }
 )
 
+check(
+  "a line that is too long before the login is a bad login",
+  [
+    "any line before the login that is too long (section 1)",
+    isFree,
+    "the next line of a script is never taken for another login."
+  ],
+  async (t) => {
+    for (const before of ["", "/hello\n"]) {
+      const name = fresh("alice")
+      const script = await t.connect()
+      script.write(`${before}${"x".repeat(t.limits["max-line"] + 1)}\n${name}\n${name}: hi\n`)
+      if (before !== "") await script.gets(/^\* hello /u)
+      await script.ends(/^! bad-login fatal: /u)
+      await t.loginAs(name)
+    }
+  }
+)
+
 check("lines after a refused login are ignored", isFree, async (t) => {
   const [bob] = await t.login("bob")
   const name = fresh("alice")

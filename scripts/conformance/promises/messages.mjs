@@ -260,6 +260,23 @@ check(
 )
 
 check(
+  "mistakes and lines that are too long count against the rate",
+  [
+    "Every line counts against the rates, whatever it is and whatever becomes of it",
+    "Only a line that gets `slow-down` does not count."
+  ],
+  async (t) => {
+    const server = await t.serve("--rate", "5")
+    const alice = await server.connect()
+    const tooLong = "x".repeat(t.limits["max-line"] + 1)
+    alice.send(fresh("alice"), "@k1", "no colon", "@", tooLong, "@k1", tooLong, "/ping")
+    await alice.gets(/^! bad-line: /u, /^! bad-line: /u, /^! bad-line: /u, /^! too-long /u)
+    await alice.gets(/^! slow-down retry=/u, /^! slow-down retry=/u, /^! slow-down retry=/u)
+  },
+  { needs: ["command"] }
+)
+
+check(
   "over the rate of an address the lines of all its clients are refused, and /hello announces the limit",
   [
     "over the rate of the client or of its address, where one is set",
