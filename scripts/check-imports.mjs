@@ -46,6 +46,7 @@ const chat = [
   "Ledger",
   "Limits",
   "Options",
+  "Time",
   "TokenBucket",
   "HostLimits",
   "Phase",

@@ -31,8 +31,21 @@ import { mutants as outbox } from "./outbox.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as roster } from "./roster.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
+import { mutants as time } from "./time.mjs"
 
-const mutants = [roster, connections, outbox, flowControl, questions, memory, blocks, shutdown, ledger, clients].flat()
+const mutants = [
+  roster,
+  connections,
+  outbox,
+  flowControl,
+  questions,
+  memory,
+  blocks,
+  shutdown,
+  ledger,
+  time,
+  clients
+].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { positionals, values } = parseArgs({

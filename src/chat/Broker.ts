@@ -1,5 +1,4 @@
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
@@ -23,6 +22,7 @@ import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
+import * as Time from "./Time.js"
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers. It
@@ -53,8 +53,8 @@ export interface Broker {
   readonly inspect: Effect.Effect<Inspection>
   /** Updates the metrics, and returns the gauges. */
   readonly measure: Effect.Effect<Metrics.Gauges>
-  /** The server's clock, in milliseconds. */
-  readonly now: () => number
+  /** The server's clocks. */
+  readonly time: Time.Time
   readonly ledger: Ledger
   readonly hostLimits: HostLimits
   readonly budget: Budget
@@ -67,15 +67,14 @@ export const make = (
   extensions: BrokerState.Extensions = {}
 ): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const clock = yield* Effect.clock
-    const now = () => clock.unsafeCurrentTimeMillis()
+    const time = Time.of(yield* Effect.clock)
     const events = yield* Events.make
     const members = yield* Ref.make<Members>(HashMap.empty())
-    const state = BrokerState.make({ options, now, events, ask: yield* asker(events) }, extensions)
+    const state = BrokerState.make({ options, time, events, ask: yield* asker(events) }, extensions)
     const { budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))
-    const reportTick = Effect.flatMap(Clock.currentTimeMillis, (time) => report({ _tag: "Tick", now: time }))
+    const reportTick = report({ _tag: "Tick" })
     yield* Effect.forkScoped(turns(state, members))
     yield* whenever(watch.due, reportTick)
     yield* whenever(notices.due, report({ _tag: "Notices" }))
@@ -87,22 +86,22 @@ export const make = (
       open: state.open,
       read: (peer) => {
         drain.heard()
-        if (peer.inbox.stopIfShort()) watch.shortOfMemory(peer, now())
+        if (peer.inbox.stopIfShort()) watch.shortOfMemory(peer)
         if (peer.inbox.announced) return
         peer.inbox.announced = true
         events.report({ _tag: "Read", peer })
       },
       settled,
-      blocked: (peer) => watch.blocked(peer, now()),
+      blocked: (peer) => watch.blocked(peer),
       unblocked: (peer) => watch.unblocked(peer),
       leave: (peer, departure) => events.report({ _tag: "Left", peer, departure }),
       drain: report({ _tag: "Drain" }),
       cutOff: report({ _tag: "CutOff" }),
       pairsCutOff: () => drain.pairsCutOff,
       idle: events.inTurn(() => {}),
-      inspect: events.inTurn(() => inspector.inspect(now(), drain.isDraining)),
+      inspect: events.inTurn(() => inspector.inspect(time, drain.isDraining)),
       measure: events.inTurn(() => inspector.measure(events.waiting)),
-      now,
+      time,
       ledger: state.ledger,
       hostLimits: state.hostLimits,
       budget,
@@ -145,11 +144,11 @@ const attempt = (state: BrokerState.BrokerState, event: Event) => {
 }
 
 const handle = (state: BrokerState.BrokerState, event: Event) => {
-  const { drain, inspector, lifecycle, notices, now } = state
+  const { drain, inspector, lifecycle, notices, time } = state
   switch (event._tag) {
     case "Read":
       event.peer.inbox.announced = false
-      event.peer.heardAt = now()
+      event.peer.heardAt = time.now()
       return lifecycle.read(event.peer)
     case "Room":
       return lifecycle.release(event.outbox)
@@ -161,9 +160,9 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
       return lifecycle.answered(event.peer, event.question, event.exit)
     case "Left":
       lifecycle.left(event.peer, event.departure)
-      return inspector.left(event.peer, event.departure.reason, now())
+      return inspector.left(event.peer, event.departure.reason, time.wall())
     case "Tick":
-      return tick(state, event.now)
+      return tick(state)
     case "Notices":
       return notices.send()
     case "Drain":
@@ -190,15 +189,15 @@ const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
   Effect.forkScoped(Effect.forever(Effect.zipRight(due, then)))
 
 /** Acts on what only a timer can notice. */
-const tick = (state: BrokerState.BrokerState, now: number) => {
+const tick = (state: BrokerState.BrokerState) => {
   const { breakOff, budget, drain, lifecycle, watch } = state
-  const { jammed, loginsExpired, stalled, starved } = watch.tick(now)
+  const { jammed, loginsExpired, stalled, starved } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
   for (const peer of stalled) breakOff(peer, "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
   for (const peer of jammed) lifecycle.release(peer.outbox)
   if (budget.isOverrun) relieve(state)
-  drain.tick(now)
+  drain.tick(state.time.now())
   watch.rest()
 }
 

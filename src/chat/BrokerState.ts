@@ -23,6 +23,7 @@ import { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
 import { Replies } from "./Replies.js"
 import { Routing } from "./Routing.js"
+import type { Time } from "./Time.js"
 import { TokenBucket } from "./TokenBucket.js"
 import { Turn } from "./Turn.js"
 import { Watch } from "./Watch.js"
@@ -36,7 +37,7 @@ export interface Extensions {
 
 interface Surroundings {
   readonly options: Live<Options>
-  readonly now: () => number
+  readonly time: Time
   readonly events: Events
   /** Asks a question in a separate fiber. */
   readonly ask: (peer: Peer, question: Question) => void
@@ -45,13 +46,14 @@ interface Surroundings {
 /** The parts of a broker, wired together. */
 export interface BrokerState extends ReturnType<typeof make> {}
 
-export const make = ({ ask, events, now, options }: Surroundings, extensions: Extensions) => {
+export const make = ({ ask, events, options, time }: Surroundings, extensions: Extensions) => {
+  const { now } = time
   const { admission = Admission.open } = extensions
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
   const ledger = new Ledger()
   const turn = new Turn()
-  const watch = new Watch(options, budget)
+  const watch = new Watch(options, budget, now)
   const hostLimits = new HostLimits(options, now)
   const replies = new Replies({ ledger, turn })
   const notices = new Notices({ replies, now })
@@ -133,7 +135,7 @@ export const make = ({ ask, events, now, options }: Surroundings, extensions: Ex
 
   const open = (socket: Socket): Peer => {
     const { maxLineBytes } = options.current
-    const peer = new Peer(socket, new Outbox(bounds), now(), { maxLineBytes, budget })
+    const peer = new Peer(socket, new Outbox(bounds), { maxLineBytes, budget, time })
     limit(peer)
     lifecycle.open(peer)
     if (drain.isDraining) {
@@ -158,9 +160,9 @@ export const make = ({ ask, events, now, options }: Surroundings, extensions: Ex
     lifecycle,
     names,
     notices,
-    now,
     open,
     settled,
+    time,
     turn,
     watch
   }

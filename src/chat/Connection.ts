@@ -149,8 +149,9 @@ const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
     Metrics.closed(reason)
     return Effect.flatMap(outbox.leftOver, (queued) => {
       broker.leave(peer, { reason, unfinished, queued })
-      const now = broker.now()
-      return Effect.as(LogEvent.info("connection closed", facts(peer, reason, now - peer.since), now), reason)
+      const { now, wall } = broker.time
+      const millis = Math.round(now() - peer.openedAt)
+      return Effect.as(LogEvent.info("connection closed", facts(peer, reason, millis), wall()), reason)
     })
   })
 

@@ -33,7 +33,7 @@ export type Event =
     }
   /** The peer's writer has ended. */
   | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: Departure }
-  | { readonly _tag: "Tick"; readonly now: number }
+  | { readonly _tag: "Tick" }
   /** Collected notices are due. */
   | { readonly _tag: "Notices" }
   | { readonly _tag: "Drain" }

@@ -4,6 +4,7 @@ import * as Metrics from "../telemetry/Metrics.js"
 import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
 import type { Peer, Undelivered } from "./Peer.js"
+import type { Time } from "./Time.js"
 
 /** A report on a running server. Durations are in milliseconds; points in time are milliseconds since 1970. */
 export interface Inspection {
@@ -66,9 +67,9 @@ export class Inspector {
   ) {}
 
   /** Records a peer whose connection has ended. Called after the broker has removed it. */
-  left(peer: Peer, reason: CloseReason, now: number) {
+  left(peer: Peer, reason: CloseReason, at: number) {
     const info = infoOf(peer)
-    this.closed.push({ ...info, at: now, reason })
+    this.closed.push({ ...info, at, reason })
     // Cut only at twice the length: cutting every time would move a thousand entries whenever a connection ends.
     if (this.closed.length >= 2 * maxClosed) this.closed = this.closed.slice(-maxClosed)
     this.departed.linesIn += info.linesIn
@@ -78,9 +79,10 @@ export class Inspector {
     if (isOrphan(peer)) this.orphans.add(peer)
   }
 
-  inspect(now: number, isDraining: boolean): Inspection {
+  inspect(time: Time, isDraining: boolean): Inspection {
+    const now = time.now()
     return {
-      now,
+      now: time.wall(),
       isDraining,
       connections: Array.from(this.broker.peers, (peer) => new View(peer, now)),
       closed: this.closed.slice(-maxClosed).toReversed()
@@ -150,6 +152,7 @@ const infoOf = (peer: Peer): Info => ({
 class View implements ConnectionInfo {
   constructor(
     private readonly peer: Peer,
+    /** On the monotonic clock. */
     private readonly now: number
   ) {}
 
@@ -166,7 +169,7 @@ class View implements ConnectionInfo {
   }
 
   get idleMillis() {
-    return Math.max(0, this.now - this.peer.heardAt)
+    return Math.max(0, Math.round(this.now - this.peer.heardAt))
   }
 
   get linesIn() {

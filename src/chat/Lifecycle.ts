@@ -182,7 +182,10 @@ export class Lifecycle {
     return undefined
   }
 
-  /** Before the login it is the login, and no name: the next line must not be taken for one. Returns what to wait for. */
+  /**
+   * Before the login, a line that is too long counts as the login, and is refused as a bad name: otherwise the next line
+   * would be taken for the login. Returns the outbox that the peer has to wait for first.
+   */
   private tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
     if (peer.phase._tag !== "Login" || peer.isShutOut) return this.broker.routing.tooLong(peer, start)
     peer.traffic.linesIn += 1

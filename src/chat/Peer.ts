@@ -6,6 +6,7 @@ import type { Outbox } from "./Outbox.js"
 import * as Phase from "./Phase.js"
 import type { Question } from "./Question.js"
 import type { Route } from "./Route.js"
+import type { Time } from "./Time.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
 /** Undelivered lines not yet reported to their sender. Consecutive ones of the same kind share one `! undelivered`. */
@@ -45,7 +46,11 @@ export class Peer {
   /** Rate limits: of this client, and of its host. Undefined when the limit is off. */
   rate: TokenBucket | undefined = undefined
   hostRate: TokenBucket | undefined = undefined
-  /** Time of the last read, in milliseconds of the server's clock. */
+  /** Time of the accept, on the wall clock. */
+  readonly since: number
+  /** Time of the accept, on the monotonic clock. */
+  readonly openedAt: number
+  /** Time of the last read, on the monotonic clock. */
   heardAt: number
   readonly traffic: PeerTraffic = { linesIn: 0, linesOut: 0, bytesOut: 0 }
   readonly inbox: Inbox
@@ -54,12 +59,12 @@ export class Peer {
   constructor(
     readonly socket: Socket,
     readonly outbox: Outbox<Peer>,
-    /** Time of the accept, in milliseconds of the server's clock. */
-    readonly since: number,
-    limits: { readonly maxLineBytes: number; readonly budget: Budget }
+    { budget, maxLineBytes, time }: { readonly maxLineBytes: number; readonly budget: Budget; readonly time: Time }
   ) {
-    this.heardAt = since
-    this.inbox = new Inbox(socket, limits.maxLineBytes, limits.budget)
+    this.since = time.wall()
+    this.openedAt = time.now()
+    this.heardAt = this.openedAt
+    this.inbox = new Inbox(socket, maxLineBytes, budget)
   }
 
   /** The name in its wire form; empty before the login. */

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Time from "./Time.js"
 
 /** Each kind of entry is logged at most once in this period, with the number of entries suppressed since the last. */
 const period = Duration.seconds(10)
@@ -43,7 +44,7 @@ export const oncePerPeriod = <A>(log: (about: A) => Effect.Effect<void>): ((abou
   let suppressed = 0
   return (about) =>
     Effect.clockWith((clock) => {
-      const now = clock.unsafeCurrentTimeMillis()
+      const now = Time.of(clock).now()
       if (now - last < Duration.toMillis(period)) {
         suppressed += 1
         return Effect.void

@@ -33,8 +33,8 @@ const maxTickMillis = 250
  * would cost more than the connection itself.
  */
 export class Watch {
-  /** In the order in which they were accepted, so the first in the set is the first to expire. */
-  private readonly logins = new Set<Peer>()
+  /** When each login began, in the order in which they were accepted: the first in the map is the first to expire. */
+  private readonly logins = new Map<Peer, number>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
@@ -44,10 +44,15 @@ export class Watch {
   private holdMillis = 0
   private stallMillis = 0
   private tickMillis = 0
+  /** The time that counts, up to the start of the current tick: see `slept`. */
+  private countedMillis = 0
+  private tickBegan = 0
+  private isLate = false
 
   constructor(
     options: Live<Options>,
-    private readonly budget: Budget
+    private readonly budget: Budget,
+    private readonly now: () => number
   ) {
     this.configure(options.current)
     options.onChange((current) => this.configure(current))
@@ -67,12 +72,38 @@ export class Watch {
   get due(): Effect.Effect<void> {
     return Effect.zipRight(
       this.watching.await,
-      Effect.suspend(() => Effect.sleep(this.tickMillis))
+      Effect.suspend(() => {
+        this.countedMillis = this.time
+        this.tickBegan = this.now()
+        return Effect.map(Effect.sleep(this.tickMillis), () => this.slept())
+      })
     )
   }
 
+  /**
+   * A tick that is far too late means that the process was stopped, or had no CPU. Nothing was read or written meanwhile,
+   * so that time does not count: otherwise the first tick after SIGCONT would close every slow client before the server
+   * could write to it again. On a machine where every tick is late, each one after the first counts as if it were on time.
+   */
+  private slept() {
+    const now = this.now()
+    const wasLate = this.isLate
+    this.isLate = now - this.tickBegan > 2 * this.tickMillis
+    if (!this.isLate) return
+    if (wasLate) this.countedMillis += this.tickMillis
+    this.tickBegan = now
+  }
+
+  /**
+   * The time that counts, in milliseconds. It is bounded because a read or a write may come before the late tick: its time
+   * would otherwise be in the future once that tick has been left out.
+   */
+  private get time(): number {
+    return this.countedMillis + Math.min(this.now() - this.tickBegan, 2 * this.tickMillis)
+  }
+
   loginBegins(peer: Peer) {
-    this.logins.add(peer)
+    this.logins.set(peer, this.time)
     this.watching.unsafeOpen()
   }
 
@@ -82,8 +113,8 @@ export class Watch {
   }
 
   /** The socket accepts no more bytes for now. The stall time starts here. */
-  blocked(peer: Peer, now: number) {
-    this.blockedPeers.set(peer, { movedAt: now, untaken: peer.socket.untaken() })
+  blocked(peer: Peer) {
+    this.blockedPeers.set(peer, { movedAt: this.time, untaken: peer.socket.untaken() })
     this.watching.unsafeOpen()
   }
 
@@ -103,8 +134,8 @@ export class Watch {
   }
 
   /** The peer's unfinished line is too large for now. Reading resumes when there is enough memory. */
-  shortOfMemory(peer: Peer, now: number) {
-    if (!this.shortPeers.has(peer)) this.shortPeers.set(peer, now)
+  shortOfMemory(peer: Peer) {
+    if (!this.shortPeers.has(peer)) this.shortPeers.set(peer, this.time)
     this.watching.unsafeOpen()
   }
 
@@ -122,7 +153,8 @@ export class Watch {
   }
 
   /** Checks every watched peer, and probes those that are not read from. */
-  tick(now: number): Findings {
+  tick(): Findings {
+    const now = this.time
     const findings = {
       loginsExpired: this.loginsExpired(now),
       stalled: this.stalled(now),
@@ -142,8 +174,8 @@ export class Watch {
 
   private loginsExpired(now: number): ReadonlyArray<Peer> {
     const expired: Array<Peer> = []
-    for (const peer of this.logins) {
-      if (now - peer.since < this.loginMillis) break
+    for (const [peer, since] of this.logins) {
+      if (now - since < this.loginMillis) break
       expired.push(peer)
     }
     for (const peer of expired) this.logins.delete(peer)

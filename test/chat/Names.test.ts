@@ -27,9 +27,10 @@ const nowhere: Socket = {
 
 const someone = () => {
   const budget = new Budget(1_000_000)
-  return new Peer(nowhere, new Outbox<Peer>({ lines: 1, bytes: 1, outcomes: 1, budget }), 0, {
+  return new Peer(nowhere, new Outbox<Peer>({ lines: 1, bytes: 1, outcomes: 1, budget }), {
     maxLineBytes: 100,
-    budget
+    budget,
+    time: { now: () => 0, wall: () => 0 }
   })
 }
 

@@ -149,7 +149,7 @@ describe("Log.layer", () => {
       const settings = new LiveSource({ ...Log.defaults, rate: 3 })
       const events = Effect.gen(function* () {
         // All events fall into one second if it has just begun.
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1005 - (Date.now() % 1000))))
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1005 - (performance.now() % 1000))))
         for (let number = 0; number < 10; number++) yield* Effect.logInfo("often")
         for (let number = 0; number < 3; number++) yield* Effect.logInfo("seldom")
         settings.set({ rate: 0 })

@@ -26,6 +26,8 @@ const kinds = [
   "crowd",
   "slowLogin",
   "pass",
+  "clock",
+  "stop",
   "shortage",
   "tooLong"
 ] as const
@@ -33,7 +35,7 @@ const kinds = [
 type Kind = (typeof kinds)[number]
 
 /** Kinds that leave little room for others. */
-const rare: ReadonlyArray<Kind> = ["crowd", "twins", "slowLogin", "shortage"]
+const rare: ReadonlyArray<Kind> = ["crowd", "twins", "slowLogin", "clock", "stop", "shortage"]
 
 /** Kinds without a rate limit: a refused line could change the meaning of later ones, which the model cannot know. */
 const unrated: ReadonlyArray<Kind> = ["junk", "commands", "deaf"]
@@ -169,6 +171,14 @@ class Author {
         return this.push({ do: "send", who, bytes: `${nameOf(who).slice(1)}\n` })
       case "pass":
         return this.push({ do: "pass", millis: random.pick([1, 60, 60, 260, 450, 1_100]) })
+      case "clock":
+        return this.push({ do: "setClock", millis: random.pick([-3_600_000, -500, 500, 3_600_000]) })
+      case "stop":
+        return this.push({
+          do: "stop",
+          millis: random.pick([300, 2_500, 60_000]),
+          during: random.pick(["poll", "timers"])
+        })
       case "shortage":
         return this.push(
           random.chance(0.5)

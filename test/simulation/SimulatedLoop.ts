@@ -20,8 +20,12 @@ const maxTasks = 1_000_000
  * takes about a millisecond.
  */
 export class SimulatedLoop {
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the beginning in which the process was running: every check uses this time. */
   now = 0
+  /** Milliseconds in which the process was stopped. Only its clocks, and thus its timers, have them. */
+  private stoppedMillis = 0
+  /** How far the wall clock has been set forward. */
+  private wallMillis = 0
   /** The number of turns so far. */
   turn = 0
   /** Called at the beginning of each turn, for the network. */
@@ -40,15 +44,39 @@ export class SimulatedLoop {
 
   readonly clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => this.now,
-    unsafeCurrentTimeNanos: () => BigInt(this.now) * 1_000_000n,
-    currentTimeMillis: Effect.sync(() => this.now),
-    currentTimeNanos: Effect.sync(() => BigInt(this.now) * 1_000_000n),
+    unsafeCurrentTimeMillis: () => this.wallTime,
+    unsafeCurrentTimeNanos: () => this.nanos,
+    currentTimeMillis: Effect.sync(() => this.wallTime),
+    currentTimeNanos: Effect.sync(() => this.nanos),
     sleep: (duration) =>
       Effect.async((resume) => {
         const cancel = this.after(Duration.toMillis(duration), () => resume(Effect.void))
         return Effect.sync(cancel)
       })
+  }
+
+  private get monotonic(): number {
+    return this.now + this.stoppedMillis
+  }
+
+  private get nanos(): bigint {
+    return BigInt(Math.round(this.monotonic * 1_000_000))
+  }
+
+  private get wallTime(): number {
+    return this.monotonic + this.wallMillis
+  }
+
+  /** An administrator sets the wall clock. */
+  setWallClock(millis: number) {
+    this.wallMillis += millis
+  }
+
+  /** The process is stopped and goes on later, as by SIGSTOP and SIGCONT: all timers that were due meanwhile are late. */
+  stop(millis: number, during: "poll" | "timers") {
+    this.stoppedMillis += millis
+    if (during === "timers") this.fire(this.monotonic)
+    this.pass(0)
   }
 
   /** Pending timers. */
@@ -57,7 +85,7 @@ export class SimulatedLoop {
   }
 
   after(millis: number, task: Task): Task {
-    const timer = { at: this.now + millis, task }
+    const timer = { at: this.monotonic + millis, task }
     this.timers.add(timer)
     return () => this.timers.delete(timer)
   }
@@ -105,17 +133,21 @@ export class SimulatedLoop {
     const until = this.now + millis
     this.turns(2)
     for (;;) {
-      const due = this.nextDue(until)
+      const due = this.nextDue(until + this.stoppedMillis)
       if (due === undefined) break
-      this.now = Math.max(this.now, due)
-      for (const timer of Array.from(this.timers)) {
-        if (timer.at > due || !this.timers.delete(timer)) continue
-        timer.task()
-        this.settle()
-      }
+      this.now = Math.max(this.now, due - this.stoppedMillis)
+      this.fire(Math.max(due, this.monotonic))
       this.turns(2)
     }
     this.now = until
+  }
+
+  private fire(due: number) {
+    for (const timer of Array.from(this.timers)) {
+      if (timer.at > due || !this.timers.delete(timer)) continue
+      timer.task()
+      this.settle()
+    }
   }
 
   private nextDue(until: number): number | undefined {

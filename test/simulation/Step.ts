@@ -54,6 +54,10 @@ export type Step =
   | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
   | { readonly do: "turns"; readonly count: number }
   | { readonly do: "pass"; readonly millis: number }
+  /** The wall clock is set forward, or back. */
+  | { readonly do: "setClock"; readonly millis: number }
+  /** The process is stopped for this time, while it reads from sockets or just before it runs its timers. */
+  | { readonly do: "stop"; readonly millis: number; readonly during: "poll" | "timers" }
   /** The listener reports a failed accept. */
   | { readonly do: "failAccept"; readonly code: string }
   | { readonly do: "shortage"; readonly isShort: boolean }

@@ -181,6 +181,8 @@ export class World {
       return loop.turns(step.count)
     }
     if (step.do === "pass") return loop.pass(step.millis)
+    if (step.do === "setClock") return loop.setWallClock(step.millis)
+    if (step.do === "stop") return this.stop(step)
     if (step.do === "connect") return this.connect(step)
     if (step.do === "failAccept") return this.failAccept(step.code)
     if (step.do === "drain") return this.drain(step.patient)
@@ -213,6 +215,14 @@ export class World {
       case "reset":
         return socket.reset(step.first, step.gap)
     }
+  }
+
+  /** The time that a drain may take includes any in which the process is stopped, so nothing can be checked there. */
+  private stop({ during, millis }: Extract<Step, { do: "stop" }>) {
+    if (this.history.drainAsked !== undefined) return
+    this.loop.stop(millis, during)
+    // The next ticks are in time again: the server counts a second late one in a row.
+    this.loop.pass(this.schedule.setting.holdTimeout / 4)
   }
 
   /** Compares the ledger with the queues, at any moment. */

@@ -82,7 +82,7 @@ export const layer = (
       return
     }
     const entry = LogFormat.entryOf(event)
-    if (!limit.admit(entry.message, entry.date.getTime(), settings.current.rate)) {
+    if (!limit.admit(entry.message, performance.now(), settings.current.rate)) {
       timer ??= setTimeout(reportOverRate, reportDelayMillis).unref()
       return
     }

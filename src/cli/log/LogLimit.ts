@@ -10,6 +10,7 @@ export class LogLimit {
   /**
    * Whether an event may be logged.
    *
+   * @param now milliseconds on a monotonic clock
    * @param rate events per second; 0 is no limit
    */
   admit(kind: string, now: number, rate: number): boolean {

@@ -1,0 +1,19 @@
+import type * as Clock from "effect/Clock"
+
+/**
+ * The time of a server, in milliseconds. The two clocks must not be mixed: an administrator or NTP may set the wall clock
+ * at any moment, and a deadline or a rate that followed it would then pass at once, or not for an hour.
+ */
+export interface Time {
+  /** On the monotonic clock: for everything that waits or is measured. */
+  readonly now: () => number
+  /** Since 1970, on the wall clock: only for what is displayed. */
+  readonly wall: () => number
+}
+
+/** The clock is Effect's, so that a `TestClock` moves both. */
+export const of = (clock: Clock.Clock): Time => ({
+  // A number has room for a quarter of a microsecond here; arithmetic on bigints would cost more than the clock.
+  now: () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000,
+  wall: () => clock.unsafeCurrentTimeMillis()
+})
