@@ -46,7 +46,6 @@ const chat = [
   "Ledger",
   "Limits",
   "Options",
-  "Time",
   "TokenBucket",
   "HostLimits",
   "Phase",

@@ -2,7 +2,7 @@
 export const mutants = [
   {
     name: "deadlines and rates follow the wall clock",
-    file: "chat/Time.ts",
+    file: "ports/Time.ts",
     search: "Number(clock.unsafeCurrentTimeNanos()) / 1_000_000",
     replace: "clock.unsafeCurrentTimeMillis()"
   },

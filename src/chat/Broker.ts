@@ -4,6 +4,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
+import * as Time from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
@@ -22,7 +23,6 @@ import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
-import * as Time from "./Time.js"
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers. It

@@ -1,10 +1,10 @@
+import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
 import type { Peer, Undelivered } from "./Peer.js"
-import type { Time } from "./Time.js"
 
 /** A report on a running server. Durations are in milliseconds; points in time are milliseconds since 1970. */
 export interface Inspection {

@@ -1,3 +1,4 @@
+import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
@@ -6,7 +7,6 @@ import type { Outbox } from "./Outbox.js"
 import * as Phase from "./Phase.js"
 import type { Question } from "./Question.js"
 import type { Route } from "./Route.js"
-import type { Time } from "./Time.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
 /** Undelivered lines not yet reported to their sender. Consecutive ones of the same kind share one `! undelivered`. */

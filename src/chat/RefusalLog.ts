@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Time from "./Time.js"
+import * as Time from "../ports/Time.js"
 
 /** Each kind of entry is logged at most once in this period, with the number of entries suppressed since the last. */
 const period = Duration.seconds(10)

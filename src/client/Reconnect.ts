@@ -1,10 +1,10 @@
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Time from "../ports/Time.js"
 import { TransportError } from "../ports/Transport.js"
 import * as Backoff from "./Backoff.js"
 import { LoginRefused } from "./Client.js"
@@ -59,7 +59,7 @@ export const keep = <A, E, R>(
       if (upSince !== undefined) return Effect.void
       const again = wasUp
       wasUp = true
-      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      return Effect.flatMap(Time.now, (now) => {
         upSince = now
         return again ? options.report({ _tag: "Back" }) : Effect.void
       })
@@ -72,7 +72,7 @@ export const keep = <A, E, R>(
         if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
         why = error.message
         retryMillis = error._tag === "LoginRefused" ? (error.retryMillis ?? 0) : 0
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* Time.now
         if (upSince !== undefined && now - upSince >= goodMillis) yield* driver.reset
         upSince = undefined
         const delay = yield* Effect.orDie(driver.next(undefined)) // the schedule never ends

@@ -1,4 +1,3 @@
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,6 +9,7 @@ import type * as Client from "../client/Client.js"
 import * as Encode from "../client/Encode.js"
 import type { ExitReason } from "../client/ExitReason.js"
 import * as Reconnect from "../client/Reconnect.js"
+import * as Time from "../ports/Time.js"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import * as Format from "./Format.js"
 import * as OneConnection from "./OneConnection.js"
@@ -112,13 +112,13 @@ const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
     away(`connecting to ${options.where}`)
     let isFirst = true
     for (;;) {
-      const startedAt = yield* Clock.currentTimeMillis
+      const startedAt = yield* Time.now
       const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login })))
       if (result._tag === "Right") {
         isFirst = false
         if (composer.isLeaving) return left
         transcript.print(Format.failed(result.right, marks))
-        if ((yield* Clock.currentTimeMillis) - startedAt > stableMillis) yield* waits.reset
+        if ((yield* Time.now) - startedAt > stableMillis) yield* waits.reset
       } else if (result.left._tag === "LoginRefused") {
         if (isFirst || !Reconnect.mayPass(result.left)) {
           transcript.print(Format.failed(result.left.message, marks))

@@ -1,10 +1,10 @@
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
+import * as Time from "../ports/Time.js"
 import { Composer } from "./Composer.js"
 import * as Display from "./Display.js"
 import * as Format from "./Format.js"
@@ -54,8 +54,7 @@ export interface Ui {
 
 export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const clock = yield* Clock.clockWith(Effect.succeed)
-    const now = () => clock.unsafeCurrentTimeMillis()
+    const time = Time.of(yield* Effect.clock)
     const entered = yield* Mailbox.make<Entered>()
     const hurried = yield* Deferred.make<void>()
     const work = yield* Effect.makeLatch(false)
@@ -66,7 +65,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const marks = Display.marks(options.display)
     const people = new People("")
     const screen = new Screen.Screen(options.input, options.output, options.display)
-    const transcript = new Transcript((rows) => screen.print(rows), now)
+    const transcript = new Transcript((rows) => screen.print(rows), time.wall)
     const leave = () => {
       const isSecond = composer.isLeaving || !entered.unsafeDone(Exit.void)
       if (isSecond) Deferred.unsafeDone(hurried, Exit.void)
@@ -94,8 +93,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       transcript,
       ring: () => {
-        if (!composer.rings || now() - rangAt < minRingMillis) return
-        rangAt = now()
+        if (!composer.rings || time.now() - rangAt < minRingMillis) return
+        rangAt = time.now()
         screen.ring()
       },
       onPresence: () => presence.unsafeOpen()

@@ -1,7 +1,8 @@
 import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 
 /**
- * The time of a server, in milliseconds. The two clocks must not be mixed: an administrator or NTP may set the wall clock
+ * The time of a program, in milliseconds. The two clocks must not be mixed: an administrator or NTP may set the wall clock
  * at any moment, and a deadline or a rate that followed it would then pass at once, or not for an hour.
  */
 export interface Time {
@@ -17,3 +18,6 @@ export const of = (clock: Clock.Clock): Time => ({
   now: () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000,
   wall: () => clock.unsafeCurrentTimeMillis()
 })
+
+/** The monotonic clock, where the clock itself is not at hand. Effect's `currentTimeNanos` fails under a `TestClock`. */
+export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(of(clock).now))
