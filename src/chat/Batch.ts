@@ -35,7 +35,7 @@ export class Batch<Sender> {
   add(text: string, lines: number, sender: Sender | undefined, label: string | undefined) {
     this.fresh += text
     this.lines += lines
-    if (lines === 1) this.hasSlices = true // several lines at once were put together from a block
+    if (lines === 1) this.hasSlices = true // several lines together were copied from a block
     const { counts, senders } = this
     const last = counts.length - 1
     if (label === undefined && this.labels === undefined && last >= 0 && senders[last] === sender) {

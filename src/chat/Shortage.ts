@@ -54,7 +54,7 @@ export const pausing = ({ connections, descriptors, isStopped }: ShortageOptions
       )
     })
 
-  /** Retries until it succeeds, since listening again also needs a descriptor. */
+  /** Retries until it succeeds, because listening again also needs a descriptor. */
   const resumeWhenPossible = (resume: Effect.Effect<void, TransportError>) =>
     Effect.suspend((): Effect.Effect<void, unknown> => {
       if (isStopped()) return Effect.void

@@ -8,18 +8,19 @@ import type { Writable } from "node:stream"
 import { plain } from "./help/HelpText.js"
 
 /**
- * How the program ends. `process.exitCode` is the exit status so far, and one line on standard error says what went wrong.
+ * Ends the program. `process.exitCode` holds the exit status so far; one line on standard error reports what went
+ * wrong.
  */
 
-/** A command that failed. The message is one line that says what to do. */
+/** A failed command. The message is one line that includes what the user can do. */
 export class Failure extends Data.TaggedError("Failure")<{
   readonly status: number
   readonly message: string
 }> {}
 
 /**
- * A bad flag, an address in use, a server that cannot be reached: the command has not started. Also for output that could
- * not be written.
+ * A bad flag, an address in use, an unreachable server: the command has not started. Also for output that could not be
+ * written.
  */
 export const misuse = 2
 
@@ -69,8 +70,8 @@ export const say = (line: string): void => {
 const echoMillis = process.env["npm_lifecycle_event"] === "start" ? 100 : 0
 
 /**
- * Sets the exit status to 130 or 143 at the first SIGINT or SIGTERM, which the command may override, and exits at the
- * second. `runMain` interrupts the command.
+ * Sets the exit status to 130 or 143 on the first SIGINT or SIGTERM, and exits on the second. The command may override
+ * the status. `runMain` interrupts the command.
  */
 export const watchSignals = Effect.sync(() => {
   let signalledAt = -Infinity
@@ -90,14 +91,14 @@ export const watchSignals = Effect.sync(() => {
   process.stderr.on("error", () => {})
 })
 
-/** How long a reader that is stuck delays the exit: that of standard error, and after a signal that of any stream. */
+/** How long a stuck reader may delay the exit: of standard error always, of standard output only after a signal. */
 const readerDeadlineMillis = 1000
 
 const exit = () => process.exit(process.exitCode)
 
 /**
- * Reports output that could not be written, to a full disk for instance, whatever command it was. Nothing is wrong if the
- * reader has gone (`| head -1`). A signal and an unknown outcome keep their status.
+ * Reports output that could not be written, for example because the disk is full, for any command. A reader that has
+ * gone (`| head -1`) is not an error. A signal and an unknown outcome keep their status.
  */
 const checkOutput = () => {
   if (outputError === undefined || outputError.code === "EPIPE") return
@@ -106,12 +107,12 @@ const checkOutput = () => {
   say(`cannot write the output: ${outputError.message}`)
 }
 
-/** Exits after everything written to standard output and error has been taken. A plain exit would lose it in a pipe. */
+/** Exits once standard output and error are flushed. A plain exit would lose what a pipe has not taken yet. */
 export const teardown = (): void => {
   if (isEnding) setTimeout(exit, readerDeadlineMillis)
   isEnding = true
   afterFlush(process.stdout, () => {
-    // The event of a write that failed at once comes in the next tick.
+    // If a write failed immediately, its 'error' event follows in the next tick.
     setImmediate(() => {
       checkOutput()
       setTimeout(exit, readerDeadlineMillis)

@@ -1,6 +1,6 @@
 import { TransportError, type Hint } from "../ports/Transport.js"
 
-/** What the user can do about a failure of the network or the operating system, in terms of the flags. */
+/** Advice for the user about a failure of the network or the operating system, in terms of flags. */
 
 type Advice = Readonly<Partial<Record<Hint, string>>>
 

@@ -16,7 +16,7 @@ import * as Received from "./Received.js"
 /** No reply in time: the server is busy, or it has no commands, like the original a-chat. */
 export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly timeout: Duration.Duration }> {
   override get message() {
-    return `no answer within ${Duration.format(this.timeout)}; an original a-chat server does not answer commands`
+    return `no reply within ${Duration.format(this.timeout)}; an original a-chat server does not reply to commands`
   }
 }
 
@@ -29,7 +29,7 @@ export interface QueryOptions {
 /** No line of a reply is longer than this. */
 const maxLineBytes = 65_536
 
-/** Short, since nothing is left to deliver. */
+/** Short, because nothing is left to deliver. */
 const linger = Duration.seconds(1)
 
 const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })

@@ -6,8 +6,8 @@ export interface DescriptorProbe {
   /** The limit of this process (`ulimit -n`), or `Infinity` where it is unknown. For the log. */
   readonly limit: number
   /**
-   * Whether no descriptor is left. The server asks twice a second while it accepts, since on Linux a shortage raises no
-   * error; it never asks where this is undefined.
+   * Whether no descriptor is left. The server probes twice a second while it accepts, because on Linux a shortage
+   * raises no error. Undefined where no probe is needed.
    */
   readonly isShort: (() => boolean) | undefined
 }

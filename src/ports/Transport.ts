@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
  * this file and no adapter.
  */
 
-/** Where a server listens or a client connects. Adapters make addresses, and may add fields of their own. */
+/** Where a server listens or a client connects. Adapters make addresses, and may add fields. */
 export interface Address {
   /** The address as people write it: `127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`. */
   readonly text: string

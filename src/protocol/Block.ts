@@ -3,7 +3,7 @@ import * as WasmRoutines from "./WasmRoutines.js"
 
 /** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
 
-/** What is done to all lines of a block at once. Every byte that a client sends goes through one of these, or both. */
+/** Operations on all lines of a block together. Every byte that a client sends goes through one of these, or both. */
 export interface BlockRoutines {
   /**
    * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
@@ -13,8 +13,8 @@ export interface BlockRoutines {
   /**
    * Puts `replacement` in the place of `prefix` at the start of every line; both are in their wire form (`Wire`).
    *
-   * Undefined if a line starts differently, contains a control character, or may have white space after its prefix or at
-   * its end, which would have to be trimmed; or if the block is too large for this. Does not check that it is UTF-8.
+   * Undefined if a line starts differently, contains a control character, or may have white space after its prefix or
+   * at its end, which would have to be trimmed; or if the block is too large for this. Does not check that it is UTF-8.
    */
   readonly replacePrefix: (block: Uint8Array, prefix: string, replacement: string) => Replaced | undefined
 }
@@ -47,8 +47,8 @@ const loadOnce = (): Loaded => (loaded ??= load())
 
 /**
  * Loads the routines. Returns the error if WebAssembly cannot run here (`node --jitless`, or `ulimit -v` below what V8
- * reserves for a memory) and JavaScript takes its place. A server calls this before it listens; otherwise the first block
- * loads them.
+ * reserves for a memory) and JavaScript takes its place. A server calls this before it listens; otherwise the first
+ * block loads them.
  */
 export const prepare = (): unknown => loadOnce().error
 

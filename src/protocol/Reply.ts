@@ -199,7 +199,7 @@ export const help = (
   return entries.map(({ about, usage }) => notice("help", "", `${usage.padEnd(width)}  ${about}`, label))
 }
 
-/** What a server says about itself. */
+/** What `* hello` announces about the server. */
 export interface Facts {
   /** The client's name, once it has one. */
   readonly name: string | undefined

@@ -1,6 +1,6 @@
 import { commands } from "./TypedLine.js"
 
-/** What Tab offers for a line: one choice after another, then what was typed. */
+/** What Tab offers for a line: one choice after another, then the text as typed. */
 export interface Completion {
   /** The unchanged text before and after the choice. */
   readonly head: string

@@ -30,9 +30,9 @@ export type ComposerPhase =
   | { readonly _tag: "Away"; readonly why: string }
   | {
       readonly _tag: "Here"
-      /** Whether the server reports outcomes and who is present. */
+      /** Whether the server reports outcomes, and which clients are connected. */
       readonly reportsOutcomes: boolean
-      /** Leaves in order: what was sent is delivered. */
+      /** Leaves in an orderly way, so that sent lines reach the server. */
       readonly end: Effect.Effect<void>
     }
 
@@ -139,7 +139,7 @@ export class Composer {
     const { phase } = this
     if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
     if (!phase.reportsOutcomes) {
-      return transcript.print(Format.failed("this server does not say who is here", marks))
+      return transcript.print(Format.failed("this server does not report who is connected", marks))
     }
     this.requests.push(`@${whoLabel} /who`)
     return this.options.wake()
@@ -158,7 +158,9 @@ export class Composer {
       remark(ignoredNames.length === 0 ? "no one is ignored" : `ignored: ${ignoredNames.join(", ")}`)
   }
 
-  /** Records the outcomes of a message. One that the server refused because it shuts down waits for the next connection. */
+  /**
+   * Records the outcomes of a message. If the server refused it while shutting down, it waits for the next connection.
+   */
   settle(id: MessageId, fates: ReadonlyArray<MessageFate>): void {
     if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
     const settled = this.outgoing.settle(id, fates)
@@ -180,7 +182,7 @@ export class Composer {
     this.options.transcript.print(Format.failed(`not sent: ${why}`, this.options.marks))
   }
 
-  /** Shows the messages that were not sent, and those whose outcome will stay unknown. */
+  /** Shows the messages that were not sent, and those whose outcome remains unknown. */
   showRest(): void {
     const { marks, transcript } = this.options
     for (const message of this.outgoing.all) {
@@ -216,7 +218,7 @@ export class Composer {
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
   }
 
-  /** The keys come first, since a narrow terminal cuts the rest. */
+  /** Each row starts with the keys, because a narrow terminal cuts off the rest. */
   private questions(): ReadonlyArray<Row> {
     const { phase, outgoing } = this
     const { paste } = this.options.prompt
@@ -240,10 +242,10 @@ export class Composer {
   }
 }
 
-/** Of a message whose outcome is unknown. */
+/** The note on a message whose outcome is unknown. */
 const unknownNote = "may or may not have arrived"
 
-/** Messages under way that are shown; the others are only counted. */
+/** The greatest number of pending messages that are shown; the others are only counted. */
 const maxPending = 4
 
 const help = (marks: Marks): ReadonlyArray<Row> =>

@@ -4,9 +4,9 @@ import * as Escape from "../client/Escape.js"
 export interface Display {
   /** Available colours. With `NO_COLOR` there are none, and no bold or dim text either. */
   readonly colours: "none" | "basic" | "many"
-  /** Whether the locale is UTF-8, so that characters beyond ASCII are displayed as such. */
+  /** Whether the locale is UTF-8, so that characters beyond ASCII are displayed unescaped. */
   readonly unicode: boolean
-  /** Rows that the terminal rewraps when it becomes narrower: all, all but that of the cursor, or none (it cuts them). */
+  /** Rows that the terminal rewraps when it becomes narrower: all, all but the cursor's row, or none (they are cut). */
   readonly reflow: "all" | "notCursor" | "none"
 }
 
@@ -21,7 +21,7 @@ export const make = (environment: Environment, colourBits: number): Display => (
   reflow: reflowOf(environment)
 })
 
-/** Most terminals rewrap all rows; these are known not to. Inside tmux, tmux is the terminal. */
+/** Most terminals rewrap all rows; the exceptions are listed here. Inside tmux, tmux is the terminal. */
 const reflowOf = (environment: Environment): Display["reflow"] => {
   const has = (name: string) => (environment[name] ?? "") !== ""
   if (has("TMUX")) return "all"
@@ -32,7 +32,7 @@ const reflowOf = (environment: Environment): Display["reflow"] => {
 /** Whether the terminal cannot move its cursor, so that no prompt can stay below incoming lines. */
 export const isDumb = (environment: Environment): boolean => environment["TERM"] === "dumb"
 
-/** The first variable that is not empty counts; without any, POSIX makes the locale `C`. */
+/** The first non-empty variable counts. If all are empty, POSIX defines the locale as `C`. */
 const isUtf8 = (environment: Environment): boolean => {
   const locale = ["LC_ALL", "LC_CTYPE", "LANG"].map((name) => environment[name] ?? "").find((value) => value !== "")
   return /utf-?8/iu.test(locale ?? "")
@@ -49,7 +49,7 @@ export interface Marks {
   readonly says: string
   /** Between the recipients of the user's own message and its text. */
   readonly sentTo: string
-  /** Before a line of the server or of this program. */
+  /** Before a line from the server or from this program. */
   readonly quiet: string
   readonly more: string
   readonly dash: string
@@ -81,14 +81,15 @@ const ascii: Marks = {
 
 export const marks = (display: Display): Marks => (display.unicode ? unicode : ascii)
 
-/** More combining marks on one character than any script needs; terminals draw them over neighbouring rows. */
+/** More combining marks on one character than any script needs. Terminals draw them over neighbouring rows. */
 const stacked = /(\p{M}{8})(\p{M}+)/gu
 
 const beyondAscii = /[^\t\x20-\x7e]/gu
 
 /**
- * Makes text safe to display: nothing in it can move the cursor, change a colour, reorder a row or hide. A terminal whose
- * locale is not UTF-8 may take the bytes of a character for control codes, so there it is shown as `\u{e9}`.
+ * Makes text safe to display: nothing in it can move the cursor, change a colour, reorder a row or be invisible. A
+ * terminal whose locale is not UTF-8 may interpret the bytes of a character as control codes, so it gets `\u{e9}`
+ * instead.
  */
 export const show = (text: string, { unicode }: Display): string => {
   if (/^[\t\x20-\x7e]*$/u.test(text)) return text

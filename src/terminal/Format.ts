@@ -3,7 +3,7 @@ import type { Marks } from "./Display.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 
-/** The rows of the scrollback and those above the prompt. */
+/** Formats the rows of the scrollback, and those above the prompt. */
 
 /** `alice › hi` */
 export const said = (from: string, text: string, marks: Marks): Row => [
@@ -15,7 +15,7 @@ export const said = (from: string, text: string, marks: Marks): Row => [
 const names = (all: ReadonlyArray<string>, ink: (text: string) => Span = name): Row =>
   all.flatMap((one, index) => (index === 0 ? [ink(one)] : [span(", ", "quiet"), ink(one)]))
 
-/** More names before a line would leave no room for the line. */
+/** More recipients would leave no room for the text. */
 const maxShown = 6
 
 const recipients = (to: ReadonlyArray<string>, marks: Marks): Row =>
@@ -58,13 +58,13 @@ const reason = (fate: MessageFate, isOfAll: boolean): string => {
 export const sent = (to: ReadonlyArray<string>, text: string, marks: Marks): Row =>
   own(span(marks.quiet, "quiet"), to, text, marks)
 
-/** A message without all its outcomes; `note` says why. */
+/** A message that does not have all its outcomes; `note` explains why. */
 export const pending = ({ phase, text, to }: OwnMessage, marks: Marks, note = ""): Row => [
   ...own(span(phase === "unknown" ? marks.unknown : marks.pending, "quiet"), to, text, marks),
   span(note === "" ? "" : ` ${marks.dash} ${note}`, "quiet")
 ]
 
-/** A remark of the server or of this program. */
+/** A remark from the server or from this program. */
 export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} ${text}`, "quiet")]
 
 /** A failure. */

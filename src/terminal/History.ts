@@ -1,11 +1,11 @@
-/** Lines typed earlier, the newest last. Moving up and down among them keeps the unfinished line. */
+/** Lines typed earlier, the newest last. Moving up and down through them preserves the unfinished line. */
 export class History {
   private readonly lines: Array<string>
   /** Current position: after the last line, at the draft, unless the user moved up. */
   private at: number
   private draft = ""
 
-  /** @param maxLines beyond this the oldest lines are dropped */
+  /** @param maxLines above this number, the oldest lines are dropped */
   constructor(
     lines: ReadonlyArray<string>,
     private readonly maxLines: number
@@ -23,7 +23,7 @@ export class History {
     return isNew
   }
 
-  /** Moves up and returns that line; undefined at the first line. */
+  /** Moves up and returns the line there; undefined at the first line. */
   up(typed: string): string | undefined {
     if (this.at === 0) return undefined
     if (this.at === this.lines.length) this.draft = typed
@@ -31,7 +31,7 @@ export class History {
     return this.lines[this.at]
   }
 
-  /** Moves down and returns that line, after the last one the draft; undefined at the draft. */
+  /** Moves down and returns the line there, or the draft after the last line; undefined at the draft. */
   down(): string | undefined {
     if (this.at === this.lines.length) return undefined
     this.at += 1

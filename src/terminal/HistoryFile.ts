@@ -10,7 +10,7 @@ import * as RegularFile from "../process/RegularFile.js"
 
 export const maxLines = 1_000
 
-/** The history cannot be read or written; the chat goes on without it. */
+/** The history cannot be read or written; the chat continues without it. */
 export class HistoryError extends Data.TaggedError("HistoryError")<{ readonly path: string; readonly cause: unknown }> {
   override get message() {
     const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
@@ -38,7 +38,7 @@ const maxBytes = 64 * 1024 * 1024
 const noFollow = constants.O_NOFOLLOW
 
 /**
- * Returns the newest lines, the newest last; none if the file does not exist. Trims a file that has grown to twice the
+ * Returns the latest lines, the newest last; none if the file does not exist. Trims a file that has grown to twice the
  * maximum, and removes the permissions of other users.
  */
 export const read = (path: string): Effect.Effect<ReadonlyArray<string>, HistoryError> =>

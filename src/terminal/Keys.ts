@@ -88,7 +88,7 @@ export const decode = (text: string | undefined, key: Readline.Key): Key | undef
 /** Line ends as terminals send them and as files contain them. */
 const lineEnd = /\r\n?/gu
 
-/** Passes every key on until the returned function is called. */
+/** Passes on every key until the returned function is called. */
 export const listen = (input: Readable, take: (key: Key) => void): (() => void) => {
   let pasted: Array<string> | undefined = undefined
   const press = (text: string | undefined, key: Readline.Key) => {

@@ -5,7 +5,7 @@ import * as Wrap from "./Wrap.js"
 
 /** What is drawn below the scrollback. */
 export interface LiveView {
-  /** Rows above the prompt, each cut at the edge. If there is no room for all, the lowest are shown. */
+  /** Rows above the prompt, each cut at the edge. If not all fit, the lowest are shown. */
   readonly above: ReadonlyArray<Row.Row>
   readonly prompt: Row.Row
   /** The line being typed, and the cursor as an index into it. */
@@ -26,21 +26,21 @@ const restoreCursor = "\x1b8"
 const topLeft = "\x1b[H"
 
 /**
- * Turns off wrapping while the region is drawn. Terminals disagree on the width of some emoji, so a row may turn out too
- * wide. It is then cut at the edge, and the number of rows up to the first one stays known.
+ * Wrapping is off while the region is drawn. Terminals disagree on the width of some emoji, so a row may be too wide.
+ * Without wrapping it is cut at the edge, and the number of rows stays known.
  */
 const wrapOff = "\x1b[?7l"
 const wrapOn = "\x1b[?7h"
 
 /**
- * The rows that are redrawn at the end of the terminal. One write does it: move from the current cursor up to the first
- * row, clear, print what is new for the scrollback, and draw all rows again.
+ * The rows that are redrawn at the end of the terminal. A single write moves the cursor up to the first row, clears,
+ * prints new rows of the scrollback, and draws all rows again.
  */
 export class LiveRegion {
   private view: LiveView = { above: [], prompt: [], text: "", cursor: 0 }
-  /** Rows from the first row down to the cursor. */
+  /** Number of rows from the first row down to the cursor. */
   private cursorRow = 0
-  /** Widths of the rows as drawn, and the column of the cursor in the last. */
+  /** Widths of the rows as drawn, and the column of the cursor in the last one. */
   private drawn: { readonly widths: ReadonlyArray<number>; readonly cursor: number } = { widths: [], cursor: 0 }
 
   constructor(private readonly display: Display.Display) {}
@@ -104,7 +104,7 @@ export class LiveRegion {
   }
 }
 
-/** The prompt and the part of the line around the cursor that fits, split at the cursor. */
+/** The prompt and as much of the line around the cursor as fits, split at the cursor. */
 const promptRow = (view: LiveView, columns: number, display: Display.Display) => {
   const { says, sentTo } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
@@ -130,7 +130,7 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
   }
 }
 
-/** Shows that the line continues there. */
+/** A mark that the line continues there. */
 const mark = (text: string, isThere: boolean): Row.Row => (isThere ? [Row.span(text, "quiet")] : [])
 
 interface Cell {

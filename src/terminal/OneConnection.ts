@@ -17,7 +17,7 @@ export interface OneConnectionOptions {
   readonly login: string
 }
 
-/** An original server never answers if the login is in use. */
+/** An original server never replies if the login is in use. */
 const greetTimeout = Duration.seconds(10)
 
 /** How long closing the connection waits for the server to end its half. */
@@ -26,12 +26,12 @@ const linger = Duration.seconds(1)
 /** Interval between checks that the server is alive. */
 const aliveTime = Duration.seconds(30)
 
-/** How long an answer may take; longer than a server holds a sender. */
+/** The longest wait for a reply; longer than a server holds a sender. */
 const answerTime = Duration.seconds(30)
 
 const readTime = Duration.seconds(1)
 
-/** Messages under way at once. When the connection breaks, all later messages are known to be unsent. */
+/** The greatest number of messages under way. If the connection breaks, all later ones are known to be unsent. */
 const maxUnderWay = 256
 
 /**
@@ -59,7 +59,8 @@ export const run = (
       Effect.raceFirst(send(client, ui, underWay), Option.isSome(hello) ? watch(client, ui) : Effect.never)
     )
     composer.phase = { _tag: "Away", why: "" }
-    // The end of a connection settles every delivery. A connection that is only silent has not ended, hence the timeout.
+    // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
+    // timeout.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
     yield* FiberSet.clear(underWay)
     composer.outgoing.lose()
@@ -71,10 +72,10 @@ export const run = (
 const silent = (where: string) =>
   new TransportError({
     during: "Connect",
-    reason: `${where} does not answer; an original a-chat server does not if the login is in use: try another`
+    reason: `${where} does not reply; an original a-chat server does not if the login is in use, so try another`
   })
 
-/** Shows where the client is connected, and asks who is present. */
+/** Shows where the client is connected, and requests the list of users. */
 const announce = (
   { composer, marks, people, transcript }: Ui,
   { login, where }: OneConnectionOptions,
@@ -87,12 +88,12 @@ const announce = (
   if (Option.isSome(hello)) composer.requests = [`@${countLabel} /who`]
   else {
     composer.requests = []
-    const what = `this server does not report what becomes of a message: ${marks.quiet} only means sent`
+    const what = `this server does not report outcomes of messages; ${marks.quiet} only means sent`
     transcript.print(Format.quiet(what, marks))
   }
 }
 
-/** Shows what the server sends, one read at a time, no faster than the terminal takes it. */
+/** Shows what the server sends, one read at a time, and no faster than the terminal takes it. */
 const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Effect<string> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
@@ -109,8 +110,8 @@ const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Eff
 const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
 
 /**
- * Returns when the server has gone silent. After a cable was pulled, or a laptop woke up in another network, TCP keeps the
- * connection open for many minutes.
+ * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
+ * keeps the connection open for many minutes.
  */
 const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string> =>
   Effect.gen(function* () {
@@ -119,9 +120,9 @@ const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string
       const before = serverLines.heard
       yield* ask(client, `@${aliveLabel} /ping`)
       yield* Effect.sleep(answerTime)
-      // After a suspend the timer fires late, and what came meanwhile may not have been read yet.
+      // After a suspend the timer fires late, and input that arrived meanwhile may not have been read yet.
       if (serverLines.heard === before) yield* Effect.sleep(readTime)
-      if (serverLines.heard === before) return "the server no longer answers"
+      if (serverLines.heard === before) return "the server no longer responds"
     }
   })
 
@@ -140,7 +141,7 @@ const send = (client: Client.Client, ui: Ui, underWay: FiberSet.FiberSet<void>):
     }
   })
 
-/** Sends the next message and waits for its outcomes in a fiber of its own; returns false if there is none. */
+/** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is no message. */
 const deliverNext = (
   client: Client.Client,
   { composer, screen }: Ui,
@@ -166,12 +167,12 @@ const deliverNext = (
         ),
         Effect.interruptible
       )
-      // Uninterruptible from take to fork, so that no message is taken and lost.
+      // Uninterruptible from `take` to fork, so that no message is taken and then lost.
       return Effect.as(FiberSet.run(underWay, delivery), true)
     }).pipe(Effect.flatten)
   )
 
-/** The same for a server that reports no outcomes. */
+/** `deliverNext` for a server that reports no outcomes. */
 const sendNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const next = composer.outgoing.take()
@@ -186,7 +187,7 @@ const sendNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effec
         }
       }),
       Effect.tap(() => Effect.sync(() => screen.changed())),
-      // Later messages stay unsent: nothing goes out on a broken connection.
+      // Later messages stay unsent: nothing can be sent on a broken connection.
       Effect.flatMap((isBroken) => (isBroken === true ? Effect.never : Effect.succeed(true)))
     )
   })

@@ -1,10 +1,10 @@
 import type { MessageFate } from "../client/Client.js"
 
-/** A message of the user, until all its outcomes are known. */
+/** A message from the user, until all its outcomes are known. */
 export interface OwnMessage {
   readonly to: ReadonlyArray<string>
   readonly text: string
-  /** `waiting` to be sent; `sent`, without an outcome yet; `unknown`, since the connection broke before the outcome. */
+  /** `waiting` to be sent; `sent` without an outcome yet; `unknown` because the connection broke before the outcome. */
   readonly phase: "waiting" | "sent" | "unknown"
 }
 
@@ -15,17 +15,17 @@ export interface SettledMessage {
   readonly fates: ReadonlyArray<MessageFate>
 }
 
-/** Identifies a message while it is here. */
+/** Identifies a message in `Outgoing`. */
 export type MessageId = number
 
-/** Messages of the user without all outcomes, in the order typed. */
+/** The user's messages that do not have all their outcomes, in the order typed. */
 export class Outgoing {
   private readonly messages = new Map<MessageId, OwnMessage>()
   private readonly counts: Record<OwnMessage["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
   /** Waiting messages in the order typed, from index `next` on. */
   private waiting: Array<MessageId> = []
   private next = 0
-  /** Messages that were put back and wait as well. Once sorted, the first typed is the last here. */
+  /** Messages that were put back and wait again. Once sorted, the first typed is the last here. */
   private back: Array<MessageId> = []
   private isSorted = true
   private lastId = 0
@@ -54,7 +54,7 @@ export class Outgoing {
     return id
   }
 
-  /** The message was not sent after all: it waits for the next connection. */
+  /** Marks a message as not sent after all: it waits for the next connection. */
   putBack(id: MessageId): void {
     const message = this.messages.get(id)
     if (message === undefined || message.phase === "waiting") return
@@ -64,8 +64,8 @@ export class Outgoing {
   }
 
   /**
-   * Records outcomes. Recipients with an unknown outcome stay, since only the user can decide whether to send again.
-   * Returns the known outcomes, if there are any.
+   * Records outcomes. Recipients with an unknown outcome remain, because only the user can decide whether to send
+   * again. Returns the known outcomes, if there are any.
    */
   settle(id: MessageId, fates: ReadonlyArray<MessageFate>): SettledMessage | undefined {
     const message = this.messages.get(id)
@@ -79,7 +79,7 @@ export class Outgoing {
     return known.length === 0 ? undefined : { to, text: message.text, fates: known }
   }
 
-  /** The message will never be sent, or will never have an outcome. */
+  /** Removes a message that will never be sent, or will never have an outcome. */
   forget(id: MessageId): void {
     const message = this.messages.get(id)
     if (message !== undefined) this.counts[message.phase] -= 1
@@ -89,7 +89,7 @@ export class Outgoing {
   /** Queues all messages with unknown outcomes again. */
   resend(): void {
     this.change("unknown", "waiting")
-    // All in the order typed: a message that is sent again still precedes those typed after it.
+    // In the order typed: a message that is sent again still precedes those typed after it.
     this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
     this.next = 0
     this.back = []
@@ -124,7 +124,7 @@ export class Outgoing {
     return this.messages.size
   }
 
-  /** The connection has ended: messages sent without an outcome become unknown. */
+  /** The connection has ended: sent messages without an outcome become unknown. */
   lose(): void {
     this.change("sent", "unknown")
   }

@@ -22,12 +22,12 @@ export class People {
     return this.present.delete(name)
   }
 
-  /** Replaces the present users with the answer to `/who`. */
+  /** Replaces the present users with those in a reply to `/who`. */
   listed(names: Iterable<string>): void {
     this.present = new Set(names)
   }
 
-  /** A sender is present, even if the notice comes later. */
+  /** A sender is present, even if the notice arrives later. */
   wrote(name: string): void {
     this.present.add(name)
     if (name !== this.own) this.lastSender = name
@@ -41,7 +41,7 @@ export class People {
   private speak(name: string) {
     this.spoken.delete(name)
     this.spoken.add(name)
-    // Bounded, since a client may run for months.
+    // Bounded, because a client may run for months.
     if (this.spoken.size > maxSpoken) for (const oldest of this.spoken) return void this.spoken.delete(oldest)
   }
 

@@ -1,4 +1,4 @@
-/** Collects who joined and left within a short time, to be shown as one line. */
+/** Collects the users who joined or left within a short time, to show them in one line. */
 export class PresenceNotices {
   private readonly changes = new Map<string, "joined" | "left" | "came and went" | "came back">()
 
@@ -10,7 +10,7 @@ export class PresenceNotices {
     this.changes.set(name, this.changes.get(name) === "joined" ? "came and went" : "left")
   }
 
-  /** Whether a change of this user is pending; it is shown before the user's next message. */
+  /** Whether a change of this user is pending. It must be shown before the user's next message. */
   has(name: string): boolean {
     return this.changes.has(name)
   }
@@ -19,7 +19,7 @@ export class PresenceNotices {
     return this.changes.size === 0
   }
 
-  /** Returns and forgets what happened, as `bob, carol joined; dave left`; empty if nothing did. */
+  /** Returns and forgets the changes, as `bob, carol joined; dave left`; empty if there are none. */
   take(): string {
     const changes = [...this.changes]
     this.changes.clear()

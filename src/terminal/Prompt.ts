@@ -10,7 +10,7 @@ export type Entered =
   | { readonly _tag: "Line"; readonly line: string; readonly isNew: boolean }
   /** Pasted lines. `isHeaded`: the first starts with text that was typed before the paste. */
   | { readonly _tag: "Lines"; readonly lines: ReadonlyArray<string>; readonly isHeaded: boolean }
-  /** What to do with lines whose outcome is unknown. */
+  /** The user's decision about lines whose outcome is unknown. */
   | { readonly _tag: "Resend" | "Drop" }
 
 export interface PromptOptions {
@@ -18,13 +18,15 @@ export interface PromptOptions {
   /** Names for completion, the likeliest first. */
   readonly names: () => ReadonlyArray<string>
   readonly enter: (entered: Entered) => void
-  /** Called again if the user does not want to wait. */
+  /** Called a second time if the user does not want to wait. */
   readonly leave: () => void
   readonly redraw: () => void
   readonly suspend: () => void
 }
 
-/** Pasted lines that wait for confirmation. The text after the cursor is appended to the last when they are sent. */
+/**
+ * Pasted lines that wait for confirmation. When they are sent, the text after the cursor is appended to the last line.
+ */
 export interface Paste {
   readonly lines: ReadonlyArray<string>
   readonly isHeaded: boolean
@@ -34,7 +36,7 @@ export interface Paste {
 export class Prompt {
   editor = Editor.empty
   paste: Paste | undefined = undefined
-  /** Whether a login is being asked for. It is not kept in the history, and Tab does not complete it. */
+  /** Whether the prompt asks for the login, which is not kept in the history and not completed by Tab. */
   asksLogin = false
   private completion: Completion.Completion | undefined = undefined
 

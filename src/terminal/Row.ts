@@ -2,7 +2,7 @@ import * as Display from "./Display.js"
 import * as Width from "./Width.js"
 
 /**
- * A row as data: spans of raw text and how each looks. Only `render` turns it into output for a terminal, so no text
+ * A row as data: spans of raw text and their styles. Only `render` turns it into output for a terminal, so no text
  * reaches the terminal unescaped.
  */
 export type Row = ReadonlyArray<Span>
@@ -23,7 +23,7 @@ const reset = "\x1b[0m"
 
 const codes = { quiet: "2", strong: "1", good: "32", bad: "31" } as const
 
-/** Those of the 256 colours that are readable on black and on white. */
+/** The colours among the 256 that are readable on both black and white. */
 const manyColours = [26, 31, 35, 61, 64, 97, 125, 130, 133, 136, 161, 166, 168, 32, 37, 71]
 
 const basicColours = [31, 32, 33, 34, 35, 36]
@@ -56,13 +56,13 @@ const hashOf = (text: string): number => {
   return (hash ^ (hash >>> 15)) >>> 0
 }
 
-/** Cuts a row to a width and marks the cut. TAB becomes a space, since its width varies. */
+/** Cuts a row to a width and marks the cut. TAB becomes a space, because its width varies. */
 export const fit = (row: Row, width: number, display: Display.Display): Row => {
   const fitted: Array<Span> = []
   const { more } = Display.marks(display)
   let left = width
   for (const [index, { ink, text }] of row.entries()) {
-    // Looks only at the start of a long text: apart from stacked marks, a character takes at least one column.
+    // Only the start of a long text matters: apart from stacked marks, a character takes at least one column.
     const shown = flat(text.slice(0, maxUnits(width)), display)
     const columns = Width.columns(shown)
     const isLast = index === row.length - 1 && text.length <= maxUnits(width)

@@ -15,16 +15,16 @@ export type TerminalOutput = Writable & { readonly columns?: number; readonly ro
 
 export interface ScreenEvents {
   readonly onKey: (key: Keys.Key) => void
-  /** The terminal is gone; no more keys will come. */
+  /** The terminal is gone; no more keys will arrive. */
   readonly onGone: () => void
   /** Returns what to draw below the scrollback. */
   readonly view: () => LiveView
 }
 
-/** Bracketed paste: the terminal marks pasted text, so that it is not taken for typed keys. */
+/** Turns on bracketed paste: the terminal marks pasted text, so that it is not mistaken for typed keys. */
 const markPastes = "\x1b[?2004h"
 
-/** Restores everything that may have been changed: pastes unmarked, wrapping on, cursor shown, no colour. */
+/** Restores everything that may have been changed: bracketed paste off, wrapping on, cursor shown, no colour. */
 const restore = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
 
 const bell = "\x07"
@@ -33,7 +33,8 @@ const unstoppedMillis = 200
 
 /**
  * The user's terminal: its own scrollback, and below it a few rows that are redrawn, the last of which is the prompt.
- * Nothing else writes to the terminal while it is open. Only this class, `LiveRegion` and `Row` know control sequences.
+ * Nothing else writes to the terminal while this is open. Only this class, `LiveRegion` and `Row` use control
+ * sequences.
  */
 export class Screen {
   private readonly region: LiveRegion
@@ -60,7 +61,7 @@ export class Screen {
     )
   }
 
-  /** Adds rows above the prompt; after the terminal was released, at its end. */
+  /** Adds rows above the prompt, or at the end of the output once the terminal is released. */
   print(rows: ReadonlyArray<Row.Row>): void {
     if (this.isOpen) {
       for (const row of rows) this.added.push(row)
@@ -68,7 +69,7 @@ export class Screen {
     } else this.output.write(this.region.written(rows, this.size, "\n"))
   }
 
-  /** Redraws after the keys and lines of this turn, so that a paste or a flood is drawn only once. */
+  /** Redraws at the end of this turn, so that a paste or a flood is drawn only once. */
   changed(): void {
     if (this.isDue) return
     this.isDue = true
@@ -92,16 +93,16 @@ export class Screen {
     this.changed()
   }
 
-  /** Stops the process and gives the terminal back to the shell, until that continues it (Ctrl-Z). */
+  /** Stops the process and returns the terminal to the shell, until the shell continues the process (Ctrl-Z). */
   suspend(): void {
     this.release()
     this.isSuspended = true
     process.kill(process.pid, "SIGTSTP")
-    // Without a shell that could continue it, the kernel does not stop the process at all.
+    // The kernel does not stop a process that has no shell to continue it.
     setTimeout(() => this.goOn(), unstoppedMillis).unref()
   }
 
-  /** Waits until the terminal has taken what was written. */
+  /** Waits until the terminal has taken everything written. */
   readonly flushed: Effect.Effect<void> = Effect.suspend(() => drained(this.output))
 
   /** Removes the prompt and releases the terminal; `print` still works. Idempotent. */
@@ -131,7 +132,7 @@ export class Screen {
     this.changed()
     return () => {
       stop()
-      input.off("end", onGone) // the listener for errors stays: without one, an error would end the process
+      input.off("end", onGone) // the 'error' listener stays: without one, an error would end the process
       output.off("resize", resized)
       process.off("exit", release)
       process.off("uncaughtExceptionMonitor", release)
@@ -139,11 +140,13 @@ export class Screen {
     }
   }
 
-  /** Takes the terminal again, since other programs may have changed it. SIGSTOP may also have stopped the process unasked. */
+  /**
+   * Takes the terminal over again: after a stop, including one by SIGSTOP, other programs may have changed its mode.
+   */
   private goOn() {
     if (!this.isOpen && !this.isSuspended) return
     this.isSuspended = false
-    this.input.setRawMode?.(false) // otherwise Node assumes that raw mode is still on, and does nothing
+    this.input.setRawMode?.(false) // otherwise Node assumes that raw mode is still on and does nothing
     this.take()
     this.changed()
   }

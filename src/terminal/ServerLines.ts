@@ -5,7 +5,7 @@ import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
 import type { Transcript } from "./Transcript.js"
 
-/** Labels of the two kinds of `/who`: that of the program, for completions, and that of the user. */
+/** Labels of the two kinds of `/who`: from the program (`count`, for completions), and from the user (`who`). */
 export const countLabel = "count"
 export const whoLabel = "who"
 /** Label of the `/ping` that checks whether the server is alive. */
@@ -19,7 +19,7 @@ export interface ServerLinesOptions {
   readonly people: People
   readonly transcript: Transcript
   readonly ring: () => void
-  /** Users joined or left, which is to be shown after a while. */
+  /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
 }
 
@@ -28,9 +28,9 @@ export class ServerLines {
   private readonly presence = new PresenceNotices()
   /** Number of lines received. */
   heard = 0
-  /** Milliseconds after which the server, before it shut down, asked to be called again; undefined if it did not. */
+  /** The reconnect delay that the server announced before it shut down; undefined if it announced none. */
   returnMillis: number | undefined = undefined
-  /** Names so far of an answer to `/who`, which may take several lines. */
+  /** Names received so far of a reply to `/who`, which may take several lines. */
   private listed: Array<string> = []
 
   constructor(private readonly options: ServerLinesOptions) {}
@@ -57,13 +57,13 @@ export class ServerLines {
     }
   }
 
-  /** A new connection: drops the unfinished answer of the last one. */
+  /** Call for each new connection: drops an unfinished reply from the previous one. */
   connected(): void {
     this.returnMillis = undefined
     this.listed = []
   }
 
-  /** Shows who joined and left since the last time. */
+  /** Shows the users who have joined or left since the last call. */
   showPresence(): void {
     if (this.presence.isEmpty) return
     this.options.transcript.print(Format.quiet(this.presence.take(), this.options.marks))
@@ -92,7 +92,7 @@ export class ServerLines {
         break
       }
       case "bye":
-        // The end of the connection is shown when it comes. Shown here is an unexpected reason.
+        // The end of the connection is shown when it happens. This shows only unexpected reasons.
         if (!["quit", "shutdown"].includes(notice.values.get("reason") ?? "")) {
           transcript.print(Format.failed(`the server ends the connection: ${showReport(notice)}`, marks))
         }

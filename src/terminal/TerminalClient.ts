@@ -16,17 +16,17 @@ import * as OneConnection from "./OneConnection.js"
 import * as Ui from "./Ui.js"
 
 export interface TerminalClientOptions extends Ui.UiOptions {
-  /** Run once for each connection. */
+  /** Opens a connection. Run once for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
   /** The server's address, for people. */
   readonly where: string
-  /** The user is asked for it if it is undefined. */
+  /** If undefined, the user is asked for it. */
   readonly login: string | undefined
   /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
 }
 
-/** A connection that lasted this long was stable: after it the delays start from the shortest again. */
+/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
 const stableMillis = 30_000
 
 /** How long leaving waits for outcomes. */
@@ -38,8 +38,8 @@ const endTimeout = Duration.seconds(1)
 const left: ExitReason = { _tag: "Left" }
 
 /**
- * The client at a terminal, from the login to the end, over any number of connections. Ctrl-D, Ctrl-C and `/quit` leave.
- * Closing the scope restores the terminal.
+ * The client at a terminal, from the login to the end, over any number of connections. Ctrl-D, Ctrl-C and `/quit`
+ * leave. Closing the scope restores the terminal.
  *
  * Fails if the first connection fails; later ones are retried without end.
  */
@@ -100,7 +100,7 @@ const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
     return left
   })
 
-/** Runs one connection after another until the server refuses the login for good. */
+/** Runs one connection after another until the server refuses the login permanently. */
 const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
   Effect.gen(function* () {
     const { composer, marks, screen, serverLines, transcript } = ui

@@ -18,7 +18,7 @@ export class Transcript {
     this.write(this.withTime ? rows.map((row) => [span(this.time(), "quiet"), ...row]) : rows)
   }
 
-  /** Spaces as wide as the time, to align rows with those that have one. */
+  /** Spaces as wide as the time, to align rows without a time. */
   get margin(): string {
     return this.withTime ? " ".repeat(width) : ""
   }

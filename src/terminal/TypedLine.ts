@@ -4,29 +4,29 @@ import * as Wire from "../protocol/Wire.js"
 
 /** The meaning of a typed line. */
 export type Meaning =
-  /** A message. The next line without recipients goes to the same ones. */
+  /** A message. The next line without recipients goes to the same recipients. */
   | { readonly _tag: "Say"; readonly to: ReadonlyArray<string>; readonly text: string }
   /** Sends nothing, but chooses the recipients of the next lines. */
   | { readonly _tag: "Turn"; readonly to: ReadonlyArray<string> }
   | { readonly _tag: "Who" | "Help" | "Quit" }
-  /** Without names, lists who is ignored. */
+  /** Without names, lists the ignored users. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Switch"; readonly what: "time" | "bell"; readonly on: boolean }
   | { readonly _tag: "Mistake"; readonly text: string }
 
-/** What the meaning of a line depends on. */
+/** The context on which the meaning of a line depends. */
 export interface TypingContext {
   /** Recipients of the last line. */
   readonly to: ReadonlyArray<string>
   readonly lastSender: string | undefined
-  /** Whether a user of that name is present, or sent or got a message before. */
+  /** Whether a user of that name is present, or has exchanged messages with this user. */
   readonly isKnown: (name: string) => boolean
 }
 
 /** The commands, with their descriptions. */
 export const commands: ReadonlyArray<readonly [usage: string, about: string]> = [
-  ["/who", "lists who is here"],
-  ["/reply [TEXT]", "answers the last sender"],
+  ["/who", "lists the users who are connected"],
+  ["/reply [TEXT]", "replies to the last sender"],
   ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
   ["/bell on|off", "rings for a message"],
@@ -36,7 +36,7 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
-const noRecipient = mistake("to whom? write `name: text`; the lines after it go to the same name")
+const noRecipient = mistake("no recipient yet; write `name: text`, and later lines go to the same name")
 
 /**
  * Total. A line that starts with a space is text, whatever it contains. Otherwise `/` starts a command, and

@@ -20,7 +20,7 @@ export interface UiOptions {
   readonly input: Screen.TerminalInput
   readonly output: Screen.TerminalOutput
   readonly display: Display.Display
-  /** Whether the terminal rings for a message. */
+  /** Whether the terminal bell rings for a message. */
   readonly bell: boolean
   /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
@@ -42,7 +42,7 @@ export interface Ui {
   readonly marks: Display.Marks
   /** What the user entered; ends when the user wants to leave. */
   readonly entered: Mailbox.Mailbox<Entered>
-  /** Done when the user does not want to wait for outcomes. */
+  /** Done when the user does not want to wait for outcomes any longer. */
   readonly hurried: Deferred.Deferred<void>
   /** Opened when there is something to send. */
   readonly work: Effect.Latch

@@ -1,8 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width"
 
 /**
- * Characters as a user counts them (graphemes), and the columns that they take. Terminals disagree on some widths, so
- * these figures only decide where a row is cut or wrapped.
+ * Characters as a user counts them (graphemes), and the columns that they occupy. Terminals disagree on some widths, so
+ * these widths only determine where a row is cut or wrapped.
  */
 
 // `string-width` would do the same, but creates its segmenter at load time. That takes 8 ms, a tenth of the time budget
@@ -13,7 +13,7 @@ const segments = (text: string) => (segmenter ??= new Intl.Segmenter()).segment(
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/u.test(text)
 
-/** The graphemes of a text: the cursor moves over each in one step. */
+/** The graphemes of a text. The cursor moves over each in one step. */
 export const graphemes = (text: string): ReadonlyArray<string> =>
   isAscii(text) ? [...text] : Array.from(segments(text), ({ segment }) => segment)
 
@@ -56,7 +56,7 @@ export const most = (grapheme: string): number => {
   return Math.max(sum, columnsOf(grapheme))
 }
 
-/** Combining marks that some terminals give a column of their own. */
+/** Combining marks to which some terminals give a separate column. */
 const spacing = /^\p{Mc}/u
 
 /** The longest start of a text that fits. */
@@ -71,5 +71,7 @@ export const cut = (text: string, width: number): string => {
   return taken
 }
 
-/** Most code units that a displayed character has on average, so that `cut` need not look at all of a long text. */
+/**
+ * The greatest average number of code units per displayed character, so that `cut` need not scan all of a long text.
+ */
 const maxUnits = 24

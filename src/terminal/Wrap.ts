@@ -3,19 +3,19 @@ import { span, type Row } from "./Row.js"
 import * as Width from "./Width.js"
 
 /**
- * Indentation of continued rows: deeper than the start of any row of the transcript, with or without a time, so that the
- * text of one user cannot imitate a row of another.
+ * Indentation of continued rows: deeper than the start of any row of the transcript, with or without a time, so that
+ * the text of one user cannot imitate a row of another.
  */
 const indent = "00:00 ".length + 2
 
-/** A narrower window has no room for it. */
+/** Narrower windows get no indentation. */
 const minColumns = 20
 
 const margin = span(" ".repeat(indent))
 
 const tabStop = 8
 
-/** Wraps a row, at a space if one is near the edge. The terminal itself would continue in its first column. */
+/** Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column. */
 export const rows = (row: Row, columns: number, display: Display.Display): ReadonlyArray<Row> => {
   let most = 0
   for (const { text } of row) most += mostColumns(text, display)
@@ -31,7 +31,7 @@ const printable = /^[\x20-\x7e]*$/u
 /** Common letters and punctuation, one column each. */
 const narrow = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u203a]*$/u
 
-/** An upper bound of the columns, found without looking at each character. */
+/** An upper bound of the columns, computed without examining each character. */
 const mostColumns = (text: string, display: Display.Display): number => {
   if (printable.test(text)) return text.length
   const shown = Display.show(text, display)

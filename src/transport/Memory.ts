@@ -140,7 +140,7 @@ class Pipe {
 
   constructor(private readonly bufferBytes: number) {}
 
-  /** Takes what there is room for. True if that is at least one byte. */
+  /** Takes as many bytes as there is room for. True if that is at least one. */
   fill(): boolean {
     const room = this.bufferBytes - this.held.length
     if (room <= 0 || this.pending === "") return false

@@ -4,7 +4,8 @@ import { isIP } from "node:net"
 /** A listener behind a proxy: each connection begins with a header that announces the client's address. */
 export interface ProxyOptions {
   /**
-   * The trusted proxies, such as a `BlockList` of Node. Any other client is refused, since it could claim any address.
+   * The trusted proxies, such as a `BlockList` of Node. Any other client is refused, because it could claim any
+   * address.
    */
   readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
   /** Time from accept to a complete header. */
@@ -115,7 +116,7 @@ const portAt = (bytes: Uint8Array, at: number) => (bytes[at] ?? 0) * 256 + (byte
 const ipv6 = (bytes: Uint8Array) =>
   canonical(Array.from({ length: 8 }, (_, i) => portAt(bytes, 2 * i).toString(16)).join(":"))
 
-/** One spelling for each host, since limits apply to hosts. An IPv4-mapped IPv6 address becomes an IPv4 address. */
+/** One spelling for each host, because limits apply to hosts. An IPv4-mapped IPv6 address becomes an IPv4 address. */
 const canonical = (address: string) => {
   const shortest = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest) ?? []

@@ -14,7 +14,7 @@ export interface Explanation {
 
 export type Explain = (code: string | undefined) => Explanation
 
-/** For codes that need no explanation of their own. */
+/** For codes without a specific explanation. */
 export const unexplained: Explain = (code) => ({ why: code ?? "unknown error" })
 
 export const listenError = ({ text }: Pick<Address, "text">, { hint, why }: Explanation, cause?: unknown) =>

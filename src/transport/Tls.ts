@@ -146,7 +146,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? handshakeTimeout)
     const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
     // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
-    // accepts a handshake without a good one, so that the server can tell the client why it is refused.
+    // accepts a handshake without a valid one, so that it can send the client the reason for the refusal.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
     yield* Effect.acquireRelease(
       Effect.sync(() => credentials.use(server)),
@@ -211,7 +211,7 @@ const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
 
 /** The client's name, or why it has not proven one. */
 const identityOf = (socket: NodeTls.TLSSocket) => {
-  // Empty without a certificate, though its type does not say so.
+  // Empty without a certificate, although its type does not say so.
   const certificate = socket.getPeerCertificate() as Partial<NodeTls.PeerCertificate> | null
   // Node returns an array if there are several common names.
   const common: unknown = certificate?.subject?.CN

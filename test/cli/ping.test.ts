@@ -94,7 +94,7 @@ describe("a-chat ping", () => {
       assert.match(nobody.errors, /^a-chat: cannot connect to [^\n]*\n$/u)
       const original = yield* FakeServer.original
       const silent = yield* Program.run(ping(original.port, "--timeout", "100ms"))
-      assert.match(silent.errors, /^a-chat: no answer within 100ms; an original a-chat server [^\n]*\n$/u)
+      assert.match(silent.errors, /^a-chat: no reply within 100ms; an original a-chat server [^\n]*\n$/u)
       assert.deepStrictEqual([nobody.status, silent.status, nobody.output, silent.output], [2, 2, "", ""])
     })
   )

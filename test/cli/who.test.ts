@@ -54,7 +54,7 @@ describe("a-chat who", () => {
     Effect.gen(function* () {
       const original = yield* FakeServer.original
       const silent = yield* Program.run(["who", "--port", `${original.port}`, "--timeout", "100ms"])
-      assert.match(silent.errors, /^a-chat: no answer within 100ms; an original a-chat server [^\n]*\n$/u)
+      assert.match(silent.errors, /^a-chat: no reply within 100ms; an original a-chat server [^\n]*\n$/u)
       const full = yield* FakeServer.make((socket) => socket.end("! full retry=1 fatal: try later\n"))
       const refused = yield* Program.run(["who", "--port", `${full.port}`])
       assert.strictEqual(refused.errors, "a-chat: full: try later\n")

@@ -48,8 +48,8 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
 ]
 
 const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, pattern: RegExp]> = [
-  ["hi", noRecipients, /to whom\? write `name: text`/u],
-  ["http://x", noRecipients, /to whom/u],
+  ["hi", noRecipients, /no recipient yet; write `name: text`/u],
+  ["http://x", noRecipients, /no recipient yet/u],
   ["/reply hi", noRecipients, /no one has written to you/u],
   ["/time", context, /write \/time on or \/time off/u],
   ["/bell loud", context, /write \/bell on or \/bell off/u],

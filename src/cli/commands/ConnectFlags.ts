@@ -60,7 +60,7 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
     ? ExitStatus.misused(`a login is required: --login, or ${Setting.variable("login")}`)
     : Effect.succeed(login)
 
-/** The operating system would wait for minutes for a server that does not reply at all. */
+/** The operating system would wait minutes for a server that does not reply at all. */
 export const connectTimeout = Duration.seconds(10)
 
 /** Connects to the address that the flags name, with TLS if they ask for it. */
@@ -85,7 +85,7 @@ const connect = (given: GivenConnection): Effect.Effect<Socket, TransportError> 
 const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
 
 /**
- * The variables with which a child process connects to the same server, from any folder. They leave out the client
+ * The variables with which a child process connects to the same server, from any folder. They omit the client
  * certificate and its key, which belong to one login.
  */
 export const environment = (given: GivenConnection): Readonly<Record<string, string>> => {
@@ -102,20 +102,20 @@ export const environment = (given: GivenConnection): Readonly<Record<string, str
   }
 }
 
-/** The error, with advice if a broken connection comes with a hint. */
+/** The error, with advice if it is a transport error with a hint. */
 const advised = (error: { readonly message: string; readonly cause?: unknown }): { readonly message: string } => {
   const failure = [error, error.cause].find((one) => one instanceof TransportError)
   return failure === undefined ? error : TransportAdvice.toConnect(failure)
 }
 
-/** The exit status of an error: a connection that was lost, or one that was never there. */
+/** Gives an error its exit status, which depends on whether there was a connection before. */
 export const orFailure = <A, R>(
   effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | ExitStatus.Failure, R>
 ): Effect.Effect<A, ExitStatus.Failure, R> =>
   Effect.mapError(effect, (error) => {
     if (error instanceof ExitStatus.Failure) return error
     const status = error._tag === "ConnectionGone" ? ExitStatus.lost : ExitStatus.misuse
-    // The server may have chosen the words.
+    // Escaped, because the text may come from the server.
     return new ExitStatus.Failure({ status, message: Escape.show(advised(error).message) })
   })
 

@@ -15,14 +15,16 @@ import * as GuessedLogin from "./GuessedLogin.js"
 import * as Progress from "./Progress.js"
 import * as SendReport from "./SendReport.js"
 
-/** What `a-chat send` is to send, and how. */
+/** The job of one `a-chat send`. */
 export interface DeliveryJob {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly recipients: ReadonlyArray<string>
   readonly login: string
-  /** Whether a similar name will do: the login was guessed, or is that of the bot which runs this command. */
+  /**
+   * Whether a similar name is acceptable: the login was guessed, or comes from the environment, such as that of a bot.
+   */
   readonly mayRename: boolean
-  /** The message among the arguments; undefined if the input is to be sent. */
+  /** The message given as arguments; undefined to send the input. */
   readonly text: string | undefined
   readonly timeout: Duration.Duration
   readonly retries: number
@@ -73,10 +75,10 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
     )
   })
 
-/** The outcomes are the result of the command. It waits for a slow reader of them. */
+/** The outcomes are the result of the command, so it waits for a slow reader. */
 const outputTaken = Effect.zipRight(flushed(process.stdout), flushed(process.stderr))
 
-/** Sends without labels, which any server takes. Prints what it returns before it closes. Returns the exit status. */
+/** Sends without labels, which works with any server. Prints refused and returned lines. Returns the exit status. */
 export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const { connection, server } = yield* logIn(job)
@@ -98,12 +100,12 @@ export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitSta
     return isConfirmed ? (refused > 0 ? ExitStatus.failed : 0) : ExitStatus.lost
   })
 
-/** The longest line to send to a server whose own limit is not known. */
+/** The longest line to send to a server whose limit is unknown. */
 const unlabelledLineBytes = 2 ** 20
 
 const noOutcomes = ExitStatus.misused("this server does not report outcomes; send without them with --wait none")
 
-/** The message among the arguments, or standard input. */
+/** The message given as arguments, or standard input. */
 const inputOf = (job: DeliveryJob): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 
@@ -137,7 +139,7 @@ const logIn = (job: DeliveryJob): Effect.Effect<LoggedIn, ExitStatus.Failure, Sc
   )
 }
 
-/** How many other names to try. */
+/** The number of alternative names to try. */
 const maxNames = 5
 
 interface LoggedIn extends Login.PendingLogin {

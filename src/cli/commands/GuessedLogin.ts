@@ -6,7 +6,7 @@ import * as Wire from "../../protocol/Wire.js"
 
 export const guess = (): string => nameFor(user(), Os.hostname())
 
-/** The names of the user and of the machine as one: `alice-build7`. */
+/** The names of the user and of the machine combined: `alice-build7`. */
 export const nameFor = (user: string, host: string): string => {
   const name = `${user}-${host.split(".", 1)[0] ?? ""}`
     .normalize("NFC")
@@ -19,7 +19,7 @@ export const nameFor = (user: string, host: string): string => {
   return Name.parse(Wire.encode(fitting)) === undefined ? fallback : fitting
 }
 
-/** Another name for when that one is taken: by the same user in a second window, or in fifty jobs at once. */
+/** Another name if that one is taken, for example by the same user in another window, or in fifty parallel jobs. */
 export const alternative = (name: string): string =>
   `${name}-${Math.random()
     .toString(36)

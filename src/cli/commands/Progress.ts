@@ -4,11 +4,11 @@ import type { Writable } from "node:stream"
 
 /** A line at the bottom of a terminal that shows progress, with whole lines written above it. */
 export interface Progress {
-  /** Writes whole lines. Without a terminal they are written as they are. */
+  /** Writes whole lines; above the progress line if there is a terminal. */
   readonly write: (lines: string) => void
 }
 
-/** Shorter work shows no progress. */
+/** No progress is shown before this time. */
 const firstAfterMillis = 1000
 
 const everyMillis = 250

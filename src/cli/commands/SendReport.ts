@@ -5,13 +5,13 @@ import * as Units from "../settings/Units.js"
 /** Reports of outcomes: JSON objects on standard output, or on standard error the lines that were not delivered. */
 export interface SendReport {
   readonly add: (outcome: LineOutcome) => void
-  /** What to print at the end about outcomes that are unknown; undefined if there are none. */
+  /** A summary of unknown outcomes to print at the end; undefined if there are none. */
   readonly summary: () => string | undefined
 }
 
 export interface SendReportOptions {
   readonly json: boolean
-  /** Whether a report needs the number of its line, because there may be several. */
+  /** Whether reports include line numbers, because there may be several lines. */
   readonly numbered: boolean
   readonly output: (lines: string) => void
   readonly errors: (lines: string) => void
@@ -19,7 +19,7 @@ export interface SendReportOptions {
 
 export const make = ({ errors, json, numbered, output }: SendReportOptions): SendReport => {
   const unknown = { count: 0, first: Infinity }
-  // One read has hundreds of outcomes. They are written together.
+  // One read may bring hundreds of outcomes. They are written together.
   let lines = ""
   const write = json ? output : errors
   const print = (text: string) => {

@@ -21,13 +21,13 @@ export const command = Flags.command("config", settings, ({ values: { check, con
   })
 )
 
-/** Every setting, its value as it was written, and its place. */
+/** Every setting with its value as written, and its place. */
 const table = (source: Source): string => {
   const rows = Object.values(ServerSettings.settings).map(({ defaultText, name }) => {
     const found = source(name)
     return { name, text: String(found?.text ?? defaultText), place: found?.place ?? "default" }
   })
-  // A default may be a sentence, for which the other rows need not make room.
+  // A default may be a whole sentence, to which the column width need not adapt.
   const width = (key: "name" | "text") => Math.max(...rows.map((row) => row[key].length).filter((one) => one <= 40))
   const [name, text] = [width("name"), width("text")]
   return rows.map((row) => `${row.name.padEnd(name)}  ${row.text.padEnd(text)}  ${row.place}\n`).join("")

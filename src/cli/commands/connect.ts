@@ -58,8 +58,8 @@ export const command = Flags.command("connect", settings, (given): Effect.Effect
 })
 
 /**
- * Leaves in an orderly way when the terminal is closed, and then dies of SIGHUP as if it had not been caught. At a normal
- * exit Node would reset the mode of a terminal that no longer exists, fail, and abort.
+ * Leaves in an orderly way when the terminal is closed, and then dies of SIGHUP as if it had not been caught. On a
+ * normal exit, Node would try to reset the mode of a terminal that no longer exists, fail, and abort.
  */
 const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
   Effect.suspend(() => {
@@ -81,7 +81,7 @@ const endAtHangup = <E, R>(session: Effect.Effect<void, E, R>): Effect.Effect<vo
     return Effect.zipRight(Effect.raceFirst(session, hangup), die)
   })
 
-/** Sets the exit status, and says on standard error why the connection ended. */
+/** Sets the exit status, and reports on standard error why the connection ended. */
 const end = (reason: ExitReason): void => {
   switch (reason._tag) {
     case "Left":

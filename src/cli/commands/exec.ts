@@ -82,7 +82,7 @@ const notLoggedIn = new TransportError({
 
 const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? Duration.infinity : given)
 
-/** Variables that are not settings of this command. Its ACHAT_TIMEOUT would also be that of `a-chat send` in the program. */
+/** The variables without settings of this command: `a-chat send` in the program would also use its ACHAT_TIMEOUT. */
 const inherited = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith(Setting.variable(""))))
 
@@ -91,7 +91,7 @@ const start =
   ({ from, text }) =>
     Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, fault) })),
-      // The path of the program and the reason are not for the sender.
+      // The sender does not see the program's path and the reason.
       Effect.tapError((error) => Effect.sync(() => ExitStatus.say(`${program} ${error.message}`))),
       Effect.mapError(() => "it cannot be started")
     )

@@ -35,7 +35,7 @@ export const command = Flags.command("ping", settings, (given) =>
       const time = yield* Effect.either(pinger.ping)
       sent += 1
       if (Either.isRight(time)) times.push(time.right)
-      // An original server: it will not answer the others either.
+      // Probably an original server, which would not reply to further pings either.
       else if (times.length === 0 || time.left._tag !== "NoAnswer") return yield* Effect.fail(time.left)
       yield* print(process.stdout, report.one(pinger.remote, sent, Either.getOrUndefined(time)))
     })
@@ -60,7 +60,7 @@ export const command = Flags.command("ping", settings, (given) =>
 )
 
 interface Report {
-  /** @param millis undefined if no answer came in time */
+  /** @param millis undefined if no reply arrived in time */
   readonly one: (remote: string, number: number, millis: number | undefined) => string
   readonly all: (summary: Query.PingSummary) => string
 }

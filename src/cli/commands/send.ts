@@ -26,7 +26,7 @@ export const settings = {
   ),
   timeout: Setting.duration("timeout", {
     about: "Time for the login, and then for each outcome, counted from the one before",
-    // Longer than a server needs to give up a recipient that does not read.
+    // Longer than a server waits for a recipient that does not read.
     default: Duration.minutes(1),
     min: Duration.millis(10),
     max: Duration.days(1)

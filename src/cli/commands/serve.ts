@@ -46,7 +46,7 @@ export const command = Command.make("serve", { flags: Flags.options(settings) },
 
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
-/** A server and everything around it, the outermost first. What is off is an empty layer. */
+/** A server and everything around it, the outermost first. A part that is off is an empty layer. */
 const server = (parts: Parts) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -72,8 +72,8 @@ const server = (parts: Parts) =>
   )
 
 /**
- * Drains the server before any other layer ends, so that SIGHUP is still handled and the admin page still shows the drain.
- * The exit status says whether everything accepted was delivered. The server logs the counts.
+ * Drains the server before any other layer ends, so that SIGHUP is still handled and the admin page still shows the
+ * drain. The exit status reports whether everything accepted was delivered. The server logs the counts.
  */
 const drainAtTheEnd = Layer.scopedDiscard(
   Effect.flatMap(Server.Server, ({ drain }) =>
@@ -85,7 +85,7 @@ const drainAtTheEnd = Layer.scopedDiscard(
   )
 )
 
-/** As many connections as wanted, or fewer with a warning where the descriptors do not suffice. */
+/** The requested number of connections, or fewer with a warning if there are not enough descriptors. */
 const connections = (
   { values }: ServerSettings.GivenSettings,
   descriptors: ProcessDescriptors.ProcessDescriptors

@@ -4,7 +4,9 @@ import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 
-/** The arguments in the order that @effect/cli needs. See `HelpText` for the other corrections of @effect/cli. */
+/**
+ * Puts the arguments into the order that @effect/cli needs. See `HelpText` for the other corrections to @effect/cli.
+ */
 
 /** The flags of @effect/cli itself, and whether they take a value. */
 const builtIns = new Map([
@@ -19,9 +21,9 @@ const builtIns = new Map([
 const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
 
 /**
- * Moves the flags of @effect/cli to the place right after the command, the only one where it recognizes them: it calls the
- * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they are.
- * Returns a complaint about a bad log level, which @effect/cli would print in a form of its own.
+ * Moves the flags of @effect/cli right after the command, the only place where it recognises them: it would call the
+ * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they
+ * are. Returns a complaint about a bad log level, which @effect/cli would word differently from our other complaints.
  */
 export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
@@ -48,7 +50,7 @@ export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<Readon
   return Either.right([...command, ...first, ...others, ...program])
 }
 
-/** A request for the help of a command, or of the whole program where `command` is undefined. */
+/** A request for the help of a command, or of the whole program if `command` is undefined. */
 export interface HelpRequest {
   readonly command: string | undefined
 }
@@ -66,8 +68,8 @@ const ownArguments = (args: ReadonlyArray<string>) => {
 }
 
 /**
- * The value of `--log-level`, if the flag is given. @effect/cli keeps it to itself: it only sets the minimum level of the
- * fiber, where `--log-level info` looks like no flag at all.
+ * The value of `--log-level`, if the flag is given. @effect/cli does not expose it: it only sets the minimum level of
+ * the fiber, where `--log-level info` cannot be distinguished from the default.
  */
 export class LogLevelFlag extends Context.Reference<LogLevelFlag>()("a-chat/LogLevelFlag", {
   defaultValue: (): Option.Option<string> => Option.none()

@@ -5,9 +5,9 @@ import type * as Setting from "../settings/Setting.js"
 import * as Manual from "./Manual.js"
 
 /**
- * Corrections of @effect/cli 0.77, here and in `Arguments`: the order of arguments, the wording of help and errors, colours
- * in a pipe, and the completions for bash. They match text that @effect/cli writes, so an upgrade breaks these two files
- * first. test/cli/Manual.test.ts, Arguments.test.ts and serve.test.ts show what broke.
+ * Corrections to @effect/cli 0.77, here and in `Arguments`: the order of arguments, the wording of help and errors,
+ * colours in a pipe, and the completions for bash. They match text that @effect/cli writes, so an upgrade breaks these
+ * two files first. test/cli/Manual.test.ts, Arguments.test.ts and serve.test.ts show what broke.
  */
 
 // oxlint-disable-next-line no-control-regex
@@ -20,7 +20,7 @@ export const plain = (doc: HelpDoc.HelpDoc): string => {
     .trim()
     .replace(/\n\s*\n/gu, "; ")
     .replace(/\s+/gu, " ")
-  // @effect/cli calls a flag unknown that lacks its value or is given twice.
+  // @effect/cli also reports a flag as unknown if it lacks its value or is given twice.
   return line.startsWith("Received unknown argument: '--")
     ? `${line}, or it lacks its value, or is given twice; see --help`
     : line
@@ -47,10 +47,10 @@ const corrections: ReadonlyArray<readonly [RegExp, string]> = [
   [/^( +)a-chat\)$/gmu, "$1a__chat)"]
 ]
 
-/** Where the completions for bash offer files after a flag. */
+/** Matches where the completions for bash offer files after a flag. */
 const files = /(--([\w-]+)\)\n +COMPREPLY=\( \$\(compgen )-f(?= )/gu
 
-/** Offers the words of a setting that allows only some. @effect/cli does not know them: `Setting` parses the values. */
+/** Completes the allowed words of a setting. @effect/cli does not know them, because `Setting` parses the values. */
 const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unknown>>): string =>
   script.replace(files, (offer: string, start: string, name: string) => {
     const words = settings.find((setting) => setting.name === name && setting.words.length > 0)?.words
@@ -58,10 +58,10 @@ const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unkn
   })
 
 /**
- * Runs a program with a console that corrects the output of @effect/cli and drops its errors. @effect/cli prints each error
- * and fails with it as well; `ExitStatus.report` prints it once.
+ * Runs a program with a console that corrects the output of @effect/cli and drops its errors. @effect/cli both prints
+ * each error and fails with it; `ExitStatus.report` prints it once.
  *
- * @param settings those of all commands, for the completions
+ * @param settings the settings of all commands, for the completions
  */
 export const withPlainConsole =
   (settings: ReadonlyArray<Setting.Setting<unknown>>) =>

@@ -6,8 +6,8 @@ import { pages, type CommandName } from "./ManualText.js"
 /** The pages of the manual as descriptions and footers of @effect/cli. */
 
 /**
- * Gives a command its description if its help is requested, else its summary. @effect/cli prints the whole description in
- * lists of commands and in completions.
+ * Gives a command its description if its help is requested, else its summary. @effect/cli prints the whole description
+ * in lists of commands and in completions.
  */
 export const describe = <Name extends CommandName, R, E, A>(
   command: Command.Command<Name, R, E, A>,
@@ -15,7 +15,7 @@ export const describe = <Name extends CommandName, R, E, A>(
   help: HelpRequest | undefined
 ): Command.Command<Name, R, E, A> | Command.Command<Name, never, never, object> => {
   const { description, summary } = pages[name]
-  // The list of commands shows no flags. @effect/cli would lay them out all the same: a quarter of the start-up time.
+  // The list of commands shows no flags, but @effect/cli would still lay them out: a quarter of the start-up time.
   if (help !== undefined && help.command === undefined) return Command.withDescription(Command.make(name), summary)
   if (help?.command !== name) return Command.withDescription(command, summary)
   return Command.withDescription(
@@ -27,7 +27,7 @@ export const describe = <Name extends CommandName, R, E, A>(
 /** The indentation of examples. Lines with it are not wrapped. */
 export const exampleIndent = "    "
 
-/** The part of a page that comes after the flags. */
+/** The part of a page that follows the flags. */
 export const footer = (help: HelpRequest | undefined): HelpDoc.HelpDoc => {
   if (help?.command === undefined || !isCommand(help.command)) return HelpDoc.empty
   const { examples, statuses } = pages[help.command]

@@ -20,7 +20,7 @@ const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as cons
 
 const reconnects =
   "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, then after twice " +
-  "as long each time, up to 30 s. Each delay is shortened at random, so that clients do not all reconnect at once. With " +
+  "as long each time, up to 30 s. Each delay is shortened at random, so that clients do not reconnect all together. With " +
   "--no-reconnect the command exits instead."
 
 const serve: ManualPage = {
@@ -32,7 +32,7 @@ const serve: ManualPage = {
     "By default the server listens on the loopback address only. There are no passwords: anyone who can reach it can log " +
       "in under any free name.",
     "After SIGTERM or SIGINT the server refuses new lines and delivers accepted ones, for up to --grace. A second signal " +
-      "ends it at once. Events are logged on standard error."
+      "ends it immediately. Events are logged on standard error."
   ],
   statuses: [
     ["0", "Everything accepted was delivered or returned."],
@@ -53,7 +53,7 @@ const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following lines until " +
-      "you name other recipients. /reply answers the last sender, Tab completes names, and /help lists the rest. Each of " +
+      "you name other recipients. /reply replies to the last sender, Tab completes names, and /help lists the rest. Each of " +
       "your lines is shown with its outcome. If the connection is lost, the client reconnects, sends what it has not sent " +
       "yet, and asks what to do about lines that may or may not have arrived. Your lines are kept in " +
       "$XDG_STATE_HOME/a-chat/history.",
@@ -63,7 +63,7 @@ const connect: ManualPage = {
     "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +
       "after the input, and does not show the replies. These lines count for --rate. The original a-chat server confirms " +
       "nothing. A server that has sent nothing of its own 1 s after the end of the input counts as original. Status 0 " +
-      "then only means that this server closed the connection in an orderly way."
+      "then only means that the server closed the connection in an orderly way."
   ],
   statuses: [
     ["0", "The client left, and nothing was refused."],
@@ -97,7 +97,7 @@ const send: ManualPage = {
       "2",
       "A flag is wrong, there was no connection, the server does not report outcomes, or the output cannot be written."
     ],
-    ["3", "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, or one made no sense."],
+    ["3", "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, or one was invalid."],
     interrupted
   ],
   examples: [
@@ -119,7 +119,7 @@ const config: ManualPage = {
     ["0", "All settings are valid."],
     [
       "2",
-      "Some are not, and each mistake is a line on standard error, with its place. Or the output cannot be written."
+      "Some settings are invalid: each mistake is a line on standard error, with its place. Or the output cannot be written."
     ]
   ],
   examples: [
@@ -135,13 +135,13 @@ const listen: ManualPage = {
       "arrival. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
       "pipe gets the text unchanged.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
-      "the start. Later it is tried again, since the server may not have noticed yet that the old connection is lost. " +
-      "Messages after the last one of --count are dropped, although their senders were told `written`.",
+      "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
+      "Messages after the last one of --count are dropped, although the server reported them to their senders as `written`.",
     reconnects
   ],
   statuses: [
-    ["0", "--count messages arrived, or the time of --timeout is over, or the reader of the output is gone."],
-    ["1", "The time of --timeout ran out before --count messages arrived."],
+    ["0", "--count messages arrived, --timeout ran out without --count, or the reader of the output has gone."],
+    ["1", "--timeout ran out before --count messages arrived."],
     unreachable,
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
@@ -169,9 +169,9 @@ const exec: ManualPage = {
     "When the program fails, one line on standard error says so, and the sender gets `the program failed (exit status 3)`. " +
       "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
-    "After the sender has left, further output of the program is dropped, and the program runs on to its end. It has a " +
-      "process group of its own. When the program ends, its time is over, the connection is lost, or this command ends, " +
-      "the processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
+    "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
+      "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
+      "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
       "the group is dropped two seconds after that. Two bots that answer each other never stop.",
     reconnects
   ],
@@ -194,10 +194,10 @@ const exec: ManualPage = {
 }
 
 const who: ManualPage = {
-  summary: "Prints the names of those who are logged in.",
+  summary: "Prints the names of the clients that are logged in.",
   description: [
     "Each name is one line, in the server's order. The command does not log in, so the other clients do not see it. The " +
-      "original a-chat server has no commands: that is an error, after the time of --timeout."
+      "original a-chat server has no commands, so the command fails once --timeout has run out."
   ],
   statuses: [["0", "The names were printed; there may be none."], unreachable, interrupted],
   examples: [
@@ -210,8 +210,8 @@ const who: ManualPage = {
 const ping: ManualPage = {
   summary: "Measures the round-trip time to the server.",
   description: [
-    "Each ping is a command, which the server answers after everything else that it has to do for this connection. The " +
-      "next ping is sent after --interval, once the previous one was answered or given up. The command does not log in. " +
+    "Each ping is a command. The server replies to it after everything else that it has to do for this connection. The " +
+      "next ping is sent after --interval, once the previous one was answered or has timed out. The command does not log in. " +
       "Ctrl-C ends it early, with the summary so far."
   ],
   statuses: [
@@ -221,7 +221,7 @@ const ping: ManualPage = {
   ],
   examples: [
     ["Four pings, one second apart:", "a-chat ping"],
-    ["A thousand, one right after the other:", "a-chat ping --count 1000 --interval 0 | tail -n 1"],
+    ["A thousand in immediate succession:", "a-chat ping --count 1000 --interval 0 | tail -n 1"],
     ["Check whether the server is up:", "a-chat ping --count 1 --timeout 1s > /dev/null && echo 'it is up'"]
   ]
 }

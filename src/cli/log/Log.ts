@@ -22,7 +22,7 @@ export const levels = {
 
 export const levelNames = Struct.keys(levels)
 
-/** Events are left out, and counted, while more bytes than this wait for the reader of the log. */
+/** While more bytes than this wait for the reader of the log, events are dropped and counted. */
 const maxWaitingBytes = 1024 * 1024
 
 /** A batch of this size is written before the end of the turn. */
@@ -38,13 +38,13 @@ export interface LogSettings {
 
 export const defaults: LogSettings = { level: LogLevel.Info, rate: 1_000 }
 
-/** The number of events beyond the rate is logged this long after the first of them. */
+/** How long after the first event beyond the rate their number is logged. */
 const reportDelayMillis = 1000
 
 /**
- * Writes events to a stream that may be closed or stuck: the log never delays the server, and never ends it. Each client
- * that leaves is an event, so the events of one turn of the event loop are written together (benchmark: churn). The level
- * of `settings` replaces that of the fiber.
+ * Writes events to a stream that may be closed or stuck: the log never delays the server, and never ends it. Each
+ * client that leaves is an event, so the events of one turn of the event loop are written together (benchmark: churn).
+ * The level of `settings` replaces that of the fiber.
  */
 export const layer = (
   format: LogFormat.LogFormat,
@@ -64,7 +64,7 @@ export const layer = (
   const write = (entry: LogFormat.LogEntry) => {
     if (batch === "") setImmediate(flush)
     batch += `${render(entry)}\n`
-    // A turn can have any number of events. Only what the stream does not take counts as waiting.
+    // One turn can have any number of events, and only bytes in the stream count as waiting.
     if (batch.length >= batchBytes) flush()
   }
   const reportOverRate = () => {
@@ -110,7 +110,7 @@ export const layer = (
   )
   return Layer.mergeAll(
     Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), finishAtTheEnd),
-    // Effect hands all events to the logger, which decides by a level that can change.
+    // Effect passes all events to the logger, which filters by a level that can change.
     Logger.minimumLogLevel(LogLevel.All)
   )
 }

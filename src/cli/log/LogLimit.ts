@@ -1,7 +1,9 @@
-/** More kinds than the program has. If there are more, variable data is in the message of an event. */
+/** More kinds than the program has. Only variable data in the message of an event could exceed this. */
 const maxKinds = 1_000
 
-/** Limits the events of one kind per second, and counts those beyond it. The kind of an event is its message. */
+/**
+ * Limits the events of each kind per second, and counts those beyond the limit. The kind of an event is its message.
+ */
 export class LogLimit {
   private second = 0
   private readonly logged = new Map<string, number>()
@@ -27,7 +29,7 @@ export class LogLimit {
     return false
   }
 
-  /** How many events of each kind were left out since the last call. */
+  /** Number of omitted events of each kind since the last call. */
   takeOmitted(): ReadonlyMap<string, number> {
     const omitted = this.omitted
     if (omitted.size > 0) this.omitted = new Map()

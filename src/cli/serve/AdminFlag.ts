@@ -46,7 +46,7 @@ const serving = (at: HostPort, descriptorLimit: number) =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const server = yield* Server
-      // Imported only here: HTTP would be half of the time that the program takes to start.
+      // Imported only here: loading HTTP takes as long as the rest of the program's start.
       const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
       const address = yield* Effect.mapError(
         Admin.serve({ ...at, server, version: ACHAT_VERSION, descriptorLimit }),
@@ -59,5 +59,5 @@ const serving = (at: HostPort, descriptorLimit: number) =>
     })
   )
 
-/** The version of package.json, which the build puts here. */
+/** The version in package.json. The build replaces this constant. */
 declare const ACHAT_VERSION: string

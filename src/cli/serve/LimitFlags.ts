@@ -44,30 +44,30 @@ const keys = Struct.keys(limits)
 /**
  * The limits among the values of all settings.
  *
- * @param maxConnections how many connections there is room for
+ * @param maxConnections the number of connections for which there are descriptors
  */
 export const limitsOf = (values: GivenLimits, maxConnections: number): LimitValues => ({
   ...Struct.pick(values, ...keys),
   maxConnections: Math.min(values.maxConnections ?? maxConnections, maxConnections)
 })
 
-/** Those limits whose keys are among these. */
+/** The limits with these keys. */
 export const pick = (values: LimitValues, some: ReadonlyArray<string>): Partial<LimitValues> =>
   Struct.pick(values, ...keys.filter((key) => some.includes(key)))
 
-/** What is wrong with limits that are each allowed, but not together. */
+/** The conflict between limits that are valid on their own; undefined if there is none. */
 export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdTimeout" | "stallTimeout">) => {
   if (Duration.greaterThanOrEqualTo(stallTimeout, holdTimeout)) return undefined
   const [stall, hold] = [stallTimeout, holdTimeout].map(Units.showDuration)
   return `--stall-timeout: ${stall} is shorter than --hold-timeout, ${hold}`
 }
 
-/** Descriptors that no connection gets: listeners, probes, a file that is being read. */
+/** Descriptors not available to connections: for listeners, probes, a file being read. */
 const reservedDescriptors = 16
 
 /**
- * How many connections to serve: the number wanted, or else the most allowed, but never more than the descriptors suffice
- * for. Beyond them the operating system closes connections silently.
+ * The number of connections to serve: as requested, or else the maximum, but never more than there are descriptors for.
+ * Beyond those, the operating system would close connections silently.
  */
 export const connections = (
   wanted: number | undefined,

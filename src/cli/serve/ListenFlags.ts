@@ -17,7 +17,7 @@ import * as ListenUrl from "./ListenUrl.js"
 import type { ListenTarget } from "./ListenUrl.js"
 import * as SystemdSockets from "./SystemdSockets.js"
 
-/** The flags that say where and how a server listens, and the listeners that they describe. */
+/** The flags for where and how a server listens, and the listeners that they describe. */
 
 const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.AddressRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
@@ -78,8 +78,8 @@ export type GivenListen = Resolved<typeof settings> & AddressFlags.GivenAddress
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
   /**
-   * Fails if a flag gives a certificate that no listener uses. Whether a socket from systemd is TCP, and therefore TLS, is
-   * known only once it listens.
+   * Fails if a certificate is given that no listener uses. Only once a socket from systemd listens is it known to be
+   * TCP, and therefore TLS.
    */
   readonly checkCertificate: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
   /** Reads the certificates again, and logs the result. Undefined without certificates. */
@@ -112,7 +112,8 @@ export const resolve = (
         proxy: isProxied(target) ? proxyOptions : undefined,
         tls: target.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
       })
-    // Clients may already be waiting on a socket from systemd. If another target fails first, they wait for the next start.
+    // Clients may already be waiting on a socket from systemd. If another target fails first, they wait for the next
+    // start.
     const ordered = Arr.sortWith(targets, ({ socket }) => socket !== undefined, Order.boolean)
     return {
       listen: Arr.map(ordered, listen),
@@ -129,7 +130,7 @@ const targetsOf = (
   const { origins, values } = given
   const shortRank = Math.max(ranks[origins.host], ranks[origins.port], ranks[origins.unix])
   const longRank = ranks[origins.listen]
-  // Clients use the variables of the short flags as well, so the environment may have both.
+  // Clients also use the variables of the short flags, so the environment may have both.
   if (shortRank === longRank && longRank !== ranks.default && longRank !== ranks.environment) {
     return ExitStatus.misused("--listen replaces --host, --port and --unix; give one or the other")
   }
@@ -145,7 +146,7 @@ const targetsOf = (
   return SystemdSockets.claim(short, sockets)
 }
 
-/** Which of two settings that exclude each other wins. */
+/** The precedence of two settings that exclude each other: the higher rank wins. */
 const ranks: Readonly<Record<Origin, number>> = { default: 0, file: 1, environment: 2, flag: 3 }
 
 const isCertificateFlag = ({ origins }: GivenListen) =>

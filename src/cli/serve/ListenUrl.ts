@@ -7,7 +7,7 @@ import * as Tls from "../../transport/Tls.js"
 import * as Unix from "../../transport/Unix.js"
 import { highestPort } from "../settings/AddressFlags.js"
 
-/** The URLs of `--listen`, and what they name. */
+/** The URLs of `--listen`, and the targets that they name. */
 
 /** Something to listen on. */
 export interface ListenTarget extends Mode {
@@ -56,7 +56,7 @@ const forms =
   "tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, fd://NAME and tls+fd://NAME (and with +proxy: tcp+proxy://, " +
   "tls+proxy://, fd+proxy://, tls+fd+proxy://)"
 
-/** Returns what a URL names, or what is wrong with it. */
+/** Returns the target that a URL names, or what is wrong with the URL. */
 export const parse = (text: string): Either.Either<ListenTarget | SystemdTarget, string> => {
   const [isSystemd, withTls, withProxy, socketName = ""] = systemdPattern.exec(text) ?? []
   if (isSystemd !== undefined) {

@@ -13,19 +13,19 @@ import * as LimitFlags from "./LimitFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
 
 /**
- * SIGHUP: reads the settings file and the certificates again. A server whose terminal was closed stops, as at SIGTERM; so
- * does one at a terminal that has nothing to read again.
+ * On SIGHUP, reads the settings file and the certificates again. Stops the server instead, like SIGTERM, if its terminal
+ * was closed, or if it runs at a terminal and has nothing to read again.
  */
 
 export interface ReloadOptions {
   /** The path of the settings file, if there is one. */
   readonly path: string | undefined
-  /** The command line. A flag keeps winning over the file. */
+  /** The command line. Flags still override the file. */
   readonly flags: Source
   /** The settings with which the server started. */
   readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>
-  /** How many connections the server had room for when it started. Its listeners cannot take more. */
+  /** The number of connections for which there was room at the start. The listeners cannot accept more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
   readonly certificates: Effect.Effect<void> | undefined
@@ -54,7 +54,7 @@ export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server>
     })
   )
 
-/** Only the first SIGHUP counts: a second SIGTERM would cut the drain off. */
+/** Only the first SIGHUP counts: a second SIGTERM would end the drain. */
 const terminate = Effect.zipRight(
   Effect.sync(() => process.kill(process.pid, "SIGTERM")),
   Effect.never
@@ -65,7 +65,7 @@ const nothingToReload = Effect.annotateLogs(
   { signal: "SIGHUP" }
 )
 
-/** Changes what can change while the server runs, and logs what cannot. A file with a mistake changes nothing. */
+/** Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing. */
 const reloading = (path: string, server: ServerHandle, { flags, given, log, maxConnections }: ReloadOptions) => {
   let current = given
   const apply = (next: ServerSettings.GivenSettings) =>
@@ -110,8 +110,8 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
 }
 
 /**
- * Reads a file that had settings. An editor may have emptied it in order to write it, so an empty file is read again for a
- * second. After that it is a mistake: an operator who wants no settings can write a comment.
+ * Reads a file that had settings. An editor may have truncated it before writing, so an empty file is read again for up to
+ * a second. After that it counts as a mistake: an operator who wants no settings can write a comment.
  */
 const readWritten = (path: string, attempts = 10): ReturnType<typeof SettingsFile.read> =>
   Effect.flatMap(SettingsFile.read(path), (file) => {
@@ -120,7 +120,7 @@ const readWritten = (path: string, attempts = 10): ReturnType<typeof SettingsFil
     return ExitStatus.misused(`${path} is empty; for a file without settings, write a comment into it`)
   })
 
-/** Mistakes beyond this number are only counted: a file of another program has one in each line. */
+/** Mistakes beyond this number are only counted: if the file is of another kind, every line has one. */
 const maxLogged = 20
 
 const someOf = (mistakes: ReadonlyArray<string>) =>

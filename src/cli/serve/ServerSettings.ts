@@ -52,7 +52,7 @@ export interface ServerSources {
   readonly file: SettingsFile.SettingsFile | undefined
 }
 
-/** The settings that the environment and a file give, without flags; or everything that is wrong with them. */
+/** The settings from the environment and a file, without flags. Fails with all mistakes in them. */
 export const withoutFlags = (
   file: SettingsFile.SettingsFile | undefined
 ): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
@@ -64,11 +64,11 @@ export const withoutFlags = (
   return Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
 }
 
-/** The sources of a server's settings, as one. */
+/** The sources of a server's settings, combined. */
 export const sources = ({ file, flags }: ServerSources): Sources.Source =>
   Sources.inOrder({ flags, file: file && SettingsFile.source(file) })
 
-/** Whether a server would start with the environment and a file: `withoutFlags`, and the certificates are there. */
+/** Checks whether a server would start with the environment and a file: `withoutFlags`, and also the certificates. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
   Effect.flatMap(withoutFlags(file), (given) =>
     Effect.mapError(ListenFlags.resolve(given, given.values.loginTimeout), ({ message }) =>
@@ -76,7 +76,7 @@ export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effec
     )
   )
 
-/** The file of `--config`, if there is one. Fails with its first mistake, and with how to see the others. */
+/** The file of `--config`, if there is one. Fails with its first mistake, and a hint how to see the others. */
 export const readFile = (
   path: string | undefined
 ): Effect.Effect<SettingsFile.SettingsFile | undefined, ExitStatus.Failure> => {
@@ -89,7 +89,7 @@ export const readFile = (
   )
 }
 
-/** The settings that all sources give together. Fails with the first mistake. */
+/** The settings from all sources combined. Fails with the first mistake. */
 export const resolve = (from: ServerSources): Effect.Effect<GivenSettings, ExitStatus.Failure> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources(from))
   const mistake = mistakes[0]?.text ?? LimitFlags.conflict(resolved.values)
@@ -109,15 +109,15 @@ export const isLive = (key: SettingKey): boolean => settings[key].live
 
 export type SettingKey = keyof typeof settings
 
-/** Compares values by their JSON, which leaves out functions: the text of a listen target says all about it. */
+/** Compares values by their JSON. That omits functions, but the text of a listen target describes it completely. */
 const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
 
 /** The names of settings, for the log. */
 export const namesOf = (keys: ReadonlyArray<SettingKey>): string => keys.map((key) => settings[key].name).join(",")
 
 /**
- * The place of a mistake about several settings, whose text names them as flags: the line of the first of them that the
- * file has. No mistake at all if one of them is also wrong by itself.
+ * Locates a mistake about a combination of settings, whose text names them as flags: at the first of them found in the
+ * file. Returns nothing if one of them is also invalid on its own.
  */
 const located = (
   text: string,

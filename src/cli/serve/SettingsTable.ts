@@ -1,7 +1,9 @@
 import type * as Setting from "../settings/Setting.js"
 import { settings } from "./ServerSettings.js"
 
-/** The settings of a server as the table of OPERATING.md. `npm run settings` writes it there; a test compares the two. */
+/**
+ * The settings of a server as the table of OPERATING.md. `npm run settings` writes it there; a test compares the two.
+ */
 export const markdown = (): string =>
   [columns, columns.map(() => "---"), ...Object.values(settings).map(row)]
     .map((cells) => `| ${cells.join(" | ")} |`)
@@ -23,7 +25,7 @@ const row = ({
   return [`\`--${name}\``, code(defaultText), allowed, live ? "yes" : "no", code(about)]
 }
 
-/** Flags and addresses in a text as code, unless they are already. */
+/** Formats flags and addresses in a text as code, unless they already are. */
 const code = (text: string): string =>
   text.replaceAll(/`[^`]*`|--[a-z-]+|[a-z+]+:\/\/[A-Z:]*|unix:PATH/gu, (found) =>
     found.startsWith("`") ? found : `\`${found}\``

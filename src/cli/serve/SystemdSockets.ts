@@ -6,14 +6,14 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as ListenUrl from "./ListenUrl.js"
 
 /**
- * The sockets that systemd passed to this program (sd_listen_fds(3)): `LISTEN_FDS` of them, from descriptor 3 on, for the
- * process `LISTEN_PID`, with the names in `LISTEN_FDNAMES`.
+ * The sockets that systemd passed to this program (sd_listen_fds(3)): `LISTEN_FDS` sockets, starting at descriptor 3,
+ * for the process `LISTEN_PID`, with the names in `LISTEN_FDNAMES`.
  */
 export type Sockets = ReadonlyArray<Inherited.InheritedSocket>
 
 const firstDescriptor = 3
 
-/** More than anyone passes. It keeps a wrong number from becoming a long list. */
+/** More sockets than are ever passed. Keeps a wrong number from becoming a huge list. */
 const maxSockets = 1000
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -37,7 +37,7 @@ export const parse = (
   return Either.right({ sockets: sockets.slice(0, Number(count)), isForAnother: false })
 }
 
-/** The sockets passed to this process. Removes the variables, so that no child process takes them for its own. */
+/** The sockets passed to this process. Removes the variables, so that no child process mistakes them for its own. */
 export const sockets: Effect.Effect<Sockets, ExitStatus.Failure> = Effect.suspend(() => {
   const parsed = parse(process.env, process.pid)
   const { LISTEN_PID: pid } = process.env

@@ -26,7 +26,7 @@ export type GivenAddress = Resolved<{
 /** An address that these flags can name. */
 export type NamedAddress = Tcp.TcpAddress | Unix.UnixAddress
 
-/** Where a server listens: on the Unix socket if there is one, and on TCP unless only the Unix socket is given. */
+/** Where a server listens: on the Unix socket if one is given, and on TCP unless only the Unix socket is given. */
 export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> => {
   const { origins, values } = given
   if (values.unix === undefined) return [tcp(given)]

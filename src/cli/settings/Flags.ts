@@ -12,7 +12,7 @@ import * as Sources from "./Sources.js"
  * their values nor looks into the environment; `Sources` does both.
  */
 
-/** What @effect/cli finds of a flag: its value, each value of one that was repeated, whether a switch is there. */
+/** What @effect/cli returns for a flag: its value, all values of a repeated flag, or whether a switch is present. */
 type Raw = Option.Option<string> | ReadonlyArray<string> | boolean
 
 /** The flags of some settings, by the keys of the settings. */
@@ -28,7 +28,7 @@ const option = (setting: Setting.Setting<unknown>): Options.Options<Raw> => {
   return form === "list" ? Options.repeated(value) : Options.optional(value)
 }
 
-/** What was found on the command line, as a source. */
+/** The flags on the command line, as a source. */
 export const source = (settings: Sources.Settings, raw: Readonly<Record<string, Raw>>): Sources.Source => {
   const texts = new Map(Object.entries(settings).map(([key, { name }]) => [name, textOf(raw[key] ?? false)] as const))
   return (name) => {
@@ -43,7 +43,7 @@ const textOf = (raw: Raw): Setting.Text | undefined => {
   return raw.length === 0 ? undefined : raw
 }
 
-/** The values of settings that flags and the environment give. Fails with the first mistake. */
+/** The values of settings from flags and the environment. Fails with the first mistake. */
 export const resolve = <S extends Sources.Settings>(
   settings: S,
   raw: Readonly<Record<string, Raw>>

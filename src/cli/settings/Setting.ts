@@ -3,23 +3,23 @@ import * as Either from "effect/Either"
 import * as Units from "./Units.js"
 
 /**
- * A setting: a flag, an environment variable, and for a server a line in a settings file. It describes and parses a value;
- * `Sources` finds the text.
+ * A setting: a flag, an environment variable, and for a server a line in a settings file. It describes and parses a
+ * value; `Sources` finds the text.
  */
 export interface Setting<out A> {
   /** `max-line`: the flag is `--max-line`, the variable `ACHAT_MAX_LINE`. */
   readonly name: string
-  /** What it is and in which unit, as help shows it. */
+  /** The description, including the unit, as help shows it. */
   readonly about: string
-  /** `value`: a flag takes one. `list`: it may be repeated. `switch`: it takes none, and means yes. */
+  /** `value`: the flag takes a value. `list`: it may also be repeated. `switch`: it takes no value, and means yes. */
   readonly form: "value" | "list" | "switch"
   /** The name of the value in help: `--max-line size`. */
   readonly placeholder: string
-  /** The values allowed, in words, where they are a range. */
+  /** The allowed range, in words; undefined if the values are not a range. */
   readonly range: string | undefined
-  /** The words allowed, where only some are. */
+  /** The allowed words; empty if any text is allowed. */
   readonly words: ReadonlyArray<string>
-  /** The value where no source has the setting. */
+  /** The value if no source has the setting. */
   readonly default: A
   /** The same in words. */
   readonly defaultText: string
@@ -29,13 +29,13 @@ export interface Setting<out A> {
   readonly parse: (text: Text) => Either.Either<A, string>
 }
 
-/** What a source has: one text, or the values of a flag that was repeated or of an array in a file. */
+/** The value in a source: one text, or the values of a repeated flag or of an array in a file. */
 export type Text = string | ReadonlyArray<string>
 
 interface Facts<D> {
   readonly about: string
   readonly default: D
-  /** Needed where the default is not shown like a value. */
+  /** Needed if the default is not shown like a value. */
   readonly defaultText?: string
   readonly live?: boolean
 }
@@ -44,7 +44,7 @@ interface Range<A> {
   /** The smallest and the largest value allowed. */
   readonly min: A
   readonly max: A
-  /** Whether `off` is allowed as well, which is 0. */
+  /** Whether `off`, which means 0, is also allowed. */
   readonly off?: boolean
 }
 
@@ -66,13 +66,13 @@ const describe = <D>(name: string, placeholder: string, facts: Facts<D>): Omit<S
   live: facts.live ?? false
 })
 
-/** A text in a form of its own. */
+/** A setting with its own parser. */
 export const parsed = <A, D>(name: string, placeholder: string, facts: Facts<D>, parse: Parse<A>): Setting<A | D> => ({
   ...describe(name, placeholder, facts),
   parse: (text) => quoting(String(text), parse)
 })
 
-/** Quotes the text in the complaint about it. */
+/** Parses a text, and quotes it in the complaint about it. */
 const quoting = <A>(text: string, parse: Parse<A>): Either.Either<A, string> =>
   Either.mapLeft(parse(text.trim()), (complaint) => `${JSON.stringify(text)} ${complaint}`)
 
@@ -90,7 +90,7 @@ interface Format<A> {
   readonly show: (value: A) => string
   readonly parse: (text: string) => A | undefined
   readonly toNumber: (value: A) => number
-  /** What `off` means. */
+  /** The value of `off`. */
   readonly zero: A
   /** The complaint about a text that cannot be parsed. */
   readonly complaint: string
@@ -116,7 +116,7 @@ const wholeNumber = { parse: Units.parseCount, toNumber: Number, zero: 0, compla
 
 export const count = ranged<number>({ ...wholeNumber, placeholder: "number", show: Units.showCount })
 
-/** A TCP port: a number that is not an amount, and is written without separators. */
+/** A TCP port: a number that is not a quantity, so it is shown without separators. */
 export const port = ranged<number>({ ...wholeNumber, placeholder: "port", show: String })
 
 /** A number of bytes: `65536`, `64KiB`, `1 MiB`. */
@@ -139,7 +139,7 @@ export const duration = ranged<Duration.Duration>({
   complaint: "is not a time such as 500ms, 10s or 1m"
 })
 
-/** A flag without a value. Its variable, or its line in a file, says yes or no. */
+/** A flag without a value. Its variable, or its line in a file, is yes or no. */
 export const toggle = (name: string, about: string, live = false): Setting<boolean> => ({
   ...parsed(name, "", { about, default: false, defaultText: "no", live }, yesOrNo),
   form: "switch"

@@ -14,16 +14,16 @@ export interface SettingsFile {
 }
 
 export interface FileEntry {
-  /** As a flag would have it. Undefined for a table or a date, which no setting is. */
+  /** The value in the form that a flag would have. Undefined for a table or a date, which no setting can be. */
   readonly text: Setting.Text | undefined
   /** From 1. */
   readonly line: number
 }
 
-/** Enough for every setting and many comments. A reload of a larger file, which is a mistake, would hold the server up. */
+/** Enough for every setting and many comments. Reading a larger file, certainly a mistake, would block the server. */
 const maxBytes = 1024 * 1024
 
-/** Reads a file. Fails with the line of the first error in its syntax. The parser is loaded only here. */
+/** Reads a file. Fails with the line of the first syntax error. The TOML parser is loaded only here. */
 export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const text = yield* Effect.tryPromise({
@@ -60,7 +60,7 @@ const scalar = (value: unknown): string | undefined =>
     ? String(value)
     : undefined
 
-/** The lines on which the keys stand. The parser does not report them. */
+/** The line numbers of the keys. The parser does not report them. */
 const linesOf = (text: string): ((name: string) => number) => {
   const found = new Map<string, number>()
   for (const [index, line] of text.split("\n").entries()) {
@@ -82,12 +82,12 @@ export const source =
     return { text: entry.text, origin: "file", place: `${path}:${entry.line}`, line: entry.line }
   }
 
-/** Lines that are not settings, or that have a value which no setting can have. */
+/** Keys that are not settings, and values that no setting can have. */
 export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<string>): ReadonlyArray<Mistake> => {
   let hints = 0
   return [...entries].flatMap(([name, { line, text }]) => {
     const place = `${path}:${line}: ${name}`
-    if (text === undefined) return [{ name, line, text: `${place} is a table or a date, which no setting is` }]
+    if (text === undefined) return [{ name, line, text: `${place} is a table or a date, which no setting can be` }]
     if (names.includes(name)) return []
     const meant = hints++ < maxHints ? DidYouMean.nearest(name, names) : undefined
     const hint = meant === undefined ? "see a-chat serve --help" : `did you mean ${meant}?`

@@ -3,25 +3,25 @@ import * as Record from "effect/Record"
 import * as Setting from "./Setting.js"
 
 /**
- * Where the values of settings come from: a flag wins over the environment, the environment over a settings file, and the
- * file over the default. `inOrder` is the only place that decides this.
+ * Where the values of settings come from: a flag wins over the environment, the environment over a settings file, and
+ * the file over the default. `inOrder` is the only place that decides this.
  */
 export type Origin = "flag" | "environment" | "file" | "default"
 
-/** What a source has for a setting. */
+/** The value of a setting in a source. */
 export interface Found {
   readonly text: Setting.Text
   readonly origin: Exclude<Origin, "default">
   /** `--port`, `ACHAT_PORT`, `chat.toml:3`. */
   readonly place: string
-  /** The line in the file, from 1; 0 where there is no file. */
+  /** The line in the file, from 1; 0 if the source is not a file. */
   readonly line: number
 }
 
 /** Looks a setting up by its name. */
 export type Source = (name: string) => Found | undefined
 
-/** The sources in the order in which they win. The environment is that of this process, unless another one is given. */
+/** Combines the sources in order of precedence. The default environment is that of this process. */
 export const inOrder = (sources: {
   readonly flags?: Source | undefined
   readonly environment?: Source
@@ -31,7 +31,7 @@ export const inOrder = (sources: {
   return (name) => flags?.(name) ?? variables(name) ?? file?.(name)
 }
 
-/** The variables of an environment. An empty one counts as not set. */
+/** The variables of an environment. An empty variable counts as unset. */
 export const environment =
   (variables: Readonly<Record<string, string | undefined>>): Source =>
   (name) => {
@@ -40,7 +40,7 @@ export const environment =
     return text === "" ? undefined : { text, origin: "environment", place, line: 0 }
   }
 
-/** The settings of a command, by the keys that it uses for them. */
+/** The settings of a command, by the command's own keys. */
 export type Settings = Readonly<Record<string, Setting.Setting<unknown>>>
 
 export type Values<S extends Settings> = {
@@ -56,13 +56,13 @@ export interface Resolved<S extends Settings> {
 export interface Mistake {
   /** The name of the setting. */
   readonly name: string
-  /** The line in the file; 0 where the setting is not from a file. */
+  /** The line in the file; 0 if the setting is not from a file. */
   readonly line: number
   /** With its place: `chat.toml:3: port: "x" is not a whole number`. */
   readonly text: string
 }
 
-/** The values of all settings, and what is wrong with some. A setting with a mistake has its default. */
+/** The values of all settings, and the mistakes. A setting with a mistake has its default value. */
 export const resolve = <S extends Settings>(
   settings: S,
   source: Source

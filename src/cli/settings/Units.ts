@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 
-/** How counts, sizes and times are written and read. */
+/** Formats and parses counts, sizes and times. */
 
 /** `65,536` */
 export const showCount = (value: number): string => String(value).replace(/\B(?=(?:\d{3})+$)/g, ",")
@@ -51,7 +51,7 @@ export const parseDuration = (text: string): Duration.Duration | undefined => {
 
 const numberAndUnit = /^(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)$/iu
 
-/** Undefined also if the value is not a whole number of the smallest unit. */
+/** Also undefined if the value is not a whole number of the smallest unit. */
 const parseWithUnit = (text: string, units: Readonly<Record<string, number>>): number | undefined => {
   const [, number, name = ""] = numberAndUnit.exec(text) ?? []
   const unit = Object.hasOwn(units, name.toLowerCase()) ? units[name.toLowerCase()] : undefined
