@@ -8,9 +8,9 @@ export const mutants = [
   },
   {
     name: "after a first line that is too long the next one is the login",
-    file: "chat/Lifecycle.ts",
-    search: 'if (peer.phase._tag !== "Login" || peer.isShutOut) return this.broker.routing',
-    replace: "if (peer.phase.isHeard) return this.broker.routing"
+    file: "chat/PeerInput.ts",
+    search: 'if (peer.phase._tag !== "Login" || peer.isShutOut) return routing',
+    replace: "if (peer.phase.isHeard) return routing"
   },
   {
     name: "a last line without LF is dropped at an orderly end",

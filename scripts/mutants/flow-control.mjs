@@ -2,8 +2,8 @@
 export const mutants = [
   {
     name: "senders held by a peer are forgotten when it disconnects",
-    file: "chat/Lifecycle.ts",
-    search: "this.release(peer.outbox)\n",
+    file: "chat/Broker.ts",
+    search: "input.release(peer.outbox)\n",
     replace: "\n"
   },
   {
@@ -15,7 +15,7 @@ export const mutants = [
   {
     name: "held senders are not released when the outbox is jammed",
     file: "chat/Broker.ts",
-    search: "for (const peer of jammed) lifecycle.release(peer.outbox)",
+    search: "for (const outbox of jammed) input.release(outbox)",
     replace: "void jammed"
   },
   {

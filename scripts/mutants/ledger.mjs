@@ -2,13 +2,13 @@
 export const mutants = [
   {
     name: "a returned line is in the ledger, but in no outbox",
-    file: "chat/Lifecycle.ts",
+    file: "chat/Settlement.ts",
     search: "outbox.reported(batch.returns)",
     replace: ""
   },
   {
     name: "a disconnected peer that is still held is left out of the measured state",
-    file: "chat/Inspection.ts",
+    file: "chat/Lifecycle.ts",
     search: "gone.inFlight > 0 || gone.hold !== undefined",
     replace: "gone.inFlight > 0"
   }

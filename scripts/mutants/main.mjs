@@ -29,12 +29,12 @@ import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
 import { mutants as outbox } from "./outbox.mjs"
 import { mutants as questions } from "./questions.mjs"
-import { mutants as roster } from "./roster.mjs"
+import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as time } from "./time.mjs"
 
 const mutants = [
-  roster,
+  names,
   connections,
   outbox,
   flowControl,

@@ -82,5 +82,19 @@ export const mutants = [
     search: "this.framing.restBytes > this.budget.share",
     replace: "false",
     test: budget
+  },
+  {
+    name: "routes may take all of the memory",
+    file: "chat/Directory.ts",
+    search: "Math.min(maxRouteBytes, this.budget.limit * maxRoutePart)",
+    replace: "maxRouteBytes",
+    test: budget
+  },
+  {
+    name: "idle connections are closed when the memory budget is overrun",
+    file: "chat/Broker.ts",
+    search: "if (excess <= 0 || costOf(peer) === 0) return",
+    replace: "if (excess <= 0) return",
+    test: budget
   }
 ]

@@ -62,7 +62,7 @@ export const mutants = [
   },
   {
     name: "a leaving sender is not settled when its last line is written",
-    file: "chat/Lifecycle.ts",
+    file: "chat/Settlement.ts",
     search: 'if (sender.inFlight === 0 && sender.phase._tag === "Leaving") settled(sender)',
     replace: ""
   },

@@ -15,8 +15,8 @@ export const mutants = [
   {
     name: "lines are accepted after the shutdown began",
     file: "chat/Drain.ts",
-    search: "peer.inbox.close()\n      lifecycle.read(peer)",
-    replace: "peer.isShutOut = !peer.phase.isHeard\n      lifecycle.read(peer)"
+    search: "peer.inbox.close()\n      input.read(peer)",
+    replace: "peer.isShutOut = !peer.phase.isHeard\n      input.read(peer)"
   },
   {
     name: "connections are accepted after the shutdown began",
@@ -27,7 +27,7 @@ export const mutants = [
   {
     name: "no client is cut off at the grace time",
     file: "chat/Drain.ts",
-    search: 'if (peer.outbox.lines > 0) breakOff(peer, "cut-off")',
-    replace: ";"
+    search: 'if (hasLines) breakOff(peer, "cut-off")',
+    replace: ""
   }
 ]

@@ -9,8 +9,8 @@ export const mutants = [
   {
     name: "deadlines alone follow the wall clock",
     file: "chat/BrokerState.ts",
-    search: "new Watch(options, budget, now)",
-    replace: "new Watch(options, budget, time.wall)"
+    search: "new Watch({ budget, now, options, outboxes })",
+    replace: "new Watch({ budget, now: time.wall, options, outboxes })"
   },
   {
     name: "rates follow the wall clock",

@@ -11,12 +11,11 @@ import * as Reply from "../protocol/Reply.js"
 import type * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
-import type { Budget } from "./Budget.js"
-import { Events, turnEnds, type Event } from "./Events.js"
+import { connectionBytes, type Budget } from "./Budget.js"
+import { Events, turnEnds, type Departure, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
 import type { Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
-import type { Departure } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
 import type { Members } from "./Names.js"
 import type { Options } from "./Options.js"
@@ -83,7 +82,7 @@ export const make = (
     yield* Effect.forEach(features, ({ run = Effect.void }) => Effect.forkScoped(run), { discard: true })
 
     return {
-      open: state.open,
+      open: (socket) => state.arrivals.open(socket),
       read: (peer) => {
         drain.heard()
         if (peer.inbox.stopIfShort()) watch.shortOfMemory(peer)
@@ -115,16 +114,19 @@ const turnBytes = 2_097_152
 /** The broker's fiber. A plain loop: `Effect.forever` would yield once more after each turn (benchmark: churn). */
 const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { budget, defects, events, ledger, names, turn, watch } = state
+    const { budget, defects, directory, events, ledger, lifecycle, names, time, turn, watch } = state
     let published = names.members
     for (;;) {
-      for (const event of yield* events.take) {
+      const reported = yield* events.take
+      turn.startedAt = time.now()
+      for (const event of reported) {
         attempt(state, event)
         if (turn.bytes < turnBytes) continue
         turn.flush()
         yield* turnEnds
       }
       turn.flush()
+      if (lifecycle.peers.size === 0) directory.clear()
       if (budget.isExhausted) watch.memoryIsUsedUp()
       for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
       ledger.publish()
@@ -144,23 +146,22 @@ const attempt = (state: BrokerState.BrokerState, event: Event) => {
 }
 
 const handle = (state: BrokerState.BrokerState, event: Event) => {
-  const { drain, inspector, lifecycle, notices, time } = state
+  const { drain, input, lifecycle, notices, turn } = state
   switch (event._tag) {
     case "Read":
       event.peer.inbox.announced = false
-      event.peer.heardAt = time.now()
-      return lifecycle.read(event.peer)
+      event.peer.heardAt = turn.startedAt
+      return input.read(event.peer)
     case "Room":
-      return lifecycle.release(event.outbox)
+      return input.release(event.outbox)
     case "Settled":
       return lifecycle.finishIfSettled(event.peer)
     case "Labelled":
       return lifecycle.settledLabelled(event.outbox, event.batch, event.fate)
     case "Answered":
-      return lifecycle.answered(event.peer, event.question, event.exit)
+      return input.answered(event.peer, event.question, event.exit)
     case "Left":
-      lifecycle.left(event.peer, event.departure)
-      return inspector.left(event.peer, event.departure.reason, time.wall())
+      return left(state, event.peer, event.departure)
     case "Tick":
       return tick(state)
     case "Notices":
@@ -172,6 +173,13 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
     case "Look":
       return event.look()
   }
+}
+
+const left = ({ input, inspector, lifecycle, time }: BrokerState.BrokerState, peer: Peer, departure: Departure) => {
+  lifecycle.left(peer, departure)
+  input.release(peer.outbox)
+  lifecycle.rememberOrphan(peer)
+  inspector.left(peer, departure.reason, time.wall())
 }
 
 /** Runs each question in a separate fiber; these fibers end with the scope. */
@@ -190,25 +198,27 @@ const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
 
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState) => {
-  const { breakOff, budget, drain, lifecycle, watch } = state
+  const { breakOff, budget, drain, input, lifecycle, watch } = state
   const { jammed, loginsExpired, stalled, starved } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
   for (const peer of stalled) breakOff(peer, "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
-  for (const peer of jammed) lifecycle.release(peer.outbox)
+  for (const outbox of jammed) input.release(outbox)
   if (budget.isOverrun) relieve(state)
   drain.tick(state.time.now())
   watch.rest()
 }
 
 /** Closes the connections that hold the most memory, until usage is below the limit. */
-const relieve = ({ breakOff, budget, lifecycle }: BrokerState.BrokerState) => {
+const relieve = ({ breakOff, budget, directory, lifecycle }: BrokerState.BrokerState) => {
+  directory.clear() // routes can be found again
   let excess = budget.used - budget.limit
   for (const peer of [...lifecycle.peers].toSorted((one, other) => costOf(other) - costOf(one))) {
-    if (excess <= 0) return
-    excess -= costOf(peer)
+    // Closing idle connections would free next to nothing.
+    if (excess <= 0 || costOf(peer) === 0) return
+    excess -= costOf(peer) + connectionBytes
     breakOff(peer, "memory")
   }
 }
 
-const costOf = ({ inbox, outbox }: Peer) => inbox.cost + outbox.cost
+const costOf = ({ inbox, outbox }: Peer) => inbox.cost + outbox.cost + outbox.costOfOutcomes

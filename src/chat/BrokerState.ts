@@ -1,30 +1,29 @@
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
-import type { Socket } from "../ports/Transport.js"
-import type { Delivered } from "../protocol/Fate.js"
-import * as Metrics from "../telemetry/Metrics.js"
+import type { Facts } from "../protocol/Reply.js"
 import * as Admission from "./Admission.js"
-import type { Batch } from "./Batch.js"
+import { Arrivals } from "./Arrivals.js"
 import { Budget } from "./Budget.js"
-import { builtIn, CommandTable, type CommandContext } from "./Commands.js"
+import { builtIn, CommandTable } from "./Commands.js"
 import { Directory } from "./Directory.js"
 import { Drain } from "./Drain.js"
 import type { Events } from "./Events.js"
-import type { FeatureContext, MakeFeature } from "./Feature.js"
+import type { MakeFeature } from "./Feature.js"
 import { HostLimits } from "./HostLimits.js"
 import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
-import { Lifecycle, settle } from "./Lifecycle.js"
+import { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
 import { Names } from "./Names.js"
 import { Notices } from "./Notices.js"
 import type { Options } from "./Options.js"
 import { Outbox, type Bounds } from "./Outbox.js"
-import { Peer } from "./Peer.js"
+import type { Peer } from "./Peer.js"
+import { PeerInput } from "./PeerInput.js"
 import type { Question } from "./Question.js"
 import { Replies } from "./Replies.js"
 import { Routing } from "./Routing.js"
-import { TokenBucket } from "./TokenBucket.js"
+import * as Settlement from "./Settlement.js"
 import { Turn } from "./Turn.js"
 import { Watch } from "./Watch.js"
 
@@ -48,104 +47,61 @@ export interface BrokerState extends ReturnType<typeof make> {}
 
 export const make = ({ ask, events, options, time }: Surroundings, extensions: Extensions) => {
   const { now } = time
-  const { admission = Admission.open } = extensions
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
   const ledger = new Ledger()
+  const settled = Settlement.make({ events, ledger })
   const turn = new Turn()
-  const watch = new Watch(options, budget, now)
   const hostLimits = new HostLimits(options, now)
   const replies = new Replies({ ledger, turn })
   const notices = new Notices({ replies, now })
-  const reportSettled = (peer: Peer) => events.report({ _tag: "Settled", peer })
-  const settled = (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => {
-    // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
-    if (batch.labels === undefined) settle(ledger, outbox, batch, fate, reportSettled)
-    else events.report({ _tag: "Labelled", outbox, batch, fate })
-    Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)
-    ledger.publish()
-    if (outbox.taken(batch)) events.report({ _tag: "Room", outbox })
-  }
 
+  const outboxes = new Set<Outbox<Peer>>()
   const changed = (name: string) => directory.changed(name)
-  const context: FeatureContext = {
-    outbox: (name) => new Outbox(bounds, name),
-    settled,
-    inTurn: (run) => events.inTurn(run),
-    put: (peer, line) => replies.reply(peer, line),
-    changed
-  }
-  const features = (extensions.features ?? []).map((make) => make(context))
+  const features = (extensions.features ?? []).map((makeFeature) =>
+    makeFeature({
+      outbox: (name) => {
+        const outbox = new Outbox<Peer>(bounds, name)
+        outboxes.add(outbox)
+        return outbox
+      },
+      settled,
+      inTurn: (run) => events.inTurn(run),
+      put: (peer, line) => replies.reply(peer, line),
+      changed
+    })
+  )
   const names = new Names(changed)
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
-  const routing = new Routing({ directory, replies, ledger, turn, options, now })
-  const commands = new CommandTable([...builtIn, ...features.flatMap(({ commands = [] }) => commands)])
-  const commandContext: CommandContext = {
-    names,
-    notices,
-    commands: commands.commands,
-    announced: (peer) => {
-      const { maxRecipients, rate } = options.current
-      return {
-        name: peer.name === "" ? undefined : peer.name,
-        maxLineBytes: peer.inbox.maxLineBytes,
-        maxRecipients,
-        limits: { ...(rate > 0 ? { rate } : {}), ...hostLimits.announced(peer.socket.host) }
-      }
-    }
-  }
+  const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
+  const watch = new Watch({ budget, now, options, outboxes })
+  const routing = new Routing({ directory, replies, ledger, turn, options, now })
+  const lifecycle = new Lifecycle({ ledger, names, notices, presence: features, replies, watch })
   const defects: Array<unknown> = []
   /** A defect in the server ends the connection where it occurred, not the whole chat. */
   const defective = (peer: Peer, defect: unknown) => {
     breakOff(peer, "internal-error")
     defects.push(defect)
   }
-  const lifecycle = new Lifecycle({
-    admission,
+  const input = new PeerInput({
+    admission: extensions.admission ?? Admission.open,
     ask,
-    commandContext,
+    commandContext: { names, notices, commands: commands.commands, announced: announced(options, hostLimits) },
     commands,
     defective,
-    directory,
-    ledger,
-    names,
-    notices,
+    lifecycle,
     options,
     replies,
     routing,
     watch
   })
-  const drain = new Drain({ breakOff, ledger, lifecycle, notices, options })
-
-  const limit = (peer: Peer) => {
-    const { rate } = options.current
-    peer.rate = rate > 0 ? new TokenBucket(rate, rate, now()) : undefined
-    peer.hostRate = hostLimits.linesOf(peer.socket.host)
-  }
-  const configure = ({ maxMemory, maxOutcomes, outboxBytes, outboxLines }: Options) => {
-    bounds.lines = outboxLines
-    bounds.bytes = outboxBytes
-    bounds.outcomes = maxOutcomes
-    budget.limit = maxMemory
-    for (const peer of lifecycle.peers) limit(peer)
-  }
-  configure(options.current)
-  options.onChange(configure)
-
-  const open = (socket: Socket): Peer => {
-    const { maxLineBytes } = options.current
-    const peer = new Peer(socket, new Outbox(bounds), { maxLineBytes, budget, time })
-    limit(peer)
-    lifecycle.open(peer)
-    if (drain.isDraining) {
-      peer.inbox.close()
-      events.report({ _tag: "Read", peer })
-    }
-    return peer
-  }
+  const drain = new Drain({ breakOff, input, ledger, lifecycle, notices, options, outboxes })
+  const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
+  const inspector = new Inspector({ budget, ledger, lifecycle, outboxes })
 
   return {
+    arrivals,
     breakOff,
     budget,
     defective,
@@ -155,18 +111,31 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
     events,
     features,
     hostLimits,
-    inspector: new Inspector({ peers: lifecycle.peers, ledger, budget }),
+    input,
+    inspector,
     ledger,
     lifecycle,
     names,
     notices,
-    open,
     settled,
     time,
     turn,
     watch
   }
 }
+
+/** What `/hello` announces to a client. */
+const announced =
+  (options: Live<Options>, hostLimits: HostLimits) =>
+  (peer: Peer): Facts => {
+    const { maxRecipients, rate } = options.current
+    return {
+      name: peer.name === "" ? undefined : peer.name,
+      maxLineBytes: peer.inbox.maxLineBytes,
+      maxRecipients,
+      limits: { ...(rate > 0 ? { rate } : {}), ...hostLimits.announced(peer.socket.host) }
+    }
+  }
 
 const breakOff = (peer: Peer, reason: CloseReason) => {
   peer.outbox.break(reason)

@@ -81,6 +81,7 @@ export class CommandTable {
 
   constructor(readonly commands: ReadonlyArray<Command>) {
     this.byName = new Map(commands.map((command) => [command.name, command]))
+    if (this.byName.size < commands.length) throw new Error("two commands have the same name")
   }
 
   find(name: string): Command | undefined {

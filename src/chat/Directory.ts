@@ -13,8 +13,9 @@ export interface Resolver {
   resolve(name: string): Destination<Peer> | undefined
 }
 
-/** The most memory used for remembered routes. Beyond it, the oldest are forgotten. */
+/** The most memory used for remembered routes, and the most of the budget. Beyond it, the oldest are forgotten. */
 const maxRouteBytes = 8 * 1_048_576
+const maxRoutePart = 1 / 8
 
 /** The memory for a route and for each of its names: V8's objects, and the entries in the two maps below. */
 const routeBytes = 400
@@ -100,8 +101,9 @@ export class Directory {
 
   private remember(route: KnownRoute) {
     const { cost } = route
+    const most = Math.min(maxRouteBytes, this.budget.limit * maxRoutePart)
     for (const oldest of this.routes.values()) {
-      if (this.used + cost <= maxRouteBytes) break
+      if (this.used + cost <= most) break
       this.forget(oldest)
     }
     this.routes.set(route.head, route)

@@ -6,7 +6,9 @@ import type { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
 import type { Notices } from "./Notices.js"
 import type { Options } from "./Options.js"
+import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import type { PeerInput } from "./PeerInput.js"
 
 /** The interval at which a drain checks whether it is complete. */
 const tick = Duration.millis(10)
@@ -33,7 +35,10 @@ export class Drain {
   constructor(
     private readonly broker: {
       readonly ledger: Ledger
+      readonly input: PeerInput
       readonly lifecycle: Lifecycle
+      /** The outboxes whose writers are not sockets. */
+      readonly outboxes: ReadonlySet<Outbox<Peer>>
       readonly notices: Notices
       readonly options: Live<Options>
       readonly breakOff: (peer: Peer, reason: CloseReason) => void
@@ -53,14 +58,14 @@ export class Drain {
   }
 
   begin() {
-    const { lifecycle, notices, options } = this.broker
+    const { input, lifecycle, notices, options } = this.broker
     const { grace, returnAfter } = options.current
     this.begun = true
     this.started.unsafeOpen()
     notices.announceClosing(Duration.toMillis(grace), Duration.toMillis(returnAfter)) // before the first line is refused
     for (const peer of lifecycle.peers) {
       peer.inbox.close()
-      lifecycle.read(peer)
+      input.read(peer)
     }
   }
 
@@ -85,17 +90,24 @@ export class Drain {
       // A held peer has not reached the mark of the shutdown in its input, whatever it waits for.
       if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false
     }
+    for (const { hold } of lifecycle.orphans) if (hold !== undefined) return false
     return true
   }
 
   /** Gives up on what was not settled in time: open questions, and connections whose outboxes still hold lines. */
   cutOff() {
-    const { breakOff, lifecycle } = this.broker
+    const { breakOff, input, lifecycle, outboxes } = this.broker
     this.pairsBefore = this.pairsSentBack
-    for (const peer of lifecycle.peers) {
-      // The refusal that this puts may still be written, so the connection is not broken.
-      if (lifecycle.giveUpQuestion(peer)) continue
-      if (peer.outbox.lines > 0) breakOff(peer, "cut-off")
+    for (const peer of [...lifecycle.peers, ...lifecycle.orphans]) {
+      // Looked at first: the refusal of an open question is put into the outbox, and may still be written.
+      const hasLines = peer.outbox.lines > 0
+      input.giveUpQuestion(peer)
+      if (hasLines) breakOff(peer, "cut-off")
+    }
+    for (const outbox of outboxes) {
+      if (outbox.lines === 0) continue
+      lifecycle.surrender(outbox, "cut-off")
+      input.release(outbox)
     }
   }
 

@@ -2,12 +2,21 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
+import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { Batch } from "./Batch.js"
-import type { Departure } from "./Lifecycle.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
+
+/** How a writer ended. */
+export interface Departure {
+  readonly reason: CloseReason
+  /** The batch being written, and how many of its bytes the kernel took. */
+  readonly unfinished: { readonly batch: Batch<Peer>; readonly taken: number } | undefined
+  /** The batches not yet started. */
+  readonly queued: ReadonlyArray<Batch<Peer>>
+}
 
 /** What readers, writers, questions, timers and the server report to the broker. */
 export type Event =

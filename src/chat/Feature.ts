@@ -13,6 +13,10 @@ export interface Feature {
   readonly resolvers?: ReadonlyArray<Resolver>
   /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
   readonly run?: Effect.Effect<void>
+  /** In the broker's turn: this peer can be addressed from now on. */
+  readonly joined?: (peer: Peer) => void
+  /** In the broker's turn: this peer can no longer be addressed. */
+  readonly left?: (peer: Peer) => void
 }
 
 /** The part of the broker that features see. */

@@ -4,6 +4,8 @@ import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Budget } from "./Budget.js"
 import type { Ledger } from "./Ledger.js"
+import type { Lifecycle } from "./Lifecycle.js"
+import type { Outbox } from "./Outbox.js"
 import type { Peer, Undelivered } from "./Peer.js"
 
 /** A report on a running server. Durations are in milliseconds; points in time are milliseconds since 1970. */
@@ -51,8 +53,6 @@ const maxClosed = 1000
 /** Reports on the peers of a broker. Runs in the broker's turn. */
 export class Inspector {
   private closed: Array<ClosedInfo> = []
-  /** Peers that have gone while lines of their own were still in flight, or still to be routed. */
-  private readonly orphans = new Set<Peer>()
   /** The sums over the connections that have ended. */
   private readonly departed: Metrics.Traffic = { linesIn: 0, linesOut: 0, bytesIn: 0, bytesOut: 0 }
 
@@ -60,9 +60,11 @@ export class Inspector {
 
   constructor(
     private readonly broker: {
-      readonly peers: ReadonlySet<Peer>
-      readonly ledger: Ledger
       readonly budget: Budget
+      readonly ledger: Ledger
+      readonly lifecycle: Lifecycle
+      /** The outboxes whose writers are not sockets. */
+      readonly outboxes: ReadonlySet<Outbox<Peer>>
     }
   ) {}
 
@@ -76,7 +78,6 @@ export class Inspector {
     this.departed.linesOut += info.linesOut
     this.departed.bytesIn += info.bytesIn
     this.departed.bytesOut += info.bytesOut
-    if (isOrphan(peer)) this.orphans.add(peer)
   }
 
   inspect(time: Time, isDraining: boolean): Inspection {
@@ -84,7 +85,7 @@ export class Inspector {
     return {
       now: time.wall(),
       isDraining,
-      connections: Array.from(this.broker.peers, (peer) => new View(peer, now)),
+      connections: Array.from(this.broker.lifecycle.peers, (peer) => new View(peer, now)),
       closed: this.closed.slice(-maxClosed).toReversed()
     }
   }
@@ -96,7 +97,8 @@ export class Inspector {
   measure(inboxEvents: number): Metrics.Gauges {
     const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
     const traffic = { ...this.departed }
-    for (const peer of this.broker.peers) {
+    const { budget, ledger, lifecycle, outboxes } = this.broker
+    for (const peer of lifecycle.peers) {
       const { inbox, outbox, undelivered } = peer
       if (peer.phase._tag === "Present") sums.peers += 1
       if (peer.hold !== undefined) sums.held += 1
@@ -109,25 +111,26 @@ export class Inspector {
       traffic.bytesIn += inbox.bytesRead
       traffic.bytesOut += peer.traffic.bytesOut
     }
-    for (const orphan of this.orphans) {
-      if (!isOrphan(orphan)) this.orphans.delete(orphan)
-      sums.pairs += orphan.inFlight
+    for (const outbox of outboxes) {
+      sums.lines += outbox.lines
+      sums.bytes += outbox.bytes
     }
-    const { inFlight } = this.broker.ledger
+    for (const orphan of lifecycle.orphans) sums.pairs += orphan.inFlight
+    const { inFlight } = ledger
     const gauges: Metrics.Gauges = {
-      connections: this.broker.peers.size,
+      connections: lifecycle.peers.size,
       peers: sums.peers,
       heldSenders: sums.held,
       inboxEvents,
       inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
-      memoryBytes: this.broker.budget.used,
-      memoryLimitBytes: this.broker.budget.limit,
+      memoryBytes: budget.used,
+      memoryLimitBytes: budget.limit,
       pairsInFlight: inFlight,
       pairsUnaccounted: inFlight - sums.pairs
     }
-    this.broker.ledger.publish()
+    ledger.publish()
     Metrics.publish(traffic, this.published, gauges)
     return gauges
   }
@@ -135,8 +138,6 @@ export class Inspector {
 
 const pairsIn = (undelivered: Undelivered | undefined) =>
   undelivered === undefined ? 0 : undelivered.count * undelivered.names.length
-
-const isOrphan = (gone: Peer) => gone.inFlight > 0 || gone.hold !== undefined
 
 const infoOf = (peer: Peer): Info => ({
   name: Wire.decode(peer.name),

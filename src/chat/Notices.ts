@@ -25,8 +25,9 @@ export class Notices {
   /** Succeeds when collected notices are due. The broker then calls `send`. */
   readonly due: Effect.Effect<void> = Effect.zipRight(this.collecting.await, Effect.sleep(collectMillis))
 
+  /** Ignores a peer that is gone: its `/hello` was read before its connection broke. */
   subscribe(peer: Peer) {
-    this.subscribers.add(peer)
+    if (peer.phase._tag !== "Gone") this.subscribers.add(peer)
   }
 
   unsubscribe(peer: Peer) {

@@ -74,6 +74,11 @@ export class Outbox<Sender> {
     return this.bytesHere + this.linesHere * lineBytes
   }
 
+  /** The memory that is reserved for outcomes. */
+  get costOfOutcomes(): number {
+    return this.outcomes * outcomeBytes
+  }
+
   /** The outbox has exceeded its bounds: no more messages until it is down to half of them. */
   get isFull(): boolean {
     return this.full
@@ -172,7 +177,7 @@ export class Outbox<Sender> {
     budget.used += outcomeBytes
     // Without a writer, the owner would be held forever.
     if (!this.hasWriter) return
-    if (this.outcomes > outcomes || this.outcomes * outcomeBytes > budget.share) this.owed = true
+    if (this.outcomes > outcomes || this.costOfOutcomes > budget.share) this.owed = true
   }
 
   /** Counts that an expected outcome has been put. */
@@ -263,6 +268,22 @@ export class Outbox<Sender> {
     return open === undefined ? [] : [open]
   }
 
+  /**
+   * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled, the batch in
+   * hand included.
+   */
+  surrender(reason: CloseReason): ReadonlyArray<Batch<Sender>> {
+    this.hasWriter = false
+    this.idle = undefined
+    this.broken = true
+    this.endReason = reason
+    const inHand = this.handed === undefined ? [] : [this.handed]
+    this.handed = undefined
+    const queued = this.queued === 0 ? [] : [...Effect.runSync(Queue.takeAll(this.queue))]
+    this.queued = 0
+    return [...inHand, ...queued, ...this.abandon()]
+  }
+
   // The writer's side.
 
   /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
@@ -304,7 +325,7 @@ export class Outbox<Sender> {
     if (!this.full && !this.owed) return false
     const share = budget.share / 2
     const hasRoom = this.full && this.bytesHere <= bytes / 2 && this.linesHere <= lines / 2 && this.cost <= share
-    const isPaid = this.owed && this.outcomes <= outcomes / 2 && this.outcomes * outcomeBytes <= share
+    const isPaid = this.owed && this.outcomes <= outcomes / 2 && this.costOfOutcomes <= share
     if (hasRoom) this.full = false
     if (isPaid) this.owed = false
     return (hasRoom || isPaid) && this.hasWaiting

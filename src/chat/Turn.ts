@@ -5,6 +5,8 @@ interface Flushable {
 
 /** Keeps track of the outboxes that the broker has put something into in this turn. */
 export class Turn {
+  /** When the turn began, on the monotonic clock. */
+  startedAt = 0
   /** Bytes since the last `flush`. */
   bytes = 0
   private touched: Array<Flushable> = []

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Budget } from "./Budget.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
+import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
 interface Blocked {
@@ -20,8 +21,8 @@ export interface Findings {
   readonly stalled: ReadonlyArray<Peer>
   /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
-  /** Clients with full queues whose sockets took nothing for the hold timeout. Only those that are new in this tick. */
-  readonly jammed: ReadonlyArray<Peer>
+  /** Full outboxes whose writers made no progress for the hold timeout. Only those that are new in this tick. */
+  readonly jammed: ReadonlyArray<Outbox<Peer>>
 }
 
 /** The longest interval between two ticks. */
@@ -39,6 +40,8 @@ export class Watch {
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
   private readonly shortPeers = new Map<Peer, number>()
+  /** Full outboxes whose writers are not sockets: when the writer last settled a batch, and how many bytes were left. */
+  private readonly lagging = new Map<Outbox<Peer>, { movedAt: number; bytes: number }>()
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
   private holdMillis = 0
@@ -48,12 +51,21 @@ export class Watch {
   private countedMillis = 0
   private tickBegan = 0
   private isLate = false
+  private readonly budget: Budget
+  private readonly now: () => number
+  private readonly outboxes: ReadonlySet<Outbox<Peer>>
 
-  constructor(
-    options: Live<Options>,
-    private readonly budget: Budget,
-    private readonly now: () => number
-  ) {
+  constructor(broker: {
+    readonly budget: Budget
+    readonly now: () => number
+    readonly options: Live<Options>
+    /** The outboxes whose writers are not sockets. */
+    readonly outboxes: ReadonlySet<Outbox<Peer>>
+  }) {
+    const { budget, now, options, outboxes } = broker
+    this.budget = budget
+    this.now = now
+    this.outboxes = outboxes
     this.configure(options.current)
     options.onChange((current) => this.configure(current))
   }
@@ -159,7 +171,7 @@ export class Watch {
       loginsExpired: this.loginsExpired(now),
       stalled: this.stalled(now),
       starved: this.starved(now),
-      jammed: this.jammed(now)
+      jammed: [...this.jammed(now), ...this.jammedOthers(now)]
     }
     for (const peer of this.heldPeers) peer.socket.probe()
     for (const peer of this.shortPeers.keys()) peer.socket.probe()
@@ -169,7 +181,7 @@ export class Watch {
   /** Stops ticking if nothing is left to watch. */
   rest() {
     const watched = this.logins.size + this.blockedPeers.size + this.heldPeers.size + this.shortPeers.size
-    if (watched === 0 && !this.budget.isExhausted) this.watching.unsafeClose()
+    if (watched + this.lagging.size === 0 && !this.budget.isExhausted) this.watching.unsafeClose()
   }
 
   private loginsExpired(now: number): ReadonlyArray<Peer> {
@@ -208,14 +220,33 @@ export class Watch {
   }
 
   /** When memory is exhausted, senders are not held at all: their waiting input would take even more of it. */
-  private jammed(now: number): ReadonlyArray<Peer> {
-    const holdMillis = this.budget.isExhausted ? 0 : this.holdMillis
-    const jammed: Array<Peer> = []
-    for (const [peer, blocked] of this.blockedPeers) {
-      const { outbox } = peer
-      if (outbox.isJammed || !outbox.isFull || now - blocked.movedAt < holdMillis) continue
+  private get currentHoldMillis(): number {
+    return this.budget.isExhausted ? 0 : this.holdMillis
+  }
+
+  private jammed(now: number): ReadonlyArray<Outbox<Peer>> {
+    const jammed: Array<Outbox<Peer>> = []
+    for (const [{ outbox }, { movedAt }] of this.blockedPeers) {
+      if (outbox.isJammed || !outbox.isFull || now - movedAt < this.currentHoldMillis) continue
       outbox.jam()
-      jammed.push(peer)
+      jammed.push(outbox)
+    }
+    return jammed
+  }
+
+  /** The same for outboxes whose writers are not sockets. Their progress is that they settle batches. */
+  private jammedOthers(now: number): ReadonlyArray<Outbox<Peer>> {
+    const jammed: Array<Outbox<Peer>> = []
+    for (const outbox of this.outboxes) {
+      const last = this.lagging.get(outbox)
+      if (!outbox.isFull || last === undefined || outbox.bytes < last.bytes) {
+        outbox.unjam()
+        if (outbox.isFull) this.lagging.set(outbox, { movedAt: now, bytes: outbox.bytes })
+        else this.lagging.delete(outbox)
+      } else if (!outbox.isJammed && now - last.movedAt >= this.currentHoldMillis) {
+        outbox.jam()
+        jammed.push(outbox)
+      }
     }
     return jammed
   }

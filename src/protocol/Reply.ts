@@ -111,7 +111,7 @@ export const loginInUse = (name: string): Fatal => ({
 
 /** A login that was not decided before the drain's grace time ran out. */
 export const closingLogin: Fatal = {
-  reason: "shutdown",
+  reason: "cut-off",
   line: refusal("closing", "fatal", "the server is shutting down; connect again later")
 }
 
@@ -125,7 +125,7 @@ export const full = (retryMillis: number): Fatal => ({
   line: refusal(
     "full",
     `retry=${retryMillis} fatal`,
-    "too many connections, here or from your address; try again later"
+    "no room for more connections, here or from your address; try again later"
   )
 })
 

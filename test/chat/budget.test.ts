@@ -117,6 +117,24 @@ describe("the memory budget", () => {
     })
   )
 
+  it.scoped("forgets routes before it closes a connection, and closes none that holds nothing", () =>
+    Effect.gen(function* () {
+      const chat = yield* start(4_000_000)
+      const clients = yield* join(chat, 20)
+      const [alice] = clients
+      for (let name = 0; name < 9_000; name += 100) {
+        alice?.say(...Array.from({ length: 100 }, (_, index) => `nobody-${name + index}: hi`))
+        yield* settle
+      }
+      assert.isBelow((yield* chat.server.memory).used, 1_000_000)
+      yield* chat.server.configure({ maxMemory: 100_000 })
+      yield* pass(250)
+      yield* pass(250)
+      assert.isBelow((yield* chat.server.memory).used, 21 * connectionBytes)
+      for (const client of clients) yield* client.barrier
+    })
+  )
+
   it.scoped("stops reading from a client whose unfinished line takes too much of it, until others let go", () =>
     Effect.gen(function* () {
       const chat = yield* start(400_000)

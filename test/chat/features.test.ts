@@ -38,6 +38,12 @@ const echo: MakeFeature = (broker) => {
 
 const start = startMemoryServer({ features: [echo] })
 
+/** A room whose writer takes nothing. */
+const stuck: MakeFeature = (broker) => {
+  const room = broker.outbox("#stuck")
+  return { resolvers: [{ resolve: (name) => (name === "#stuck" ? { outboxes: [room], suffix: "" } : undefined) }] }
+}
+
 describe("a feature", () => {
   it.scoped("has recipients of its own, with a writer that is no socket", () =>
     Effect.gen(function* () {
@@ -101,6 +107,51 @@ describe("a feature", () => {
         alice.received.filter((line) => line.startsWith("from alice #echo: ")),
         1_000
       )
+    })
+  )
+
+  it.scoped("that takes nothing holds its senders for the hold timeout, and is cut off by a shutdown", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({
+        features: [stuck],
+        outboxLines: 16,
+        grace: Duration.seconds(1)
+      })
+      const alice = yield* join("alice")
+      alice.say(...Array.from({ length: 20 }, (_, line) => `#stuck: ${line}`), "/ping after")
+      yield* settle
+      assert.lengthOf(alice.received, 1, "held")
+      assert.strictEqual((yield* server.measure).outboxLines, 17)
+      // One tick sees that it is full, and later ones that nothing has changed.
+      for (let passed = 0; passed < 3_000; passed += 250) yield* pass(250)
+      assert.deepStrictEqual(alice.received.slice(1), [
+        "! undelivered %23stuck reason=busy retry=1000 count=3: not reading at the moment",
+        "* pong: after"
+      ])
+      const drained = yield* Effect.fork(server.drain)
+      for (let passed = 0; passed < 3_000; passed += 250) yield* pass(250)
+      alice.socket.end()
+      yield* pass(10_000)
+      const { cutOff, ledger } = yield* drained
+      assert.deepStrictEqual([cutOff, ledger.returned, ledger.inFlight], [17, 20, 0])
+      assert.match(alice.received.at(-1) ?? "", /^! undelivered %23stuck reason=disconnected count=17: /u)
+    })
+  )
+
+  it.scoped("learns who comes and goes", () =>
+    Effect.gen(function* () {
+      const seen = new Array<string>()
+      const watcher: MakeFeature = () => ({
+        joined: ({ name }) => seen.push(`+${name}`),
+        left: ({ name }) => seen.push(`-${name}`)
+      })
+      const { join } = yield* startMemoryServer({ features: [watcher] })
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      alice.say("/quit")
+      yield* settle
+      bob.socket.reset()
+      yield* settle
+      assert.deepStrictEqual(seen, ["+alice", "+bob", "-alice", "-bob"])
     })
   )
 })

@@ -18,7 +18,12 @@ const tickMillis = 125
 const make = () => {
   let now = 5_000
   const options = { ...defaults, loginTimeout: second, holdTimeout: second, stallTimeout: second }
-  const watch = new Watch(new LiveSource(options), new Budget(1_000_000), () => now)
+  const watch = new Watch({
+    budget: new Budget(1_000_000),
+    now: () => now,
+    options: new LiveSource(options),
+    outboxes: new Set()
+  })
   const peer = { socket: { probe: () => {} } } as unknown as Peer
   watch.loginBegins(peer)
   const tick = (millis: number) =>

@@ -161,7 +161,7 @@ describe("a login that takes its time", () => {
       yield* decide("late")
       for (const { socket } of [alice, late]) socket.end()
       yield* settle
-      assert.sameMembers([...chat.reasons], ["shutdown", "shutdown"])
+      assert.sameMembers([...chat.reasons], ["shutdown", "cut-off"])
     })
   )
 
@@ -232,14 +232,58 @@ describe("a command that takes its time", () => {
     })
   )
 
+  it.scoped("is not waited for by lines to its client, which a shutdown that has lasted too long returns", () =>
+    Effect.gen(function* () {
+      const { alice, bob, broker, since } = yield* start
+      bob.say("/slow")
+      yield* settle
+      bob.socket.pause()
+      alice.say(...Array.from({ length: 5 }, () => `bob: ${"x".repeat(60_000)}`))
+      yield* settle
+      yield* broker.drain
+      yield* pass(1_000)
+      yield* broker.cutOff
+      yield* pass(1_000)
+      const { dead, inFlight, returned } = broker.ledger.snapshot()
+      assert.deepStrictEqual([dead, inFlight], [0, 0])
+      assert.isAbove(returned, 0)
+      assert.include(since().join("\n"), `! undelivered bob reason=disconnected count=${returned}: `)
+    })
+  )
+
+  it.scoped("is not asked for a client whose connection broke before the broker came to it", () =>
+    Effect.gen(function* () {
+      const { bob, broker, join, open } = yield* start
+      const carol = yield* join("carol")
+      bob.socket.pause()
+      const flooder = yield* join("flooder")
+      flooder.say(...Array.from({ length: 300 }, () => `bob: ${"x".repeat(5_000)}`))
+      yield* settle
+      carol.say("bob: first", "/hello", "/slow", "bob: last")
+      yield* settle
+      carol.socket.reset()
+      yield* pass(250)
+      bob.socket.resume()
+      for (let turns = 0; turns < 40; turns++) yield* settle
+      assert.deepStrictEqual(
+        bob.received.filter((line) => line.startsWith("from carol")),
+        ["from carol: first", "from carol: last"]
+      )
+      assert.lengthOf(open, 0)
+      yield* join("dora")
+      assert.strictEqual(broker.ledger.snapshot().inFlight, 0)
+    })
+  )
+
   it.scoped("is given up by a shutdown that has lasted too long, and so are the lines after it", () =>
     Effect.gen(function* () {
-      const { alice, broker, reasons, since } = yield* start
+      const { alice, answer, broker, reasons, since } = yield* start
       alice.say("@k /slow", "bob: never accepted")
       yield* settle
       yield* broker.drain
       yield* pass(1_000)
       yield* broker.cutOff
+      yield* answer(["* pong: too late\n"])
       yield* pass(1_000)
       yield* alice.ended
       const codes = since().map((line) => line.split(/[: ]/u, 2).join(" "))

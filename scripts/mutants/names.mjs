@@ -46,7 +46,8 @@ export const mutants = [
     name: "a block uses its cached route after a recipient left",
     file: "chat/Routing.ts",
     search: "if (route === undefined || route.isStale || route.absent.length > 0",
-    replace: "if (route === undefined || route.absent.length > 0"
+    replace: "if (route === undefined || route.absent.length > 0",
+    also: { file: "chat/Directory.ts", search: 'this.head = ""\n    this.parts = []\n', replace: "" }
   },
   {
     name: "a second login with the same name is accepted",
@@ -56,7 +57,7 @@ export const mutants = [
   },
   {
     name: "a connection that broke after its login line takes the name",
-    file: "chat/Lifecycle.ts",
+    file: "chat/PeerInput.ts",
     search: 'if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner',
     replace: 'if (peer.phase._tag === "Gone") Reflect.set(peer, "current", Phase.login)'
   },

@@ -1,0 +1,220 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Lines } from "../protocol/Framing.js"
+import * as Line from "../protocol/Line.js"
+import * as Name from "../protocol/Name.js"
+import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
+import type { Admission, Decision } from "./Admission.js"
+import type { Answer, CommandContext, CommandTable } from "./Commands.js"
+import type { Lifecycle } from "./Lifecycle.js"
+import type { Live } from "./Live.js"
+import type { Options } from "./Options.js"
+import type { Outbox } from "./Outbox.js"
+import type { Peer } from "./Peer.js"
+import { Question } from "./Question.js"
+import type { Replies } from "./Replies.js"
+import { labelOf, OtherLine, type Routing } from "./Routing.js"
+import type { Watch } from "./Watch.js"
+
+interface Collaborators {
+  readonly admission: Admission
+  readonly commandContext: CommandContext
+  readonly commands: CommandTable
+  readonly lifecycle: Lifecycle
+  readonly options: Live<Options>
+  readonly replies: Replies
+  readonly routing: Routing
+  readonly watch: Watch
+  /** Asks a question in a separate fiber; the answer comes back as an event, for `answered`. */
+  readonly ask: (peer: Peer, question: Question) => void
+  /** Called when a defect occurred while the broker handled an event of this peer. */
+  readonly defective: (peer: Peer, defect: unknown) => void
+}
+
+/**
+ * Takes the input of peers in order: messages go to `Routing`, and logins and commands are handled here. A peer that has to
+ * wait, for room or for an answer, is held. Runs only in the broker's turn.
+ */
+export class PeerInput {
+  constructor(private readonly broker: Collaborators) {}
+
+  /** Handles a peer's input until the peer must be held. */
+  read(peer: Peer) {
+    if (peer.hold !== undefined) return
+    const { broker } = this
+    const { inbox } = peer
+    for (let item = inbox.current; item !== undefined; item = inbox.current) {
+      // A leaving peer's input is ignored, except for the mark of the shutdown: the drain waits until it was reached.
+      const { isHeard } = peer.phase
+      switch (item._tag) {
+        case "Lines": {
+          const hold = isHeard ? this.lines(peer, item) : undefined
+          if (hold !== undefined) return this.hold(peer, hold)
+          break
+        }
+        case "TooLong": {
+          const outbox = isHeard ? this.tooLong(peer, item.start) : undefined
+          if (outbox !== undefined) return this.hold(peer, outbox)
+          break
+        }
+        case "End":
+          if (isHeard) broker.lifecycle.leave(peer, item.reason)
+          break
+        case "Closing":
+          peer.isShutOut = true
+          break
+      }
+      inbox.advance()
+    }
+    broker.replies.flushUndelivered(peer)
+    inbox.consumed()
+  }
+
+  /** Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for. */
+  private lines(peer: Peer, block: Lines): Outbox<Peer> | Question | undefined {
+    for (;;) {
+      const stop = this.broker.routing.block(peer, block)
+      if (!(stop instanceof OtherLine)) return stop
+      const question = this.otherLine(peer, stop)
+      if (question !== undefined) return question
+    }
+  }
+
+  /** Holds the peer until there is room, or an answer. Its socket is not read from meanwhile. */
+  private hold(peer: Peer, hold: Outbox<Peer> | Question) {
+    const { ask, replies, watch } = this.broker
+    replies.flushUndelivered(peer)
+    peer.inbox.pause()
+    peer.hold = hold
+    watch.holdBegins(peer)
+    if (hold instanceof Question) ask(peer, hold)
+    else hold.hold(peer)
+  }
+
+  private endHold(peer: Peer) {
+    peer.hold = undefined
+    this.broker.watch.holdEnds(peer)
+  }
+
+  /** Resumes the peers that waited for an outbox, in order, until it is full again. */
+  release(outbox: Outbox<Peer>) {
+    const still: Array<Peer> = []
+    for (const peer of outbox.takeWaiting()) {
+      if (outbox.isFull && !outbox.isJammed) {
+        still.push(peer)
+        continue
+      }
+      this.endHold(peer)
+      try {
+        this.read(peer)
+      } catch (defect) {
+        // The defect is this peer's: the other waiting peers and the owner of the outbox continue.
+        this.broker.defective(peer, defect)
+      }
+    }
+    // Peers that were not served yet go before those that were and wait again.
+    outbox.holdFirst(still)
+  }
+
+  /** The answer to a question has arrived: resumes its peer, if that still waits for it. */
+  answered(peer: Peer, question: Question, exit: Exit.Exit<unknown, unknown>) {
+    if (peer.hold !== question) return
+    this.endHold(peer)
+    const { _tag } = peer.phase
+    // Once the connection is over, a name would have no owner and a reply no reader. Lines already received are still
+    // routed.
+    const next = _tag === "Login" || _tag === "Present" ? question.answered(exit) : undefined
+    if (next === undefined) this.read(peer)
+    else this.hold(peer, next)
+  }
+
+  /**
+   * Stops waiting for an answer at the end of the drain: the line counts as one that came after the shutdown began.
+   * Returns false if the peer does not wait for an answer.
+   */
+  giveUpQuestion(peer: Peer): boolean {
+    const { hold } = peer
+    if (!(hold instanceof Question)) return false
+    this.endHold(peer)
+    if (peer.phase._tag === "Login") this.broker.lifecycle.refuse(peer, Reply.closingLogin, hold.label)
+    else if (peer.phase._tag !== "Gone") this.broker.replies.reply(peer, Reply.closing(hold.label))
+    peer.isShutOut = true
+    this.read(peer)
+    return true
+  }
+
+  // Logins and commands.
+
+  private otherLine(peer: Peer, { label, line }: OtherLine): Question | undefined {
+    if (peer.name === "" && line.charCodeAt(0) !== 0x2f /* / */) return this.login(peer, line, label)
+    const parsed = Line.parse(line, this.broker.options.current)
+    if (parsed._tag === "Mistake") this.broker.replies.reply(peer, parsed.reply(label))
+    if (parsed._tag === "Command") return this.command(peer, parsed.name, parsed.argument, label)
+    return undefined
+  }
+
+  /**
+   * Before the login, a line that is too long counts as the login, and is refused as a bad name: otherwise the next line
+   * would be taken for the login. Returns the outbox that the peer has to wait for first.
+   */
+  private tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
+    const { lifecycle, routing } = this.broker
+    if (peer.phase._tag !== "Login" || peer.isShutOut) return routing.tooLong(peer, start)
+    peer.traffic.linesIn += 1
+    return lifecycle.refuse(peer, Reply.badLogin, labelOf(peer, start))
+  }
+
+  private login(peer: Peer, line: string, label: string | undefined): Question | undefined {
+    if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner
+    const name = Name.parse(Wire.copy(line))
+    if (name === undefined) {
+      this.broker.lifecycle.refuse(peer, Reply.badLogin, label)
+      return undefined
+    }
+    this.broker.watch.loginEnds(peer)
+    const decision = this.broker.admission.decide({ name, identity: peer.socket.identity })
+    if (!Effect.isEffect(decision)) return this.decided(peer, name, label, decision)
+    return Question.make({
+      ask: decision,
+      answered: (exit) => this.withAnswer(peer, exit, (found) => this.decided(peer, name, label, found)),
+      label
+    })
+  }
+
+  private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
+    const { lifecycle } = this.broker
+    if (decision !== undefined) return lifecycle.refuse(peer, decision, label)
+    if (!lifecycle.join(peer, name)) return lifecycle.refuse(peer, Reply.loginInUse(name), label)
+    return undefined
+  }
+
+  /** A question that fails is a defect: an expected refusal is an answer, not a failure. */
+  private withAnswer<A>(peer: Peer, exit: Exit.Exit<A, unknown>, use: (answer: A) => Question | undefined) {
+    if (Exit.isSuccess(exit)) return use(exit.value)
+    this.broker.defective(peer, exit.cause)
+    return undefined
+  }
+
+  private command(peer: Peer, name: string, argument: string, label: string | undefined): Question | undefined {
+    const { commandContext, commands, replies } = this.broker
+    const command = commands.find(name)
+    if (command === undefined) {
+      replies.reply(peer, commands.unknown(name, label))
+      return undefined
+    }
+    const answer = command.run({ peer, argument, label }, commandContext)
+    if (Effect.isEffect(answer) && peer.phase._tag === "Gone") return undefined // a question that has no reader
+    if (!Effect.isEffect(answer)) return this.answerCommand(peer, answer, label)
+    return Question.make({
+      ask: answer,
+      answered: (exit) => this.withAnswer(peer, exit, (found) => this.answerCommand(peer, found, label)),
+      label
+    })
+  }
+
+  private answerCommand(peer: Peer, answer: Answer, label: string | undefined): undefined {
+    if (answer === "leave") this.broker.lifecycle.leave(peer, "quit", label)
+    else for (const line of answer) this.broker.replies.reply(peer, line)
+  }
+}
