@@ -8,7 +8,7 @@ import { Script } from "node:vm"
  * the build has stored. Without that file, or with one of another Node version, V8 compiles the program again, which
  * takes half of the start-up time.
  */
-// From the first moment: until there is a listener, SIGUSR1 opens the debugger and SIGUSR2 kills. See `cli/Signals.ts`.
+// As early as possible: without a listener, SIGUSR1 opens the debugger and SIGUSR2 kills. See `cli/Signals.ts`.
 for (const signal of ["SIGUSR1", "SIGUSR2"]) process.on(signal, () => {})
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))

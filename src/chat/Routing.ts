@@ -264,7 +264,7 @@ export class Routing {
   }
 }
 
-/** The label of a line of which only the start was kept. */
+/** The label of a line that is too long, of which only the start was kept. */
 export const labelOf = (peer: Peer, start: string): string | undefined =>
   peer.hasGreeted ? Line.label(start)?.label : undefined
 

@@ -47,7 +47,7 @@ export class Watch {
   private holdMillis = 0
   private stallMillis = 0
   private tickMillis = 0
-  /** The time that counts, up to the start of the current tick: see `slept`. */
+  /** The time that counts against deadlines, up to the start of the current tick: see `slept`. */
   private countedMillis = 0
   private tickBegan = 0
   private isLate = false
@@ -93,9 +93,10 @@ export class Watch {
   }
 
   /**
-   * A tick that is far too late means that the process was stopped, or had no CPU. Nothing was read or written meanwhile,
-   * so that time does not count: otherwise the first tick after SIGCONT would close every slow client before the server
-   * could write to it again. On a machine where every tick is late, each one after the first counts as if it were on time.
+   * A tick that is far too late means that the process was stopped, or had no CPU. Nothing was read or written
+   * meanwhile, so that time does not count: otherwise the first tick after SIGCONT would close every slow client before
+   * the server could write to it again. On a machine where every tick is late, each tick after the first counts as if
+   * it were on time.
    */
   private slept() {
     const now = this.now()
@@ -107,8 +108,8 @@ export class Watch {
   }
 
   /**
-   * The time that counts, in milliseconds. It is bounded because a read or a write may come before the late tick: its time
-   * would otherwise be in the future once that tick has been left out.
+   * The time that counts against deadlines, in milliseconds. Bounded, because a read or a write may precede the late
+   * tick: its time would otherwise be in the future once that tick has been discounted.
    */
   private get time(): number {
     return this.countedMillis + Math.min(this.now() - this.tickBegan, 2 * this.tickMillis)

@@ -5,7 +5,7 @@ import { closeSync, constants, openSync } from "node:fs"
 import { isatty } from "node:tty"
 import * as ExitStatus from "./ExitStatus.js"
 
-/** The signals that do not end this program, though they end other Node programs. */
+/** Handles signals that do not end this program, although they end other Node programs. */
 
 /** Without a listener, SIGUSR1 opens Node's debugger to every local user, and SIGUSR2 kills without a drain. */
 const unused = ["SIGUSR1", "SIGUSR2"] as const
@@ -18,12 +18,12 @@ let report = (signal: Unused): void => {
 }
 
 /**
- * Ignores SIGUSR1 and SIGUSR2, and SIGHUP if no terminal can hang up. Node has reset the disposition that `nohup` set before
- * any JavaScript runs, so the terminal is what remains to decide by.
+ * Ignores SIGUSR1 and SIGUSR2, and SIGHUP if no terminal can hang up. Node resets the signal disposition that `nohup`
+ * has set before any JavaScript runs, so only the terminal shows whether `nohup` was used.
  */
 export const ignoreUnused = Effect.sync(() => {
   for (const signal of unused) {
-    // Once: whoever sends more of them knows by now.
+    // Reported only once, however often the signal is sent.
     process.once(signal, () => report(signal))
     process.on(signal, () => {})
   }
@@ -47,8 +47,9 @@ export const logUnused: Layer.Layer<never> = Layer.scopedDiscard(
 )
 
 /**
- * Whether the program started in a terminal, which sends SIGHUP when its window is closed. A program that `nohup` started
- * there has the terminal as its controlling terminal, but not as its input, output or errors: `nohup` redirects them.
+ * Whether the program started in a terminal, which sends SIGHUP when its window is closed. A program that `nohup`
+ * started there has the terminal as its controlling terminal, but not as its input, output or errors: `nohup` redirects
+ * them.
  */
 let startedAtTerminal = false
 
@@ -61,7 +62,7 @@ const hasControllingTerminal = () => {
   }
 }
 
-/** What SIGHUP means when it arrives: the terminal was closed, or someone at a terminal sent it, or neither. */
+/** The cause of a SIGHUP: the terminal was closed, a user at a terminal sent the signal, or there is no terminal. */
 export const hangup = (): "closed" | "sent" | "detached" => {
   if (!startedAtTerminal) return "detached"
   return hasControllingTerminal() ? "sent" : "closed"

@@ -2,13 +2,13 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /**
- * The time of a program, in milliseconds. The two clocks must not be mixed: an administrator or NTP may set the wall clock
- * at any moment, and a deadline or a rate that followed it would then pass at once, or not for an hour.
+ * The two clocks of a program, in milliseconds. They must not be mixed: an administrator or NTP may set the wall clock
+ * at any moment, and a deadline or a rate that followed it would then expire immediately, or an hour late.
  */
 export interface Time {
-  /** On the monotonic clock: for everything that waits or is measured. */
+  /** The monotonic clock, for every deadline and measurement. */
   readonly now: () => number
-  /** Since 1970, on the wall clock: only for what is displayed. */
+  /** The wall clock, since 1970. Only for display. */
   readonly wall: () => number
 }
 
@@ -19,5 +19,5 @@ export const of = (clock: Clock.Clock): Time => ({
   wall: () => clock.unsafeCurrentTimeMillis()
 })
 
-/** The monotonic clock, where the clock itself is not at hand. Effect's `currentTimeNanos` fails under a `TestClock`. */
+/** The monotonic clock, as an effect. Effect's `currentTimeNanos` fails under a `TestClock`. */
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(of(clock).now))

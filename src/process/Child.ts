@@ -170,7 +170,7 @@ const killAll = () => {
 const guard = () => {
   if (process.listeners("exit").includes(killAll)) return
   process.on("exit", killAll)
-  // The terminal was closed. A program that ignores SIGHUP has a listener already.
+  // The terminal was closed. A program that ignores SIGHUP already has a listener.
   if (process.listenerCount("SIGHUP") === 0) process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   process.on("SIGQUIT", () => process.exit(128 + os.signals.SIGQUIT))
 }

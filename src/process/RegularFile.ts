@@ -2,8 +2,8 @@ import { constants, type Stats } from "node:fs"
 import { open as openFile, type FileHandle } from "node:fs/promises"
 
 /**
- * Files that a user names, or that another program can replace. Everything fails at once, and with a message for that
- * user, unless the path is a regular file.
+ * Reads and opens files that a user names, or that another program can replace. Unless the path is a regular file,
+ * these functions fail immediately, with a message for the user.
  */
 
 /**
@@ -25,7 +25,7 @@ export const open = async (path: string, flags: number, mode?: number): Promise<
   }
 }
 
-/** A folder passes: EISDIR, the system's own error at the first read, is clear. */
+/** Accepts a folder: EISDIR, the system's error at the first read, is clear enough. */
 const assertRegular = (stats: Stats) => {
   if (stats.isFile() || stats.isDirectory()) return
   throw new Error(
@@ -35,7 +35,7 @@ const assertRegular = (stats: Stats) => {
 
 /** The content of an open file. Fails if it is longer than `maxBytes`. */
 export const content = async (file: FileHandle, maxBytes: number): Promise<Buffer> => {
-  // The size that `stat` reports would not do: files in /proc have none, and a file may grow.
+  // The size from `stat` is not sufficient: it is 0 for files in /proc, and a file may grow.
   const bytes = Buffer.alloc(maxBytes + 1)
   let length = 0
   while (length <= maxBytes) {

@@ -9,7 +9,7 @@ import type { Mistake, Source } from "./Sources.js"
 export interface SettingsFile {
   readonly path: string
   readonly entries: ReadonlyMap<string, FileEntry>
-  /** Whether there is nothing in it, not even a comment. */
+  /** Whether the file contains nothing, not even a comment. */
   readonly isEmpty: boolean
 }
 
@@ -95,5 +95,5 @@ export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<s
   })
 }
 
-/** A file with more unknown keys is of another program. To compare each with every setting would hold the server up. */
+/** A file with more unknown keys is not a settings file. Comparing each with every setting would block the server. */
 const maxHints = 1_000
