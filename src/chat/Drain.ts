@@ -99,7 +99,7 @@ export class Drain {
     const { breakOff, input, lifecycle, outboxes } = this.broker
     this.pairsBefore = this.pairsSentBack
     for (const peer of [...lifecycle.peers, ...lifecycle.orphans]) {
-      // Looked at first: the refusal of an open question is put into the outbox, and may still be written.
+      // Checked before the outbox: the refusal of an open question is put there, and may still be written.
       const hasLines = peer.outbox.lines > 0
       input.giveUpQuestion(peer)
       if (hasLines) breakOff(peer, "cut-off")

@@ -19,7 +19,7 @@ interface Collaborators {
   readonly ledger: Ledger
   readonly names: Names
   readonly notices: Notices
-  /** Features that follow who is present. */
+  /** Features that are notified when a peer becomes present or absent. */
   readonly presence: ReadonlyArray<Pick<Feature, "joined" | "left">>
   readonly replies: Replies
   readonly watch: Watch
@@ -113,7 +113,7 @@ export class Lifecycle {
     for (const sender of this.broker.replies.returnAll(outbox.name, lines, reason)) this.finishIfSettled(sender)
   }
 
-  /** Remembers a gone peer as long as its lines are in flight, or still to be routed. */
+  /** Remembers a gone peer while its lines are in flight, or still to be routed. */
   rememberOrphan(peer: Peer) {
     if (!isOrphan(peer)) return
     this.orphans.add(peer)

@@ -32,15 +32,15 @@ export const settle = (
   ledger.settled[fate] += lines
 }
 
-/** What a writer calls when all lines of its batch have met the same fate. */
+/** Called by a writer when all lines of its batch have met the same fate. */
 export type Settled = (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
 
 export const make = ({ events, ledger }: { readonly events: Events; readonly ledger: Ledger }): Settled => {
   const reportSettled = (peer: Peer) => events.report({ _tag: "Settled", peer })
   return (outbox, batch, fate) => {
-    // Its lines were returned to their senders already.
+    // The lines were already returned to their senders.
     if (outbox.isBroken) return
-    // Counting can be done here and now. An outcome is a line for the sender, and only the broker puts lines.
+    // Counting can happen immediately. An outcome is a line for the sender, and only the broker puts lines.
     if (batch.labels === undefined) settle(ledger, outbox, batch, fate, reportSettled)
     else events.report({ _tag: "Labelled", outbox, batch, fate })
     Metrics.delivery.record((performance.now() - batch.since) / 1000, batch.lines)

@@ -40,7 +40,9 @@ export class Watch {
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
   private readonly shortPeers = new Map<Peer, number>()
-  /** Full outboxes whose writers are not sockets: when the writer last settled a batch, and how many bytes were left. */
+  /**
+   * Full outboxes whose writers are not sockets: when the writer last settled a batch, and how many bytes were left.
+   */
   private readonly lagging = new Map<Outbox<Peer>, { movedAt: number; bytes: number }>()
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
@@ -235,7 +237,7 @@ export class Watch {
     return jammed
   }
 
-  /** The same for outboxes whose writers are not sockets. Their progress is that they settle batches. */
+  /** The same for outboxes whose writers are not sockets. Such a writer makes progress when it settles a batch. */
   private jammedOthers(now: number): ReadonlyArray<Outbox<Peer>> {
     const jammed: Array<Outbox<Peer>> = []
     for (const outbox of this.outboxes) {
