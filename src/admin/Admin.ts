@@ -15,6 +15,7 @@ import * as Metrics from "../telemetry/Metrics.js"
 import * as Tcp from "../transport/Tcp.js"
 import { isLoopback, type TransportError } from "../ports/Transport.js"
 import * as ConnectionList from "./ConnectionList.js"
+import * as HttpLimits from "./HttpLimits.js"
 import * as ProcessMetrics from "./ProcessMetrics.js"
 import * as Prometheus from "./Prometheus.js"
 import * as WebPage from "./WebPage.js"
@@ -44,31 +45,12 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     })
     const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
-    const http = Http.createServer(
-      { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval, keepAliveTimeout },
-      handler
-    )
-    http.timeout = idleTimeout
-    http.maxConnections = maxConnections
-    // A client above the limit is dropped without a response. Closing idle connections makes room for its next attempt.
-    http.on("drop", () => http.closeIdleConnections())
+    const http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(handler))
+    HttpLimits.makeRoom(http)
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
   })
-
-const requestTimeout = 10_000
-
-/** How often Node checks for requests that take too long; its default of 30 s would allow them up to 40 s. */
-const connectionsCheckingInterval = 1_000
-
-/** Closes a connection without traffic, such as one whose client does not read the response. */
-const idleTimeout = 30_000
-
-const keepAliveTimeout = 60_000
-
-/** Room for supervisors, a Prometheus or two, and several browsers. */
-const maxConnections = 64
 
 const listening = (http: Http.Server, { host, port }: AdminOptions) =>
   Effect.acquireRelease(

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Socket, TransportError } from "../ports/Transport.js"
+import { TransportError, type Socket } from "../ports/Transport.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import * as Received from "./Received.js"
@@ -29,6 +29,16 @@ export interface QueryOptions {
 /** No line of a reply is longer than this. */
 const maxLineBytes = 65_536
 
+/**
+ * Longest reply to `/who`, in characters and in names. No server has as many users. A malicious one could otherwise send
+ * names until the memory of the client is full.
+ */
+const maxAnswerLength = 16 * 1024 * 1024
+
+const maxNames = 1_000_000
+
+const tooLong = new TransportError({ during: "Read", reason: "the server's list of names is too long" })
+
 /** Short, because nothing is left to deliver. */
 const linger = Duration.seconds(1)
 
@@ -42,10 +52,13 @@ export const who = (
     const connection = yield* connect(options.socket)
     yield* Effect.forkScoped(Stream.runDrain(connection.lines))
     const names: Array<string> = []
-    const asked = connection.ask("/who\n", (line) => {
+    let length = 0
+    const asked = connection.ask<ReadonlyArray<string>, TransportError | Login.LoginRefused>("/who\n", (line) => {
       const received = Received.parse(line)
       if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
-      names.push(...received.text.split(", ").filter((name) => name !== ""))
+      length += line.length
+      for (const name of received.text.split(", ")) if (name !== "") names.push(name)
+      if (length > maxAnswerLength || names.length > maxNames) return Exit.fail(tooLong)
       // The reply may take several lines, each of which has the total number of names.
       return names.length < Number(received.words[0]) ? "part" : Exit.succeed(names)
     })

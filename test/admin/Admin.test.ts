@@ -20,12 +20,11 @@ interface Answer {
   readonly body: string
 }
 
-const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
+/** The admin endpoint of a server, and a request to it. */
+const endpoint = (server: Server.ServerHandle) =>
   Effect.gen(function* () {
-    const network = yield* Memory.make()
-    const server = yield* Server.start({ listen: [network.listen], ...options })
-    const address = yield* Admin.serve({ host: "127.0.0.1", port: 0, server, version: "1.2.3", descriptorLimit: 99 })
-    const port = address.port ?? 0
+    const options = { host: "127.0.0.1", port: 0, version: "1.2.3", descriptorLimit: 99 }
+    const { port = 0 } = yield* Admin.serve({ ...options, server })
     const ask = (path: string, more: { readonly host?: string; readonly method?: string } = {}) =>
       Effect.async<Answer>((resume) => {
         const { host = `127.0.0.1:${port}`, method = "GET" } = more
@@ -39,9 +38,46 @@ const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
         asked.on("error", (error) => resume(Effect.die(error)))
         asked.end()
       })
+    return { port, ask }
+  })
+
+const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
+  Effect.gen(function* () {
+    const network = yield* Memory.make()
+    const server = yield* Server.start({ listen: [network.listen], ...options })
     const join = (login: string) => Client.connect({ socket: network.connect, login })
-    return { server, port, ask, join }
+    return { server, join, ...(yield* endpoint(server)) }
   }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+/** A server that lists its one connection this many times: more than the kernel's buffers hold. */
+const crowded = (connections: number) =>
+  Effect.gen(function* () {
+    const { join, server } = yield* watched()
+    yield* join("alice")
+    const inspect = Effect.map(server.inspect, (found) => ({
+      ...found,
+      connections: Arr.makeBy(connections, () => found.connections).flat()
+    }))
+    return yield* endpoint({ ...server, inspect })
+  })
+
+/** A client that asks for all connections, and stops reading at the beginning of the answer. */
+const askAndStop = (port: number) =>
+  Effect.gen(function* () {
+    const client = yield* dial(port, "GET /connections?limit=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    yield* client.answered
+    client.socket.pause()
+    return client
+  })
+
+const answersAtOnce = ({ ask }: Effect.Effect.Success<ReturnType<typeof endpoint>>) =>
+  Effect.gen(function* () {
+    for (let at = 0; at < 10; at++) {
+      const began = performance.now()
+      assert.strictEqual((yield* ask("/healthz")).body, "ok\n")
+      assert.isBelow(performance.now() - began, 1_000)
+    }
+  })
 
 /** A client that sends this text. */
 const dial = (port: number, text: string) =>
@@ -186,10 +222,59 @@ describe("Admin", () => {
       const keep = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
       const idle = yield* Effect.forEach(Arr.range(1, 64), () => dial(port, keep), { concurrency: "unbounded" })
       for (const { answered } of idle) yield* answered
-      yield* (yield* dial(port, keep)).ended // beyond the limit of 64
+      yield* (yield* dial(port, keep)).answered // beyond the limit of 64
       assert.strictEqual((yield* ask("/healthz")).body, "ok\n")
       for (const { ended } of idle) assert.match(yield* ended, /^HTTP\/1.1 200 /u)
     })
+  )
+
+  const slow = [
+    ["send their requests slowly", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n"] as const,
+    ["send nothing", ""] as const
+  ]
+  for (const [what, text] of slow) {
+    it.scopedLive(`answers at once next to a hundred clients that ${what}`, () =>
+      Effect.gen(function* () {
+        const admin = yield* watched()
+        yield* Effect.forEach(Arr.range(1, 100), () => dial(admin.port, text), { concurrency: "unbounded" })
+        yield* answersAtOnce(admin)
+      })
+    )
+  }
+
+  it.scopedLive("answers at once next to more clients that do not read than there are places", () =>
+    Effect.gen(function* () {
+      const admin = yield* crowded(20_000)
+      yield* Effect.forEach(Arr.range(1, 66), () => askAndStop(admin.port))
+      yield* answersAtOnce(admin)
+    })
+  )
+
+  it.scopedLive("computes one answer at a time for each client, whatever it has asked for", () =>
+    Effect.gen(function* () {
+      const { server } = yield* watched()
+      let measured = 0
+      const counting = Effect.sync(() => (measured += 1))
+      const { port } = yield* endpoint({ ...server, measure: Effect.zipRight(counting, server.measure) })
+      const flood = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000)
+      yield* (yield* dial(port, flood)).ended
+      assert.isAtMost(measured, 1)
+    })
+  )
+
+  it.scopedLive(
+    "closes a connection that does not read its answer for 10 s",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* crowded(50_000)
+        const began = performance.now()
+        const unread = yield* askAndStop(port)
+        yield* Effect.sleep("11 seconds")
+        unread.socket.resume()
+        assert.notMatch(yield* unread.ended, /\r\n0\r\n\r\n$/u)
+        assert.isBelow(performance.now() - began, 15_000)
+      }),
+    30_000
   )
 
   it.scopedLive(
