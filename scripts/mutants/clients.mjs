@@ -72,5 +72,75 @@ export const mutants = [
     search: 'if (!this.hasSeenAll || received.code !== "bye"',
     replace: 'if (received.code !== "bye"',
     test: "test/client/Pipe.test.ts"
+  },
+  {
+    name: "send ignores the announced rate",
+    file: "client/Sending.ts",
+    search: "const wait = link.pace.wait(now)\n        if",
+    replace: "const wait = 0\n        if",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "the pace uses the server's whole burst without counting the greeting",
+    file: "client/Pace.ts",
+    search: "this.tokens = this.burst - greetingLines",
+    replace: "this.tokens = this.burst",
+    test: "test/client/Pace.test.ts"
+  },
+  {
+    name: "send keeps its window open where lines may be refused",
+    file: "client/Sending.ts",
+    search: "let window = mayResend ? 1 : windowOutcomes",
+    replace: "let window = windowOutcomes",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "send sends the next line before those that are sent again",
+    file: "client/Sending.ts",
+    search: "isUp && retryQueue.length === 0 && hasRoom()",
+    replace: "isUp && hasRoom()",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "send sends a line with an unknown outcome again",
+    file: "client/Sending.ts",
+    search: "hasSaidBye && link.connection.outcomes.hasEnded",
+    replace: "link.connection.outcomes.hasEnded",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "send waits as long as retry= asks",
+    file: "client/Sending.ts",
+    search: "if (outcome.retryMillis > Duration.toMillis(patience)) return false",
+    replace: "",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "send waits for an absent recipient at every line",
+    file: "client/Sending.ts",
+    search: "absentUntil.set(name, until)",
+    replace: "",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "send does not connect again after a full server",
+    file: "cli/commands/Delivery.ts",
+    search: "refused.retryMillis ?? (mayPass",
+    replace: "(mayPass",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "the terminal ignores the announced rate",
+    file: "terminal/OneConnection.ts",
+    search: "turns.pace.wait(now)",
+    replace: "0",
+    test: "test/terminal/TerminalClient.test.ts"
   }
 ]

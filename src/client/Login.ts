@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
+import type { LineRate } from "./Pace.js"
 import * as Received from "./Received.js"
 
 /** The server refused the login or was full; `code` is the code of the refusal (protocol, section 2). */
@@ -29,6 +30,8 @@ export interface Hello {
   /** Longest line, in bytes. */
   readonly maxLineBytes: number
   readonly maxRecipients: number
+  /** The limits of lines per second that concern this client; none if they are off. */
+  readonly rates: ReadonlyArray<LineRate>
 }
 
 export interface ClientOptions<E, R> {
@@ -82,17 +85,34 @@ export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
  * Every server delivers a message to oneself after the replies to earlier lines. Its arrival proves there is no
  * `hello`.
  */
-const askHello = ({ connection, login }: PendingLogin, lines: string) =>
+const askHello = (
+  { connection, login }: PendingLogin,
+  lines: string
+): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   Effect.suspend(() => {
     const token = `hello? ${crypto.randomUUID()}`
     let hello = Option.none<Hello>()
-    return connection.ask(`${lines}${login}: ${token}\n`, (line) => {
+    const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
       if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
+      if (line.startsWith("! slow-down ")) {
+        // The server's rate is below the lines of a greeting. With a hello, the line to oneself has nothing left to prove.
+        const received = Received.parse(line)
+        const retryMillis = received._tag === "Refused" ? received.retryMillis : undefined
+        return Exit.succeed(Option.isSome(hello) ? hello : (retryMillis ?? slowDownMillis))
+      }
       if (!line.startsWith("* hello ")) return refusal(line)
       hello = parseHello(Received.parse(line))
       return "part"
-    })
+    }
+    return Effect.flatMap(connection.ask(`${lines}${login}: ${token}\n`, look), (answer) =>
+      typeof answer === "number"
+        ? Effect.delay(askHello({ connection, login }, "/hello\n"), answer)
+        : Effect.succeed(answer)
+    )
   })
+
+/** How long a greeting pauses after a `slow-down` without `retry`. */
+const slowDownMillis = 1000
 
 const parseHello = (received: Received.Received): Option.Option<Hello> => {
   if (received._tag !== "Notice") return Option.none()
@@ -100,7 +120,12 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
   return Option.some({
     name: values.get("name") ?? "",
     maxLineBytes: Number(values.get("max-line")),
-    maxRecipients: Number(values.get("max-recipients"))
+    maxRecipients: Number(values.get("max-recipients")),
+    rates: [
+      // The burst of a client's own rate is one second's worth.
+      { perSecond: Number(values.get("rate")), burst: Number(values.get("rate")) },
+      { perSecond: Number(values.get("address-rate")), burst: Number(values.get("address-burst")) }
+    ].filter(({ burst, perSecond }) => perSecond > 0 && burst > 0)
   })
 }
 

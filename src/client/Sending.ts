@@ -2,6 +2,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import type { TransportError } from "../ports/Transport.js"
@@ -10,20 +11,30 @@ import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as LineConnection from "./LineConnection.js"
 import * as Outcomes from "./Outcomes.js"
+import type { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
 
-export interface SendingOptions {
-  /** Already logged in. */
+/** A connection that is logged in, and the pace that its server allows. */
+export interface Link {
   readonly connection: LineConnection.LineConnection
+  readonly pace: Pace
+}
+
+export interface SendingOptions<E> {
+  readonly link: Link
+  /** Connects again after the server has shut down. Run only if `retries` is greater than 0. */
+  readonly reconnect: Effect.Effect<Link, E, Scope.Scope>
   readonly recipients: ReadonlyArray<string>
   /** One text per line. A last line without its LF counts as a line. */
   readonly input: Readable
   /** Longest text that is sent, in bytes. The server may still refuse it. */
   readonly maxLineBytes: number
-  /** How often a line is sent again if the server says that it may succeed later. */
+  /** How often a line is sent again if the server says that it may succeed later, or shuts down. */
   readonly retries: number
+  /** How long to wait for a recipient that is absent, in milliseconds; 0 returns its lines at once. */
+  readonly absenceMillis: number
   /** The longest wait for an outcome, measured from the previous outcome. */
   readonly patience: Duration.Duration
   /** Called once for each final outcome. */
@@ -69,6 +80,9 @@ const windowOutcomes = 4096
 /** Bytes of text that may wait for outcomes. */
 const windowBytes = 4 * 1024 * 1024
 
+/** How often an absent recipient is tried: a server drops the notice that it joined if this client's queue is full. */
+const absencePollMillis = 2000
+
 /** Lines sent in one write. */
 const batchLines = 512
 
@@ -98,13 +112,13 @@ class Waiting implements Outcomes.AwaitedLine {
 /** A line to be sent again: its last outcome, and the earliest time to send it (`performance.now`). */
 interface Retry extends Line {
   readonly outcome: LineOutcome
-  readonly at: number
+  at: number
 }
 
 /** A sending, which can be run once. `totals` is live. */
-export interface Sending {
+export interface Sending<E> {
   readonly totals: SendTotals
-  readonly run: Effect.Effect<SendResult, Input.InputError | Stalled>
+  readonly run: Effect.Effect<SendResult, Input.InputError | Stalled | E>
 }
 
 /**
@@ -113,8 +127,8 @@ export interface Sending {
  */
 export type SendResult = "Complete" | "Unknown" | "Unsent"
 
-export const make = (options: SendingOptions): Sending => {
-  const { input, connection, maxLineBytes, patience, recipients, report, reported, retries } = options
+export const make = <E>(options: SendingOptions<E>): Sending<E> => {
+  const { absenceMillis, input, maxLineBytes, patience, recipients, report, reported, retries } = options
   const everyone = new Outcomes.Recipients(recipients)
   const head = Wire.encode(recipients.join(", "))
   const tooLong: Outcomes.Outcome = {
@@ -124,40 +138,87 @@ export const make = (options: SendingOptions): Sending => {
     text: `the line has more than ${maxLineBytes} bytes and was skipped`
   }
   const totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
+  const mayResend = retries > 0 || absenceMillis > 0
+  /** Lines to be sent again, in the order of the input. */
   const retryQueue: Array<Retry> = []
-  const room = Effect.unsafeMakeLatch(true)
+  /** Recipients that were absent, and the time until which to wait for each. */
+  const absentUntil = new Map<string, number>()
+  /** Open while a line of the input may be sent. */
+  const clear = Effect.unsafeMakeLatch(true)
+  /** Open while the first line of `retryQueue` may be sent. */
+  const retryClear = Effect.unsafeMakeLatch(false)
+  /** Opened when a recipient of `retryQueue` has joined. */
+  const joined = Effect.unsafeMakeLatch(false)
   const idle = Effect.unsafeMakeLatch(true)
-  const hasRetries = Effect.unsafeMakeLatch(false)
-  const noRetries = Effect.unsafeMakeLatch(true)
+  let link = options.link
+  /** Whether the server takes lines on this connection. */
+  let isUp = true
+  /** Whether the server has announced its shutdown and has not closed this connection yet. */
+  let isClosing = false
+  /** Whether the server has sent its last line in order: what has no outcome was not accepted. */
+  let hasSaidBye = false
+  /**
+   * Lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to one
+   * when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is announced,
+   * it stays at one: any line may be refused, and no later line may overtake it.
+   */
+  let window = mayResend ? 1 : windowOutcomes
   let waiting = 0
   let waitingBytes = 0
-  let isClosing = false
   let isAllSent = false
   let lastNews = performance.now()
 
-  const hasRoom = () => waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
+  const hasRoom = () => waiting < window && waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
+
+  const isClear = () => isUp && retryQueue.length === 0 && hasRoom()
+
+  const isRetryClear = () => isUp && retryQueue.length > 0 && hasRoom()
+
+  /** Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever. */
+  const checkEnd = () => {
+    if (!isUp || !link.connection.outcomes.hasEnded) return
+    isUp = false
+    refresh()
+  }
+
+  /** The server shuts down: nothing is sent until there is another connection. */
+  const closing = () => {
+    if (!isClosing) lastNews = performance.now()
+    isUp = false
+    isClosing = true
+  }
+
+  /** Sets the latches after a change. */
+  const refresh = () => {
+    if (isClear()) clear.unsafeOpen()
+    else clear.unsafeClose()
+    if (isRetryClear()) retryClear.unsafeOpen()
+    else retryClear.unsafeClose()
+    if (waiting + retryQueue.length === 0) idle.unsafeOpen()
+    else idle.unsafeClose()
+  }
 
   /** Labels a line and registers that it waits for outcomes. */
   const labelled = (line: Line): string => {
-    if (waiting === 0) {
-      lastNews = performance.now()
-      idle.unsafeClose()
-    }
+    if (waiting === 0) lastNews = performance.now()
     waiting += 1
     waitingBytes += line.text.length
-    const label = connection.outcomes.expect(new Waiting(line, settled))
+    const label = link.connection.outcomes.expect(new Waiting(line, settled))
     const to = line.recipients === everyone ? head : Wire.encode(line.recipients.names.join(", "))
     return `@${label} ${to}: ${line.text}\n`
   }
 
   const settled = (what: LineOutcome, line: Line, isLast: boolean) => {
     lastNews = performance.now()
-    if (!retryLater(line, what)) final(what)
-    if (!isLast) return
-    waiting -= 1
-    waitingBytes -= line.text.length
-    if (hasRoom()) room.unsafeOpen()
-    if (waiting + retryQueue.length === 0) idle.unsafeOpen()
+    const isAgain = mayResend && retryLater(line, what)
+    if (isAgain) window = 1
+    else final(what)
+    if (isLast) {
+      waiting -= 1
+      waitingBytes -= line.text.length
+      if (!isAgain && window < windowOutcomes && !link.pace.isLimited) window += 1
+    }
+    refresh()
   }
 
   const final = (what: LineOutcome) => {
@@ -165,13 +226,14 @@ export const make = (options: SendingOptions): Sending => {
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
+        if (absentUntil.size > 0) for (const name of outcome.names) absentUntil.delete(name)
         break
       case "Returned":
         totals.returned += outcome.names.length
         break
       case "Refused":
         totals.refused += 1
-        isClosing ||= outcome.reason === "closing"
+        if (outcome.reason === "closing") closing()
         break
       case "Unknown":
         totals.unknown += 1
@@ -182,58 +244,111 @@ export const make = (options: SendingOptions): Sending => {
   /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
   const retryLater = (line: Line, what: LineOutcome): boolean => {
     const { names, outcome } = what
-    if (line.tries >= retries || outcome._tag === "Written" || outcome._tag === "Unknown") return false
-    if (outcome.retryMillis === undefined) return false
+    if (outcome._tag === "Written") return false
+    if (outcome._tag === "Returned" && outcome.reason === "offline") return waitForAbsent(line, what)
+    if (line.tries >= retries) return false
+    const isShutDown = outcome._tag === "Unknown" ? isUnaccepted(line, names) : outcome.reason === "closing"
+    if (isShutDown) {
+      closing()
+      const refusal: Outcomes.Outcome =
+        outcome._tag === "Refused"
+          ? outcome
+          : { _tag: "Refused", reason: "closing", retryMillis: undefined, text: shutDown }
+      queueRetry(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
+      return true
+    }
+    if (outcome._tag === "Unknown" || outcome.retryMillis === undefined) return false
+    // A server may ask for any delay; the user has set how long an outcome may take.
+    if (outcome.retryMillis > Duration.toMillis(patience)) return false
+    if (outcome.reason === "slow-down") link.pace.refused()
+    queueRetry(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
+    return true
+  }
+
+  /** Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line. */
+  const isUnaccepted = (line: Line, names: ReadonlyArray<string>) =>
+    hasSaidBye && link.connection.outcomes.hasEnded && names.length === line.recipients.names.length
+
+  /** Queues a line for those of its absent recipients that are still waited for. */
+  const waitForAbsent = (line: Line, what: LineOutcome): boolean => {
+    const { outcome } = what
+    if (absenceMillis === 0 || outcome._tag !== "Returned") return false
+    const now = performance.now()
+    const expected: Array<string> = []
+    const given: Array<string> = []
+    let at = now + absencePollMillis
+    for (const name of outcome.names) {
+      const until = absentUntil.get(name) ?? now + absenceMillis
+      absentUntil.set(name, until)
+      if (until <= now) given.push(name)
+      else {
+        expected.push(name)
+        at = Math.min(at, until)
+      }
+    }
+    if (expected.length === 0) return false
+    if (given.length > 0) final({ ...what, outcome: { ...outcome, names: given }, names: given })
+    const rest = { ...what, outcome: { ...outcome, names: expected }, names: expected }
+    queueRetry(line, rest, { tries: line.tries, at })
+    return true
+  }
+
+  const queueRetry = (line: Line, outcome: LineOutcome, { at, tries }: Pick<Retry, "at" | "tries">) => {
     // A copy: a slice would keep the whole read alive while the line waits.
     const text = Wire.copy(line.text)
-    retryQueue.push({
-      ...line,
-      recipients: new Outcomes.Recipients(names),
-      text,
-      tries: line.tries + 1,
-      outcome: what,
-      at: performance.now() + outcome.retryMillis
-    })
-    hasRetries.unsafeOpen()
-    noRetries.unsafeClose()
-    return true
+    const retry = { ...line, recipients: new Outcomes.Recipients(outcome.names), text, tries, outcome, at }
+    let place = retryQueue.length
+    while (place > 0 && (retryQueue[place - 1] as Retry).number > line.number) place -= 1
+    retryQueue.splice(place, 0, retry)
   }
 
   const sendRetries = Effect.gen(function* () {
     for (;;) {
-      yield* hasRetries.await
+      yield* retryClear.await
       const line = retryQueue[0]
-      if (line === undefined) continue
-      yield* Effect.sleep(Math.max(0, line.at - performance.now()))
+      checkEnd()
+      if (line === undefined || !isRetryClear()) continue
+      const now = performance.now()
+      const wait = Math.max(line.at - now, link.pace.wait(now))
+      if (wait > 0) {
+        yield* Effect.raceFirst(Effect.sleep(wait), joined.await)
+        joined.unsafeClose()
+        continue
+      }
+      link.pace.spend(1)
       const wire = labelled(line)
       retryQueue.shift()
-      if (retryQueue.length === 0) {
-        hasRetries.unsafeClose()
-        noRetries.unsafeOpen()
-      }
+      refresh()
       yield* send(wire)
     }
   })
 
-  /** Never fails: the receiving half sees the same break and ends the sending. */
-  const send = (wire: string) => Effect.catchTag(connection.send(wire), "TransportError", () => Effect.never)
+  /** Never fails: the receiving half sees the same break. */
+  const send = (wire: string) => Effect.catchTag(link.connection.send(wire), "TransportError", () => Effect.void)
 
   /** Sends the lines of one read, once no earlier line has to be sent again. */
   const sendLines = (texts: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       for (let at = 0; at < texts.length;) {
-        yield* noRetries.await
-        yield* room.await
+        yield* clear.await
         yield* reported
-        // No further line can succeed on this connection, so wait for its end.
-        if (connection.outcomes.hasEnded || isClosing) return yield* Effect.never
+        checkEnd()
+        if (!isClear()) continue
+        const now = performance.now()
+        const wait = link.pace.wait(now)
+        if (wait > 0) {
+          yield* Effect.sleep(wait)
+          continue
+        }
         let wire = ""
-        const end = Math.min(texts.length, at + batchLines)
+        const start = at
+        const end = Math.min(texts.length, at + Math.min(batchLines, link.pace.available(now)))
         for (; at < end && hasRoom(); at++) {
           totals.lines += 1
           wire += labelled({ number: totals.lines, text: texts[at] ?? "", recipients: everyone, tries: 0 })
         }
-        if (!hasRoom()) room.unsafeClose()
+        link.pace.spend(at - start)
+        refresh()
         yield* send(wire)
       }
     })
@@ -251,17 +366,69 @@ export const make = (options: SendingOptions): Sending => {
 
   const watch = Effect.gen(function* () {
     for (;;) {
+      const isExpecting = waiting > 0 || isClosing
       const left = lastNews + Duration.toMillis(patience) - performance.now()
-      if (waiting > 0 && left <= 0) return yield* new Stalled({ patience })
-      yield* Effect.sleep(waiting > 0 ? left : patience)
+      if (isExpecting && left <= 0) return yield* new Stalled({ patience })
+      yield* Effect.sleep(isExpecting ? left : patience)
     }
   })
 
+  /** Sees the server's notices in order with the outcomes. */
+  const notice = (line: string) => {
+    if (line.startsWith("* joined ")) {
+      const received = Received.parse(line)
+      const name = received._tag === "Notice" ? (received.words[0] ?? "") : ""
+      for (const retry of retryQueue) {
+        if (!retry.recipients.shown.includes(name)) continue
+        retry.at = 0
+        joined.unsafeOpen()
+      }
+    } else if (line.startsWith("* closing ") && retries > 0) {
+      closing()
+      refresh()
+    } else if (line.startsWith("* bye ")) hasSaidBye = true
+    return undefined
+  }
+
   /** Returns when the connection has ended, orderly or not, after which no outcome can arrive. */
-  const over = Effect.ignore(Stream.runDrain(connection.lines))
+  const untilEnd = ({ connection }: Link) =>
+    Effect.suspend(() => {
+      const lines = Effect.ignore(Stream.runDrain(connection.lines))
+      const notices = Effect.catchAll(connection.ask("", notice), () => Effect.never)
+      return Effect.raceFirst(lines, notices)
+    }).pipe(
+      Effect.zipRight(
+        Effect.sync(() => {
+          isUp = false
+          isClosing = false
+          connection.outcomes.end()
+          refresh()
+        })
+      ),
+      // A server that shuts down waits for this end, and so does the next server on its port.
+      Effect.zipRight(connection.end)
+    )
+
+  const next = Effect.flatMap(options.reconnect, (made) => {
+    link = made
+    isUp = true
+    hasSaidBye = false
+    window = 1
+    for (const retry of retryQueue) if (retry.outcome.outcome._tag === "Returned") retry.at = 0
+    refresh()
+    return untilEnd(made)
+  })
+
+  // An unknown outcome ends the sending: the user has to decide whether that line is sent again.
+  const mayContinue = () => retries > 0 && totals.unknown === 0 && !(isAllSent && retryQueue.length === 0)
+
+  const over = Effect.gen(function* () {
+    yield* untilEnd(link)
+    while (mayContinue()) yield* Effect.scoped(next)
+  })
 
   const settle = Effect.sync(() => {
-    connection.outcomes.end()
+    link.connection.outcomes.end()
     for (const retry of retryQueue) final(retry.outcome)
   })
 
@@ -281,6 +448,8 @@ export const make = (options: SendingOptions): Sending => {
   }
 }
 
+const shutDown = "the server shut down"
+
 /** Reads the input to its end, as lines. A last line without its LF counts as a line. */
 const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Piece) => Effect.Effect<void, E>) =>
   Effect.gen(function* () {
@@ -298,7 +467,8 @@ const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Pi
  * no such proof.
  */
 export const unlabelled = (
-  options: Pick<SendingOptions, "connection" | "recipients" | "input" | "maxLineBytes" | "patience"> & {
+  options: Pick<SendingOptions<never>, "recipients" | "input" | "maxLineBytes" | "patience"> & {
+    readonly connection: LineConnection.LineConnection
     /**
      * Whether the server accepts `/quit` with a label. Its reply arrives after the last line was written or returned,
      * and is the only proof of that: the kernel also closes the connections of a killed server in an orderly way. An

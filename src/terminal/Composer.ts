@@ -32,6 +32,8 @@ export type ComposerPhase =
       readonly _tag: "Here"
       /** Whether the server reports outcomes, and which clients are connected. */
       readonly reportsOutcomes: boolean
+      /** Whether messages wait for their turn, since the server announced a rate. */
+      readonly isPaced: boolean
       /** Leaves in an orderly way, so that sent lines reach the server. */
       readonly end: Effect.Effect<void>
     }
@@ -160,9 +162,10 @@ export class Composer {
 
   /**
    * Records the outcomes of a message. If the server refused it while shutting down, it waits for the next connection.
+   * So does one that came too fast.
    */
   settle(id: MessageId, fates: ReadonlyArray<MessageFate>): void {
-    if (fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")) return this.outgoing.putBack(id)
+    if (fates.some(isRefusedForNow)) return this.outgoing.putBack(id)
     const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()
     if (settled !== undefined) this.options.transcript.print(Format.settled(settled, this.options.marks))
@@ -209,9 +212,10 @@ export class Composer {
   private pendingRows(): ReadonlyArray<Row> {
     const { marks, transcript } = this.options
     const margin = span(transcript.margin)
-    const isHere = this.phase._tag === "Here"
+    const { phase } = this
+    const waitingNote = phase._tag !== "Here" ? "not sent yet" : phase.isPaced ? "waiting" : ""
     const rows = this.outgoing.first(maxPending).map((message): Row => {
-      const note = message.phase === "waiting" && !isHere ? "not sent yet" : ""
+      const note = message.phase === "waiting" ? waitingNote : ""
       return [margin, ...Format.pending(message, marks, note)]
     })
     const more = this.outgoing.size - rows.length
@@ -241,6 +245,9 @@ export class Composer {
     return `y/n: send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}?`
   }
 }
+
+const isRefusedForNow = (fate: MessageFate) =>
+  fate._tag === "Refused" && (fate.reason === "closing" || fate.reason === "slow-down")
 
 /** The note on a message whose outcome is unknown. */
 const unknownNote = "may or may not have arrived"

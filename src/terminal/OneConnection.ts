@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
+import { Pace } from "../client/Pace.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
 import { aliveLabel, countLabel } from "./ServerLines.js"
@@ -50,13 +51,19 @@ export const run = (
     const hello = yield* client.hello
     const underWay = yield* FiberSet.make<void>()
     serverLines.connected()
-    composer.phase = { _tag: "Here", reportsOutcomes: Option.isSome(hello), end: client.end }
+    const pace = new Pace(Option.isSome(hello) ? hello.value.rates : [], performance.now())
+    composer.phase = {
+      _tag: "Here",
+      reportsOutcomes: Option.isSome(hello),
+      isPaced: pace.isLimited,
+      end: client.end
+    }
     announce(ui, options, hello)
     ui.work.unsafeOpen()
 
     const why = yield* Effect.raceFirst(
       receive(client, ui),
-      Effect.raceFirst(send(client, ui, underWay), Option.isSome(hello) ? watch(client, ui) : Effect.never)
+      Effect.raceFirst(send(client, ui, pace, underWay), Option.isSome(hello) ? watch(client, ui, pace) : Effect.never)
     )
     composer.phase = { _tag: "Away", why: "" }
     // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
@@ -113,11 +120,12 @@ const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect
  * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
  * keeps the connection open for many minutes.
  */
-const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string> =>
+const watch = (client: Client.Client, { serverLines }: Ui, pace: Pace): Effect.Effect<string> =>
   Effect.gen(function* () {
     for (;;) {
       yield* Effect.sleep(aliveTime)
       const before = serverLines.heard
+      pace.spend(1)
       yield* ask(client, `@${aliveLabel} /ping`)
       yield* Effect.sleep(answerTime)
       // After a suspend the timer fires late, and input that arrived meanwhile may not have been read yet.
@@ -127,24 +135,60 @@ const watch = (client: Client.Client, { serverLines }: Ui): Effect.Effect<string
   })
 
 /** Sends everything that is waiting or will be typed. */
-const send = (client: Client.Client, ui: Ui, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
+const send = (client: Client.Client, ui: Ui, pace: Pace, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { phase, requests } = ui.composer
+    const turns: Turns = { pace, to: new Map(), settled: yield* Effect.makeLatch(false), pausedUntil: 0 }
     const places = yield* Effect.makeSemaphore(maxUnderWay)
     const next =
-      phase._tag === "Here" && phase.reportsOutcomes ? deliverNext(client, ui, underWay, places) : sendNext(client, ui)
+      phase._tag === "Here" && phase.reportsOutcomes
+        ? Effect.zipRight(awaitTurn(ui, turns), deliverNext(client, ui, turns, underWay, places))
+        : sendNext(client, ui)
     for (;;) {
       yield* ui.work.await
       yield* ui.work.close
-      for (const request of requests.splice(0)) yield* ask(client, request)
+      for (const request of requests.splice(0)) {
+        pace.spend(1)
+        yield* ask(client, request)
+      }
       while (yield* next);
+    }
+  })
+
+/** Decides when the next message may go. */
+interface Turns {
+  readonly pace: Pace
+  /** The number of messages under way to each recipient; kept only where the server announced a rate. */
+  readonly to: Map<string, number>
+  /** Opened when a message has its outcomes. */
+  readonly settled: Effect.Latch
+  /** The server refused a line as `slow-down` until this time, in milliseconds. */
+  pausedUntil: number
+}
+
+/**
+ * Waits until the next message may go. Where a rate is announced, the server may refuse any message, so no later message
+ * to the same recipient is sent before its outcome: it could arrive first.
+ */
+const awaitTurn = ({ composer: { outgoing } }: Ui, turns: Turns): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const message = outgoing.peek()
+      if (message === undefined) return
+      turns.settled.unsafeClose()
+      const now = performance.now()
+      const wait = Math.max(turns.pausedUntil - now, turns.pace.wait(now))
+      if (wait > 0) yield* Effect.sleep(wait)
+      else if (message.to.some((name) => turns.to.has(name))) yield* turns.settled.await
+      else return
     }
   })
 
 /** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is no message. */
 const deliverNext = (
   client: Client.Client,
-  { composer, screen }: Ui,
+  { composer, screen, work }: Ui,
+  turns: Turns,
   underWay: FiberSet.FiberSet<void>,
   places: Effect.Semaphore
 ): Effect.Effect<boolean> =>
@@ -153,16 +197,29 @@ const deliverNext = (
       yield* restore(places.take(1))
       const next = composer.outgoing.take()
       if (next === undefined) return Effect.as(places.release(1), false)
+      turns.pace.spend(1)
+      count(turns, next.to, 1)
       const delivery = client.deliver(next.to, next.text).pipe(
         Effect.match({
-          onSuccess: (fates) => composer.settle(next.id, fates),
+          onSuccess: (fates) => {
+            composer.settle(next.id, fates)
+            const pause = slowDownMillis(fates)
+            if (pause === undefined) return
+            turns.pace.refused()
+            turns.pausedUntil = performance.now() + pause
+            work.unsafeOpen()
+          },
           onFailure: (error) =>
             error._tag === "Unsendable" ? composer.refuse(next.id, error.message) : composer.outgoing.putBack(next.id)
         }),
         Effect.ensuring(
           Effect.zipRight(
             places.release(1),
-            Effect.sync(() => screen.changed())
+            Effect.sync(() => {
+              count(turns, next.to, -1)
+              turns.settled.unsafeOpen()
+              screen.changed()
+            })
           )
         ),
         Effect.interruptible
@@ -171,6 +228,22 @@ const deliverNext = (
       return Effect.as(FiberSet.run(underWay, delivery), true)
     }).pipe(Effect.flatten)
   )
+
+/** Counts a message to these recipients as under way, or no longer. */
+const count = ({ pace, to }: Turns, names: ReadonlyArray<string>, change: 1 | -1) => {
+  if (!pace.isLimited) return
+  for (const name of names) {
+    const messages = (to.get(name) ?? 0) + change
+    if (messages === 0) to.delete(name)
+    else to.set(name, messages)
+  }
+}
+
+/** How long to pause if the server refused the message as `slow-down`. */
+const slowDownMillis = (fates: ReadonlyArray<Client.MessageFate>): number | undefined => {
+  for (const fate of fates) if (fate._tag === "Refused" && fate.reason === "slow-down") return fate.retryMillis ?? 1000
+  return undefined
+}
 
 /** `deliverNext` for a server that reports no outcomes. */
 const sendNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>

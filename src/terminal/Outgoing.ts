@@ -45,13 +45,25 @@ export class Outgoing {
     return { id, ...message }
   }
 
+  /** Returns the message that `take` would return. */
+  peek(): OwnMessage | undefined {
+    const id = this.nextId()
+    return id === undefined ? undefined : this.messages.get(id)
+  }
+
   private shift(): MessageId | undefined {
+    const id = this.nextId()
+    if (id === undefined) return undefined
+    if (id === this.back.at(-1)) return this.back.pop()
+    this.next += 1
+    return id
+  }
+
+  private nextId(): MessageId | undefined {
     if (!this.isSorted) this.back.sort((a, b) => b - a)
     this.isSorted = true
     const [id, again] = [this.waiting[this.next], this.back.at(-1)]
-    if (again !== undefined && (id === undefined || again < id)) return this.back.pop()
-    if (id !== undefined) this.next += 1
-    return id
+    return again !== undefined && (id === undefined || again < id) ? again : id
   }
 
   /** Marks a message as not sent after all: it waits for the next connection. */

@@ -187,15 +187,17 @@ describe("a-chat send, when something goes wrong", () => {
         yield* send(["bob", "one\ntwo"]),
         yield* send(["bob"], "exec < /"),
         yield* send(["bob", "hi", "--wait", "none", "--json"]),
-        yield* send(["bob", "hi", "--wait", "none", "--retry", "2"])
+        yield* send(["bob", "hi", "--wait", "none", "--retry", "2"]),
+        yield* send(["bob", "hi", "--wait", "none", "--wait-for", "2s"])
       ]
       assert.deepStrictEqual(
         cases.map(({ errors, status }) => [status, errors]),
         [
           [2, "a-chat: a message is one line; give several lines as the input\n"],
           [2, "a-chat: the input is a directory\n"],
-          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"],
-          [2, "a-chat: --json and --retry need outcomes; leave out --wait none\n"]
+          [2, "a-chat: --json, --retry and --wait-for need outcomes; leave out --wait none\n"],
+          [2, "a-chat: --json, --retry and --wait-for need outcomes; leave out --wait none\n"],
+          [2, "a-chat: --json, --retry and --wait-for need outcomes; leave out --wait none\n"]
         ]
       )
     })

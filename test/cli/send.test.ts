@@ -127,20 +127,6 @@ describe("a-chat send", () => {
     })
   )
 
-  it.scopedLive("resends what may succeed later, as often as --retry allows", () =>
-    Effect.gen(function* () {
-      const { bob, pipe } = yield* withBob("--rate", "20")
-      const input = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
-      const once = yield* pipe(input, "--login", "alice", "bob")
-      assert.strictEqual(once.status, 1)
-      assert.match(once.errors, /line \d+: slow-down: /u)
-      const patient = yield* pipe(input, "--login", "carol", "--retry", "1000", "bob")
-      assert.deepStrictEqual(patient, { status: 0, output: "", errors: "" })
-      const received = yield* bob.says("output", /^from carol: 39$/mu)
-      assert.strictEqual(received, "from carol: 39")
-    })
-  )
-
   it.scopedLive("needs no outcomes with --wait none, and prints what is returned", () =>
     Effect.gen(function* () {
       const original = yield* FakeServer.original

@@ -119,6 +119,28 @@ describe("TerminalClient", () => {
     })
   )
 
+  it.scopedLive("sends a paste at the rate of the server, in order, and shows what waits", () =>
+    Effect.gen(function* () {
+      const { person, serve, socket } = yield* chat
+      yield* serve({ rate: 10 })
+      const alice = yield* openTerminal(person)
+      yield* alice.sees("connected to memory as alice")
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      const lines = Array.from({ length: 40 }, (_, index) => `line ${index}`)
+      yield* alice.types(`bob: ${paste(lines.join("\n"))}`)
+      yield* alice.sees("y/n: send 40 lines to bob?")
+      yield* alice.types("y")
+      yield* alice.sees("— waiting")
+      const heard = yield* Stream.runCollect(Stream.take(bob.lines, 40))
+      assert.deepStrictEqual(
+        [...heard],
+        lines.map((line) => `from alice: ${line}`)
+      )
+      yield* alice.sees("✓ bob ‹ line 39")
+      assert.notInclude(alice.lines().join("\n"), "slow-down")
+    })
+  )
+
   it.scopedLive("inserts a paste of one line, and does not send a paste that was declined", () =>
     Effect.gen(function* () {
       const { alice, hears } = yield* both()

@@ -1,4 +1,4 @@
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -6,6 +6,8 @@ import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
 import * as Login from "../../client/Login.js"
 import { drained, flushed } from "../../client/Output.js"
+import { Pace } from "../../client/Pace.js"
+import * as Reconnect from "../../client/Reconnect.js"
 import * as Sending from "../../client/Sending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -28,6 +30,8 @@ export interface DeliveryJob {
   readonly text: string | undefined
   readonly timeout: Duration.Duration
   readonly retries: number
+  /** How long to wait for a recipient that is absent. */
+  readonly waitFor: Duration.Duration
   readonly json: boolean
 }
 
@@ -35,8 +39,7 @@ export interface DeliveryJob {
 export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     if (job.text === undefined) yield* V8Heap.keepSmall
-    const { connection, server } = yield* logIn(job)
-    if (Option.isNone(server)) return yield* noOutcomes
+    const { link, maxLineBytes } = yield* connect(job, "first")
     const progress: Progress.Progress = yield* Progress.make(process.stderr, (seconds) =>
       SendReport.progress(sending.totals, seconds)
     )
@@ -47,11 +50,13 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
       errors: progress.write
     })
     const sending = Sending.make({
-      connection,
+      link,
+      reconnect: Effect.map(connect(job, "again"), (made) => made.link),
       recipients: job.recipients,
       input: inputOf(job),
-      maxLineBytes: server.value.maxLineBytes,
+      maxLineBytes,
       retries: job.retries,
+      absenceMillis: Duration.toMillis(job.waitFor),
       patience: job.timeout,
       report: report.add,
       reported: Effect.zipRight(drained(process.stdout), drained(process.stderr))
@@ -68,6 +73,8 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
       }),
       Effect.catchTags({
         Stalled: ({ message }) => Effect.sync(() => conclude(message)),
+        Failure: ({ message }) =>
+          Effect.sync(() => conclude(`the connection ended before everything was sent; ${message}`)),
         InputError: (error) => Effect.fail(ExitStatus.asMisuse(error))
       }),
       Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
@@ -75,13 +82,23 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
     )
   })
 
+/** A connection to a server that reports outcomes. */
+const connect = (job: DeliveryJob, which: "first" | "again") =>
+  Effect.flatMap(logIn(job, which), ({ connection, server }) =>
+    Option.match(server, {
+      onNone: () => noOutcomes,
+      onSome: ({ maxLineBytes, rates }) =>
+        Effect.succeed({ link: { connection, pace: new Pace(rates, performance.now()) }, maxLineBytes })
+    })
+  )
+
 /** The outcomes are the result of the command, so it waits for a slow reader. */
 const outputTaken = Effect.zipRight(flushed(process.stdout), flushed(process.stderr))
 
 /** Sends without labels, which works with any server. Prints refused and returned lines. Returns the exit status. */
 export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, server } = yield* logIn(job)
+    const { connection, server } = yield* logIn(job, "first")
     let refused = 0
     const isConfirmed = yield* Sending.unlabelled({
       connection,
@@ -109,35 +126,65 @@ const noOutcomes = ExitStatus.misused("this server does not report outcomes; sen
 const inputOf = (job: DeliveryJob): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 
-/** Logs in. Tries another name if a guessed one is taken, and retries when the server allows it. */
-const logIn = (job: DeliveryJob): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
+/**
+ * Logs in. Tries another name if a guessed one is taken. With `--retry` also tries again if there is no server, if the
+ * server ends the connection before the login, or if it allows another try.
+ */
+const logIn = (
+  job: DeliveryJob,
+  which: "first" | "again"
+): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
   let connected: Socket | undefined = undefined
+  let failure: ExitStatus.Failure | undefined = undefined
   const socket = Effect.tap(job.socket, (socket) => Effect.sync(() => (connected = socket)))
-  const attempt = (login: string, tries: number): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> =>
-    Effect.gen(function* () {
-      const started = yield* Effect.mapError(Login.start({ socket, login }), ExitStatus.asMisuse)
+  const discard = Effect.sync(() => connected?.destroy())
+  const attempt = (
+    login: string,
+    names: number,
+    tries: number
+  ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
+    const again = (error: Login.LoginRefused | TransportError, millis: number | undefined) => {
+      failure = ExitStatus.asMisuse(error)
+      if (millis === undefined || tries >= job.retries) return Effect.fail(failure)
+      return Effect.zipRight(discard, Effect.delay(attempt(login, names, tries + 1), millis))
+    }
+    return Effect.gen(function* () {
+      const started = yield* Login.start({ socket, login })
       return { ...started, server: yield* Login.greet(started) }
     }).pipe(
-      Effect.catchTag("LoginRefused", (refused): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
-        if (refused.code === "login-in-use" && job.mayRename && tries < maxNames) {
-          return attempt(GuessedLogin.alternative(job.login), tries + 1)
-        }
-        if (refused.retryMillis === undefined || tries >= job.retries) return Effect.fail(ExitStatus.asMisuse(refused))
-        return Effect.delay(attempt(login, tries + 1), refused.retryMillis)
-      }),
-      Effect.catchTag("TransportError", (error) => Effect.fail(ExitStatus.asMisuse(error)))
+      Effect.catchTags({
+        Unsendable: (error) => Effect.fail(ExitStatus.asMisuse(error)),
+        LoginRefused: (refused) => {
+          if (refused.code === "login-in-use" && job.mayRename && names < maxNames) {
+            return attempt(GuessedLogin.alternative(job.login), names + 1, tries)
+          }
+          // After a lost connection, the server may not have noticed its end yet.
+          const mayPass = which === "again" && Reconnect.mayPass(refused)
+          return again(refused, refused.retryMillis ?? (mayPass ? reconnectMillis(tries) : undefined))
+        },
+        TransportError: (error) => again(error, isPassing(error) ? reconnectMillis(tries) : undefined)
+      })
     )
-  return Effect.timeoutFail(attempt(job.login, 0), {
+  }
+  return Effect.timeoutFail(attempt(job.login, 0, 0), {
     duration: job.timeout,
     onTimeout: () =>
+      failure ??
       ExitStatus.asMisuse({
         message: `no reply for ${Units.showDuration(job.timeout)}; is the name in use, or is the server restarting?`
       })
   }).pipe(
     // No message has been sent yet, so there is nothing for an orderly end to wait for.
-    Effect.tapError(() => Effect.sync(() => connected?.destroy()))
+    Effect.tapError(() => discard)
   )
 }
+
+/** Whether another try may succeed: there is no server yet, or the connection broke before the login. */
+const isPassing = ({ code, during }: TransportError) =>
+  during !== "Connect" || ["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(code ?? "")
+
+/** The delay before the next attempt to connect: doubled up to 2 s, and shortened at random by up to a half. */
+const reconnectMillis = (tries: number) => Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2)
 
 /** The number of alternative names to try. */
 const maxNames = 5

@@ -32,10 +32,17 @@ export const settings = {
     max: Duration.days(1)
   }),
   retry: Setting.count("retry", {
-    about: "How often to resend a line that the server says may succeed later",
+    about: "How often to retry a line that may succeed later, and a connection that fails",
     default: 0,
     min: 0,
     max: 1_000_000
+  }),
+  waitFor: Setting.duration("wait-for", {
+    about: "Time to wait for a recipient that is absent",
+    default: Duration.zero,
+    defaultText: "none",
+    min: Duration.zero,
+    max: Duration.days(1)
   }),
   json: Setting.toggle("json", "Print every outcome, one JSON object per line")
 }
@@ -51,7 +58,7 @@ const args = {
 export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* Flags.resolve(settings, raw.flags)
-    const { json, login, retry, timeout, wait } = given.values
+    const { json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const job: Delivery.DeliveryJob = {
@@ -62,6 +69,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       text: raw.text.length === 0 ? undefined : raw.text.join(" "),
       timeout,
       retries: retry,
+      waitFor,
       json
     }
     if (job.text?.includes("\n") === true) {
@@ -71,8 +79,8 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       return yield* ExitStatus.misused("the input is a directory")
     }
     const isWaiting = wait === "written"
-    if (!isWaiting && (job.json || job.retries > 0)) {
-      return yield* ExitStatus.misused("--json and --retry need outcomes; leave out --wait none")
+    if (!isWaiting && (job.json || job.retries > 0 || Duration.toMillis(waitFor) > 0)) {
+      return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }
     process.exitCode = yield* isWaiting ? Delivery.withOutcomes(job) : Delivery.withoutOutcomes(job)
   }).pipe(Effect.scoped)

@@ -85,8 +85,12 @@ const send: ManualPage = {
       "reported on standard error with the reason. With --json every outcome is one object on standard output: `line`, " +
       "`to`, `outcome` (written, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written means that " +
       "the kernel of the server's machine has taken the line for the recipient, not that anyone has read it.",
-    "Input of any length is sent in constant memory, and no faster than the recipients take it. With --retry, a line that " +
-      "may succeed later is sent again when the server says so; the lines after it wait.",
+    "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
+      "rate allows.",
+    "With --retry, a line that may succeed later is sent again when the server says so, unless that is longer than " +
+      "--timeout; the lines after it wait. So is a line that a server which shuts down has not accepted. A connection " +
+      "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown is never sent " +
+      "again. With --wait-for, the lines wait for a recipient that is absent.",
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
       "environment gets a suffix, too. Messages to that name are not shown."
   ],
