@@ -75,9 +75,9 @@ export const mutants = [
   },
   {
     name: "send ignores the announced rate",
-    file: "client/Sending.ts",
-    search: "const wait = link.pace.wait(now)\n        if",
-    replace: "const wait = 0\n        if",
+    file: "cli/commands/Delivery.ts",
+    search: "new Pace(rates, performance.now())",
+    replace: "new Pace([], performance.now())",
     test: "test/cli/send-retry.test.ts",
     build: true
   },
@@ -135,12 +135,5 @@ export const mutants = [
     replace: "(mayPass",
     test: "test/cli/send-retry.test.ts",
     build: true
-  },
-  {
-    name: "the terminal ignores the announced rate",
-    file: "terminal/OneConnection.ts",
-    search: "turns.pace.wait(now)",
-    replace: "0",
-    test: "test/terminal/TerminalClient.test.ts"
   }
 ]
