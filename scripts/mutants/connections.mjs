@@ -15,13 +15,13 @@ export const mutants = [
   {
     name: "a last line without LF is dropped at an orderly end",
     file: "chat/Inbox.ts",
-    search: "for (const piece of this.framing.end()) this.items.push(piece)",
+    search: "for (const piece of this.framing.end()) this.add(piece)",
     replace: ""
   },
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.as(Effect.interruptible(peer.socket.close(options.current.linger)), reason)",
+    search: "Effect.as(peer.socket.close(options.current.linger), reason)",
     replace: "Effect.succeed(reason)"
   },
   {

@@ -28,24 +28,19 @@ export interface Surroundings {
  * broker is notified. The release guarantees this notification and closes the socket, even if the fiber is interrupted.
  */
 export const run = (socket: Socket, surroundings: Surroundings): Effect.Effect<CloseReason> =>
-  Effect.uninterruptible(
-    Effect.acquireUseRelease(
-      Effect.sync(() => surroundings.broker.open(socket)),
-      (peer) => serve(peer, surroundings),
-      (peer) => reap(peer, surroundings)
-    )
+  Effect.acquireUseRelease(
+    Effect.sync(() => surroundings.broker.open(socket)),
+    (peer) => serve(peer, surroundings),
+    (peer) => reap(peer, surroundings)
   )
 
-/**
- * Reads and writes until the writer ends. Frees the name before waiting for a slow client to close its side.
- * Interruptible while waiting.
- */
+/** Reads and writes until the writer ends. Frees the name before waiting for a slow client to close its side. */
 const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> => {
   peer.socket.attach(new Reader(peer, broker))
   const writer = start(write(peer, broker))
-  return Effect.flatMap(Effect.interruptible(ended(writer, peer)), () =>
-    Effect.flatMap(depart(peer, broker), (reason) =>
-      Effect.as(Effect.interruptible(peer.socket.close(options.current.linger)), reason)
+  return Effect.flatMap(ended(writer, peer), () =>
+    Effect.flatMap(Effect.uninterruptible(depart(peer, broker)), (reason) =>
+      Effect.as(peer.socket.close(options.current.linger), reason)
     )
   )
 }

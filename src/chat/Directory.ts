@@ -72,6 +72,8 @@ export class Directory {
   resolve(head: string, names: ReadonlyArray<string>): Route<Peer> {
     const known = this.routes.get(head)
     if (known !== undefined) return known
+    const [first] = names
+    if (names.length === 1 && first !== undefined) return this.resolveOne(head, first)
     const bySuffix = new Map<string, Array<Outbox<Peer>>>()
     const absent: Array<string> = []
     // Copies: in V8, a slice would keep the whole read buffer alive.
@@ -86,9 +88,15 @@ export class Directory {
       }
     }
     const parts = Array.from(bySuffix, ([suffix, outboxes]) => ({ outboxes, suffix }))
-    const route = new KnownRoute(Wire.copy(head), parts, absent, copies)
-    this.remember(route)
-    return route
+    return this.remember(new KnownRoute(Wire.copy(head), parts, absent, copies))
+  }
+
+  /** Most addresses are one name (benchmark: churn). */
+  private resolveOne(head: string, given: string): Route<Peer> {
+    const name = Wire.copy(given)
+    const destination = this.find(name)
+    const [parts, absent] = destination === undefined ? [[], [name]] : [[destination], []]
+    return this.remember(new KnownRoute(Wire.copy(head), parts, absent, [name]))
   }
 
   private find(name: string): Destination<Peer> | undefined {
@@ -99,7 +107,7 @@ export class Directory {
     return undefined
   }
 
-  private remember(route: KnownRoute) {
+  private remember(route: KnownRoute): KnownRoute {
     const { cost } = route
     const most = Math.min(maxRouteBytes, this.budget.limit * maxRoutePart)
     for (const oldest of this.routes.values()) {
@@ -113,6 +121,7 @@ export class Directory {
       if (routes === undefined) this.byName.set(name, new Set([route]))
       else routes.add(route)
     }
+    return route
   }
 
   /** Forgets the routes that contain a name whose destination has changed. */

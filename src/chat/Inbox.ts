@@ -26,7 +26,8 @@ export class Inbox {
   bytesRead = 0
   /** Bytes read but not yet routed. */
   bytesAhead = 0
-  private items: Array<Item> = []
+  /** Made when something is read: an idle client has none (benchmark: idle memory). */
+  private items: Array<Item> | undefined = undefined
   private next = 0
   private paused = false
   private stopped = false
@@ -50,7 +51,7 @@ export class Inbox {
   read(bytes: Uint8Array) {
     this.bytesRead += bytes.length
     this.bytesAhead += bytes.length
-    for (const piece of this.framing.push(bytes)) this.items.push(piece)
+    for (const piece of this.framing.push(bytes)) this.add(piece)
     this.count()
     if (this.bytesAhead >= readAheadBytes) this.pause()
   }
@@ -89,18 +90,23 @@ export class Inbox {
 
   /** The client shut down its sending half: an unfinished line counts as a line (protocol, section 4). */
   end() {
-    for (const piece of this.framing.end()) this.items.push(piece)
+    for (const piece of this.framing.end()) this.add(piece)
     this.count()
-    this.items.push({ _tag: "End", reason: "left" })
+    this.add({ _tag: "End", reason: "left" })
   }
 
   /** Marks the point in the input where the shutdown began. */
   close() {
-    this.items.push({ _tag: "Closing" })
+    this.add({ _tag: "Closing" })
+  }
+
+  private add(item: Item) {
+    if (this.items === undefined) this.items = [item]
+    else this.items.push(item)
   }
 
   get current(): Item | undefined {
-    return this.items[this.next]
+    return this.items?.[this.next]
   }
 
   /** Moves on to the next item. */
@@ -111,7 +117,7 @@ export class Inbox {
 
   /** Drops all items. */
   clear() {
-    this.items = []
+    this.items = undefined
     this.next = 0
     this.position = 0
     this.bytesAhead = 0
