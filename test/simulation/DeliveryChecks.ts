@@ -180,11 +180,11 @@ const checkOutcomes = (
 }
 
 /** Whether it may have been jammed at some time of the span: its socket took nothing for long enough, with a tick's tolerance. */
-const isJammed = ({ setting, times }: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
-  const until = times[to] ?? Infinity
-  const since = times[from] ?? 0
+const isJammed = (history: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
+  const until = history.times[to] ?? Infinity
+  const since = history.times[from] ?? 0
   return wire.stalls.some(
-    (stall) => stall.from + ProtocolModel.shortestHold(setting) <= until && since <= stall.to + 150
+    (stall) => stall.from + ProtocolModel.shortestHold(history) <= until && since <= stall.to + 150
   )
 }
 
@@ -192,7 +192,7 @@ const isTooSlow = ({ reason }: ObservedConnection) => reason === "slow-consumer"
 
 /** The reason in a returned line must be true of a client with that name. */
 const checkReason = (
-  { setting }: History,
+  history: History,
   { wire }: ObservedConnection,
   name: string,
   reason: string,
@@ -201,7 +201,7 @@ const checkReason = (
 ) => {
   const isTrue = {
     offline: () => true,
-    busy: () => named.some((one) => one.longestStall >= ProtocolModel.shortestHold(setting)),
+    busy: () => named.some((one) => one.longestStall >= ProtocolModel.shortestHold(history)),
     slow: () => named.some(isTooSlow),
     disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one))
   }[reason]

@@ -27,6 +27,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
 const checkReason = (history: History, session: ObservedConnection, report: Report) => {
   const { log, reason, wire } = session
   const { setting } = history
+  const early = ProtocolModel.earliness(history)
   const where = `${wire.remote} (${reason})`
   if (log === undefined || reason === undefined) {
     if (history.killed === undefined && !isDropped(session)) report("a connection never ended", where)
@@ -40,11 +41,11 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     left: () => wire.ended !== undefined,
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
-    "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout,
+    "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout - early,
     memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
     "login-in-use": () => has("! login-in-use"),
-    "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout && has("! login-timeout"),
+    "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout - early && has("! login-timeout"),
     full: () => session.name === undefined,
     shutdown: () => draining,
     "cut-off": () => draining && log.at - (history.drainAsked?.at ?? Infinity) >= setting.grace,

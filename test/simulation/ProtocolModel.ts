@@ -201,4 +201,14 @@ const escaped = (point: string) =>
 export const hasLittleMemory = (setting: Setting) => setting.maxMemory < 1e6
 
 /** How long a full queue holds its senders at least; not at all once the memory has run out. */
-export const shortestHold = (setting: Setting) => (hasLittleMemory(setting) ? 0 : setting.holdTimeout)
+export const shortestHold = (history: History) =>
+  hasLittleMemory(history.setting) ? 0 : history.setting.holdTimeout - earliness(history)
+
+/**
+ * By how much deadlines may pass early, in milliseconds: where one tick after another is late, the server takes itself for
+ * slow, and counts all but the first as if they were in time. Each time that the process is stopped makes one tick late.
+ */
+export const earliness = ({ setting, steps }: History) => {
+  const tick = Math.min(setting.loginTimeout, setting.holdTimeout, setting.stallTimeout) / 8
+  return tick * steps.filter(([, step]) => step.do === "stop").length
+}
