@@ -13,7 +13,10 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8
 const long = [
   "soak/faults",
   "simulation/simulation",
+  "cli/malicious-server",
+  "admin/Admin",
   "cli/dying-server",
+  "cli/send-retry",
   "restart/restart",
   "cli/exec",
   "cli/Manual",

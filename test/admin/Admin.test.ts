@@ -262,36 +262,6 @@ describe("Admin", () => {
     })
   )
 
-  it.scopedLive(
-    "closes a connection that does not read its answer for 10 s",
-    () =>
-      Effect.gen(function* () {
-        const { port } = yield* crowded(50_000)
-        const began = performance.now()
-        const unread = yield* askAndStop(port)
-        yield* Effect.sleep("11 seconds")
-        unread.socket.resume()
-        assert.notMatch(yield* unread.ended, /\r\n0\r\n\r\n$/u)
-        assert.isBelow(performance.now() - began, 15_000)
-      }),
-    30_000
-  )
-
-  it.scopedLive(
-    "closes a connection whose request takes longer than 10 s",
-    () =>
-      Effect.gen(function* () {
-        const { port } = yield* watched()
-        const began = performance.now()
-        const slow = yield* dial(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
-        assert.notMatch(yield* slow.ended, / 200 /u)
-        const took = performance.now() - began
-        assert.isAtLeast(took, 9_900)
-        assert.isBelow(took, 20_000)
-      }),
-    30_000
-  )
-
   it.scopedLive("stops with the server, even while requests are in progress", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -328,5 +298,38 @@ describe("Admin", () => {
       assert.strictEqual(error.hint, "port-in-use")
       assert.match(error.message, /^cannot listen on 127\.0\.0\.1:\d+: the address is in use/u)
     })
+  )
+})
+
+// Side by side: both mostly wait.
+describe.concurrent("Admin, with a client that takes its time", () => {
+  it.scopedLive(
+    "closes a connection that does not read its answer for 10 s",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* crowded(50_000)
+        const began = performance.now()
+        const unread = yield* askAndStop(port)
+        yield* Effect.sleep("11 seconds")
+        unread.socket.resume()
+        assert.notMatch(yield* unread.ended, /\r\n0\r\n\r\n$/u)
+        assert.isBelow(performance.now() - began, 15_000)
+      }),
+    30_000
+  )
+
+  it.scopedLive(
+    "closes a connection whose request takes longer than 10 s",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* watched()
+        const began = performance.now()
+        const slow = yield* dial(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+        assert.notMatch(yield* slow.ended, / 200 /u)
+        const took = performance.now() - began
+        assert.isAtLeast(took, 9_900)
+        assert.isBelow(took, 20_000)
+      }),
+    30_000
   )
 })
