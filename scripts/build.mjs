@@ -20,6 +20,7 @@ import { bundle, load, optional } from "./bundle.mjs"
 chdir(fileURLToPath(new URL("..", import.meta.url)))
 const json = async (path) => JSON.parse(await readFile(path, "utf8"))
 const manifest = await json("package.json")
+await import("./routines.mjs") // before anything is bundled
 
 const program = () =>
   bundle({

@@ -1,5 +1,5 @@
-// Compiles src/protocol/BlockRoutines.wat: `npm run routines` writes the code into BlockRoutines.wasm.ts beside it, and
-// `npm run routines -- --check` compares instead, and ends with 1 if that file is not up to date.
+// Compiles src/protocol/BlockRoutines.wat: `npm run routines`, and every build, writes the code into BlockRoutines.wasm.ts
+// beside it; `npm run routines -- --check` compares instead, and ends with 1 if that file is not up to date.
 //
 // The compiled code is checked in as a string because everything can import that: the tests, which run src/ as it is,
 // the bundles of the program, the library and the simulation, and tsc. A test makes sure that it is up to date.
@@ -18,8 +18,9 @@ export const base64 =
   "${code}"
 `
 
-if (!process.argv.includes("--check")) await writeFile(path("wasm.ts"), text)
-else if ((await readFile(path("wasm.ts"), "utf8")) !== text) {
-  console.error("BlockRoutines.wasm.ts is not what BlockRoutines.wat compiles to: npm run routines")
-  process.exitCode = 1
+if ((await readFile(path("wasm.ts"), "utf8")) !== text) {
+  if (process.argv.includes("--check")) {
+    console.error("BlockRoutines.wasm.ts is not what BlockRoutines.wat compiles to: npm run routines")
+    process.exitCode = 1
+  } else await writeFile(path("wasm.ts"), text)
 }
