@@ -54,7 +54,7 @@ export const mutants = [
   {
     name: "a question is asked for a client that has gone",
     file: "chat/PeerInput.ts",
-    search: 'if (Effect.isEffect(answer) && peer.phase._tag === "Gone") return undefined',
+    search: 'if (peer.phase._tag === "Gone") return undefined // the answer would have no reader',
     replace: "",
     test
   },
@@ -70,6 +70,18 @@ export const mutants = [
     file: "chat/Drain.ts",
     search: 'lifecycle.surrender(outbox, "cut-off")',
     replace: "",
+    test: "test/chat/features.test.ts"
+  },
+  {
+    name: "the lines of senders held by a cut-off outbox go where no writer comes for them",
+    file: "chat/Drain.ts",
+    search: "outbox.jam()\n",
+    replace: "\n",
+    also: {
+      file: "chat/Drain.ts",
+      search: 'input.release(outbox)\n      lifecycle.surrender(outbox, "cut-off")',
+      replace: 'lifecycle.surrender(outbox, "cut-off"); input.release(outbox)'
+    },
     test: "test/chat/features.test.ts"
   }
 ]

@@ -1,3 +1,4 @@
+import type { Time } from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
 import type { Drain } from "./Drain.js"
@@ -8,7 +9,6 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import { Outbox, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
-import type { Time } from "../ports/Time.js"
 import { TokenBucket } from "./TokenBucket.js"
 
 interface Collaborators {

@@ -106,8 +106,10 @@ export class Drain {
     }
     for (const outbox of outboxes) {
       if (outbox.lines === 0) continue
-      lifecycle.surrender(outbox, "cut-off")
+      // Jammed first: the lines of held senders are returned, and not put where no writer will come for them.
+      outbox.jam()
       input.release(outbox)
+      lifecycle.surrender(outbox, "cut-off")
     }
   }
 

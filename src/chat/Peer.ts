@@ -1,5 +1,4 @@
 import type { Time } from "../ports/Time.js"
-import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Budget } from "./Budget.js"
 import { Inbox } from "./Inbox.js"
@@ -74,11 +73,6 @@ export class Peer {
 
   get phase(): Phase.Phase {
     return this.current
-  }
-
-  /** Why the input is over, while the peer is leaving. */
-  get leaving(): CloseReason | undefined {
-    return this.current._tag === "Leaving" ? this.current.reason : undefined
   }
 
   /** Moves on to a later phase. Nothing else changes the phase. */

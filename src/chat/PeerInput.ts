@@ -130,18 +130,17 @@ export class PeerInput {
   }
 
   /**
-   * Stops waiting for an answer at the end of the drain: the line counts as one that came after the shutdown began.
-   * Returns false if the peer does not wait for an answer.
+   * Stops waiting for an answer at the end of the drain, if the peer waits for one: the line counts as one that came after
+   * the shutdown began.
    */
-  giveUpQuestion(peer: Peer): boolean {
+  giveUpQuestion(peer: Peer) {
     const { hold } = peer
-    if (!(hold instanceof Question)) return false
+    if (!(hold instanceof Question)) return
     this.endHold(peer)
     if (peer.phase._tag === "Login") this.broker.lifecycle.refuse(peer, Reply.closingLogin, hold.label)
     else if (peer.phase._tag !== "Gone") this.broker.replies.reply(peer, Reply.closing(hold.label))
     peer.isShutOut = true
     this.read(peer)
-    return true
   }
 
   // Logins and commands.
@@ -204,8 +203,8 @@ export class PeerInput {
       return undefined
     }
     const answer = command.run({ peer, argument, label }, commandContext)
-    if (Effect.isEffect(answer) && peer.phase._tag === "Gone") return undefined // a question that has no reader
     if (!Effect.isEffect(answer)) return this.answerCommand(peer, answer, label)
+    if (peer.phase._tag === "Gone") return undefined // the answer would have no reader
     return Question.make({
       ask: answer,
       answered: (exit) => this.withAnswer(peer, exit, (found) => this.answerCommand(peer, found, label)),

@@ -138,6 +138,27 @@ describe("a feature", () => {
     })
   )
 
+  it.scoped("that takes nothing leaves no line of a held sender in flight when a shutdown cuts it off", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({
+        features: [stuck],
+        outboxLines: 16,
+        grace: Duration.seconds(1),
+        holdTimeout: Duration.hours(1),
+        stallTimeout: Duration.hours(1)
+      })
+      const alice = yield* join("alice")
+      alice.say(...Array.from({ length: 20 }, (_, line) => `#stuck: ${line}`))
+      yield* settle
+      const drained = yield* Effect.fork(server.drain)
+      for (let passed = 0; passed < 3_000; passed += 250) yield* pass(250)
+      alice.socket.end()
+      yield* pass(10_000)
+      const { ledger } = yield* drained
+      assert.deepStrictEqual([ledger.accepted, ledger.returned, ledger.dead, ledger.inFlight], [20, 20, 0, 0])
+    })
+  )
+
   it.scoped("learns who comes and goes", () =>
     Effect.gen(function* () {
       const seen = new Array<string>()
