@@ -10,7 +10,7 @@ export const mutants = [
   },
   {
     name: "send --wait none trusts an end in order",
-    file: "client/Sending.ts",
+    file: "client/UnlabelledSending.ts",
     search: "onSuccess: () => isConfirmed, onFailure",
     replace: "onSuccess: () => true, onFailure",
     test: "test/cli/dying-server.test.ts",
@@ -99,7 +99,7 @@ export const mutants = [
   {
     name: "send sends the next line before those that are sent again",
     file: "client/Sending.ts",
-    search: "isUp && retryQueue.length === 0 && hasRoom()",
+    search: "isUp && retryQueue.size === 0 && hasRoom()",
     replace: "isUp && hasRoom()",
     test: "test/cli/send-retry.test.ts",
     build: true
@@ -122,8 +122,8 @@ export const mutants = [
   },
   {
     name: "send waits for an absent recipient at every line",
-    file: "client/Sending.ts",
-    search: "absentUntil.set(name, until)",
+    file: "client/RetryQueue.ts",
+    search: "this.absentUntil.set(name, until)",
     replace: "",
     test: "test/cli/send-retry.test.ts",
     build: true

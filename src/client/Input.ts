@@ -1,6 +1,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
+import { Framing, type Piece } from "../protocol/Framing.js"
 
 /** Standard input cannot be read, for example because its terminal was closed. */
 export class InputError extends Data.TaggedError("InputError")<{ readonly cause: Error }> {
@@ -38,4 +39,19 @@ export const read = (input: Readable): Effect.Effect<Buffer | undefined, InputEr
     input.on("error", failed)
     take()
     return Effect.sync(stop)
+  })
+
+/** Reads the input to its end, as lines. A last line without its LF counts as a line. */
+export const forEachPiece = <E>(
+  input: Readable,
+  maxLineBytes: number,
+  take: (piece: Piece) => Effect.Effect<void, E>
+) =>
+  Effect.gen(function* () {
+    const framing = new Framing(maxLineBytes)
+    for (;;) {
+      const chunk = yield* read(input)
+      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) yield* take(piece)
+      if (chunk === undefined) return
+    }
   })

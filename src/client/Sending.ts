@@ -1,18 +1,17 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
-import type { TransportError } from "../ports/Transport.js"
-import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as LineConnection from "./LineConnection.js"
 import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
+import { RetryQueue } from "./RetryQueue.js"
+import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
 
@@ -41,14 +40,6 @@ export interface SendingOptions<E> {
   readonly report: (outcome: LineOutcome) => void
   /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
-}
-
-export interface LineOutcome {
-  /** Number of the line, from 1. */
-  readonly line: number
-  readonly outcome: Outcomes.Outcome
-  /** The recipients with this outcome. For a refused or unknown line, all recipients without another outcome. */
-  readonly names: ReadonlyArray<string>
 }
 
 /** No outcome arrived in time. */
@@ -80,40 +71,8 @@ const windowOutcomes = 4096
 /** Bytes of text that may wait for outcomes. */
 const windowBytes = 4 * 1024 * 1024
 
-/** How often an absent recipient is tried: a server drops the notice that it joined if this client's queue is full. */
-const absencePollMillis = 2000
-
 /** Lines sent in one write. */
 const batchLines = 512
-
-interface Line {
-  readonly number: number
-  /** In wire form. */
-  readonly text: string
-  readonly recipients: Outcomes.Recipients
-  readonly tries: number
-}
-
-/** A class rather than closures: thousands exist at any moment, and this takes one object per line. */
-class Waiting implements Outcomes.AwaitedLine {
-  due: Outcomes.AwaitedLine["due"] = undefined
-  constructor(
-    private readonly line: Line,
-    private readonly settle: (outcome: LineOutcome, line: Line, isLast: boolean) => void
-  ) {}
-  get recipients() {
-    return this.line.recipients
-  }
-  accept(outcome: Outcomes.Outcome, names: ReadonlyArray<string>, isLast: boolean) {
-    this.settle({ line: this.line.number, outcome, names }, this.line, isLast)
-  }
-}
-
-/** A line to be sent again: its last outcome, and the earliest time to send it (`performance.now`). */
-interface Retry extends Line {
-  readonly outcome: LineOutcome
-  at: number
-}
 
 /** A sending, which can be run once. `totals` is live. */
 export interface Sending<E> {
@@ -139,16 +98,11 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
   }
   const totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
   const mayResend = retries > 0 || absenceMillis > 0
-  /** Lines to be sent again, in the order of the input. */
-  const retryQueue: Array<Retry> = []
-  /** Recipients that were absent, and the time until which to wait for each. */
-  const absentUntil = new Map<string, number>()
+  const retryQueue = new RetryQueue(absenceMillis, (what) => final(what))
   /** Open while a line of the input may be sent. */
   const clear = Effect.unsafeMakeLatch(true)
   /** Open while the first line of `retryQueue` may be sent. */
   const retryClear = Effect.unsafeMakeLatch(false)
-  /** Opened when a recipient of `retryQueue` has joined. */
-  const joined = Effect.unsafeMakeLatch(false)
   const idle = Effect.unsafeMakeLatch(true)
   let link = options.link
   /** Whether the server takes lines on this connection. */
@@ -170,9 +124,9 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
 
   const hasRoom = () => waiting < window && waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
 
-  const isClear = () => isUp && retryQueue.length === 0 && hasRoom()
+  const isClear = () => isUp && retryQueue.size === 0 && hasRoom()
 
-  const isRetryClear = () => isUp && retryQueue.length > 0 && hasRoom()
+  const isRetryClear = () => isUp && retryQueue.size > 0 && hasRoom()
 
   /** Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever. */
   const checkEnd = () => {
@@ -194,21 +148,21 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
     else clear.unsafeClose()
     if (isRetryClear()) retryClear.unsafeOpen()
     else retryClear.unsafeClose()
-    if (waiting + retryQueue.length === 0) idle.unsafeOpen()
+    if (waiting + retryQueue.size === 0) idle.unsafeOpen()
     else idle.unsafeClose()
   }
 
   /** Labels a line and registers that it waits for outcomes. */
-  const labelled = (line: Line): string => {
+  const labelled = (line: SentLine): string => {
     if (waiting === 0) lastNews = performance.now()
     waiting += 1
     waitingBytes += line.text.length
-    const label = link.connection.outcomes.expect(new Waiting(line, settled))
+    const label = link.connection.outcomes.expect(new AwaitedSentLine(line, settled))
     const to = line.recipients === everyone ? head : Wire.encode(line.recipients.names.join(", "))
     return `@${label} ${to}: ${line.text}\n`
   }
 
-  const settled = (what: LineOutcome, line: Line, isLast: boolean) => {
+  const settled = (what: LineOutcome, line: SentLine, isLast: boolean) => {
     lastNews = performance.now()
     const isAgain = mayResend && retryLater(line, what)
     if (isAgain) window = 1
@@ -226,7 +180,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
-        if (absentUntil.size > 0) for (const name of outcome.names) absentUntil.delete(name)
+        retryQueue.reached(outcome.names)
         break
       case "Returned":
         totals.returned += outcome.names.length
@@ -242,10 +196,10 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
   }
 
   /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
-  const retryLater = (line: Line, what: LineOutcome): boolean => {
+  const retryLater = (line: SentLine, what: LineOutcome): boolean => {
     const { names, outcome } = what
     if (outcome._tag === "Written") return false
-    if (outcome._tag === "Returned" && outcome.reason === "offline") return waitForAbsent(line, what)
+    if (outcome._tag === "Returned" && outcome.reason === "offline") return retryQueue.addForAbsent(line, what)
     if (line.tries >= retries) return false
     const isShutDown = outcome._tag === "Unknown" ? isUnaccepted(line, names) : outcome.reason === "closing"
     if (isShutDown) {
@@ -254,65 +208,32 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
         outcome._tag === "Refused"
           ? outcome
           : { _tag: "Refused", reason: "closing", retryMillis: undefined, text: shutDown }
-      queueRetry(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
+      retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
       return true
     }
     if (outcome._tag === "Unknown" || outcome.retryMillis === undefined) return false
     // A server may ask for any delay; the user has set how long an outcome may take.
     if (outcome.retryMillis > Duration.toMillis(patience)) return false
     if (outcome.reason === "slow-down") link.pace.refused()
-    queueRetry(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
+    retryQueue.add(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
     return true
   }
 
   /** Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line. */
-  const isUnaccepted = (line: Line, names: ReadonlyArray<string>) =>
+  const isUnaccepted = (line: SentLine, names: ReadonlyArray<string>) =>
     hasSaidBye && link.connection.outcomes.hasEnded && names.length === line.recipients.names.length
-
-  /** Queues a line for those of its absent recipients that are still waited for. */
-  const waitForAbsent = (line: Line, what: LineOutcome): boolean => {
-    const { outcome } = what
-    if (absenceMillis === 0 || outcome._tag !== "Returned") return false
-    const now = performance.now()
-    const expected: Array<string> = []
-    const given: Array<string> = []
-    let at = now + absencePollMillis
-    for (const name of outcome.names) {
-      const until = absentUntil.get(name) ?? now + absenceMillis
-      absentUntil.set(name, until)
-      if (until <= now) given.push(name)
-      else {
-        expected.push(name)
-        at = Math.min(at, until)
-      }
-    }
-    if (expected.length === 0) return false
-    if (given.length > 0) final({ ...what, outcome: { ...outcome, names: given }, names: given })
-    const rest = { ...what, outcome: { ...outcome, names: expected }, names: expected }
-    queueRetry(line, rest, { tries: line.tries, at })
-    return true
-  }
-
-  const queueRetry = (line: Line, outcome: LineOutcome, { at, tries }: Pick<Retry, "at" | "tries">) => {
-    // A copy: a slice would keep the whole read alive while the line waits.
-    const text = Wire.copy(line.text)
-    const retry = { ...line, recipients: new Outcomes.Recipients(outcome.names), text, tries, outcome, at }
-    let place = retryQueue.length
-    while (place > 0 && (retryQueue[place - 1] as Retry).number > line.number) place -= 1
-    retryQueue.splice(place, 0, retry)
-  }
 
   const sendRetries = Effect.gen(function* () {
     for (;;) {
       yield* retryClear.await
-      const line = retryQueue[0]
+      const line = retryQueue.first
       checkEnd()
       if (line === undefined || !isRetryClear()) continue
       const now = performance.now()
       const wait = Math.max(line.at - now, link.pace.wait(now))
       if (wait > 0) {
-        yield* Effect.raceFirst(Effect.sleep(wait), joined.await)
-        joined.unsafeClose()
+        yield* Effect.raceFirst(Effect.sleep(wait), retryQueue.joined.await)
+        retryQueue.joined.unsafeClose()
         continue
       }
       link.pace.spend(1)
@@ -355,7 +276,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
 
   const sendInput = Effect.gen(function* () {
     yield* Effect.fork(sendRetries)
-    yield* forEachPiece(input, maxLineBytes, (piece) =>
+    yield* Input.forEachPiece(input, maxLineBytes, (piece) =>
       piece._tag === "Lines"
         ? sendLines(Wire.lines(piece.text))
         : Effect.sync(() => final({ line: (totals.lines += 1), outcome: tooLong, names: recipients }))
@@ -377,12 +298,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
   const notice = (line: string) => {
     if (line.startsWith("* joined ")) {
       const received = Received.parse(line)
-      const name = received._tag === "Notice" ? (received.words[0] ?? "") : ""
-      for (const retry of retryQueue) {
-        if (!retry.recipients.shown.includes(name)) continue
-        retry.at = 0
-        joined.unsafeOpen()
-      }
+      retryQueue.hasJoined(received._tag === "Notice" ? (received.words[0] ?? "") : "")
     } else if (line.startsWith("* closing ") && retries > 0) {
       closing()
       refresh()
@@ -414,13 +330,13 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
     isUp = true
     hasSaidBye = false
     window = 1
-    for (const retry of retryQueue) if (retry.outcome.outcome._tag === "Returned") retry.at = 0
+    retryQueue.reconnected()
     refresh()
     return untilEnd(made)
   })
 
   // An unknown outcome ends the sending: the user has to decide whether that line is sent again.
-  const mayContinue = () => retries > 0 && totals.unknown === 0 && !(isAllSent && retryQueue.length === 0)
+  const mayContinue = () => retries > 0 && totals.unknown === 0 && !(isAllSent && retryQueue.size === 0)
 
   const over = Effect.gen(function* () {
     yield* untilEnd(link)
@@ -429,13 +345,13 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
 
   const settle = Effect.sync(() => {
     link.connection.outcomes.end()
-    for (const retry of retryQueue) final(retry.outcome)
+    for (const outcome of retryQueue.outcomes) final(outcome)
   })
 
   // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
   // Only the totals show whether every outcome arrived.
   const completion = (): SendResult => {
-    if (!isAllSent || retryQueue.length > 0) return "Unsent"
+    if (!isAllSent || retryQueue.size > 0) return "Unsent"
     return totals.unknown > 0 ? "Unknown" : "Complete"
   }
 
@@ -449,79 +365,3 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
 }
 
 const shutDown = "the server shut down"
-
-/** Reads the input to its end, as lines. A last line without its LF counts as a line. */
-const forEachPiece = <E>(input: Readable, maxLineBytes: number, take: (piece: Piece) => Effect.Effect<void, E>) =>
-  Effect.gen(function* () {
-    const framing = new Framing(maxLineBytes)
-    for (;;) {
-      const chunk = yield* Input.read(input)
-      for (const piece of chunk === undefined ? framing.end() : framing.push(chunk)) yield* take(piece)
-      if (chunk === undefined) return
-    }
-  })
-
-/**
- * Sends lines without labels and leaves. Passes on every refusal and return that the server reports until it closes.
- * Succeeds with `true` if the server is known to have handled every line, or if it is an original server, which gives
- * no such proof.
- */
-export const unlabelled = (
-  options: Pick<SendingOptions<never>, "recipients" | "input" | "maxLineBytes" | "patience"> & {
-    readonly connection: LineConnection.LineConnection
-    /**
-     * Whether the server accepts `/quit` with a label. Its reply arrives after the last line was written or returned,
-     * and is the only proof of that: the kernel also closes the connections of a killed server in an orderly way. An
-     * original server gives no proof; an orderly end after ours has to suffice.
-     */
-    readonly confirms: boolean
-    readonly refused: (line: string) => void
-  }
-): Effect.Effect<boolean, Input.InputError> => {
-  const { confirms, input, connection, maxLineBytes, patience, recipients, refused } = options
-  const head = Wire.encode(recipients.join(", "))
-  let isConfirmed = false
-  const leave = confirms
-    ? Effect.map(quit(connection), () => {
-        isConfirmed = true
-      })
-    : Effect.map(connection.end, () => {
-        isConfirmed = true
-      })
-  const sendInput = Effect.gen(function* () {
-    yield* forEachPiece(input, maxLineBytes, (piece) =>
-      piece._tag === "Lines"
-        ? connection.send(`${head}: ${Wire.lines(piece.text).join(`\n${head}: `)}\n`)
-        : Effect.sync(() => refused(`! too-long max=${maxLineBytes}: a line was skipped`))
-    )
-    // The server closes after its last line, and `listen` reads every line before that end.
-    yield* Effect.timeoutOption(Effect.zipRight(leave, Effect.never), patience)
-    return isConfirmed
-  }).pipe(Effect.catchTag("TransportError", () => Effect.never))
-  const listen = Stream.runForEachChunk(connection.lines, (lines) =>
-    Effect.sync(() => {
-      for (const line of lines) if (line.startsWith("! ")) refused(line)
-    })
-  )
-  const over = Effect.match(listen, { onSuccess: () => isConfirmed, onFailure: () => confirms && isConfirmed })
-  return Effect.raceFirst(over, sendInput)
-}
-
-const quitLabel = "quit"
-
-/** Leaves with `/quit` and waits for the reply. A server with a rate limit may refuse the `/quit` itself at first. */
-const quit = (connection: LineConnection.LineConnection): Effect.Effect<void, TransportError> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const retryMillis = yield* connection.ask(`@${quitLabel} /quit\n`, (line) => {
-        const received = Received.parse(line)
-        if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
-        if (received.label !== quitLabel) return undefined
-        return Exit.succeed(received._tag === "Refused" ? received.retryMillis : ("left" as const))
-      })
-      if (retryMillis === "left") return
-      // Without a retry time, the server is shutting down and accepts no `/quit`, so it never confirms.
-      if (retryMillis === undefined) return yield* Effect.never
-      yield* Effect.sleep(retryMillis)
-    }
-  })

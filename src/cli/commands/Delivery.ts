@@ -9,6 +9,7 @@ import { drained, flushed } from "../../client/Output.js"
 import { Pace } from "../../client/Pace.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import * as Sending from "../../client/Sending.js"
+import * as UnlabelledSending from "../../client/UnlabelledSending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
@@ -100,7 +101,7 @@ export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitSta
   Effect.gen(function* () {
     const { connection, server } = yield* logIn(job, "first")
     let refused = 0
-    const isConfirmed = yield* Sending.unlabelled({
+    const isConfirmed = yield* UnlabelledSending.run({
       connection,
       recipients: job.recipients,
       input: inputOf(job),

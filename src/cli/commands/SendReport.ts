@@ -1,5 +1,6 @@
 import * as Escape from "../../client/Escape.js"
-import type { LineOutcome, SendTotals } from "../../client/Sending.js"
+import type { SendTotals } from "../../client/Sending.js"
+import type { LineOutcome } from "../../client/SentLine.js"
 import * as Units from "../settings/Units.js"
 
 /** Reports of outcomes: JSON objects on standard output, or on standard error the lines that were not delivered. */
