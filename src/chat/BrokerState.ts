@@ -133,6 +133,7 @@ const announced =
       name: peer.name === "" ? undefined : peer.name,
       maxLineBytes: peer.inbox.maxLineBytes,
       maxRecipients,
+      words: [...peer.words],
       limits: { ...(rate > 0 ? { rate } : {}), ...hostLimits.announced(peer.socket.host) }
     }
   }

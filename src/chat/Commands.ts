@@ -1,5 +1,6 @@
 import type * as Effect from "effect/Effect"
 import * as DidYouMean from "../protocol/DidYouMean.js"
+import * as HelloWord from "../protocol/HelloWord.js"
 import * as Reply from "../protocol/Reply.js"
 import type { Names } from "./Names.js"
 import type { Notices } from "./Notices.js"
@@ -32,6 +33,8 @@ export interface Command {
   readonly usage: string
   /** What it does: a clause without a subject. */
   readonly about: string
+  /** Forms of the command that have lines of their own in `/help`. */
+  readonly forms?: ReadonlyArray<Pick<Command, "usage" | "about">>
   /**
    * Runs in the broker's turn, possibly before the login. An answer that takes longer is an effect: this client, and no
    * other, is held until it succeeds (`Question`).
@@ -55,10 +58,12 @@ export const builtIn: ReadonlyArray<Command> = [
   },
   {
     name: "hello",
-    usage: "/hello",
+    usage: "/hello [words]",
     about: "shows the server's limits, and turns labels and notices on",
-    run: ({ label, peer }, { announced, notices }) => {
+    forms: HelloWord.entries.map(([word, { about }]) => ({ usage: `/hello ${word}`, about })),
+    run: ({ argument, label, peer }, { announced, notices }) => {
       peer.hasGreeted = true
+      peer.words = HelloWord.add(peer.words, argument)
       notices.subscribe(peer)
       return [Reply.hello(announced(peer), label)]
     }
@@ -67,7 +72,8 @@ export const builtIn: ReadonlyArray<Command> = [
     name: "help",
     usage: "/help",
     about: "shows this list",
-    run: ({ label }, { commands }) => Reply.help([message, ...commands], label)
+    run: ({ label }, { commands }) =>
+      Reply.help([message, ...commands.flatMap((command) => [command, ...(command.forms ?? [])])], label)
   },
   { name: "quit", usage: "/quit", about: "leaves after everything queued for you has been sent", run: () => "leave" }
 ]

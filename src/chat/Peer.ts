@@ -1,5 +1,6 @@
 import type { Time } from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
+import * as HelloWord from "../protocol/HelloWord.js"
 import type { Budget } from "./Budget.js"
 import { Inbox } from "./Inbox.js"
 import type { Outbox } from "./Outbox.js"
@@ -31,6 +32,8 @@ export class Peer {
   head = ""
   /** The client sent `/hello`: it may label lines, and gets notices. */
   hasGreeted = false
+  /** The words that the client sent after `/hello`, in the order of their table. */
+  words: ReadonlySet<HelloWord.HelloWord> = HelloWord.none
   /** The writer has ended. Set by the connection's fiber. */
   hasDeparted = false
   /** Input has been handled up to the point where the server began to shut down: no later line is accepted. */

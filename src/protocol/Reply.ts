@@ -1,5 +1,6 @@
 import type { CloseReason } from "./CloseReason.js"
 import * as Fate from "./Fate.js"
+import type { HelloWord } from "./HelloWord.js"
 import * as Name from "./Name.js"
 
 /**
@@ -207,16 +208,19 @@ export interface Facts {
   readonly maxRecipients: number
   /** The limits that are set, by parameter name. */
   readonly limits: Readonly<Record<string, number>>
+  /** The words that are on for this client, in the order of their table. */
+  readonly words: ReadonlyArray<HelloWord>
 }
 
-export const hello = ({ limits, maxLineBytes, maxRecipients, name }: Facts, label?: string): string => {
+export const hello = ({ limits, maxLineBytes, maxRecipients, name, words }: Facts, label?: string): string => {
   const params = [
     "achat=1",
     ...(name === undefined ? [] : [`name=${name}`]),
     `max-line=${maxLineBytes}`,
     `max-recipients=${maxRecipients}`,
     `max-name=${Name.maxLength}`,
-    ...Object.entries(limits).map(([limit, value]) => `${limit}=${value}`)
+    ...Object.entries(limits).map(([limit, value]) => `${limit}=${value}`),
+    ...(words.length === 0 ? [] : [`on=${words.join("+")}`])
   ]
   return notice(
     "hello",

@@ -27,7 +27,7 @@ const sentences = document
   .slice(document.indexOf("\n## 1"))
   .replaceAll(/^## .*$/gm, "\n")
   .split(/\n\n|\n(?=[-|])/)
-  .filter((block) => !/^\| (?:-|line |limit |command |a head )/.test(block.trimStart()))
+  .filter((block) => !/^\| (?:-|line |limit |command |word |a head )/.test(block.trimStart()))
   .flatMap((block) =>
     block.startsWith("|") ? [block] : flat(block.replace(/^- /, "")).split(/(?<=[.:])\s+(?=[A-Z`(_])/)
   )
@@ -55,6 +55,7 @@ const unproved: Record<string, string> = {
   "No queue and no unfinished line may take": "as above",
   "A client whose unfinished line has found no memory": "as above",
   "If the budget is exceeded by a quarter": "as above",
+  "| `ack` | lines to this client": "its checks come with `/ack`",
   "`@k1 bob, carol: deploy done`.": "an example"
 }
 

@@ -43,10 +43,13 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   bye: (label) => [Reply.bye("quit", label)],
   help: (label) => Reply.help(builtIn, label),
   hello: (label) => [
-    Reply.hello({ name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, limits: { rate: 5 } }, label)
+    Reply.hello(
+      { name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, limits: { rate: 5 }, words: ["ack"] },
+      label
+    )
   ],
   "hello before the login": (label) => [
-    Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, limits: {} }, label)
+    Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, limits: {}, words: [] }, label)
   ]
 }
 
@@ -133,7 +136,7 @@ describe("Reply", () => {
     assert.strictEqual(line("bye"), "* bye reason=quit")
     assert.strictEqual(
       line("hello"),
-      "* hello achat=1 name=alice max-line=65536 max-recipients=1000 max-name=32 rate=5"
+      "* hello achat=1 name=alice max-line=65536 max-recipients=1000 max-name=32 rate=5 on=ack"
     )
     assert.strictEqual(line("hello before the login"), "* hello achat=1 max-line=1 max-recipients=1 max-name=32")
     assert.strictEqual(Reply.joined("a"), "* joined a: has joined\n")

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
+import * as HelloWord from "../../src/protocol/HelloWord.js"
 import * as Reply from "../../src/protocol/Reply.js"
 
 const document = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8")
@@ -18,6 +19,11 @@ describe("PROTOCOL.md", () => {
       commands,
       builtIn.map(({ usage }) => usage)
     )
+  })
+
+  it("has a row for each word after /hello, and no other", () => {
+    const [, table = ""] = section6.split(/^\| word /mu)
+    assert.deepStrictEqual(firstCells(table.split("\n\n")[0] ?? ""), [...HelloWord.all])
   })
 
   it("has the ledger with every fate", () => {

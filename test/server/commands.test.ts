@@ -123,6 +123,28 @@ describe("commands", () => {
     })
   )
 
+  it.scopedLive("/hello lists the words that are on, which add up, and ignores unknown ones", () =>
+    Effect.gen(function* () {
+      const server = yield* startSocketServer()
+      const alice = yield* server.connect
+      alice.name = "alice"
+      const on = (hello: string) =>
+        Effect.gen(function* () {
+          yield* alice.send(`${hello}\n`)
+          return / on=(\S+): /.exec(yield* alice.line)?.[1]
+        })
+      assert.isUndefined(yield* on("/hello"))
+      assert.isUndefined(yield* on("/hello acks no-such-word"))
+      yield* alice.send("alice\n")
+      assert.strictEqual(yield* on("/hello  no-such-word\tack x"), "ack")
+      assert.strictEqual(yield* on("/hello"), "ack")
+      assert.strictEqual(yield* on("/hello ack no-such-word"), "ack")
+      const bob = yield* server.connect
+      yield* bob.send("/hello\n")
+      assert.notInclude(yield* bob.line, " on=")
+    })
+  )
+
   it.scopedLive("only clients that sent /hello get notices of joins, leaves and the shutdown", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ grace: Duration.seconds(3) })

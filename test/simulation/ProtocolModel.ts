@@ -163,6 +163,9 @@ const meaningOf = (raw: RawLine, state: State, setting: Setting): Pick<HeardLine
   return { label, meaning: { is: "message", to: names, text } }
 }
 
+/** A line for messages, and one for each command and each of its forms. */
+const helpLines = builtIn.reduce((lines, { forms = [] }) => lines + 1 + forms.length, 1)
+
 const commanded = (command: string, label: string | undefined, state: State, setting: Setting) => {
   const tag = label === undefined ? "" : ` @${label}`
   const answered = (...heads: ReadonlyArray<string>) => ({ label, meaning: { is: "answered", heads } as const })
@@ -171,7 +174,7 @@ const commanded = (command: string, label: string | undefined, state: State, set
     case "ping":
       return answered(`* pong${tag}: ${encode(trim(argument))}\n`)
     case "help":
-      return answered(...Array.from({ length: builtIn.length + 1 }, () => `* help${tag}: `))
+      return answered(...Array.from({ length: helpLines }, () => `* help${tag}: `))
     case "hello": {
       state.isGreeted = true
       const present = state.name === undefined ? "" : ` name=${encode(state.name)}`

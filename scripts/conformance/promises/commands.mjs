@@ -100,7 +100,7 @@ check("/help has several lines", "`* help: …`, several lines", async (t) => {
 
 check(
   "/hello returns the name and the limits",
-  "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [LIMIT=N …]: …`",
+  "`* hello achat=1 [name=NAME] max-line=N max-recipients=N max-name=N [LIMIT=N …] [on=WORD[+WORD…]]: …`",
   async (t) => {
     const [alice] = await t.login("alice")
     alice.send("/hello")
@@ -110,6 +110,31 @@ check(
         "u"
       )
     )
+  }
+)
+
+/** The words that are on, according to the reply to this `/hello`. */
+const wordsAfter = async (client, hello) => {
+  client.send(hello)
+  const line = (await client.answers()).find((one) => one.startsWith("* hello ")) ?? ""
+  return / on=(\S+): /u.exec(line)?.[1].split("+") ?? []
+}
+
+check(
+  "words after /hello add up, and unknown ones are ignored",
+  [
+    "Words after `/hello`, separated by spaces or TABs, turn further features on.",
+    "The server ignores words that it does not know.",
+    "Words of several `/hello` add up, and none is ever turned off.",
+    "They apply from the `* hello` on whose `on=` lists them: `on=` has all words that are on for this client."
+  ],
+  async (t) => {
+    const [alice] = await t.login("alice")
+    equal(await wordsAfter(alice, "/hello no-such-word"), [])
+    const words = await wordsAfter(alice, "/hello no-such-word\tack  x")
+    equal(words, words.length === 0 ? [] : ["ack"]) // a server may know no words
+    equal(await wordsAfter(alice, "/hello"), words)
+    equal(await wordsAfter(alice, "/hello ack no-such-word"), words)
   }
 )
 

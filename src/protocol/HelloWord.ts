@@ -1,0 +1,27 @@
+/**
+ * The words that a client may write after `/hello`, each of which changes what its connection does (protocol, section
+ * 6). `/help`, and `on=` in `* hello`, follow from these rows; `on=` keeps their order.
+ */
+const rows = {
+  ack: { about: "counts a line to you as received once you have acknowledged it with /ack" }
+} as const satisfies Record<string, { /** A clause without a subject, for `/help`. */ readonly about: string }>
+
+export type HelloWord = keyof typeof rows
+
+export const all = Object.keys(rows) as ReadonlyArray<HelloWord>
+
+export const entries = Object.entries(rows) as ReadonlyArray<readonly [HelloWord, (typeof rows)[HelloWord]]>
+
+/** No words. Shared, because most connections have none (benchmark: idle memory). */
+export const none: ReadonlySet<HelloWord> = new Set()
+
+/**
+ * The words that are on after another `/hello`: those that already were, and those in its argument. Unknown words are
+ * ignored.
+ */
+export const add = (before: ReadonlySet<HelloWord>, argument: string): ReadonlySet<HelloWord> => {
+  if (argument === "") return before
+  const said = new Set(argument.split(/[ \t]+/))
+  const on = all.filter((word) => before.has(word) || said.has(word))
+  return on.length === before.size ? before : new Set(on)
+}

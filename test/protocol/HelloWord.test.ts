@@ -1,0 +1,34 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as HelloWord from "../../src/protocol/HelloWord.js"
+
+const { all, none } = HelloWord
+
+const after = (...args: ReadonlyArray<string>) => [...args.reduce(HelloWord.add, none)]
+
+describe("HelloWord", () => {
+  it("reads the words of an argument, separated by spaces and TABs", () => {
+    for (const word of all) {
+      assert.deepStrictEqual(after(word), [word])
+      assert.deepStrictEqual(after(`x \t ${word}\t\ty ${word}`), [word])
+    }
+    assert.deepStrictEqual(after(all.join(" ")), [...all])
+  })
+
+  it("ignores unknown words, and words that only contain a known one", () => {
+    for (const word of all) {
+      assert.deepStrictEqual(after(`${word}s`), [])
+      assert.deepStrictEqual(after(`x${word} ${word}=1 ${word}+x ${word.toUpperCase()}`), [])
+    }
+  })
+
+  it("adds the words of several arguments up, in the order of the table", () => {
+    for (const word of all) assert.deepStrictEqual(after(word, "", "x", word), [word])
+    assert.deepStrictEqual(after(...all.toReversed()), [...all])
+  })
+
+  it("shares the empty set, and a set that does not change", () => {
+    assert.strictEqual(HelloWord.add(none, "x"), none)
+    const some = HelloWord.add(none, all[0] ?? "")
+    assert.strictEqual(HelloWord.add(some, all[0] ?? ""), some)
+  })
+})
