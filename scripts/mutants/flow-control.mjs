@@ -80,6 +80,12 @@ export const mutants = [
     replace: ""
   },
   {
+    name: "a client is read ahead of the broker without a bound",
+    file: "chat/Inbox.ts",
+    search: "if (this.bytesAhead >= readAheadBytes) this.pause()",
+    replace: ""
+  },
+  {
     name: "a paused client is never read again",
     file: "chat/Inbox.ts",
     search: "if (!this.stopped) this.socket.resume()",

@@ -63,6 +63,18 @@ export const mutants = [
     test: budget
   },
   {
+    name: "a forgotten route is still counted",
+    file: "chat/Directory.ts",
+    search: "this.count(-route.cost)",
+    replace: ""
+  },
+  {
+    name: "the unfinished line is counted once for each read of it",
+    file: "chat/Inbox.ts",
+    search: "this.counted = cost",
+    replace: "this.counted = this.bytesAhead"
+  },
+  {
     name: "no connection is closed when the memory budget is overrun",
     file: "chat/Broker.ts",
     search: "if (budget.isOverrun) relieve(state)",

@@ -7,7 +7,7 @@ import type { DescriptorProbe } from "../ports/Descriptors.js"
 import { ignoreEvents, type Listen, type Listener, type Socket, type TransportError } from "../ports/Transport.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import { connectionBytes, type Budget } from "./Budget.js"
+import type { Budget } from "./Budget.js"
 import type { HostLimits } from "./HostLimits.js"
 import type { Live } from "./Live.js"
 import { retryFull, type Options } from "./Options.js"
@@ -69,11 +69,11 @@ export const make = ({
       const wait = isFull ? Duration.toMillis(retryFull) : hostLimits.enter(host)
       if (wait === 0) {
         served += 1
-        budget.used += connectionBytes
+        budget.connectionOpens()
         Metrics.opened()
         fork(serve(socket)).addObserver(() => {
           served -= 1
-          budget.used -= connectionBytes
+          budget.connectionEnds()
           hostLimits.leave(host)
         })
       } else if (refused < slots) {

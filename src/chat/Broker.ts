@@ -14,7 +14,7 @@ import * as BrokerState from "./BrokerState.js"
 import { connectionBytes, type Budget } from "./Budget.js"
 import { Events, turnEnds, type Departure, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
-import type { Inspection } from "./Inspection.js"
+import { costOf, type Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
 import type { Live } from "./Live.js"
 import type { Members } from "./Names.js"
@@ -220,5 +220,3 @@ const relieve = ({ breakOff, budget, directory, lifecycle }: BrokerState.BrokerS
     breakOff(peer, "memory")
   }
 }
-
-const costOf = ({ inbox, outbox }: Peer) => inbox.cost + outbox.cost + outbox.costOfOutcomes

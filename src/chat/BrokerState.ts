@@ -98,7 +98,7 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
   })
   const drain = new Drain({ breakOff, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
-  const inspector = new Inspector({ budget, ledger, lifecycle, outboxes })
+  const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })
 
   return {
     arrivals,

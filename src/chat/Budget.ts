@@ -27,8 +27,20 @@ const emergency = 1.25
 export class Budget {
   /** Bytes in use. */
   used = 0
+  /** Connections served, `connectionBytes` of `used` each. */
+  connections = 0
 
   constructor(public limit: number) {}
+
+  connectionOpens() {
+    this.connections += 1
+    this.used += connectionBytes
+  }
+
+  connectionEnds() {
+    this.connections -= 1
+    this.used -= connectionBytes
+  }
 
   /** Bytes that one queue, or one unfinished line, may currently hold. */
   get share(): number {

@@ -60,6 +60,11 @@ export class Directory {
     private readonly resolvers: ReadonlyArray<Resolver>
   ) {}
 
+  /** The memory of all remembered routes. */
+  get cost(): number {
+    return this.used
+  }
+
   /** The remembered route of an address, if there is one. */
   remembered(head: string): Route<Peer> | undefined {
     return this.routes.get(head)

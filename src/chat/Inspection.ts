@@ -2,7 +2,8 @@ import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Budget } from "./Budget.js"
+import { connectionBytes, type Budget } from "./Budget.js"
+import type { Directory } from "./Directory.js"
 import type { Ledger } from "./Ledger.js"
 import type { Lifecycle } from "./Lifecycle.js"
 import type { Outbox } from "./Outbox.js"
@@ -61,6 +62,7 @@ export class Inspector {
   constructor(
     private readonly broker: {
       readonly budget: Budget
+      readonly directory: Directory
       readonly ledger: Ledger
       readonly lifecycle: Lifecycle
       /** The outboxes whose writers are not sockets. */
@@ -95,9 +97,9 @@ export class Inspector {
    * thousand peers, all clients would notice the delay (benchmark: bystander beside /metrics).
    */
   measure(inboxEvents: number): Metrics.Gauges {
-    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0 }
+    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0, memory: 0 }
     const traffic = { ...this.departed }
-    const { budget, ledger, lifecycle, outboxes } = this.broker
+    const { budget, directory, ledger, lifecycle, outboxes } = this.broker
     for (const peer of lifecycle.peers) {
       const { inbox, outbox, undelivered } = peer
       if (peer.phase._tag === "Present") sums.peers += 1
@@ -106,6 +108,7 @@ export class Inspector {
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
       sums.pairs += peer.inFlight + outbox.returns + pairsIn(undelivered)
+      sums.memory += costOf(peer)
       traffic.linesIn += peer.traffic.linesIn
       traffic.linesOut += peer.traffic.linesOut
       traffic.bytesIn += inbox.bytesRead
@@ -114,8 +117,13 @@ export class Inspector {
     for (const outbox of outboxes) {
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
+      sums.memory += outbox.cost
     }
-    for (const orphan of lifecycle.orphans) sums.pairs += orphan.inFlight
+    for (const orphan of lifecycle.orphans) {
+      sums.pairs += orphan.inFlight
+      sums.memory += costOf(orphan)
+    }
+    sums.memory += directory.cost + budget.connections * connectionBytes
     const { inFlight } = ledger
     const gauges: Metrics.Gauges = {
       connections: lifecycle.peers.size,
@@ -127,6 +135,7 @@ export class Inspector {
       outboxBytes: sums.bytes,
       memoryBytes: budget.used,
       memoryLimitBytes: budget.limit,
+      memoryUnaccountedBytes: budget.used - sums.memory,
       pairsInFlight: inFlight,
       pairsUnaccounted: inFlight - sums.pairs
     }
@@ -135,6 +144,9 @@ export class Inspector {
     return gauges
   }
 }
+
+/** The memory that the budget counts for a peer, besides its connection. */
+export const costOf = ({ inbox, outbox }: Peer): number => inbox.cost + outbox.cost + outbox.costOfOutcomes
 
 const pairsIn = (undelivered: Undelivered | undefined) =>
   undelivered === undefined ? 0 : undelivered.count * undelivered.names.length

@@ -93,6 +93,8 @@ export interface Gauges {
   /** The part of the memory budget that queues, unfinished lines, routes and connections use. */
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
+  /** The part of `memoryBytes` that no queue, line, route or connection holds: always 0. */
+  readonly memoryUnaccountedBytes: number
   readonly pairsInFlight: number
   /** Pairs that are in flight according to the ledger, but in no queue: always 0. */
   readonly pairsUnaccounted: number
@@ -115,6 +117,10 @@ const gauges: Record<keyof Gauges, ReturnType<typeof gauge>> = {
   memoryLimitBytes: gauge(
     "achat_memory_limit_bytes",
     "Memory budget, above which new connections are refused, in bytes"
+  ),
+  memoryUnaccountedBytes: gauge(
+    "achat_memory_unaccounted_bytes",
+    "Memory budget in use by nothing that the server holds: always 0, unless the server has a defect"
   ),
   pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that are neither written nor returned yet"),
   pairsUnaccounted: gauge(

@@ -190,8 +190,10 @@ const forgottenAt = (wire: Wire): number =>
 
 const never: Moment = { turn: Infinity, at: Infinity }
 
-const checkRests = ({ rests, unaccounted }: History, report: Report) => {
+const checkRests = ({ memoryUnaccounted, readAhead, rests, unaccounted }: History, report: Report) => {
   if (unaccounted.length > 0) report("the queues and the ledger disagree", unaccounted.join(", "))
+  if (memoryUnaccounted.length > 0) report("the queues and the memory budget disagree", memoryUnaccounted.join(", "))
+  if (readAhead.length > 0) report("read ahead of the broker without a bound", `${readAhead.join(", ")} bytes`)
   for (const { fibers, isListening, ledger, memory, names, openSockets, timers, when } of rests) {
     const isEnd = when === "the server has ended"
     if (fibers !== 0) report("fibers are left", `${fibers} when ${when}`)

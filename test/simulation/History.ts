@@ -8,6 +8,12 @@ export interface Moment {
   readonly at: number
 }
 
+/** A read of the server: its place among the reads of all connections, and the server's monotonic clock. */
+export interface ReadMoment extends Moment {
+  readonly order: number
+  readonly clock: number
+}
+
 /** One connection as the network saw it: what the server read, what its kernel took, and what the server did. */
 export interface Wire {
   readonly number: number
@@ -15,9 +21,9 @@ export interface Wire {
   readonly host: string
   readonly accepted: Moment
   /** Each read of the server: a string of one character per byte. */
-  readonly heard: Array<Moment & { readonly bytes: string }>
+  readonly heard: Array<ReadMoment & { readonly bytes: string }>
   /** When the server was notified of the client's orderly end. */
-  ended: Moment | undefined
+  ended: ReadMoment | undefined
   /** When the server was notified that the connection is gone. */
   gone: Moment | undefined
   /** When the read side broke, noticed or not. */
@@ -73,6 +79,8 @@ export interface History {
   readonly logs: ReadonlyArray<LogLine>
   /** The time of each turn. */
   readonly times: ReadonlyArray<number>
+  /** The server's monotonic clock in each turn: the time, and the periods in which the process was stopped. */
+  readonly clocks: ReadonlyArray<number>
   /** When the drain was requested, if before the end of the run. */
   drainAsked: Moment | undefined
   drained: (Moment & Drained) | undefined
@@ -81,6 +89,10 @@ export interface History {
   readonly rests: Array<Rest>
   /** Numbers of pairs in flight that were in no queue. */
   readonly unaccounted: Array<number>
+  /** Differences between the memory that the budget counts and what the server holds, in bytes. */
+  readonly memoryUnaccounted: Array<number>
+  /** Numbers of bytes read but not routed that are more than the bound for all connections. */
+  readonly readAhead: Array<number>
   /** Defects that would have ended the process. */
   readonly defects: Array<string>
   ledger: LedgerSnapshot

@@ -28,6 +28,7 @@ export class SimulatedLoop {
   private wallMillis = 0
   /** The number of turns so far. */
   turn = 0
+  private reads = 0
   /** Called at the beginning of each turn, for the network. */
   poll: Task = () => {}
   private tasks: Array<Task> = []
@@ -55,7 +56,8 @@ export class SimulatedLoop {
       })
   }
 
-  private get monotonic(): number {
+  /** The server's monotonic clock. */
+  get monotonic(): number {
     return this.now + this.stoppedMillis
   }
 
@@ -77,6 +79,11 @@ export class SimulatedLoop {
     this.stoppedMillis += millis
     if (during === "timers") this.fire(this.monotonic)
     this.pass(0)
+  }
+
+  /** Numbers the reads of all sockets. */
+  nextRead(): number {
+    return ++this.reads
   }
 
   /** Pending timers. */

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
-import type { Moment, Wire } from "./History.js"
+import type { Moment, ReadMoment, Wire } from "./History.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
 
 /** How a client behaves, apart from its steps. */
@@ -14,6 +14,15 @@ export interface Manners {
 
 /** Which side of a connection fails first. */
 export type Side = "read" | "write"
+
+/** The size of libuv's buffer for one read of a socket. */
+const readBytes = 65_536
+
+/** The most reads of one socket in one turn, as in libuv: as long as its buffer was filled. */
+const maxReads = 32
+
+/** The most that the server reads from a client ahead of the broker: less than one read, and then one more. */
+export const mostAhead = 2 * readBytes - 1
 
 const lost = new TransportError({
   during: "Read",
@@ -53,7 +62,7 @@ export class SimulatedSocket implements Socket {
     readonly host: string,
     private readonly manners: Manners
   ) {
-    this.cut = manners.cut
+    this.cut = Math.min(manners.cut, readBytes)
     this.wire = {
       number,
       remote: `sim:${number}`,
@@ -186,7 +195,7 @@ export class SimulatedSocket implements Socket {
 
   /** From now on the client sends and takes as much as it can. */
   hurry() {
-    this.cut = Infinity
+    this.cut = readBytes
     this.setPace(Infinity)
   }
 
@@ -242,18 +251,29 @@ export class SimulatedSocket implements Socket {
       return this.tellGone(events, lost)
     }
     if (this.isPaused) return
-    if (this.arriving !== "") {
-      const bytes = this.arriving.slice(0, this.cut)
-      this.arriving = this.arriving.slice(bytes.length)
-      if (this.wire.closed === undefined) this.wire.heard.push({ ...this.moment(), bytes })
-      return events.data(Buffer.from(bytes, "latin1"))
-    }
+    if (this.arriving !== "") return this.read()
     if (this.clientEnds && !this.sawEnd) {
       this.sawEnd = true
-      if (this.wire.closed === undefined) this.wire.ended = this.moment()
+      if (this.wire.closed === undefined) this.wire.ended = this.readMoment()
       return events.end()
     }
     if (this.sawEnd && this.outEnded && this.pending === "") this.finish()
+  }
+
+  /** Reads like libuv, again and again while its buffer is filled: only `pause` stops it. */
+  private read() {
+    let total = 0
+    for (let reads = 0; reads < maxReads && this.arriving !== "" && !this.isPaused; reads++) {
+      const bytes = this.arriving.slice(0, this.cut)
+      this.arriving = this.arriving.slice(bytes.length)
+      total += bytes.length
+      if (this.wire.closed === undefined) {
+        this.wire.heard.push({ ...this.readMoment(), bytes })
+        if (total > mostAhead) this.wire.misuse.push("read ahead of the broker without a bound")
+      }
+      this.events?.data(Buffer.from(bytes, "latin1"))
+      if (bytes.length < readBytes) return
+    }
   }
 
   private tellGone(events: SocketEvents, error: TransportError | undefined) {
@@ -296,6 +316,10 @@ export class SimulatedSocket implements Socket {
     this.note()
     this.isOver = true
     this.arriving = ""
+  }
+
+  private readMoment(): ReadMoment {
+    return { ...this.moment(), order: this.loop.nextRead(), clock: this.loop.monotonic }
   }
 
   private moment(): Moment {

@@ -21,7 +21,7 @@ import type { History, LogLine, Moment, Wire } from "./History.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
 import type { Setting, Step } from "./Step.js"
-import { SimulatedSocket } from "./SimulatedSocket.js"
+import { mostAhead, SimulatedSocket } from "./SimulatedSocket.js"
 import { said } from "./Vocabulary.js"
 
 /** Tracks the fibers that are alive. */
@@ -58,6 +58,7 @@ export class World {
   private readonly slots = new Map<number, SimulatedSocket>()
   private readonly logs: Array<LogLine> = []
   private readonly times: Array<number> = []
+  private readonly clocks: Array<number> = []
   private readonly wires: Array<Wire> = []
   private server: Server.ServerHandle | undefined = undefined
   private listening: { readonly events: ListenerEvents; readonly hardLimit: number } | undefined = undefined
@@ -80,11 +81,14 @@ export class World {
       wires: this.wires,
       logs: this.logs,
       times: this.times,
+      clocks: this.clocks,
       drainAsked: undefined,
       drained: undefined,
       killed: undefined,
       rests: [],
       unaccounted: [],
+      memoryUnaccounted: [],
+      readAhead: [],
       defects: [],
       ledger: new Ledger().snapshot(),
       end: moment
@@ -225,11 +229,14 @@ export class World {
     this.loop.pass(this.schedule.setting.holdTimeout / 4)
   }
 
-  /** Compares the ledger with the queues, at any moment. */
+  /** Compares the ledger and the memory budget with the queues, at any moment. */
   private inspect() {
     if (this.server === undefined || this.isClosing) return
-    this.fork(this.server.measure, ({ pairsUnaccounted }) => {
-      if (pairsUnaccounted !== 0) this.history.unaccounted.push(pairsUnaccounted)
+    const { memoryUnaccounted, readAhead, unaccounted } = this.history
+    this.fork(this.server.measure, (gauges) => {
+      if (gauges.pairsUnaccounted !== 0) unaccounted.push(gauges.pairsUnaccounted)
+      if (gauges.memoryUnaccountedBytes !== 0) memoryUnaccounted.push(gauges.memoryUnaccountedBytes)
+      if (gauges.inboxBytes > gauges.connections * mostAhead) readAhead.push(gauges.inboxBytes)
     })
   }
 
@@ -292,6 +299,7 @@ export class World {
     const { loop, sockets } = this
     const count = sockets.length
     this.times[loop.turn] = loop.now
+    this.clocks[loop.turn] = loop.monotonic
     for (let i = 0; i < count; i++) {
       sockets[(i + loop.turn) % count]?.poll()
       loop.settle()
