@@ -135,5 +135,33 @@ export const mutants = [
     replace: "(mayPass",
     test: "test/cli/send-retry.test.ts",
     build: true
+  },
+  {
+    name: "the terminal sends kept lines to users who are not back yet",
+    file: "terminal/People.ts",
+    search: "if (name !== this.own) this.expected.add(name)",
+    replace: "",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal waits only for the first recipient of a line",
+    file: "terminal/Outgoing.ts",
+    search: "return to.some((name) =>",
+    replace: "return to.slice(0, 1).some((name) =>",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal lets a line overtake an earlier one to the same user",
+    file: "terminal/Outgoing.ts",
+    search: "this.heldNames.add(name)",
+    replace: "",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal waits for a user who never returns",
+    file: "terminal/OneConnection.ts",
+    search: "Effect.delay(returnTime)",
+    replace: 'Effect.delay("1 day")',
+    test: "test/terminal/coming-back.test.ts"
   }
 ]

@@ -8,17 +8,11 @@ const quoted = (word) => `'${word.replaceAll("'", `'\\''`)}'`
 
 export const open = ({ columns, command, cwd, rows }) => {
   const terminal = new Xterm.Terminal({ cols: columns, rows, scrollback: 1_000, allowProposedApi: true })
-  const shell = `stty cols ${columns} rows ${rows}; echo "$$"; exec ${command.map(quoted).join(" ")}`
+  const shell = `stty cols ${columns} rows ${rows}; exec ${command.map(quoted).join(" ")}`
   const env = { PATH: process.env.PATH, SHELL: "/bin/sh", TERM: "xterm-256color", LANG: "C.UTF-8", TZ: "UTC" }
   const child = spawn("script", ["-qefc", shell, "/dev/null"], { cwd, env, stdio: ["pipe", "pipe", "inherit"] })
   const lookers = new Set()
-  let pid
-  child.stdout.on("data", (bytes) => {
-    // The shell's first line is its process id, which becomes the program's. It is not shown.
-    const line = pid === undefined ? /^(\d+)\r\n/.exec(bytes.toString("latin1")) : null
-    if (line !== null) pid = Number(line[1])
-    terminal.write(line === null ? bytes : bytes.subarray(line[0].length), () => lookers.forEach((look) => look()))
-  })
+  child.stdout.on("data", (bytes) => terminal.write(bytes, () => lookers.forEach((look) => look())))
 
   const { active } = terminal.buffer
   const text = () => {
@@ -54,9 +48,6 @@ export const open = ({ columns, command, cwd, rows }) => {
     screen,
     settled: () => new Promise((resolve) => terminal.write("", resolve)),
     types: (keys) => child.stdin.write(keys),
-    pause: () => process.kill(pid, "SIGSTOP"),
-    /** `script` stopped together with the program, and resumes it. */
-    resume: () => child.kill("SIGCONT"),
     close: () => child.kill("SIGKILL")
   }
 }

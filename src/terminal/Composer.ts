@@ -40,7 +40,7 @@ export type ComposerPhase =
 
 /** Turns what the user enters into messages and commands, and shows their outcomes. */
 export class Composer {
-  readonly outgoing = new Outgoing()
+  readonly outgoing: Outgoing
   /** Lines for the server other than messages. */
   requests: Array<string> = []
   phase: ComposerPhase = { _tag: "Login" }
@@ -50,6 +50,12 @@ export class Composer {
 
   constructor(private readonly options: ComposerOptions) {
     this.rings = options.rings
+    this.outgoing = new Outgoing((name) => options.people.isExpected(name))
+  }
+
+  /** Users may be back, or are no longer expected: sends the messages that were held for them. */
+  release(): void {
+    if (this.outgoing.release()) this.options.wake()
   }
 
   /** Returns whether the user wants to leave. */
@@ -212,14 +218,21 @@ export class Composer {
   private pendingRows(): ReadonlyArray<Row> {
     const { marks, transcript } = this.options
     const margin = span(transcript.margin)
-    const { phase } = this
-    const waitingNote = phase._tag !== "Here" ? "not sent yet" : phase.isPaced ? "waiting" : ""
     const rows = this.outgoing.first(maxPending).map((message): Row => {
-      const note = message.phase === "waiting" ? waitingNote : ""
+      const note = message.phase === "waiting" ? this.waitingNote(message.to) : ""
       return [margin, ...Format.pending(message, marks, note)]
     })
     const more = this.outgoing.size - rows.length
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
+  }
+
+  /** Why a message to these recipients is not sent yet. */
+  private waitingNote(to: ReadonlyArray<string>): string {
+    const { outgoing, phase } = this
+    if (phase._tag !== "Here") return "not sent yet"
+    const absent = to.filter((name) => this.options.people.isExpected(name))
+    if (absent.length > 0) return `waiting for ${absent.join(", ")}`
+    return phase.isPaced || outgoing.isHeld(to) ? "waiting" : ""
   }
 
   /** Each row starts with the keys, because a narrow terminal cuts off the rest. */

@@ -32,6 +32,12 @@ const answerTime = Duration.seconds(30)
 
 const readTime = Duration.seconds(1)
 
+/**
+ * How long messages to users who were present before the break wait for them to come back. Clients return within
+ * seconds of each other, so without this wait the first to return would write to people who are still absent.
+ */
+const returnTime = Duration.seconds(15)
+
 /** The greatest number of messages under way. If the connection breaks, all later ones are known to be unsent. */
 const maxUnderWay = 256
 
@@ -44,7 +50,7 @@ export const run = (
   options: OneConnectionOptions
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
-    const { composer, screen, serverLines } = ui
+    const { composer, people, screen, serverLines } = ui
     const client = yield* Client.greet({ socket: options.socket, login: options.login, linger }).pipe(
       Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) })
     )
@@ -59,13 +65,18 @@ export const run = (
       end: client.end
     }
     announce(ui, options, hello)
+    // A server without notices would not report who is back.
+    if (Option.isNone(hello)) expectNoOne(ui)
     ui.work.unsafeOpen()
 
-    const why = yield* Effect.raceFirst(
-      receive(client, ui),
-      Effect.raceFirst(send(client, ui, pace, underWay), Option.isSome(hello) ? watch(client, ui, pace) : Effect.never)
+    const expect = Effect.sync(() => expectNoOne(ui)).pipe(Effect.delay(returnTime), Effect.zipRight(Effect.never))
+    const why = yield* send(client, ui, pace, underWay).pipe(
+      Effect.raceFirst(expect),
+      Effect.raceFirst(Option.isSome(hello) ? watch(client, ui, pace) : Effect.never),
+      Effect.raceFirst(receive(client, ui))
     )
     composer.phase = { _tag: "Away", why: "" }
+    people.ended()
     // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
     // timeout.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
@@ -100,12 +111,20 @@ const announce = (
   }
 }
 
+/** Sends the messages that are held, although their recipients are not back. */
+const expectNoOne = ({ composer, people, screen }: Ui): void => {
+  people.expectNoOne()
+  composer.release()
+  screen.changed()
+}
+
 /** Shows what the server sends, one read at a time, and no faster than the terminal takes it. */
-const receive = (client: Client.Client, { screen, serverLines }: Ui): Effect.Effect<string> =>
+const receive = (client: Client.Client, { composer, screen, serverLines }: Ui): Effect.Effect<string> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
       Effect.suspend(() => {
         for (const line of lines) serverLines.take(line)
+        composer.release()
         screen.changed()
         return screen.flushed
       })
@@ -148,6 +167,8 @@ const send = (client: Client.Client, ui: Ui, pace: Pace, underWay: FiberSet.Fibe
       yield* ui.work.await
       yield* ui.work.close
       for (const request of requests.splice(0)) {
+        const wait = pace.wait(performance.now())
+        if (wait > 0) yield* Effect.sleep(wait)
         pace.spend(1)
         yield* ask(client, request)
       }

@@ -18,7 +18,13 @@ export interface SettledMessage {
 /** Identifies a message in `Outgoing`. */
 export type MessageId = number
 
-/** The user's messages that do not have all their outcomes, in the order typed. */
+/**
+ * The user's messages that do not have all their outcomes, in the order typed.
+ *
+ * A message to someone who is expected back is held until all its expected recipients are back. So is every later
+ * message to any recipient of a held one, because messages to one recipient keep the order typed. Messages to others
+ * overtake it.
+ */
 export class Outgoing {
   private readonly messages = new Map<MessageId, OwnMessage>()
   private readonly counts: Record<OwnMessage["phase"], number> = { waiting: 0, sent: 0, unknown: 0 }
@@ -29,6 +35,14 @@ export class Outgoing {
   private back: Array<MessageId> = []
   private isSorted = true
   private lastId = 0
+  /** Waiting messages that are held. */
+  private held: Array<MessageId> = []
+  /** The recipients of held messages, and those of them who are expected back. */
+  private readonly heldNames = new Set<string>()
+  private readonly awaited = new Set<string>()
+
+  /** @param isExpected whether a recipient is expected back, so that messages to it are held */
+  constructor(private readonly isExpected: (name: string) => boolean = () => false) {}
 
   add(to: ReadonlyArray<string>, text: string): void {
     this.lastId += 1
@@ -36,10 +50,10 @@ export class Outgoing {
     this.waiting.push(this.lastId)
   }
 
-  /** Returns the first waiting message, and counts it as sent. */
+  /** Returns the first waiting message that is not held, and counts it as sent. */
   take(): (OwnMessage & { readonly id: MessageId }) | undefined {
+    const message = this.peek()
     const id = this.shift()
-    const message = id === undefined ? undefined : this.messages.get(id)
     if (id === undefined || message === undefined) return undefined
     this.set(id, { ...message, phase: "sent" })
     return { id, ...message }
@@ -47,8 +61,40 @@ export class Outgoing {
 
   /** Returns the message that `take` would return. */
   peek(): OwnMessage | undefined {
-    const id = this.nextId()
-    return id === undefined ? undefined : this.messages.get(id)
+    for (;;) {
+      const id = this.nextId()
+      const message = id === undefined ? undefined : this.messages.get(id)
+      if (id === undefined || message === undefined) return undefined
+      if (!this.isHeld(message.to)) return message
+      this.shift()
+      this.held.push(id)
+      for (const name of message.to) {
+        this.heldNames.add(name)
+        if (this.isExpected(name)) this.awaited.add(name)
+      }
+    }
+  }
+
+  /** Whether a message to these recipients would be held now. */
+  isHeld(to: ReadonlyArray<string>): boolean {
+    return to.some((name) => this.isExpected(name) || this.heldNames.has(name))
+  }
+
+  /** Looks at the held messages again if a recipient is no longer expected; returns whether one was. */
+  release(): boolean {
+    let isNews = false
+    for (const name of this.awaited) isNews ||= !this.isExpected(name)
+    if (!isNews) return false
+    for (const id of this.held) this.back.push(id)
+    this.isSorted = false
+    this.forgetHeld()
+    return true
+  }
+
+  private forgetHeld() {
+    this.held = []
+    this.heldNames.clear()
+    this.awaited.clear()
   }
 
   private shift(): MessageId | undefined {
@@ -105,6 +151,7 @@ export class Outgoing {
     this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
     this.next = 0
     this.back = []
+    this.forgetHeld()
   }
 
   /** Forgets and returns all messages with unknown outcomes. */

@@ -4,6 +4,10 @@ export class People {
   private readonly spoken = new Set<string>()
   private present = new Set<string>()
   private readonly ignored = new Set<string>()
+  /** Users who were present when the server announced the end of the connection. */
+  private presentAtEnd = new Set<string>()
+  /** Users who were present on the previous connection, and have not been seen on this one. */
+  private readonly expected = new Set<string>()
   /** Sender of the last message, for `/reply`. */
   lastSender: string | undefined = undefined
 
@@ -14,6 +18,7 @@ export class People {
   joined(name: string): boolean {
     const isNew = !this.present.has(name)
     this.present.add(name)
+    this.expected.delete(name)
     return isNew
   }
 
@@ -25,13 +30,36 @@ export class People {
   /** Replaces the present users with those in a reply to `/who`. */
   listed(names: Iterable<string>): void {
     this.present = new Set(names)
+    for (const name of this.present) this.expected.delete(name)
   }
 
   /** A sender is present, even if the notice arrives later. */
   wrote(name: string): void {
     this.present.add(name)
+    this.expected.delete(name)
     if (name !== this.own) this.lastSender = name
     this.speak(name)
+  }
+
+  /** The server will end the connection. Users who leave from now on may come back after it. */
+  ending(): void {
+    this.presentAtEnd = new Set(this.present)
+  }
+
+  /** The connection has ended: everyone who was present is expected back on the next one. */
+  ended(): void {
+    for (const name of [...this.presentAtEnd, ...this.present]) if (name !== this.own) this.expected.add(name)
+    this.presentAtEnd.clear()
+  }
+
+  /** Whether a user was present on the previous connection, and is not back yet. */
+  isExpected(name: string): boolean {
+    return this.expected.has(name)
+  }
+
+  /** Those who are not back yet are absent. */
+  expectNoOne(): void {
+    this.expected.clear()
   }
 
   addressed(names: ReadonlyArray<string>): void {

@@ -86,6 +86,7 @@ export class ServerLines {
         const grace = Math.ceil(Number(notice.values.get("grace")) / 1000)
         const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
         transcript.print(Format.failed(`the server shuts down${within}`, marks))
+        people.ending()
         const millis = Number(notice.values.get("return") ?? "none")
         // An hour is also the longest `--return-after` of a server.
         this.returnMillis = millis >= 0 && millis <= 3_600_000 ? millis : undefined

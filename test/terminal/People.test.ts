@@ -23,6 +23,25 @@ describe("People", () => {
     assert.isFalse(people.isKnown("carol"))
   })
 
+  it("expects back those who were present when the connection ended, until each is seen", () => {
+    const people = new People("alice")
+    people.listed(["alice", "bob", "carol", "dave", "erin"])
+    people.left("erin")
+    people.ending()
+    people.left("dave")
+    people.ended()
+    const expected = () => ["alice", "bob", "carol", "dave", "erin"].filter((name) => people.isExpected(name))
+    assert.deepStrictEqual(expected(), ["bob", "carol", "dave"])
+    people.listed(["alice", "bob"])
+    assert.deepStrictEqual(expected(), ["carol", "dave"])
+    people.joined("carol")
+    people.wrote("dave")
+    assert.deepStrictEqual(expected(), [])
+    people.ended()
+    people.expectNoOne()
+    assert.deepStrictEqual(expected(), [])
+  })
+
   it("forgets contacts of long ago", () => {
     const people = new People("alice")
     for (let index = 0; index < 1_001; index++) people.addressed([`n${index}`])

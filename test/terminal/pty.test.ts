@@ -126,6 +126,32 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
+  it.scopedLive("delivers what was typed while the server was away to users who return later", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone(["--history", "off"])
+      const connect = ["connect", "--port", server.port, "--history", "off"]
+      const [bob, carol] = yield* Effect.all([
+        Pty.start([...connect, "--login", "bob"]),
+        Pty.start([...connect, "--login", "carol"])
+      ])
+      yield* alice.sees(/joined[^]*\n› $/u)
+      yield* Effect.all([bob.sees("as bob"), carol.sees("as carol")])
+      yield* server.kill("SIGKILL")
+      for (const person of [alice, bob, carol]) yield* person.sees("trying again; your lines are kept")
+      yield* bob.kill("SIGSTOP")
+      yield* alice.types(`bob: one${enter}bob, carol: two${enter}carol: three${enter}`)
+      yield* alice.sees("… carol ‹ three — not sent yet")
+      yield* Program.startServer(["--port", server.port])
+      for (const person of [alice, carol]) yield* person.sees(/connected to \S+ again/u)
+      yield* alice.sees(/… bob ‹ one — waiting for bob\n[^]*… bob, carol ‹ two — waiting for bob\n/u)
+      assert.notInclude(carol.lines().join("\n"), "three")
+      yield* bob.kill("SIGCONT")
+      yield* bob.sees(/alice › one\n[^]*alice › two\n/u)
+      yield* carol.sees(/alice › two\n[^]*alice › three\n/u)
+      yield* alice.sees(/✓ bob ‹ one\n[^]*✓ bob, carol ‹ two\n[^]*✓ carol ‹ three\n/u)
+    })
+  )
+
   for (const [how, status, end] of [
     ["Ctrl-C", "0", (alice: Pty.Pty) => alice.types(ctrl("c"))],
     ["/quit", "0", (alice: Pty.Pty) => alice.types(`${ctrl("u")}/quit${enter}`)],
