@@ -1,4 +1,6 @@
-// Builds dist/ from src/: `node scripts/build.mjs` (about a second; no arguments, prints nothing on success).
+// Builds dist/ from src/: `node scripts/build.mjs [DIRECTORY]` (about a second; prints nothing on success; by default into
+// dist/). It builds aside and then renames file by file: commands can start while it runs, and a build that fails changes
+// nothing.
 //
 //   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
 //                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
@@ -10,22 +12,28 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
-import { appendFile, chmod, cp, readFile, readdir, rm, writeFile } from "node:fs/promises"
+import { appendFile, chmod, cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { createRequire, isBuiltin } from "node:module"
-import { dirname, join } from "node:path"
-import { chdir } from "node:process"
+import { dirname, join, relative } from "node:path"
+import { argv, chdir } from "node:process"
 import { fileURLToPath } from "node:url"
 import { bundle, load, optional } from "./bundle.mjs"
 
 chdir(fileURLToPath(new URL("..", import.meta.url)))
 const json = async (path) => JSON.parse(await readFile(path, "utf8"))
 const manifest = await json("package.json")
+
+const dist = argv[2] ?? "dist"
+await mkdir(dist, { recursive: true })
+/** Where this build happens: in the directory, because a file can only be renamed within one file system. */
+const aside = await mkdtemp(join(dist, ".build-"))
+
 await import("./routines.mjs") // before anything is bundled
 
 const program = () =>
   bundle({
     entryPoints: ["src/main.ts"],
-    outfile: "dist/program.cjs",
+    outfile: `${aside}/program.cjs`,
     format: "cjs",
     minifySyntax: true, // not identifiers: names in stack traces and profiles are worth 5 ms of start-up
     minifyWhitespace: true,
@@ -39,13 +47,13 @@ const program = () =>
 const launcher = () =>
   bundle({
     entryPoints: ["src/launcher.ts"],
-    outfile: "dist/main.js",
+    outfile: `${aside}/main.js`,
     minifySyntax: true,
     banner: { js: "#!/usr/bin/env node" }
   })
 
 const library = () =>
-  bundle({ entryPoints: ["src/index.ts"], outfile: "dist/index.js", packages: "external", metafile: true })
+  bundle({ entryPoints: ["src/index.ts"], outfile: `${aside}/index.js`, packages: "external", metafile: true })
 
 /** Declarations of the modules that `index.ts` reaches, with the options of tsconfig.json. */
 const declarations = async () => {
@@ -56,7 +64,7 @@ const declarations = async () => {
     stripInternal: true,
     emitDeclarationOnly: true,
     rootDir: "src",
-    outDir: "dist"
+    outDir: aside
   }
   const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
@@ -68,7 +76,7 @@ const declarations = async () => {
 const describeLimits = async () => {
   const { limits } = await load("src/chat/Limits.ts")
   const keys = new Map(Object.entries(limits).map(([key, { name }]) => [`--${name}`, `\`${key}\``]))
-  const file = "dist/chat/Limits.d.ts"
+  const file = `${aside}/chat/Limits.d.ts`
   let text = await readFile(file, "utf8")
   for (const [key, { about, off = false }] of Object.entries(limits)) {
     const description = about.replaceAll(/--[a-z-]+/g, (flag) => keys.get(flag) ?? flag)
@@ -111,20 +119,45 @@ const licenses = async ({ inputs }) => {
       const text = file === undefined ? "" : await readFile(join(root, file), "utf8")
       return `${name} ${version} (${license})\n\n${text}`
     })
-  await writeFile("dist/program.cjs.LICENSE.txt", (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
+  await writeFile(`${aside}/program.cjs.LICENSE.txt`, (await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`))
+}
+
+const filesIn = async (folder) => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+}
+
+/**
+ * Puts the new files in the place of the old ones, and then removes those that are no longer built. A program that starts
+ * meanwhile finds every file. `program.cache` comes after `program.cjs`, since a cache of another program is ignored.
+ */
+const publish = async () => {
+  const files = await filesIn(aside)
+  const last = ["program.cjs", "program.cache", "main.js"]
+  for (const file of [...files.filter((file) => !last.includes(file)), ...last]) {
+    await mkdir(dirname(join(dist, file)), { recursive: true })
+    await rename(join(aside, file), join(dist, file))
+  }
+  const built = new Set(files)
+  for (const file of await filesIn(dist)) {
+    // Another build may be under way in a directory with a dot.
+    if (!built.has(file) && !file.startsWith(".")) await rm(join(dist, file), { force: true })
+  }
 }
 
 try {
-  await rm("dist", { recursive: true, force: true })
   const [main, index] = await Promise.all([program(), library(), declarations(), launcher()])
   checkImports(main.metafile, optional)
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses(main.metafile)
-  await cp("src/admin/page", "dist/page", { recursive: true })
-  await chmod("dist/main.js", 0o755)
-  await appendFile("dist/program.cjs", `// ${sha256(await readFile("dist/program.cjs"))}`)
-  await node("scripts/code-cache.mjs")
+  await cp("src/admin/page", `${aside}/page`, { recursive: true })
+  await chmod(`${aside}/main.js`, 0o755)
+  await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)
+  await node("scripts/code-cache.mjs", `${aside}/program.cjs`)
+  await publish()
 } catch (error) {
   if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has already printed its own errors
   process.exitCode = 1
+} finally {
+  await rm(aside, { recursive: true, force: true })
 }

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFile, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url))
 
@@ -55,5 +57,33 @@ describe("dist/main.js", () => {
       versionAfter((folder) => writeFileSync(join(folder, "program.cjs"), changed)),
       other
     )
+  })
+})
+
+describe("A build", () => {
+  it("never breaks a command that starts meanwhile, and leaves no file of an earlier build", async () => {
+    const root = mkdtempSync(join(tmpdir(), "a-chat-build-"))
+    const folder = join(root, "dist")
+    try {
+      cpSync(dist, folder, { recursive: true })
+      writeFileSync(join(root, "package.json"), `{ "type": "module" }`)
+      writeFileSync(join(folder, "stale.js"), "")
+      const before = statSync(join(folder, "main.js")).ino
+      const build = spawn(process.execPath, ["scripts/build.mjs", folder], { stdio: "inherit" })
+      const ended = once(build, "exit")
+      let starts = 0
+      while (build.exitCode === null) {
+        const { stdout } = await promisify(execFile)(process.execPath, [join(folder, "main.js"), "--version"])
+        assert.strictEqual(stdout.trim(), version)
+        starts += 1
+      }
+      assert.deepStrictEqual(await ended, [0, null])
+      assert.isAbove(starts, 2)
+      assert.notStrictEqual(statSync(join(folder, "main.js")).ino, before)
+      assert.notInclude(readdirSync(folder), "stale.js")
+      assert.notInclude(readdirSync(folder).join(), ".build-")
+    } finally {
+      rmSync(root, { recursive: true })
+    }
   })
 })

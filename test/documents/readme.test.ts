@@ -31,7 +31,7 @@ const descriptorOf = (opened: Net.Server) =>
 
 /** Runs an example as a user would, against the built package under its name; it gets the socket as descriptor 3. */
 const runExample = async (example: string, opened?: Net.Server) => {
-  const folder = await mkdtemp(join(root, "dist", "readme-")) // below package.json, which has the name
+  const folder = await mkdtemp(join(root, "dist", ".readme-")) // below package.json, which has the name
   try {
     const file = join(folder, "example.mjs")
     await writeFile(file, (await transform(example, { loader: "ts" })).code)
