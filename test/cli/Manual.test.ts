@@ -31,6 +31,7 @@ const help = (command: string) => Effect.map(Program.run([command, "--help"]), (
 const examplesIn = (text: string): ReadonlyArray<string> => {
   const [, examples = ""] = text.split("\nEXAMPLES\n")
   return examples
+    .trimEnd()
     .split(/\n\n/u)
     .filter((block) => block.trim() !== "" && block.split("\n").every((line) => line.startsWith(exampleIndent)))
     .map((block) => block.replaceAll(new RegExp(`^${exampleIndent}`, "gmu"), "").trimEnd())

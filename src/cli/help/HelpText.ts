@@ -69,7 +69,8 @@ export const withPlainConsole =
     Console.consoleWith((console) =>
       Effect.withConsole(program, {
         ...console,
-        log: (text) => Effect.sync(() => process.stdout.write(`${shape(offerWords(String(text), settings))}\n`)),
+        log: (text) =>
+          Effect.sync(() => process.stdout.write(`${shape(offerWords(String(text), settings)).trimEnd()}\n`)),
         error: () => Effect.void
       })
     )
