@@ -31,6 +31,7 @@ import { mutants as outbox } from "./outbox.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
+import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
 
 const mutants = [
@@ -44,7 +45,8 @@ const mutants = [
   shutdown,
   ledger,
   time,
-  clients
+  clients,
+  terminal
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

@@ -2,6 +2,7 @@ import * as Escape from "../client/Escape.js"
 import * as Completion from "./Completion.js"
 import * as Editor from "./Editor.js"
 import type { History } from "./History.js"
+import { maxPaste } from "./InputParser.js"
 import type { Key, Press } from "./Keys.js"
 
 /** What the user entered. */
@@ -20,6 +21,8 @@ export interface PromptOptions {
   readonly enter: (entered: Entered) => void
   /** Called a second time if the user does not want to wait. */
   readonly leave: () => void
+  /** Called when part of a paste was dropped. */
+  readonly cut: () => void
   readonly redraw: () => void
   readonly suspend: () => void
 }
@@ -51,6 +54,7 @@ export class Prompt {
         this.type(key.text, completion)
         break
       case "Pasted":
+        if (key.isCut) this.options.cut()
         this.insertPaste(linesOf(key.text))
         break
       case "Edit":
@@ -80,7 +84,10 @@ export class Prompt {
 
   private answer(paste: Paste, key: Key) {
     if (key._tag === "Pasted") {
-      this.paste = { ...paste, lines: [...paste.lines, ...linesOf(key.text)] }
+      const lines = [...paste.lines, ...linesOf(key.text)]
+      const isTooLong = lengthOf(lines) > maxPaste
+      if (isTooLong || key.isCut) this.options.cut()
+      if (!isTooLong) this.paste = { ...paste, lines }
       return
     }
     const isYes = key._tag === "Typed" && key.text.toLowerCase() === "y"
@@ -151,6 +158,8 @@ export class Prompt {
 
 /** Control characters cannot be sent, so they are inserted in their escaped form. */
 const linesOf = (pasted: string): ReadonlyArray<string> => pasted.replace(/\n+$/u, "").split("\n").map(Escape.controls)
+
+const lengthOf = (lines: ReadonlyArray<string>) => lines.reduce((sum, line) => sum + line.length + 1, 0)
 
 const withTail = (lines: ReadonlyArray<string>, tail: string): ReadonlyArray<string> => [
   ...lines.slice(0, -1),

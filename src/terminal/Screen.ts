@@ -13,6 +13,14 @@ export type TerminalInput = Readable & { readonly setRawMode?: (raw: boolean) =>
 /** The output of a terminal: `process.stdout`, if it is one. */
 export type TerminalOutput = Writable & { readonly columns?: number; readonly rows?: number }
 
+/** The size of a terminal that reports none, as some serial lines and containers do: `COLUMNS` and `LINES`, or 80x24. */
+export const fallbackSize = (environment: Readonly<Record<string, string | undefined>>): TerminalSize => ({
+  columns: positive(environment["COLUMNS"]) ?? 80,
+  rows: positive(environment["LINES"]) ?? 24
+})
+
+const positive = (text = ""): number | undefined => (/^0*[1-9]\d{0,4}$/u.test(text) ? Number(text) : undefined)
+
 export interface ScreenEvents {
   readonly onKey: (key: Keys.Key) => void
   /** The terminal is gone; no more keys will arrive. */
@@ -48,7 +56,8 @@ export class Screen {
   constructor(
     private readonly input: TerminalInput,
     private readonly output: TerminalOutput,
-    display: Display
+    display: Display,
+    private readonly fallback: TerminalSize = fallbackSize({})
   ) {
     this.region = new LiveRegion(display)
   }
@@ -172,7 +181,9 @@ export class Screen {
     return added
   }
 
+  /** A size of 0 means that the terminal has none. */
   private get size(): TerminalSize {
-    return { columns: Math.max(1, this.output.columns ?? 80), rows: Math.max(1, this.output.rows ?? 24) }
+    const { fallback, output } = this
+    return { columns: output.columns || fallback.columns, rows: output.rows || fallback.rows }
   }
 }

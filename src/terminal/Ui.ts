@@ -10,6 +10,8 @@ import * as Display from "./Display.js"
 import * as Format from "./Format.js"
 import { History } from "./History.js"
 import * as HistoryFile from "./HistoryFile.js"
+import { maxPaste } from "./InputParser.js"
+import type { TerminalSize } from "./LiveRegion.js"
 import { People } from "./People.js"
 import { Prompt, type Entered } from "./Prompt.js"
 import * as Screen from "./Screen.js"
@@ -20,6 +22,8 @@ export interface UiOptions {
   readonly input: Screen.TerminalInput
   readonly output: Screen.TerminalOutput
   readonly display: Display.Display
+  /** The size of a terminal that reports none; 80x24 by default. */
+  readonly fallbackSize?: TerminalSize | undefined
   /** Whether the terminal bell rings for a message. */
   readonly bell: boolean
   /** File that keeps typed lines; undefined to keep none. */
@@ -64,7 +68,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
 
     const marks = Display.marks(options.display)
     const people = new People("")
-    const screen = new Screen.Screen(options.input, options.output, options.display)
+    const screen = new Screen.Screen(options.input, options.output, options.display, options.fallbackSize)
     const transcript = new Transcript((rows) => screen.print(rows), time.wall)
     const leave = () => {
       const isSecond = composer.isLeaving || !entered.unsafeDone(Exit.void)
@@ -75,6 +79,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       names: () => people.names,
       enter: (one) => entered.unsafeOffer(one),
       leave,
+      cut: () => transcript.print(Format.failed(`only the first ${maxPaste} characters of the paste were kept`, marks)),
       redraw: () => screen.clear(),
       suspend: () => screen.suspend()
     })

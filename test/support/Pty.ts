@@ -28,7 +28,7 @@ export interface Pty extends TerminalEmulator.Emulator {
 }
 
 /** The shell's script: prints the terminal and the process id, runs the program, prints its status and the terminal's mode. */
-const session = `stty cols 80 rows 24
+const session = (columns: number, rows: number) => `stty cols ${columns} rows ${rows}
 echo "tty $(tty)"
 sh -c 'echo "pid $$"; exec "$0" "$@"' "$@"
 echo "status $?"
@@ -38,12 +38,14 @@ const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 export const start = (
   args: ReadonlyArray<string>,
-  environment: Readonly<Record<string, string>> = {}
+  environment: Readonly<Record<string, string>> = {},
+  /** The size that the terminal reports; 0 for none. The emulator's is 80x24 then. */
+  { columns, rows }: { readonly columns: number; readonly rows: number } = { columns: 80, rows: 24 }
 ): Effect.Effect<Pty, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const emulator = TerminalEmulator.make()
+    const emulator = TerminalEmulator.make({ columns: columns || 80, rows: rows || 24 })
     const command = [process.execPath, "--require", path("crash-on-signal.cjs"), path("../../dist/main.js"), ...args]
-    const shell = ["sh", "-c", session, "sh", ...command].map(quoted).join(" ")
+    const shell = ["sh", "-c", session(columns, rows), "sh", ...command].map(quoted).join(" ")
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const env = {

@@ -111,6 +111,59 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
+  it.scopedLive("keeps a paste whose end never arrives, and still leaves on Ctrl-C", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* alone()
+      yield* alice.types("\x1b[200~x")
+      yield* alice.sees(/\n› x$/u)
+      yield* alice.types("yz")
+      yield* alice.sees(/\n› xyz$/u)
+      yield* alice.types("\x1b[200~1")
+      yield* alice.types(ctrl("c"))
+      yield* alice.types(ctrl("c"))
+      assert.strictEqual(yield* isRestored(alice), "0")
+    })
+  )
+
+  it.scopedLive("takes no report of the terminal for typing, whole or split", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* alone()
+      const reports = [
+        "\x1b[<35;10;10M",
+        "\x1b[?1;2c",
+        "\x1b[I",
+        "\x1b]11;rgb:0000/0000/0000\x07",
+        "\x1bP>|xterm\x1b\\"
+      ]
+      yield* alice.types(reports.join(""))
+      yield* alice.types("a")
+      yield* alice.sees(/\n› a$/u)
+      for (const byte of reports.join("")) yield* alice.types(byte)
+      yield* alice.types("b")
+      yield* alice.sees(/\n› ab$/u)
+    })
+  )
+
+  it.scopedLive("takes a terminal without a size for one of 80x24, or of COLUMNS and LINES", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.startServer()
+      const text = "words that fill more than sixty columns, but fewer than eighty"
+      for (const [environment, end] of [
+        [{}, /\n› words that [^\n]* than eighty$/u],
+        [{ COLUMNS: "60", LINES: "20" }, /\n› ‹[^\n]* than eighty$/u],
+        [{ COLUMNS: "0", LINES: "-1" }, /\n› words that [^\n]* than eighty$/u]
+      ] as const) {
+        const args = ["connect", "--port", server.port, "--login", "alice", "--history", "off"]
+        const alice = yield* Pty.start(args, environment, { columns: 0, rows: 0 })
+        yield* alice.sees("as alice; see /help")
+        yield* alice.types(text)
+        yield* alice.sees(end)
+        yield* alice.types(ctrl("c"))
+        yield* alice.ended
+      }
+    })
+  )
+
   it.scopedLive("reconnects after the server was killed, and sends what was typed meanwhile", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()

@@ -3,6 +3,7 @@ import type { ExitReason } from "../../client/ExitReason.js"
 import * as Pipe from "../../client/Pipe.js"
 import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
+import * as Screen from "../../terminal/Screen.js"
 import * as TerminalClient from "../../terminal/TerminalClient.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
@@ -45,6 +46,7 @@ export const command = Flags.command("connect", settings, (given): Effect.Effect
         ...streams,
         where: address.text,
         display: Display.make(process.env, process.stdout.getColorDepth()),
+        fallbackSize: Screen.fallbackSize(process.env),
         bell: bell === "on",
         history: history === "on" ? HistoryFile.path(process.env) : undefined
       })

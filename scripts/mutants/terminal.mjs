@@ -1,0 +1,60 @@
+// Mutants of the client at a terminal. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "the terminal's client takes a control string for typing",
+    file: "terminal/InputParser.ts",
+    search: '[0x00, last, "string"]',
+    replace: '[0x00, last, "print"]',
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "a mouse report of three bytes is typed",
+    file: "terminal/InputParser.ts",
+    search: '["M", 3],',
+    replace: "",
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "a paste without an end mark swallows the keyboard",
+    file: "terminal/InputParser.ts",
+    search: "interruptedMillis : pasteMillis",
+    replace: "interruptedMillis : undefined",
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "a paste grows without bounds",
+    file: "terminal/InputParser.ts",
+    search: "if (this.pastedLength <= maxPaste) this.pasted.push(character)",
+    replace: "this.pasted.push(character)",
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "the end of a paste is missed after half of its mark",
+    file: "terminal/InputParser.ts",
+    search: "if (mark !== character) this.takePasted(character)",
+    replace: "if (mark.length > 9) this.takePasted(character)",
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "a key is given up before what has arrived is read",
+    file: "terminal/Keys.ts",
+    search: "setImmediate(() => {",
+    replace: "queueMicrotask(() => {",
+    test: "test/terminal/Keys.test.ts"
+  },
+  {
+    name: "the release of a key is a key",
+    file: "terminal/Keys.ts",
+    search: "(?::[12])?",
+    replace: "(?::[123])?",
+    test: "test/terminal/Keys.test.ts"
+  },
+  {
+    name: "a terminal without a size has one column",
+    file: "terminal/Screen.ts",
+    search: "columns: output.columns || fallback.columns",
+    replace: "columns: Math.max(1, output.columns ?? fallback.columns)",
+    test: "test/terminal/pty.test.ts",
+    build: true
+  }
+]
