@@ -51,6 +51,7 @@ const chat = [
   "Phase",
   "Question",
   "Batch",
+  "LineForm",
   "Outbox",
   "Turn",
   "Inbox",

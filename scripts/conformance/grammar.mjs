@@ -41,13 +41,16 @@ const pattern = (mark, codes) =>
     .map(([code, params]) => `${code}${label}${params}`)
     .join("|")}):(?: .*)?`
 
-const anyLine = new RegExp(`^(?:from ${name}: .*|${pattern("!", refusals)}|${pattern("*", notices)})$`, "su")
+const anyLine = new RegExp(
+  `^(?:from ${name}(?: [^\\s:]+=[^\\s:]+)*: .*|${pattern("!", refusals)}|${pattern("*", notices)})$`,
+  "su"
+)
 
 const isFatal = /^! [^:]* fatal:/u
 
 /** Sentences about every line, which every check proves. */
 export const proves = [
-  "Server lines are `! CODE params: text` and `* CODE params: text`.",
+  "Other server lines are `! CODE params: text` and `* CODE params: text`.",
   "CODE is one word.",
   "`fatal` is the last parameter exactly when the server closes the connection after this line.",
   "a message: `from alice: hi`",

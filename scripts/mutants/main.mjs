@@ -28,6 +28,7 @@ import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
 import { mutants as outbox } from "./outbox.mjs"
+import { mutants as programs } from "./programs.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
@@ -46,7 +47,8 @@ const mutants = [
   ledger,
   time,
   clients,
-  terminal
+  terminal,
+  programs
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

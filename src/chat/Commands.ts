@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import * as DidYouMean from "../protocol/DidYouMean.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Reply from "../protocol/Reply.js"
+import * as LineForm from "./LineForm.js"
 import type { Names } from "./Names.js"
 import type { Notices } from "./Notices.js"
 import type { Peer } from "./Peer.js"
@@ -61,9 +62,10 @@ export const builtIn: ReadonlyArray<Command> = [
     usage: "/hello [words]",
     about: "shows the server's limits, and turns labels and notices on",
     forms: HelloWord.entries.map(([word, { about }]) => ({ usage: `/hello ${word}`, about })),
-    run: ({ argument, label, peer }, { announced, notices }) => {
+    run: ({ argument, label, peer }, { announced, names, notices }) => {
       peer.hasGreeted = true
       peer.words = HelloWord.add(peer.words, argument)
+      names.setForm(peer, LineForm.of(peer.words))
       notices.subscribe(peer)
       return [Reply.hello(announced(peer), label)]
     }

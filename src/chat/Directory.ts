@@ -2,11 +2,11 @@ import * as Wire from "../protocol/Wire.js"
 import type { Budget } from "./Budget.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
-import type { Destination, Route } from "./Route.js"
+import type { Destination, Route, RoutePart } from "./Route.js"
 
 /**
  * Resolves some of the names that lines can be addressed to. It must call `Directory.changed` with a name whenever the
- * destination of that name changes.
+ * destination of that name, or the form of one of its outboxes, changes.
  */
 export interface Resolver {
   /** Returns undefined if the name belongs to another resolver, or is offline. `name` is in wire form. */
@@ -21,11 +21,35 @@ const maxRoutePart = 1 / 8
 const routeBytes = 400
 const nameBytes = 200
 
+/** The outboxes of a route, grouped by the bytes that they get. */
+class Parts {
+  readonly all: Array<RoutePart<Peer> & { readonly outboxes: Array<Outbox<Peer>> }> = []
+
+  add({ outboxes, suffix }: Destination<Peer>) {
+    for (const outbox of outboxes) {
+      const { form } = outbox
+      // There are few: a scan is faster than a map with a key of both.
+      const part = this.all.find((one) => one.suffix === suffix && one.form === form)
+      if (part === undefined) this.all.push({ outboxes: [outbox], suffix, form })
+      else part.outboxes.push(outbox)
+    }
+  }
+}
+
+const partsOf = (destination: Destination<Peer>): ReadonlyArray<RoutePart<Peer>> => {
+  const { outboxes, suffix } = destination
+  const [outbox] = outboxes
+  if (outboxes.length === 1 && outbox !== undefined) return [{ outboxes, suffix, form: outbox.form }]
+  const parts = new Parts()
+  parts.add(destination)
+  return parts.all
+}
+
 class KnownRoute implements Route<Peer> {
   isStale = false
   constructor(
     public head: string,
-    public parts: ReadonlyArray<Destination<Peer>>,
+    public parts: ReadonlyArray<RoutePart<Peer>>,
     public absent: ReadonlyArray<string>,
     /** All recipients, including absent ones. */
     public names: ReadonlyArray<string>
@@ -79,28 +103,23 @@ export class Directory {
     if (known !== undefined) return known
     const [first] = names
     if (names.length === 1 && first !== undefined) return this.resolveOne(head, first)
-    const bySuffix = new Map<string, Array<Outbox<Peer>>>()
+    const parts = new Parts()
     const absent: Array<string> = []
     // Copies: in V8, a slice would keep the whole read buffer alive.
     const copies = names.map(Wire.copy)
     for (const name of copies) {
       const destination = this.find(name)
       if (destination === undefined) absent.push(name)
-      else {
-        const outboxes = bySuffix.get(destination.suffix)
-        if (outboxes === undefined) bySuffix.set(destination.suffix, [...destination.outboxes])
-        else outboxes.push(...destination.outboxes)
-      }
+      else parts.add(destination)
     }
-    const parts = Array.from(bySuffix, ([suffix, outboxes]) => ({ outboxes, suffix }))
-    return this.remember(new KnownRoute(Wire.copy(head), parts, absent, copies))
+    return this.remember(new KnownRoute(Wire.copy(head), parts.all, absent, copies))
   }
 
   /** Most addresses are one name (benchmark: churn). */
   private resolveOne(head: string, given: string): Route<Peer> {
     const name = Wire.copy(given)
     const destination = this.find(name)
-    const [parts, absent] = destination === undefined ? [[], [name]] : [[destination], []]
+    const [parts, absent] = destination === undefined ? [[], [name]] : [partsOf(destination), []]
     return this.remember(new KnownRoute(Wire.copy(head), parts, absent, [name]))
   }
 

@@ -3,6 +3,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Resolver } from "./Directory.js"
+import type { LineForm } from "./LineForm.js"
 import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import type { Destination } from "./Route.js"
@@ -44,6 +45,13 @@ export class Names implements Resolver {
     peer.enter(phase)
     if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)
     return wasPresent
+  }
+
+  /** Sets the form in which a peer gets messages from now on. */
+  setForm({ name, outbox, phase }: Peer, form: LineForm) {
+    if (outbox.form === form) return
+    outbox.form = form
+    if (phase._tag === "Present") this.changed(name)
   }
 
   /** Frees the name of a peer, unless another client has taken the name in the meantime. */

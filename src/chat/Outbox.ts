@@ -3,6 +3,7 @@ import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import { Batch } from "./Batch.js"
 import { lineBytes, outcomeBytes, type Budget } from "./Budget.js"
+import * as LineForm from "./LineForm.js"
 
 /** The most that an outbox holds before its senders are held. They are released at half of it. */
 export interface Bounds {
@@ -31,6 +32,8 @@ const none: ReadonlyArray<never> = []
  * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead.
  */
 export class Outbox<Sender> {
+  /** Changed only by `Names.setForm`, because routes depend on it. */
+  form: LineForm.LineForm = LineForm.plain
   private linesHere = 0
   private bytesHere = 0
   /** Returned pairs that queued lines report to the owner. */

@@ -1,3 +1,4 @@
+import type { LineForm } from "./LineForm.js"
 import type { Outbox } from "./Outbox.js"
 
 /** The outboxes that lines to one name are put into. */
@@ -7,14 +8,20 @@ export interface Destination<Sender> {
   readonly suffix: string
 }
 
+/** Outboxes that get the same bytes of a line. */
+export interface RoutePart<Sender> extends Destination<Sender> {
+  /** The form that the readers of all these outboxes want. */
+  readonly form: LineForm
+}
+
 /** The destinations of lines to one address. Found once, and used until one of them changes. */
 export interface Route<Sender> {
   /** The address as the client wrote it, including the `:`. */
   readonly head: string
-  /** One for each suffix, in the order of the address. Most routes have one part. */
-  readonly parts: ReadonlyArray<Destination<Sender>>
+  /** One for each suffix and form, in the order of the address. Most routes have one part. */
+  readonly parts: ReadonlyArray<RoutePart<Sender>>
   /** Names of the recipients that are offline. */
   readonly absent: ReadonlyArray<string>
-  /** Set when the destination of one of its names has changed: the address must be resolved again. */
+  /** Set when the destination of one of its names, or its form, has changed: the address must be resolved again. */
   readonly isStale: boolean
 }

@@ -5,12 +5,13 @@ import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Directory } from "./Directory.js"
 import type { Ledger } from "./Ledger.js"
+import * as LineForm from "./LineForm.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Replies } from "./Replies.js"
-import type { Destination, Route } from "./Route.js"
+import type { Route, RoutePart } from "./Route.js"
 import type { Turn } from "./Turn.js"
 
 const LF = 0x0a
@@ -97,10 +98,11 @@ export class Routing {
     if (bytes === undefined || !Block.startsWith(bytes, prefix, 0)) return false
     const last = bytes.lastIndexOf(LF, bytes.length - 2) + 1
     if (last === 0 || !Block.startsWith(bytes, prefix, last)) return false
-    const { outboxes, suffix } = route.parts[0] as Destination<Peer> // there is one
+    const part = route.parts[0] as RoutePart<Peer> // there is one
+    const { outboxes } = part
     if (outboxes.some((to) => to.isFull)) return false
     if (!block.utf8) return false
-    const messages = Block.replacePrefix(bytes, prefix, headOf(peer, suffix))
+    const messages = Block.replacePrefix(bytes, prefix, headOf(peer, part))
     if (messages === undefined) return false
     const { lines, text } = messages
     if (!outboxes.every((to) => to.hasRoom(text.length, lines))) return false
@@ -208,7 +210,7 @@ export class Routing {
   private deliver(peer: Peer, route: Route<Peer>, text: string, label: string | undefined): Outbox<Peer> | undefined {
     const { absent, parts } = route
     for (let part = 0; part < parts.length; part++) {
-      const { outboxes } = parts[part] as Destination<Peer> // in range
+      const { outboxes } = parts[part] as RoutePart<Peer> // in range
       for (let i = 0; i < outboxes.length; i++) {
         const to = outboxes[i] as Outbox<Peer> // in range
         if (to.isFull && !to.isJammed) {
@@ -219,9 +221,9 @@ export class Routing {
         }
       }
     }
-    for (let part = 0; part < parts.length; part++) {
-      const { outboxes, suffix } = parts[part] as Destination<Peer> // in range
-      this.put(peer, outboxes, headOf(peer, suffix) + text, label)
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index] as RoutePart<Peer> // in range
+      this.put(peer, part.outboxes, headOf(peer, part) + text, label)
     }
     if (absent.length > 0) {
       this.ledger.accepted += absent.length
@@ -270,5 +272,8 @@ export const labelOf = (peer: Peer, start: string): string | undefined =>
 
 const isLimited = (peer: Peer) => peer.rate !== undefined || peer.hostRate !== undefined
 
-/** The start of a sender's lines to a destination with this suffix. */
-const headOf = (peer: Peer, suffix: string) => (suffix === "" ? peer.head : Reply.messageHead(peer.name, suffix))
+/** The start of a sender's lines in this part of a route. */
+const headOf = (peer: Peer, { form, suffix }: RoutePart<Peer>) => {
+  const mark = LineForm.marksPrograms(form) && peer.words.has("auto") ? Reply.auto : ""
+  return suffix === "" && mark === "" ? peer.head : Reply.messageHead(peer.name, suffix + mark)
+}

@@ -82,7 +82,7 @@ export const connect = <E, R>(
   Effect.gen(function* () {
     const started = yield* Login.start(options)
     yield* Login.confirm(started)
-    return make(started.connection, yield* Effect.cached(Login.hello(started)))
+    return make(started.connection, yield* Effect.cached(Login.hello(started)), "a-chat")
   })
 
 /** Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. */
@@ -92,7 +92,9 @@ export const open = <E, R>(
   Effect.gen(function* () {
     const started = yield* Login.start(options)
     yield* started.connection.send(`${started.login}\n`)
-    return make(started.connection, yield* Effect.cached(Login.hello(started)))
+    // Only a server that knows words sends parameters.
+    const server = started.words.length > 0 ? "a-chat" : "original"
+    return make(started.connection, yield* Effect.cached(Login.hello(started)), server)
   })
 
 /**
@@ -104,13 +106,19 @@ export const greet = <E, R>(
 ): Effect.Effect<Client, E | TransportError | Encode.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)
-    return make(started.connection, Effect.succeed(yield* Login.greet(started)))
+    const hello = yield* Login.greet(started)
+    return make(started.connection, Effect.succeed(hello), Option.isSome(hello) ? "a-chat" : "original")
   })
 
-const make = (connection: LineConnection.LineConnection, hello: Client["hello"]): Client => ({
+/** @param server the kind of server, as far as it is known; an original one sends no parameters with messages */
+const make = (
+  connection: LineConnection.LineConnection,
+  hello: Client["hello"],
+  server: "a-chat" | "original"
+): Client => ({
   remote: connection.remote,
   lines: connection.lines,
-  received: Stream.map(connection.lines, Received.parse),
+  received: Stream.map(connection.lines, (line) => Received.parse(line, server)),
   send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
   sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
   deliver: (recipients, text) =>

@@ -38,6 +38,11 @@ export interface ClientOptions<E, R> {
   /** Opens the connection: `Tcp.connect(address)`. */
   readonly socket: Effect.Effect<Socket, E, R>
   readonly login: string
+  /**
+   * Whether the client is a program that answers messages. After `hello`, the server marks what it sends, for other such
+   * programs, and messages from them have `auto` (protocol, section 6).
+   */
+  readonly auto?: boolean | undefined
   /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
   readonly maxLineBytes?: number | undefined
   /** How long closing the scope waits for the server to end its half; 5 s by default. */
@@ -60,13 +65,15 @@ export const start = <E, R>(
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
-    return { connection, login }
+    return { connection, login, words: options.auto === true ? ["auto"] : [] }
   })
 
 export interface PendingLogin {
   readonly connection: LineConnection.LineConnection
   /** In wire form. */
   readonly login: string
+  /** The words to send with `/hello`. */
+  readonly words: ReadonlyArray<string>
 }
 
 /** Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. */
@@ -75,21 +82,24 @@ export const confirm = ({ connection, login }: PendingLogin): Effect.Effect<void
 
 /** Logs in and requests the server's `hello`; none if the server has none. */
 export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
-  askHello(started, `${started.login}\n/hello\n`)
+  askHello(started, `${started.login}\n${helloLine(started)}`)
 
 /** Requests the server's `hello`; none if the server has none. */
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
-  askHello(started, "/hello\n")
+  askHello(started, helloLine(started))
+
+const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 
 /**
  * Every server delivers a message to oneself after the replies to earlier lines. Its arrival proves there is no
  * `hello`.
  */
 const askHello = (
-  { connection, login }: PendingLogin,
+  started: PendingLogin,
   lines: string
 ): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   Effect.suspend(() => {
+    const { connection, login } = started
     const token = `hello? ${crypto.randomUUID()}`
     let hello = Option.none<Hello>()
     const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
@@ -105,9 +115,7 @@ const askHello = (
       return "part"
     }
     return Effect.flatMap(connection.ask(`${lines}${login}: ${token}\n`, look), (answer) =>
-      typeof answer === "number"
-        ? Effect.delay(askHello({ connection, login }, "/hello\n"), answer)
-        : Effect.succeed(answer)
+      typeof answer === "number" ? Effect.delay(askHello(started, helloLine(started)), answer) : Effect.succeed(answer)
     )
   })
 

@@ -3,7 +3,7 @@
  * not know a code can still show its text (protocol, section 1).
  */
 export type Received =
-  | { readonly _tag: "Message"; readonly from: string; readonly text: string }
+  | Message
   /** `!`: something that the client requested did not happen. */
   | (Report & {
       readonly _tag: "Refused"
@@ -15,6 +15,15 @@ export type Received =
   /** `*`: a reply to a command, or a notice. */
   | (Report & { readonly _tag: "Notice" })
   | { readonly _tag: "Other"; readonly line: string }
+
+/** A message: `from NAME params: text`. Parameters of later protocol versions are left out. */
+export interface Message {
+  readonly _tag: "Message"
+  readonly from: string
+  readonly text: string
+  /** Present if the sender is a program, for a client that said `auto` itself (protocol, section 6). */
+  readonly auto?: true
+}
 
 /** A line that reports something: `! CODE params: text` or `* CODE params: text`. */
 export interface Report {
@@ -29,14 +38,20 @@ export interface Report {
   readonly text: string
 }
 
-const message = /^from ([^:]+): ?(.*)$/su
+const messageStart = "from "
 
 const report = /^([!*]) ([^\s:@=]+)(?: ([^:]*))?: ?(.*)$/su
 
-/** @param line one line, without its terminator */
-export const parse = (line: string): Received => {
-  const [, from, said] = message.exec(line) ?? []
-  if (from !== undefined && said !== undefined) return { _tag: "Message", from, text: said }
+/**
+ * @param line one line, without its terminator
+ * @param server the kind of server that sent it: a name on an original server may contain blanks, so what looks like
+ *   parameters belongs to the name
+ */
+export const parse = (line: string, server: "a-chat" | "original" = "a-chat"): Received => {
+  if (line.startsWith(messageStart)) {
+    const colon = line.indexOf(":")
+    if (colon > messageStart.length) return message(line, colon, server)
+  }
   const [, mark, code, params = "", text] = report.exec(line) ?? []
   if (code === undefined || text === undefined) return { _tag: "Other", line }
 
@@ -51,6 +66,17 @@ export const parse = (line: string): Received => {
   const retryMillis = /^\d{1,12}$/.test(retry) ? Number(retry) : undefined
   // Only the last parameter counts: `fatal` may also be a name.
   return { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal", retryMillis }
+}
+
+const message = (line: string, colon: number, server: "a-chat" | "original"): Message => {
+  const head = line.slice(messageStart.length, colon)
+  const text = line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
+  const blank = server === "a-chat" ? head.indexOf(" ") : -1
+  // Nearly every message has no parameters.
+  if (blank < 0) return { _tag: "Message", from: head, text }
+  const params = head.slice(blank).split(" ")
+  const from = head.slice(0, blank)
+  return params.includes("auto=yes") ? { _tag: "Message", from, text, auto: true } : { _tag: "Message", from, text }
 }
 
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))

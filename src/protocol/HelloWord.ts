@@ -3,7 +3,8 @@
  * 6). `/help`, and `on=` in `* hello`, follow from these rows; `on=` keeps their order.
  */
 const rows = {
-  ack: { about: "counts a line to you as received once you have acknowledged it with /ack" }
+  ack: { about: "counts a line to you as received once you have acknowledged it with /ack" },
+  auto: { about: "marks your lines as sent by a program, for others who said auto, and theirs for you" }
 } as const satisfies Record<string, { /** A clause without a subject, for `/help`. */ readonly about: string }>
 
 export type HelloWord = keyof typeof rows

@@ -49,9 +49,12 @@ export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1
 /**
  * The start of every message of a sender: a line is this, the text and LF.
  *
- * @param suffix where the line goes, if not to the reader alone: ` #room`
+ * @param params each after a space: ` #room`, ` auto=yes`
  */
-export const messageHead = (name: string, suffix = ""): string => `from ${name}${suffix}: `
+export const messageHead = (name: string, params = ""): string => `from ${name}${params}: `
+
+/** The parameter of a message that a program sent. */
+export const auto = " auto=yes"
 
 // Refused lines (protocol, section 3).
 

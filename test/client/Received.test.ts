@@ -23,6 +23,15 @@ describe("Received.parse", () => {
     ["from alice:", { _tag: "Message", from: "alice", text: "" }],
     ["from alice: a: b", { _tag: "Message", from: "alice", text: "a: b" }],
     ["from alice: ! fatal: no", { _tag: "Message", from: "alice", text: "! fatal: no" }],
+    ["from bot auto=yes: hi: x", { _tag: "Message", from: "bot", text: "hi: x", auto: true }],
+    ["from bot auto=yes:", { _tag: "Message", from: "bot", text: "", auto: true }],
+    ["from bot auto=no: auto=yes: hi", { _tag: "Message", from: "bot", text: "auto=yes: hi" }],
+    ["from alice: auto=yes: hi", { _tag: "Message", from: "alice", text: "auto=yes: hi" }],
+    [
+      "from alice #ops guest=yes word auto=yes seq=17 at=1764151201123: hi",
+      { _tag: "Message", from: "alice", text: "hi", auto: true }
+    ],
+    ["from alice  to=bob+carol : hi", { _tag: "Message", from: "alice", text: "hi" }],
     ["from zoë: \u2028 ü", { _tag: "Message", from: "zoë", text: "\u2028 ü" }],
     [
       "! undelivered bob, carol reason=offline: nobody",
@@ -70,6 +79,16 @@ describe("Received.parse", () => {
   for (const [given, expected] of table) {
     it(`understands ${JSON.stringify(given)}`, () => assert.deepStrictEqual(Received.parse(given), expected))
   }
+
+  it("takes everything before the colon for the name if an original server sent it", () => {
+    for (const name of ["al ice", "alice auto=yes", "alice #ops"]) {
+      assert.deepStrictEqual(Received.parse(`from ${name}: hi`, "original"), {
+        _tag: "Message",
+        from: name,
+        text: "hi"
+      })
+    }
+  })
 
   it("gives every line a meaning", () => {
     FastCheck.assert(

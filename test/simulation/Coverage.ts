@@ -26,6 +26,7 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ["pairs", "cut off", drained?.cutOff ?? 0],
     ...Fate.delivered.map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
     ["outcomes", "undelivered", answered("! undelivered @")],
+    ["messages", "marked", received.filter((one) => one.is === "from" && one.params.includes("auto=yes")).length],
     ...[
       ..."bad-line too-long too-many-recipients slow-down unknown-command closing"
         .split(" ")

@@ -11,7 +11,7 @@ interface Message {
   readonly to: ReadonlyArray<string>
   /** The line as its recipients receive it. */
   readonly wire: string
-  readonly isAccepted: "yes" | "maybe" | "no"
+  readonly isAccepted: ProtocolModel.Doubt
 }
 
 /** Of one sender and one name: the number of lines accepted (surely, at most), written and returned. */
@@ -53,7 +53,9 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   // A line is written to its recipient, once, and not to a later client with the same name.
   const writtenTo = new Map<Message, Set<string>>()
   for (const recipient of sessions) {
+    let seesMarks = false
     for (const one of recipient.received) {
+      if (one.is === "answer") seesMarks ||= / on=\S*\bauto\b/u.test(headOf(one.line, "* hello "))
       if (one.is !== "from") continue
       const message = byWire.get(one.line)
       const name = recipient.name ?? ""
@@ -63,6 +65,10 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
         continue
       }
       if (message.isAccepted === "no") report("a refused line was written", where)
+      const isMarked = one.params.includes("auto=yes")
+      const { isAuto } = message.line
+      if (isMarked ? !seesMarks || isAuto === "no" : seesMarks && isAuto === "yes")
+        report("a wrong mark of a program", `${where} ${one.params.join(" ")}`)
       const names = writtenTo.get(message) ?? new Set<string>()
       writtenTo.set(message, names)
       if (names.has(name)) report("a line was written twice", where)
@@ -98,6 +104,9 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   checkQueues(history, sessions, byName, report)
   if (history.killed === undefined) checkLedger(history, tallies, report)
 }
+
+/** What precedes the colon of a line that starts like this; otherwise empty. */
+const headOf = (line: string, start: string) => (line.startsWith(start) ? line.slice(0, line.indexOf(":")) : "")
 
 const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
   const { isUncertain, name, received } = sender

@@ -4,7 +4,8 @@ import type { History, LogLine, Wire } from "./History.js"
 
 /** A line to a client that the server's kernel took whole. */
 export type Received =
-  | { readonly is: "from"; readonly line: string }
+  /** A message. The line is without its parameters. */
+  | { readonly is: "from"; readonly line: string; readonly params: ReadonlyArray<string> }
   | {
       readonly is: "undelivered"
       readonly label: string | undefined
@@ -121,7 +122,10 @@ const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns
 const received = (taken: string): ReadonlyArray<Received> => taken.split("\n").slice(0, -1).map(receivedLine)
 
 const receivedLine = (line: string): Received => {
-  if (line.startsWith("from ")) return { is: "from", line }
+  const [, sender, params = "", rest] = /^(from [^\s:]+)((?: [^\s:]+)*)(:.*)$/su.exec(line) ?? []
+  if (sender !== undefined && rest !== undefined) {
+    return { is: "from", line: sender + rest, params: params.split(" ").slice(1) }
+  }
   if (/^\* (?:joined|left|closing) /.test(line)) return { is: "notice", line }
   if (line.startsWith("* bye")) return { is: "bye", line }
   const written = /^\* written @(\S+) ([^:]+): /.exec(line)

@@ -28,7 +28,11 @@ export interface HeardLine {
   readonly meaning: Meaning
   /** After a line that ends the input, unless the shutdown refused that line. */
   readonly isDoubtful: boolean
+  /** Whether the client said `/hello auto` before this line. */
+  readonly isAuto: Doubt
 }
+
+export type Doubt = "yes" | "maybe" | "no"
 
 export const never: Span = { from: Infinity, to: -Infinity }
 
@@ -48,7 +52,7 @@ export const spanOf = (wire: Wire, { turn }: Moment): Span => {
 }
 
 /** Whether a line arrived after the drain began. */
-export const closing = (history: History, { heard }: { readonly heard: Moment }): "yes" | "maybe" | "no" => {
+export const closing = (history: History, { heard }: { readonly heard: Moment }): Doubt => {
   const asked = history.drainAsked
   if (asked === undefined || heard.turn <= asked.turn) return "no"
   return heard.turn <= asked.turn + 3 ? "maybe" : "yes"
@@ -62,11 +66,18 @@ export const covers = (whole: Span, part: Span): boolean => whole.from <= part.f
 export const lines = (wire: Wire, history: History): ReadonlyArray<HeardLine> => {
   const { setting } = history
   const found: Array<HeardLine> = []
-  const state = { isGreeted: false, name: undefined as string | undefined, isOver: false }
+  const state: State = { isGreeted: false, saysAuto: false, name: undefined, isOver: false }
   let isDoubtful = false
+  let isAuto: Doubt = "no"
   for (const raw of cut(wire, setting.maxLineBytes)) {
     const line = meaningOf(raw, state, setting)
-    found.push({ span: spanOf(wire, raw.heard), heard: raw.heard, isDoubtful, ...line })
+    found.push({ span: spanOf(wire, raw.heard), heard: raw.heard, isDoubtful, isAuto, ...line })
+    if (state.saysAuto) {
+      state.saysAuto = false
+      // The server may have refused the `/hello`.
+      const isSure = setting.rate === 0 && !isDoubtful && closing(history, raw) === "no"
+      if (isAuto !== "yes") isAuto = isSure ? "yes" : "maybe"
+    }
     if (!state.isOver) continue
     if (closing(history, raw) === "no") break
     state.isOver = false
@@ -122,6 +133,8 @@ export const likeness = (name: string): string => name.normalize("NFKC").toLower
 
 interface State {
   isGreeted: boolean
+  /** The last line was `/hello auto`. */
+  saysAuto: boolean
   name: string | undefined
   isOver: boolean
 }
@@ -177,6 +190,7 @@ const commanded = (command: string, label: string | undefined, state: State, set
       return answered(...Array.from({ length: helpLines }, () => `* help${tag}: `))
     case "hello": {
       state.isGreeted = true
+      state.saysAuto = argument.split(/[ \t]+/u).includes("auto")
       const present = state.name === undefined ? "" : ` name=${encode(state.name)}`
       return answered(`* hello${tag} achat=1${present} max-line=${setting.maxLineBytes} `)
     }

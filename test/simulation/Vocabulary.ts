@@ -42,6 +42,8 @@ export const commands = [
   "/ping\n",
   "/help\n",
   "/hello\n",
+  "/hello auto\n",
+  "/hello x auto\n",
   "@p1 /ping #\n",
   "@p2 /who\n",
   "@p3 /hello\n",

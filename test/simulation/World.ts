@@ -45,6 +45,9 @@ const options = (setting: Setting): Partial<Options> => ({
   linger: Duration.millis(setting.linger)
 })
 
+/** The longest time between two ticks of the server's `Watch`. */
+const longestTickMillis = 250
+
 /** How long a drain may take: the grace time, the linger after it, and some ticks. */
 const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linger + 500
 
@@ -139,6 +142,7 @@ export class World {
       loop.pass(setting.holdTimeout + 300)
       this.calm()
       for (const socket of this.sockets) socket.shutDown()
+      this.untilRead()
       loop.pass(setting.linger + setting.loginTimeout + 300)
       this.look("all clients have left", idleFibers)
     } else this.passUntil(() => this.logs.some(({ message }) => message.startsWith("stopped")))
@@ -156,11 +160,22 @@ export class World {
 
   /** Turns for as long as anything moves. */
   private calm() {
-    const progress = () => this.sockets.reduce((sum, socket) => sum + socket.progress, 0)
-    for (let last = NaN; last !== progress();) {
-      last = progress()
+    for (let last = NaN; last !== this.progress;) {
+      last = this.progress
       this.loop.turns(10)
     }
+  }
+
+  /** Lets time pass while the server reads: where memory is short, it reads only at a tick. */
+  private untilRead() {
+    for (let last = NaN; last !== this.progress;) {
+      last = this.progress
+      this.loop.pass(longestTickMillis)
+    }
+  }
+
+  private get progress(): number {
+    return this.sockets.reduce((sum, socket) => sum + socket.progress, 0)
   }
 
   private look(when: string, idleFibers: number) {

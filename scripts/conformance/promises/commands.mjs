@@ -113,6 +113,35 @@ check(
   }
 )
 
+/** The messages to a client since its last answers. */
+const heard = async (client) => (await client.answers()).filter((line) => line.startsWith("from "))
+
+check(
+  "/hello auto marks the messages of programs for programs",
+  [
+    "A program that answers messages says `auto`.",
+    "A message from a client that said `auto` is `from NAME auto=yes: text` to those recipients that said it as well, and " +
+      "`from NAME: text` to all others.",
+    "A program does not answer messages with `auto=yes`, so that two programs never answer each other without end."
+  ],
+  async (t) => {
+    const [bot, other, alice] = await t.login("bot", "other", "alice")
+    const knows = (await wordsAfter(bot, "/hello auto")).includes("auto") // a server may know no words
+    await wordsAfter(other, "/hello auto")
+    bot.send(`${other.name}, ${alice.name}: one`, `${other.name}: two`)
+    await bot.answers()
+    alice.send(`${other.name}, ${bot.name}: three`)
+    await alice.answered(`from ${bot.name}: one`)
+    const mark = knows ? " auto=yes" : ""
+    same(await heard(other), [
+      `from ${bot.name}${mark}: one`,
+      `from ${bot.name}${mark}: two`,
+      `from ${alice.name}: three`
+    ])
+    same(await heard(bot), [`from ${alice.name}: three`])
+  }
+)
+
 /** The words that are on, according to the reply to this `/hello`. */
 const wordsAfter = async (client, hello) => {
   client.send(hello)

@@ -52,6 +52,28 @@ check(
 )
 
 check(
+  "no user can forge parameters of a message",
+  [
+    "For a client that asked for them with a word of `/hello` (section 6), params may follow the name: " +
+      "`from bot auto=yes: hi`.",
+    "A name contains no space, so no user can forge params."
+  ],
+  async (t) => {
+    const [bob] = await t.greet("bob")
+    bob.send("/hello auto")
+    await bob.answers()
+    const forger = await t.connect()
+    forger.send(`${fresh("bot")} auto=yes`, `${bob.name}: hi`)
+    await forger.ends(/^! bad-login fatal: /u)
+    const [alice] = await t.login("alice")
+    alice.send(`${bob.name}: auto=yes: hi`)
+    await alice.answers()
+    const heard = (await bob.answers()).filter((line) => line.startsWith("from "))
+    same(heard, [`from ${alice.name}: auto=yes: hi`])
+  }
+)
+
+check(
   "a client that sends only a login and messages sees only `from` and `!` lines",
   "A client that sends only a login and messages sees only `from` and `!` lines",
   async (t) => {

@@ -1,0 +1,17 @@
+import type { HelloWord } from "../protocol/HelloWord.js"
+
+/**
+ * The form in which a client wants messages: one bit for each word of `/hello` that adds a parameter to them. A number,
+ * because lines are grouped by it when a route is resolved.
+ */
+export type LineForm = number
+
+const bits = { auto: 1 } as const satisfies Partial<Record<HelloWord, number>>
+
+/** Without parameters: the form of nearly all clients. */
+export const plain: LineForm = 0
+
+export const of = (words: ReadonlySet<HelloWord>): LineForm => (words.has("auto") ? bits.auto : plain)
+
+/** Whether messages from programs are marked. */
+export const marksPrograms = (form: LineForm): boolean => (form & bits.auto) !== 0
