@@ -67,6 +67,7 @@ const chat = [
   "Admission",
   "Routing",
   "Events",
+  "Backlog",
   "Settlement",
   "Lifecycle",
   "PeerInput",

@@ -15,7 +15,7 @@ export const mutants = [
   {
     name: "held senders are not released when the outbox is jammed",
     file: "chat/Broker.ts",
-    search: "for (const outbox of jammed) input.release(outbox)",
+    search: 'for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })',
     replace: "void jammed"
   },
   {

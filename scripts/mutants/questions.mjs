@@ -5,8 +5,8 @@ export const mutants = [
   {
     name: "lines overtake the question before them",
     file: "chat/PeerInput.ts",
-    search: "if (peer.hold !== undefined) return\n",
-    replace: "",
+    search: "if (peer.hold !== undefined || peer.isQueued) return\n",
+    replace: "if (peer.isQueued) return\n",
     test
   },
   {

@@ -15,8 +15,8 @@ export const mutants = [
   {
     name: "lines are accepted after the shutdown began",
     file: "chat/Drain.ts",
-    search: "peer.inbox.close()\n      input.read(peer)",
-    replace: "peer.isShutOut = !peer.phase.isHeard\n      input.read(peer)"
+    search: "peer.inbox.close()\n      input.readLater(peer)",
+    replace: "peer.isShutOut = !peer.phase.isHeard\n      input.readLater(peer)"
   },
   {
     name: "connections are accepted after the shutdown began",

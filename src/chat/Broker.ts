@@ -12,7 +12,7 @@ import type * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
 import { connectionBytes, type Budget } from "./Budget.js"
-import { Events, turnEnds, type Departure, type Event } from "./Events.js"
+import { Events, type Departure, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
 import { costOf, type Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
@@ -22,6 +22,7 @@ import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
+import { work } from "./Turn.js"
 
 /**
  * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers. It
@@ -46,7 +47,7 @@ export interface Broker {
   readonly cutOff: Effect.Effect<void>
   /** Number of pairs that were returned, or are dead, since `cutOff`. */
   readonly pairsCutOff: () => number
-  /** Succeeds once the broker has handled everything reported to it so far. */
+  /** Succeeds once the broker has handled everything that was reported to it, to the end. */
   readonly idle: Effect.Effect<void>
   /** The connections at this moment, and those that ended most recently. */
   readonly inspect: Effect.Effect<Inspection>
@@ -67,10 +68,10 @@ export const make = (
 ): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
-    const events = yield* Events.make
+    const events = new Events()
     const members = yield* Ref.make<Members>(HashMap.empty())
     const state = BrokerState.make({ options, time, events, ask: yield* asker(events) }, extensions)
-    const { budget, drain, features, inspector, notices, settled, watch } = state
+    const { backlog, budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))
     const reportTick = report({ _tag: "Tick" })
@@ -97,9 +98,12 @@ export const make = (
       drain: report({ _tag: "Drain" }),
       cutOff: report({ _tag: "CutOff" }),
       pairsCutOff: () => drain.pairsCutOff,
-      idle: events.inTurn(() => {}),
+      idle: Effect.repeat(
+        events.inTurn(() => backlog.length === 0),
+        { until: (isIdle: boolean) => isIdle }
+      ),
       inspect: events.inTurn(() => inspector.inspect(time, drain.isDraining)),
-      measure: events.inTurn(() => inspector.measure(events.waiting)),
+      measure: events.inTurn(() => inspector.measure(events.waiting + backlog.length)),
       time,
       ledger: state.ledger,
       hostLimits: state.hostLimits,
@@ -108,24 +112,18 @@ export const make = (
     }
   })
 
-/** Bytes put into outboxes before the broker yields to the event loop: a flood from one client must not delay others. */
-const turnBytes = 2_097_152
-
 /** The broker's fiber. A plain loop: `Effect.forever` would yield once more after each turn (benchmark: churn). */
 const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { budget, defects, directory, events, ledger, lifecycle, names, time, turn, watch } = state
+    const { backlog, budget, defects, directory, events, ledger, lifecycle, names, time, turn, watch } = state
     let published = names.members
     for (;;) {
-      const reported = yield* events.take
-      turn.startedAt = time.now()
-      for (const event of reported) {
-        attempt(state, event)
-        if (turn.bytes < turnBytes) continue
-        turn.flush()
-        yield* turnEnds
-      }
-      turn.flush()
+      // A turn that left something to do is followed by another one even if nothing is reported.
+      const isDone = backlog.length === 0 && !turn.hasUnflushed
+      const reported = yield* isDone ? events.take : events.takeIfAny
+      turn.begin(time.now())
+      for (const event of reported) backlog.add(event)
+      takeTurn(state)
       if (lifecycle.peers.size === 0) directory.clear()
       if (budget.isExhausted) watch.memoryIsUsedUp()
       for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
@@ -135,6 +133,24 @@ const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effec
       yield* Ref.set(members, published)
     }
   })
+
+/** Does the work of one turn: the input that comes first, then at least one event of the queue. */
+const takeTurn = (state: BrokerState.BrokerState) => {
+  const { backlog, turn } = state
+  while (!(backlog.hasQueue ? turn.isHalfOver : turn.isOver)) {
+    const event = backlog.nextPrompt()
+    if (event === undefined) break
+    attempt(state, event)
+  }
+  // Now, so that these outboxes do not wait for those that the queue is about to touch.
+  turn.flush()
+  do {
+    const event = backlog.nextQueued()
+    if (event === undefined) break
+    attempt(state, event)
+  } while (!turn.isOver)
+  turn.flushSome()
+}
 
 const attempt = (state: BrokerState.BrokerState, event: Event) => {
   try {
@@ -147,11 +163,14 @@ const attempt = (state: BrokerState.BrokerState, event: Event) => {
 
 const handle = (state: BrokerState.BrokerState, event: Event) => {
   const { drain, input, lifecycle, notices, turn } = state
+  turn.spend(work.event)
   switch (event._tag) {
     case "Read":
       event.peer.inbox.announced = false
       event.peer.heardAt = turn.startedAt
       return input.read(event.peer)
+    case "Continue":
+      return input.resume(event.peer)
     case "Room":
       return input.release(event.outbox)
     case "Settled":
@@ -175,7 +194,12 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
   }
 }
 
-const left = ({ input, inspector, lifecycle, time }: BrokerState.BrokerState, peer: Peer, departure: Departure) => {
+const left = (
+  { input, inspector, lifecycle, time, turn }: BrokerState.BrokerState,
+  peer: Peer,
+  departure: Departure
+) => {
+  turn.spend(work.membership)
   lifecycle.left(peer, departure)
   input.release(peer.outbox)
   lifecycle.rememberOrphan(peer)
@@ -198,12 +222,12 @@ const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
 
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState) => {
-  const { breakOff, budget, drain, input, lifecycle, watch } = state
+  const { backlog, breakOff, budget, drain, lifecycle, watch } = state
   const { jammed, loginsExpired, stalled, starved } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
   for (const peer of stalled) breakOff(peer, "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
-  for (const outbox of jammed) input.release(outbox)
+  for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })
   if (budget.isOverrun) relieve(state)
   drain.tick(state.time.now())
   watch.rest()

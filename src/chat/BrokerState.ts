@@ -3,6 +3,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Facts } from "../protocol/Reply.js"
 import * as Admission from "./Admission.js"
 import { Arrivals } from "./Arrivals.js"
+import { Backlog } from "./Backlog.js"
 import { Budget } from "./Budget.js"
 import { builtIn, CommandTable } from "./Commands.js"
 import { Directory } from "./Directory.js"
@@ -24,7 +25,7 @@ import type { Question } from "./Question.js"
 import { Replies } from "./Replies.js"
 import { Routing } from "./Routing.js"
 import * as Settlement from "./Settlement.js"
-import { Turn } from "./Turn.js"
+import { Turn, turnBounds, type TurnBounds } from "./Turn.js"
 import { Watch } from "./Watch.js"
 
 /** Features of a broker beyond those of every server. */
@@ -32,6 +33,8 @@ export interface Extensions {
   /** Decides who may log in; by default any client, under any free name. */
   readonly admission?: Admission.Admission | undefined
   readonly features?: ReadonlyArray<MakeFeature> | undefined
+  /** How much the broker does at once. Tests make it little. */
+  readonly turnBounds?: TurnBounds | undefined
 }
 
 interface Surroundings {
@@ -51,7 +54,8 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
   const ledger = new Ledger()
   const settled = Settlement.make({ events, ledger })
-  const turn = new Turn()
+  const turn = new Turn(extensions.turnBounds ?? turnBounds)
+  const backlog = new Backlog()
   const hostLimits = new HostLimits(options, now)
   const replies = new Replies({ ledger, turn })
   const notices = new Notices({ replies, now })
@@ -87,6 +91,7 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
   const input = new PeerInput({
     admission: extensions.admission ?? Admission.open,
     ask,
+    backlog,
     commandContext: { names, notices, commands: commands.commands, announced: announced(options, hostLimits) },
     commands,
     defective,
@@ -94,14 +99,16 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
     options,
     replies,
     routing,
+    turn,
     watch
   })
-  const drain = new Drain({ breakOff, input, ledger, lifecycle, notices, options, outboxes })
+  const drain = new Drain({ backlog, breakOff, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
   const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })
 
   return {
     arrivals,
+    backlog,
     breakOff,
     budget,
     defective,

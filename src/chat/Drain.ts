@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { CloseReason } from "../protocol/CloseReason.js"
+import type { Backlog } from "./Backlog.js"
 import type { Ledger } from "./Ledger.js"
 import type { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
@@ -34,6 +35,7 @@ export class Drain {
 
   constructor(
     private readonly broker: {
+      readonly backlog: Backlog
       readonly ledger: Ledger
       readonly input: PeerInput
       readonly lifecycle: Lifecycle
@@ -65,14 +67,16 @@ export class Drain {
     notices.announceClosing(Duration.toMillis(grace), Duration.toMillis(returnAfter)) // before the first line is refused
     for (const peer of lifecycle.peers) {
       peer.inbox.close()
-      input.read(peer)
+      input.readLater(peer)
     }
   }
 
   /** Ends every outbox, but only once nothing is in flight: returned lines still go into their senders' outboxes. */
   tick(now: number) {
     if (!this.begun) return
-    this.ticksSinceHeard += 1
+    // While the broker is behind, it has not read everything that has arrived.
+    if (this.broker.backlog.length > 0) this.ticksSinceHeard = 0
+    else this.ticksSinceHeard += 1
     if (!this.isSettled()) {
       this.settledAt = undefined
       return
@@ -90,7 +94,7 @@ export class Drain {
       // A held peer has not reached the mark of the shutdown in its input, whatever it waits for.
       if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false
     }
-    for (const { hold } of lifecycle.orphans) if (hold !== undefined) return false
+    for (const { hold, isQueued } of lifecycle.orphans) if (hold !== undefined || isQueued) return false
     return true
   }
 

@@ -1,7 +1,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { Batch } from "./Batch.js"
@@ -22,6 +21,8 @@ export interface Departure {
 export type Event =
   /** There is new input in the peer's inbox. */
   | { readonly _tag: "Read"; readonly peer: Peer }
+  /** It is the peer's turn again, after it had used its share. Reported by the broker itself. */
+  | { readonly _tag: "Continue"; readonly peer: Peer }
   /** The outbox has room again, and senders wait for it. */
   | { readonly _tag: "Room"; readonly outbox: Outbox<Peer> }
   /** The last in-flight line of a leaving peer has met its fate. */
@@ -51,60 +52,54 @@ export type Event =
   | { readonly _tag: "Look"; readonly look: () => void }
 
 /**
- * The broker's queue. The events of one turn of Node's event loop are queued together at the end of that turn.
- * Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor of
- * five).
+ * What was reported to the broker. The events of one turn of Node's event loop are taken together at the end of that
+ * turn. Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor
+ * of five).
  *
- * An idle broker is woken directly, and the `Queue` holds events only while it is busy: waking a fiber from an empty
- * `Queue` costs five times as much (src/chat/README.md).
+ * An idle broker is woken directly: waking a fiber from an empty `Queue` costs five times as much (src/chat/README.md).
  */
 export class Events {
   private brought: Array<Event> = []
-  private taken = 0
-  private queued = 0
-  private reported = 0
   private isScheduled = false
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
 
-  private constructor(private readonly queue: Queue.Queue<ReadonlyArray<Event>>) {}
-
-  static readonly make: Effect.Effect<Events> = Effect.map(
-    Queue.unbounded<ReadonlyArray<Event>>(),
-    (queue) => new Events(queue)
-  )
-
   /** Events reported but not yet taken by the broker. */
   get waiting(): number {
-    return this.reported - this.taken
+    return this.brought.length
   }
 
   report(event: Event) {
     this.brought.push(event)
-    this.reported += 1
     if (this.isScheduled) return
     this.isScheduled = true
     setImmediate(this.endOfTurn)
   }
 
   private readonly endOfTurn = () => {
-    const events = this.brought
     this.isScheduled = false
-    this.brought = []
     const { idle } = this
-    if (idle === undefined) {
-      this.queued += 1
-      this.queue.unsafeOffer(events)
-      return
-    }
+    // A busy broker takes the events when it is ready.
+    if (idle === undefined || this.brought.length === 0) return
     this.idle = undefined
-    this.taken += events.length
-    idle(Effect.succeed(events))
+    idle(Effect.succeed(this.takeAll()))
   }
 
-  /** Waits for the events of the next turn that has any. For a single consumer. */
-  readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.suspend(() =>
-    this.queued === 0 ? this.park : this.takeQueued
-  )
+  private takeAll(): ReadonlyArray<Event> {
+    const events = this.brought
+    this.brought = []
+    return events
+  }
+
+  /** Waits for a turn of the event loop that has events. For a single consumer. */
+  readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
+    if (this.isScheduled || this.brought.length === 0) this.idle = resume
+    else resume(Effect.succeed(this.takeAll()))
+  })
+
+  /** Lets the event loop have a turn, and takes its events, if it has any. */
+  readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
+    setImmediate(() => resume(Effect.sync(() => this.takeAll())))
+  })
 
   /** Runs `look` in the broker's turn, after everything that was reported before. */
   inTurn<A>(look: () => A): Effect.Effect<A> {
@@ -114,18 +109,6 @@ export class Events {
       return Deferred.await(answer)
     })
   }
-
-  private readonly takeQueued = Effect.suspend(() =>
-    Effect.map(Queue.take(this.queue), (events) => {
-      this.queued -= 1
-      this.taken += events.length
-      return events
-    })
-  )
-
-  private readonly park = Effect.async<ReadonlyArray<Event>>((resume) => {
-    this.idle = resume
-  })
 }
 
 const attempt = <A>(look: () => A): Exit.Exit<A> => {
@@ -135,8 +118,3 @@ const attempt = <A>(look: () => A): Exit.Exit<A> => {
     return Exit.die(defect)
   }
 }
-
-/** Yields to the event loop for one turn. */
-export const turnEnds: Effect.Effect<void> = Effect.async((resume) => {
-  setImmediate(() => resume(Effect.void))
-})

@@ -47,6 +47,7 @@ export class Outbox<Sender> {
   private broken = false
   private endReason: CloseReason | undefined = undefined
   private hasWriter = true
+  private isSurrendered = false
   /** Shared while empty, which it is for most (benchmark: idle memory). */
   private waiting: ReadonlyArray<Sender> = none
   private handed: Batch<Sender> | undefined = undefined
@@ -216,7 +217,7 @@ export class Outbox<Sender> {
   }
 
   unjam() {
-    this.jammed = false
+    if (!this.isSurrendered) this.jammed = false
   }
 
   /** Ends the turn: hands the open batch to an idle writer. A busy writer takes it when it is ready. */
@@ -277,7 +278,7 @@ export class Outbox<Sender> {
 
   /**
    * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled, the batch in
-   * hand included.
+   * hand included. From then on it is jammed: lines that are still on the way to it return as `busy`.
    */
   surrender(reason: CloseReason): ReadonlyArray<Batch<Sender>> {
     this.hasWriter = false
@@ -288,7 +289,11 @@ export class Outbox<Sender> {
     this.handed = undefined
     const queued = this.queued === 0 ? [] : [...Effect.runSync(Queue.takeAll(this.queue))]
     this.queued = 0
-    return [...inHand, ...queued, ...this.abandon()]
+    const lines = [...inHand, ...queued, ...this.abandon()]
+    this.isSurrendered = true
+    this.full = true
+    this.jammed = true
+    return lines
   }
 
   // The writer's side.

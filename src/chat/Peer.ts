@@ -40,6 +40,10 @@ export class Peer {
   isShutOut = false
   /** What the peer waits for: room in this outbox, or the answer to this question. Its socket is paused meanwhile. */
   hold: Outbox<Peer> | Question | undefined = undefined
+  /** Its input waits in the broker's queue, because it had used its share of a turn. */
+  isQueued = false
+  /** Work done for this client since its share of a turn was renewed (`Turn`). */
+  shareUsed = 0
   /** The route of the last unlabelled message. */
   route: Route<Peer> | undefined = undefined
   undelivered: Undelivered | undefined = undefined

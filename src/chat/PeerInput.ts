@@ -6,6 +6,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Admission, Decision } from "./Admission.js"
+import type { Backlog } from "./Backlog.js"
 import type { Answer, CommandContext, CommandTable } from "./Commands.js"
 import type { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
@@ -14,17 +15,20 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import { Question } from "./Question.js"
 import type { Replies } from "./Replies.js"
-import { labelOf, OtherLine, type Routing } from "./Routing.js"
+import { labelOf, OtherLine, shareUsed, type Routing } from "./Routing.js"
+import { work, type Turn } from "./Turn.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
   readonly admission: Admission
+  readonly backlog: Backlog
   readonly commandContext: CommandContext
   readonly commands: CommandTable
   readonly lifecycle: Lifecycle
   readonly options: Live<Options>
   readonly replies: Replies
   readonly routing: Routing
+  readonly turn: Turn
   readonly watch: Watch
   /** Asks a question in a separate fiber; the answer comes back as an event, for `answered`. */
   readonly ask: (peer: Peer, question: Question) => void
@@ -39,23 +43,63 @@ interface Collaborators {
 export class PeerInput {
   constructor(private readonly broker: Collaborators) {}
 
-  /** Handles a peer's input until the peer must be held. */
+  /** Handles a peer's input, unless the peer has to wait for something. */
   read(peer: Peer) {
-    if (peer.hold !== undefined) return
+    if (peer.hold !== undefined || peer.isQueued) return
+    if (this.broker.turn.hasUsedShare(peer)) this.broker.backlog.continueLater(peer)
+    else this.serve(peer)
+  }
+
+  /** Handles a peer's input when everything that is queued now has been handled. */
+  readLater(peer: Peer) {
+    if (peer.hold === undefined && !peer.isQueued) this.broker.backlog.continueLater(peer)
+  }
+
+  /** It is a peer's turn again, after it had used its share. */
+  resume(peer: Peer) {
+    peer.isQueued = false
+    this.broker.turn.renewShare(peer)
+    this.read(peer)
+  }
+
+  /** Handles a peer's input until it has used its share, or must be held. */
+  private serve(peer: Peer) {
+    const { backlog, turn } = this.broker
+    turn.beginShare(peer)
+    let isAtEnd = false
+    try {
+      isAtEnd = this.takeInput(peer)
+    } finally {
+      turn.endShare(peer)
+    }
+    if (isAtEnd && !turn.hasUsedShare(peer)) peer.shareUsed = 0
+    else if (!isAtEnd && peer.hold === undefined) backlog.continueLater(peer)
+  }
+
+  /** Returns whether the end of the input was reached. */
+  private takeInput(peer: Peer): boolean {
     const { broker } = this
     const { inbox } = peer
     for (let item = inbox.current; item !== undefined; item = inbox.current) {
+      if (broker.turn.isShareUsed) return false
       // A leaving peer's input is ignored, except for the mark of the shutdown: the drain waits until it was reached.
       const { isHeard } = peer.phase
       switch (item._tag) {
         case "Lines": {
-          const hold = isHeard ? this.lines(peer, item) : undefined
-          if (hold !== undefined) return this.hold(peer, hold)
+          const stop = isHeard ? this.lines(peer, item) : undefined
+          if (stop === shareUsed) return false
+          if (stop !== undefined) {
+            this.hold(peer, stop)
+            return false
+          }
           break
         }
         case "TooLong": {
           const outbox = isHeard ? this.tooLong(peer, item.start) : undefined
-          if (outbox !== undefined) return this.hold(peer, outbox)
+          if (outbox !== undefined) {
+            this.hold(peer, outbox)
+            return false
+          }
           break
         }
         case "End":
@@ -69,10 +113,14 @@ export class PeerInput {
     }
     broker.replies.flushUndelivered(peer)
     inbox.consumed()
+    return true
   }
 
-  /** Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for. */
-  private lines(peer: Peer, block: Lines): Outbox<Peer> | Question | undefined {
+  /**
+   * Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for, if it has not
+   * only used its share.
+   */
+  private lines(peer: Peer, block: Lines): Outbox<Peer> | Question | typeof shareUsed | undefined {
     for (;;) {
       const stop = this.broker.routing.block(peer, block)
       if (!(stop instanceof OtherLine)) return stop
@@ -99,22 +147,30 @@ export class PeerInput {
 
   /** Resumes the peers that waited for an outbox, in order, until it is full again. */
   release(outbox: Outbox<Peer>) {
-    const still: Array<Peer> = []
-    for (const peer of outbox.takeWaiting()) {
-      if (outbox.isFull && !outbox.isJammed) {
-        still.push(peer)
-        continue
+    const { backlog, defective, turn } = this.broker
+    const waiting = outbox.takeWaiting()
+    const end = turn.afterOneShare
+    let next = 0
+    for (; next < waiting.length && (!outbox.isFull || outbox.isJammed); next++) {
+      if (turn.hasReached(end)) {
+        // The other peers are released later: nothing else would wake them.
+        backlog.add({ _tag: "Room", outbox })
+        break
       }
+      const peer = waiting[next] as Peer // in range
       this.endHold(peer)
+      turn.spend(work.event)
+      // It has waited for longer than for its share.
+      peer.shareUsed = 0
       try {
-        this.read(peer)
+        this.serve(peer)
       } catch (defect) {
         // The defect is this peer's: the other waiting peers and the owner of the outbox continue.
-        this.broker.defective(peer, defect)
+        defective(peer, defect)
       }
     }
     // Peers that were not served yet go before those that were and wait again.
-    outbox.holdFirst(still)
+    outbox.holdFirst(waiting.slice(next))
   }
 
   /** The answer to a question has arrived: resumes its peer, if that still waits for it. */

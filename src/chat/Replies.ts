@@ -7,7 +7,7 @@ import type { Batch } from "./Batch.js"
 import type { Ledger } from "./Ledger.js"
 import { retryBusy } from "./Options.js"
 import type { Peer } from "./Peer.js"
-import type { Turn } from "./Turn.js"
+import { work, type Turn } from "./Turn.js"
 
 /** The server's own lines: replies, undelivered lines, and outcomes of labelled lines. Runs in the broker's turn. */
 export class Replies {
@@ -36,7 +36,7 @@ export class Replies {
       return
     }
     this.turn.touch(outbox)
-    this.turn.bytes += line.length
+    this.turn.spend(work.reply + line.length)
     outbox.reply(line, returns)
   }
 

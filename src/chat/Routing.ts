@@ -12,7 +12,7 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Replies } from "./Replies.js"
 import type { Route, RoutePart } from "./Route.js"
-import type { Turn } from "./Turn.js"
+import { work, type Turn } from "./Turn.js"
 
 const LF = 0x0a
 
@@ -24,6 +24,9 @@ export class OtherLine {
     readonly label: string | undefined
   ) {}
 }
+
+/** The reason to stop: the client has used its share of the turn. */
+export const shareUsed = Symbol("share used")
 
 /**
  * Moves messages from senders' inboxes to recipients' outboxes. Plain functions on plain data, because this runs for
@@ -55,10 +58,10 @@ export class Routing {
 
   /**
    * Routes the lines of a block, starting at the inbox's position. Stops before the first line that has to wait for an
-   * outbox, which it returns, or after the first line that is not a message, which it returns; sets the position to
-   * where to continue. Returns undefined at the end of the block.
+   * outbox, which it returns, or after the first line that is not a message, which it returns, or where the peer has used
+   * its share; sets the position to where to continue. Returns undefined at the end of the block.
    */
-  block(peer: Peer, block: Lines): Outbox<Peer> | OtherLine | undefined {
+  block(peer: Peer, block: Lines): Outbox<Peer> | OtherLine | typeof shareUsed | undefined {
     const { inbox, outbox } = peer
     let at = inbox.position
     if (at === 0 && this.together(peer, block)) return undefined
@@ -66,9 +69,11 @@ export class Routing {
     while (at < text.length) {
       if (!peer.phase.isHeard) return undefined // input after /quit is ignored
       inbox.position = at
+      if (this.turn.isShareUsed) return shareUsed
       // There would be no room for the replies.
       if (outbox.isFull || outbox.isOwed) return outbox
       const end = text.indexOf("\n", at)
+      this.turn.spend(work.line + end - at)
       const stop = this.line(peer, text, at, end, clean)
       if (stop === undefined) {
         peer.traffic.linesIn += 1
@@ -117,7 +122,7 @@ export class Routing {
 
   /** Counts pairs that were put into outboxes. */
   private accept(peer: Peer, pairs: number, bytes: number) {
-    this.turn.bytes += bytes
+    this.turn.spend(bytes)
     peer.inFlight += pairs
     this.ledger.accepted += pairs
   }
@@ -126,6 +131,7 @@ export class Routing {
   tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
     if (peer.outbox.isFull || peer.outbox.isOwed) return peer.outbox
     peer.traffic.linesIn += 1
+    this.turn.spend(work.line + work.parse)
     const label = labelOf(peer, start)
     if (peer.isShutOut) this.replies.reply(peer, Reply.closing(label))
     else if (this.mayPass(peer, label)) this.replies.reply(peer, Reply.tooLong(peer.inbox.maxLineBytes)(label))
@@ -156,6 +162,7 @@ export class Routing {
 
   /** The slow path for any line: logins, commands, labels, mistakes, and addresses not seen before. */
   private otherwise(peer: Peer, line: string): Outbox<Peer> | OtherLine | undefined {
+    this.turn.spend(work.parse)
     const labelled = line.charCodeAt(0) === 0x40 /* @ */ ? this.label(peer, line) : undefined
     if (labelled === "refused") return undefined
     // A copy: the label lives until the outcome, and a slice would keep the whole read buffer alive.
@@ -173,6 +180,7 @@ export class Routing {
       if (parsed._tag === "Mistake") this.replies.reply(peer, parsed.reply(label))
       return undefined
     }
+    this.turn.spend(work.name * parsed.recipients.length)
     const route = this.directory.resolve(rest.slice(0, rest.indexOf(":") + 1), parsed.recipients)
     if (label === undefined) peer.route = route
     return this.deliver(peer, route, `${parsed.text}\n`, label)
@@ -235,6 +243,7 @@ export class Routing {
   private put(peer: Peer, outboxes: ReadonlyArray<Outbox<Peer>>, line: string, label: string | undefined) {
     let busy: Array<string> | undefined = undefined
     let put = 0
+    this.turn.spend(work.put * outboxes.length)
     for (let i = 0; i < outboxes.length; i++) {
       const to = outboxes[i] as Outbox<Peer> // in range
       if (to.isJammed) {

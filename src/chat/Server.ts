@@ -98,7 +98,7 @@ export const start = ({
   make(options).pipe(Effect.provideService(Endpoints, listen), Effect.provide(standalone))
 
 /** Starts a server; closing the scope drains it. Fails if the server cannot listen. */
-export const make = ({ admission, features, ...options }: ServerOptions = {}): Effect.Effect<
+export const make = ({ admission, features, turnBounds, ...options }: ServerOptions = {}): Effect.Effect<
   ServerHandle,
   TransportError,
   Scope.Scope | Ports
@@ -108,7 +108,7 @@ export const make = ({ admission, features, ...options }: ServerOptions = {}): E
     const descriptors = yield* Descriptors.Descriptors
     const live = new LiveSource<Options>({ ...defaults, ...options })
     // Finalisers run in reverse order: the drain waits for the connections, which need the broker until they end.
-    const broker = yield* Broker.make(live, { admission, features })
+    const broker = yield* Broker.make(live, { admission, features, turnBounds })
     const connections = yield* FiberSet.make<unknown>()
     const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({

@@ -1,26 +1,154 @@
+/**
+ * How much the broker does before the event loop gets a turn, in units of work. A unit is the time in which one byte of
+ * a block is moved, about 3 ns. Units rather than time, so that the same input always gives the same turns.
+ */
+export interface TurnBounds {
+  /** The work of one turn: several milliseconds. */
+  readonly work: number
+  /** The work for one client before it is the next client's turn. */
+  readonly share: number
+  /** The outboxes flushed at the end of a turn, each with a system call; the others wait for the next turn. */
+  readonly flushes: number
+}
+
+export const turnBounds: TurnBounds = { work: 2_097_152, share: 16_384, flushes: 256 }
+
+/** The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing. */
+export const work = {
+  /** An event, or a client in the queue. */
+  event: 100,
+  /** A line that is not routed together with others. */
+  line: 100,
+  /** Parsing a line that is not a message to a known address. */
+  parse: 500,
+  /** Resolving the name of a recipient, and remembering it. */
+  name: 300,
+  /** Putting a line into an outbox. */
+  put: 50,
+  /** A line from the server. */
+  reply: 200,
+  /** Handing a batch to a writer, which makes a system call. */
+  flush: 4_000,
+  /** A client that joins or leaves. */
+  membership: 20_000
+} as const
+
 interface Flushable {
   touch(): boolean
   flush(): void
 }
 
-/** Keeps track of the outboxes that the broker has put something into in this turn. */
+interface Client {
+  shareUsed: number
+}
+
+/**
+ * Measures the work of the broker's turn and of the client that it serves, and keeps track of the outboxes that the
+ * broker has put something into.
+ *
+ * Clients share the broker by deficit round robin (Shreedhar and Varghese, 1995) with two queues, as in FQ-CoDel
+ * (RFC 8290): a client that has used less than its share is served at once. Any other client waits in the queue, and gets
+ * one share each time that it is the first there. A line is never divided, so a client may use more than it has; it
+ * then waits until its shares have made up for that.
+ */
 export class Turn {
   /** When the turn began, on the monotonic clock. */
   startedAt = 0
-  /** Bytes since the last `flush`. */
-  bytes = 0
+  /** The work since the turn began. */
+  private done = 0
+  /** The value of `done` at which the client that is being served has used its share. */
+  private shareEnd = Infinity
+  private served = 0
   private touched: Array<Flushable> = []
+  private later: Array<Flushable> = []
+
+  constructor(private readonly bounds: TurnBounds) {}
+
+  begin(now: number) {
+    this.startedAt = now
+    this.done = 0
+  }
+
+  /** Counts work. */
+  spend(units: number) {
+    this.done += units
+  }
+
+  /** No more work in this turn. */
+  get isOver(): boolean {
+    return this.done >= this.bounds.work
+  }
+
+  /** The second half of a turn is for the clients in the queue. */
+  get isHalfOver(): boolean {
+    return this.done >= this.bounds.work / 2
+  }
+
+  // The client that is being served.
+
+  /** Whether a client has used its share, and has to wait in the queue. */
+  hasUsedShare(client: Client): boolean {
+    return client.shareUsed >= this.bounds.share
+  }
+
+  /** Gives a client its next share. */
+  renewShare(client: Client) {
+    client.shareUsed -= this.bounds.share
+  }
+
+  /** From now on, work is done for this client. */
+  beginShare(client: Client) {
+    this.served = this.done
+    this.shareEnd = this.done + this.bounds.share - client.shareUsed
+  }
+
+  /** The client that is being served has used its share. */
+  get isShareUsed(): boolean {
+    return this.done >= this.shareEnd
+  }
+
+  endShare(client: Client) {
+    client.shareUsed += this.done - this.served
+    this.shareEnd = Infinity
+  }
+
+  /** The value of `hasReached` will be true after one share of work. */
+  get afterOneShare(): number {
+    return this.done + this.bounds.share
+  }
+
+  hasReached(work: number): boolean {
+    return this.done >= work
+  }
+
+  // Outboxes.
 
   /** Registers an outbox to be flushed at the end of the turn. */
   touch(outbox: Flushable) {
-    if (outbox.touch()) this.touched.push(outbox)
+    if (!outbox.touch()) return
+    this.touched.push(outbox)
+    this.done += work.flush
   }
 
-  /** Ends the turn: flushes the outboxes to their writers. */
+  /** Flushes the outboxes touched since the last call to their writers. */
   flush() {
-    const touched = this.touched
+    const { touched } = this
     this.touched = []
-    this.bytes = 0
     for (const outbox of touched) outbox.flush()
+  }
+
+  /** The same, up to the bound: further outboxes are left for the next turns. */
+  flushSome() {
+    const { flushes } = this.bounds
+    const { later, touched } = this
+    this.touched = []
+    const all = later.length === 0 ? touched : later.concat(touched)
+    this.later = all.length <= flushes ? [] : all.slice(flushes)
+    for (let i = 0; i < flushes && i < all.length; i++) all[i]?.flush()
+  }
+
+  /** Whether outboxes were left. */
+  get hasUnflushed(): boolean {
+    return this.later.length > 0
   }
 }
