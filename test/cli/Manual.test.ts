@@ -25,7 +25,15 @@ const folder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
-const help = (command: string) => Effect.map(Program.run([command, "--help"]), ({ output }) => output)
+/** The help of each command. It does not change, so that each is printed once. */
+const helpTexts = new Map(
+  Object.keys(pages).map((command) => [
+    command,
+    Effect.runSync(Effect.cached(Effect.map(Program.run([command, "--help"]), ({ output }) => output)))
+  ])
+)
+
+const help = (command: string) => helpTexts.get(command) ?? Effect.dieMessage(`there is no command ${command}`)
 
 /** The scripts in the examples of a help text, as a user would copy them. */
 const examplesIn = (text: string): ReadonlyArray<string> => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chatWithBobStuck, noPerl } from "../support/OtherProcesses.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 
 const to = (address: Tcp.TcpAddress) => ["connect", "--port", `${address.port}`]
@@ -68,7 +69,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 1 when the server refused something, and prints it on standard error", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const input = "alice\nalice: hi\nbob: hi\n/who\n"
       const { errors, output, status } = yield* Program.run(["connect", "--port", port], { input })
       assert.strictEqual(output, "from alice: hi\n* who 1: alice\n")
@@ -79,7 +80,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 1 when the login is in use, though its input is open", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const first = yield* Program.start(["connect", "--port", port, "--login", "alice"])
       first.input.write("alice: here\n")
       yield* first.says("output", /here/u)
@@ -92,7 +93,7 @@ describe.concurrent("a-chat connect, with a-chat serve", () => {
 
   it.scopedLive("exits with 0 after /quit, though its input is open", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const client = yield* Program.start(["connect", "--port", port])
       client.input.write("alice\n/quit\n")
       assert.strictEqual((yield* client.ended).status, 0)

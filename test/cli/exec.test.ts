@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { StandaloneOptions } from "../../src/chat/Server.js"
 import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
@@ -9,16 +11,23 @@ import { eventually } from "../support/Eventually.js"
 import * as WireClient from "../support/WireClient.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
-/** A server with a bot. */
-const start = (args: ReadonlyArray<string>, options: { server?: ReadonlyArray<string> } = {}) =>
+/** A bot on a server. */
+const withBot = <Chat extends WatchedServer.WatchedServer>(chat: Chat, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const chat = yield* WatchedServer.make(options.server)
     const bot = yield* Program.start(["exec", "--port", chat.port, "--login", "bot", ...args])
     yield* chat.joined("bot")
     // A client that receives only answers.
     const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
     return { ...chat, bot, alice }
   })
+
+/** A bot on a server in the test's own process. */
+const start = (args: ReadonlyArray<string>, options: Partial<StandaloneOptions> = {}) =>
+  Effect.flatMap(WatchedServer.make(options), (chat) => withBot(chat, args))
+
+/** A bot on a server that can be killed. */
+const startOnProgram = (args: ReadonlyArray<string>) =>
+  Effect.flatMap(WatchedServer.ofProgram(), (chat) => withBot(chat, args))
 
 const sh = (script: string) => ["--", "sh", "-c", script]
 
@@ -135,7 +144,10 @@ describe.concurrent("a-chat exec", () => {
     Effect.gen(function* () {
       // The sender is held, not refused: `busy` would come after the end of this test.
       const { alice, watcher } = yield* start(sh("read -r text; echo began; exec sleep 1000"), {
-        server: ["--hold-timeout", "60s", "--stall-timeout", "60s", "--outbox-lines", "16", "--outbox-bytes", "1KiB"]
+        holdTimeout: Duration.minutes(1),
+        stallTimeout: Duration.minutes(1),
+        outboxLines: 16,
+        outboxBytes: 1024
       })
       yield* alice.send("bot: first\n")
       yield* alice.expect("from bot: began")
@@ -222,14 +234,14 @@ describe.concurrent("a-chat exec", () => {
 
   it.scopedLive("ends the programs when the connection is lost, reports unanswered messages, and reconnects", () =>
     Effect.gen(function* () {
-      const first = yield* start(tree)
+      const first = yield* startOnProgram(tree)
       yield* first.alice.send("bot: 1\nbot: 2\nbot: 3\n")
       const pids = pidsIn(yield* first.alice.line)
       yield* first.alice.barrier
       yield* first.server.kill("SIGKILL")
       yield* die(pids)
       yield* first.bot.says("errors", /unanswered messages: 3\na-chat: the [^\n]*; next try in \d\.\d s\n/u)
-      const second = yield* WatchedServer.make(["--port", first.port])
+      const second = yield* WatchedServer.ofProgram(["--port", first.port])
       yield* first.bot.says("errors", /connected again\n/u)
       yield* second.watcher.send("bot: again\n")
       const line = yield* second.watcher.until("an answer", () =>
@@ -242,7 +254,7 @@ describe.concurrent("a-chat exec", () => {
 
   it.scopedLive("exits with 3 when the connection is lost with --no-reconnect", () =>
     Effect.gen(function* () {
-      const { bot, server } = yield* start(["--no-reconnect", "--", "cat"])
+      const { bot, server } = yield* startOnProgram(["--no-reconnect", "--", "cat"])
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* bot.ended
       assert.strictEqual(errors, "a-chat: the server closed the connection\n")

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
+import * as WatchedServer from "../support/WatchedServer.js"
 
 /** A device to which no byte can be written. */
 const full = "/dev/full"
@@ -30,7 +32,7 @@ const commands: ReadonlyArray<readonly [command: string, input: string]> = [
 describe.skipIf(missing !== undefined)("a-chat, whose output cannot be written", () => {
   it.scopedLive("exits with 2 and says so, whatever the command", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       for (const [command, input] of commands) {
         const args = command.replace("PORT", port).split(" ")
         const ended = yield* Program.run(args, { input, before: `exec > ${full}` })
@@ -41,13 +43,12 @@ describe.skipIf(missing !== undefined)("a-chat, whose output cannot be written",
 
   it.scopedLive("exits with 2 as soon as a message cannot be printed", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { joined, port } = yield* WatchedServer.make()
       for (const json of [[], ["--json"]]) {
         const args = ["listen", "--port", port, "--login", "bob", ...json]
         const bob = yield* Program.start(args, { input: "", before: `exec > ${full}` })
-        // Until bob is there, the message comes back.
-        const send = Program.run(["send", "--port", port, "bob", "hi"])
-        yield* Effect.repeat(send, { until: ({ status }) => status === 0 })
+        yield* joined("bob")
+        assert.strictEqual((yield* Program.run(["send", "--port", port, "bob", "hi"])).status, 0)
         assert.deepStrictEqual(yield* bob.ended, { status: 2, output: "", errors: message })
       }
     })

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { join } from "node:path"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Unix from "../../src/transport/Unix.js"
 import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
@@ -75,7 +77,7 @@ describe.concurrent("a-chat listen", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const unix = join(folder, "s")
-      const { joined, watcher } = yield* WatchedServer.make(["--port", "0", "--unix", unix])
+      const { joined, watcher } = yield* WatchedServer.make({ listen: [Tcp.listen("127.0.0.1", 0), Unix.listen(unix)] })
       const environment = {
         ACHAT_UNIX: unix,
         ACHAT_LOGIN: "bob",
@@ -106,7 +108,7 @@ describe.concurrent("a-chat listen", () => {
 
   it.scopedLive("prints exactly --count messages of a flood, in order", () =>
     Effect.gen(function* () {
-      const { joined, port } = yield* WatchedServer.make()
+      const { joined, port } = yield* WatchedServer.ofProgram()
       const count = 150_000
       const bob = yield* listen(port, "--count", `${count}`)
       yield* joined("bob")
@@ -206,14 +208,14 @@ describe.concurrent("a-chat listen, when it cannot start", () => {
 describe.concurrent("a-chat listen, when the connection is lost", () => {
   it.scopedLive("reports it, reconnects, and reports that", () =>
     Effect.gen(function* () {
-      const first = yield* WatchedServer.make()
+      const first = yield* WatchedServer.ofProgram()
       const bob = yield* listen(first.port, "--count", "2")
       yield* first.joined("bob")
       yield* first.watcher.send("bob: 1\n")
       yield* bob.says("output", /1/u)
       yield* first.server.kill("SIGKILL")
       yield* bob.says("errors", /a-chat: the [^\n]*; next try in \d\.\d s\n/u)
-      const second = yield* WatchedServer.make(["--port", first.port])
+      const second = yield* WatchedServer.ofProgram(["--port", first.port])
       yield* bob.says("errors", /a-chat: connected again\n/u)
       yield* second.watcher.send("bob: 2\n")
       const { output, status } = yield* bob.ended
@@ -242,7 +244,7 @@ describe.concurrent("a-chat listen, when the connection is lost", () => {
 
   it.scopedLive("exits with 3 with --no-reconnect", () =>
     Effect.gen(function* () {
-      const { joined, port, server } = yield* WatchedServer.make()
+      const { joined, port, server } = yield* WatchedServer.ofProgram()
       const bob = yield* listen(port, "--no-reconnect")
       yield* joined("bob")
       yield* server.kill("SIGTERM")

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Query from "../../src/client/Query.js"
 import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 
 const ping = (port: string | number, ...args: ReadonlyArray<string>) => ["ping", "--port", `${port}`, ...args]
@@ -33,7 +35,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("prints objects with --json", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const { output } = yield* Program.run(ping(port, "--json", "--count", "2", "--interval", "0"))
       const lines = output.trim().split("\n")
       const [one, two, all] = lines.map((line) => JSON.parse(line) as Record<string, number>)
@@ -47,7 +49,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("waits --interval between pings, and sends four by default", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const before = performance.now()
       const { output } = yield* Program.run(ping(port, "--interval", "200ms"))
       assert.match(output, /\n4 sent, 4 answered/u)
@@ -57,7 +59,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("continues on a new connection when the server closes one without a login", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer(["--login-timeout", "150ms"])
+      const { port } = yield* LocalServer.start({ loginTimeout: Duration.millis(150) })
       const { errors, output, status } = yield* Program.run(ping(port, "--count", "4", "--interval", "200ms"))
       assert.match(output, /\n4 sent, 4 answered/u)
       assert.deepStrictEqual([status, errors], [0, ""])
@@ -101,7 +103,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("ends at Ctrl-C with a summary so far, and with 0 if all were answered", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
       yield* pinging.says("output", /seq=2 /u)
       yield* pinging.kill("SIGINT")
@@ -115,7 +117,7 @@ describe("a-chat ping", () => {
 
   it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const pinging = yield* Program.start(ping(port, "--count", "1000", "--interval", "20ms"))
       yield* pinging.says("output", /seq=1 /u)
       pinging.output.destroy()

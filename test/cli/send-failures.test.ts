@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FakeServer from "../support/FakeServer.js"
 import { chatWithBobStuck, noPerl } from "../support/OtherProcesses.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 
-import { at, objects, withBob } from "../support/SendCommand.js"
+import { at, objects, programWithBob } from "../support/SendCommand.js"
 
-describe("a-chat send, when something goes wrong", () => {
+describe.concurrent("a-chat send, when something goes wrong", () => {
   it.scopedLive("exits with 3 when the connection breaks before the outcome", () =>
     Effect.gen(function* () {
       const breaking = yield* FakeServer.answering(
@@ -59,10 +60,10 @@ describe("a-chat send, when something goes wrong", () => {
 
   it.scopedLive("exits with 3 when the server is killed during the input", () =>
     Effect.gen(function* () {
-      const { bob, server } = yield* withBob()
+      const { bob, server } = yield* programWithBob()
       const sending = yield* Program.start(["send", "--port", server.port, "bob"])
       sending.input.write("one\n")
-      yield* bob.says("output", /: one$/mu)
+      yield* bob.receives(/: one$/mu)
       yield* server.kill("SIGKILL")
       const { errors, status } = yield* sending.ended
       assert.strictEqual(status, 3)
@@ -160,14 +161,14 @@ describe("a-chat send, when something goes wrong", () => {
 
   it.scopedLive("stops sending to a server that shuts down", () =>
     Effect.gen(function* () {
-      const { bob, server } = yield* withBob("--grace", "1s")
+      const { bob, server } = yield* programWithBob("--grace", "1s")
       const sending = yield* Program.start(["send", "--port", server.port, "--login", "alice", "bob"])
       const pour = () => {
         while (sending.input.writable && sending.input.write("x\n".repeat(1000)));
       }
       sending.input.on("drain", pour)
       pour()
-      yield* bob.says("output", /^from alice: x$/mu)
+      yield* bob.receives(/^from alice: x$/mu)
       yield* server.kill("SIGTERM")
       const { errors, status } = yield* sending.ended
       assert.strictEqual(status, 3)
@@ -180,7 +181,7 @@ describe("a-chat send, when something goes wrong", () => {
 
   it.scopedLive("refuses a message of two lines, an input that is a directory, and flags that need outcomes", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       const send = (args: ReadonlyArray<string>, before?: string) =>
         Program.run(["send", "--port", port, ...args], before === undefined ? {} : { before })
       const cases = [

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import { at, withBob } from "../support/SendCommand.js"
+import * as WireClient from "../support/WireClient.js"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `${index + 1}\n`).join("")
 
@@ -53,27 +56,32 @@ const ending = (...ends: ReadonlyArray<string>) => {
   })
 }
 
-describe("a-chat send, at the pace of the server", () => {
+// Side by side: these mostly wait.
+describe.concurrent("a-chat send, at the pace of the server", () => {
   it.scopedLive("sends no faster than the announced rate, so that no line is refused", () =>
     Effect.gen(function* () {
-      const { bob, pipe } = yield* withBob("--rate", "50")
+      const { bob, pipe } = yield* withBob({ rate: 50 })
       for (const login of ["alice", "carol"]) {
         const retry = login === "carol" ? ["--retry", "3"] : []
         assert.deepStrictEqual(yield* pipe(numbers(120), "--login", login, ...retry, "bob"), quiet)
-        yield* bob.says("output", new RegExp(`^from ${login}: 120$`, "mu"))
+        yield* bob.receives(new RegExp(`^from ${login}: 120$`, "mu"))
       }
-      yield* bob.kill("SIGTERM")
       const expected = numbers(120).split("\n").slice(0, -1)
-      assert.deepStrictEqual(textsOf((yield* bob.ended).output), [...expected, ...expected])
+      assert.deepStrictEqual(textsOf(bob.received()), [...expected, ...expected])
     })
   )
 
   it.scopedLive("logs in to a server whose rate is below the lines of a greeting", () =>
     Effect.gen(function* () {
-      for (const rate of ["1", "2"]) {
-        const { port } = yield* Program.startServer(["--rate", rate])
-        assert.deepStrictEqual(yield* Program.run(["send", "--port", port, "--login", "alice", "alice", "hi"]), quiet)
-      }
+      const sent = yield* Effect.forEach(
+        [1, 2],
+        (rate) =>
+          Effect.flatMap(LocalServer.start({ rate }), ({ port }) =>
+            Program.run(["send", "--port", port, "--login", "alice", "alice", "hi"])
+          ),
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual(sent, [quiet, quiet])
     })
   )
 
@@ -130,7 +138,7 @@ describe("a-chat send, at the pace of the server", () => {
   )
 })
 
-describe("a-chat send --retry", () => {
+describe.concurrent("a-chat send --retry", () => {
   it.scopedLive("connects again after a refused, a full and a broken connection", () =>
     Effect.gen(function* () {
       const server = yield* ending("! full retry=20 fatal: later", "reset")
@@ -172,6 +180,7 @@ describe("a-chat send --retry", () => {
         const first = yield* Program.startServer()
         const { port } = first
         const bob = yield* Program.start(["listen", "--port", port, "--login", "bob"])
+        yield* WireClient.present(Tcp.address("127.0.0.1", Number(port)), "bob")
         const patience = ["--retry", "20", "--wait-for", "10s"]
         const send = (text: string) => Program.run(["send", "--port", port, ...patience, "bob", text])
         const count = 8
@@ -198,14 +207,14 @@ describe("a-chat send --retry", () => {
   )
 })
 
-describe("a-chat send --wait-for", () => {
+describe.concurrent("a-chat send --wait-for", () => {
   it.scopedLive("waits for a recipient that is absent, and keeps the lines in order", () =>
     Effect.gen(function* () {
-      const { server } = yield* withBob()
+      const { port } = yield* withBob()
       const input = { input: numbers(3) }
-      const sending = yield* Program.start(["send", "--port", server.port, "--wait-for", "20s", "bob,carol"], input)
+      const sending = yield* Program.start(["send", "--port", port, "--wait-for", "20s", "bob,carol"], input)
       yield* Effect.sleep("500 millis")
-      const carol = yield* Program.start(["listen", "--port", server.port, "--login", "carol"])
+      const carol = yield* Program.start(["listen", "--port", port, "--login", "carol"])
       assert.deepStrictEqual(yield* sending.ended, quiet)
       yield* carol.says("output", /: 3$/mu)
       yield* carol.kill("SIGTERM")

@@ -19,11 +19,11 @@ describe("a-chat send", () => {
         output: "",
         errors: ""
       })
-      yield* bob.says("output", /^from alice: grüße an alle$/mu)
+      yield* bob.receives(/^from alice: grüße an alle$/mu)
       assert.strictEqual((yield* send("bob", "flags may come last", "--login", "carol")).status, 0)
-      yield* bob.says("output", /^from carol: flags may come last$/mu)
+      yield* bob.receives(/^from carol: flags may come last$/mu)
       assert.strictEqual((yield* send("--", "bob", "--json")).status, 0)
-      yield* bob.says("output", /^from \S+: --json$/mu)
+      yield* bob.receives(/^from \S+: --json$/mu)
     })
   )
 
@@ -36,7 +36,7 @@ describe("a-chat send", () => {
         errors:
           "a-chat: carol: offline: no recipient of that name is online\na-chat: dave: offline: no recipient of that name is online\n"
       })
-      yield* bob.says("output", /^from alice: hi$/mu)
+      yield* bob.receives(/^from alice: hi$/mu)
       const refused = yield* send("bob", "a\x01b")
       assert.deepStrictEqual(refused, {
         status: 1,
@@ -55,7 +55,7 @@ describe("a-chat send", () => {
         ...[1, 2, 4].map((line) => `a-chat: line ${line}: carol: offline: no recipient of that name is online`),
         "a-chat: line 3: bad-line: a control character other than TAB"
       ])
-      yield* bob.says("output", /^from alice: one\nfrom alice: \nfrom alice: last$/mu)
+      yield* bob.receives(/^from alice: one\nfrom alice: \nfrom alice: last$/mu)
     })
   )
 
@@ -77,7 +77,7 @@ describe("a-chat send", () => {
 
   it.scopedLive("sends a line of the maximum length, and reports a longer one", () =>
     Effect.gen(function* () {
-      const { pipe } = yield* withBob("--max-line", "100")
+      const { pipe } = yield* withBob({ maxLineBytes: 100 })
       const fits = "x".repeat(100 - "@1 bob: ".length)
       assert.strictEqual((yield* pipe(`${fits}\n`, "bob")).status, 0)
       for (const longer of [`${fits}x`, "x".repeat(101), "x".repeat(200_000)]) {
@@ -111,12 +111,12 @@ describe("a-chat send", () => {
 
   it.scopedLive("sends under another name if the guessed one is taken", () =>
     Effect.gen(function* () {
-      const { bob, send, server } = yield* withBob()
-      const first = yield* Program.start(["send", "--port", server.port, "bob"])
+      const { bob, port, send } = yield* withBob()
+      const first = yield* Program.start(["send", "--port", port, "bob"])
       first.input.write("one\n")
-      const name = yield* bob.says("output", /^from (\S+): one$/mu)
+      const name = yield* bob.receives(/^from (\S+): one$/mu)
       assert.strictEqual((yield* send("bob", "two")).status, 0)
-      const other = yield* bob.says("output", /^from (\S+): two$/mu)
+      const other = yield* bob.receives(/^from (\S+): two$/mu)
       assert.match(other, /^.+-[\da-z]+$/u)
       assert.strictEqual(other.startsWith(name), true)
       const { errors, status } = yield* send("--login", name, "bob", "three")
@@ -134,7 +134,7 @@ describe("a-chat send", () => {
       assert.deepStrictEqual(yield* Program.run([...at(original), "--wait", "none", "bob", "hi"]), quiet)
       const { bob, pipe } = yield* withBob()
       assert.deepStrictEqual(yield* pipe("one\ntwo", "--login", "alice", "--wait", "none", "bob"), quiet)
-      yield* bob.says("output", /^from alice: one\nfrom alice: two$/mu)
+      yield* bob.receives(/^from alice: one\nfrom alice: two$/mu)
       assert.deepStrictEqual(yield* pipe("one\n", "--wait", "none", "bob,carol"), {
         status: 1,
         output: "",
@@ -173,12 +173,12 @@ describe("a-chat send", () => {
 
   it.scopedLive("sends under another name with --wait none, too", () =>
     Effect.gen(function* () {
-      const { bob, send, server } = yield* withBob()
-      const first = yield* Program.start(["send", "--port", server.port, "bob"])
+      const { bob, port, send } = yield* withBob()
+      const first = yield* Program.start(["send", "--port", port, "bob"])
       first.input.write("one\n")
-      yield* bob.says("output", /: one$/mu)
+      yield* bob.receives(/: one$/mu)
       assert.deepStrictEqual(yield* send("bob", "two", "--wait", "none"), { status: 0, output: "", errors: "" })
-      yield* bob.says("output", /-[\da-z]+: two$/mu)
+      yield* bob.receives(/-[\da-z]+: two$/mu)
     })
   )
 })

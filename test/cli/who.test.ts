@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as WatchedServer from "../support/WatchedServer.js"
 import * as FakeServer from "../support/FakeServer.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
@@ -29,7 +30,7 @@ describe("a-chat who", () => {
 
   it.scopedLive("prints nothing when no client is logged in", () =>
     Effect.gen(function* () {
-      const { port } = yield* Program.startServer()
+      const { port } = yield* LocalServer.start()
       assert.deepStrictEqual(yield* Program.run(["who", "--port", port]), { status: 0, output: "", errors: "" })
     })
   )

@@ -9,9 +9,9 @@ import { join } from "node:path"
 import * as Net from "node:net"
 import type { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
-import * as Tcp from "../../src/transport/Tcp.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Documents from "../support/Documents.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 import * as WireClient from "../support/WireClient.js"
@@ -101,7 +101,7 @@ describe("The library in README", () => {
 
 /** A server and a shell in which `a-chat` is the built program and speaks to that server. */
 const shell = Effect.gen(function* () {
-  const { port } = yield* Program.startServer()
+  const { address, port } = yield* LocalServer.start()
   const folder = yield* temporaryFolder
   symlinkSync(Program.main, join(folder, "a-chat"))
   const environment = { PATH: `${folder}:${process.env["PATH"]}`, ACHAT_PORT: port }
@@ -129,12 +129,8 @@ const shell = Effect.gen(function* () {
       }
     )
   const run = (script: string, cwd?: string) => Effect.scoped(Effect.flatten(start(script, cwd)))
-  return { address: Tcp.address("127.0.0.1", Number(port)), start, run }
+  return { address, start, run }
 })
-
-/** Waits until a client with that name is present. */
-const present = (run: (script: string) => Effect.Effect<string>, name: string) =>
-  Effect.repeat(run("a-chat who"), { until: (names) => names.split("\n").includes(name) })
 
 describe("The chats in README", () => {
   const [conversation = "", script = ""] = Documents.blocks(readme, "console")
@@ -188,14 +184,14 @@ describe("The scripts and bots in README", () => {
 
   it.scopedLive("send a message and many lines to a file of JSON", () =>
     Effect.gen(function* () {
-      const { run, start } = yield* shell
+      const { address, run, start } = yield* shell
       yield* start(line("> messages.json"))
-      yield* present(run, "bob")
+      yield* WireClient.present(address, "bob")
       assert.strictEqual(yield* run(line("a-chat who")), "bob is here\n")
       assert.strictEqual(yield* run(line("the build is done")), "")
       yield* run(line("seq 1000000 |").replace("1000000", "50000")) // the million is for a person to watch
       const lastOf =
-        "until tail -n 1 messages.json | grep 50000; do :; done; head -n 1 messages.json; wc -l < messages.json"
+        "until tail -n 1 messages.json | grep 50000; do sleep 0.05; done; head -n 1 messages.json; wc -l < messages.json"
       const [last = "", first = "", count] = (yield* run(lastOf)).trim().split("\n")
       assert.hasAllKeys(JSON.parse(last), ["from", "text", "at"])
       assert.include(first, '"text":"the build is done"')
@@ -205,9 +201,9 @@ describe("The scripts and bots in README", () => {
 
   it.scopedLive("print the next message from one sender", () =>
     Effect.gen(function* () {
-      const { run, start } = yield* shell
+      const { address, run, start } = yield* shell
       const next = yield* start(line("--from alice"))
-      yield* present(run, "bob")
+      yield* WireClient.present(address, "bob")
       assert.strictEqual(yield* run("a-chat send --login carol bob no && a-chat send --login alice bob yes"), "")
       assert.strictEqual(yield* next, "from alice: yes\n")
     })
@@ -215,9 +211,9 @@ describe("The scripts and bots in README", () => {
 
   it.scopedLive("answer a message", () =>
     Effect.gen(function* () {
-      const { address, run, start } = yield* shell
+      const { address, start } = yield* shell
       yield* start(line("a-chat exec"))
-      yield* present(run, "greeter")
+      yield* WireClient.present(address, "greeter")
       const zoe = yield* WireClient.connect(address)
       yield* zoe.send("zoe\ngreeter: hey\n")
       assert.strictEqual(yield* zoe.line, "from greeter: hello zoe, you said: hey")

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
@@ -230,3 +231,17 @@ export const join = (address: Address, name: string): Effect.Effect<WireClient, 
 /** Connects, logs in and sends `/hello`. */
 export const greet = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
   Effect.tap(join(address, name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))
+
+/** Waits until a client of that name is logged in, without a login of its own. */
+export const present = (address: Address, name: string): Effect.Effect<void, string> =>
+  Effect.gen(function* () {
+    const asking = yield* connect(address)
+    yield* Effect.repeat(Effect.zipRight(asking.send("/who\n"), asking.line), {
+      until: (names) =>
+        names
+          .slice(headOf(names).length + 2)
+          .split(", ")
+          .includes(name),
+      schedule: Schedule.spaced("20 millis")
+    })
+  }).pipe(Effect.scoped)
