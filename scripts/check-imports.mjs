@@ -58,6 +58,7 @@ const chat = [
   "Route",
   "Peer",
   "Directory",
+  "Vanished",
   "Watch",
   "Names",
   "Replies",

@@ -9,8 +9,8 @@ export const mutants = [
   {
     name: "deadlines alone follow the wall clock",
     file: "chat/BrokerState.ts",
-    search: "new Watch({ budget, now, options, outboxes })",
-    replace: "new Watch({ budget, now: time.wall, options, outboxes })"
+    search: "new Watch({ budget, now, options, outboxes, reachability })",
+    replace: "new Watch({ budget, now: time.wall, options, outboxes, reachability })"
   },
   {
     name: "rates follow the wall clock",

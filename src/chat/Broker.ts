@@ -4,6 +4,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
+import type { ReachabilityProbe } from "../ports/Reachability.js"
 import * as Time from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Delivered } from "../protocol/Fate.js"
@@ -35,6 +36,8 @@ export interface Broker {
   readonly read: (peer: Peer) => void
   /** Called by a writer: the batch has met this fate. For a socket: the kernel has taken the whole batch. */
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
+  /** Called by the socket writer before it writes a batch. */
+  readonly writing: (peer: Peer) => void
   /** Called by the socket writer: the kernel accepts no more bytes for now. */
   readonly blocked: (peer: Peer) => void
   /** Called by the socket writer: the kernel accepts bytes again. */
@@ -64,13 +67,14 @@ export interface Broker {
 
 export const make = (
   options: Live<Options>,
-  extensions: BrokerState.Extensions = {}
+  extensions: BrokerState.Extensions = {},
+  reachability?: ReachabilityProbe
 ): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
     const events = new Events()
     const members = yield* Ref.make<Members>(HashMap.empty())
-    const state = BrokerState.make({ options, time, events, ask: yield* asker(events) }, extensions)
+    const state = BrokerState.make({ options, time, events, ask: yield* asker(events), reachability }, extensions)
     const { backlog, budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))
@@ -78,6 +82,7 @@ export const make = (
     yield* Effect.forkScoped(turns(state, members))
     yield* whenever(watch.due, reportTick)
     yield* whenever(notices.due, report({ _tag: "Notices" }))
+    yield* Effect.forkScoped(Effect.forever(closeVanished(state)))
     // Forked now: closing the scope may be what starts the drain, and a closing scope takes no new fibers.
     yield* whenever(drain.due, reportTick)
     yield* Effect.forEach(features, ({ run = Effect.void }) => Effect.forkScoped(run), { discard: true })
@@ -92,6 +97,7 @@ export const make = (
         events.report({ _tag: "Read", peer })
       },
       settled,
+      writing: (peer) => watch.vanished.writing(peer),
       blocked: (peer) => watch.blocked(peer),
       unblocked: (peer) => watch.unblocked(peer),
       leave: (peer, departure) => events.report({ _tag: "Left", peer, departure }),
@@ -168,6 +174,7 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
     case "Read":
       event.peer.inbox.announced = false
       event.peer.heardAt = turn.startedAt
+      state.watch.vanished.heard(event.peer)
       return input.read(event.peer)
     case "Continue":
       return input.resume(event.peer)
@@ -219,6 +226,17 @@ const asker = (events: Events) =>
 /** Runs `then` each time `due` succeeds, until the scope closes. */
 const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>
   Effect.forkScoped(Effect.forever(Effect.zipRight(due, then)))
+
+/** Waits until peers that may have vanished have been checked, and closes those that have. */
+const closeVanished = ({ breakOff, events, watch }: BrokerState.BrokerState) =>
+  Effect.flatMap(watch.vanished.check, (found) =>
+    events.inTurn(() => {
+      for (const { peer, unacknowledged } of watch.vanished.conclude(found)) {
+        peer.unacknowledgedBytes = unacknowledged
+        breakOff(peer, "unreachable")
+      }
+    })
+  )
 
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState) => {

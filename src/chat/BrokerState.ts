@@ -1,3 +1,4 @@
+import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Facts } from "../protocol/Reply.js"
@@ -43,12 +44,14 @@ interface Surroundings {
   readonly events: Events
   /** Asks a question in a separate fiber. */
   readonly ask: (peer: Peer, question: Question) => void
+  /** Without it, peers that vanish are not noticed. */
+  readonly reachability?: ReachabilityProbe | undefined
 }
 
 /** The parts of a broker, wired together. */
 export interface BrokerState extends ReturnType<typeof make> {}
 
-export const make = ({ ask, events, options, time }: Surroundings, extensions: Extensions) => {
+export const make = ({ ask, events, options, reachability, time }: Surroundings, extensions: Extensions) => {
   const { now } = time
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
@@ -79,7 +82,7 @@ export const make = ({ ask, events, options, time }: Surroundings, extensions: E
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
   const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
-  const watch = new Watch({ budget, now, options, outboxes })
+  const watch = new Watch({ budget, now, options, outboxes, reachability })
   const routing = new Routing({ directory, replies, ledger, turn, options, now })
   const lifecycle = new Lifecycle({ ledger, names, notices, presence: features, replies, watch })
   const defects: Array<unknown> = []

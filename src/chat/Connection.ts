@@ -101,6 +101,7 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
   const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
     for (let batch = first; batch !== undefined; batch = outbox.ready()) {
       if (outbox.isBroken) return Effect.void
+      broker.writing(peer)
       const isTaken = batch.text === "" || socket.write(batch.text)
       batch.isOffered = true
       if (!isTaken) return finish(batch)
@@ -158,5 +159,6 @@ const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
   linesIn: peer.traffic.linesIn,
   linesOut: peer.traffic.linesOut,
   bytesIn: peer.inbox.bytesRead,
-  bytesOut: peer.traffic.bytesOut
+  bytesOut: peer.traffic.bytesOut,
+  ...(reason === "unreachable" ? { unacknowledgedBytes: peer.unacknowledgedBytes } : {})
 })

@@ -138,7 +138,8 @@ export const limits = {
   }),
   stallTimeout: duration("stall-timeout", {
     about:
-      "Time after which a recipient that takes nothing is closed and its queue is returned; at least --hold-timeout",
+      "Time after which a recipient that takes nothing, or whose kernel acknowledges nothing, is closed and its queue is " +
+      "returned; at least --hold-timeout",
     default: Duration.seconds(30),
     min: Duration.millis(100),
     max: Duration.minutes(60),

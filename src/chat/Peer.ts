@@ -58,6 +58,11 @@ export class Peer {
   readonly openedAt: number
   /** Time of the last read, on the monotonic clock. */
   heardAt: number
+  /** The periods of `Vanished` in which the peer was last written to, and last heard from. Set by the writer, too. */
+  writtenIn = 0
+  heardIn = 0
+  /** Bytes that the peer's kernel had not acknowledged when the connection was closed as `unreachable`. */
+  unacknowledgedBytes = 0
   readonly traffic: PeerTraffic = { linesIn: 0, linesOut: 0, bytesOut: 0 }
   readonly inbox: Inbox
   private current: Phase.Phase = Phase.login

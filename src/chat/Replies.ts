@@ -79,7 +79,7 @@ export class Replies {
    * sender, and one for each labelled line. Returns the senders.
    */
   returnAll(name: string, batches: ReadonlyArray<Batch<Peer>>, closed: CloseReason): ReadonlySet<Peer> {
-    const reason = closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
+    const reason = returnedAs(closed)
     const names = [name]
     const unlabelled = new Map<Peer, number>()
     const senders = new Set<Peer>()
@@ -115,6 +115,12 @@ export class Replies {
       for (const line of Reply.delivered(fate, label, names)) this.put(sender, line, 0)
     })
   }
+}
+
+/** Why the lines of a connection's queue return, by the reason of its close. */
+const returnedAs = (closed: CloseReason): Reply.UndeliveredReason => {
+  if (closed === "unreachable") return "unreachable"
+  return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
 }
 
 const sameNames = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>

@@ -12,6 +12,7 @@ import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Descriptors from "../ports/Descriptors.js"
 import { Endpoints } from "../ports/Endpoints.js"
+import * as Reachability from "../ports/Reachability.js"
 import type { Address, Listen, Listener, TransportError } from "../ports/Transport.js"
 import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
@@ -28,13 +29,13 @@ import { defaults, type Options } from "./Options.js"
 import { FiberScheduler } from "./Scheduler.js"
 
 /** The ports that a server needs: where it listens, and those for which `standalone` has a default. */
-export type Ports = Endpoints | Descriptors.Descriptors
+export type Ports = Endpoints | Descriptors.Descriptors | Reachability.Reachability
 
 /**
  * A layer that does nothing for every port but `Endpoints`, for a server on its own. Provide it last, after the ports
  * for which the program has real layers. It covers ports that future versions add.
  */
-export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Descriptors.none
+export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Layer.merge(Descriptors.none, Reachability.none)
 
 /** The result of a drain. */
 export interface Drained {
@@ -106,9 +107,10 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
   Effect.gen(function* () {
     const endpoints = yield* Endpoints
     const descriptors = yield* Descriptors.Descriptors
+    const reachability = yield* Reachability.Reachability
     const live = new LiveSource<Options>({ ...defaults, ...options })
     // Finalisers run in reverse order: the drain waits for the connections, which need the broker until they end.
-    const broker = yield* Broker.make(live, { admission, features, turnBounds })
+    const broker = yield* Broker.make(live, { admission, features, turnBounds }, reachability)
     const connections = yield* FiberSet.make<unknown>()
     const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({

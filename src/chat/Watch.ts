@@ -1,10 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Reachability from "../ports/Reachability.js"
 import type { Budget } from "./Budget.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import { Vanished } from "./Vanished.js"
 
 interface Blocked {
   /** When the socket last took a byte. */
@@ -29,8 +31,8 @@ export interface Findings {
 const maxTickMillis = 250
 
 /**
- * Everything that only a timer can notice: missing logins, stalled sockets, held clients that disconnected, exhausted
- * memory. One fiber ticks for all connections, and only while there is something to watch; a timer for each connection
+ * Everything that only a timer can notice: missing logins, stalled sockets, peers that vanished, held clients that
+ * disconnected, exhausted memory. One fiber ticks for all connections, and only while there is something to watch; a timer for each connection
  * would cost more than the connection itself.
  */
 export class Watch {
@@ -44,6 +46,7 @@ export class Watch {
    * Full outboxes whose writers are not sockets: when the writer last settled a batch, and how many bytes were left.
    */
   private readonly lagging = new Map<Outbox<Peer>, { movedAt: number; bytes: number }>()
+  readonly vanished: Vanished
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
   private holdMillis = 0
@@ -63,11 +66,17 @@ export class Watch {
     readonly options: Live<Options>
     /** The outboxes whose writers are not sockets. */
     readonly outboxes: ReadonlySet<Outbox<Peer>>
+    readonly reachability?: Reachability.ReachabilityProbe | undefined
   }) {
-    const { budget, now, options, outboxes } = broker
+    const { budget, now, options, outboxes, reachability = Reachability.unknown } = broker
     this.budget = budget
     this.now = now
     this.outboxes = outboxes
+    this.vanished = new Vanished(reachability, {
+      time: () => this.time,
+      awaken: () => this.watching.unsafeOpen(),
+      isBlocked: (peer) => this.blockedPeers.has(peer)
+    })
     this.configure(options.current)
     options.onChange((current) => this.configure(current))
   }
@@ -77,6 +86,7 @@ export class Watch {
     this.loginMillis = Duration.toMillis(options.loginTimeout)
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)
+    this.vanished.configure(this.stallMillis)
     const shortest = Math.min(this.loginMillis, this.holdMillis, this.stallMillis)
     // Every timeout is noticed late by at most an eighth of the shortest one.
     this.tickMillis = Math.min(maxTickMillis, Math.max(5, shortest / 8))
@@ -165,6 +175,7 @@ export class Watch {
     this.logins.delete(peer)
     this.blockedPeers.delete(peer)
     this.shortPeers.delete(peer)
+    this.vanished.forget(peer)
   }
 
   /** Checks every watched peer, and probes those that are not read from. */
@@ -176,6 +187,7 @@ export class Watch {
       starved: this.starved(now),
       jammed: [...this.jammed(now), ...this.jammedOthers(now)]
     }
+    this.vanished.tick(now)
     for (const peer of this.heldPeers) peer.socket.probe()
     for (const peer of this.shortPeers.keys()) peer.socket.probe()
     return findings
@@ -184,7 +196,8 @@ export class Watch {
   /** Stops ticking if nothing is left to watch. */
   rest() {
     const watched = this.logins.size + this.blockedPeers.size + this.heldPeers.size + this.shortPeers.size
-    if (watched + this.lagging.size === 0 && !this.budget.isExhausted) this.watching.unsafeClose()
+    if (watched + this.lagging.size > 0 || this.vanished.isWatching || this.budget.isExhausted) return
+    this.watching.unsafeClose()
   }
 
   private loginsExpired(now: number): ReadonlyArray<Peer> {

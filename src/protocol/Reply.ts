@@ -136,13 +136,14 @@ export const full = (retryMillis: number): Fatal => ({
 // Outcomes (protocol, sections 3 and 7).
 
 /** Why a message did not reach a recipient. */
-export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow"
+export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow" | "unreachable"
 
 const undeliveredText: Record<UndeliveredReason, string> = {
   offline: "no recipient of that name is online",
   disconnected: "disconnected before the line was written",
   busy: "not reading at the moment",
-  slow: "disconnected by the server because it was not reading"
+  slow: "disconnected by the server because it was not reading",
+  unreachable: "disconnected by the server because it did not answer; it may have read the line"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)
@@ -176,7 +177,8 @@ export const undelivered = (options: {
   const { count, label, names, reason, retryMillis } = options
   const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
   // A single offline or busy line has no count. Lines that return from a queue always have one.
-  const counted = (count > 1 || reason === "disconnected" || reason === "slow") && label === undefined
+  const isImmediate = reason === "offline" || reason === "busy"
+  const counted = (count > 1 || !isImmediate) && label === undefined
   const params = `reason=${reason}${retry}${counted ? ` count=${count}` : ""}`
   return withNames(names, (joined) => refusal("undelivered", `${joined} ${params}`, undeliveredText[reason])(label))
 }

@@ -43,6 +43,11 @@ export class HandshakingSocket implements Socket {
     })
   }
 
+  /** The TLS socket below this one, once it may be written to. */
+  get socket(): Net.Socket | undefined {
+    return this.writable?.socket
+  }
+
   /**
    * The handshake has succeeded, but the client is refused. From now on only `tls` may be destroyed: Node crashes if
    * the TCP socket below is destroyed first.

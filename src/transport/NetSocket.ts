@@ -52,7 +52,8 @@ export class NetSocket implements Socket {
   private isClosed = false
 
   constructor(
-    protected readonly socket: Net.Socket,
+    /** Below this one. */
+    readonly socket: Net.Socket,
     readonly remote: string,
     readonly host: string
   ) {

@@ -21,6 +21,13 @@ export const internals: ReadonlyArray<Internal> = [
     without: "progress shows only once a whole write is done; a slow client may be closed as stalled"
   },
   {
+    path: ["_handle", "bytesWritten"],
+    of: "TCP socket",
+    type: "number",
+    why: "with the previous one: how many bytes the kernel has taken",
+    without: "a client that vanished keeps its name until the kernel gives up, a quarter of an hour later"
+  },
+  {
     path: ["_handle", "writeQueueSize"],
     of: "TLS socket",
     type: "number",
@@ -86,6 +93,14 @@ export const hasPeer = (socket: Net.Socket): boolean | undefined => {
 export const queuedBytes = (socket: Net.Socket): number | undefined => {
   const queued = handleOf(socket)?.["writeQueueSize"]
   return typeof queued === "number" ? queued : undefined
+}
+
+/** Bytes that the kernel has taken since the connection began; over TLS, ciphertext. */
+export const takenBytes = (socket: Net.Socket): number | undefined => {
+  const handle = handleOf(socket)
+  const carrier = carrierOf(handle) ?? handle
+  const [handed, queued] = [carrier?.["bytesWritten"], carrier?.["writeQueueSize"]]
+  return typeof handed === "number" && typeof queued === "number" ? handed - queued : undefined
 }
 
 export interface Ciphertext {

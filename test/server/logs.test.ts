@@ -38,6 +38,9 @@ const defective =
       }
     })
 
+/** What a kernel reports of a peer that has acknowledged nothing. */
+const unanswered = { unacknowledged: 24, acknowledged: { atLeast: 0, atMost: 0 }, attempts: 3 }
+
 /** Causes each close reason for exactly one connection. */
 const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, TransportError | string, Scope.Scope>> = {
   left: Effect.gen(function* () {
@@ -69,6 +72,20 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
     const client = yield* server.join("alice")
     yield* client.pause
     yield* client.send(`alice: ${secret.repeat(2_000)}\n`.repeat(800))
+    return server
+  }),
+  unreachable: Effect.gen(function* () {
+    const server = yield* startSocketServer({
+      stallTimeout: Duration.millis(100),
+      reachability: {
+        handed: () => 0,
+        check: (sockets) => Effect.succeed(new Map(sockets.map((socket) => [socket, unanswered])))
+      }
+    })
+    const client = yield* server.join("alice")
+    yield* client.barrier
+    yield* client.closed
+    assert.strictEqual((yield* server.farewell("alice"))["unacknowledgedBytes"], unanswered.unacknowledged)
     return server
   }),
   memory: Effect.gen(function* () {
@@ -150,6 +167,7 @@ describe("the log and the metrics", () => {
           assert.strictEqual(message, "connection closed")
           assert.match(String(facts["remote"]), /^127\.0\.0\.1:\d+$/)
           const keys = ["remote", "name", "reason", "durationMillis", "linesIn", "linesOut", "bytesIn", "bytesOut"]
+          if (reason === "unreachable") keys.push("unacknowledgedBytes")
           assert.hasAllKeys({ ...facts, name: "" }, keys)
           const nameless = ["bad-login", "login-in-use", "login-timeout"]
           assert.strictEqual(facts["name"], nameless.includes(reason) ? undefined : "alice")

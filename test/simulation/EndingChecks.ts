@@ -42,6 +42,7 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
     "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout - early,
+    unreachable: () => false,
     memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
     "login-in-use": () => has("! login-in-use"),

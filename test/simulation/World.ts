@@ -16,6 +16,7 @@ import { Ledger } from "../../src/chat/Ledger.js"
 import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import { Endpoints } from "../../src/ports/Endpoints.js"
+import * as Reachability from "../../src/ports/Reachability.js"
 import { TransportError, type Listen, type ListenerEvents } from "../../src/ports/Transport.js"
 import type { History, LogLine, Moment, Wire } from "./History.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
@@ -120,6 +121,7 @@ export class World {
     const { hasProbe } = this.schedule.setting
     const made = Server.make(options(this.schedule.setting)).pipe(
       Effect.provideService(Endpoints, [this.listen]),
+      Effect.provideService(Reachability.Reachability, Reachability.unknown),
       Effect.provideService(
         Descriptors.Descriptors,
         hasProbe ? { limit: 100, isShort: () => this.isShort } : Descriptors.unlimited

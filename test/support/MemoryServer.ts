@@ -14,6 +14,7 @@ import { defaults, type Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import { Endpoints } from "../../src/ports/Endpoints.js"
+import * as Reachability from "../../src/ports/Reachability.js"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/transport/Memory.js"
@@ -100,6 +101,7 @@ export interface MemoryServer {
 
 export interface MemoryServerOptions extends Server.ServerOptions {
   readonly descriptors?: Descriptors.DescriptorProbe
+  readonly reachability?: Reachability.ReachabilityProbe
   readonly memory?: Memory.NetworkOptions
   /** Wraps each accepted socket before the server gets it. */
   readonly wrap?: (socket: Socket) => Socket
@@ -159,6 +161,7 @@ export const startMemoryServer = (
     const server = yield* Server.make(options).pipe(
       Effect.provideService(Endpoints, [chat.listen]),
       Effect.provideService(Descriptors.Descriptors, options.descriptors ?? Descriptors.unlimited),
+      Effect.provideService(Reachability.Reachability, options.reachability ?? Reachability.unknown),
       Effect.orDie
     )
     yield* Effect.addFinalizer(() =>
@@ -199,7 +202,7 @@ export const startMemoryBroker = (
     const live = new LiveSource<Options>({ ...defaults, ...options })
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
-    const broker = yield* Broker.make(live, extensions)
+    const broker = yield* Broker.make(live, extensions, options.reachability)
     const connections = yield* FiberSet.make<unknown>()
     const start = yield* Fibers.start
     const fork = yield* FiberSet.runtime(connections)<never>()

@@ -9,6 +9,7 @@ import { strict as assert } from "node:assert"
 import * as Server from "../../src/chat/Server.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import { Endpoints } from "../../src/ports/Endpoints.js"
+import * as Reachability from "../../src/ports/Reachability.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as Tcp from "../../src/transport/Tcp.js"
@@ -46,6 +47,7 @@ export interface SocketServer extends Server.ServerHandle {
 
 export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
   readonly descriptors?: Descriptors.DescriptorProbe
+  readonly reachability?: Reachability.ReachabilityProbe
 }
 
 /**
@@ -55,6 +57,7 @@ export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
  */
 export const startSocketServer = ({
   descriptors = Descriptors.unlimited,
+  reachability = Reachability.unknown,
   listen,
   ...options
 }: SocketServerOptions = {}): Effect.Effect<SocketServer, TransportError, Scope.Scope> =>
@@ -69,6 +72,7 @@ export const startSocketServer = ({
     const server = yield* Server.make({ grace: Duration.seconds(5), linger: Duration.seconds(1), ...options }).pipe(
       Effect.provideService(Endpoints, listen ?? [free]),
       Effect.provideService(Descriptors.Descriptors, descriptors),
+      Effect.provideService(Reachability.Reachability, reachability),
       Effect.provide(journal.layer)
     )
     const drain = Effect.provide(server.drain, journal.layer)

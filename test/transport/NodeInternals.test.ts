@@ -36,6 +36,10 @@ describe(`Node ${process.version} has the internals that we read:`, () => {
       const after = NodeInternals.ciphertext(tls)
       assert.isAbove((after?.handed ?? 0) - (before?.handed ?? 0), 2)
       assert.strictEqual(after?.queued, 0)
+      assert.strictEqual(NodeInternals.takenBytes(tls), after?.handed)
+      const taken = NodeInternals.takenBytes(tcp) ?? 0
+      tcp.write("hi")
+      assert.strictEqual(NodeInternals.takenBytes(tcp), taken + 2)
     })
   )
 })

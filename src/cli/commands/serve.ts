@@ -5,6 +5,7 @@ import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Descriptors } from "../../ports/Descriptors.js"
 import * as Endpoints from "../../ports/Endpoints.js"
+import * as KernelReachability from "../../transport/KernelReachability.js"
 import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Arguments from "../help/Arguments.js"
@@ -58,6 +59,7 @@ const server = (parts: Parts) =>
       const chat = Server.layer(LimitFlags.limitsOf(given.values, maxConnections)).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
+        Layer.provide(KernelReachability.layer),
         Layer.provide(Server.standalone),
         Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
       )

@@ -1,0 +1,201 @@
+import * as Effect from "effect/Effect"
+import type { ReachabilityProbe, Transmission } from "../ports/Reachability.js"
+import type { Socket } from "../ports/Transport.js"
+import type { Peer } from "./Peer.js"
+
+/** The first write in a period: when it was, and how many bytes the kernel had taken before it. */
+interface Mark {
+  readonly time: number
+  readonly handed: number
+}
+
+/** The kernel of a peer left something unanswered when it was last checked. */
+interface Silence {
+  /** The latest time at which it may have acknowledged something. */
+  readonly since: number
+  /** The most bytes that it may have acknowledged. */
+  readonly acknowledged: number
+  readonly attempts: number
+}
+
+/** A peer that was written to, and is not known to have acknowledged everything. */
+interface Unconfirmed {
+  readonly peer: Peer
+  /** From the oldest on; never empty. They show when the first unacknowledged byte was written. */
+  marks: ReadonlyArray<Mark>
+  silence: Silence | undefined
+}
+
+/** A peer whose kernel has acknowledged nothing for the stall timeout. */
+export interface VanishedPeer {
+  readonly peer: Peer
+  /** The bytes that it has not acknowledged. */
+  readonly unacknowledged: number
+}
+
+/**
+ * The interval of two checks is a quarter of the stall timeout, within these limits. A check takes a millisecond of CPU
+ * for a few hundred connections of the whole machine.
+ */
+const [minInterval, maxInterval] = [1_000, 60_000]
+
+/** Periods in an interval. A period is how late a peer that is also written to without a pause is found. */
+const periods = 4
+
+/**
+ * Notices peers that vanished without a word. The kernel is asked only while some peer has been written to and has sent
+ * nothing since. A peer that it reports as silent is asked about again, and is given up when nothing has been
+ * acknowledged for the stall timeout. A peer that only refuses more bytes is not silent: see `Watch.blocked`.
+ */
+export class Vanished {
+  /** Peers that were written to since the last check, and those that were silent then. */
+  private unconfirmed = new Map<Socket, Unconfirmed>()
+  /** The peers of the check that is under way. */
+  private checked: ReadonlyMap<Socket, Unconfirmed> = new Map()
+  private readonly isDue = Effect.unsafeMakeLatch(false)
+  private isChecking = false
+  private checkedAt = -Infinity
+  private dueAt = 0
+  private stallMillis = 0
+  private intervalMillis = maxInterval
+  /** The current period. `Peer.writtenIn` and `Peer.heardIn` refer to it. */
+  private period = 1
+  private periodBegan = 0
+
+  constructor(
+    private readonly probe: ReachabilityProbe,
+    private readonly watch: {
+      /** The time that counts against deadlines. */
+      readonly time: () => number
+      /** Starts the ticks. */
+      readonly awaken: () => void
+      /** Whether the peer's socket takes nothing, so that another deadline applies. */
+      readonly isBlocked: (peer: Peer) => boolean
+    }
+  ) {}
+
+  configure(stallMillis: number) {
+    this.stallMillis = stallMillis
+    this.intervalMillis = Math.min(maxInterval, Math.max(minInterval, stallMillis / 4))
+    this.dueAt = 0
+  }
+
+  /** Whether ticks are needed. */
+  get isWatching(): boolean {
+    return this.unconfirmed.size > 0 || this.isChecking
+  }
+
+  /** The peer is about to be written to. Called for each batch, so it does next to nothing but once in each period. */
+  writing(peer: Peer) {
+    if (peer.writtenIn !== this.period) this.mark(peer)
+  }
+
+  /** The peer has sent something. */
+  heard(peer: Peer) {
+    peer.heardIn = this.period
+  }
+
+  private mark(peer: Peer) {
+    const { socket } = peer
+    const handed = this.probe.handed(socket)
+    if (handed === undefined) return
+    peer.writtenIn = this.period
+    const mark = { time: this.watch.time(), handed }
+    const before = this.unconfirmed.get(socket)
+    if (before === undefined) {
+      if (this.unconfirmed.size === 0) this.dueAt = Math.max(mark.time, this.checkedAt) + this.intervalMillis
+      this.unconfirmed.set(socket, { peer, marks: [mark], silence: undefined })
+      this.watch.awaken()
+    } else if (before.silence === undefined) before.marks = [...before.marks, mark]
+  }
+
+  /** The peer's connection is over. */
+  forget({ socket }: Peer) {
+    this.unconfirmed.delete(socket)
+  }
+
+  /** Decides whether a check is due. */
+  tick(now: number) {
+    if (now - this.periodBegan >= this.intervalMillis / periods) this.nextPeriod(now)
+    if (this.isChecking || this.unconfirmed.size === 0 || now < this.dueAt) return
+    for (const { peer } of this.unconfirmed.values()) {
+      if (peer.heardIn > peer.writtenIn) continue
+      this.isDue.unsafeOpen()
+      return
+    }
+    this.unconfirmed.clear()
+  }
+
+  private nextPeriod(now: number) {
+    this.period += 1
+    this.periodBegan = now
+  }
+
+  /**
+   * Waits until a check is due, and checks all unconfirmed peers. The result is for `conclude`, in the broker's turn.
+   */
+  readonly check: Effect.Effect<ReadonlyMap<Socket, Transmission>> = Effect.suspend(() =>
+    Effect.zipRight(
+      this.isDue.await,
+      Effect.suspend(() => this.probe.check(this.begin()))
+    )
+  )
+
+  private begin(): ReadonlyArray<Socket> {
+    this.isDue.unsafeClose()
+    this.isChecking = true
+    this.checkedAt = this.watch.time()
+    // Writes from now on are unconfirmed again, whatever the check finds.
+    this.nextPeriod(this.checkedAt)
+    this.checked = this.unconfirmed
+    this.unconfirmed = new Map()
+    return [...this.checked.keys()]
+  }
+
+  /** Judges what a check has found. Returns the peers that have vanished, and keeps those that may have. */
+  conclude(found: ReadonlyMap<Socket, Transmission>): ReadonlyArray<VanishedPeer> {
+    const vanished: Array<VanishedPeer> = []
+    let deadline = Infinity
+    for (const [socket, transmission] of found) {
+      const one = this.checked.get(socket)
+      // Another connection broke meanwhile, or ended in order.
+      if (one === undefined || one.peer.hasDeparted) continue
+      const { peer } = one
+      one.silence = this.judge(one, transmission)
+      const since = one.silence === undefined || this.watch.isBlocked(peer) ? Infinity : one.silence.since
+      if (this.checkedAt - since >= this.stallMillis) {
+        this.unconfirmed.delete(socket)
+        vanished.push({ peer, unacknowledged: transmission.unacknowledged })
+        continue
+      }
+      if (one.silence === undefined) one.marks = [{ time: this.checkedAt, handed: transmission.acknowledged.atMost }]
+      one.marks = [...one.marks, ...(this.unconfirmed.get(socket)?.marks ?? [])]
+      this.unconfirmed.set(socket, one)
+      deadline = Math.min(deadline, since + this.stallMillis)
+    }
+    this.checked = new Map()
+    this.isChecking = false
+    this.dueAt = this.checkedAt + Math.max(minInterval, Math.min(this.intervalMillis, deadline - this.checkedAt))
+    return vanished
+  }
+
+  /** Since when the peer's kernel has been silent; undefined if it was alive at the time of the check. */
+  private judge({ marks, silence }: Unconfirmed, { acknowledged, attempts }: Transmission): Silence | undefined {
+    if (attempts === 0) return undefined
+    const { atLeast, atMost } = acknowledged
+    if (silence === undefined) return { since: this.writtenAt(marks, atMost), acknowledged: atMost, attempts }
+    const hasProgressed = atLeast > silence.acknowledged || attempts < silence.attempts
+    return hasProgressed
+      ? { since: this.checkedAt, acknowledged: atMost, attempts }
+      : { since: silence.since, acknowledged: Math.min(silence.acknowledged, atMost), attempts }
+  }
+
+  /** The latest time at which the byte at this position may have been written. */
+  private writtenAt(marks: ReadonlyArray<Mark>, position: number): number {
+    const index = marks.findLastIndex(({ handed }) => handed <= position)
+    const mark = marks[index]
+    if (mark === undefined) return marks[0]?.time ?? this.checkedAt
+    if (mark.handed === position) return mark.time
+    return Math.min(mark.time + this.intervalMillis / periods, marks[index + 1]?.time ?? Infinity)
+  }
+}

@@ -1,0 +1,174 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { none, Reachability, type ReachabilityProbe, type Transmission } from "../ports/Reachability.js"
+import type { Socket } from "../ports/Transport.js"
+import { HandshakingSocket } from "./HandshakingSocket.js"
+import { NetSocket } from "./NetSocket.js"
+import * as NodeInternals from "./NodeInternals.js"
+
+/**
+ * Linux's tables of TCP connections, one line each (proc_net_tcp.txt in the kernel's documentation). They are the only
+ * source that a program without native code has: Node does not offer TCP_INFO.
+ */
+const tables = { IPv4: "/proc/net/tcp", IPv6: "/proc/net/tcp6" } as const
+
+/** The kernel returns at most a page in one read, so this only has to be large enough for one. */
+const readBytes = 65_536
+
+/** Sockets asked for their bytes before other work gets a turn: less than a millisecond of work. */
+const slice = 2_048
+
+/** A connection in a table that has unacknowledged bytes. */
+interface Row {
+  readonly unacknowledged: number
+  readonly attempts: number
+}
+
+/** How the kernel reports the peers of TCP and TLS sockets, also those behind a proxy: there, the proxy is the peer. */
+export const probe: ReachabilityProbe = {
+  handed: (socket) => {
+    const below = netSocketOf(socket)
+    return below === undefined ? undefined : NodeInternals.takenBytes(below)
+  },
+  check: (sockets) => Effect.promise((signal) => check(sockets, signal))
+}
+
+/** Notices vanished peers where the tables can be read: on Linux, unless a container hides them. */
+export const layer: Layer.Layer<Reachability> = Layer.suspend(() =>
+  isReadable(tables.IPv4) ? Layer.succeed(Reachability, probe) : none
+)
+
+const isReadable = (path: string) => {
+  try {
+    Fs.accessSync(path, Fs.constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The socket of Node below a TCP or TLS socket. A Unix socket, which has no host, is in none of the tables. */
+const netSocketOf = (socket: Socket): Net.Socket | undefined =>
+  socket.host !== "" && (socket instanceof NetSocket || socket instanceof HandshakingSocket) ? socket.socket : undefined
+
+const check = async (sockets: ReadonlyArray<Socket>, signal: AbortSignal) => {
+  // Before the tables are read: what is written meanwhile must not pass for acknowledged.
+  const before = new Map<Socket, number>()
+  const families = new Set<string | undefined>()
+  for (const [index, socket] of sockets.entries()) {
+    if (index % slice === slice - 1) await turnEnds()
+    const handed = probe.handed(socket)
+    if (handed === undefined) continue
+    before.set(socket, handed)
+    families.add(netSocketOf(socket)?.remoteFamily)
+  }
+  const rows = new Map<string, Row>()
+  // An IPv4 client of a listener on :: is in the table of IPv6, and Node says so, too.
+  if (families.has("IPv4")) await readTable(tables.IPv4, rows, signal)
+  if (families.has("IPv6")) await readTable(tables.IPv6, rows, signal)
+  return matched(before, rows)
+}
+
+/** Finds the row of each socket. */
+const matched = async (before: ReadonlyMap<Socket, number>, rows: ReadonlyMap<string, Row>) => {
+  const found = new Map<Socket, Transmission>()
+  // Comparing ports is much cheaper than writing addresses as the kernel does.
+  const ports = new Set([...rows.keys()].map((key) => Number.parseInt(key.slice(-4), 16)))
+  let index = 0
+  for (const [socket, atLeast] of before) {
+    if (++index % slice === 0) await turnEnds()
+    const below = netSocketOf(socket)
+    const atMost = probe.handed(socket)
+    if (below === undefined || atMost === undefined || !ports.has(below.remotePort ?? 0)) continue
+    const row = rows.get(keyOf(below))
+    if (row === undefined) continue
+    const { attempts, unacknowledged } = row
+    const acknowledged = { atLeast: atLeast - unacknowledged, atMost: atMost - unacknowledged }
+    found.set(socket, { attempts, unacknowledged, acknowledged })
+  }
+  return found
+}
+
+/** Lets the event loop serve others. */
+const turnEnds = () => new Promise<void>((resume) => void setImmediate(resume))
+
+/**
+ * Reads a table of possibly 100,000 lines. Reading happens in libuv's thread pool, and each read returns a page of a few
+ * dozen lines, so that parsing never keeps the event loop for long. A table that cannot be read has no rows.
+ */
+const readTable = async (path: string, rows: Map<string, Row>, signal: AbortSignal) => {
+  try {
+    const file = await Fs.promises.open(path)
+    try {
+      const bytes = Buffer.allocUnsafe(readBytes)
+      let rest = ""
+      while (!signal.aborted) {
+        const { bytesRead } = await file.read(bytes, 0, readBytes, null)
+        if (bytesRead === 0) break
+        rest = parse(rest + bytes.toString("latin1", 0, bytesRead), rows)
+      }
+    } finally {
+      await file.close()
+    }
+  } catch {
+    // A kernel without IPv6 has only one of the tables.
+  }
+}
+
+/** Number, both ends, state, bytes to send and to read, the timer, retransmissions, user, and probes. */
+const fields = /^ *\d+: (\S+ \S+) \S+ ([0-9A-F]+):\S+ ([0-9A-F]+):\S+ ([0-9A-F]+) +\d+ +(\d+) /
+
+/** Adds the rows with unacknowledged bytes. Returns the unfinished last line. */
+const parse = (text: string, rows: Map<string, Row>): string => {
+  let start = 0
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+    const line = text.slice(start, end)
+    start = end + 1
+    if (line.includes(nothingToSend)) continue
+    const [, ends, bytes = "", timer = "", retransmissions = "", probes] = fields.exec(line) ?? []
+    if (ends === undefined) continue // the head of the table
+    rows.set(ends, {
+      unacknowledged: Number.parseInt(bytes, 16),
+      attempts: attempts(Number.parseInt(timer, 16), Number.parseInt(retransmissions, 16), Number(probes))
+    })
+  }
+  return text.slice(start)
+}
+
+/** The column of the bytes to send when it is zero; otherwise only a listening socket has such a column. */
+const nothingToSend = " 00000000:"
+
+const windowProbeTimer = 4
+
+/**
+ * The kernel of a peer that does not read answers each probe of its window, so one probe may be on its way. Further ones
+ * are sent only if there is no answer.
+ */
+const attempts = (timer: number, retransmissions: number, probes: number) =>
+  timer === windowProbeTimer ? Math.max(0, probes - 1) : retransmissions
+
+/** Both ends of a connection, as the kernel writes them. */
+const keyOf = ({ localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 }: Net.Socket) =>
+  `${endOf(localAddress, localPort)} ${endOf(remoteAddress, remotePort)}`
+
+/** Addresses are 32-bit words in the byte order of the machine; ports are plain numbers. */
+const endOf = (host: string, port: number) => {
+  const words = new Uint32Array(bytesOf(host).buffer)
+  return `${Array.from(words, (word) => hex(word, 8)).join("")}:${hex(port, 4)}`
+}
+
+const hex = (value: number, digits: number) => value.toString(16).toUpperCase().padStart(digits, "0")
+
+const bytesOf = (host: string): Uint8Array => {
+  if (Net.isIPv4(host)) return Uint8Array.from(host.split("."), Number)
+  // URL accepts every spelling but a zone, and returns groups of hexadecimal digits.
+  const [address = ""] = host.split("%")
+  const [head = "", tail = ""] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::")
+  const [first, last] = [groupsOf(head), groupsOf(tail)]
+  const zeros = Array.from({ length: 8 - first.length - last.length }, () => 0)
+  return Uint8Array.from([...first, ...zeros, ...last].flatMap((group) => [group >> 8, group & 255]))
+}
+
+const groupsOf = (text: string) => (text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16)))

@@ -1,0 +1,120 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { join } from "node:path"
+import { finalLedger } from "../support/FaultTest.js"
+import * as Namespaces from "../support/Namespaces.js"
+import { startChild } from "../support/OtherProcesses.js"
+import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
+import * as Unix from "../../src/transport/Unix.js"
+
+const impossible = Namespaces.noNamespaces()
+if (impossible !== undefined) console.log(`skipped: ${impossible}`)
+
+const stallMillis = 3_000
+
+/** The server on one machine, far on the other one, and a sender that is connected without a network. */
+const chat = (far: (port: string) => ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const machines = yield* Namespaces.machines
+    const path = join(yield* temporaryFolder, "s")
+    const server = yield* Program.startServer(
+      ["--host", Namespaces.here, "--unix", path, "--stall-timeout", `${stallMillis}ms`],
+      { through: machines.onFirst }
+    )
+    const [nsenter = "", ...options] = machines.onSecond
+    const { stdout } = yield* startChild(nsenter, [...options, ...far(server.port)])
+    const received = { text: "" }
+    stdout?.setEncoding("utf8").on("data", (text: string) => (received.text += text))
+    const address = Unix.address(path)
+    const sender = yield* WireClient.greet(address, "sender")
+    // Everything is acknowledged before the test begins.
+    yield* sender.send("far: before\n")
+    yield* sender.barrier
+    yield* Effect.sleep(Duration.millis(500))
+    const farewell = server.says("errors", /(.* message="connection closed" .* name=far .*)/u)
+    return { ...machines, address, farewell, received, sender, server }
+  })
+
+/** Logs in, and reads everything or nothing. */
+const netcat = (afterwards: string) => (port: string) => [
+  process.execPath,
+  "-e",
+  `const socket = require("node:net").connect(${port}, "${Namespaces.here}")
+  socket.write("far\\nfar: in\\n")
+  socket.once("data", () => { console.log("ready"); ${afterwards} })`
+]
+
+const reading = netcat(`socket.pipe(process.stdout)`)
+
+/** Reads nothing for a time, and then everything. */
+const pausing = netcat(
+  `socket.pause().on("data", (bytes) => console.log(bytes.length)); setTimeout(() => socket.resume(), ${3 * stallMillis})`
+)
+
+const body = "are you there?"
+
+const timeOf = (effect: Effect.Effect<unknown>) =>
+  Effect.suspend(() => {
+    const before = performance.now()
+    return Effect.map(effect, () => performance.now() - before)
+  })
+
+describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", () => {
+  it.scopedLive("one small line later its client is unreachable: the line stays written, and the name is free", () =>
+    Effect.gen(function* () {
+      const { address, farewell, pullCable, sender, server } = yield* chat(reading)
+      yield* pullCable
+      yield* sender.send(`@1 far: ${body}\n`)
+      yield* sender.expect("* written @1 far: written")
+      const millis = yield* timeOf(farewell)
+      assert.isAbove(millis, stallMillis - 100)
+      assert.isBelow(millis, stallMillis + 5_000)
+      const entry = yield* farewell
+      assert.match(entry, / reason=unreachable\b/)
+      assert.match(entry, new RegExp(` unacknowledgedBytes=${`from sender: ${body}\n`.length}\\b`))
+      const heir = yield* WireClient.join(address, "far")
+      yield* sender.send("far: after\n")
+      yield* heir.expect("from sender: after")
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* server.ended
+      assert.strictEqual(status, 0)
+      const { accepted, written } = finalLedger(errors)
+      assert.strictEqual(written, accepted)
+    })
+  )
+
+  it.scopedLive("a client that is back in time is not closed, and gets what was written meanwhile", () =>
+    Effect.gen(function* () {
+      const { plugIn, pullCable, received, sender, server } = yield* chat(reading)
+      yield* pullCable
+      yield* sender.send(`far: ${body}\n`)
+      yield* Effect.sleep(Duration.millis(stallMillis / 3))
+      yield* plugIn
+      yield* Effect.sleep(Duration.millis(3 * stallMillis))
+      assert.include(received.text, `from sender: ${body}\n`)
+      yield* sender.send("/who\n")
+      yield* sender.expect("* who 2: far, sender")
+      yield* server.kill("SIGTERM")
+    })
+  )
+
+  it.scopedLive("a client that is alive but does not read is not closed", () =>
+    Effect.gen(function* () {
+      const { onFirst, received, sender } = yield* chat(pausing)
+      // More than a receive buffer, less than a send buffer, so that the server's kernel takes all of it.
+      yield* sender.send(`far: ${"x".repeat(30_000)}\n`.repeat(8))
+      yield* sender.barrier
+      yield* Effect.sleep(Duration.millis(2 * stallMillis))
+      assert.match(yield* Namespaces.output(onFirst, "cat /proc/net/tcp"), / 04:/, "its window is probed")
+      yield* sender.send("/who\n")
+      yield* sender.expect("* who 2: far, sender")
+      assert.strictEqual(received.text, "")
+      yield* Effect.sleep(Duration.millis(2 * stallMillis))
+      const bytes = received.text.split("\n").reduce((sum, line) => sum + Number(line), 0)
+      assert.isAbove(bytes, 8 * 30_000)
+    })
+  )
+})

@@ -1,0 +1,156 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { existsSync, readFileSync } from "node:fs"
+import * as Net from "node:net"
+import * as NodeTls from "node:tls"
+import { join } from "node:path"
+import * as Reachability from "../../src/ports/Reachability.js"
+import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
+import * as KernelReachability from "../../src/transport/KernelReachability.js"
+import * as Proxy from "../../src/transport/Proxy.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as Unix from "../../src/transport/Unix.js"
+import * as Certificates from "../support/Certificates.js"
+import { eventually } from "../support/Eventually.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+
+const layers: Readonly<Record<string, Layer.Layer<Reachability.Reachability>>> = {
+  "Reachability.none": Reachability.none,
+  "KernelReachability.layer": KernelReachability.layer
+}
+
+interface Connected {
+  readonly socket: Socket
+  /** Lets the other end read, and waits until it has received this many bytes. */
+  readonly read: (bytes: number) => Effect.Effect<void>
+}
+
+type Connect = Effect.Effect<Connected, TransportError, Scope.Scope>
+
+/** A socket that `listen` has accepted from a client that first sends these bytes. */
+const accept = (listen: Listen, dial: (port: number) => Net.Socket, first = ""): Connect =>
+  Effect.gen(function* () {
+    const accepted = new Array<Socket>()
+    const listener = yield* listen({
+      hardLimit: 10,
+      events: {
+        accepted: (socket) => {
+          socket.attach({ data: () => {}, end: () => {}, closed: () => {} })
+          accepted.push(socket)
+        },
+        dropped: () => {},
+        failed: () => {}
+      }
+    })
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() => dial(listener.address.port ?? 0)),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+    client.write(first)
+    yield* eventually(() => accepted.length === 1, "a connection was not accepted")
+    const [socket] = accepted as [Socket]
+    yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+    const read = (bytes: number) => {
+      let received = 0
+      client.on("data", (chunk: Buffer) => (received += chunk.length))
+      return eventually(() => received === bytes, "the bytes did not arrive")
+    }
+    return { socket, read }
+  })
+
+const loopback = (host: string) => (port: number) => Net.connect({ host, port })
+
+const proxyOptions = {
+  from: Proxy.ranges([{ host: "127.0.0.1", bits: 32 }]),
+  timeout: Duration.seconds(10)
+}
+
+/** Every kind of connection of which Linux reports something. */
+const connections: Readonly<Record<string, Connect>> = {
+  IPv4: accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1")),
+  IPv6: accept(Tcp.listen("::1", 0), loopback("::1")),
+  "IPv4 on a socket for IPv6": accept(Tcp.listen("::", 0), loopback("127.0.0.1")),
+  "a proxy": accept(
+    Tcp.listen("127.0.0.1", 0, proxyOptions),
+    loopback("127.0.0.1"),
+    "PROXY TCP4 198.51.100.7 192.0.2.1 56324 443\r\n"
+  ),
+  TLS: Effect.gen(function* () {
+    const { listen } = yield* Certificates.overTls
+    const ca = readFileSync(Certificates.path("ca"))
+    const connected = yield* accept(listen, (port) => NodeTls.connect({ host: "127.0.0.1", port, ca }))
+    // The first bytes can be written once the handshake has finished.
+    if (!connected.socket.write("hi")) yield* connected.socket.taken
+    return connected
+  })
+}
+
+/** More than a receive buffer, less than a send buffer. */
+const text = "x".repeat(300_000)
+
+for (const [name, layer] of Object.entries(layers)) {
+  describe(name, () => {
+    for (const [kind, connect] of Object.entries(connections)) {
+      it.scopedLive(`reports nothing about a peer that has acknowledged everything: ${kind}`, () =>
+        Effect.gen(function* () {
+          const { check, handed } = yield* Reachability.Reachability
+          const { read, socket } = yield* connect
+          const before = handed(socket)
+          socket.write("hi")
+          yield* read(kind === "TLS" ? 4 : 2)
+          if (before !== undefined) assert.isAtLeast(handed(socket) ?? 0, before + 2)
+          yield* Effect.repeat(check([socket]), { until: ({ size }) => size === 0 }) // acknowledgements may be delayed
+        }).pipe(Effect.provide(layer))
+      )
+    }
+
+    it.scopedLive("reports nothing about a Unix socket", () =>
+      Effect.gen(function* () {
+        const { check, handed } = yield* Reachability.Reachability
+        const path = join(yield* temporaryFolder, "s")
+        const { socket } = yield* accept(Unix.listen(path), () => Net.connect({ path }))
+        socket.write(text)
+        assert.isUndefined(handed(socket))
+        assert.strictEqual((yield* check([socket])).size, 0)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.scopedLive("reports nothing about a socket that is closed", () =>
+      Effect.gen(function* () {
+        const { check } = yield* Reachability.Reachability
+        const { socket } = yield* accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1"))
+        socket.write(text)
+        socket.destroy()
+        assert.strictEqual((yield* check([socket])).size, 0)
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
+
+// Other systems have no such table.
+if (existsSync("/proc/net/tcp")) {
+  describe("KernelReachability", () => {
+    for (const [kind, connect] of Object.entries(connections)) {
+      it.scopedLive(`counts what a peer that does not read has acknowledged, and sees that it is alive: ${kind}`, () =>
+        Effect.gen(function* () {
+          const { check, handed } = yield* Reachability.Reachability
+          const { read, socket } = yield* connect
+          socket.write(text)
+          const before = (yield* check([socket])).get(socket)
+          assert.isDefined(before)
+          if (before === undefined) return
+          const { acknowledged, attempts, unacknowledged } = before
+          assert.strictEqual(attempts, 0)
+          assert.isAbove(unacknowledged, 0)
+          assert.strictEqual(acknowledged.atLeast, acknowledged.atMost)
+          assert.strictEqual(acknowledged.atMost + unacknowledged, handed(socket))
+          yield* read(kind === "TLS" ? text.length + 2 : text.length)
+          yield* Effect.repeat(check([socket]), { until: ({ size }) => size === 0 })
+        }).pipe(Effect.provide(KernelReachability.layer))
+      )
+    }
+  })
+}
