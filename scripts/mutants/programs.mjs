@@ -23,5 +23,49 @@ export const mutants = [
     file: "chat/Routing.ts",
     search: 'LineForm.marksPrograms(form) && peer.words.has("auto")',
     replace: 'peer.words.has("auto")'
+  },
+  {
+    name: "exec does not say that it is a program",
+    file: "cli/commands/exec.ts",
+    search: "login, auto: true }",
+    replace: "login }",
+    test: "test/cli/exec.test.ts",
+    build: true
+  },
+  {
+    name: "a bot answers other programs",
+    file: "client/LoopGuard.ts",
+    search: "if (auto === true) {",
+    replace: "if (perSecond < 0) {",
+    test: "test/client/LoopGuard.test.ts"
+  },
+  {
+    name: "a bot that is over its rate goes on at the rate",
+    file: "client/LoopGuard.ts",
+    search: 'if (now < sender.pausedUntil) return "Ignore"',
+    replace: "",
+    test: "test/client/LoopGuard.test.ts"
+  },
+  {
+    name: "a bot reports each failure to its sender",
+    file: "client/LoopGuard.ts",
+    search: "if (now - sender.remarkedAt < remarkMillis) return false",
+    replace: "",
+    test: "test/cli/exec.test.ts",
+    build: true
+  },
+  {
+    name: "a bot remembers every sender that it ever had",
+    file: "client/LoopGuard.ts",
+    search: "if (senders.size > maxSenders)",
+    replace: "if (senders.size < 0)",
+    test: "test/client/LoopGuard.test.ts"
+  },
+  {
+    name: "a client takes a name with blanks on an original server for a name with parameters",
+    file: "client/Received.ts",
+    search: 'server === "a-chat" ? head.indexOf(" ") : -1',
+    replace: 'head.indexOf(" ")',
+    test: "test/client/Received.test.ts"
   }
 ]

@@ -8,11 +8,13 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
+import * as Time from "../ports/Time.js"
 import type { TransportError } from "../ports/Transport.js"
 import { AnswerLines } from "./AnswerLines.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
+import type { LoopGuard } from "./LoopGuard.js"
 import type * as Received from "./Received.js"
 
 /** A running program that handles a message. */
@@ -35,6 +37,8 @@ export interface BotOptions {
   readonly concurrency: number
   /** How long each may run. */
   readonly timeout: Duration.Duration
+  /** Decides which messages are answered. It remembers senders, so it should outlive a connection. */
+  readonly guard: LoopGuard
   /** Logs a line for the operator. */
   readonly log: (line: string) => void
 }
@@ -46,8 +50,8 @@ const defaultMaxLineBytes = 65_536
 const window = 256
 
 /**
- * Runs a program for each message and sends its output back, until the connection ends; then it fails. While the
- * maximum number of programs is running, no message is read, which holds the senders.
+ * Runs a program for each message that the guard lets through and sends its output back, until the connection ends; then
+ * it fails. While the maximum number of programs is running, no message is read, which holds the senders.
  */
 export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost> =>
   Effect.gen(function* () {
@@ -72,9 +76,16 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
       Effect.gen(function* () {
         if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
         if (received._tag !== "Message") return
+        const { from } = received
+        const verdict = options.guard.judge(received, yield* Time.now)
+        if (verdict === "Ignore") return
         if (!isOver) yield* turns.take(1)
+        const work =
+          verdict === "Answer"
+            ? answer(received, replies, options)
+            : remark(from, options, Effect.ignore(replies.send(from, tooMany)))
         if (isOver) unanswered += 1
-        else yield* begin(Effect.ensuring(answer(received, replies, options), turns.release(1)))
+        else yield* begin(Effect.ensuring(work, turns.release(1)))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
@@ -89,6 +100,12 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
   }).pipe(Effect.scoped)
 
 type Lost = TransportError | Client.LoginRefused
+
+const tooMany = "too many messages: the next ones are not answered"
+
+/** Sends a remark of the bot's own, if the guard allows it. */
+const remark = (to: string, { guard }: BotOptions, send: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.flatMap(Time.now, (now) => (guard.mayRemark(to, now) ? send : Effect.void))
 
 /** How answers are sent. */
 interface Replies {
@@ -188,7 +205,7 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
     Effect.tap((fault) => {
       if (fault === undefined) return Effect.void
       options.log(`${from}: the program failed (${fault})`)
-      return say(`the program failed (${fault})`)
+      return remark(from, options, say(`the program failed (${fault})`))
     }),
     Effect.zipRight(Effect.sync(log))
   )

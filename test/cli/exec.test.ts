@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { StandaloneOptions } from "../../src/chat/Server.js"
 import * as WatchedServer from "../support/WatchedServer.js"
@@ -46,6 +46,18 @@ const pidsIn = (line: string) => line.replace("from bot: ", "").split(" ").map(N
 
 const die = (pids: ReadonlyArray<number>) =>
   eventually(() => !pids.some(isAlive), `one of the processes ${pids.join(", ")} is still alive`)
+
+/** A script that answers every line, as one around `nc` would. */
+const answering = (chat: WatchedServer.WatchedServer) =>
+  Effect.map(Effect.orDie(WireClient.join(chat.address, "script")), (script) => {
+    const answered: Array<string> = []
+    script.socket.on("data", () => {
+      const lines = script.lines.splice(0)
+      answered.push(...lines)
+      script.socket.write(lines.map(() => "bot: and you?\n").join(""))
+    })
+    return { answered, script }
+  })
 
 describe.concurrent("a-chat exec", () => {
   it.scopedLive("passes each message to a program, and its lines back to the sender, in order", () =>
@@ -95,16 +107,103 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("reports a failed program to the sender and on standard error", () =>
+  it.scopedLive("reports a failed program on standard error, and to each sender once a minute", () =>
     Effect.gen(function* () {
-      const { alice, bot } = yield* start(sh(`read -r text; echo before; eval "$text"`))
-      yield* alice.send("bot: exit 3\nbot: kill -9 $$\n")
+      const { alice, bot, watcher } = yield* start(sh(`read -r text; echo before; eval "$text"`))
+      yield* alice.send("bot: exit 3\nbot: kill -9 $$\nbot: exit\n")
       yield* alice.expect("from bot: before", "from bot: the program failed (exit status 3)")
-      yield* alice.expect("from bot: before", "from bot: the program failed (ended by SIGKILL)")
+      yield* alice.expect("from bot: before", "from bot: before")
+      yield* alice.barrier
+      yield* watcher.send("bot: kill -9 $$\n")
+      yield* watcher.until("the report", () =>
+        watcher.lines.find((line) => line === "from bot: the program failed (ended by SIGKILL)")
+      )
       yield* bot.says(
         "errors",
-        /^a-chat: alice: the program failed \(exit status 3\)\na-chat: alice: the program failed \(ended by SIGKILL\)\n$/u
+        /^a-chat: alice: the program failed \(exit status 3\)\n(?:a-chat: (?:alice|watcher): the program failed \(ended by SIGKILL\)\n){2}$/u
       )
+    })
+  )
+
+  it.scopedLive("does not answer another a-chat exec, and says so once", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const chat = yield* WatchedServer.make()
+      const exec = (name: string, script: string) =>
+        Effect.zipLeft(
+          Program.start(["exec", "--port", chat.port, "--login", name, ...sh(`echo >> ${folder}/${name}; ${script}`)]),
+          chat.joined(name)
+        )
+      const runs = (name: string) => readFileSync(join(folder, name), "utf8").length
+      // A client with the name of the first bot starts the loop, and leaves its name to that bot.
+      const second = yield* exec("second", `while [ ! -e ${folder}/go ]; do sleep 0.02; done; echo one; echo two; cat`)
+      const starter = yield* Effect.orDie(WireClient.join(chat.address, "first"))
+      yield* chat.joined("first")
+      yield* starter.send("second: start\n/quit\n")
+      yield* chat.watcher.until("the starter leaves", () =>
+        chat.watcher.lines.find((line) => line.startsWith("* left first:"))
+      )
+      const first = yield* exec("first", "cat")
+      writeFileSync(join(folder, "go"), "")
+      yield* first.says("errors", /^a-chat: second is a program, too; its messages are not answered\n$/u)
+      // Both still answer people.
+      for (const name of ["first", "second"]) {
+        yield* chat.watcher.send(`${name}: hi from a person\n`)
+        yield* chat.watcher.until("an answer", () =>
+          chat.watcher.lines.find((line) => line === `from ${name}: hi from a person`)
+        )
+      }
+      assert.deepStrictEqual([runs("first"), runs("second")], [1, 2])
+      for (const bot of [first, second]) yield* bot.kill("SIGTERM")
+      assert.strictEqual((yield* first.ended).errors.split("\n").length, 2)
+      assert.strictEqual((yield* second.ended).errors, "")
+    })
+  )
+
+  it.scopedLive("soon leaves a script alone that answers each answer", () =>
+    Effect.gen(function* () {
+      const { alice, bot, ...chat } = yield* start(["--", "cat"])
+      const { answered, script } = yield* answering(chat)
+      const startedAt = performance.now()
+      yield* script.send("bot: hi\n")
+      const log = /^a-chat: script: more than 5 messages per second; not answered for 4 s\n$/u
+      yield* bot.says("errors", log)
+      const seconds = (performance.now() - startedAt) / 1000
+      const remark = "from bot: too many messages: the next ones are not answered"
+      yield* eventually(() => answered.includes(remark), "the remark did not arrive")
+      yield* alice.send("bot: are you there?\n")
+      yield* alice.expect("from bot: are you there?")
+      assert.isAtLeast(answered.length, 21)
+      assert.isAtMost(answered.length, 21 + 5 * seconds)
+      assert.strictEqual(answered.at(-1), remark)
+      yield* bot.kill("SIGTERM")
+      assert.match((yield* bot.ended).errors, log)
+    })
+  )
+
+  it.scopedLive("reports a failure once to a script that answers the report", () =>
+    Effect.gen(function* () {
+      const { alice, bot, ...chat } = yield* start(sh(`read -r text; exit 3`))
+      const { answered, script } = yield* answering(chat)
+      yield* script.send("bot: hi\n")
+      yield* bot.says("errors", /^(?:a-chat: script: the program failed \(exit status 3\)\n){2}$/u)
+      yield* alice.send("bot: hi\n")
+      yield* alice.expect("from bot: the program failed (exit status 3)")
+      assert.deepStrictEqual(answered, ["from bot: the program failed (exit status 3)"])
+    })
+  )
+
+  it.scopedLive("answers four seconds' worth of --rate at once, and with --rate off any number", () =>
+    Effect.gen(function* () {
+      const messages = Array.from({ length: 100 }, (_, index) => `bot: ${index}\n`)
+      const answers = messages.map((message) => `from ${message.trimEnd()}`)
+      const limited = yield* start(["--rate", "1", "--", "cat"])
+      yield* limited.alice.send(messages.slice(0, 5).join(""))
+      yield* limited.alice.expect(...answers.slice(0, 4))
+      yield* limited.alice.expect("from bot: too many messages: the next ones are not answered")
+      const unlimited = yield* start(["--rate", "off", "--", "cat"])
+      yield* unlimited.alice.send(messages.join(""))
+      yield* unlimited.alice.expect(...answers)
     })
   )
 

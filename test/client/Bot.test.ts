@@ -12,6 +12,7 @@ import { PassThrough } from "node:stream"
 import * as Server from "../../src/chat/Server.js"
 import * as Bot from "../../src/client/Bot.js"
 import * as Client from "../../src/client/Client.js"
+import { LoopGuard } from "../../src/client/LoopGuard.js"
 import * as Memory from "../../src/transport/Memory.js"
 
 /** A bot with a program that the test plays. */
@@ -30,6 +31,7 @@ const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions
         start,
         concurrency: 1,
         timeout: Duration.minutes(1),
+        guard: new LoopGuard({ perSecond: 5, log: (line) => logged.push(line) }),
         log: (line) => logged.push(line),
         ...options
       })
@@ -44,7 +46,7 @@ const collect = (client: Client.Client, count: number) =>
   Effect.map(Stream.runCollect(Stream.take(client.lines, count)), (lines) => [...lines])
 
 describe("Bot.run", () => {
-  it.scopedLive("sends the lines of a program, and reports its failure", () =>
+  it.scopedLive("sends the lines of a program, and reports its failure, to one sender at most once a minute", () =>
     Effect.gen(function* () {
       const { alice, logged } = yield* makeBot(({ from, text }) =>
         text === "none"
@@ -55,13 +57,15 @@ describe("Bot.run", () => {
             })
       )
       for (const text of ["good", "bad", "none"]) yield* alice.send(["bot"], text)
-      assert.deepStrictEqual(yield* collect(alice, 6), [
+      yield* alice.send(["bot"], "good")
+      assert.deepStrictEqual(yield* collect(alice, 7), [
         "from bot: hello alice",
         "from bot: good",
         "from bot: hello alice",
         "from bot: bad",
         "from bot: the program failed (exit status 1)",
-        "from bot: the program failed (it cannot be started)"
+        "from bot: hello alice",
+        "from bot: good"
       ])
       assert.deepStrictEqual(logged, [
         "alice: the program failed (exit status 1)",

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Bot from "../../client/Bot.js"
 import * as Client from "../../client/Client.js"
 import * as Escape from "../../client/Escape.js"
+import { LoopGuard } from "../../client/LoopGuard.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import * as Child from "../../process/Child.js"
 import { TransportError } from "../../ports/Transport.js"
@@ -29,6 +30,13 @@ export const settings = {
     max: Duration.hours(24),
     off: true
   }),
+  rate: Setting.count("rate", {
+    about: "Messages per second from one sender that are answered, in bursts of up to 4 seconds' worth",
+    default: 5,
+    min: 1,
+    max: 1_000_000,
+    off: true
+  }),
   noReconnect: ConnectFlags.noReconnect
 }
 
@@ -41,7 +49,7 @@ const args = {
 export const command = Command.make("exec", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* Flags.resolve(settings, raw.flags)
-    const { concurrency, noReconnect } = given.values
+    const { concurrency, noReconnect, rate } = given.values
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     const [program, ...args] = raw.program
@@ -59,11 +67,12 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       }),
       concurrency,
       timeout: timeout(given.values.timeout),
-      log: (line) => ExitStatus.say(Escape.show(line))
+      guard: new LoopGuard({ perSecond: rate, log }),
+      log
     }
     const session = (up: Effect.Effect<void>) =>
       Effect.gen(function* () {
-        const client = yield* Effect.timeoutFail(Client.greet({ socket, login }), {
+        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, auto: true }), {
           duration: ConnectFlags.connectTimeout,
           onTimeout: () => notLoggedIn
         })
@@ -73,6 +82,8 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     return yield* Reconnect.keep({ session, reconnect: !noReconnect, report: ConnectFlags.report })
   }).pipe(ConnectFlags.orFailure)
 )
+
+const log = (line: string) => ExitStatus.say(Escape.show(line))
 
 /** The original server does not reply when the name is in use. */
 const notLoggedIn = new TransportError({

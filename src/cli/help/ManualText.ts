@@ -170,13 +170,19 @@ const exec: ManualPage = {
     "Each line that the program prints goes back to the sender. Its standard error is that of this command. With " +
       "--concurrency 1, messages are answered in order. While --concurrency programs run, no further message is read, " +
       "which slows the senders.",
-    "When the program fails, one line on standard error says so, and the sender gets `the program failed (exit status 3)`. " +
+    "When the program fails, one line on standard error says so, and the sender gets `the program failed (exit status 3)`, " +
+      "but at most once a minute, because the sender may be a program that answers it. " +
       "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
-      "the group is dropped two seconds after that. Two bots that answer each other never stop.",
+      "the group is dropped two seconds after that.",
+    "A message from another program is not answered: from an `a-chat exec`, or from any client that said `/hello auto`. " +
+      "Standard error reports the first one of each sender. An older bot looks like a person, so each sender has a rate. " +
+      "With --rate 5, up to 20 messages at once are answered, and 5 per second in the long run. The messages that follow " +
+      "are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is told once a " +
+      "minute at most. For a bot that gets its work from scripts, use --rate off.",
     reconnects
   ],
   statuses: [
