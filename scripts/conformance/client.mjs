@@ -37,6 +37,12 @@ const reached = (raw, patience) =>
     throw new Failure("a connection", error.code)
   })
 
+/** One line for each line that a refusal with `count=N` answers: a server may answer several lines together. */
+const each = (line) => {
+  const [, head, count, rest] = /^(! (?!undelivered )[^:]*?) count=(\d+)(:.*)$/su.exec(line) ?? []
+  return head === undefined ? [line] : Array(Number(count)).fill(head + rest)
+}
+
 let tokens = 0
 
 export class Client {
@@ -72,7 +78,7 @@ export class Client {
       for (const line of all.toString("utf8", 0, end - 1).split("\n")) {
         const fault = options.inspect?.(line, last)
         if (fault !== undefined) this.#fault ??= new Failure(fault, show(line))
-        this.lines.push(line)
+        this.lines.push(...each(line))
         last = line
       }
       this.#changed()

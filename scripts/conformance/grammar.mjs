@@ -10,14 +10,16 @@ const reasons = [
   "slow(?: count=\\d+)?"
 ].join("|")
 
+const count = "(?: count=\\d+)?"
+
 const refusals = {
   undelivered: ` ${names} reason=(?:${reasons})`,
-  "bad-line": "",
-  "too-long": " max=\\d+",
-  "too-many-recipients": " max=\\d+",
-  "slow-down": " retry=\\d+",
-  "unknown-command": "(?: [^\\s:]+)?",
-  closing: "",
+  "bad-line": count,
+  "too-long": ` max=\\d+${count}`,
+  "too-many-recipients": ` max=\\d+${count}`,
+  "slow-down": ` retry=\\d+${count}`,
+  "unknown-command": `(?: [^\\s:]+)?${count}`,
+  closing: count,
   "bad-login": " fatal",
   "login-in-use": ` ${name} fatal`,
   "login-timeout": " fatal",

@@ -75,13 +75,13 @@ export const mutants = [
   {
     name: "a summary of returned lines counts too few",
     file: "chat/Replies.ts",
-    search: "pending.count += 1",
-    replace: ""
+    search: "if (label === undefined && isSame) {\n      pending.count += 1",
+    replace: "if (label === undefined && isSame) {"
   },
   {
     name: "an answer overtakes the report of returned lines",
     file: "chat/Replies.ts",
-    search: "if (peer.undelivered !== undefined) this.flushUndelivered(peer)",
+    search: "if (peer.pendingReply !== undefined) this.flushPending(peer)",
     replace: ""
   },
   {

@@ -53,15 +53,15 @@ export const mutants = [
   {
     name: "a line that is too long does not count against the rate",
     file: "chat/Routing.ts",
-    search: "else if (this.mayPass(peer, label)) this.replies.reply(peer, Reply.tooLong",
-    replace: "else this.replies.reply(peer, Reply.tooLong",
+    search: "else if (this.mayPass(peer, label)) this.replies.refuse(peer, Reply.tooLong",
+    replace: "else this.replies.refuse(peer, Reply.tooLong",
     test: "test/chat/rate-limit.test.ts"
   },
   {
     name: "an '@' without a label does not count against the rate",
     file: "chat/Routing.ts",
-    search: "else if (this.mayPass(peer, undefined)) this.replies.reply(peer, Reply.badLine",
-    replace: "else this.replies.reply(peer, Reply.badLine",
+    search: "else if (this.mayPass(peer, undefined)) this.replies.refuse(peer, why",
+    replace: "else this.replies.refuse(peer, why",
     test: "test/chat/rate-limit.test.ts"
   }
 ]

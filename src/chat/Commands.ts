@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import * as DidYouMean from "../protocol/DidYouMean.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
 import * as LineForm from "./LineForm.js"
 import type { Names } from "./Names.js"
 import type { Notices } from "./Notices.js"
@@ -49,7 +50,7 @@ export const builtIn: ReadonlyArray<Command> = [
     name: "who",
     usage: "/who",
     about: "lists the names of all clients that are logged in",
-    run: ({ label }, { names }) => (label === undefined ? names.who() : Reply.who(names.all(), label))
+    run: ({ label }, { names }) => names.who(label)
   },
   {
     name: "ping",
@@ -86,6 +87,7 @@ const message = { usage: "name, name: text", about: "sends text to each of these
 /** Finds commands by their names. */
 export class CommandTable {
   private readonly byName: ReadonlyMap<string, Command>
+  private lastUnknown: { readonly name: string; readonly refusal: Reply.Refusal } | undefined = undefined
 
   constructor(readonly commands: ReadonlyArray<Command>) {
     this.byName = new Map(commands.map((command) => [command.name, command]))
@@ -96,9 +98,12 @@ export class CommandTable {
     return this.byName.get(name)
   }
 
-  /** The refusal of a command that does not exist. */
-  unknown(name: string, label: string | undefined): string {
-    const near = DidYouMean.nearest(name, [...this.byName.keys()])
-    return Reply.unknownCommand(name, near)(label)
+  /** The refusal of a command that does not exist; the same value for the same name as before. */
+  unknown(name: string): Reply.Refusal {
+    if (name !== this.lastUnknown?.name) {
+      const near = DidYouMean.nearest(name, [...this.byName.keys()])
+      this.lastUnknown = { name: Wire.copy(name), refusal: Reply.unknownCommand(Wire.copy(name), near) }
+    }
+    return this.lastUnknown.refusal
   }
 }

@@ -7,7 +7,7 @@ import type { Directory } from "./Directory.js"
 import type { Ledger } from "./Ledger.js"
 import type { Lifecycle } from "./Lifecycle.js"
 import type { Outbox } from "./Outbox.js"
-import type { Peer, Undelivered } from "./Peer.js"
+import type { Peer } from "./Peer.js"
 
 /** A report on a running server. Durations are in milliseconds; points in time are milliseconds since 1970. */
 export interface Inspection {
@@ -101,13 +101,13 @@ export class Inspector {
     const traffic = { ...this.departed }
     const { budget, directory, ledger, lifecycle, outboxes } = this.broker
     for (const peer of lifecycle.peers) {
-      const { inbox, outbox, undelivered } = peer
+      const { inbox, outbox } = peer
       if (peer.phase._tag === "Present") sums.peers += 1
       if (peer.hold !== undefined) sums.held += 1
       sums.ahead += inbox.bytesAhead
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
-      sums.pairs += peer.inFlight + outbox.returns + pairsIn(undelivered)
+      sums.pairs += peer.inFlight + outbox.returns + pendingPairs(peer)
       sums.memory += costOf(peer)
       traffic.linesIn += peer.traffic.linesIn
       traffic.linesOut += peer.traffic.linesOut
@@ -120,7 +120,7 @@ export class Inspector {
       sums.memory += outbox.cost
     }
     for (const orphan of lifecycle.orphans) {
-      sums.pairs += orphan.inFlight
+      sums.pairs += orphan.inFlight + pendingPairs(orphan)
       sums.memory += costOf(orphan)
     }
     sums.memory += directory.cost + budget.connections * connectionBytes
@@ -148,8 +148,9 @@ export class Inspector {
 /** The memory that the budget counts for a peer, besides its connection. */
 export const costOf = ({ inbox, outbox }: Peer): number => inbox.cost + outbox.cost + outbox.costOfOutcomes
 
-const pairsIn = (undelivered: Undelivered | undefined) =>
-  undelivered === undefined ? 0 : undelivered.count * undelivered.names.length
+/** Pairs in a report that has not been sent yet. */
+const pendingPairs = ({ pendingReply }: Peer) =>
+  pendingReply?._tag === "Undelivered" ? pendingReply.count * pendingReply.names.length : 0
 
 const infoOf = (peer: Peer): Info => ({
   name: Wire.decode(peer.name),

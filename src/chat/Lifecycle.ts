@@ -64,7 +64,7 @@ export class Lifecycle {
   /** Ends a peer's input. The peer still gets what is queued for it, and the outcomes of its own lines. */
   leave(peer: Peer, reason: CloseReason, label?: string) {
     const { names, notices, replies, watch } = this.broker
-    replies.flushUndelivered(peer)
+    replies.flushPending(peer)
     watch.loginEnds(peer)
     const phase = Phase.leaving(peer.phase, reason, label)
     if (phase !== peer.phase) {

@@ -16,8 +16,9 @@ export class Names implements Resolver {
   private present: Members = HashMap.empty()
   /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
   private readonly byLikeness = new Map<string, Peer>()
-  private sorted: ReadonlyArray<string> | undefined = undefined
-  private whoLines: ReadonlyArray<string> | undefined = undefined
+  /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
+  private sorted: Array<string> | undefined = undefined
+  private whoParts: ReadonlyArray<string> | undefined = undefined
 
   /** @param changed called with a name when its destination has changed */
   constructor(private readonly changed: (name: string) => void) {}
@@ -70,22 +71,36 @@ export class Names implements Resolver {
     return peer === undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }
   }
 
-  /** The names of all clients that can be addressed, sorted. */
+  /** The names of all clients that can be addressed, sorted. Valid until the next of them joins or leaves. */
   all(): ReadonlyArray<string> {
     return (this.sorted ??= Array.from(HashMap.keys(this.present)).toSorted())
   }
 
-  /** The reply to an unlabelled `/who`. Cached, because it is long and many clients ask for it. */
-  who(): ReadonlyArray<string> {
-    return (this.whoLines ??= Reply.who(this.all()))
+  /** The reply to `/who`. Its names are cached, because they are many and many clients ask for them. */
+  who(label: string | undefined): ReadonlyArray<string> {
+    const names = this.all()
+    return Reply.whoOf(names.length, (this.whoParts ??= Reply.whoParts(names)), label)
   }
 
   private become(present: Members, name: string) {
     this.present = present
-    this.sorted = undefined
-    this.whoLines = undefined
+    this.whoParts = undefined
+    if (this.sorted !== undefined) update(this.sorted, name, HashMap.has(present, name))
     this.changed(name)
   }
+}
+
+/** Adds a name to a sorted list, or removes it. */
+const update = (sorted: Array<string>, name: string, isPresent: boolean) => {
+  let at = 0
+  for (let end = sorted.length; at < end;) {
+    const middle = (at + end) >> 1
+    if ((sorted[middle] as string) < name)
+      at = middle + 1 // in range
+    else end = middle
+  }
+  if (isPresent) sorted.splice(at, sorted[at] === name ? 1 : 0, name)
+  else if (sorted[at] === name) sorted.splice(at, 1)
 }
 
 const likenessOf = (name: string) => (Wire.isAscii(name) ? name.toUpperCase() : Name.likeness(Wire.decode(name)))

@@ -1,6 +1,7 @@
 import type { Time } from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import * as HelloWord from "../protocol/HelloWord.js"
+import type { Refusal } from "../protocol/Reply.js"
 import type { Budget } from "./Budget.js"
 import { Inbox } from "./Inbox.js"
 import type { Outbox } from "./Outbox.js"
@@ -9,10 +10,23 @@ import type { Question } from "./Question.js"
 import type { Route } from "./Route.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
-/** Undelivered lines not yet reported to their sender. Consecutive ones of the same kind share one `! undelivered`. */
-export interface Undelivered {
+/**
+ * A reply to unlabelled lines that has not been sent yet. The next line may get the same reply; then both share one, with
+ * `count`.
+ */
+export type PendingReply = Undelivered | Refused
+
+interface Undelivered {
+  readonly _tag: "Undelivered"
   readonly names: ReadonlyArray<string>
   readonly reason: "offline" | "busy"
+  count: number
+}
+
+interface Refused {
+  readonly _tag: "Refused"
+  /** Of the last line. */
+  refusal: Refusal
   count: number
 }
 
@@ -46,7 +60,7 @@ export class Peer {
   shareUsed = 0
   /** The route of the last unlabelled message. */
   route: Route<Peer> | undefined = undefined
-  undelivered: Undelivered | undefined = undefined
+  pendingReply: PendingReply | undefined = undefined
   /** Pairs of this peer's own lines that are in queues. */
   inFlight = 0
   /** Rate limits: of this client, and of its host. Undefined when the limit is off. */

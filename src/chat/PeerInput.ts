@@ -111,7 +111,7 @@ export class PeerInput {
       }
       inbox.advance()
     }
-    broker.replies.flushUndelivered(peer)
+    broker.replies.flushPending(peer)
     inbox.consumed()
     return true
   }
@@ -132,7 +132,7 @@ export class PeerInput {
   /** Holds the peer until there is room, or an answer. Its socket is not read from meanwhile. */
   private hold(peer: Peer, hold: Outbox<Peer> | Question) {
     const { ask, replies, watch } = this.broker
-    replies.flushUndelivered(peer)
+    replies.flushPending(peer)
     peer.inbox.pause()
     peer.hold = hold
     watch.holdBegins(peer)
@@ -194,7 +194,7 @@ export class PeerInput {
     if (!(hold instanceof Question)) return
     this.endHold(peer)
     if (peer.phase._tag === "Login") this.broker.lifecycle.refuse(peer, Reply.closingLogin, hold.label)
-    else if (peer.phase._tag !== "Gone") this.broker.replies.reply(peer, Reply.closing(hold.label))
+    else if (peer.phase._tag !== "Gone") this.broker.replies.refuse(peer, Reply.closing, hold.label)
     peer.isShutOut = true
     this.read(peer)
   }
@@ -204,7 +204,7 @@ export class PeerInput {
   private otherLine(peer: Peer, { label, line }: OtherLine): Question | undefined {
     if (peer.name === "" && line.charCodeAt(0) !== 0x2f /* / */) return this.login(peer, line, label)
     const parsed = Line.parse(line, this.broker.options.current)
-    if (parsed._tag === "Mistake") this.broker.replies.reply(peer, parsed.reply(label))
+    if (parsed._tag === "Mistake") this.broker.replies.refuse(peer, parsed.reply, label)
     if (parsed._tag === "Command") return this.command(peer, parsed.name, parsed.argument, label)
     return undefined
   }
@@ -255,7 +255,7 @@ export class PeerInput {
     const { commandContext, commands, replies } = this.broker
     const command = commands.find(name)
     if (command === undefined) {
-      replies.reply(peer, commands.unknown(name, label))
+      replies.refuse(peer, commands.unknown(name), label)
       return undefined
     }
     const answer = command.run({ peer, argument, label }, commandContext)

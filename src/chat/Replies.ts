@@ -21,9 +21,22 @@ export class Replies {
 
   /** Puts a line from the server, in order after the replies to earlier lines. */
   reply(peer: Peer, line: string) {
-    if (peer.undelivered !== undefined) this.flushUndelivered(peer)
+    if (peer.pendingReply !== undefined) this.flushPending(peer)
     if (line.charCodeAt(0) === 0x21 /* ! */) Metrics.refused(Reply.codeOf(line))
     this.put(peer, line, 0)
+  }
+
+  /** Refuses a line. Consecutive unlabelled lines that are refused for the same reason share one reply. */
+  refuse(peer: Peer, refusal: Reply.Refusal, label: string | undefined) {
+    if (label !== undefined) return this.reply(peer, refusal(label))
+    const pending = peer.pendingReply
+    if (pending?._tag === "Refused" && isSameRefusal(pending.refusal, refusal)) {
+      pending.refusal = refusal
+      pending.count += 1
+      return
+    }
+    this.flushPending(peer)
+    peer.pendingReply = { _tag: "Refused", refusal, count: 1 }
   }
 
   /**
@@ -42,22 +55,33 @@ export class Replies {
 
   /** Reports that a line was not delivered to these recipients. Consecutive unlabelled lines share one report. */
   undelivered(peer: Peer, names: ReadonlyArray<string>, reason: "offline" | "busy", label: string | undefined) {
-    const pending = peer.undelivered
-    if (label === undefined && pending?.reason === reason && sameNames(pending.names, names)) {
+    const pending = peer.pendingReply
+    const isSame = pending?._tag === "Undelivered" && pending.reason === reason && sameNames(pending.names, names)
+    if (label === undefined && isSame) {
       pending.count += 1
       return
     }
-    this.flushUndelivered(peer)
-    if (label === undefined) peer.undelivered = { names, reason, count: 1 }
+    this.flushPending(peer)
+    if (label === undefined) peer.pendingReply = { _tag: "Undelivered", names, reason, count: 1 }
     else this.putUndelivered(peer, names, reason, 1, label)
   }
 
-  /** Sends the pending report of undelivered lines: before any other reply, and at the end of the input. */
-  flushUndelivered(peer: Peer) {
-    const pending = peer.undelivered
+  /** A line that is not refused ends a run of those that are. */
+  endRun(peer: Peer) {
+    if (peer.pendingReply?._tag === "Refused") this.flushPending(peer)
+  }
+
+  /** Sends the pending reply: before any other reply, and at the end of the input. */
+  flushPending(peer: Peer) {
+    const pending = peer.pendingReply
     if (pending === undefined) return
-    peer.undelivered = undefined
-    this.putUndelivered(peer, pending.names, pending.reason, pending.count, undefined)
+    peer.pendingReply = undefined
+    if (pending._tag === "Undelivered") {
+      return this.putUndelivered(peer, pending.names, pending.reason, pending.count, undefined)
+    }
+    const line = pending.refusal(undefined, pending.count)
+    Metrics.refused(Reply.codeOf(line), pending.count)
+    this.put(peer, line, 0)
   }
 
   private putUndelivered(
@@ -99,7 +123,7 @@ export class Replies {
       })
     }
     for (const [sender, count] of unlabelled) {
-      this.flushUndelivered(sender)
+      this.flushPending(sender)
       this.putUndelivered(sender, names, reason, count, undefined)
     }
     return senders
@@ -122,6 +146,9 @@ const returnedAs = (closed: CloseReason): Reply.UndeliveredReason => {
   if (closed === "unreachable") return "unreachable"
   return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
 }
+
+const isSameRefusal = (one: Reply.Refusal, other: Reply.Refusal) =>
+  one === other || Reply.isSameRefusal(one(undefined), other(undefined))
 
 const sameNames = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
   some === others || (some.length === others.length && some.every((name, index) => name === others[index]))

@@ -111,6 +111,7 @@ export class Routing {
     if (messages === undefined) return false
     const { lines, text } = messages
     if (!outboxes.every((to) => to.hasRoom(text.length, lines))) return false
+    if (peer.pendingReply !== undefined) this.replies.endRun(peer)
     for (const to of outboxes) {
       this.turn.touch(to)
       to.put(text, lines, peer, undefined)
@@ -133,8 +134,8 @@ export class Routing {
     peer.traffic.linesIn += 1
     this.turn.spend(work.line + work.parse)
     const label = labelOf(peer, start)
-    if (peer.isShutOut) this.replies.reply(peer, Reply.closing(label))
-    else if (this.mayPass(peer, label)) this.replies.reply(peer, Reply.tooLong(peer.inbox.maxLineBytes)(label))
+    if (peer.isShutOut) this.replies.refuse(peer, Reply.closing, label)
+    else if (this.mayPass(peer, label)) this.replies.refuse(peer, Reply.tooLong(peer.inbox.maxLineBytes), label)
     return undefined
   }
 
@@ -169,7 +170,7 @@ export class Routing {
     const label = labelled === undefined ? undefined : Wire.copy(labelled.label)
     const rest = line.slice(labelled?.length ?? 0)
     if (peer.isShutOut) {
-      this.replies.reply(peer, Reply.closing(label))
+      this.replies.refuse(peer, Reply.closing, label)
       return undefined
     }
     if (!this.mayPass(peer, label)) return undefined
@@ -177,7 +178,7 @@ export class Routing {
     const parsed = Line.parse(rest, this.options.current)
     if (parsed._tag !== "Message") {
       // Commands start with '/' and were handled above, so this can only be a mistake.
-      if (parsed._tag === "Mistake") this.replies.reply(peer, parsed.reply(label))
+      if (parsed._tag === "Mistake") this.replies.refuse(peer, parsed.reply, label)
       return undefined
     }
     this.turn.spend(work.name * parsed.recipients.length)
@@ -191,18 +192,16 @@ export class Routing {
     // Before the login, such a line counts as the login, and is refused as a bad name. If only the line were refused,
     // the next line would be taken for the login.
     if (found !== undefined || (peer.name === "" && !peer.isShutOut)) return found
-    const why = peer.hasGreeted
-      ? "'@' starts a label: 1 to 32 letters, digits, '_', '-' or '.', then a space"
-      : "send /hello before labelling lines"
-    if (peer.isShutOut) this.replies.reply(peer, Reply.closing(undefined))
-    else if (this.mayPass(peer, undefined)) this.replies.reply(peer, Reply.badLine(why)(undefined))
+    const why = peer.hasGreeted ? badLabel : unexpectedLabel
+    if (peer.isShutOut) this.replies.refuse(peer, Reply.closing, undefined)
+    else if (this.mayPass(peer, undefined)) this.replies.refuse(peer, why, undefined)
     return "refused"
   }
 
   /** Routes a message whose route is known: only the text remains to be cut out. */
   private message(peer: Peer, route: Route<Peer>, text: string, start: number, end: number, label: string | undefined) {
     if (peer.isShutOut || (isLimited(peer) && !this.mayPass(peer, label))) {
-      if (peer.isShutOut) this.replies.reply(peer, Reply.closing(label))
+      if (peer.isShutOut) this.replies.refuse(peer, Reply.closing, label)
       return undefined
     }
     const from = Wire.skipSpace(text, start, end)
@@ -229,6 +228,7 @@ export class Routing {
         }
       }
     }
+    if (peer.pendingReply !== undefined && parts.length > 0) this.replies.endRun(peer)
     for (let index = 0; index < parts.length; index++) {
       const part = parts[index] as RoutePart<Peer> // in range
       this.put(peer, part.outboxes, headOf(peer, part) + text, label)
@@ -270,10 +270,13 @@ export class Routing {
     const wait = own > 0 ? own : (hostRate?.take(now) ?? 0)
     if (wait === 0) return true
     if (own === 0) rate?.putBack()
-    this.replies.reply(peer, Reply.slowDown(wait)(label))
+    this.replies.refuse(peer, Reply.slowDown(wait), label)
     return false
   }
 }
+
+const badLabel = Reply.badLine("'@' starts a label: 1 to 32 letters, digits, '_', '-' or '.', then a space")
+const unexpectedLabel = Reply.badLine("send /hello before labelling lines")
 
 /** The label of a line that is too long, of which only the start was kept. */
 export const labelOf = (peer: Peer, start: string): string | undefined =>

@@ -24,33 +24,45 @@ const mistake = (reply: Reply.Refusal): Line => ({ _tag: "Mistake", reply })
  * white space (CR, U+0085) are allowed there, as in the original.
  */
 export const parse = (line: string, limits: { readonly maxRecipients: number }): Line => {
-  if (!Wire.isAscii(line) && !isUtf8(Buffer.from(line, "latin1"))) return mistake(Reply.badLine("not UTF-8"))
+  if (!Wire.isAscii(line) && !isUtf8(Buffer.from(line, "latin1"))) return notUtf8
   if (line.charCodeAt(0) === 0x2f /* / */) return command(line)
   const colon = line.indexOf(":")
-  if (colon < 0) return mistake(Reply.badLine("no ':' and no command; write 'name: text', or /help"))
+  if (colon < 0) return noColon
+  const recipients = names(line, colon, limits.maxRecipients)
+  if (recipients === undefined) return mistake(Reply.tooManyRecipients(limits.maxRecipients))
   const text = Wire.trim(line, colon + 1)
-  const recipients = names(line.slice(0, colon))
-  if (Wire.hasControl(text) || recipients.some(Wire.hasControl)) return mistake(control)
-  if (recipients.length === 0) return mistake(Reply.badLine("no recipient before the ':'"))
-  if (recipients.length > limits.maxRecipients) return mistake(Reply.tooManyRecipients(limits.maxRecipients))
+  if (Wire.hasControl(text) || (Wire.hasControl(line) && recipients.some(Wire.hasControl))) return control
+  if (recipients.length === 0) return noRecipient
   return { _tag: "Message", recipients, text }
 }
 
-const control = Reply.badLine("a control character other than TAB")
+// One value each: consecutive lines with the same mistake are then recognised without rendering the reply.
+const notUtf8 = mistake(Reply.badLine("not UTF-8"))
+const noColon = mistake(Reply.badLine("no ':' and no command; write 'name: text', or /help"))
+const control = mistake(Reply.badLine("a control character other than TAB"))
+const noRecipient = mistake(Reply.badLine("no recipient before the ':'"))
 
-/** The names in an address, each once. Empty names are ignored (protocol, section 3). */
-const names = (head: string): ReadonlyArray<string> => {
+/**
+ * The names in an address, each once; undefined if there are more than `most` different ones, at the first that is too
+ * many. Empty names are ignored (protocol, section 3).
+ */
+const names = (line: string, end: number, most: number): ReadonlyArray<string> | undefined => {
   const found = new Set<string>()
-  for (const part of head.split(",")) {
-    const name = Wire.trim(part)
-    if (name !== "") found.add(Name.normalise(name))
+  const isPlain = Wire.isAscii(line)
+  for (let start = 0; start <= end;) {
+    const comma = line.indexOf(",", start)
+    const stop = comma < 0 || comma > end ? end : comma
+    const name = Wire.trim(line, start, stop)
+    if (name !== "") found.add(isPlain ? name : Name.normalise(name))
+    if (found.size > most) return undefined
+    start = stop + 1
   }
   return [...found]
 }
 
 const command = (line: string): Line => {
   const whole = Wire.trim(line, 1)
-  if (Wire.hasControl(whole)) return mistake(control)
+  if (Wire.hasControl(whole)) return control
   const end = whole.search(/[ \t:]/)
   return end < 0
     ? { _tag: "Command", name: whole, argument: "" }

@@ -26,8 +26,11 @@ export const refusals = [
 /** The codes of `*` lines: replies, and notices that the client opted into. */
 export const notices = ["who", "pong", "bye", "help", "hello", "joined", "left", "closing", ...Fate.delivered] as const
 
-/** A refusal, to be rendered with the label of the refused line, if there is one. */
-export type Refusal = (label: string | undefined) => string
+/**
+ * A refusal, to be rendered with the label of the refused line, if there is one; or for `count` consecutive lines without
+ * a label.
+ */
+export type Refusal = (label: string | undefined, count?: number) => string
 
 /** A refusal after which the server closes the connection, with the reason of the close. */
 export interface Fatal {
@@ -37,8 +40,14 @@ export interface Fatal {
 
 const refusal =
   (code: (typeof refusals)[number], params: string, text: string): Refusal =>
-  (label) =>
-    `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
+  (label, count = 1) =>
+    `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}${count === 1 ? "" : ` count=${count}`}: ${text}\n`
+
+/** Whether two refusals of unlabelled lines can be one, with `count`. Only `retry` may differ. */
+export const isSameRefusal = (one: string, other: string): boolean =>
+  one === other || (one.startsWith(slowDownStart) && other.startsWith(slowDownStart))
+
+const slowDownStart = "! slow-down retry="
 
 const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
   `* ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
@@ -190,7 +199,14 @@ export const delivered = (fate: Fate.Delivered, label: string, names: ReadonlyAr
 // Replies to commands (protocol, section 6).
 
 export const who = (names: ReadonlyArray<string>, label?: string): ReadonlyArray<string> =>
-  withNames(names, (joined) => notice("who", `${names.length}`, joined, label))
+  whoOf(names.length, whoParts(names), label)
+
+/** The names of each line of a `* who`, for `whoOf`. */
+export const whoParts = (names: ReadonlyArray<string>): ReadonlyArray<string> => withNames(names, (joined) => joined)
+
+/** @param parts the result of `whoParts` for this number of names */
+export const whoOf = (count: number, parts: ReadonlyArray<string>, label?: string): ReadonlyArray<string> =>
+  parts.map((part) => notice("who", `${count}`, part, label))
 
 export const pong = (text: string, label?: string): string => notice("pong", "", text, label)
 

@@ -4,6 +4,7 @@ import type { Options } from "../../src/chat/Options.js"
 import { startMemoryServer, type MemoryClient } from "../support/MemoryServer.js"
 import { seededRandom } from "../../scripts/random.mjs"
 import { turns } from "../support/Turns.js"
+import { uncounted } from "../support/Uncounted.js"
 
 /** Lines of one client to others that are present, of all kinds that are routed in different ways. */
 const script = (seed: number): ReadonlyArray<string> => {
@@ -36,7 +37,7 @@ const script = (seed: number): ReadonlyArray<string> => {
 
 const bytesOf = (line: string) => (line.includes("\xff") ? Buffer.from(line, "latin1") : Buffer.from(line, "utf8"))
 
-const all = (client: MemoryClient) => client.received.filter((line) => !/^\* pong: \d+$/u.test(line))
+const all = (client: MemoryClient) => client.received.flatMap(uncounted).filter((line) => !/^\* pong: \d+$/u.test(line))
 
 /** What three clients receive when alice's lines come in chunks of these sizes. */
 const received = (

@@ -158,7 +158,7 @@ describe("a client that does not read the answers to its own lines", () => {
         const alice = yield* join("alice")
         const bob = yield* join("bob")
         alice.socket.pause()
-        for (let index = 0; index < 5_000; index++) alice.say("no such line")
+        for (let index = 0; index < 5_000; index++) alice.say("no such line", ": no recipient")
         yield* pass(3_000)
         const held = Effect.map(broker.members, (members) => HashMap.unsafeGet(members, "alice").outbox.bytes)
         assert.isAtMost((yield* held) ?? 0, shortTimeouts.outboxBytes + 200)

@@ -92,7 +92,8 @@ describe("Line.parse", () => {
     ["C1", "bob: a\u009bb", "! bad-line"],
     ["U+0085 inside the text", "bob: a\u0085b", "! bad-line"],
     ["a control character in a name", "b\u0007b: hi", "! bad-line"],
-    ["a control character in the last name of many", "a, b, c, d\u0007: hi", "! bad-line"],
+    ["a control character in the last name of many", "a, b, c\u0007: hi", "! bad-line"],
+    ["one recipient too many, whatever follows it", "a, b, c, d, \u0007: \u0007", "! too-many-recipients max=3"],
     ["a control character in a command", "/ping \u0007", "! bad-line"],
     ["a control character in a line without colon", "\u0007", "! bad-line"]
   ]

@@ -1,4 +1,5 @@
 import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
+import { uncounted } from "../support/Uncounted.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
@@ -119,7 +120,8 @@ const presence = (
 const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns.map((turn) => turn ?? Infinity))
 
 /** Cuts the taken bytes into lines. A line that was not taken whole was not written. */
-const received = (taken: string): ReadonlyArray<Received> => taken.split("\n").slice(0, -1).map(receivedLine)
+const received = (taken: string): ReadonlyArray<Received> =>
+  taken.split("\n").slice(0, -1).flatMap(uncounted).map(receivedLine)
 
 const receivedLine = (line: string): Received => {
   const [, sender, params = "", rest] = /^(from [^\s:]+)((?: [^\s:]+)*)(:.*)$/su.exec(line) ?? []

@@ -169,10 +169,10 @@ const meaningOf = (raw: RawLine, state: State, setting: Setting): Pick<HeardLine
   if (!isUtf8(bytes) || colon < 0) return badLine
   const to = [...new Set(line.slice(0, colon).split(",").map(trim))].filter((name) => name !== "")
   const text = trim(line.slice(colon + 1))
-  if ([text, ...to].some((part) => control.test(part))) return badLine
-  if (to.length === 0) return badLine
   const names = [...new Set(to.map((name) => name.normalize("NFC")))]
   if (names.length > setting.maxRecipients) return answered(`! too-many-recipients${tag} max=${setting.maxRecipients}:`)
+  if ([text, ...to].some((part) => control.test(part))) return badLine
+  if (to.length === 0) return badLine
   return { label, meaning: { is: "message", to: names, text } }
 }
 

@@ -53,8 +53,9 @@ export const meaning = (wire: string, maxRecipients: number): Meaning => {
   const text = trim(line.slice(colon + 1))
   const names = line.slice(0, Math.max(colon, 0)).split(",").map(trim)
   const to = [...new Set(names.filter((name) => name !== "").map(normalise))]
-  if (colon < 0 || to.length === 0 || [...to, text].some(hasControl)) return { mistake: "bad-line" }
-  return to.length > maxRecipients ? { mistake: "too-many-recipients" } : { to, text }
+  if (colon < 0) return { mistake: "bad-line" }
+  if (to.length > maxRecipients) return { mistake: "too-many-recipients" }
+  return to.length === 0 || [...to, text].some(hasControl) ? { mistake: "bad-line" } : { to, text }
 }
 
 const isFirst = (point: string) => /\p{L}|\p{Nd}|_/u.test(point)

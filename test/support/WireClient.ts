@@ -7,6 +7,7 @@ import * as NodeTls from "node:tls"
 import { LineClient } from "../../scripts/line-client.mjs"
 import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "./Certificates.js"
+import { uncounted } from "./Uncounted.js"
 
 /** How long an expected event may take, in milliseconds. Only a failing test waits this long. */
 const patience = 10_000
@@ -38,7 +39,7 @@ export class WireClient extends LineClient {
   }
 
   protected override received(line: string) {
-    this.lines.push(line)
+    this.lines.push(...uncounted(line))
   }
 
   protected override changed() {

@@ -211,7 +211,10 @@ check("an unknown command is reported by name", "`! unknown-command NAME: …`",
 
 check(
   "equal failures may share one reply, which counts them",
-  "Consecutive lines to the same recipients that fail for the same reason, `offline` or `busy`, may get one reply; `count=N` is then the number of lines.",
+  [
+    "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then `count=N`, the number of these lines.",
+    "Two `undelivered` replies are the same if they are about the same recipients and the same reason, `offline` or `busy`."
+  ],
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const [one, other] = [fresh("nobody"), fresh("nobody")]
@@ -239,6 +242,40 @@ check(
 )
 
 check(
+  "equal mistakes may share one reply, which counts them",
+  "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then `count=N`, the number of these lines.",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const runs = [
+      ["no colon", 50, /^! bad-line: /u],
+      ["/nosuch", 30, /^! unknown-command nosuch: /u],
+      ["/other", 2, /^! unknown-command other: /u],
+      [":", 20, /^! bad-line: /u],
+      [`${bob.name}: hi`, 1],
+      [":", 3, /^! bad-line: /u]
+    ]
+    for (const [line, count] of runs) alice.send(...Array(count).fill(line))
+    // The client unfolds a reply with a count.
+    await alice.answered(...runs.flatMap(([, count, reply]) => (reply === undefined ? [] : Array(count).fill(reply))))
+    await bob.answered(`from ${alice.name}: hi`)
+  },
+  { needs: ["speed"] }
+)
+
+check(
+  "equal mistakes with labels have a reply each",
+  "A labelled line (section 7) always gets its own reply.",
+  async (t) => {
+    const [alice] = await t.login("alice")
+    alice.send("/hello")
+    await alice.gets(/^\* hello /u)
+    alice.send("no colon", "@k1 no colon", "@k2 no colon", "@k2 no colon", "no colon")
+    const each = ["", " @k1", " @k2", " @k2", ""]
+    await alice.answered(...each.map((label) => new RegExp(`^! bad-line${label}: `, "u")))
+  }
+)
+
+check(
   "lines over the rate are refused until the announced time",
   [
     "over the rate of the client or of its address, where one is set",
@@ -263,7 +300,8 @@ check(
   "mistakes and lines that are too long count against the rate",
   [
     "Every line counts against the rates, whatever it is and whatever becomes of it",
-    "Only a line that gets `slow-down` does not count."
+    "Only a line that gets `slow-down` does not count.",
+    "Two `slow-down` replies are the same, and the `retry` of the last one holds."
   ],
   async (t) => {
     const server = await t.serve("--rate", "5")
