@@ -108,6 +108,7 @@ export interface Socket {
   attach(events: SocketEvents): void
   /** Stops reading; the peer is then held back by the kernel's window. Idempotent, like `resume`. */
   pause(): void
+  /** Reads again. */
   resume(): void
   /** Checks whether the peer broke the connection while it was paused. If so, `closed` follows. */
   probe(): void
@@ -138,6 +139,7 @@ export interface Socket {
 
 /** What a listener reports. None of these ends it. */
 export interface ListenerEvents {
+  /** A client has connected. The handler owns the socket, and must `attach` in the same turn. */
   readonly accepted: (socket: Socket) => void
   /** The operating system dropped a connection that this process never saw: it was over `hardLimit`. */
   readonly dropped: () => void

@@ -12,7 +12,7 @@ import * as Admin from "../../src/admin/Admin.js"
 import * as Server from "../../src/chat/Server.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Client from "../../src/client/Client.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 
 interface Answer {
   readonly status: number

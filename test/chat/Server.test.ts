@@ -8,7 +8,7 @@ import * as Server from "../../src/chat/Server.js"
 import * as Client from "../../src/client/Client.js"
 import * as Descriptors from "../../src/ports/Descriptors.js"
 import * as Endpoints from "../../src/ports/Endpoints.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Unix from "../../src/transport/Unix.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -55,7 +55,7 @@ describe("Server.layer", () => {
   it.live("runs on a network in memory", () => {
     const chat = Server.layer().pipe(
       Layer.provide([Server.standalone, quiet]),
-      Layer.provideMerge(Memory.layer({ readBytes: 1 }))
+      Layer.provideMerge(Endpoints.memory({ readBytes: 1 }))
     )
     const program = Effect.gen(function* () {
       const { connect: socket } = yield* Memory.MemoryNetwork

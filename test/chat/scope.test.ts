@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { assert } from "vitest"
 import * as Server from "../../src/chat/Server.js"
 import * as Client from "../../src/client/Client.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 
 describe("the end of a server's scope", () => {
   it.scopedLive(

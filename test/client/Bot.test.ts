@@ -13,7 +13,7 @@ import * as Server from "../../src/chat/Server.js"
 import * as Bot from "../../src/client/Bot.js"
 import * as Client from "../../src/client/Client.js"
 import { LoopGuard } from "../../src/client/LoopGuard.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 
 /** A bot with a program that the test plays. */
 const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions> = {}) =>

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as Server from "../../src/chat/Server.js"
 import * as Client from "../../src/client/Client.js"
 import type * as Received from "../../src/client/Received.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 

@@ -17,7 +17,7 @@ import { Endpoints } from "../../src/ports/Endpoints.js"
 import * as Reachability from "../../src/ports/Reachability.js"
 import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Wire from "../../src/protocol/Wire.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { settle, turnsUntil } from "./Turns.js"
 

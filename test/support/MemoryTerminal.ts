@@ -6,7 +6,7 @@ import * as Schedule from "effect/Schedule"
 import * as Server from "../../src/chat/Server.js"
 import type { Display } from "../../src/terminal/Display.js"
 import * as TerminalClient from "../../src/terminal/TerminalClient.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 import type { Socket, TransportError } from "../../src/ports/Transport.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 

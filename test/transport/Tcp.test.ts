@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Inherited from "../../src/transport/Inherited.js"
-import * as Memory from "../../src/transport/Memory.js"
+import * as Memory from "../../src/ports/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import * as Unix from "../../src/transport/Unix.js"

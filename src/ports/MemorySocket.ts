@@ -1,32 +1,9 @@
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import { Endpoints } from "../ports/Endpoints.js"
-import {
-  ignoreEvents,
-  TransportError,
-  type Address,
-  type Listen,
-  type ListenOptions,
-  type Socket,
-  type SocketEvents
-} from "../ports/Transport.js"
+import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "./Transport.js"
 
-/**
- * Connections inside one process, so that an application can test its chat without sockets. They behave like TCP, and
- * their deadlines follow Effect's clock, so that a test can use a `TestClock`.
- */
-export interface Network {
-  /** At most one server listens at a time; a second one fails with `EADDRINUSE`. */
-  readonly listen: Listen
-  /**
-   * Fails with `ECONNREFUSED` while no server listens. The caller owns the socket: it must `attach` in the same turn,
-   * and close it. Above the listener's hard limit, the connection breaks immediately.
-   */
-  readonly connect: Effect.Effect<MemorySocket, TransportError>
-}
+/** The two ends of a connection inside one process. */
 
 /** A socket of the port that can also break the connection. */
 export interface MemorySocket extends Socket {
@@ -34,93 +11,15 @@ export interface MemorySocket extends Socket {
   reset(): void
 }
 
-export interface NetworkOptions {
-  /** Bytes that each direction buffers while the other side does not read, like a kernel; 64 KiB. */
-  readonly bufferBytes?: number
-  /** Most bytes in one `data` event; 64 KiB. Small values cut lines as a network may. */
-  readonly readBytes?: number
+export interface BufferSizes {
+  /** Bytes that each direction buffers while the other side does not read, like a kernel. */
+  readonly bufferBytes: number
+  /** Most bytes in one `data` event. */
+  readonly readBytes: number
 }
 
-/** A server on this network listens here. */
-export const address: Address = { text: "memory", isLocal: true, isEncrypted: false }
-
-/** Makes a network. Networks are separate: a client reaches only the server on its own. */
-export const make = (options: NetworkOptions = {}): Effect.Effect<Network> =>
-  Effect.sync(() => {
-    const sizes = { bufferBytes: 65_536, readBytes: 65_536, ...options }
-    let listening: ListenOptions | undefined = undefined
-    let connections = 0
-    let connected = 0
-
-    const accept = ({ events, hardLimit }: ListenOptions): MemorySocket => {
-      const [client, accepted] = pair(sizes, `memory:${++connected}`, () => (connections -= 1))
-      connections += 1
-      if (connections > hardLimit) {
-        accepted.reset()
-        events.dropped()
-      } else events.accepted(accepted)
-      return client
-    }
-
-    return {
-      listen: (server) =>
-        Effect.gen(function* () {
-          const resume = Effect.suspend(() => {
-            if (listening !== undefined && listening !== server) return Effect.fail(inUse)
-            listening = server
-            return Effect.void
-          })
-          const suspend = Effect.sync(() => {
-            if (listening === server) listening = undefined
-          })
-          yield* Effect.acquireRelease(resume, () => suspend)
-          return { address, suspend, resume }
-        }),
-      connect: Effect.async<MemorySocket, TransportError>((resume) => {
-        let client: MemorySocket | undefined = undefined
-        const turn = setImmediate(() => {
-          if (listening === undefined) return resume(Effect.fail(refused))
-          client = accept(listening)
-          return resume(Effect.succeed(client))
-        })
-        return Effect.sync(() => {
-          clearImmediate(turn)
-          client?.destroy()
-        })
-      })
-    }
-  })
-
-const inUse = new TransportError({
-  during: "Listen",
-  reason: "cannot listen on memory: another server listens on this network",
-  hint: "port-in-use",
-  code: "EADDRINUSE"
-})
-
-const refused = new TransportError({
-  during: "Connect",
-  reason: "cannot connect to memory: no server listens on this network",
-  hint: "no-server",
-  code: "ECONNREFUSED"
-})
-
-const lost = (during: "Read" | "Write", code?: string) =>
-  new TransportError({ during, reason: `the connection was lost (${code ?? "closed"})`, code })
-
-/** The network of `layer`. */
-export class MemoryNetwork extends Context.Tag("a-chat/MemoryNetwork")<MemoryNetwork, Network>() {}
-
-/** A server on its own network, to which tests connect with `MemoryNetwork.connect`. */
-export const layer = (options: NetworkOptions = {}): Layer.Layer<Endpoints | MemoryNetwork> =>
-  Layer.effectContext(
-    Effect.map(make(options), (network) =>
-      Context.add(Context.make(MemoryNetwork, network), Endpoints, [network.listen])
-    )
-  )
-
 /** Two connected ends: the client's and the accepted one. `released` is called once the accepted one is gone. */
-const pair = (sizes: Required<NetworkOptions>, remote: string, released: () => void): [MemorySocket, MemorySocket] => {
+export const pair = (sizes: BufferSizes, remote: string, released: () => void): [MemorySocket, MemorySocket] => {
   const [there, back] = [new Pipe(sizes.bufferBytes), new Pipe(sizes.bufferBytes)]
   const client = new End(there, back, sizes.readBytes, "memory", () => {})
   const accepted = new End(back, there, sizes.readBytes, remote, released)
@@ -320,3 +219,6 @@ class End implements MemorySocket {
     if (this.sawEnd && this.out.ended && this.out.pending === "") this.finish(undefined)
   }
 }
+
+const lost = (during: "Read" | "Write", code?: string) =>
+  new TransportError({ during, reason: `the connection was lost (${code ?? "closed"})`, code })
