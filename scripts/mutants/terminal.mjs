@@ -56,5 +56,49 @@ export const mutants = [
     replace: "columns: Math.max(1, output.columns ?? fallback.columns)",
     test: "test/terminal/pty.test.ts",
     build: true
+  },
+  {
+    name: "a joiner is displayed between any two characters",
+    file: "client/Escape.ts",
+    search: "[\\\\u200c\\\\u200d](?=${joining}))`",
+    replace: "[\\\\u200c\\\\u200d](?=.))`",
+    test: "test/client/Escape.test.ts"
+  },
+  {
+    name: "invisible characters hide a text behind each other",
+    file: "client/Escape.ts",
+    search: 'const notAfterInvisible = "(?<!\\\\p{Default_Ignorable_Code_Point})"',
+    replace: 'const notAfterInvisible = ""',
+    test: "test/client/Escape.test.ts"
+  },
+  {
+    name: "a joined emoji that is split between reads is escaped",
+    file: "client/Escape.ts",
+    search: "const from = Math.max(0, to - nearby)",
+    replace: "const from = to",
+    test: "test/client/Escape.test.ts"
+  },
+  {
+    name: "a row is wrapped within an escape",
+    file: "terminal/Cells.ts",
+    search:
+      "else cells.push({ text: escape as Display.SafeText, columns: escape.length, length: character.length }) // ASCII",
+    replace:
+      "else [...escape].forEach((one, at) => cells.push({ text: one as Display.SafeText, columns: 1, length: at === 0 ? character.length : 0 }))",
+    test: "test/terminal/Wrap.test.ts"
+  },
+  {
+    name: "a grapheme is as wide as its first character",
+    file: "terminal/Width.ts",
+    search: "for (const point of grapheme) sum += isConjoining.test(point) ? 0 : columnsOfPoint(point, false)",
+    replace: "for (const point of grapheme) sum ||= isConjoining.test(point) ? 0 : columnsOfPoint(point, false)",
+    test: "test/terminal/Width.test.ts"
+  },
+  {
+    name: "marks beside a character have no column",
+    file: "terminal/Width.ts",
+    search: "[\\p{Mn}\\p{Me}]",
+    replace: "\\p{M}",
+    test: "test/terminal/Width.test.ts"
   }
 ]

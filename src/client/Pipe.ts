@@ -145,13 +145,15 @@ const receive = (
   const take = (parts: ReadonlyArray<Part>) => {
     for (const { bytes, refused } of parts) {
       if (refused) {
-        if (options.refusals.errored === null && !writeRefusal(bytes)) hold(options.refusals)
-      } else if (!writeOutput(bytes)) hold(options.output)
+        if (options.refusals.errored === null && !writeRefusal.write(bytes)) hold(options.refusals)
+      } else if (!writeOutput.write(bytes)) hold(options.output)
     }
   }
   const takeRest = () => {
     const rest = confirmation.rest()
     take(rest === "" ? splitter.end() : [...splitter.end(), { refused: true, bytes: Buffer.from(rest) }])
+    if (options.refusals.errored === null) writeRefusal.end()
+    writeOutput.end()
     return { _tag: "InOrder", lastLine: splitter.lastOwnLine, refused: splitter.refused || rest !== "" } as const
   }
   socket.attach({
@@ -166,8 +168,20 @@ const receive = (
   return ended
 }
 
-const writer = (stream: Output): ((bytes: Buffer) => boolean) => {
-  if (stream.isTTY !== true) return (bytes) => stream.write(bytes)
-  const decoder = new StringDecoder("utf8") // a character may be split across two reads
-  return (bytes) => stream.write(Escape.show(decoder.write(bytes)))
+interface Writer {
+  /** Returns false while the stream is full. */
+  readonly write: (bytes: Buffer) => boolean
+  /** Writes what waited for the rest of a character. */
+  readonly end: () => void
+}
+
+const writer = (stream: Output): Writer => {
+  if (stream.isTTY !== true) return { write: (bytes) => stream.write(bytes), end: () => {} }
+  // A character may be split across two reads, and so may characters that depend on each other.
+  const decoder = new StringDecoder("utf8")
+  const parts = new Escape.Parts()
+  return {
+    write: (bytes) => stream.write(parts.push(decoder.write(bytes))),
+    end: () => stream.write(parts.push(decoder.end()) + parts.end())
+  }
 }

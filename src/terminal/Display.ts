@@ -6,6 +6,8 @@ export interface Display {
   readonly colours: "none" | "basic" | "many"
   /** Whether the locale is UTF-8, so that characters beyond ASCII are displayed unescaped. */
   readonly unicode: boolean
+  /** Whether characters that are wide in East Asian fonts only, such as Cyrillic letters, may have two columns. */
+  readonly wideAmbiguous?: boolean
   /** Rows that the terminal rewraps when it becomes narrower: all, all but the cursor's row, or none (they are cut). */
   readonly reflow: "all" | "notCursor" | "none"
 }
@@ -17,7 +19,8 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export const make = (environment: Environment, colourBits: number): Display => ({
   colours: colourBits >= 8 ? "many" : colourBits > 1 ? "basic" : "none",
-  unicode: isUtf8(environment),
+  unicode: /utf-?8/iu.test(locale(environment)),
+  wideAmbiguous: /^(?:ja|ko|zh)(?![a-z])/u.test(locale(environment)),
   reflow: reflowOf(environment)
 })
 
@@ -33,10 +36,8 @@ const reflowOf = (environment: Environment): Display["reflow"] => {
 export const isDumb = (environment: Environment): boolean => environment["TERM"] === "dumb"
 
 /** The first non-empty variable counts. If all are empty, POSIX defines the locale as `C`. */
-const isUtf8 = (environment: Environment): boolean => {
-  const locale = ["LC_ALL", "LC_CTYPE", "LANG"].map((name) => environment[name] ?? "").find((value) => value !== "")
-  return /utf-?8/iu.test(locale ?? "")
-}
+const locale = (environment: Environment): string =>
+  ["LC_ALL", "LC_CTYPE", "LANG"].map((name) => environment[name] ?? "").find((value) => value !== "") ?? "C"
 
 /** Symbols at the start of a line, and between a name and a text. */
 export interface Marks {
@@ -81,22 +82,32 @@ const ascii: Marks = {
 
 export const marks = (display: Display): Marks => (display.unicode ? unicode : ascii)
 
-/** More combining marks on one character than any script needs. Terminals draw them over neighbouring rows. */
-const stacked = /(\p{M}{8})(\p{M}+)/gu
+/** Text that is safe to display. Only `show` and `Cells` make it, so that nothing else can reach the terminal. */
+export type SafeText = string & { readonly SafeText: unique symbol }
 
 const beyondAscii = /[^\t\x20-\x7e]/gu
 
 /**
- * Makes text safe to display: nothing in it can move the cursor, change a colour, reorder a row or be invisible. A
- * terminal whose locale is not UTF-8 may interpret the bytes of a character as control codes, so it gets `\u{e9}`
- * instead.
+ * The escapes of characters that are not displayed, by index: nothing else in the text can move the cursor, change a
+ * colour, reorder a row or be invisible. A terminal whose locale is not UTF-8 may interpret the bytes of a character as
+ * control codes, so it gets `\u{e9}` instead.
  */
-export const show = (text: string, { unicode }: Display): string => {
-  if (/^[\t\x20-\x7e]*$/u.test(text)) return text
-  const escaped = Escape.show(text).replaceAll("\n", "\\x0a")
-  return unicode
-    ? escaped.replace(stacked, (_, kept: string, rest: string) => kept + rest.replace(/./gu, escape))
-    : escaped.replace(beyondAscii, escape)
+export const hidden = (text: string, { unicode }: Display): ReadonlyMap<number, string> => {
+  const found = new Map<number, string>()
+  if (isPrintable(text)) return found
+  if (!unicode) for (const match of text.matchAll(beyondAscii)) found.set(match.index, number(match[0]))
+  Escape.eachHidden(text, (character, index) => found.set(index, Escape.mark(character)))
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) found.set(at, "\\x0a")
+  return found
 }
 
-const escape = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+const isPrintable = (text: string) => /^[\t\x20-\x7e]*$/u.test(text)
+
+/** Makes text safe to display. */
+export const show = (text: string, display: Display): SafeText => {
+  if (isPrintable(text)) return text as SafeText // as the pattern requires
+  const shown = Escape.show(text).replaceAll("\n", "\\x0a")
+  return (display.unicode ? shown : shown.replace(beyondAscii, number)) as SafeText // everything else is escaped
+}
+
+const number = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`

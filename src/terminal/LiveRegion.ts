@@ -1,6 +1,6 @@
+import * as Cells from "./Cells.js"
 import * as Display from "./Display.js"
 import * as Row from "./Row.js"
-import * as Width from "./Width.js"
 import * as Wrap from "./Wrap.js"
 
 /** What is drawn below the scrollback. */
@@ -108,42 +108,46 @@ export class LiveRegion {
 const promptRow = (view: LiveView, columns: number, display: Display.Display) => {
   const { says, sentTo } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
-  const width = columns - Row.columns(prompt)
-  const before = cells(view.text.slice(0, view.cursor), 0, display)
+  const width = columns - Row.mostColumns(prompt, display)
+  const cells = placed(Row.cellsOf(view.text, display))
+  const count = cells.findIndex(({ index }) => index >= view.cursor)
+  const [before, after] = count < 0 ? [cells, []] : [cells.slice(0, count), cells.slice(count)]
   const cursor = before.at(-1)?.end ?? 0
-  const after = cells(view.text.slice(view.cursor), cursor, display)
-  const total = after.at(-1)?.end ?? cursor
+  const total = cells.at(-1)?.end ?? 0
 
   // Scrolls by half the width, not with every key.
   const half = Math.max(1, width >> 1)
   const last = width - 1
   const start = total < width || cursor < last ? 0 : (Math.floor((cursor - last) / half) + 1) * half
   const isCut = total > start + width
-  const shown = (all: ReadonlyArray<Cell>) =>
-    all
-      .filter((cell) => cell.start >= start + (start > 0 ? 1 : 0) && cell.end <= start + width - (isCut ? 1 : 0))
-      .map((cell) => cell.text)
-      .join("")
+  const shown = (all: ReadonlyArray<PlacedCell>): Row.SafeSpan => ({
+    text: Cells.text(
+      all.filter((cell) => cell.start >= start + (start > 0 ? 1 : 0) && cell.end <= start + width - (isCut ? 1 : 0))
+    )
+  })
   return {
-    before: [...prompt, ...mark(sentTo, start > 0), Row.span(shown(before))],
-    after: [Row.span(shown(after)), ...mark(says, isCut)]
+    before: [...prompt, ...mark(sentTo, start > 0, display), shown(before)],
+    after: [shown(after), ...mark(says, isCut, display)]
   }
 }
 
 /** A mark that the line continues there. */
-const mark = (text: string, isThere: boolean): Row.Row => (isThere ? [Row.span(text, "quiet")] : [])
+const mark = (text: string, isThere: boolean, display: Display.Display): Row.SafeRow =>
+  isThere ? Row.safe([Row.span(text, "quiet")], display) : []
 
-interface Cell {
-  readonly text: string
+/** A cell, the index of its text in the line, and its columns. */
+interface PlacedCell extends Cells.Cell {
+  readonly index: number
   readonly start: number
   readonly end: number
 }
 
-const cells = (text: string, from: number, display: Display.Display): ReadonlyArray<Cell> => {
-  let at = from
-  return Width.graphemes(Row.flat(text, display)).map((grapheme) => {
-    const start = at
-    at += Width.columnsOf(grapheme)
-    return { text: grapheme, start, end: at }
+const placed = (cells: ReadonlyArray<Cells.Cell>): ReadonlyArray<PlacedCell> => {
+  let [index, end] = [0, 0]
+  return cells.map((cell) => {
+    const place = { ...cell, index, start: end, end: end + cell.columns }
+    index += cell.length
+    end = place.end
+    return place
   })
 }

@@ -1,11 +1,16 @@
+import * as Cells from "./Cells.js"
 import * as Display from "./Display.js"
 import * as Width from "./Width.js"
 
-/**
- * A row as data: spans of raw text and their styles. Only `render` turns it into output for a terminal, so no text
- * reaches the terminal unescaped.
- */
+/** A row as data: spans of raw text and their styles. */
 export type Row = ReadonlyArray<Span>
+
+/** A row whose text is safe to display. Only `render` turns it into output, so no text reaches the terminal unescaped. */
+export type SafeRow = ReadonlyArray<SafeSpan>
+
+export interface SafeSpan extends Span {
+  readonly text: Display.SafeText
+}
 
 export interface Span {
   readonly text: string
@@ -28,13 +33,15 @@ const manyColours = [26, 31, 35, 61, 64, 97, 125, 130, 133, 136, 161, 166, 168, 
 
 const basicColours = [31, 32, 33, 34, 35, 36]
 
+export const safe = (row: Row, display: Display.Display): SafeRow =>
+  row.map(({ ink, text }) => ({ ink, text: Display.show(text, display) }))
+
 /** The text of a row with its control codes, for a terminal. */
-export const render = (row: Row, display: Display.Display): string => {
+export const render = (row: SafeRow, display: Display.Display): string => {
   let rendered = ""
   for (const { ink, text } of row) {
-    const shown = Display.show(text, display)
-    const code = ink === undefined || shown.trim() === "" ? "" : codeOf(ink, display) // the colour of white space is invisible
-    rendered += code === "" ? shown : `\x1b[${code}m${shown}${reset}`
+    const code = ink === undefined || text.trim() === "" ? "" : codeOf(ink, display) // the colour of white space is invisible
+    rendered += code === "" ? text : `\x1b[${code}m${text}${reset}`
   }
   return rendered
 }
@@ -57,31 +64,46 @@ const hashOf = (text: string): number => {
 }
 
 /** Cuts a row to a width and marks the cut. TAB becomes a space, because its width varies. */
-export const fit = (row: Row, width: number, display: Display.Display): Row => {
-  const fitted: Array<Span> = []
-  const { more } = Display.marks(display)
+export const fit = (row: Row, width: number, display: Display.Display): SafeRow => {
+  const fitted: Array<SafeSpan> = []
+  const more = cellsOf(Display.marks(display).more, display)
   let left = width
   for (const [index, { ink, text }] of row.entries()) {
     // Only the start of a long text matters: apart from stacked marks, a character takes at least one column.
-    const shown = flat(text.slice(0, maxUnits(width)), display)
-    const columns = Width.columns(shown)
+    const cells = cellsOf(text.slice(0, maxUnits(width)), display)
+    const columns = Cells.columns(cells)
     const isLast = index === row.length - 1 && text.length <= maxUnits(width)
     if (columns < left || (columns === left && isLast)) {
-      fitted.push({ text: shown, ink })
+      fitted.push({ text: Cells.text(cells), ink })
       left -= columns
       continue
     }
-    fitted.push({ text: Width.cut(shown, Math.max(0, left - more.length)), ink }, { text: more.slice(0, left) })
+    const shown = cut(cells, Math.max(0, left - Cells.columns(more)))
+    fitted.push({ text: Cells.text(shown), ink }, { text: Cells.text(cut(more, left)) })
     break
   }
   return fitted
 }
 
+/** The cells of a text, in which TAB is a space. */
+export const cellsOf = (text: string, display: Display.Display): ReadonlyArray<Cells.Cell> =>
+  Cells.of(text.replaceAll("\t", " "), display)
+
+/** The longest start that fits. */
+const cut = (cells: ReadonlyArray<Cells.Cell>, width: number): ReadonlyArray<Cells.Cell> => {
+  let sum = 0
+  const end = cells.findIndex(({ columns }) => (sum += columns) > width)
+  return end < 0 ? cells : cells.slice(0, end)
+}
+
 const maxUnits = (width: number) => width * 12 + 12
 
-/** Text that is safe to display, without TAB. */
-export const flat = (text: string, display: Display.Display): string =>
-  Display.show(text, display).replaceAll("\t", " ")
+/** The columns of a fitted row on most terminals. */
+export const columns = (row: SafeRow): number => row.reduce((sum, { text }) => sum + Width.columns(text), 0)
 
-/** The columns of a fitted row. */
-export const columns = (row: Row): number => row.reduce((sum, { text }) => sum + Width.columns(text), 0)
+/** The columns of a fitted row, at most. */
+export const mostColumns = (row: SafeRow, { wideAmbiguous = false }: Display.Display): number => {
+  let sum = 0
+  for (const { text } of row) for (const grapheme of Width.graphemes(text)) sum += Width.most(grapheme, wideAmbiguous)
+  return sum
+}

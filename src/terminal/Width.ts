@@ -1,8 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width"
 
 /**
- * Characters as a user counts them (graphemes), and the columns that they occupy. Terminals disagree on some widths, so
- * these widths only determine where a row is cut or wrapped.
+ * Characters as a user counts them (graphemes), and the columns that they occupy. No two kinds of terminals agree on all
+ * of them, so there are two widths: `columns` is that of most terminals, and `most` the greatest of any.
  */
 
 // `string-width` would do the same, but creates its segmenter at load time. That takes 8 ms, a tenth of the time budget
@@ -36,42 +36,38 @@ export const after = (text: string, index: number): number => {
 export const columns = (text: string): number =>
   isAscii(text) ? text.length : graphemes(text).reduce((sum, grapheme) => sum + columnsOf(grapheme), 0)
 
-/** Selects emoji style, which is two columns wide. */
-const emojiStyle = "\u{fe0f}"
+/** Emoji that are two columns wide together: flags, keycaps and the like, with a skin tone, and joined ones. */
+const emojiSequence =
+  /^(?:\p{Regional_Indicator}{2}|\p{Emoji}\ufe0f|\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\u200d|[\u{e0020}-\u{e007f}]))/u
 
-const flag = /^\p{Regional_Indicator}{2}/u
-
-export const columnsOf = (grapheme: string): number => {
-  const point = grapheme.codePointAt(0) ?? 0
-  if (point < 0x300) return grapheme.includes(emojiStyle) ? 2 : 1
-  if (/^\p{M}/u.test(grapheme)) return 0
-  return eastAsianWidth(point) === 2 || grapheme.includes(emojiStyle) || flag.test(grapheme) ? 2 : 1
-}
-
-/** The most columns that any terminal uses: one that does not know a sequence shows its parts side by side. */
-export const most = (grapheme: string): number => {
-  if (grapheme.length === 1 && grapheme < "\u0300") return 1
+const columnsOf = (grapheme: string): number => {
+  if (emojiSequence.test(grapheme)) return 2
   let sum = 0
-  for (const point of grapheme) sum += spacing.test(point) ? 1 : columnsOf(point)
-  return Math.max(sum, columnsOf(grapheme))
+  for (const point of grapheme) sum += isConjoining.test(point) ? 0 : columnsOfPoint(point, false)
+  return sum
 }
 
-/** Combining marks to which some terminals give a separate column. */
-const spacing = /^\p{Mc}/u
+/** Vowels and final consonants, which a terminal combines with the consonant before them into one syllable. */
+const isConjoining = /^[\u1160-\u11ff\ud7b0-\ud7fb]/u
 
-/** The longest start of a text that fits. */
-export const cut = (text: string, width: number): string => {
-  if (text.length <= width && isAscii(text)) return text
-  let [taken, sum] = ["", 0]
-  for (const grapheme of graphemes(text.slice(0, width * maxUnits))) {
-    sum += columnsOf(grapheme)
-    if (sum > width) break
-    taken += grapheme
-  }
-  return taken
+/** Marks above and below, and invisible characters. Marks beside a character (Mc) have a column. */
+const isWithoutColumns = /^(?:[\p{Mn}\p{Me}]|(?![\u1100-\u11ff])\p{Default_Ignorable_Code_Point})/u
+
+const columnsOfPoint = (point: string, ambiguousAsWide: boolean): number => {
+  if (point < "\u00a1") return 1
+  return isWithoutColumns.test(point) ? 0 : eastAsianWidth(point.codePointAt(0) ?? 0, { ambiguousAsWide })
 }
 
 /**
- * The greatest average number of code units per displayed character, so that `cut` need not scan all of a long text.
+ * The most columns that any terminal uses: one that does not know a sequence shows its parts side by side.
+ *
+ * @param ambiguousAsWide whether characters that are wide in East Asian fonts may have two columns
  */
-const maxUnits = 24
+export const most = (grapheme: string, ambiguousAsWide: boolean): number => {
+  if (grapheme.length === 1 && grapheme < "\u00a1") return 1
+  let sum = 0
+  for (const point of grapheme) {
+    sum += /^\p{Regional_Indicator}/u.test(point) ? 2 : columnsOfPoint(point, ambiguousAsWide)
+  }
+  return Math.max(sum, columnsOf(grapheme))
+}

@@ -34,7 +34,12 @@ const repeated: Readonly<Record<string, string>> = {
   names: "a,b, ",
   "lone continuation bytes": "\x80",
   "lead bytes without the rest of the character": "\xf0",
-  emoji: Wire.encode("😀")
+  emoji: Wire.encode("😀"),
+  "joined emoji": Wire.encode("😀\u200d"),
+  joiners: Wire.encode("\u200d\u200c"),
+  "letters with joiners": Wire.encode("می\u200c"),
+  flags: Wire.encode("🏴\u{e0067}\u{e0062}"),
+  "Hangul fillers": Wire.encode("\u115f\u1160")
 }
 
 const limits = { maxRecipients: 1_000 }
@@ -62,7 +67,12 @@ const subjects: Readonly<Record<string, (wire: string) => unknown>> = {
   "Received.parse of params": (wire) => Received.parse(`* who ${wire}: x`),
   "RefusalSplitter in small reads": (wire) => push(new RefusalSplitter(), wire, 100),
   "RefusalSplitter of many lines": (wire) => push(new RefusalSplitter(), wire.replaceAll(/[^]{3}/g, "$&\n!"), 10_000),
-  "Escape.show": (wire) => Escape.show(Wire.decode(wire))
+  "Escape.show": (wire) => Escape.show(Wire.decode(wire)),
+  "Escape.Parts in small parts": (wire) => {
+    const text = Wire.decode(wire)
+    const parts = new Escape.Parts()
+    for (let at = 0; at < text.length; at += 100) parts.push(text.slice(at, at + 100))
+  }
 }
 
 const shortest = 16_384

@@ -143,4 +143,4 @@ const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[12]m|3[1-6]m|38;5;\d+m)|
 
 /** Characters in the output that could steer a terminal and are not part of the client's own sequences. */
 export const foreign = (written: string): ReadonlyArray<string> =>
-  written.replace(ours, "").match(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?!\p{Variation_Selector})\p{Cf}/gu) ?? []
+  written.replace(ours, "").match(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]|(?![\u200c\u200d])\p{Cf}/gu) ?? []

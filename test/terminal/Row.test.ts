@@ -39,38 +39,40 @@ describe("Display.make", () => {
   })
 })
 
+const render = (row: Row.Row, display: Display.Display) => Row.render(Row.safe(row, display), display)
+
 describe("Row.render", () => {
   it("gives each name a colour of its own, the same every time", () => {
-    const colour = (name: string) => Row.render([Row.name(name)], colourful).split("m")[0]
+    const colour = (name: string) => render([Row.name(name)], colourful).split("m")[0]
     assert.strictEqual(colour("alice"), colour("alice"))
-    assert.strictEqual(Row.render([Row.name("alice")], colourful), "\x1b[38;5;61malice\x1b[0m")
+    assert.strictEqual(render([Row.name("alice")], colourful), "\x1b[38;5;61malice\x1b[0m")
     assert.isAbove(new Set(Array.from({ length: 50 }, (_, index) => colour(`name${index}`))).size, 8)
-    assert.strictEqual(Row.render([Row.name("alice")], Display.make(utf8, 4)), "\x1b[36malice\x1b[0m")
+    assert.strictEqual(render([Row.name("alice")], Display.make(utf8, 4)), "\x1b[36malice\x1b[0m")
   })
 
   it("writes no control sequence at all without colours", () => {
-    assert.strictEqual(Row.render([Row.name("alice"), Row.span(" hi", "bad")], plain), "alice hi")
+    assert.strictEqual(render([Row.name("alice"), Row.span(" hi", "bad")], plain), "alice hi")
   })
 
   it("escapes what could control the terminal, in names as well", () => {
     const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x9b31m\r\b\n\u202e\u2066\u200b\u2028\x7f"
     const shown = String.raw`\x1b[2J\x1b]52;c;eA==\x07\x9b31m\x0d\x08\x0a\u{202e}\u{2066}\u{200b}\u{2028}\x7f`
-    assert.strictEqual(Row.render([Row.span(hostile)], plain), shown)
-    assert.deepStrictEqual(foreign(Row.render([Row.name(hostile), Row.span(hostile, "bad")], colourful)), [])
+    assert.strictEqual(render([Row.span(hostile)], plain), shown)
+    assert.deepStrictEqual(foreign(render([Row.name(hostile), Row.span(hostile, "bad")], colourful)), [])
   })
 
   it("leaves a tab, umlauts, emoji and Hebrew as they are", () => {
     const text = "\tgrüße ❤\u{fe0f} שלום e\u0301"
-    assert.strictEqual(Row.render([Row.span(text)], plain), text)
+    assert.strictEqual(render([Row.span(text)], plain), text)
   })
 
   it("escapes the marks beyond a limit on one character", () => {
-    const shown = Row.render([Row.span(`e${"\u0301".repeat(10)}x`)], plain)
+    const shown = render([Row.span(`e${"\u0301".repeat(10)}x`)], plain)
     assert.strictEqual(shown, `e${"\u0301".repeat(8)}${String.raw`\u{301}\u{301}`}x`)
   })
 
   it("shows characters beyond ASCII by number if the locale is not UTF-8", () => {
-    assert.strictEqual(Row.render([Row.span("grüße 👍\x1b")], ascii), String.raw`gr\u{fc}\u{df}e \u{1f44d}\x1b`)
+    assert.strictEqual(render([Row.span("grüße 👍\x1b")], ascii), String.raw`gr\u{fc}\u{df}e \u{1f44d}\x1b`)
   })
 })
 

@@ -137,7 +137,21 @@ describe("Screen", () => {
     })
   )
 
-  const texts = ["a long line ", "日本語 ", "e\u0301 👍 ", "\t\u202e\x1b"]
+  /** In scripts whose marks have columns. */
+  const words = "ทำ ກຳ नि தமிழ் മലയാളം မြန်မာ ខ្មែរ සිංහල বাংলা ᬩᬮᬶ 한 👩\u200d💻".split(" ")
+
+  const texts = [
+    "a long line ",
+    "日本語 ",
+    "e\u0301 👍 ",
+    "\t\u202e\x1b",
+    ...words,
+    "می\u200cخواهم",
+    "👍🏽",
+    "🇩🇪",
+    "1\ufe0f\u20e3",
+    "Жё…"
+  ]
   for (const text of texts) {
     it.scopedLive(`scrolls a line of ${JSON.stringify(text)} sideways, in one row, with the cursor in view`, () =>
       Effect.gen(function* () {
@@ -150,6 +164,19 @@ describe("Screen", () => {
           assert.isBelow(cursor().column, 20)
           assert.isAtLeast(cursor().column, 2)
         }
+      })
+    )
+  }
+
+  for (const text of words) {
+    it.scopedLive(`shows the end of thirty times ${text}, and the cursor after it`, () =>
+      Effect.gen(function* () {
+        const { cursor, settled, shows } = yield* open({ columns: 40 })
+        yield* shows(typed(`${text.repeat(30)}END`))
+        yield* settled
+        assert.match(cursor().row, /^> ‹.*END$/u)
+        assert.isBelow(cursor().column, 40)
+        assert.isAbove(cursor().column, 10)
       })
     )
   }

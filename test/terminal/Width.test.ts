@@ -13,7 +13,24 @@ const table: ReadonlyArray<readonly [text: string, columns: number, graphemes: n
   ["👍🏽", 2, 1],
   ["❤\u{fe0f}", 2, 1],
   ["🇩🇪", 2, 1],
-  ["नि", 1, 1],
+  ["नि", 2, 1],
+  ["ทำ", 2, 1],
+  ["ກຳ", 2, 1],
+  ["မြန်မာ", 5, 4],
+  ["មែរ", 3, 2],
+  ["தமிழ்", 4, 3],
+  ["മലയാളം", 6, 4],
+  ["ɾ\u0300", 1, 1],
+  ["\u1100\u1161\u11a8", 2, 1],
+  ["ᄒ", 2, 1],
+  ["👩\u200d💻", 2, 1],
+  ["👨\u200d👩\u200d👧\u200d👦", 2, 1],
+  ["🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", 2, 1],
+  ["1\ufe0f\u20e3", 2, 1],
+  ["☎\ufe0e", 1, 1],
+  ["می\u200cخواهم", 7, 7],
+  ["\u0600١", 2, 1],
+  ["葛\u{e0100}", 2, 1],
   ["ａ", 2, 1]
 ]
 
@@ -37,11 +54,29 @@ describe("Width", () => {
     )
   })
 
-  it("cuts at a column, never through a character", () => {
-    assert.strictEqual(Width.cut("日本語", 5), "日本")
-    assert.strictEqual(Width.cut("abc", 3), "abc")
-    assert.strictEqual(Width.cut("abc", 2), "ab")
-    assert.strictEqual(Width.cut("e\u0301e\u0301", 1), "e\u0301")
-    assert.strictEqual(Width.cut("👍", 1), "")
+  const most: ReadonlyArray<readonly [grapheme: string, columns: number]> = [
+    ["a", 1],
+    ["é", 1],
+    ["日", 2],
+    ["ทำ", 2],
+    ["👍🏽", 4],
+    ["👩\u200d💻", 4],
+    ["❤\ufe0f", 2],
+    ["🇩🇪", 4],
+    ["🇩", 2],
+    ["\u1100\u1161\u11a8", 4],
+    ["ɾ\u0300", 1]
+  ]
+  for (const [grapheme, columns] of most) {
+    it(`of ${JSON.stringify(grapheme)} is ${columns} columns at most`, () => {
+      assert.strictEqual(Width.most(grapheme, false), columns)
+    })
+  }
+
+  it("may be twice as wide in an East Asian locale", () => {
+    assert.deepStrictEqual(
+      ["é", "ж", "…", "a", "ü", "日"].map((grapheme) => Width.most(grapheme, true)),
+      [2, 2, 2, 1, 2, 2]
+    )
   })
 })

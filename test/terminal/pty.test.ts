@@ -257,6 +257,28 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
+  it.scopedLive("displays joined characters as they were sent, in every client and in the line being typed", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* alone()
+      const args = ["--port", server.port, "--login"]
+      const listening = yield* Pty.start(["listen", ...args, "bob"])
+      const plain = yield* Pty.start(["connect", "--plain", ...args, "carol"])
+      const json = yield* Pty.start(["listen", "--json", ...args, "dave"])
+      yield* alice.types(`/who${enter}`)
+      yield* alice.sees("4 here: ")
+      const [joined, hidden] = ["👩\u200d💻 می\u200cخواهم", "a\u200db"]
+      yield* alice.types(`alice, bob, carol, dave: ${joined} ${hidden}`)
+      yield* alice.sees(new RegExp(`\\n› alice, bob, carol, dave: ${joined} a\\\\u\\{200d\\}b$`, "u"))
+      yield* alice.types(enter)
+      const shown = String.raw`: ${joined} a\u{200d}b`
+      yield* alice.sees(`alice › ${shown.slice(2)}`)
+      yield* listening.sees(`from alice${shown}`)
+      yield* plain.sees(`from alice${shown}`)
+      yield* json.sees(String.raw`"text":"${joined} a\u200db"`)
+      for (const terminal of [alice, listening, plain, json]) assert.deepStrictEqual(foreign(terminal.written()), [])
+    })
+  )
+
   it.scopedLive("respects NO_COLOR and a locale that is not UTF-8", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer()
