@@ -80,6 +80,30 @@ export const mutants = [
     replace: ""
   },
   {
+    name: "the broker takes no further turn by itself after one that was over (lost wake-up)",
+    file: "chat/Broker.ts",
+    search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
+    replace: "const isDone = true"
+  },
+  {
+    name: "outboxes that a turn left unflushed wait for the next event",
+    file: "chat/Broker.ts",
+    search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
+    replace: "const isDone = backlog.length === 0"
+  },
+  {
+    name: "a client that has used its share of a turn is forgotten",
+    file: "chat/PeerInput.ts",
+    search: "else if (!isAtEnd && peer.hold === undefined) backlog.continueLater(peer)",
+    replace: ""
+  },
+  {
+    name: "held senders beyond one share of a turn are forgotten",
+    file: "chat/PeerInput.ts",
+    search: 'backlog.add({ _tag: "Room", outbox })',
+    replace: ""
+  },
+  {
     name: "a client is read ahead of the broker without a bound",
     file: "chat/Inbox.ts",
     search: "if (this.bytesAhead >= readAheadBytes) this.pause()",

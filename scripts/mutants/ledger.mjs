@@ -9,7 +9,13 @@ export const mutants = [
   {
     name: "a disconnected peer that is still held is left out of the measured state",
     file: "chat/Lifecycle.ts",
-    search: "gone.inFlight > 0 || gone.hold !== undefined",
+    search: "gone.inFlight > 0 || !gone.inbox.isConsumed",
     replace: "gone.inFlight > 0"
+  },
+  {
+    name: "absent recipients of a disconnected peer are left out of the measured state until its input ends",
+    file: "chat/Inspection.ts",
+    search: "orphan.inFlight + pendingPairs(orphan)",
+    replace: "orphan.inFlight"
   }
 ]

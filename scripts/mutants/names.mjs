@@ -56,6 +56,36 @@ export const mutants = [
     replace: ""
   },
   {
+    name: "names that differ only in case are both accepted",
+    file: "chat/Names.ts",
+    search: "Wire.isAscii(name) ? name.toUpperCase() : Name.likeness(Wire.decode(name))",
+    replace: "Wire.isAscii(name) ? name : Name.likeness(Wire.decode(name))"
+  },
+  {
+    name: "names that differ only in invisible characters are both accepted",
+    file: "protocol/Name.ts",
+    search: 'name.normalize("NFKC").replace(invisible, "").toLowerCase()',
+    replace: 'name.normalize("NFKC").toLowerCase()'
+  },
+  {
+    name: "names that differ only in their compatibility form are both accepted",
+    file: "protocol/Name.ts",
+    search: 'name.normalize("NFKC").replace(invisible, "").toLowerCase().toUpperCase().normalize("NFKC")',
+    replace: 'name.normalize("NFC").replace(invisible, "").toLowerCase().toUpperCase().normalize("NFC")'
+  },
+  {
+    name: "names that look the same by upper case only are both accepted",
+    file: "protocol/Name.ts",
+    search: ".toLowerCase().toUpperCase()",
+    replace: ".toLowerCase()"
+  },
+  {
+    name: "a name in another normal form is another name",
+    file: "protocol/Name.ts",
+    search: 'const name = Wire.decode(trimmed).normalize("NFC")',
+    replace: "const name = Wire.decode(trimmed)"
+  },
+  {
     name: "a connection that broke after its login line takes the name",
     file: "chat/PeerInput.ts",
     search: 'if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner',

@@ -51,6 +51,42 @@ export const mutants = [
     test: "test/chat/late-ticks.test.ts"
   },
   {
+    name: "retry= of a refused line is a millisecond too short",
+    file: "chat/TokenBucket.ts",
+    search: "return Math.ceil(((1 - epsilon - this.tokens) * 1000) / this.perSecond)",
+    replace: "return Math.floor(((1 - epsilon - this.tokens) * 1000) / this.perSecond)"
+  },
+  {
+    name: "a client that sent nothing for long may send more than its burst",
+    file: "chat/TokenBucket.ts",
+    search: "Math.min(this.burst, this.tokens + ((now - this.filledAt) * this.perSecond) / 1000)",
+    replace: "this.tokens + ((now - this.filledAt) * this.perSecond) / 1000"
+  },
+  {
+    name: "a line that the client's rate refuses counts against its address",
+    file: "chat/Routing.ts",
+    search: "const wait = own > 0 ? own : (hostRate?.take(now) ?? 0)",
+    replace: "const wait = Math.max(own, hostRate?.take(now) ?? 0)"
+  },
+  {
+    name: "a line that the rate of the address refuses counts against the client",
+    file: "chat/Routing.ts",
+    search: "if (own === 0) rate?.putBack()",
+    replace: ""
+  },
+  {
+    name: "the clients of one address share no rate",
+    file: "chat/HostLimits.ts",
+    search: "this.isLimited(host) ? this.find(subscriber(host)).lines : undefined",
+    replace: "this.isLimited(host) ? this.make(0).lines : undefined"
+  },
+  {
+    name: "a first line that is too long does not count against the rate",
+    file: "chat/PeerInput.ts",
+    search: "return routing.mayPass(peer, label) ? lifecycle",
+    replace: "return true ? lifecycle"
+  },
+  {
     name: "a line that is too long does not count against the rate",
     file: "chat/Routing.ts",
     search: "else if (this.mayPass(peer, label)) this.replies.refuse(peer, Reply.tooLong",

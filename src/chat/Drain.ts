@@ -94,7 +94,7 @@ export class Drain {
       // A held peer has not reached the mark of the shutdown in its input, whatever it waits for.
       if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false
     }
-    for (const { hold, isQueued } of lifecycle.orphans) if (hold !== undefined || isQueued) return false
+    for (const { inbox } of lifecycle.orphans) if (!inbox.isConsumed) return false
     return true
   }
 

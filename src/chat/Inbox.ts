@@ -109,6 +109,11 @@ export class Inbox {
     return this.items?.[this.next]
   }
 
+  /** Whether the broker has handled everything that was read. */
+  get isConsumed(): boolean {
+    return this.items === undefined && this.bytesAhead === 0
+  }
+
   /** Moves on to the next item. */
   advance() {
     this.next += 1

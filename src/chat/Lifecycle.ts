@@ -28,7 +28,7 @@ interface Collaborators {
 /** Up to this number, orphans are not swept. */
 const fewOrphans = 16
 
-const isOrphan = (gone: Peer) => gone.inFlight > 0 || gone.hold !== undefined || gone.isQueued
+const isOrphan = (gone: Peer) => gone.inFlight > 0 || !gone.inbox.isConsumed
 
 /** The life of the peers, from their login to their end. Runs only in the broker's turn. */
 export class Lifecycle {

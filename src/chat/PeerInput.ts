@@ -217,7 +217,8 @@ export class PeerInput {
     const { lifecycle, routing } = this.broker
     if (peer.phase._tag !== "Login" || peer.isShutOut) return routing.tooLong(peer, start)
     peer.traffic.linesIn += 1
-    return lifecycle.refuse(peer, Reply.badLogin, labelOf(peer, start))
+    const label = labelOf(peer, start)
+    return routing.mayPass(peer, label) ? lifecycle.refuse(peer, Reply.badLogin, label) : undefined
   }
 
   private login(peer: Peer, line: string, label: string | undefined): Question | undefined {

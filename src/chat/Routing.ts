@@ -263,7 +263,7 @@ export class Routing {
   }
 
   /** Whether the rate limits of the client and of its host allow one more line now. If not, sends `! slow-down`. */
-  private mayPass(peer: Peer, label: string | undefined): boolean {
+  mayPass(peer: Peer, label: string | undefined): boolean {
     const { hostRate, rate } = peer
     const now = this.now()
     const own = rate?.take(now) ?? 0

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { pass, startMemoryServer } from "../support/MemoryServer.js"
+import { from, pass, startMemoryServer } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range } from "../support/NumberedLines.js"
 import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
@@ -49,6 +49,20 @@ describe("the rate", () => {
       })
     )
   }
+
+  it.scoped("counts a first line that is too long against the address, and refuses it when it is over the rate", () =>
+    Effect.gen(function* () {
+      const limits = { ratePerAddress: 1, burstPerAddress: 1, wrap: from("192.0.2.1", "192.0.2.1") }
+      const { connect } = yield* startMemoryServer({ ...shortTimeouts, ...limits })
+      const long = "x".repeat(70_000)
+      for (const expected of ["! bad-login fatal: ", "! slow-down retry="]) {
+        const alice = yield* connect
+        alice.say(long)
+        const line = yield* alice.next
+        assert.isTrue(line.startsWith(expected), line)
+      }
+    })
+  )
 
   for (const rate of [1, 3, 5, 7, 60, 999]) {
     it.scoped(`reports an exact retry: after it the line passes, even after an earlier attempt: ${rate} a second`, () =>

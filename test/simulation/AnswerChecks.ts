@@ -11,7 +11,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   const delivering = lastDelivery(sessions)
   for (const session of sessions) {
     checkOrder(history, session, delivering, report)
-    checkWho(history, session, sessions, report)
+    checkWho(session, sessions, report)
     checkPongs(session, report)
     checkEnd(session, report)
   }
@@ -101,7 +101,7 @@ const alternatives = (
   if (line.isDoubtful) ways.push([])
   if (closing === "yes") return ways
   ways.push(...usual(session, line))
-  if (history.setting.rate > 0) ways.push([`! slow-down${tag} retry=`])
+  if (line.maySlow) ways.push([`! slow-down${tag} retry=`])
   return ways
 }
 
@@ -117,6 +117,8 @@ const usual = (
       return [[meaning.head]]
     case "quit":
       return [[]]
+    case "slowed":
+      return [[`! slow-down${tag} retry=${meaning.retry === undefined ? "" : `${meaning.retry}:`}`]]
     case "login":
       if (meaning.name === undefined) return [[`! bad-login${tag} fatal: `]]
       return session.name === undefined || session.isUncertain
@@ -158,16 +160,11 @@ const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Repor
 }
 
 /** `/who` lists everyone who was certainly present, and no one who cannot have been. */
-const checkWho = (
-  history: History,
-  session: ObservedConnection,
-  sessions: ReadonlyArray<ObservedConnection>,
-  report: Report
-) => {
+const checkWho = (session: ObservedConnection, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const asked = session.lines.filter(({ meaning }) => meaning.is === "who")
   const answered = session.received.filter((one) => one.is === "answer" && one.line.startsWith("* who"))
-  // Answers can be matched to lines only if none was refused.
-  if (asked.length !== answered.length || history.setting.rate > 0) return
+  // Answers can be matched to lines only if each has one.
+  if (asked.length !== answered.length || asked.some(({ maySlow }) => maySlow)) return
   asked.forEach(({ span }, index) => {
     const line = answered[index]?.is === "answer" ? answered[index].line : ""
     const [, count, rest = ""] = /^\* who (?:@\S+ )?(\d+): (.*)$/.exec(line) ?? []

@@ -1,6 +1,7 @@
 import * as Fate from "../../src/protocol/Fate.js"
 import { all as reasons } from "../../src/protocol/CloseReason.js"
 import type { Wire } from "./History.js"
+import type { HeardLine } from "./ProtocolModel.js"
 import type { Outcome } from "./Run.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
@@ -33,6 +34,9 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
         .map((code) => `! ${code}`),
       ..."who pong bye help hello joined left closing".split(" ").map((code) => `* ${code}`)
     ].map((head) => ["answers", head, answered(`${head} `) + answered(`${head}:`)] as const),
+    ["rates", "lines surely refused", sum(sessions.map(({ lines }) => lines.filter(isSlowed).length))],
+    ["rates", "with a known retry", sum(sessions.map(({ lines }) => lines.filter(hasRetry).length))],
+    ["rates", "lines that may have been refused", sum(sessions.map(({ lines }) => lines.filter(maySlow).length))],
     ["connections", "broken, read side first", breaks((read, write) => read < write)],
     ["connections", "broken, write side first", breaks((read, write) => write < read)],
     [
@@ -60,6 +64,12 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ...steps.map(([, step]) => ["steps", step.do, 1] as const)
   ]
 }
+
+const isSlowed = ({ meaning }: HeardLine) => meaning.is === "slowed"
+
+const hasRetry = ({ meaning }: HeardLine) => meaning.is === "slowed" && meaning.retry !== undefined
+
+const maySlow = (line: HeardLine) => line.maySlow
 
 /** How long the server waited for the client's end. */
 const lingered = ({ closed, destroyed }: Wire) =>

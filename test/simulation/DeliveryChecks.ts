@@ -121,7 +121,7 @@ const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray
     if (meaning.is !== "message") return []
     const isRefused = label !== undefined && refused.has(label)
     const when = ProtocolModel.closing(history, line)
-    const isMaybe = isUncertain || when === "maybe" || history.setting.rate > 0
+    const isMaybe = isUncertain || when === "maybe" || line.maySlow
     const isAccepted = isRefused || when === "yes" ? "no" : isMaybe ? "maybe" : "yes"
     return [
       {

@@ -4,6 +4,7 @@ import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
+import { mostAhead } from "./SimulatedSocket.js"
 
 /** Every connection ends, for the right reason, and nothing is left over when all have. */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
@@ -18,6 +19,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
     checkReason(history, session, report)
     checkDeadlines(history, session, report)
     checkHeld(history, session, sessions, report)
+    checkReadAhead(history, session, report)
   }
   if (history.killed !== undefined) return
   checkRests(history, report)
@@ -120,16 +122,31 @@ const checkHeld = (
   }
 }
 
+/** The server reads less than two reads ahead of the broker, which routes at the end of each turn. */
+const checkReadAhead = ({ setting }: History, session: ObservedConnection, report: Report) => {
+  const { isUncertain, lines, name, reason, wire } = session
+  // What it discards after the end of the client's input takes no memory.
+  const mayBeRefused = name === undefined || isUncertain
+  const last = lines.find(({ meaning }) => meaning.is === "quit" || (meaning.is === "login" && mayBeRefused))
+  const lastTurn = last?.heard.turn ?? Infinity
+  const lastTime = reason === "login-timeout" ? wire.accepted.at + setting.loginTimeout / 2 : Infinity
+  const sums = new Map<number, number>()
+  for (const { at, bytes, turn } of wire.heard) {
+    if (turn <= lastTurn && at <= lastTime) sums.set(turn, (sums.get(turn) ?? 0) + bytes.length)
+  }
+  const most = Math.max(0, ...sums.values())
+  if (most > mostAhead) report("read ahead of the broker without a bound", `${wire.remote}: ${most} bytes`)
+}
+
 /** A name has one owner at a time, and is refused only while it has one. */
 const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const named = sessions.flatMap((one) =>
-    one.name === undefined || one.presence === undefined
-      ? []
-      : [{ ...one, alike: ProtocolModel.likeness(one.name), when: one.presence }]
+    one.name === undefined || one.presence === undefined ? [] : [{ ...one, name: one.name, when: one.presence }]
   )
   named.forEach((one, index) => {
     for (const other of named.slice(index + 1)) {
-      if (one.alike !== other.alike || !ProtocolModel.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
+      if (!ProtocolModel.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
+      if (!ProtocolModel.looksLike(one.name, other.name)) continue
       report("two had the same name", `${one.name} at ${one.wire.remote} and ${other.wire.remote}`)
     }
   })
@@ -137,12 +154,14 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
     if (session.reason !== "login-in-use") continue
     const login = session.lines.find(({ meaning }) => meaning.is === "login")
     if (login?.meaning.is !== "login" || login.meaning.name === undefined) continue
-    const alike = ProtocolModel.likeness(login.meaning.name)
+    const { name } = login.meaning
     const hasOwner = named.some(
       (one) =>
-        one.wire !== session.wire && one.alike === alike && ProtocolModel.overlap(one.when.maybeNamed, login.span)
+        one.wire !== session.wire &&
+        ProtocolModel.overlap(one.when.maybeNamed, login.span) &&
+        ProtocolModel.looksLike(one.name, name)
     )
-    if (!hasOwner) report("a free name was refused", `${login.meaning.name} for ${session.wire.remote}`)
+    if (!hasOwner) report("a free name was refused", `${name} for ${session.wire.remote}`)
   }
 }
 
@@ -154,17 +173,18 @@ const isRefused = ({ reason, wire }: ObservedConnection) =>
   reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
 
 /** A client is refused exactly when all places are taken. */
-const checkLimits = ({ setting }: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
+const checkLimits = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
+  const { setting } = history
   sessions.forEach((session, index) => {
     const { turn } = session.wire.accepted
     const before = sessions.slice(0, index).filter((one) => !isRefused(one))
     const surely = before.filter(({ wire }) => turn < goneAt(wire).turn)
-    const maybe = before.filter(({ wire }) => turn <= forgottenAt(wire))
+    const maybe = before.filter(({ wire }) => turn <= forgottenAt(history, wire))
     const ofHost = (some: ReadonlyArray<ObservedConnection>) =>
       some.filter(({ wire }) => wire.host === session.wire.host).length
     const perHost = setting.maxConnectionsPerAddress === 0 ? Infinity : setting.maxConnectionsPerAddress
     const places = Math.min(setting.maxConnections, Math.ceil(setting.maxMemory / connectionBytes))
-    const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(one.wire))
+    const refused = sessions.slice(0, index).filter((one) => isRefused(one) && turn <= forgottenAt(history, one.wire))
     const where = `${session.wire.remote}: ${surely.length} to ${maybe.length} were served`
     if (isDropped(session) && refused.length < refusalSlots(setting.maxConnections)) {
       report("dropped without an answer", `${session.wire.remote}: ${refused.length} were being refused`)
@@ -186,12 +206,14 @@ const goneAt = ({ destroyed, gone }: Wire): Moment => {
 }
 
 /** The latest turn in which the server notices the end: while it waits for a write, only when that fails. */
-const forgottenAt = (wire: Wire): number =>
-  Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0) + ProtocolModel.slack
+const forgottenAt = (history: History, wire: Wire): number =>
+  ProtocolModel.settledBy(history, Math.max(goneAt(wire).turn, wire.writeBroke?.turn ?? 0))
 
 const never: Moment = { turn: Infinity, at: Infinity }
 
-const checkRests = ({ memoryUnaccounted, readAhead, rests, unaccounted }: History, report: Report) => {
+const checkRests = (history: History, report: Report) => {
+  const { memoryUnaccounted, readAhead, rests, unaccounted, unsettled } = history
+  if (unsettled.length > 0) report("a line waits although no client is slow", unsettled.join(", "))
   if (unaccounted.length > 0) report("the queues and the ledger disagree", unaccounted.join(", "))
   if (memoryUnaccounted.length > 0) report("the queues and the memory budget disagree", memoryUnaccounted.join(", "))
   if (readAhead.length > 0) report("read ahead of the broker without a bound", `${readAhead.join(", ")} bytes`)

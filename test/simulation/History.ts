@@ -79,6 +79,8 @@ export interface History {
   readonly logs: ReadonlyArray<LogLine>
   /** The time of each turn. */
   readonly times: ReadonlyArray<number>
+  /** The turns after which the broker had more to do. */
+  readonly busyTurns: ReadonlySet<number>
   /** The server's monotonic clock in each turn: the time, and the periods in which the process was stopped. */
   readonly clocks: ReadonlyArray<number>
   /** When the drain was requested, if before the end of the run. */
@@ -93,6 +95,8 @@ export interface History {
   readonly memoryUnaccounted: Array<number>
   /** Numbers of bytes read but not routed that are more than the bound for all connections. */
   readonly readAhead: Array<number>
+  /** Numbers of pairs in flight although no socket was blocked and the broker was idle. */
+  readonly unsettled: Array<number>
   /** Defects that would have ended the process. */
   readonly defects: Array<string>
   ledger: LedgerSnapshot

@@ -60,11 +60,16 @@ const orderly: ReadonlyArray<CloseReason> = [
 export const sessions = (history: History): ReadonlyArray<ObservedConnection> => {
   const logs = new Map<unknown, LogLine>()
   for (const log of history.logs) if (log.message === "connection closed") logs.set(log.fields["remote"], log)
-  return history.wires.map((wire) => session(history, wire, logs.get(wire.remote)))
+  const lines = ProtocolModel.lines(history)
+  return history.wires.map((wire) => session(history, wire, lines.get(wire) ?? [], logs.get(wire.remote)))
 }
 
-const session = (history: History, wire: Wire, log: LogLine | undefined): ObservedConnection => {
-  const lines = ProtocolModel.lines(wire, history)
+const session = (
+  history: History,
+  wire: Wire,
+  lines: ReadonlyArray<ProtocolModel.HeardLine>,
+  log: LogLine | undefined
+): ObservedConnection => {
   const reason = all.find((one) => one === log?.fields["reason"])
   const login = lines.find(({ meaning }) => meaning.is === "login")
   const asked = login?.meaning.is === "login" ? login.meaning.name : undefined
@@ -73,7 +78,9 @@ const session = (history: History, wire: Wire, log: LogLine | undefined): Observ
   const isUncertain =
     login !== undefined &&
     logged === undefined &&
-    (broke ? login.span.to + ProtocolModel.slack >= log.turn : history.killed !== undefined && log === undefined)
+    (broke
+      ? ProtocolModel.settledBy(history, login.span.to) >= log.turn
+      : history.killed !== undefined && log === undefined)
   const name = typeof logged === "string" ? logged : isUncertain ? asked : undefined
   return {
     wire,
@@ -97,13 +104,12 @@ const presence = (
   login: ProtocolModel.HeardLine,
   isUncertain: boolean
 ): Presence => {
-  const { slack } = ProtocolModel
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
-  const ended = wire.ended && ProtocolModel.spanOf(wire, wire.ended)
+  const ended = wire.ended && ProtocolModel.spanOf(history, wire, wire.ended)
   const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
   // While the server waits for a write, it notices the end when that fails.
-  const over =
-    Math.max(first(wire.gone?.turn, wire.destroyed?.turn, wire.closed?.turn), wire.writeBroke?.turn ?? 0) + slack
+  const noticed = Math.max(first(wire.gone?.turn, wire.destroyed?.turn, wire.closed?.turn), wire.writeBroke?.turn ?? 0)
+  const over = ProtocolModel.settledBy(history, noticed)
   const from = login.span.from
   const maybe = { from, to: first(quit?.span.to, ended?.to, over) }
   const maybeNamed = { from, to: over }
@@ -124,7 +130,7 @@ const received = (taken: string): ReadonlyArray<Received> =>
   taken.split("\n").slice(0, -1).flatMap(uncounted).map(receivedLine)
 
 const receivedLine = (line: string): Received => {
-  const [, sender, params = "", rest] = /^(from [^\s:]+)((?: [^\s:]+)*)(:.*)$/su.exec(line) ?? []
+  const [, sender, params = "", rest] = /^(from [^ :]+)((?: [^ :]+)*)(:.*)$/su.exec(line) ?? []
   if (sender !== undefined && rest !== undefined) {
     return { is: "from", line: sender + rest, params: params.split(" ").slice(1) }
   }

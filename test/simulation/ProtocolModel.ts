@@ -1,6 +1,8 @@
 import type { Setting } from "./Step.js"
 import { builtIn } from "../../src/chat/Commands.js"
-import type { History, Moment, Wire } from "./History.js"
+import type { History, LogLine, Moment, ReadMoment, Wire } from "./History.js"
+import { RateModel, type Verdict } from "./RateModel.js"
+
 /**
  * The meaning of a client's lines according to the protocol, written independently of the server's parser. Names and
  * texts are ordinary strings here.
@@ -20,10 +22,14 @@ export type Meaning =
   | { readonly is: "answered"; readonly heads: ReadonlyArray<string> }
   | { readonly is: "who"; readonly head: string }
   | { readonly is: "quit" }
+  /** Refused as `slow-down`, with this `retry` if that is known. */
+  | { readonly is: "slowed"; readonly retry: number | undefined }
 
 export interface HeardLine {
   readonly span: Span
   readonly heard: Moment
+  /** Whether it may also have been refused as `slow-down`. */
+  readonly maySlow: boolean
   readonly label: string | undefined
   readonly meaning: Meaning
   /** After a line that ends the input, unless the shutdown refused that line. */
@@ -36,17 +42,27 @@ export type Doubt = "yes" | "maybe" | "no"
 
 export const never: Span = { from: Infinity, to: -Infinity }
 
-/** Turns from a cause to its last effect in the broker, unless something is held. */
-export const slack = 4
+/** Turns from a cause to its last effect in a broker that is not busy, unless something is held. */
+const slack = 4
+
+/** The first turn from this one on after which the broker had nothing left to do. */
+export const idleFrom = ({ busyTurns, clocks }: History, turn: number): number => {
+  let idle = turn
+  while (busyTurns.has(idle)) idle += 1
+  return idle < clocks.length ? idle : Infinity
+}
+
+/** The turn in which the last effect of a cause has been handled, unless something is held. */
+export const settledBy = (history: History, turn: number): number => idleFrom(history, turn) + slack
 
 /** When the broker may have handled an event of a moment. */
-export const spanOf = (wire: Wire, { turn }: Moment): Span => {
-  let to = turn + 2
+export const spanOf = (history: History, wire: Wire, { turn }: Moment): Span => {
+  let to = idleFrom(history, turn) + 2
   for (const { from, to: until } of wire.pauses) {
     if (from.turn > to) break
     if (until === undefined) return { from: turn, to: Infinity }
     // It was held, and continued when the server read from it again.
-    to = Math.max(to, until.turn + 2)
+    to = Math.max(to, idleFrom(history, until.turn) + 2)
   }
   return { from: turn, to }
 }
@@ -55,39 +71,121 @@ export const spanOf = (wire: Wire, { turn }: Moment): Span => {
 export const closing = (history: History, { heard }: { readonly heard: Moment }): Doubt => {
   const asked = history.drainAsked
   if (asked === undefined || heard.turn <= asked.turn) return "no"
-  return heard.turn <= asked.turn + 3 ? "maybe" : "yes"
+  return heard.turn <= idleFrom(history, asked.turn) + 3 ? "maybe" : "yes"
 }
 
 export const overlap = (one: Span, other: Span): boolean => one.from <= other.to && other.from <= one.to
 
 export const covers = (whole: Span, part: Span): boolean => whole.from <= part.from && part.to <= whole.to
 
-/** The lines that the server read, up to the one that ends the input. */
-export const lines = (wire: Wire, history: History): ReadonlyArray<HeardLine> => {
-  const { setting } = history
-  const found: Array<HeardLine> = []
-  const state: State = { isGreeted: false, saysAuto: false, name: undefined, isOver: false }
-  let isDoubtful = false
-  let isAuto: Doubt = "no"
-  for (const raw of cut(wire, setting.maxLineBytes)) {
-    const line = meaningOf(raw, state, setting)
-    found.push({ span: spanOf(wire, raw.heard), heard: raw.heard, isDoubtful, isAuto, ...line })
-    if (state.saysAuto) {
-      state.saysAuto = false
-      // The server may have refused the `/hello`.
-      const isSure = setting.rate === 0 && !isDoubtful && closing(history, raw) === "no"
-      if (isAuto !== "yes") isAuto = isSure ? "yes" : "maybe"
-    }
-    if (!state.isOver) continue
-    if (closing(history, raw) === "no") break
-    state.isOver = false
-    isDoubtful = true
+/** The lines of each connection that the server read, up to the one that ends the input. */
+export const lines = (history: History): ReadonlyMap<Wire, ReadonlyArray<HeardLine>> => {
+  const ends = new Map(history.logs.flatMap(endOf))
+  const readers = history.wires.map((wire) => new Reader(wire, history, ends.get(wire.remote)))
+  // Clients of one address share an allowance, so the order of all lines matters.
+  const raws = readers.flatMap((reader) => reader.raws.map((raw) => ({ reader, raw })))
+  const rates = new RateModel(
+    history,
+    raws.map(({ raw, reader }) => ({ wire: reader.wire, heard: raw.heard, until: idleFrom(history, raw.heard.turn) }))
+  )
+  for (const { raw, reader } of raws.toSorted((one, other) => one.raw.heard.order - other.raw.heard.order)) {
+    reader.read(raw, rates)
   }
-  return found
+  return new Map(readers.map(({ found, wire }) => [wire, found]))
 }
 
+/** How a connection ended according to the log. */
+interface Ending {
+  readonly reason: unknown
+  readonly name: unknown
+}
+
+const endOf = ({ fields, message }: LogLine): ReadonlyArray<readonly [unknown, Ending]> =>
+  message === "connection closed" ? [[fields["remote"], { reason: fields["reason"], name: fields["name"] }]] : []
+
+/** Reads the lines of one connection in order. */
+class Reader {
+  readonly found: Array<HeardLine> = []
+  readonly raws: ReadonlyArray<RawLine>
+  private readonly state: State = { isGreeted: false, saysAuto: false, name: undefined, isOver: false }
+  private isDoubtful = false
+  private isAuto: Doubt = "no"
+  private isAtEnd = false
+  private hellos = 0
+  /** The number of answers before the login: each line until then has a known number of them. */
+  private answers = 0
+  private readonly reason: unknown
+  /** Its login was accepted, or refused for another reason than a rate. */
+  private readonly hasLoggedIn: boolean
+
+  constructor(
+    readonly wire: Wire,
+    private readonly history: History,
+    private readonly end: Ending | undefined
+  ) {
+    this.raws = cut(wire, history.setting.maxLineBytes)
+    this.reason = end?.reason
+    this.hasLoggedIn = end?.name !== undefined || this.reason === "bad-login" || this.reason === "login-in-use"
+  }
+
+  read(raw: RawLine, rates: RateModel) {
+    if (this.isAtEnd) return
+    const { history, state, wire } = this
+    const when = closing(history, raw)
+    const verdict = when === "yes" ? ({ is: "passes" } as const) : rates.next(raw.heard, this.isUncertain(raw))
+    const before = { ...state }
+    let line = meaningOf(raw, verdict, state, history.setting)
+    if (verdict.is === "unknown" && line.meaning.is === "login" && this.isSlowed(line.meaning.name)) {
+      Object.assign(state, before)
+      line = { ...line, meaning: { is: "slowed", retry: undefined } }
+    }
+    const { isAuto, isDoubtful } = this
+    const maySlow = verdict.is === "unknown" && when !== "yes"
+    this.found.push({ span: spanOf(history, wire, raw.heard), heard: raw.heard, isDoubtful, isAuto, maySlow, ...line })
+    // The server may have refused the `/hello`.
+    const isSure = !maySlow && !isDoubtful && when === "no"
+    if (state.saysAuto && isAuto !== "yes") this.isAuto = isSure ? "yes" : "maybe"
+    state.saysAuto = false
+    // The client's observation decides what the model cannot.
+    if (maySlow && isHello(line.meaning)) {
+      state.isGreeted = before.isGreeted || wire.taken.split("* hello ").length - 1 > this.hellos
+    }
+    if (maySlow && line.meaning.is === "quit") state.isOver = this.reason === "quit"
+    if (isHello(line.meaning) && state.isGreeted) this.hellos += 1
+    this.answers += answersTo(line.meaning)
+    const isRefused = line.meaning.is === "login" && this.reason === "login-in-use"
+    if (!state.isOver && !isRefused) return
+    if (when === "no" || isRefused) this.isAtEnd = true
+    state.isOver = false
+    this.isDoubtful = true
+  }
+
+  /** Whether the answer in place of the next one says that a login with this name was too fast. */
+  private isSlowed(name: string | undefined): boolean {
+    if (name !== undefined && name === this.end?.name) return false
+    const lines = this.wire.taken.split("\n")
+    const answers = lines.filter((line) => !/^(?:$|from |\* (?:joined|left|closing) )/u.test(line))
+    return answers[this.answers]?.startsWith("! slow-down ") ?? !this.hasLoggedIn
+  }
+
+  /** Whether the line may not have been read, or may have been refused for another reason before it counted. */
+  private isUncertain({ heard }: RawLine): boolean {
+    const { history, reason, wire } = this
+    const deadline = history.setting.loginTimeout - earliness(history)
+    const isOverdue = reason === "login-timeout" && heard.at - wire.accepted.at >= deadline
+    return isOverdue || this.isDoubtful || closing(history, { heard }) !== "no"
+  }
+}
+
+const answersTo = (meaning: Meaning) => {
+  if (meaning.is === "answered") return meaning.heads.length
+  return meaning.is === "who" || meaning.is === "slowed" ? 1 : 0
+}
+
+const isHello = (meaning: Meaning) => meaning.is === "answered" && meaning.heads[0]?.startsWith("* hello") === true
+
 interface RawLine {
-  readonly heard: Moment
+  readonly heard: ReadMoment
   readonly bytes: string
   readonly isTooLong: boolean
 }
@@ -97,19 +195,19 @@ const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
   const found: Array<RawLine> = []
   let rest = ""
   let isReported = false
-  const add = (bytes: string, heard: Moment) => {
+  const add = (bytes: string, heard: ReadMoment) => {
     const isTooLong = bytes.replace(/\r$/, "").length > maxLineBytes
     if (!isReported) found.push({ heard, bytes, isTooLong })
     isReported = false
   }
-  for (const { at, bytes, turn } of wire.heard) {
+  for (const { bytes, ...heard } of wire.heard) {
     const parts = (rest + bytes).split("\n")
     rest = parts.pop() ?? ""
-    for (const part of parts) add(part, { at, turn })
+    for (const part of parts) add(part, heard)
     // A line that is too long is answered at once, not at its end. One more CR may belong to a CRLF.
     const isLonger = rest.length > maxLineBytes && !(rest.length === maxLineBytes + 1 && rest.endsWith("\r"))
     if (isLonger && !isReported) {
-      add(rest, { at, turn })
+      add(rest, heard)
       isReported = true
     }
   }
@@ -128,8 +226,15 @@ export const encode = (text: string): string => Buffer.from(text, "utf8").toStri
 
 const isUtf8 = (bytes: string) => encode(decode(bytes)) === bytes
 
-/** The form in which two names must differ: enough of the protocol's rule for the names in schedules. */
-export const likeness = (name: string): string => name.normalize("NFKC").toLowerCase()
+/** Invisible letters and marks; other invisible characters cannot occur in a name. */
+const invisible = /[\u{e0100}-\u{e01ef}]|[\ufe00-\ufe0f]|[\u034f\u17b4\u17b5\u180b-\u180f]|[\u115f\u1160\u3164\uffa0]/gu
+
+/** The visible compatibility form, with the only letter in schedules that case folding makes longer. */
+const bare = (name: string) => name.normalize("NFKC").replace(invisible, "").replace(/[ßẞ]/gu, "ss")
+
+/** Whether two names look the same, with the case folding of regular expressions, which the server does not use. */
+export const looksLike = (one: string, other: string): boolean =>
+  new RegExp(`^${bare(one).replaceAll(".", "\\.")}$`, "iu").test(bare(other))
 
 interface State {
   isGreeted: boolean
@@ -139,13 +244,19 @@ interface State {
   isOver: boolean
 }
 
-const meaningOf = (raw: RawLine, state: State, setting: Setting): Pick<HeardLine, "label" | "meaning"> => {
+const meaningOf = (
+  raw: RawLine,
+  verdict: Verdict,
+  state: State,
+  setting: Setting
+): Pick<HeardLine, "label" | "meaning"> => {
   const found = /^@([A-Za-z0-9_.-]{1,32}) /.exec(raw.bytes)
   const label = state.isGreeted ? found?.[1] : undefined
   const tag = label === undefined ? "" : ` @${label}`
   const answered = (...heads: ReadonlyArray<string>) => ({ label, meaning: { is: "answered", heads } as const })
   const badLine = answered(`! bad-line${tag}:`)
 
+  if (verdict.is === "refused") return { label, meaning: { is: "slowed", retry: verdict.retry } }
   if (raw.isTooLong && state.name === undefined) {
     state.isOver = true
     return { label, meaning: { is: "login", name: undefined } }
@@ -160,7 +271,7 @@ const meaningOf = (raw: RawLine, state: State, setting: Setting): Pick<HeardLine
   }
   if (state.name === undefined) {
     const name = isUtf8(bytes) ? trim(decode(bytes)).normalize("NFC") : ""
-    state.name = allowed.test(name) && [...name].length <= 32 ? name : undefined
+    state.name = allowed.test(name) && [...name].length <= 32 && bare(name) !== "" ? name : undefined
     state.isOver = state.name === undefined
     return { label, meaning: { is: "login", name: state.name } }
   }

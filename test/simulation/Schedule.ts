@@ -1,6 +1,7 @@
 import { seededRandom } from "../../scripts/random.mjs"
+import type { TurnBounds } from "../../src/chat/Turn.js"
 import type { Setting, Step } from "./Step.js"
-import { addresses, commands, junk, names } from "./Vocabulary.js"
+import { addresses, bursts, commands, junk, lookAlikes, names } from "./Vocabulary.js"
 
 export interface Schedule {
   readonly seed: number
@@ -23,24 +24,58 @@ const kinds = [
   "reset",
   "rejoin",
   "twins",
+  "lookAlikes",
   "crowd",
   "slowLogin",
   "pass",
   "clock",
   "stop",
   "shortage",
-  "tooLong"
+  "tooLong",
+  "burst"
 ] as const
 
 type Kind = (typeof kinds)[number]
 
 /** Kinds that leave little room for others. */
-const rare: ReadonlyArray<Kind> = ["crowd", "twins", "slowLogin", "clock", "stop", "shortage"]
+const rare: ReadonlyArray<Kind> = ["crowd", "twins", "lookAlikes", "slowLogin", "clock", "stop", "shortage"]
 
-/** Kinds without a rate limit: a refused line could change the meaning of later ones, which the model cannot know. */
-const unrated: ReadonlyArray<Kind> = ["junk", "commands", "deaf"]
+/**
+ * Kinds that hold senders, or change the meaning of later lines. With rates, a schedule has one or the other: whether a line
+ * that was held is refused cannot be known, and what it means would be unknown as well.
+ */
+const holding: ReadonlyArray<Kind> = ["slow", "deaf", "trickle"]
+const meaningful: ReadonlyArray<Kind> = ["junk", "commands"]
 
-const settingOf = (random: Random, isLarge: boolean): Setting => ({
+/** Queues in which no sender is ever held. */
+const ample = { outboxLines: 100_000, outboxBytes: 1e8, maxOutcomes: 100_000, maxMemory: 1e9 }
+
+/** A budget of memory that runs out before any queue is full, and sometimes one that runs out a little later. */
+const littleMemory = (random: Random, isLarge: boolean): Partial<Setting> => ({
+  maxMemory: isLarge ? 150_000 : random.pick([60_000, 80_000]),
+  ...(random.chance(0.7) ? { outboxLines: 10_000, outboxBytes: 100_000, maxOutcomes: random.pick([50, 10_000]) } : {})
+})
+
+/** Bounds of a turn that hardly any input keeps within. */
+const smallTurns: ReadonlyArray<TurnBounds> = [
+  { work: 2_000, share: 700, flushes: 1 },
+  { work: 20_000, share: 2_000, flushes: 2 },
+  { work: 100_000, share: 16_384, flushes: 1 }
+]
+
+type Rates = Pick<Setting, "rate" | "ratePerAddress" | "burstPerAddress">
+
+const ratesOf = (random: Random): Rates => {
+  const rates = { rate: 0, ratePerAddress: 0, burstPerAddress: 1_000 }
+  if (random.chance(0.8)) return rates
+  return random.pick([
+    { ...rates, rate: random.pick([1, 3, 20]) },
+    { ...rates, ratePerAddress: random.pick([2, 7, 20]), burstPerAddress: random.pick([3, 12]) },
+    { rate: random.pick([3, 20]), ratePerAddress: random.pick([7, 20]), burstPerAddress: random.pick([3, 12]) }
+  ])
+}
+
+const settingOf = (random: Random, isLarge: boolean, rates: Rates): Setting => ({
   maxConnections: random.pick([4, 8, 50, 50]),
   maxConnectionsPerAddress: random.pick([0, 0, 0, 0, 0, 3]),
   maxLineBytes: isLarge ? 65_536 : 120,
@@ -53,8 +88,9 @@ const settingOf = (random: Random, isLarge: boolean): Setting => ({
   outboxLines: random.pick([2, 8, 64, 10_000]),
   outboxBytes: isLarge ? random.pick([70_000, 300_000]) : random.pick([100, 500, 5_000]),
   maxOutcomes: random.pick([2, 50]),
-  maxMemory: random.pick([1e9, 1e9, 1e9, 1e9, 1e9, isLarge ? 150_000 : 80_000]),
-  rate: random.pick([0, 0, 0, 0, 0, 20]),
+  maxMemory: 1e9,
+  ...rates,
+  turnBounds: random.chance(0.25) ? random.pick(smallTurns) : undefined,
   hasProbe: random.chance(0.1)
 })
 
@@ -72,16 +108,25 @@ class Author {
   private readonly random: Random
   /** Lines and queues of realistic size, so that batches go through the queue. */
   private readonly isLarge: boolean
+  private readonly isRated: boolean
+  private readonly mayHold: boolean
   private readonly slots: number
   private readonly kinds: ReadonlyArray<Kind>
 
   constructor(seed: number) {
     const random = seededRandom(seed)
     this.random = random
-    this.isLarge = random.chance(0.06)
-    this.setting = settingOf(random, this.isLarge)
-    const possible = this.setting.rate === 0 ? kinds : kinds.filter((kind) => !unrated.includes(kind))
-    const chosen = possible.filter((kind) => random.chance(rare.includes(kind) ? 0.15 : 0.5))
+    const rates = ratesOf(random)
+    this.isRated = rates.rate + rates.ratePerAddress > 0
+    this.isLarge = !this.isRated && random.chance(0.06)
+    // What the clients of an address share is known only while none of them is held.
+    this.mayHold = !this.isRated || (rates.ratePerAddress === 0 && random.chance(0.3))
+    const usual = settingOf(random, this.isLarge, rates)
+    const setting = random.chance(0.18) ? { ...usual, ...littleMemory(random, this.isLarge) } : usual
+    this.setting = this.mayHold ? setting : { ...setting, ...ample }
+    const excluded = this.isRated ? (this.mayHold ? meaningful : holding) : ["burst"]
+    const possible = kinds.filter((kind) => !excluded.includes(kind))
+    const chosen = possible.filter((kind) => kind === "burst" || random.chance(rare.includes(kind) ? 0.15 : 0.5))
     this.kinds = chosen.length === 0 ? possible : chosen
     this.slots = 2 + random.below(5)
   }
@@ -151,6 +196,8 @@ class Author {
         return this.push({ do: "send", who, bytes: random.pick(commands) })
       case "tooLong":
         return this.push({ do: "tooLong", who, labelled: random.chance(0.5), ends: random.chance(0.8) })
+      case "burst":
+        return this.burst(who)
       case "leave":
         return this.leave(who)
       case "reset":
@@ -162,6 +209,8 @@ class Author {
         const twin = this.anyone()
         return this.push(connect(who, random), connect(twin, random), login(who), login(twin, nameOf(who)))
       }
+      case "lookAlikes":
+        return this.lookAlikes(who)
       case "crowd":
         for (let left = random.pick([2, 3, 6, 24]); left > 0; left--) this.push(connect(this.anyone(), random))
         return
@@ -186,6 +235,27 @@ class Author {
             : { do: "shortage", isShort: random.chance(0.6) }
         )
     }
+  }
+
+  /** Lines of one kind, faster than a rate allows, and some of them again when it allows one more. */
+  private burst(who: number) {
+    const { random } = this
+    const line = random.pick(bursts)
+    this.push({ do: "send", who, bytes: line.repeat(random.pick([1, 2, 5, 30])) })
+    this.turns(2)
+    if (random.chance(0.7)) this.push({ do: "pass", millis: random.pick([1, 49, 50, 51, 142, 333, 334, 1_000]) })
+    if (random.chance(0.5)) this.push({ do: "send", who, bytes: line.repeat(2) })
+  }
+
+  /** Two clients with names that look the same, and lines to such names. */
+  private lookAlikes(who: number) {
+    const { random } = this
+    const group = random.pick(lookAlikes)
+    for (const one of [who, this.anyone()]) {
+      this.push(connect(one, random), login(one, random.pick(group)))
+      this.turns(2)
+    }
+    this.say(this.anyone(), random.pick([1, 3]), [random.pick(group), random.pick(group)])
   }
 
   /** A client that does not read, and is written to. */
@@ -222,8 +292,7 @@ class Author {
 
   private leave(who: number) {
     const { random } = this
-    // A `/quit` refused for its rate would not end the connection.
-    const isEnd = random.chance(0.6) || this.setting.rate > 0
+    const isEnd = random.chance(0.6) || (this.isRated && this.mayHold)
     this.push(isEnd ? { do: "end", who } : { do: "send", who, bytes: random.pick(["/quit\n", "@q /quit\n"]) })
     if (random.chance(0.3)) this.say(who, 2)
     this.mayComeAgain(who)
@@ -290,7 +359,12 @@ class Author {
   }
 
   private push(...steps: ReadonlyArray<Step>) {
-    this.steps.push(...steps)
+    for (const step of steps) {
+      this.steps.push(step)
+      // Mostly one after the other: where several compete for an allowance, who gets it is not promised.
+      const isInput = step.do === "send" || step.do === "say" || step.do === "tooLong"
+      if (isInput && this.setting.ratePerAddress > 0 && this.random.chance(0.9)) this.turns(6)
+    }
   }
 }
 

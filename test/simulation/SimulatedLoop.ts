@@ -11,6 +11,9 @@ interface Timer {
   readonly task: Task
 }
 
+/** Enough turns for the smallest bounds of a turn. */
+const maxBusyTurns = 5_000
+
 /** Far more tasks than any turn has: beyond this they would never end. */
 const maxTasks = 1_000_000
 
@@ -29,6 +32,8 @@ export class SimulatedLoop {
   /** The number of turns so far. */
   turn = 0
   private reads = 0
+  /** The turns after which something was left to do at once. */
+  readonly busyTurns = new Set<number>()
   /** Called at the beginning of each turn, for the network. */
   poll: Task = () => {}
   private tasks: Array<Task> = []
@@ -132,19 +137,31 @@ export class SimulatedLoop {
         immediate()
         this.settle()
       }
+      if (this.isBusy) this.busyTurns.add(this.turn)
     }
+  }
+
+  /** Whether something is left to do at once. */
+  get isBusy(): boolean {
+    return this.immediates.length > 0
+  }
+
+  /** Two turns, and more while the broker continues: it takes no noticeable time. */
+  private turnsUntilIdle() {
+    this.turns(2)
+    for (let left = maxBusyTurns; left > 0 && this.isBusy; left--) this.turns(1)
   }
 
   /** Moves the clock, with turns around every timer that becomes due. */
   pass(millis: number) {
     const until = this.now + millis
-    this.turns(2)
+    this.turnsUntilIdle()
     for (;;) {
       const due = this.nextDue(until + this.stoppedMillis)
       if (due === undefined) break
       this.now = Math.max(this.now, due - this.stoppedMillis)
       this.fire(Math.max(due, this.monotonic))
-      this.turns(2)
+      this.turnsUntilIdle()
     }
     this.now = until
   }

@@ -1,3 +1,4 @@
+import type { TurnBounds } from "../../src/chat/Turn.js"
 import type { Side } from "./SimulatedSocket.js"
 
 /**
@@ -21,6 +22,10 @@ export interface Setting {
   readonly maxOutcomes: number
   readonly maxMemory: number
   readonly rate: number
+  readonly ratePerAddress: number
+  readonly burstPerAddress: number
+  /** How much the broker does in a turn; by default more than any schedule brings. */
+  readonly turnBounds: TurnBounds | undefined
   /** The server checks for a shortage of descriptors. */
   readonly hasProbe: boolean
 }

@@ -9,6 +9,17 @@ export const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name
 /** Recipients: the names, one of them decomposed, and absent names. */
 export const addresses = [...names, "nobody", latin1("zoe\u0308"), latin1("strüng")]
 
+/** Groups of names that look the same: by case, compatibility form or invisible characters. The last group is distinct. */
+export const lookAlikes = [
+  ["ann", "ANN", "aNn", "\uff41nn", "a\u034fnn", "ann\ufe0f"],
+  ["zo\u00eb", "zoe\u0308", "ZO\u00cb", "\uff3aO\u00cb", "zo\u{e0100}\u00eb"],
+  ["stra\u00dfe", "STRASSE", "stra\u1e9ee", "strasse", "\u017ftrasse"],
+  ["o\ufb03ce", "office", "OFFICE", "o\u115fffice"],
+  ["\u03bf\u03c3\u03c2", "\u039f\u03a3\u03a3", "\u03bf\u03c2\u03c3"],
+  ["\u3164", "\u115f\u1160", "_\u3164", "_"],
+  ["bob", "b\u043eb", "b0b", "b\u00f3b", "bo.b"]
+].map((group) => group.map((name) => latin1(name)))
+
 /** Bytes in a string of one character each. */
 export const junk = [
   "no colon\n",
@@ -48,6 +59,17 @@ export const commands = [
   "@p2 /who\n",
   "@p3 /hello\n",
   "@p4 nothing\n"
+]
+
+/** Lines of every kind: each counts against the rates. */
+export const bursts = [
+  "\n",
+  "no colon\n",
+  "@ bob: no label\n",
+  "@k1 nothing\n",
+  "/ping\n",
+  "/nonsense\n",
+  "nobody: hi\n"
 ]
 
 /** The bytes of a `say`. Each text begins with a unique mark that cannot be a part of another text. */

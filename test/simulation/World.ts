@@ -19,6 +19,7 @@ import { Endpoints } from "../../src/ports/Endpoints.js"
 import * as Reachability from "../../src/ports/Reachability.js"
 import { TransportError, type Listen, type ListenerEvents } from "../../src/ports/Transport.js"
 import type { History, LogLine, Moment, Wire } from "./History.js"
+import { hasLittleMemory } from "./ProtocolModel.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
 import type { Setting, Step } from "./Step.js"
@@ -45,9 +46,6 @@ const options = (setting: Setting): Partial<Options> => ({
   grace: Duration.millis(setting.grace),
   linger: Duration.millis(setting.linger)
 })
-
-/** The longest time between two ticks of the server's `Watch`. */
-const longestTickMillis = 250
 
 /** How long a drain may take: the grace time, the linger after it, and some ticks. */
 const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linger + 500
@@ -86,6 +84,7 @@ export class World {
       logs: this.logs,
       times: this.times,
       clocks: this.clocks,
+      busyTurns: this.loop.busyTurns,
       drainAsked: undefined,
       drained: undefined,
       killed: undefined,
@@ -93,6 +92,7 @@ export class World {
       unaccounted: [],
       memoryUnaccounted: [],
       readAhead: [],
+      unsettled: [],
       defects: [],
       ledger: new Ledger().snapshot(),
       end: moment
@@ -107,6 +107,7 @@ export class World {
       const idleFibers = this.census.alive.size
       for (const [place, step] of history.steps) {
         this.take(step, place)
+        this.checkSettled()
         if (history.killed !== undefined) break
       }
       if (history.killed === undefined) this.rest(idleFibers)
@@ -119,7 +120,8 @@ export class World {
 
   private start() {
     const { hasProbe } = this.schedule.setting
-    const made = Server.make(options(this.schedule.setting)).pipe(
+    const { turnBounds } = this.schedule.setting
+    const made = Server.make({ ...options(this.schedule.setting), turnBounds }).pipe(
       Effect.provideService(Endpoints, [this.listen]),
       Effect.provideService(Reachability.Reachability, Reachability.unknown),
       Effect.provideService(
@@ -135,17 +137,16 @@ export class World {
 
   /** All clients read and leave, and the server must be empty; then it ends, and nothing may be left over. */
   private rest(idleFibers: number) {
-    const { history, loop } = this
+    const { history } = this
     const { setting } = this.schedule
     this.isShort = false
     if (history.drainAsked === undefined) {
       for (const socket of this.sockets) socket.hurry()
-      this.calm()
-      loop.pass(setting.holdTimeout + 300)
-      this.calm()
+      // A client whose unfinished line finds no memory is read from again at a tick, or closed in the end.
+      const patience = hasLittleMemory(setting) ? setting.stallTimeout : setting.holdTimeout
+      this.passWhileMoving(patience + 300)
       for (const socket of this.sockets) socket.shutDown()
-      this.untilRead()
-      loop.pass(setting.linger + setting.loginTimeout + 300)
+      this.passWhileMoving(setting.linger + setting.loginTimeout + 300)
       this.look("all clients have left", idleFibers)
     } else this.passUntil(() => this.logs.some(({ message }) => message.startsWith("stopped")))
     this.close()
@@ -160,19 +161,20 @@ export class World {
     this.loop.turns(4)
   }
 
-  /** Turns for as long as anything moves. */
-  private calm() {
+  private passWhileMoving(millis: number) {
     for (let last = NaN; last !== this.progress;) {
       last = this.progress
-      this.loop.turns(10)
+      this.calm()
+      this.loop.pass(millis)
     }
+    this.calm()
   }
 
-  /** Lets time pass while the server reads: where memory is short, it reads only at a tick. */
-  private untilRead() {
-    for (let last = NaN; last !== this.progress;) {
+  /** Turns for as long as anything moves. */
+  private calm() {
+    for (let last = NaN; last !== this.progress || this.loop.isBusy;) {
       last = this.progress
-      this.loop.pass(longestTickMillis)
+      this.loop.turns(10)
     }
   }
 
@@ -244,6 +246,14 @@ export class World {
     this.loop.stop(millis, during)
     // The next ticks are in time again: the server counts a second late one in a row.
     this.loop.pass(this.schedule.setting.holdTimeout / 4)
+  }
+
+  /** While no socket is blocked and the broker has nothing to do, no line waits. */
+  private checkSettled() {
+    const { history, loop, server, sockets } = this
+    if (server === undefined || loop.isBusy || sockets.some((socket) => socket.mayKeepLines)) return
+    const inFlight = this.ask(server.ledger)?.inFlight ?? 0
+    if (inFlight !== 0) history.unsettled.push(inFlight)
   }
 
   /** Compares the ledger and the memory budget with the queues, at any moment. */
