@@ -135,7 +135,7 @@ class Reader {
     const verdict = when === "yes" ? ({ is: "passes" } as const) : rates.next(raw.heard, this.isUncertain(raw))
     const before = { ...state }
     let line = meaningOf(raw, verdict, state, history.setting)
-    if (verdict.is === "unknown" && line.meaning.is === "login" && this.isSlowed(line.meaning.name)) {
+    if (verdict.is === "unknown" && line.meaning.is === "login" && this.isSlowedLogin(line.meaning.name)) {
       Object.assign(state, before)
       line = { ...line, meaning: { is: "slowed", retry: undefined } }
     }
@@ -152,7 +152,7 @@ class Reader {
     }
     if (maySlow && line.meaning.is === "quit") state.isOver = this.reason === "quit"
     if (isHello(line.meaning) && state.isGreeted) this.hellos += 1
-    this.answers += answersTo(line.meaning)
+    this.answers += maySlow && line.meaning.is !== "login" && this.isNextSlowed === true ? 1 : answersTo(line.meaning)
     const isRefused = line.meaning.is === "login" && this.reason === "login-in-use"
     if (!state.isOver && !isRefused) return
     if (when === "no" || isRefused) this.isAtEnd = true
@@ -160,12 +160,16 @@ class Reader {
     this.isDoubtful = true
   }
 
-  /** Whether the answer in place of the next one says that a login with this name was too fast. */
-  private isSlowed(name: string | undefined): boolean {
-    if (name !== undefined && name === this.end?.name) return false
+  /** Whether a login with this name was too fast. */
+  private isSlowedLogin(name: string | undefined): boolean {
+    return (name === undefined || name !== this.end?.name) && (this.isNextSlowed ?? !this.hasLoggedIn)
+  }
+
+  /** Whether the next answer is `slow-down`; undefined if the client received none. Known before the login only. */
+  private get isNextSlowed(): boolean | undefined {
     const lines = this.wire.taken.split("\n")
     const answers = lines.filter((line) => !/^(?:$|from |\* (?:joined|left|closing) )/u.test(line))
-    return answers[this.answers]?.startsWith("! slow-down ") ?? !this.hasLoggedIn
+    return answers[this.answers]?.startsWith("! slow-down ")
   }
 
   /** Whether the line may not have been read, or may have been refused for another reason before it counted. */

@@ -52,7 +52,7 @@ const ample = { outboxLines: 100_000, outboxBytes: 1e8, maxOutcomes: 100_000, ma
 
 /** A budget of memory that runs out before any queue is full, and sometimes one that runs out a little later. */
 const littleMemory = (random: Random, isLarge: boolean): Partial<Setting> => ({
-  maxMemory: isLarge ? 150_000 : random.pick([60_000, 80_000]),
+  maxMemory: isLarge ? 150_000 : random.pick([40_000, 45_000, 60_000, 80_000]),
   ...(random.chance(0.7) ? { outboxLines: 10_000, outboxBytes: 100_000, maxOutcomes: random.pick([50, 10_000]) } : {})
 })
 
