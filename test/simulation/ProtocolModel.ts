@@ -1,5 +1,6 @@
 import type { Setting } from "./Step.js"
 import { builtIn } from "../../src/chat/Commands.js"
+import { uncounted } from "../support/Uncounted.js"
 import type { History, LogLine, Moment, ReadMoment, Wire } from "./History.js"
 import { RateModel, type Verdict } from "./RateModel.js"
 
@@ -167,7 +168,7 @@ class Reader {
 
   /** Whether the next answer is `slow-down`; undefined if the client received none. Known before the login only. */
   private get isNextSlowed(): boolean | undefined {
-    const lines = this.wire.taken.split("\n")
+    const lines = this.wire.taken.split("\n").flatMap(uncounted)
     const answers = lines.filter((line) => !/^(?:$|from |\* (?:joined|left|closing) )/u.test(line))
     return answers[this.answers]?.startsWith("! slow-down ")
   }

@@ -228,10 +228,10 @@ export class SimulatedSocket implements Socket {
 
   /** Whether lines may wait for this connection: its client does not take them, or the server may not know its end yet. */
   get mayKeepLines(): boolean {
-    const { closed, gone } = this.wire
-    const end = gone ?? closed
+    const { closed, gone, writeBroke } = this.wire
     if (this.pending === "" && !this.isOver) return this.breaksRead !== undefined
-    return end === undefined || this.loop.turn < end.turn + 4
+    const noticed = Math.max((gone ?? closed)?.turn ?? Infinity, writeBroke?.turn ?? 0)
+    return this.waiting !== undefined || this.loop.turn < noticed + 4
   }
 
   /** Grows with every movement on this connection. */
