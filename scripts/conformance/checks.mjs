@@ -1,5 +1,6 @@
 // All checks, in the order of the table. Imported, not run.
 import { original } from "./original.mjs"
+import { acknowledgement } from "./promises/acknowledgement.mjs"
 import { answers, commands } from "./promises/commands.mjs"
 import { delivery } from "./promises/delivery.mjs"
 import { labels } from "./promises/labels.mjs"
@@ -17,6 +18,7 @@ export const checks = [
   login,
   messages,
   delivery,
+  acknowledgement,
   leaving,
   shutdown,
   commands,

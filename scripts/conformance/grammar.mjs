@@ -7,7 +7,8 @@ const reasons = [
   "offline(?: count=\\d+)?",
   "busy retry=\\d+(?: count=\\d+)?",
   "disconnected(?: count=\\d+)?",
-  "slow(?: count=\\d+)?"
+  "slow(?: count=\\d+)?",
+  "unreachable(?: count=\\d+)?"
 ].join("|")
 
 const count = "(?: count=\\d+)?"
@@ -33,6 +34,7 @@ const notices = {
   help: "",
   hello: "(?: [a-z-]+=[^\\s:]+)+",
   written: ` ${names}`,
+  received: ` ${names}`,
   joined: ` ${name}`,
   left: ` ${name}`,
   closing: " grace=\\d+ return=\\d+"

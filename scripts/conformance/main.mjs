@@ -75,14 +75,16 @@ const unreachable = (endpoint, options) =>
 /** The defaults of PROTOCOL.md, for limits that the server does not announce. */
 const defaults = { "max-line": 65_536, "max-recipients": 1_000, "max-name": 32, rate: 0 }
 
-/** The limits in the server's answer to `/hello`; undefined if it does not answer. */
+/** The limits, and the words that are on, in the server's answer to `/hello`; undefined if it does not answer. */
 const announced = async (server, options) => {
   const world = new World({ ...server, limits: defaults }, options)
   try {
     const client = await world.connect()
-    client.send("/hello")
-    const values = (await client.line()).split(": ")[0].matchAll(/ ([a-z-]+)=(\d+)/gu)
-    return { ...defaults, ...Object.fromEntries([...values].map(([, name, value]) => [name, Number(value)])) }
+    client.send("/hello ack")
+    const [head] = (await client.line()).split(": ")
+    const values = [...head.matchAll(/ ([a-z-]+)=(\d+)/gu)].map(([, name, value]) => [name, Number(value)])
+    const words = / on=(\S+)/u.exec(head)?.[1].split("+") ?? []
+    return { limits: { ...defaults, ...Object.fromEntries(values) }, words }
   } catch {
     return undefined
   } finally {
@@ -109,9 +111,11 @@ if (why !== undefined) nothingToCheck(`cannot reach the server: ${why}`)
 
 const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
-const asked = checks.some(({ group }) => group === "promises") ? await announced(strict, options) : defaults
+const isAsked = checks.some(({ group }) => group === "promises")
+const { limits: asked, words } = (isAsked ? await announced(strict, options) : undefined) ?? { words: [] }
 const limits = asked ?? defaults
 const lacks = {
+  ack: words.includes("ack") ? undefined : "the server does not know `/hello ack`",
   answers: obstacle(asked),
   command: options.command === undefined ? "needs --command" : undefined,
   tls: options.tls === undefined ? "needs --tls" : undefined,

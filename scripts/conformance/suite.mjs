@@ -9,8 +9,9 @@ import { Failure, open } from "./client.mjs"
  *   check("a good login is not answered", "A successful login gets no reply.", async (t) => { … }, { needs: ["tcp"] })
  *
  * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists what
- * the check requires: `command` (it starts servers of its own), `tcp` (it breaks connections), `tls`, `speed` (it sends
- * more than a rate limit allows). `common` lists what all checks of a section require.
+ * the check requires: `ack` (the server knows that word of `/hello`), `command` (it starts servers of its own), `tcp`
+ * (it breaks connections), `tls`, `speed` (it sends more than a rate limit allows). `common` lists what all checks of a
+ * section require.
  */
 export const section = (group, title, common = []) => {
   const all = []

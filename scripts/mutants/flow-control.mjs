@@ -9,8 +9,8 @@ export const mutants = [
   {
     name: "held senders are not released when there is room",
     file: "chat/Outbox.ts",
-    search: "(hasRoom || isPaid) && this.hasWaiting",
-    replace: "(hasRoom || isPaid) && false"
+    search: "(hasRoom || isQueueShort || isPaid) && this.hasWaiting",
+    replace: "(hasRoom || isQueueShort || isPaid) && false"
   },
   {
     name: "held senders are not released when the outbox is jammed",
@@ -39,13 +39,13 @@ export const mutants = [
   {
     name: "no sender is ever held",
     file: "chat/Routing.ts",
-    search: "if (to.isFull && !to.isJammed) {",
+    search: "if (to.isFull && !to.isJammed && to !== peer.outbox) {",
     replace: "if (to.isFull && to.isJammed) {"
   },
   {
     name: "some of several recipients get a line twice",
     file: "chat/Routing.ts",
-    search: "if (to.isFull && !to.isJammed) {\n",
+    search: "if (to.isFull && !to.isJammed && to !== peer.outbox) {\n",
     replace:
       "if (to.isFull && !to.isJammed) {\n          this.put(peer, outboxes.slice(0, i), peer.head + text, label)\n"
   },
@@ -58,7 +58,7 @@ export const mutants = [
   {
     name: "a jam never ends",
     file: "chat/Watch.ts",
-    search: "this.blockedPeers.delete(peer)\n    peer.outbox.unjam()",
+    search: "this.blockedPeers.delete(peer)\n    this.socketMoved(peer)",
     replace: "this.blockedPeers.delete(peer)"
   },
   {
@@ -70,8 +70,8 @@ export const mutants = [
   {
     name: "a slow client is closed as stalled although it takes bytes",
     file: "chat/Watch.ts",
-    search: "blocked.movedAt = now\n",
-    replace: "\n"
+    search: "blocked.movedAt = now\n        this.socketMoved(peer)",
+    replace: "this.socketMoved(peer)"
   },
   {
     name: "a held client is not probed for a broken connection",

@@ -27,7 +27,7 @@ export const mutants = [
   {
     name: "the outbox of a disconnected client is still counted",
     file: "chat/Outbox.ts",
-    search: "this.bounds.budget.used -= this.cost",
+    search: "this.bounds.budget.used -= this.queueCost",
     replace: ""
   },
   {
@@ -51,8 +51,8 @@ export const mutants = [
   {
     name: "an outbox may take more memory than is left",
     file: "chat/Outbox.ts",
-    search: "this.linesHere > maxLines || this.cost > budget.share",
-    replace: "this.linesHere > maxLines",
+    search: "lines <= part * bounds.lines && cost <= part * bounds.budget.share",
+    replace: "lines <= part * bounds.lines",
     test: budget
   },
   {

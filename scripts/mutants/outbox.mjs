@@ -3,14 +3,14 @@ export const mutants = [
   {
     name: "pending lines are dropped on disconnect",
     file: "chat/Lifecycle.ts",
-    search: "const unwritten = [...queued, ...peer.outbox.abandon()]",
-    replace: "peer.outbox.abandon()\n    const unwritten = [...queued]"
+    search: "const unwritten = [...queued, ...outbox.abandon()]",
+    replace: "outbox.abandon()\n    const unwritten = [...queued]"
   },
   {
     name: "queued batches are dropped on disconnect",
     file: "chat/Lifecycle.ts",
-    search: "const unwritten = [...queued, ...peer.outbox.abandon()]",
-    replace: "const unwritten = [...peer.outbox.abandon()]"
+    search: "const unwritten = [...queued, ...outbox.abandon()]",
+    replace: "const unwritten = [...outbox.abandon()]"
   },
   {
     name: "the batch being written is lost on disconnect",
@@ -21,8 +21,8 @@ export const mutants = [
   {
     name: "a partly written batch is returned whole",
     file: "chat/Lifecycle.ts",
-    search: 'this.settledLabelled(peer.outbox, unfinished.batch.splitAt(unfinished.taken), "written")',
-    replace: ""
+    search: "unfinished.batch.splitAt(unfinished.taken)",
+    replace: "unfinished.batch.splitAt(0)"
   },
   {
     name: "a partly written line counts as written",

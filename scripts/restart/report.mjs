@@ -10,7 +10,10 @@ const shown = 20
 /** Adds the faults, one line each. */
 export const judge = ({ ledgers, alarms, book, restarts, ...run }) => {
   const total = Object.fromEntries(
-    ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [key, sum(ledgers.map((one) => one[key]))])
+    ["accepted", "written", "received", "returned", "dead", "inFlight"].map((key) => [
+      key,
+      sum(ledgers.map((one) => one[key]))
+    ])
   )
   const answered = book.lines.written + book.lines.returned + book.logins
   const checks = [
@@ -19,7 +22,7 @@ export const judge = ({ ledgers, alarms, book, restarts, ...run }) => {
     [alarms.length === 0, `the log has ${alarms.length} unexpected lines, the first: ${alarms[0]}`],
     [ledgers.length === restarts.length + 1, `${ledgers.length} servers logged their ledger`],
     [
-      total.accepted === total.written + total.returned + total.dead && total.inFlight === 0,
+      total.accepted === total.written + total.received + total.returned + total.dead && total.inFlight === 0,
       `the ledger does not balance: ${JSON.stringify(total)}`
     ],
     [total.dead === 0, `${total.dead} lines could not be returned to senders that had left`],
@@ -48,7 +51,10 @@ export const rows = [
   ["  returned", ({ book }) => book.lines.returned],
   ["  not accepted (closing)", ({ book }) => book.lines.closing],
   ["  not accepted (connection ended)", ({ book }) => book.lines.unknown],
-  ["accepted, neither written nor returned", ({ ledger }) => ledger.accepted - ledger.written - ledger.returned],
+  [
+    "accepted, neither delivered nor returned",
+    ({ ledger }) => ledger.accepted - ledger.written - ledger.received - ledger.returned
+  ],
   ["lost", ({ book }) => book.lost],
   ["arrived twice", ({ book }) => book.twice],
   ["drain: median, longest", ({ restarts }) => spread(restarts.map(({ drain }) => drain))],

@@ -31,7 +31,8 @@ const questions = (seconds) => {
     most: `max_over_time(${over("achat_pairs_unaccounted")})`,
     resets: counters.map((name) => `sum(resets(${over(`achat_${name}_total`)}))`).join(" + "),
     accepted: "achat_pairs_accepted_total",
-    settled: "achat_pairs_written_total + achat_pairs_returned_total + achat_pairs_dead_total",
+    settled:
+      "achat_pairs_written_total + achat_pairs_received_total + achat_pairs_returned_total + achat_pairs_dead_total",
     linesReceived: "achat_lines_received_total",
     linesSent: "achat_lines_sent_total",
     fastest: `max_over_time(rate(achat_pairs_accepted_total[5s])[${seconds}s:1s])`,

@@ -51,7 +51,7 @@ export const remnants = (before, after) =>
 /** Faults other than those of messages, one line each. */
 const verdict = ({ after, before, minutes, quarters, seen, server, totals }) => {
   const { alarms, ledger, status } = server
-  const sum = ledger.written + ledger.returned + ledger.dead
+  const sum = ledger.written + ledger.received + ledger.returned + ledger.dead
   const more = (100 * (quarters[3].resident - quarters[1].resident)) / quarters[1].resident
   const checks = [
     [status === 0, `the server ended with ${status}`],
@@ -113,7 +113,7 @@ export const table = ({
     ...crews.map(({ sent, title }) => line(title, [String(sent)])),
     "",
     `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} reported as written, ${totals.returned} returned`,
-    `the server's ledger: ${ledger.accepted} = ${ledger.written} written + ${ledger.returned} returned + ${ledger.dead} dead`,
+    `the server's ledger: ${ledger.accepted} = ${ledger.written} written + ${ledger.received} received + ${ledger.returned} returned + ${ledger.dead} dead`,
     ...(seen === undefined ? [] : Prometheus.summary(seen)),
     ...faults.map((fault) => `FAULT  ${fault}`),
     ...(faultCount > faults.length ? [`… and ${faultCount} faults in all`] : []),

@@ -68,7 +68,7 @@ export const start = async (program = path("../../dist/main.js"), flags = []) =>
       clearTimeout(timer)
       process.removeListener("exit", kill)
       const ledger = Object.fromEntries(
-        ["accepted", "written", "returned", "dead", "inFlight"].map((key) => [
+        ["accepted", "written", "received", "returned", "dead", "inFlight"].map((key) => [
           key,
           Number(new RegExp(` ${key}=(\\d+)`).exec(tail)?.[1])
         ])

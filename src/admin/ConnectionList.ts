@@ -25,7 +25,8 @@ const orders = {
   "bytes-in": (info) => info.bytesIn,
   "bytes-out": (info) => info.bytesOut,
   "queue-lines": (info) => info.queueLines,
-  "queue-bytes": (info) => info.queueBytes
+  "queue-bytes": (info) => info.queueBytes,
+  unacknowledged: (info) => info.unacknowledgedLines
 } satisfies Record<string, (info: ConnectionInfo) => string | number>
 
 type Order = keyof typeof orders

@@ -1,19 +1,11 @@
-/**
- * The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox, and their senders.
- * Consecutive lines of one sender form a run, kept in parallel arrays because they are updated for every message.
- */
-export class Batch<Sender> {
+import { Runs } from "./Runs.js"
+
+/** The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox. */
+export class Batch<Sender> extends Runs<Sender> {
   /** The lines. While the batch is open, only those of earlier turns. */
   text = ""
-  lines = 0
   /** When the batch was created, by `performance.now`. */
   readonly since = performance.now()
-  /** The sender of each run; undefined for the server's own lines. */
-  readonly senders: Array<Sender | undefined> = []
-  /** The number of lines in each run. */
-  readonly counts: Array<number> = []
-  /** The label of each run. Undefined until a line has one, so that the usual case costs nothing. */
-  labels: Array<string | undefined> | undefined = undefined
   /** The number of returned pairs that the server's own lines report to this recipient. */
   returns = 0
   /** The outbox ends after this batch. */
@@ -34,18 +26,8 @@ export class Batch<Sender> {
    */
   add(text: string, lines: number, sender: Sender | undefined, label: string | undefined) {
     this.fresh += text
-    this.lines += lines
     if (lines === 1) this.hasSlices = true // several lines together were copied from a block
-    const { counts, senders } = this
-    const last = counts.length - 1
-    if (label === undefined && this.labels === undefined && last >= 0 && senders[last] === sender) {
-      counts[last] = (counts[last] as number) + lines // in range
-      return
-    }
-    if (label !== undefined) this.labels ??= senders.map(() => undefined)
-    senders.push(sender)
-    counts.push(lines)
-    this.labels?.push(label)
+    this.count(lines, sender, label)
   }
 
   /** Moves all lines into `text`. */
@@ -85,23 +67,9 @@ export class Batch<Sender> {
     if (bytes <= 0 || end === 0) return head
     head.text = this.text.slice(0, end)
     this.text = this.text.slice(end)
-    for (let at = 0; at < end; at = head.text.indexOf("\n", at) + 1) head.lines += 1
-    this.lines -= head.lines
-    if (this.labels !== undefined) head.labels = []
-    for (let left = head.lines; left > 0;) {
-      const count = this.counts[0] as number // there are as many lines in the runs as in the text
-      const moved = Math.min(count, left)
-      head.senders.push(this.senders[0])
-      head.counts.push(moved)
-      head.labels?.push(this.labels?.[0])
-      left -= moved
-      if (moved < count) this.counts[0] = count - moved
-      else {
-        this.senders.shift()
-        this.counts.shift()
-        this.labels?.shift()
-      }
-    }
+    let lines = 0
+    for (let at = 0; at < end; at = head.text.indexOf("\n", at) + 1) lines += 1
+    this.moveFirst(lines, head)
     return head
   }
 }

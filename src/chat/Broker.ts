@@ -183,7 +183,9 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
     case "Settled":
       return lifecycle.finishIfSettled(event.peer)
     case "Labelled":
-      return lifecycle.settledLabelled(event.outbox, event.batch, event.fate)
+      return lifecycle.settledLabelled(event.outbox, event.runs, event.fate)
+    case "Written":
+      return lifecycle.written(event.peer)
     case "Answered":
       return input.answered(event.peer, event.question, event.exit)
     case "Left":
@@ -241,8 +243,10 @@ const closeVanished = ({ breakOff, events, watch }: BrokerState.BrokerState) =>
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState) => {
   const { backlog, breakOff, budget, drain, lifecycle, watch } = state
-  const { jammed, loginsExpired, stalled, starved } = watch.tick()
+  const { jammed, loginsExpired, silent, stalled, starved, unreachable } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
+  for (const peer of silent) lifecycle.acknowledgesNoMore(peer)
+  for (const peer of unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
   for (const peer of stalled) breakOff(peer, "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
   for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })

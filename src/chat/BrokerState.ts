@@ -56,7 +56,6 @@ export const make = ({ ask, events, options, reachability, time }: Surroundings,
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
   const ledger = new Ledger()
-  const settled = Settlement.make({ events, ledger })
   const turn = new Turn(extensions.turnBounds ?? turnBounds)
   const backlog = new Backlog()
   const hostLimits = new HostLimits(options, now)
@@ -64,6 +63,9 @@ export const make = ({ ask, events, options, reachability, time }: Surroundings,
   const notices = new Notices({ replies, now })
 
   const outboxes = new Set<Outbox<Peer>>()
+  const watch = new Watch({ budget, now, options, outboxes, reachability })
+  const settled = Settlement.make({ events, ledger, watch })
+  const hasRoom = (outbox: Outbox<Peer>) => backlog.add({ _tag: "Room", outbox })
   const changed = (name: string) => directory.changed(name)
   const features = (extensions.features ?? []).map((makeFeature) =>
     makeFeature({
@@ -82,9 +84,9 @@ export const make = ({ ask, events, options, reachability, time }: Surroundings,
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
   const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
-  const watch = new Watch({ budget, now, options, outboxes, reachability })
-  const routing = new Routing({ directory, replies, ledger, turn, options, now })
-  const lifecycle = new Lifecycle({ ledger, names, notices, presence: features, replies, watch })
+  const lifecycle = new Lifecycle({ hasRoom, ledger, names, notices, presence: features, replies, watch })
+  const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
+  const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
   const defects: Array<unknown> = []
   /** A defect in the server ends the connection where it occurred, not the whole chat. */
   const defective = (peer: Peer, defect: unknown) => {
@@ -98,6 +100,7 @@ export const make = ({ ask, events, options, reachability, time }: Surroundings,
     commandContext: { names, notices, commands: commands.commands, announced: announced(options, hostLimits) },
     commands,
     defective,
+    hasRoom,
     lifecycle,
     options,
     replies,

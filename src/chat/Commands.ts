@@ -67,9 +67,19 @@ export const builtIn: ReadonlyArray<Command> = [
       peer.hasGreeted = true
       peer.words = HelloWord.add(peer.words, argument)
       names.setForm(peer, LineForm.of(peer.words))
+      if (peer.words.has("ack")) peer.outbox.expectAcknowledgements(peer)
       notices.subscribe(peer)
       return [Reply.hello(announced(peer), label)]
     }
+  },
+  {
+    name: "ack",
+    usage: "/ack N",
+    about: "acknowledges the first N messages since your /hello ack",
+    // `Routing` has handled it if it is valid.
+    run: ({ label, peer }) => [
+      peer.words.has("ack") ? Reply.badAcknowledgement(label) : Reply.unexpectedAcknowledgement(label)
+    ]
   },
   {
     name: "help",

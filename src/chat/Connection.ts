@@ -80,7 +80,7 @@ class Reader implements SocketEvents {
   data(bytes: Uint8Array) {
     const { inbox, phase } = this.peer
     // Input is ignored while the peer is leaving. It is still read: closing a socket with unread input sends a reset.
-    if (!phase.isHeard) return inbox.skip(bytes)
+    if (!phase.isHeard && !this.peer.isHeardAfterQuit) return inbox.skip(bytes)
     inbox.read(bytes)
     this.broker.read(this.peer)
   }
@@ -160,5 +160,12 @@ const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
   linesOut: peer.traffic.linesOut,
   bytesIn: peer.inbox.bytesRead,
   bytesOut: peer.traffic.bytesOut,
-  ...(reason === "unreachable" ? { unacknowledgedBytes: peer.unacknowledgedBytes } : {})
+  ...(peer.unacknowledgedBytes > 0 ? { unacknowledgedBytes: peer.unacknowledgedBytes } : {}),
+  ...unacknowledged(peer)
 })
+
+/** How many lines were written, and not acknowledged by a client that promised that. */
+const unacknowledged = ({ outbox }: Peer) => {
+  const { lines = 0, returned = 0 } = outbox.unacknowledged ?? {}
+  return lines + returned === 0 ? {} : { unacknowledgedLines: lines + returned }
+}

@@ -104,7 +104,7 @@ export class Drain {
     this.pairsBefore = this.pairsSentBack
     for (const peer of [...lifecycle.peers, ...lifecycle.orphans]) {
       // Checked before the outbox: the refusal of an open question is put there, and may still be written.
-      const hasLines = peer.outbox.lines > 0
+      const hasLines = !peer.outbox.isEmpty
       input.giveUpQuestion(peer)
       if (hasLines) breakOff(peer, "cut-off")
     }

@@ -7,6 +7,7 @@ import type { Batch } from "./Batch.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
+import type { Runs } from "./Runs.js"
 
 /** How a writer ended. */
 export interface Departure {
@@ -27,13 +28,18 @@ export type Event =
   | { readonly _tag: "Room"; readonly outbox: Outbox<Peer> }
   /** The last in-flight line of a leaving peer has met its fate. */
   | { readonly _tag: "Settled"; readonly peer: Peer }
-  /** A batch with labelled lines has been delivered. */
+  /** Lines of which some have labels have been delivered. */
   | {
       readonly _tag: "Labelled"
       readonly outbox: Outbox<Peer>
-      readonly batch: Batch<Peer>
+      readonly runs: Runs<Peer>
       readonly fate: Delivered
     }
+  /**
+   * A batch has been written to a client that acknowledges what it processes, and that has already acknowledged these
+   * lines, or is leaving.
+   */
+  | { readonly _tag: "Written"; readonly peer: Peer }
   /** The answer to a question asked on behalf of the peer. */
   | {
       readonly _tag: "Answered"

@@ -37,6 +37,8 @@ export interface ConnectionInfo extends Info {
   readonly idleMillis: number
   readonly queueLines: number
   readonly queueBytes: number
+  /** Lines that were written to a client with `ack` and that it has not acknowledged yet. */
+  readonly unacknowledgedLines: number
   /**
    * `held`: waits for room in a recipient's queue, or for an answer. `jammed`: takes nothing; its senders get `busy`.
    */
@@ -97,7 +99,7 @@ export class Inspector {
    * thousand peers, all clients would notice the delay (benchmark: bystander beside /metrics).
    */
   measure(inboxEvents: number): Metrics.Gauges {
-    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, pairs: 0, memory: 0 }
+    const sums = { peers: 0, held: 0, ahead: 0, lines: 0, bytes: 0, unacknowledged: 0, pairs: 0, memory: 0 }
     const traffic = { ...this.departed }
     const { budget, directory, ledger, lifecycle, outboxes } = this.broker
     for (const peer of lifecycle.peers) {
@@ -107,6 +109,7 @@ export class Inspector {
       sums.ahead += inbox.bytesAhead
       sums.lines += outbox.lines
       sums.bytes += outbox.bytes
+      sums.unacknowledged += outbox.unacknowledged?.lines ?? 0
       sums.pairs += peer.inFlight + outbox.returns + pendingPairs(peer)
       sums.memory += costOf(peer)
       traffic.linesIn += peer.traffic.linesIn
@@ -133,6 +136,7 @@ export class Inspector {
       inboxBytes: sums.ahead,
       outboxLines: sums.lines,
       outboxBytes: sums.bytes,
+      unacknowledgedLines: sums.unacknowledged,
       memoryBytes: budget.used,
       memoryLimitBytes: budget.limit,
       memoryUnaccountedBytes: budget.used - sums.memory,
@@ -210,13 +214,17 @@ class View implements ConnectionInfo {
     return this.peer.outbox.bytes
   }
 
+  get unacknowledgedLines() {
+    return this.peer.outbox.unacknowledged?.lines ?? 0
+  }
+
   get state() {
     return stateOf(this.peer)
   }
 
   toJSON(): ConnectionInfo {
-    const { idleMillis, queueBytes, queueLines, state } = this
-    return { ...infoOf(this.peer), idleMillis, queueLines, queueBytes, state }
+    const { idleMillis, queueBytes, queueLines, state, unacknowledgedLines } = this
+    return { ...infoOf(this.peer), idleMillis, queueLines, queueBytes, unacknowledgedLines, state }
   }
 }
 

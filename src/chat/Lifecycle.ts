@@ -12,10 +12,13 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import type { Replies } from "./Replies.js"
+import type { Runs } from "./Runs.js"
 import { settle } from "./Settlement.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
+  /** Reports that there is room in an outbox for which senders wait. */
+  readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly ledger: Ledger
   readonly names: Names
   readonly notices: Notices
@@ -27,6 +30,12 @@ interface Collaborators {
 
 /** Up to this number, orphans are not swept. */
 const fewOrphans = 16
+
+/** Why the lines of a connection's queue return, by the reason of its close. */
+const returnedAs = (closed: CloseReason): Reply.UndeliveredReason => {
+  if (closed === "unreachable") return "unreachable"
+  return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
+}
 
 const isOrphan = (gone: Peer) => gone.inFlight > 0 || !gone.inbox.isConsumed
 
@@ -72,14 +81,19 @@ export class Lifecycle {
       // At a shutdown all clients leave, and the shutdown was announced.
       if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
       if (wasPresent) this.absent(peer)
+      watch.lingerBegins(peer)
     }
     this.finishIfSettled(peer)
   }
 
-  /** Ends the outbox of a leaving peer once none of its own lines is in flight. The writer then ends the connection. */
+  /**
+   * Ends the outbox of a leaving peer once none of its own lines is in flight, and nothing waits for its
+   * acknowledgement. The writer then ends the connection.
+   */
   finishIfSettled(peer: Peer) {
     const { phase } = peer
     if (phase._tag !== "Leaving" || peer.inFlight > 0 || peer.outbox.ended !== undefined) return
+    if (peer.isHeardAfterQuit && !peer.outbox.isEmpty) return
     const { label, reason } = phase
     if (reason === "quit" || (reason === "shutdown" && peer.hasGreeted)) {
       this.broker.replies.reply(peer, Reply.bye(reason, label))
@@ -89,7 +103,7 @@ export class Lifecycle {
 
   /** The writer of a peer has ended: frees the name, and returns the lines that were not written. */
   left(peer: Peer, { queued, reason, unfinished }: Departure) {
-    const { names, notices, replies, watch } = this.broker
+    const { names, notices, watch } = this.broker
     this.peers.delete(peer)
     notices.unsubscribe(peer)
     watch.forget(peer)
@@ -99,18 +113,80 @@ export class Lifecycle {
     }
     names.free(peer)
     peer.inbox.drop()
-    const unwritten = [...queued, ...peer.outbox.abandon()]
+    const { outbox } = peer
+    const unwritten = [...queued, ...outbox.abandon()]
     if (unfinished !== undefined) {
-      this.settledLabelled(peer.outbox, unfinished.batch.splitAt(unfinished.taken), "written")
+      const taken = unfinished.batch.splitAt(unfinished.taken)
+      const settled = outbox.unacknowledged === undefined ? taken : outbox.unacknowledged.wrote(taken)
+      if (settled !== undefined) this.settledLabelled(outbox, settled, "written")
       unwritten.unshift(unfinished.batch)
     }
-    for (const sender of replies.returnAll(peer.name, unwritten, reason)) this.finishIfSettled(sender)
+    this.receiveAcknowledged(outbox)
+    const unacknowledged = outbox.unacknowledged?.takeAll() ?? []
+    this.returnBatches(outbox.name, unwritten, reason, unacknowledged)
   }
 
   /** Returns to their senders the lines of an outbox whose writer is not a socket, and ignores its later reports. */
   surrender(outbox: Outbox<Peer>, reason: CloseReason) {
-    const lines = outbox.surrender(reason)
-    for (const sender of this.broker.replies.returnAll(outbox.name, lines, reason)) this.finishIfSettled(sender)
+    this.returnBatches(outbox.name, outbox.surrender(reason), reason, [])
+  }
+
+  /** Returns lines of a connection that ended: those that were not written, and those that were not acknowledged. */
+  private returnBatches(
+    name: string,
+    unwritten: ReadonlyArray<Batch<Peer>>,
+    closed: CloseReason,
+    unacknowledged: ReadonlyArray<Runs<Peer>>
+  ) {
+    // The reports in the batches do not reach their client, which was the sender of the lines that they report.
+    for (const { returns } of unwritten) this.broker.ledger.settled.dead += returns
+    const reason = returnedAs(closed)
+    if (reason !== "slow") return this.return(name, [...unacknowledged, ...unwritten], reason)
+    // What was written before may have been processed. Only the acknowledgement is missing.
+    this.return(name, unacknowledged, "disconnected")
+    this.return(name, unwritten, reason)
+  }
+
+  private return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason) {
+    for (const sender of this.broker.replies.returnAll(name, lines, reason)) this.finishIfSettled(sender)
+  }
+
+  /**
+   * The peer acknowledges the first messages to it, this many (`/ack`). Returns false, and changes nothing, if it cannot
+   * have that many, or has not said `ack`.
+   */
+  acknowledge(peer: Peer, messages: number): boolean {
+    const { outbox } = peer
+    const isProgress = outbox.unacknowledged?.acknowledge(messages, outbox.inHand)
+    if (isProgress === undefined) return false
+    if (!isProgress) return true
+    this.broker.watch.acknowledged(peer)
+    this.written(peer)
+    return true
+  }
+
+  /** Settles what was written to a peer as far as it is acknowledged, or cannot be any more. */
+  written(peer: Peer) {
+    const { outbox } = peer
+    if (outbox.unacknowledged?.isOver === true) return this.acknowledgesNoMore(peer)
+    this.receiveAcknowledged(outbox)
+    if (outbox.makeRoom()) this.broker.hasRoom(outbox)
+    this.finishIfSettled(peer)
+  }
+
+  private receiveAcknowledged(outbox: Outbox<Peer>) {
+    for (const lines of outbox.unacknowledged?.takeAcknowledged() ?? []) {
+      this.settledLabelled(outbox, lines, "received")
+    }
+  }
+
+  /** The peer has ended its input, or was silent for too long after `/quit`: what it has not acknowledged returns. */
+  acknowledgesNoMore(peer: Peer) {
+    const { unacknowledged } = peer.outbox
+    if (unacknowledged === undefined) return
+    unacknowledged.isOver = true
+    this.return(peer.name, unacknowledged.takeAll(), "disconnected")
+    this.finishIfSettled(peer)
   }
 
   /** Remembers a gone peer while its lines are in flight, or still to be routed. */
@@ -127,9 +203,9 @@ export class Lifecycle {
     for (const { left } of this.broker.presence) left?.(peer)
   }
 
-  /** Records a delivered batch in the ledger, and sends the outcomes of its labelled lines. */
-  settledLabelled(outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) {
-    this.broker.replies.outcomes(outbox.name, batch, fate)
-    settle(this.broker.ledger, outbox, batch, fate, (sender) => this.finishIfSettled(sender))
+  /** Records delivered lines in the ledger, and sends the outcomes of its labelled lines. */
+  settledLabelled(outbox: Outbox<Peer>, lines: Runs<Peer>, fate: Delivered) {
+    this.broker.replies.outcomes(outbox.name, lines, fate)
+    settle(this.broker.ledger, lines, fate, (sender) => this.finishIfSettled(sender))
   }
 }

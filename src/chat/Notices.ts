@@ -51,7 +51,7 @@ export class Notices {
     this.sentAt = this.now()
     for (const peer of this.subscribers) {
       for (const { about, line } of notices) {
-        if (peer !== about && !peer.outbox.isFull) this.replies.reply(peer, line)
+        if (peer !== about && !peer.outbox.isQueueFull) this.replies.reply(peer, line)
       }
     }
   }
@@ -65,7 +65,7 @@ export class Notices {
     const step = returnMillis / Math.max(1, this.subscribers.size)
     let at = returnMillis
     for (const peer of this.subscribers) {
-      if (!peer.outbox.isFull) this.replies.reply(peer, Reply.serverClosing(graceMillis, Math.round(at)))
+      if (!peer.outbox.isQueueFull) this.replies.reply(peer, Reply.serverClosing(graceMillis, Math.round(at)))
       at += step
     }
   }

@@ -4,6 +4,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 import { Batch } from "./Batch.js"
 import { lineBytes, outcomeBytes, type Budget } from "./Budget.js"
 import * as LineForm from "./LineForm.js"
+import { Unacknowledged } from "./Unacknowledged.js"
 
 /** The most that an outbox holds before its senders are held. They are released at half of it. */
 export interface Bounds {
@@ -41,6 +42,7 @@ export class Outbox<Sender> {
   private outcomes = 0
   private queued = 0
   private full = false
+  private queueFull = false
   private owed = false
   private jammed = false
   private touched = false
@@ -54,6 +56,7 @@ export class Outbox<Sender> {
   private open: Batch<Sender> | undefined = undefined
   private madeQueue: Queue.Queue<Batch<Sender>> | undefined = undefined
   private idle: ((batch: Effect.Effect<Batch<Sender>>) => void) | undefined = undefined
+  private written: Unacknowledged<Sender> | undefined = undefined
 
   constructor(
     private readonly bounds: Bounds,
@@ -76,8 +79,22 @@ export class Outbox<Sender> {
     return this.returnsHere
   }
 
-  /** The memory of the queued lines. */
+  /** Nothing is queued, and nothing waits for its acknowledgement. */
+  get isEmpty(): boolean {
+    return this.linesHere === 0 && (this.written === undefined || this.written.lines === 0)
+  }
+
+  /** What was written to a client with `ack`; undefined if the client has not said that. */
+  get unacknowledged(): Unacknowledged<Sender> | undefined {
+    return this.written
+  }
+
+  /** The memory of the lines: those that are queued, and those that wait for their acknowledgement. */
   get cost(): number {
+    return this.queueCost + (this.written === undefined ? 0 : this.written.cost)
+  }
+
+  private get queueCost(): number {
     return this.bytesHere + this.linesHere * lineBytes
   }
 
@@ -89,6 +106,15 @@ export class Outbox<Sender> {
   /** The outbox has exceeded its bounds: no more messages until it is down to half of them. */
   get isFull(): boolean {
     return this.full
+  }
+
+  /**
+   * The lines that are not written yet exceed the bounds by themselves: there is no room for replies to the owner
+   * either. Lines that wait for their acknowledgement do not count here, because the server must go on reading to get
+   * it.
+   */
+  get isQueueFull(): boolean {
+    return this.queueFull
   }
 
   /** The owner has too many pending outcomes. Then the owner is held, not its senders. */
@@ -135,13 +161,26 @@ export class Outbox<Sender> {
 
   /** Whether the outbox can take this many more bytes and lines without becoming full. */
   hasRoom(bytes: number, lines: number): boolean {
+    return !this.full && this.isWithin(1, this.written, bytes, lines)
+  }
+
+  /**
+   * Whether the queue is within a part of the bounds, together with what waits for its acknowledgement, and with this
+   * many more bytes and lines.
+   */
+  private isWithin(part: number, written: Unacknowledged<Sender> | undefined, moreBytes = 0, moreLines = 0): boolean {
     const { bounds } = this
-    return (
-      !this.full &&
-      this.bytesHere + bytes <= bounds.bytes &&
-      this.linesHere + lines <= bounds.lines &&
-      this.cost + bytes + lines * lineBytes <= bounds.budget.share
-    )
+    let bytes = this.bytesHere + moreBytes
+    let lines = this.linesHere + moreLines
+    let cost = bytes + lines * lineBytes
+    if (written !== undefined) {
+      cost += written.cost
+      if (written.isCounted) {
+        bytes += written.bytes
+        lines += written.lines
+      }
+    }
+    return bytes <= part * bounds.bytes && lines <= part * bounds.lines && cost <= part * bounds.budget.share
   }
 
   /** True for the first call in a turn: the caller must then `flush` the outbox at the end of the turn. */
@@ -170,11 +209,16 @@ export class Outbox<Sender> {
   }
 
   private count(text: string, lines: number) {
-    const { budget, bytes, lines: maxLines } = this.bounds
     this.linesHere += lines
     this.bytesHere += text.length
-    budget.used += text.length + lines * lineBytes
-    if (this.bytesHere > bytes || this.linesHere > maxLines || this.cost > budget.share) this.full = true
+    this.bounds.budget.used += text.length + lines * lineBytes
+    this.checkBounds()
+  }
+
+  private checkBounds() {
+    if (this.isWithin(1, this.written)) return
+    this.full = true
+    if (this.written === undefined || !this.isWithin(1, undefined)) this.queueFull = true
   }
 
   /** Counts an outcome that will be put here later, even if the outbox is full then. */
@@ -218,6 +262,42 @@ export class Outbox<Sender> {
 
   unjam() {
     if (!this.isSurrendered) this.jammed = false
+  }
+
+  /** The owner has said `ack`: messages put from now on wait for its acknowledgement once they are written. */
+  expectAcknowledgements(owner: Sender) {
+    this.written ??= new Unacknowledged(owner, this.linesHere, this.bounds.budget)
+  }
+
+  /**
+   * The server has stopped reading from the owner. What the owner has not acknowledged does not count meanwhile: the
+   * acknowledgement may be in the input that is not read, and wait for senders that are held here. True if that makes
+   * room, and senders are held here.
+   */
+  ownerIsHeld(): boolean {
+    if (this.written === undefined) return false
+    this.written.isCounted = false
+    return this.makeRoom()
+  }
+
+  /** The server reads from the owner again. */
+  ownerIsReleased() {
+    if (this.written === undefined) return
+    this.written.isCounted = true
+    this.checkBounds()
+  }
+
+  /** Lifts what holds senders, or the owner, where its cause is gone. True if that makes room and any are held here. */
+  makeRoom(): boolean {
+    if (!this.full && !this.owed) return false
+    const { budget, outcomes } = this.bounds
+    const hasRoom = this.full && this.isWithin(0.5, this.written)
+    const isQueueShort = this.queueFull && this.isWithin(0.5, undefined)
+    const isPaid = this.owed && this.outcomes <= outcomes / 2 && this.costOfOutcomes <= budget.share / 2
+    if (hasRoom) this.full = false
+    if (isQueueShort) this.queueFull = false
+    if (isPaid) this.owed = false
+    return (hasRoom || isQueueShort || isPaid) && this.hasWaiting
   }
 
   /** Ends the turn: hands the open batch to an idle writer. A busy writer takes it when it is ready. */
@@ -267,10 +347,11 @@ export class Outbox<Sender> {
   abandon(): ReadonlyArray<Batch<Sender>> {
     const open = this.open?.close()
     this.open = undefined
-    this.bounds.budget.used -= this.cost
+    this.bounds.budget.used -= this.queueCost
     this.linesHere = 0
     this.bytesHere = 0
     this.full = false
+    this.queueFull = false
     this.owed = false
     this.jammed = false
     return open === undefined ? [] : [open]
@@ -329,18 +410,11 @@ export class Outbox<Sender> {
 
   /** The batch in hand has met its fate. True if that makes room and senders are held here. */
   taken(batch: Batch<Sender>): boolean {
-    const { budget, bytes, lines, outcomes } = this.bounds
     this.handed = undefined
     this.linesHere -= batch.lines
     this.bytesHere -= batch.text.length
-    budget.used -= batch.text.length + batch.lines * lineBytes
-    if (!this.full && !this.owed) return false
-    const share = budget.share / 2
-    const hasRoom = this.full && this.bytesHere <= bytes / 2 && this.linesHere <= lines / 2 && this.cost <= share
-    const isPaid = this.owed && this.outcomes <= outcomes / 2 && this.costOfOutcomes <= share
-    if (hasRoom) this.full = false
-    if (isPaid) this.owed = false
-    return (hasRoom || isPaid) && this.hasWaiting
+    this.bounds.budget.used -= batch.text.length + batch.lines * lineBytes
+    return this.makeRoom()
   }
 
   /** Counts returned pairs whose report was in a settled batch. */

@@ -101,6 +101,14 @@ export class Peer {
     return this.current
   }
 
+  /** After `/quit`, a client that acknowledges what it processes is still heard, but for nothing else. */
+  get isHeardAfterQuit(): boolean {
+    const { current } = this
+    const { unacknowledged } = this.outbox
+    if (unacknowledged === undefined || unacknowledged.isOver) return false
+    return current._tag === "Leaving" && current.reason === "quit"
+  }
+
   /** Moves on to a later phase. Nothing else changes the phase. */
   enter(phase: Phase.Phase) {
     if (!Phase.mayFollow(this.current, phase)) throw new Error(`${this.current._tag} does not become ${phase._tag}`)

@@ -20,6 +20,8 @@ import { work, type Turn } from "./Turn.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
+  /** Reports that there is room in an outbox for which senders wait. */
+  readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly admission: Admission
   readonly backlog: Backlog
   readonly commandContext: CommandContext
@@ -86,7 +88,7 @@ export class PeerInput {
       const { isHeard } = peer.phase
       switch (item._tag) {
         case "Lines": {
-          const stop = isHeard ? this.lines(peer, item) : undefined
+          const stop = isHeard || peer.isHeardAfterQuit ? this.lines(peer, item) : undefined
           if (stop === shareUsed) return false
           if (stop !== undefined) {
             this.hold(peer, stop)
@@ -104,6 +106,7 @@ export class PeerInput {
         }
         case "End":
           if (isHeard) broker.lifecycle.leave(peer, item.reason)
+          broker.lifecycle.acknowledgesNoMore(peer)
           break
         case "Closing":
           peer.isShutOut = true
@@ -131,17 +134,19 @@ export class PeerInput {
 
   /** Holds the peer until there is room, or an answer. Its socket is not read from meanwhile. */
   private hold(peer: Peer, hold: Outbox<Peer> | Question) {
-    const { ask, replies, watch } = this.broker
+    const { ask, hasRoom, replies, watch } = this.broker
     replies.flushPending(peer)
     peer.inbox.pause()
     peer.hold = hold
     watch.holdBegins(peer)
+    if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)
     if (hold instanceof Question) ask(peer, hold)
     else hold.hold(peer)
   }
 
   private endHold(peer: Peer) {
     peer.hold = undefined
+    peer.outbox.ownerIsReleased()
     this.broker.watch.holdEnds(peer)
   }
 
@@ -149,15 +154,21 @@ export class PeerInput {
   release(outbox: Outbox<Peer>) {
     const { backlog, defective, turn } = this.broker
     const waiting = outbox.takeWaiting()
+    const still: Array<Peer> = []
     const end = turn.afterOneShare
     let next = 0
-    for (; next < waiting.length && (!outbox.isFull || outbox.isJammed); next++) {
+    for (; next < waiting.length; next++) {
+      const peer = waiting[next] as Peer // in range
+      if (mustWait(peer, outbox)) {
+        if (peer.outbox !== outbox) break
+        still.push(peer) // the owner, which the others need not wait for
+        continue
+      }
       if (turn.hasReached(end)) {
         // The other peers are released later: nothing else would wake them.
         backlog.add({ _tag: "Room", outbox })
         break
       }
-      const peer = waiting[next] as Peer // in range
       this.endHold(peer)
       turn.spend(work.event)
       // It has waited for longer than for its share.
@@ -170,7 +181,7 @@ export class PeerInput {
       }
     }
     // Peers that were not served yet go before those that were and wait again.
-    outbox.holdFirst(waiting.slice(next))
+    outbox.holdFirst([...still, ...waiting.slice(next)])
   }
 
   /** The answer to a question has arrived: resumes its peer, if that still waits for it. */
@@ -274,3 +285,7 @@ export class PeerInput {
     else for (const line of answer) this.broker.replies.reply(peer, line)
   }
 }
+
+/** Whether a peer that is held by an outbox must go on waiting: for room, or, by its own outbox, for outcomes as well. */
+const mustWait = (peer: Peer, outbox: Outbox<Peer>) =>
+  peer.outbox === outbox ? outbox.isQueueFull || outbox.isOwed : outbox.isFull && !outbox.isJammed

@@ -1,12 +1,11 @@
 import * as Duration from "effect/Duration"
-import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
-import type { Batch } from "./Batch.js"
 import type { Ledger } from "./Ledger.js"
 import { retryBusy } from "./Options.js"
 import type { Peer } from "./Peer.js"
+import type { Runs } from "./Runs.js"
 import { work, type Turn } from "./Turn.js"
 
 /** The server's own lines: replies, undelivered lines, and outcomes of labelled lines. Runs in the broker's turn. */
@@ -102,19 +101,17 @@ export class Replies {
    * Reports the lines that a recipient did not get before it left to their senders: one `! undelivered` for each
    * sender, and one for each labelled line. Returns the senders.
    */
-  returnAll(name: string, batches: ReadonlyArray<Batch<Peer>>, closed: CloseReason): ReadonlySet<Peer> {
-    const reason = returnedAs(closed)
+  returnAll(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason): ReadonlySet<Peer> {
     const names = [name]
     const unlabelled = new Map<Peer, number>()
     const senders = new Set<Peer>()
-    for (const batch of batches) {
-      this.ledger.settled.dead += batch.returns
-      batch.senders.forEach((sender, run) => {
-        const count = batch.counts[run] as number // in range: parallel to the senders
+    for (const { counts, labels, senders: owners } of lines) {
+      owners.forEach((sender, run) => {
+        const count = counts[run] as number // in range: parallel to the senders
         if (sender === undefined) return
         sender.inFlight -= count
         senders.add(sender)
-        const label = batch.labels?.[run]
+        const label = labels?.[run]
         if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
         else {
           sender.outbox.outcomeCame()
@@ -129,22 +126,16 @@ export class Replies {
     return senders
   }
 
-  /** Sends the outcomes of a delivered batch's labelled lines. */
-  outcomes(name: string, batch: Batch<Peer>, fate: Delivered) {
+  /** Sends the outcomes of delivered lines that have labels. */
+  outcomes(name: string, { labels, senders }: Runs<Peer>, fate: Delivered) {
     const names = [name]
-    batch.labels?.forEach((label, run) => {
-      const sender = batch.senders[run]
+    labels?.forEach((label, run) => {
+      const sender = senders[run]
       if (label === undefined || sender === undefined) return
       sender.outbox.outcomeCame()
       for (const line of Reply.delivered(fate, label, names)) this.put(sender, line, 0)
     })
   }
-}
-
-/** Why the lines of a connection's queue return, by the reason of its close. */
-const returnedAs = (closed: CloseReason): Reply.UndeliveredReason => {
-  if (closed === "unreachable") return "unreachable"
-  return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
 }
 
 const isSameRefusal = (one: Reply.Refusal, other: Reply.Refusal) =>

@@ -39,8 +39,11 @@ export class Routing {
   private readonly turn: Turn
   private readonly options: Live<Options>
   private readonly now: () => number
+  private readonly acknowledge: (peer: Peer, messages: number) => boolean
 
   constructor(broker: {
+    /** Acknowledges the first messages to a peer; false if the peer cannot have that many. */
+    readonly acknowledge: (peer: Peer, messages: number) => boolean
     readonly directory: Directory
     readonly replies: Replies
     readonly ledger: Ledger
@@ -54,6 +57,7 @@ export class Routing {
     this.turn = broker.turn
     this.options = broker.options
     this.now = broker.now
+    this.acknowledge = broker.acknowledge
   }
 
   /**
@@ -67,14 +71,15 @@ export class Routing {
     if (at === 0 && this.together(peer, block)) return undefined
     const { clean, text } = block
     while (at < text.length) {
-      if (!peer.phase.isHeard) return undefined // input after /quit is ignored
+      const { isHeard } = peer.phase
+      if (!isHeard && !peer.isHeardAfterQuit) return undefined
       inbox.position = at
       if (this.turn.isShareUsed) return shareUsed
       // There would be no room for the replies.
-      if (outbox.isFull || outbox.isOwed) return outbox
+      if (isHeard && (outbox.isQueueFull || outbox.isOwed)) return outbox
       const end = text.indexOf("\n", at)
       this.turn.spend(work.line + end - at)
-      const stop = this.line(peer, text, at, end, clean)
+      const stop = isHeard ? this.line(peer, text, at, end, clean) : this.afterQuit(peer, text.slice(at, end))
       if (stop === undefined) {
         peer.traffic.linesIn += 1
         at = end + 1
@@ -89,6 +94,24 @@ export class Routing {
     return undefined
   }
 
+  /** Input after `/quit` is ignored, except for acknowledgements. */
+  private afterQuit(peer: Peer, line: string): undefined {
+    this.isAcknowledgement(peer, line.slice(Line.label(line)?.length ?? 0))
+  }
+
+  /**
+   * Handles an acknowledgement. It gets no reply, does not count against the rates, and is accepted during a shutdown.
+   * Returns false if the line is none, or acknowledges more than the peer can have.
+   */
+  private isAcknowledgement(peer: Peer, line: string): boolean {
+    if (peer.outbox.unacknowledged === undefined || line.charCodeAt(0) !== 0x2f /* / */) return false
+    this.turn.spend(work.parse)
+    const parsed = Line.parse(line, this.options.current)
+    if (parsed._tag !== "Command" || parsed.name !== "ack") return false
+    const messages = Line.acknowledged(parsed.argument)
+    return messages !== undefined && this.acknowledge(peer, messages)
+  }
+
   /**
    * Routes a block in one piece if all of its lines go to the same peers, replacing every address by the sender's head
    * in one pass (benchmarks: 1 pair, 50 pairs, 50 to 1, 1 to 100). Returns false if the lines must be routed one by
@@ -98,7 +121,7 @@ export class Routing {
     const { bytes } = block
     const { outbox, route } = peer
     if (route === undefined || route.isStale || route.absent.length > 0 || route.parts.length !== 1) return false
-    if (peer.isShutOut || !peer.phase.isHeard || outbox.isFull || outbox.isOwed || isLimited(peer)) return false
+    if (peer.isShutOut || !peer.phase.isHeard || outbox.isQueueFull || outbox.isOwed || isLimited(peer)) return false
     const prefix = `${route.head} `
     if (bytes === undefined || !Block.startsWith(bytes, prefix, 0)) return false
     const last = bytes.lastIndexOf(LF, bytes.length - 2) + 1
@@ -130,7 +153,7 @@ export class Routing {
 
   /** Refuses a line that is too long. Returns the sender's own outbox if the refusal has to wait for room there. */
   tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
-    if (peer.outbox.isFull || peer.outbox.isOwed) return peer.outbox
+    if (peer.outbox.isQueueFull || peer.outbox.isOwed) return peer.outbox
     peer.traffic.linesIn += 1
     this.turn.spend(work.line + work.parse)
     const label = labelOf(peer, start)
@@ -169,6 +192,7 @@ export class Routing {
     // A copy: the label lives until the outcome, and a slice would keep the whole read buffer alive.
     const label = labelled === undefined ? undefined : Wire.copy(labelled.label)
     const rest = line.slice(labelled?.length ?? 0)
+    if (this.isAcknowledgement(peer, rest)) return undefined
     if (peer.isShutOut) {
       this.replies.refuse(peer, Reply.closing, label)
       return undefined
@@ -220,7 +244,8 @@ export class Routing {
       const { outboxes } = parts[part] as RoutePart<Peer> // in range
       for (let i = 0; i < outboxes.length; i++) {
         const to = outboxes[i] as Outbox<Peer> // in range
-        if (to.isFull && !to.isJammed) {
+        // The sender's own outbox can only be full of lines that it has not acknowledged, as it will in its input.
+        if (to.isFull && !to.isJammed && to !== peer.outbox) {
           // The line will be routed again once the outbox has room, so it must not use up tokens now.
           peer.rate?.putBack()
           peer.hostRate?.putBack()

@@ -15,6 +15,16 @@ interface Blocked {
   untaken: number
 }
 
+/** A client with lines that it has not acknowledged. */
+interface Unacknowledging {
+  /** When it last acknowledged some, or when the first began to wait. */
+  movedAt: number
+  /** Since when the server has not read from it, so that it cannot acknowledge. */
+  heldSince: number | undefined
+  /** The memory of the outcomes that it then waited for. */
+  outcomes: number
+}
+
 /** What a tick found. */
 export interface Findings {
   /** Clients that did not log in in time. */
@@ -23,6 +33,10 @@ export interface Findings {
   readonly stalled: ReadonlyArray<Peer>
   /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
+  /** Clients that acknowledged nothing for the stall timeout, although lines waited for that. */
+  readonly unreachable: ReadonlyArray<Peer>
+  /** Clients that acknowledged nothing for the linger time after `/quit`. */
+  readonly silent: ReadonlyArray<Peer>
   /** Full outboxes whose writers made no progress for the hold timeout. Only those that are new in this tick. */
   readonly jammed: ReadonlyArray<Outbox<Peer>>
 }
@@ -39,6 +53,7 @@ export class Watch {
   /** When each login began, in the order in which they were accepted: the first in the map is the first to expire. */
   private readonly logins = new Map<Peer, number>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
+  private readonly unacknowledging = new Map<Peer, Unacknowledging>()
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
   private readonly shortPeers = new Map<Peer, number>()
@@ -51,6 +66,7 @@ export class Watch {
   private loginMillis = 0
   private holdMillis = 0
   private stallMillis = 0
+  private lingerMillis = 0
   private tickMillis = 0
   /** The time that counts against deadlines, up to the start of the current tick: see `slept`. */
   private countedMillis = 0
@@ -87,6 +103,7 @@ export class Watch {
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)
     this.vanished.configure(this.stallMillis)
+    this.lingerMillis = Duration.toMillis(options.linger)
     const shortest = Math.min(this.loginMillis, this.holdMillis, this.stallMillis)
     // Every timeout is noticed late by at most an eighth of the shortest one.
     this.tickMillis = Math.min(maxTickMillis, Math.max(5, shortest / 8))
@@ -145,17 +162,54 @@ export class Watch {
 
   unblocked(peer: Peer) {
     this.blockedPeers.delete(peer)
+    this.socketMoved(peer)
+  }
+
+  /** Lines that an outbox holds because they are unacknowledged hold its senders even if the socket moves. */
+  private socketMoved(peer: Peer) {
+    if (!this.unacknowledging.has(peer)) peer.outbox.unjam()
+  }
+
+  /** Lines were written to the peer, which had none to acknowledge. The stall time starts here. */
+  acknowledgementIsDue(peer: Peer) {
+    const movedAt = this.time
+    const heldSince = cannotAcknowledge(peer) ? movedAt : undefined
+    this.unacknowledging.set(peer, { movedAt, heldSince, outcomes: peer.outbox.costOfOutcomes })
+    this.watching.unsafeOpen()
+  }
+
+  /** The peer has acknowledged something, which shows that it reads as well. */
+  acknowledged(peer: Peer) {
+    const now = this.time
+    const unacknowledging = this.unacknowledging.get(peer)
+    if (unacknowledging !== undefined) unacknowledging.movedAt = now
+    const blocked = this.blockedPeers.get(peer)
+    if (blocked !== undefined) blocked.movedAt = now
     peer.outbox.unjam()
+  }
+
+  /** The peer has left. From now on it has the linger time to acknowledge something. */
+  lingerBegins(peer: Peer) {
+    const unacknowledging = this.unacknowledging.get(peer)
+    if (unacknowledging !== undefined) unacknowledging.movedAt = this.time
   }
 
   /** A held peer is not read from, so only a probe can detect that its connection broke. */
   holdBegins(peer: Peer) {
     this.heldPeers.add(peer)
     this.watching.unsafeOpen()
+    const unacknowledging = this.unacknowledging.get(peer)
+    if (unacknowledging === undefined || !cannotAcknowledge(peer)) return
+    unacknowledging.heldSince = this.time
+    if (!this.blockedPeers.has(peer)) peer.outbox.unjam()
   }
 
   holdEnds(peer: Peer) {
     this.heldPeers.delete(peer)
+    const unacknowledging = this.unacknowledging.get(peer)
+    if (unacknowledging?.heldSince === undefined) return
+    unacknowledging.movedAt += this.time - unacknowledging.heldSince
+    unacknowledging.heldSince = undefined
   }
 
   /** The peer's unfinished line is too large for now. Reading resumes when there is enough memory. */
@@ -176,6 +230,7 @@ export class Watch {
     this.blockedPeers.delete(peer)
     this.shortPeers.delete(peer)
     this.vanished.forget(peer)
+    this.unacknowledging.delete(peer)
   }
 
   /** Checks every watched peer, and probes those that are not read from. */
@@ -185,6 +240,7 @@ export class Watch {
       loginsExpired: this.loginsExpired(now),
       stalled: this.stalled(now),
       starved: this.starved(now),
+      ...this.unacknowledged(now),
       jammed: [...this.jammed(now), ...this.jammedOthers(now)]
     }
     this.vanished.tick(now)
@@ -196,8 +252,8 @@ export class Watch {
   /** Stops ticking if nothing is left to watch. */
   rest() {
     const watched = this.logins.size + this.blockedPeers.size + this.heldPeers.size + this.shortPeers.size
-    if (watched + this.lagging.size > 0 || this.vanished.isWatching || this.budget.isExhausted) return
-    this.watching.unsafeClose()
+    if (watched + this.unacknowledging.size + this.lagging.size > 0) return
+    if (!this.vanished.isWatching && !this.budget.isExhausted) this.watching.unsafeClose()
   }
 
   private loginsExpired(now: number): ReadonlyArray<Peer> {
@@ -217,7 +273,7 @@ export class Watch {
       if (untaken !== blocked.untaken) {
         blocked.untaken = untaken
         blocked.movedAt = now
-        peer.outbox.unjam()
+        this.socketMoved(peer)
       } else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
@@ -242,12 +298,37 @@ export class Watch {
 
   private jammed(now: number): ReadonlyArray<Outbox<Peer>> {
     const jammed: Array<Outbox<Peer>> = []
-    for (const [{ outbox }, { movedAt }] of this.blockedPeers) {
-      if (outbox.isJammed || !outbox.isFull || now - movedAt < this.currentHoldMillis) continue
+    const jam = (outbox: Outbox<Peer>, movedAt: number) => {
+      if (outbox.isJammed || !outbox.isFull || now - movedAt < this.currentHoldMillis) return
       outbox.jam()
       jammed.push(outbox)
     }
+    for (const [{ outbox }, { movedAt }] of this.blockedPeers) jam(outbox, movedAt)
+    for (const [{ outbox }, { heldSince, movedAt }] of this.unacknowledging) {
+      // While its acknowledgements are not read, only its socket shows whether it makes progress.
+      if (heldSince === undefined || !outbox.isQueueFull) jam(outbox, movedAt)
+    }
     return jammed
+  }
+
+  private unacknowledged(now: number): Pick<Findings, "silent" | "unreachable"> {
+    const unreachable: Array<Peer> = []
+    const silent: Array<Peer> = []
+    for (const [peer, waiting] of this.unacknowledging) {
+      const { costOfOutcomes, isOwed, unacknowledged } = peer.outbox
+      if (unacknowledged === undefined || unacknowledged.lines === 0) {
+        this.unacknowledging.delete(peer)
+        continue
+      }
+      // The client waits for outcomes, and is not read from meanwhile: each of them is progress.
+      if (isOwed && peer.hold === peer.outbox && costOfOutcomes < waiting.outcomes) waiting.movedAt = now
+      waiting.outcomes = costOfOutcomes
+      if (waiting.heldSince !== undefined) continue
+      if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) silent.push(peer)
+      else if (now - waiting.movedAt >= this.stallMillis) unreachable.push(peer)
+    }
+    for (const peer of unreachable) this.unacknowledging.delete(peer)
+    return { silent, unreachable }
   }
 
   /** The same for outboxes whose writers are not sockets. Such a writer makes progress when it settles a batch. */
@@ -267,3 +348,9 @@ export class Watch {
     return jammed
   }
 }
+
+/**
+ * Whether the peer is held by others, or by its own queue: its acknowledgements may be in the input that is not read. A
+ * peer that waits for outcomes may wait for peers that wait for its acknowledgements, so its time goes on.
+ */
+const cannotAcknowledge = ({ hold, outbox }: Peer) => hold !== undefined && (hold !== outbox || !outbox.isOwed)

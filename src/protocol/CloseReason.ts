@@ -13,7 +13,7 @@ export const all = [
   "connection-lost",
   /** Its socket accepted no byte for the stall timeout. */
   "slow-consumer",
-  /** Its kernel acknowledged nothing for the stall timeout. */
+  /** Its kernel, or with `ack` the client itself, acknowledged nothing for the stall timeout. */
   "unreachable",
   /** The server ran out of the memory it may use (`--max-memory`), and this connection held a large part of it. */
   "memory",

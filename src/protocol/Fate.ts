@@ -4,6 +4,7 @@
  */
 export const fates = {
   written: { about: "the kernel took all bytes of the line for the recipient's socket", isDelivered: true },
+  received: { about: "the recipient acknowledged the line", isDelivered: true },
   returned: { about: "the sender got an undelivered line", isDelivered: false },
   dead: { about: "the line could not be returned, because its sender had left", isDelivered: false }
 } as const satisfies Record<string, Facts>

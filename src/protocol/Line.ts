@@ -69,6 +69,10 @@ const command = (line: string): Line => {
     : { _tag: "Command", name: whole.slice(0, end), argument: Wire.trim(whole, end + 1) }
 }
 
+/** The number in `/ack N`; undefined if it is none. */
+export const acknowledged = (argument: string): number | undefined =>
+  /^\d{1,15}$/.test(argument) ? Number(argument) : undefined
+
 const labelled = /^@([A-Za-z0-9_.-]{1,32}) /
 
 /**

@@ -69,6 +69,12 @@ export const auto = " auto=yes"
 
 export const badLine = (why: string): Refusal => refusal("bad-line", "", why)
 
+export const badAcknowledgement = badLine(
+  "write '/ack N', where N counts the lines 'from …' that you have processed since your /hello ack"
+)
+
+export const unexpectedAcknowledgement = badLine("send '/hello ack' before you acknowledge lines")
+
 export const tooLong = (maxLineBytes: number): Refusal =>
   refusal("too-long", `max=${maxLineBytes}`, "the line has too many bytes and was skipped")
 
@@ -149,7 +155,7 @@ export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow" | "
 
 const undeliveredText: Record<UndeliveredReason, string> = {
   offline: "no recipient of that name is online",
-  disconnected: "disconnected before the line was written",
+  disconnected: "disconnected before the line was written, or before it was acknowledged",
   busy: "not reading at the moment",
   slow: "disconnected by the server because it was not reading",
   unreachable: "disconnected by the server because it did not answer; it may have read the line"

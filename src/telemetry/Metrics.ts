@@ -90,6 +90,7 @@ export interface Gauges {
   readonly inboxBytes: number
   readonly outboxLines: number
   readonly outboxBytes: number
+  readonly unacknowledgedLines: number
   /** The part of the memory budget that queues, unfinished lines, routes and connections use. */
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
@@ -113,6 +114,10 @@ const gauges: Record<keyof Gauges, ReturnType<typeof gauge>> = {
   inboxBytes: gauge("achat_inbox_bytes", "Bytes that were read from clients but not routed yet"),
   outboxLines: gauge("achat_outbox_lines", "Lines waiting for clients, in all queues"),
   outboxBytes: gauge("achat_outbox_bytes", "Bytes waiting for clients, in all queues"),
+  unacknowledgedLines: gauge(
+    "achat_unacknowledged_lines",
+    "Lines that were written to clients with /hello ack and that these have not acknowledged yet"
+  ),
   memoryBytes: gauge("achat_memory_bytes", "Memory budget in use: queues, unfinished lines and connections, in bytes"),
   memoryLimitBytes: gauge(
     "achat_memory_limit_bytes",
@@ -122,7 +127,7 @@ const gauges: Record<keyof Gauges, ReturnType<typeof gauge>> = {
     "achat_memory_unaccounted_bytes",
     "Memory budget in use by nothing that the server holds: always 0, unless the server has a defect"
   ),
-  pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that are neither written nor returned yet"),
+  pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that have not met their fate yet"),
   pairsUnaccounted: gauge(
     "achat_pairs_unaccounted",
     "Pairs in flight that are in no queue: always 0, unless the server has a defect"

@@ -16,6 +16,7 @@ const connection = (name: string, more: Partial<ConnectionInfo> = {}): Connectio
   bytesOut: 0,
   queueLines: 0,
   queueBytes: 0,
+  unacknowledgedLines: 0,
   state: "open",
   ...more
 })
@@ -80,7 +81,7 @@ describe("ConnectionList", () => {
 
   it("describes the mistake in a query", () => {
     const sort =
-      "sort: must be one of name, remote, since, idle, lines-in, lines-out, bytes-in, bytes-out, queue-lines, queue-bytes"
+      "sort: must be one of name, remote, since, idle, lines-in, lines-out, bytes-in, bytes-out, queue-lines, queue-bytes, unacknowledged"
     const limit = "limit: must be a whole number from 0 to 100000"
     const mistakes: ReadonlyArray<readonly [Record<string, string | ReadonlyArray<string>>, string]> = [
       [{ sort: "size" }, sort],

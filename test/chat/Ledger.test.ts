@@ -4,7 +4,14 @@ import { Ledger } from "../../src/chat/Ledger.js"
 
 describe("Ledger", () => {
   it("starts empty", () => {
-    assert.deepStrictEqual(new Ledger().snapshot(), { accepted: 0, written: 0, returned: 0, dead: 0, inFlight: 0 })
+    assert.deepStrictEqual(new Ledger().snapshot(), {
+      accepted: 0,
+      written: 0,
+      received: 0,
+      returned: 0,
+      dead: 0,
+      inFlight: 0
+    })
   })
 
   it("counts pairs as in flight that are neither written nor returned nor dead", () => {
@@ -15,7 +22,11 @@ describe("Ledger", () => {
     ledger.settled.dead += 1
     const before = ledger.snapshot()
     ledger.settled.written += 2
-    assert.deepStrictEqual(before, { accepted: 10, written: 4, returned: 3, dead: 1, inFlight: 2 }, "a copy")
+    assert.deepStrictEqual(
+      before,
+      { accepted: 10, written: 4, received: 0, returned: 3, dead: 1, inFlight: 2 },
+      "a copy"
+    )
     assert.strictEqual(ledger.snapshot().inFlight, 0)
   })
 })

@@ -135,9 +135,9 @@ describe("whatever clients do", () => {
         for (let round = 0; round < 5; round++) yield* pass(300)
         yield* chat.broker.idle
 
-        const { accepted, dead, inFlight, returned, written } = chat.broker.ledger.snapshot()
+        const { accepted, dead, inFlight, received, returned, written } = chat.broker.ledger.snapshot()
         assert.strictEqual(inFlight, 0, "nothing is in flight at rest")
-        assert.strictEqual(accepted, written + returned + dead)
+        assert.strictEqual(accepted, written + received + returned + dead)
         assert.strictEqual(chat.reasons.length, all.length, "every connection has ended")
         assert.notInclude(chat.reasons, "internal-error")
 

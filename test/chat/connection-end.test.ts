@@ -24,7 +24,7 @@ describe("a connection that breaks", () => {
         assert.deepStrictEqual(reasons, ["connection-lost"])
         yield* alice.barrier
         const whole = Math.floor(bufferBytes / 93)
-        const expected = { accepted: 20, written: whole, returned: 20 - whole, dead: 0, inFlight: 0 }
+        const expected = { accepted: 20, written: whole, received: 0, returned: 20 - whole, dead: 0, inFlight: 0 }
         assert.deepStrictEqual(broker.ledger.snapshot(), expected, `${bufferBytes} bytes`)
         assert.strictEqual(returnedCount("disconnected", alice.received), 20 - whole)
       }
@@ -42,7 +42,14 @@ describe("a connection that breaks", () => {
       yield* settle
       bob.socket.reset()
       yield* settle
-      assert.deepStrictEqual(broker.ledger.snapshot(), { accepted: 20, written: 11, returned: 0, dead: 9, inFlight: 0 })
+      assert.deepStrictEqual(broker.ledger.snapshot(), {
+        accepted: 20,
+        written: 11,
+        received: 0,
+        returned: 0,
+        dead: 9,
+        inFlight: 0
+      })
     })
   )
 

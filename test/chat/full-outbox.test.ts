@@ -160,6 +160,7 @@ describe("senders held by one full outbox", () => {
         accepted: 740,
         written: 740,
         returned: 0,
+        received: 0,
         dead: 0,
         inFlight: 0
       })

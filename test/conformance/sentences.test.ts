@@ -52,7 +52,6 @@ const unproved: Record<string, string> = {
     "as above; the transport's tests compare it with what the other side could read",
   "Where the server cannot learn how far": "as above",
   "A full queue passes through three states:": "the items after it are checked",
-  "| `! undelivered NAME[, NAME…] reason=unreachable count=N: …`": "as the next ones",
   "A client can also vanish without a word": "needs a machine that vanishes; test/faults/vanished.test.ts has one",
   "Small lines for it are written all the same:": "as above",
   "Where the server's kernel reports what": "as above",
@@ -65,7 +64,6 @@ const unproved: Record<string, string> = {
   "No queue and no unfinished line may take": "as above",
   "A client whose unfinished line has found no memory": "as above",
   "If the budget is exceeded by a quarter": "as above",
-  "| `ack` | lines to this client": "its checks come with `/ack`",
   "`@k1 bob, carol: deploy done`.": "an example"
 }
 

@@ -59,6 +59,7 @@ describe("the end of the program", () => {
       assert.deepStrictEqual(account, {
         accepted: delivered + names.length,
         written: delivered + names.length,
+        received: 0,
         returned: 0,
         dead: 0
       })

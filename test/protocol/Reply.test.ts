@@ -20,6 +20,8 @@ const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
 
 /** Every function that renders a line, with an optional label if it accepts one. */
 const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
+  badAcknowledgement: (label) => [Reply.badAcknowledgement(label)],
+  unexpectedAcknowledgement: (label) => [Reply.unexpectedAcknowledgement(label)],
   badLine: (label) => [Reply.badLine("why")(label)],
   tooLong: (label) => [Reply.tooLong(65_536)(label)],
   tooManyRecipients: (label) => [Reply.tooManyRecipients(1_000)(label)],
@@ -34,6 +36,7 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   "undelivered disconnected": undeliveredFor("disconnected"),
   "undelivered busy": undeliveredFor("busy"),
   "undelivered slow": undeliveredFor("slow"),
+  "undelivered unreachable": undeliveredFor("unreachable"),
   "unknownCommand, with a suggestion": (label) => [Reply.unknownCommand("whoo", "who")(label)],
   ...Object.fromEntries(
     Fate.delivered.map((fate) => [fate, (label = "k1") => Reply.delivered(fate, label, ["bob", "carol"])])
@@ -149,6 +152,7 @@ describe("Reply", () => {
       assert.strictEqual(params("offline", 2), " bob reason=offline count=2")
       assert.strictEqual(params("busy", 1), " bob reason=busy")
       assert.strictEqual(params("disconnected", 1), " bob reason=disconnected count=1")
+      assert.strictEqual(params("unreachable", 1), " bob reason=unreachable count=1")
       assert.strictEqual(params("slow", 7), " bob reason=slow count=7")
       assert.strictEqual(params("slow", 1, "k"), " @k bob reason=slow")
     })

@@ -255,6 +255,7 @@ const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<s
     report("the ledger has a wrong number of accepted pairs", what)
   const bounds: Record<Fate.Fate, { readonly least: number; readonly most: number }> = {
     written: { least: sum.written, most: sum.written },
+    received: { least: 0, most: 0 },
     returned: { least: sum.returnedInOrder, most: sum.returned },
     dead: { least: 0, most: sum.maybe }
   }

@@ -31,6 +31,7 @@ export interface ServerUnderFault extends Program.Program {
 export interface Ledger {
   readonly accepted: number
   readonly written: number
+  readonly received: number
   readonly returned: number
   readonly dead: number
 }
@@ -91,7 +92,7 @@ export const faultTest = (
       const figures = [
         `bystander: p99 ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms of ${trips.length}`,
         `memory: ${resident} MB, peak ${peak} MB`,
-        `ledger: ${own.accepted} = ${own.written} + ${own.returned} + ${own.dead}`
+        `ledger: ${own.accepted} = ${own.written} + ${own.received} + ${own.returned} + ${own.dead}`
       ]
       yield* Effect.promise(() => context.annotate(figures.join("; ")))
       assert.equal(status, 0, errors.slice(-500))
@@ -149,12 +150,24 @@ export const finalLedger = (log: string): Ledger => {
   const lines = log.trimEnd().split("\n")
   for (const line of lines) assert.match(line, /^timestamp=\S+ level=(DEBUG|INFO|WARN) /)
   const last = lines.at(-1) ?? ""
-  const [accepted, written, returned, dead, inFlight] = ["accepted", "written", "returned", "dead", "inFlight"].map(
-    (key) => Number(new RegExp(` ${key}=(\\d+)`).exec(last)?.[1])
-  ) as [number, number, number, number, number] // as many as there are keys
+  const [accepted, written, received, returned, dead, inFlight] = [
+    "accepted",
+    "written",
+    "received",
+    "returned",
+    "dead",
+    "inFlight"
+  ].map((key) => Number(new RegExp(` ${key}=(\\d+)`).exec(last)?.[1])) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number
+  ] // as many as there are keys
   assert.equal(inFlight, 0, last)
-  assert.equal(accepted, written + returned + dead, last)
-  return { accepted, written, returned, dead }
+  assert.equal(accepted, written + received + returned + dead, last)
+  return { accepted, written, received, returned, dead }
 }
 
 // Without /proc another process cannot be measured: both functions return 0, which passes every check.

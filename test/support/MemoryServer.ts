@@ -172,9 +172,9 @@ export const startMemoryServer = (
         yield* settle
         const drain = yield* Effect.fork(server.drain)
         while (drain.unsafePoll() === null) yield* TestClock.adjust(Duration.millis(50))
-        const { accepted, dead, inFlight, returned, written } = yield* server.ledger
+        const { accepted, dead, inFlight, received, returned, written } = yield* server.ledger
         assert.strictEqual(inFlight, 0, "pairs in flight at rest")
-        assert.strictEqual(accepted, written + returned + dead, "the ledger does not balance")
+        assert.strictEqual(accepted, written + received + returned + dead, "the ledger does not balance")
         assert.strictEqual((yield* server.memory).used, 0, "no memory is counted for anything that is gone")
       })
     )

@@ -20,7 +20,7 @@ check(
 
 check(
   "a client that half-closes gets its outcomes before the server closes",
-  "when the last of them is written or returned, the server closes the connection.",
+  "when the last of them is delivered or returned, the server closes the connection.",
   async (t) => {
     const [bob] = await t.login("bob")
     const [alice] = await t.greet("alice")

@@ -300,7 +300,7 @@ check(
   "mistakes and lines that are too long count against the rate",
   [
     "Every line counts against the rates, whatever it is and whatever becomes of it",
-    "Only a line that gets `slow-down` does not count.",
+    "Only a line that gets `slow-down`, and a valid `/ack`, do not count.",
     "Two `slow-down` replies are the same, and the `retry` of the last one holds."
   ],
   async (t) => {

@@ -82,7 +82,7 @@ const returnTime = async (client) => {
 check(
   "at shutdown accepted lines are delivered, and new ones refused",
   [
-    "the server stops listening, refuses new lines with `! closing`, delivers everything that it has accepted, and closes in order",
+    "the server stops listening, refuses new lines with `! closing`, except for `/ack`, delivers everything that it has accepted, and closes in order",
     "the line came after the server began to shut down, and was not accepted"
   ],
   async (t) => {
@@ -132,7 +132,7 @@ check(
 
 const ledgerIn = (log) =>
   Object.fromEntries(
-    ["accepted", "written", "returned", "dead", "inFlight"].map((name) => [
+    ["accepted", "written", "received", "returned", "dead", "inFlight"].map((name) => [
       name,
       Number(new RegExp(`\\b${name}=(\\d+)`, "u").exec(log)?.[1])
     ])
@@ -142,7 +142,7 @@ check(
   "the ledger logged at shutdown is balanced and correct",
   [
     "If the sender has left as well, the pair is counted as _dead_.",
-    "The server keeps a ledger, `accepted = written + returned + dead + in flight`",
+    "The server keeps a ledger, `accepted = written + received + returned + dead + in flight`",
     "At rest, nothing is in flight."
   ],
   async (t) => {
@@ -153,7 +153,7 @@ check(
     await bob.answered(`from ${alice.name}: three pairs`)
     server.signal("SIGTERM")
     const { errors } = await server.ended(3 * t.patience)
-    equal(ledgerIn(errors), { accepted: 4, written: 2, returned: 2, dead: 0, inFlight: 0 })
+    equal(ledgerIn(errors), { accepted: 4, written: 2, received: 0, returned: 2, dead: 0, inFlight: 0 })
   },
   { needs }
 )

@@ -184,6 +184,11 @@ const lists = ({ closed, connections, now, total }) => {
         name: "queue",
         of: (one) => (one.queueLines === 0 ? "" : `${short(one.queueLines)} (${bytes(one.queueBytes)})`)
       },
+      {
+        name: "unacknowledged",
+        of: (one) => (one.unacknowledgedLines === 0 ? "" : short(one.unacknowledgedLines)),
+        kind: "extra"
+      },
       ...traffic
     ],
     connections,
@@ -205,7 +210,8 @@ const lists = ({ closed, connections, now, total }) => {
 }
 
 const sort = byId("sort")
-const orders = "queue-bytes since idle name remote lines-in lines-out bytes-in bytes-out queue-lines".split(" ")
+const orders =
+  "queue-bytes since idle name remote lines-in lines-out bytes-in bytes-out queue-lines unacknowledged".split(" ")
 sort.append(...orders.map((order) => el("option", { value: order, textContent: order.replace("-", " ") })))
 
 let before

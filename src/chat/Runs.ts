@@ -1,0 +1,47 @@
+/**
+ * The senders of a number of lines, in order. Consecutive lines of one sender form a run, kept in parallel arrays
+ * because they are updated for every message.
+ */
+export class Runs<Sender> {
+  lines = 0
+  /** The sender of each run; undefined for the server's own lines. */
+  readonly senders: Array<Sender | undefined> = []
+  /** The number of lines in each run. */
+  readonly counts: Array<number> = []
+  /** The label of each run. Undefined until a line has one, so that the usual case costs nothing. */
+  labels: Array<string | undefined> | undefined = undefined
+
+  /** Counts lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row. */
+  count(lines: number, sender: Sender | undefined, label: string | undefined) {
+    this.lines += lines
+    const { counts, senders } = this
+    const last = counts.length - 1
+    if (label === undefined && this.labels === undefined && last >= 0 && senders[last] === sender) {
+      counts[last] = (counts[last] as number) + lines // in range
+      return
+    }
+    if (label !== undefined) this.labels ??= senders.map(() => undefined)
+    senders.push(sender)
+    counts.push(lines)
+    this.labels?.push(label)
+  }
+
+  /** Moves the first lines, of which there are at least this many, behind those of `to`. */
+  moveFirst(lines: number, to: Runs<Sender>) {
+    const { counts, labels, senders } = this
+    let run = 0
+    for (let left = lines; left > 0;) {
+      const count = counts[run] as number // there are as many lines in the runs as in `lines`
+      const moved = Math.min(count, left)
+      to.count(moved, senders[run], labels?.[run])
+      left -= moved
+      if (moved < count) counts[run] = count - moved
+      else run += 1
+    }
+    this.lines -= lines
+    // Once, because removing one run after another would take quadratic time.
+    counts.splice(0, run)
+    senders.splice(0, run)
+    labels?.splice(0, run)
+  }
+}

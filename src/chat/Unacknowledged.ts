@@ -1,0 +1,156 @@
+import type { Batch } from "./Batch.js"
+import type { Budget } from "./Budget.js"
+import { Runs } from "./Runs.js"
+
+/** Memory of a run that waits for its acknowledgement: its places in three arrays, which grow by half at a time. */
+const runBytes = 48
+
+/** Lines that were written and wait for their acknowledgement. Their text is gone. */
+class WrittenLines<Sender> extends Runs<Sender> {
+  /** The bytes that the lines had. */
+  bytes = 0
+}
+
+/**
+ * Small batches are kept as one object until it has this many lines or bytes: an object for each would take more memory
+ * than its lines.
+ */
+const enoughLines = 1_024
+const enoughBytes = 65_536
+
+/**
+ * The lines that were written to a client with `ack`, and that it has not acknowledged yet (protocol, section 4). They
+ * keep counting against the bounds of its outbox, so that a client which reads but does not process holds its senders.
+ */
+export class Unacknowledged<Sender> {
+  /** Lines that wait for their acknowledgement. */
+  lines = 0
+  /** The bytes that these lines had. */
+  bytes = 0
+  /** Whether the lines count against the bounds of the outbox. */
+  isCounted = true
+  /** The client cannot acknowledge any more. */
+  isOver = false
+  /** Lines that returned to their senders without an acknowledgement. */
+  returned = 0
+  private runs = 0
+  /** Messages written since the client said `ack`, and how many of these it has acknowledged. */
+  private written = 0
+  private acknowledged = 0
+  private readonly waiting: Array<WrittenLines<Sender>> = []
+
+  constructor(
+    readonly owner: Sender,
+    /** Lines in the queue that were put before the client said `ack`: they settle as written. */
+    private earlier: number,
+    private readonly budget: Budget
+  ) {}
+
+  /** The memory of what waits. */
+  get cost(): number {
+    return this.runs * runBytes
+  }
+
+  /** The client has acknowledged lines of which it was not known yet that they were written. */
+  get isAhead(): boolean {
+    return this.lines > 0 && this.acknowledged > this.written - this.lines
+  }
+
+  /**
+   * The kernel has taken a batch: its messages wait from now on. Returns the lines that do not: those that were put
+   * before the client said `ack`.
+   */
+  wrote(batch: Batch<Sender>): Runs<Sender> | undefined {
+    const earlier = this.earlier === 0 ? undefined : new Runs<Sender>()
+    let last = this.waiting.at(-1)
+    if (last === undefined || last.lines >= enoughLines || last.bytes >= enoughBytes) last = new WrittenLines<Sender>()
+    const { lines: linesBefore, senders } = last
+    const runsBefore = senders.length
+    this.split(batch, earlier, last)
+    this.earlier -= earlier?.lines ?? 0
+    const lines = last.lines - linesBefore
+    if (lines === 0) return earlier
+    if (linesBefore === 0) this.waiting.push(last)
+    last.bytes += batch.text.length
+    this.bytes += batch.text.length
+    this.lines += lines
+    this.written += lines
+    this.count(senders.length - runsBefore)
+    return earlier
+  }
+
+  /** Copies the lines of a batch: the earlier ones, and the messages after them. */
+  private split(batch: Batch<Sender>, earlier: Runs<Sender> | undefined, later: Runs<Sender>) {
+    let left = this.earlier
+    const { counts, labels, senders } = batch
+    for (let run = 0; run < senders.length; run++) {
+      const sender = senders[run]
+      const count = counts[run] as number // in range: parallel to the senders
+      const before = Math.min(left, count)
+      left -= before
+      if (before > 0) earlier?.count(before, sender, labels?.[run])
+      if (sender !== undefined && before < count) later.count(count - before, sender, labels?.[run])
+    }
+  }
+
+  /**
+   * Acknowledges the first messages, this many. Undefined if the client cannot have them: there are fewer, even with
+   * those that are being written. Otherwise returns whether these are more than before.
+   */
+  acknowledge(messages: number, inHand: Batch<Sender> | undefined): boolean | undefined {
+    if (messages > this.written + this.messagesIn(inHand)) return undefined
+    if (messages <= this.acknowledged) return false
+    this.acknowledged = messages
+    return true
+  }
+
+  /** The messages in a batch that the socket has got, but maybe not the kernel: the client may have read some of it. */
+  private messagesIn(batch: Batch<Sender> | undefined): number {
+    if (batch?.isOffered !== true) return 0
+    const messages = new Runs<Sender>()
+    this.split(batch, undefined, messages)
+    return messages.lines
+  }
+
+  /** Removes and returns the lines that were acknowledged. */
+  takeAcknowledged(): ReadonlyArray<Runs<Sender>> {
+    return this.take(Math.min(this.acknowledged, this.written) - (this.written - this.lines))
+  }
+
+  /** Removes and returns all lines. A later acknowledgement of them has no effect. */
+  takeAll(): ReadonlyArray<Runs<Sender>> {
+    this.acknowledged = Math.max(this.acknowledged, this.written)
+    this.returned += this.lines
+    return this.take(this.lines)
+  }
+
+  private take(lines: number): ReadonlyArray<Runs<Sender>> {
+    const taken: Array<Runs<Sender>> = []
+    for (let left = lines; left > 0;) {
+      const first = this.waiting[0] as WrittenLines<Sender> // there are as many lines in it as in `lines`
+      const moved = Math.min(first.lines, left)
+      const bytes = Math.floor((first.bytes * moved) / first.lines)
+      left -= moved
+      this.lines -= moved
+      this.bytes -= bytes
+      first.bytes -= bytes
+      if (moved === first.lines) {
+        this.waiting.shift()
+        this.count(-first.senders.length)
+        taken.push(first)
+        continue
+      }
+      const runs = first.senders.length
+      const part = new Runs<Sender>()
+      first.moveFirst(moved, part)
+      this.count(first.senders.length - runs)
+      taken.push(part)
+    }
+    return taken
+  }
+
+  private count(runs: number) {
+    this.runs += runs
+    this.budget.used += runs * runBytes
+  }
+}
