@@ -59,6 +59,7 @@ const chat = [
   "Inbox",
   "Route",
   "Peer",
+  "RouteParts",
   "Directory",
   "Vanished",
   "Watch",

@@ -28,7 +28,7 @@ import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
 import { mutants as outbox } from "./outbox.mjs"
-import { mutants as programs } from "./programs.mjs"
+import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
@@ -48,7 +48,7 @@ const mutants = [
   time,
   clients,
   terminal,
-  programs
+  parameters
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

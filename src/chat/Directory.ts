@@ -1,8 +1,8 @@
 import * as Wire from "../protocol/Wire.js"
 import type { Budget } from "./Budget.js"
-import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Destination, Route, RoutePart } from "./Route.js"
+import * as RouteParts from "./RouteParts.js"
 
 /**
  * Resolves some of the names that lines can be addressed to. It must call `Directory.changed` with a name whenever the
@@ -21,30 +21,6 @@ const maxRoutePart = 1 / 8
 const routeBytes = 400
 const nameBytes = 200
 
-/** The outboxes of a route, grouped by the bytes that they get. */
-class Parts {
-  readonly all: Array<RoutePart<Peer> & { readonly outboxes: Array<Outbox<Peer>> }> = []
-
-  add({ outboxes, suffix }: Destination<Peer>) {
-    for (const outbox of outboxes) {
-      const { form } = outbox
-      // There are few: a scan is faster than a map with a key of both.
-      const part = this.all.find((one) => one.suffix === suffix && one.form === form)
-      if (part === undefined) this.all.push({ outboxes: [outbox], suffix, form })
-      else part.outboxes.push(outbox)
-    }
-  }
-}
-
-const partsOf = (destination: Destination<Peer>): ReadonlyArray<RoutePart<Peer>> => {
-  const { outboxes, suffix } = destination
-  const [outbox] = outboxes
-  if (outboxes.length === 1 && outbox !== undefined) return [{ outboxes, suffix, form: outbox.form }]
-  const parts = new Parts()
-  parts.add(destination)
-  return parts.all
-}
-
 class KnownRoute implements Route<Peer> {
   isStale = false
   constructor(
@@ -56,7 +32,8 @@ class KnownRoute implements Route<Peer> {
   ) {}
 
   get cost(): number {
-    return routeBytes + this.head.length + this.names.length * nameBytes
+    const suffixBytes = this.parts.reduce((sum, { suffix }) => sum + suffix.length, 0)
+    return routeBytes + this.head.length + this.names.length * nameBytes + suffixBytes
   }
 
   /** Drops everything but the stale mark: a sender may still refer to this route. */
@@ -101,26 +78,16 @@ export class Directory {
   resolve(head: string, names: ReadonlyArray<string>): Route<Peer> {
     const known = this.routes.get(head)
     if (known !== undefined) return known
-    const [first] = names
-    if (names.length === 1 && first !== undefined) return this.resolveOne(head, first)
-    const parts = new Parts()
+    const found: Array<RouteParts.FoundRecipient> = []
     const absent: Array<string> = []
     // Copies: in V8, a slice would keep the whole read buffer alive.
     const copies = names.map(Wire.copy)
     for (const name of copies) {
       const destination = this.find(name)
       if (destination === undefined) absent.push(name)
-      else parts.add(destination)
+      else found.push({ name, destination })
     }
-    return this.remember(new KnownRoute(Wire.copy(head), parts.all, absent, copies))
-  }
-
-  /** Most addresses are one name (benchmark: churn). */
-  private resolveOne(head: string, given: string): Route<Peer> {
-    const name = Wire.copy(given)
-    const destination = this.find(name)
-    const [parts, absent] = destination === undefined ? [[], [name]] : [partsOf(destination), []]
-    return this.remember(new KnownRoute(Wire.copy(head), parts, absent, [name]))
+    return this.remember(new KnownRoute(Wire.copy(head), RouteParts.make(found), absent, copies))
   }
 
   private find(name: string): Destination<Peer> | undefined {

@@ -6,12 +6,16 @@ import type { HelloWord } from "../protocol/HelloWord.js"
  */
 export type LineForm = number
 
-const bits = { auto: 1 } as const satisfies Partial<Record<HelloWord, number>>
+const bits = { auto: 1, to: 2 } as const satisfies Partial<Record<HelloWord, number>>
 
 /** Without parameters: the form of nearly all clients. */
 export const plain: LineForm = 0
 
-export const of = (words: ReadonlySet<HelloWord>): LineForm => (words.has("auto") ? bits.auto : plain)
+export const of = (words: ReadonlySet<HelloWord>): LineForm =>
+  (words.has("auto") ? bits.auto : plain) | (words.has("to") ? bits.to : plain)
 
 /** Whether messages from programs are marked. */
 export const marksPrograms = (form: LineForm): boolean => (form & bits.auto) !== 0
+
+/** Whether messages list their other recipients. */
+export const listsRecipients = (form: LineForm): boolean => (form & bits.to) !== 0

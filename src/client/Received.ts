@@ -23,6 +23,8 @@ export interface Message {
   readonly text: string
   /** Present if the sender is a program, for a client that said `auto` itself (protocol, section 6). */
   readonly auto?: true
+  /** The other recipients, at most 20; present if there are some, for a client that said `to` (protocol, section 6). */
+  readonly to?: ReadonlyArray<string>
 }
 
 /** A line that reports something: `! CODE params: text` or `* CODE params: text`. */
@@ -74,9 +76,15 @@ const message = (line: string, colon: number, server: "a-chat" | "original"): Me
   const blank = server === "a-chat" ? head.indexOf(" ") : -1
   // Nearly every message has no parameters.
   if (blank < 0) return { _tag: "Message", from: head, text }
-  const params = head.slice(blank).split(" ")
-  const from = head.slice(0, blank)
-  return params.includes("auto=yes") ? { _tag: "Message", from, text, auto: true } : { _tag: "Message", from, text }
+  const params = head.slice(blank + 1).split(" ")
+  const to = params.find((param) => param.startsWith("to="))
+  return {
+    _tag: "Message",
+    from: head.slice(0, blank),
+    text,
+    ...(params.includes("auto=yes") ? { auto: true } : {}),
+    ...(to === undefined ? {} : { to: after(to, "=").split("+") })
+  }
 }
 
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))

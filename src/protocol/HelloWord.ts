@@ -4,7 +4,8 @@
  */
 const rows = {
   ack: { about: "counts a line to you as received once you have acknowledged it with /ack" },
-  auto: { about: "marks your lines as sent by a program, for others who said auto, and theirs for you" }
+  auto: { about: "marks your lines as sent by a program, for others who said auto, and theirs for you" },
+  to: { about: "shows you who else got a message" }
 } as const satisfies Record<string, { /** A clause without a subject, for `/help`. */ readonly about: string }>
 
 export type HelloWord = keyof typeof rows

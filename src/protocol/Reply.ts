@@ -65,6 +65,9 @@ export const messageHead = (name: string, params = ""): string => `from ${name}$
 /** The parameter of a message that a program sent. */
 export const auto = " auto=yes"
 
+/** The parameter of a message that lists its other recipients. A name contains no `+`. */
+export const recipients = (names: ReadonlyArray<string>): string => ` to=${names.join("+")}`
+
 // Refused lines (protocol, section 3).
 
 export const badLine = (why: string): Refusal => refusal("bad-line", "", why)

@@ -31,7 +31,12 @@ describe("Received.parse", () => {
       "from alice #ops guest=yes word auto=yes seq=17 at=1764151201123: hi",
       { _tag: "Message", from: "alice", text: "hi", auto: true }
     ],
-    ["from alice  to=bob+carol : hi", { _tag: "Message", from: "alice", text: "hi" }],
+    ["from alice to=bob: hi", { _tag: "Message", from: "alice", text: "hi", to: ["bob"] }],
+    [
+      "from alice  to=zoë+#ops  auto=yes : hi",
+      { _tag: "Message", from: "alice", text: "hi", auto: true, to: ["zoë", "#ops"] }
+    ],
+    ["from alice cc=bob tooth=x to: to=bob: hi", { _tag: "Message", from: "alice", text: "to=bob: hi" }],
     ["from zoë: \u2028 ü", { _tag: "Message", from: "zoë", text: "\u2028 ü" }],
     [
       "! undelivered bob, carol reason=offline: nobody",

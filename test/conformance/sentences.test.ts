@@ -41,6 +41,7 @@ const unproved: Record<string, string> = {
   "| `#` | | _reserved_ for rooms |": "reserved; that it is a bad line is checked",
   "Codes and params are the contract;": "about what may change in later versions",
   "A client ignores codes and params": "about clients; their tests read lines of later versions",
+  "| `to` | messages to this client": "as above",
   "| `auto` | this client's messages": "the sentences after it are checked",
   "`retry=MS` is present exactly when": "the grammar checks the form; the checks of the rate, that a retry succeeds",
   "| connections | what the descriptors allow": "depends on the server's machine",

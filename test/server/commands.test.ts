@@ -139,7 +139,7 @@ describe("commands", () => {
       assert.strictEqual(yield* on("/hello  no-such-word\tack x"), "ack")
       assert.strictEqual(yield* on("/hello"), "ack")
       assert.strictEqual(yield* on("/hello ack no-such-word"), "ack")
-      assert.strictEqual(yield* on("/hello auto"), "ack+auto")
+      assert.strictEqual(yield* on("/hello to auto"), "ack+auto+to")
       const bob = yield* server.connect
       yield* bob.send("/hello\n")
       assert.notInclude(yield* bob.line, " on=")

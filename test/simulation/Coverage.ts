@@ -13,6 +13,8 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
   const ofSessions = (is: (session: ObservedConnection) => boolean) => sessions.filter(is).length
   const logged = (start: string) => logs.filter(({ message }) => message.startsWith(start)).length
   const received = sessions.flatMap((session) => session.received)
+  const withParam = (start: string) =>
+    received.filter((one) => one.is === "from" && one.params.some((param) => param.startsWith(start))).length
   const answered = (head: string) => received.filter((one) => one.line.startsWith(head)).length
   const returned = (reason: string) =>
     sum(received.map((one) => (one.is === "undelivered" && one.reason === reason ? one.count * one.names.length : 0)))
@@ -27,7 +29,8 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ["pairs", "cut off", drained?.cutOff ?? 0],
     ...Fate.delivered.map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
     ["outcomes", "undelivered", answered("! undelivered @")],
-    ["messages", "marked", received.filter((one) => one.is === "from" && one.params.includes("auto=yes")).length],
+    ["messages", "marked", withParam("auto=")],
+    ["messages", "with a list of other recipients", withParam("to=")],
     ...[
       ..."bad-line too-long too-many-recipients slow-down unknown-command closing"
         .split(" ")

@@ -1,11 +1,12 @@
 import * as Fate from "../../src/protocol/Fate.js"
+import * as HeadChecks from "./HeadChecks.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 
 /** A message line. */
-interface Message {
+export interface Message {
   readonly sender: ObservedConnection
   readonly line: ProtocolModel.HeardLine
   readonly to: ReadonlyArray<string>
@@ -53,9 +54,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   // A line is written to its recipient, once, and not to a later client with the same name.
   const writtenTo = new Map<Message, Set<string>>()
   for (const recipient of sessions) {
-    let seesMarks = false
     for (const one of recipient.received) {
-      if (one.is === "answer") seesMarks ||= / on=\S*\bauto\b/u.test(headOf(one.line, "* hello "))
       if (one.is !== "from") continue
       const message = byWire.get(one.line)
       const name = recipient.name ?? ""
@@ -65,10 +64,6 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
         continue
       }
       if (message.isAccepted === "no") report("a refused line was written", where)
-      const isMarked = one.params.includes("auto=yes")
-      const { isAuto } = message.line
-      if (isMarked ? !seesMarks || isAuto === "no" : seesMarks && isAuto === "yes")
-        report("a wrong mark of a program", `${where} ${one.params.join(" ")}`)
       const names = writtenTo.get(message) ?? new Set<string>()
       writtenTo.set(message, names)
       if (names.has(name)) report("a line was written twice", where)
@@ -80,6 +75,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       }
     }
   }
+  HeadChecks.check(sessions, byWire, writtenTo, byName, report)
 
   const outcomes = outcomesOf(sessions, report)
   for (const sender of sessions) {
@@ -104,9 +100,6 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   checkQueues(history, sessions, byName, report)
   if (history.killed === undefined) checkLedger(history, tallies, report)
 }
-
-/** What precedes the colon of a line that starts like this; otherwise empty. */
-const headOf = (line: string, start: string) => (line.startsWith(start) ? line.slice(0, line.indexOf(":")) : "")
 
 const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
   const { isUncertain, name, received } = sender
@@ -158,7 +151,7 @@ const outcomesOf = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
   return found
 }
 
-type ByName = ReadonlyMap<string, ReadonlyArray<ObservedConnection>>
+export type ByName = ReadonlyMap<string, ReadonlyArray<ObservedConnection>>
 
 const checkOutcomes = (
   history: History,

@@ -55,6 +55,8 @@ export const commands = [
   "/hello\n",
   "/hello auto\n",
   "/hello x auto\n",
+  "/hello to\n",
+  "/hello to auto\n",
   "@p1 /ping #\n",
   "@p2 /who\n",
   "@p3 /hello\n",

@@ -142,6 +142,34 @@ check(
   }
 )
 
+check(
+  "/hello to lists the other recipients",
+  [
+    "A message to several recipients is `from NAME to=NAME[+NAME…]: text` to those recipients that said `to`: " +
+      "`to=` lists the other recipients that are present, in the order of the address, but at most the first 20.",
+    "Without `to`, and if there are no others, a recipient is not told who else got a message."
+  ],
+  async (t) => {
+    const [alice, bob, carol, ...more] = await t.login(...Array.from({ length: 24 }, () => "n"))
+    const knows = (await wordsAfter(bob, "/hello to")).includes("to") // a server may know no words
+    await wordsAfter(more.at(-1), "/hello to")
+    const nobody = fresh("nobody")
+    const everyone = [carol, ...more, bob].map(({ name }) => name)
+    alice.send(`${carol.name}, ${nobody}, ${bob.name}, ${alice.name}: one`, `${bob.name}, ${nobody}: two`)
+    alice.send(`${everyone.join(",")}: all`)
+    await alice.answers()
+    const list = (names) => (knows ? ` to=${names.join("+")}` : "")
+    const first = everyone.slice(0, 20)
+    same(await heard(bob), [
+      `from ${alice.name}${list([carol.name, alice.name])}: one`,
+      `from ${alice.name}: two`,
+      `from ${alice.name}${list(first)}: all`
+    ])
+    same(await heard(more.at(-1)), [`from ${alice.name}${list(first)}: all`])
+    same(await heard(carol), [`from ${alice.name}: one`, `from ${alice.name}: all`])
+  }
+)
+
 /** The words that are on, according to the reply to this `/hello`. */
 const wordsAfter = async (client, hello) => {
   client.send(hello)

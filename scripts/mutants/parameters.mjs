@@ -1,8 +1,8 @@
-// Mutants of the marks of programs, and of the bots that rely on them. Read by main.mjs, which explains the fields.
+// Mutants of the parameters of messages, and of the bots that rely on them. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
     name: "a route with a mixture of forms is not split",
-    file: "chat/Directory.ts",
+    file: "chat/RouteParts.ts",
     search: "one.suffix === suffix && one.form === form",
     replace: "one.suffix === suffix"
   },
@@ -11,6 +11,19 @@ export const mutants = [
     file: "chat/Names.ts",
     search: 'if (phase._tag === "Present") this.changed(name)',
     replace: ""
+  },
+  {
+    name: "a recipient is listed among the others",
+    file: "chat/RouteParts.ts",
+    search: "other !== index && recipient !== undefined",
+    replace: "recipient !== undefined"
+  },
+  {
+    name: "other recipients are listed without end",
+    file: "chat/RouteParts.ts",
+    search: "const maxListed = 20",
+    replace: "const maxListed = 21",
+    test: "test/chat/to.test.ts"
   },
   {
     name: "people are marked as programs",
