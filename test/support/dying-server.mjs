@@ -7,7 +7,7 @@ const delayMillis = 100
 
 /** What each line is answered with, and at which stage; the first pattern that matches counts. */
 const answers = [
-  [/^\/hello$/, "hello", () => "* hello achat=1 name=alice max-line=1000 max-recipients=3: x\n"],
+  [/^\/hello(?: .*)?$/, "hello", () => "* hello achat=1 name=alice max-line=1000 max-recipients=3: x\n"],
   [/: hello\? [\da-f-]{36}$/, "hello proof", (line) => `from ${line}\n`],
   [/^\/ping (.*)$/, "ping", (_, text) => `* pong: ${text}\n`],
   [/^\/who$/, "who", () => "* who 2: alice, bob\n"],
