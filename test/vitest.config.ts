@@ -26,6 +26,8 @@ const long = [
   "process/Child"
 ]
 
+const workers = 4
+
 const rank = ({ moduleId }: TestSpecification) => {
   const place = long.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
   return place < 0 ? long.length : place
@@ -49,8 +51,11 @@ export default defineConfig({
     // test restores whatever it changes in its process.
     pool: "forks",
     poolOptions: { forks: { isolate: false } },
-    maxWorkers: 2,
-    minWorkers: 1,
+    // More than the two cores of a small machine, because most long files wait for other processes. As many at least as
+    // at most: tinypool ends a worker above the minimum twice if two of them run out of files at the same moment, and
+    // vitest then fails with "Terminating worker thread".
+    maxWorkers: workers,
+    minWorkers: workers,
     sequence: { sequencer: LongFirst },
     maxConcurrency: 3, // of `describe.concurrent`
     testTimeout: 30_000,

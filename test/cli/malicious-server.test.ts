@@ -46,7 +46,7 @@ describe.concurrent("a-chat who, with a server that sends without end", () => {
   }
 })
 
-describe("a-chat who and a-chat ping, with a server that sends without end", () => {
+describe.concurrent("a-chat who and a-chat ping, with a server that sends without end", () => {
   for (const command of ["who", "ping"]) {
     for (const [what, text] of command === "who" ? others : [...names, ...others]) {
       it.scopedLive(`${command} takes little memory for ${what}, and ends in time`, () =>

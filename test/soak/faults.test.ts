@@ -24,50 +24,49 @@ const soak = (fault: string, ...more: ReadonlyArray<string>) =>
     })
   })
 
-describe.concurrent("the soak", () => {
-  it.live("finds no fault in the program as it is", () =>
-    Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
-  )
-})
-
 const hasPrometheus = spawnSync("prometheus", ["--version"]).error === undefined
 
-describe.skipIf(!hasPrometheus).concurrent("a soak with a real Prometheus (package prometheus)", () => {
-  it.live(
-    "finds balanced metrics at each scrape, equal to the log and the clients' counts",
-    () =>
-      Effect.map(soak("none", "--prometheus"), ({ output, status }) => {
-        assert.strictEqual(status, 0, output)
-        assert.match(output, /^Prometheus: \d+ scrapes in \d+ s of \d+ series, .* up at each: true$/mu)
-        assert.match(output, /^ {2}unaccounted 0 to 0, 0 resets, [1-9]\d* pairs accepted/mu)
-      }),
-    90_000
-  )
-
-  it.live(
-    "finds a ledger that does not balance",
-    () =>
-      Effect.map(soak("uneven", "--prometheus"), ({ output, status }) => {
-        assert.strictEqual(status, 1, output)
-        assert.match(output, /achat_pairs_unaccounted ranged from \d+ to 3/u)
-      }),
-    90_000
-  )
-})
-
-describe.concurrent("the soak finds", () => {
+// Side by side: a soak waits for most of its time, until its clients have left and lost messages are overdue.
+describe.concurrent("the soak", () => {
   for (const [fault, what, finds] of [
+    ["leak", "timers that are never cleared", /timers before, \d+ after all clients had left$/m],
     ["drop", "a dropped message among a thousand", / is lost: /],
     ["twice", "a duplicated message", /, twice$/m],
     ["change", "a changed message", /, which is changed$/m],
-    ["swap", "two swapped messages", /, after \d+$/m],
-    ["leak", "timers that are never cleared", /timers before, \d+ after all clients had left$/m]
+    ["swap", "two swapped messages", /, after \d+$/m]
   ] as const) {
-    it.live(what, () =>
+    it.live(`finds ${what}`, () =>
       Effect.map(soak(fault), ({ output, status }) => {
         assert.strictEqual(status, 1, output)
         assert.match(output, finds)
       })
     )
   }
+
+  it.live("finds no fault in the program as it is", () =>
+    Effect.map(soak("none"), ({ output, status }) => assert.strictEqual(status, 0, output))
+  )
+
+  describe.skipIf(!hasPrometheus)("with a real Prometheus (package prometheus)", () => {
+    it.live(
+      "finds balanced metrics at each scrape, equal to the log and the clients' counts",
+      () =>
+        Effect.map(soak("none", "--prometheus"), ({ output, status }) => {
+          assert.strictEqual(status, 0, output)
+          assert.match(output, /^Prometheus: \d+ scrapes in \d+ s of \d+ series, .* up at each: true$/mu)
+          assert.match(output, /^ {2}unaccounted 0 to 0, 0 resets, [1-9]\d* pairs accepted/mu)
+        }),
+      90_000
+    )
+
+    it.live(
+      "finds a ledger that does not balance",
+      () =>
+        Effect.map(soak("uneven", "--prometheus"), ({ output, status }) => {
+          assert.strictEqual(status, 1, output)
+          assert.match(output, /achat_pairs_unaccounted ranged from \d+ to 3/u)
+        }),
+      90_000
+    )
+  })
 })
