@@ -46,6 +46,8 @@ export interface Broker {
   readonly leave: (peer: Peer, departure: Departure) => void
   /** Starts the drain: accept nothing more, settle what was accepted, end every outbox. Returns immediately. */
   readonly drain: Effect.Effect<void>
+  /** Whether the drain has begun. */
+  readonly isDraining: Effect.Effect<boolean>
   /** Gives up on what the drain has not settled: breaks the connections whose outboxes still hold lines. */
   readonly cutOff: Effect.Effect<void>
   /** Number of pairs that were returned, or are dead, since `cutOff`. */
@@ -102,6 +104,7 @@ export const make = (
       unblocked: (peer) => watch.unblocked(peer),
       leave: (peer, departure) => events.report({ _tag: "Left", peer, departure }),
       drain: report({ _tag: "Drain" }),
+      isDraining: Effect.sync(() => drain.isDraining),
       cutOff: report({ _tag: "CutOff" }),
       pairsCutOff: () => drain.pairsCutOff,
       idle: Effect.repeat(

@@ -125,11 +125,7 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
       },
       serve: (socket) => Connection.run(socket, { broker, options: live, start: startFiber })
     })
-    let isDraining = false
-    const begin = Effect.sync(() => {
-      isDraining = true
-    })
-    const drain = yield* onceInItsOwnFiber(Effect.zipRight(begin, drained({ live, broker, connections, acceptLoop })))
+    const drain = yield* onceInItsOwnFiber(drained({ live, broker, connections, acceptLoop }))
     // Registered before the server listens. If listening fails, there is nothing to drain and no stop to log.
     let hasStarted = false
     yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
@@ -149,7 +145,7 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
       configure: (changes: Partial<Options>) => Effect.sync(() => live.set(changes)),
       inspect: broker.inspect,
       measure: broker.measure,
-      isDraining: Effect.sync(() => isDraining),
+      isDraining: broker.isDraining,
       drain
     }
   }).pipe(withFiberScheduler)

@@ -2,16 +2,23 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { pass, startMemoryServer, type MemoryServer } from "../support/MemoryServer.js"
+import { pass, startMemoryServer, type MemoryServerOptions } from "../support/MemoryServer.js"
 import { numbered, numbersFrom, range } from "../support/NumberedLines.js"
 import { noTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
 
-const greeted = (name: string, join: MemoryServer["join"]) =>
-  Effect.tap(join(name), (client) => {
-    client.say("/hello")
-    return client.barrier
+/** A server with alice, who learns the outcomes of her labelled lines. */
+const startWithAlice = (options: MemoryServerOptions = {}) =>
+  Effect.gen(function* () {
+    const { join } = yield* startMemoryServer({ ...noTimeouts, ...options })
+    const alice = yield* join("alice")
+    alice.say("/hello")
+    yield* alice.barrier
+    return { alice, join }
   })
+
+/** How long a recipient may be full, and how long it may take nothing. */
+const shortHold = { holdTimeout: Duration.seconds(2), stallTimeout: Duration.seconds(4) }
 
 /** Every outcome of a labelled line, as `name: outcome`. */
 const outcomes = (label: string, lines: ReadonlyArray<string>) =>
@@ -25,8 +32,7 @@ const outcomes = (label: string, lines: ReadonlyArray<string>) =>
 describe("labelled lines", () => {
   it.scoped("have one outcome per recipient: written or offline", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(noTimeouts)
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice()
       yield* join("bob")
       yield* join("carol")
       alice.say("@k1 bob, nobody, carol, alice, no one: hi", "@k1 bob: again", "bob: silent")
@@ -44,8 +50,7 @@ describe("labelled lines", () => {
 
   it.scoped("are reported as written only after the kernel took them, and as returned otherwise", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(noTimeouts)
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice()
       const bob = yield* join("bob")
       bob.socket.pause()
       alice.say(...numbered(20).map((text, index) => `@k${index} bob: ${text}`))
@@ -62,12 +67,7 @@ describe("labelled lines", () => {
 
   it.scoped("are reported one by one as busy and slow", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({
-        ...noTimeouts,
-        holdTimeout: Duration.seconds(2),
-        stallTimeout: Duration.seconds(4)
-      })
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice(shortHold)
       const bob = yield* join("bob")
       bob.socket.pause()
       alice.say(...numbered(80).map((text, index) => `@k${index} bob: ${text}`))
@@ -83,8 +83,7 @@ describe("labelled lines", () => {
 
   it.scoped("hold a client that exceeds its limit of open outcomes until half of them are settled", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...noTimeouts, outboxBytes: 1_000_000, maxOutcomes: 20 })
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice({ outboxBytes: 1_000_000, maxOutcomes: 20 })
       const bob = yield* join("bob")
       const carol = yield* join("carol")
       bob.socket.pause()
@@ -103,8 +102,7 @@ describe("labelled lines", () => {
 
   it.scoped("do not hold clients that write to the client waiting for outcomes", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...noTimeouts, outboxBytes: 1_000_000, maxOutcomes: 2 })
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice({ outboxBytes: 1_000_000, maxOutcomes: 2 })
       const bob = yield* join("bob")
       const carol = yield* join("carol")
       bob.socket.pause()
@@ -121,8 +119,7 @@ describe("labelled lines", () => {
   it.scoped("are all delivered, once read, even if their sender breaks off while it waits for outcomes", () =>
     Effect.gen(function* () {
       const memory = { bufferBytes: 50_000 }
-      const { join } = yield* startMemoryServer({ ...noTimeouts, memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice({ memory, outboxBytes: 1_000_000, maxOutcomes: 2 })
       const bob = yield* join("bob")
       bob.socket.pause()
       alice.say(`bob: fills bob's side ${"x".repeat(60_000)}`)
@@ -139,12 +136,7 @@ describe("labelled lines", () => {
 
   it.scoped("have one outcome per recipient, whatever happens to the recipients", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({
-        ...noTimeouts,
-        holdTimeout: Duration.seconds(2),
-        stallTimeout: Duration.seconds(4)
-      })
-      const alice = yield* greeted("alice", join)
+      const { alice, join } = yield* startWithAlice(shortHold)
       const others = yield* Effect.forEach(["b", "c", "d", "e"], join)
       const [b, c, d] = others
       b?.socket.pause()
@@ -164,8 +156,7 @@ describe("labelled lines", () => {
 
   it.scoped("get one refusal and no outcome when they are refused", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer({ ...noTimeouts, maxLineBytes: 100, maxRecipients: 2 })
-      const alice = yield* greeted("alice", join)
+      const { alice } = yield* startWithAlice({ maxLineBytes: 100, maxRecipients: 2 })
       const before = alice.received.length
       alice.say(
         "@a nothing",
@@ -190,8 +181,7 @@ describe("labelled lines", () => {
 
   it.scoped("pass their label on to the answers to commands, including the farewell", () =>
     Effect.gen(function* () {
-      const { join } = yield* startMemoryServer(noTimeouts)
-      const alice = yield* greeted("alice", join)
+      const { alice } = yield* startWithAlice()
       const before = alice.received.length
       alice.say("@a /who", "@b /ping x", "@c /help", "@d /quit")
       yield* alice.ended

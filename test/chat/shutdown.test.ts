@@ -4,11 +4,32 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
-import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
+import type { Drained } from "../../src/chat/Server.js"
+import {
+  pass,
+  startMemoryBroker,
+  startMemoryServer,
+  type MemoryClient,
+  type MemoryServerOptions
+} from "../support/MemoryServer.js"
 import { flood, numbersFrom, range } from "../support/NumberedLines.js"
 import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle } from "../support/Turns.js"
 import { uncounted } from "../support/Uncounted.js"
+
+const aliceAndBob = (options: MemoryServerOptions = {}) =>
+  Effect.gen(function* () {
+    const { join, server } = yield* startMemoryServer({ ...shortTimeouts, ...options })
+    return { server, bob: yield* join("bob"), alice: yield* join("alice") }
+  })
+
+/** The result of a drain that ends every client, after which the clients end their sides. */
+const left = (drain: Fiber.Fiber<Drained>, clients: ReadonlyArray<MemoryClient>) =>
+  Effect.gen(function* () {
+    for (const client of clients) yield* client.ended
+    for (const client of clients) client.socket.end()
+    return yield* Fiber.join(drain)
+  })
 
 describe("the linger", () => {
   it.scoped("waits for the client's end exactly until the deadline; its name is free meanwhile", () =>
@@ -53,20 +74,14 @@ describe("the linger", () => {
 describe("the drain", () => {
   it.scoped("is over when every line is delivered and every client has left", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer(shortTimeouts)
-      const bob = yield* join("bob")
-      const alice = yield* join("alice")
+      const { alice, bob, server } = yield* aliceAndBob()
       alice.say("/hello", ...flood(30))
       yield* alice.barrier
       const drain = yield* Effect.fork(server.drain)
       yield* pass(10)
       alice.say("bob: too late")
       yield* pass(300)
-      yield* alice.ended
-      yield* bob.ended
-      alice.socket.end()
-      bob.socket.end()
-      const { cutOff, ledger } = yield* Fiber.join(drain)
+      const { cutOff, ledger } = yield* left(drain, [alice, bob])
       assert.strictEqual(cutOff, 0)
       assert.deepStrictEqual(ledger, { accepted: 30, written: 30, received: 0, returned: 0, dead: 0, inFlight: 0 })
       assert.deepStrictEqual(numbersFrom("alice", bob.received), range(0, 30))
@@ -79,9 +94,7 @@ describe("the drain", () => {
 
   it.scoped("cuts clients off exactly at the grace time; undelivered lines are returned, counted and reported", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer({ ...shortTimeouts, holdTimeout: Duration.seconds(60) })
-      const bob = yield* join("bob")
-      const alice = yield* join("alice")
+      const { alice, bob, server } = yield* aliceAndBob({ holdTimeout: Duration.seconds(60) })
       bob.socket.pause()
       alice.say(...flood(30))
       yield* alice.barrier
@@ -103,9 +116,7 @@ describe("the drain", () => {
 
   it.scoped("delivers the lines of a held sender when its recipient reads again in time", () =>
     Effect.gen(function* () {
-      const { join, server } = yield* startMemoryServer({ ...shortTimeouts, holdTimeout: Duration.seconds(60) })
-      const bob = yield* join("bob")
-      const alice = yield* join("alice")
+      const { alice, bob, server } = yield* aliceAndBob({ holdTimeout: Duration.seconds(60) })
       bob.socket.pause()
       alice.say(...flood(100)) // 9,200 bytes: the server has read some of them, the rest is under way
       yield* settle
@@ -113,11 +124,7 @@ describe("the drain", () => {
       yield* pass(300)
       bob.socket.resume()
       yield* pass(300)
-      yield* alice.ended
-      yield* bob.ended
-      alice.socket.end()
-      bob.socket.end()
-      const { cutOff, ledger } = yield* Fiber.join(drain)
+      const { cutOff, ledger } = yield* left(drain, [alice, bob])
       assert.strictEqual(cutOff, 0)
       const delivered = numbersFrom("alice", bob.received)
       assert.deepStrictEqual(delivered, range(0, delivered.length))

@@ -9,15 +9,13 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Client from "../../src/client/Client.js"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
-import { scriptedServer } from "../support/ScriptedServer.js"
+import { scriptedChat, withoutLabels } from "../support/ScriptedChat.js"
 
 /** A server that is played by the test, and alice at her terminal. */
 const met = (...present: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const server = yield* scriptedServer
-    const alice = yield* openTerminal(server.socket)
+    const { alice, server } = yield* scriptedChat()
     const lists = (...names: ReadonlyArray<string>) => server.says(`* who @count ${names.length}: ${names.join(", ")}`)
-    yield* alice.sees("as alice")
     yield* lists("alice", ...present)
     return {
       alice,
@@ -37,8 +35,7 @@ const met = (...present: ReadonlyArray<string>) =>
           yield* alice.sees("connected to memory again")
         }),
       /** The messages that have reached the server, once there are so many. */
-      sent: (count: number) =>
-        Effect.map(server.takes(count), (lines) => lines.map((line) => line.replace(/^@\S+ /u, "")))
+      sent: (count: number) => Effect.map(server.takes(count), withoutLabels)
     }
   })
 

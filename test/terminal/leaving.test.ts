@@ -1,16 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
-import { scriptedServer } from "../support/ScriptedServer.js"
+import { scriptedChat, scriptedChatWithLine } from "../support/ScriptedChat.js"
 
 describe("TerminalClient, on leaving", () => {
   it.scopedLive("shows what was not sent, and what may have arrived", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
-      yield* alice.types(`bob: one${enter}`)
-      yield* server.takes(1)
+      const { alice, server } = yield* scriptedChatWithLine
       yield* server.answers(() => "! login-in-use alice fatal: still here")
       yield* server.breaks
       yield* alice.sees("trying again; your lines are kept")
@@ -22,9 +18,7 @@ describe("TerminalClient, on leaving", () => {
 
   it.scopedLive("waits for outcomes", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
+      const { alice, server } = yield* scriptedChat()
       yield* alice.types(`bob: one${enter}${ctrl("d")}`)
       yield* alice.sees("waiting for outcomes: 1")
       yield* server.takes(1)
@@ -36,11 +30,7 @@ describe("TerminalClient, on leaving", () => {
 
   it.scopedLive("does not wait after a second Ctrl-C", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
-      yield* alice.types(`bob: one${enter}`)
-      yield* server.takes(1)
+      const { alice } = yield* scriptedChatWithLine
       yield* alice.types(ctrl("c"))
       yield* alice.sees("waiting for outcomes: 1")
       yield* alice.types(ctrl("c"))

@@ -11,9 +11,7 @@ import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
-import { scriptedServer } from "../support/ScriptedServer.js"
-
-const withoutLabels = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^@\S+ /u, ""))
+import { scriptedChat, scriptedChatWithLine, withoutLabels } from "../support/ScriptedChat.js"
 
 describe("TerminalClient, when the server goes away", () => {
   it.scopedLive("reports it, keeps what is typed, and sends it in order after reconnecting", () =>
@@ -51,9 +49,7 @@ describe("TerminalClient, when the server goes away", () => {
 
   it.scopedLive("asks about lines with an unknown outcome, and sends them again", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
+      const { alice, server } = yield* scriptedChat()
       yield* alice.types(`bob, carol: one${enter}two${enter}`)
       yield* server.takes(2)
       yield* alice.sees("… bob, carol ‹ two")
@@ -73,11 +69,7 @@ describe("TerminalClient, when the server goes away", () => {
 
   it.scopedLive("drops them on Ctrl-X, and shows which", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
-      yield* alice.types(`bob: one${enter}`)
-      yield* server.takes(1)
+      const { alice, server } = yield* scriptedChatWithLine
       yield* server.breaks
       yield* alice.sees("1 line that may or may not have arrived")
       yield* alice.sees("connected to memory again")
@@ -90,11 +82,7 @@ describe("TerminalClient, when the server goes away", () => {
 
   it.scopedLive("keeps a line that the server refused because it shuts down", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
-      yield* alice.types(`bob: one${enter}`)
-      yield* server.takes(1)
+      const { alice, server } = yield* scriptedChatWithLine
       yield* server.says("! closing @1: the server is shutting down; this line was not accepted")
       yield* server.breaks
       yield* alice.sees("connected to memory again")
@@ -134,9 +122,7 @@ describe("TerminalClient, when the server goes away", () => {
 
   it.scopedLive("retries while its old login is still present, and ends when it is refused for good", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
+      const { alice, server } = yield* scriptedChat()
       const refusals = ["! login-in-use alice fatal: still here", "! full retry=10 fatal: too many", undefined]
       yield* server.answers(() => refusals.shift())
       yield* server.breaks

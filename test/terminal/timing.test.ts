@@ -8,10 +8,8 @@ import * as Client from "../../src/client/Client.js"
 import { TransportError } from "../../src/ports/Transport.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { chat, enter, openTerminal } from "../support/MemoryTerminal.js"
-import { scriptedServer } from "../support/ScriptedServer.js"
-
-const withoutLabels = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^@\S+ /u, ""))
+import { chat, openTerminal } from "../support/MemoryTerminal.js"
+import { scriptedChat, scriptedChatWithLine, withoutLabels } from "../support/ScriptedChat.js"
 
 describe("TerminalClient, over time", () => {
   it.scoped("shows who joined and left in one line, and the time when the minute changes", () =>
@@ -76,9 +74,7 @@ describe("TerminalClient, over time", () => {
 
   it.scoped("reconnects at the time that the server announced when it shut down", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket, { backoff: undefined })
-      yield* alice.sees("as alice")
+      const { alice, server } = yield* scriptedChat({ backoff: undefined })
       yield* server.says(
         "* closing grace=1000 return=7000: the server is shutting down; reconnect after the return time"
       )
@@ -98,11 +94,7 @@ describe("TerminalClient, over time", () => {
 
   it.scoped("gives up a connection to a server that is silent for a minute, and no other", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* openTerminal(server.socket)
-      yield* alice.sees("as alice")
-      yield* alice.types(`bob: one${enter}`)
-      yield* server.takes(1)
+      const { alice, server } = yield* scriptedChatWithLine
       yield* TestClock.adjust("30 seconds")
       yield* server.takes(2)
       yield* server.says("* pong @alive: ")
