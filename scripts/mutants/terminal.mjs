@@ -100,5 +100,33 @@ export const mutants = [
     search: "[\\p{Mn}\\p{Me}]",
     replace: "\\p{M}",
     test: "test/terminal/Width.test.ts"
+  },
+  {
+    name: "a name that was never here becomes the conversation at once",
+    file: "terminal/Composer.ts",
+    search: "return strangers.length > 0",
+    replace: "return false",
+    test: "test/terminal/TerminalClient.test.ts"
+  },
+  {
+    name: "the prompt changes its recipients while a line is typed",
+    file: "terminal/Composer.ts",
+    search: 'if (isNoOne && this.options.prompt.editor.text === "") this.conversation.back()',
+    replace: "if (isNoOne) this.conversation.back()",
+    test: "test/terminal/TerminalClient.test.ts"
+  },
+  {
+    name: "the conversation before is one in which no one was",
+    file: "terminal/Conversation.ts",
+    search: 'if (talk.state !== "absent") return',
+    replace: "return",
+    test: "test/terminal/Conversation.test.ts"
+  },
+  {
+    name: "a room's name is text to the last recipient",
+    file: "terminal/TypedLine.ts",
+    search: "if (otherwise !== undefined) return otherwise",
+    replace: "",
+    test: "test/terminal/TypedLine.test.ts"
   }
 ]

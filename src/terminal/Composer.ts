@@ -1,5 +1,6 @@
 import type * as Effect from "effect/Effect"
 import type { MessageFate } from "../client/Client.js"
+import { Conversation } from "./Conversation.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
@@ -46,7 +47,9 @@ export class Composer {
   phase: ComposerPhase = { _tag: "Login" }
   isLeaving = false
   rings: boolean
-  private to: ReadonlyArray<string> = []
+  private readonly conversation = new Conversation()
+  /** A line that Enter did not send, and the names in it of whom no one was ever here. */
+  private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
 
   constructor(private readonly options: ComposerOptions) {
     this.rings = options.rings
@@ -58,10 +61,31 @@ export class Composer {
     if (this.outgoing.release()) this.options.wake()
   }
 
+  private get to(): ReadonlyArray<string> {
+    return this.conversation.to
+  }
+
+  /**
+   * Whether a line waits for a second Enter, because it would leave the conversation for a name that was never here:
+   * `TODO: fix the build` is more likely a text.
+   */
+  doubts(line: string): boolean {
+    if (this.doubted?.line === line) return false
+    const strangers = this.strangers(this.parse(line))
+    this.doubted = strangers.length === 0 ? undefined : { line, strangers }
+    return strangers.length > 0
+  }
+
+  private strangers(meaning: TypedLine.Meaning): ReadonlyArray<string> {
+    if ((meaning._tag !== "Say" && meaning._tag !== "Turn") || this.to.length === 0) return []
+    return meaning.to.filter((name) => !this.to.includes(name) && !this.options.people.mayExist(name))
+  }
+
   /** Returns whether the user wants to leave. */
   enter(entered: Entered): boolean {
     switch (entered._tag) {
       case "Line":
+        this.doubted = undefined
         return this.execute(this.parse(entered.line))
       case "Lines":
         this.enterPaste(entered.lines, entered.isHeaded)
@@ -124,7 +148,7 @@ export class Composer {
   }
 
   private turn(to: ReadonlyArray<string>) {
-    this.to = to
+    this.conversation.turn(to)
     this.options.people.addressed(to)
   }
 
@@ -174,7 +198,14 @@ export class Composer {
     if (fates.some(isRefusedForNow)) return this.outgoing.putBack(id)
     const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()
-    if (settled !== undefined) this.options.transcript.print(Format.settled(settled, this.options.marks))
+    if (settled === undefined) return
+    this.options.transcript.print(Format.settled(settled, this.options.marks))
+    for (const fate of settled.fates) {
+      if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
+    }
+    const isNoOne = this.conversation.settle(settled.to, settled.fates)
+    // A line that is being typed is meant for the recipients that the prompt shows.
+    if (isNoOne && this.options.prompt.editor.text === "") this.conversation.back()
   }
 
   /** The message was sent to a server that reports no outcomes. */
@@ -208,7 +239,8 @@ export class Composer {
     const { cursor, text } = prompt.editor
     if (prompt.asksLogin) return { above: [], prompt: [span("login: ", "strong")], text, cursor }
     return {
-      above: [...this.pendingRows(), ...this.questions()],
+      above: this.pendingRows(),
+      status: this.questions(),
       prompt: this.isLeaving ? [] : Format.prompt(this.to, marks),
       text: this.isLeaving ? "" : text,
       cursor: this.isLeaving ? 0 : cursor
@@ -235,7 +267,7 @@ export class Composer {
     return phase.isPaced || outgoing.isHeld(to) ? "waiting" : ""
   }
 
-  /** Each row starts with the keys, because a narrow terminal cuts off the rest. */
+  /** Each row starts with the keys. */
   private questions(): ReadonlyArray<Row> {
     const { phase, outgoing } = this
     const { paste } = this.options.prompt
@@ -249,13 +281,22 @@ export class Composer {
       rows.push([span(`waiting for outcomes: ${outgoing.size - unknown}; Ctrl-C leaves now`, "quiet")])
     else if (phase._tag === "Away" && phase.why !== "") rows.push([span(phase.why, "quiet")])
     if (paste !== undefined) rows.push([span(this.askPaste(paste.lines, paste.isHeaded), "strong")])
+    const { doubted } = this
+    if (doubted !== undefined && doubted.line === this.options.prompt.editor.text) {
+      const who = doubted.strangers.join(", ")
+      const others = this.to.join(", ")
+      const question = `Enter sends it to ${who} although no one of that name was here; a blank before it, to ${others}`
+      rows.push([span(question, "strong")])
+    }
     return rows
   }
 
   private askPaste(lines: ReadonlyArray<string>, isHeaded: boolean): string {
     const meaning = isHeaded || this.to.length === 0 ? this.parse(lines[0] ?? "") : undefined
     const to = meaning?._tag === "Say" || meaning?._tag === "Turn" ? meaning.to : this.to
-    return `y/n: send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}?`
+    const strangers = meaning === undefined ? [] : this.strangers(meaning)
+    const doubt = strangers.length === 0 ? "" : `, although no one named ${strangers.join(" or ")} was here`
+    return `y/n: send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}${doubt}?`
   }
 }
 

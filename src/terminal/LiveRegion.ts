@@ -7,6 +7,8 @@ import * as Wrap from "./Wrap.js"
 export interface LiveView {
   /** Rows above the prompt, each cut at the edge. If not all fit, the lowest are shown. */
   readonly above: ReadonlyArray<Row.Row>
+  /** Rows below those, wrapped to fit. */
+  readonly status?: ReadonlyArray<Row.Row>
   readonly prompt: Row.Row
   /** The line being typed, and the cursor as an index into it. */
   readonly text: string
@@ -52,7 +54,9 @@ export class LiveRegion {
   /** Returns the write that adds rows to the scrollback and draws the region below them. */
   draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
-    const above = view.above.slice(-Math.max(1, size.rows - 1)).map((row) => Row.fit(row, size.columns, display))
+    const cut = view.above.map((row) => Row.fit(row, size.columns, display))
+    const status = (view.status ?? []).flatMap((row) => Wrap.rows(row, size.columns, display, 0))
+    const above = [...cut, ...status].slice(-Math.max(1, size.rows - 1))
     if (size.rows < 2) above.length = 0
     const prompt = promptRow(view, size.columns, display)
     const before = Row.columns(prompt.before)

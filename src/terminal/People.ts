@@ -3,6 +3,10 @@ export class People {
   /** Names with whom messages were exchanged, the most recent last. */
   private readonly spoken = new Set<string>()
   private present = new Set<string>()
+  /** Users who were present before, the last to leave last. */
+  private readonly gone = new Set<string>()
+  /** Names that were addressed, without those that were absent then. */
+  private readonly tried = new Set<string>()
   private readonly ignored = new Set<string>()
   /** Users who were present when the server announced the end of the connection. */
   private presentAtEnd = new Set<string>()
@@ -24,12 +28,16 @@ export class People {
 
   /** Returns whether this changes anything. */
   left(name: string): boolean {
-    return this.present.delete(name)
+    if (!this.present.delete(name)) return false
+    addBounded(this.gone, name)
+    return true
   }
 
   /** Replaces the present users with those in a reply to `/who`. */
   listed(names: Iterable<string>): void {
+    const before = this.present
     this.present = new Set(names)
+    for (const name of before) if (!this.present.has(name)) addBounded(this.gone, name)
     for (const name of this.present) this.expected.delete(name)
   }
 
@@ -63,14 +71,24 @@ export class People {
   }
 
   addressed(names: ReadonlyArray<string>): void {
-    for (const name of names) this.speak(name)
+    for (const name of names) {
+      this.speak(name)
+      addBounded(this.tried, name)
+    }
   }
 
   private speak(name: string) {
-    this.spoken.delete(name)
-    this.spoken.add(name)
-    // Bounded, because a client may run for months.
-    if (this.spoken.size > maxSpoken) for (const oldest of this.spoken) return void this.spoken.delete(oldest)
+    addBounded(this.spoken, name)
+  }
+
+  /** The server reported that no one of these names is there. */
+  missed(names: ReadonlyArray<string>): void {
+    for (const name of names) this.tried.delete(name)
+  }
+
+  /** Whether a user of that name is or was present, or was addressed and not reported as absent. */
+  mayExist(name: string): boolean {
+    return this.present.has(name) || this.gone.has(name) || this.tried.has(name) || name === this.own
   }
 
   isKnown(name: string): boolean {
@@ -104,4 +122,11 @@ export class People {
   }
 }
 
-const maxSpoken = 1_000
+/** Bounded, because a client may run for months. */
+const maxNames = 1_000
+
+const addBounded = (names: Set<string>, name: string): void => {
+  names.delete(name)
+  names.add(name)
+  if (names.size > maxNames) for (const oldest of names) return void names.delete(oldest)
+}

@@ -19,6 +19,8 @@ export interface PromptOptions {
   /** Names for completion, the likeliest first. */
   readonly names: () => ReadonlyArray<string>
   readonly enter: (entered: Entered) => void
+  /** Whether a line needs a second Enter. */
+  readonly doubts: (line: string) => boolean
   /** Called a second time if the user does not want to wait. */
   readonly leave: () => void
   /** Called when part of a paste was dropped. */
@@ -134,6 +136,7 @@ export class Prompt {
 
   private enter() {
     const line = this.editor.text
+    if (!this.asksLogin && this.options.doubts(line)) return
     this.editor = Editor.set(this.editor, "")
     if (line.trim() === "") return
     const isNew = !this.asksLogin && this.options.history.add(line)

@@ -54,15 +54,14 @@ export const run = (
     return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
   })
 
-const askLogin = ({ entered, marks, prompt, screen, transcript }: Ui.Ui): Effect.Effect<string | undefined> =>
+const askLogin = ({ logins, marks, prompt, screen, transcript }: Ui.Ui): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
     prompt.asksLogin = true
     screen.changed()
     for (;;) {
-      const answer = yield* Effect.option(entered.take)
+      const answer = yield* Effect.option(logins.take)
       if (Option.isNone(answer)) return undefined
-      if (answer.value._tag !== "Line") continue
-      const login = answer.value.line.trim()
+      const login = answer.value.trim()
       const wrong = yield* Effect.option(Effect.flip(Encode.login(login))) // checked before connecting
       if (Option.isNone(wrong)) {
         prompt.asksLogin = false
@@ -72,17 +71,14 @@ const askLogin = ({ entered, marks, prompt, screen, transcript }: Ui.Ui): Effect
     }
   })
 
-/** Handles what the user enters until the user wants to leave, then waits for outcomes. */
+/** Keeps a history of what the user enters until the user wants to leave, then waits for outcomes. */
 const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
   Effect.gen(function* () {
     const { composer, entered, hurried, remember, screen, settled } = ui
     for (;;) {
-      const next = yield* Effect.option(entered.take)
-      if (Option.isNone(next)) break
-      const isLast = composer.enter(next.value)
-      screen.changed()
-      if (next.value._tag === "Line" && next.value.isNew) yield* remember(next.value.line)
-      if (isLast) break
+      const line = yield* Effect.option(entered.take)
+      if (Option.isNone(line)) break
+      yield* remember(line.value)
     }
     composer.isLeaving = true
     screen.changed()

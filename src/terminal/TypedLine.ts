@@ -45,11 +45,32 @@ const noRecipient = mistake("no recipient yet; write `name: text`, and later lin
  */
 export const parse = (line: string, context: TypingContext): Meaning => {
   if (line.startsWith("/")) return command(line, context)
-  const addressed = /^\s/u.test(line) ? undefined : address(line, context)
+  if (/^\s/u.test(line))
+    return context.to.length === 0 ? noRecipient : { _tag: "Say", to: context.to, text: line.trim() }
+  const otherwise = sigil(line)
+  if (otherwise !== undefined) return otherwise
+  const addressed = address(line, context)
   if (addressed !== undefined) {
     return addressed.text === "" ? { _tag: "Turn", to: addressed.to } : { _tag: "Say", ...addressed }
   }
   return context.to.length === 0 ? noRecipient : { _tag: "Say", to: context.to, text: line.trim() }
+}
+
+/** Recipients as other chats write them, which must not be taken for a text to the wrong ones. */
+const sigil = (line: string): Meaning | undefined => {
+  const [, mentioned] = /^@([^\s:,]+)/u.exec(line) ?? []
+  const colon = line.indexOf(":")
+  const heads = colon < 0 ? [] : line.slice(0, colon).split(",")
+  const marked =
+    mentioned === undefined ? heads.find((head) => /^[#@]\S*$/u.test(head.trim()))?.trim() : `@${mentioned}`
+  if (marked === undefined) return undefined
+  const name = marked.slice(1)
+  const text = "a leading blank makes the line text"
+  return mistake(
+    marked.startsWith("@") && isName(name)
+      ? `write ${name}: and then the text; ${text}`
+      : `"${marked}" is not a name; ${text}`
+  )
 }
 
 const address = (line: string, { isKnown }: TypingContext) => {
@@ -91,6 +112,6 @@ const command = (line: string, { isKnown, lastSender }: TypingContext): Meaning 
         : mistake(`write ${name} on or ${name} off`)
     }
     default:
-      return mistake(`unknown command ${name}; /help lists the commands, and a leading space makes a line text`)
+      return mistake(`unknown command ${name}; /help lists the commands, and a leading blank makes the line text`)
   }
 }

@@ -44,8 +44,10 @@ export interface Ui {
   readonly people: People
   readonly transcript: Transcript
   readonly marks: Display.Marks
-  /** What the user entered; ends when the user wants to leave. */
-  readonly entered: Mailbox.Mailbox<Entered>
+  /** Answers to the question for the login; ends when the user wants to leave. */
+  readonly logins: Mailbox.Mailbox<string>
+  /** New lines for the history; ends when the user wants to leave. */
+  readonly entered: Mailbox.Mailbox<string>
   /** Done when the user does not want to wait for outcomes any longer. */
   readonly hurried: Deferred.Deferred<void>
   /** Opened when there is something to send. */
@@ -59,7 +61,8 @@ export interface Ui {
 export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> =>
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
-    const entered = yield* Mailbox.make<Entered>()
+    const logins = yield* Mailbox.make<string>()
+    const entered = yield* Mailbox.make<string>()
     const hurried = yield* Deferred.make<void>()
     const work = yield* Effect.makeLatch(false)
     const settled = yield* Effect.makeLatch(false)
@@ -70,14 +73,28 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const people = new People("")
     const screen = new Screen.Screen(options.input, options.output, options.display, options.fallbackSize)
     const transcript = new Transcript((rows) => screen.print(rows), time.wall)
+    let hasLeft = false
     const leave = () => {
-      const isSecond = composer.isLeaving || !entered.unsafeDone(Exit.void)
-      if (isSecond) Deferred.unsafeDone(hurried, Exit.void)
+      if (hasLeft) Deferred.unsafeDone(hurried, Exit.void)
+      hasLeft = true
+      logins.unsafeDone(Exit.void)
+      entered.unsafeDone(Exit.void)
+    }
+    const enter = (one: Entered) => {
+      if (hasLeft) return
+      if (prompt.asksLogin) {
+        if (one._tag === "Line") logins.unsafeOffer(one.line)
+        return
+      }
+      const isLast = composer.enter(one)
+      if (one._tag === "Line" && one.isNew) entered.unsafeOffer(one.line)
+      if (isLast) leave()
     }
     const prompt: Prompt = new Prompt({
       history: new History(file.lines, HistoryFile.maxLines),
       names: () => people.names,
-      enter: (one) => entered.unsafeOffer(one),
+      enter,
+      doubts: (line) => composer.doubts(line),
       leave,
       cut: () => transcript.print(Format.failed(`only the first ${maxPaste} characters of the paste were kept`, marks)),
       redraw: () => screen.clear(),
@@ -133,6 +150,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       transcript,
       marks,
+      logins,
       entered,
       hurried,
       work,

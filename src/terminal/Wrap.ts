@@ -13,16 +13,25 @@ const minColumns = 20
 
 const tabStop = 8
 
-/** Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column. */
-export const rows = (row: Row.Row, columns: number, display: Display.Display): ReadonlyArray<Row.SafeRow> => {
+/**
+ * Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column.
+ *
+ * @param indentation of continued rows; by default as much as rows with text from other users need
+ */
+export const rows = (
+  row: Row.Row,
+  columns: number,
+  display: Display.Display,
+  indentation = indent
+): ReadonlyArray<Row.SafeRow> => {
   const shown = Row.safe(row, display)
   let most = 0
   for (const { text } of shown) most += mostColumns(text, display)
   if (most <= columns) return [shown] // nearly all rows fit, so this is the cost under a flood
-  const isIndented = columns >= minColumns
+  const isIndented = columns >= minColumns && indentation > 0
   const cells = row.map(({ text }) => Cells.of(text, display))
-  const [first, ...rest] = slices(shown, pieces(cells, columns, isIndented ? indent : 0))
-  const margin = Row.safe([Row.span(" ".repeat(indent))], display)
+  const [first, ...rest] = slices(shown, pieces(cells, columns, isIndented ? indentation : 0))
+  const margin = Row.safe([Row.span(" ".repeat(indentation))], display)
   return [first ?? [], ...(isIndented ? rest.map((piece) => [...margin, ...piece]) : rest)]
 }
 

@@ -56,4 +56,18 @@ describe("People", () => {
     assert.isFalse(people.toggleIgnored("bob"))
     assert.isFalse(people.isIgnored("bob"))
   })
+
+  it("remembers who was here, and whom the server did not know", () => {
+    const people = new People("alice")
+    people.listed(["alice", "bob", "carol"])
+    people.listed(["alice", "bob"])
+    people.left("bob")
+    people.addressed(["TODO", "zoe"])
+    people.missed(["TODO"])
+    const names = ["alice", "bob", "carol", "TODO", "zoe", "nobody"]
+    assert.deepStrictEqual(
+      names.filter((name) => people.mayExist(name)),
+      ["alice", "bob", "carol", "zoe"]
+    )
+  })
 })

@@ -14,6 +14,7 @@ import {
   tab,
   type TerminalOptions
 } from "../support/MemoryTerminal.js"
+import { scriptedServer } from "../support/ScriptedServer.js"
 import { foreign, unwrapped } from "../support/TerminalEmulator.js"
 
 /** Alice at the terminal, and bob, in one chat. */
@@ -71,6 +72,55 @@ describe("TerminalClient", () => {
       yield* alice.sees("✗ bob, carol ‹ both — carol offline\nbob, carol › ")
       yield* alice.types(`bob: ${"x".repeat(70_000)}${enter}`)
       yield* alice.sees(/ — too-long: /u)
+    })
+  )
+
+  it.scopedLive("asks before it leaves a conversation for a name that was never here", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: hi${enter}TODO: fix the build${enter}`)
+      yield* alice.sees(
+        /Enter sends it to TODO although no one of that name was here; a blank before it,\nto bob\nbob › TODO: fix the build$/u
+      )
+      yield* alice.types(`${ctrl("a")} ${enter}`)
+      assert.deepStrictEqual(yield* hears(2), ["from alice: hi", "from alice: TODO: fix the build"])
+      yield* alice.types(`TODO: fix the build${enter}${enter}`)
+      yield* alice.sees(/✗ TODO ‹ fix the build — offline\nbob › $/u)
+      yield* alice.types(`NOTE:${enter}`)
+      yield* alice.sees("Enter sends it to NOTE although")
+      yield* alice.types(`${ctrl("u")}bob, TODO: both${enter}`)
+      yield* alice.sees("Enter sends it to TODO although")
+      yield* alice.types(`${ctrl("u")}#room: x${enter}@bob x${enter}`)
+      yield* alice.sees(/✗ "#room" is not a name[^]*✗ write bob: and then the text[^]*\nbob › $/u)
+      yield* alice.types(`TODO: ${paste("one\ntwo")}`)
+      yield* alice.sees("y/n: send 2 lines to TODO, although no one named TODO was here?")
+      yield* alice.types(`n${ctrl("u")}last${enter}`)
+      yield* alice.sees("✓ bob ‹ last")
+      assert.notInclude(alice.lines().join("\n"), "bob ‹ #room")
+    })
+  )
+
+  it.scopedLive("returns to the conversation before, unless a line is being typed", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const alice = yield* openTerminal(server.socket)
+      yield* alice.sees("as alice")
+      yield* server.says("* who @count 3: alice, bob, carol")
+      yield* server.says("* left carol: has left")
+      yield* server.says("from bob: hello")
+      yield* alice.sees("bob › hello")
+      yield* alice.types(`bob: hi${enter}`)
+      yield* server.takes(1)
+      yield* server.says("* written @1 bob: written")
+      yield* alice.sees("✓ bob ‹ hi")
+      yield* alice.types(`carol: are you there?${enter}the password is`)
+      yield* server.takes(2)
+      yield* server.says("! undelivered @2 carol reason=offline: no recipient of that name is online")
+      yield* alice.sees(/✗ carol ‹ are you there\? — offline\ncarol › the password is$/u)
+      yield* alice.types(enter)
+      yield* server.takes(3)
+      yield* server.says("! undelivered @3 carol reason=offline: no recipient of that name is online")
+      yield* alice.sees(/✗ carol ‹ the password is — offline\nbob › $/u)
     })
   )
 

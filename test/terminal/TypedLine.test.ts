@@ -34,6 +34,11 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   [":-)", say(["bob"], ":-)")],
   [" carol: as it is", say(["bob"], "carol: as it is")],
   [" /who", say(["bob"], "/who")],
+  [" #room: x", say(["bob"], "#room: x")],
+  [" @bob x", say(["bob"], "@bob x")],
+  ["#42 is fixed", say(["bob"], "#42 is fixed")],
+  ["@ 5 pm: tea", say(["bob"], "@ 5 pm: tea")],
+  ["mail me@example.org: now", say(["bob"], "mail me@example.org: now")],
   ["/who", { _tag: "Who" }],
   ["/help", { _tag: "Help" }],
   ["/quit", { _tag: "Quit" }],
@@ -56,7 +61,16 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
   ["/ignore bob carol", context, /"bob carol" is not a name/u],
   ["/whois bob", context, /unknown command \/whois; \/help/u],
-  ["//x", context, /a leading space makes a line text/u]
+  ["#room: x", context, /"#room" is not a name; a leading blank makes the line text/u],
+  ["bob, #room: x", context, /"#room" is not a name/u],
+  ["#room: x", noRecipients, /"#room" is not a name/u],
+  ["@bob x", context, /write bob: and then the text; a leading blank makes the line text/u],
+  ["@bob: x", context, /write bob: and then the text/u],
+  ["@bob, carol: x", context, /write bob: and then the text/u],
+  ["carol, @bob: x", context, /write bob: and then the text/u],
+  ["@stranger x", context, /write stranger: and then the text/u],
+  ["@#x y", context, /"@#x" is not a name/u],
+  ["//x", context, /a leading blank makes the line text/u]
 ]
 
 describe("TypedLine.parse", () => {

@@ -73,7 +73,7 @@ describe("TerminalClient, while users come back after a restart", () => {
   it.scoped("sends a line 15 s after the return, if the recipient is not back, and shows its outcome", () =>
     Effect.gen(function* () {
       const { alice, lists, restarts, sent, server } = yield* met("bob")
-      yield* restarts(`bob: one${enter}zoe: two${enter}`)
+      yield* restarts(`bob: one${enter}zoe: two${enter}${enter}`)
       yield* lists("alice")
       yield* alice.sees("… bob ‹ one — waiting for bob")
       yield* TestClock.adjust("14.9 seconds")
@@ -90,7 +90,7 @@ describe("TerminalClient, while users come back after a restart", () => {
     Effect.gen(function* () {
       const { restarts, sent, server } = yield* met("bob")
       yield* server.says("* left bob: has left")
-      yield* restarts(`bob: one${enter}carol: two${enter}alice: three${enter}`)
+      yield* restarts(`bob: one${enter}carol: two${enter}${enter}alice: three${enter}`)
       assert.deepStrictEqual(yield* sent(3), ["bob: one", "carol: two", "alice: three"])
     })
   )

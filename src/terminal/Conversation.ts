@@ -1,0 +1,51 @@
+import type { MessageFate } from "../client/Client.js"
+
+interface Talk {
+  readonly to: ReadonlyArray<string>
+  /** Whether any of them was there, once a message to them has its outcomes. */
+  state: "untried" | "there" | "absent"
+}
+
+/**
+ * The recipients of lines without recipients. Whoever is named becomes one; if no one of a new name is there, the
+ * conversation before it continues.
+ */
+export class Conversation {
+  private current: Talk = { to: [], state: "there" }
+  /** Conversations before, the last one last. */
+  private readonly earlier: Array<Talk> = []
+
+  get to(): ReadonlyArray<string> {
+    return this.current.to
+  }
+
+  turn(to: ReadonlyArray<string>): void {
+    if (isSame(to, this.to)) return
+    this.earlier.push(this.current)
+    if (this.earlier.length > maxEarlier) this.earlier.shift()
+    this.current = { to, state: "untried" }
+  }
+
+  /** Takes the outcomes of a message. Returns whether it was the first one here, and none of its recipients was there. */
+  settle(to: ReadonlyArray<string>, fates: ReadonlyArray<MessageFate>): boolean {
+    const talk = [...this.earlier, this.current].findLast((one) => isSame(to, one.to))
+    if (talk === undefined) return false
+    const isOffline = fates.every((fate) => fate._tag === "Returned" && fate.reason === "offline")
+    if (!isOffline) talk.state = "there"
+    else if (talk.state === "untried") talk.state = "absent"
+    return talk === this.current && talk.state === "absent"
+  }
+
+  /** Continues the last conversation before in which someone may be there. */
+  back(): void {
+    for (let talk = this.earlier.pop(); talk !== undefined; talk = this.earlier.pop()) {
+      this.current = talk
+      if (talk.state !== "absent") return
+    }
+  }
+}
+
+const maxEarlier = 16
+
+const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>) =>
+  one.length === other.length && one.every((name) => other.includes(name))
