@@ -34,6 +34,7 @@ import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
+import { mutants as vanished } from "./vanished.mjs"
 
 const mutants = [
   names,
@@ -46,6 +47,7 @@ const mutants = [
   shutdown,
   ledger,
   time,
+  vanished,
   clients,
   terminal,
   parameters

@@ -43,8 +43,8 @@ const [minInterval, maxInterval] = [1_000, 60_000]
 const periods = 4
 
 /**
- * Notices peers that vanished without a word. The kernel is asked only while some peer has been written to and has sent
- * nothing since. A peer that it reports as silent is asked about again, and is given up when nothing has been
+ * Notices peers that vanished without a word. The kernel is asked only if some peer has been written to and has sent
+ * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent is asked about again, and is given up when nothing has been
  * acknowledged for the stall timeout. A peer that only refuses more bytes is not silent: see `Watch.blocked`.
  */
 export class Vanished {
@@ -118,12 +118,16 @@ export class Vanished {
   tick(now: number) {
     if (now - this.periodBegan >= this.intervalMillis / periods) this.nextPeriod(now)
     if (this.isChecking || this.unconfirmed.size === 0 || now < this.dueAt) return
-    for (const { peer } of this.unconfirmed.values()) {
-      if (peer.heardIn > peer.writtenIn) continue
-      this.isDue.unsafeOpen()
-      return
-    }
-    this.unconfirmed.clear()
+    for (const { peer } of this.unconfirmed.values()) if (this.isQuiet(peer)) return this.isDue.unsafeOpen()
+    this.dueAt = now + this.intervalMillis / periods
+  }
+
+  /**
+   * Whether the peer has sent nothing since it was last written to, or at least nothing for an interval: what the server
+   * reads late may have been sent before that write.
+   */
+  private isQuiet({ heardIn, writtenIn }: Peer) {
+    return heardIn <= Math.max(writtenIn, this.period - periods)
   }
 
   private nextPeriod(now: number) {

@@ -54,6 +54,9 @@ const pausing = netcat(
   `socket.pause().on("data", (bytes) => console.log(bytes.length)); setTimeout(() => socket.resume(), ${3 * stallMillis})`
 )
 
+/** More than a receive buffer, less than a send buffer, so that the server's kernel takes all of it. */
+const bulk = `far: ${"x".repeat(30_000)}\n`.repeat(8)
+
 const body = "are you there?"
 
 const timeOf = (effect: Effect.Effect<unknown>) =>
@@ -62,7 +65,7 @@ const timeOf = (effect: Effect.Effect<unknown>) =>
     return Effect.map(effect, () => performance.now() - before)
   })
 
-describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", () => {
+describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { concurrent: true }, () => {
   it.scopedLive("one small line later its client is unreachable: the line stays written, and the name is free", () =>
     Effect.gen(function* () {
       const { address, farewell, pullCable, sender, server } = yield* chat(reading)
@@ -101,11 +104,23 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", () 
     })
   )
 
+  it.scopedLive("a client that did not read before is unreachable, too", () =>
+    Effect.gen(function* () {
+      const { farewell, pullCable, sender } = yield* chat(pausing)
+      yield* sender.send(bulk)
+      yield* sender.barrier
+      yield* Effect.sleep(Duration.millis(stallMillis))
+      yield* pullCable
+      const millis = yield* timeOf(farewell)
+      assert.match(yield* farewell, / reason=unreachable\b/)
+      assert.isBelow(millis, stallMillis + 5_000)
+    })
+  )
+
   it.scopedLive("a client that is alive but does not read is not closed", () =>
     Effect.gen(function* () {
       const { onFirst, received, sender } = yield* chat(pausing)
-      // More than a receive buffer, less than a send buffer, so that the server's kernel takes all of it.
-      yield* sender.send(`far: ${"x".repeat(30_000)}\n`.repeat(8))
+      yield* sender.send(bulk)
       yield* sender.barrier
       yield* Effect.sleep(Duration.millis(2 * stallMillis))
       assert.match(yield* Namespaces.output(onFirst, "cat /proc/net/tcp"), / 04:/, "its window is probed")

@@ -1,0 +1,69 @@
+// Mutants of noticing clients that vanished. Read by main.mjs, which explains the fields.
+const test = "test/chat/vanished.test.ts"
+
+export const mutants = [
+  {
+    name: "a client that vanished is never closed",
+    file: "chat/Vanished.ts",
+    search: "if (this.checkedAt - since >= this.stallMillis) {",
+    replace: "if (this.checkedAt - since === Infinity) {",
+    test
+  },
+  {
+    name: "a client that is alive but does not read passes for vanished",
+    file: "chat/Vanished.ts",
+    search: "if (attempts === 0) return undefined\n",
+    replace: "",
+    test
+  },
+  {
+    name: "a window that is probed passes for a silent kernel",
+    file: "transport/KernelReachability.ts",
+    search: "Math.max(0, probes - 1)",
+    replace: "probes + 1",
+    test: "test/ports/Reachability.test.ts"
+  },
+  {
+    name: "what a client acknowledges late does not count",
+    file: "chat/Vanished.ts",
+    search: "atLeast > silence.acknowledged || attempts < silence.attempts",
+    replace: "attempts < 0 && atLeast < 0",
+    test
+  },
+  {
+    name: "a client is vanished only for as long as it has been checked",
+    file: "chat/Vanished.ts",
+    search: "since: this.writtenAt(marks, atMost)",
+    replace: "since: Math.max(this.checkedAt, this.writtenAt(marks, atMost))",
+    test
+  },
+  {
+    name: "a line that was acknowledged counts as the start of the silence",
+    file: "chat/Vanished.ts",
+    search: "marks.findLastIndex(({ handed }) => handed <= position)",
+    replace: "marks.findIndex(({ handed }) => handed <= position)",
+    test
+  },
+  {
+    name: "the time in which the process was stopped counts for clients that vanished",
+    file: "chat/Watch.ts",
+    search: "time: () => this.time,",
+    replace: "time: () => this.now(),",
+    also: { file: "chat/Watch.ts", search: "this.vanished.tick(now)", replace: "this.vanished.tick(this.now())" },
+    test
+  },
+  {
+    name: "a client whose socket takes nothing is unreachable instead of slow",
+    file: "chat/Watch.ts",
+    search: "isBlocked: (peer) => this.blockedPeers.has(peer)",
+    replace: "isBlocked: () => false",
+    test
+  },
+  {
+    name: "ticks stop while a check is under way",
+    file: "chat/Vanished.ts",
+    search: "this.unconfirmed.size > 0 || this.isChecking",
+    replace: "this.unconfirmed.size > 0",
+    test
+  }
+]
