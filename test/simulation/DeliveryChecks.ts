@@ -205,11 +205,14 @@ const checkReason = (
     offline: () => true,
     busy: () => named.some((one) => one.longestStall >= ProtocolModel.shortestHold(history)),
     slow: () => named.some(isTooSlow),
-    disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one))
+    unreachable: () => named.some((one) => one.reason === "unreachable"),
+    disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one) && one.reason !== "unreachable")
   }[reason]
   if (isTrue === undefined || !isTrue())
     report("a wrong reason in a returned line", `${wire.remote}: ${name} ${reason}`)
 }
+
+const returnedFromQueues = ["slow", "disconnected", "unreachable"]
 
 /** The lines returned from a queue are no more than it can hold. */
 const checkQueues = (
@@ -221,7 +224,7 @@ const checkQueues = (
   const returned = new Map<string, number>()
   for (const { received } of sessions) {
     for (const one of received) {
-      if (one.is !== "undelivered" || (one.reason !== "slow" && one.reason !== "disconnected")) continue
+      if (one.is !== "undelivered" || !returnedFromQueues.includes(one.reason)) continue
       for (const name of one.names) returned.set(name, (returned.get(name) ?? 0) + one.count)
     }
   }

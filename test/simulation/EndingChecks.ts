@@ -44,7 +44,7 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
     "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout - early,
-    unreachable: () => false,
+    unreachable: () => wasSilent(history, wire, log.at),
     memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
     "login-in-use": () => has("! login-in-use"),
@@ -67,6 +67,18 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
   }
 }
 
+/** Whether the client's kernel had acknowledged nothing for the stall timeout at this time, although it should have. */
+const wasSilent = (history: History, { silences }: Wire, at: number) => {
+  const from = at - history.setting.stallTimeout + ProtocolModel.earliness(history)
+  return silences.some((silence) => !silence.isAlive && silence.from <= from && silence.to >= at - closing)
+}
+
+/** A check once a second, and a tick before each, while the client may have been written to all the time. */
+const lateChecks = 2_000
+
+/** How long a check and the end of a connection may take. */
+const closing = 100
+
 /** No client may be silent, or take nothing, for longer than allowed; ticks add some tolerance. */
 const checkDeadlines = (
   { drainAsked, end, setting }: History,
@@ -76,6 +88,16 @@ const checkDeadlines = (
   const late = 500
   if (longestStall > setting.stallTimeout + late) {
     report("a stalled client was kept", `${wire.remote} took nothing for ${longestStall} ms`)
+  }
+  // The server may read late what the client had sent before.
+  const quietFrom = wire.heard.at(-1)?.at ?? 0
+  const longestSilence = Math.max(
+    0,
+    ...wire.silences.map(({ from, isAlive, to }) => (isAlive ? 0 : to - Math.max(from, quietFrom)))
+  )
+  // While the client's socket takes nothing, the deadline above applies.
+  if (longestSilence > setting.stallTimeout + lateChecks && !wire.isSlow) {
+    report("a client that vanished was kept", `${wire.remote} acknowledged nothing for ${longestSilence} ms`)
   }
   const graceEnd = drainAsked === undefined ? Infinity : drainAsked.at + setting.grace
   const isLate = wire.stalls.some(({ from, to }) => from < graceEnd && to > graceEnd + 100)

@@ -47,6 +47,11 @@ export interface Wire {
   isSlow: boolean
   /** Periods, in milliseconds, in which the kernel had bytes and took none. */
   readonly stalls: Array<{ readonly from: number; readonly to: number }>
+  /**
+   * Periods, in milliseconds, in which the client's kernel was silent although it had something to acknowledge. With
+   * `isAlive` it had said that its window is zero.
+   */
+  readonly silences: Array<{ readonly from: number; readonly to: number; readonly isAlive: boolean }>
   /** Calls of the server that violate the port's contract. */
   readonly misuse: Array<string>
 }

@@ -27,6 +27,7 @@ const kinds = [
   "lookAlikes",
   "crowd",
   "slowLogin",
+  "vanish",
   "pass",
   "clock",
   "stop",
@@ -220,6 +221,8 @@ class Author {
         return this.push({ do: "send", who, bytes: `${nameOf(who).slice(1)}\n` })
       case "pass":
         return this.push({ do: "pass", millis: random.pick([1, 60, 60, 260, 450, 1_100]) })
+      case "vanish":
+        return this.vanish(who)
       case "clock":
         return this.push({ do: "setClock", millis: random.pick([-3_600_000, -500, 500, 3_600_000]) })
       case "stop":
@@ -288,6 +291,18 @@ class Author {
     if (random.chance(0.3)) this.push({ do: "reset", who, first: this.side(), gap: random.pick([0, 1, 5]) })
     if (random.chance(0.4)) this.push({ do: "pass", millis: random.pick([100, 500, 1_200]) })
     if (random.chance(0.4)) this.push({ do: "pace", who, bytes: Infinity })
+  }
+
+  /** A client whose kernel is silent, and that is written to. */
+  private vanish(who: number) {
+    const { random } = this
+    this.push({ do: "vanish", who, isAlive: random.chance(0.2) })
+    if (random.chance(0.8)) this.say(this.anyone(), random.pick([1, 2, 5]), [nameOf(who)])
+    this.turns(4)
+    if (random.chance(0.6)) this.push({ do: "pass", millis: random.pick([300, 900, 1_600, 4_000]) })
+    if (random.chance(0.3)) this.say(this.anyone(), 1, [nameOf(who)])
+    if (random.chance(0.4)) this.push({ do: "comeBack", who })
+    if (random.chance(0.3)) this.push({ do: "pass", millis: random.pick([900, 1_600, 4_000]) })
   }
 
   private leave(who: number) {

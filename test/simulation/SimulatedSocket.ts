@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Transmission } from "../../src/ports/Reachability.js"
 import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
 import type { Moment, ReadMoment, Wire } from "./History.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
@@ -10,6 +11,18 @@ export interface Manners {
   readonly cut: number
   /** Ends its side when it sees the server's end. */
   readonly polite: boolean
+}
+
+/** A kernel without any answer is asked again after this time, in milliseconds. */
+const retransmission = 200
+
+/** A client's kernel that acknowledges nothing. */
+interface Silence {
+  readonly isAlive: boolean
+  /** The bytes that it had acknowledged before. */
+  readonly acknowledged: number
+  /** When the first unacknowledged byte was written. */
+  since: number | undefined
 }
 
 /** Which side of a connection fails first. */
@@ -51,6 +64,7 @@ export class SimulatedSocket implements Socket {
   private movedAt = 0
   private outEnded = false
   private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
+  private silence: Silence | undefined = undefined
   private breaksWrite: number | undefined = undefined
   private breaksRead: number | undefined = undefined
   /** A break of the read side is noticed only by reading, probing or writing. */
@@ -82,6 +96,7 @@ export class SimulatedSocket implements Socket {
       pauses: [],
       isSlow: false,
       stalls: [],
+      silences: [],
       misuse: []
     }
   }
@@ -173,12 +188,39 @@ export class SimulatedSocket implements Socket {
 
   /** Bytes that the client sends. */
   send(bytes: string) {
-    if (!this.clientEnds) this.arriving += bytes
+    if (!this.clientEnds && !this.hasVanished) this.arriving += bytes
   }
 
   /** The client ends its sending side after what it has sent. */
   shutDown() {
-    this.clientEnds = true
+    if (!this.hasVanished) this.clientEnds = true
+  }
+
+  /** From now on the client's kernel acknowledges nothing. Only one that is alive can still send something. */
+  vanish(isAlive: boolean) {
+    this.silence ??= { isAlive, acknowledged: this.wire.taken.length, since: undefined }
+  }
+
+  /** The client's kernel acknowledges everything again. */
+  comeBack() {
+    this.noteSilence()
+    this.silence = undefined
+  }
+
+  private get hasVanished() {
+    return this.silence?.isAlive === false
+  }
+
+  /** What the server's kernel reports, if anything is unacknowledged. */
+  get transmission(): Transmission | undefined {
+    const { silence } = this
+    if (silence?.since === undefined) return undefined
+    const { acknowledged, isAlive, since } = silence
+    return {
+      unacknowledged: this.wire.taken.length - acknowledged,
+      acknowledged: { atLeast: acknowledged, atMost: acknowledged },
+      attempts: isAlive ? 0 : Math.floor((this.loop.now - since) / retransmission)
+    }
   }
 
   /** How many bytes the client takes in each turn from now on. */
@@ -195,6 +237,7 @@ export class SimulatedSocket implements Socket {
 
   /** From now on the client sends and takes as much as it can. */
   hurry() {
+    this.comeBack()
     this.cut = readBytes
     this.setPace(Infinity)
   }
@@ -213,7 +256,7 @@ export class SimulatedSocket implements Socket {
       if (this.pace > 0) this.room = this.pace
       this.flow()
       this.answer()
-      if (this.outEnded && this.pending === "" && this.manners.polite) this.clientEnds = true
+      if (this.outEnded && this.pending === "" && this.manners.polite) this.shutDown()
     }
     this.event()
     this.answer()
@@ -224,6 +267,12 @@ export class SimulatedSocket implements Socket {
     if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
       this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
     }
+    this.noteSilence()
+  }
+
+  private noteSilence() {
+    if (this.silence?.since === undefined || this.isOver) return
+    this.wire.silences.push({ from: this.silence.since, to: this.loop.now, isAlive: this.silence.isAlive })
   }
 
   /** Whether lines may wait for this connection: its client does not take them, or the server may not know its end yet. */
@@ -297,6 +346,7 @@ export class SimulatedSocket implements Socket {
     this.room -= some.length
     this.pending = this.pending.slice(some.length)
     this.wire.taken += some
+    if (this.silence !== undefined) this.silence.since ??= this.loop.now
     this.wire.untaken = this.pending.length
     this.wire.takes.push({ ...this.moment(), end: this.wire.taken.length })
     this.movedAt = this.loop.now

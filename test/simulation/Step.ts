@@ -57,6 +57,13 @@ export type Step =
   | { readonly do: "grant"; readonly who: number; readonly bytes: number }
   | { readonly do: "end"; readonly who: number }
   | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
+  /**
+   * The client's machine is gone without a word: its kernel acknowledges nothing. With `isAlive` it only takes nothing
+   * more from the server's kernel, and says so.
+   */
+  | { readonly do: "vanish"; readonly who: number; readonly isAlive: boolean }
+  /** It is back, and acknowledges everything. */
+  | { readonly do: "comeBack"; readonly who: number }
   | { readonly do: "turns"; readonly count: number }
   | { readonly do: "pass"; readonly millis: number }
   /** The wall clock is set forward, or back. */

@@ -123,7 +123,7 @@ export class World {
     const { turnBounds } = this.schedule.setting
     const made = Server.make({ ...options(this.schedule.setting), turnBounds }).pipe(
       Effect.provideService(Endpoints, [this.listen]),
-      Effect.provideService(Reachability.Reachability, Reachability.unknown),
+      Effect.provideService(Reachability.Reachability, this.reachability),
       Effect.provideService(
         Descriptors.Descriptors,
         hasProbe ? { limit: 100, isShort: () => this.isShort } : Descriptors.unlimited
@@ -133,6 +133,20 @@ export class World {
       this.server = server
     })
     this.loop.turns(2)
+  }
+
+  /** What the server's kernel knows about the clients' kernels. */
+  private readonly reachability: Reachability.ReachabilityProbe = {
+    handed: (socket) => this.sockets.find((one) => one === socket)?.wire.taken.length,
+    check: (checked) =>
+      Effect.sync(
+        () =>
+          new Map(
+            this.sockets.flatMap((socket) =>
+              checked.includes(socket) && socket.transmission !== undefined ? [[socket, socket.transmission]] : []
+            )
+          )
+      )
   }
 
   /** All clients read and leave, and the server must be empty; then it ends, and nothing may be left over. */
@@ -237,6 +251,10 @@ export class World {
         return socket.shutDown()
       case "reset":
         return socket.reset(step.first, step.gap)
+      case "vanish":
+        return socket.vanish(step.isAlive)
+      case "comeBack":
+        return socket.comeBack()
     }
   }
 
