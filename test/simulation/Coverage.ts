@@ -106,8 +106,7 @@ export class Coverage {
 
   /** What never occurred. */
   get missing(): ReadonlyArray<string> {
-    // A defect of the program must not occur; and the kernel's counters, which show a peer that is gone, are not simulated.
-    const never = ["internal-error", "unreachable"]
+    const never = ["internal-error"] // a defect of the program: it must not occur
     return [...this.groups].flatMap(([group, found]) =>
       [...found].flatMap(([name, count]) => (count === 0 && !never.includes(name) ? [`${group}: ${name}`] : []))
     )
