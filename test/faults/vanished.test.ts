@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import { finalLedger } from "../support/FaultTest.js"
+import { finalLedger, received } from "../support/FaultTest.js"
 import * as Namespaces from "../support/Namespaces.js"
 import { startChild } from "../support/OtherProcesses.js"
 import * as Program from "../support/Program.js"
@@ -26,8 +26,8 @@ const chat = (far: (port: string) => ReadonlyArray<string>) =>
     )
     const [nsenter = "", ...options] = machines.onSecond
     const { stdout } = yield* startChild(nsenter, [...options, ...far(server.port)])
-    const received = { text: "" }
-    stdout?.setEncoding("utf8").on("data", (text: string) => (received.text += text))
+    const shown = { text: "" }
+    stdout?.setEncoding("utf8").on("data", (text: string) => (shown.text += text))
     const address = Unix.address(path)
     const sender = yield* WireClient.greet(address, "sender")
     // Everything is acknowledged before the test begins.
@@ -35,7 +35,7 @@ const chat = (far: (port: string) => ReadonlyArray<string>) =>
     yield* sender.barrier
     yield* Effect.sleep(Duration.millis(500))
     const farewell = server.says("errors", /(.* message="connection closed" .* name=far .*)/u)
-    return { ...machines, address, farewell, received, sender, server }
+    return { ...machines, address, farewell, sender, server, shown }
   })
 
 /** Logs in, and reads everything or nothing. */
@@ -48,6 +48,20 @@ const netcat = (afterwards: string) => (port: string) => [
 ]
 
 const reading = netcat(`socket.pipe(process.stdout)`)
+
+/** Reads and acknowledges everything. */
+const acknowledging = (port: string) => [
+  process.execPath,
+  "-e",
+  `const socket = require("node:net").connect(${port}, "${Namespaces.here}").setEncoding("utf8")
+  socket.write("far\\n/hello ack\\nfar: in\\n")
+  let messages = 0
+  socket.on("data", (text) => {
+    messages += text.split("\\n").filter((line) => line.startsWith("from ")).length
+    if (messages > 0) socket.write("/ack " + messages + "\\n")
+    process.stdout.write(text)
+  })`
+]
 
 /** Reads nothing for a time, and then everything. */
 const pausing = netcat(
@@ -89,15 +103,36 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
     })
   )
 
+  it.scopedLive("one small line later a client that acknowledges is unreachable: the line is returned", () =>
+    Effect.gen(function* () {
+      const { address, farewell, pullCable, sender, server } = yield* chat(acknowledging)
+      yield* pullCable
+      yield* sender.send(`@1 far: ${body}\n`)
+      const millis = yield* timeOf(farewell)
+      assert.isAbove(millis, stallMillis - 100)
+      assert.isBelow(millis, stallMillis + 5_000)
+      assert.match(yield* farewell, / reason=unreachable\b/)
+      const lines = yield* received(sender)
+      assert.match(lines.join("\n"), /^! undelivered @1 far reason=unreachable: /m)
+      const heir = yield* WireClient.join(address, "far")
+      yield* sender.send("far: after\n")
+      yield* heir.expect("from sender: after")
+      yield* server.kill("SIGTERM")
+      const { errors, status } = yield* server.ended
+      assert.strictEqual(status, 0)
+      assert.strictEqual(finalLedger(errors).returned, 1)
+    })
+  )
+
   it.scopedLive("a client that is back in time is not closed, and gets what was written meanwhile", () =>
     Effect.gen(function* () {
-      const { plugIn, pullCable, received, sender, server } = yield* chat(reading)
+      const { plugIn, pullCable, sender, server, shown } = yield* chat(reading)
       yield* pullCable
       yield* sender.send(`far: ${body}\n`)
       yield* Effect.sleep(Duration.millis(stallMillis / 3))
       yield* plugIn
       yield* Effect.sleep(Duration.millis(3 * stallMillis))
-      assert.include(received.text, `from sender: ${body}\n`)
+      assert.include(shown.text, `from sender: ${body}\n`)
       yield* sender.send("/who\n")
       yield* sender.expect("* who 2: far, sender")
       yield* server.kill("SIGTERM")
@@ -119,16 +154,16 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
 
   it.scopedLive("a client that is alive but does not read is not closed", () =>
     Effect.gen(function* () {
-      const { onFirst, received, sender } = yield* chat(pausing)
+      const { onFirst, sender, shown } = yield* chat(pausing)
       yield* sender.send(bulk)
       yield* sender.barrier
       yield* Effect.sleep(Duration.millis(2 * stallMillis))
       assert.match(yield* Namespaces.output(onFirst, "cat /proc/net/tcp"), / 04:/, "its window is probed")
       yield* sender.send("/who\n")
       yield* sender.expect("* who 2: far, sender")
-      assert.strictEqual(received.text, "")
+      assert.strictEqual(shown.text, "")
       yield* Effect.sleep(Duration.millis(2 * stallMillis))
-      const bytes = received.text.split("\n").reduce((sum, line) => sum + Number(line), 0)
+      const bytes = shown.text.split("\n").reduce((sum, line) => sum + Number(line), 0)
       assert.isAbove(bytes, 8 * 30_000)
     })
   )
