@@ -43,6 +43,8 @@ export interface ClientOptions<E, R> {
    * programs, and messages from them have `auto` (protocol, section 6).
    */
   readonly auto?: boolean | undefined
+  /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). */
+  readonly to?: boolean | undefined
   /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
   readonly maxLineBytes?: number | undefined
   /** How long closing the scope waits for the server to end its half; 5 s by default. */
@@ -65,7 +67,7 @@ export const start = <E, R>(
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
-    return { connection, login, words: options.auto === true ? ["auto"] : [] }
+    return { connection, login, words: (["auto", "to"] as const).filter((word) => options[word] === true) }
   })
 
 export interface PendingLogin {

@@ -107,7 +107,8 @@ export class Composer {
   private parse(line: string): TypedLine.Meaning {
     const { people } = this.options
     const isKnown = (name: string) => people.isKnown(name)
-    return TypedLine.parse(line, { to: this.to, lastSender: people.lastSender, isKnown })
+    const { lastOthers, lastSender } = people
+    return TypedLine.parse(line, { to: this.to, lastSender, lastOthers, isKnown })
   }
 
   private execute(meaning: TypedLine.Meaning): boolean {

@@ -1,13 +1,15 @@
 import type { MessageFate } from "../client/Client.js"
+import type { Message } from "../client/Received.js"
 import type { Marks } from "./Display.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 
 /** Formats the rows of the scrollback, and those above the prompt. */
 
-/** `alice › hi` */
-export const said = (from: string, text: string, marks: Marks): Row => [
+/** `alice › hi`, or `alice (also to carol) › hi`. */
+export const said = ({ from, text, to = [] }: Message, marks: Marks): Row => [
   name(from),
+  ...(to.length === 0 ? [] : [span(" (also to ", "quiet"), ...recipients(to, marks), span(")", "quiet")]),
   span(` ${marks.says} `, "quiet"),
   span(text)
 ]

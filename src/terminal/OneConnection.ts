@@ -51,7 +51,7 @@ export const run = (
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { composer, people, screen, serverLines } = ui
-    const client = yield* Client.greet({ socket: options.socket, login: options.login, linger }).pipe(
+    const client = yield* Client.greet({ socket: options.socket, login: options.login, to: true, linger }).pipe(
       Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) })
     )
     const hello = yield* client.hello

@@ -14,6 +14,8 @@ export class People {
   private readonly expected = new Set<string>()
   /** Sender of the last message, for `/reply`. */
   lastSender: string | undefined = undefined
+  /** The other recipients of that message, for `/all`. */
+  lastOthers: ReadonlyArray<string> = []
 
   /** @param own the login, which is never offered as a recipient */
   constructor(public own: string) {}
@@ -41,12 +43,18 @@ export class People {
     for (const name of this.present) this.expected.delete(name)
   }
 
-  /** A sender is present, even if the notice arrives later. */
-  wrote(name: string): void {
+  /**
+   * A sender is present, even if the notice arrives later.
+   *
+   * @param others the other recipients of the message
+   */
+  wrote(name: string, others: ReadonlyArray<string> = []): void {
     this.present.add(name)
     this.expected.delete(name)
-    if (name !== this.own) this.lastSender = name
     this.speak(name)
+    if (name === this.own) return
+    this.lastSender = name
+    this.lastOthers = others.filter((other) => other !== name && other !== this.own)
   }
 
   /** The server will end the connection. Users who leave from now on may come back after it. */

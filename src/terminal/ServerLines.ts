@@ -42,8 +42,8 @@ export class ServerLines {
       case "Message":
         if (people.isIgnored(received.from)) break
         if (this.presence.has(received.from)) this.showPresence()
-        people.wrote(received.from)
-        transcript.print(Format.said(received.from, received.text, marks))
+        people.wrote(received.from, received.to)
+        transcript.print(Format.said(received, marks))
         if (received.from !== people.own) ring()
         break
       case "Notice":

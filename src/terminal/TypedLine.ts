@@ -19,6 +19,8 @@ export interface TypingContext {
   /** Recipients of the last line. */
   readonly to: ReadonlyArray<string>
   readonly lastSender: string | undefined
+  /** The other recipients of that sender's message. */
+  readonly lastOthers: ReadonlyArray<string>
   /** Whether a user of that name is present, or has exchanged messages with this user. */
   readonly isKnown: (name: string) => boolean
 }
@@ -27,6 +29,7 @@ export interface TypingContext {
 export const commands: ReadonlyArray<readonly [usage: string, about: string]> = [
   ["/who", "lists the users who are connected"],
   ["/reply [TEXT]", "replies to the last sender"],
+  ["/all [TEXT]", "replies to the last sender and the other recipients"],
   ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
   ["/bell on|off", "rings for a message"],
@@ -84,7 +87,7 @@ const address = (line: string, { isKnown }: TypingContext) => {
 
 const isName = (name: string) => Name.parse(Wire.encode(name)) !== undefined
 
-const command = (line: string, { isKnown, lastSender }: TypingContext): Meaning => {
+const command = (line: string, { isKnown, lastOthers, lastSender }: TypingContext): Meaning => {
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
   switch (name) {
@@ -95,8 +98,11 @@ const command = (line: string, { isKnown, lastSender }: TypingContext): Meaning 
     case "/quit":
       return { _tag: "Quit" }
     case "/reply":
+    case "/all": {
       if (lastSender === undefined) return mistake("no one has written to you yet")
-      return argument === "" ? { _tag: "Turn", to: [lastSender] } : { _tag: "Say", to: [lastSender], text: argument }
+      const to = name === "/all" ? [lastSender, ...lastOthers] : [lastSender]
+      return argument === "" ? { _tag: "Turn", to } : { _tag: "Say", to, text: argument }
+    }
     case "/ignore": {
       const names = Outcomes.distinct(argument.split(","))
       const wrong = names.find((one) => !isKnown(one) && !isName(one))

@@ -52,7 +52,7 @@ export const answering = (answer: (line: string) => Answer): Effect.Effect<Tcp.T
 export const greeting =
   (answer: (line: string) => Answer) =>
   (line: string): Answer => {
-    if (line === "/hello") return ["* hello achat=1 name=alice max-line=1000 max-recipients=3: x"]
+    if (/^\/hello\b/u.test(line)) return ["* hello achat=1 name=alice max-line=1000 max-recipients=3: x"]
     return /: hello\? [\da-f-]{36}$/u.test(line) ? [`from ${line}`] : answer(line)
   }
 

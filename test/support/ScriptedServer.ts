@@ -21,7 +21,8 @@ export const scriptedServer = Effect.gen(function* () {
           socket.end(`${refusal}\n`)
           return
         }
-        if (line === "/hello") socket.write("* hello achat=1 name=alice max-line=65536 max-recipients=1000: hi\n")
+        if (/^\/hello\b/u.test(line))
+          socket.write("* hello achat=1 name=alice max-line=65536 max-recipients=1000: hi\n")
         const token = /^alice: (hello\? \S+)/u.exec(line)?.[1]
         if (token !== undefined) socket.write(`from alice: ${token}\n`)
         if (line.startsWith("@") && !line.endsWith("/who")) taken.push(line)

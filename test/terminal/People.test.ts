@@ -14,6 +14,15 @@ describe("People", () => {
     assert.deepStrictEqual(people.names, ["bob", "zoe", "carol", "dave"])
   })
 
+  it("remembers the other recipients of the last message from someone else, for a reply to all", () => {
+    const people = new People("alice")
+    people.wrote("bob", ["carol", "alice", "bob", "dave"])
+    people.wrote("alice", ["erin"])
+    assert.deepStrictEqual([people.lastSender, people.lastOthers], ["bob", ["carol", "dave"]])
+    people.wrote("erin")
+    assert.deepStrictEqual([people.lastSender, people.lastOthers], ["erin", []])
+  })
+
   it("counts a sender as present, whatever notice comes later", () => {
     const people = new People("alice")
     people.wrote("bob")

@@ -64,6 +64,25 @@ describe("TerminalClient", () => {
     })
   )
 
+  it.scopedLive("shows who else received a message, and replies to all of them", () =>
+    Effect.gen(function* () {
+      const { alice, socket } = yield* both()
+      const carol = yield* openTerminal(socket, { login: "carol" })
+      yield* carol.sees("as carol")
+      const dave = yield* openTerminal(socket, { login: "dave" })
+      yield* dave.sees("as dave")
+      yield* alice.types(`carol, dave: lunch?${enter}`)
+      yield* carol.sees("alice (also to dave) › lunch?")
+      yield* dave.sees("alice (also to carol) › lunch?")
+      yield* dave.types(`/all at noon${enter}`)
+      yield* alice.sees("dave (also to carol) › at noon")
+      yield* carol.sees("dave (also to alice) › at noon")
+      yield* dave.sees("✓ alice, carol ‹ at noon\nalice, carol › ")
+      yield* carol.types(`/reply fine${enter}`)
+      yield* dave.sees("carol › fine")
+    })
+  )
+
   it.scopedLive("names each recipient that did not get a message", () =>
     Effect.gen(function* () {
       const { alice } = yield* both()

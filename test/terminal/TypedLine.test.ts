@@ -4,10 +4,11 @@ import * as TypedLine from "../../src/terminal/TypedLine.js"
 const context: TypedLine.TypingContext = {
   to: ["bob"],
   lastSender: "carol",
+  lastOthers: ["dave", "alice smith"],
   isKnown: (name) => ["bob", "carol", "alice smith"].includes(name)
 }
 
-const noRecipients: TypedLine.TypingContext = { ...context, to: [], lastSender: undefined }
+const noRecipients: TypedLine.TypingContext = { ...context, to: [], lastSender: undefined, lastOthers: [] }
 
 const say = (to: ReadonlyArray<string>, text: string): TypedLine.Meaning => ({ _tag: "Say", to, text })
 
@@ -43,6 +44,8 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   ["/help", { _tag: "Help" }],
   ["/quit", { _tag: "Quit" }],
   ["/reply", { _tag: "Turn", to: ["carol"] }],
+  ["/all", { _tag: "Turn", to: ["carol", "dave", "alice smith"] }],
+  ["/all  fine: thanks", say(["carol", "dave", "alice smith"], "fine: thanks")],
   ["/reply fine: thanks", say(["carol"], "fine: thanks")],
   ["/ignore dave", { _tag: "Ignore", names: ["dave"] }],
   ["/ignore dave,erin , dave", { _tag: "Ignore", names: ["dave", "erin"] }],
@@ -56,6 +59,7 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["hi", noRecipients, /no recipient yet; write `name: text`/u],
   ["http://x", noRecipients, /no recipient yet/u],
   ["/reply hi", noRecipients, /no one has written to you/u],
+  ["/all hi", noRecipients, /no one has written to you/u],
   ["/time", context, /write \/time on or \/time off/u],
   ["/bell loud", context, /write \/bell on or \/bell off/u],
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],

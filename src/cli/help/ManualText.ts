@@ -53,9 +53,10 @@ const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following lines until " +
-      "you name other recipients. /reply replies to the last sender, Tab completes names, and /help lists the rest. Each of " +
-      "your lines is shown with its outcome. If the connection is lost, the client reconnects, sends what it has not sent " +
-      "yet, and asks what to do about lines that may or may not have arrived. Your lines are kept in " +
+      "you name other recipients. /reply replies to the last sender, /all to the other recipients as well, Tab completes " +
+      "names, and /help lists the rest. Each of your lines is shown with its outcome. If the connection is lost, the client " +
+      "reconnects, sends what it has not sent yet, and asks what to do about lines that may or may not have arrived. Your " +
+      "lines are kept in " +
       "$XDG_STATE_HOME/a-chat/history.",
     "In a pipe the client sends its input and prints what it receives. Without --login, the first line of the input is the " +
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
