@@ -44,8 +44,9 @@ const periods = 8
 
 /**
  * Notices peers that vanished without a word. The kernel is asked only if some peer has been written to and has sent
- * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent is asked about again, and is given up when nothing has been
- * acknowledged for the stall timeout. A peer that only refuses more bytes is not silent: see `Watch.blocked`.
+ * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent is
+ * asked about again, and is given up when nothing has been acknowledged for the stall timeout. A peer that only refuses
+ * more bytes is not silent: see `Watch.blocked`.
  */
 export class Vanished {
   /** Peers that were written to since the last check, and those that were silent then. */

@@ -56,7 +56,7 @@ const unproved: Record<string, string> = {
   "A client can also vanish without a word": "needs a machine that vanishes; test/faults/vanished.test.ts has one",
   "Small lines for it are written all the same:": "as above",
   "Where the server's kernel reports what": "as above",
-  "Lines that were written to it stay written,": "as above",
+  "Lines that were written to a client without `ack` stay written,": "as above",
   "A client that merely does not read is not unreachable,": "as above",
   "A client that is closed as unreachable has left,": "as above",
   "If it was only away for too long,": "as above",
