@@ -1,12 +1,14 @@
-// Hostile clients: `node scripts/bench/hostile.mjs --kind KIND --port N`. Logs all of them in, prints `ready`, and begins
-// when it reads a line. Runs until it is killed. `npm run fairness` starts it.
+// Hostile clients: `node scripts/bench/hostile.mjs --kind KIND --port N [--clients N]`. Logs all of them in, prints `ready`, and begins
+// when it reads a line. Runs until it reads another line, or is killed. `npm run fairness` starts it.
 import { once } from "node:events"
 import { connect } from "node:net"
 import { parseArgs } from "node:util"
 import { kinds } from "./hostile-kinds.mjs"
 
-const { values } = parseArgs({ options: { kind: { type: "string" }, port: { type: "string" } } })
-const { clients = 100, idle = 0, ...kind } = kinds[values.kind]
+const text = { type: "string" }
+const { values } = parseArgs({ options: { kind: text, port: text, clients: text } })
+const { idle = 0, ...kind } = kinds[values.kind]
+const clients = Number(values.clients ?? kind.clients ?? 100)
 const port = Number(values.port)
 
 /** Connections that are made at once. */
@@ -51,5 +53,10 @@ const present = await crowd(idle, "idle", kind.idleOptions)
 const hostile = await crowd(kind.run === undefined ? clients : 0, "hostile", kind.options)
 process.stdout.write("ready\n")
 await once(process.stdin, "data")
-if (kind.run !== undefined) await kind.run({ clients, crowd, enter, open, pour, present })
+if (kind.run !== undefined) void kind.run({ clients, crowd, enter, open, pour, present })
 hostile.forEach((socket, index) => pour(socket, kind.flood(index)))
+
+await once(process.stdin, "data")
+// Otherwise the server would first have to read what its kernel holds: megabytes for each client.
+for (const socket of hostile) socket.resetAndDestroy()
+process.exit()

@@ -34,6 +34,7 @@ import { mutants as names } from "./names.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
+import { mutants as turns } from "./turns.mjs"
 import { mutants as vanished } from "./vanished.mjs"
 
 const mutants = [
@@ -47,6 +48,7 @@ const mutants = [
   shutdown,
   ledger,
   time,
+  turns,
   vanished,
   clients,
   terminal,

@@ -105,7 +105,7 @@ export class Routing {
    */
   private isAcknowledgement(peer: Peer, line: string): boolean {
     if (peer.outbox.unacknowledged === undefined || line.charCodeAt(0) !== 0x2f /* / */) return false
-    this.turn.spend(work.parse)
+    this.turn.spend(work.parse + line.length)
     const parsed = Line.parse(line, this.options.current)
     if (parsed._tag !== "Command" || parsed.name !== "ack") return false
     const messages = Line.acknowledged(parsed.argument)
@@ -205,7 +205,7 @@ export class Routing {
       if (parsed._tag === "Mistake") this.replies.refuse(peer, parsed.reply, label)
       return undefined
     }
-    this.turn.spend(work.name * parsed.recipients.length)
+    this.turn.spend(work.route + work.name * parsed.recipients.length)
     const route = this.directory.resolve(rest.slice(0, rest.indexOf(":") + 1), parsed.recipients)
     if (label === undefined) peer.route = route
     return this.deliver(peer, route, `${parsed.text}\n`, label)

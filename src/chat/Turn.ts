@@ -11,7 +11,7 @@ export interface TurnBounds {
   readonly flushes: number
 }
 
-export const turnBounds: TurnBounds = { work: 2_097_152, share: 16_384, flushes: 256 }
+export const turnBounds: TurnBounds = { work: 1_048_576, share: 16_384, flushes: 128 }
 
 /** The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing. */
 export const work = {
@@ -21,8 +21,10 @@ export const work = {
   line: 100,
   /** Parsing a line that is not a message to a known address. */
   parse: 500,
-  /** Resolving the name of a recipient, and remembering it. */
-  name: 300,
+  /** Resolving an address that is not remembered, and remembering it. */
+  route: 2_000,
+  /** The same for each of its names. */
+  name: 600,
   /** Putting a line into an outbox. */
   put: 50,
   /** A line from the server. */

@@ -108,6 +108,13 @@ describe("Names", () => {
     assert.deepStrictEqual(names.all(), ["alice", "bob", "carol"])
     names.leave(bob ?? someone(), Phase.leaving(Phase.present, "left", undefined))
     assert.deepStrictEqual(names.all(), ["alice", "carol"])
+    assert.deepStrictEqual(names.who(undefined), ["* who 2: alice, carol\n"])
+    for (const name of ["zoe", "bert", "alf"]) named(names, name)
+    assert.deepStrictEqual(names.all(), ["alf", "alice", "bert", "carol", "zoe"])
+    assert.deepStrictEqual(names.who("k1"), ["* who @k1 5: alf, alice, bert, carol, zoe\n"])
+    names.leave(bob ?? someone(), Phase.gone(Phase.present))
+    assert.strictEqual(names.all().length, 5, "it was not present any more")
+    changed.length = 4
     assert.deepStrictEqual(changed, ["bob", "alice", "carol", "bob"])
   })
 

@@ -1,0 +1,75 @@
+// Mutants of the bounds of a turn, and of what clients share in it. Read by main.mjs, which explains the fields.
+const test = "test/chat/turn-bounds.test.ts"
+
+export const mutants = [
+  {
+    name: "no turn follows one that has left something to do",
+    file: "chat/Broker.ts",
+    search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
+    replace: "const isDone = true",
+    test
+  },
+  {
+    name: "outboxes that a turn has not flushed are forgotten",
+    file: "chat/Turn.ts",
+    search: "this.later = all.length <= flushes ? [] : all.slice(flushes)",
+    replace: "this.later = []",
+    test
+  },
+  {
+    name: "a turn has no end",
+    file: "chat/Turn.ts",
+    search: "return this.done >= this.bounds.work\n",
+    replace: "return false\n",
+    test
+  },
+  {
+    name: "a client's share has no end",
+    file: "chat/Turn.ts",
+    search: "return this.done >= this.shareEnd",
+    replace: "return false",
+    test
+  },
+  {
+    name: "a line that costs many shares costs one",
+    file: "chat/Turn.ts",
+    search: "client.shareUsed -= this.bounds.share",
+    replace: "client.shareUsed = 0",
+    test
+  },
+  {
+    name: "a client that has used its share is not served again",
+    file: "chat/PeerInput.ts",
+    search: "else if (!isAtEnd && peer.hold === undefined) backlog.continueLater(peer)",
+    replace: "",
+    test
+  },
+  {
+    name: "held senders that a turn has not released stay held",
+    file: "chat/PeerInput.ts",
+    search: 'backlog.add({ _tag: "Room", outbox })\n        break',
+    replace: "break",
+    test
+  },
+  {
+    name: "a labelled mistake shares its reply with others",
+    file: "chat/Replies.ts",
+    search: "if (label !== undefined) return this.reply(peer, refusal(label))",
+    replace: "",
+    test
+  },
+  {
+    name: "mistakes share a reply although a line between them was delivered",
+    file: "chat/Replies.ts",
+    search: 'if (peer.pendingReply?._tag === "Refused") this.flushPending(peer)',
+    replace: "",
+    test
+  },
+  {
+    name: "different mistakes share a reply",
+    file: "chat/Replies.ts",
+    search: 'if (pending?._tag === "Refused" && isSameRefusal(pending.refusal, refusal)) {',
+    replace: 'if (pending?._tag === "Refused") {',
+    test
+  }
+]
