@@ -13,6 +13,16 @@ import { temporaryFolder } from "../support/TemporaryFolder.js"
 const listen = (port: string | number, ...args: ReadonlyArray<string>) =>
   Program.start(["listen", "--port", `${port}`, "--login", "bob", ...args])
 
+/** Bob, who has printed a message from the watcher. */
+const listening = Effect.gen(function* () {
+  const { joined, port, watcher } = yield* WatchedServer.make()
+  const bob = yield* listen(port)
+  yield* joined("bob")
+  yield* watcher.send("bob: 1\n")
+  yield* bob.says("output", /1/u)
+  return { bob, watcher }
+})
+
 /** A server that answers every login with the same text. */
 const saying = (text: string) => FakeServer.make((socket) => socket.once("data", () => socket.write(text)))
 
@@ -133,11 +143,7 @@ describe.concurrent("a-chat listen", () => {
 
   it.scopedLive("ends quietly when the reader of its output is gone", () =>
     Effect.gen(function* () {
-      const { joined, port, watcher } = yield* WatchedServer.make()
-      const bob = yield* listen(port)
-      yield* joined("bob")
-      yield* watcher.send("bob: 1\n")
-      yield* bob.says("output", /1/u)
+      const { bob, watcher } = yield* listening
       bob.output.destroy()
       yield* watcher.send("bob: 2\n")
       const { errors, status } = yield* bob.ended
@@ -148,11 +154,7 @@ describe.concurrent("a-chat listen", () => {
   for (const [signal, expected] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) {
     it.scopedLive(`exits with ${expected} at ${signal}, even while the reader of its output is stuck`, () =>
       Effect.gen(function* () {
-        const { joined, port, watcher } = yield* WatchedServer.make()
-        const bob = yield* listen(port)
-        yield* joined("bob")
-        yield* watcher.send("bob: 1\n")
-        yield* bob.says("output", /1/u)
+        const { bob, watcher } = yield* listening
         bob.output.pause()
         yield* watcher.send(`bob: ${"x".repeat(60_000)}\n`.repeat(50))
         yield* watcher.barrier // the server has them

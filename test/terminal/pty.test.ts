@@ -5,6 +5,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { eventually } from "../support/Eventually.js"
 import { ctrl, enter, paste, tab, up } from "../support/MemoryTerminal.js"
+import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import * as Pty from "../support/Pty.js"
 import { foreign } from "../support/TerminalEmulator.js"
@@ -14,10 +15,20 @@ const home = Effect.acquireRelease(
   (path) => Effect.promise(() => Fs.rm(path, { recursive: true }))
 )
 
-/** A server, and alice at the prompt of a real terminal. */
+/** Alice at the prompt of a real terminal, and a server in the test's own process. */
 const alone = (args: ReadonlyArray<string> = [], environment: Readonly<Record<string, string>> = {}) =>
+  Effect.flatMap(LocalServer.start(), (server) => atPrompt(server, args, environment))
+
+/** The same with the built server, which can be killed. */
+const aloneOnProgram = (args: ReadonlyArray<string> = []) =>
+  Effect.flatMap(Program.startServer(), (server) => atPrompt(server, args))
+
+const atPrompt = <Server extends { readonly port: string }>(
+  server: Server,
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string>> = {}
+) =>
   Effect.gen(function* () {
-    const server = yield* Program.startServer()
     const folder = yield* home
     const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice", ...args], {
       HOME: folder,
@@ -146,7 +157,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("takes a terminal without a size for one of 80x24, or of COLUMNS and LINES", () =>
     Effect.gen(function* () {
-      const server = yield* Program.startServer()
+      const server = yield* LocalServer.start()
       const text = "words that fill more than sixty columns, but fewer than eighty"
       for (const [environment, end] of [
         [{}, /\n› words that [^\n]* than eighty$/u],
@@ -166,7 +177,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("reconnects after the server was killed, and sends what was typed meanwhile", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* alone()
+      const { alice, server } = yield* aloneOnProgram()
       yield* alice.types(`alice: first${enter}`)
       yield* alice.sees("✓ alice ‹ first")
       yield* server.kill("SIGKILL")
@@ -181,7 +192,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("delivers what was typed while the server was away to users who return later", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* alone(["--history", "off"])
+      const { alice, server } = yield* aloneOnProgram(["--history", "off"])
       const connect = ["connect", "--port", server.port, "--history", "off"]
       const [bob, carol] = yield* Effect.all([
         Pty.start([...connect, "--login", "bob"]),
@@ -228,7 +239,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("leaves in order when the window is closed", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* alone()
+      const { alice, server } = yield* aloneOnProgram()
       const bob = yield* Program.start(["connect", "--port", server.port])
       bob.input.write("bob\n/hello\n")
       yield* bob.says("output", /hello/u)
@@ -241,7 +252,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("is the line client with --plain, and at a dumb terminal", () =>
     Effect.gen(function* () {
-      const server = yield* Program.startServer()
+      const server = yield* LocalServer.start()
       for (const [args, environment] of [
         [["--plain"], {}],
         [[], { TERM: "dumb" }],
@@ -280,7 +291,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("respects NO_COLOR and a locale that is not UTF-8", () =>
     Effect.gen(function* () {
-      const server = yield* Program.startServer()
+      const server = yield* LocalServer.start()
       const folder = yield* home
       const environment = { HOME: folder, NO_COLOR: "1", LC_ALL: "C" }
       const alice = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], environment)
@@ -294,7 +305,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
 
   it.scopedLive("reports a wrong login, flag and address", () =>
     Effect.gen(function* () {
-      const { alice, folder, server } = yield* alone()
+      const { alice, folder, server } = yield* aloneOnProgram()
       const second = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })
       assert.strictEqual(yield* isRestored(second), "1")
       yield* second.sees("✗ login-in-use: that name")
