@@ -114,7 +114,7 @@ export const greet = <E, R>(
 const make = (
   connection: LineConnection.LineConnection,
   hello: Client["hello"],
-  server: "a-chat" | "original"
+  server: Received.ServerKind
 ): Client => ({
   remote: connection.remote,
   lines: connection.lines,

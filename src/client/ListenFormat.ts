@@ -16,13 +16,17 @@ export interface MessageFilterOptions {
 export class MessageFilter {
   /** Number of messages still to be let through. */
   left: number
-  /** The starts of lines to let through, in wire form. */
+  /** The kind of server; only an a-chat server sends parameters after a name. */
+  server: Received.ServerKind = "original"
+  /** The starts of lines to let through, in wire form: without parameters, and with them. */
   private readonly leads: ReadonlyArray<string>
+  private readonly leadsOfParams: ReadonlyArray<string>
 
   constructor(options: MessageFilterOptions) {
     this.left = options.count ?? Infinity
     const names = options.from.map((name) => Name.normalise(Wire.trim(Wire.encode(name))))
     this.leads = names.length === 0 ? [messageStart] : names.map((name) => `${messageStart}${name}:`)
+    this.leadsOfParams = names.map((name) => `${messageStart}${name} `)
   }
 
   /**
@@ -49,6 +53,8 @@ export class MessageFilter {
 
   private wants(block: string, at: number): boolean {
     for (const lead of this.leads) if (block.startsWith(lead, at)) return true
+    if (this.server === "original") return false
+    for (const lead of this.leadsOfParams) if (block.startsWith(lead, at)) return true
     return false
   }
 }
@@ -60,22 +66,27 @@ const messageStart = "from "
  *
  * @param lines whole lines in wire form, as `MessageFilter` returns them
  */
-export const toJson = (lines: string, arrival: Date): string => {
-  const at = `,"at":${JSON.stringify(arrival.toISOString())}}\n`
+export const toJson = (lines: string, arrival: Date, server: Received.ServerKind): string => {
+  const at = `,"at":${JSON.stringify(arrival.toISOString())}`
   const text = Wire.decode(lines)
   let json = ""
-  let lastName = ""
+  let lastHead = ""
   let lead = ""
+  let end = ""
   for (let start = 0, next = 0; start < text.length; start = next) {
     next = text.indexOf("\n", start) + 1
     const line = text.slice(start + messageStart.length, text[next - 2] === "\r" ? next - 2 : next - 1)
     const colon = line.indexOf(":")
-    const name = line.slice(0, colon)
-    if (name !== lastName || lead === "") {
-      lastName = name
-      lead = `{"from":${JSON.stringify(name)},"text":`
+    const head = line.slice(0, colon)
+    if (head !== lastHead || lead === "") {
+      lastHead = head
+      const { from, ...params } = Received.parseHead(head, server)
+      lead = `{"from":${JSON.stringify(from)},"text":`
+      end = `${at}${Object.entries(params)
+        .map(([key, value]) => `,"${key}":${JSON.stringify(value)}`)
+        .join("")}}\n`
     }
-    json += lead + JSON.stringify(line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)) + at
+    json += lead + JSON.stringify(line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)) + end
   }
   return json
 }

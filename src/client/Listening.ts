@@ -74,7 +74,7 @@ const converse = (
       )
     )
     const sender = yield* LineConnection.makeSender(socket)
-    yield* sender.send(`${login}\n/ping login\n`)
+    yield* sender.send(`${login}\n${options.json ? "/hello auto to\n" : ""}/ping login\n`)
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
     // All messages may have arrived before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
@@ -91,8 +91,9 @@ interface Reception {
 const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: ListeningOptions): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
+  filter.server = "original"
   const framing = new Framing(Login.defaultMaxLineBytes)
-  const write = writer(output, json)
+  const write = writer(output, json, filter)
 
   let held = false
   const release = () => {
@@ -107,6 +108,7 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
   }
 
   const report = (received: Received.Received) => {
+    if (received._tag === "Notice" && received.code === "hello") filter.server = "a-chat"
     if (received._tag !== "Refused") return Deferred.unsafeDone(taken, Exit.void) // the pong
     const refusal = Login.refusedBy(received)
     return refusal === undefined ? warn(`${received.code}: ${received.text}`) : Deferred.unsafeDone(ended, refusal)
@@ -136,9 +138,9 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
 }
 
 /** A function that writes lines in wire form, and returns false while the output is full. */
-const writer = (output: Output, json: boolean): ((lines: string) => boolean) => {
+const writer = (output: Output, json: boolean, filter: MessageFilter): ((lines: string) => boolean) => {
   const isTerminal = output.isTTY === true
   if (!json && !isTerminal) return (lines) => output.write(lines, "latin1")
   const show = isTerminal ? (json ? Escape.json : Escape.show) : (text: string) => text
-  return (lines) => output.write(show(json ? toJson(lines, new Date()) : Wire.decode(lines)))
+  return (lines) => output.write(show(json ? toJson(lines, new Date(), filter.server) : Wire.decode(lines)))
 }

@@ -44,12 +44,11 @@ const messageStart = "from "
 
 const report = /^([!*]) ([^\s:@=]+)(?: ([^:]*))?: ?(.*)$/su
 
-/**
- * @param line one line, without its terminator
- * @param server the kind of server that sent it: a name on an original server may contain blanks, so what looks like
- *   parameters belongs to the name
- */
-export const parse = (line: string, server: "a-chat" | "original" = "a-chat"): Received => {
+/** The kinds of server. A name on an original one may contain blanks, so what looks like parameters belongs to the name. */
+export type ServerKind = "a-chat" | "original"
+
+/** @param line one line, without its terminator */
+export const parse = (line: string, server: ServerKind = "a-chat"): Received => {
   if (line.startsWith(messageStart)) {
     const colon = line.indexOf(":")
     if (colon > messageStart.length) return message(line, colon, server)
@@ -70,18 +69,20 @@ export const parse = (line: string, server: "a-chat" | "original" = "a-chat"): R
   return { _tag: "Refused", code, label, words, values, text, fatal: all.at(-1) === "fatal", retryMillis }
 }
 
-const message = (line: string, colon: number, server: "a-chat" | "original"): Message => {
-  const head = line.slice(messageStart.length, colon)
+const message = (line: string, colon: number, server: ServerKind): Message => {
   const text = line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
+  return { _tag: "Message", ...parseHead(line.slice(messageStart.length, colon), server), text }
+}
+
+/** @param head what is between `from ` and the `:` of a message */
+export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag" | "text"> => {
   const blank = server === "a-chat" ? head.indexOf(" ") : -1
   // Nearly every message has no parameters.
-  if (blank < 0) return { _tag: "Message", from: head, text }
+  if (blank < 0) return { from: head }
   const params = head.slice(blank + 1).split(" ")
   const to = params.find((param) => param.startsWith("to="))
   return {
-    _tag: "Message",
     from: head.slice(0, blank),
-    text,
     ...(params.includes("auto=yes") ? { auto: true } : {}),
     ...(to === undefined ? {} : { to: after(to, "=").split("+") })
   }

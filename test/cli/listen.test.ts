@@ -53,6 +53,32 @@ describe.concurrent("a-chat listen", () => {
     })
   )
 
+  it.scopedLive("prints with --json which messages programs sent, and who else got them", () =>
+    Effect.gen(function* () {
+      const { joined, port, watcher } = yield* WatchedServer.make()
+      const [json, text] = yield* Effect.all([
+        listen(port, "--json", "--from", "watcher", "--count", "3"),
+        Program.start(["listen", "--port", port, "--login", "carol", "--count", "1"])
+      ])
+      yield* joined("bob")
+      yield* joined("carol")
+      yield* watcher.send("bob: 1\n/hello auto\nbob: 2\nbob, watcher, carol: 3\n")
+      const messages = (yield* json.ended).output.split("\n").slice(0, -1)
+      assert.deepStrictEqual(
+        messages.map((line) => {
+          const { at: _, ...message } = JSON.parse(line) as { at: string }
+          return message
+        }),
+        [
+          { from: "watcher", text: "1" },
+          { from: "watcher", text: "2", auto: true },
+          { from: "watcher", text: "3", to: ["watcher", "carol"], auto: true }
+        ]
+      )
+      assert.strictEqual((yield* text.ended).output, "from watcher: 3\n")
+    })
+  )
+
   it.scopedLive("prints and counts only messages from the senders of --from", () =>
     Effect.gen(function* () {
       const { port } = yield* saying("from a: 1\nfrom b: 2\nfrom c: 3\nfrom a: 4\nfrom c: 5\n")

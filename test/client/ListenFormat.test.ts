@@ -56,9 +56,43 @@ describe("MessageFilter", () => {
   })
 })
 
+describe("MessageFilter, with a server that sends parameters", () => {
+  const blocks = "from a auto=yes: 1\nfrom a to=b+c seq=1: 2\nfrom ab auto=yes: 3\nfrom b to=a: 4\nfrom a: 5\n"
+  const taken = (server: Received.ServerKind) => {
+    const filter = new MessageFilter({ from: ["a"], count: undefined })
+    filter.server = server
+    return filter.take(blocks, () => assert.fail("a message was reported"))
+  }
+
+  it("filters by the name alone", () => {
+    assert.strictEqual(taken("a-chat"), "from a auto=yes: 1\nfrom a to=b+c seq=1: 2\nfrom a: 5\n")
+  })
+
+  it("takes them for a part of the name on an original server", () => {
+    assert.strictEqual(taken("original"), "from a: 5\n")
+  })
+})
+
 describe("toJson", () => {
   const arrival = new Date("2026-01-02T03:04:05.678Z")
-  const json = (lines: string) => toJson(Wire.encode(lines), arrival)
+  const json = (lines: string, server: Received.ServerKind = "a-chat") => toJson(Wire.encode(lines), arrival, server)
+
+  it("adds what the parameters say, and ignores unknown ones", () => {
+    assert.deepStrictEqual(
+      json("from a auto=yes: 1\nfrom a: 2\nfrom a #x to=b+zoë word y=1: 3\nfrom a to=b auto=yes: to=c: 4\n")
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as unknown),
+      [
+        { from: "a", text: "1", at: arrival.toISOString(), auto: true },
+        { from: "a", text: "2", at: arrival.toISOString() },
+        { from: "a", text: "3", at: arrival.toISOString(), to: ["b", "zoë"] },
+        { from: "a", text: "to=c: 4", at: arrival.toISOString(), auto: true, to: ["b"] }
+      ]
+    )
+    const [line = ""] = json("from a auto=yes: 1\n", "original").split("\n")
+    assert.deepStrictEqual(JSON.parse(line), { from: "a auto=yes", text: "1", at: arrival.toISOString() })
+  })
 
   it("formats each line as an object", () => {
     assert.strictEqual(json("from a: hi\n"), `{"from":"a","text":"hi","at":"2026-01-02T03:04:05.678Z"}\n`)

@@ -30,7 +30,7 @@ export const settings = {
     min: Duration.millis(1),
     max: Duration.days(7)
   }),
-  json: Setting.toggle("json", `Print {"from","text","at"} for each message`),
+  json: Setting.toggle("json", `Print {"from","text","at"} for each message, and "auto" or "to" where they apply`),
   noReconnect: ConnectFlags.noReconnect
 }
 

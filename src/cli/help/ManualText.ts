@@ -137,7 +137,8 @@ const listen: ManualPage = {
   summary: "Prints the messages that arrive.",
   description: [
     "Each message is one line: `from alice: hi`, or with --json an object with `from`, `text` and `at`, the time of " +
-      "arrival. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
+      "arrival. If a program sent the message, it also has `auto`: true (protocol, section 6); if there were other " +
+      "recipients, it has them in `to`, an array of at most 20 names. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
       "pipe gets the text unchanged.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
       "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
