@@ -96,7 +96,7 @@ describe("a turn of the broker", () => {
 
   it.scoped("makes a client wait for as long as its line has cost, even if that is many shares", () =>
     Effect.gen(function* () {
-      const chat = yield* startMemoryServer({ turnBounds: { ...turnBounds, share: 1_000 } })
+      const chat = yield* startMemoryServer({ turnBounds: { ...turnBounds, share: 1_000, flushes: 100 } })
       yield* Effect.forEach(range(40), (index) => chat.join(`reader${index}`))
       const costly = yield* chat.join("costly")
       const cheap = yield* chat.join("cheap")
