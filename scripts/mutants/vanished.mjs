@@ -6,15 +6,13 @@ export const mutants = [
     name: "a client that vanished is never closed",
     file: "chat/Vanished.ts",
     search: "if (this.checkedAt - since >= this.stallMillis) {",
-    replace: "if (this.checkedAt - since === Infinity) {",
-    test
+    replace: "if (this.checkedAt - since === Infinity) {"
   },
   {
     name: "a client that is alive but does not read passes for vanished",
     file: "chat/Vanished.ts",
     search: "if (attempts === 0) return undefined\n",
-    replace: "",
-    test
+    replace: ""
   },
   {
     name: "a window that is probed passes for a silent kernel",
