@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -10,13 +12,19 @@ import * as Memory from "../../src/ports/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
+/** Connects to a server in memory. */
+const served = Effect.gen(function* () {
+  const network = yield* Memory.make()
+  yield* Logger.withMinimumLogLevel(Server.start({ listen: [network.listen] }), LogLevel.None)
+  return network.connect
+})
+
 describe("Client.connect", () => {
   it.scopedLive("returns once messages can reach it, and keeps the answer from the lines", () =>
     Effect.gen(function* () {
-      const network = yield* Memory.make()
-      yield* Server.start({ listen: [network.listen] })
-      const bob = yield* Client.connect({ socket: network.connect, login: "bob" })
-      const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
+      const socket = yield* served
+      const bob = yield* Client.connect({ socket, login: "bob" })
+      const alice = yield* Client.connect({ socket, login: "alice" })
       yield* alice.send(["bob"], "hi")
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(bob.lines, 1)).pipe(Effect.map((all) => [...all])), [
         "from alice: hi"
@@ -26,11 +34,10 @@ describe("Client.connect", () => {
 
   it.scopedLive("says that it is a program, and learns which senders are", () =>
     Effect.gen(function* () {
-      const network = yield* Memory.make()
-      yield* Server.start({ listen: [network.listen] })
-      const bot = yield* Client.connect({ socket: network.connect, login: "bot", auto: true })
-      const other = yield* Client.greet({ socket: network.connect, login: "other", auto: true })
-      const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
+      const socket = yield* served
+      const bot = yield* Client.connect({ socket, login: "bot", auto: true })
+      const other = yield* Client.greet({ socket, login: "other", auto: true })
+      const alice = yield* Client.connect({ socket, login: "alice" })
       yield* bot.send(["other"], "before hello")
       yield* bot.hello
       for (const client of [bot, alice]) yield* client.send(["other", "alice"], "hi")
@@ -52,10 +59,9 @@ describe("Client.connect", () => {
 
   it.scopedLive("fails with the code of the server when the login is refused", () =>
     Effect.gen(function* () {
-      const network = yield* Memory.make()
-      yield* Server.start({ listen: [network.listen] })
-      yield* Client.connect({ socket: network.connect, login: "alice" })
-      const error = yield* Effect.flip(Client.connect({ socket: network.connect, login: "Alice" }))
+      const socket = yield* served
+      yield* Client.connect({ socket, login: "alice" })
+      const error = yield* Effect.flip(Client.connect({ socket, login: "Alice" }))
       assert.strictEqual(error._tag === "LoginRefused" && error.code, "login-in-use")
     })
   )
