@@ -1,6 +1,7 @@
-// Runs the deterministic simulation: `npm run simulate -- [--seconds N | --schedules N] [--seed S]`
+// Runs the deterministic simulation: `npm run simulate -- [--send] [--seconds N | --schedules N] [--seed S]`
 // or `npm run simulate -- --replay SPEC`.
 //
+//   --send          of the command `send` against hostile servers; by default of the server
 //   --seconds N     duration (default 10)
 //   --schedules N   number of schedules instead; also fails if anything that can happen never did
 //   --seed S        the first seed (default: random)

@@ -11,6 +11,7 @@
 //   also      optional: a second change (file, search, replace), where one alone would not change the behaviour
 //   test      optional: the test file that must fail, such as "test/client/Bot.test.ts"; without it, the simulation
 //             must find the bug
+//   send      optional: true if the simulation of `send` must find the bug, and not that of the server
 //   build     optional, with `test`: true if that test runs the built program
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
@@ -81,7 +82,7 @@ const simulate = async (mutant, directory) => {
   await bundleSimulation(outfile, [plugin])
   const { signal, status, stdout } = spawnSync(
     process.execPath,
-    [outfile, "--seconds", String(seconds), "--seed", "1"],
+    [outfile, "--seconds", String(seconds), "--seed", "1", ...(mutant.send === true ? ["--send"] : [])],
     { encoding: "utf8", timeout: (seconds + 60) * 1000, killSignal: "SIGKILL" }
   )
   if (signal === null && status === 0) return undefined

@@ -17,7 +17,7 @@ const unknown: Verdict = { is: "unknown" }
 const lineTokens = 1000
 
 /** A token bucket, of which the tokens are known within limits; usually these are equal. */
-class Bucket {
+export class Bucket {
   private readonly most: number
   private least: number
   private atMost: number

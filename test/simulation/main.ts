@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import * as SendRun from "./clients/SendRun.js"
 import { Coverage } from "./Coverage.js"
 import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
@@ -8,7 +9,7 @@ import type { Violation } from "./Checks.js"
 
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
-const usage = "usage: npm run simulate -- [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+const usage = "usage: npm run simulate -- [--send] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)
@@ -17,9 +18,11 @@ const misuse = (): never => {
 
 const text = { type: "string" } as const
 
+const toggle = { type: "boolean" } as const
+
 const given = () => {
   try {
-    return parseArgs({ options: { seconds: text, schedules: text, seed: text, replay: text } }).values
+    return parseArgs({ options: { seconds: text, schedules: text, seed: text, replay: text, send: toggle } }).values
   } catch {
     return misuse()
   }
@@ -73,6 +76,19 @@ const simulate = (limits: { readonly seconds: number; readonly schedules: number
   )
 }
 
+/** Runs `send` against hostile servers. */
+const simulateSend = (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+  const began = performance.now()
+  const elapsed = () => (performance.now() - began) / 1000
+  const { runs, story } = SendRun.search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
+  if (story === undefined) console.log(`${runs} runs of send from seed ${firstSeed} on; nothing was broken`)
+  else {
+    console.log(`found after ${runs} schedules and ${elapsed().toFixed(1)} s: ${story.split("\n")[0]}`)
+    console.log(story)
+    process.exitCode = 1
+  }
+}
+
 const replay = (text: string) => {
   const found = Replay.parse(text)
   if (found === undefined) return misuse()
@@ -86,5 +102,6 @@ if (values.replay !== undefined) replay(values.replay)
 else {
   const schedules = number(values.schedules, Infinity)
   const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
-  simulate({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
+  const runAll = values.send === true ? simulateSend : simulate
+  runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
 }

@@ -2,6 +2,9 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { assert, describe, it } from "vitest"
+import * as SendRun from "./clients/SendRun.js"
+import * as SendSchedule from "./clients/SendSchedule.js"
+import * as SendWorld from "./clients/SendWorld.js"
 import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
 import { make } from "./Schedule.js"
@@ -15,6 +18,22 @@ describe("the simulation", () => {
     // a minute.
     const args = [script, "--schedules", "2500", "--seed", "1"]
     await promisify(execFile)(process.execPath, args).catch(({ stdout }) => assert.fail(stdout))
+  })
+
+  it("runs send against hostile servers, which break none of its promises", () => {
+    const began = performance.now()
+    const { runs, story } = SendRun.search(1, (done) => done < 1_000 && performance.now() - began < 10_000)
+    if (story !== undefined) assert.fail(story)
+    assert.isAtLeast(runs, 50)
+  })
+
+  it("repeats a run of send with the same seed", () => {
+    const tell = (seed: number) => {
+      const schedule = SendSchedule.make(seed)
+      const all = schedule.acts.map((_, place) => place)
+      return SendRun.story(SendWorld.run(schedule, all), all).replaceAll(/hello\? [\da-f-]{36}/gu, "hello?")
+    }
+    for (let seed = 1; seed <= 10; seed++) assert.strictEqual(tell(seed), tell(seed))
   })
 
   it("repeats a run with the same seed", () => {

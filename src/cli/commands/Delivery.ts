@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
 import * as Login from "../../client/Login.js"
-import { drained, flushed } from "../../client/Output.js"
+import { drained, flushed, type Output } from "../../client/Output.js"
 import { Pace } from "../../client/Pace.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import * as Sending from "../../client/Sending.js"
@@ -13,7 +13,6 @@ import * as UnlabelledSending from "../../client/UnlabelledSending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
-import * as V8Heap from "../V8Heap.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as Progress from "./Progress.js"
 import * as SendReport from "./SendReport.js"
@@ -36,31 +35,41 @@ export interface DeliveryJob {
   readonly json: boolean
 }
 
+/** Where the lines come from, and where the reports go. */
+export interface Streams {
+  readonly input: Readable
+  readonly output: Output
+  readonly errors: Output
+}
+
 /** Sends with labels, and waits for the outcomes. Returns the exit status. */
-export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
+export const withOutcomes = (
+  job: DeliveryJob,
+  streams: Streams
+): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    if (job.text === undefined) yield* V8Heap.keepSmall
+    const { errors, input, output } = streams
     const { link, maxLineBytes } = yield* connect(job, "first")
-    const progress: Progress.Progress = yield* Progress.make(process.stderr, (seconds) =>
+    const progress: Progress.Progress = yield* Progress.make(errors, (seconds) =>
       SendReport.progress(sending.totals, seconds)
     )
     const report = SendReport.make({
       json: job.json,
       numbered: job.text === undefined,
-      output: (lines) => process.stdout.write(lines),
+      output: (lines) => output.write(lines),
       errors: progress.write
     })
     const sending = Sending.make({
       link,
       reconnect: Effect.map(connect(job, "again"), (made) => made.link),
       recipients: job.recipients,
-      input: inputOf(job),
+      input,
       maxLineBytes,
       retries: job.retries,
       absenceMillis: Duration.toMillis(job.waitFor),
       patience: job.timeout,
       report: report.add,
-      reported: Effect.zipRight(drained(process.stdout), drained(process.stderr))
+      reported: Effect.zipRight(drained(output), drained(errors))
     })
     const conclude = (ending: string) => {
       progress.write(`a-chat: ${[ending, report.summary() ?? []].flat().join("; ")}\n`)
@@ -79,7 +88,7 @@ export const withOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus
         InputError: (error) => Effect.fail(ExitStatus.asMisuse(error))
       }),
       Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
-      Effect.tap(outputTaken)
+      Effect.tap(Effect.zipRight(flushed(output), flushed(errors)))
     )
   })
 
@@ -123,7 +132,13 @@ const unlabelledLineBytes = 2 ** 20
 
 const noOutcomes = ExitStatus.misused("this server does not report outcomes; send without them with --wait none")
 
-/** The message given as arguments, or standard input. */
+/** The message given as arguments, or standard input, and the standard streams. */
+export const streamsOf = (job: DeliveryJob): Streams => ({
+  input: inputOf(job),
+  output: process.stdout,
+  errors: process.stderr
+})
+
 const inputOf = (job: DeliveryJob): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
 

@@ -6,6 +6,7 @@ import { fstatSync } from "node:fs"
 import * as Encode from "../../client/Encode.js"
 import * as Outcomes from "../../client/Outcomes.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as V8Heap from "../V8Heap.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
@@ -82,6 +83,9 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
     if (!isWaiting && (job.json || job.retries > 0 || Duration.toMillis(waitFor) > 0)) {
       return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }
-    process.exitCode = yield* isWaiting ? Delivery.withOutcomes(job) : Delivery.withoutOutcomes(job)
+    if (isWaiting && job.text === undefined) yield* V8Heap.keepSmall
+    process.exitCode = yield* isWaiting
+      ? Delivery.withOutcomes(job, Delivery.streamsOf(job))
+      : Delivery.withoutOutcomes(job)
   }).pipe(Effect.scoped)
 )

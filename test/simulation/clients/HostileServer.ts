@@ -1,0 +1,225 @@
+import * as Effect from "effect/Effect"
+import { TransportError, type Socket } from "../../../src/ports/Transport.js"
+import { decode, encode } from "../ProtocolModel.js"
+import { Bucket } from "../RateModel.js"
+import type { SimulatedLoop } from "../SimulatedLoop.js"
+import { ClientEnd } from "./ClientEnd.js"
+import type { LineAct, SendSchedule } from "./SendSchedule.js"
+
+/** A labelled line that the server got, and the recipients to whom it has given the line. */
+export interface Handled {
+  readonly connection: number
+  readonly label: string
+  readonly text: string
+  readonly names: ReadonlyArray<string>
+  readonly accepted: ReadonlyArray<string>
+  readonly at: number
+}
+
+interface Connection {
+  readonly number: number
+  readonly end: ClientEnd
+  readonly bucket: Bucket | undefined
+  rest: string
+  login: string | undefined
+  /** It has accepted a line without a reply from which the client learns that. */
+  owes: boolean
+  isClosing: boolean
+  /** Lines after the login that are refused as too fast, as if another client had used the rate of the address. */
+  slowLines: number
+  readonly slowRetry: number
+}
+
+/** A scripted server. It keeps a record of what it did, which is the truth that the client's reports must match. */
+export class HostileServer {
+  readonly handled: Array<Handled> = []
+  readonly connections: Array<Connection> = []
+  /** Lines that were faster than the announced rate. */
+  tooFast = 0
+  /** When something last reached the client. */
+  movedAt = 0
+  private awayUntil = 0
+
+  constructor(
+    private readonly loop: SimulatedLoop,
+    private readonly schedule: SendSchedule,
+    /** The places of the acts that apply. */
+    private readonly kept: ReadonlySet<number>
+  ) {
+    for (const act of this.acts) {
+      if (act.on === "time") loop.after(act.at, () => this.shutDown(act.grace, act.away, act.isOrderly))
+    }
+  }
+
+  private get acts() {
+    return this.schedule.acts.filter((_, place) => this.kept.has(place))
+  }
+
+  readonly socket: Effect.Effect<Socket, TransportError> = Effect.suspend(() => {
+    const number = this.connections.length
+    const { cut, rate } = this.schedule.setting
+    const reply = this.acts
+      .flatMap((act) => (act.on === "connection" && act.number === number ? [act.reply] : []))
+      .at(0)
+    const end = new ClientEnd(this.loop, cut)
+    const connection: Connection = {
+      number,
+      end,
+      bucket: rate === 0 ? undefined : new Bucket(rate, rate),
+      rest: "",
+      login: undefined,
+      owes: false,
+      isClosing: false,
+      slowLines: reply?.do === "slow" ? 2 : 0,
+      slowRetry: reply?.do === "slow" ? reply.retry : 0
+    }
+    this.connections.push(connection)
+    this.movedAt = this.loop.now
+    if (reply?.do === "refuse" || this.loop.now < this.awayUntil) {
+      end.destroy()
+      return Effect.fail(new TransportError({ during: "Connect", reason: "refused", code: "ECONNREFUSED" }))
+    }
+    if (reply?.do === "full") end.send(`! full retry=${reply.retry} fatal: later\n`)
+    if (reply?.do === "inUse") end.send("! login-in-use alice fatal: taken\n")
+    if (reply?.do === "reset") end.finish("reset")
+    if (reply?.do === "full" || reply?.do === "inUse" || reply?.do === "end") end.finish("end")
+    return Effect.succeed(end)
+  })
+
+  private isSilent({ number }: Connection) {
+    return this.acts.some((act) => act.on === "connection" && act.number === number && act.reply.do === "silent")
+  }
+
+  /** One turn: reads, and delivers. Returns whether anything moved. */
+  poll(): boolean {
+    let moved = false
+    for (const connection of this.connections) {
+      const { end } = connection
+      const bytes = end.isFinished ? "" : end.take()
+      if (bytes !== "") this.read(connection, bytes)
+      else if (end.hasEnded && !end.isFinished) end.finish("end")
+      const isTold = end.poll()
+      if (isTold) this.movedAt = this.loop.now
+      moved ||= isTold || bytes !== ""
+      this.loop.settle()
+    }
+    return moved
+  }
+
+  private read(connection: Connection, bytes: string) {
+    const lines = (connection.rest + bytes).split("\n")
+    connection.rest = lines.pop() ?? ""
+    for (const line of lines) if (!connection.end.isFinished && !this.isSilent(connection)) this.line(connection, line)
+  }
+
+  private line(connection: Connection, line: string) {
+    const { bucket, end } = connection
+    const label = /^@(\S+) /.exec(line)?.[1]
+    const tag = label === undefined ? "" : ` @${label}`
+    const verdict = connection.isClosing ? undefined : bucket?.verdict(this.loop.now)
+    if (verdict?.is === "refused") {
+      // The greeting may be faster than a very low rate; after it, the client knows the rate.
+      if (label !== undefined) this.tooFast += 1
+      if (label !== undefined) this.record(connection, label, line, [])
+      return end.send(`! slow-down${tag} retry=${verdict.retry ?? 1}: x\n`)
+    }
+    const { slowLines } = connection
+    if (connection.login !== undefined && slowLines > 0) {
+      connection.slowLines -= 1
+      return end.send(`! slow-down${tag} retry=${connection.slowRetry}: x\n`)
+    }
+    bucket?.take(true)
+    if (connection.login === undefined) connection.login = line
+    else if (line === "/hello") this.hello(connection)
+    else if (label !== undefined) this.labelled(connection, label, line)
+    else if (line.startsWith(`${connection.login}: `)) end.send(`from ${line}\n`)
+  }
+
+  private hello(connection: Connection) {
+    const { end, login } = connection
+    const { rate } = this.schedule.setting
+    const limits = rate === 0 ? "" : ` rate=${rate}`
+    end.send(`* hello achat=1 name=${login} max-line=100 max-recipients=10 max-name=32${limits}: x\n`)
+  }
+
+  private labelled(connection: Connection, label: string, line: string) {
+    const number = this.handled.length
+    const acts = this.acts.flatMap((act) => (act.on === "line" && act.number === number ? [act.reply] : []))
+    const all = namesOf(line)
+    if (connection.isClosing) {
+      this.record(connection, label, line, [])
+      return connection.end.send(`! closing @${label}: x\n`)
+    }
+    const refusal = acts.find((act) => act.do === "refuse")
+    const returned = acts.find((act) => act.do === "return")
+    const returnedTo = returned?.do !== "return" ? [] : returned.first ? all.slice(0, 1) : all
+    const accepted = refusal === undefined ? all.filter((name) => !returnedTo.includes(name)) : []
+    this.record(connection, label, line, accepted)
+    let reply = ""
+    if (refusal?.do === "refuse") reply = `! ${refusal.code} @${label}${retryOf(refusal.retry)}: x\n`
+    else {
+      if (returned?.do === "return") {
+        reply += `! undelivered @${label} ${wire(returnedTo)} reason=${returned.reason}${retryOf(returned.retry)}: x\n`
+      }
+      if (accepted.length > 0) reply += writtenTo(label, accepted, acts)
+    }
+    if (acts.some((act) => act.do === "mislabel")) reply = reply.replaceAll(`@${label}`, "@999999")
+    if (acts.some((act) => act.do === "garble")) reply = reply.replaceAll(":", "")
+    if (acts.some((act) => act.do === "silent")) reply = ""
+    const isLie = acts.some(({ do: what }) => ["silent", "misname", "mislabel", "garble"].includes(what))
+    if (isLie) connection.owes = true
+    this.answer(connection, reply, acts)
+  }
+
+  private answer(connection: Connection, reply: string, acts: ReadonlyArray<LineAct>) {
+    const { end } = connection
+    const delay = acts.find((act) => act.do === "delay")
+    const cut = acts.find((act) => act.do === "cut")
+    if (cut?.do === "cut") {
+      end.send(reply.slice(0, cut.bytes))
+      return end.finish(cut.how)
+    }
+    if (delay?.do !== "delay") return end.send(reply)
+    connection.owes = true
+    this.loop.after(delay.millis, () => end.send(reply))
+  }
+
+  private record({ number }: Connection, label: string, line: string, accepted: ReadonlyArray<string>) {
+    const text = decode(line.slice(line.indexOf(":") + 1).trim())
+    this.handled.push({ connection: number, label, text, names: namesOf(line), accepted, at: this.loop.now })
+  }
+
+  /** Refuses lines, then ends the connections; in order only if every accepted line has its outcome. */
+  private shutDown(grace: number, away: number, isOrderly: boolean) {
+    const open = this.connections.filter(({ end }) => !end.isFinished)
+    for (const connection of open) {
+      if (connection.login === undefined || !isOrderly) continue
+      connection.isClosing = true
+      connection.end.send(`* closing grace=${grace} return=${away}: x\n`)
+    }
+    this.loop.after(grace, () => {
+      this.awayUntil = this.loop.now + away
+      for (const { end, owes } of open) {
+        if (end.isFinished) continue
+        if (isOrderly && !owes) end.send("* bye reason=shutdown: x\n")
+        end.finish(isOrderly && !owes ? "end" : "reset")
+      }
+    })
+  }
+}
+
+const namesOf = (line: string): ReadonlyArray<string> =>
+  decode(line.slice(line.indexOf(" ") + 1, line.indexOf(":"))).split(", ")
+
+const wire = (names: ReadonlyArray<string>) => encode(names.join(", "))
+
+const retryOf = (retry: number | undefined) => (retry === undefined ? "" : ` retry=${retry}`)
+
+const writtenTo = (label: string, names: ReadonlyArray<string>, acts: ReadonlyArray<LineAct>): string => {
+  const has = (what: LineAct["do"]) => acts.some((act) => act.do === what)
+  const code = has("code") ? "stored" : "written"
+  const shown = has("misname") ? ["mallory"] : names
+  const lines = has("split") ? shown.map((name) => [name]) : [shown]
+  const reply = lines.map((some) => `* ${code} @${label} ${wire(some)}: x\n`).join("")
+  return has("twice") ? reply + reply : reply
+}
