@@ -32,9 +32,11 @@ import { mutants as outbox } from "./outbox.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
+import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
+import { mutants as transport } from "./transport.mjs"
 import { mutants as turns } from "./turns.mjs"
 import { mutants as vanished } from "./vanished.mjs"
 
@@ -53,7 +55,9 @@ const mutants = [
   vanished,
   clients,
   terminal,
-  parameters
+  parameters,
+  sending,
+  transport
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

@@ -56,7 +56,9 @@ export class SimulatedLoop {
     currentTimeNanos: Effect.sync(() => this.nanos),
     sleep: (duration) =>
       Effect.async((resume) => {
-        const cancel = this.after(Duration.toMillis(duration), () => resume(Effect.void))
+        // Node's timers have whole milliseconds, at least one: a sleep until just before now would otherwise never end.
+        const millis = Math.max(1, Math.trunc(Duration.toMillis(duration)))
+        const cancel = this.after(millis, () => resume(Effect.void))
         return Effect.sync(cancel)
       })
   }

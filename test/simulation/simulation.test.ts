@@ -12,6 +12,13 @@ import { shrink } from "./Shrink.js"
 
 const script = fileURLToPath(new URL("../../scripts/simulate.mjs", import.meta.url))
 
+/** A run of `send` in readable form, without its random token. */
+const tell = (seed: number) => {
+  const schedule = SendSchedule.make(seed)
+  const all = schedule.acts.map((_, place) => place)
+  return SendRun.story(SendWorld.run(schedule, all), all).replaceAll(/hello\? [\da-f-]{36}/gu, "hello?")
+}
+
 describe("the simulation", () => {
   it("keeps every promise under thousands of schedules, which cover everything", { timeout: 120_000 }, async () => {
     // Runs the command, whose bundle takes half the time. Not synchronously: vitest gives up a worker that is blocked for
@@ -28,11 +35,6 @@ describe("the simulation", () => {
   })
 
   it("repeats a run of send with the same seed", () => {
-    const tell = (seed: number) => {
-      const schedule = SendSchedule.make(seed)
-      const all = schedule.acts.map((_, place) => place)
-      return SendRun.story(SendWorld.run(schedule, all), all).replaceAll(/hello\? [\da-f-]{36}/gu, "hello?")
-    }
     for (let seed = 1; seed <= 10; seed++) assert.strictEqual(tell(seed), tell(seed))
   })
 

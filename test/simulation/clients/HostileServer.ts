@@ -38,6 +38,8 @@ export class HostileServer {
   tooFast = 0
   /** When something last reached the client. */
   movedAt = 0
+  /** Whether anything moved in the last turn. */
+  hasMoved = false
   private awayUntil = 0
 
   constructor(
@@ -90,9 +92,9 @@ export class HostileServer {
     return this.acts.some((act) => act.on === "connection" && act.number === number && act.reply.do === "silent")
   }
 
-  /** One turn: reads, and delivers. Returns whether anything moved. */
-  poll(): boolean {
-    let moved = false
+  /** One turn: reads, and delivers. */
+  poll() {
+    this.hasMoved = false
     for (const connection of this.connections) {
       const { end } = connection
       const bytes = end.isFinished ? "" : end.take()
@@ -100,10 +102,9 @@ export class HostileServer {
       else if (end.hasEnded && !end.isFinished) end.finish("end")
       const isTold = end.poll()
       if (isTold) this.movedAt = this.loop.now
-      moved ||= isTold || bytes !== ""
+      this.hasMoved ||= isTold || bytes !== ""
       this.loop.settle()
     }
-    return moved
   }
 
   private read(connection: Connection, bytes: string) {
@@ -144,7 +145,7 @@ export class HostileServer {
 
   private labelled(connection: Connection, label: string, line: string) {
     const number = this.handled.length
-    const acts = this.acts.flatMap((act) => (act.on === "line" && act.number === number ? [act.reply] : []))
+    const acts = this.acts.flatMap((act) => (act.on === "line" && isFor(act, number) ? [act.reply] : []))
     const all = namesOf(line)
     if (connection.isClosing) {
       this.record(connection, label, line, [])
@@ -207,6 +208,9 @@ export class HostileServer {
     })
   }
 }
+
+const isFor = ({ number, times }: { readonly number: number; readonly times: number }, line: number) =>
+  line >= number && line < number + times
 
 const namesOf = (line: string): ReadonlyArray<string> =>
   decode(line.slice(line.indexOf(" ") + 1, line.indexOf(":"))).split(", ")

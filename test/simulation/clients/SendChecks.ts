@@ -11,6 +11,7 @@ export const check = (history: SendHistory): ReadonlyArray<Violation> => {
   checkStatus(history, report)
   checkRepeats(history, report)
   checkOrder(history, report)
+  checkUnknown(history, report)
   checkTime(history, report)
   if (history.server.tooFast > 0) report("faster than the announced rate", `${history.server.tooFast} lines`)
   return violations
@@ -86,16 +87,34 @@ const checkRepeats = ({ schedule, server }: SendHistory, report: Report) => {
   }
 }
 
-/** Where a rate is announced, lines reach each recipient in order. */
+/**
+ * On each connection, lines are first sent in the order of the input. Where a rate is announced, they also reach each
+ * recipient in order: the server may refuse any of them.
+ */
 const checkOrder = ({ schedule, server }: SendHistory, report: Report) => {
-  if (schedule.setting.rate === 0) return
+  const sent = new Map<number, Set<number>>()
   const last = new Map<string, number>()
-  for (const { accepted, text } of server.handled) {
+  for (const { accepted, connection, text } of server.handled) {
+    const line = lineOf(text)
+    const before = sent.get(connection) ?? new Set<number>()
+    sent.set(connection, before)
+    if (!before.has(line) && Math.max(0, ...before) > line) report("sent in a different order", text)
+    before.add(line)
+    if (schedule.setting.rate === 0) continue
     for (const name of accepted) {
-      const line = lineOf(text)
       if (line < (last.get(name) ?? 0)) report("a line was overtaken", `${text} to ${name}`)
       last.set(name, Math.max(line, last.get(name) ?? 0))
     }
+  }
+}
+
+/** An unknown outcome ends the command: the user has to decide whether that line is sent again. */
+const checkUnknown = ({ reported, server }: SendHistory, report: Report) => {
+  for (const { line, outcome } of reported) {
+    if (outcome !== "unknown") continue
+    const last = server.handled.findLast(({ text }) => lineOf(text) === line)
+    const later = server.handled.find(({ connection }) => last !== undefined && connection > last.connection)
+    if (later !== undefined) report("continued after an unknown outcome", `line ${line}, then ${later.text}`)
   }
 }
 

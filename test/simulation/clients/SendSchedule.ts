@@ -27,8 +27,8 @@ export interface SendSetting {
 }
 
 export type Act =
-  /** When the server gets the labelled line of this number. */
-  | { readonly on: "line"; readonly number: number; readonly reply: LineAct }
+  /** When the server gets the labelled line of this number, and the next ones. */
+  | { readonly on: "line"; readonly number: number; readonly times: number; readonly reply: LineAct }
   /** When the client connects for this time. */
   | { readonly on: "connection"; readonly number: number; readonly reply: ConnectionAct }
   /** The server shuts down, and another one accepts connections later. */
@@ -76,7 +76,9 @@ export const make = (seed: number): SendSchedule => {
 
 const act = (random: Random, lines: number): Act => {
   const kind = random.pick(["line", "line", "line", "line", "connection", "time"] as const)
-  if (kind === "line") return { on: kind, number: random.below(lines + 3), reply: lineAct(random) }
+  if (kind === "line") {
+    return { on: kind, number: random.below(lines + 3), times: random.pick([1, 1, 1, 4, 30]), reply: lineAct(random) }
+  }
   if (kind === "connection") return { on: kind, number: random.below(3), reply: connectionAct(random) }
   const grace = random.pick([0, 100, 2_000])
   const isOrderly = random.chance(0.7)

@@ -44,10 +44,7 @@ export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHi
   const { setting } = schedule
   return within(loop, schedule.seed, () => {
     const server = new HostileServer(loop, schedule, new Set(kept))
-    let moved = false
-    loop.poll = () => {
-      moved = server.poll()
-    }
+    loop.poll = () => server.poll()
     const input = new SimulatedInput(loop, setting.lines, setting.pauses)
     const output = new SimulatedOutput()
     const errors = new SimulatedOutput()
@@ -71,7 +68,7 @@ export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHi
     const ended = () => exit as Exit.Exit<number, { readonly status: number }> | undefined
     while (ended() === undefined && loop.now < longestMillis) {
       do loop.turns(2)
-      while (moved || loop.isBusy)
+      while (server.hasMoved || loop.isBusy)
       if (ended() === undefined) loop.pass(tick)
     }
     const result = ended()

@@ -1,0 +1,45 @@
+// Mutants of the transports. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "bytes that wait in the process count as taken by the kernel",
+    file: "transport/NetSocket.ts",
+    search: "this.lastUntaken = NodeInternals.queuedBytes(this.socket) ?? this.lastUntaken",
+    replace: "this.lastUntaken = 0",
+    test: "test/ports/Transport.test.ts"
+  },
+  {
+    name: "a reset that arrives with the last bytes passes for an end in order",
+    file: "transport/NetSocket.ts",
+    search: "if (!this.hasReset()) this.events.end()",
+    replace: "if (!this.hasReset() || true) this.events.end()",
+    test: "test/transport/Tcp.test.ts"
+  },
+  {
+    name: "a TLS connection that was cut short ends in order",
+    file: "transport/TlsSocket.ts",
+    search: "if (this.wasCutShort) this.socket.destroy(cutShort())",
+    replace: "if (false) this.socket.destroy(cutShort())",
+    test: "test/transport/tls-end.test.ts"
+  },
+  {
+    name: "an IPv4 address that a proxy writes as IPv6 is another host",
+    file: "transport/ProxyHeader.ts",
+    search: "if (high === undefined || low === undefined) return shortest\n",
+    replace: "if (high === undefined || low === undefined || true) return shortest\n",
+    test: "test/transport/ProxyHeader.test.ts"
+  },
+  {
+    name: "bytes that arrive together with a PROXY header are lost",
+    file: "transport/FirstBytes.ts",
+    search: "if (verdict.taken < bytes.length) socket.unshift(bytes.subarray(verdict.taken))",
+    replace: "",
+    test: "test/transport/Proxy.test.ts"
+  },
+  {
+    name: "the Unix socket of a server that is listening is taken over",
+    file: "transport/Unix.ts",
+    search: 'return yield* inUse(path, "another server is listening there")',
+    replace: "",
+    test: "test/server/unix.test.ts"
+  }
+]
