@@ -87,7 +87,7 @@ export class Client extends LineClient {
   received(line) {
     if (line.startsWith("from ")) {
       const colon = line.indexOf(":")
-      return this.book.received(this.name, line.slice(5, colon), line.slice(colon + 2))
+      return this.book.received(this.name, line.slice(5, colon).split(" ", 1)[0], line.slice(colon + 2))
     }
     const [head] = line.split(": ", 1)
     const [mark, code, label, ...names] = head.split(" ")

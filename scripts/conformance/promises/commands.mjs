@@ -147,7 +147,8 @@ check(
   [
     "A message to several recipients is `from NAME to=NAME[+NAME…]: text` to those recipients that said `to`: " +
       "`to=` lists the other recipients that are present, in the order of the address, but at most the first 20.",
-    "Without `to`, and if there are no others, a recipient is not told who else got a message."
+    "Without `to`, and if there are no others, a recipient is not told who else got a message.",
+    "A sender cannot keep the recipients of one message from learning of each other."
   ],
   async (t) => {
     const [alice, bob, carol, ...more] = await t.login(...Array.from({ length: 24 }, () => "n"))
