@@ -14,6 +14,7 @@ import * as Bot from "../../src/client/Bot.js"
 import * as Client from "../../src/client/Client.js"
 import { LoopGuard } from "../../src/client/LoopGuard.js"
 import * as Memory from "../../src/ports/Memory.js"
+import { eventually } from "../support/Eventually.js"
 
 /** A bot with a program that the test plays. */
 const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions> = {}) =>
@@ -71,6 +72,45 @@ describe("Bot.run", () => {
         "alice: the program failed (exit status 1)",
         "alice: the program failed (it cannot be started)"
       ])
+    })
+  )
+
+  it.scopedLive("soon stops answering a bot that does not say what it is, even if both answer with several lines", () =>
+    Effect.gen(function* () {
+      const network = yield* Memory.make()
+      yield* Logger.withMinimumLogLevel(Server.start({ listen: [network.listen] }), LogLevel.None)
+      const logged: Array<string> = []
+      const log = (line: string) => logged.push(line)
+      const runs = { one: 0, two: 0 }
+      const startBot = (login: "one" | "two") =>
+        Effect.gen(function* () {
+          const client = yield* Client.greet({ socket: network.connect, login })
+          const start = () =>
+            Effect.sync(() => {
+              runs[login] += 1
+              return { output: saying("hello\nand you?"), fault: Effect.succeed(undefined) }
+            })
+          const guard = new LoopGuard({ perSecond: 5, log })
+          const options = { start, concurrency: 1, timeout: Duration.minutes(1), guard, log }
+          yield* Effect.forkScoped(Bot.run(client, options))
+          return client
+        })
+      const startedAt = performance.now()
+      yield* startBot("two")
+      const one = yield* startBot("one")
+      const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
+      yield* one.send(["two"], "hi")
+      yield* eventually(() => logged.length === 2, "both bots are over their rates")
+      // Their messages to alice come after everything that they have answered each other.
+      yield* alice.send(["one", "two"], "hi")
+      yield* collect(alice, 4)
+      const most = 20 + 5 * ((performance.now() - startedAt) / 1000)
+      assert.deepStrictEqual(
+        logged.toSorted(),
+        ["one", "two"].map((name) => `${name}: more than 5 messages per second; not answered for 4 s`)
+      )
+      // One run each is for alice.
+      for (const count of [runs.one - 1, runs.two - 1]) assert.isTrue(count >= 20 && count <= most, `${count} answers`)
     })
   )
 
