@@ -78,7 +78,8 @@ export const mutants = [
     name: "the clients of one address share no rate",
     file: "chat/HostLimits.ts",
     search: "this.isLimited(host) ? this.find(subscriber(host)).lines : undefined",
-    replace: "this.isLimited(host) ? this.make(0).lines : undefined"
+    replace:
+      "this.isLimited(host) ? TokenBucket.configured(undefined, this.limits.current.ratePerAddress, this.limits.current.burstPerAddress, this.now()) : undefined"
   },
   {
     name: "a first line that is too long does not count against the rate",
@@ -99,5 +100,19 @@ export const mutants = [
     search: "else if (this.mayPass(peer, undefined)) this.replies.refuse(peer, why",
     replace: "else this.replies.refuse(peer, why",
     test: "test/chat/rate-limit.test.ts"
+  },
+  {
+    name: "changed limits give every address and every client a full allowance",
+    file: "chat/TokenBucket.ts",
+    search: "if (present === undefined) return new TokenBucket(perSecond, burst, now)",
+    replace: "if (present !== undefined || present === undefined) return new TokenBucket(perSecond, burst, now)",
+    test: "test/chat/HostLimits.test.ts"
+  },
+  {
+    name: "a larger burst gives an address that has used its allowance a new one",
+    file: "chat/TokenBucket.ts",
+    search: "this.tokens *= burst / this.burst",
+    replace: "this.tokens += Math.max(0, burst - this.burst)",
+    test: "test/chat/HostLimits.test.ts"
   }
 ]

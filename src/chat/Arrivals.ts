@@ -9,7 +9,7 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import { Outbox, type Bounds } from "./Outbox.js"
 import { Peer } from "./Peer.js"
-import { TokenBucket } from "./TokenBucket.js"
+import * as TokenBucket from "./TokenBucket.js"
 
 interface Collaborators {
   readonly bounds: Bounds
@@ -54,7 +54,7 @@ export class Arrivals {
   private limit(peer: Peer) {
     const { hostLimits, options, time } = this.broker
     const { rate } = options.current
-    peer.rate = rate > 0 ? new TokenBucket(rate, rate, time.now()) : undefined
+    peer.rate = TokenBucket.configured(peer.rate, rate, rate, time.now())
     peer.hostRate = hostLimits.linesOf(peer.socket.host)
   }
 }

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import { isLoopback } from "../ports/Transport.js"
 import type { Live } from "./Live.js"
 import { retryFull, type Options } from "./Options.js"
-import { TokenBucket } from "./TokenBucket.js"
+import * as TokenBucket from "./TokenBucket.js"
 
 type Limits = Pick<
   Options,
@@ -13,9 +13,9 @@ type Limits = Pick<
 interface Usage {
   connections: number
   /** New connections; undefined without a limit. */
-  readonly connects: TokenBucket | undefined
+  connects: TokenBucket.TokenBucket | undefined
   /** Lines, of all its connections together; undefined without a limit. */
-  readonly lines: TokenBucket | undefined
+  lines: TokenBucket.TokenBucket | undefined
 }
 
 /** Number of subscribers without a connection that are kept before those with a full allowance are evicted. */
@@ -36,12 +36,9 @@ export class HostLimits {
     private readonly limits: Live<Limits>,
     private readonly now: () => number
   ) {
-    limits.onChange(() => this.reset())
-  }
-
-  /** Applies changed limits: every subscriber has a full allowance again. */
-  reset() {
-    for (const [key, { connections }] of this.usages) this.usages.set(key, this.make(connections))
+    limits.onChange(() => {
+      for (const usage of this.usages.values()) this.configure(usage)
+    })
   }
 
   /** Number of remembered subscribers. */
@@ -74,7 +71,7 @@ export class HostLimits {
   }
 
   /** The allowance of lines that all connections from this host share; undefined without a limit. */
-  linesOf(host: string): TokenBucket | undefined {
+  linesOf(host: string): TokenBucket.TokenBucket | undefined {
     return this.isLimited(host) ? this.find(subscriber(host)).lines : undefined
   }
 
@@ -97,19 +94,18 @@ export class HostLimits {
     const known = this.usages.get(key)
     if (known !== undefined) return known
     this.sweep()
-    const usage = this.make(0)
+    const usage: Usage = { connections: 0, connects: undefined, lines: undefined }
+    this.configure(usage)
     this.usages.set(key, usage)
     return usage
   }
 
-  private make(connections: number): Usage {
+  /** Applies the current limits. What the subscriber has used of an allowance stays used. */
+  private configure(usage: Usage) {
     const { burstPerAddress, connectsPerAddress, ratePerAddress } = this.limits.current
     const now = this.now()
-    return {
-      connections,
-      connects: connectsPerAddress > 0 ? new TokenBucket(connectsPerAddress / 60, connectsPerAddress, now) : undefined,
-      lines: ratePerAddress > 0 ? new TokenBucket(ratePerAddress, burstPerAddress, now) : undefined
-    }
+    usage.connects = TokenBucket.configured(usage.connects, connectsPerAddress / 60, connectsPerAddress, now)
+    usage.lines = TokenBucket.configured(usage.lines, ratePerAddress, burstPerAddress, now)
   }
 
   private sweep() {

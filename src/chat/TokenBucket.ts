@@ -7,12 +7,23 @@ export class TokenBucket {
   private filledAt: number
 
   constructor(
-    private readonly perSecond: number,
-    private readonly burst: number,
+    private perSecond: number,
+    private burst: number,
     now: number
   ) {
     this.tokens = burst
     this.filledAt = now
+  }
+
+  /**
+   * Changes the limits. The tokens are scaled with the burst: a bucket that was half empty is half empty, so that no
+   * change hands out a new allowance, not even one that is taken back later.
+   */
+  configure(perSecond: number, burst: number, now: number) {
+    this.fill(now)
+    this.tokens *= burst / this.burst
+    this.perSecond = perSecond
+    this.burst = burst
   }
 
   /** Takes a token and returns 0. If there is none, returns the number of milliseconds until there is. */
@@ -38,4 +49,17 @@ export class TokenBucket {
     this.tokens = Math.min(this.burst, this.tokens + ((now - this.filledAt) * this.perSecond) / 1000)
     this.filledAt = now
   }
+}
+
+/** A bucket with changed limits: the present one if there is one, else a full one. Undefined if the rate is 0, no limit. */
+export const configured = (
+  present: TokenBucket | undefined,
+  perSecond: number,
+  burst: number,
+  now: number
+): TokenBucket | undefined => {
+  if (perSecond === 0) return undefined
+  if (present === undefined) return new TokenBucket(perSecond, burst, now)
+  present.configure(perSecond, burst, now)
+  return present
 }

@@ -13,9 +13,8 @@ const limited = (limits: Partial<Options>) => {
   return {
     hosts,
     configure: (changes: Partial<Options>) => live.set(changes),
-    pass: (millis: number) => {
-      now += millis
-    }
+    /** Lets time pass, and returns the time. */
+    pass: (millis: number) => (now += millis)
   }
 }
 
@@ -100,6 +99,34 @@ describe("the limits of an address", () => {
     configure({ maxConnectionsPerAddress: 1 })
     assert.strictEqual(hosts.enter("192.0.2.1"), 0)
     assert.strictEqual(hosts.enter("192.0.2.1"), 5_000)
+  })
+
+  it("stay used when limits change", () => {
+    const { hosts, configure, pass } = limited({ connectsPerAddress: 4, ratePerAddress: 2, burstPerAddress: 4 })
+    const lines = () => hosts.linesOf("192.0.2.1")?.take(pass(0))
+    const connect = () => hosts.enter("192.0.2.1")
+    for (const _ of [1, 2, 3, 4]) assert.deepStrictEqual([connect(), lines()], [0, 0])
+    configure({ maxRecipients: 5 })
+    assert.deepStrictEqual([connect(), lines()], [15_000, 500], "another limit has changed")
+    configure({ connectsPerAddress: 60, ratePerAddress: 10, burstPerAddress: 100 })
+    assert.deepStrictEqual([connect(), lines()], [1_000, 100], "the allowances are used up, and refill faster")
+    assert.strictEqual(hosts.enter("192.0.2.2"), 0)
+    pass(1_000)
+    assert.strictEqual(connect(), 0)
+  })
+
+  it("stay half used when their burst changes, in either direction", () => {
+    const { hosts, configure, pass } = limited({ ratePerAddress: 1, burstPerAddress: 100 })
+    const passing = () => {
+      let passed = 0
+      while (hosts.linesOf("192.0.2.1")?.take(pass(0)) === 0) passed += 1
+      return passed
+    }
+    for (let line = 0; line < 50; line++) assert.strictEqual(hosts.linesOf("192.0.2.1")?.take(pass(0)), 0)
+    configure({ burstPerAddress: 10 })
+    configure({ burstPerAddress: 1_000 })
+    configure({ burstPerAddress: 40 })
+    assert.strictEqual(passing(), 20)
   })
 
   it("remember a bounded number of subscribers that have left", () => {

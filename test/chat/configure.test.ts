@@ -6,6 +6,21 @@ import { pass, startMemoryServer } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 
 describe("options that change while the server runs", () => {
+  it.scoped("give no client a new allowance of lines", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({ rate: 4 })
+      const alice = yield* join("alice")
+      alice.say("/ping 2", "/ping 3") // after the login and a first ping
+      for (const text of ["1", "2", "3"]) assert.strictEqual(yield* alice.next, `* pong: ${text}`)
+      yield* server.configure({ maxRecipients: 1 })
+      alice.say("/ping")
+      assert.match(yield* alice.next, /^! slow-down retry=250: /u)
+      yield* server.configure({ rate: 10 })
+      alice.say("/ping")
+      assert.match(yield* alice.next, /^! slow-down retry=100: /u)
+    })
+  )
+
   it.scoped("apply to present clients and to new ones", () =>
     Effect.gen(function* () {
       const { connect, join, server } = yield* startMemoryServer({ maxConnections: 3 })
