@@ -15,7 +15,7 @@
 //   build     optional, with `test`: true if that test runs the built program
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -72,6 +72,37 @@ const changesOf = ({ also, ...first }) => (also === undefined ? [first] : [first
 const mutate = (text, changes) =>
   changes.reduce((code, { replace, search }) => code.replace(search, () => replace), text)
 
+/**
+ * Runs a script of Node, and then kills everything that it has started and left: a bug may keep a worker of the tests busy
+ * without end.
+ */
+const run = (args, { seconds, ...options }) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+    const output = { stdout: "", stderr: "" }
+    for (const name of ["stdout", "stderr"])
+      child[name].setEncoding("utf8").on("data", (text) => (output[name] += text))
+    const killAll = () => {
+      try {
+        process.kill(-child.pid, "SIGKILL")
+      } catch {
+        // Nothing is left.
+      }
+    }
+    const interrupted = () => {
+      killAll()
+      process.exit(130)
+    }
+    process.once("SIGINT", interrupted)
+    const timer = setTimeout(killAll, seconds * 1000)
+    child.on("exit", killAll)
+    child.on("close", (status, signal) => {
+      clearTimeout(timer)
+      process.off("SIGINT", interrupted)
+      resolve({ status, signal, ...output })
+    })
+  })
+
 /** Runs the simulation against a bundle with the bug in it. Returns how the bug was found; undefined if it was not. */
 const simulate = async (mutant, directory) => {
   const outfile = join(directory, "simulation.mjs")
@@ -84,18 +115,15 @@ const simulate = async (mutant, directory) => {
       })
   }
   await bundleSimulation(outfile, [plugin])
-  const { signal, status, stdout } = spawnSync(
-    process.execPath,
-    [outfile, "--seconds", String(seconds), "--seed", "1", ...(mutant.send === true ? ["--send"] : [])],
-    { encoding: "utf8", timeout: (seconds + 60) * 1000, killSignal: "SIGKILL" }
-  )
+  const options = ["--seconds", String(seconds), "--seed", "1", ...(mutant.send === true ? ["--send"] : [])]
+  const { signal, status, stdout } = await run([outfile, ...options], { seconds: seconds + 60 })
   if (signal === null && status === 0) return undefined
   const [, schedules, lived, rule] = /found after (\d+) schedules and ([\d.]+) s: (.*)/.exec(stdout) ?? []
   return rule === undefined ? "hung or died" : `${schedules.padStart(6)} schedules ${lived.padStart(5)} s  ${rule}`
 }
 
 /** Runs a test file in a copy of the project with the bug in it. Returns as above. */
-const test = (mutant, directory) => {
+const test = async (mutant, directory) => {
   const copy = join(directory, "project")
   for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json"]) {
     cpSync(join(root, part), join(copy, part), { recursive: true })
@@ -105,18 +133,12 @@ const test = (mutant, directory) => {
     const path = join(copy, "src", change.file)
     writeFileSync(path, mutate(read(path), [change]))
   }
-  const run = (...args) =>
-    spawnSync(process.execPath, args, {
-      cwd: copy,
-      env: { ...process.env, NO_COLOR: "1" },
-      encoding: "utf8",
-      timeout: 300_000,
-      killSignal: "SIGKILL"
-    })
-  if (mutant.build === true && run("scripts/build.mjs").status !== 0)
+  const options = { cwd: copy, env: { ...process.env, NO_COLOR: "1" }, seconds: 300 }
+  if (mutant.build === true && (await run(["scripts/build.mjs"], options)).status !== 0)
     throw new Error(`${mutant.name}: it does not build`)
   const vitest = join("node_modules", "vitest", "vitest.mjs")
-  const { signal, status, stderr } = run(vitest, "run", "--config", "test/vitest.config.ts", mutant.test)
+  const args = [vitest, "run", "--config", "test/vitest.config.ts", mutant.test]
+  const { signal, status, stderr } = await run(args, options)
   rmSync(copy, { recursive: true })
   if (signal === null && status === 0) return undefined
   const [, failed] = / FAIL +(.*)/.exec(stderr) ?? []
@@ -137,7 +159,7 @@ const directory = mkdtempSync(join(tmpdir(), "a-chat-mutants-"))
 let survivors = 0
 try {
   for (const mutant of chosen) {
-    const found = mutant.test === undefined ? await simulate(mutant, directory) : test(mutant, directory)
+    const found = mutant.test === undefined ? await simulate(mutant, directory) : await test(mutant, directory)
     if (found === undefined) survivors += 1
     console.log(`${mutant.name.padEnd(72)} ${found ?? "SURVIVED"}`)
   }
