@@ -8,11 +8,11 @@ export const mutants = [
     test: "test/ports/Transport.test.ts"
   },
   {
-    name: "a reset that arrives with the last bytes passes for an end in order",
+    name: "a paused socket is read from",
     file: "transport/NetSocket.ts",
-    search: "if (!this.hasReset()) this.events.end()",
-    replace: "if (!this.hasReset() || true) this.events.end()",
-    test: "test/transport/Tcp.test.ts"
+    search: "this.socket.pause()",
+    replace: "",
+    test: "test/ports/Transport.test.ts"
   },
   {
     name: "a TLS connection that was cut short ends in order",

@@ -110,6 +110,15 @@ export class Vanished {
     } else if (before.silence === undefined) before.marks = [...before.marks, mark]
   }
 
+  /** The peer's socket takes bytes again: the kernel may have got any unacknowledged byte only now. */
+  unblocked({ socket }: Peer) {
+    const time = this.watch.time()
+    for (const one of [this.unconfirmed.get(socket), this.checked.get(socket)]) {
+      const [oldest] = one?.marks ?? []
+      if (one !== undefined && oldest !== undefined) one.marks = [{ time, handed: oldest.handed }]
+    }
+  }
+
   /** The peer's connection is over. */
   forget({ socket }: Peer) {
     this.unconfirmed.delete(socket)

@@ -161,6 +161,7 @@ export class Watch {
   }
 
   unblocked(peer: Peer) {
+    this.vanished.unblocked(peer)
     this.blockedPeers.delete(peer)
     this.socketMoved(peer)
   }

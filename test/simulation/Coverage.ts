@@ -106,7 +106,8 @@ export class Coverage {
 
   /** What never occurred. */
   get missing(): ReadonlyArray<string> {
-    const never = ["internal-error"] // a defect of the program: it must not occur
+    // A defect of the program must not occur; and no schedule has clients that acknowledge.
+    const never = ["internal-error", "received"]
     return [...this.groups].flatMap(([group, found]) =>
       [...found].flatMap(([name, count]) => (count === 0 && !never.includes(name) ? [`${group}: ${name}`] : []))
     )
