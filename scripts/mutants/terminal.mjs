@@ -128,5 +128,26 @@ export const mutants = [
     search: "if (otherwise !== undefined) return otherwise",
     replace: "",
     test: "test/terminal/TypedLine.test.ts"
+  },
+  {
+    name: "Ctrl-C leaves although a line is typed",
+    file: "terminal/Prompt.ts",
+    search: 'if (this.editor.text === "" || this.options.isLeaving()) return this.options.leave()',
+    replace: "return this.options.leave()",
+    test: "test/terminal/TerminalClient.test.ts"
+  },
+  {
+    name: "Enter does not end the wait for the next attempt",
+    file: "terminal/TerminalClient.ts",
+    search: "yield* Effect.raceFirst(wait, ui.hurry.await)",
+    replace: "yield* wait",
+    test: "test/terminal/timing.test.ts"
+  },
+  {
+    name: "clients that come and go are announced",
+    file: "terminal/PresenceNotices.ts",
+    search: "if (!cancels) this.changes.set(name, change)",
+    replace: "this.changes.set(name, change)",
+    test: "test/terminal/PresenceNotices.test.ts"
   }
 ]

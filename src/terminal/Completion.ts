@@ -42,7 +42,7 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
-    return name === "time" || name === "bell" ? complete(typed, ["on", "off"], "") : undefined
+    return ["time", "bell", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {
     return /\s/u.test(before)

@@ -18,6 +18,8 @@ export interface ComposerOptions {
   readonly prompt: Prompt
   readonly transcript: Transcript
   readonly rings: boolean
+  /** Monotonic milliseconds. */
+  readonly now: () => number
   /** Called when there is something to send. */
   readonly wake: () => void
   /** Called when a message has all its outcomes. */
@@ -27,8 +29,11 @@ export interface ComposerOptions {
 /** State of the connection to the server. */
 export type ComposerPhase =
   | { readonly _tag: "Login" }
-  /** `why` is shown above the prompt. */
-  | { readonly _tag: "Away"; readonly why: string }
+  /**
+   * `why` is shown above the prompt, with the time until the next attempt to connect (`until`, in monotonic
+   * milliseconds), and below it the reason of the last failure.
+   */
+  | { readonly _tag: "Away"; readonly why: string; readonly reason?: string; readonly until?: number }
   | {
       readonly _tag: "Here"
       /** Whether the server reports outcomes, and which clients are connected. */
@@ -47,6 +52,8 @@ export class Composer {
   phase: ComposerPhase = { _tag: "Login" }
   isLeaving = false
   rings: boolean
+  /** Whether users who join and leave are shown. */
+  showsJoins = true
   private readonly conversation = new Conversation()
   /** A line that Enter did not send, and the names in it of whom no one was ever here. */
   private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
@@ -97,7 +104,7 @@ export class Composer {
       case "Drop": {
         const { marks, transcript } = this.options
         for (const message of this.outgoing.drop()) {
-          transcript.print(Format.pending(message, marks, unknownNote))
+          transcript.print(Format.pending(this.shown(message), marks, unknownNote))
         }
         return false
       }
@@ -133,7 +140,8 @@ export class Composer {
         break
       case "Switch":
         if (meaning.what === "bell") this.rings = meaning.on
-        else transcript.withTime = meaning.on
+        else if (meaning.what === "time") transcript.withTime = meaning.on
+        else this.showsJoins = meaning.on
         transcript.print(Format.quiet(`${meaning.what} ${meaning.on ? "on" : "off"}`, marks))
         break
       case "Mistake":
@@ -200,7 +208,7 @@ export class Composer {
     const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()
     if (settled === undefined) return
-    this.options.transcript.print(Format.settled(settled, this.options.marks))
+    this.options.transcript.print(Format.settled(this.shown(settled), this.options.marks))
     for (const fate of settled.fates) {
       if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
     }
@@ -213,7 +221,13 @@ export class Composer {
   sent(id: MessageId, to: ReadonlyArray<string>, text: string): void {
     this.outgoing.forget(id)
     this.options.onSettled()
-    this.options.transcript.print(Format.sent(to, text, this.options.marks))
+    this.options.transcript.print(Format.sent(to, this.shown({ text }).text, this.options.marks))
+  }
+
+  /** An action, `/me waves`, is sent as it is. */
+  private shown<Message extends { readonly text: string }>(message: Message): Message {
+    const action = Format.actionOf(message.text)
+    return action === undefined ? message : { ...message, text: `* ${this.options.people.own} ${action}` }
   }
 
   /** The message cannot be sent. */
@@ -229,7 +243,11 @@ export class Composer {
     for (const message of this.outgoing.all) {
       const note = message.phase === "waiting" ? "was not sent" : unknownNote
       transcript.print(
-        Format.pending(message.phase === "waiting" ? message : { ...message, phase: "unknown" }, marks, note)
+        Format.pending(
+          this.shown(message.phase === "waiting" ? message : { ...message, phase: "unknown" }),
+          marks,
+          note
+        )
       )
     }
   }
@@ -238,11 +256,20 @@ export class Composer {
   get view(): LiveView {
     const { marks, prompt } = this.options
     const { cursor, text } = prompt.editor
-    if (prompt.asksLogin) return { above: [], prompt: [span("login: ", "strong")], text, cursor }
+    const { search } = prompt
+    if (prompt.asksLogin) {
+      const { suggestedLogin } = prompt
+      const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `
+      return { above: [], prompt: [span(question, "strong")], text, cursor }
+    }
     return {
       above: this.pendingRows(),
       status: this.questions(),
-      prompt: this.isLeaving ? [] : Format.prompt(this.to, marks),
+      prompt: this.isLeaving
+        ? []
+        : search === undefined
+          ? Format.prompt(this.to, marks)
+          : Format.search(search.text, search.text === "" || search.found !== undefined, marks),
       text: this.isLeaving ? "" : text,
       cursor: this.isLeaving ? 0 : cursor
     }
@@ -253,7 +280,7 @@ export class Composer {
     const margin = span(transcript.margin)
     const rows = this.outgoing.first(maxPending).map((message): Row => {
       const note = message.phase === "waiting" ? this.waitingNote(message.to) : ""
-      return [margin, ...Format.pending(message, marks, note)]
+      return [margin, ...Format.pending(this.shown(message), marks, note)]
     })
     const more = this.outgoing.size - rows.length
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
@@ -276,11 +303,16 @@ export class Composer {
     const unknown = outgoing.count("unknown")
     if (unknown > 0) {
       const what = unknown === 1 ? "1 line that" : `${unknown} lines that`
-      rows.push([span(`Ctrl-R resends, Ctrl-X drops ${what} may or may not have arrived`, "strong")])
+      rows.push([span(`Ctrl-T resends, Ctrl-X drops ${what} may or may not have arrived`, "strong")])
     }
     if (this.isLeaving)
       rows.push([span(`waiting for outcomes: ${outgoing.size - unknown}; Ctrl-C leaves now`, "quiet")])
-    else if (phase._tag === "Away" && phase.why !== "") rows.push([span(phase.why, "quiet")])
+    else if (phase._tag === "Away" && phase.why !== "") {
+      const left = Math.ceil(((phase.until ?? 0) - this.options.now()) / 1000)
+      const when = left > 0 ? ` ${this.options.marks.dash} in ${left} s, or at once with Enter` : ""
+      rows.push([span(phase.why + when, "quiet")])
+      if ((phase.reason ?? "") !== "") rows.push([span(phase.reason ?? "", "quiet")])
+    }
     if (paste !== undefined) rows.push([span(this.askPaste(paste.lines, paste.isHeaded), "strong")])
     const { doubted } = this
     if (doubted !== undefined && doubted.line === this.options.prompt.editor.text) {
@@ -316,5 +348,6 @@ const help = (marks: Marks): ReadonlyArray<Row> =>
     [" text", "sends the text to the same names, whatever it contains"],
     ...TypedLine.commands,
     ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
+    ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
     [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; written to the recipient's socket; returned"]
   ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

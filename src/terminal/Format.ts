@@ -6,13 +6,17 @@ import { name, span, type Row, type Span } from "./Row.js"
 
 /** Formats the rows of the scrollback, and those above the prompt. */
 
-/** `alice › hi`, or `alice (also to carol) › hi`. */
-export const said = ({ from, text, to = [] }: Message, marks: Marks): Row => [
-  name(from),
-  ...(to.length === 0 ? [] : [span(" (also to ", "quiet"), ...recipients(to, marks), span(")", "quiet")]),
-  span(` ${marks.says} `, "quiet"),
-  span(text)
-]
+/** What a user does, in a text such as `/me waves`; undefined if the text is another. */
+export const actionOf = (text: string): string | undefined => /^\/me\s+(\S.*)$/su.exec(text)?.[1]
+
+/** `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. */
+export const said = ({ from, text, to = [] }: Message, marks: Marks): Row => {
+  const others = to.length === 0 ? [] : [span(" (also to ", "quiet"), ...recipients(to, marks), span(")", "quiet")]
+  const action = actionOf(text)
+  return action === undefined
+    ? [name(from), ...others, span(` ${marks.says} `, "quiet"), span(text)]
+    : [span("* ", "quiet"), name(from), ...others, span(` ${action}`)]
+}
 
 const names = (all: ReadonlyArray<string>, ink: (text: string) => Span = name): Row =>
   all.flatMap((one, index) => (index === 0 ? [ink(one)] : [span(", ", "quiet"), ink(one)]))
@@ -72,13 +76,22 @@ export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} 
 /** A failure. */
 export const failed = (text: string, marks: Marks): Row => [span(`${marks.returned} ${text}`, "bad")]
 
-export const who = (all: ReadonlyArray<string>, marks: Marks): Row => [
+/** `· 3 here: alice, bob, carol`, with at most `max` names. */
+export const who = (all: ReadonlyArray<string>, max: number, marks: Marks): Row => [
   span(`${marks.quiet} ${all.length} here: `, "quiet"),
-  ...names(all)
+  ...names(all.slice(0, max)),
+  ...(all.length > max ? [span(` and ${all.length - max} more; /who lists all`, "quiet")] : [])
 ]
 
 /** The prompt, with the recipients of the next line. */
 export const prompt = (to: ReadonlyArray<string>, marks: Marks): Row => [
   ...(to.length === 0 ? [] : [...recipients(to, marks), span(" ")]),
   span(`${marks.says} `, "strong")
+]
+
+/** The prompt during a search in the history. */
+export const search = (text: string, isFound: boolean, marks: Marks): Row => [
+  span(isFound ? "search: " : "not found: ", "quiet"),
+  span(text),
+  span(` ${marks.says} `, "strong")
 ]

@@ -37,4 +37,14 @@ export class History {
     this.at += 1
     return this.at === this.lines.length ? this.draft : this.lines[this.at]
   }
+
+  /** Returns the latest line before an index that contains a text, in any case, and its index. */
+  find(text: string, before = this.lines.length): { readonly line: string; readonly index: number } | undefined {
+    const wanted = text.toLowerCase()
+    for (let index = before - 1; index >= 0; index--) {
+      const line = this.lines[index] ?? ""
+      if (line.toLowerCase().includes(wanted)) return { line, index }
+    }
+    return undefined
+  }
 }

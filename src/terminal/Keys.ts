@@ -16,6 +16,7 @@ export type Press =
   | "down"
   | "complete"
   | "completeBack"
+  | "search"
   | "resend"
   | "drop"
   | "redraw"
@@ -62,11 +63,13 @@ const presses: Readonly<Record<string, Press>> = {
   "ctrl-n": "down",
   tab: "complete",
   "shift-tab": "completeBack",
-  "ctrl-r": "resend",
+  "ctrl-r": "search",
+  "ctrl-t": "resend",
   "ctrl-x": "drop",
   "ctrl-l": "redraw",
   "ctrl-z": "suspend",
   escape: "escape",
+  "ctrl-g": "escape",
   "ctrl-c": "leave",
   "ctrl-d": "endOrDelete"
 }

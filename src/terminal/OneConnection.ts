@@ -8,7 +8,7 @@ import * as Client from "../client/Client.js"
 import { Pace } from "../client/Pace.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
-import { aliveLabel, countLabel } from "./ServerLines.js"
+import { aliveLabel, countLabel, startLabel } from "./ServerLines.js"
 import type { Ui } from "./Ui.js"
 
 export interface OneConnectionOptions {
@@ -103,7 +103,7 @@ const announce = (
   people.own = Option.match(hello, { onNone: () => login, onSome: ({ name }) => name })
   const more = isAgain ? "again" : `as ${people.own}; see /help`
   transcript.print(Format.quiet(`connected to ${where} ${more}`, marks))
-  if (Option.isSome(hello)) composer.requests = [`@${countLabel} /who`]
+  if (Option.isSome(hello)) composer.requests = [`@${isAgain ? countLabel : startLabel} /who`]
   else {
     composer.requests = []
     const what = `this server does not report outcomes of messages; ${marks.quiet} only means sent`

@@ -1,31 +1,62 @@
-/** Collects the users who joined or left within a short time, to show them in one line. */
+interface Change {
+  readonly what: "joined" | "left"
+  readonly at: number
+}
+
+/**
+ * Collects the users who joined or left, to show them in one line. Each change waits for a while: a client that comes
+ * and goes within that time, as a script does, or that goes and comes, is not worth a line.
+ */
 export class PresenceNotices {
-  private readonly changes = new Map<string, "joined" | "left" | "came and went" | "came back">()
+  private readonly changes = new Map<string, Change>()
 
-  joined(name: string): void {
-    this.changes.set(name, this.changes.get(name) === "left" ? "came back" : "joined")
+  /** @param settleMillis how long a user stays, or stays away, before it is shown */
+  constructor(private readonly settleMillis: number) {}
+
+  joined(name: string, now: number): void {
+    this.change(name, { what: "joined", at: now }, now)
   }
 
-  left(name: string): void {
-    this.changes.set(name, this.changes.get(name) === "joined" ? "came and went" : "left")
+  left(name: string, now: number): void {
+    this.change(name, { what: "left", at: now }, now)
   }
 
-  /** Whether a change of this user is pending. It must be shown before the user's next message. */
-  has(name: string): boolean {
-    return this.changes.has(name)
+  private change(name: string, change: Change, now: number) {
+    const before = this.changes.get(name)
+    // Deleted first, because a change of the same user belongs after those of others.
+    this.changes.delete(name)
+    const cancels = before !== undefined && before.what !== change.what && now - before.at < this.settleMillis
+    if (!cancels) this.changes.set(name, change)
   }
 
   get isEmpty(): boolean {
     return this.changes.size === 0
   }
 
-  /** Returns and forgets the changes, as `bob, carol joined; dave left`; empty if there are none. */
-  take(): string {
-    const changes = [...this.changes]
+  clear(): void {
     this.changes.clear()
-    return (["joined", "came back", "came and went", "left"] as const)
+  }
+
+  /**
+   * Returns and forgets the changes that have waited long enough, as `bob, carol joined; dave left`; empty if there are
+   * none. Those that have waited half as long come along, because a line of their own would follow soon.
+   */
+  takeSettled(now: number): string {
+    const isDue = [...this.changes.values()].some(({ at }) => now - at >= this.settleMillis)
+    return isDue ? this.take(([, { at }]) => now - at >= this.settleMillis / 2) : ""
+  }
+
+  /** Returns and forgets the change of one user, or of all. */
+  takeAll(only?: string): string {
+    return this.take(([name]) => only === undefined || name === only)
+  }
+
+  private take(isDue: (entry: readonly [string, Change]) => boolean): string {
+    const due = [...this.changes].filter(isDue)
+    for (const [name] of due) this.changes.delete(name)
+    return (["joined", "left"] as const)
       .map((what) => {
-        const names = changes.flatMap(([name, change]) => (change === what ? [name] : []))
+        const names = due.flatMap(([name, change]) => (change.what === what ? [name] : []))
         const shown = names.slice(0, maxShown).join(", ")
         const more = names.length > maxShown ? ` and ${names.length - maxShown} more` : ""
         return names.length === 0 ? "" : `${shown}${more} ${what}`

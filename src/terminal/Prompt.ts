@@ -4,6 +4,7 @@ import * as Editor from "./Editor.js"
 import type { History } from "./History.js"
 import { maxPaste } from "./InputParser.js"
 import type { Key, Press } from "./Keys.js"
+import * as Width from "./Width.js"
 
 /** What the user entered. */
 export type Entered =
@@ -19,10 +20,13 @@ export interface PromptOptions {
   /** Names for completion, the likeliest first. */
   readonly names: () => ReadonlyArray<string>
   readonly enter: (entered: Entered) => void
+  /** Called when Enter is pressed in an empty line. */
+  readonly hurry: () => void
   /** Whether a line needs a second Enter. */
   readonly doubts: (line: string) => boolean
   /** Called a second time if the user does not want to wait. */
   readonly leave: () => void
+  readonly isLeaving: () => boolean
   /** Called when part of a paste was dropped. */
   readonly cut: () => void
   readonly redraw: () => void
@@ -37,18 +41,38 @@ export interface Paste {
   readonly isHeaded: boolean
 }
 
+/** A search in the history. */
+export interface Search {
+  readonly text: string
+  /** The line found, which the editor shows; undefined if none contains the text. */
+  readonly found: { readonly line: string; readonly index: number } | undefined
+  /** The line being typed before the search. */
+  readonly draft: Editor.Editor
+}
+
 /** The line being typed, and the effect of keys on it. */
 export class Prompt {
   editor = Editor.empty
   paste: Paste | undefined = undefined
+  search: Search | undefined = undefined
   /** Whether the prompt asks for the login, which is not kept in the history and not completed by Tab. */
   asksLogin = false
+  /** The login that Enter alone chooses. */
+  suggestedLogin: string | undefined = undefined
   private completion: Completion.Completion | undefined = undefined
 
   constructor(private readonly options: PromptOptions) {}
 
+  askLogin(suggested: string | undefined, asks = true): void {
+    this.asksLogin = asks
+    this.suggestedLogin = suggested
+    this.search = undefined
+    if (asks) this.clear()
+  }
+
   press(key: Key): void {
     if (this.paste !== undefined) return this.answer(this.paste, key)
+    if (this.search !== undefined && this.searchOn(this.search, key)) return
     const { completion } = this
     this.completion = undefined
     switch (key._tag) {
@@ -102,6 +126,39 @@ export class Prompt {
       this.options.enter({ _tag: "Lines", ...paste, lines: withTail(paste.lines, tail) })
     }
     if (isYes || isNo) this.paste = undefined
+    if (key._tag === "Pressed" && key.key === "leave") this.clear() // or a third Ctrl-C would be needed to leave
+  }
+
+  /** Applies a key to a search. Returns whether the key was meant for it; any other ends it with the line found. */
+  private searchOn(search: Search, key: Key): boolean {
+    if (key._tag === "Typed") this.find(search, search.text + key.text)
+    else if (key._tag === "Edit" && key.edit === "backspace") {
+      this.find(search, search.text.slice(0, Width.before(search.text, search.text.length)))
+    } else if (key._tag === "Pressed" && key.key === "search") {
+      const next = this.options.history.find(search.text, search.found?.index)
+      if (next !== undefined && search.text !== "") this.showFound({ ...search, found: next })
+    } else {
+      this.search = undefined
+      const isOver = key._tag === "Pressed" && ["escape", "leave", "endOrDelete"].includes(key.key)
+      if (isOver) this.editor = search.draft
+      return isOver || (key._tag === "Pressed" && ["enter", "complete"].includes(key.key))
+    }
+    return true
+  }
+
+  private find(search: Search, text: string) {
+    this.showFound({ ...search, text, found: text === "" ? undefined : this.options.history.find(text) })
+  }
+
+  private showFound(search: Search) {
+    this.search = search
+    const { found, text } = search
+    const at = found?.line.toLowerCase().indexOf(text.toLowerCase()) ?? 0
+    this.editor = { ...this.editor, text: found?.line ?? "", cursor: Math.max(0, at) }
+  }
+
+  private clear() {
+    this.editor = { ...Editor.empty, killed: this.editor.text }
   }
 
   private act(press: Press, completion: Completion.Completion | undefined) {
@@ -114,6 +171,9 @@ export class Prompt {
       case "complete":
       case "completeBack":
         return this.complete(completion, press === "complete" ? 1 : -1)
+      case "search":
+        if (!this.asksLogin) this.find({ text: "", found: undefined, draft: this.editor }, "")
+        return
       case "resend":
         return this.options.enter({ _tag: "Resend" })
       case "drop":
@@ -123,7 +183,8 @@ export class Prompt {
       case "suspend":
         return this.options.suspend()
       case "leave":
-        return this.options.leave()
+        if (this.editor.text === "" || this.options.isLeaving()) return this.options.leave()
+        return this.clear()
       case "endOrDelete":
         if (this.editor.text === "") return this.options.leave()
         this.editor = Editor.edit(this.editor, "delete")
@@ -135,10 +196,10 @@ export class Prompt {
   }
 
   private enter() {
-    const line = this.editor.text
+    const line = this.editor.text === "" && this.asksLogin ? (this.suggestedLogin ?? "") : this.editor.text
     if (!this.asksLogin && this.options.doubts(line)) return
     this.editor = Editor.set(this.editor, "")
-    if (line.trim() === "") return
+    if (line.trim() === "") return this.options.hurry()
     const isNew = !this.asksLogin && this.options.history.add(line)
     this.options.enter({ _tag: "Line", line, isNew })
   }

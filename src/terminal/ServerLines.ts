@@ -5,7 +5,8 @@ import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
 import type { Transcript } from "./Transcript.js"
 
-/** Labels of the two kinds of `/who`: from the program (`count`, for completions), and from the user (`who`). */
+/** Labels of the three kinds of `/who`: at the start, after a reconnect (for completions only), and from the user. */
+export const startLabel = "start"
 export const countLabel = "count"
 export const whoLabel = "who"
 /** Label of the `/ping` that checks whether the server is alive. */
@@ -21,11 +22,18 @@ export interface ServerLinesOptions {
   readonly ring: () => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
+  /** Whether users who join and leave are shown. */
+  readonly showsJoins: () => boolean
+  /** Monotonic milliseconds. */
+  readonly now: () => number
 }
+
+/** Scripts connect, send and leave within this time. */
+export const settleMillis = 4_000
 
 /** Shows what the server sends. */
 export class ServerLines {
-  private readonly presence = new PresenceNotices()
+  private readonly presence = new PresenceNotices(settleMillis)
   /** Number of lines received. */
   heard = 0
   /** The reconnect delay that the server announced before it shut down; undefined if it announced none. */
@@ -41,7 +49,7 @@ export class ServerLines {
     switch (received._tag) {
       case "Message":
         if (people.isIgnored(received.from)) break
-        if (this.presence.has(received.from)) this.showPresence()
+        this.printPresence(this.presence.takeAll(received.from))
         people.wrote(received.from, received.to)
         transcript.print(Format.said(received, marks))
         if (received.from !== people.own) ring()
@@ -65,12 +73,22 @@ export class ServerLines {
 
   /** Shows the users who have joined or left since the last call. */
   showPresence(): void {
-    if (this.presence.isEmpty) return
-    this.options.transcript.print(Format.quiet(this.presence.take(), this.options.marks))
+    this.printPresence(this.presence.takeAll())
+  }
+
+  /** Shows those of them who have stayed for a while; returns whether others wait. */
+  showSettledPresence(): boolean {
+    this.printPresence(this.presence.takeSettled(this.options.now()))
+    return !this.presence.isEmpty
+  }
+
+  private printPresence(text: string) {
+    const { marks, showsJoins, transcript } = this.options
+    if (text !== "" && showsJoins()) transcript.print(Format.quiet(text, marks))
   }
 
   private takeNotice(notice: Notice) {
-    const { marks, onPresence, people, transcript } = this.options
+    const { marks, now, onPresence, people, transcript } = this.options
     const [word = ""] = notice.words
     switch (notice.code) {
       case "joined":
@@ -79,7 +97,7 @@ export class ServerLines {
         const isNews = notice.code === "joined" ? people.joined(word) : people.left(word)
         if (!isNews || people.isIgnored(word) || word === people.own) break
         if (this.presence.isEmpty) onPresence()
-        this.presence[notice.code](word)
+        this.presence[notice.code](word, now())
         break
       }
       case "closing": {
@@ -115,9 +133,13 @@ export class ServerLines {
     const all = this.listed
     this.listed = []
     this.options.people.listed(all)
-    if (label !== countLabel) this.options.transcript.print(Format.who(all, this.options.marks))
+    const { marks, transcript } = this.options
+    if (label !== countLabel) transcript.print(Format.who(all, label === startLabel ? maxAtStart : Infinity, marks))
   }
 }
+
+/** The greatest number of users who are named at the start. */
+const maxAtStart = 20
 
 const showReport = ({ code, text, values, words }: Notice | Refused): string => {
   const parameters = [...words, ...[...values].map(([key, value]) => `${key}=${value}`)].join(" ")

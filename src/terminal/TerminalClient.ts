@@ -22,6 +22,8 @@ export interface TerminalClientOptions extends Ui.UiOptions {
   readonly where: string
   /** If undefined, the user is asked for it. */
   readonly login: string | undefined
+  /** The answer to that question if the user only presses Enter. */
+  readonly defaultLogin?: string | undefined
   /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
 }
@@ -48,15 +50,18 @@ export const run = (
 ): Effect.Effect<ExitReason, TransportError | Client.Unsendable, Scope.Scope> =>
   Effect.gen(function* () {
     const ui = yield* Ui.make(options)
-    const login = options.login ?? (yield* askLogin(ui))
+    const login = options.login ?? (yield* askLogin(ui, options.defaultLogin))
     if (login === undefined) return left
     yield* Effect.addFinalizer(() => Effect.sync(() => ui.composer.showRest()))
     return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
   })
 
-const askLogin = ({ logins, marks, prompt, screen, transcript }: Ui.Ui): Effect.Effect<string | undefined> =>
+const askLogin = (
+  { logins, marks, prompt, screen, transcript }: Ui.Ui,
+  suggested: string | undefined
+): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
-    prompt.asksLogin = true
+    prompt.askLogin(suggested)
     screen.changed()
     for (;;) {
       const answer = yield* Effect.option(logins.take)
@@ -64,7 +69,7 @@ const askLogin = ({ logins, marks, prompt, screen, transcript }: Ui.Ui): Effect.
       const login = answer.value.trim()
       const wrong = yield* Effect.option(Effect.flip(Encode.login(login))) // checked before connecting
       if (Option.isNone(wrong)) {
-        prompt.asksLogin = false
+        prompt.askLogin(undefined, false)
         return login
       }
       transcript.print(Format.failed(`${wrong.value.message}; start with a letter or a digit`, marks))
@@ -74,12 +79,13 @@ const askLogin = ({ logins, marks, prompt, screen, transcript }: Ui.Ui): Effect.
 /** Keeps a history of what the user enters until the user wants to leave, then waits for outcomes. */
 const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
   Effect.gen(function* () {
-    const { composer, entered, hurried, remember, screen, settled } = ui
+    const { composer, entered, hurried, prompt, remember, screen, settled } = ui
     for (;;) {
       const line = yield* Effect.option(entered.take)
       if (Option.isNone(line)) break
       yield* remember(line.value)
     }
+    if (prompt.asksLogin) return yield* Effect.never // `stay` returns that the login was refused
     composer.isLeaving = true
     screen.changed()
     const outcomes = Effect.whileLoop({
@@ -96,36 +102,75 @@ const listen = (ui: Ui.Ui): Effect.Effect<ExitReason> =>
     return left
   })
 
-/** Runs one connection after another until the server refuses the login permanently. */
-const stay = (ui: Ui.Ui, login: string, options: TerminalClientOptions) =>
+/**
+ * Runs one connection after another until the server refuses the login permanently, and the user leaves instead of
+ * choosing another.
+ */
+const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
   Effect.gen(function* () {
-    const { composer, marks, screen, serverLines, transcript } = ui
-    const waits = yield* Schedule.driver(options.backoff ?? Backoff.schedule)
-    const away = (why: string) => {
-      composer.phase = { _tag: "Away", why }
-      screen.changed()
-    }
-    away(`connecting to ${options.where}`)
+    const { composer, marks, serverLines, transcript } = ui
+    let login = firstLogin
+    const wait = yield* waiting(ui, options)
+    showAway(ui, `connecting to ${options.where}`)
     let isFirst = true
     for (;;) {
       const startedAt = yield* Time.now
       const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login })))
+      let reason = ""
       if (result._tag === "Right") {
         isFirst = false
         if (composer.isLeaving) return left
         transcript.print(Format.failed(result.right, marks))
-        if ((yield* Time.now) - startedAt > stableMillis) yield* waits.reset
+        if ((yield* Time.now) - startedAt > stableMillis) yield* wait.reset
       } else if (result.left._tag === "LoginRefused") {
-        if (isFirst || !Reconnect.mayPass(result.left)) {
-          transcript.print(Format.failed(result.left.message, marks))
-          return { _tag: "Refused" } as const
+        const { message, retryMillis } = result.left
+        // After a break, the server may not have noticed yet that the connection before has ended.
+        const mayPass = isFirst ? retryMillis !== undefined : Reconnect.mayPass(result.left)
+        if (isFirst || !mayPass) transcript.print(Format.failed(message, marks))
+        if (isFirst && mayPass) return { _tag: "Refused" } as const // the server is full
+        if (!mayPass) {
+          const next = yield* askLogin(ui, undefined)
+          if (next === undefined) return { _tag: "Refused" } as const
+          login = next
+          showAway(ui, `connecting to ${options.where}`)
+          continue
         }
+        reason = message
       } else if (isFirst) return yield* Effect.fail(result.left)
-      const why = result._tag === "Left" ? ` ${marks.dash} ${result.left.message}` : ""
-      away(`trying again; your lines are kept${why}`)
+      else reason = result.left.message
       // A server that shut down has announced a different delay to each client; it replaces the first delay.
       const millis = serverLines.returnMillis
       serverLines.returnMillis = undefined
-      yield* millis === undefined ? Effect.orDie(waits.next(undefined)) : Effect.sleep(millis) // the schedule never ends
+      yield* wait.next(millis, reason)
+    }
+  })
+
+const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until = 0) => {
+  composer.phase = { _tag: "Away", why, reason, until }
+  screen.changed()
+}
+
+/** Waits between two attempts to connect, and shows how long. Enter ends a wait. */
+const waiting = (ui: Ui.Ui, { backoff = Backoff.schedule }: TerminalClientOptions) =>
+  Effect.gen(function* () {
+    const trying = "trying again; your lines are kept"
+    let reason = ""
+    const delayed = (delay: Duration.Duration) =>
+      Effect.map(Time.now, (now) => showAway(ui, trying, reason, now + Duration.toMillis(delay)))
+    const driver = yield* Schedule.driver(Schedule.tapOutput(Schedule.delays(backoff), delayed))
+    return {
+      reset: driver.reset,
+      /** @param millis replaces the next delay of the schedule */
+      next: (millis: number | undefined, why: string): Effect.Effect<void> =>
+        Effect.gen(function* () {
+          reason = why
+          ui.hurry.unsafeClose()
+          const wait =
+            millis === undefined
+              ? Effect.orDie(driver.next(undefined)) // the schedule never ends
+              : Effect.zipRight(delayed(Duration.millis(millis)), Effect.sleep(millis))
+          yield* Effect.raceFirst(wait, ui.hurry.await)
+          showAway(ui, trying, reason)
+        })
     }
   })

@@ -11,7 +11,7 @@ export type Meaning =
   | { readonly _tag: "Who" | "Help" | "Quit" }
   /** Without names, lists the ignored users. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
-  | { readonly _tag: "Switch"; readonly what: "time" | "bell"; readonly on: boolean }
+  | { readonly _tag: "Switch"; readonly what: "time" | "bell" | "joins"; readonly on: boolean }
   | { readonly _tag: "Mistake"; readonly text: string }
 
 /** The context on which the meaning of a line depends. */
@@ -30,9 +30,11 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/who", "lists the users who are connected"],
   ["/reply [TEXT]", "replies to the last sender"],
   ["/all [TEXT]", "replies to the last sender and the other recipients"],
+  ["/me TEXT", "sends what you do; it is shown as `* alice TEXT`"],
   ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
   ["/bell on|off", "rings for a message"],
+  ["/joins on|off", "shows users who join and leave"],
   ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
 ]
@@ -87,7 +89,27 @@ const address = (line: string, { isKnown }: TypingContext) => {
 
 const isName = (name: string) => Name.parse(Wire.encode(name)) !== undefined
 
-const command = (line: string, { isKnown, lastOthers, lastSender }: TypingContext): Meaning => {
+/** Commands of other chats, and what to write instead. */
+const habits: ReadonlyArray<readonly [names: string, instead: string]> = [
+  ["/msg /m /w /whisper /tell /pm /dm /query /notice", "write `bob: text`"],
+  ["/nick /name", "the name is chosen at the login: /quit, and start again with --login NAME"],
+  ["/names /users /list /online /whois", "/who lists the users who are connected"],
+  ["/join /j /part /topic /invite /rooms", "there are no rooms; `bob, carol: text` writes to several users"],
+  ["/block /mute /unignore /unblock", "/ignore NAME hides what NAME sends, or shows it again"],
+  ["/exit /q /bye /leave /disconnect", "/quit leaves"],
+  ["/clear /cls", "Ctrl-L clears the screen"],
+  ["/r", "/reply TEXT replies to the last sender"],
+  ["/?", "/help lists the commands"]
+]
+
+const insteadOf = (name: string, argument: string): string | undefined => {
+  const [names, instead] = habits.find(([names]) => names.split(" ").includes(name)) ?? []
+  if (names === undefined || !names.startsWith("/msg")) return instead
+  const [, to = "", text = ""] = /^(\S+)\s+(.*)$/su.exec(argument) ?? []
+  return isName(to) ? `write \`${to}: ${text}\`` : instead
+}
+
+const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingContext): Meaning => {
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
   switch (name) {
@@ -110,14 +132,21 @@ const command = (line: string, { isKnown, lastOthers, lastSender }: TypingContex
         ? { _tag: "Ignore", names }
         : mistake(`"${wrong}" is not a name; write /ignore bob, or /ignore bob, carol`)
     }
+    case "/me":
+      if (argument === "") return mistake("write /me and what you do: /me waves")
+      return to.length === 0 ? noRecipient : { _tag: "Say", to, text: line.trim() }
     case "/time":
-    case "/bell": {
-      const what = name === "/time" ? "time" : "bell"
+    case "/bell":
+    case "/joins": {
+      const what = name === "/time" ? "time" : name === "/bell" ? "bell" : "joins"
       return argument === "on" || argument === "off"
         ? { _tag: "Switch", what, on: argument === "on" }
         : mistake(`write ${name} on or ${name} off`)
     }
-    default:
+    default: {
+      const instead = insteadOf(name, argument)
+      if (instead !== undefined) return mistake(`there is no ${name}; ${instead}`)
       return mistake(`unknown command ${name}; /help lists the commands, and a leading blank makes the line text`)
+    }
   }
 }

@@ -15,7 +15,7 @@ import type { TerminalSize } from "./LiveRegion.js"
 import { People } from "./People.js"
 import { Prompt, type Entered } from "./Prompt.js"
 import * as Screen from "./Screen.js"
-import { ServerLines } from "./ServerLines.js"
+import * as ServerLines from "./ServerLines.js"
 import { Transcript } from "./Transcript.js"
 
 export interface UiOptions {
@@ -30,8 +30,8 @@ export interface UiOptions {
   readonly history: string | undefined
 }
 
-/** How long changes of presence are collected before they are shown. */
-const presenceDelay = Duration.seconds(2)
+/** Interval between checks who has stayed for a while, or stayed away. */
+const presenceDelay = Duration.millis(ServerLines.settleMillis / 4)
 
 const minRingMillis = 1_000
 
@@ -40,7 +40,7 @@ export interface Ui {
   readonly screen: Screen.Screen
   readonly prompt: Prompt
   readonly composer: Composer
-  readonly serverLines: ServerLines
+  readonly serverLines: ServerLines.ServerLines
   readonly people: People
   readonly transcript: Transcript
   readonly marks: Display.Marks
@@ -50,6 +50,8 @@ export interface Ui {
   readonly entered: Mailbox.Mailbox<string>
   /** Done when the user does not want to wait for outcomes any longer. */
   readonly hurried: Deferred.Deferred<void>
+  /** Opened by Enter in an empty line: the user does not want to wait for the next attempt to connect. */
+  readonly hurry: Effect.Latch
   /** Opened when there is something to send. */
   readonly work: Effect.Latch
   /** Opened when a message has all its outcomes. */
@@ -64,6 +66,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const logins = yield* Mailbox.make<string>()
     const entered = yield* Mailbox.make<string>()
     const hurried = yield* Deferred.make<void>()
+    const hurry = yield* Effect.makeLatch(false)
     const work = yield* Effect.makeLatch(false)
     const settled = yield* Effect.makeLatch(false)
     const presence = yield* Effect.makeLatch(false)
@@ -94,8 +97,10 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       history: new History(file.lines, HistoryFile.maxLines),
       names: () => people.names,
       enter,
+      hurry: () => hurry.unsafeOpen(),
       doubts: (line) => composer.doubts(line),
       leave,
+      isLeaving: () => hasLeft,
       cut: () => transcript.print(Format.failed(`only the first ${maxPaste} characters of the paste were kept`, marks)),
       redraw: () => screen.clear(),
       suspend: () => screen.suspend()
@@ -106,11 +111,12 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       prompt,
       transcript,
       rings: options.bell,
+      now: () => time.now(),
       wake: () => work.unsafeOpen(),
       onSettled: () => settled.unsafeOpen()
     })
     let rangAt = -Infinity
-    const serverLines = new ServerLines({
+    const serverLines = new ServerLines.ServerLines({
       marks,
       people,
       transcript,
@@ -119,7 +125,9 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
         rangAt = time.now()
         screen.ring()
       },
-      onPresence: () => presence.unsafeOpen()
+      onPresence: () => presence.unsafeOpen(),
+      showsJoins: () => composer.showsJoins,
+      now: () => time.now()
     })
 
     yield* screen.open({
@@ -130,6 +138,14 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       onGone: leave,
       view: () => composer.view
     })
+    const countDown = () => {
+      if (composer.phase._tag === "Away") screen.changed()
+    }
+    // A timer of Node, because it only draws: a test's clock need not pass through each second.
+    yield* Effect.acquireRelease(
+      Effect.sync(() => setInterval(countDown, 1000).unref()),
+      (timer) => Effect.sync(() => clearInterval(timer))
+    )
     if (file.problem !== undefined) transcript.print(Format.failed(file.problem, marks))
     const remember = (line: string) =>
       Effect.catchAll(file.append(line), (error) =>
@@ -137,8 +153,11 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       )
     yield* presence.await.pipe(
       Effect.zipRight(Effect.sleep(presenceDelay)),
-      Effect.zipRight(Effect.sync(() => presence.unsafeClose())),
-      Effect.zipRight(Effect.sync(() => serverLines.showPresence())),
+      Effect.zipRight(
+        Effect.sync(() => {
+          if (!serverLines.showSettledPresence()) presence.unsafeClose()
+        })
+      ),
       Effect.forever,
       Effect.forkScoped
     )
@@ -153,6 +172,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       logins,
       entered,
       hurried,
+      hurry,
       work,
       settled,
       remember

@@ -30,6 +30,15 @@ describe("History", () => {
     assert.strictEqual(history.up(""), "one")
   })
 
+  it("finds the latest line that contains a text, and the one before", () => {
+    const history = new History(["bob: Deploy", "carol: hi", "bob: deploy again"], 10)
+    const last = history.find("deploy")
+    assert.deepStrictEqual(last, { line: "bob: deploy again", index: 2 })
+    assert.deepStrictEqual(history.find("DEPLOY", last?.index), { line: "bob: Deploy", index: 0 })
+    assert.strictEqual(history.find("deploy", 0), undefined)
+    assert.strictEqual(history.find("nothing"), undefined)
+  })
+
   it("drops the oldest lines", () => {
     const history = new History(["one", "two", "three"], 2)
     history.add("four")

@@ -33,7 +33,7 @@ const table: ReadonlyArray<readonly [what: string, bytes: string, meaning: Reado
   ["Enter", "\r", ["enter"]],
   ["Tab", "\t\x1b[Z", ["complete", "completeBack"]],
   ["leaving", "\x03\x04", ["leave", "endOrDelete"]],
-  ["what is asked of it", "\x12\x18\x0c\x1a", ["resend", "drop", "redraw", "suspend"]],
+  ["what is asked of it", "\x12\x14\x18\x0c\x1a\x07", ["search", "resend", "drop", "redraw", "suspend", "escape"]],
   ["a paste", "a\x1b[200~x\r\ny\x1b[201~b", ["a", "<x\ny>", "b"]],
   ["a paste with keys in it", "\x1b[200~\x03\x1b[A\x7f\x1b[201~", ["<\x03\x1b[A\x7f>"]],
   ["an empty paste", "\x1b[200~\x1b[201~", []],

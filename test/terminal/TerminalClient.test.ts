@@ -264,6 +264,62 @@ describe("TerminalClient", () => {
     })
   )
 
+  it.scopedLive("searches the history, and returns to the draft", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: Deploy one${enter}bob: hi${enter}bob: deploy two${enter}draft`)
+      yield* hears(3)
+      yield* alice.types(ctrl("r"))
+      yield* alice.sees(/\nsearch: {2}› $/u)
+      yield* alice.types("deplox")
+      yield* alice.sees(/\nnot found: deplox › $/u)
+      yield* alice.types("\x7fy")
+      yield* alice.sees(/\nsearch: deploy › bob: deploy two$/u)
+      yield* alice.types(ctrl("r"))
+      yield* alice.sees(/\nsearch: deploy › bob: Deploy one$/u)
+      yield* alice.types(ctrl("r"))
+      yield* alice.types(ctrl("g"))
+      yield* alice.sees(/\nbob › draft$/u)
+      yield* alice.types(`${ctrl("r")}hi${enter}`)
+      yield* alice.sees(/\nbob › bob: hi$/u)
+      yield* alice.types(`${ctrl("e")} again${enter}`)
+      assert.deepStrictEqual(yield* hears(1), ["from alice: hi again"])
+      yield* alice.types(`${ctrl("r")}one${ctrl("e")}!${enter}`)
+      assert.deepStrictEqual(yield* hears(1), ["from alice: Deploy one!"])
+    })
+  )
+
+  it.scopedLive("clears the line on Ctrl-C, and leaves on the next", () =>
+    Effect.gen(function* () {
+      const { alice, hears } = yield* both()
+      yield* alice.types(`bob: half a line${ctrl("c")}`)
+      yield* alice.sees(/\n› $/u)
+      yield* alice.types(`${ctrl("y")}, whole${enter}`)
+      assert.deepStrictEqual(yield* hears(1), ["from alice: half a line, whole"])
+      yield* alice.types(`bob: ${paste("one\ntwo")}`)
+      yield* alice.sees("y/n: send 2 lines to bob?")
+      yield* alice.types(ctrl("c") + ctrl("c"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+    })
+  )
+
+  it.scopedLive("shows an action, sends it as it is, and explains the commands of other chats", () =>
+    Effect.gen(function* () {
+      const { alice, bob, hears } = yield* both()
+      yield* alice.types(`bob: /me waves${enter}/me smiles${enter}`)
+      assert.deepStrictEqual(yield* hears(2), ["from alice: /me waves", "from alice: /me smiles"])
+      yield* alice.sees(/✓ bob ‹ \* alice waves\n\s+✓ bob ‹ \* alice smiles/u)
+      yield* bob.send(["alice"], "/me waves back")
+      yield* alice.sees("* bob waves back")
+      yield* bob.send(["alice"], "/mention me")
+      yield* alice.sees("bob › /mention me")
+      yield* alice.types(`/msg carol hi${enter}/nick alicia${enter}`)
+      yield* alice.sees(
+        /✗ there is no \/msg; write `carol: hi`\n\s+✗ there is no \/nick; the name is chosen at the login/u
+      )
+    })
+  )
+
   it.scopedLive("executes commands", () =>
     Effect.gen(function* () {
       const { alice, bob, socket } = yield* both()
@@ -281,6 +337,7 @@ describe("TerminalClient", () => {
       yield* bob.send(["alice"], "loud")
       yield* alice.sees("bob › loud")
       assert.strictEqual(alice.bells(), 1)
+      yield* does("/joins off", "· joins off")
       yield* does("/time off", "\n· time off")
       yield* does("/ignore", "· no one is ignored")
       yield* does("/ignore dave, erin", /· dave is ignored; .*\n· erin is ignored; /u)
@@ -291,6 +348,7 @@ describe("TerminalClient", () => {
       const carol = yield* Client.connect({ socket, login: "carol" })
       yield* carol.send(["alice"], "behind it")
       yield* alice.sees("carol › behind it")
+      assert.notInclude(alice.lines().join("\n"), "carol joined")
       yield* does("/ignore", "· ignored: bob")
       yield* does("/ignore bob", "· bob is no longer ignored")
       yield* bob.send(["alice"], "heard")

@@ -52,6 +52,10 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   ["/ignore alice smith", { _tag: "Ignore", names: ["alice smith"] }],
   ["/ignore", { _tag: "Ignore", names: [] }],
   ["/time off", { _tag: "Switch", what: "time", on: false }],
+  ["/me waves", say(["bob"], "/me waves")],
+  ["/me  waves ", say(["bob"], "/me  waves")],
+  ["carol: /me waves", say(["carol"], "/me waves")],
+  ["/joins off", { _tag: "Switch", what: "joins", on: false }],
   ["/bell on", { _tag: "Switch", what: "bell", on: true }]
 ]
 
@@ -64,7 +68,16 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["/bell loud", context, /write \/bell on or \/bell off/u],
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
   ["/ignore bob carol", context, /"bob carol" is not a name/u],
-  ["/whois bob", context, /unknown command \/whois; \/help/u],
+  ["/whatever bob", context, /unknown command \/whatever; \/help/u],
+  ["/me", context, /write \/me and what you do/u],
+  ["/me waves", noRecipients, /no recipient yet/u],
+  ["/joins", context, /write \/joins on or \/joins off/u],
+  ["/msg carol see: you", context, /there is no \/msg; write `carol: see: you`/u],
+  ["/msg", context, /there is no \/msg; write `bob: text`/u],
+  ["/w #room hi", context, /write `bob: text`/u],
+  ["/nick alice2", context, /the name is chosen at the login: \/quit, and start again with --login NAME/u],
+  ["/whois bob", context, /\/who lists the users/u],
+  ["/exit", context, /\/quit leaves/u],
   ["#room: x", context, /"#room" is not a name; a leading blank makes the line text/u],
   ["bob, #room: x", context, /"#room" is not a name/u],
   ["#room: x", noRecipients, /"#room" is not a name/u],

@@ -56,12 +56,12 @@ describe("TerminalClient, when the server goes away", () => {
       yield* server.says("* written @1 bob: written")
       yield* server.breaks
       yield* alice.sees("✓ bob ‹ one")
-      yield* alice.sees("Ctrl-R resends, Ctrl-X drops 2 lines that may or may not have arrived\nbob, carol › ")
+      yield* alice.sees("Ctrl-T resends, Ctrl-X drops 2 lines that may or may not have arrived\nbob, carol › ")
       yield* alice.sees("? carol ‹ one")
       yield* alice.sees("? bob, carol ‹ two")
       yield* alice.sees("connected to memory again")
       yield* alice.types("half")
-      yield* alice.types(ctrl("r"))
+      yield* alice.types(ctrl("t"))
       assert.deepStrictEqual(withoutLabels(yield* server.takes(4)).slice(2), ["carol: one", "bob, carol: two"])
       yield* alice.sees(/… bob, carol ‹ two\nbob, carol › half$/u)
     })
@@ -120,7 +120,7 @@ describe("TerminalClient, when the server goes away", () => {
     })
   )
 
-  it.scopedLive("retries while its old login is still present, and ends when it is refused for good", () =>
+  it.scopedLive("retries while its old login is still present, and asks for another when it is refused for good", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* scriptedChat()
       const refusals = ["! login-in-use alice fatal: still here", "! full retry=10 fatal: too many", undefined]
@@ -131,12 +131,19 @@ describe("TerminalClient, when the server goes away", () => {
       yield* server.answers(() => "! bad-login fatal: not any more")
       yield* alice.types(`bob: unsent${ctrl("a")}`)
       yield* server.breaks
+      yield* alice.sees(/✗ bad-login: not any more\nlogin: $/u)
+      yield* server.answers(() => undefined)
+      yield* alice.types(`alice${enter}`)
+      yield* alice.sees("connected to memory again")
+      yield* server.answers(() => "! bad-login fatal: not any more")
+      yield* server.breaks
+      yield* alice.sees(/(?:not any more[^]*){2}\nlogin: $/u)
+      yield* alice.types(ctrl("d"))
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
-      yield* alice.sees("✗ bad-login: not any more")
     })
   )
 
-  it.scopedLive("ends if the first login is refused, and if there is no server", () =>
+  it.scopedLive("asks for another login if the first is refused, and ends if there is no server", () =>
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
       const absent = yield* Effect.flip((yield* openTerminal(socket)).ended)
@@ -144,8 +151,13 @@ describe("TerminalClient, when the server goes away", () => {
       yield* serve()
       yield* Client.connect({ socket, login: "alice" })
       const alice = yield* openTerminal(socket)
-      assert.deepStrictEqual(yield* alice.ended, { _tag: "Refused" })
-      yield* alice.sees("✗ login-in-use: that name, or one that looks the same, is in use")
+      yield* alice.sees(/✗ login-in-use: that name, or one that looks the same, is in use\nlogin: $/u)
+      yield* alice.types(`alice${enter}`)
+      yield* alice.sees(/(?:✗ login-in-use: [^\n]*\n\s*){2}login: $/u)
+      yield* alice.types(`carol${enter}`)
+      yield* alice.sees(/connected to memory as carol; see \/help\n\s*· 2 here: alice, carol\n› $/u)
+      yield* alice.types(ctrl("d"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
       assert.deepStrictEqual(alice.rawModes, [true, false])
     })
   )

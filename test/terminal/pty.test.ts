@@ -81,6 +81,21 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     })
   )
 
+  it.scopedLive("offers $USER as the login, and shows who is present", () =>
+    Effect.gen(function* () {
+      const { server } = yield* alone()
+      const folder = yield* home
+      const bob = yield* Pty.start(["connect", "--port", server.port], { HOME: folder, USER: "bob" })
+      yield* bob.sees(/\nlogin \(bob\): $/u)
+      yield* bob.types(enter)
+      yield* bob.sees(/as bob; see \/help\n\s+· 2 here: alice, bob\n› $/u)
+      const other = yield* Pty.start(["connect", "--port", server.port], { HOME: folder, USER: "not a name" })
+      yield* other.sees(/\nlogin: $/u)
+      yield* other.types(ctrl("d"))
+      assert.strictEqual((yield* other.ended).status, "0")
+    })
+  )
+
   it.scopedLive("keeps the prompt under a flood while the user types and the window is resized", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()
@@ -169,7 +184,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
         yield* alice.sees("as alice; see /help")
         yield* alice.types(text)
         yield* alice.sees(end)
-        yield* alice.types(ctrl("c"))
+        yield* alice.types(`${ctrl("c")}${ctrl("c")}`)
         yield* alice.ended
       }
     })
@@ -217,7 +232,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
   )
 
   for (const [how, status, end] of [
-    ["Ctrl-C", "0", (alice: Pty.Pty) => alice.types(ctrl("c"))],
+    ["Ctrl-C twice", "0", (alice: Pty.Pty) => alice.types(`${ctrl("c")}${ctrl("c")}`)],
     ["/quit", "0", (alice: Pty.Pty) => alice.types(`${ctrl("u")}/quit${enter}`)],
     ["SIGTERM", "143", (alice: Pty.Pty) => alice.kill("SIGTERM")],
     ["SIGINT", "130", (alice: Pty.Pty) => alice.kill("SIGINT")],
@@ -307,8 +322,9 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
     Effect.gen(function* () {
       const { alice, folder, server } = yield* aloneOnProgram()
       const second = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })
+      yield* second.sees(/✗ login-in-use: that name[^]*\nlogin: $/u)
+      yield* second.types(ctrl("d"))
       assert.strictEqual(yield* isRestored(second), "1")
-      yield* second.sees("✗ login-in-use: that name")
       yield* alice.types(ctrl("d"))
       yield* alice.ended
       const bell = yield* Pty.start(["connect", "--bell", "loud"])

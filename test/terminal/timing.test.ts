@@ -2,13 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Client from "../../src/client/Client.js"
 import { TransportError } from "../../src/ports/Transport.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
-import { chat, openTerminal } from "../support/MemoryTerminal.js"
+import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
+import { scriptedServer } from "../support/ScriptedServer.js"
 import { scriptedChat, scriptedChatWithLine, withoutLabels } from "../support/ScriptedChat.js"
 
 describe("TerminalClient, over time", () => {
@@ -23,9 +25,14 @@ describe("TerminalClient, over time", () => {
       yield* Effect.scoped(Client.connect({ socket, login: "dave" }))
       yield* bob.send(["bob"], "barrier")
       yield* Stream.runHead(bob.lines)
-      yield* TestClock.adjust("2 seconds")
-      yield* alice.sees("· bob, carol joined; dave came and went")
-      yield* TestClock.adjust("58 seconds")
+      yield* TestClock.adjust("1 seconds") // the server collects notices
+      yield* alice.types(`/who${enter}`)
+      yield* alice.sees("3 here: ")
+      assert.notInclude(alice.lines().join("\n"), "joined")
+      yield* TestClock.adjust("4 seconds")
+      yield* alice.sees("· bob, carol joined\n")
+      assert.notInclude(alice.lines().join("\n"), "dave")
+      yield* TestClock.adjust("55 seconds")
       yield* bob.send(["alice"], "a minute later")
       yield* alice.sees(/\d\d:01 bob › a minute later/u)
       yield* bob.send(["alice"], "at once")
@@ -69,6 +76,31 @@ describe("TerminalClient, over time", () => {
       yield* TestClock.adjust("31 seconds")
       assert.isAtLeast(attempts, before + 1)
       assert.isAtMost(attempts, before + 3)
+    })
+  )
+
+  it.scoped("counts down to the next attempt, and makes it at once on Enter", () =>
+    Effect.gen(function* () {
+      const server = yield* scriptedServer
+      const reason = "cannot connect to memory: no server is listening there, or a firewall rejects the connection"
+      const refused = new TransportError({ during: "Connect", reason })
+      let isThere = true
+      const socket = Effect.suspend(() => (isThere ? server.socket : Effect.fail(refused)))
+      const alice = yield* openTerminal(socket, { backoff: Schedule.spaced("20 seconds"), columns: 60 })
+      yield* alice.sees("as alice")
+      isThere = false
+      yield* server.breaks
+      yield* alice.sees(/\ntrying again; your lines are kept — in 20 s, or at once with\nEnter\n› $/u)
+      yield* TestClock.adjust("5 seconds")
+      yield* alice.types("half")
+      yield* alice.sees(/ — in 15 s, or at once with\nEnter\n› half$/u)
+      yield* alice.types(ctrl("c") + enter)
+      yield* alice.sees(
+        / — in 20 s, or at once with\nEnter\ncannot connect to memory: [^]*rejects the connection\n› $/u
+      )
+      isThere = true
+      yield* alice.types(enter)
+      yield* alice.sees("connected to memory again")
     })
   )
 

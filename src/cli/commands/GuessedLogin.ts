@@ -19,6 +19,10 @@ export const nameFor = (user: string, host: string): string => {
   return Name.parse(Wire.encode(fitting)) === undefined ? fallback : fitting
 }
 
+/** `$USER`, which the terminal offers; undefined if it is no name. */
+export const ofUser = (user: string | undefined): string | undefined =>
+  user === undefined || Name.parse(Wire.encode(user)) === undefined ? undefined : user
+
 /** Another name if that one is taken, for example by the same user in another window, or in fifty parallel jobs. */
 export const alternative = (name: string): string =>
   `${name}-${Math.random()

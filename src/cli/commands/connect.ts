@@ -11,6 +11,7 @@ import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as GuessedLogin from "./GuessedLogin.js"
 
 const onOff = ["on", "off"] as const
 
@@ -46,6 +47,7 @@ export const command = Flags.command("connect", settings, (given): Effect.Effect
         ...streams,
         where: address.text,
         display: Display.make(process.env, process.stdout.getColorDepth()),
+        defaultLogin: GuessedLogin.ofUser(process.env["USER"]),
         fallbackSize: Screen.fallbackSize(process.env),
         bell: bell === "on",
         history: history === "on" ? HistoryFile.path(process.env) : undefined
