@@ -139,6 +139,8 @@ if (existsSync("/proc/net/tcp")) {
           const { check, handed } = yield* Reachability.Reachability
           const { read, socket } = yield* connect
           socket.write(text)
+          // Over TLS, Node encrypts and writes in a later turn.
+          yield* eventually(() => (handed(socket) ?? 0) >= text.length, "the kernel does not take the text")
           const before = (yield* check([socket])).get(socket)
           assert.isDefined(before)
           if (before === undefined) return
