@@ -19,7 +19,7 @@ export const mutants = [
   {
     name: "a turn has no end",
     file: "chat/Turn.ts",
-    search: "return this.done >= this.bounds.work\n",
+    search: "return this.done + this.flushWork >= this.bounds.work\n",
     replace: "return false\n",
     test
   },
