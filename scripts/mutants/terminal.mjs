@@ -149,5 +149,12 @@ export const mutants = [
     search: "if (!cancels) this.changes.set(name, change)",
     replace: "this.changes.set(name, change)",
     test: "test/terminal/PresenceNotices.test.ts"
+  },
+  {
+    name: "a long link is broken into rows",
+    file: "terminal/Wrap.ts",
+    search: 'const links = isKept ? linksOf(shown.map(({ text }) => text).join("")) : new Map<number, number>()',
+    replace: "const links = new Map<number, number>()",
+    test: "test/terminal/Wrap.test.ts"
   }
 ]

@@ -55,7 +55,7 @@ export class LiveRegion {
   draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
     const cut = view.above.map((row) => Row.fit(row, size.columns, display))
-    const status = (view.status ?? []).flatMap((row) => Wrap.rows(row, size.columns, display, 0))
+    const status = (view.status ?? []).flatMap((row) => Wrap.liveRows(row, size.columns, display))
     const above = [...cut, ...status].slice(-Math.max(1, size.rows - 1))
     if (size.rows < 2) above.length = 0
     const prompt = promptRow(view, size.columns, display)

@@ -14,26 +14,41 @@ const minColumns = 20
 const tabStop = 8
 
 /**
- * Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column.
- *
- * @param indentation of continued rows; by default as much as rows with text from other users need
+ * Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column. That is
+ * what it does with a link that is too long for a row: it takes only what it has wrapped itself for one link, which can
+ * be clicked and copied. A link imitates no row of the transcript, since it contains no space.
  */
-export const rows = (
+export const rows = (row: Row.Row, columns: number, display: Display.Display): ReadonlyArray<Row.SafeRow> =>
+  wrapped(row, columns, display, true)
+
+/** Wraps a row that is redrawn: without indentation, and never by the terminal, so that the number of rows is known. */
+export const liveRows = (row: Row.Row, columns: number, display: Display.Display): ReadonlyArray<Row.SafeRow> =>
+  wrapped(row, columns, display, false)
+
+const wrapped = (
   row: Row.Row,
   columns: number,
   display: Display.Display,
-  indentation = indent
+  isKept: boolean
 ): ReadonlyArray<Row.SafeRow> => {
   const shown = Row.safe(row, display)
   let most = 0
   for (const { text } of shown) most += mostColumns(text, display)
   if (most <= columns) return [shown] // nearly all rows fit, so this is the cost under a flood
-  const isIndented = columns >= minColumns && indentation > 0
   const cells = row.map(({ text }) => Cells.of(text, display))
-  const [first, ...rest] = slices(shown, pieces(cells, columns, isIndented ? indentation : 0))
-  const margin = Row.safe([Row.span(" ".repeat(indentation))], display)
-  return [first ?? [], ...(isIndented ? rest.map((piece) => [...margin, ...piece]) : rest)]
+  const indentation = isKept && columns >= minColumns ? indent : 0
+  const links = isKept ? linksOf(shown.map(({ text }) => text).join("")) : new Map<number, number>()
+  const all = pieces(cells, columns, indentation, links)
+  const margin = indentation === 0 ? [] : Row.safe([Row.span(" ".repeat(indentation))], display)
+  return slices(shown, all).map((slice, at) => (at === 0 || all[at]?.isLink === true ? slice : [...margin, ...slice]))
 }
+
+/** The characters of a URI (RFC 3986), all of which have one column. */
+const link = /\bhttps?:\/\/[\w.~:/?#[\]@!$&'()*+,;=%-]+/giu
+
+/** The lengths of the links in a text, by index. */
+const linksOf = (text: string): ReadonlyMap<number, number> =>
+  new Map(Array.from(text.matchAll(link), (match) => [match.index, match[0].length]))
 
 const printable = /^[\x20-\x7e]*$/u
 
@@ -50,22 +65,44 @@ const mostColumns = (text: Display.SafeText, { wideAmbiguous = false }: Display.
 interface Piece {
   readonly start: number
   readonly end: number
+  /** A link that the terminal wraps. */
+  readonly isLink?: boolean
 }
 
 const pieces = (
   spans: ReadonlyArray<ReadonlyArray<Cells.Cell>>,
   columns: number,
-  indent: number
+  indent: number,
+  links: ReadonlyMap<number, number>
 ): ReadonlyArray<Piece> => {
   const found: Array<Piece> = []
   const near = Math.ceil(columns / 2)
   let [start, at, column] = [0, 0, 0]
   // The last space near the edge, and the column after it.
   let [blank, afterBlank] = [-1, 0]
+  let wasBlank = false
+  // The end of the last link that is wrapped by the terminal.
+  let linkEnd = -1
   for (const cells of spans) {
     for (const { columns: most, text } of cells) {
       const isTab = text === "\t"
       const isBlank = text === " " || isTab
+      const length = links.get(at)
+      if (length !== undefined && column + length > columns) {
+        if (at > start) found.push({ start, end: wasBlank ? at - 1 : at })
+        ;[start, column, blank] = [at, indent, -1]
+        if (column + length > columns) {
+          linkEnd = at + length
+          found.push({ start, end: linkEnd, isLink: true })
+          start = linkEnd
+        }
+      }
+      wasBlank = isBlank
+      if (at < linkEnd || (at === linkEnd && isBlank)) {
+        at += text.length
+        start = Math.max(start, at)
+        continue
+      }
       const width = isTab ? tabStop - (column % tabStop) : most
       if (column + width > columns && at > start) {
         if (isBlank) [blank, afterBlank] = [at, column]

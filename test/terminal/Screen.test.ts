@@ -123,6 +123,21 @@ describe("Screen", () => {
     })
   )
 
+  it.scopedLive("keeps a long link in one piece for the terminal, whatever it is resized to", () =>
+    Effect.gen(function* () {
+      const { drawn, lines, print, resize, rows, shows } = yield* open({ columns: 40 })
+      const link = `https://example.org/${"path/".repeat(30)}`
+      yield* shows(typed("x"))
+      print(`      bob › look: ${link} and say`)
+      yield* drawn
+      assert.deepStrictEqual(lines(), ["      bob › look:", link, "        and say", "> x"])
+      assert.isTrue(rows().every((row) => row.length <= 40))
+      resize(60, 20)
+      yield* drawn
+      assert.deepStrictEqual(lines(), ["      bob › look:", link, "        and say", "> x"])
+    })
+  )
+
   it.scopedLive("draws many changes in one turn only once", () =>
     Effect.gen(function* () {
       const { drawn, print, screen, written } = yield* open()

@@ -68,6 +68,35 @@ describe("Wrap.rows", () => {
     assert.isAbove(wrap(names, 80).length, 2_000)
   })
 
+  const url = (length: number) => "https://example.org/".padEnd(length, "x")
+  const links: ReadonlyArray<readonly [what: string, text: string, rows: ReadonlyArray<string>]> = [
+    ["that fits", `see ${url(30)} ok`, [`see ${url(30)} ok`]],
+    [
+      "that fits into the next row",
+      `16:59 bob › see ${url(30)} ok`,
+      ["16:59 bob › see", `        ${url(30)}`, "        ok"]
+    ],
+    ["that fits into no indented row", `16:59 bob › see ${url(39)} ok`, ["16:59 bob › see", url(39), "        ok"]],
+    [
+      "that fits into no row",
+      `16:59 bob › see ${url(100)} and so on`,
+      ["16:59 bob › see", url(100), "        and so on"]
+    ],
+    ["at the start", url(100), [url(100)]],
+    ["with another one", `${url(50)} ${url(60)}`, [url(50), url(60)]],
+    ["in brackets", `(${url(50)}>`, ["(", url(50), "        >"]],
+    ["with an escape after it", `${url(50)}\x1b[2J`, [url(50), "        \\x1b[2J"]],
+    ["that is none", `see file:${"x".repeat(40)}`, [`see file:${"x".repeat(31)}`, `        ${"x".repeat(9)}`]]
+  ]
+  for (const [what, text, rows] of links) {
+    it(`keeps a link ${what}`, () => assert.deepStrictEqual(wrap([Row.span(text)], 40), rows))
+  }
+
+  it("breaks a link in rows that are redrawn, because the terminal must not", () => {
+    const rows = Wrap.liveRows([Row.span(`see ${url(60)}`)], 40, display).map((row) => Row.render(row, display))
+    assert.deepStrictEqual(rows, [`see ${url(60)}`.slice(0, 40), url(60).slice(36)])
+  })
+
   it("returns a row that fits unchanged", () => {
     const row = [Row.name("alice"), Row.span(" › "), Row.span("grüße — 日本語")]
     assert.deepStrictEqual<unknown>(Wrap.rows(row, 80, display), [row])
