@@ -10,6 +10,8 @@ const wrap = (row: Row.Row, columns: number, shownBy = display) =>
 
 const indented = (...rows: ReadonlyArray<string>) => rows.map((row, index) => (index === 0 ? row : `        ${row}`))
 
+const url = (length: number) => "https://example.org/".padEnd(length, "x")
+
 describe("Wrap.rows", () => {
   const table: ReadonlyArray<readonly [text: string, rows: ReadonlyArray<string>]> = [
     ["", [""]],
@@ -68,7 +70,6 @@ describe("Wrap.rows", () => {
     assert.isAbove(wrap(names, 80).length, 2_000)
   })
 
-  const url = (length: number) => "https://example.org/".padEnd(length, "x")
   const links: ReadonlyArray<readonly [what: string, text: string, rows: ReadonlyArray<string>]> = [
     ["that fits", `see ${url(30)} ok`, [`see ${url(30)} ok`]],
     [
