@@ -15,6 +15,13 @@ export const mutants = [
     test: "test/ports/Transport.test.ts"
   },
   {
+    name: "a reset that arrives with the last bytes passes for an end in order",
+    file: "transport/NetSocket.ts",
+    search: "if (!this.hasReset()) this.events.end()",
+    replace: "if (!this.hasReset() || true) this.events.end()",
+    test: "test/transport/Tcp.test.ts"
+  },
+  {
     name: "a TLS connection that was cut short ends in order",
     file: "transport/TlsSocket.ts",
     search: "if (this.wasCutShort) this.socket.destroy(cutShort())",

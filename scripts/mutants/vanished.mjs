@@ -63,5 +63,12 @@ export const mutants = [
     search: "this.unconfirmed.size > 0 || this.isChecking",
     replace: "this.unconfirmed.size > 0",
     test
+  },
+  {
+    name: "the silence of a client whose socket was blocked counts from the first write",
+    file: "chat/Vanished.ts",
+    search: "one.marks = [{ time, handed: oldest.handed }]",
+    replace: "one.marks = [oldest]",
+    test
   }
 ]

@@ -46,4 +46,28 @@ describe("Tcp.connect", () => {
       assert.strictEqual(received, "late")
     })
   )
+
+  it.scopedLive("is broken by a reset that arrives together with the last bytes", () =>
+    Effect.gen(function* () {
+      const { port } = yield* FakeServer.make((socket) => {
+        // Written and reset in one turn, so that the other end finds both at once.
+        socket.on("data", () => {
+          socket.write("last bytes")
+          socket.resetAndDestroy()
+        })
+      })
+      const socket = yield* Tcp.connect(Tcp.address("127.0.0.1", port))
+      const events = yield* Effect.async<ReadonlyArray<string>>((resume) => {
+        const seen: Array<string> = []
+        socket.attach({
+          data: (bytes) => void seen.push(Buffer.from(bytes).toString()),
+          end: () => resume(Effect.succeed([...seen, "end"])),
+          closed: (error) => resume(Effect.succeed([...seen, error?.code ?? "closed"]))
+        })
+        socket.write("now")
+      })
+      socket.destroy()
+      assert.deepStrictEqual(events, ["last bytes", "ECONNRESET"])
+    })
+  )
 })
