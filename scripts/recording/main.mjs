@@ -71,7 +71,7 @@ try {
   bob.types(`since nine${enter}`)
   await alice.sees(/bob › since nine/u)
   await bob.sees(/✓ alice ‹ since nine/u)
-  alice.types(`bob, carol: then lunch?${enter}`)
+  alice.types(`bob, carol: then lunch?${enter}${enter}`) // twice, because carol was never here
   await alice.sees(/carol offline/u)
   await bob.sees(/then lunch/u)
   bob.types("\x1b[200~$ npm test\nTests  all passed\n$\x1b[201~")

@@ -309,7 +309,7 @@ export class Composer {
       rows.push([span(`waiting for outcomes: ${outgoing.size - unknown}; Ctrl-C leaves now`, "quiet")])
     else if (phase._tag === "Away" && phase.why !== "") {
       const left = Math.ceil(((phase.until ?? 0) - this.options.now()) / 1000)
-      const when = left > 0 ? ` ${this.options.marks.dash} in ${left} s, or at once with Enter` : ""
+      const when = left > 0 ? ` ${this.options.marks.dash} next try in ${left} s; Enter tries now` : ""
       rows.push([span(phase.why + when, "quiet")])
       if ((phase.reason ?? "") !== "") rows.push([span(phase.reason ?? "", "quiet")])
     }

@@ -90,13 +90,13 @@ describe("TerminalClient, over time", () => {
       yield* alice.sees("as alice")
       isThere = false
       yield* server.breaks
-      yield* alice.sees(/\ntrying again; your lines are kept — in 20 s, or at once with\nEnter\n› $/u)
+      yield* alice.sees(/\ntrying again; your lines are kept — next try in 20 s; Enter\ntries now\n› $/u)
       yield* TestClock.adjust("5 seconds")
       yield* alice.types("half")
-      yield* alice.sees(/ — in 15 s, or at once with\nEnter\n› half$/u)
+      yield* alice.sees(/ — next try in 15 s; Enter\ntries now\n› half$/u)
       yield* alice.types(ctrl("c") + enter)
       yield* alice.sees(
-        / — in 20 s, or at once with\nEnter\ncannot connect to memory: [^]*rejects the connection\n› $/u
+        / — next try in 20 s; Enter\ntries now\ncannot connect to memory: [^]*rejects the connection\n› $/u
       )
       isThere = true
       yield* alice.types(enter)
