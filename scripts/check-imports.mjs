@@ -26,7 +26,7 @@ const allowed = {
   cli: "cli/help ports",
   "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
   "cli/help": "cli/settings",
-  "cli/log": "chat client",
+  "cli/log": "chat client telemetry",
   "cli/serve": "cli cli/log cli/settings admin chat ports transport",
   "cli/settings": "cli process protocol transport",
   index: "chat client transport ports protocol telemetry",

@@ -28,6 +28,7 @@ import { mutants as connections } from "./connections.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
+import { mutants as operators } from "./operators.mjs"
 import { mutants as outbox } from "./outbox.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
@@ -57,7 +58,8 @@ const mutants = [
   terminal,
   parameters,
   sending,
-  transport
+  transport,
+  operators
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

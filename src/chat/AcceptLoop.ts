@@ -2,10 +2,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
+import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import type { DescriptorProbe } from "../ports/Descriptors.js"
+import * as Time from "../ports/Time.js"
 import { ignoreEvents, type Listen, type Listener, type Socket, type TransportError } from "../ports/Transport.js"
 import * as Reply from "../protocol/Reply.js"
+import * as LogEvent from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Budget } from "./Budget.js"
 import type { HostLimits } from "./HostLimits.js"
@@ -99,7 +102,13 @@ export const make = ({
       Effect.gen(function* () {
         const shortage = Shortage.pausing({ descriptors, connections: () => served, isStopped: () => stopped })
         const failed = (error: TransportError) =>
-          background(Shortage.isShortage(error) ? shortage.pause(listener) : log.failed(error.reason))
+          background(
+            Shortage.isShortage(error)
+              ? shortage.pause(listener)
+              : isGone(error)
+                ? Effect.logDebug(error.reason)
+                : log.failed(error.reason)
+          )
         const listener = yield* start({
           hardLimit: limits.current.maxConnections + slots,
           events: { accepted, dropped, failed }
@@ -117,6 +126,9 @@ export const make = ({
     return { listen, stop }
   })
 
+/** The client broke the connection before it was accepted: nothing is wrong here, and health checks do so all day. */
+const isGone = ({ code }: TransportError) => code === "ECONNRESET" || code === "ECONNABORTED"
+
 /** Sends `! full` with a retry delay, then closes the connection. */
 const refuse = (socket: Socket, retryMillis: number) =>
   Effect.suspend(() => {
@@ -128,7 +140,14 @@ const refuse = (socket: Socket, retryMillis: number) =>
     const { remote } = socket
     return Effect.zipRight(
       socket.close(refusalLinger),
-      // At debug level, unlike other closed connections: a flood of refused clients must not fill the log.
-      Effect.annotateLogs(Effect.logDebug("connection closed"), { remote, reason: full.reason })
+      Effect.clockWith((clock) =>
+        LogEvent.log({
+          // Unlike other closed connections: a flood of refused clients must not fill the log.
+          level: LogLevel.Debug,
+          message: "connection closed",
+          facts: () => ({ remote, reason: full.reason }),
+          at: Time.of(clock).wall()
+        })
+      )
     )
   })

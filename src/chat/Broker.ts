@@ -9,6 +9,7 @@ import * as Time from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
+import * as LogEvent from "../telemetry/LogEvent.js"
 import type * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
@@ -76,7 +77,8 @@ export const make = (
     const time = Time.of(yield* Effect.clock)
     const events = new Events()
     const members = yield* Ref.make<Members>(HashMap.empty())
-    const state = BrokerState.make({ options, time, events, ask: yield* asker(events), reachability }, extensions)
+    const log = yield* LogEvent.logger
+    const state = BrokerState.make({ options, time, log, events, ask: yield* asker(events), reachability }, extensions)
     const { backlog, budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))

@@ -2,6 +2,7 @@ import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Facts } from "../protocol/Reply.js"
+import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Admission from "./Admission.js"
 import { Arrivals } from "./Arrivals.js"
 import { Backlog } from "./Backlog.js"
@@ -41,6 +42,7 @@ export interface Extensions {
 interface Surroundings {
   readonly options: Live<Options>
   readonly time: Time
+  readonly log: (event: LogEvent) => void
   readonly events: Events
   /** Asks a question in a separate fiber. */
   readonly ask: (peer: Peer, question: Question) => void
@@ -51,7 +53,7 @@ interface Surroundings {
 /** The parts of a broker, wired together. */
 export interface BrokerState extends ReturnType<typeof make> {}
 
-export const make = ({ ask, events, options, reachability, time }: Surroundings, extensions: Extensions) => {
+export const make = ({ ask, events, log, options, reachability, time }: Surroundings, extensions: Extensions) => {
   const { now } = time
   const budget = new Budget(options.current.maxMemory)
   const bounds: Bounds = { lines: 0, bytes: 0, outcomes: 0, budget }
@@ -84,7 +86,7 @@ export const make = ({ ask, events, options, reachability, time }: Surroundings,
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
   const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
-  const lifecycle = new Lifecycle({ hasRoom, ledger, names, notices, presence: features, replies, watch })
+  const lifecycle = new Lifecycle({ hasRoom, ledger, log, names, notices, presence: features, replies, time, watch })
   const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
   const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
   const defects: Array<unknown> = []

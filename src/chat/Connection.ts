@@ -2,6 +2,8 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
+import type { Time } from "../ports/Time.js"
 import type { Socket, SocketEvents } from "../ports/Transport.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
@@ -145,15 +147,25 @@ const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
     Metrics.closed(reason)
     return Effect.flatMap(outbox.leftOver, (queued) => {
       broker.leave(peer, { reason, unfinished, queued })
-      const { now, wall } = broker.time
-      const millis = Math.round(now() - peer.openedAt)
-      return Effect.as(LogEvent.info("connection closed", facts(peer, reason, millis), wall()), reason)
+      return Effect.as(LogEvent.log(farewell(peer, reason, broker.time)), reason)
     })
   })
+
+const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEvent.LogEvent => ({
+  level: isHealthCheck(peer, reason) ? LogLevel.Debug : LogLevel.Info,
+  message: "connection closed",
+  facts: () => facts(peer, reason, Math.round(now() - peer.openedAt)),
+  at: wall()
+})
+
+/** The client came and went without a word, as a load balancer does every few seconds to see that the port is open. */
+const isHealthCheck = ({ inbox }: Peer, reason: CloseReason) =>
+  inbox.bytesRead === 0 && (reason === "left" || reason === "connection-lost")
 
 const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
   remote: peer.socket.remote,
   ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
+  ...(peer.refusedLogin === "" ? {} : { login: Wire.decode(peer.refusedLogin) }),
   reason,
   durationMillis: millis,
   linesIn: peer.traffic.linesIn,

@@ -1,6 +1,10 @@
+import * as LogLevel from "effect/LogLevel"
+import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
+import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import type { Departure } from "./Events.js"
@@ -20,11 +24,13 @@ interface Collaborators {
   /** Reports that there is room in an outbox for which senders wait. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly ledger: Ledger
+  readonly log: (event: LogEvent) => void
   readonly names: Names
   readonly notices: Notices
   /** Features that are notified when a peer becomes present or absent. */
   readonly presence: ReadonlyArray<Pick<Feature, "joined" | "left">>
   readonly replies: Replies
+  readonly time: Time
   readonly watch: Watch
 }
 
@@ -55,10 +61,17 @@ export class Lifecycle {
 
   /** Logs a peer in, unless the name, or one that looks the same, is taken. */
   join(peer: Peer, name: string): boolean {
-    const { names, notices, presence } = this.broker
+    const { log, names, notices, presence, time } = this.broker
     if (!names.join(peer, name)) return false
     peer.head = Reply.messageHead(name)
     Metrics.loggedIn()
+    const { remote } = peer.socket
+    log({
+      level: LogLevel.Debug,
+      message: "logged in",
+      facts: () => ({ remote, name: Wire.decode(name) }),
+      at: time.wall()
+    })
     notices.notify(Reply.joined(name), peer)
     for (const { joined } of presence) joined?.(peer)
     return true

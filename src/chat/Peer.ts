@@ -58,6 +58,8 @@ export class Peer {
   isQueued = false
   /** Work done for this client since its share of a turn was renewed (`Turn`). */
   shareUsed = 0
+  /** The name in its wire form that the client wanted to log in with, if that was refused. */
+  refusedLogin = ""
   /** The route of the last unlabelled message. */
   route: Route<Peer> | undefined = undefined
   pendingReply: PendingReply | undefined = undefined

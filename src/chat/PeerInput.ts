@@ -251,9 +251,9 @@ export class PeerInput {
 
   private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
     const { lifecycle } = this.broker
-    if (decision !== undefined) return lifecycle.refuse(peer, decision, label)
-    if (!lifecycle.join(peer, name)) return lifecycle.refuse(peer, Reply.loginInUse(name), label)
-    return undefined
+    if (decision === undefined && lifecycle.join(peer, name)) return undefined
+    peer.refusedLogin = name
+    return lifecycle.refuse(peer, decision ?? Reply.loginInUse(name), label)
   }
 
   /** A question that fails is a defect: an expected refusal is an answer, not a failure. */

@@ -32,13 +32,15 @@ const familyOf = (host: string) => (Net.isIPv6(host) ? "ipv6" : "ipv4")
 export const behind =
   (options: ProxyHeader.ProxyOptions, admit: NetListener.Admit): NetListener.Admit =>
   (socket, proxy, events) => {
-    const refuse = (why: string) => {
-      events.failed(new TransportError({ during: "Listen", reason: `refused ${proxy.remote}: ${why}` }))
+    const refuse = (why: string, code?: string) => {
+      events.failed(new TransportError({ during: "Listen", reason: `refused ${proxy.remote}: ${why}`, code }))
       socket.destroy()
     }
     // Registered first: an 'error' event without a listener ends the process.
     socket.on("error", () => {})
-    if (proxy.host === "" || !options.from.check(proxy.host, familyOf(proxy.host))) {
+    // The kernel no longer knows the address of a client that sent a reset before the accept.
+    if (proxy.host === "") return refuse("it broke the connection before it was accepted", "ECONNRESET")
+    if (!options.from.check(proxy.host, familyOf(proxy.host))) {
       return refuse("it is not a trusted proxy")
     }
     const giveUp = FirstBytes.read(socket, look, (header) => {

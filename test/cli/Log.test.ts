@@ -5,6 +5,7 @@ import { PassThrough, Writable } from "node:stream"
 import { LiveSource } from "../../src/chat/Live.js"
 import * as Log from "../../src/cli/log/Log.js"
 import * as LogFormat from "../../src/cli/log/LogFormat.js"
+import * as LogEvent from "../../src/telemetry/LogEvent.js"
 
 const event = Effect.logWarning("half\nempty").pipe(Effect.annotateLogs({ name: "bob", remote: "\x1b[2J", bytes: 7 }))
 
@@ -180,6 +181,40 @@ describe("Log.layer", () => {
         yield* Effect.provide(events, Log.layer("logfmt", stream, new LiveSource({ ...Log.defaults, rate: 1 }))),
         /events=\d/u
       )
+    })
+  )
+
+  it.live("collects the facts of an event only if its level is written", () =>
+    Effect.gen(function* () {
+      const stream = new PassThrough()
+      const settings = new LiveSource(Log.defaults)
+      const collected: Array<string> = []
+      const event = (message: string): LogEvent.LogEvent => ({
+        level: LogLevel.Debug,
+        message,
+        facts: () => ({ number: collected.push(message) }),
+        at: 0
+      })
+      const events = Effect.gen(function* () {
+        const log = yield* LogEvent.logger
+        yield* LogEvent.log(event("one"))
+        log(event("two"))
+        settings.set({ level: LogLevel.Debug })
+        yield* LogEvent.log(event("three"))
+        log(event("four"))
+        settings.set({ level: LogLevel.None })
+        log(event("five"))
+      })
+      yield* Effect.provide(Effect.annotateLogs(events, { service: "chat" }), Log.layer("logfmt", stream, settings))
+      assert.deepStrictEqual(collected, ["three", "four"])
+      const line = /^timestamp=1970-01-01T00:00:00\.000Z level=DEBUG fiber=#\d+ message=(?:three|four) /u
+      const lines = String(stream.read()).split("\n").slice(0, -1)
+      assert.lengthOf(lines, 2)
+      for (const [index, text] of lines.entries()) {
+        assert.match(text, line)
+        assert.include(text, " service=chat")
+        assert.include(text, ` number=${index + 1}`)
+      }
     })
   )
 

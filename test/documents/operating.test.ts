@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { defaults } from "../../src/chat/Options.js"
 import * as SettingsTable from "../../src/cli/serve/SettingsTable.js"
+import * as Certificates from "../support/Certificates.js"
 import * as Documents from "../support/Documents.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -84,8 +85,13 @@ describe("The systemd units that OPERATING describes", () => {
 
 /** The log of a server that one client visits, as JSON, and its answers to requests at `--admin`. */
 const watched = Effect.gen(function* () {
-  const server = yield* Program.start(["serve", "--port", "0", "--admin", "0", "--log-format", "json"])
-  const port = yield* server.says("errors", /"message":"listening","address":"\S+:(\d+)"/u)
+  const file = join(yield* temporaryFolder, "chat.toml")
+  writeFileSync(file, "rate = 1000\n")
+  const { cert, key } = Certificates.pair("server")
+  const listeners = ["--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0", "--tls-cert", cert]
+  const settings = ["--tls-key", key, "--admin", "0", "--config", file, "--log-level", "debug", "--log-format", "json"]
+  const server = yield* Program.start(["serve", ...listeners, ...settings])
+  const port = yield* server.says("errors", /"message":"listening","address":"127\.0\.0\.1:(\d+)"/u)
   const admin = yield* server.says("errors", /"message":"admin listening","address":"\S+:(\d+)"/u)
   const get = (path: string) =>
     Effect.promise(async () => {
@@ -95,6 +101,13 @@ const watched = Effect.gen(function* () {
   yield* Program.run(["connect", "--port", port, "--login", "alice"], { input: "alice: hi\n" })
   return { server, get }
 })
+
+/** The messages of the events that the sources log at info or debug level. */
+const messagesInSources = Documents.sources().flatMap((source) =>
+  [...source.matchAll(/\blog(?:Info|Debug)\("([^"]+)"\)|\bmessage: "([^"]+)",\s+facts:/gu)].map(
+    ([, plain, withFacts]) => plain ?? withFacts ?? ""
+  )
+)
 
 describe("Watching in OPERATING", () => {
   it.scopedLive("names paths that the server answers", () =>
@@ -126,9 +139,17 @@ describe("Watching in OPERATING", () => {
     })
   )
 
-  it.scopedLive("names the fields of the log's events", () =>
+  it("names all events below the level of warnings", () => {
+    const named = Documents.rows(Documents.section(document, "Logs")).flatMap(([cell]) => quoted(cell))
+    assert.isAtLeast(messagesInSources.length, 8)
+    assert.deepStrictEqual(named.toSorted(), [...new Set(messagesInSources)].toSorted())
+  })
+
+  it.scopedLive("names the levels and the fields of the log's events", () =>
     Effect.gen(function* () {
       const { server } = yield* watched
+      yield* server.kill("SIGHUP")
+      yield* server.says("errors", /"message":"certificates read again"/u)
       yield* server.kill("SIGTERM")
       const { errors } = yield* server.ended
       const events = errors
@@ -136,11 +157,12 @@ describe("Watching in OPERATING", () => {
         .split("\n")
         .map((line) => JSON.parse(line) as Record<string, unknown>)
       const table = Documents.rows(Documents.section(document, "Logs"))
-      assert.isAtLeast(table.length, 4)
-      for (const [message = "", fields] of table) {
+      assert.isAtLeast(table.length, 8)
+      for (const [message = "", level, fields] of table) {
         const event = events.find((event) => `\`${String(event["message"])}\`` === message)
-        const { fiber, level, message: _, timestamp, ...own } = event ?? {}
-        for (const common of [fiber, level, timestamp]) assert.isString(common, message)
+        const { fiber, level: found, message: _, timestamp, ...own } = event ?? {}
+        for (const common of [fiber, timestamp]) assert.isString(common, message)
+        assert.strictEqual(found, level?.toUpperCase(), message)
         const shown = quoted(fields).filter((field) => field !== "cutOff") // only if the grace time ran out
         assert.deepStrictEqual(shown.toSorted(), Object.keys(own).toSorted(), message)
       }

@@ -1,11 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
+import type { Claim } from "../../src/chat/Admission.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
+import * as Reply from "../../src/protocol/Reply.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
+import { eventually } from "../support/Eventually.js"
 import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
+import type { WireClient } from "../support/WireClient.js"
 
 const secret = "c0nf1dential"
 
@@ -168,6 +174,7 @@ describe("the log and the metrics", () => {
           assert.match(String(facts["remote"]), /^127\.0\.0\.1:\d+$/)
           const keys = ["remote", "name", "reason", "durationMillis", "linesIn", "linesOut", "bytesIn", "bytesOut"]
           if (reason === "unreachable") keys.push("unacknowledgedBytes")
+          if (reason === "login-in-use") keys.push("login")
           assert.hasAllKeys({ ...facts, name: "" }, keys)
           const nameless = ["bad-login", "login-in-use", "login-timeout"]
           assert.strictEqual(facts["name"], nameless.includes(reason) ? undefined : "alice")
@@ -178,6 +185,68 @@ describe("the log and the metrics", () => {
       })
     )
   }
+
+  it.scopedLive("name the login that was refused, unless the line was not a name", () =>
+    Effect.gen(function* () {
+      const admission = { decide: ({ name }: Claim) => (name === "mallory" ? Reply.otherIdentity : undefined) }
+      const server = yield* startSocketServer({ admission })
+      yield* server.join("alice")
+      for (const [line, login, reason] of [
+        ["ALICE", "ALICE", "login-in-use"],
+        ["mallory", "mallory", "bad-login"],
+        [`alice: ${secret}`, undefined, "bad-login"]
+      ] as const) {
+        const client = yield* server.connect
+        yield* client.send(`${line}\n`)
+        yield* client.closed
+        const { facts } = yield* server.logged(
+          line,
+          ({ facts }) => facts["reason"] === reason && facts["login"] === login
+        )
+        assert.notProperty(facts, "name")
+      }
+    })
+  )
+
+  it.scopedLive("record who logged in at debug level only", () =>
+    Effect.gen(function* () {
+      for (const level of [LogLevel.Info, LogLevel.Debug]) {
+        const server = yield* Logger.withMinimumLogLevel(startSocketServer(), level)
+        const client = yield* server.join("Ärger")
+        yield* client.barrier
+        const events = server.logs.filter(({ message }) => message === "logged in")
+        const { connections } = yield* server.inspect
+        const facts = { name: "Ärger", remote: connections[0]?.remote }
+        const expected = { level: "DEBUG", message: "logged in", facts }
+        assert.deepStrictEqual(events, level === LogLevel.Debug ? [expected] : [])
+      }
+    })
+  )
+
+  it.scopedLive("record a client that came and left without a byte at debug level, and any other at info level", () =>
+    Effect.gen(function* () {
+      const server = yield* Logger.withMinimumLogLevel(startSocketServer(), LogLevel.Debug)
+      const closed = (count: number) =>
+        Effect.map(
+          eventually(() => farewells().length === count, "a connection was not closed"),
+          () => farewells().at(-1)?.level
+        )
+      const farewells = () => server.logs.filter(({ message }) => message === "connection closed")
+      const checks = [(client: WireClient) => client.end, (client: WireClient) => client.reset]
+      let count = 0
+      for (const leave of checks) {
+        yield* leave(yield* server.connect)
+        assert.strictEqual(yield* closed(++count), "DEBUG")
+        const client = yield* server.connect
+        yield* client.send("a") // not even a line
+        yield* Effect.repeat(Effect.delay(server.inspect, 2), {
+          until: ({ connections }) => connections.some(({ bytesIn }) => bytesIn === 1)
+        })
+        yield* leave(client)
+        assert.strictEqual(yield* closed(++count), "INFO")
+      }
+    })
+  )
 
   it.scopedLive("a defect in the broker ends the connection that triggered it, and the chat continues", () =>
     Effect.gen(function* () {

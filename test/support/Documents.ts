@@ -9,6 +9,12 @@ export const names = readdirSync(root).filter((name) => name.endsWith(".md"))
 
 export const text = (name: string) => readFileSync(`${root}/${name}`, "utf8")
 
+/** The text of each file below src/. */
+export const sources = (): ReadonlyArray<string> =>
+  readdirSync(`${root}/src`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => text(`src/${name}`))
+
 /** The contents of the fenced blocks in a language. */
 export const blocks = (document: string, language: string): ReadonlyArray<string> =>
   [...document.matchAll(/^```(\w*)\n([^]*?)^```$/gmu)].flatMap(([, found, content]) =>

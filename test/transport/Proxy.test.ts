@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
@@ -117,6 +120,21 @@ describe("behind a proxy", () => {
       yield* gone(leaving)
       assert.lengthOf(accepted, 0)
       assert.match(failures.join(), /^refused \S+ its PROXY header is malformed: it does not begin like one$/)
+    })
+  )
+
+  it.scopedLive("a client that broke the connection before it was accepted is no warning", () =>
+    Effect.gen(function* () {
+      const server = yield* Logger.withMinimumLogLevel(
+        startSocketServer({ listen: [Tcp.listen("127.0.0.1", 0, { from: here, timeout: "5 seconds" })] }),
+        LogLevel.Debug
+      )
+      // Another process connects and sends a reset while this one waits for its end, and accepts nothing.
+      const script = `const socket = require("net").connect(${server.address.port}, "127.0.0.1", () => socket.resetAndDestroy())`
+      spawnSync(process.execPath, ["-e", script])
+      const { level } = yield* server.logged("the broken connection", ({ message }) => message.startsWith("refused "))
+      assert.strictEqual(level, "DEBUG")
+      assert.notInclude(JSON.stringify(server.logs), "WARN")
     })
   )
 

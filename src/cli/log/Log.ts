@@ -5,6 +5,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Struct from "effect/Struct"
 import type { Writable } from "node:stream"
 import { LiveSource, type Live } from "../../chat/Live.js"
+import * as LogEvent from "../../telemetry/LogEvent.js"
 import * as LogFormat from "./LogFormat.js"
 import { LogLimit } from "./LogLimit.js"
 
@@ -75,8 +76,9 @@ export const layer = (
       write({ date, level: LogLevel.Warning, fiber: "#0", message: overRate, annotations, cause: undefined })
     }
   }
+  const isWritten = (level: LogLevel.LogLevel) => LogLevel.lessThanEqual(settings.current.level, level)
   const logger = Logger.make<unknown, void>((event) => {
-    if (LogLevel.greaterThan(settings.current.level, event.logLevel)) return
+    if (!isWritten(event.logLevel)) return
     if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
       omitted += 1
       return
@@ -110,8 +112,9 @@ export const layer = (
   )
   return Layer.mergeAll(
     Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), finishAtTheEnd),
-    // Effect passes all events to the logger, which filters by a level that can change.
-    Logger.minimumLogLevel(LogLevel.All)
+    // Effect passes all events to the logger, which selects them by a level that can change.
+    Logger.minimumLogLevel(LogLevel.All),
+    Layer.scopedDiscard(Effect.locallyScoped(LogEvent.selection, isWritten))
   )
 }
 
