@@ -75,7 +75,7 @@ export const make = (
 ): Effect.Effect<Broker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
-    const events = new Events()
+    const events = yield* Events.make
     const members = yield* Ref.make<Members>(HashMap.empty())
     const log = yield* LogEvent.logger
     const state = BrokerState.make({ options, time, log, events, ask: yield* asker(events), reachability }, extensions)

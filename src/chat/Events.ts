@@ -1,6 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { Batch } from "./Batch.js"
@@ -58,20 +59,29 @@ export type Event =
   | { readonly _tag: "Look"; readonly look: () => void }
 
 /**
- * What was reported to the broker. The events of one turn of Node's event loop are taken together at the end of that
- * turn. Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor
- * of five).
+ * The broker's queue. The events of one turn of Node's event loop are queued together at the end of that turn.
+ * Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor of
+ * five).
  *
- * An idle broker is woken directly: waking a fiber from an empty `Queue` costs five times as much (src/chat/README.md).
+ * An idle broker is woken directly, and the `Queue` holds events only while it is busy: waking a fiber from an empty
+ * `Queue` costs five times as much (src/chat/README.md).
  */
 export class Events {
   private brought: Array<Event> = []
+  private queued = 0
   private isScheduled = false
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
 
+  private constructor(private readonly queue: Queue.Queue<ReadonlyArray<Event>>) {}
+
+  static readonly make: Effect.Effect<Events> = Effect.map(
+    Queue.unbounded<ReadonlyArray<Event>>(),
+    (queue) => new Events(queue)
+  )
+
   /** Events reported but not yet taken by the broker. */
   get waiting(): number {
-    return this.brought.length
+    return this.queued + this.brought.length
   }
 
   report(event: Event) {
@@ -82,29 +92,39 @@ export class Events {
   }
 
   private readonly endOfTurn = () => {
-    this.isScheduled = false
-    const { idle } = this
-    // A busy broker takes the events when it is ready.
-    if (idle === undefined || this.brought.length === 0) return
-    this.idle = undefined
-    idle(Effect.succeed(this.takeAll()))
-  }
-
-  private takeAll(): ReadonlyArray<Event> {
     const events = this.brought
+    this.isScheduled = false
     this.brought = []
-    return events
+    const { idle } = this
+    if (idle === undefined) {
+      this.queued += events.length
+      this.queue.unsafeOffer(events)
+      return
+    }
+    this.idle = undefined
+    idle(Effect.succeed(events))
   }
 
-  /** Waits for a turn of the event loop that has events. For a single consumer. */
-  readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
-    if (this.isScheduled || this.brought.length === 0) this.idle = resume
-    else resume(Effect.succeed(this.takeAll()))
+  /** Waits for the events of the next turn that has any. For a single consumer. */
+  readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.suspend(() =>
+    this.queued === 0 ? this.park : this.takeQueued
+  )
+
+  /** Lets the event loop have a turn, and takes what is queued then, if anything is. */
+  readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
+    setImmediate(() => resume(this.queued === 0 ? noEvents : this.takeQueued))
   })
 
-  /** Lets the event loop have a turn, and takes its events, if it has any. */
-  readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
-    setImmediate(() => resume(Effect.sync(() => this.takeAll())))
+  private readonly takeQueued = Effect.suspend(() =>
+    Effect.map(Queue.takeAll(this.queue), (turns) => {
+      this.queued = 0
+      const [first = [], ...others] = turns
+      return others.length === 0 ? first : first.concat(...others)
+    })
+  )
+
+  private readonly park = Effect.async<ReadonlyArray<Event>>((resume) => {
+    this.idle = resume
   })
 
   /** Runs `look` in the broker's turn, after everything that was reported before. */
@@ -116,6 +136,8 @@ export class Events {
     })
   }
 }
+
+const noEvents: Effect.Effect<ReadonlyArray<Event>> = Effect.succeed([])
 
 const attempt = <A>(look: () => A): Exit.Exit<A> => {
   try {
