@@ -18,9 +18,9 @@ export const mutants = [
   },
   {
     name: "a client accepts a last line that was cut off",
-    file: "client/LineConnection.ts",
-    search: "end: () => done(Exit.void),",
-    replace: "end: () => { offer(framing.end()); done(Exit.void) },",
+    file: "client/LineReceiver.ts",
+    search: "end: () => this.done(Exit.void),",
+    replace: "end: () => { for (const piece of this.framing.end()) this.take(piece, socket); this.done(Exit.void) },",
     test: "test/client/Client.test.ts"
   },
   {
@@ -163,5 +163,77 @@ export const mutants = [
     search: "Effect.delay(returnTime)",
     replace: 'Effect.delay("1 day")',
     test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "listen acknowledges before the output has taken a message",
+    file: "client/Listening.ts",
+    search: "const isFree = write(lines, (error) => {",
+    replace:
+      'acknowledgement.add(messages)\n      const isFree = write(lines, (error) => {\n        if (lines !== "") return',
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "connect in a pipe acknowledges before the output has taken a message",
+    file: "client/Pipe.ts",
+    search: "const isFree = writeOutput.write(bytes, (error) => {",
+    replace:
+      "acknowledgement.add(messages)\n      const isFree = writeOutput.write(bytes, (error) => {\n        if (bytes.length > 0) return",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "acknowledgements count notices",
+    file: "client/Acknowledgement.ts",
+    search: 'line.startsWith("from ")',
+    replace: '!line.startsWith("! ")',
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a client acknowledges a line whose processing failed",
+    file: "client/LineReceiver.ts",
+    search: "if (isWell) this.processed()",
+    replace: "this.processed()",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a client acknowledges what arrived before the server's hello",
+    file: "client/Listening.ts",
+    search: "acknowledgement.isOn = true\n        counted = filter.handled",
+    replace: "acknowledgement.isOn = true\n        counted = 0",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a client acknowledges nothing more when it leaves",
+    file: "client/Acknowledgement.ts",
+    search: "this.flush()\n    this.hasStopped = true",
+    replace: "this.hasStopped = true",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a client that waits for messages ends its sending half, and cannot acknowledge",
+    file: "client/LineConnection.ts",
+    search: "return acknowledgement.isOn && !hasEnded()",
+    replace: "return acknowledgement.received < 0 && !hasEnded()",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a busy program acknowledges nothing, and is taken for unreachable",
+    file: "client/LineReceiver.ts",
+    search: "acknowledgement.advance()\n",
+    replace: "\n",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "a client counts the answer to its greeting after the messages that arrive with it",
+    file: "client/LineReceiver.ts",
+    search: "this.acknowledgement.add(arrival.withheld)",
+    replace: "if (arrival.lines.length === 0) this.acknowledgement.add(arrival.withheld)",
+    test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "connect in a pipe acknowledges in the middle of a line",
+    file: "client/Pipe.ts",
+    search: 'acknowledgement.isPaused = !wire.endsWith("\\n")',
+    replace: "",
+    test: "test/client/acknowledgement.test.ts"
   }
 ]

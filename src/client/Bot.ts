@@ -60,11 +60,13 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
     const running = yield* FiberSet.make<void, never>()
     let isOver = false
     let unanswered = 0
+    /** Messages whose program has not ended. */
+    let busy = 0
 
     const over = Effect.suspend(() => {
       isOver = true
       return Effect.all([
-        Effect.map(FiberSet.size(running), (size) => (unanswered += size)),
+        Effect.sync(() => (unanswered += busy)),
         Effect.suspend(() => Fiber.interruptAll([...running])), // all together, because each may take some time to end
         turns.release(1) // lets a message that waits for its turn continue
       ])
@@ -80,12 +82,20 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
         const verdict = options.guard.judge(received, yield* Time.now)
         if (verdict === "Ignore") return
         if (!isOver) yield* turns.take(1)
+        if (isOver) return void (unanswered += 1)
+        busy += 1
+        let isBusy = true
+        const endTurn = Effect.suspend(() => {
+          if (!isBusy) return Effect.void
+          isBusy = false
+          busy -= 1
+          return turns.release(1)
+        })
         const work =
           verdict === "Answer"
-            ? answer(received, replies, options)
-            : remark(from, options, Effect.ignore(replies.send(from, tooMany)))
-        if (isOver) unanswered += 1
-        else yield* begin(Effect.ensuring(work, turns.release(1)))
+            ? answer(received, replies, options, endTurn)
+            : Effect.zipRight(endTurn, remark(from, options, Effect.ignore(replies.send(from, tooMany))))
+        yield* begin(Effect.ensuring(work, endTurn))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
@@ -145,8 +155,34 @@ const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer
 /**
  * Handles one message: runs the program and sends back its output, or reports that it failed. If the sender leaves, the
  * rest of the answer is dropped, but the program keeps running until it ends.
+ *
+ * @param endTurn run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it
+ *   has a turn itself, so two bots that kept their turns until then would wait for each other.
  */
-const answer = (message: BotMessage, replies: Replies, options: BotOptions): Effect.Effect<void> => {
+const answer = (
+  message: BotMessage,
+  replies: Replies,
+  options: BotOptions,
+  endTurn: Effect.Effect<unknown>
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const unsettled = yield* FiberSet.make<void>()
+    const places = yield* Effect.makeSemaphore(window)
+    const spoken = (settled: Effect.Effect<void>) =>
+      Effect.zipRight(places.take(1), FiberSet.run(unsettled, Effect.ensuring(settled, places.release(1))))
+    const log = yield* speakFor(message, replies, options, spoken)
+    yield* endTurn
+    yield* FiberSet.awaitEmpty(unsettled)
+    log()
+  }).pipe(Effect.scoped)
+
+/** Runs the program and sends its output. Returns what logs the failures, once there are outcomes. */
+const speakFor = (
+  message: BotMessage,
+  replies: Replies,
+  options: BotOptions,
+  spoken: (settled: Effect.Effect<void>) => Effect.Effect<unknown>
+): Effect.Effect<() => void> => {
   const { from } = message
   const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(from)))
   const failures = new Map<string, number>()
@@ -173,11 +209,11 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
         TransportError: () => Effect.never
       })
     )
-  const say = (text: string) => Effect.suspend(() => (hasLeft ? Effect.void : speak(text)))
   // Each line is sent immediately and in order; only waiting for outcomes is concurrent.
-  const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { concurrency: window, discard: true })
+  const say = (text: string) => Effect.suspend(() => (hasLeft ? Effect.void : Effect.asVoid(spoken(speak(text)))))
+  const sayAll = (lines: ReadonlyArray<string>) => Effect.forEach(lines, say, { discard: true })
 
-  const speakFor = ({ fault, output }: RunningProgram) =>
+  const follow = ({ fault, output }: RunningProgram) =>
     Effect.gen(function* () {
       for (;;) {
         const chunk = yield* Effect.orElseSucceed(Input.read(output), () => undefined)
@@ -194,7 +230,7 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
     for (const [failure, number] of failures) options.log(`${from}: ${lines(number)} of the answer: ${failure}`)
   }
   return options.start(message).pipe(
-    Effect.flatMap(speakFor),
+    Effect.flatMap(follow),
     Effect.scoped,
     Effect.timeoutTo({
       duration: options.timeout,
@@ -207,7 +243,7 @@ const answer = (message: BotMessage, replies: Replies, options: BotOptions): Eff
       options.log(`${from}: the program failed (${fault})`)
       return remark(from, options, say(`the program failed (${fault})`))
     }),
-    Effect.zipRight(Effect.sync(log))
+    Effect.as(log)
   )
 }
 

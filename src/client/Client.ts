@@ -25,6 +25,11 @@ export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
 /**
  * A client of a chat server. `lines` and `received` are two views of one stream; run only one of them, and only once.
  * Until then, at most 64 KiB are read from the server, so later outcomes do not arrive either.
+ *
+ * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that it
+ * was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a program
+ * is busy with one line for long, the client acknowledges one waiting message every 5 s, or the server would take it for
+ * unreachable. A program that stops reading earlier than it disconnects is closed as unreachable when messages wait.
  */
 export interface Client {
   /** The server's address, for people and logs. */
@@ -56,7 +61,7 @@ export interface Client {
    * after that, the server also sends notices when clients join or leave and when it shuts down.
    */
   readonly hello: Effect.Effect<Option.Option<Login.Hello>, TransportError | Login.LoginRefused>
-  /** Ends the sending half: the client leaves, but still receives what is queued for it. */
+  /** Leaves: the client sends nothing more, but still receives what is queued for it. */
   readonly end: Effect.Effect<void>
   /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
   readonly closed: Effect.Effect<void>
@@ -82,7 +87,8 @@ export const connect = <E, R>(
   Effect.gen(function* () {
     const started = yield* Login.start(options)
     yield* Login.confirm(started)
-    return make(started.connection, yield* Effect.cached(Login.hello(started)), "a-chat")
+    const hello = yield* Effect.cached(Login.hello(started))
+    return make(started.connection, acknowledging(started, hello, "confirmed"), "a-chat")
   })
 
 /** Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. */
@@ -94,7 +100,8 @@ export const open = <E, R>(
     yield* started.connection.send(`${started.login}\n`)
     // Only a server that knows words sends parameters.
     const server = started.words.length > 0 ? "a-chat" : "original"
-    return make(started.connection, yield* Effect.cached(Login.hello(started)), server)
+    const hello = yield* Effect.cached(Login.hello(started))
+    return make(started.connection, acknowledging(started, hello, "sent"), server)
   })
 
 /**
@@ -107,18 +114,70 @@ export const greet = <E, R>(
   Effect.gen(function* () {
     const started = yield* Login.start(options)
     const hello = yield* Login.greet(started)
-    return make(started.connection, Effect.succeed(hello), Option.isSome(hello) ? "a-chat" : "original")
+    const server = Option.isSome(hello) ? "a-chat" : "original"
+    return make(
+      started.connection,
+      acknowledging(started, Effect.succeed(hello), Option.isSome(hello) ? "greeted" : "sent"),
+      server
+    )
   })
+
+/**
+ * Turns acknowledgements on when the program runs the stream, and the server is known not to be an original one. Before
+ * that the server would wait for acknowledgements that do not come. The notices that follow from it are withheld until
+ * the program requests `hello`.
+ *
+ * @param stage what the client knows: that the server replied to a command (`confirmed`) or to `hello` (`greeted`), or
+ *   nothing yet (`sent`)
+ */
+const acknowledging = (
+  { connection, words }: Login.PendingLogin,
+  hello: Client["hello"],
+  stage: "sent" | "confirmed" | "greeted"
+): Pick<Client, "hello" | "lines"> => {
+  let isKnown = stage !== "sent"
+  let isRunning = false
+  let isOn = words.includes("ack")
+  let wantsNotices = stage === "greeted"
+  const turnOn = Effect.suspend(() => {
+    if (isOn || !isRunning || !isKnown) return Effect.void
+    isOn = true
+    return Effect.ignore(connection.acknowledge("own")) // the stream sees the same break
+  })
+  const isWanted = (line: string): boolean => {
+    if (wantsNotices || !line.startsWith("* ")) return true
+    if (line.startsWith("* hello ")) wantsNotices = true // the program asked with `sendLine`
+    return !unrequested.test(line)
+  }
+  return {
+    hello: Effect.suspend(() => {
+      wantsNotices = true
+      return Effect.tap(hello, (found) => {
+        isKnown = Option.isSome(found)
+        return turnOn
+      })
+    }),
+    lines: Stream.unwrap(
+      Effect.suspend(() => {
+        isRunning = true
+        return Effect.as(turnOn, stage === "greeted" ? connection.lines : Stream.filter(connection.lines, isWanted))
+      })
+    )
+  }
+}
+
+/** Notices, which a server sends after `/hello` without being asked. */
+const unrequested = /^\* (?:joined|left|closing|bye reason=shutdown)\b/u
 
 /** @param server the kind of server, as far as it is known; an original one sends no parameters with messages */
 const make = (
   connection: LineConnection.LineConnection,
-  hello: Client["hello"],
+  { hello, lines }: Pick<Client, "hello" | "lines">,
   server: Received.ServerKind
 ): Client => ({
   remote: connection.remote,
-  lines: connection.lines,
-  received: Stream.map(connection.lines, (line) => Received.parse(line, server)),
+  lines,
+  received: Stream.map(lines, (line) => Received.parse(line, server)),
   send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
   sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
   deliver: (recipients, text) =>

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
+import { turnsOn } from "./Acknowledgement.js"
 import * as Received from "./Received.js"
 
 /**
@@ -12,19 +13,26 @@ import * as Received from "./Received.js"
  *
  * The user did not send these commands, so the replies are not shown. A rate limit may refuse them. A refusal does not
  * say which line it refuses, but refusals arrive in the order of the lines, so counting tells ours from the user's.
+ *
+ * The first of our lines is `/hello ack`, which turns acknowledgements on (`Acknowledgement`). The notices that follow
+ * from it are not shown until the user has sent `/hello` as well.
  */
 export class Confirmation {
   /** Whether the server replies to commands, which is known once it has sent a line of its own. */
   isExpected = false
   /** Whether the server has replied to our `/quit`. */
   isGiven = false
+  /** Whether the server waits for acknowledgements. */
+  acknowledges = false
   /** Opens when the server is known to reply to commands. */
   readonly expected = Effect.unsafeMakeLatch(false)
   private readonly token = randomUUID()
   private readonly allSeen = Effect.unsafeMakeLatch(false)
   private readonly refusal = Effect.unsafeMakeLatch(false)
   private retryMillis = 0
-  private isFirst = true
+  /** Number of our lines after the login that have no reply yet. */
+  private greetings = 2
+  private showsNotices = false
   /** Number of pings sent at the end of the input. */
   private pings = 0
   private hasSeenAll = false
@@ -33,7 +41,7 @@ export class Confirmation {
 
   /** The line to send after the login. */
   get greeting(): string {
-    return this.ping(0)
+    return `/hello ack\n${this.ping(0)}`
   }
 
   /** The lines to send before the end of the sending half, to a server that may not reply at all. */
@@ -46,20 +54,23 @@ export class Confirmation {
    * undefined if the line is for the user.
    */
   replace(line: string): string | undefined {
-    const { isFirst } = this
-    this.isFirst = false
     this.isExpected = true
     this.expected.unsafeOpen()
     const received = Received.parse(line)
     if (received._tag === "Notice") {
       if (received.code === "pong") return this.pong(received.text)
+      if (received.code === "hello") return this.hello(received)
+      if (!this.showsNotices && isUnrequested(received)) return ""
       if (!this.hasSeenAll || received.code !== "bye" || received.values.get("reason") !== "quit") return undefined
       this.isGiven = true
       return ""
     }
     if (received._tag !== "Refused" || received.fatal || received.retryMillis === undefined) return undefined
     if (received.code !== "slow-down") return undefined
-    if (isFirst) return "" // refuses our ping: no line of the user's was sent before it
+    if (this.greetings > 0) {
+      this.greetings -= 1 // no line of the user's was sent before ours, except the login
+      return ""
+    }
     if (this.pings === 0) return undefined
     this.retryMillis = received.retryMillis
     this.refusal.unsafeOpen()
@@ -104,6 +115,17 @@ export class Confirmation {
     )
   }
 
+  /** The first `hello` with acknowledgements replies to ours. */
+  private hello(received: Received.Received): string | undefined {
+    if (!this.acknowledges && turnsOn(received)) {
+      this.acknowledges = true
+      this.greetings = Math.min(this.greetings, 1)
+      return ""
+    }
+    this.showsNotices = true
+    return undefined
+  }
+
   private ping(number: number) {
     return `/ping ${this.token} ${number}\n`
   }
@@ -116,6 +138,7 @@ export class Confirmation {
   private pong(text: string): string | undefined {
     const [token, number] = text.split(" ")
     if (token !== this.token) return undefined
+    if (Number(number) === 0) this.greetings = 0
     if (Number(number) === 0 || this.hasSeenAll) return ""
     this.hasSeenAll = true
     this.allSeen.unsafeOpen()
@@ -126,3 +149,7 @@ export class Confirmation {
     return users.join("")
   }
 }
+
+/** Whether a server sends this after `/hello` without being asked. */
+const isUnrequested = ({ code, values }: Received.Report): boolean =>
+  code === "joined" || code === "left" || code === "closing" || (code === "bye" && values.get("reason") === "shutdown")

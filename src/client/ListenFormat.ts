@@ -16,6 +16,8 @@ export interface MessageFilterOptions {
 export class MessageFilter {
   /** Number of messages still to be let through. */
   left: number
+  /** Number of messages handled, let through or not. Those after the last one let through do not count. */
+  handled = 0
   /** The kind of server; only an a-chat server sends parameters after a name. */
   server: Received.ServerKind = "original"
   /** The starts of lines to let through, in wire form: without parameters, and with them. */
@@ -40,11 +42,13 @@ export class MessageFilter {
     let at = 0
     while (at < block.length && this.left > 0) {
       const next = block.indexOf("\n", at) + 1
-      if (this.wants(block, at)) this.left -= 1
+      const isMessage = block.startsWith(messageStart, at)
+      if (isMessage) this.handled += 1
+      if (isMessage && this.wants(block, at)) this.left -= 1
       else {
         if (from < at) taken += block.slice(from, at)
         from = next
-        if (!block.startsWith(messageStart, at)) report(Received.parse(Wire.decode(block.slice(at, next - 1))))
+        if (!isMessage) report(Received.parse(Wire.decode(block.slice(at, next - 1))))
       }
       at = next
     }

@@ -7,12 +7,13 @@ import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
+import { Acknowledgement, turnsOn } from "./Acknowledgement.js"
 import * as Encode from "./Encode.js"
 import * as Escape from "./Escape.js"
 import * as LineConnection from "./LineConnection.js"
 import { MessageFilter, toJson } from "./ListenFormat.js"
 import * as Login from "./Login.js"
-import { flushed, OutputError, readerGone, type Output } from "./Output.js"
+import { flushed, flushedWithin, OutputError, readerGone, type Output } from "./Output.js"
 import type * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
 
@@ -34,12 +35,15 @@ export interface ListeningOptions {
 /** How long closing the connection waits for the server to end its half, after which the name is free again. */
 const linger = Duration.seconds(2)
 
-/** A login that is not refused within this time counts as accepted: an original server does not reply to `/ping`. */
+/** How long leaving waits for the output to take what was printed, so that it is acknowledged. */
+const outputMillis = 1000
+
+/** A login that is not refused within this time counts as accepted: an original server does not reply to `/hello`. */
 const patience = Duration.seconds(2)
 
 /**
  * Prints incoming messages until `count` is reached or the reader of the output has gone. Reads from the server no
- * faster than the output is read, in constant memory.
+ * faster than the output is read, in constant memory. Acknowledges a message once the output has taken it.
  */
 export const run = (
   options: ListeningOptions
@@ -70,17 +74,28 @@ const converse = (
     const { socket, ended, taken } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
         Effect.map((socket) => ({ socket, ...receive(socket, filter, options) })),
-        Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
+        Effect.tap((reception) => Effect.addFinalizer(() => leave(reception, options.output)))
       )
     )
     const sender = yield* LineConnection.makeSender(socket)
-    yield* sender.send(`${login}\n${options.json ? "/hello auto to\n" : ""}/ping login\n`)
+    yield* sender.send(`${login}\n/hello ack${options.json ? " auto to" : ""}\n`)
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
     // All messages may have arrived before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
+    yield* flushed(options.output)
   })
 
+/** Acknowledges what was printed, then closes. What arrives after that is not printed, and returns to its sender. */
+const leave = ({ acknowledgement, isOpen, socket }: Reception & { readonly socket: Socket }, output: Output) =>
+  Effect.suspend(() => (isOpen() ? flushedWithin(output, outputMillis) : Effect.void)).pipe(
+    Effect.zipRight(Effect.sync(() => acknowledgement.stop())),
+    Effect.zipRight(socket.close(linger))
+  )
+
 interface Reception {
+  readonly acknowledgement: Acknowledgement
+  /** Whether the connection lasts. */
+  readonly isOpen: () => boolean
   /** Done once the server has accepted the login. */
   readonly taken: Deferred.Deferred<void>
   /** Done when `count` is reached or the connection has ended. */
@@ -94,6 +109,10 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
   filter.server = "original"
   const framing = new Framing(Login.defaultMaxLineBytes)
   const write = writer(output, json, filter)
+  const acknowledgement = new Acknowledgement((wire) => socket.write(wire)) // a few bytes, for which nothing waits
+  let isOpen = true
+  /** Messages handled so far whose acknowledgement is under way, or that the server does not count. */
+  let counted = filter.handled
 
   let held = false
   const release = () => {
@@ -109,7 +128,13 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
 
   const report = (received: Received.Received) => {
     if (received._tag === "Notice" && received.code === "hello") filter.server = "a-chat"
-    if (received._tag !== "Refused") return Deferred.unsafeDone(taken, Exit.void) // the pong
+    if (received._tag !== "Refused") {
+      if (!acknowledgement.isOn && turnsOn(received)) {
+        acknowledgement.isOn = true
+        counted = filter.handled
+      }
+      return Deferred.unsafeDone(taken, Exit.void) // the hello
+    }
     const refusal = Login.refusedBy(received)
     return refusal === undefined ? warn(`${received.code}: ${received.text}`) : Deferred.unsafeDone(ended, refusal)
   }
@@ -117,30 +142,44 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
     for (const piece of pieces) {
       if (piece._tag === "TooLong") {
         warn(`left out a message of more than ${Login.defaultMaxLineBytes} bytes`)
+        filter.handled += 1
         continue
       }
       const lines = filter.take(piece.text, report)
-      if (lines === "") continue
+      const messages = acknowledgement.isOn ? filter.handled - counted : 0
+      counted = filter.handled
+      if (lines === "" && messages === 0) continue
       Deferred.unsafeDone(taken, Exit.void)
-      if (!write(lines)) hold()
+      // Messages that are left out count as processed after those before them.
+      const isFree = write(lines, (error) => {
+        if (error === null || error === undefined) acknowledgement.add(messages)
+      })
+      if (!isFree) hold()
       if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
     }
   }
   socket.attach({
     data: (bytes) => take(framing.push(bytes)),
     end: () => {
+      isOpen = false
       // A last line without its LF was cut off, and is dropped.
       Deferred.unsafeDone(ended, Exit.fail(LineConnection.closed))
     },
-    closed: (error) => Deferred.unsafeDone(ended, Exit.fail(error ?? LineConnection.lost))
+    closed: (error) => {
+      isOpen = false
+      Deferred.unsafeDone(ended, Exit.fail(error ?? LineConnection.lost))
+    }
   })
-  return { taken, ended }
+  return { acknowledgement, isOpen: () => isOpen, taken, ended }
 }
 
-/** A function that writes lines in wire form, and returns false while the output is full. */
-const writer = (output: Output, json: boolean, filter: MessageFilter): ((lines: string) => boolean) => {
+/** Writes lines in wire form; returns false while the output is full. Calls `taken` once the output has taken them. */
+type Writer = (lines: string, taken: (error: Error | null | undefined) => void) => boolean
+
+const writer = (output: Output, json: boolean, filter: MessageFilter): Writer => {
   const isTerminal = output.isTTY === true
-  if (!json && !isTerminal) return (lines) => output.write(lines, "latin1")
+  if (!json && !isTerminal) return (lines, taken) => output.write(lines, "latin1", taken)
   const show = isTerminal ? (json ? Escape.json : Escape.show) : (text: string) => text
-  return (lines) => output.write(show(json ? toJson(lines, new Date(), filter.server) : Wire.decode(lines)))
+  return (lines, taken) =>
+    output.write(show(json ? toJson(lines, new Date(), filter.server) : Wire.decode(lines)), taken)
 }

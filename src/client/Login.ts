@@ -43,6 +43,11 @@ export interface ClientOptions<E, R> {
    * programs, and messages from them have `auto` (protocol, section 6).
    */
   readonly auto?: boolean | undefined
+  /**
+   * Whether the program runs `lines` or `received` at once, so that messages are acknowledged from `hello` on. Otherwise
+   * those are acknowledged that come after the program has started to run that stream.
+   */
+  readonly ack?: boolean | undefined
   /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). */
   readonly to?: boolean | undefined
   /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
@@ -67,7 +72,7 @@ export const start = <E, R>(
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
-    return { connection, login, words: (["auto", "to"] as const).filter((word) => options[word] === true) }
+    return { connection, login, words: (["ack", "auto", "to"] as const).filter((word) => options[word] === true) }
   })
 
 export interface PendingLogin {
@@ -116,7 +121,9 @@ const askHello = (
       hello = parseHello(Received.parse(line))
       return "part"
     }
-    return Effect.flatMap(connection.ask(`${lines}${login}: ${token}\n`, look), (answer) =>
+    const expected = started.words.includes("ack") ? connection.acknowledge("asked") : Effect.void
+    const asked = Effect.zipRight(expected, connection.ask(`${lines}${login}: ${token}\n`, look))
+    return Effect.flatMap(asked, (answer) =>
       typeof answer === "number" ? Effect.delay(askHello(started, helloLine(started)), answer) : Effect.succeed(answer)
     )
   })

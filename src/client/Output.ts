@@ -18,6 +18,19 @@ export const flushed = (stream: Output): Effect.Effect<void> =>
     stream.write("", () => resume(Effect.void))
   })
 
+/**
+ * `flushed`, for a limited time. Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's
+ * timeouts do not work there.
+ */
+export const flushedWithin = (stream: Output, millis: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const deadline = setTimeout(() => resume(Effect.void), millis)
+    stream.write("", () => {
+      clearTimeout(deadline)
+      resume(Effect.void)
+    })
+  })
+
 /** Waits while the buffer of the stream is full. Does not wait if the reader has gone. */
 export const drained = (stream: Output): Effect.Effect<void> =>
   Effect.suspend(() => {

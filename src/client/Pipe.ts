@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import type { Socket, TransportError } from "../ports/Transport.js"
+import { Acknowledgement } from "./Acknowledgement.js"
 import { Confirmation } from "./Confirmation.js"
 import * as Encode from "./Encode.js"
 import * as Escape from "./Escape.js"
@@ -32,12 +33,11 @@ const linger = Duration.seconds(5)
 /** A server that has sent no line of its own for this long after the end of the input is an original one. */
 const patience = Duration.seconds(1)
 
-const LF = 0x0a
-
 /**
  * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
  * fast as its reader and in constant memory. At the end of the input it leaves, and continues until the server closes.
- * `Confirmation` explains how it knows that the server took everything. Works in chunks: no code here runs per message.
+ * `Confirmation` explains how it knows that the server took everything. Acknowledges a message once the output has taken
+ * it. Works in chunks: no code here runs per message.
  */
 export const run = (
   options: PipeOptions
@@ -47,28 +47,35 @@ export const run = (
     options.input.on("error", () => {})
     const login = options.login === undefined ? "" : `${yield* Encode.login(options.login)}\n`
     const confirmation = new Confirmation()
+    let sender: LineConnection.Sender | undefined = undefined
+    const acknowledgement = new Acknowledgement((wire) => sender?.post(wire))
     const { ended, socket } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
-        Effect.map((socket) => ({ socket, ended: receive(socket, confirmation, options) })),
-        Effect.tap(({ socket }) => Effect.addFinalizer(() => socket.close(linger)))
+        Effect.map((socket) => ({ socket, ended: receive(socket, confirmation, acknowledgement, options) })),
+        Effect.tap(({ socket }) =>
+          Effect.addFinalizer(() =>
+            Effect.zipRight(
+              Effect.sync(() => acknowledgement.stop()),
+              socket.close(linger)
+            )
+          )
+        )
       )
     )
-    const sender = yield* LineConnection.makeSender(socket)
+    const { end: endSending, send } = (sender = yield* LineConnection.makeSender(socket))
     let left = false
 
     const sendInput = Effect.gen(function* () {
-      const { hasLogin, isLineStart } = yield* sendAll(login, options.input, confirmation.greeting, sender.send)
+      const { hasLogin, isEmpty } = yield* sendAll(login, options.input, confirmation.greeting, send, acknowledgement)
       // Without any input there is nothing to confirm.
-      const isEmpty = isLineStart && !hasLogin
-      if (!isLineStart) yield* sender.send("\n")
-      if (!isEmpty && !hasLogin) yield* sender.send(confirmation.greeting)
+      if (!isEmpty && !hasLogin) yield* send(confirmation.greeting)
       if (!isEmpty) yield* Effect.timeoutOption(confirmation.expected.await, patience)
       left = true
-      if (isEmpty) return yield* sender.end
-      if (confirmation.isExpected) return yield* confirmation.ask(sender.send)
+      if (isEmpty) return yield* endSending
+      if (confirmation.isExpected) return yield* confirmation.ask(send)
       // An original server ignores both lines, and closes only after the end of our sending half.
-      yield* sender.send(confirmation.farewell)
-      yield* sender.end
+      yield* send(confirmation.farewell)
+      yield* endSending
     }).pipe(
       // The receiving half sees the same break, after everything that the server sent before it.
       Effect.catchTag("TransportError", () => Effect.void),
@@ -82,31 +89,47 @@ export const run = (
     return ofOrderlyEnd({ ...end, lastLine: Received.parse(end.lastLine), left, confirmed })
   })
 
+/** The longest part of a line that waits for the rest of the line. */
+const maxRest = 65_536
+
 /**
- * Sends the login, if it is known, then the input, with the greeting after the first line. Returns whether there was a
- * first line, and whether everything sent ends with an LF.
+ * Sends the login, if it is known, then the input, with the greeting after the first line. A last line without its LF
+ * counts as a line. Returns whether there was a first line with an LF, and whether there was nothing.
+ *
+ * Sends whole lines, because an acknowledgement may follow what was sent. While a part of a long line is sent, nothing is
+ * acknowledged.
  */
 const sendAll = (
   login: string,
   input: Readable,
   greeting: string,
-  send: (wire: string) => Effect.Effect<void, TransportError>
+  send: (wire: string) => Effect.Effect<void, TransportError>,
+  acknowledgement: Acknowledgement
 ) =>
   Effect.gen(function* () {
     let hasLogin = login !== ""
-    let isLineStart = true
+    let rest = ""
     if (hasLogin) yield* send(login + greeting)
     for (;;) {
       const chunk = yield* Input.read(input)
-      if (chunk === undefined) return { hasLogin, isLineStart }
-      const wire = chunk.toString("latin1")
-      isLineStart = chunk.at(-1) === LF
-      const end = hasLogin ? 0 : chunk.indexOf(LF) + 1
-      if (end === 0) yield* send(wire)
-      else {
-        hasLogin = true
-        yield* send(wire.slice(0, end) + greeting + wire.slice(end))
+      if (chunk === undefined) {
+        const isCut = rest !== "" || acknowledgement.isPaused
+        acknowledgement.isPaused = false
+        if (isCut) yield* send(`${rest}\n`)
+        return { hasLogin, isEmpty: !hasLogin && !isCut }
       }
+      let wire = rest + chunk.toString("latin1")
+      const whole = wire.lastIndexOf("\n") + 1
+      const isLong = wire.length - whole > maxRest
+      rest = isLong ? "" : wire.slice(whole)
+      if (!isLong) wire = wire.slice(0, whole)
+      if (wire === "") continue
+      const end = hasLogin ? 0 : wire.indexOf("\n") + 1
+      if (end > 0) hasLogin = true
+      // Before the send, which may wait.
+      acknowledgement.isPaused = !wire.endsWith("\n")
+      yield* send(end === 0 ? wire : wire.slice(0, end) + greeting + wire.slice(end))
+      acknowledgement.flush()
     }
   })
 
@@ -118,11 +141,16 @@ type End =
 const receive = (
   socket: Socket,
   confirmation: Confirmation,
+  acknowledgement: Acknowledgement,
   options: PipeOptions
 ): Deferred.Deferred<End, OutputError> => {
   const ended = Deferred.unsafeMake<End, OutputError>(FiberId.none)
   const done = (end: End) => Deferred.unsafeDone(ended, Effect.succeed(end))
-  const splitter = new RefusalSplitter((line) => confirmation.replace(line))
+  const splitter: RefusalSplitter = new RefusalSplitter((line) => {
+    const replacement = confirmation.replace(line)
+    if (confirmation.acknowledges) splitter.countsMessages = acknowledgement.isOn = true
+    return replacement
+  })
   const writeOutput = writer(options.output)
   const writeRefusal = writer(options.refusals)
 
@@ -143,15 +171,20 @@ const receive = (
   options.refusals.on("drain", release(options.refusals))
   options.refusals.on("error", release(options.refusals)) // the exit status also reports refusals
   const take = (parts: ReadonlyArray<Part>) => {
-    for (const { bytes, refused } of parts) {
+    for (const { bytes, messages, refused } of parts) {
       if (refused) {
         if (options.refusals.errored === null && !writeRefusal.write(bytes)) hold(options.refusals)
-      } else if (!writeOutput.write(bytes)) hold(options.output)
+        continue
+      }
+      const isFree = writeOutput.write(bytes, (error) => {
+        if (error === null || error === undefined) acknowledgement.add(messages)
+      })
+      if (!isFree) hold(options.output)
     }
   }
   const takeRest = () => {
     const rest = confirmation.rest()
-    take(rest === "" ? splitter.end() : [...splitter.end(), { refused: true, bytes: Buffer.from(rest) }])
+    take(rest === "" ? splitter.end() : [...splitter.end(), { refused: true, bytes: Buffer.from(rest), messages: 0 }])
     if (options.refusals.errored === null) writeRefusal.end()
     writeOutput.end()
     return { _tag: "InOrder", lastLine: splitter.lastOwnLine, refused: splitter.refused || rest !== "" } as const
@@ -169,19 +202,19 @@ const receive = (
 }
 
 interface Writer {
-  /** Returns false while the stream is full. */
-  readonly write: (bytes: Buffer) => boolean
+  /** Returns false while the stream is full. Calls `taken` once the stream has taken the bytes. */
+  readonly write: (bytes: Buffer, taken?: (error: Error | null | undefined) => void) => boolean
   /** Writes what waited for the rest of a character. */
   readonly end: () => void
 }
 
 const writer = (stream: Output): Writer => {
-  if (stream.isTTY !== true) return { write: (bytes) => stream.write(bytes), end: () => {} }
+  if (stream.isTTY !== true) return { write: (bytes, taken) => stream.write(bytes, taken), end: () => {} }
   // A character may be split across two reads, and so may characters that depend on each other.
   const decoder = new StringDecoder("utf8")
   const parts = new Escape.Parts()
   return {
-    write: (bytes) => stream.write(parts.push(decoder.write(bytes))),
+    write: (bytes, taken) => stream.write(parts.push(decoder.write(bytes)), taken),
     end: () => stream.write(parts.push(decoder.end()) + parts.end())
   }
 }

@@ -10,6 +10,8 @@ const maxHeldBytes = 512
 export interface Part {
   readonly refused: boolean
   readonly bytes: Buffer
+  /** Number of messages that end in it, if the splitter counts them. */
+  readonly messages: number
 }
 
 /** Replaces a line of the server's own: refusals, or nothing. */
@@ -24,6 +26,10 @@ export class RefusalSplitter {
   refused = false
   /** The last line, if it is complete, short and the server's own; otherwise empty. In wire form. */
   lastOwnLine = ""
+  /** Whether to count messages. May change while a line is replaced; then the lines after it count. */
+  countsMessages = false
+  /** Messages since the last part. */
+  private messages = 0
   private state: "lineStart" | "message" | "longRefusal" | "longNotice" = "lineStart"
   private held: Buffer = Buffer.alloc(0)
 
@@ -41,7 +47,7 @@ export class RefusalSplitter {
     if (this.isAllMessages(chunk)) {
       this.lastOwnLine = ""
       this.state = chunk[chunk.length - 1] === LF ? "lineStart" : "message"
-      return [{ refused: false, bytes: chunk }]
+      return [{ refused: false, bytes: chunk, messages: this.countsMessages ? countLines(chunk) : 0 }]
     }
     return this.split(chunk)
   }
@@ -54,7 +60,7 @@ export class RefusalSplitter {
     this.lastOwnLine = ""
     const refused = bytes[0] === bang
     this.refused ||= refused
-    return [{ refused, bytes }]
+    return [{ refused, bytes, messages: 0 }]
   }
 
   private isAllMessages(chunk: Buffer): boolean {
@@ -99,6 +105,8 @@ export class RefusalSplitter {
           if (replacement !== "") this.add(parts, true, Buffer.from(replacement))
         }
       }
+      const isMessage = !isOwn && (this.state === "lineStart" || this.state === "message")
+      if (this.countsMessages && isMessage && end > 0) this.messages += 1
       if (end > 0) this.state = "lineStart"
       else if (this.state === "lineStart") this.state = isOwn ? (refused ? "longRefusal" : "longNotice") : "message"
       start = next
@@ -109,6 +117,13 @@ export class RefusalSplitter {
 
   private add(parts: Array<Part>, refused: boolean, bytes: Buffer) {
     this.refused ||= refused
-    parts.push({ refused, bytes })
+    parts.push({ refused, bytes, messages: this.messages })
+    this.messages = 0
   }
+}
+
+const countLines = (chunk: Buffer): number => {
+  let lines = 0
+  for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines += 1
+  return lines
 }

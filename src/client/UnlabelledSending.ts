@@ -1,11 +1,9 @@
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import type { TransportError } from "../ports/Transport.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as LineConnection from "./LineConnection.js"
-import * as Received from "./Received.js"
+import * as Quit from "./Quit.js"
 import type { SendingOptions } from "./Sending.js"
 
 export interface UnlabelledSendingOptions extends Pick<
@@ -32,7 +30,7 @@ export const run = (options: UnlabelledSendingOptions): Effect.Effect<boolean, I
   const head = Wire.encode(recipients.join(", "))
   let isConfirmed = false
   const leave = confirms
-    ? Effect.map(quit(connection), () => {
+    ? Effect.map(Quit.run(connection), () => {
         isConfirmed = true
       })
     : Effect.map(connection.end, () => {
@@ -56,22 +54,3 @@ export const run = (options: UnlabelledSendingOptions): Effect.Effect<boolean, I
   const over = Effect.match(listen, { onSuccess: () => isConfirmed, onFailure: () => confirms && isConfirmed })
   return Effect.raceFirst(over, sendInput)
 }
-
-const quitLabel = "quit"
-
-/** Leaves with `/quit` and waits for the reply. A server with a rate limit may refuse the `/quit` itself at first. */
-const quit = (connection: LineConnection.LineConnection): Effect.Effect<void, TransportError> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const retryMillis = yield* connection.ask(`@${quitLabel} /quit\n`, (line) => {
-        const received = Received.parse(line)
-        if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
-        if (received.label !== quitLabel) return undefined
-        return Exit.succeed(received._tag === "Refused" ? received.retryMillis : ("left" as const))
-      })
-      if (retryMillis === "left") return
-      // Without a retry time, the server is shutting down and accepts no `/quit`, so it never confirms.
-      if (retryMillis === undefined) return yield* Effect.never
-      yield* Effect.sleep(retryMillis)
-    }
-  })

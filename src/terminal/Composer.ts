@@ -349,5 +349,5 @@ const help = (marks: Marks): ReadonlyArray<Row> =>
     ...TypedLine.commands,
     ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
     ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
-    [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; written to the recipient's socket; returned"]
+    [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient; returned"]
   ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

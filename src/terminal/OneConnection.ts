@@ -51,9 +51,13 @@ export const run = (
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { composer, people, screen, serverLines } = ui
-    const client = yield* Client.greet({ socket: options.socket, login: options.login, to: true, linger }).pipe(
-      Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) })
-    )
+    const client = yield* Client.greet({
+      socket: options.socket,
+      login: options.login,
+      ack: true,
+      to: true,
+      linger
+    }).pipe(Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) }))
     const hello = yield* client.hello
     const underWay = yield* FiberSet.make<void>()
     serverLines.connected()

@@ -64,7 +64,7 @@ const cases: Readonly<Record<string, Case>> = {
   "connect with an open input": { args: ["connect"], input: "alice\nbob: hi\n", statuses: { accept: 3, message: 3 } },
   listen: {
     args: ["listen", "--login", "alice", "--no-reconnect", "--count", "1"],
-    statuses: { accept: 2, login: 2, "first ping": 2, delivery: 3 },
+    statuses: { accept: 2, login: 2, hello: 2, delivery: 3 },
     output: ""
   },
   exec: {

@@ -48,7 +48,8 @@ describe.skipIf(missing !== undefined)("a-chat, whose output cannot be written",
         const args = ["listen", "--port", port, "--login", "bob", ...json]
         const bob = yield* Program.start(args, { input: "", before: `exec > ${full}` })
         yield* joined("bob")
-        assert.strictEqual((yield* Program.run(["send", "--port", port, "bob", "hi"])).status, 0)
+        // It was not acknowledged, so the sender knows.
+        assert.strictEqual((yield* Program.run(["send", "--port", port, "bob", "hi"])).status, 1)
         assert.deepStrictEqual(yield* bob.ended, { status: 2, output: "", errors: message })
       }
     })

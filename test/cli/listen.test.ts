@@ -182,7 +182,7 @@ describe.concurrent("a-chat listen", () => {
       Effect.gen(function* () {
         const { bob, watcher } = yield* listening
         bob.output.pause()
-        yield* watcher.send(`bob: ${"x".repeat(60_000)}\n`.repeat(50))
+        yield* watcher.send(`bob: ${"x".repeat(60_000)}\n`.repeat(15))
         yield* watcher.barrier // the server has them
         yield* bob.kill(signal)
         assert.strictEqual(yield* bob.exited, expected)

@@ -63,7 +63,8 @@ const limiting = (allowed: number, received: Array<string>) => (socket: Net.Sock
       left = line.startsWith("/") ? 1 : 0
       return void socket.write("! slow-down retry=5: wait\n")
     }
-    received.push(line.replace(/^(\/ping) .*/u, "$1"))
+    received.push(line.replace(/^(\/\S+) .*/u, "$1"))
+    if (line === "/hello ack") socket.write("* hello achat=1 on=ack: hi\n")
     if (line.startsWith("/ping ")) socket.write(`* pong: ${line.slice("/ping ".length)}\n`)
     if (line === "/quit") socket.end("* bye reason=quit: goodbye\n")
   })
@@ -169,15 +170,16 @@ describe("Pipe.run", () => {
   it.scopedLive("distinguishes refusals of its own commands from those of the user's lines at every rate", () =>
     Effect.gen(function* () {
       const input = ["alice", "bob: 1", "bob: 2", "bob: 3"]
-      // The login and the first ping count, too.
+      // The login, the hello and the first ping count, too.
       const expected = [
-        [1, ["alice", "bob: 1"], 2], // the first ping was refused, and time has passed with it
-        [2, ["alice", "/ping"], 3],
-        [3, ["alice", "/ping", "bob: 1"], 2],
-        [4, ["alice", "/ping", "bob: 1", "bob: 2"], 1],
-        [5, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
-        [6, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
-        [7, ["alice", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0]
+        [1, ["alice", "/ping"], 3], // the hello was refused, and time has passed with it
+        [2, ["alice", "/hello", "bob: 1"], 2],
+        [3, ["alice", "/hello", "/ping"], 3],
+        [4, ["alice", "/hello", "/ping", "bob: 1"], 2],
+        [5, ["alice", "/hello", "/ping", "bob: 1", "bob: 2"], 1],
+        [6, ["alice", "/hello", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
+        [7, ["alice", "/hello", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0],
+        [8, ["alice", "/hello", "/ping", "bob: 1", "bob: 2", "bob: 3"], 0]
       ] as const
       for (const [allowed, taken, refused] of expected) {
         const received: Array<string> = []

@@ -84,8 +84,10 @@ describe("RefusalSplitter", () => {
     const splitter = new RefusalSplitter((one) => void seen.push(one))
     assert.deepStrictEqual(splitter.push(Buffer.from(line.slice(0, 512))), [])
     const [part] = splitter.push(Buffer.from(line.slice(512)))
-    assert.deepStrictEqual(part, { refused: true, bytes: Buffer.from(line) })
-    assert.deepStrictEqual(splitter.push(Buffer.from("x\n")), [{ refused: true, bytes: Buffer.from("x\n") }])
+    assert.deepStrictEqual(part, { refused: true, bytes: Buffer.from(line), messages: 0 })
+    assert.deepStrictEqual(splitter.push(Buffer.from("x\n")), [
+      { refused: true, bytes: Buffer.from("x\n"), messages: 0 }
+    ])
     assert.deepStrictEqual(seen, [])
   })
 })

@@ -11,6 +11,7 @@ import type { Address } from "../../src/ports/Transport.js"
 export interface LocalServer {
   readonly port: string
   readonly address: Address
+  readonly ledger: Server.ServerHandle["ledger"]
 }
 
 /**
@@ -21,7 +22,7 @@ export const start = (
   options: Partial<Server.StandaloneOptions> = {}
 ): Effect.Effect<LocalServer, never, Scope.Scope> =>
   Server.start({ listen: [Tcp.listen("127.0.0.1", 0)], grace: Duration.seconds(1), ...options }).pipe(
-    Effect.map(({ address }) => ({ address, port: String(address.port) })),
+    Effect.map(({ address, ledger }) => ({ address, ledger, port: String(address.port) })),
     Effect.orDie,
     Logger.withMinimumLogLevel(LogLevel.None)
   )

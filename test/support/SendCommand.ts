@@ -21,7 +21,7 @@ export const programWithBob = (...args: ReadonlyArray<string>) =>
     return { ...(yield* joined({ address, port: server.port })), server }
   })
 
-const joined = ({ address, port }: LocalServer.LocalServer) =>
+const joined = ({ address, port }: Pick<LocalServer.LocalServer, "address" | "port">) =>
   Effect.gen(function* () {
     const client = yield* WireClient.join(address, "bob")
     const received = () => client.lines.map((line) => `${line}\n`).join("")

@@ -8,14 +8,16 @@ import * as Program from "./Program.js"
 import * as WireClient from "./WireClient.js"
 
 /** A server, and a client that is notified of every join. */
-export interface WatchedServer extends LocalServer.LocalServer {
+export interface WatchedServer extends Pick<LocalServer.LocalServer, "address" | "port"> {
   readonly watcher: WireClient.WireClient
   /** Waits until a client with that name has logged in. */
   readonly joined: (name: string) => Effect.Effect<void>
 }
 
 /** A server in the test's own process. */
-export const make = (options: Partial<StandaloneOptions> = {}): Effect.Effect<WatchedServer, never, Scope.Scope> =>
+export const make = (
+  options: Partial<StandaloneOptions> = {}
+): Effect.Effect<WatchedServer & LocalServer.LocalServer, never, Scope.Scope> =>
   Effect.flatMap(LocalServer.start(options), watched)
 
 /** The built server, which can be killed. */
@@ -28,7 +30,7 @@ export const ofProgram = (
     return { ...(yield* watched({ address, port: server.port })), server }
   })
 
-const watched = (server: { readonly port: string; readonly address: Address }) =>
+const watched = <Watched extends { readonly port: string; readonly address: Address }>(server: Watched) =>
   Effect.gen(function* () {
     const watcher = yield* Effect.orDie(WireClient.greet(server.address, "watcher"))
     const joined = (name: string) =>

@@ -7,7 +7,8 @@ const delayMillis = 100
 
 /** What each line is answered with, and at which stage; the first pattern that matches counts. */
 const answers = [
-  [/^\/hello(?: .*)?$/, "hello", () => "* hello achat=1 name=alice max-line=1000 max-recipients=3: x\n"],
+  [/^\/hello(?: .*)?$/, "hello", () => "* hello achat=1 name=alice max-line=1000 max-recipients=3 on=ack: x\n"],
+  [/^\/ack \d+$/, "acknowledgement", () => ""],
   [/: hello\? [\da-f-]{36}$/, "hello proof", (line) => `from ${line}\n`],
   [/^\/ping (.*)$/, "ping", (_, text) => `* pong: ${text}\n`],
   [/^\/who$/, "who", () => "* who 2: alice, bob\n"],
@@ -21,6 +22,7 @@ export const serve = (stage, death) => (socket) => {
   let rest = ""
   let pings = 0
   let isDying = false
+  let isGreeted = false
   const die = (answer) => {
     isDying = true
     setTimeout(() => {
@@ -48,11 +50,12 @@ export const serve = (stage, death) => (socket) => {
         if (kind === "ping") pings += 1
         answer(kind === "ping" ? (pings === 1 ? "first ping" : "later ping") : kind, reply(...found))
         if (kind === "quit" && !isDying) socket.end()
-        // A message for the client, once it is logged in for certain.
-        if (stage === "delivery" && (kind === "hello proof" || kind === "ping")) answer("delivery", "from bob: hi\n")
+        isGreeted ||= kind === "hello"
         break
       }
     }
+    // A message for the client, after the answers to everything that it sends with its login.
+    if (stage === "delivery" && isGreeted) answer("delivery", "from bob: hi\n")
   })
   if (stage === "accept") die("")
 }

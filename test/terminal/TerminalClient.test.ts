@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
@@ -25,7 +26,10 @@ const both = (options: TerminalOptions = {}) =>
     const alice = yield* openTerminal(person, options)
     yield* alice.sees("connected to memory as alice")
     const bob = yield* Client.connect({ socket, login: "bob" })
-    const hears = (count: number) => Effect.map(Stream.runCollect(Stream.take(bob.lines, count)), (all) => [...all])
+    // Bob reads on: messages to a client that has stopped reading have no outcome.
+    const heard = yield* Queue.unbounded<string>()
+    yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))
+    const hears = (count: number) => Effect.map(Queue.takeN(heard, count), (all) => [...all])
     return { alice, bob, hears, socket }
   })
 
@@ -103,6 +107,7 @@ describe("TerminalClient", () => {
       )
       yield* alice.types(`${ctrl("a")} ${enter}`)
       assert.deepStrictEqual(yield* hears(2), ["from alice: hi", "from alice: TODO: fix the build"])
+      yield* alice.sees("✓ bob ‹ TODO: fix the build")
       yield* alice.types(`TODO: fix the build${enter}${enter}`)
       yield* alice.sees(/✗ TODO ‹ fix the build — offline\nbob › $/u)
       yield* alice.types(`NOTE:${enter}`)

@@ -123,7 +123,7 @@ describe("TerminalClient, while users come back after a restart", () => {
   it.scoped("waits for users who left because the server announced its end", () =>
     Effect.gen(function* () {
       const { alice, joins, lists, restarts, sent, server } = yield* met("bob")
-      yield* server.says("* closing grace=1000 return=0: the server is shutting down")
+      yield* server.says("* closing grace=1000 return=10: the server is shutting down")
       yield* server.says("* left bob: has left")
       yield* restarts(`bob: one${enter}`)
       yield* lists("alice")

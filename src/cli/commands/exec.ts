@@ -72,7 +72,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     }
     const session = (up: Effect.Effect<void>) =>
       Effect.gen(function* () {
-        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, auto: true }), {
+        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, ack: true, auto: true }), {
           duration: ConnectFlags.connectTimeout,
           onTimeout: () => notLoggedIn
         })

@@ -22,7 +22,10 @@ export const settings = {
   }),
   wait: Setting.choice(
     "wait",
-    { about: "What to wait for: every line written to its recipients, or nothing", default: "written" },
+    {
+      about: "What to wait for: every line written to its recipients or received by them, or nothing",
+      default: "written"
+    },
     ["written", "none"]
   ),
   timeout: Setting.duration("timeout", {

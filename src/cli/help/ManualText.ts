@@ -62,7 +62,9 @@ const connect: ManualPage = {
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
     "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +
-      "after the input, and does not show the replies. These lines count for --rate. The original a-chat server confirms " +
+      "after the input, and does not show the replies. Messages are received once the output has taken them: the client " +
+      "also sends `/hello ack`, and shows neither the reply nor notices unless the input has a /hello as well. These lines " +
+      "count for --rate. The original a-chat server confirms " +
       "nothing. A server that has sent nothing of its own 1 s after the end of the input counts as original. Status 0 " +
       "then only means that the server closed the connection in an orderly way."
   ],
@@ -82,10 +84,11 @@ const connect: ManualPage = {
 const send: ManualPage = {
   summary: "Sends a message, or each line of the input; the exit status says whether it was delivered.",
   description: [
-    "The command waits until the server has written each line to every recipient, or has returned it. Returned lines are " +
-      "reported on standard error with the reason. With --json every outcome is one object on standard output: `line`, " +
-      "`to`, `outcome` (written, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written means that " +
-      "the kernel of the server's machine has taken the line for the recipient, not that anyone has read it.",
+    "The command waits until the server has delivered each line to every recipient, or has returned it. Returned lines " +
+      "are reported on standard error with the reason. With --json every outcome is one object on standard output: `line`, " +
+      "`to`, `outcome` (written, received, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written " +
+      "means that the kernel of the server's machine has taken the line for the recipient, not that anyone has read it. " +
+      "Received means that the recipient's program has: listen has printed it, or exec has started its program with it.",
     "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
       "rate allows.",
     "With --retry, a line that may succeed later is sent again when the server says so, unless that is longer than " +
@@ -93,10 +96,10 @@ const send: ManualPage = {
       "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown is never sent " +
       "again. With --wait-for, the lines wait for a recipient that is absent.",
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
-      "environment gets a suffix, too. Messages to that name are not shown."
+      "environment gets a suffix, too. Messages to that name are not shown, and count as written, never as received."
   ],
   statuses: [
-    ["0", "Everything was written to every recipient."],
+    ["0", "Everything was delivered to every recipient."],
     ["1", "Something was returned or refused."],
     [
       "2",
@@ -142,7 +145,10 @@ const listen: ManualPage = {
       "pipe gets the text unchanged.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
       "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
-      "Messages after the last one of --count are dropped, although the server reported them to their senders as `written`.",
+      "Messages after the last one of --count are not printed, and return to their senders.",
+    "A message is received, for the server and its sender, once the output has taken it. Messages that are not printed " +
+      "because the command is killed, or because its output cannot be written, return to their senders. While the output " +
+      "takes nothing for the server's stall timeout, 30 s by default, the server closes the connection.",
     reconnects
   ],
   statuses: [
@@ -176,6 +182,10 @@ const exec: ManualPage = {
       "but at most once a minute, because the sender may be a program that answers it. " +
       "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
+    "A message is received, for the server and its sender, once a program is started with it; messages for which none was " +
+      "started return to their senders when the connection ends. While all programs are busy, the server would take this " +
+      "command for unreachable, so it acknowledges one waiting message every 5 s in advance. If it is killed, the senders " +
+      "of those messages do not learn that they are lost.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +

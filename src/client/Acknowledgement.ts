@@ -1,0 +1,94 @@
+import type { Received } from "./Received.js"
+
+/**
+ * Acknowledgements are sent together for at least this time, in milliseconds, or for this number of messages. Longer
+ * times would slow down the senders: what is not acknowledged takes room in the server's queue.
+ */
+const intervalMillis = 2
+const batchMessages = 1000
+
+/** Whether a line is a server's `hello` that turns acknowledgements on. */
+export const turnsOn = (received: Received): boolean =>
+  received._tag === "Notice" &&
+  received.code === "hello" &&
+  received.values.get("on")?.split("+").includes("ack") === true
+
+/**
+ * Acknowledges the messages that a client has processed (protocol, section 6): the first at once, those that follow
+ * together. Does nothing before the server has said that it counts acknowledgements; messages before that do not count.
+ *
+ * Its timer runs in real time: a client in a test with a `TestClock` acknowledges without a change of that clock.
+ */
+export class Acknowledgement {
+  /** Whether the server counts acknowledgements. */
+  isOn = false
+  /** Whether a part of a line has been sent, so that no acknowledgement can follow. */
+  isPaused = false
+  /** Messages that the server has sent since then. */
+  received = 0
+  private processed = 0
+  /** Messages acknowledged although they are not processed yet. */
+  private advanced = 0
+  private sent = 0
+  private sentAt = -Infinity
+  private timer: NodeJS.Timeout | undefined = undefined
+  private hasStopped = false
+
+  /** @param send sends a line in wire form, without waiting */
+  constructor(private readonly send: (wire: string) => void) {}
+
+  /** More messages have been processed, in the order in which they came. */
+  add(messages: number): void {
+    if (!this.isOn || messages === 0) return
+    this.processed += messages
+    this.schedule()
+  }
+
+  /** Acknowledges one more message than before, if another was received. */
+  advance(): void {
+    if (this.due >= this.received) return
+    this.advanced = this.due + 1
+    this.schedule()
+  }
+
+  /** Messages that were received and are not acknowledged. */
+  get waiting(): number {
+    return this.received - this.due
+  }
+
+  /** Messages that were received and are not processed. */
+  get unprocessed(): number {
+    return this.received - this.processed
+  }
+
+  /** Sends what is due now rather than later. */
+  flush(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    if (this.hasStopped || this.isPaused || this.due <= this.sent) return
+    this.sent = this.due
+    this.sentAt = performance.now()
+    this.send(`/ack ${this.sent}\n`)
+  }
+
+  /** Sends what is due, and then nothing more. */
+  stop(): void {
+    this.flush()
+    this.hasStopped = true
+  }
+
+  private get due() {
+    return Math.max(this.processed, this.advanced)
+  }
+
+  private schedule() {
+    if (this.hasStopped || this.due <= this.sent) return
+    if (this.due - this.sent >= batchMessages) return this.flush()
+    if (this.timer !== undefined) return
+    const wait = Math.max(0, this.sentAt + intervalMillis - performance.now())
+    this.timer = setTimeout(() => this.flush(), wait)
+  }
+}
+
+/** Whether a line is a message, which is what acknowledgements count. */
+export const isMessage = (line: string): boolean => line.startsWith("from ")

@@ -1,0 +1,284 @@
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { TransportError, type Socket } from "../ports/Transport.js"
+import { Framing, type Piece } from "../protocol/Framing.js"
+import * as Wire from "../protocol/Wire.js"
+import * as Acknowledgement from "./Acknowledgement.js"
+import { Outcomes } from "./Outcomes.js"
+import * as Received from "./Received.js"
+
+/** How a caller of `ask` classifies a line: the reply, a part of it (withheld from `lines`), or neither. */
+export type Look<A, E> = (line: string) => Exit.Exit<A, E> | "part" | undefined
+
+/** Unread bytes at which the socket is paused. */
+const readAheadBytes = 65_536
+
+/** The chunk size of Effect's own streams. Some of its sinks overflow the stack on much larger chunks. */
+const maxChunkLines = Stream.DefaultChunkSize
+
+/**
+ * How long the program may be busy with one line before the next one is acknowledged in advance. A server closes a
+ * client that acknowledges nothing for its stall timeout, and cannot tell a busy program from a dead one.
+ */
+const busyTime = Duration.seconds(5)
+
+/** The greatest number of unprocessed messages that are read from the server. */
+const maxAhead = 1000
+
+/** Lines that arrived together. */
+interface Arrival {
+  readonly lines: ReadonlyArray<string>
+  /** Whether the server waits for an acknowledgement of the messages among them. */
+  readonly isCounted: boolean
+  /** Messages before them that answered a question, and are in no arrival. */
+  readonly withheld: number
+}
+
+export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
+
+/** The receiving half of a connection: lines, one read at a time. The socket is paused while too many are unread. */
+export class LineReceiver {
+  readonly outcomes = new Outcomes()
+  readonly closed = Deferred.unsafeMake<void>(FiberId.none)
+  private readonly framing: Framing
+  private readonly questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
+  private socket: Socket | undefined = undefined
+  private ahead = 0
+  /** Whether `/hello ack` was sent, and whether its reply is for nobody else. */
+  private hello: "none" | "asked" | "own" = "none"
+
+  constructor(
+    private readonly maxLineBytes: number,
+    private readonly incoming: Mailbox.Mailbox<Arrival, TransportError>,
+    private readonly acknowledgement: Acknowledgement.Acknowledgement
+  ) {
+    this.framing = new Framing(maxLineBytes)
+  }
+
+  static make(maxLineBytes: number, acknowledgement: Acknowledgement.Acknowledgement): Effect.Effect<LineReceiver> {
+    return Effect.map(
+      Mailbox.make<Arrival, TransportError>(),
+      (incoming) => new LineReceiver(maxLineBytes, incoming, acknowledgement)
+    )
+  }
+
+  /** Call before `/hello ack` is sent. Its reply is withheld if it is `own`. */
+  expectHello(whose: "asked" | "own"): void {
+    this.hello = whose
+  }
+
+  attach(socket: Socket): void {
+    this.socket = socket
+    socket.attach({
+      data: (bytes) => {
+        for (const piece of this.framing.push(bytes)) this.take(piece, socket)
+        // A read of nothing but replies must not pause the socket: without a line to take, nothing would resume it.
+        this.ahead = this.isEmpty ? 0 : this.ahead + bytes.length
+        if (this.ahead >= readAheadBytes) socket.pause()
+      },
+      // A last line without its LF was cut off, for example because the server was killed. It is dropped: a partial
+      // outcome or reply must not be taken for a complete one.
+      end: () => this.done(Exit.void),
+      // No effect after an orderly end: a mailbox is done only once.
+      closed: (error) => this.done(Exit.fail(error ?? lost))
+    })
+  }
+
+  get end() {
+    return this.incoming.end
+  }
+
+  /**
+   * The lines that answer no question. A message is acknowledged when the next line is asked for, or when the run of the
+   * stream ends well: the program has processed it then.
+   */
+  get lines(): Stream.Stream<string, TransportError> {
+    return Stream.unwrapScoped(
+      Effect.gen(this, function* () {
+        const pull = new Pull(this.incoming, this.acknowledgement, () => this.isEmpty && this.readOn())
+        yield* Effect.forkScoped(this.advance(pull))
+        return Stream.repeatEffectChunkOption(pull.next).pipe(
+          Stream.ensuringWith((exit) => Effect.sync(() => pull.end(Exit.isSuccess(exit))))
+        )
+      })
+    )
+  }
+
+  /** Starts to look for a reply; the inner effect waits for it. */
+  answer<A, E>(look: Look<A, E>): Effect.Effect<Effect.Effect<A, E | TransportError>> {
+    return Effect.map(Deferred.make<A, E | TransportError>(), (made) => {
+      const settle = (exit: Exit.Exit<A, E | TransportError>) => {
+        this.questions.delete(question)
+        Deferred.unsafeDone(made, exit)
+      }
+      const question = {
+        takes: (line: string) => {
+          const found = look(line)
+          if (found !== undefined && found !== "part") settle(found)
+          return found !== undefined
+        },
+        fail: () => settle(Exit.fail(lost))
+      }
+      if (this.outcomes.hasEnded) question.fail()
+      else this.questions.add(question)
+      return Effect.onInterrupt(Deferred.await(made), () => Effect.sync(() => this.questions.delete(question)))
+    })
+  }
+
+  private take(piece: Piece, socket: Socket) {
+    if (piece._tag === "TooLong") {
+      const reason = `the server sent a line of more than ${this.maxLineBytes} bytes`
+      this.done(Exit.fail(new TransportError({ during: "Read", reason })))
+      return socket.destroy()
+    }
+    const read = Wire.lines(Wire.decode(piece.text))
+    const { isOn } = this.acknowledgement
+    const isPlain = this.outcomes.size + this.questions.size === 0
+    if (isPlain && (isOn || this.hello === "none")) {
+      if (isOn) for (const line of read) if (Acknowledgement.isMessage(line)) this.acknowledgement.received += 1
+      this.offer(read, 0)
+    } else this.takeEach(read)
+  }
+
+  private takeEach(read: ReadonlyArray<string>) {
+    const { acknowledgement } = this
+    let lines: Array<string> = []
+    let withheld = 0
+    const cut = () => {
+      this.offer(lines, withheld)
+      lines = []
+      withheld = 0
+    }
+    for (const line of read) {
+      if (!acknowledgement.isOn && this.hello !== "none" && isHello(line)) {
+        cut()
+        acknowledgement.isOn = true
+        if (this.hello === "own") continue
+      }
+      const isCounted = acknowledgement.isOn && Acknowledgement.isMessage(line)
+      if (isCounted) acknowledgement.received += 1
+      if (!this.isTaken(line)) lines.push(line)
+      else if (isCounted) {
+        if (lines.length > 0) cut()
+        withheld += 1
+      }
+    }
+    cut()
+  }
+
+  private offer(lines: ReadonlyArray<string>, withheld: number) {
+    const isCounted = this.acknowledgement.isOn
+    for (let at = 0; at < lines.length; at += maxChunkLines) {
+      const some = lines.length <= maxChunkLines ? lines : lines.slice(at, at + maxChunkLines)
+      this.incoming.unsafeOffer({ lines: some, isCounted, withheld: at === 0 ? withheld : 0 })
+    }
+    if (lines.length === 0 && withheld > 0) this.incoming.unsafeOffer({ lines, isCounted, withheld })
+  }
+
+  private isTaken(line: string): boolean {
+    if (this.outcomes.accept(line)) return true
+    for (const question of this.questions) if (question.takes(line)) return true
+    return false
+  }
+
+  private done(exit: Exit.Exit<void, TransportError>) {
+    for (const question of this.questions) question.fail()
+    this.outcomes.end()
+    this.incoming.unsafeDone(exit)
+    Deferred.unsafeDone(this.closed, Exit.void)
+  }
+
+  private get isEmpty() {
+    return Option.contains(this.incoming.unsafeSize(), 0)
+  }
+
+  private readOn() {
+    this.ahead = 0
+    this.socket?.resume()
+  }
+
+  /** While the program is busy with one line, acknowledges one waiting message after another. */
+  private advance(pull: Pull): Effect.Effect<never> {
+    const { acknowledgement } = this
+    let before = -1
+    const look = Effect.sync(() => {
+      if (pull.isBusy && pull.handed === before) {
+        acknowledgement.advance()
+        if (acknowledgement.waiting === 0 && acknowledgement.unprocessed < maxAhead) this.readOn()
+      }
+      before = pull.handed
+    })
+    return Effect.forever(Effect.zipRight(Effect.sleep(busyTime), look))
+  }
+}
+
+const isHello = (line: string) => line.startsWith("* hello ") && Acknowledgement.turnsOn(Received.parse(line))
+
+/** Takes lines for a program: all at once, or one after another if they have to be acknowledged. */
+class Pull {
+  /** Lines handed over so far, one by one. */
+  handed = 0
+  /** Whether the program has a line and has not asked for the next. */
+  isBusy = false
+  private arrival: Arrival = { lines: [], isCounted: false, withheld: 0 }
+  private at = 0
+  /** Messages to acknowledge when the next line is asked for. */
+  private messages = 0
+
+  constructor(
+    private readonly incoming: Mailbox.Mailbox<Arrival, TransportError>,
+    private readonly acknowledgement: Acknowledgement.Acknowledgement,
+    private readonly onTaken: () => void
+  ) {}
+
+  readonly next: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError>> = Effect.suspend(() => {
+    this.processed()
+    return this.at < this.arrival.lines.length ? Effect.succeed(this.one()) : this.more
+  })
+
+  private readonly more: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError>> = Effect.suspend(() =>
+    this.incoming.take.pipe(
+      Effect.mapBoth({
+        onFailure: (error) => (error._tag === "NoSuchElementException" ? Option.none() : Option.some(error)),
+        onSuccess: (arrival) => {
+          this.onTaken()
+          this.isBusy = true
+          if (!arrival.isCounted) return Chunk.unsafeFromArray(arrival.lines)
+          this.acknowledgement.add(arrival.withheld)
+          this.arrival = arrival
+          this.at = 0
+          if (arrival.lines.length > 0) return this.one()
+          this.isBusy = false
+          return Chunk.empty()
+        }
+      })
+    )
+  )
+
+  /** @param isWell whether the program has processed what it was given */
+  end(isWell: boolean): void {
+    if (isWell) this.processed()
+    this.acknowledgement.flush()
+  }
+
+  private processed() {
+    this.isBusy = false
+    this.acknowledgement.add(this.messages)
+    this.messages = 0
+  }
+
+  private one(): Chunk.Chunk<string> {
+    const line = this.arrival.lines[this.at++] as string // in range
+    this.handed += 1
+    this.isBusy = true
+    this.messages = Acknowledgement.isMessage(line) ? 1 : 0
+    return Chunk.of(line)
+  }
+}

@@ -1,0 +1,417 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { PassThrough, Writable } from "node:stream"
+import * as Client from "../../src/client/Client.js"
+import * as Listening from "../../src/client/Listening.js"
+import * as Pipe from "../../src/client/Pipe.js"
+import * as CountingServer from "../support/CountingServer.js"
+import { eventually } from "../support/Eventually.js"
+import * as FakeServer from "../support/FakeServer.js"
+import * as Tcp from "../../src/transport/Tcp.js"
+
+/** Long enough for an acknowledgement that should not come. */
+const moment = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 100)))
+
+const messages = (count: number, start = 1) => Array.from({ length: count }, (_, at) => `from bob: ${start + at}`)
+
+const printed = (output: PassThrough) => String(output.read())
+
+/** An output that takes nothing until the test says so. */
+const blockedOutput = () => {
+  const waiting: Array<() => void> = []
+  let isBlocked = true
+  let text = ""
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      text += chunk.toString("latin1")
+      if (isBlocked) waiting.push(done)
+      else done()
+    }
+  })
+  const takes = Effect.sync(() => waiting.shift()?.())
+  const opens = Effect.sync(() => {
+    isBlocked = false
+    for (const done of waiting.splice(0)) done()
+  })
+  return { output, takes, opens, text: () => text }
+}
+
+describe("Client", () => {
+  it.scopedLive(
+    "acknowledges nothing until the program runs the stream, and then each line that it has processed",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* CountingServer.make()
+        const alice = yield* Client.connect({ socket: server.socket, login: "alice" })
+        yield* server.says(...messages(3))
+        yield* moment
+        assert.notInclude(server.heard, "/hello ack")
+        const seen: Array<string> = []
+        const gate = yield* Deferred.make<void>()
+        const running = yield* Effect.fork(
+          Stream.runForEach(alice.lines, (line) =>
+            Effect.sync(() => seen.push(line)).pipe(
+              Effect.zipRight(line === "from bob: 6" ? Deferred.await(gate) : Effect.void)
+            )
+          )
+        )
+        yield* server.hears(/^\/hello ack$/u)
+        yield* server.says("* joined carol: has joined", ...messages(4, 4))
+        yield* server.acknowledges(2)
+        yield* moment
+        assert.strictEqual(server.acknowledged(), 2) // 4 and 5; 6 is being processed
+        yield* Deferred.succeed(gate, undefined)
+        yield* server.acknowledges(4)
+        yield* Fiber.interrupt(running)
+        assert.deepStrictEqual(seen, messages(7))
+      })
+  )
+
+  it.scopedLive("does not count the messages before the server's hello", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make(...messages(3))
+      const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+      yield* server.says(...messages(2, 4))
+      assert.deepStrictEqual([...(yield* Stream.runCollect(Stream.take(alice.lines, 5)))], messages(5))
+      yield* server.acknowledges(3) // two, and the greeting's line to oneself
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 3)
+    })
+  )
+
+  it.scopedLive("counts the answer to its greeting before the messages that arrive with it", () =>
+    Effect.gen(function* () {
+      const address = yield* FakeServer.make((socket) => {
+        socket.setEncoding("utf8").on("data", (text: string) => {
+          const token = /alice: (hello\? \S+)/u.exec(text)?.[1]
+          if (token === undefined) return
+          const hello = "* hello achat=1 name=alice max-line=1000 max-recipients=3 on=ack: hi"
+          socket.write(`${[hello, `from alice: ${token}`, ...messages(3)].join("\n")}\n`)
+        })
+        socket.on("data", (text: string) => heard.push(text))
+        socket.on("end", () => socket.end())
+      })
+      const heard: Array<string> = []
+      const alice = yield* Client.greet({ socket: Tcp.connect(address), login: "alice", ack: true })
+      yield* Effect.fork(
+        Stream.runForEach(alice.lines, (line) => (line === "from bob: 2" ? Effect.never : Effect.void))
+      )
+      yield* moment
+      assert.deepStrictEqual(/\/ack \d+\n$/u.exec(heard.join(""))?.[0], "/ack 2\n")
+    })
+  )
+
+  it.scopedLive("acknowledges exactly the lines that the program took", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+      yield* server.acknowledges(0)
+      yield* server.says(...messages(5))
+      const taken = yield* Stream.runCollect(Stream.take(alice.lines, 3))
+      assert.deepStrictEqual([...taken], messages(3))
+      yield* server.acknowledges(4) // the greeting's line to oneself, too
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 4)
+    })
+  )
+
+  it.scopedLive("does not acknowledge the line whose processing failed", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+          yield* server.says(...messages(5))
+          const failing = Stream.runForEach(alice.lines, (line) =>
+            line.endsWith("3") ? Effect.fail("no") : Effect.void
+          )
+          assert.strictEqual(yield* Effect.flip(failing), "no")
+          yield* server.end
+        })
+      )
+      yield* server.ended
+      assert.strictEqual(server.heard.at(-1), "/ack 3")
+    })
+  )
+
+  it.scopedLive("acknowledges a flood together", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+      yield* Effect.fork(Stream.runDrain(alice.lines))
+      const start = performance.now()
+      for (let at = 0; at < 20; at++) yield* server.says(...messages(1000))
+      yield* server.acknowledges(20_001)
+      const sent = server.heard.filter((line) => line.startsWith("/ack ")).length
+      assert.isAtMost(sent, 20 + (performance.now() - start) / 2)
+      assert.isAtMost(sent, 2000)
+    })
+  )
+
+  it.scoped("acknowledges one message every few seconds while the program is busy", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+      const busy = yield* Deferred.make<void>()
+      yield* Effect.fork(
+        Stream.runForEach(alice.lines, () => Effect.zipRight(Deferred.succeed(busy, undefined), Effect.never))
+      )
+      yield* server.says(...messages(5))
+      yield* Deferred.await(busy)
+      yield* server.acknowledges(1)
+      yield* TestClock.adjust("10 seconds")
+      yield* server.acknowledges(2)
+      for (const number of [3, 4, 5, 6]) {
+        yield* TestClock.adjust("5 seconds")
+        yield* server.acknowledges(number)
+      }
+      yield* TestClock.adjust("60 seconds")
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 6)
+    })
+  )
+
+  it.scopedLive("leaves with /quit, and acknowledges what still arrives", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const alice = yield* Client.greet({ socket: server.socket, login: "alice", ack: true })
+      const all = yield* Effect.fork(Stream.runCollect(alice.lines))
+      yield* server.says(...messages(1))
+      yield* server.acknowledges(2)
+      yield* alice.end
+      assert.strictEqual((yield* Effect.flip(alice.send(["bob"], "late")))._tag, "TransportError")
+      yield* server.hears(/^@quit \/quit$/u)
+      yield* server.says(...messages(1, 2))
+      yield* server.acknowledges(3)
+      yield* server.says("* bye @quit reason=quit: goodbye")
+      yield* server.end
+      yield* server.ended
+      assert.deepStrictEqual([...(yield* Fiber.join(all))], messages(2))
+    })
+  )
+
+  it.scopedLive("sends no acknowledgement to a server that does not count them", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const answer = FakeServer.greeting((line) => (line === "more" ? ["from bob: 1"] : []))
+      const address = yield* FakeServer.answering((line) => {
+        heard.push(line)
+        return answer(line)
+      })
+      const alice = yield* Client.greet({ socket: Tcp.connect(address), login: "alice", ack: true })
+      yield* alice.sendLine("more")
+      assert.deepStrictEqual(yield* Stream.runHead(alice.lines), Option.some("from bob: 1"))
+      yield* moment
+      assert.notMatch(heard.join(), /\/ack/u)
+      yield* alice.end
+    })
+  )
+})
+
+const listen = (
+  server: { readonly socket: Listening.ListeningOptions["socket"] },
+  options: Partial<Listening.ListeningOptions> = {}
+) => {
+  const output = new PassThrough()
+  const warnings: Array<string> = []
+  const run = Listening.run({
+    socket: server.socket,
+    login: "alice",
+    from: [],
+    count: undefined,
+    json: false,
+    reconnect: false,
+    output,
+    report: () => Effect.void,
+    warn: (line) => warnings.push(line),
+    ...options
+  })
+  return { output, run, warnings }
+}
+
+describe("Listening", () => {
+  it.scopedLive("acknowledges what the output has taken since the server's hello, and prints no notice", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make("from bob: early")
+      const { output, run, warnings } = listen(server)
+      yield* Effect.fork(run)
+      yield* server.hears(/^\/hello ack$/u)
+      yield* server.says("* joined bob: has joined", ...messages(2), "* left bob: has left")
+      yield* server.acknowledges(2)
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 2)
+      assert.strictEqual(printed(output), "from bob: early\nfrom bob: 1\nfrom bob: 2\n")
+      assert.deepStrictEqual(warnings, [])
+    })
+  )
+
+  it.scopedLive("does not acknowledge while the output is blocked", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { opens, output, takes } = blockedOutput()
+      const { run } = listen(server, { output })
+      yield* Effect.fork(run)
+      yield* server.hears(/^\/hello ack$/u)
+      yield* server.says(...messages(1))
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 0)
+      yield* takes
+      yield* server.acknowledges(1)
+      yield* server.says(...messages(2, 2))
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 1)
+      yield* opens
+      yield* server.acknowledges(3)
+    })
+  )
+
+  it.scopedLive("counts the messages that --from leaves out", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { output, run } = listen(server, { from: ["carol"] })
+      yield* Effect.fork(run)
+      yield* server.hears(/^\/hello ack$/u)
+      yield* server.says(...messages(2), "from carol: hi", ...messages(3))
+      yield* server.acknowledges(6)
+      assert.strictEqual(printed(output), "from carol: hi\n")
+    })
+  )
+
+  it.scopedLive("acknowledges as many messages as --count, and then leaves", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { output, run } = listen(server, { count: 2 })
+      const running = yield* Effect.fork(run)
+      yield* server.hears(/^\/hello ack$/u)
+      yield* server.says(...messages(5))
+      yield* server.ended
+      assert.strictEqual(server.heard.at(-1), "/ack 2")
+      yield* server.end
+      yield* Fiber.join(running)
+      assert.strictEqual(printed(output), "from bob: 1\nfrom bob: 2\n")
+    })
+  )
+
+  it.scopedLive("acknowledges what was printed when it is interrupted", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { opens, output, text } = blockedOutput()
+      yield* opens
+      const { run } = listen(server, { output })
+      const running = yield* Effect.fork(run)
+      yield* server.hears(/^\/hello ack$/u)
+      yield* server.says(...messages(1))
+      yield* server.acknowledges(1)
+      yield* server.says(...messages(2, 2))
+      yield* eventually(() => text().includes("bob: 3"), "nothing was printed")
+      yield* Fiber.interrupt(running)
+      yield* server.ended
+      assert.strictEqual(server.heard.at(-1), "/ack 3")
+    })
+  )
+})
+
+const connect = (
+  server: { readonly socket: Listening.ListeningOptions["socket"] },
+  output: Writable = new PassThrough()
+) => {
+  const [input, refusals] = [new PassThrough(), new PassThrough()]
+  return {
+    input,
+    output: output as PassThrough,
+    run: Pipe.run({ socket: server.socket, login: "alice", input, output, refusals })
+  }
+}
+
+describe("Pipe", () => {
+  it.scopedLive("acknowledges the messages that the output has taken since the server's hello", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make("from bob: 0")
+      const { output, run } = connect(server)
+      yield* Effect.fork(run)
+      yield* server.hears(/^\/ping /u)
+      yield* server.says(
+        "from bob: 1",
+        "! undelivered x reason=offline: no",
+        "* joined carol: has joined",
+        "from bob: 2"
+      )
+      yield* server.acknowledges(2)
+      yield* server.says(...messages(300, 3))
+      yield* server.acknowledges(302)
+      assert.strictEqual(
+        printed(output),
+        messages(303, 0)
+          .map((line) => `${line}\n`)
+          .join("")
+      )
+    })
+  )
+
+  it.scopedLive("never cuts a line of the input in two", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { input, run } = connect(server)
+      const running = yield* Effect.fork(run)
+      yield* server.hears(/^\/ping /u)
+      const long = "x".repeat(200_000)
+      for (const [number, part] of ["bob: o", "ne\nbob: ", `two\nbob: ${long}`, "\nbob: four"].entries()) {
+        input.write(part)
+        yield* server.says(...messages(1, number))
+        yield* moment
+      }
+      yield* server.acknowledges(4)
+      input.end()
+      yield* server.hears(/^\/quit$/u)
+      yield* server.says("* bye reason=quit: goodbye")
+      yield* server.end
+      yield* Fiber.join(running)
+      const sent = server.heard.filter((line) => !line.startsWith("/"))
+      assert.deepStrictEqual(sent, ["alice", "bob: one", "bob: two", `bob: ${long}`, "bob: four"])
+    })
+  )
+
+  it.scopedLive("shows notices once the user has asked for them", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { input, output, run } = connect(server)
+      yield* Effect.fork(run)
+      yield* server.hears(/^\/ping /u)
+      input.write("/hello\n")
+      yield* server.hears(/^\/hello$/u)
+      yield* server.says("* joined carol: has joined", "from bob: 1")
+      yield* server.acknowledges(1)
+      assert.match(printed(output), /^\* hello achat=1[^\n]*\n\* joined carol: has joined\nfrom bob: 1\n$/u)
+    })
+  )
+
+  it.scopedLive("does not acknowledge while the output is blocked, and acknowledges after its /quit", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const { opens, output, takes } = blockedOutput()
+      const { input, run } = connect(server, output)
+      const running = yield* Effect.fork(run)
+      yield* server.hears(/^\/ping /u)
+      input.end()
+      yield* server.hears(/^\/quit$/u)
+      yield* server.says(...messages(1))
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 0)
+      yield* takes
+      yield* server.acknowledges(1)
+      yield* server.says(...messages(2, 2))
+      yield* moment
+      assert.strictEqual(server.acknowledged(), 1)
+      yield* opens
+      yield* server.acknowledges(3)
+      yield* server.says("* bye reason=quit: goodbye")
+      yield* server.end
+      assert.deepStrictEqual(yield* Fiber.join(running), { _tag: "Left" })
+    })
+  )
+})
