@@ -156,5 +156,12 @@ export const mutants = [
     search: 'const links = isKept ? linksOf(shown.map(({ text }) => text).join("")) : new Map<number, number>()',
     replace: "const links = new Map<number, number>()",
     test: "test/terminal/Wrap.test.ts"
+  },
+  {
+    name: "a script that writes is announced",
+    file: "terminal/PresenceNotices.ts",
+    search: 'if (before?.what === "joined") this',
+    replace: 'if (before?.what === "left") this',
+    test: "test/terminal/PresenceNotices.test.ts"
   }
 ]

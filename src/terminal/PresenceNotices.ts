@@ -1,5 +1,6 @@
 interface Change {
-  readonly what: "joined" | "left"
+  /** `wrote`: joined and wrote at once, which shows well enough that the user is there. */
+  readonly what: "joined" | "wrote" | "left"
   readonly at: number
 }
 
@@ -19,6 +20,12 @@ export class PresenceNotices {
 
   left(name: string, now: number): void {
     this.change(name, { what: "left", at: now }, now)
+  }
+
+  /** A message is shown: that its sender has just joined need not be. */
+  wrote(name: string): void {
+    const before = this.changes.get(name)
+    if (before?.what === "joined") this.changes.set(name, { ...before, what: "wrote" })
   }
 
   private change(name: string, change: Change, now: number) {
@@ -46,9 +53,9 @@ export class PresenceNotices {
     return isDue ? this.take(([, { at }]) => now - at >= this.settleMillis / 2) : ""
   }
 
-  /** Returns and forgets the change of one user, or of all. */
-  takeAll(only?: string): string {
-    return this.take(([name]) => only === undefined || name === only)
+  /** Returns and forgets all changes. */
+  takeAll(): string {
+    return this.take(() => true)
   }
 
   private take(isDue: (entry: readonly [string, Change]) => boolean): string {

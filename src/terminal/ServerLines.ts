@@ -49,7 +49,7 @@ export class ServerLines {
     switch (received._tag) {
       case "Message":
         if (people.isIgnored(received.from)) break
-        this.printPresence(this.presence.takeAll(received.from))
+        this.presence.wrote(received.from)
         people.wrote(received.from, received.to)
         transcript.print(Format.said(received, marks))
         if (received.from !== people.own) ring()

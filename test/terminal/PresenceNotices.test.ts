@@ -26,12 +26,24 @@ describe("PresenceNotices", () => {
     assert.strictEqual(presence.takeSettled(6_001), "dave joined")
   })
 
-  it("shows one user at once, or all", () => {
+  it("does not show a user who writes at once, as scripts do, but one who leaves later", () => {
     const presence = new PresenceNotices(4_000)
-    for (const name of ["bob", "carol", "dave"]) presence.joined(name, 0)
-    assert.strictEqual(presence.takeAll("carol"), "carol joined")
-    assert.strictEqual(presence.takeAll("carol"), "")
-    assert.strictEqual(presence.takeAll(), "bob, dave joined")
+    presence.joined("script", 0)
+    presence.wrote("script")
+    presence.left("script", 500)
+    presence.joined("bob", 0)
+    presence.wrote("bob")
+    assert.strictEqual(presence.takeAll(), "")
+    presence.left("bob", 5_000)
+    presence.wrote("bob")
+    assert.strictEqual(presence.takeSettled(9_000), "bob left")
+  })
+
+  it("shows all at once", () => {
+    const presence = new PresenceNotices(4_000)
+    for (const name of ["bob", "carol"]) presence.joined(name, 0)
+    presence.left("dave", 0)
+    assert.strictEqual(presence.takeAll(), "bob, carol joined; dave left")
   })
 
   it("shows a user who leaves after a longer stay, even if the arrival has not been shown", () => {

@@ -40,15 +40,27 @@ describe("TerminalClient, over time", () => {
     })
   )
 
-  it.scoped("shows that a user joined before what the user says", () =>
+  it.scoped("does not announce a client that comes, writes and goes, as a script does", () =>
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
       yield* serve()
       const alice = yield* openTerminal(socket)
       yield* alice.sees("connected")
+      const send = Effect.flatMap(Client.connect({ socket, login: "script" }), (client) =>
+        client.deliver(["alice"], "hi")
+      )
+      yield* Effect.scoped(send)
+      yield* alice.sees("script › hi\n")
       const bob = yield* Client.connect({ socket, login: "bob" })
-      yield* bob.send(["alice"], "hi")
-      yield* alice.sees(/· bob joined\n\s+bob › hi\n/u)
+      yield* TestClock.adjust("1 seconds")
+      yield* bob.send(["alice"], "hello")
+      yield* alice.sees("bob › hello\n")
+      yield* TestClock.adjust("10 seconds")
+      yield* bob.end
+      yield* TestClock.adjust("1 seconds")
+      yield* TestClock.adjust("10 seconds")
+      yield* alice.sees("· bob left\n")
+      assert.notMatch(alice.lines().join("\n"), /joined|script left/u)
     })
   )
 
