@@ -95,5 +95,12 @@ export const mutants = [
     search: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: job.timeout,",
     replace: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: 1e9,",
     send: true
+  },
+  {
+    name: "send forgets recipients that it gives up while it waits for others",
+    file: "client/RetryQueue.ts",
+    search: "if (given.length > 0) this.giveUp(",
+    replace: "if (given.length > 99) this.giveUp(",
+    send: true
   }
 ]

@@ -4,7 +4,7 @@ import { decode, encode } from "../ProtocolModel.js"
 import { Bucket } from "../RateModel.js"
 import type { SimulatedLoop } from "../SimulatedLoop.js"
 import { ClientEnd } from "./ClientEnd.js"
-import type { LineAct, SendSchedule } from "./SendSchedule.js"
+import type { LineAct, ServerAct } from "./ServerActs.js"
 
 /** A labelled line that the server got, and the recipients to whom it has given the line. */
 export interface Handled {
@@ -14,11 +14,28 @@ export interface Handled {
   readonly names: ReadonlyArray<string>
   readonly accepted: ReadonlyArray<string>
   readonly at: number
+  /** How much of what the server had sent on this connection the client had read, in bytes. */
+  readonly told: number
 }
 
-interface Connection {
+export interface ServerSetting {
+  /** Everyone but the client. */
+  readonly recipients: ReadonlyArray<string>
+  /** Lines per second that the server announces and allows; 0 for no limit. */
+  readonly rate: number
+  /** The most bytes in one read of either side. */
+  readonly cut: number
+}
+
+export interface Connection {
   readonly number: number
   readonly end: ClientEnd
+  /** When the server said hello; undefined if it has not. */
+  helloAt: number | undefined
+  /** When the server ended it; undefined if it has not. */
+  endedAt: number | undefined
+  /** The server neither reads nor writes any more, and the client is not told. */
+  isFrozen: boolean
   readonly bucket: Bucket | undefined
   rest: string
   login: string | undefined
@@ -41,25 +58,24 @@ export class HostileServer {
   /** Whether anything moved in the last turn. */
   hasMoved = false
   private awayUntil = 0
+  /** When absent recipients are back. */
+  private readonly absentUntil = new Map<string, number>()
 
   constructor(
     private readonly loop: SimulatedLoop,
-    private readonly schedule: SendSchedule,
-    /** The places of the acts that apply. */
-    private readonly kept: ReadonlySet<number>
+    private readonly setting: ServerSetting,
+    private readonly acts: ReadonlyArray<ServerAct>
   ) {
-    for (const act of this.acts) {
-      if (act.on === "time") loop.after(act.at, () => this.shutDown(act.grace, act.away, act.isOrderly))
+    for (const act of acts) {
+      if (act.on === "time") loop.after(act.at, () => this.shutDown(act))
+      if (act.on === "absence") loop.after(act.at, () => this.leaves(setting.recipients[act.recipient], act.millis))
+      if (act.on === "freeze") loop.after(act.at, () => this.freeze())
     }
-  }
-
-  private get acts() {
-    return this.schedule.acts.filter((_, place) => this.kept.has(place))
   }
 
   readonly socket: Effect.Effect<Socket, TransportError> = Effect.suspend(() => {
     const number = this.connections.length
-    const { cut, rate } = this.schedule.setting
+    const { cut, rate } = this.setting
     const reply = this.acts
       .flatMap((act) => (act.on === "connection" && act.number === number ? [act.reply] : []))
       .at(0)
@@ -67,6 +83,9 @@ export class HostileServer {
     const connection: Connection = {
       number,
       end,
+      helloAt: undefined,
+      endedAt: undefined,
+      isFrozen: false,
       bucket: rate === 0 ? undefined : new Bucket(rate, rate),
       rest: "",
       login: undefined,
@@ -83,10 +102,15 @@ export class HostileServer {
     }
     if (reply?.do === "full") end.send(`! full retry=${reply.retry} fatal: later\n`)
     if (reply?.do === "inUse") end.send("! login-in-use alice fatal: taken\n")
-    if (reply?.do === "reset") end.finish("reset")
-    if (reply?.do === "full" || reply?.do === "inUse" || reply?.do === "end") end.finish("end")
+    if (reply?.do === "reset") this.finish(connection, "reset")
+    if (reply?.do === "full" || reply?.do === "inUse" || reply?.do === "end") this.finish(connection, "end")
     return Effect.succeed(end)
   })
+
+  private finish(connection: Connection, how: "reset" | "end") {
+    connection.end.finish(how)
+    connection.endedAt ??= this.loop.now
+  }
 
   private isSilent({ number }: Connection) {
     return this.acts.some((act) => act.on === "connection" && act.number === number && act.reply.do === "silent")
@@ -97,9 +121,10 @@ export class HostileServer {
     this.hasMoved = false
     for (const connection of this.connections) {
       const { end } = connection
+      if (connection.isFrozen && !end.isOver) continue
       const bytes = end.isFinished ? "" : end.take()
       if (bytes !== "") this.read(connection, bytes)
-      else if (end.hasEnded && !end.isFinished) end.finish("end")
+      else if (end.hasEnded && !end.isFinished) this.finish(connection, "end")
       const isTold = end.poll()
       if (isTold) this.movedAt = this.loop.now
       this.hasMoved ||= isTold || bytes !== ""
@@ -117,28 +142,61 @@ export class HostileServer {
     const { bucket, end } = connection
     const label = /^@(\S+) /.exec(line)?.[1]
     const tag = label === undefined ? "" : ` @${label}`
+    const command = /^(?:@\S+ )?(\/\w+)/.exec(line)?.[1]
     const verdict = connection.isClosing ? undefined : bucket?.verdict(this.loop.now)
     if (verdict?.is === "refused") {
       // The greeting may be faster than a very low rate; after it, the client knows the rate.
       if (label !== undefined) this.tooFast += 1
-      if (label !== undefined) this.record(connection, label, line, [])
+      if (label !== undefined && command === undefined) this.record(connection, label, line, [])
       return end.send(`! slow-down${tag} retry=${verdict.retry ?? 1}: x\n`)
     }
     const { slowLines } = connection
     if (connection.login !== undefined && slowLines > 0) {
       connection.slowLines -= 1
+      if (label !== undefined && command === undefined) this.record(connection, label, line, [])
       return end.send(`! slow-down${tag} retry=${connection.slowRetry}: x\n`)
     }
     bucket?.take(true)
     if (connection.login === undefined) connection.login = line
-    else if (line === "/hello") this.hello(connection)
-    else if (label !== undefined) this.labelled(connection, label, line)
+    else if (command === "/hello") this.hello(connection)
+    else if (command === "/who") this.who(connection, tag)
+    else if (command === "/ping") end.send(`* pong${tag}: x\n`)
+    else if (label !== undefined && command === undefined) this.labelled(connection, label, line)
     else if (line.startsWith(`${connection.login}: `)) end.send(`from ${line}\n`)
+  }
+
+  private who({ end, login }: Connection, tag: string) {
+    const names = [login, ...this.setting.recipients.filter((name) => !this.isAbsent(name))]
+    end.send(`* who${tag} ${names.length}: ${encode(names.join(", "))}\n`)
+  }
+
+  private isAbsent(name: string): boolean {
+    return this.loop.now < (this.absentUntil.get(name) ?? 0)
+  }
+
+  private leaves(name: string | undefined, millis: number) {
+    if (name === undefined) return
+    const wasAbsent = this.isAbsent(name)
+    const until = Math.max(this.absentUntil.get(name) ?? 0, this.loop.now + millis)
+    this.absentUntil.set(name, until)
+    if (!wasAbsent) this.announce(`* left ${encode(name)}: x\n`)
+    this.loop.after(until - this.loop.now, () => {
+      if (this.absentUntil.get(name) === until) this.announce(`* joined ${encode(name)}: x\n`)
+    })
+  }
+
+  private announce(notice: string) {
+    for (const { end, helloAt } of this.connections) if (helloAt !== undefined) end.send(notice)
+  }
+
+  private freeze() {
+    for (const connection of this.connections) if (connection.login !== undefined) connection.isFrozen = true
   }
 
   private hello(connection: Connection) {
     const { end, login } = connection
-    const { rate } = this.schedule.setting
+    const { rate } = this.setting
+    connection.helloAt ??= this.loop.now
     const limits = rate === 0 ? "" : ` rate=${rate}`
     end.send(`* hello achat=1 name=${login} max-line=100 max-recipients=10 max-name=32${limits}: x\n`)
   }
@@ -154,7 +212,9 @@ export class HostileServer {
     const refusal = acts.find((act) => act.do === "refuse")
     const returned = acts.find((act) => act.do === "return")
     const returnedTo = returned?.do !== "return" ? [] : returned.first ? all.slice(0, 1) : all
-    const accepted = refusal === undefined ? all.filter((name) => !returnedTo.includes(name)) : []
+    const rest = refusal === undefined ? all.filter((name) => !returnedTo.includes(name)) : []
+    const absent = rest.filter((name) => this.isAbsent(name))
+    const accepted = rest.filter((name) => !absent.includes(name))
     this.record(connection, label, line, accepted)
     let reply = ""
     if (refusal?.do === "refuse") reply = `! ${refusal.code} @${label}${retryOf(refusal.retry)}: x\n`
@@ -162,6 +222,7 @@ export class HostileServer {
       if (returned?.do === "return") {
         reply += `! undelivered @${label} ${wire(returnedTo)} reason=${returned.reason}${retryOf(returned.retry)}: x\n`
       }
+      if (absent.length > 0) reply += `! undelivered @${label} ${wire(absent)} reason=offline: x\n`
       if (accepted.length > 0) reply += writtenTo(label, accepted, acts)
     }
     if (acts.some((act) => act.do === "mislabel")) reply = reply.replaceAll(`@${label}`, "@999999")
@@ -178,21 +239,29 @@ export class HostileServer {
     const cut = acts.find((act) => act.do === "cut")
     if (cut?.do === "cut") {
       end.send(reply.slice(0, cut.bytes))
-      return end.finish(cut.how)
+      return this.finish(connection, cut.how)
     }
     if (delay?.do !== "delay") return end.send(reply)
     connection.owes = true
     this.loop.after(delay.millis, () => end.send(reply))
   }
 
-  private record({ number }: Connection, label: string, line: string, accepted: ReadonlyArray<string>) {
+  private record({ end, number }: Connection, label: string, line: string, accepted: ReadonlyArray<string>) {
     const text = decode(line.slice(line.indexOf(":") + 1).trim())
-    this.handled.push({ connection: number, label, text, names: namesOf(line), accepted, at: this.loop.now })
+    this.handled.push({
+      connection: number,
+      label,
+      text,
+      names: namesOf(line),
+      accepted,
+      at: this.loop.now,
+      told: end.delivered.length
+    })
   }
 
   /** Refuses lines, then ends the connections; in order only if every accepted line has its outcome. */
-  private shutDown(grace: number, away: number, isOrderly: boolean) {
-    const open = this.connections.filter(({ end }) => !end.isFinished)
+  private shutDown({ away, grace, isOrderly, late }: Extract<ServerAct, { readonly on: "time" }>) {
+    const open = this.connections.filter(({ end, isFrozen }) => !end.isFinished && !isFrozen)
     for (const connection of open) {
       if (connection.login === undefined || !isOrderly) continue
       connection.isClosing = true
@@ -200,11 +269,14 @@ export class HostileServer {
     }
     this.loop.after(grace, () => {
       this.awayUntil = this.loop.now + away
-      for (const { end, owes } of open) {
+      for (const connection of open) {
+        const { end, owes } = connection
         if (end.isFinished) continue
         if (isOrderly && !owes) end.send("* bye reason=shutdown: x\n")
-        end.finish(isOrderly && !owes ? "end" : "reset")
+        this.finish(connection, isOrderly && !owes ? "end" : "reset")
       }
+      for (const [at, name] of this.setting.recipients.entries())
+        if (late > 0) this.leaves(name, away + late * (at + 1))
     })
   }
 }

@@ -5,9 +5,9 @@ import * as Exit from "effect/Exit"
 import type { Readable } from "node:stream"
 import * as Delivery from "../../../src/cli/commands/Delivery.js"
 import type { Output } from "../../../src/client/Output.js"
-import { seededRandom } from "../../../scripts/random.mjs"
 import { SimulatedLoop } from "../SimulatedLoop.js"
 import { HostileServer } from "./HostileServer.js"
+import { withinLoop } from "./Globals.js"
 import type { SendSchedule } from "./SendSchedule.js"
 
 /** What `send --json` has printed for one line and recipient. */
@@ -42,8 +42,12 @@ export const textOf = (line: number) => `text ${line}.`
 export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHistory => {
   const loop = new SimulatedLoop()
   const { setting } = schedule
-  return within(loop, schedule.seed, () => {
-    const server = new HostileServer(loop, schedule, new Set(kept))
+  return withinLoop(loop, schedule.seed, () => {
+    const server = new HostileServer(
+      loop,
+      setting,
+      kept.flatMap((place) => schedule.acts[place] ?? [])
+    )
     loop.poll = () => server.poll()
     const input = new SimulatedInput(loop, setting.lines, setting.pauses)
     const output = new SimulatedOutput()
@@ -95,22 +99,6 @@ const statusOf = (exit: Exit.Exit<number, { readonly status: number }>): number 
 }
 
 const defectOf = (cause: Cause.Cause<unknown>) => (Cause.isFailure(cause) ? undefined : Cause.pretty(cause))
-
-/** Runs `body` with the clock, the microtasks and the random numbers of the loop in place of the program's. */
-const within = <A>(loop: SimulatedLoop, seed: number, body: () => A): A => {
-  const random = seededRandom(seed)
-  const [now, unit, microtask] = [performance.now, Math.random, globalThis.queueMicrotask]
-  performance.now = () => loop.monotonic
-  Math.random = () => random.below(1_000_000) / 1_000_000
-  globalThis.queueMicrotask = (task) => loop.scheduler.scheduleTask(task, 0)
-  try {
-    return loop.within(body)
-  } finally {
-    performance.now = now
-    Math.random = unit
-    globalThis.queueMicrotask = microtask
-  }
-}
 
 /** The part of a `Readable` that `Input.read` uses. */
 class SimulatedInput {
