@@ -6,7 +6,7 @@
 //   --only ROW,ROW       only these rows of loads.mjs
 //   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those installed), or those of --costs
 //   --costs              compare a-chat's own configurations instead: TCP, a Unix socket, the PROXY protocol, --admin
-//                        with a scrape every second, and TLS; and plain Node over TLS
+//                        with a scrape every second, clients that acknowledge, and TLS; and plain Node over TLS
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
 //   --svg FILE           draw the medians

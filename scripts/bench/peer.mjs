@@ -38,6 +38,10 @@ export class Peer {
   #expected
   #wire
   #rest = Buffer.alloc(0)
+  #receives = () => {}
+  #processed = 0
+  #acknowledged = 0
+  #timer
 
   constructor(index, wire, fail) {
     this.index = index
@@ -55,17 +59,55 @@ export class Peer {
         greeting += bytes.latin1Slice(0, length)
         const at = greeting.indexOf(self.received)
         if (at < 0) return /^[!-]/m.test(greeting) ? this.fail(`the login was answered ${greeting}`) : undefined
-        receive = (bytes, length) => this.#receive(bytes, length)
+        this.#receives = (bytes, length) => this.#receive(bytes, length)
         const behind = Buffer.from(greeting.slice(at + self.received.length), "latin1")
         if (behind.length > 0) this.#receive(behind, behind.length)
         resolve()
       }
-      let receive = greet
-      this.socket = open(place, (bytes, length) => receive(bytes, length), this.#wire)
+      this.#receives = greet
+      this.socket = open(place, (bytes, length) => this.#receives(bytes, length), this.#wire)
       this.socket.on("error", (error) => this.fail(error.message))
       this.socket.on("close", () => this.fail("the server closed the connection"))
       this.socket.write(this.#wire.login(this.name, isFan) + self.sent, "latin1")
     })
+  }
+
+  /** Says that it acknowledges, if the protocol has that. After the login of all peers, since it also gets notices. */
+  greet() {
+    const { hello } = this.#wire
+    if (hello === undefined) return
+    this.socket.write(hello)
+    return new Promise((resolve) => {
+      let reply = ""
+      this.#receives = (bytes, length) => {
+        reply += bytes.latin1Slice(0, length)
+        if (!reply.endsWith("\n")) return
+        if (!/^\* hello [^:]* on=ack: [^\n]*\n$/u.test(reply)) return this.fail(`the greeting was answered ${reply}`)
+        this.#receives = (bytes, length) => this.#receive(bytes, length)
+        resolve()
+      }
+    })
+  }
+
+  /** Acknowledges as a-chat's clients do: after 1,000 messages, or 50 ms. */
+  #process(messages) {
+    if (this.#wire.acknowledge === undefined) return
+    this.#processed += messages
+    if (this.#processed - this.#acknowledged >= 1_000) return this.#acknowledge()
+    this.#timer ??= setTimeout(() => this.#acknowledge(), 50)
+  }
+
+  #acknowledge() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#acknowledged = this.#processed
+    this.socket.write(this.#wire.acknowledge(this.#processed))
+  }
+
+  /** From now on it ignores what arrives: the notices of leaving peers. */
+  ignore() {
+    clearTimeout(this.#timer)
+    this.#receives = () => {}
   }
 
   leave() {
@@ -138,6 +180,7 @@ export class Peer {
       return run === 1 ? this.#odd(bytes, at, length) : this.#check(bytes, at, at + expected.length)
     }
     this.next[sender] += run
+    this.#process(run)
     this.#listening(sender, run)
     return end - at
   }

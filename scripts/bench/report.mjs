@@ -6,6 +6,7 @@ export const titles = {
   "a-chat-unix": "Unix socket",
   "a-chat-proxy": "PROXY header",
   "a-chat-admin": "`--admin`, scraped",
+  "a-chat-ack": "acknowledging clients",
   "a-chat-tls": "TLS",
   "plain-node": "plain Node",
   "plain-node-tls": "plain Node over TLS",

@@ -91,6 +91,7 @@ const all = [
   setUp("a-chat-unix", "a-chat", () => ["--unix", socket], { socket }),
   setUp("a-chat-proxy", "a-chat-proxy", () => ["--proxy-protocol", "--proxy-from", "127.0.0.1"]),
   setUp("a-chat-admin", "a-chat", (admin) => ["--admin", String(admin)], { isScraped: true }),
+  setUp("a-chat-ack", "a-chat-ack", () => []),
   setUp("a-chat-tls", "a-chat-tls", () => ["--tls-cert", cert, "--tls-key", key]),
   {
     name: "plain-node-tls",
@@ -121,7 +122,15 @@ const all = [
 ]
 
 /** What `--costs` compares. */
-export const costs = ["a-chat", "a-chat-unix", "a-chat-proxy", "a-chat-admin", "a-chat-tls", "plain-node-tls"]
+export const costs = [
+  "a-chat",
+  "a-chat-unix",
+  "a-chat-proxy",
+  "a-chat-admin",
+  "a-chat-ack",
+  "a-chat-tls",
+  "plain-node-tls"
+]
 export const names = all.map((server) => server.name)
 export const serverOf = (name) => all.find((server) => server.name === name)
 export const versionOf = (name) =>

@@ -94,6 +94,7 @@ const stage = async (load, wire, place, fail) => {
     }
   }
   await Promise.all(range(0, 64).map(logIn))
+  await Promise.all(peers.map((peer) => peer.greet()))
 
   const state = { peers, senders, delivered: 0, isSending: true, samples: [], isTiming: false, due: () => 0 }
   state.due = () => senders.reduce((sum, sender) => sum + sender.sent * sender.copies, 0)
@@ -160,6 +161,7 @@ const settle = async (state, fail) => {
   }
   const allAt = performance.now()
   await sleep(100)
+  for (const peer of state.peers) peer.ignore()
   for (const peer of state.peers) peer.leave()
   return allAt
 }
