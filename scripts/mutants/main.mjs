@@ -22,6 +22,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { bundleSimulation } from "../simulate.mjs"
+import { mutants as acknowledgement } from "./acknowledgement.mjs"
 import { mutants as blocks } from "./blocks.mjs"
 import { mutants as clients } from "./clients.mjs"
 import { mutants as connections } from "./connections.mjs"
@@ -51,6 +52,7 @@ const mutants = [
   blocks,
   shutdown,
   ledger,
+  acknowledgement,
   time,
   turns,
   vanished,

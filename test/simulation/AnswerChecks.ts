@@ -96,6 +96,10 @@ const alternatives = (
   const closing = ProtocolModel.closing(history, line)
   const tag = line.label === undefined ? "" : ` @${line.label}`
   const ways: Array<ReadonlyArray<Head>> = []
+  if (line.meaning.is === "acknowledged") {
+    if (line.meaning.isSure) return [[]] // even during a shutdown
+    ways.push([], [`! bad-line${tag}: `])
+  }
   // A refused `/hello` does not allow labels.
   if (closing !== "no") ways.push([`! closing${tag}: `], ["! closing: "])
   if (line.isDoubtful) ways.push([])
@@ -116,6 +120,7 @@ const usual = (
     case "who":
       return [[meaning.head]]
     case "quit":
+    case "acknowledged":
       return [[]]
     case "slowed":
       return [[`! slow-down${tag} retry=${meaning.retry === undefined ? "" : `${meaning.retry}:`}`]]
@@ -128,7 +133,10 @@ const usual = (
       if (label === undefined) return [[]]
       const busy = { label, reason: "busy" }
       const offline = { label, reason: "offline" }
-      return [[], [busy], [offline], [busy, offline]]
+      // Recipients that get different forms of the line are reported separately.
+      return Array.from(meaning.to, (_, place) => Array.from(meaning.to.slice(place), () => busy))
+        .concat([[]])
+        .flatMap((some): ReadonlyArray<ReadonlyArray<Head>> => [some, [...some, offline]])
     }
   }
 }

@@ -25,7 +25,9 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
   return [
     ...reasons.map((reason) => ["closed as", reason, ofSessions((one) => one.reason === reason)] as const),
     ...Fate.all.map((fate) => ["pairs", fate, ledger[fate]] as const),
-    ...["offline", "busy", "disconnected", "slow"].map((reason) => ["pairs", reason, returned(reason)] as const),
+    ...["offline", "busy", "disconnected", "slow", "unreachable"].map(
+      (reason) => ["pairs", reason, returned(reason)] as const
+    ),
     ["pairs", "cut off", drained?.cutOff ?? 0],
     ...Fate.delivered.map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
     ["outcomes", "undelivered", answered("! undelivered @")],

@@ -15,17 +15,25 @@ export interface Message {
   readonly isAccepted: ProtocolModel.Doubt
 }
 
-/** Of one sender and one name: the number of lines accepted (surely, at most), written and returned. */
+/**
+ * Of one sender and one name: the number of lines accepted (surely, at most), written, received (surely, at most) and
+ * returned.
+ */
 interface Tally {
   sure: number
   maybe: number
   written: number
+  received: number
+  maybeReceived: number
   returned: number
 }
 
+/** What became of a line that a recipient got. */
+type Got = "written" | "received" | "maybe received" | "unacknowledged"
+
 /**
- * Each accepted (line, recipient) pair is written once or returned once, unless its sender had left; and the ledger says
- * the same.
+ * Each accepted (line, recipient) pair is written once, received once or returned once, unless its sender had left; and the
+ * ledger says the same. A recipient that acknowledges may have got a line that is returned.
  */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const byName = new Map<string, Array<ObservedConnection>>()
@@ -39,7 +47,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   const tally = (sender: ObservedConnection, name: string) => {
     const own = tallies.get(sender) ?? new Map<string, Tally>()
     tallies.set(sender, own)
-    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, returned: 0 }
+    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, received: 0, maybeReceived: 0, returned: 0 }
     own.set(name, found)
     return found
   }
@@ -52,10 +60,12 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   }
 
   // A line is written to its recipient, once, and not to a later client with the same name.
-  const writtenTo = new Map<Message, Set<string>>()
+  const writtenTo = new Map<Message, Map<string, Got>>()
   for (const recipient of sessions) {
+    let place = 0
     for (const one of recipient.received) {
       if (one.is !== "from") continue
+      place += 1
       const message = byWire.get(one.line)
       const name = recipient.name ?? ""
       const where = `${show(one.line)} at ${recipient.wire.remote}`
@@ -64,11 +74,15 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
         continue
       }
       if (message.isAccepted === "no") report("a refused line was written", where)
-      const names = writtenTo.get(message) ?? new Set<string>()
+      const names = writtenTo.get(message) ?? new Map<string, Got>()
       writtenTo.set(message, names)
       if (names.has(name)) report("a line was written twice", where)
-      names.add(name)
-      tally(message.sender, name).written += 1
+      const got = gotAt(recipient, place)
+      names.set(name, got)
+      const own = tally(message.sender, name)
+      if (got === "written") own.written += 1
+      if (got === "received") own.received += 1
+      if (got === "received" || got === "maybe received") own.maybeReceived += 1
       const { presence } = recipient
       if (presence !== undefined && message.line.span.to < presence.maybe.from) {
         report("a line reached a later client with the same name", where)
@@ -89,16 +103,24 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   }
   for (const message of messages) checkOutcomes(history, message, writtenTo.get(message), outcomes, byName, report)
   for (const [sender, own] of tallies) {
-    for (const [name, { maybe, sure, returned, written }] of own) {
-      const what = `${sender.wire.remote} to ${name}: accepted ${sure} to ${maybe}, written ${written}, returned ${returned}`
-      if (written + returned > maybe) report("more was written and returned than accepted", what)
-      if (sender.endedInOrder && written + returned < sure && history.killed === undefined) {
-        report("a line was neither written nor returned", what)
+    for (const [name, counts] of own) {
+      const { maybe, maybeReceived, received, returned, sure, written } = counts
+      const what = `${sender.wire.remote} to ${name}: ${JSON.stringify(counts)}`
+      if (written + received + returned > maybe) report("more was delivered and returned than accepted", what)
+      if (sender.endedInOrder && written + maybeReceived + returned < sure && history.killed === undefined) {
+        report("a line was neither delivered nor returned", what)
       }
     }
   }
   checkQueues(history, sessions, byName, report)
   if (history.killed === undefined) checkLedger(history, tallies, report)
+}
+
+/** What became of a recipient's message at this place, the first being 1. */
+const gotAt = ({ acknowledged: { maybe, surely, written } }: ObservedConnection, place: number): Got => {
+  if (place <= written) return "written"
+  if (place <= surely) return "received"
+  return place <= maybe ? "maybe received" : "unacknowledged"
 }
 
 const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
@@ -129,7 +151,8 @@ const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray
 }
 
 interface Outcome {
-  readonly isWritten: boolean
+  /** The fate of a delivered line; otherwise empty. */
+  readonly fate: string
   readonly reason: string
 }
 
@@ -140,11 +163,11 @@ const outcomesOf = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
   const found: Outcomes = new Map()
   for (const { received, wire } of sessions) {
     for (const one of received) {
-      if ((one.is !== "written" && one.is !== "undelivered") || one.label === undefined) continue
+      if ((one.is !== "delivered" && one.is !== "undelivered") || one.label === undefined) continue
       for (const name of one.names) {
         const key = `${wire.number} ${one.label} ${name}`
         if (found.has(key)) report("a label had two outcomes for one recipient", key)
-        found.set(key, { isWritten: one.is === "written", reason: one.is === "undelivered" ? one.reason : "" })
+        found.set(key, one.is === "delivered" ? { fate: one.fate, reason: "" } : { fate: "", reason: one.reason })
       }
     }
   }
@@ -156,7 +179,7 @@ export type ByName = ReadonlyMap<string, ReadonlyArray<ObservedConnection>>
 const checkOutcomes = (
   history: History,
   { isAccepted, line, sender, to }: Message,
-  written: ReadonlySet<string> | undefined,
+  written: ReadonlyMap<string, Got> | undefined,
   outcomes: Outcomes,
   byName: ByName,
   report: Report
@@ -169,9 +192,12 @@ const checkOutcomes = (
       if (isAccepted === "yes" && sender.endedInOrder) report("a label has no outcome", key)
       continue
     }
-    const isWritten = written?.has(name) === true
-    if (outcome.isWritten && !isWritten) report("reported as written, but was not", key)
-    if (!outcome.isWritten && isWritten) report("reported as undelivered, but was written", key)
+    const got = written?.get(name)
+    if (outcome.fate === "written" && got !== "written") report("reported as written, but was not", key)
+    if (outcome.fate === "received" && got !== "received" && got !== "maybe received")
+      report("reported as received, but was not", key)
+    if (outcome.fate === "" && (got === "written" || got === "received"))
+      report("reported as undelivered, but was delivered", key)
     const wasThere = (byName.get(name) ?? []).some(
       ({ presence }) => presence && ProtocolModel.covers(presence.surely, line.span)
     )
@@ -181,11 +207,14 @@ const checkOutcomes = (
   }
 }
 
-/** Whether it may have been jammed at some time of the span: its socket took nothing for long enough, with a tick's tolerance. */
-const isJammed = (history: History, { wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
+/**
+ * Whether it may have been jammed at some time of the span: its socket took nothing, or it acknowledged nothing, for long
+ * enough, with a tick's tolerance.
+ */
+const isJammed = (history: History, { acknowledged, wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
   const until = history.times[to] ?? Infinity
   const since = history.times[from] ?? 0
-  return wire.stalls.some(
+  return [...wire.stalls, ...acknowledged.silences].some(
     (stall) => stall.from + ProtocolModel.shortestHold(history) <= until && since <= stall.to + 150
   )
 }
@@ -203,10 +232,13 @@ const checkReason = (
 ) => {
   const isTrue = {
     offline: () => true,
-    busy: () => named.some((one) => one.longestStall >= ProtocolModel.shortestHold(history)),
+    busy: () => named.some((one) => longestWait(one) >= ProtocolModel.shortestHold(history)),
     slow: () => named.some(isTooSlow),
     unreachable: () => named.some((one) => one.reason === "unreachable"),
-    disconnected: () => named.some((one) => !one.endedInOrder && !isTooSlow(one) && one.reason !== "unreachable")
+    disconnected: () =>
+      named.some(
+        (one) => one.acknowledged.isOn || (!one.endedInOrder && !isTooSlow(one) && one.reason !== "unreachable")
+      )
   }[reason]
   if (isTrue === undefined || !isTrue())
     report("a wrong reason in a returned line", `${wire.remote}: ${name} ${reason}`)
@@ -214,7 +246,16 @@ const checkReason = (
 
 const returnedFromQueues = ["slow", "disconnected", "unreachable"]
 
-/** The lines returned from a queue are no more than it can hold. */
+/** The longest time in which its socket took nothing, or in which it acknowledged nothing. */
+const longestWait = ({ acknowledged, longestStall }: ObservedConnection) =>
+  Math.max(longestStall, ...acknowledged.silences.map(({ from, to }) => to - from))
+
+/** Whether what it has not acknowledged may exceed its bounds: when it is held, and when it writes to itself. */
+const hasNoBounds = ({ acknowledged, lines, name, wire }: ObservedConnection) =>
+  acknowledged.isOn &&
+  (wire.pauses.length > 0 || lines.some(({ meaning }) => meaning.is === "message" && meaning.to.includes(name ?? "")))
+
+/** The lines returned from a queue, or unacknowledged, are no more than it can hold. */
 const checkQueues = (
   { setting }: History,
   sessions: ReadonlyArray<ObservedConnection>,
@@ -229,18 +270,21 @@ const checkQueues = (
     }
   }
   for (const [name, count] of returned) {
+    if (byName.get(name)?.some(hasNoBounds) === true) continue
     const most = (byName.get(name)?.length ?? 0) * (setting.outboxLines + 1)
     if (count > most) report("a queue held more than its limit", `${name}: ${count} lines, and not ${most}`)
   }
 }
 
 const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<string, Tally>>, report: Report) => {
-  const sum = { sure: 0, maybe: 0, written: 0, returned: 0, returnedInOrder: 0 }
+  const sum = { sure: 0, maybe: 0, written: 0, received: 0, maybeReceived: 0, returned: 0, returnedInOrder: 0 }
   for (const [sender, own] of tallies) {
-    for (const { maybe, sure, returned, written } of own.values()) {
+    for (const { maybe, maybeReceived, received, sure, returned, written } of own.values()) {
       sum.sure += sure
       sum.maybe += maybe
       sum.written += written
+      sum.received += received
+      sum.maybeReceived += maybeReceived
       sum.returned += returned
       if (sender.endedInOrder) sum.returnedInOrder += returned
     }
@@ -251,7 +295,7 @@ const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<s
     report("the ledger has a wrong number of accepted pairs", what)
   const bounds: Record<Fate.Fate, { readonly least: number; readonly most: number }> = {
     written: { least: sum.written, most: sum.written },
-    received: { least: 0, most: 0 },
+    received: { least: sum.received, most: sum.maybeReceived },
     returned: { least: sum.returnedInOrder, most: sum.returned },
     dead: { least: 0, most: sum.maybe }
   }

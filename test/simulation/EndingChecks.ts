@@ -44,7 +44,7 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
     "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout - early,
-    unreachable: () => wasSilent(history, wire, log.at),
+    unreachable: () => wasSilent(history, wire, log.at) || hasNotAcknowledged(history, session, log.at),
     memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
     "login-in-use": () => has("! login-in-use"),
@@ -73,6 +73,12 @@ const wasSilent = (history: History, { silences }: Wire, at: number) => {
   return silences.some((silence) => !silence.isAlive && silence.from <= from && silence.to >= at - closing)
 }
 
+/** Whether the client had acknowledged nothing for the stall timeout at this time, although messages waited for that. */
+const hasNotAcknowledged = (history: History, { acknowledged }: ObservedConnection, at: number) => {
+  const { from = Infinity } = acknowledged.silences.at(-1) ?? {}
+  return at - from >= history.setting.stallTimeout - ProtocolModel.earliness(history)
+}
+
 /** A check once a second, and a tick before each, while the client may have been written to all the time. */
 const lateChecks = 2_000
 
@@ -82,10 +88,14 @@ const closing = 100
 /** No client may be silent, or take nothing, for longer than allowed; ticks add some tolerance. */
 const checkDeadlines = (
   { drainAsked, end, setting }: History,
-  { lines, longestStall, name, reason, wire }: ObservedConnection,
+  { acknowledged, lines, longestStall, name, reason, wire }: ObservedConnection,
   report: Report
 ) => {
   const late = 500
+  // A client that is held cannot acknowledge, so its time stands still. A write counts when it has been taken whole.
+  const isLong = acknowledged.silences.some(({ from, to }) => to - from > setting.stallTimeout + late)
+  if (isLong && wire.pauses.length === 0 && !wire.isSlow)
+    report("a client that acknowledges nothing was kept", wire.remote)
   if (longestStall > setting.stallTimeout + late) {
     report("a stalled client was kept", `${wire.remote} took nothing for ${longestStall} ms`)
   }
@@ -116,14 +126,15 @@ const checkDeadlines = (
 
 /**
  * A client that always reads is held by each recipient for at most the hold timeout, unless the recipient takes bytes
- * meanwhile. (A client that labels lines may also wait for outcomes, without a limit.)
+ * or acknowledges something meanwhile. (A client that labels lines may also wait for outcomes, without a limit.)
  */
 const checkHeld = (
   { end, setting }: History,
-  { lines, wire }: ObservedConnection,
+  session: ObservedConnection,
   sessions: ReadonlyArray<ObservedConnection>,
   report: Report
 ) => {
+  const { lines, wire } = session
   if (wire.pauses.length === 0 || wire.isSlow || lines.some(({ label }) => label !== undefined)) return
   // An unfinished line above the smallest share may have to wait until others let go of their memory.
   if (ProtocolModel.hasLittleMemory(setting) && setting.maxLineBytes > 16_384) return
@@ -131,11 +142,15 @@ const checkHeld = (
   const over = Math.min(wire.gone?.at ?? end.at, wire.closed?.at ?? end.at)
   for (const { from, to } of wire.pauses) {
     const until = Math.min(to?.at ?? over, over)
-    const others = sessions.flatMap((one) => (one.name !== undefined && names.has(one.name) ? [one.wire] : []))
+    const others = sessions.filter((one) => one.name !== undefined && names.has(one.name) && one.wire !== wire)
     // It may also be held by its own queue until the next turns.
-    const holders = [wire, ...others].filter((one) => one.accepted.at <= until && goneAt(one).at >= from.at)
+    const holders = [session, ...others].filter(
+      (one) => one.wire.accepted.at <= until && goneAt(one.wire).at >= from.at
+    )
     const most = holders.length * (setting.holdTimeout + 250)
-    const moves = holders.flatMap(({ takes }) => takes.map(({ at }) => at)).filter((at) => at > from.at && at < until)
+    const moves = holders
+      .flatMap(({ acknowledged, wire: { takes } }) => [...takes.map(({ at }) => at), ...acknowledged.times])
+      .filter((at) => at > from.at && at < until)
     let last = from.at
     for (const at of [...moves.toSorted((one, other) => one - other), until]) {
       if (at - last > most) return report("held for too long", `${wire.remote} for ${at - last} ms from ${last} ms on`)

@@ -7,7 +7,7 @@ import * as ProtocolModel from "./ProtocolModel.js"
 export const check = (
   sessions: ReadonlyArray<ObservedConnection>,
   byWire: ReadonlyMap<string, Message>,
-  writtenTo: ReadonlyMap<Message, ReadonlySet<string>>,
+  writtenTo: ReadonlyMap<Message, ReadonlyMap<string, unknown>>,
   byName: ByName,
   report: Report
 ) => {
@@ -39,7 +39,7 @@ const isTrueList = (
   isWanted: boolean,
   name: string,
   { line, to }: Message,
-  written: ReadonlySet<string> | undefined,
+  written: ReadonlyMap<string, unknown> | undefined,
   byName: ByName
 ): boolean => {
   const got = to.filter((other) => other !== name && written?.has(other) === true)

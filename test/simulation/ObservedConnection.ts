@@ -1,5 +1,6 @@
 import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
 import { uncounted } from "../support/Uncounted.js"
+import * as AckModel from "./AckModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
@@ -15,7 +16,13 @@ export type Received =
       readonly count: number
       readonly line: string
     }
-  | { readonly is: "written"; readonly label: string; readonly names: ReadonlyArray<string>; readonly line: string }
+  | {
+      readonly is: "delivered"
+      readonly fate: string
+      readonly label: string
+      readonly names: ReadonlyArray<string>
+      readonly line: string
+    }
   | { readonly is: "notice"; readonly line: string }
   | { readonly is: "bye"; readonly line: string }
   | { readonly is: "answer"; readonly line: string }
@@ -40,6 +47,7 @@ export interface ObservedConnection {
   /** It broke so soon after its login that it may or may not have had its name. */
   readonly isUncertain: boolean
   readonly presence: Presence | undefined
+  readonly acknowledged: AckModel.Acknowledged
   /** The longest time, in milliseconds, in which its kernel had bytes and took none. */
   readonly longestStall: number
   /** It received everything that was sent to it. */
@@ -92,6 +100,7 @@ const session = (
     isUncertain,
     presence:
       login === undefined || name === undefined ? undefined : presence(history, wire, lines, login, isUncertain),
+    acknowledged: AckModel.ofWire(history, wire, lines, log),
     longestStall: Math.max(0, ...wire.stalls.map(({ from, to }) => to - from)),
     endedInOrder: reason !== undefined && orderly.includes(reason)
   }
@@ -136,8 +145,8 @@ const receivedLine = (line: string): Received => {
   }
   if (/^\* (?:joined|left|closing) /.test(line)) return { is: "notice", line }
   if (line.startsWith("* bye")) return { is: "bye", line }
-  const written = /^\* written @(\S+) ([^:]+): /.exec(line)
-  if (written !== null) return { is: "written", label: written[1] ?? "", names: namesIn(written[2]), line }
+  const [, fate, of = "", to] = /^\* (written|received) @(\S+) ([^:]+): /.exec(line) ?? []
+  if (fate !== undefined) return { is: "delivered", fate, label: of, names: namesIn(to), line }
   const found = /^! undelivered (?:@(\S+) )?(.+?) reason=(\w+)(?: retry=\d+)?(?: count=(\d+))?: /.exec(line)
   if (found === null) return { is: "answer", line }
   const [, label, names, reason = "", count = "1"] = found

@@ -23,6 +23,8 @@ export type Meaning =
   | { readonly is: "answered"; readonly heads: ReadonlyArray<string> }
   | { readonly is: "who"; readonly head: string }
   | { readonly is: "quit" }
+  /** An `/ack` that is valid, unless it is not sure that the client has said `/hello ack`. Valid ones get no answer. */
+  | { readonly is: "acknowledged"; readonly isSure: boolean }
   /** Refused as `slow-down`, with this `retry` if that is known. */
   | { readonly is: "slowed"; readonly retry: number | undefined }
 
@@ -108,7 +110,13 @@ const endOf = ({ fields, message }: LogLine): ReadonlyArray<readonly [unknown, E
 class Reader {
   readonly found: Array<HeardLine> = []
   readonly raws: ReadonlyArray<RawLine>
-  private readonly state: State = { isGreeted: false, saysAuto: false, name: undefined, isOver: false }
+  private readonly state: State = {
+    isGreeted: false,
+    saysAuto: false,
+    acknowledges: "no",
+    name: undefined,
+    isOver: false
+  }
   private isDoubtful = false
   private isAuto: Doubt = "no"
   private isAtEnd = false
@@ -147,6 +155,7 @@ class Reader {
     const isSure = !maySlow && !isDoubtful && when === "no"
     if (state.saysAuto && isAuto !== "yes") this.isAuto = isSure ? "yes" : "maybe"
     state.saysAuto = false
+    if (state.acknowledges === "maybe" && before.acknowledges === "no" && isSure) state.acknowledges = "yes"
     // The client's observation decides what the model cannot.
     if (maySlow && isHello(line.meaning)) {
       state.isGreeted = before.isGreeted || wire.taken.split("* hello ").length - 1 > this.hellos
@@ -196,7 +205,7 @@ interface RawLine {
 }
 
 /** Cuts the server's reads at their LFs. */
-const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
+export const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
   const found: Array<RawLine> = []
   let rest = ""
   let isReported = false
@@ -245,6 +254,8 @@ interface State {
   isGreeted: boolean
   /** The last line was `/hello auto`. */
   saysAuto: boolean
+  /** It said `/hello ack`; "maybe" while it is not known whether that was refused. */
+  acknowledges: Doubt
   name: string | undefined
   isOver: boolean
 }
@@ -307,8 +318,14 @@ const commanded = (command: string, label: string | undefined, state: State, set
     case "hello": {
       state.isGreeted = true
       state.saysAuto = argument.split(/[ \t]+/u).includes("auto")
+      if (state.acknowledges === "no" && argument.split(/[ \t]+/u).includes("ack")) state.acknowledges = "maybe"
       const present = state.name === undefined ? "" : ` name=${encode(state.name)}`
       return answered(`* hello${tag} achat=1${present} max-line=${setting.maxLineBytes} `)
+    }
+    case "ack": {
+      const isValid = state.acknowledges !== "no" && /^\d{1,6}$/u.test(trim(argument))
+      if (!isValid) return answered(`! bad-line${tag}:`)
+      return { label, meaning: { is: "acknowledged", isSure: state.acknowledges === "yes" } as const }
     }
     case "who":
       return { label, meaning: { is: "who", head: `* who${tag} ` } as const }

@@ -33,6 +33,7 @@ const kinds = [
   "stop",
   "shortage",
   "tooLong",
+  "acks",
   "burst"
 ] as const
 
@@ -45,8 +46,8 @@ const rare: ReadonlyArray<Kind> = ["crowd", "twins", "lookAlikes", "slowLogin", 
  * Kinds that hold senders, or change the meaning of later lines. With rates, a schedule has one or the other: whether a line
  * that was held is refused cannot be known, and what it means would be unknown as well.
  */
-const holding: ReadonlyArray<Kind> = ["slow", "deaf", "trickle"]
-const meaningful: ReadonlyArray<Kind> = ["junk", "commands"]
+const holding: ReadonlyArray<Kind> = ["slow", "deaf", "trickle", "acks"]
+const meaningful: ReadonlyArray<Kind> = ["junk", "commands", "acks"]
 
 /** Queues in which no sender is ever held. */
 const ample = { outboxLines: 100_000, outboxBytes: 1e8, maxOutcomes: 100_000, maxMemory: 1e9 }
@@ -197,6 +198,8 @@ class Author {
         return this.push({ do: "send", who, bytes: random.pick(commands) })
       case "tooLong":
         return this.push({ do: "tooLong", who, labelled: random.chance(0.5), ends: random.chance(0.8) })
+      case "acks":
+        return this.acks(who)
       case "burst":
         return this.burst(who)
       case "leave":
@@ -238,6 +241,42 @@ class Author {
             : { do: "shortage", isShort: random.chance(0.6) }
         )
     }
+  }
+
+  /** A client that acknowledges: in time, late, in parts, wrongly or never. */
+  private acks(who: number) {
+    const { random } = this
+    if (random.chance(0.5)) this.push({ do: "send", who, bytes: "/hello ack\n" })
+    if (random.chance(0.2)) return this.floodEachOther(who, this.anyone())
+    if (random.chance(0.7)) this.say(this.anyone(), random.pick([1, 1, 5, 30]), [nameOf(who)])
+    this.turns(4)
+    if (random.chance(0.2)) this.push({ do: "pass", millis: random.pick([100, 500, 1_200, 3_500]) })
+    for (let left = random.below(3); left > 0; left--) {
+      this.acknowledge(who)
+      this.turns(3)
+    }
+    if (random.chance(0.1)) this.push({ do: "send", who, bytes: "/quit\n" })
+    if (random.chance(0.1)) this.push({ do: "end", who })
+    if (random.chance(0.3)) this.push({ do: "acknowledge", who, which: "all" })
+  }
+
+  /** Two clients that both acknowledge only after they have sent everything. */
+  private floodEachOther(one: number, other: number) {
+    const { random } = this
+    for (const who of [one, other]) this.push({ do: "send", who, bytes: "/hello ack\n" })
+    this.turns(6)
+    this.say(one, random.pick([5, 30, 60]), [nameOf(other)])
+    this.say(other, random.pick([5, 30, 60]), [nameOf(one)])
+    for (let left = random.below(6); left > 0; left--) {
+      this.turns(4)
+      this.acknowledge(one)
+      this.acknowledge(other)
+    }
+  }
+
+  private acknowledge(who: number) {
+    const which = this.random.pick(["all", "all", "half", "next", "tooMany"] as const)
+    this.push({ do: "acknowledge", who, which })
   }
 
   /** Lines of one kind, faster than a rate allows, and some of them again when it allows one more. */
@@ -333,7 +372,8 @@ class Author {
 
   private arrive(who: number) {
     this.push(connect(who, this.random), login(who))
-    if (this.random.chance(0.5)) this.push({ do: "send", who, bytes: "/hello\n" })
+    const isAcknowledging = this.kinds.includes("acks") && this.random.chance(0.5)
+    if (this.random.chance(0.5)) this.push({ do: "send", who, bytes: isAcknowledging ? "/hello ack\n" : "/hello\n" })
   }
 
   /** To the given names, or to random ones. */

@@ -57,6 +57,7 @@ export class SimulatedSocket implements Socket {
   private arriving = ""
   private clientEnds = false
   private sawEnd = false
+  private acknowledged = 0
   private cut: number
   private pace = Infinity
   private room = Infinity
@@ -191,6 +192,24 @@ export class SimulatedSocket implements Socket {
     if (!this.clientEnds && !this.hasVanished) this.arriving += bytes
   }
 
+  /** The client acknowledges messages that it has received since the server's `* hello` with `ack`. */
+  acknowledge(which: "all" | "half" | "next" | "tooMany") {
+    if (this.clientEnds || this.hasVanished) return
+    const messages = this.messages
+    const next = Math.min(messages, this.acknowledged + 1)
+    const count = { all: messages, half: Math.ceil(messages / 2), next, tooMany: 1_000_000 + messages }[which]
+    if (which !== "tooMany") this.acknowledged = Math.max(this.acknowledged, count)
+    this.send(`/ack ${count}\n`)
+  }
+
+  /** The messages that it has received since the server's `* hello` with `ack`. */
+  private get messages(): number {
+    const hello = this.wire.taken.search(/^\* hello [^:\n]* on=\S*\back\b/mu)
+    if (hello < 0) return 0
+    const lines = this.wire.taken.slice(hello).split("\n").slice(1, -1)
+    return lines.filter((line) => line.startsWith("from ")).length
+  }
+
   /** The client ends its sending side after what it has sent. */
   shutDown() {
     if (!this.hasVanished) this.clientEnds = true
@@ -275,12 +294,18 @@ export class SimulatedSocket implements Socket {
     this.wire.silences.push({ from: this.silence.since, to: this.loop.now, isAlive: this.silence.isAlive })
   }
 
-  /** Whether lines may wait for this connection: its client does not take them, or the server may not know its end yet. */
+  /** Whether lines may wait for this connection: its client does not take or acknowledge them, or the server may not know its end yet. */
   get mayKeepLines(): boolean {
     const { closed, gone, writeBroke } = this.wire
-    if (this.pending === "" && !this.isOver) return this.breaksRead !== undefined
+    if (this.pending === "" && !this.isOver) return this.breaksRead !== undefined || this.isSilent
     const noticed = Math.max((gone ?? closed)?.turn ?? Infinity, writeBroke?.turn ?? 0)
     return this.waiting !== undefined || this.loop.turn < noticed + 4
+  }
+
+  /** Whether messages wait for an acknowledgement that the client has not sent, or that the server has not read. */
+  get isSilent(): boolean {
+    const { acknowledged, messages } = this
+    return !this.isOver && messages > 0 && (messages > acknowledged || this.arriving !== "")
   }
 
   /** Grows with every movement on this connection. */

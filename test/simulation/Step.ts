@@ -53,6 +53,8 @@ export type Step =
     }
   /** Sends a line that is too long. */
   | { readonly do: "tooLong"; readonly who: number; readonly labelled: boolean; readonly ends: boolean }
+  /** Acknowledges messages that the client has received: all, half of them, one more, or more than there are. */
+  | { readonly do: "acknowledge"; readonly who: number; readonly which: "all" | "half" | "next" | "tooMany" }
   | { readonly do: "pace"; readonly who: number; readonly bytes: number }
   | { readonly do: "grant"; readonly who: number; readonly bytes: number }
   | { readonly do: "end"; readonly who: number }

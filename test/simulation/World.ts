@@ -160,7 +160,9 @@ export class World {
       const patience = hasLittleMemory(setting) ? setting.stallTimeout : setting.holdTimeout
       this.passWhileMoving(patience + 300)
       for (const socket of this.sockets) socket.shutDown()
-      this.passWhileMoving(setting.linger + setting.loginTimeout + 300)
+      // A client that is not read from, because it waits for outcomes, is closed if it cannot acknowledge.
+      const silence = this.sockets.some(({ isSilent }) => isSilent) ? setting.stallTimeout : 0
+      this.passWhileMoving(Math.max(silence, setting.linger + setting.loginTimeout) + 300)
       this.look("all clients have left", idleFibers)
     } else this.passUntil(() => this.logs.some(({ message }) => message.startsWith("stopped")))
     this.close()
@@ -239,6 +241,8 @@ export class World {
         return socket.send(step.bytes.replaceAll("#", `${place}`))
       case "say":
         return socket.send(said(step, place))
+      case "acknowledge":
+        return socket.acknowledge(step.which)
       case "tooLong": {
         const label = step.labelled ? `@t${place} ` : ""
         return socket.send(label + "y".repeat(this.schedule.setting.maxLineBytes + 1) + (step.ends ? "\n" : ""))

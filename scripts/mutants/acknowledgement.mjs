@@ -1,0 +1,188 @@
+// Bugs in acknowledgements by clients. Read by main.mjs, which explains the fields.
+const test = "test/chat/acknowledgement.test.ts"
+
+export const mutants = [
+  {
+    name: "messages to a client that acknowledges settle when they are written",
+    file: "chat/Settlement.ts",
+    search: "if (outbox.unacknowledged === undefined) settleNow(outbox, batch, fate)",
+    replace: "settleNow(outbox, batch, fate)\n    if (true) {}"
+  },
+  {
+    name: "replies count as messages for an acknowledgement",
+    file: "chat/Unacknowledged.ts",
+    search: "if (sender !== undefined && before < count)",
+    replace: "if (before < count)"
+  },
+  {
+    name: "messages from before /hello ack count",
+    file: "chat/Outbox.ts",
+    search: "new Unacknowledged(owner, this.linesHere, this.bounds.budget)",
+    replace: "new Unacknowledged(owner, 0, this.bounds.budget)"
+  },
+  {
+    name: "an acknowledgement settles one message too many",
+    file: "chat/Unacknowledged.ts",
+    search: "this.acknowledged = messages\n",
+    replace: "this.acknowledged = messages + 1\n"
+  },
+  {
+    name: "a client may acknowledge what was never sent to it",
+    file: "chat/Unacknowledged.ts",
+    search: "if (messages > this.written + this.messagesIn(inHand)) return undefined",
+    replace: ""
+  },
+  {
+    name: "the acknowledgement of a part of a write is refused",
+    file: "chat/Unacknowledged.ts",
+    search: "messages > this.written + this.messagesIn(inHand)",
+    replace: "messages > this.written",
+    test
+  },
+  {
+    name: "what was acknowledged before the write was settled is forgotten",
+    file: "chat/Settlement.ts",
+    search: 'unacknowledged.isAhead || owner.phase._tag === "Leaving"',
+    replace: 'owner.phase._tag === "Leaving"',
+    test
+  },
+  {
+    name: "unacknowledged messages do not count against the bounds",
+    file: "chat/Outbox.ts",
+    search: "if (written.isCounted) {",
+    replace: "if (false) {"
+  },
+  {
+    name: "senders are not released by an acknowledgement",
+    file: "chat/Lifecycle.ts",
+    search: "if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
+    replace: ""
+  },
+  {
+    name: "a client is not read from while it has acknowledged too little",
+    file: "chat/Routing.ts",
+    search: "if (isHeard && (outbox.isQueueFull || outbox.isOwed)) return outbox",
+    replace: "if (isHeard && (outbox.isFull || outbox.isOwed)) return outbox",
+    also: {
+      file: "chat/PeerInput.ts",
+      search: "peer.outbox === outbox ? outbox.isQueueFull || outbox.isOwed :",
+      replace: "peer.outbox === outbox ? outbox.isFull || outbox.isOwed :"
+    }
+  },
+  {
+    name: "a held client's unacknowledged messages hold its senders",
+    file: "chat/PeerInput.ts",
+    search: "if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)",
+    replace: "",
+    test
+  },
+  {
+    name: "unacknowledged messages never count again after a hold",
+    file: "chat/Outbox.ts",
+    search: "this.written.isCounted = true\n",
+    replace: "\n"
+  },
+  {
+    name: "a client waits for its own acknowledgements of what it writes to itself",
+    file: "chat/Routing.ts",
+    search: "&& to !== peer.outbox",
+    replace: ""
+  },
+  {
+    name: "a client that acknowledges nothing is never closed",
+    file: "chat/Broker.ts",
+    search: 'for (const peer of unreachable) breakOff(peer, "unreachable")',
+    replace: "void unreachable"
+  },
+  {
+    name: "a client that acknowledges slowly is closed as unreachable",
+    file: "chat/Watch.ts",
+    search: "if (unacknowledging !== undefined) unacknowledging.movedAt = now\n",
+    replace: "\n"
+  },
+  {
+    name: "the time to acknowledge goes on while a client is held",
+    file: "chat/Watch.ts",
+    search: "if (waiting.heldSince !== undefined) continue",
+    replace: "",
+    test
+  },
+  {
+    name: "the time to acknowledge begins before there is something to acknowledge",
+    file: "chat/Settlement.ts",
+    search: "if (lines === 0 && unacknowledged.lines > 0) watch.acknowledgementIsDue(owner)",
+    replace:
+      "if (lines === 0 && unacknowledged.lines > 0 && !watch['unacknowledging'].has(owner)) watch.acknowledgementIsDue(owner)",
+    test
+  },
+  {
+    name: "a client that acknowledges nothing is never jammed",
+    file: "chat/Watch.ts",
+    search: "if (heldSince === undefined || !outbox.isQueueFull) jam(outbox, movedAt)",
+    replace: ""
+  },
+  {
+    name: "an acknowledgement does not end a jam",
+    file: "chat/Watch.ts",
+    search: "if (blocked !== undefined) blocked.movedAt = now\n    peer.outbox.unjam()",
+    replace: "if (blocked !== undefined) blocked.movedAt = now",
+    test
+  },
+  {
+    name: "what was not acknowledged is lost when the connection ends",
+    file: "chat/Lifecycle.ts",
+    search: "const unacknowledged = outbox.unacknowledged?.takeAll() ?? []",
+    replace: "outbox.unacknowledged?.takeAll(); const unacknowledged: ReadonlyArray<Runs<Peer>> = []"
+  },
+  {
+    name: "acknowledgements after /quit are ignored",
+    file: "chat/Routing.ts",
+    search: "this.isAcknowledgement(peer, line.slice(Line.label(line)?.length ?? 0))",
+    replace: "void line"
+  },
+  {
+    name: "a client that quits is not asked for its acknowledgements",
+    file: "chat/Lifecycle.ts",
+    search: "if (peer.isHeardAfterQuit && !peer.outbox.isEmpty) return",
+    replace: ""
+  },
+  {
+    name: "a client that quits and acknowledges nothing is waited for longer than the linger time",
+    file: "chat/Watch.ts",
+    search: "if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) silent.push(peer)\n      else if",
+    replace: "if",
+    test
+  },
+  {
+    name: "a client that can acknowledge no more is waited for",
+    file: "chat/PeerInput.ts",
+    search: "broker.lifecycle.acknowledgesNoMore(peer)\n",
+    replace: "\n"
+  },
+  {
+    name: "acknowledgements are refused during a shutdown",
+    file: "chat/Routing.ts",
+    search: "if (this.isAcknowledgement(peer, rest)) return undefined",
+    replace: "if (!peer.isShutOut && this.isAcknowledgement(peer, rest)) return undefined"
+  },
+  {
+    name: "acknowledgements count against the rate",
+    file: "chat/Routing.ts",
+    search: "if (this.isAcknowledgement(peer, rest)) return undefined",
+    replace:
+      "if ((peer.rate === undefined || this.mayPass(peer, label)) && this.isAcknowledgement(peer, rest)) return undefined",
+    test
+  },
+  {
+    name: "a drain does not cut off clients that have not acknowledged everything",
+    file: "chat/Drain.ts",
+    search: "const hasLines = !peer.outbox.isEmpty",
+    replace: "const hasLines = peer.outbox.lines > 0"
+  },
+  {
+    name: "the memory of acknowledged messages is still counted",
+    file: "chat/Unacknowledged.ts",
+    search: "this.budget.used += runs * runBytes",
+    replace: "this.budget.used += Math.max(0, runs) * runBytes"
+  }
+]

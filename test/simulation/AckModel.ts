@@ -1,0 +1,122 @@
+import type { History, LogLine, Moment, Wire } from "./History.js"
+import * as ProtocolModel from "./ProtocolModel.js"
+
+/** What a client acknowledged. Messages are counted from its first one. */
+export interface Acknowledged {
+  /** It said `/hello ack`. */
+  readonly isOn: boolean
+  /** The messages that came before that: they settle as written. All of them, if it did not. */
+  readonly written: number
+  /** The messages that surely are acknowledged, and those that may be; with the written ones before them. */
+  readonly surely: number
+  readonly maybe: number
+  /** The times, in milliseconds, at which the server got acknowledgements of something new. */
+  readonly times: ReadonlyArray<number>
+  /** Periods in which messages waited for its acknowledgement and none came. */
+  readonly silences: ReadonlyArray<{ readonly from: number; readonly to: number }>
+}
+
+export const ofWire = (
+  history: History,
+  wire: Wire,
+  lines: ReadonlyArray<ProtocolModel.HeardLine>,
+  log: LogLine | undefined
+): Acknowledged => {
+  const messages = messagesIn(wire)
+  const written = messages.filter(({ isExpected }) => !isExpected).length
+  const waiting = messages.slice(written)
+  const acks = acknowledgements(history, wire).filter(({ count }) => count <= waiting.length)
+  const isSure = sureness(history, wire, lines, log)
+  const handled = acks.filter(isSure)
+  const surely = Math.max(0, ...handled.map(({ count }) => count))
+  const maybe = Math.max(0, ...acks.map(({ count }) => count))
+  const end = Math.min(
+    ...[log, wire.ended, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity)
+  )
+  return {
+    isOn: isHello.test(wire.taken),
+    written,
+    surely: written + surely,
+    maybe: written + maybe,
+    ...silencesOf(
+      waiting.map(({ at }) => at),
+      // What the server has read from a client that it holds may never be handled.
+      log === undefined || history.killed !== undefined ? acks : handled,
+      end
+    )
+  }
+}
+
+const isHello = /^\* hello [^:\n]* on=\S*\back\b/mu
+
+interface Message {
+  /** When the kernel had taken it. */
+  readonly at: number
+  /** It came after the first `* hello` with `ack`. */
+  readonly isExpected: boolean
+}
+
+const messagesIn = ({ taken, takes }: Wire): ReadonlyArray<Message> => {
+  const found: Array<Message> = []
+  let isExpected = false
+  let end = 0
+  let take = 0
+  for (const line of taken.split("\n").slice(0, -1)) {
+    end += line.length + 1
+    while ((takes[take]?.end ?? Infinity) < end) take += 1
+    isExpected ||= isHello.test(line)
+    if (line.startsWith("from ")) found.push({ at: takes[take]?.at ?? Infinity, isExpected })
+  }
+  return found
+}
+
+interface Acknowledgement {
+  readonly heard: Moment
+  readonly count: number
+}
+
+/** All lines `/ack N` that the server read, even those after `/quit`. */
+const acknowledgements = (history: History, wire: Wire): ReadonlyArray<Acknowledgement> =>
+  ProtocolModel.cut(wire, history.setting.maxLineBytes).flatMap(({ bytes, heard }) => {
+    const count = /^\/ack (\d+)$/u.exec(bytes)?.[1]
+    return count === undefined ? [] : [{ heard, count: Number(count) }]
+  })
+
+/** Whether an acknowledgement has surely been handled before the connection ended. */
+const sureness = (
+  history: History,
+  wire: Wire,
+  lines: ReadonlyArray<ProtocolModel.HeardLine>,
+  log: LogLine | undefined
+) => {
+  const quit = lines.find(({ meaning }) => meaning.is === "quit")
+  const linger = history.setting.linger - ProtocolModel.earliness(history)
+  let last = quit?.heard.at ?? 0
+  return ({ heard }: Acknowledgement): boolean => {
+    if (log === undefined || history.killed !== undefined) return false
+    const { to } = ProtocolModel.spanOf(history, wire, heard)
+    if (ProtocolModel.settledBy(history, to) >= log.turn) return false
+    if (quit === undefined || heard.turn <= quit.heard.turn) return true
+    // After `/quit`, silence for the linger time ends the wait.
+    if (heard.at - last >= linger) return false
+    last = heard.at
+    return true
+  }
+}
+
+const silencesOf = (waiting: ReadonlyArray<number>, acks: ReadonlyArray<Acknowledgement>, end: number) => {
+  const times: Array<number> = []
+  const silences: Array<{ readonly from: number; readonly to: number }> = []
+  let acknowledged = 0
+  let since = waiting[0]
+  for (const { count, heard } of acks) {
+    if (count <= acknowledged) continue
+    times.push(heard.at)
+    if (since !== undefined) silences.push({ from: since, to: heard.at })
+    acknowledged = count
+    const next = waiting[count]
+    since = next === undefined ? undefined : Math.max(next, heard.at)
+  }
+  if (since !== undefined && since < end) silences.push({ from: since, to: end })
+  return { times, silences }
+}
