@@ -29,7 +29,8 @@ export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
  * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that it
  * was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a program
  * is busy with one line for long, the client acknowledges one waiting message every 5 s, or the server would take it for
- * unreachable. A program that stops reading earlier than it disconnects is closed as unreachable when messages wait.
+ * unreachable. A program that stops reading before it disconnects is closed as unreachable when messages wait, unless it
+ * connects with `ack: false`.
  */
 export interface Client {
   /** The server's address, for people and logs. */
@@ -131,13 +132,13 @@ export const greet = <E, R>(
  *   nothing yet (`sent`)
  */
 const acknowledging = (
-  { connection, words }: Login.PendingLogin,
+  { connection, mayAcknowledge, words }: Login.PendingLogin,
   hello: Client["hello"],
   stage: "sent" | "confirmed" | "greeted"
 ): Pick<Client, "hello" | "lines"> => {
   let isKnown = stage !== "sent"
   let isRunning = false
-  let isOn = words.includes("ack")
+  let isOn = words.includes("ack") || !mayAcknowledge
   let wantsNotices = stage === "greeted"
   const turnOn = Effect.suspend(() => {
     if (isOn || !isRunning || !isKnown) return Effect.void

@@ -44,8 +44,9 @@ export interface ClientOptions<E, R> {
    */
   readonly auto?: boolean | undefined
   /**
-   * Whether the program runs `lines` or `received` at once, so that messages are acknowledged from `hello` on. Otherwise
-   * those are acknowledged that come after the program has started to run that stream.
+   * Whether messages are acknowledged (protocol, section 4). True: from `hello` on, for a program that runs `lines` or
+   * `received` at once. False: never, for a program that stops reading before it disconnects. By default, messages are
+   * acknowledged that come after the program has started to run that stream.
    */
   readonly ack?: boolean | undefined
   /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). */
@@ -72,13 +73,21 @@ export const start = <E, R>(
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
-    return { connection, login, words: (["ack", "auto", "to"] as const).filter((word) => options[word] === true) }
+    const mayAcknowledge = options.ack !== false
+    return {
+      connection,
+      login,
+      mayAcknowledge,
+      words: (["ack", "auto", "to"] as const).filter((word) => options[word] === true)
+    }
   })
 
 export interface PendingLogin {
   readonly connection: LineConnection.LineConnection
   /** In wire form. */
   readonly login: string
+  /** Whether the program wants to acknowledge messages. */
+  readonly mayAcknowledge: boolean
   /** The words to send with `/hello`. */
   readonly words: ReadonlyArray<string>
 }

@@ -72,6 +72,18 @@ describe("Client", () => {
       })
   )
 
+  it.scopedLive("acknowledges nothing if the program does not want to", () =>
+    Effect.gen(function* () {
+      const server = yield* CountingServer.make()
+      const alice = yield* Client.connect({ socket: server.socket, login: "alice", ack: false })
+      yield* Effect.fork(Stream.runDrain(alice.lines))
+      yield* alice.hello
+      yield* server.says(...messages(3))
+      yield* moment
+      assert.notMatch(server.heard.join(), /\back\b/u)
+    })
+  )
+
   it.scopedLive("does not count the messages before the server's hello", () =>
     Effect.gen(function* () {
       const server = yield* CountingServer.make(...messages(3))
