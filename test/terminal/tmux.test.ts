@@ -1,17 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFileSync, spawnSync } from "node:child_process"
+import { join } from "node:path"
 import * as Width from "../../src/terminal/Width.js"
 import { eventually } from "../support/Eventually.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const missing = spawnSync("tmux", ["-V"]).error === undefined ? undefined : "needs tmux"
 
 /** A tmux server of its own, whose panes run `cat` in a UTF-8 locale. */
 const pane = Effect.gen(function* () {
-  const socket = `achat-${process.pid}`
+  const socket = join(yield* temporaryFolder, "tmux")
   const env = { ...process.env, LC_ALL: "C.UTF-8", TERM: "xterm-256color", TMUX: "" }
   const tmux = (...args: ReadonlyArray<string>) =>
-    execFileSync("tmux", ["-u", "-L", socket, "-f", "/dev/null", ...args], { env, encoding: "utf8" })
+    execFileSync("tmux", ["-u", "-S", socket, "-f", "/dev/null", ...args], { env, encoding: "utf8" })
   yield* Effect.acquireRelease(
     Effect.sync(() => tmux("new-session", "-d", "-x", "200", "-y", "10", "stty -echo; printf ready; exec cat")),
     () => Effect.sync(() => tmux("kill-server"))
