@@ -97,8 +97,22 @@ export const mutants = [
   {
     name: "a client that acknowledges slowly is closed as unreachable",
     file: "chat/Watch.ts",
-    search: "if (unacknowledging !== undefined) unacknowledging.movedAt = now\n",
-    replace: "\n"
+    search: "unacknowledging.movedAt = now\n      unacknowledging.aliveAt = now\n",
+    replace: "unacknowledging.movedAt = now\n"
+  },
+  {
+    name: "a client that only repeats its last acknowledgement is closed as unreachable",
+    file: "chat/Watch.ts",
+    search: "if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time",
+    replace: "if (unacknowledging === undefined) return",
+    test: "test/chat/acknowledgement.test.ts"
+  },
+  {
+    name: "a repeated acknowledgement releases the held senders",
+    file: "chat/Watch.ts",
+    search: "if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time",
+    replace: "if (unacknowledging !== undefined) this.acknowledged(peer)",
+    test: "test/chat/acknowledgement.test.ts"
   },
   {
     name: "the time to acknowledge goes on while a client is held",

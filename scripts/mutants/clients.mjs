@@ -216,10 +216,10 @@ export const mutants = [
     test: "test/client/acknowledgement.test.ts"
   },
   {
-    name: "a busy program acknowledges nothing, and is taken for unreachable",
+    name: "a client whose program is busy says nothing, and is taken for unreachable",
     file: "client/LineReceiver.ts",
-    search: "acknowledgement.advance()\n",
-    replace: "\n",
+    search: "pull.handed === before) this.acknowledgement.repeat()",
+    replace: "pull.handed < 0) this.acknowledgement.repeat()",
     test: "test/client/acknowledgement.test.ts"
   },
   {

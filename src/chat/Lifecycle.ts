@@ -172,9 +172,10 @@ export class Lifecycle {
     const { outbox } = peer
     const isProgress = outbox.unacknowledged?.acknowledge(messages, outbox.inHand)
     if (isProgress === undefined) return false
-    if (!isProgress) return true
-    this.broker.watch.acknowledged(peer)
-    this.written(peer)
+    if (isProgress) {
+      this.broker.watch.acknowledged(peer)
+      this.written(peer)
+    } else this.broker.watch.stillBusy(peer)
     return true
   }
 

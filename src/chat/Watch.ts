@@ -19,6 +19,8 @@ interface Blocked {
 interface Unacknowledging {
   /** When it last acknowledged some, or when the first began to wait. */
   movedAt: number
+  /** When it last sent an acknowledgement, even one of nothing new: the client is alive, and still busy. */
+  aliveAt: number
   /** Since when the server has not read from it, so that it cannot acknowledge. */
   heldSince: number | undefined
   /** The memory of the outcomes that it then waited for. */
@@ -33,7 +35,7 @@ export interface Findings {
   readonly stalled: ReadonlyArray<Peer>
   /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
-  /** Clients that acknowledged nothing for the stall timeout, although lines waited for that. */
+  /** Clients that sent no acknowledgement for the stall timeout, although lines waited for one. */
   readonly unreachable: ReadonlyArray<Peer>
   /** Clients that acknowledged nothing for the linger time after `/quit`. */
   readonly silent: ReadonlyArray<Peer>
@@ -175,7 +177,7 @@ export class Watch {
   acknowledgementIsDue(peer: Peer) {
     const movedAt = this.time
     const heldSince = cannotAcknowledge(peer) ? movedAt : undefined
-    this.unacknowledging.set(peer, { movedAt, heldSince, outcomes: peer.outbox.costOfOutcomes })
+    this.unacknowledging.set(peer, { movedAt, aliveAt: movedAt, heldSince, outcomes: peer.outbox.costOfOutcomes })
     this.watching.unsafeOpen()
   }
 
@@ -183,10 +185,19 @@ export class Watch {
   acknowledged(peer: Peer) {
     const now = this.time
     const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging !== undefined) unacknowledging.movedAt = now
+    if (unacknowledging !== undefined) {
+      unacknowledging.movedAt = now
+      unacknowledging.aliveAt = now
+    }
     const blocked = this.blockedPeers.get(peer)
     if (blocked !== undefined) blocked.movedAt = now
     peer.outbox.unjam()
+  }
+
+  /** The peer has acknowledged nothing new. Its queue makes no progress, but the peer has not vanished. */
+  stillBusy(peer: Peer) {
+    const unacknowledging = this.unacknowledging.get(peer)
+    if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time
   }
 
   /** The peer has left. From now on it has the linger time to acknowledge something. */
@@ -209,7 +220,9 @@ export class Watch {
     this.heldPeers.delete(peer)
     const unacknowledging = this.unacknowledging.get(peer)
     if (unacknowledging?.heldSince === undefined) return
-    unacknowledging.movedAt += this.time - unacknowledging.heldSince
+    const held = this.time - unacknowledging.heldSince
+    unacknowledging.movedAt += held
+    unacknowledging.aliveAt += held
     unacknowledging.heldSince = undefined
   }
 
@@ -322,11 +335,14 @@ export class Watch {
         continue
       }
       // The client waits for outcomes, and is not read from meanwhile: each of them is progress.
-      if (isOwed && peer.hold === peer.outbox && costOfOutcomes < waiting.outcomes) waiting.movedAt = now
+      if (isOwed && peer.hold === peer.outbox && costOfOutcomes < waiting.outcomes) {
+        waiting.movedAt = now
+        waiting.aliveAt = now
+      }
       waiting.outcomes = costOfOutcomes
       if (waiting.heldSince !== undefined) continue
       if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) silent.push(peer)
-      else if (now - waiting.movedAt >= this.stallMillis) unreachable.push(peer)
+      else if (now - waiting.aliveAt >= this.stallMillis) unreachable.push(peer)
     }
     for (const peer of unreachable) this.unacknowledging.delete(peer)
     return { silent, unreachable }

@@ -27,8 +27,6 @@ export class Acknowledgement {
   /** Messages that the server has sent since then. */
   received = 0
   private processed = 0
-  /** Messages acknowledged although they are not processed yet. */
-  private advanced = 0
   private sent = 0
   private sentAt = -Infinity
   private timer: NodeJS.Timeout | undefined = undefined
@@ -44,29 +42,19 @@ export class Acknowledgement {
     this.schedule()
   }
 
-  /** Acknowledges one more message than before, if another was received. */
-  advance(): void {
-    if (this.due >= this.received) return
-    this.advanced = this.due + 1
-    this.schedule()
-  }
-
-  /** Messages that were received and are not acknowledged. */
-  get waiting(): number {
-    return this.received - this.due
-  }
-
-  /** Messages that were received and are not processed. */
-  get unprocessed(): number {
-    return this.received - this.processed
+  /** Tells the server that the client is still there, while a message takes long. */
+  repeat(): void {
+    if (!this.isOn || this.hasStopped || this.isPaused) return
+    this.flush()
+    this.send(`/ack ${this.sent}\n`)
   }
 
   /** Sends what is due now rather than later. */
   flush(): void {
     clearTimeout(this.timer)
     this.timer = undefined
-    if (this.hasStopped || this.isPaused || this.due <= this.sent) return
-    this.sent = this.due
+    if (this.hasStopped || this.isPaused || this.processed <= this.sent) return
+    this.sent = this.processed
     this.sentAt = performance.now()
     this.send(`/ack ${this.sent}\n`)
   }
@@ -77,13 +65,9 @@ export class Acknowledgement {
     this.hasStopped = true
   }
 
-  private get due() {
-    return Math.max(this.processed, this.advanced)
-  }
-
   private schedule() {
-    if (this.hasStopped || this.due <= this.sent) return
-    if (this.due - this.sent >= batchMessages) return this.flush()
+    if (this.hasStopped || this.processed <= this.sent) return
+    if (this.processed - this.sent >= batchMessages) return this.flush()
     if (this.timer !== undefined) return
     const wait = Math.max(0, this.sentAt + intervalMillis - performance.now())
     this.timer = setTimeout(() => this.flush(), wait)

@@ -24,13 +24,10 @@ const readAheadBytes = 65_536
 const maxChunkLines = Stream.DefaultChunkSize
 
 /**
- * How long the program may be busy with one line before the next one is acknowledged in advance. A server closes a
- * client that acknowledges nothing for its stall timeout, and cannot tell a busy program from a dead one.
+ * While the program is busy with one line, the last acknowledgement is repeated at this interval. A server closes a
+ * client that sends none for its stall timeout.
  */
 const busyTime = Duration.seconds(5)
-
-/** The greatest number of unprocessed messages that are read from the server. */
-const maxAhead = 1000
 
 /** Lines that arrived together. */
 interface Arrival {
@@ -103,7 +100,7 @@ export class LineReceiver {
     return Stream.unwrapScoped(
       Effect.gen(this, function* () {
         const pull = new Pull(this.incoming, this.acknowledgement, () => this.isEmpty && this.readOn())
-        yield* Effect.forkScoped(this.advance(pull))
+        yield* Effect.forkScoped(this.keepAlive(pull))
         return Stream.repeatEffectChunkOption(pull.next).pipe(
           Stream.ensuringWith((exit) => Effect.sync(() => pull.end(Exit.isSuccess(exit))))
         )
@@ -204,15 +201,11 @@ export class LineReceiver {
     this.socket?.resume()
   }
 
-  /** While the program is busy with one line, acknowledges one waiting message after another. */
-  private advance(pull: Pull): Effect.Effect<never> {
-    const { acknowledgement } = this
+  /** Shows the server that the client is still there, while the program is busy with one line. */
+  private keepAlive(pull: Pull): Effect.Effect<never> {
     let before = -1
     const look = Effect.sync(() => {
-      if (pull.isBusy && pull.handed === before) {
-        acknowledgement.advance()
-        if (acknowledgement.waiting === 0 && acknowledgement.unprocessed < maxAhead) this.readOn()
-      }
+      if (pull.isBusy && pull.handed === before) this.acknowledgement.repeat()
       before = pull.handed
     })
     return Effect.forever(Effect.zipRight(Effect.sleep(busyTime), look))

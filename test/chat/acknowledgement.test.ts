@@ -301,6 +301,23 @@ describe("a client that acknowledges", () => {
       })
     )
 
+    it.scoped("is not unreachable as long as it repeats its last acknowledgement, but stays jammed", () =>
+      Effect.gen(function* () {
+        const { alice, bob, server } = yield* stuck
+        for (let times = 1; times <= 5; times++) {
+          yield* pass(7_500)
+          bob.say("/ack 0")
+          yield* bob.barrier
+        }
+        assert.strictEqual((yield* server.ledger).received, 0)
+        alice.say("bob: one more")
+        yield* alice.barrier
+        assert.match(alice.received.at(-2) ?? "", /^! undelivered bob reason=busy /u)
+        yield* pass(8_250)
+        assert.isTrue(isOver(bob))
+      })
+    )
+
     it.scoped("returns what it has not acknowledged when its connection breaks", () =>
       Effect.gen(function* () {
         const { alice, bob, server } = yield* stuck

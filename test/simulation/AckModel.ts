@@ -12,8 +12,15 @@ export interface Acknowledged {
   readonly maybe: number
   /** The times, in milliseconds, at which the server got acknowledgements of something new. */
   readonly times: ReadonlyArray<number>
-  /** Periods in which messages waited for its acknowledgement and none came. */
-  readonly silences: ReadonlyArray<{ readonly from: number; readonly to: number }>
+  /** Periods in which messages waited for its acknowledgement and none of something new came. */
+  readonly silences: ReadonlyArray<Period>
+  /** The same for acknowledgements of any kind: one of nothing new shows that the client is still there. */
+  readonly absences: ReadonlyArray<Period>
+}
+
+interface Period {
+  readonly from: number
+  readonly to: number
 }
 
 export const ofWire = (
@@ -106,17 +113,26 @@ const sureness = (
 
 const silencesOf = (waiting: ReadonlyArray<number>, acks: ReadonlyArray<Acknowledgement>, end: number) => {
   const times: Array<number> = []
-  const silences: Array<{ readonly from: number; readonly to: number }> = []
+  const silences: Array<Period> = []
+  const absences: Array<Period> = []
   let acknowledged = 0
   let since = waiting[0]
+  let absentSince = since
   for (const { count, heard } of acks) {
+    const { at } = heard
+    if (absentSince !== undefined && absentSince < at) {
+      absences.push({ from: absentSince, to: at })
+      absentSince = at
+    }
     if (count <= acknowledged) continue
-    times.push(heard.at)
-    if (since !== undefined) silences.push({ from: since, to: heard.at })
+    times.push(at)
+    if (since !== undefined) silences.push({ from: since, to: at })
     acknowledged = count
     const next = waiting[count]
-    since = next === undefined ? undefined : Math.max(next, heard.at)
+    since = next === undefined ? undefined : Math.max(next, at)
+    absentSince = since
   }
   if (since !== undefined && since < end) silences.push({ from: since, to: end })
-  return { times, silences }
+  if (absentSince !== undefined && absentSince < end) absences.push({ from: absentSince, to: end })
+  return { times, silences, absences }
 }

@@ -73,9 +73,9 @@ const wasSilent = (history: History, { silences }: Wire, at: number) => {
   return silences.some((silence) => !silence.isAlive && silence.from <= from && silence.to >= at - closing)
 }
 
-/** Whether the client had acknowledged nothing for the stall timeout at this time, although messages waited for that. */
+/** Whether the client had sent no acknowledgement for the stall timeout at this time, although messages waited for one. */
 const hasNotAcknowledged = (history: History, { acknowledged }: ObservedConnection, at: number) => {
-  const { from = Infinity } = acknowledged.silences.at(-1) ?? {}
+  const { from = Infinity } = acknowledged.absences.at(-1) ?? {}
   return at - from >= history.setting.stallTimeout - ProtocolModel.earliness(history)
 }
 
@@ -93,7 +93,7 @@ const checkDeadlines = (
 ) => {
   const late = 500
   // A client that is held cannot acknowledge, so its time stands still. A write counts when it has been taken whole.
-  const isLong = acknowledged.silences.some(({ from, to }) => to - from > setting.stallTimeout + late)
+  const isLong = acknowledged.absences.some(({ from, to }) => to - from > setting.stallTimeout + late)
   if (isLong && wire.pauses.length === 0 && !wire.isSlow)
     report("a client that acknowledges nothing was kept", wire.remote)
   if (longestStall > setting.stallTimeout + late) {

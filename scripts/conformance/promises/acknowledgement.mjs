@@ -64,7 +64,7 @@ check(
   "an acknowledgement has no reply if it is valid, and is a bad line otherwise",
   [
     "N is at most the number of messages sent to the client.",
-    "An N that is not larger than the one before changes nothing.",
+    "An N that is not larger than the one before acknowledges nothing, and shows that the client is still there.",
     "A valid `/ack` gets no reply; any other, and one without `/hello ack`, gets `! bad-line`.",
     "| `/ack N` | none; see section 4 |"
   ],
@@ -138,7 +138,7 @@ check(
 check(
   "a client that acknowledges nothing is closed as unreachable",
   [
-    "A client that has acknowledged nothing for 30 s (`--stall-timeout`), while messages waited for that, is closed as unreachable.",
+    "A client that has sent no valid `/ack` for 30 s (`--stall-timeout`), while messages waited for that, is closed as unreachable.",
     "Everything that it has not acknowledged is returned as `unreachable`.",
     "the recipient was closed as unreachable (section 4); with `ack`, it may have read the N lines"
   ],
@@ -150,9 +150,28 @@ check(
     await bob.answers()
     bob.send("/ack 1")
     await bob.until("the end of the stream", () => bob.ending)
+    await server.loginAs(bob.name) // the end can be seen before the server has returned the messages
     const lines = await answersOf(alice)
     same(lines, [...received(bob, "a"), new RegExp(`^! undelivered ${bob.name} reason=unreachable count=2: `, "u")])
-    await server.loginAs(bob.name)
+  },
+  { needs: ["command"] }
+)
+
+check(
+  "a client that repeats its last acknowledgement is not unreachable",
+  "A client that works on one message for longer repeats its last `/ack` meanwhile, or sends `/ack 0`.",
+  async (t) => {
+    const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "400ms")
+    const [alice, bob] = await pair(server)
+    alice.send(`@a ${bob.name}: a`)
+    await alice.answers()
+    for (let times = 0; times < 10; times++) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      bob.send("/ack 0")
+    }
+    bob.send("/ack 1")
+    await bob.answers()
+    same(await answersOf(alice), received(bob, "a"))
   },
   { needs: ["command"] }
 )

@@ -183,9 +183,7 @@ const exec: ManualPage = {
       "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
     "A message is received, for the server and its sender, once a program is started with it; messages for which none was " +
-      "started return to their senders when the connection ends. While all programs are busy, the server would take this " +
-      "command for unreachable, so it acknowledges one waiting message every 5 s in advance. If it is killed, the senders " +
-      "of those messages do not learn that they are lost.",
+      "started return to their senders when the connection ends.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
