@@ -70,10 +70,12 @@ describe.concurrent("a message is received once the program has passed it on:", 
 
   it.scopedLive("listen that is killed, nothing that it has not printed", () =>
     Effect.gen(function* () {
-      const { bob, outcomes } = yield* withBob(["listen"])
+      const { alice, bob, outcomes } = yield* withBob(["listen"])
       bob.output.pause()
       const sent = yield* Effect.fork(outcomes(repeated("x".repeat(50_000), 15)))
-      yield* Effect.sleep("500 millis") // whatever the pipe takes
+      yield* alice.until("the first outcome", () => alice.lines.find((line) => line.startsWith("* received @0 ")))
+      yield* alice.send("/ping all\n")
+      yield* alice.until("the pong", () => alice.lines.find((line) => line === "* pong: all")) // the server has all lines
       yield* bob.kill("SIGKILL")
       const found = yield* Fiber.join(sent)
       const received = found.filter((outcome) => outcome === "received").length
