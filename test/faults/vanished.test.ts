@@ -24,12 +24,13 @@ const chat = (far: (port: string) => ReadonlyArray<string>) =>
       ["--host", Namespaces.here, "--unix", path, "--stall-timeout", `${stallMillis}ms`],
       { through: machines.onFirst }
     )
+    const address = Unix.address(path)
+    const sender = yield* WireClient.greet(address, "sender")
     const [nsenter = "", ...options] = machines.onSecond
     const { stdout } = yield* startChild(nsenter, [...options, ...far(server.port)])
     const shown = { text: "" }
     stdout?.setEncoding("utf8").on("data", (text: string) => (shown.text += text))
-    const address = Unix.address(path)
-    const sender = yield* WireClient.greet(address, "sender")
+    yield* sender.expect("* joined far")
     // Everything is acknowledged before the test begins.
     yield* sender.send("far: before\n")
     yield* sender.barrier
@@ -61,6 +62,16 @@ const acknowledging = (port: string) => [
     if (messages > 0) socket.write("/ack " + messages + "\\n")
     process.stdout.write(text)
   })`
+]
+
+/** The same with the program's own client. */
+const listening = (port: string) => [
+  "sh",
+  "-c",
+  `echo ready; exec "$0" "$@"`,
+  process.execPath,
+  Program.main,
+  ...["listen", "--host", Namespaces.here, "--port", port, "--login", "far"]
 ]
 
 /** Reads nothing for a time, and then everything. */
@@ -103,9 +114,12 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
     })
   )
 
-  it.scopedLive("one small line later a client that acknowledges is unreachable: the line is returned", () =>
+  it.scopedLive.each([
+    ["a client that acknowledges", acknowledging],
+    ["listen", listening]
+  ] as const)("one small line later %s is unreachable: the line is returned", ([, far]) =>
     Effect.gen(function* () {
-      const { address, farewell, pullCable, sender, server } = yield* chat(acknowledging)
+      const { address, farewell, pullCable, sender, server } = yield* chat(far)
       yield* pullCable
       yield* sender.send(`@1 far: ${body}\n`)
       const millis = yield* timeOf(farewell)
