@@ -25,7 +25,7 @@ const allowed = {
   terminal: "client ports process protocol",
   cli: "cli/help ports",
   "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
-  "cli/help": "cli/settings",
+  "cli/help": "cli/settings protocol",
   "cli/log": "chat client telemetry",
   "cli/serve": "cli cli/log cli/settings admin chat ports transport",
   "cli/settings": "cli process protocol transport",

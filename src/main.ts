@@ -5,6 +5,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Escape from "./client/Escape.js"
 import * as Config from "./cli/commands/config.js"
 import * as Connect from "./cli/commands/connect.js"
 import * as Exec from "./cli/commands/exec.js"
@@ -15,8 +16,10 @@ import * as Serve from "./cli/commands/serve.js"
 import * as Who from "./cli/commands/who.js"
 import * as ExitStatus from "./cli/ExitStatus.js"
 import * as Arguments from "./cli/help/Arguments.js"
+import * as CommandLine from "./cli/help/CommandLine.js"
 import * as HelpText from "./cli/help/HelpText.js"
 import * as Manual from "./cli/help/Manual.js"
+import * as Variables from "./cli/settings/Variables.js"
 import * as Signals from "./cli/Signals.js"
 
 /** The version in package.json. The build replaces this constant. */
@@ -40,20 +43,48 @@ const program = (help: Arguments.HelpRequest | undefined) =>
     { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }
   )
 
-const settings = [Serve, Connect, Send, Listen, Exec, Who, Ping, Config].flatMap(({ settings }) =>
-  Object.values(settings)
-)
+const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
+  serve: { settings: Serve.settings, takes: "flags" },
+  connect: { settings: Connect.settings, takes: "flags" },
+  send: { settings: Send.settings, takes: "text" },
+  listen: { settings: Listen.settings, takes: "flags" },
+  exec: { settings: Exec.settings, takes: "program" },
+  who: { settings: Who.settings, takes: "flags" },
+  ping: { settings: Ping.settings, takes: "flags" },
+  config: { settings: Config.settings, takes: "flags" }
+}
+
+const settings = Object.values(commands).flatMap((command) => Object.values(command.settings))
 
 /** The parts of NodeContext that @effect/cli needs. The others would only cost start-up time. */
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 
 const [node = "", script = "", ...args] = process.argv
 
+/** The arguments in the order that @effect/cli needs. Fails with the first mistake in them. */
+const ordered = Effect.mapError(Arguments.builtInsFirst(args), (message) => ExitStatus.asMisuse({ message })).pipe(
+  Effect.tap((ordered) => {
+    const mistake = CommandLine.mistake(ordered, commands)
+    return mistake === undefined ? Effect.void : ExitStatus.misused(Escape.show(mistake).replaceAll("\n", "\\n"))
+  })
+)
+
+/** Runs a command. `serve` logs the variables without meaning, and the other commands print them. */
+const run = (ordered: ReadonlyArray<string>) => {
+  const help = Arguments.helpRequest(ordered)
+  const unknown = help === undefined ? Variables.unknown(process.env, [...settings, Serve.logLevel]) : []
+  if (Object.hasOwn(commands, ordered[0] ?? "") && ordered[0] !== "serve") unknown.forEach(warn)
+  return program(help)([node, script, ...ordered]).pipe(
+    Arguments.provideLogLevel(ordered),
+    Effect.provideService(Variables.UnknownVariables, unknown)
+  )
+}
+
+const warn = (mistake: string) => ExitStatus.say(`warning: ${Escape.show(mistake)}`)
+
 Effect.zipRight(Signals.ignoreUnused, ExitStatus.watchSignals).pipe(
-  Effect.zipRight(Effect.mapError(Arguments.builtInsFirst(args), (message) => ExitStatus.asMisuse({ message }))),
-  Effect.flatMap((ordered) =>
-    program(Arguments.helpRequest(ordered))([node, script, ...ordered]).pipe(Arguments.provideLogLevel(ordered))
-  ),
+  Effect.zipRight(ordered),
+  Effect.flatMap(run),
   HelpText.withPlainConsole(settings),
   ExitStatus.report,
   Effect.provide(platform),

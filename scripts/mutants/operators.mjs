@@ -27,5 +27,34 @@ export const mutants = [
     search: "|| !get(selection)(level)",
     replace: "",
     test: "test/cli/Log.test.ts"
+  },
+  {
+    name: "a mistyped flag before the text is sent as text",
+    file: "cli/help/CommandLine.ts",
+    search: "(!isInside || DidYouMean",
+    replace: '(takes !== "text" || DidYouMean',
+    test: "test/cli/CommandLine.test.ts"
+  },
+  {
+    name: "a mistyped flag after the text is sent as text",
+    file: "cli/help/CommandLine.ts",
+    search: "(!isInside || DidYouMean.nearest(name, [...forms.keys()]) !== undefined)",
+    replace: "!isInside",
+    test: "test/cli/CommandLine.test.ts"
+  },
+  {
+    name: "the variables of Kubernetes are warnings",
+    file: "cli/settings/Variables.ts",
+    search: "if (ofKubernetes.test(variable) || isKubernetesPort(variable, text)) return []",
+    replace: "",
+    test: "test/cli/Variables.test.ts"
+  },
+  {
+    name: "the ACHAT_PORT of Kubernetes is taken for a port",
+    file: "cli/settings/Sources.ts",
+    search: 'if (text === "" || Variables.isKubernetesPort(place, text))',
+    replace: 'if (text === "")',
+    test: "test/cli/Variables.test.ts",
+    build: true
   }
 ]

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { nearest } from "../../src/protocol/DidYouMean.js"
 
-const words = ["rate", "port", "max-line", "max-recipients", "rate-per-address", "admin"]
+const words = ["rate", "port", "max-line", "max-recipients", "rate-per-address", "admin", "retry"]
 
 describe("DidYouMean.nearest", () => {
   const table: ReadonlyArray<readonly [written: string, meant: string | undefined]> = [
@@ -10,6 +10,11 @@ describe("DidYouMean.nearest", () => {
     ["Max-Line", "max-line"],
     ["max-lnie", "max-line"],
     ["rates", "rate"],
+    ["prot", "port"],
+    ["retires", "retry"],
+    ["retrys", "retry"],
+    ["rtae", "rate"],
+    ["tare", undefined],
     ["ratio", undefined],
     ["rate-per-adress", "rate-per-address"],
     ["speed", undefined],

@@ -17,12 +17,13 @@ import * as Reload from "../serve/Reload.js"
 import * as ServerSettings from "../serve/ServerSettings.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
+import { UnknownVariables } from "../settings/Variables.js"
 import * as Signals from "../Signals.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Heap from "../V8Heap.js"
 
 /** `--log-level` is a flag of @effect/cli itself; see `LogLevelFlag`. */
-const { logLevel: _, ...offered } = ServerSettings.settings
+export const { logLevel, ...offered } = ServerSettings.settings
 
 const config = Setting.text("config", "file", {
   about:
@@ -41,7 +42,12 @@ export const command = Command.make("serve", { flags: Flags.options(settings) },
     const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path) })
     const format = given.values.logFormat ?? (process.stderr.isTTY ? "pretty" : "logfmt")
     const log = new LiveSource(ServerSettings.logSettings(given))
-    yield* Effect.provide(Layer.launch(server({ given, path, flags, log })), Log.layer(format, process.stderr, log))
+    const warnings = Effect.forEach(yield* UnknownVariables, (mistake) =>
+      Effect.annotateLogs(Effect.logWarning("a variable has no effect"), { mistake })
+    )
+    yield* Effect.zipRight(warnings, Layer.launch(server({ given, path, flags, log }))).pipe(
+      Effect.provide(Log.layer(format, process.stderr, log))
+    )
   })
 )
 

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
  */
 
 /** The flags of @effect/cli itself, and whether they take a value. */
-const builtIns = new Map([
+export const builtIns: ReadonlyMap<string, boolean> = new Map([
   ["--completions", true],
   ["--log-level", true],
   ["--help", false],

@@ -14,17 +14,12 @@ import * as Manual from "./Manual.js"
 const ansi = /\x1b\[[0-9;]*m/gu
 
 /** An error of the command line as one line, without colours. */
-export const plain = (doc: HelpDoc.HelpDoc): string => {
-  const line = HelpDoc.toAnsiText(doc)
+export const plain = (doc: HelpDoc.HelpDoc): string =>
+  HelpDoc.toAnsiText(doc)
     .replace(ansi, "")
     .trim()
     .replace(/\n\s*\n/gu, "; ")
     .replace(/\s+/gu, " ")
-  // @effect/cli also reports a flag as unknown if it lacks its value or is given twice.
-  return line.startsWith("Received unknown argument: '--")
-    ? `${line}, or it lacks its value, or is given twice; see --help`
-    : line
-}
 
 const colour = String.raw`(?:\x1b\[[0-9;]*m)*`
 

@@ -89,6 +89,8 @@ const send: ManualPage = {
       "`to`, `outcome` (written, received, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written " +
       "means that the kernel of the server's machine has taken the line for the recipient, not that anyone has read it. " +
       "Received means that the recipient's program has: listen has printed it, or exec has started its program with it.",
+    "An argument such as `--retires` before the text is a mistyped flag, and nothing is sent; so is one within the text " +
+      "that resembles a flag of this command. After `--`, everything is text.",
     "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
       "rate allows.",
     "With --retry, a line that may succeed later is sent again when the server says so, unless that is longer than " +
@@ -111,6 +113,7 @@ const send: ManualPage = {
   examples: [
     ["A message, with a check:", "a-chat send bob 'the build is done' || echo 'bob does not know'"],
     ["To several recipients, for a program:", "a-chat send bob,carol 'hi' --json || true"],
+    ["A text that looks like a flag:", "a-chat send bob -- '--retry is a flag of send' || true"],
     ["Every line of a file, with retries:", "seq 3 | a-chat send bob --retry 10 || true"],
     ["Without waiting, which also works with the original server:", "a-chat send bob 'hi' --wait none || true"]
   ]

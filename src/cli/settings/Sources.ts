@@ -1,6 +1,7 @@
 import * as Either from "effect/Either"
 import * as Record from "effect/Record"
 import * as Setting from "./Setting.js"
+import * as Variables from "./Variables.js"
 
 /**
  * Where the values of settings come from: a flag wins over the environment, the environment over a settings file, and
@@ -31,13 +32,14 @@ export const inOrder = (sources: {
   return (name) => flags?.(name) ?? variables(name) ?? file?.(name)
 }
 
-/** The variables of an environment. An empty variable counts as unset. */
+/** The variables of an environment. An empty variable counts as unset, and so does the ACHAT_PORT of Kubernetes. */
 export const environment =
   (variables: Readonly<Record<string, string | undefined>>): Source =>
   (name) => {
     const place = Setting.variable(name)
     const text = variables[place] ?? ""
-    return text === "" ? undefined : { text, origin: "environment", place, line: 0 }
+    if (text === "" || Variables.isKubernetesPort(place, text)) return undefined
+    return { text, origin: "environment", place, line: 0 }
   }
 
 /** The settings of a command, by the command's own keys. */

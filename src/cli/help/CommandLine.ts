@@ -1,0 +1,113 @@
+import * as DidYouMean from "../../protocol/DidYouMean.js"
+import type * as Setting from "../settings/Setting.js"
+import { builtIns } from "./Arguments.js"
+
+/**
+ * Checks the command line before @effect/cli parses it. @effect/cli would send a mistyped flag as text, and reports a
+ * flag without its value in the same words as an unknown one.
+ */
+
+/** What the command line of a command may contain. */
+export interface CommandForm {
+  readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
+  /** What it takes besides flags: recipients and a text, or a program with its arguments. */
+  readonly takes: "flags" | "text" | "program"
+}
+
+/** The arguments that come before the text or the program. */
+const leading = { flags: 0, text: 1, program: 0 } as const
+
+/**
+ * Returns what is wrong with the command line.
+ *
+ * @param ordered the arguments, with the flags of @effect/cli after the command
+ */
+export const mistake = (
+  ordered: ReadonlyArray<string>,
+  commands: Readonly<Record<string, CommandForm>>
+): string | undefined => {
+  const args = withoutBuiltIns(ordered)
+  const [command] = args
+  if (command === undefined) return undefined
+  if (command.startsWith("-")) return command === "--" ? undefined : unknownFlag(command, [], "a-chat --help")
+  const form = Object.hasOwn(commands, command) ? commands[command] : undefined
+  if (form === undefined) {
+    const names = Object.keys(commands)
+    const list = names.map((name) => `'${name}'`).join(", ")
+    return `unknown command ${command}; ${suggestion(command, names, "", `use one of ${list}`)}`
+  }
+  return informational.some((flag) => beforeDashes(ordered).includes(flag))
+    ? undefined
+    : mistakeInFlags(beforeDashes(args).slice(1), form, `a-chat ${command} --help`)
+}
+
+/** With one of these, @effect/cli ignores the other flags. */
+const informational = ["--help", "-h", "--version", "--wizard", "--completions"]
+
+const beforeDashes = (args: ReadonlyArray<string>) => {
+  const dashes = args.indexOf("--")
+  return dashes < 0 ? args : args.slice(0, dashes)
+}
+
+const withoutBuiltIns = (ordered: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const own: Array<string> = []
+  const rest = ordered.values()
+  for (const arg of rest) {
+    if (arg === "--") return [...own, arg, ...rest]
+    const takesValue = builtIns.get(arg)
+    if (takesValue === undefined) own.push(arg)
+    else if (takesValue) rest.next()
+  }
+  return own
+}
+
+/** An argument in the form of a flag. A text with blanks, `:-)` or `--- cut here ---` is none. */
+const flagPattern = /^--?[a-z][\w-]*(?:=[^]*)?$/iu
+
+const mistakeInFlags = (
+  args: ReadonlyArray<string>,
+  { settings, takes }: CommandForm,
+  help: string
+): string | undefined => {
+  const forms = new Map(Object.values(settings).map(({ form, name }) => [name, form] as const))
+  const given = new Set<string>()
+  // `-x` is a flag only where no text can be: no command has flags of one letter.
+  let others = 0
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? ""
+    const isInside = others > leading[takes]
+    if (isInside && takes === "program") return undefined
+    const equals = arg.indexOf("=")
+    const flag = equals < 0 ? arg : arg.slice(0, equals)
+    const name = flag.replace(/^--?/u, "").toLowerCase()
+    const form = arg.startsWith("--") ? forms.get(name) : undefined
+    const hint = takes === "text" ? "; to send it as text, write -- before it" : ""
+    if (form !== undefined) {
+      if (given.has(name) && form !== "list") return `${flag} is given twice${hint}`
+      given.add(name)
+      if (form === "switch") {
+        if (equals < 0 && switchWords.has(args[at + 1]?.toLowerCase() ?? "")) at++
+      } else if (equals < 0 && ++at >= args.length) return `${flag} lacks its value${hint}`
+    } else if (flagPattern.test(arg) && (!isInside || DidYouMean.nearest(name, [...forms.keys()]) !== undefined)) {
+      return unknownFlag(flag, [...forms.keys()], help) + hint
+    } else {
+      others++
+      if (takes === "flags") return `unexpected argument ${arg}; see ${help}`
+    }
+  }
+  return undefined
+}
+
+/** The values of a switch that @effect/cli takes from the next argument. */
+const switchWords = new Set(["true", "1", "y", "yes", "on", "false", "0", "n", "no", "off"])
+
+const unknownFlag = (arg: string, names: ReadonlyArray<string>, help: string): string => {
+  const name = arg.replace(/^--?/u, "").replace(/=[^]*$/u, "")
+  const all = [...names, ...[...builtIns.keys()].filter((flag) => flag.startsWith("--")).map((flag) => flag.slice(2))]
+  return `unknown flag ${arg}; ${suggestion(name, all, "--", `see ${help}`)}`
+}
+
+const suggestion = (written: string, words: ReadonlyArray<string>, prefix: string, otherwise: string): string => {
+  const meant = DidYouMean.nearest(written, words)
+  return meant === undefined ? otherwise : `did you mean ${prefix}${meant}?`
+}
