@@ -61,6 +61,7 @@ const chat = [
   "Peer",
   "RouteParts",
   "Directory",
+  "Unresponsive",
   "Vanished",
   "Watch",
   "Names",

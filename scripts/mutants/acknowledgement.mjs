@@ -80,7 +80,8 @@ export const mutants = [
     name: "unacknowledged messages never count again after a hold",
     file: "chat/Outbox.ts",
     search: "this.written.isCounted = true\n",
-    replace: "\n"
+    replace: "\n",
+    test
   },
   {
     name: "a client waits for its own acknowledgements of what it writes to itself",
@@ -91,32 +92,32 @@ export const mutants = [
   {
     name: "a client that acknowledges nothing is never closed",
     file: "chat/Broker.ts",
-    search: 'for (const peer of unreachable) breakOff(peer, "unreachable")',
-    replace: "void unreachable"
+    search: 'for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable")',
+    replace: ""
   },
   {
     name: "a client that acknowledges slowly is closed as unreachable",
     file: "chat/Watch.ts",
-    search: "unacknowledging.movedAt = now\n      unacknowledging.aliveAt = now\n",
-    replace: "unacknowledging.movedAt = now\n"
+    search: "this.unresponsive.moved(peer)\n",
+    replace: "\n"
   },
   {
     name: "a client that only repeats its last acknowledgement is closed as unreachable",
-    file: "chat/Watch.ts",
-    search: "if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time",
-    replace: "if (unacknowledging === undefined) return",
-    test: "test/chat/acknowledgement.test.ts"
+    file: "chat/Unresponsive.ts",
+    search: "if (waiting !== undefined) waiting.aliveAt = this.time()",
+    replace: "if (waiting === undefined) return",
+    test
   },
   {
     name: "a repeated acknowledgement releases the held senders",
-    file: "chat/Watch.ts",
-    search: "if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time",
-    replace: "if (unacknowledging !== undefined) this.acknowledged(peer)",
-    test: "test/chat/acknowledgement.test.ts"
+    file: "chat/Lifecycle.ts",
+    search: "this.broker.watch.unresponsive.stillBusy(peer)",
+    replace: "this.broker.watch.acknowledged(peer)",
+    test
   },
   {
     name: "the time to acknowledge goes on while a client is held",
-    file: "chat/Watch.ts",
+    file: "chat/Unresponsive.ts",
     search: "if (waiting.heldSince !== undefined) continue",
     replace: "",
     test
@@ -124,22 +125,21 @@ export const mutants = [
   {
     name: "the time to acknowledge begins before there is something to acknowledge",
     file: "chat/Settlement.ts",
-    search: "if (lines === 0 && unacknowledged.lines > 0) watch.acknowledgementIsDue(owner)",
-    replace:
-      "if (lines === 0 && unacknowledged.lines > 0 && !watch['unacknowledging'].has(owner)) watch.acknowledgementIsDue(owner)",
+    search: "if (lines === 0 && unacknowledged.lines > 0) watch",
+    replace: "if (lines === 0 && unacknowledged.lines > 0 && !watch.unresponsive.has(owner)) watch",
     test
   },
   {
     name: "a client that acknowledges nothing is never jammed",
     file: "chat/Watch.ts",
-    search: "if (heldSince === undefined || !outbox.isQueueFull) jam(outbox, movedAt)",
-    replace: ""
+    search: "this.unresponsive.forEach(jam)\n",
+    replace: "\n"
   },
   {
     name: "an acknowledgement does not end a jam",
     file: "chat/Watch.ts",
-    search: "if (blocked !== undefined) blocked.movedAt = now\n    peer.outbox.unjam()",
-    replace: "if (blocked !== undefined) blocked.movedAt = now",
+    search: "if (blocked !== undefined) blocked.movedAt = this.time\n    peer.outbox.unjam()",
+    replace: "if (blocked !== undefined) blocked.movedAt = this.time",
     test
   },
   {
@@ -162,8 +162,9 @@ export const mutants = [
   },
   {
     name: "a client that quits and acknowledges nothing is waited for longer than the linger time",
-    file: "chat/Watch.ts",
-    search: "if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) silent.push(peer)\n      else if",
+    file: "chat/Unresponsive.ts",
+    search:
+      "if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) leaving.push(peer)\n      else if",
     replace: "if",
     test
   },

@@ -248,10 +248,10 @@ const closeVanished = ({ breakOff, events, watch }: BrokerState.BrokerState) =>
 /** Acts on what only a timer can notice. */
 const tick = (state: BrokerState.BrokerState) => {
   const { backlog, breakOff, budget, drain, lifecycle, watch } = state
-  const { jammed, loginsExpired, silent, stalled, starved, unreachable } = watch.tick()
+  const { jammed, loginsExpired, stalled, starved, unresponsive } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
-  for (const peer of silent) lifecycle.acknowledgesNoMore(peer)
-  for (const peer of unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
+  for (const peer of unresponsive.leaving) lifecycle.acknowledgesNoMore(peer)
+  for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
   for (const peer of stalled) breakOff(peer, "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
   for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })

@@ -94,7 +94,7 @@ export class Lifecycle {
       // At a shutdown all clients leave, and the shutdown was announced.
       if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
       if (wasPresent) this.absent(peer)
-      watch.lingerBegins(peer)
+      watch.unresponsive.moved(peer)
     }
     this.finishIfSettled(peer)
   }
@@ -175,7 +175,7 @@ export class Lifecycle {
     if (isProgress) {
       this.broker.watch.acknowledged(peer)
       this.written(peer)
-    } else this.broker.watch.stillBusy(peer)
+    } else this.broker.watch.unresponsive.stillBusy(peer)
     return true
   }
 

@@ -51,7 +51,7 @@ export const make = ({ events, ledger, watch }: Collaborators): Settled => {
     const { lines, owner } = unacknowledged
     const earlier = unacknowledged.wrote(batch)
     if (earlier !== undefined) settleNow(outbox, earlier, fate)
-    if (lines === 0 && unacknowledged.lines > 0) watch.acknowledgementIsDue(owner)
+    if (lines === 0 && unacknowledged.lines > 0) watch.unresponsive.begins(owner)
     if (unacknowledged.isAhead || owner.phase._tag === "Leaving") events.report({ _tag: "Written", peer: owner })
   }
 

@@ -6,6 +6,7 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import { Unresponsive, type UnresponsivePeers } from "./Unresponsive.js"
 import { Vanished } from "./Vanished.js"
 
 interface Blocked {
@@ -13,18 +14,6 @@ interface Blocked {
   movedAt: number
   /** How many bytes the socket had not taken then. */
   untaken: number
-}
-
-/** A client with lines that it has not acknowledged. */
-interface Unacknowledging {
-  /** When it last acknowledged some, or when the first began to wait. */
-  movedAt: number
-  /** When it last sent an acknowledgement, even one of nothing new: the client is alive, and still busy. */
-  aliveAt: number
-  /** Since when the server has not read from it, so that it cannot acknowledge. */
-  heldSince: number | undefined
-  /** The memory of the outcomes that it then waited for. */
-  outcomes: number
 }
 
 /** What a tick found. */
@@ -35,10 +24,7 @@ export interface Findings {
   readonly stalled: ReadonlyArray<Peer>
   /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
-  /** Clients that sent no acknowledgement for the stall timeout, although lines waited for one. */
-  readonly unreachable: ReadonlyArray<Peer>
-  /** Clients that acknowledged nothing for the linger time after `/quit`. */
-  readonly silent: ReadonlyArray<Peer>
+  readonly unresponsive: UnresponsivePeers
   /** Full outboxes whose writers made no progress for the hold timeout. Only those that are new in this tick. */
   readonly jammed: ReadonlyArray<Outbox<Peer>>
 }
@@ -55,7 +41,6 @@ export class Watch {
   /** When each login began, in the order in which they were accepted: the first in the map is the first to expire. */
   private readonly logins = new Map<Peer, number>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
-  private readonly unacknowledging = new Map<Peer, Unacknowledging>()
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
   private readonly shortPeers = new Map<Peer, number>()
@@ -64,11 +49,11 @@ export class Watch {
    */
   private readonly lagging = new Map<Outbox<Peer>, { movedAt: number; bytes: number }>()
   readonly vanished: Vanished
+  readonly unresponsive: Unresponsive
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
   private holdMillis = 0
   private stallMillis = 0
-  private lingerMillis = 0
   private tickMillis = 0
   /** The time that counts against deadlines, up to the start of the current tick: see `slept`. */
   private countedMillis = 0
@@ -95,6 +80,7 @@ export class Watch {
       awaken: () => this.watching.unsafeOpen(),
       isBlocked: (peer) => this.blockedPeers.has(peer)
     })
+    this.unresponsive = new Unresponsive(() => this.time, this.watching)
     this.configure(options.current)
     options.onChange((current) => this.configure(current))
   }
@@ -105,7 +91,7 @@ export class Watch {
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)
     this.vanished.configure(this.stallMillis)
-    this.lingerMillis = Duration.toMillis(options.linger)
+    this.unresponsive.configure(this.stallMillis, Duration.toMillis(options.linger))
     const shortest = Math.min(this.loginMillis, this.holdMillis, this.stallMillis)
     // Every timeout is noticed late by at most an eighth of the shortest one.
     this.tickMillis = Math.min(maxTickMillis, Math.max(5, shortest / 8))
@@ -168,62 +154,29 @@ export class Watch {
     this.socketMoved(peer)
   }
 
-  /** Lines that an outbox holds because they are unacknowledged hold its senders even if the socket moves. */
+  /** While messages wait for an acknowledgement, only that shows whether the peer makes progress. */
   private socketMoved(peer: Peer) {
-    if (!this.unacknowledging.has(peer)) peer.outbox.unjam()
-  }
-
-  /** Lines were written to the peer, which had none to acknowledge. The stall time starts here. */
-  acknowledgementIsDue(peer: Peer) {
-    const movedAt = this.time
-    const heldSince = cannotAcknowledge(peer) ? movedAt : undefined
-    this.unacknowledging.set(peer, { movedAt, aliveAt: movedAt, heldSince, outcomes: peer.outbox.costOfOutcomes })
-    this.watching.unsafeOpen()
+    if (!this.unresponsive.has(peer)) peer.outbox.unjam()
   }
 
   /** The peer has acknowledged something, which shows that it reads as well. */
   acknowledged(peer: Peer) {
-    const now = this.time
-    const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging !== undefined) {
-      unacknowledging.movedAt = now
-      unacknowledging.aliveAt = now
-    }
+    this.unresponsive.moved(peer)
     const blocked = this.blockedPeers.get(peer)
-    if (blocked !== undefined) blocked.movedAt = now
+    if (blocked !== undefined) blocked.movedAt = this.time
     peer.outbox.unjam()
-  }
-
-  /** The peer has acknowledged nothing new. Its queue makes no progress, but the peer has not vanished. */
-  stillBusy(peer: Peer) {
-    const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging !== undefined) unacknowledging.aliveAt = this.time
-  }
-
-  /** The peer has left. From now on it has the linger time to acknowledge something. */
-  lingerBegins(peer: Peer) {
-    const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging !== undefined) unacknowledging.movedAt = this.time
   }
 
   /** A held peer is not read from, so only a probe can detect that its connection broke. */
   holdBegins(peer: Peer) {
     this.heldPeers.add(peer)
     this.watching.unsafeOpen()
-    const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging === undefined || !cannotAcknowledge(peer)) return
-    unacknowledging.heldSince = this.time
-    if (!this.blockedPeers.has(peer)) peer.outbox.unjam()
+    if (this.unresponsive.holdBegins(peer) && !this.blockedPeers.has(peer)) peer.outbox.unjam()
   }
 
   holdEnds(peer: Peer) {
     this.heldPeers.delete(peer)
-    const unacknowledging = this.unacknowledging.get(peer)
-    if (unacknowledging?.heldSince === undefined) return
-    const held = this.time - unacknowledging.heldSince
-    unacknowledging.movedAt += held
-    unacknowledging.aliveAt += held
-    unacknowledging.heldSince = undefined
+    this.unresponsive.holdEnds(peer)
   }
 
   /** The peer's unfinished line is too large for now. Reading resumes when there is enough memory. */
@@ -244,7 +197,7 @@ export class Watch {
     this.blockedPeers.delete(peer)
     this.shortPeers.delete(peer)
     this.vanished.forget(peer)
-    this.unacknowledging.delete(peer)
+    this.unresponsive.forget(peer)
   }
 
   /** Checks every watched peer, and probes those that are not read from. */
@@ -254,7 +207,7 @@ export class Watch {
       loginsExpired: this.loginsExpired(now),
       stalled: this.stalled(now),
       starved: this.starved(now),
-      ...this.unacknowledged(now),
+      unresponsive: this.unresponsive.tick(now),
       jammed: [...this.jammed(now), ...this.jammedOthers(now)]
     }
     this.vanished.tick(now)
@@ -266,7 +219,7 @@ export class Watch {
   /** Stops ticking if nothing is left to watch. */
   rest() {
     const watched = this.logins.size + this.blockedPeers.size + this.heldPeers.size + this.shortPeers.size
-    if (watched + this.unacknowledging.size + this.lagging.size > 0) return
+    if (watched + this.lagging.size > 0 || this.unresponsive.isWatching) return
     if (!this.vanished.isWatching && !this.budget.isExhausted) this.watching.unsafeClose()
   }
 
@@ -318,34 +271,8 @@ export class Watch {
       jammed.push(outbox)
     }
     for (const [{ outbox }, { movedAt }] of this.blockedPeers) jam(outbox, movedAt)
-    for (const [{ outbox }, { heldSince, movedAt }] of this.unacknowledging) {
-      // While its acknowledgements are not read, only its socket shows whether it makes progress.
-      if (heldSince === undefined || !outbox.isQueueFull) jam(outbox, movedAt)
-    }
+    this.unresponsive.forEach(jam)
     return jammed
-  }
-
-  private unacknowledged(now: number): Pick<Findings, "silent" | "unreachable"> {
-    const unreachable: Array<Peer> = []
-    const silent: Array<Peer> = []
-    for (const [peer, waiting] of this.unacknowledging) {
-      const { costOfOutcomes, isOwed, unacknowledged } = peer.outbox
-      if (unacknowledged === undefined || unacknowledged.lines === 0) {
-        this.unacknowledging.delete(peer)
-        continue
-      }
-      // The client waits for outcomes, and is not read from meanwhile: each of them is progress.
-      if (isOwed && peer.hold === peer.outbox && costOfOutcomes < waiting.outcomes) {
-        waiting.movedAt = now
-        waiting.aliveAt = now
-      }
-      waiting.outcomes = costOfOutcomes
-      if (waiting.heldSince !== undefined) continue
-      if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) silent.push(peer)
-      else if (now - waiting.aliveAt >= this.stallMillis) unreachable.push(peer)
-    }
-    for (const peer of unreachable) this.unacknowledging.delete(peer)
-    return { silent, unreachable }
   }
 
   /** The same for outboxes whose writers are not sockets. Such a writer makes progress when it settles a batch. */
@@ -365,9 +292,3 @@ export class Watch {
     return jammed
   }
 }
-
-/**
- * Whether the peer is held by others, or by its own queue: its acknowledgements may be in the input that is not read. A
- * peer that waits for outcomes may wait for peers that wait for its acknowledgements, so its time goes on.
- */
-const cannotAcknowledge = ({ hold, outbox }: Peer) => hold !== undefined && (hold !== outbox || !outbox.isOwed)
