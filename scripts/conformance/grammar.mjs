@@ -4,7 +4,7 @@ const label = "(?: @[A-Za-z0-9_.-]{1,32})?"
 const name = "[^\\s:,=@]+"
 const names = `${name}(?:, ${name})*`
 const reasons = [
-  "offline(?: count=\\d+)?",
+  `offline(?: like=[^\\s:,=@]+)?(?: count=\\d+)?`,
   "busy retry=\\d+(?: count=\\d+)?",
   "disconnected(?: count=\\d+)?",
   "slow(?: count=\\d+)?",

@@ -96,5 +96,31 @@ export const mutants = [
     file: "chat/Lifecycle.ts",
     search: "const phase = Phase.leaving(peer.phase, reason, label)",
     replace: 'const phase = reason === "login-in-use" ? peer.phase : Phase.leaving(peer.phase, reason, label)'
+  },
+  {
+    name: "a blank line before the login is a bad login",
+    file: "chat/PeerInput.ts",
+    search: 'if (label === undefined && Wire.trim(line) === "") return undefined',
+    replace: ""
+  },
+  {
+    name: "a byte 255 that is written twice ends the data of a telnet option",
+    file: "protocol/Telnet.ts",
+    search: 'while (iac >= 0 && wire.charCodeAt(iac + 1) === IAC) iac = wire.indexOf("\\xff", iac + 2)',
+    replace: ""
+  },
+  {
+    name: "a name is suggested for an absent one although its client has left",
+    file: "chat/Names.ts",
+    search: 'peer?.phase._tag === "Present" && peer.name !== name',
+    replace: "peer !== undefined && peer.name !== name",
+    test: "test/chat/Names.test.ts"
+  },
+  {
+    name: "a name is suggested for all absent names",
+    file: "protocol/Reply.ts",
+    search: "absent.flatMap((name) => lookAlike(name) ?? [])",
+    replace: "names.flatMap((name) => lookAlike(name) ?? [])",
+    test: "test/protocol/Reply.test.ts"
   }
 ]

@@ -61,7 +61,8 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const turn = new Turn(extensions.turnBounds ?? turnBounds)
   const backlog = new Backlog()
   const hostLimits = new HostLimits(options, now)
-  const replies = new Replies({ ledger, turn })
+  const lookAlike = (name: string) => names.lookAlike(name)
+  const replies = new Replies({ ledger, turn, lookAlike })
   const notices = new Notices({ replies, now })
 
   const outboxes = new Set<Outbox<Peer>>()

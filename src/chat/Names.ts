@@ -66,6 +66,13 @@ export class Names implements Resolver {
     return found._tag === "Some" ? found.value : undefined
   }
 
+  /** The name of a client that can be addressed, if it looks the same as this other one. */
+  lookAlike(name: string): string | undefined {
+    if (name.length > Name.maxWireLength) return undefined
+    const peer = this.byLikeness.get(likenessOf(name))
+    return peer?.phase._tag === "Present" && peer.name !== name ? peer.name : undefined
+  }
+
   resolve(name: string): Destination<Peer> | undefined {
     const peer = this.find(name)
     return peer === undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }

@@ -4,6 +4,7 @@ import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
+import * as Telnet from "../protocol/Telnet.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Admission, Decision } from "./Admission.js"
 import type { Backlog } from "./Backlog.js"
@@ -212,8 +213,13 @@ export class PeerInput {
 
   // Logins and commands.
 
-  private otherLine(peer: Peer, { label, line }: OtherLine): Question | undefined {
-    if (peer.name === "" && line.charCodeAt(0) !== 0x2f /* / */) return this.login(peer, line, label)
+  private otherLine(peer: Peer, { label, line: whole }: OtherLine): Question | undefined {
+    const line = peer.name === "" ? Telnet.skip(whole) : whole
+    if (peer.name === "" && line.charCodeAt(0) !== 0x2f /* / */) {
+      // Enter, pressed to see whether anybody answers.
+      if (label === undefined && Wire.trim(line) === "") return undefined
+      return this.login(peer, line, label)
+    }
     const parsed = Line.parse(line, this.broker.options.current)
     if (parsed._tag === "Mistake") this.broker.replies.refuse(peer, parsed.reply, label)
     if (parsed._tag === "Command") return this.command(peer, parsed.name, parsed.argument, label)
@@ -236,7 +242,7 @@ export class PeerInput {
     if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner
     const name = Name.parse(Wire.copy(line))
     if (name === undefined) {
-      this.broker.lifecycle.refuse(peer, Reply.badLogin, label)
+      this.broker.lifecycle.refuse(peer, Telnet.isIn(line) ? Reply.telnetLogin : Reply.badLogin, label)
       return undefined
     }
     this.broker.watch.loginEnds(peer)

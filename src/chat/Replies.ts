@@ -12,9 +12,16 @@ import { work, type Turn } from "./Turn.js"
 export class Replies {
   private readonly ledger: Ledger
   private readonly turn: Turn
+  private readonly lookAlike: (name: string) => string | undefined
 
-  constructor(broker: { readonly ledger: Ledger; readonly turn: Turn }) {
+  constructor(broker: {
+    readonly ledger: Ledger
+    readonly turn: Turn
+    /** The present name that looks the same as an absent one, if there is one. */
+    readonly lookAlike: (name: string) => string | undefined
+  }) {
     this.ledger = broker.ledger
+    this.lookAlike = broker.lookAlike
     this.turn = broker.turn
   }
 
@@ -92,7 +99,9 @@ export class Replies {
   ) {
     const retryMillis = reason === "busy" ? Duration.toMillis(retryBusy) : undefined
     Metrics.undelivered(reason, names.length * count)
-    const lines = Reply.undelivered({ names, reason, count, label, retryMillis })
+    if (reason === "offline") this.turn.spend(work.name * names.length)
+    const lookAlike = reason === "offline" ? this.lookAlike : undefined
+    const lines = Reply.undelivered({ names, reason, count, label, retryMillis, lookAlike })
     // Names may be spread over several lines; the last one reports all the pairs.
     lines.forEach((line, index) => this.put(peer, line, index === lines.length - 1 ? names.length * count : 0))
   }

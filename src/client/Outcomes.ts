@@ -10,7 +10,12 @@ export type Outcome =
    */
   | { readonly _tag: "Written"; readonly names: ReadonlyArray<string>; readonly code?: string }
   /** The line was returned for these recipients, and will never be written. */
-  | (OutcomeReason & { readonly _tag: "Returned"; readonly names: ReadonlyArray<string> })
+  | (OutcomeReason & {
+      readonly _tag: "Returned"
+      readonly names: ReadonlyArray<string>
+      /** Present names that look the same as absent ones of these; left out if there are none. */
+      readonly like?: ReadonlyArray<string>
+    })
   /** The line was refused as a whole: no recipient gets it. */
   | (OutcomeReason & { readonly _tag: "Refused" })
   /** The connection ended before the outcome arrived, or the outcome was invalid. Some recipients may have the line. */
@@ -191,10 +196,23 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
   }
   const { retryMillis, text, values } = received
   if (received.code !== "undelivered") return { _tag: "Refused", reason: received.code, retryMillis, text }
-  return names.length === 0
-    ? undefined
-    : { _tag: "Returned", names, reason: values.get("reason") ?? received.code, retryMillis, text }
+  if (names.length === 0) return undefined
+  const like = values.get("like")
+  return {
+    _tag: "Returned",
+    names,
+    reason: values.get("reason") ?? received.code,
+    retryMillis,
+    text,
+    ...(like === undefined ? {} : { like: like.split("+") })
+  }
 }
+
+/** The present name that the server suggests for an absent one. */
+export const suggested = (outcome: Outcome, name: string): string | undefined =>
+  outcome._tag === "Returned"
+    ? outcome.like?.find((present) => Name.likeness(present) === Name.likeness(name))
+    : undefined
 
 /** Recipients as the server counts them: trimmed, in NFC, without empty names and duplicates (protocol, section 3). */
 export const distinct = (recipients: ReadonlyArray<string>): ReadonlyArray<string> => [

@@ -9,6 +9,9 @@ export const maxLength = 32
  */
 const maxBytes = maxLength * 4 * 4
 
+/** The greatest length of a name in wire form: a code point takes at most four bytes. */
+export const maxWireLength = maxLength * 4
+
 const allowed = /^[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$/u
 
 const plain = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/

@@ -109,6 +109,12 @@ export const badLogin: Fatal = {
   )
 }
 
+/** The login contains commands of telnet that could not be skipped. */
+export const telnetLogin: Fatal = {
+  reason: "bad-login",
+  line: refusal("bad-login", "fatal", "the line contains commands of telnet (byte 255); turn them off, or use nc")
+}
+
 /** The login is not the common name of the client's certificate. */
 export const otherIdentity: Fatal = {
   reason: "bad-login",
@@ -166,21 +172,30 @@ const undeliveredText: Record<UndeliveredReason, string> = {
 
 export const undeliveredReasons = Object.keys(undeliveredText)
 
+/** Names in the text of an `undelivered`: more would hardly be read. */
+const maxSuggested = 3
+
 /** Longer lists of names are split into several lines. */
 const maxNamesBytes = 4096
 
-const withNames = (names: ReadonlyArray<string>, render: (joined: string) => string): ReadonlyArray<string> => {
+/** @param render called with the names of each line, joined, and as they are */
+const withNames = (
+  names: ReadonlyArray<string>,
+  render: (joined: string, names: ReadonlyArray<string>) => string
+): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let joined = ""
-  for (const name of names) {
+  let start = 0
+  names.forEach((name, index) => {
     const shown = Name.show(name)
     if (joined !== "" && joined.length + shown.length > maxNamesBytes) {
-      lines.push(render(joined))
+      lines.push(render(joined, names.slice(start, index)))
       joined = ""
+      start = index
     }
     joined = joined === "" ? shown : `${joined}, ${shown}`
-  }
-  if (joined !== "" || lines.length === 0) lines.push(render(joined))
+  })
+  if (joined !== "" || lines.length === 0) lines.push(render(joined, names.slice(start)))
   return lines
 }
 
@@ -191,14 +206,21 @@ export const undelivered = (options: {
   readonly count: number
   readonly label?: string | undefined
   readonly retryMillis?: number | undefined
+  /** The present name that looks the same as this absent one, if there is one. */
+  readonly lookAlike?: ((name: string) => string | undefined) | undefined
 }): ReadonlyArray<string> => {
-  const { count, label, names, reason, retryMillis } = options
+  const { count, label, lookAlike = () => undefined, names, reason, retryMillis } = options
   const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
   // A single offline or busy line has no count. Lines that return from a queue always have one.
   const isImmediate = reason === "offline" || reason === "busy"
   const counted = (count > 1 || !isImmediate) && label === undefined
-  const params = `reason=${reason}${retry}${counted ? ` count=${count}` : ""}`
-  return withNames(names, (joined) => refusal("undelivered", `${joined} ${params}`, undeliveredText[reason])(label))
+  return withNames(names, (joined, absent) => {
+    const present = [...new Set(absent.flatMap((name) => lookAlike(name) ?? []))]
+    const like = present.length === 0 ? "" : ` like=${present.join("+")}`
+    const suggestion = present.length === 0 ? "" : `; did you mean ${present.slice(0, maxSuggested).join(", ")}?`
+    const params = `${joined} reason=${reason}${retry}${like}${counted ? ` count=${count}` : ""}`
+    return refusal("undelivered", params, `${undeliveredText[reason]}${suggestion}`)(label)
+  })
 }
 
 /** The outcome of a labelled line for recipients that have it: the fate is the code. */

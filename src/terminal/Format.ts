@@ -55,7 +55,8 @@ const reason = (fate: MessageFate, isOfAll: boolean): string => {
       return `${fate.reason}: ${fate.text}`
     case "Returned": {
       const again = fate.retryMillis === undefined ? "" : `, try again in ${Math.ceil(fate.retryMillis / 1000)} s`
-      return `${isOfAll ? "" : `${fate.names.join(", ")} `}${fate.reason}${again}`
+      const suggestion = fate.like === undefined ? "" : `, did you mean ${fate.like.join(", ")}?`
+      return `${isOfAll ? "" : `${fate.names.join(", ")} `}${fate.reason}${again}${suggestion}`
     }
   }
 }

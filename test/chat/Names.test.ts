@@ -48,6 +48,18 @@ const make = () => {
 }
 
 describe("Names", () => {
+  it("suggests the name of a client that can be addressed for another that looks the same", () => {
+    const { names } = make()
+    const alice = named(names, "alice")
+    if (alice === undefined) return assert.fail("the name was taken")
+    for (const absent of ["Alice", "ALICE", "\uff41lice", "ali\u034fce"])
+      assert.strictEqual(names.lookAlike(Wire.encode(absent)), "alice")
+    for (const other of ["alice", "bob", "", "a lice", `alice${"\u034f".repeat(200)}`])
+      assert.isUndefined(names.lookAlike(Wire.encode(other)))
+    names.leave(alice, left(alice))
+    assert.isUndefined(names.lookAlike("Alice"))
+  })
+
   it("finds a client by its exact name", () => {
     const { names } = make()
     const alice = named(names, "alice")

@@ -46,6 +46,27 @@ describe("a-chat send", () => {
     })
   )
 
+  it.scopedLive("suggests a present name that looks the same as an absent one", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withBob()
+      assert.deepStrictEqual(yield* send("Bob", "hi"), {
+        status: 1,
+        output: "",
+        errors: "a-chat: Bob: offline: no recipient of that name is online; did you mean bob?\n"
+      })
+      const { errors } = yield* send("BOB,carol", "hi")
+      assert.strictEqual(
+        errors,
+        "a-chat: BOB, carol: offline: no recipient of that name is online; did you mean bob?\n"
+      )
+      const { output } = yield* send("--json", "BOB,carol", "hi")
+      assert.sameDeepMembers(objects(output), [
+        { line: 1, to: "BOB", outcome: "returned", reason: "offline", like: "bob" },
+        { line: 1, to: "carol", outcome: "returned", reason: "offline" }
+      ])
+    })
+  )
+
   it.scopedLive("sends each line of the input, including an empty one and one without a terminator", () =>
     Effect.gen(function* () {
       const { bob, pipe } = yield* withBob()

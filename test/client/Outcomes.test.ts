@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Outcomes, Recipients, type Outcome } from "../../src/client/Outcomes.js"
+import { Outcomes, Recipients, suggested, type Outcome } from "../../src/client/Outcomes.js"
 
 /** What a line to these recipients comes to when the server sends these lines, where `@1` is its label. */
 const outcomesOf = (recipients: ReadonlyArray<string>, lines: ReadonlyArray<string>) => {
@@ -83,6 +83,20 @@ describe("Outcomes, of a line to bob", () => {
 })
 
 describe("Outcomes, of a line to several", () => {
+  it("has the suggestion for each absent name", () => {
+    const outcomes = new Outcomes()
+    const found: Array<Outcome> = []
+    const recipients = new Recipients(["Bob", "carol", "ZOË"])
+    outcomes.expect({ recipients, due: undefined, accept: (outcome) => found.push(outcome) })
+    outcomes.accept("! undelivered @1 Bob, carol, ZOË reason=offline like=bob+zoë: did you mean bob, zoë?")
+    const [outcome] = found
+    if (outcome === undefined) return assert.fail("no outcome")
+    assert.deepStrictEqual(
+      recipients.names.map((name) => suggested(outcome, name)),
+      ["bob", undefined, "zoë"]
+    )
+  })
+
   const all = ["bob", "carol", "dave"]
 
   it("ends when each has one, in whatever order and on however many lines", () => {

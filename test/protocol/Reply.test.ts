@@ -18,6 +18,8 @@ const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
     retryMillis: reason === "busy" ? 1_000 : undefined
   })
 
+const lookAlike = (name: string) => (name.toLowerCase() === "bob" ? "bob" : undefined)
+
 /** Every function that renders a line, with an optional label if it accepts one. */
 const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   badAcknowledgement: (label) => [Reply.badAcknowledgement(label)],
@@ -29,6 +31,7 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   unknownCommand: (label) => [Reply.unknownCommand("no such: thing")(label)],
   closing: (label) => [Reply.closing(label)],
   badLogin: (label) => [Reply.badLogin.line(label)],
+  telnetLogin: (label) => [Reply.telnetLogin.line(label)],
   loginInUse: (label) => [Reply.loginInUse("alice").line(label)],
   loginTimeout: (label) => [Reply.loginTimeout.line(label)],
   full: (label) => [Reply.full(5_000).line(label)],
@@ -109,7 +112,7 @@ describe("Reply", () => {
     const fatal = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
       .map(([what]) => what)
-    assert.deepStrictEqual(fatal, ["badLogin", "loginInUse", "loginTimeout", "full"])
+    assert.deepStrictEqual(fatal, ["badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"])
     for (const { reason } of [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1)]) {
       assert.include(CloseReason.all, reason)
     }
@@ -156,6 +159,18 @@ describe("Reply", () => {
       assert.strictEqual(params("slow", 7), " bob reason=slow count=7")
       assert.strictEqual(params("slow", 1, "k"), " @k bob reason=slow")
     })
+  })
+
+  it("a suggestion comes before the count, on the line that has its name", () => {
+    const [line] = Reply.undelivered({ names: ["Bob", "carol", "BOB"], reason: "offline", count: 2, lookAlike })
+    const text = "no recipient of that name is online; did you mean bob?"
+    assert.strictEqual(line, `! undelivered Bob, carol, BOB reason=offline like=bob count=2: ${text}\n`)
+    const names = ["Bob", ...Array.from({ length: 300 }, (_, index) => `${"n".repeat(26)}${index}`), "BOB", "x"]
+    const lines = Reply.undelivered({ names, reason: "offline", count: 1, lookAlike })
+    assert.deepStrictEqual(
+      lines.map((one) => [/[Bb][Oo][Bb][, ]/u.test(one.split("like=")[0] ?? ""), one.includes(" like=bob: ")]),
+      lines.map((_, index) => [index % (lines.length - 1) === 0, index % (lines.length - 1) === 0])
+    )
   })
 
   describe("names", () => {

@@ -18,8 +18,6 @@ const allowed = [
 ]
 
 const refused = {
-  "an empty line": "",
-  "nothing but blanks": " \t ",
   "33 letters": "x".repeat(33),
   "a line that is too long": "x".repeat(70_000),
   "33 letters of four bytes": "𐍈".repeat(33),
@@ -34,7 +32,9 @@ const refused = {
   "a symbol": "a$",
   "a zero width joiner": "a\u200Db",
   "nothing but an invisible letter": "\u3164",
-  "bytes that are not UTF-8": Buffer.from([0x61, 0xff])
+  "bytes that are not UTF-8": Buffer.from([0x61, 0xff]),
+  "a command of telnet after the name": Buffer.from([0x61, 0xff, 0xfd, 0x03]),
+  "a command of telnet without its end": Buffer.from([0xff, 0xfa, 0x18])
 }
 
 describe("login", () => {
@@ -69,6 +69,30 @@ describe("login", () => {
       }
       assert.deepStrictEqual(yield* server.names, [])
       assert.strictEqual(server.closings("bad-login"), Object.keys(refused).length)
+    })
+  )
+
+  it.scopedLive("blank lines and telnet's commands before it are skipped", () =>
+    Effect.gen(function* () {
+      const server = yield* startSocketServer()
+      const negotiation = Buffer.from([0xff, 0xfb, 0x1f, 0xff, 0xfd, 0x03, 0xff, 0xfa, 0x18, 0xff, 0xff, 0xff, 0xf0])
+      const client = yield* server.connect
+      client.name = "alice"
+      yield* client.send(Buffer.concat([Buffer.from("\n\r\n \u3000\n"), negotiation, Buffer.from("\n/ping 1\n")]))
+      yield* client.expect("* pong: 1")
+      yield* client.send(Buffer.concat([negotiation, Buffer.from("alice\r\n")]))
+      yield* client.barrier
+      assert.deepStrictEqual(yield* server.names, ["alice"])
+    })
+  )
+
+  it.scopedLive("the refusal of a login that contains telnet's commands names telnet", () =>
+    Effect.gen(function* () {
+      const server = yield* startSocketServer()
+      const client = yield* server.connect
+      yield* client.send(Buffer.from([0x61, 0xff, 0xfd, 0x03, 0x0a]))
+      const lines = yield* client.rest
+      assert.match(lines.join(), /^! bad-login fatal: .*telnet/u)
     })
   )
 
@@ -122,7 +146,7 @@ describe("login", () => {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")
       yield* alice.send("Alice: hi\n")
-      yield* alice.expect("! undelivered Alice reason=offline")
+      yield* alice.expect("! undelivered Alice reason=offline like=alice")
       yield* alice.barrier
     })
   )

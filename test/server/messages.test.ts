@@ -94,6 +94,26 @@ describe("messages", () => {
     })
   )
 
+  it.scopedLive("to a name that looks the same as a present one suggest that one", () =>
+    Effect.gen(function* () {
+      const server = yield* startSocketServer()
+      const alice = yield* server.join("alice")
+      const zoe = yield* server.join("Zoë")
+      yield* alice.send("zoë, nobody, ALICE: hi\nAlice: one\nAlice: two\n/hello\n@k1 ZOË: three\n")
+      yield* alice.expect(
+        "! undelivered zoë, nobody, ALICE reason=offline like=Zoë+alice",
+        "! undelivered Alice reason=offline like=alice count=2"
+      )
+      assert.match(yield* alice.line, /^\* hello /u)
+      yield* alice.expect("! undelivered @k1 ZOË reason=offline like=Zoë")
+      yield* zoe.send("/quit\n")
+      yield* zoe.expect("* bye reason=quit")
+      yield* alice.expect("* left Zoë")
+      yield* alice.send("zoë: hi\n")
+      yield* alice.expect("! undelivered zoë reason=offline")
+    })
+  )
+
   it.scopedLive("to absent recipients are returned as offline, each time with the names", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()

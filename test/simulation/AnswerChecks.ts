@@ -13,6 +13,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
     checkOrder(history, session, delivering, report)
     checkWho(session, sessions, report)
     checkPongs(session, report)
+    checkSuggestions(session, sessions, report)
     checkEnd(session, report)
   }
   checkNotices(sessions, report)
@@ -121,6 +122,7 @@ const usual = (
       return [[meaning.head]]
     case "quit":
     case "acknowledged":
+    case "skipped":
       return [[]]
     case "slowed":
       return [[`! slow-down${tag} retry=${meaning.retry === undefined ? "" : `${meaning.retry}:`}`]]
@@ -165,6 +167,19 @@ const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Repor
       }
     }
   })
+}
+
+/** A suggested name looks the same as one that was absent, and a client had it. */
+const checkSuggestions = (session: ObservedConnection, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
+  for (const one of session.received) {
+    if (one.is !== "undelivered") continue
+    const isTrue = (like: string) =>
+      one.reason === "offline" &&
+      !one.names.includes(like) &&
+      one.names.some((name) => ProtocolModel.looksLike(like, name)) &&
+      sessions.some(({ name }) => name === like)
+    if (!one.like.every(isTrue)) report("a wrong suggestion", one.line)
+  }
 }
 
 /** `/who` lists everyone who was certainly present, and no one who cannot have been. */

@@ -10,6 +10,8 @@ export type Received =
   | { readonly is: "from"; readonly line: string; readonly params: ReadonlyArray<string> }
   | {
       readonly is: "undelivered"
+      /** Present names that look the same as these. */
+      readonly like: ReadonlyArray<string>
       readonly label: string | undefined
       readonly names: ReadonlyArray<string>
       readonly reason: string
@@ -147,10 +149,12 @@ const receivedLine = (line: string): Received => {
   if (line.startsWith("* bye")) return { is: "bye", line }
   const [, fate, of = "", to] = /^\* (written|received) @(\S+) ([^:]+): /.exec(line) ?? []
   if (fate !== undefined) return { is: "delivered", fate, label: of, names: namesIn(to), line }
-  const found = /^! undelivered (?:@(\S+) )?(.+?) reason=(\w+)(?: retry=\d+)?(?: count=(\d+))?: /.exec(line)
+  const found =
+    /^! undelivered (?:@(\S+) )?(.+?) reason=(\w+)(?: retry=\d+)?(?: like=([^ :]+))?(?: count=(\d+))?: /.exec(line)
   if (found === null) return { is: "answer", line }
-  const [, label, names, reason = "", count = "1"] = found
-  return { is: "undelivered", label, names: namesIn(names), reason, count: Number(count), line }
+  const [, label, names, reason = "", likes, count = "1"] = found
+  const like = likes === undefined ? [] : likes.split("+").map(ProtocolModel.decode)
+  return { is: "undelivered", label, names: namesIn(names), reason, like, count: Number(count), line }
 }
 
 const namesIn = (wire = "") => wire.split(", ").map(ProtocolModel.decode)

@@ -25,6 +25,8 @@ export type Meaning =
   | { readonly is: "quit" }
   /** An `/ack` that is valid, unless it is not sure that the client has said `/hello ack`. Valid ones get no answer. */
   | { readonly is: "acknowledged"; readonly isSure: boolean }
+  /** A blank line before the login. */
+  | { readonly is: "skipped" }
   /** Refused as `slow-down`, with this `retry` if that is known. */
   | { readonly is: "slowed"; readonly retry: number | undefined }
 
@@ -250,6 +252,9 @@ const bare = (name: string) => name.normalize("NFKC").replace(invisible, "").rep
 export const looksLike = (one: string, other: string): boolean =>
   new RegExp(`^${bare(one).replaceAll(".", "\\.")}$`, "iu").test(bare(other))
 
+/** Whole commands of telnet at the start of a line. */
+const telnet = /^(?:\xff(?:[\xf1-\xf9]|[\xfb-\xfe][^]|\xfa(?:[^\xff]|\xff\xff)*\xff\xf0))+/
+
 interface State {
   isGreeted: boolean
   /** The last line was `/hello auto`. */
@@ -279,13 +284,15 @@ const meaningOf = (
   }
   if (raw.isTooLong) return answered(`! too-long${tag} max=${setting.maxLineBytes}:`)
   if (raw.bytes.startsWith("@") && label === undefined && state.name !== undefined) return badLine
-  const bytes = label === undefined ? raw.bytes : raw.bytes.slice(label.length + 2)
+  const unlabelled = label === undefined ? raw.bytes : raw.bytes.slice(label.length + 2)
+  const bytes = state.name === undefined ? unlabelled.replace(telnet, "") : unlabelled
 
   if (bytes.startsWith("/")) {
     const command = isUtf8(bytes) ? trim(decode(bytes).slice(1)) : "\0"
     return control.test(command.replaceAll("\t", "")) ? badLine : commanded(command, label, state, setting)
   }
   if (state.name === undefined) {
+    if (label === undefined && isUtf8(bytes) && trim(decode(bytes)) === "") return { label, meaning: { is: "skipped" } }
     const name = isUtf8(bytes) ? trim(decode(bytes)).normalize("NFC") : ""
     state.name = allowed.test(name) && [...name].length <= 32 && bare(name) !== "" ? name : undefined
     state.isOver = state.name === undefined

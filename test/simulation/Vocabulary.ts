@@ -45,7 +45,10 @@ export const junk = [
   "x",
   "\r",
   "/pi",
-  ":"
+  ":",
+  "\xff\xfb\x1f\xff\xfd\x03",
+  "\xff\xfa\x18\xff\xff\xff\xf0\n",
+  "\xff\xfd"
 ]
 
 export const commands = [

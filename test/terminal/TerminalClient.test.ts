@@ -93,6 +93,8 @@ describe("TerminalClient", () => {
       yield* alice.types(`carol: hi${enter}bob, carol: both${enter}`)
       yield* alice.sees("✗ carol ‹ hi — offline")
       yield* alice.sees("✗ bob, carol ‹ both — carol offline\nbob, carol › ")
+      yield* alice.types(`Bob, carol: which?${enter}${enter}`)
+      yield* alice.sees("✗ Bob, carol ‹ which? — offline, did you mean bob?")
       yield* alice.types(`bob: ${"x".repeat(70_000)}${enter}`)
       yield* alice.sees(/ — too-long: /u)
     })

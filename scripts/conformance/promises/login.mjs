@@ -28,8 +28,8 @@ const refuses = async (t, bytes, refusal = /^! bad-login fatal: /u) => {
 }
 
 check(
-  "the first line that is not a command is the login",
-  "The first line that is not a command is the login: a name.",
+  "the first line that is neither blank nor a command is the login",
+  "The first line that is neither blank nor a command is the login: a name.",
   async (t) => {
     const [bob] = await t.login("bob")
     const alice = await t.connect()
@@ -39,6 +39,50 @@ check(
     while (lines.at(-1) !== "* pong: after") lines.push(await alice.line())
     equal(lines[0], "* pong: before")
     await bob.answered(`from ${name}: hi`)
+  }
+)
+
+check(
+  "blank lines before the login are skipped",
+  "Blank lines before the login are skipped: lines without a label that have nothing but white space.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const alice = await t.connect()
+    const name = fresh("alice")
+    alice.send("", "\r", " \t\u3000", "/ping before", "", name, `${bob.name}: hi`)
+    await alice.gets("* pong: before")
+    await bob.gets(`from ${name}: hi`)
+  }
+)
+
+check("a label without a login is refused", "lines without a label that have nothing but white space.", async (t) => {
+  const client = await t.connect()
+  client.send("/hello", "@k1 ", fresh("alice"))
+  while (!(await client.line()).startsWith("! bad-login @k1 fatal: "));
+  await client.ends()
+})
+
+check(
+  "telnet's commands before the login are skipped",
+  "So are telnet's commands (RFC 854) at the start of a line before the login, of which the first byte is 255; where that byte comes later, the text of the refusal says so.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const negotiation = Buffer.from([255, 251, 31, 255, 253, 3, 255, 241, 255, 250, 24, 0, 255, 255, 120, 255, 240])
+    for (const before of ["", "\n", "/ping first\n"]) {
+      const alice = await t.connect()
+      const name = fresh("alice")
+      alice.write(Buffer.concat([negotiation, Buffer.from(`${before}${name}\n${bob.name}: hi\n`)]))
+      await alice.answered(...(before.startsWith("/") ? ["* pong: first"] : []))
+      await bob.gets(`from ${name}: hi`)
+    }
+    for (const bytes of [
+      [97, 255, 253, 3],
+      [255, 253],
+      [255, 250, 24, 0],
+      [255, 239]
+    ]) {
+      await refuses(t, Buffer.from([...bytes, 10]), /^! bad-login fatal: .*telnet/u)
+    }
   }
 )
 
@@ -78,8 +122,6 @@ check("properties of every object are valid names, or in use", form, async (t) =
 })
 
 for (const [what, name] of Object.entries({
-  nothing: "",
-  "white space": " \t\u3000",
   "a hyphen first": "-bob",
   "a dot first": ".bob",
   "a mark first": "\u0301bob",

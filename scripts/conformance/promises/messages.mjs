@@ -122,12 +122,32 @@ check("an absent recipient is named", "no client with that name is present", asy
   await bob.answered(`from ${alice.name}: hi`)
 })
 
-check("a name that only looks the same is absent", "no client with that name is present", async (t) => {
-  const [alice] = await t.login("alice")
-  const other = alice.name.toUpperCase()
-  alice.send(`${other}: hi`)
-  await alice.answered(new RegExp(`^! undelivered ${other} reason=offline: `, "u"))
-})
+check(
+  "a name that only looks the same is absent, and the present one is suggested",
+  [
+    "no client with that name is present",
+    "If a present name looks the same as an absent one (section 2), `like=` has it, and the text suggests it: `Bob: hi` gets `! undelivered Bob reason=offline like=bob: …` while `bob` is present.",
+    "The line is still returned, since the two names may mean two people."
+  ],
+  async (t) => {
+    const [alice, eva] = await t.login("alice", "éva")
+    const [upper, wide] = [alice.name.toUpperCase(), eva.name.toUpperCase().normalize("NFD")]
+    const nobody = fresh("nobody")
+    alice.send(`${upper}: hi`, `${nobody}, ${wide}, ${eva.name}, ${upper}: hi`)
+    await alice.answered(
+      new RegExp(`^! undelivered ${upper} reason=offline like=${alice.name}: .*${alice.name}`, "u"),
+      new RegExp(
+        `^! undelivered ${nobody}, ${wide.normalize()}, ${upper} reason=offline like=${eva.name}\\+${alice.name}: .*${eva.name}`,
+        "u"
+      )
+    )
+    await eva.answered(`from ${alice.name}: hi`)
+    eva.send("/quit")
+    await eva.ends(/^\* bye /u)
+    alice.send(`${wide}: hi`)
+    await alice.answered(new RegExp(`^! undelivered ${wide.normalize()} reason=offline: `, "u"))
+  }
+)
 
 for (const [what, lineTo] of Object.entries({
   "no colon": () => "hello there",

@@ -1,4 +1,5 @@
 import * as Escape from "../../client/Escape.js"
+import * as Outcomes from "../../client/Outcomes.js"
 import type { SendTotals } from "../../client/Sending.js"
 import type { LineOutcome } from "../../client/SentLine.js"
 import * as Units from "../settings/Units.js"
@@ -57,7 +58,12 @@ const jsonOf = ({ line, names, outcome }: LineOutcome): string => {
       ? {}
       : { reason: outcome.reason, ...retry(outcome.retryMillis) })
   }
-  return names.map((to) => `${JSON.stringify({ line, to, ...facts })}\n`).join("")
+  return names.map((to) => `${JSON.stringify({ line, to, ...facts, ...like(outcome, to) })}\n`).join("")
+}
+
+const like = (outcome: Outcomes.Outcome, to: string) => {
+  const suggested = Outcomes.suggested(outcome, to)
+  return suggested === undefined ? {} : { like: suggested }
 }
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
@@ -66,7 +72,10 @@ const textOf = ({ line, outcome }: LineOutcome, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
   switch (outcome._tag) {
     case "Returned":
-      return outcome.names.map((to) => Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}\n`)).join("")
+      // A suggestion in the text need not be for each of the names.
+      return (outcome.like === undefined ? outcome.names : [outcome.names.join(", ")])
+        .map((to) => Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}\n`))
+        .join("")
     case "Refused":
       return Escape.show(`${head}${outcome.reason}: ${outcome.text}\n`)
     default:
