@@ -107,7 +107,8 @@ export const mutants = [
     name: "a byte 255 that is written twice ends the data of a telnet option",
     file: "protocol/Telnet.ts",
     search: 'while (iac >= 0 && wire.charCodeAt(iac + 1) === IAC) iac = wire.indexOf("\\xff", iac + 2)',
-    replace: ""
+    replace: "",
+    test: "test/server/login.test.ts"
   },
   {
     name: "a name is suggested for an absent one although its client has left",
