@@ -1,7 +1,8 @@
-// Runs the deterministic simulation: `npm run simulate -- [--send] [--seconds N | --schedules N] [--seed S]`
+// Runs the deterministic simulation: `npm run simulate -- [--send | --terminal] [--seconds N | --schedules N] [--seed S]`
 // or `npm run simulate -- --replay SPEC`.
 //
 //   --send          of the command `send` against hostile servers; by default of the server
+//   --terminal      of the client at a terminal against hostile servers
 //   --seconds N     duration (default 10)
 //   --schedules N   number of schedules instead; also fails if anything that can happen never did
 //   --seed S        the first seed (default: random)

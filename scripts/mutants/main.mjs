@@ -12,6 +12,7 @@
 //   test      optional: the test file that must fail, such as "test/client/Bot.test.ts"; without it, the simulation
 //             must find the bug
 //   send      optional: true if the simulation of `send` must find the bug, and not that of the server
+//   terminal  optional: true if the simulation of the client at a terminal must find it
 //   build     optional, with `test`: true if that test runs the built program
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
@@ -40,6 +41,7 @@ import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
 import { mutants as transport } from "./transport.mjs"
 import { mutants as turns } from "./turns.mjs"
+import { mutants as typing } from "./typing.mjs"
 import { mutants as vanished } from "./vanished.mjs"
 
 const mutants = [
@@ -58,6 +60,7 @@ const mutants = [
   vanished,
   clients,
   terminal,
+  typing,
   parameters,
   sending,
   transport,
@@ -119,7 +122,8 @@ const simulate = async (mutant, directory) => {
       })
   }
   await bundleSimulation(outfile, [plugin])
-  const options = ["--seconds", String(seconds), "--seed", "1", ...(mutant.send === true ? ["--send"] : [])]
+  const flags = ["send", "terminal"].flatMap((client) => (mutant[client] === true ? [`--${client}`] : []))
+  const options = ["--seconds", String(seconds), "--seed", "1", ...flags]
   const { signal, status, stdout } = await run([outfile, ...options], { seconds: seconds + 60 })
   if (signal === null && status === 0) return undefined
   const [, schedules, lived, rule] = /found after (\d+) schedules and ([\d.]+) s: (.*)/.exec(stdout) ?? []

@@ -36,6 +36,8 @@ export class SimulatedLoop {
   readonly busyTurns = new Set<number>()
   /** Called at the beginning of each turn, for the network. */
   poll: Task = () => {}
+  /** Whether the network moved in the last turn, and so will in the next one: no time passes meanwhile. */
+  isMoving: () => boolean = () => false
   private tasks: Array<Task> = []
   private immediates: Array<Task> = []
   private readonly timers = new Set<Timer>()
@@ -151,7 +153,7 @@ export class SimulatedLoop {
   /** Two turns, and more while the broker continues: it takes no noticeable time. */
   private turnsUntilIdle() {
     this.turns(2)
-    for (let left = maxBusyTurns; left > 0 && this.isBusy; left--) this.turns(1)
+    for (let left = maxBusyTurns; left > 0 && (this.isBusy || this.isMoving()); left--) this.turns(1)
   }
 
   /** Moves the clock, with turns around every timer that becomes due. */

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util"
+import type { Search } from "./clients/Search.js"
 import * as SendRun from "./clients/SendRun.js"
+import * as TerminalRun from "./clients/TerminalRun.js"
 import { Coverage } from "./Coverage.js"
 import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
@@ -9,7 +11,8 @@ import type { Violation } from "./Checks.js"
 
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
-const usage = "usage: npm run simulate -- [--send] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+const usage =
+  "usage: npm run simulate -- [--send | --terminal] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)
@@ -22,7 +25,9 @@ const toggle = { type: "boolean" } as const
 
 const given = () => {
   try {
-    return parseArgs({ options: { seconds: text, schedules: text, seed: text, replay: text, send: toggle } }).values
+    return parseArgs({
+      options: { seconds: text, schedules: text, seed: text, replay: text, send: toggle, terminal: toggle }
+    }).values
   } catch {
     return misuse()
   }
@@ -76,18 +81,20 @@ const simulate = (limits: { readonly seconds: number; readonly schedules: number
   )
 }
 
-/** Runs `send` against hostile servers. */
-const simulateSend = (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
-  const began = performance.now()
-  const elapsed = () => (performance.now() - began) / 1000
-  const { runs, story } = SendRun.search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
-  if (story === undefined) console.log(`${runs} runs of send from seed ${firstSeed} on; nothing was broken`)
-  else {
-    console.log(`found after ${runs} schedules and ${elapsed().toFixed(1)} s: ${story.split("\n")[0]}`)
-    console.log(story)
-    process.exitCode = 1
+/** Runs a client against hostile servers. */
+const simulateClient =
+  (client: string, search: Search) =>
+  (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+    const began = performance.now()
+    const elapsed = () => (performance.now() - began) / 1000
+    const { runs, story } = search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
+    if (story === undefined) console.log(`${runs} runs of ${client} from seed ${firstSeed} on; nothing was broken`)
+    else {
+      console.log(`found after ${runs} schedules and ${elapsed().toFixed(1)} s: ${story.split("\n")[0]}`)
+      console.log(story)
+      process.exitCode = 1
+    }
   }
-}
 
 const replay = (text: string) => {
   const found = Replay.parse(text)
@@ -102,6 +109,11 @@ if (values.replay !== undefined) replay(values.replay)
 else {
   const schedules = number(values.schedules, Infinity)
   const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
-  const runAll = values.send === true ? simulateSend : simulate
+  const runAll =
+    values.send === true
+      ? simulateClient("send", SendRun.search)
+      : values.terminal === true
+        ? simulateClient("the terminal", TerminalRun.search)
+        : simulate
   runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
 }

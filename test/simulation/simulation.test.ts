@@ -5,6 +5,10 @@ import { assert, describe, it } from "vitest"
 import * as SendRun from "./clients/SendRun.js"
 import * as SendSchedule from "./clients/SendSchedule.js"
 import * as SendWorld from "./clients/SendWorld.js"
+import * as TerminalRows from "./clients/TerminalRows.js"
+import * as TerminalRun from "./clients/TerminalRun.js"
+import * as TerminalSchedule from "./clients/TerminalSchedule.js"
+import * as TerminalWorld from "./clients/TerminalWorld.js"
 import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
 import { make } from "./Schedule.js"
@@ -12,12 +16,22 @@ import { shrink } from "./Shrink.js"
 
 const script = fileURLToPath(new URL("../../scripts/simulate.mjs", import.meta.url))
 
+const allOf = ({ acts }: { readonly acts: ReadonlyArray<unknown> }) => acts.map((_, place) => place)
+
+const withoutToken = (story: string) => story.replaceAll(/hello\? [\da-f-]{36}/gu, "hello?")
+
 /** A run of `send` in readable form, without its random token. */
 const tell = (seed: number) => {
   const schedule = SendSchedule.make(seed)
-  const all = schedule.acts.map((_, place) => place)
-  return SendRun.story(SendWorld.run(schedule, all), all).replaceAll(/hello\? [\da-f-]{36}/gu, "hello?")
+  return withoutToken(SendRun.story(SendWorld.run(schedule, allOf(schedule)), allOf(schedule)))
 }
+
+const runTerminal = (seed: number) => {
+  const schedule = TerminalSchedule.make(seed)
+  return TerminalWorld.run(schedule, allOf(schedule))
+}
+
+const tellTerminal = (seed: number) => withoutToken(TerminalRun.story(runTerminal(seed), []))
 
 describe("the simulation", () => {
   it("keeps every promise under thousands of schedules, which cover everything", { timeout: 120_000 }, async () => {
@@ -32,6 +46,28 @@ describe("the simulation", () => {
     const { runs, story } = SendRun.search(1, (done) => done < 1_000 && performance.now() - began < 10_000)
     if (story !== undefined) assert.fail(story)
     assert.isAtLeast(runs, 50)
+  })
+
+  it("runs the terminal's client against hostile servers, which break none of its promises", () => {
+    const began = performance.now()
+    const { runs, story } = TerminalRun.search(1, (done) => done < 200 && performance.now() - began < 5_000)
+    if (story !== undefined) assert.fail(story)
+    assert.isAtLeast(runs, 20)
+  })
+
+  it("shows every state of a line at the terminal, and lines that are held", () => {
+    const states = new Set<string>()
+    for (let seed = 1; seed <= 40; seed++) {
+      const { server, shown } = runTerminal(seed)
+      for (const { state } of TerminalRows.finals(shown)) states.add(state)
+      const later = server.connections.slice(1).flatMap(({ helloAt }) => helloAt ?? [])
+      if (server.handled.some(({ at }) => later.includes(at - 15_000))) states.add("held")
+    }
+    assert.sameMembers([...states], ["delivered", "returned", "refused", "unknown", "unsent", "held"])
+  })
+
+  it("repeats a run of the terminal's client with the same seed", () => {
+    for (let seed = 1; seed <= 5; seed++) assert.strictEqual(tellTerminal(seed), tellTerminal(seed))
   })
 
   it("repeats a run of send with the same seed", () => {

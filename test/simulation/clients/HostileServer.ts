@@ -107,6 +107,17 @@ export class HostileServer {
     return Effect.succeed(end)
   })
 
+  /** What happened, in readable form. */
+  get story(): ReadonlyArray<string> {
+    return [
+      ...this.handled.map((line) => `${line.at} ms: got ${JSON.stringify(line)}`),
+      ...this.connections.map(
+        ({ end, endedAt, helloAt, number }) =>
+          `connection ${number}, hello at ${helloAt}, ended at ${endedAt}: ${JSON.stringify(end.delivered)}`
+      )
+    ]
+  }
+
   private finish(connection: Connection, how: "reset" | "end") {
     connection.end.finish(how)
     connection.endedAt ??= this.loop.now
@@ -122,6 +133,7 @@ export class HostileServer {
     for (const connection of this.connections) {
       const { end } = connection
       if (connection.isFrozen && !end.isOver) continue
+      if (connection.isFrozen) connection.endedAt ??= this.loop.now
       const bytes = end.isFinished ? "" : end.take()
       if (bytes !== "") this.read(connection, bytes)
       else if (end.hasEnded && !end.isFinished) this.finish(connection, "end")
@@ -269,14 +281,14 @@ export class HostileServer {
     }
     this.loop.after(grace, () => {
       this.awayUntil = this.loop.now + away
+      for (const [at, name] of this.setting.recipients.entries())
+        if (late > 0) this.leaves(name, away + late * (at + 1))
       for (const connection of open) {
         const { end, owes } = connection
         if (end.isFinished) continue
         if (isOrderly && !owes) end.send("* bye reason=shutdown: x\n")
         this.finish(connection, isOrderly && !owes ? "end" : "reset")
       }
-      for (const [at, name] of this.setting.recipients.entries())
-        if (late > 0) this.leaves(name, away + late * (at + 1))
     })
   }
 }

@@ -1,0 +1,101 @@
+// Mutants of how the client at a terminal sends what is typed. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "the terminal waits twice as long for users to come back",
+    file: "terminal/OneConnection.ts",
+    search: "const returnTime = Duration.seconds(15)",
+    replace: "const returnTime = Duration.seconds(30)",
+    terminal: true
+  },
+  {
+    name: "the terminal writes to users who are not back yet",
+    file: "terminal/Outgoing.ts",
+    search: "if (!this.isHeld(message.to)) return message",
+    replace: "return message",
+    terminal: true
+  },
+  {
+    name: "a line overtakes one that is held for another recipient",
+    file: "terminal/Outgoing.ts",
+    search: "to.some((name) => this.isExpected(name) || this.heldNames.has(name))",
+    replace: "to.some((name) => this.isExpected(name))",
+    terminal: true
+  },
+  {
+    name: "users who left while the server shut down are not expected back",
+    file: "terminal/People.ts",
+    search: "for (const name of [...this.presentAtEnd, ...this.present])",
+    replace: "for (const name of this.present)",
+    terminal: true
+  },
+  {
+    name: "the terminal sends lines again whose outcome is unknown",
+    file: "terminal/Outgoing.ts",
+    search: 'else this.set(id, { ...message, to: lost, phase: "unknown" })',
+    replace: "else this.putBack(id)",
+    terminal: true
+  },
+  {
+    name: "the recipients with an unknown outcome are forgotten beside others",
+    file: "terminal/Outgoing.ts",
+    search: "if (lost.length === 0) this.forget(id)",
+    replace: "if (known.length > 0) this.forget(id)",
+    terminal: true
+  },
+  {
+    name: "a line is sent to everyone again",
+    file: "terminal/Outgoing.ts",
+    search: '{ ...message, to: lost, phase: "unknown" }',
+    replace: '{ ...message, phase: "unknown" }',
+    terminal: true
+  },
+  {
+    name: "a line that was put back waits behind later ones",
+    file: "terminal/Outgoing.ts",
+    search: 'this.set(id, { ...message, phase: "waiting" })\n    this.back.push(id)',
+    replace: 'this.set(id, { ...message, phase: "waiting" })\n    this.waiting.push(id)',
+    terminal: true
+  },
+  {
+    name: "a line that the server refused as it shut down is given up",
+    file: "terminal/Composer.ts",
+    search: 'fate._tag === "Refused" && (fate.reason === "closing" || fate.reason === "slow-down")',
+    replace: 'fate._tag === "Refused" && fate.reason === "slow-down"',
+    terminal: true
+  },
+  {
+    name: "where a rate is announced, a line overtakes one that is under way",
+    file: "terminal/OneConnection.ts",
+    search: "message.to.some((name) => turns.to.has(name))",
+    replace: "message.to.every((name) => turns.to.has(name))",
+    terminal: true
+  },
+  {
+    name: "the terminal sends faster than the announced rate",
+    file: "terminal/OneConnection.ts",
+    search: "      turns.pace.spend(1)\n",
+    replace: "",
+    terminal: true
+  },
+  {
+    name: "the terminal ignores the pause that the server asks for",
+    file: "terminal/OneConnection.ts",
+    search: "turns.pausedUntil = performance.now() + pause",
+    replace: "turns.pausedUntil = performance.now()",
+    terminal: true
+  },
+  {
+    name: "the terminal sends everything that was typed at once",
+    file: "terminal/OneConnection.ts",
+    search: "const maxUnderWay = 256",
+    replace: "const maxUnderWay = 1_000_000",
+    terminal: true
+  },
+  {
+    name: "the terminal does not notice that the server has gone silent",
+    file: "terminal/OneConnection.ts",
+    search: 'if (serverLines.heard === before) return "the server no longer responds"',
+    replace: "",
+    terminal: true
+  }
+]
