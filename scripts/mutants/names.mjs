@@ -123,5 +123,40 @@ export const mutants = [
     search: "absent.flatMap((name) => lookAlike(name) ?? [])",
     replace: "names.flatMap((name) => lookAlike(name) ?? [])",
     test: "test/protocol/Reply.test.ts"
+  },
+  {
+    name: "a client that only sends takes the name of one that is present",
+    file: "chat/Names.ts",
+    search: "if (this.byLikeness.has(likeness)) return false",
+    replace: "if (!peer.isSendOnly && this.byLikeness.has(likeness)) return false",
+    test: "test/server/send-only.test.ts"
+  },
+  {
+    name: "a client takes the name of one that only sends",
+    file: "chat/Names.ts",
+    search: "senders !== undefined && !(peer.isSendOnly && senders.name === name)",
+    replace: "senders !== undefined && senders.name !== name",
+    test: "test/server/send-only.test.ts"
+  },
+  {
+    name: "the first client that only sends and leaves frees the name of all",
+    file: "chat/Names.ts",
+    search: "if (senders.clients === 0) this.senders.delete(likeness)",
+    replace: "this.senders.delete(likeness)",
+    test: "test/server/send-only.test.ts"
+  },
+  {
+    name: "a client that only sends is announced when it leaves",
+    file: "chat/Names.ts",
+    search: 'peer.phase._tag === "Present" && !peer.isSendOnly',
+    replace: 'peer.phase._tag === "Present"',
+    test: "test/server/send-only.test.ts"
+  },
+  {
+    name: "a client that is present only sends after /hello send-only",
+    file: "protocol/HelloWord.ts",
+    search: "said.has(word) && !(hasLoggedIn && forLogin.has(word))",
+    replace: "said.has(word)",
+    test: "test/server/send-only.test.ts"
   }
 ]

@@ -65,7 +65,7 @@ export const builtIn: ReadonlyArray<Command> = [
     forms: HelloWord.entries.map(([word, { about }]) => ({ usage: `/hello ${word}`, about })),
     run: ({ argument, label, peer }, { announced, names, notices }) => {
       peer.hasGreeted = true
-      peer.words = HelloWord.add(peer.words, argument)
+      peer.words = HelloWord.add(peer.words, argument, peer.name !== "")
       names.setForm(peer, LineForm.of(peer.words))
       if (peer.words.has("ack")) peer.outbox.expectAcknowledgements(peer)
       notices.subscribe(peer)

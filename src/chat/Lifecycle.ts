@@ -72,6 +72,7 @@ export class Lifecycle {
       facts: () => ({ remote, name: Wire.decode(name) }),
       at: time.wall()
     })
+    if (peer.isSendOnly) return true
     notices.notify(Reply.joined(name), peer)
     for (const { joined } of presence) joined?.(peer)
     return true

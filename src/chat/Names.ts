@@ -16,6 +16,8 @@ export class Names implements Resolver {
   private present: Members = HashMap.empty()
   /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
   private readonly byLikeness = new Map<string, Peer>()
+  /** The names of the clients that only send, by the same key, and how many clients have each. */
+  private readonly senders = new Map<string, { readonly name: string; clients: number }>()
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
   private sorted: Array<string> | undefined = undefined
   private whoParts: ReadonlyArray<string> | undefined = undefined
@@ -30,9 +32,17 @@ export class Names implements Resolver {
   /** Logs a peer in under a name; false if that name, or one that looks the same, is taken (protocol, section 2). */
   join(peer: Peer, name: string): boolean {
     const likeness = likenessOf(name)
+    const senders = this.senders.get(likeness)
+    // Either kind keeps the name from the other: who only sends could otherwise speak as a client that is present.
     if (this.byLikeness.has(likeness)) return false
+    if (senders !== undefined && !(peer.isSendOnly && senders.name === name)) return false
     peer.enter(Phase.present)
     peer.outbox.name = name
+    if (peer.isSendOnly) {
+      if (senders === undefined) this.senders.set(likeness, { name, clients: 1 })
+      else senders.clients += 1
+      return true
+    }
     this.byLikeness.set(likeness, peer)
     this.become(HashMap.set(this.present, name, peer), name)
     return true
@@ -42,7 +52,7 @@ export class Names implements Resolver {
    * Moves a peer to a phase in which it cannot be addressed; its name stays taken. True if it was present until now.
    */
   leave(peer: Peer, phase: Phase.Phase): boolean {
-    const wasPresent = peer.phase._tag === "Present"
+    const wasPresent = peer.phase._tag === "Present" && !peer.isSendOnly
     peer.enter(phase)
     if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)
     return wasPresent
@@ -57,7 +67,13 @@ export class Names implements Resolver {
 
   /** Frees the name of a peer, unless another client has taken the name in the meantime. */
   free(peer: Peer) {
+    if (peer.name === "") return
     const likeness = likenessOf(peer.name)
+    const senders = this.senders.get(likeness)
+    if (peer.isSendOnly && senders !== undefined) {
+      senders.clients -= 1
+      if (senders.clients === 0) this.senders.delete(likeness)
+    }
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
   }
 

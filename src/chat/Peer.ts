@@ -99,6 +99,11 @@ export class Peer {
     return this.outbox.name
   }
 
+  /** The client said `send-only` before its login: no line can be addressed to it, and no notice is about it. */
+  get isSendOnly(): boolean {
+    return this.words.has("send-only")
+  }
+
   get phase(): Phase.Phase {
     return this.current
   }

@@ -4,7 +4,7 @@ import type { CloseReason } from "../protocol/CloseReason.js"
 export type Phase =
   /** Not logged in yet, or the login is being decided. */
   | { readonly _tag: "Login"; readonly isHeard: true }
-  /** Logged in: lines can be addressed to this client. */
+  /** Logged in: lines can be addressed to this client, unless it only sends. */
   | { readonly _tag: "Present"; readonly isHeard: true }
   /**
    * The input is over for this reason. The client keeps its name, and still gets its queue and the outcomes of its own

@@ -3,7 +3,9 @@ import * as HelloWord from "../../src/protocol/HelloWord.js"
 
 const { all, none } = HelloWord
 
-const after = (...args: ReadonlyArray<string>) => [...args.reduce(HelloWord.add, none)]
+const after = (...args: ReadonlyArray<string>) => [
+  ...args.reduce<ReadonlySet<HelloWord.HelloWord>>((words, argument) => HelloWord.add(words, argument, false), none)
+]
 
 describe("HelloWord", () => {
   it("reads the words of an argument, separated by spaces and TABs", () => {
@@ -27,8 +29,14 @@ describe("HelloWord", () => {
   })
 
   it("shares the empty set, and a set that does not change", () => {
-    assert.strictEqual(HelloWord.add(none, "x"), none)
-    const some = HelloWord.add(none, all[0] ?? "")
-    assert.strictEqual(HelloWord.add(some, all[0] ?? ""), some)
+    assert.strictEqual(HelloWord.add(none, "x", false), none)
+    const some = HelloWord.add(none, all[0] ?? "", false)
+    assert.strictEqual(HelloWord.add(some, all[0] ?? "", false), some)
+  })
+
+  it("does not add words for the login after it, and keeps them", () => {
+    assert.deepStrictEqual([...HelloWord.add(none, "send-only to", true)], ["to"])
+    const before = HelloWord.add(none, "send-only", false)
+    assert.deepStrictEqual([...HelloWord.add(before, "to", true)], ["send-only", "to"])
   })
 })

@@ -171,6 +171,75 @@ check(
   }
 )
 
+check(
+  "a client that only sends is given nothing and is not announced",
+  [
+    "this client gets no messages, and is not announced",
+    "A client that says `send-only` before its login only sends, as a script does.",
+    "`/who` does not list it, no notice is about it, and lines to its name are returned as if nobody had that name.",
+    "After the login the word has no effect."
+  ],
+  async (t) => {
+    const [watcher] = await t.greet("watcher")
+    const [bob] = await t.login("bob")
+    const script = await onlySending(t, fresh("script"))
+    script.send(`${bob.name}: done`, `${script.name}: hi`)
+    await bob.gets(`from ${script.name}: done`)
+    while (!(await script.line()).startsWith(`! undelivered ${script.name} reason=offline: `));
+    bob.send(`${script.name}: hi`)
+    await bob.answered(new RegExp(`^! undelivered ${script.name} reason=offline: `, "u"))
+    bob.send("/who")
+    hold(!(await bob.answers()).join().includes(script.name), "a list without it", script.name)
+    script.shut()
+    equal(await wordsAfter(bob, "/hello send-only"), [])
+    bob.send(`${bob.name}: still here`, "/quit")
+    for (let line = ""; !line.startsWith(`* left ${bob.name}: `);) {
+      line = await watcher.line()
+      hold(!line.includes(script.name), "no notice about it", line)
+    }
+  }
+)
+
+check(
+  "clients that only send share a name, and no other client has it",
+  [
+    "Several clients that only send may have one name at once.",
+    "A login is refused as `login-in-use` if the name is not the same but looks so, or if one of the two clients only sends and the other does not: nobody can pose as a client that is present."
+  ],
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const name = fresh("script")
+    const scripts = [await onlySending(t, name), await onlySending(t, name)]
+    for (const script of scripts) {
+      script.send(`${bob.name}: done`)
+      await bob.gets(`from ${name}: done`)
+    }
+    for (const [login, words] of [
+      [name, ""],
+      [name.toUpperCase(), " send-only"],
+      [bob.name, " send-only"],
+      [bob.name.toUpperCase(), " send-only"]
+    ]) {
+      const other = await t.connect()
+      other.send(`/hello${words}`, login)
+      while (!(await other.line()).startsWith(`! login-in-use ${login} fatal: `));
+      await other.ends()
+    }
+    scripts[0].send("/quit")
+    while (!(await scripts[0].line()).startsWith("* bye "));
+    scripts[1].send(`${bob.name}: more`)
+    await bob.gets(`from ${name}: more`)
+  }
+)
+
+const onlySending = async (t, name) => {
+  const client = await t.connect()
+  client.send("/hello send-only", name)
+  client.name = name
+  hold(/^\* hello [^:]* on=send-only: /u.test(await client.line()), "on=send-only", "another reply")
+  return client
+}
+
 /** The words that are on, according to the reply to this `/hello`. */
 const wordsAfter = async (client, hello) => {
   client.send(hello)
