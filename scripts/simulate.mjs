@@ -1,8 +1,9 @@
-// Runs the deterministic simulation: `npm run simulate -- [--send | --terminal] [--seconds N | --schedules N] [--seed S]`
+// Runs the deterministic simulation: `npm run simulate -- [--send | --terminal | --real] [--seconds N | --schedules N] [--seed S]`
 // or `npm run simulate -- --replay SPEC`.
 //
 //   --send          of the command `send` against hostile servers; by default of the server
 //   --terminal      of the client at a terminal against hostile servers
+//   --real          not simulated: clients that do random things on real sockets (TCP, TLS, Unix) to the real server
 //   --seconds N     duration (default 10)
 //   --schedules N   number of schedules instead; also fails if anything that can happen never did
 //   --seed S        the first seed (default: random)

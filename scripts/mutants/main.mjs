@@ -13,6 +13,7 @@
 //             must find the bug
 //   send      optional: true if the simulation of `send` must find the bug, and not that of the server
 //   terminal  optional: true if the simulation of the client at a terminal must find it
+//   real      optional: true if clients on real sockets must find it
 //   build     optional, with `test`: true if that test runs the built program
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
@@ -37,6 +38,7 @@ import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
 import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
+import { mutants as sockets } from "./sockets.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
 import { mutants as transport } from "./transport.mjs"
@@ -63,6 +65,7 @@ const mutants = [
   typing,
   parameters,
   sending,
+  sockets,
   transport,
   operators
 ].flat()
@@ -122,7 +125,7 @@ const simulate = async (mutant, directory) => {
       })
   }
   await bundleSimulation(outfile, [plugin])
-  const flags = ["send", "terminal"].flatMap((client) => (mutant[client] === true ? [`--${client}`] : []))
+  const flags = ["send", "terminal", "real"].flatMap((client) => (mutant[client] === true ? [`--${client}`] : []))
   const options = ["--seconds", String(seconds), "--seed", "1", ...flags]
   const { signal, status, stdout } = await run([outfile, ...options], { seconds: seconds + 60 })
   if (signal === null && status === 0) return undefined

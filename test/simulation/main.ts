@@ -7,12 +7,13 @@ import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
 import { make, type Schedule } from "./Schedule.js"
 import { shrink } from "./Shrink.js"
+import * as RealRun from "./sockets/RealRun.js"
 import type { Violation } from "./Checks.js"
 
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
 const usage =
-  "usage: npm run simulate -- [--send | --terminal] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+  "usage: npm run simulate -- [--send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)
@@ -26,7 +27,15 @@ const toggle = { type: "boolean" } as const
 const given = () => {
   try {
     return parseArgs({
-      options: { seconds: text, schedules: text, seed: text, replay: text, send: toggle, terminal: toggle }
+      options: {
+        seconds: text,
+        schedules: text,
+        seed: text,
+        replay: text,
+        send: toggle,
+        terminal: toggle,
+        real: toggle
+      }
     }).values
   } catch {
     return misuse()
@@ -83,11 +92,11 @@ const simulate = (limits: { readonly seconds: number; readonly schedules: number
 
 /** Runs a client against hostile servers. */
 const simulateClient =
-  (client: string, search: Search) =>
-  (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+  (client: string, search: Search | typeof RealRun.search) =>
+  async (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
     const began = performance.now()
     const elapsed = () => (performance.now() - began) / 1000
-    const { runs, story } = search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
+    const { runs, story } = await search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
     if (story === undefined) console.log(`${runs} runs of ${client} from seed ${firstSeed} on; nothing was broken`)
     else {
       console.log(`found after ${runs} schedules and ${elapsed().toFixed(1)} s: ${story.split("\n")[0]}`)
@@ -114,6 +123,8 @@ else {
       ? simulateClient("send", SendRun.search)
       : values.terminal === true
         ? simulateClient("the terminal", TerminalRun.search)
-        : simulate
-  runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
+        : values.real === true
+          ? simulateClient("clients on real sockets", RealRun.search)
+          : simulate
+  await runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
 }

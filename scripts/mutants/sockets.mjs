@@ -1,0 +1,45 @@
+// Mutants of the transports that only real sockets can find. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "the beginning of a line before a reset counts as a line",
+    file: "transport/NetSocket.ts",
+    search: "if (!this.hasReset()) this.events.end()",
+    replace: "if (!this.hasReset() || true) this.events.end()",
+    real: true
+  },
+  {
+    name: "the beginning of a line counts as a line where TLS was cut short",
+    file: "transport/TlsSocket.ts",
+    search: "if (this.wasCutShort) this.socket.destroy(cutShort())",
+    replace: "if (false) this.socket.destroy(cutShort())",
+    real: true
+  },
+  {
+    name: "bytes are encoded twice",
+    file: "transport/NetSocket.ts",
+    search: 'this.socket.write(bytes, "latin1", this.onWritten)',
+    replace: 'this.socket.write(bytes, "utf8", this.onWritten)',
+    real: true
+  },
+  {
+    name: "a client that ends its sending half misses what is queued for it",
+    file: "transport/NetSocket.ts",
+    search: "allowHalfOpen: true",
+    replace: "allowHalfOpen: false",
+    real: true
+  },
+  {
+    name: "a connection is closed before the kernel has everything",
+    file: "transport/NetSocket.ts",
+    search: "if (this.isDone) this.socket.destroy()",
+    replace: "if (!this.isClosed) this.socket.destroy()",
+    real: true
+  },
+  {
+    name: "a writer is not woken when the kernel has taken everything",
+    file: "transport/NetSocket.ts",
+    search: "if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()",
+    replace: "",
+    real: true
+  }
+]
