@@ -56,5 +56,40 @@ export const mutants = [
     replace: 'if (text === "")',
     test: "test/cli/Variables.test.ts",
     build: true
+  },
+  {
+    name: "the environment overrides a server that a flag names",
+    file: "cli/settings/ClientFile.ts",
+    search: "(serverRank === 0 ? inServer(name) : undefined)",
+    replace: "(serverRank < 0 ? inServer(name) : undefined)",
+    test: "test/cli/client-settings.test.ts"
+  },
+  {
+    name: "a host that is named takes the Unix socket or the port of the settings file",
+    file: "cli/settings/ClientFile.ts",
+    search: "isPlace(name) && placeRank < 2",
+    replace: "isPlace(name) && placeRank < 0",
+    test: "test/cli/client-settings.test.ts"
+  },
+  {
+    name: "the scheme of a place that is not used turns TLS off",
+    file: "cli/settings/ClientFile.ts",
+    search: '(name === "tls" || name === "port") && !isUsed(at)',
+    replace: 'name === "tls" && at < 0',
+    test: "test/cli/client-settings.test.ts"
+  },
+  {
+    name: "a Unix socket is connected to with the TLS of another source",
+    file: "cli/settings/Places.ts",
+    search: 'return own ?? { ...socket, text: "no" }',
+    replace: "return own",
+    test: "test/cli/Places.test.ts"
+  },
+  {
+    name: "a key of a table is located at the first line with that key",
+    file: "cli/settings/SettingsFile.ts",
+    search: "const path = [...table, ...names]",
+    replace: "const path = [...table.slice(0, 1), ...names]",
+    test: "test/cli/client-settings.test.ts"
   }
 ]

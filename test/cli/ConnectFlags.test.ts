@@ -13,7 +13,12 @@ describe("ConnectFlags.environment", () => {
   const table: ReadonlyArray<readonly [string, Record<string, string>, Record<string, string>]> = [
     ["the host and the port when nothing is given", {}, local],
     ["the Unix socket alone, from any folder", { ACHAT_UNIX: "a.sock" }, { ACHAT_UNIX: resolve("a.sock") }],
-    ["nothing about TLS without TLS", { ACHAT_TLS: "no", ACHAT_CA: "/ca" }, local],
+    ["nothing about TLS when nothing is given about it", { ACHAT_CA: "/ca" }, local],
+    [
+      "that there is no TLS when something says so, because the settings file may say otherwise",
+      { ACHAT_TLS: "no", ACHAT_CA: "/ca" },
+      { ...local, ACHAT_TLS: "no" }
+    ],
     ["TLS, which needs nothing else", { ACHAT_TLS: "yes" }, { ...local, ACHAT_TLS: "yes" }],
     [
       "what TLS needs, without the certificate and its key",

@@ -71,7 +71,13 @@ const listening = (port: string) => [
   `echo ready; exec "$0" "$@"`,
   process.execPath,
   Program.main,
-  ...["listen", "--host", Namespaces.here, "--port", port, "--login", "far"]
+  "listen",
+  "--host",
+  Namespaces.here,
+  "--port",
+  port,
+  "--login",
+  "far"
 ]
 
 /** Reads nothing for a time, and then everything. */

@@ -1,6 +1,7 @@
+import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { resolve } from "node:path"
+import * as Path from "node:path"
 import * as Escape from "../../client/Escape.js"
 import type * as Reconnect from "../../client/Reconnect.js"
 import * as Tcp from "../../transport/Tcp.js"
@@ -10,13 +11,22 @@ import { TransportError, type Socket } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
+import * as ClientFile from "../settings/ClientFile.js"
+import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
-import type { Resolved } from "../settings/Sources.js"
+import * as Sources from "../settings/Sources.js"
 
 /** The flags of every command that connects to a server, and the connection that they describe. */
 
 export const settings = {
-  host: AddressFlags.host("Host to connect to"),
+  server: Setting.text("server", "name|url", {
+    about:
+      "Server to connect to: tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, or a name from the client settings " +
+      "(~/.config/a-chat/client.toml; see a-chat config --client)",
+    default: undefined,
+    defaultText: "that of --host and --port"
+  }),
+  host: AddressFlags.host("Host to connect to; HOST:PORT and the forms of --server are allowed, too"),
   port: AddressFlags.port("TCP port to connect to", 1),
   unix: AddressFlags.unix("Unix socket to connect to, instead of TCP"),
   tls: Setting.toggle("tls", "Connect with TLS, and verify the server's certificate"),
@@ -37,7 +47,34 @@ export const settings = {
   })
 }
 
-export type GivenConnection = Resolved<typeof settings>
+/** The values of settings from flags, the environment and the client's settings file. Fails with the first mistake. */
+export const resolve = <S extends Sources.Settings>(
+  settings: S,
+  raw: Flags.RawFlags
+): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> =>
+  Effect.gen(function* () {
+    const file = yield* ClientFile.read(ClientFile.path(process.env))
+    const mistakes = file === undefined ? [] : ClientFile.mistakes(file, fileSettings)
+    const [first, ...more] = mistakes
+    if (first !== undefined) {
+      const others = more.length === 0 ? "" : ` (and ${more.length} more; see a-chat config --client --check)`
+      return yield* ExitStatus.misused(first.text + others)
+    }
+    const flags = Flags.source(settings, raw)
+    const source = yield* ClientFile.sources({ flags, environment: process.env, file })
+    // The file has only the settings that all clients share: its `login`, but not a `count`.
+    return yield* Flags.valid(Sources.resolve(settings, source))
+  })
+
+/** A command that connects to a server, and has no arguments but flags. */
+export const command = <Name extends string, S extends Sources.Settings, E, R>(
+  name: Name,
+  settings: S,
+  run: (given: Sources.Resolved<S>) => Effect.Effect<void, E, R>
+) =>
+  Command.make(name, { flags: Flags.options(settings) }, ({ flags }) => Effect.flatMap(resolve(settings, flags), run))
+
+export type GivenConnection = Sources.Resolved<typeof settings>
 
 export const noReconnect = Setting.toggle("no-reconnect", "Exit when the connection is lost, instead of reconnecting")
 
@@ -55,6 +92,9 @@ export const login = Setting.text("login", "name", {
   defaultText: "none; required"
 })
 
+/** The settings that the client's settings file may have, in the order in which `a-chat config --client` lists them. */
+export const fileSettings = { ...settings, login }
+
 export const requireLogin = (login: string | undefined): Effect.Effect<string, ExitStatus.Failure> =>
   login === undefined
     ? ExitStatus.misused(`a login is required: --login, or ${Setting.variable("login")}`)
@@ -67,19 +107,28 @@ export const connectTimeout = Duration.seconds(10)
 export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> =>
   Effect.mapError(connect(given), TransportAdvice.toConnect)
 
-const connect = (given: GivenConnection): Effect.Effect<Socket, TransportError> => {
+const connect = (given: GivenConnection): Effect.Effect<Socket, TransportError> =>
+  Effect.flatMap(check(given), (address) => {
+    if ("path" in address) return Unix.connect(address.path, connectTimeout)
+    const { ca, cert, key, serverName, tls } = given.values
+    return tls
+      ? Tls.connect(address, { ca, cert, key, serverName, timeout: connectTimeout })
+      : Tcp.connect(address, connectTimeout)
+  })
+
+/** Returns the address, or fails if settings contradict each other. */
+export const check = (given: GivenConnection): Effect.Effect<AddressFlags.NamedAddress, TransportError> => {
   const { origins, values } = given
   const address = AddressFlags.address(given)
   if (address === undefined) return misuse("--unix replaces --host and --port; give one or the other")
-  const { ca, cert, key, serverName } = values
+  const { cert, key } = values
   if (!values.tls) {
     const unused = (["ca", "cert", "key", "serverName"] as const).find((name) => origins[name] === "flag")
-    if (unused !== undefined) return misuse(`--${settings[unused].name} needs TLS; add --tls`)
-    return "path" in address ? Unix.connect(address.path, connectTimeout) : Tcp.connect(address, connectTimeout)
+    return unused === undefined ? Effect.succeed(address) : misuse(`--${settings[unused].name} needs TLS; add --tls`)
   }
   if ("path" in address) return misuse("TLS needs TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key belong together; give both")
-  return Tls.connect(address, { ca, cert, key, serverName, timeout: connectTimeout })
+  return Effect.succeed(address)
 }
 
 const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
@@ -91,13 +140,14 @@ const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Con
 export const environment = (given: GivenConnection): Readonly<Record<string, string>> => {
   const address = AddressFlags.address(given)
   if (address === undefined) return {}
-  if ("path" in address) return { [Setting.variable("unix")]: resolve(address.path) }
+  if ("path" in address) return { [Setting.variable("unix")]: Path.resolve(address.path) }
+  const { origins } = given
   const { ca, serverName, tls } = given.values
   return {
     [Setting.variable("host")]: address.host,
     [Setting.variable("port")]: `${address.port}`,
-    ...(tls ? { [Setting.variable("tls")]: "yes" } : {}),
-    ...(tls && ca !== undefined ? { [Setting.variable("ca")]: resolve(ca) } : {}),
+    ...(tls || origins.tls !== "default" ? { [Setting.variable("tls")]: tls ? "yes" : "no" } : {}),
+    ...(tls && ca !== undefined ? { [Setting.variable("ca")]: Path.resolve(ca) } : {}),
     ...(tls && serverName !== undefined ? { [Setting.variable("server-name")]: serverName } : {})
   }
 }

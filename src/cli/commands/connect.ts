@@ -8,7 +8,6 @@ import * as TerminalClient from "../../terminal/TerminalClient.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
-import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
@@ -31,7 +30,7 @@ export const settings = {
   )
 }
 
-export const command = Flags.command("connect", settings, (given): Effect.Effect<void, ExitStatus.Failure> => {
+export const command = ConnectFlags.command("connect", settings, (given): Effect.Effect<void, ExitStatus.Failure> => {
   const { bell, history, login, plain } = given.values
   const address = AddressFlags.address(given)
   if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")

@@ -48,7 +48,7 @@ const args = {
 
 export const command = Command.make("exec", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
-    const given = yield* Flags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, raw.flags)
     const { concurrency, noReconnect, rate } = given.values
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)

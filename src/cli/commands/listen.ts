@@ -4,7 +4,6 @@ import * as Option from "effect/Option"
 import * as Escape from "../../client/Escape.js"
 import * as Listening from "../../client/Listening.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 
@@ -34,7 +33,7 @@ export const settings = {
   noReconnect: ConnectFlags.noReconnect
 }
 
-export const command = Flags.command("listen", settings, (given) =>
+export const command = ConnectFlags.command("listen", settings, (given) =>
   Effect.gen(function* () {
     const { count, from, json, noReconnect, timeout } = given.values
     const socket = ConnectFlags.socket(given)

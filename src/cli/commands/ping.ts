@@ -6,7 +6,6 @@ import * as Escape from "../../client/Escape.js"
 import { print, readerGone } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 
@@ -23,7 +22,7 @@ export const settings = {
   json: Setting.toggle("json", `Print {"seq","ms"} for each ping, and {"sent","answered","min","median","max"}`)
 }
 
-export const command = Flags.command("ping", settings, (given) =>
+export const command = ConnectFlags.command("ping", settings, (given) =>
   Effect.gen(function* () {
     const { count, interval, timeout } = given.values
     const pinger = yield* Query.pinger({ socket: ConnectFlags.socket(given), timeout })

@@ -61,7 +61,7 @@ const args = {
 
 export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
-    const given = yield* Flags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, raw.flags)
     const { json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)

@@ -2,7 +2,6 @@ import * as Effect from "effect/Effect"
 import * as Escape from "../../client/Escape.js"
 import { print } from "../../client/Output.js"
 import * as Query from "../../client/Query.js"
-import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 
@@ -12,7 +11,7 @@ export const settings = {
   json: Setting.toggle("json", `Print {"name"} for each name`)
 }
 
-export const command = Flags.command("who", settings, (given) =>
+export const command = ConnectFlags.command("who", settings, (given) =>
   Effect.gen(function* () {
     const { json, timeout } = given.values
     const names = yield* Query.who({ socket: ConnectFlags.socket(given), timeout })

@@ -52,6 +52,8 @@ const serve: ManualPage = {
 const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
+    "--server names the server: `tls://HOST:PORT`, `tcp://HOST:PORT`, `unix:PATH`, or a name from the settings file, which " +
+      "`a-chat config --help` describes.",
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following lines until " +
       "you name other recipients. /reply replies to the last sender, /all to the other recipients as well, Tab completes " +
       "names, and /help lists the rest. Each of your lines is shown with its outcome. If the connection is lost, the client " +
@@ -120,11 +122,16 @@ const send: ManualPage = {
 }
 
 const config: ManualPage = {
-  summary: "Prints the settings that serve would use, and where each of them comes from.",
+  summary: "Prints the settings that serve or the clients would use, and where each of them comes from.",
   description: [
     "A setting is a flag of serve, an environment variable (ACHAT_MAX_LINE for --max-line), or a line in a TOML file " +
       '(`max-line = "4KiB"`). A flag overrides the environment, and the environment overrides the file. This command ' +
-      "takes no flags of serve."
+      "takes no flags of serve.",
+    "With --client it shows the settings that all clients share: flags, variables, and lines in " +
+      "$XDG_CONFIG_HOME/a-chat/client.toml, by default ~/.config/a-chat/client.toml. The clients read that file whenever " +
+      "they start. A table `[servers.work]` in it, with the same settings, describes a server for `--server work`; the line " +
+      '`server = "work"` makes it the default. The settings of a named server count as much as its name: those of `--server ' +
+      "work` override the environment, and further flags override them. Paths in the file are relative to its folder."
   ],
   statuses: [
     ["0", "All settings are valid."],
@@ -135,6 +142,12 @@ const config: ManualPage = {
   ],
   examples: [
     ["The settings in effect, and their sources:", "a-chat config"],
+    [
+      "A server with a name:",
+      `mkdir -p .config/a-chat
+printf '%s\\n' 'login = "alice"' '[servers.work]' 'host = "tls://chat.example.org:8443"' > .config/a-chat/client.toml
+XDG_CONFIG_HOME=$PWD/.config a-chat config --client`
+    ],
     ["Check a file:", "echo 'max-line = \"4KiB\"' > chat.toml; a-chat config --check --config chat.toml"]
   ]
 }

@@ -4,6 +4,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Log from "../log/Log.js"
 import * as LogFormat from "../log/LogFormat.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
+import * as Places from "../settings/Places.js"
 import * as Setting from "../settings/Setting.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import * as Sources from "../settings/Sources.js"
@@ -57,7 +58,7 @@ export const withoutFlags = (
   file: SettingsFile.SettingsFile | undefined
 ): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
-  const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names)), ...mistakes]
+  const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names, "a-chat serve --help")), ...mistakes]
   const conflict = LimitFlags.conflict(resolved.values)
   if (conflict !== undefined) all.push(...located(conflict, all, file))
   if (all.length === 0) return Effect.succeed(resolved)
@@ -66,7 +67,14 @@ export const withoutFlags = (
 
 /** The sources of a server's settings, combined. */
 export const sources = ({ file, flags }: ServerSources): Sources.Source =>
-  Sources.inOrder({ flags, file: file && SettingsFile.source(file) })
+  Sources.inOrder({
+    flags: flags && expandHost(flags),
+    environment: expandHost(Sources.environment(process.env)),
+    file: file && expandHost(SettingsFile.source(file))
+  })
+
+/** `--host` may include the port. A scheme belongs into `--listen`. */
+const expandHost = (source: Sources.Source) => Places.expand(source, false)
 
 /** Checks whether a server would start with the environment and a file: `withoutFlags`, and also the certificates. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>

@@ -1,6 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Tcp from "../../transport/Tcp.js"
 import * as Unix from "../../transport/Unix.js"
+import * as Places from "./Places.js"
 import * as Setting from "./Setting.js"
 import type { Resolved } from "./Sources.js"
 
@@ -10,7 +11,8 @@ export const defaultHost = "127.0.0.1"
 
 export const highestPort = 65_535
 
-export const host = (about: string) => Setting.text("host", "host", { about, default: defaultHost })
+export const host = (about: string) =>
+  Setting.parsed("host", "host", { about, default: defaultHost, defaultText: defaultHost }, Places.parseHost)
 
 export const port = (about: string, min: number) =>
   Setting.port("port", { about, default: 8080, min, max: highestPort })

@@ -15,6 +15,8 @@ import * as Sources from "./Sources.js"
 /** What @effect/cli returns for a flag: its value, all values of a repeated flag, or whether a switch is present. */
 type Raw = Option.Option<string> | ReadonlyArray<string> | boolean
 
+export type RawFlags = Readonly<Record<string, Raw>>
+
 /** The flags of some settings, by the keys of the settings. */
 export const options = (settings: Sources.Settings): Readonly<Record<string, Options.Options<Raw>>> =>
   Record.map(settings, option)
@@ -47,11 +49,15 @@ const textOf = (raw: Raw): Setting.Text | undefined => {
 export const resolve = <S extends Sources.Settings>(
   settings: S,
   raw: Readonly<Record<string, Raw>>
-): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> => {
-  const { mistakes, resolved } = Sources.resolve(settings, Sources.inOrder({ flags: source(settings, raw) }))
-  const [first] = mistakes
-  return first === undefined ? Effect.succeed(resolved) : ExitStatus.misused(first.text)
-}
+): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> =>
+  valid(Sources.resolve(settings, Sources.inOrder({ flags: source(settings, raw) })))
+
+/** The values if all are valid. Fails with the first mistake. */
+export const valid = <S extends Sources.Settings>({
+  mistakes: [first],
+  resolved
+}: ReturnType<typeof Sources.resolve<S>>): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> =>
+  first === undefined ? Effect.succeed(resolved) : ExitStatus.misused(first.text)
 
 /** A command that has settings, and no other arguments. */
 export const command = <Name extends string, S extends Sources.Settings, E, R>(

@@ -5,7 +5,7 @@ import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as Setting from "./Setting.js"
 import type { Mistake, Source } from "./Sources.js"
 
-/** A settings file (TOML): the flags of `serve` without their dashes, one per line: `max-line = "4KiB"`. */
+/** A settings file (TOML): flags without their dashes, one per line: `max-line = "4KiB"`. */
 export interface SettingsFile {
   readonly path: string
   readonly entries: ReadonlyMap<string, FileEntry>
@@ -16,6 +16,8 @@ export interface SettingsFile {
 export interface FileEntry {
   /** The value in the form that a flag would have. Undefined for a table or a date, which no setting can be. */
   readonly text: Setting.Text | undefined
+  /** What a table contains; undefined if it is none. */
+  readonly entries?: ReadonlyMap<string, FileEntry> | undefined
   /** From 1. */
   readonly line: number
 }
@@ -40,12 +42,22 @@ export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failu
             : `${path}: ${String(error)}`
         )
     })
-    const lineOf = linesOf(text)
-    const entries = Object.entries(table).map(
-      ([name, value]) => [name, { text: textOf(value), line: lineOf(name) }] as const
-    )
-    return { path, entries: new Map(entries), isEmpty: text.trim() === "" }
+    return { path, entries: entriesOf(table, [], linesOf(text)), isEmpty: text.trim() === "" }
   })
+
+const entriesOf = (
+  table: object,
+  path: ReadonlyArray<string>,
+  lineOf: (path: ReadonlyArray<string>) => number
+): ReadonlyMap<string, FileEntry> =>
+  new Map(
+    Object.entries(table).map(([name, value]: [string, unknown]) => {
+      const at = [...path, name]
+      const isTable = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
+      const entries = isTable ? entriesOf(value, at, lineOf) : undefined
+      return [name, { text: textOf(value), line: lineOf(at), entries }] as const
+    })
+  )
 
 const misuse = (message: string) => ExitStatus.asMisuse({ message })
 
@@ -60,22 +72,39 @@ const scalar = (value: unknown): string | undefined =>
     ? String(value)
     : undefined
 
-/** The line numbers of the keys. The parser does not report them. */
-const linesOf = (text: string): ((name: string) => number) => {
+/** The line numbers of the keys, by their paths. The parser does not report them. */
+const linesOf = (text: string): ((path: ReadonlyArray<string>) => number) => {
   const found = new Map<string, number>()
+  let table: ReadonlyArray<string> = []
   for (const [index, line] of text.split("\n").entries()) {
-    const key = keyAhead.exec(line)
-    const name = key?.[1] ?? key?.[2] ?? key?.[3]
-    if (name !== undefined && !found.has(name)) found.set(name, index + 1)
+    const [, bracket, keys = ""] = keysAhead.exec(line) ?? []
+    const names = [...keys.matchAll(key)].map(([, double, single, bare]) => double ?? single ?? bare ?? "")
+    if (names.length === 0) continue
+    if (bracket !== undefined) table = []
+    const path = [...table, ...names]
+    if (bracket !== undefined) table = path
+    // A table may be known only by what is in it: the line of `[servers.work]` is also that of `servers`.
+    for (let depth = 1; depth <= path.length; depth++) {
+      const prefix = JSON.stringify(path.slice(0, depth))
+      if (!found.has(prefix)) found.set(prefix, index + 1)
+    }
   }
-  return (name) => found.get(name) ?? 1
+  return (path) => {
+    for (let depth = path.length; depth > 0; depth--) {
+      const line = found.get(JSON.stringify(path.slice(0, depth)))
+      if (line !== undefined) return line
+    }
+    return 1
+  }
 }
 
-/** The key of `max-line = 3`, `"max-line" = 3` and `[max-line]`. */
-const keyAhead = /^\uFEFF?\s*(?:\[+\s*)?(?:"([^"]*)"|'([^']*)'|([\w-]+))/u
+const key = /"([^"]*)"|'([^']*)'|([\w-]+)/gu
+
+/** The keys of `max-line = 3`, `"max-line" = 3`, `[max-line]` and `[servers.work]`. */
+const keysAhead = /^\uFEFF?\s*(\[+\s*)?((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)/u
 
 export const source =
-  ({ entries, path }: SettingsFile): Source =>
+  ({ entries, path }: Pick<SettingsFile, "entries" | "path">): Source =>
   (name) => {
     const entry = entries.get(name)
     if (entry?.text === undefined) return undefined
@@ -83,14 +112,18 @@ export const source =
   }
 
 /** Keys that are not settings, and values that no setting can have. */
-export const mistakes = ({ entries, path }: SettingsFile, names: ReadonlyArray<string>): ReadonlyArray<Mistake> => {
+export const mistakes = (
+  { entries, path }: Pick<SettingsFile, "entries" | "path">,
+  names: ReadonlyArray<string>,
+  help: string
+): ReadonlyArray<Mistake> => {
   let hints = 0
   return [...entries].flatMap(([name, { line, text }]) => {
     const place = `${path}:${line}: ${name}`
     if (text === undefined) return [{ name, line, text: `${place} is a table or a date, which no setting can be` }]
     if (names.includes(name)) return []
     const meant = hints++ < maxHints ? DidYouMean.nearest(name, names) : undefined
-    const hint = meant === undefined ? "see a-chat serve --help" : `did you mean ${meant}?`
+    const hint = meant === undefined ? `see ${help}` : `did you mean ${meant}?`
     return [{ name, line, text: `${place} is not a setting; ${hint}` }]
   })
 }

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as Places from "../../src/cli/settings/Places.js"
+import * as Sources from "../../src/cli/settings/Sources.js"
+
+describe("Places.parse", () => {
+  const table: ReadonlyArray<readonly [text: string, place: Places.Place | undefined]> = [
+    ["example.org", undefined],
+    ["::1", undefined],
+    ["[::1]", { host: "::1" }],
+    ["[::1]:9000", { host: "::1", port: "9000" }],
+    ["example.org:9000", { host: "example.org", port: "9000" }],
+    ["tcp://example.org:9000", { host: "example.org", port: "9000", tls: "no" }],
+    ["tls://[::1]:9000", { host: "::1", port: "9000", tls: "yes" }],
+    ["tls://example.org", { host: "example.org", tls: "yes" }],
+    ["unix:chat.sock", { unix: "chat.sock", tls: "no" }],
+    ["unix:/run/chat.sock", { unix: "/run/chat.sock", tls: "no" }],
+    ...["unix:", "unix://run/chat.sock", "http://example.org:80", "tls://", "a:b", "[::1", "[::1]9", "a:1/x", ""].map(
+      (text) => [text, undefined] as const
+    )
+  ]
+  for (const [text, place] of table) {
+    it(`returns ${JSON.stringify(place)} for "${text}"`, () => assert.deepStrictEqual(Places.parse(text), place))
+  }
+})
+
+const found = (variables: Record<string, string>, schemes = true) => {
+  const source = Places.expand(Sources.environment(variables), schemes)
+  return ["host", "port", "unix", "tls", "login"].map((name) => source(name)?.text)
+}
+
+describe("Places.expand", () => {
+  it("finds the parts of a place, each where the host is given", () => {
+    assert.deepStrictEqual(found({ ACHAT_HOST: "tls://a:1", ACHAT_LOGIN: "b" }), ["a", "1", undefined, "yes", "b"])
+    assert.deepStrictEqual(found({ ACHAT_HOST: "unix:/s" }), [undefined, undefined, "/s", "no", undefined])
+    assert.deepStrictEqual(found({ ACHAT_HOST: "[::1]", ACHAT_PORT: "2" }), [
+      "::1",
+      "2",
+      undefined,
+      undefined,
+      undefined
+    ])
+    const source = Places.expand(Sources.environment({ ACHAT_HOST: "a:1" }), true)
+    assert.deepStrictEqual([source("port")?.place, source("port")?.origin], ["ACHAT_HOST", "environment"])
+  })
+
+  it("keeps a port that is given twice, and schemes where none are allowed, for the parser of the host", () => {
+    assert.strictEqual(found({ ACHAT_HOST: "a:1", ACHAT_PORT: "2" })[0], "a:1")
+    assert.strictEqual(found({ ACHAT_HOST: "tls://a:1" }, false)[0], "tls://a:1")
+    for (const text of ["a:1", "tls://a:1", "http://a", "[::1", "unix:/s", ""])
+      assert.isTrue(Either.isLeft(Places.parseHost(text)), text)
+    for (const text of ["a", "::1", "127.0.0.1", "fe80::1%eth0"]) assert.isTrue(Either.isRight(Places.parseHost(text)))
+  })
+
+  it("has no TLS for a Unix socket, unless it is asked for there", () => {
+    assert.strictEqual(found({ ACHAT_UNIX: "/s" })[3], "no")
+    assert.strictEqual(found({ ACHAT_UNIX: "/s", ACHAT_TLS: "yes" })[3], "yes")
+  })
+})
