@@ -188,7 +188,8 @@ export const mutants = [
     name: "a drain does not cut off clients that have not acknowledged everything",
     file: "chat/Drain.ts",
     search: "const hasLines = !peer.outbox.isEmpty",
-    replace: "const hasLines = peer.outbox.lines > 0"
+    replace: "const hasLines = peer.outbox.lines > 0",
+    test
   },
   {
     name: "the memory of acknowledged messages is still counted",
