@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export * as BanSubject from "./chat/BanSubject.js"
 export * as Server from "./chat/Server.js"
 export * as Client from "./client/Client.js"
 export * as Received from "./client/Received.js"

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Escape from "./client/Escape.js"
 import * as Config from "./cli/commands/config.js"
+import * as Control from "./cli/commands/control.js"
 import * as Connect from "./cli/commands/connect.js"
 import * as Exec from "./cli/commands/exec.js"
 import * as Listen from "./cli/commands/listen.js"
@@ -37,7 +38,8 @@ const program = (help: Arguments.HelpRequest | undefined) =>
         Manual.describe(Exec.command, "exec", help),
         Manual.describe(Who.command, "who", help),
         Manual.describe(Ping.command, "ping", help),
-        Manual.describe(Config.command, "config", help)
+        Manual.describe(Config.command, "config", help),
+        Manual.describe(Control.command, "control", help)
       ])
     ),
     { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }
@@ -51,7 +53,8 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   exec: { settings: Exec.settings, takes: "program" },
   who: { settings: Who.settings, takes: "flags" },
   ping: { settings: Ping.settings, takes: "flags" },
-  config: { settings: Config.settings, takes: "flags" }
+  config: { settings: Config.settings, takes: "flags" },
+  control: { settings: Control.settings, takes: "words" }
 }
 
 const settings = Object.values(commands).flatMap((command) => Object.values(command.settings))

@@ -24,7 +24,9 @@ const refusals = {
   "bad-login": " fatal",
   "login-in-use": ` ${name} fatal`,
   "login-timeout": " fatal",
-  full: " retry=\\d+ fatal"
+  full: " retry=\\d+ fatal",
+  kicked: " fatal",
+  banned: "(?: retry=\\d+)? fatal"
 }
 
 const notices = {

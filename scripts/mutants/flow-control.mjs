@@ -64,7 +64,7 @@ export const mutants = [
   {
     name: "a stalled client is never closed",
     file: "chat/Watch.ts",
-    search: "else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)",
+    search: "else if (now - blocked.movedAt >= this.stallMillisOf(peer)) stalled.push(peer)",
     replace: ""
   },
   {

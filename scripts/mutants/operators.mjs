@@ -1,4 +1,6 @@
 // Mutants of what operators see and do. Read by main.mjs, which explains the fields.
+const test = "test/chat/moderation.test.ts"
+
 export const mutants = [
   {
     name: "a health check is logged like any other connection",
@@ -91,5 +93,84 @@ export const mutants = [
     search: "const path = [...table, ...names]",
     replace: "const path = [...table.slice(0, 1), ...names]",
     test: "test/cli/client-settings.test.ts"
+  },
+  {
+    name: "the queue of a client that is kicked is lost",
+    file: "chat/Lifecycle.ts",
+    search: "this.returnBatches(outbox.name, unwritten, reason, [])\n    // What the writer",
+    replace: "// What the writer",
+    test
+  },
+  {
+    name: "what returns to a client that is kicked follows its last line, and is never counted",
+    file: "chat/Outbox.ts",
+    search: "this.returnsHere -= returns\n      this.bounds",
+    replace: "this.bounds",
+    test
+  },
+  {
+    name: "the queue of a client that is kicked still counts in the memory budget",
+    file: "chat/Outbox.ts",
+    search: "this.returnsHere -= returns\n      this.bounds.budget.used -= text.length + lines * lineBytes",
+    replace: "this.returnsHere -= returns",
+    test
+  },
+  {
+    name: "a client that is kicked and takes nothing stays for the stall timeout",
+    file: "chat/Watch.ts",
+    search:
+      "return CloseReason.isExpulsion(outbox.ended) ? Math.min(this.lingerMillis, this.stallMillis) : this.stallMillis",
+    replace: "return CloseReason.isExpulsion(outbox.ended) ? this.stallMillis : this.stallMillis",
+    test
+  },
+  {
+    name: "the senders of a client that is kicked stay held",
+    file: "chat/Lifecycle.ts",
+    search: "outbox.jam()\n    hasRoom(outbox)",
+    replace: "",
+    test
+  },
+  {
+    name: "a ban ends by the wall clock",
+    file: "chat/BrokerState.ts",
+    search: "const bans = new Bans(now)",
+    replace: "const bans = new Bans(time.wall)",
+    test
+  },
+  {
+    name: "the shortest of several bans counts",
+    file: "chat/Bans.ts",
+    search: "until = Math.max(until, bans.get(AddressRange.prefixOf(address, bits))?.until ?? -Infinity)",
+    replace: "until = bans.get(AddressRange.prefixOf(address, bits))?.until ?? until",
+    test
+  },
+  {
+    name: "a name that looks like a banned one is not banned",
+    file: "chat/Bans.ts",
+    search: "return this.refusal(this.byName.get(likenessOf(name))?.until ?? -Infinity)",
+    replace: "return this.refusal(this.byName.get(name)?.until ?? -Infinity)",
+    test
+  },
+  {
+    name: "a banned name may log in",
+    file: "chat/PeerInput.ts",
+    search: "const refusal = decision ?? bans.ofName(name)",
+    replace: "const refusal = decision",
+    test
+  },
+  {
+    name: "a banned address uses up its allowance of new connections",
+    file: "chat/AcceptLoop.ts",
+    search: "const refusal = banned ?? (",
+    replace: "if (banned !== undefined) hostLimits.enter(host)\n      const refusal = banned ?? (",
+    test
+  },
+  {
+    name: "a second drain ends the server at once",
+    file: "cli/serve/Reload.ts",
+    search: "if (hasSignalled || ExitStatus.hasEnded()) return\n",
+    replace: "",
+    test: "test/cli/control.test.ts",
+    build: true
   }
 ]

@@ -31,7 +31,8 @@ const orders = {
 
 type Order = keyof typeof orders
 
-const maxLimit = 100_000
+/** More open connections than a server can have. */
+export const maxLimit = 100_000
 
 /** Replaces Schema's own message. */
 const mistake = (message: string) => ({ message: () => ({ message, override: true }) })
@@ -81,9 +82,9 @@ export const make = (inspection: Inspection, { limit, sort }: Query): Connection
 }
 
 /**
- * As JSON, in parts with a turn of the event loop for each: 10,000 connections in one turn would delay every client.
+ * As JSON, with the other fields of the list first, in parts with a turn of the event loop for each: 10,000 connections in one turn would delay every client.
  */
-export const json = (list: ConnectionList): Stream.Stream<string> =>
+export const json = <List extends ConnectionList>(list: List): Stream.Stream<string> =>
   Stream.mapEffect(Stream.fromIteratorSucceed(parts(list), 1), (part) => Effect.as(nextTurn, part))
 
 function* parts({ closed, connections, ...facts }: ConnectionList) {

@@ -10,6 +10,7 @@ import { ignoreEvents, type Listen, type Listener, type Socket, type TransportEr
 import * as Reply from "../protocol/Reply.js"
 import * as LogEvent from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
+import type { Bans } from "./Bans.js"
 import type { Budget } from "./Budget.js"
 import type { HostLimits } from "./HostLimits.js"
 import type { Live } from "./Live.js"
@@ -38,6 +39,7 @@ export interface AcceptLoop {
 }
 
 export interface AcceptLoopOptions {
+  readonly bans: Pick<Bans, "ofHost">
   readonly limits: Live<Pick<Options, "maxConnections">>
   readonly hostLimits: HostLimits
   readonly budget: Budget
@@ -49,6 +51,7 @@ export interface AcceptLoopOptions {
 }
 
 export const make = ({
+  bans,
   budget,
   descriptors,
   fork,
@@ -67,10 +70,11 @@ export const make = ({
 
     const accepted = (socket: Socket) => {
       const { host } = socket
+      const banned = bans.ofHost(host)
       const isFull = served >= limits.current.maxConnections || budget.isExhausted
-      // A full server skips `enter`: refusals must not use up the host's allowance of new connections.
-      const wait = isFull ? Duration.toMillis(retryFull) : hostLimits.enter(host)
-      if (wait === 0) {
+      // These skip `enter`: refusals must not use up the host's allowance of new connections.
+      const refusal = banned ?? (isFull ? fullFor(Duration.toMillis(retryFull)) : fullFor(hostLimits.enter(host)))
+      if (refusal === undefined) {
         served += 1
         budget.connectionOpens()
         Metrics.opened()
@@ -82,8 +86,8 @@ export const make = ({
       } else if (refused < slots) {
         refused += 1
         Metrics.opened()
-        background(isFull ? log.full : log.crowded(host))
-        fork(refuse(socket, wait)).addObserver(() => {
+        if (banned === undefined) background(isFull ? log.full : log.crowded(host))
+        fork(refuse(socket, refusal)).addObserver(() => {
           refused -= 1
         })
       } else {
@@ -129,14 +133,15 @@ export const make = ({
 /** The client broke the connection before it was accepted: nothing is wrong here, and health checks do so all day. */
 const isGone = ({ code }: TransportError) => code === "ECONNRESET" || code === "ECONNABORTED"
 
-/** Sends `! full` with a retry delay, then closes the connection. */
-const refuse = (socket: Socket, retryMillis: number) =>
+const fullFor = (retryMillis: number) => (retryMillis === 0 ? undefined : Reply.full(retryMillis))
+
+/** Sends the refusal, then closes the connection. */
+const refuse = (socket: Socket, { line, reason }: Reply.Fatal) =>
   Effect.suspend(() => {
-    const full = Reply.full(retryMillis)
     socket.attach(ignoreEvents)
-    socket.write(full.line(undefined))
-    Metrics.refused(full.reason)
-    Metrics.closed(full.reason)
+    socket.write(line(undefined))
+    Metrics.refused(reason)
+    Metrics.closed(reason)
     const { remote } = socket
     return Effect.zipRight(
       socket.close(refusalLinger),
@@ -145,7 +150,7 @@ const refuse = (socket: Socket, retryMillis: number) =>
           // Unlike other closed connections: a flood of refused clients must not fill the log.
           level: LogLevel.Debug,
           message: "connection closed",
-          facts: () => ({ remote, reason: full.reason }),
+          facts: () => ({ remote, reason }),
           at: Time.of(clock).wall()
         })
       )

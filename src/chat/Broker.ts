@@ -7,10 +7,12 @@ import type * as Scope from "effect/Scope"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import * as Time from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
+import * as CloseReason from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import * as Reply from "../protocol/Reply.js"
 import * as LogEvent from "../telemetry/LogEvent.js"
 import type * as Metrics from "../telemetry/Metrics.js"
+import type { Bans } from "./Bans.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
 import { connectionBytes, type Budget } from "./Budget.js"
@@ -19,6 +21,7 @@ import type { HostLimits } from "./HostLimits.js"
 import { costOf, type Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
 import type { Live } from "./Live.js"
+import type { Moderation } from "./Moderation.js"
 import type { Members } from "./Names.js"
 import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
@@ -57,11 +60,14 @@ export interface Broker {
   readonly idle: Effect.Effect<void>
   /** The connections at this moment, and those that ended most recently. */
   readonly inspect: Effect.Effect<Inspection>
+  /** Runs a function in the broker's turn, which is where clients are kicked and banned. */
+  readonly moderate: <A>(act: (moderation: Moderation) => A) => Effect.Effect<A>
   /** Updates the metrics, and returns the gauges. */
   readonly measure: Effect.Effect<Metrics.Gauges>
   /** The server's clocks. */
   readonly time: Time.Time
   readonly ledger: Ledger
+  readonly bans: Bans
   readonly hostLimits: HostLimits
   readonly budget: Budget
   /** The clients that can be addressed. Only the broker sets it. */
@@ -114,9 +120,11 @@ export const make = (
         { until: (isIdle: boolean) => isIdle }
       ),
       inspect: events.inTurn(() => inspector.inspect(time, drain.isDraining)),
+      moderate: (act) => events.inTurn(() => act(state.moderation)),
       measure: events.inTurn(() => inspector.measure(events.waiting + backlog.length)),
       time,
       ledger: state.ledger,
+      bans: state.bans,
       hostLimits: state.hostLimits,
       budget,
       members
@@ -252,13 +260,16 @@ const tick = (state: BrokerState.BrokerState) => {
   for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
   for (const peer of unresponsive.leaving) lifecycle.acknowledgesNoMore(peer)
   for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
-  for (const peer of stalled) breakOff(peer, "slow-consumer")
+  for (const peer of stalled) breakOff(peer, expulsion(peer) ?? "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
   for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })
   if (budget.isOverrun) relieve(state)
   drain.tick(state.time.now())
   watch.rest()
 }
+
+/** Why the operator ended the connection, if that is so: that its socket takes nothing is then not the reason. */
+const expulsion = ({ outbox: { ended } }: Peer) => (CloseReason.isExpulsion(ended) ? ended : undefined)
 
 /** Closes the connections that hold the most memory, until usage is below the limit. */
 const relieve = ({ breakOff, budget, directory, lifecycle }: BrokerState.BrokerState) => {

@@ -6,6 +6,7 @@ import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Admission from "./Admission.js"
 import { Arrivals } from "./Arrivals.js"
 import { Backlog } from "./Backlog.js"
+import { Bans } from "./Bans.js"
 import { Budget } from "./Budget.js"
 import { builtIn, CommandTable } from "./Commands.js"
 import { Directory } from "./Directory.js"
@@ -17,6 +18,7 @@ import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
 import { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
+import { Moderation } from "./Moderation.js"
 import { Names } from "./Names.js"
 import { Notices } from "./Notices.js"
 import type { Options } from "./Options.js"
@@ -87,6 +89,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
   const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
+  const bans = new Bans(now)
   const lifecycle = new Lifecycle({ hasRoom, ledger, log, names, notices, presence: features, replies, time, watch })
   const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
   const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
@@ -100,6 +103,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     admission: extensions.admission ?? Admission.open,
     ask,
     backlog,
+    bans,
     commandContext: { names, notices, commands: commands.commands, announced: announced(options, hostLimits) },
     commands,
     defective,
@@ -113,11 +117,13 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   })
   const drain = new Drain({ backlog, breakOff, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
+  const moderation = new Moderation({ bans, breakOff, lifecycle, names, now })
   const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })
 
   return {
     arrivals,
     backlog,
+    bans,
     breakOff,
     budget,
     defective,
@@ -131,6 +137,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     inspector,
     ledger,
     lifecycle,
+    moderation,
     names,
     notices,
     settled,

@@ -86,18 +86,39 @@ export class Lifecycle {
 
   /** Ends a peer's input. The peer still gets what is queued for it, and the outcomes of its own lines. */
   leave(peer: Peer, reason: CloseReason, label?: string) {
+    this.endInput(peer, reason, label)
+    this.finishIfSettled(peer)
+  }
+
+  /**
+   * Ends a connection without waiting for anything: the line of the refusal follows what the writer already has in hand,
+   * and the rest of the queue returns to its senders.
+   */
+  expel(peer: Peer, { line, reason }: Reply.Fatal) {
+    const { hasRoom, replies } = this.broker
+    const { outbox } = peer
+    this.endInput(peer, reason)
+    const unwritten = outbox.retract()
+    replies.reply(peer, line(undefined))
+    // Before the queue returns: nothing may follow the refusal, not even what returns to the peer itself.
+    outbox.end(reason)
+    this.returnBatches(outbox.name, unwritten, reason, [])
+    // What the writer has in hand may fill the outbox, but its senders have nothing to wait for any more.
+    outbox.jam()
+    hasRoom(outbox)
+  }
+
+  private endInput(peer: Peer, reason: CloseReason, label?: string) {
     const { names, notices, replies, watch } = this.broker
     replies.flushPending(peer)
     watch.loginEnds(peer)
     const phase = Phase.leaving(peer.phase, reason, label)
-    if (phase !== peer.phase) {
-      const wasPresent = names.leave(peer, phase)
-      // At a shutdown all clients leave, and the shutdown was announced.
-      if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
-      if (wasPresent) this.absent(peer)
-      watch.unresponsive.moved(peer)
-    }
-    this.finishIfSettled(peer)
+    if (phase === peer.phase) return
+    const wasPresent = names.leave(peer, phase)
+    // At a shutdown all clients leave, and the shutdown was announced.
+    if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
+    if (wasPresent) this.absent(peer)
+    watch.unresponsive.moved(peer)
   }
 
   /**

@@ -77,6 +77,11 @@ export class Names implements Resolver {
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
   }
 
+  /** The peer that has taken a name, or one that looks the same. It may be leaving. */
+  holder(name: string): Peer | undefined {
+    return this.byLikeness.get(likenessOf(name))
+  }
+
   find(name: string): Peer | undefined {
     const found = HashMap.get(this.present, name)
     return found._tag === "Some" ? found.value : undefined
@@ -126,4 +131,6 @@ const update = (sorted: Array<string>, name: string, isPresent: boolean) => {
   else if (sorted[at] === name) sorted.splice(at, 1)
 }
 
-const likenessOf = (name: string) => (Wire.isAscii(name) ? name.toUpperCase() : Name.likeness(Wire.decode(name)))
+/** The key of a name in wire form for look-alikes. */
+export const likenessOf = (name: string): string =>
+  Wire.isAscii(name) ? name.toUpperCase() : Name.likeness(Wire.decode(name))

@@ -323,6 +323,24 @@ export class Outbox<Sender> {
     // If the queue is full, the batch stays open until the writer takes it.
   }
 
+  /**
+   * Takes back everything that the writer has not taken yet. The writer goes on with what is put from now on.
+   */
+  retract(): ReadonlyArray<Batch<Sender>> {
+    const queued = this.queued === 0 ? [] : [...Effect.runSync(Queue.takeAll(this.queue))]
+    // Not to 0: the writer may be about to count a batch that it has already taken out of the queue.
+    this.queued -= queued.length
+    const batches = this.open === undefined ? queued : [...queued, this.open.close()]
+    this.open = undefined
+    for (const { lines, returns, text } of batches) {
+      this.linesHere -= lines
+      this.bytesHere -= text.length
+      this.returnsHere -= returns
+      this.bounds.budget.used -= text.length + lines * lineBytes
+    }
+    return batches
+  }
+
   /** Ends the outbox after the lines already queued. Only the first call counts. */
   end(reason: CloseReason) {
     if (this.endReason !== undefined) return

@@ -7,6 +7,7 @@ import * as Reply from "../protocol/Reply.js"
 import * as Telnet from "../protocol/Telnet.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Admission, Decision } from "./Admission.js"
+import type { Bans } from "./Bans.js"
 import type { Backlog } from "./Backlog.js"
 import type { Answer, CommandContext, CommandTable } from "./Commands.js"
 import type { Lifecycle } from "./Lifecycle.js"
@@ -24,6 +25,7 @@ interface Collaborators {
   /** Reports that there is room in an outbox for which senders wait. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly admission: Admission
+  readonly bans: Bans
   readonly backlog: Backlog
   readonly commandContext: CommandContext
   readonly commands: CommandTable
@@ -256,10 +258,11 @@ export class PeerInput {
   }
 
   private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
-    const { lifecycle } = this.broker
-    if (decision === undefined && lifecycle.join(peer, name)) return undefined
+    const { bans, lifecycle } = this.broker
+    const refusal = decision ?? bans.ofName(name)
+    if (refusal === undefined && lifecycle.join(peer, name)) return undefined
     peer.refusedLogin = name
-    return lifecycle.refuse(peer, decision ?? Reply.loginInUse(name), label)
+    return lifecycle.refuse(peer, refusal ?? Reply.loginInUse(name), label)
   }
 
   /** A question that fails is a defect: an expected refusal is an answer, not a failure. */

@@ -19,6 +19,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { Gauges } from "../telemetry/Metrics.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
+import type { BanSubject } from "./BanSubject.js"
 import type { Extensions } from "./BrokerState.js"
 import * as Connection from "./Connection.js"
 import * as Fibers from "./Fibers.js"
@@ -67,6 +68,20 @@ export interface ServerHandle {
    * the operating system drops connections is fixed at start, so raising `maxConnections` beyond it requires a restart.
    */
   readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
+  /**
+   * Disconnects the client with this name, or with one that looks the same, and returns its queue to the senders
+   * (protocol, section 5). False if there is none.
+   */
+  readonly kick: (name: string) => Effect.Effect<boolean>
+  /**
+   * Refuses clients from now on, disconnects those that are present, and returns how many these are. Without a duration
+   * the ban lasts as long as the server. A ban of the same subject is replaced.
+   */
+  readonly ban: (subject: BanSubject, duration?: Duration.DurationInput) => Effect.Effect<number>
+  /** Lifts a ban; false if there is none of this subject. */
+  readonly unban: (subject: BanSubject) => Effect.Effect<boolean>
+  /** The bans, and the milliseconds until each ends; `Infinity` for one that has no end. */
+  readonly bans: Effect.Effect<ReadonlyArray<{ readonly subject: BanSubject; readonly leftMillis: number }>>
   /** Whether the drain has begun. */
   readonly isDraining: Effect.Effect<boolean>
   /**
@@ -115,6 +130,7 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
     const startFiber = yield* Fibers.start
     const acceptLoop = yield* AcceptLoop.make({
       limits: live,
+      bans: broker.bans,
       hostLimits: broker.hostLimits,
       budget: broker.budget,
       descriptors,
@@ -143,6 +159,16 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       memory: Effect.sync(() => ({ used: broker.budget.used, limit: broker.budget.limit })),
       configure: (changes: Partial<Options>) => Effect.sync(() => live.set(changes)),
+      kick: (name: string) => broker.moderate((moderation) => moderation.kick(Wire.encode(name))),
+      ban: (subject: BanSubject, duration?: Duration.DurationInput) =>
+        broker.moderate((moderation) =>
+          moderation.ban(subject, duration === undefined ? undefined : Duration.toMillis(duration))
+        ),
+      unban: (subject: BanSubject) => broker.moderate((moderation) => moderation.unban(subject)),
+      bans: broker.moderate((moderation) => {
+        const now = broker.time.now()
+        return moderation.bans.map(({ subject, until }) => ({ subject, leftMillis: until - now }))
+      }),
       inspect: broker.inspect,
       measure: broker.measure,
       isDraining: broker.isDraining,

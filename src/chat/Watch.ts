@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Reachability from "../ports/Reachability.js"
+import * as CloseReason from "../protocol/CloseReason.js"
 import type { Budget } from "./Budget.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
@@ -54,6 +55,7 @@ export class Watch {
   private loginMillis = 0
   private holdMillis = 0
   private stallMillis = 0
+  private lingerMillis = 0
   private tickMillis = 0
   /** The time that counts against deadlines, up to the start of the current tick: see `slept`. */
   private countedMillis = 0
@@ -91,7 +93,8 @@ export class Watch {
     this.holdMillis = Duration.toMillis(options.holdTimeout)
     this.stallMillis = Duration.toMillis(options.stallTimeout)
     this.vanished.configure(this.stallMillis)
-    this.unresponsive.configure(this.stallMillis, Duration.toMillis(options.linger))
+    this.lingerMillis = Duration.toMillis(options.linger)
+    this.unresponsive.configure(this.stallMillis, this.lingerMillis)
     const shortest = Math.min(this.loginMillis, this.holdMillis, this.stallMillis)
     // Every timeout is noticed late by at most an eighth of the shortest one.
     this.tickMillis = Math.min(maxTickMillis, Math.max(5, shortest / 8))
@@ -241,10 +244,15 @@ export class Watch {
         blocked.untaken = untaken
         blocked.movedAt = now
         this.socketMoved(peer)
-      } else if (now - blocked.movedAt >= this.stallMillis) stalled.push(peer)
+      } else if (now - blocked.movedAt >= this.stallMillisOf(peer)) stalled.push(peer)
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
     return stalled
+  }
+
+  /** A client that the operator has disconnected has no more time for its last lines than it may linger after them. */
+  private stallMillisOf({ outbox }: Peer): number {
+    return CloseReason.isExpulsion(outbox.ended) ? Math.min(this.lingerMillis, this.stallMillis) : this.stallMillis
   }
 
   /** Resumes reading from peers for which there is enough memory again. */

@@ -41,6 +41,9 @@ const bug = 70
 /** Whether a signal has arrived, or the program has finished. */
 let isEnding = false
 
+/** Whether the program is ending. A further signal would then end it without waiting for anything. */
+export const hasEnded = (): boolean => isEnding
+
 /** The first error of standard output. */
 let outputError: NodeJS.ErrnoException | undefined = undefined
 

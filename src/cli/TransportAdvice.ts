@@ -44,5 +44,18 @@ export const toConnect = withAdvice(connecting)
 /** For `serve`. */
 export const toListen = withAdvice(listening("--host", "--port"))
 
+/** For a client of the control socket. */
+export const toConnectToControl = withAdvice({
+  ...connecting,
+  "no-server": "start the server with --control, or check --socket",
+  "no-such-path": "start the server with --control, or check --socket"
+})
+
+/** For the control socket of `serve`. */
+export const toListenForControl = withAdvice({
+  ...listening("--host", "--port"),
+  "path-in-use": "choose another --control, or stop the other server"
+})
+
 /** For the admin port of `serve`. */
 export const toListenForAdmin = withAdvice(listening("--admin", "--admin"))

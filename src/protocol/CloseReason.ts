@@ -25,6 +25,10 @@ export const all = [
   "login-timeout",
   /** The server, or the client's address, has reached its limit of connections. */
   "full",
+  /** The operator disconnected the client. */
+  "kicked",
+  /** The operator has banned the client's address or name. */
+  "banned",
   /** The server shut down and closed the connection in order. */
   "shutdown",
   /** The server shut down, and the connection was still open at the end of the grace time. */
@@ -32,3 +36,6 @@ export const all = [
   /** A defect in this program. */
   "internal-error"
 ] as const
+
+/** Whether the operator ended the connection. */
+export const isExpulsion = (reason: CloseReason | undefined): boolean => reason === "kicked" || reason === "banned"

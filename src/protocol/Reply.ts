@@ -20,7 +20,9 @@ export const refusals = [
   "bad-login",
   "login-in-use",
   "login-timeout",
-  "full"
+  "full",
+  "kicked",
+  "banned"
 ] as const
 
 /** The codes of `*` lines: replies, and notices that the client opted into. */
@@ -154,6 +156,23 @@ export const full = (retryMillis: number): Fatal => ({
     "full",
     `retry=${retryMillis} fatal`,
     "no room for more connections, here or from your address; try again later"
+  )
+})
+
+// What the operator does (protocol, section 5).
+
+export const kicked: Fatal = {
+  reason: "kicked",
+  line: refusal("kicked", "fatal", "disconnected by the server's operator")
+}
+
+/** @param retryMillis the time until the ban ends; undefined if it does not */
+export const banned = (retryMillis: number | undefined): Fatal => ({
+  reason: "banned",
+  line: refusal(
+    "banned",
+    `${retryMillis === undefined ? "" : `retry=${retryMillis} `}fatal`,
+    "the server's operator has banned this name or address"
   )
 })
 

@@ -6,6 +6,7 @@ import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { assert } from "vitest"
+import { Bans } from "../../src/chat/Bans.js"
 import { Budget } from "../../src/chat/Budget.js"
 import * as Unix from "../../src/transport/Unix.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
@@ -26,6 +27,7 @@ const looping = (serve: (socket: Socket) => Effect.Effect<unknown>, descriptors 
     const fork = yield* FiberSet.makeRuntime<never>()
     return yield* AcceptLoop.make({
       limits,
+      bans: new Bans(() => 0),
       hostLimits: new HostLimits(limits, () => 0),
       budget: new Budget(1_000_000_000),
       descriptors,

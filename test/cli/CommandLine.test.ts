@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Control from "../../src/cli/commands/control.js"
 import * as Exec from "../../src/cli/commands/exec.js"
 import * as Send from "../../src/cli/commands/send.js"
 import * as Serve from "../../src/cli/commands/serve.js"
@@ -11,7 +12,8 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   serve: { settings: Serve.settings, takes: "flags" },
   send: { settings: Send.settings, takes: "text" },
   exec: { settings: Exec.settings, takes: "program" },
-  who: { settings: Who.settings, takes: "flags" }
+  who: { settings: Who.settings, takes: "flags" },
+  control: { settings: Control.settings, takes: "words" }
 }
 
 const asText = "; to send it as text, write -- before it"
@@ -22,7 +24,7 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   ["--help", undefined],
   ["sedn bob x", "unknown command sedn; did you mean send?"],
   ["--log-level debug serev", "unknown command serev; did you mean serve?"],
-  ["constructor", "unknown command constructor; use one of 'serve', 'send', 'exec', 'who'"],
+  ["constructor", "unknown command constructor; use one of 'serve', 'send', 'exec', 'who', 'control'"],
   ["--verson", "unknown flag --verson; did you mean --version?"],
   ["-x", "unknown flag -x; see a-chat --help"],
 
@@ -54,6 +56,10 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   [["send", "bob", "--- cut here ---"], undefined],
   [["send", "bob", "--retires is a typo"], undefined],
   ["send --retry 3 bob x --json --timeout=1s", undefined],
+
+  ["control --socket c ban bob --for 1h --json", undefined],
+  ["control ban bob --fro 1h", "unknown flag --fro; did you mean --for?"],
+  ["control kick bob -x", "unknown flag -x; see a-chat control --help"],
 
   ["exec --login b --concurency 2 -- cat", "unknown flag --concurency; did you mean --concurrency?"],
   ["exec --login b -- cat --concurency", undefined],

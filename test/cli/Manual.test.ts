@@ -134,6 +134,7 @@ describe.concurrent("Every example of the manual", () => {
             const serving = yield* run(script, home, script.includes("--unix") ? {} : { ACHAT_PORT: "0" })
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
+          if (command === "control") yield* Program.startServer(["--control", join(home, "control.sock")])
           const chat = yield* WatchedServer.make()
           const running = yield* run(script, home, { ACHAT_PORT: chat.port })
           if (command === "exec") return yield* ask(chat, /--login (\S+)/u.exec(script)?.[1] ?? "")

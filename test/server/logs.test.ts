@@ -131,6 +131,22 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
     yield* client.closed
     return server
   }),
+  kicked: Effect.gen(function* () {
+    const server = yield* startSocketServer()
+    const client = yield* server.join("alice")
+    assert.isTrue(yield* server.kick("alice"))
+    yield* client.expect("! kicked fatal")
+    yield* client.closed
+    return server
+  }),
+  banned: Effect.gen(function* () {
+    const server = yield* startSocketServer()
+    const client = yield* server.join("alice")
+    assert.strictEqual(yield* server.ban({ _tag: "Name", name: "alice" }), 1)
+    yield* client.expect("! banned fatal")
+    yield* client.closed
+    return server
+  }),
   shutdown: Effect.gen(function* () {
     const server = yield* startSocketServer()
     yield* server.join("alice")

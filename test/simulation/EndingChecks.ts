@@ -50,6 +50,8 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     "login-in-use": () => has("! login-in-use"),
     "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout - early && has("! login-timeout"),
     full: () => session.name === undefined,
+    kicked: () => false,
+    banned: () => false,
     shutdown: () => draining,
     "cut-off": () => draining && log.at - (history.drainAsked?.at ?? Infinity) >= setting.grace,
     "internal-error": () => false

@@ -1,5 +1,10 @@
 // PROTOCOL.md, section 5: how clients leave. Imported, not run.
-import { equal, hold } from "../client.mjs"
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { connect } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { equal, Failure, hold } from "../client.mjs"
 import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
 import { fresh, section } from "../suite.mjs"
 
@@ -151,4 +156,66 @@ check(
       await client.ends(last)
     }
   }
+)
+
+/** A server with a control socket, and a function that sends it one request of an operator. */
+const controlled = async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "conformance-"))
+  const path = join(folder, "control")
+  const server = await t.serve("--control", path)
+  // The server listens there only after it listens for clients, which is what `serve` waits for.
+  for (const deadline = Date.now() + t.patience; !existsSync(path) && Date.now() < deadline;) await pause(10)
+  const request = async (line) => {
+    const socket = connect(path)
+    const answer = []
+    socket.setEncoding("utf8").on("data", (text) => answer.push(text))
+    socket.write(`${line}\n`)
+    for (const deadline = Date.now() + t.patience; answer.join("").split("\n").length < 3; await pause(5)) {
+      if (Date.now() > deadline) throw new Failure(`an answer to ${line}`, answer.join(""))
+    }
+    socket.destroy()
+  }
+  return { server, request, remove: () => rm(folder, { recursive: true }) }
+}
+
+const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis))
+
+check(
+  "a client that the operator disconnects gets a last line, and its queue returns",
+  [
+    "The operator can disconnect a client.",
+    "Its last line is then `! kicked fatal: …`, or `! banned [retry=MS] fatal: …` if its name or address is now banned;",
+    "Lines for it that the server has not begun to write are returned to their senders as `disconnected`.",
+    "`! banned [retry=MS] fatal: …`",
+    "the operator has banned the name, one that looks the same, or the client's address; with `retry`, until the ban ends"
+  ],
+  async (t) => {
+    const { remove, request, server } = await controlled(t)
+    const [alice, bob, carol] = await server.login("alice", "bob", "carol")
+    bob.pause()
+    const count = flood(t, alice, `${bob.name}:`)
+    await untilStalled(t, alice, carol)
+    await request(`kick ${bob.name}`)
+    bob.resume()
+    await bob.until("the end of the stream", () => bob.ending, 2 * t.patience)
+    const lines = bob.lines.splice(0)
+    hold(lines.pop().startsWith("! kicked fatal: "), "! kicked fatal: …", "another last line")
+    const told = refused(await alice.answers(2 * t.patience), bob)
+    equal(inOrder(lines, alice) + told, count)
+    await request(`ban ${carol.name} for=1h`)
+    await carol.ends(/^! banned retry=\d+ fatal: /u)
+    const again = await server.connect()
+    again.send(carol.name.toUpperCase())
+    await again.ends(/^! banned retry=\d+ fatal: /u)
+    await request(`unban ${carol.name}`)
+    await request(`ban ${alice.name}`)
+    await alice.ends(/^! banned fatal: /u)
+    await request("ban 127.0.0.1 for=1s")
+    const early = await server.connect()
+    await early.ends(/^! banned retry=\d+ fatal: /u)
+    await pause(1000)
+    await server.login("dave")
+    await remove()
+  },
+  { needs: ["command", "speed"] }
 )

@@ -111,15 +111,27 @@ const draw = (figure, value, at) => {
   figure.area.setAttribute("d", lines.map(({ path, run }) => `M${x(run[0])},30L${path}L${x(run.at(-1))},30Z`).join(""))
 }
 
-const ledger = (now) => {
-  const parts = ["accepted", "written", "returned", "dead"].map((state) => [state, now(`achat_pairs_${state}_total`)])
-  parts.push(["in flight", now("achat_pairs_in_flight")], ["unaccounted", now("achat_pairs_unaccounted")])
-  byId("ledger").replaceChildren(
-    ...parts.map(([name, value]) => {
-      const className = name === "unaccounted" ? (value === 0 ? "good" : "bad") : ""
-      return el("div", { className }, el("span", { textContent: name }), count(value))
-    })
+const counts = (id, parts) =>
+  byId(id).replaceChildren(
+    ...parts.map(([name, value, className = ""]) =>
+      el("div", { className }, el("span", { textContent: name }), count(value))
+    )
   )
+
+const ledger = (now) => {
+  const states = ["accepted", "written", "received", "returned", "dead"]
+  const parts = states.map((state) => [state, now(`achat_pairs_${state}_total`)])
+  const unaccounted = now("achat_pairs_unaccounted")
+  parts.push(["in flight", now("achat_pairs_in_flight")])
+  parts.push(["unaccounted", unaccounted, unaccounted === 0 ? "good" : "bad"])
+  counts("ledger", parts)
+}
+
+/** The codes of `!` lines that were sent at all, the most frequent first. */
+const refusals = (metrics) => {
+  const all = [...metrics.matchAll(/^achat_refusals_total\{code="([a-z-]+)"\} (\d+)$/gmu)]
+  const sent = all.map(([, code, value]) => [code, Number(value)]).filter(([, value]) => value > 0)
+  counts("refusals", sent.length === 0 ? [["none", 0]] : sent.toSorted(([, one], [, other]) => other - one))
 }
 
 const table = (id, columns, lines, empty) => {
@@ -242,6 +254,7 @@ const look = async () => {
   before = { now, at }
   answeredAt = Date.now()
   ledger(now)
+  refusals(metrics)
   lists(connections)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
   const uptime = time(Date.now() - started * 1000)

@@ -11,6 +11,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Arguments from "../help/Arguments.js"
 import * as Log from "../log/Log.js"
 import * as AdminFlag from "../serve/AdminFlag.js"
+import * as Control from "../serve/Control.js"
 import * as LimitFlags from "../serve/LimitFlags.js"
 import * as ListenFlags from "../serve/ListenFlags.js"
 import * as Reload from "../serve/Reload.js"
@@ -70,6 +71,7 @@ const server = (parts: Parts) =>
         Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
       )
       return drainAtTheEnd.pipe(
+        Layer.provideMerge(Control.layer(given.values.control)),
         Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
         Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),

@@ -10,12 +10,12 @@ import { builtIns } from "./Arguments.js"
 /** What the command line of a command may contain. */
 export interface CommandForm {
   readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
-  /** What it takes besides flags: recipients and a text, or a program with its arguments. */
-  readonly takes: "flags" | "text" | "program"
+  /** What it takes besides flags: words, recipients and a text, or a program with its arguments. */
+  readonly takes: "flags" | "words" | "text" | "program"
 }
 
 /** The arguments that come before the text or the program. */
-const leading = { flags: 0, text: 1, program: 0 } as const
+const leading = { flags: 0, words: Infinity, text: 1, program: 0 } as const
 
 /**
  * Returns what is wrong with the command line.

@@ -262,6 +262,35 @@ const ping: ManualPage = {
   ]
 }
 
-export const pages = { serve, connect, send, listen, exec, who, ping, config } satisfies Record<string, ManualPage>
+const control: ManualPage = {
+  summary: "Disconnects and bans clients of a running server, lists them, reloads and drains.",
+  description: [
+    "The server must run with --control PATH. Only the owner of that socket, and root, may use it.",
+    "`kick NAME` disconnects a client; what it has not received returns to the senders. `ban ADDRESS|NAME` also keeps it " +
+      "out: an IPv4 address, the /64 network of an IPv6 address, a range such as 10.0.0.0/8, or a name and all that look " +
+      "the same. Digits and dots are an address; name=10.0.0.1 is a name. `unban` lifts a ban. `list` prints the clients " +
+      "and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does.",
+    "Bans survive a reload and end with the server. With --json the answer is one object: `ok` is true or false, and " +
+      "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the admin port."
+  ],
+  statuses: [
+    ["0", "The server did it."],
+    ["1", "The server refused: there is no such client or ban, or the settings have a mistake."],
+    unreachable,
+    ["3", "The connection was lost before the answer: the server may have done it."],
+    interrupted
+  ],
+  examples: [
+    ["Everyone who is connected, and all bans:", "a-chat control --socket ./control.sock list"],
+    ["Disconnect bob, and keep him out for an hour:", "a-chat control --socket ./control.sock ban bob --for 1h"],
+    ["Keep a network out:", "a-chat control --socket ./control.sock ban 192.0.2.0/24 --json"],
+    ["Stop in order, like SIGTERM:", "a-chat control --socket ./control.sock drain"]
+  ]
+}
+
+export const pages = { serve, connect, send, listen, exec, who, ping, config, control } satisfies Record<
+  string,
+  ManualPage
+>
 
 export type CommandName = keyof typeof pages

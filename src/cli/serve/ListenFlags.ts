@@ -82,8 +82,11 @@ export interface Listeners {
    * TCP, and therefore TLS.
    */
   readonly checkCertificate: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
-  /** Reads the certificates again, and logs the result. Undefined without certificates. */
-  readonly reloadCertificates: Effect.Effect<void> | undefined
+  /**
+   * Reads the certificates again, and logs the result. Returns when the certificate expires, or fails with the reason why
+   * the certificates stay as they were. Undefined without certificates.
+   */
+  readonly reloadCertificates: Effect.Effect<string, string> | undefined
 }
 
 /** @param loginTimeout the time for everything before the login, TLS included */
@@ -175,15 +178,15 @@ const credentialsOf = (
   )
 }
 
-const reloading = (credentials: Tls.Credentials): Effect.Effect<void> =>
-  Effect.matchEffect(credentials.reload, {
-    onFailure: ({ message }: TransportError) =>
-      Effect.annotateLogs(Effect.logWarning("the certificates stay as they were"), { reason: message }),
-    onSuccess: () =>
-      Effect.annotateLogs(Effect.logInfo("certificates read again"), {
-        until: credentials.until()?.toISOString() ?? ""
-      })
-  })
+const reloading = (credentials: Tls.Credentials): Effect.Effect<string, string> =>
+  credentials.reload.pipe(
+    Effect.map(() => credentials.until()?.toISOString() ?? ""),
+    Effect.mapError(({ message }: TransportError) => message),
+    Effect.tapBoth({
+      onFailure: (reason) => Effect.annotateLogs(Effect.logWarning("the certificates stay as they were"), { reason }),
+      onSuccess: (until) => Effect.annotateLogs(Effect.logInfo("certificates read again"), { until })
+    })
+  )
 
 /** `checkCertificate`, once the server listens. */
 export const certificateCheck = ({ checkCertificate }: Listeners): Layer.Layer<never, ExitStatus.Failure, Server> =>

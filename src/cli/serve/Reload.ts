@@ -1,4 +1,5 @@
 import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -13,9 +14,29 @@ import * as LimitFlags from "./LimitFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
 
 /**
- * On SIGHUP, reads the settings file and the certificates again. Stops the server instead, like SIGTERM, if its terminal
- * was closed, or if it runs at a terminal and has nothing to read again.
+ * Reads the settings file and the certificates again: on SIGHUP, and at the operator's request. SIGHUP stops the server
+ * instead, like SIGTERM, if its terminal was closed, or if it runs at a terminal and has nothing to read again.
  */
+
+/** What a reload has done. */
+export interface Reloaded {
+  /** The settings that have changed, by their names. */
+  readonly changed: ReadonlyArray<string>
+  /** The settings that need a restart to change. */
+  readonly needRestart: ReadonlyArray<string>
+  /** When the certificate expires; undefined without certificates, and if they stay as they were. */
+  readonly until: string | undefined
+  /** Why the settings or the certificates stay as they were. */
+  readonly mistakes: ReadonlyArray<string>
+}
+
+export class Reload extends Context.Tag("a-chat/Reload")<
+  Reload,
+  {
+    /** Reads everything again, and logs the result. Undefined if there is nothing to read. */
+    readonly run: Effect.Effect<Reloaded> | undefined
+  }
+>() {}
 
 export interface ReloadOptions {
   /** The path of the settings file, if there is one. */
@@ -28,19 +49,22 @@ export interface ReloadOptions {
   /** The number of connections for which there was room at the start. The listeners cannot accept more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
-  readonly certificates: Effect.Effect<void> | undefined
+  readonly certificates: Effect.Effect<string, string> | undefined
 }
 
-export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server> =>
-  Layer.scopedDiscard(
+export const layer = (options: ReloadOptions): Layer.Layer<Reload, never, Server> =>
+  Layer.scoped(
+    Reload,
     Effect.gen(function* () {
       const { certificates, path } = options
       const settings = path === undefined ? undefined : reloading(path, yield* Server, options)
-      const reloads = [settings, certificates].filter((reload) => reload !== undefined)
-      const reload = Effect.suspend(() => {
+      const oneByOne = yield* Effect.makeSemaphore(1)
+      const run = settings === undefined && certificates === undefined ? undefined : all(settings, certificates)
+      const reload = run === undefined ? undefined : oneByOne.withPermits(1)(run)
+      const hungUp = Effect.suspend(() => {
         const hangup = Signals.hangup()
         if (hangup === "closed") return terminate
-        if (reloads.length > 0) return Effect.all(reloads, { discard: true })
+        if (reload !== undefined) return reload
         return hangup === "sent" ? terminate : nothingToReload
       })
       // Signals that arrive during a reload count as one.
@@ -50,15 +74,35 @@ export const layer = (options: ReloadOptions): Layer.Layer<never, never, Server>
         Effect.sync(() => process.on("SIGHUP", signalled)),
         () => Effect.sync(() => process.off("SIGHUP", signalled))
       )
-      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), reload)))
+      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), hungUp)))
+      return { run: reload }
     })
   )
 
-/** Only the first SIGHUP counts: a second SIGTERM would end the drain. */
-const terminate = Effect.zipRight(
-  Effect.sync(() => process.kill(process.pid, "SIGTERM")),
-  Effect.never
-)
+/** Reads the settings and the certificates again. A mistake in one does not keep the other as it was. */
+const all = (settings: ReturnType<typeof reloading> | undefined, certificates: ReloadOptions["certificates"]) =>
+  Effect.gen(function* () {
+    const read = settings === undefined ? undefined : yield* Effect.either(settings)
+    const certified = certificates === undefined ? undefined : yield* Effect.either(certificates)
+    const { changed, needRestart } = read?._tag === "Right" ? read.right : { changed: [], needRestart: [] }
+    return {
+      changed,
+      needRestart,
+      until: certified?._tag === "Right" ? certified.right : undefined,
+      mistakes: [read?._tag === "Left" ? read.left : [], certified?._tag === "Left" ? certified.left : []].flat()
+    }
+  })
+
+let hasSignalled = false
+
+/** Stops the server like SIGTERM. Only the first time counts: a second SIGTERM would end the drain. */
+export const stop = Effect.sync(() => {
+  if (hasSignalled || ExitStatus.hasEnded()) return
+  hasSignalled = true
+  process.kill(process.pid, "SIGTERM")
+})
+
+const terminate = Effect.zipRight(stop, Effect.never)
 
 const nothingToReload = Effect.annotateLogs(
   Effect.logWarning("the signal has no effect without a settings file, certificates or a terminal"),
@@ -80,14 +124,13 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
         changed,
         (key) => ServerSettings.isLive(key) && !(key === "maxConnections" && isCapped)
       )
-      yield* Effect.annotateLogs(Effect.logInfo("settings read again"), {
-        path,
-        changed: ServerSettings.namesOf(applied)
-      })
-      if (missed.length === 0) return
+      const result = { changed: ServerSettings.namesOf(applied), needRestart: ServerSettings.namesOf(missed) }
+      yield* Effect.annotateLogs(Effect.logInfo("settings read again"), { path, changed: result.changed.join() })
+      if (missed.length === 0) return result
       yield* Effect.annotateLogs(Effect.logWarning("settings that need a restart to change"), {
-        settings: ServerSettings.namesOf(missed)
+        settings: result.needRestart.join()
       })
+      return result
     })
   return Effect.gen(function* () {
     const hadSettings = Object.values(current.origins).includes("file")
@@ -97,15 +140,15 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
     yield* ServerSettings.withoutFlags(file)
     return yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
   }).pipe(
-    Effect.matchEffect({
-      onFailure: (mistakes) =>
-        Effect.forEach(
-          someOf(mistakes),
-          (mistake) => Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake }),
-          { discard: true }
-        ),
-      onSuccess: apply
-    })
+    Effect.mapError(someOf),
+    Effect.tapError((mistakes) =>
+      Effect.forEach(
+        mistakes,
+        (mistake) => Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake }),
+        { discard: true }
+      )
+    ),
+    Effect.flatMap(apply)
   )
 }
 

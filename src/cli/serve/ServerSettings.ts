@@ -33,6 +33,11 @@ export const settings = {
     live: true
   }),
   admin: AdminFlag.setting,
+  control: Setting.text("control", "path", {
+    about: "Unix socket for a-chat control, for its owner only: disconnect and ban clients, reload, drain",
+    default: undefined,
+    defaultText: "off"
+  }),
   logFormat: Setting.choice(
     "log-format",
     {
@@ -120,8 +125,8 @@ export type SettingKey = keyof typeof settings
 /** Compares values by their JSON. That omits functions, but the text of a listen target describes it completely. */
 const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
 
-/** The names of settings, for the log. */
-export const namesOf = (keys: ReadonlyArray<SettingKey>): string => keys.map((key) => settings[key].name).join(",")
+/** The names of settings. */
+export const namesOf = (keys: ReadonlyArray<SettingKey>): ReadonlyArray<string> => keys.map((key) => settings[key].name)
 
 /**
  * Locates a mistake about a combination of settings, whose text names them as flags: at the first of them found in the

@@ -1,0 +1,111 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Escape from "../../client/Escape.js"
+import * as LineConnection from "../../client/LineConnection.js"
+import { print } from "../../client/Output.js"
+import { TransportError } from "../../ports/Transport.js"
+import * as Wire from "../../protocol/Wire.js"
+import * as Unix from "../../transport/Unix.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as TransportAdvice from "../TransportAdvice.js"
+import * as ControlAnswer from "../serve/ControlAnswer.js"
+import * as ControlRequest from "../serve/ControlRequest.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
+
+export const settings = {
+  socket: Setting.text("socket", "path", {
+    about: "The Unix socket of serve --control",
+    default: undefined,
+    defaultText: "none; required"
+  }),
+  for: Setting.text("for", "time", {
+    about: "With ban: how long, such as 10m or 24h",
+    default: undefined,
+    defaultText: "until the server stops"
+  }),
+  timeout: ConnectFlags.replyTimeout,
+  json: Setting.toggle("json", "Print the answer of the server, a JSON object")
+}
+
+const args = {
+  request: Args.repeated(Args.text({ name: "request" })).pipe(
+    Args.withDescription(`One of: ${ControlRequest.usages.join(", ").replace("[for=TIME]", "[--for TIME]")}`)
+  )
+}
+
+/** No answer is longer: a list of 100,000 connections takes less. */
+const maxAnswerBytes = 64 * 1024 * 1024
+
+export const command = Command.make("control", { flags: Flags.options(settings), ...args }, (raw) =>
+  Effect.gen(function* () {
+    const { for: time, json, socket, timeout } = (yield* Flags.resolve(settings, raw.flags)).values
+    if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
+    const request = [...raw.request, ...(time === undefined ? [] : [`for=${time}`])].join(" ")
+    // The server checks it, too. But a mistake on the command line is one whether a server runs or not.
+    const checked = ControlRequest.parse(request)
+    if (Either.isLeft(checked)) return yield* ExitStatus.misused(checked.left)
+    const { answer, line } = yield* ask(socket, request, timeout)
+    if (!answer.ok) process.exitCode = ExitStatus.failed
+    if (json) return yield* print(process.stdout, `${line}\n`)
+    if (answer.ok) return yield* print(process.stdout, ControlAnswer.text(answer))
+    return ExitStatus.say(Escape.show(answer.error ?? "the server refused the request"))
+  }).pipe(
+    Effect.mapError((error) =>
+      error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
+    )
+  )
+)
+
+/** Sends a request, once the server has shown that this is its control socket, and waits for the answer. */
+const ask = (path: string, request: string, timeout: Duration.Duration) =>
+  Effect.gen(function* () {
+    let isSent = false
+    const connection = yield* LineConnection.make({
+      socket: Effect.mapError(Unix.connect(path, timeout), TransportAdvice.toConnectToControl),
+      maxLineBytes: maxAnswerBytes,
+      linger: Duration.zero
+    })
+    const next = (line: string) =>
+      Effect.gen(function* () {
+        if (isSent) return ControlAnswer.parse(line)
+        const version = ControlAnswer.versionIn(line)
+        if (version === undefined) return yield* ExitStatus.misused(notControl(path))
+        if (version !== ControlRequest.version) {
+          const versions = `${version}, and this program speaks version ${ControlRequest.version}`
+          return yield* ExitStatus.misused(`the server speaks version ${versions}; use the program of the server`)
+        }
+        isSent = true
+        yield* connection.send(Wire.encode(`${request}\n`))
+        return undefined
+      })
+    const answer = connection.lines.pipe(
+      Stream.mapEffect((line) => Effect.map(next(line), (answer) => ({ answer, line }))),
+      Stream.filter(
+        (found): found is { answer: ControlAnswer.ControlAnswer; line: string } => found.answer !== undefined
+      ),
+      Stream.runHead,
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => noAnswer(isSent, path, timeout) }),
+      Effect.mapError((error) => (isSent && error instanceof TransportError ? lost(error.message) : error))
+    )
+    return Option.getOrUndefined(yield* answer) ?? (yield* lost("the server closed the connection"))
+  }).pipe(Effect.scoped)
+
+const notControl = (path: string) => `${path} is not the socket of a-chat serve --control`
+
+/** The server may have done what was asked. */
+const lost = (why: string) =>
+  new ExitStatus.Failure({ status: ExitStatus.lost, message: `${why}, before it answered the request` })
+
+const noAnswer = (isSent: boolean, path: string, timeout: Duration.Duration) =>
+  isSent
+    ? lost(`no answer within ${Duration.format(timeout)}`)
+    : ExitStatus.asMisuse({
+        message: `nothing within ${Duration.format(timeout)}; ${notControl(path)}, or it is stuck`
+      })

@@ -1,0 +1,155 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as BanSubject from "../../chat/BanSubject.js"
+import { Server } from "../../chat/Server.js"
+import * as LineConnection from "../../client/LineConnection.js"
+import type { Socket } from "../../ports/Transport.js"
+import * as Wire from "../../protocol/Wire.js"
+import * as Unix from "../../transport/Unix.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as TransportAdvice from "../TransportAdvice.js"
+import * as ControlRequest from "./ControlRequest.js"
+import * as Reload from "./Reload.js"
+
+/** `--control`: a Unix socket through which the server's owner disconnects and bans clients, reloads and drains. */
+
+/** Connections to the control socket at once. The operating system drops more. */
+const maxConnections = 16
+
+/** Longest request, in bytes. */
+const maxRequestBytes = 1024
+
+/** A connection without a request for this long is closed, so that forgotten ones do not use up the places. */
+const idleTime = Duration.minutes(1)
+
+const linger = Duration.seconds(1)
+
+/** The control socket, or nothing where it is off. */
+export const layer = (path: string | undefined): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload> =>
+  path === undefined ? Layer.empty : serving(path)
+
+const serving = (path: string) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const answer = yield* answering
+      const fork = yield* FiberSet.makeRuntime<never>()
+      const { address } = yield* Effect.mapError(
+        Unix.listen(path)({
+          hardLimit: maxConnections,
+          events: {
+            // Started at once, so that the socket is attached in the turn in which it was handed over.
+            accepted: (socket) => void fork(session(socket, answer)),
+            dropped: () => {},
+            failed: ({ reason }) => void fork(Effect.logWarning(reason))
+          }
+        }),
+        (error) => ExitStatus.asMisuse(TransportAdvice.toListenForControl(error))
+      )
+      yield* Effect.annotateLogs(Effect.logInfo("control listening"), { address: address.text })
+    })
+  )
+
+/** An answer in parts, which together are one line without its LF. */
+type Answer = Stream.Stream<string>
+
+/** Answers the requests of one connection, in order. */
+const session = (socket: Socket, answer: (request: string) => Effect.Effect<Answer>) =>
+  Effect.gen(function* () {
+    const connection = yield* LineConnection.make({
+      socket: Effect.succeed(socket),
+      maxLineBytes: maxRequestBytes,
+      linger
+    })
+    const send = (text: string) => connection.send(Wire.encode(text))
+    yield* send(`${JSON.stringify({ control: ControlRequest.version, version: ACHAT_VERSION })}\n`)
+    yield* connection.lines.pipe(
+      Stream.timeout(idleTime),
+      Stream.runForEach((request) =>
+        Effect.flatMap(answer(request), (parts) => Effect.zipRight(Stream.runForEach(parts, send), send("\n")))
+      )
+    )
+  }).pipe(Effect.scoped, Effect.ignore) // the operator has gone, or has sent a line that is too long
+
+const object = (fields: object): Answer => Stream.succeed(JSON.stringify(fields))
+
+/** A function that does what a request asks, and logs it unless it only looks. */
+const answering = Effect.gen(function* () {
+  const server = yield* Server
+  const reload = yield* Reload.Reload
+  const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
+    switch (request._tag) {
+      case "Kick":
+        return Effect.flatMap(server.kick(request.name), (isKicked) =>
+          isKicked
+            ? done({ kicked: request.name })
+            : refused(`no client has the name ${request.name}, nor one that looks the same`)
+        )
+      case "Ban":
+        return Effect.flatMap(server.ban(request.subject, request.duration), (disconnected) =>
+          done({ banned: BanSubject.show(request.subject), ...remaining(request.duration), disconnected })
+        )
+      case "Unban": {
+        const who = BanSubject.show(request.subject)
+        return Effect.flatMap(server.unban(request.subject), (isLifted) =>
+          isLifted ? done({ unbanned: who }) : refused(`there is no ban of ${who}`)
+        )
+      }
+      case "List":
+        return list
+      case "Reload":
+        return reload.run === undefined
+          ? refused("there is neither a settings file nor a certificate to read again")
+          : Effect.flatMap(reload.run, ({ mistakes, ...result }) =>
+              mistakes.length === 0 ? done(result) : Effect.fail({ error: mistakes.join("\n"), ...result, mistakes })
+            )
+      case "Drain":
+        // After the answer: the signal may end this connection before it is sent.
+        return Effect.map(done({ draining: true }), (answer) => Stream.concat(answer, Stream.execute(Reload.stop)))
+    }
+  }
+  const list = Effect.gen(function* () {
+    // Imported only here, like the admin page: it would slow the start of every server.
+    const ConnectionList = yield* Effect.promise(() => import("../../admin/ConnectionList.js"))
+    const inspection = yield* server.inspect
+    const bans = (yield* server.bans).map(({ leftMillis, subject }) => ({
+      kind: subject._tag === "Name" ? "name" : "address",
+      banned: BanSubject.show(subject),
+      leftMillis: leftMillis === Infinity ? null : Math.ceil(leftMillis)
+    }))
+    const connections = ConnectionList.make(inspection, { sort: "since", limit: ConnectionList.maxLimit })
+    return ConnectionList.json({ ok: true, bans, ...connections })
+  })
+  return (line: string): Effect.Effect<Answer> => {
+    const request = ControlRequest.parse(line)
+    const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
+    const isLogged = Either.isLeft(request) || request.right._tag !== "List"
+    const log = (fields: object) =>
+      isLogged
+        ? Effect.annotateLogs(Effect.logInfo("control request"), { request: line.trim(), ...fields })
+        : Effect.void
+    return Effect.matchEffect(answer, {
+      onFailure: (why) => Effect.as(log({ error: why.error }), object({ ok: false, ...why })),
+      onSuccess: (parts) => Effect.as(log({}), parts)
+    })
+  }
+})
+
+/** Why a request changed nothing, or not everything. */
+interface Refused {
+  readonly error: string
+}
+
+const refused = (error: string): Effect.Effect<never, Refused> => Effect.fail({ error })
+
+const done = (fields: object) => Effect.succeed(object({ ok: true, ...fields }))
+
+const remaining = (duration: Duration.Duration | undefined) => ({
+  leftMillis: duration === undefined ? null : Duration.toMillis(duration)
+})
+
+/** The version in package.json. The build replaces this constant. */
+declare const ACHAT_VERSION: string

@@ -1,0 +1,118 @@
+import * as Duration from "effect/Duration"
+import * as Escape from "../../client/Escape.js"
+import * as Units from "../settings/Units.js"
+
+/** An answer of the control socket (OPERATING.md). All fields but `ok` depend on the request. */
+export interface ControlAnswer {
+  readonly ok: boolean
+  /** Why the request was refused, or not done completely. */
+  readonly error?: string
+  readonly kicked?: string
+  readonly banned?: string
+  /** Until the end of the ban; null if it has none. */
+  readonly leftMillis?: number | null
+  /** Clients that a ban has disconnected. */
+  readonly disconnected?: number
+  readonly unbanned?: string
+  readonly connections?: ReadonlyArray<ListedConnection>
+  readonly bans?: ReadonlyArray<ListedBan>
+  readonly changed?: ReadonlyArray<string>
+  readonly needRestart?: ReadonlyArray<string>
+  readonly until?: string
+  readonly draining?: boolean
+}
+
+interface ListedConnection {
+  readonly name: string
+  readonly remote: string
+  readonly state: string
+  readonly idleMillis: number
+  readonly queueLines: number
+}
+
+interface ListedBan {
+  readonly kind: "name" | "address"
+  readonly banned: string
+  readonly leftMillis: number | null
+}
+
+/** The answer in a line; undefined if the line is none. */
+export const parse = (line: string): ControlAnswer | undefined => {
+  const found = parseObject(line)
+  return typeof found?.["ok"] === "boolean" ? (found as unknown as ControlAnswer) : undefined
+}
+
+/** The version of the control socket that a server announces in its first line; undefined if that is another line. */
+export const versionIn = (line: string): number | undefined => {
+  const version = parseObject(line)?.["control"]
+  return typeof version === "number" ? version : undefined
+}
+
+const parseObject = (line: string): Record<string, unknown> | undefined => {
+  try {
+    const found: unknown = JSON.parse(line)
+    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The answer for people. */
+export const text = (answer: ControlAnswer): string => {
+  const { bans, changed, connections, disconnected, kicked, unbanned } = answer
+  if (connections !== undefined) return lists(connections, bans ?? [])
+  if (kicked !== undefined) return `kicked ${kicked}\n`
+  if (unbanned !== undefined) return `lifted the ban of ${unbanned}\n`
+  if (answer.banned !== undefined) {
+    return `banned ${answer.banned} ${left(answer.leftMillis)}; clients disconnected: ${disconnected ?? 0}\n`
+  }
+  if (changed !== undefined) return reloaded(answer)
+  return answer.draining === true ? "draining\n" : ""
+}
+
+const left = (millis: number | null | undefined) => {
+  if (millis === undefined || millis === null) return "until the server stops"
+  const unit = millis > 10 * minute ? minute : second
+  return `for ${Units.showDuration(Duration.millis(Math.ceil(millis / unit) * unit))}`
+}
+
+const second = 1000
+const minute = 60 * second
+
+const reloaded = ({ changed = [], needRestart = [], until }: ControlAnswer) =>
+  [
+    changed.length === 0 ? "no setting has changed" : `changed: ${changed.join(", ")}`,
+    ...(needRestart.length === 0 ? [] : [`changed, but need a restart: ${needRestart.join(", ")}`]),
+    ...(until === undefined ? [] : [`the certificate is read again, and expires at ${until}`])
+  ]
+    .map((line) => `${line}\n`)
+    .join("")
+
+const lists = (connections: ReadonlyArray<ListedConnection>, bans: ReadonlyArray<ListedBan>) => {
+  const clients = connections.map(({ idleMillis, name, queueLines, remote, state }) => [
+    name === "" ? "-" : name,
+    remote,
+    state,
+    `${Math.floor(idleMillis / 1000)} s`,
+    String(queueLines)
+  ])
+  const banned = bans.map(({ banned, kind, leftMillis }) => [banned, kind, left(leftMillis)])
+  const parts = [
+    table([["NAME", "FROM", "STATE", "SILENT FOR", "QUEUED LINES"], ...clients]),
+    ...(banned.length === 0 ? [] : [table([["BANNED", "KIND", "HOW LONG"], ...banned])])
+  ]
+  return Escape.show(parts.join("\n"))
+}
+
+const table = (rows: ReadonlyArray<ReadonlyArray<string>>) => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)))
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`
+    )
+    .join("")
+}

@@ -1,0 +1,100 @@
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as BanSubject from "../../chat/BanSubject.js"
+import * as DidYouMean from "../../protocol/DidYouMean.js"
+import * as Units from "../settings/Units.js"
+
+/** What an operator may ask of a running server: one line each, answered by one line of JSON (OPERATING.md). */
+export type ControlRequest =
+  | { readonly _tag: "Kick"; readonly name: string }
+  | {
+      readonly _tag: "Ban"
+      readonly subject: BanSubject.BanSubject
+      /** Undefined: for as long as the server runs. */
+      readonly duration: Duration.Duration | undefined
+    }
+  | { readonly _tag: "Unban"; readonly subject: BanSubject.BanSubject }
+  | { readonly _tag: "List" }
+  | { readonly _tag: "Reload" }
+  | { readonly _tag: "Drain" }
+
+/** The version of these requests and of their answers, which the server announces first. */
+export const version = 1
+
+const shortest = Duration.seconds(1)
+const longest = Duration.hours(24 * 366)
+
+/** Parses a request, or returns what is wrong with it. */
+export const parse = (line: string): Either.Either<ControlRequest, string> => {
+  const [verb = "", ...words] = line.split(/\s+/u).filter((word) => word !== "")
+  const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
+  if (form === undefined) return Either.left(unknown(verb))
+  const [most] = form.words
+  return words.length < form.words.length || words.length > form.words.length + form.optional
+    ? Either.left(`write ${form.usage}${most === undefined ? ", and nothing after it" : ""}`)
+    : form.parse(words)
+}
+
+type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain"
+
+interface Form {
+  readonly usage: string
+  readonly words: ReadonlyArray<string>
+  readonly optional: number
+  readonly parse: (words: ReadonlyArray<string>) => Either.Either<ControlRequest, string>
+}
+
+const alone = (verb: Verb, request: ControlRequest): Form => ({
+  usage: verb,
+  words: [],
+  optional: 0,
+  parse: () => Either.right(request)
+})
+
+const forms: Readonly<Record<Verb, Form>> = {
+  kick: {
+    usage: "kick NAME",
+    words: ["NAME"],
+    optional: 0,
+    parse: ([name = ""]) => Either.map(BanSubject.parseName(name), (): ControlRequest => ({ _tag: "Kick", name }))
+  },
+  ban: {
+    usage: "ban ADDRESS|NAME [for=TIME]",
+    words: ["ADDRESS|NAME"],
+    optional: 1,
+    parse: ([who = "", time]) =>
+      Either.gen(function* () {
+        const subject = yield* BanSubject.parse(who)
+        return { _tag: "Ban", subject, duration: time === undefined ? undefined : yield* parseTime(time) }
+      })
+  },
+  unban: {
+    usage: "unban ADDRESS|NAME",
+    words: ["ADDRESS|NAME"],
+    optional: 0,
+    parse: ([who = ""]) => Either.map(BanSubject.parse(who), (subject): ControlRequest => ({ _tag: "Unban", subject }))
+  },
+  list: alone("list", { _tag: "List" }),
+  reload: alone("reload", { _tag: "Reload" }),
+  drain: alone("drain", { _tag: "Drain" })
+}
+
+/** The requests and their arguments, for people. */
+export const usages: ReadonlyArray<string> = Object.values(forms).map(({ usage }) => usage)
+
+const parseTime = (word: string): Either.Either<Duration.Duration, string> => {
+  const [, text = ""] = /^for=(.*)$/su.exec(word) ?? []
+  const time = Units.parseDuration(text)
+  const range = `${Units.showDuration(shortest)} to ${Units.showDuration(longest)}`
+  if (time === undefined) return Either.left(`${JSON.stringify(word)} is not a time such as for=10m; allowed: ${range}`)
+  return Duration.between(time, { minimum: shortest, maximum: longest })
+    ? Either.right(time)
+    : Either.left(`${JSON.stringify(word)} is out of range; allowed: ${range}`)
+}
+
+const unknown = (verb: string) => {
+  const near = DidYouMean.nearest(verb, Object.keys(forms))
+  return near === undefined
+    ? `${JSON.stringify(verb)} is not a request; there are ${usages.join(", ")}`
+    : `${JSON.stringify(verb)} is not a request; did you mean ${near}?`
+}
