@@ -48,8 +48,20 @@ describe("Places.expand", () => {
     assert.strictEqual(found({ ACHAT_HOST: "a:1", ACHAT_PORT: "2" })[0], "a:1")
     assert.strictEqual(found({ ACHAT_HOST: "tls://a:1" }, false)[0], "tls://a:1")
     for (const text of ["a:1", "tls://a:1", "http://a", "[::1", "unix:/s", ""])
-      assert.isTrue(Either.isLeft(Places.parseHost(text)), text)
-    for (const text of ["a", "::1", "127.0.0.1", "fe80::1%eth0"]) assert.isTrue(Either.isRight(Places.parseHost(text)))
+      assert.isTrue(Either.isLeft(Places.parseHost("a host", true)(text)), text)
+    for (const text of ["a", "::1", "127.0.0.1", "fe80::1%eth0"])
+      assert.isTrue(Either.isRight(Places.parseHost("a host", true)(text)))
+  })
+
+  it("leaves a complaint about the form to the caller, and reports a port that is given twice", () => {
+    const parse = Places.parseHost("a host", false)
+    assert.deepStrictEqual(
+      Places.parseHost("a host", true)("tls://a:1"),
+      Either.left("names a port, too; give the port once")
+    )
+    assert.deepStrictEqual(parse("http://a"), Either.left("is not a host"))
+    assert.deepStrictEqual(parse("tls://a:1"), Either.left("is not a host"))
+    assert.deepStrictEqual(parse("a:1"), Either.left("names a port, too; give the port once"))
   })
 
   it("has no TLS for a Unix socket, unless it is asked for there", () => {

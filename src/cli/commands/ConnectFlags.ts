@@ -26,7 +26,11 @@ export const settings = {
     default: undefined,
     defaultText: "that of --host and --port"
   }),
-  host: AddressFlags.host("Host to connect to; HOST:PORT and the forms of --server are allowed, too"),
+  host: AddressFlags.host(
+    "Host to connect to; HOST:PORT and the forms of --server are allowed, too",
+    "a host such as chat.example.org, [::1]:8080, tls://HOST:PORT or unix:PATH",
+    true
+  ),
   port: AddressFlags.port("TCP port to connect to", 1),
   unix: AddressFlags.unix("Unix socket to connect to, instead of TCP"),
   tls: Setting.toggle("tls", "Connect with TLS, and verify the server's certificate"),

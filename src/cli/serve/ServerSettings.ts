@@ -14,7 +14,11 @@ import * as ListenFlags from "./ListenFlags.js"
 
 /** All settings of a server, in the order in which help and `a-chat config` list them. */
 export const settings = {
-  host: AddressFlags.host("Address to listen on; with 0.0.0.0 or ::, anyone who can reach this machine can log in"),
+  host: AddressFlags.host(
+    "Address to listen on; with 0.0.0.0 or ::, anyone who can reach this machine can log in",
+    "an address such as 127.0.0.1, ::1 or [::1]:8080; --listen takes tcp://, tls:// and unix:",
+    false
+  ),
   port: AddressFlags.port("TCP port to listen on; 0 takes any free one", 0),
   unix: AddressFlags.unix("Unix socket to listen on, for its owner only; without --host and --port, there is no TCP"),
   ...ListenFlags.settings,

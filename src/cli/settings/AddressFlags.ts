@@ -11,8 +11,9 @@ export const defaultHost = "127.0.0.1"
 
 export const highestPort = 65_535
 
-export const host = (about: string) =>
-  Setting.parsed("host", "host", { about, default: defaultHost, defaultText: defaultHost }, Places.parseHost)
+/** @param forms what the host may be, and whether it may have a scheme: see `Places.parseHost` */
+export const host = (about: string, ...forms: Parameters<typeof Places.parseHost>) =>
+  Setting.parsed("host", "host", { about, default: defaultHost, defaultText: defaultHost }, Places.parseHost(...forms))
 
 export const port = (about: string, min: number) =>
   Setting.port("port", { about, default: 8080, min, max: highestPort })

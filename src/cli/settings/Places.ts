@@ -21,14 +21,22 @@ export const parse = (text: string): Place | undefined => {
   }
 }
 
-/** Checks what is left of a host once `expand` has parsed it. */
-export const parseHost = (text: string): Either.Either<string, string> => {
-  if (text === "") return Either.left("is empty")
-  if (parse(text)?.port !== undefined) return Either.left("names a port, too; give the port once")
-  return /[/[\]]|^unix:/u.test(text)
-    ? Either.left("is not a host such as chat.example.org, [::1]:8080, tls://HOST:PORT or unix:PATH")
-    : Either.right(text)
-}
+/**
+ * Checks what is left of a host once `expand` has parsed it.
+ *
+ * @param forms what is allowed, for the complaint
+ * @param schemes whether `tcp://` and `tls://` are
+ */
+export const parseHost =
+  (forms: string, schemes: boolean) =>
+  (text: string): Either.Either<string, string> => {
+    if (text === "") return Either.left("is empty")
+    const place = parse(text)
+    if (place?.port !== undefined && (schemes || place.tls === undefined)) {
+      return Either.left("names a port, too; give the port once")
+    }
+    return /[/[\]]|^unix:/u.test(text) ? Either.left(`is not ${forms}`) : Either.right(text)
+  }
 
 /**
  * A source whose `host` may be any place. A host with a port stays as it is where the source has a port as well, which
