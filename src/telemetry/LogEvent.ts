@@ -28,7 +28,9 @@ export const selection = FiberRef.unsafeMake<(level: LogLevel.LogLevel) => boole
  */
 export const log = (event: LogEvent): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
-    write(event, fiber.getFiberRefs(), fiber.id())
+    // `getFiberRefs` makes a copy.
+    const get = <A>(ref: FiberRef.FiberRef<A>) => fiber.getFiberRef(ref)
+    if (isWritten(event.level, get)) write(event, get, fiber.getFiberRefs(), fiber.id())
     return Effect.void
   })
 
@@ -36,12 +38,23 @@ export const log = (event: LogEvent): Effect.Effect<void> =>
 export const logger: Effect.Effect<(event: LogEvent) => void> = Effect.withFiberRuntime((fiber) => {
   const refs = fiber.getFiberRefs()
   const id = fiber.id()
-  return Effect.succeed((event) => write(event, refs, id))
+  const get = <A>(ref: FiberRef.FiberRef<A>) => FiberRefs.getOrDefault(refs, ref)
+  return Effect.succeed((event) => {
+    if (isWritten(event.level, get)) write(event, get, refs, id)
+  })
 })
 
-const write = ({ at, facts, level, message }: LogEvent, refs: FiberRefs.FiberRefs, fiberId: FiberId.FiberId) => {
-  const get = <A>(ref: FiberRef.FiberRef<A>) => FiberRefs.getOrDefault(refs, ref)
-  if (LogLevel.greaterThan(get(FiberRef.currentMinimumLogLevel), level) || !get(selection)(level)) return
+type Get = <A>(ref: FiberRef.FiberRef<A>) => A
+
+const isWritten = (level: LogLevel.LogLevel, get: Get) =>
+  !LogLevel.greaterThan(get(FiberRef.currentMinimumLogLevel), level) && get(selection)(level)
+
+const write = (
+  { at, facts, level, message }: LogEvent,
+  get: Get,
+  refs: FiberRefs.FiberRefs,
+  fiberId: FiberId.FiberId
+) => {
   const found = facts()
   const event = {
     fiberId,
