@@ -74,6 +74,22 @@ export const mutants = [
     test: "test/client/Pipe.test.ts"
   },
   {
+    name: "send does not notice that an original server has taken its first line for the login",
+    file: "client/Login.ts",
+    search: "if (line.startsWith(`from ${first}: `)) return Exit.succeed(Option.none())",
+    replace: "",
+    test: "test/cli/send.test.ts",
+    build: true
+  },
+  {
+    name: "send takes the first reply for that to its login",
+    file: "client/Login.ts",
+    search: 'missing > 0 ? "part" : Exit.succeed(parseHello(received))',
+    replace: "Exit.succeed(parseHello(received))",
+    test: "test/cli/send.test.ts",
+    build: true
+  },
+  {
     name: "send ignores the announced rate",
     file: "cli/commands/Delivery.ts",
     search: "new Pace(rates, performance.now())",

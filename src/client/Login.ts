@@ -104,6 +104,46 @@ export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, helloLine(started))
 
+/**
+ * Logs in as a client that only sends, and requests the server's `hello`; none if the server is an original one. The
+ * login was not sent to that one: its first line, and so its login, was the `/hello`.
+ *
+ * Only an original server sends back the line after it, because that is addressed to this login. To any other server
+ * it is another `/hello`. The token makes the login one that no other client has.
+ */
+export const greetOnlySending = ({
+  connection,
+  login
+}: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
+  const first = `/hello send-only ${crypto.randomUUID()}`
+  /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */
+  const ask = (lines: string, replies: number) => {
+    let missing = replies
+    const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
+      if (line.startsWith(`from ${first}: `)) return Exit.succeed(Option.none())
+      const received = Received.parse(line)
+      if (received._tag === "Refused" && received.code === "slow-down") {
+        return Exit.succeed(received.retryMillis ?? slowDownMillis)
+      }
+      if (!line.startsWith("* hello ")) return refusedBy(received)
+      missing -= 1
+      return missing > 0 ? "part" : Exit.succeed(parseHello(received))
+    }
+    return connection.ask(lines, look)
+  }
+  return Effect.gen(function* () {
+    let answer = yield* ask(`${first}\n${first}: hello?\n${login}\n/hello\n`, 3)
+    for (let wait = 0; ;) {
+      if (typeof answer === "number") wait = answer
+      // The login is announced unless it was the line that came too fast.
+      else if (Option.isNone(answer) || answer.value.name !== "") return answer
+      else yield* Effect.delay(connection.send(`${login}\n`), wait)
+      yield* Effect.sleep(wait)
+      answer = yield* ask("/hello\n", 1)
+    }
+  })
+}
+
 const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 
 /**

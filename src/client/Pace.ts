@@ -11,8 +11,8 @@ const burstShare = 0.9
 /** The share of the rate that is used, so that a token bucket which the network's jitter emptied refills. */
 const rateShare = 0.98
 
-/** `confirm` and `greet` send up to this many lines before the pace starts: the login, `/hello`, a line to oneself. */
-const greetingLines = 3
+/** A login sends up to this many lines before the pace starts (`Login.greetOnlySending`). */
+const greetingLines = 4
 
 /** Times the lines of a client so that the server refuses none of them as `slow-down`. Every `now` is in milliseconds. */
 export class Pace {

@@ -156,13 +156,14 @@ describe.concurrent("a message is received once the program has passed it on:", 
     })
   )
 
-  it.scopedLive("send, never: it shows no messages", () =>
+  it.scopedLive("send, never: it is given no messages", () =>
     Effect.gen(function* () {
-      const { joined, ledger, port, watcher } = yield* WatchedServer.make()
+      const { ledger, port, watcher } = yield* WatchedServer.make()
       const sending = yield* Program.start(["send", "--port", port, "--login", "carol", "watcher"])
-      yield* joined("carol")
+      sending.input.write("ready\n")
+      yield* watcher.until("the line", () => watcher.lines.find((line) => line === "from carol: ready"))
       yield* watcher.send("@1 carol: hi\n")
-      yield* watcher.until("the outcome", () => watcher.lines.find((line) => line.startsWith("* written @1 carol")))
+      yield* watcher.until("the outcome", () => watcher.lines.find((line) => line.startsWith("! undelivered @1 carol")))
       sending.input.end()
       assert.strictEqual((yield* sending.ended).status, 0)
       assert.strictEqual((yield* ledger).received, 0)

@@ -13,8 +13,9 @@ import { at, objects, withBob } from "../support/SendCommand.js"
 describe("a-chat send", () => {
   it.scopedLive("prints nothing and exits with 0 when the message is written to every recipient", () =>
     Effect.gen(function* () {
-      const { bob, send } = yield* withBob()
-      assert.deepStrictEqual(yield* send("--login", "alice", "bob,alice", "grüße", "an", "alle"), {
+      const { bob, port, send } = yield* withBob()
+      yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), "dave")
+      assert.deepStrictEqual(yield* send("--login", "alice", "bob,dave", "grüße", "an", "alle"), {
         status: 0,
         output: "",
         errors: ""
@@ -130,12 +131,31 @@ describe("a-chat send", () => {
     })
   )
 
+  it.scopedLive("sends under the same name as others at once, and is not announced", () =>
+    Effect.gen(function* () {
+      const { bob, port, send } = yield* withBob()
+      const watcher = yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), "watcher")
+      yield* watcher.send("/hello\n")
+      assert.match(yield* watcher.line, /^\* hello /u)
+      const first = yield* Program.start(["send", "--port", port, "--login", "ci", "bob"])
+      first.input.write("one\n")
+      yield* bob.receives(/^from ci: one$/mu)
+      assert.strictEqual((yield* send("--login", "ci", "bob", "two")).status, 0)
+      yield* bob.receives(/^from ci: two$/mu)
+      first.input.end("three\n")
+      assert.strictEqual((yield* first.ended).status, 0)
+      yield* watcher.barrier
+      const { status } = yield* send("--login", "watcher", "bob", "four")
+      assert.strictEqual(status, 2)
+    })
+  )
+
   it.scopedLive("sends under another name if the guessed one is taken", () =>
     Effect.gen(function* () {
       const { bob, port, send } = yield* withBob()
-      const first = yield* Program.start(["send", "--port", port, "bob"])
-      first.input.write("one\n")
+      assert.strictEqual((yield* send("bob", "one")).status, 0)
       const name = yield* bob.receives(/^from (\S+): one$/mu)
+      yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), name)
       assert.strictEqual((yield* send("bob", "two")).status, 0)
       const other = yield* bob.receives(/^from (\S+): two$/mu)
       assert.match(other, /^.+-[\da-z]+$/u)
@@ -195,9 +215,9 @@ describe("a-chat send", () => {
   it.scopedLive("sends under another name with --wait none, too", () =>
     Effect.gen(function* () {
       const { bob, port, send } = yield* withBob()
-      const first = yield* Program.start(["send", "--port", port, "bob"])
-      first.input.write("one\n")
-      yield* bob.receives(/: one$/mu)
+      assert.strictEqual((yield* send("bob", "one")).status, 0)
+      const name = yield* bob.receives(/^from (\S+): one$/mu)
+      yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), name)
       assert.deepStrictEqual(yield* send("bob", "two", "--wait", "none"), { status: 0, output: "", errors: "" })
       yield* bob.receives(/-[\da-z]+: two$/mu)
     })

@@ -166,7 +166,12 @@ const logIn = (
     }
     return Effect.gen(function* () {
       const started = yield* Login.start({ socket, login })
-      return { ...started, server: yield* Login.greet(started) }
+      const server = yield* Login.greetOnlySending(started)
+      if (Option.isSome(server)) return { ...started, server }
+      // An original server took the first line for the login.
+      yield* discard
+      const plain = yield* Login.start({ socket, login })
+      return { ...plain, server: yield* Login.greet(plain) }
     }).pipe(
       Effect.catchTags({
         Unsendable: (error) => Effect.fail(ExitStatus.asMisuse(error)),

@@ -100,7 +100,9 @@ const send: ManualPage = {
       "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown is never sent " +
       "again. With --wait-for, the lines wait for a recipient that is absent.",
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
-      "environment gets a suffix, too. Messages to that name are not shown, and count as written, never as received."
+      "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use one " +
+      "name at once. They are not announced and not listed by `a-chat who`, and messages to that name are returned as " +
+      "`offline`. With --json a returned line has `like` where a name that is present looks the same as the absent one."
   ],
   statuses: [
     ["0", "Everything was delivered to every recipient."],

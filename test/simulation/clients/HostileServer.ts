@@ -169,8 +169,8 @@ export class HostileServer {
       return end.send(`! slow-down${tag} retry=${connection.slowRetry}: x\n`)
     }
     bucket?.take(true)
-    if (connection.login === undefined) connection.login = line
-    else if (command === "/hello") this.hello(connection)
+    if (command === "/hello") this.hello(connection)
+    else if (connection.login === undefined) connection.login = line
     else if (command === "/who") this.who(connection, tag)
     else if (command === "/ping") end.send(`* pong${tag}: x\n`)
     else if (label !== undefined && command === undefined) this.labelled(connection, label, line)
@@ -210,7 +210,8 @@ export class HostileServer {
     const { rate } = this.setting
     connection.helloAt ??= this.loop.now
     const limits = rate === 0 ? "" : ` rate=${rate}`
-    end.send(`* hello achat=1 name=${login} max-line=100 max-recipients=10 max-name=32${limits}: x\n`)
+    const name = login === undefined ? "" : ` name=${login}`
+    end.send(`* hello achat=1${name} max-line=100 max-recipients=10 max-name=32${limits}: x\n`)
   }
 
   private labelled(connection: Connection, label: string, line: string) {
