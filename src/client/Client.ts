@@ -143,7 +143,8 @@ const acknowledging = (
   const turnOn = Effect.suspend(() => {
     if (isOn || !isRunning || !isKnown) return Effect.void
     isOn = true
-    return Effect.ignore(connection.acknowledge("own")) // the stream sees the same break
+    // Only a client that has greeted may label lines. The stream sees the same break.
+    return Effect.ignore(connection.acknowledge(wantsNotices ? "labelled" : "own"))
   })
   const isWanted = (line: string): boolean => {
     if (wantsNotices || !line.startsWith("* ")) return true

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import { Acknowledgement } from "./Acknowledgement.js"
-import { LineReceiver, type Look } from "./LineReceiver.js"
+import { LineReceiver, ownLabel, type Look } from "./LineReceiver.js"
 import type { Outcomes } from "./Outcomes.js"
 import * as Quit from "./Quit.js"
 
@@ -29,9 +29,10 @@ export interface LineConnection {
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
   /**
    * Turns acknowledgements on. A server of this kind without them does not count them, and an original one ignores this.
-   * `own` sends `/hello ack` and withholds the reply; `asked` is for a caller who asks with that line.
+   * `own` sends `/hello ack` and withholds the reply; `labelled` does so on a connection that has greeted, and also
+   * withholds a refusal; `asked` is for a caller who asks with that line.
    */
-  readonly acknowledge: (whose: "own" | "asked") => Effect.Effect<void, TransportError>
+  readonly acknowledge: (whose: "own" | "labelled" | "asked") => Effect.Effect<void, TransportError>
   /**
    * Leaves after everything that was sent; `send` fails from now on. Ends the sending half, or, where the server waits
    * for acknowledgements, only after all of them.
@@ -98,8 +99,9 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       ask,
       acknowledge: (whose) =>
         Effect.suspend(() => {
-          receiver.expectHello(whose)
-          return whose === "own" ? send("/hello ack\n") : Effect.void
+          receiver.expectHello(whose === "asked" ? "asked" : "own")
+          if (whose === "asked") return Effect.void
+          return send(whose === "labelled" ? `@${ownLabel} /hello ack\n` : "/hello ack\n")
         }),
       send: (wire) => (hasQuit ? Effect.fail(ended) : send(wire)),
       end: Effect.suspend(() => {

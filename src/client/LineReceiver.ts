@@ -159,6 +159,7 @@ export class LineReceiver {
         acknowledgement.isOn = true
         if (this.hello === "own") continue
       }
+      if (this.hello === "own" && isOwnRefusal(line)) continue
       const isCounted = acknowledgement.isOn && Acknowledgement.isMessage(line)
       if (isCounted) acknowledgement.received += 1
       if (!this.isTaken(line)) lines.push(line)
@@ -210,6 +211,14 @@ export class LineReceiver {
     })
     return Effect.forever(Effect.zipRight(Effect.sleep(busyTime), look))
   }
+}
+
+/** The label of the connection's own line, so that its refusal is not taken for that of a line of the program. */
+export const ownLabel = "achat-ack"
+
+const isOwnRefusal = (line: string): boolean => {
+  const received = line.startsWith("! ") ? Received.parse(line) : undefined
+  return received?._tag === "Refused" && received.label === ownLabel
 }
 
 const isHello = (line: string) => line.startsWith("* hello ") && Acknowledgement.turnsOn(Received.parse(line))
