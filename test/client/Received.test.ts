@@ -114,7 +114,9 @@ describe("Received.parse", () => {
       Reply.badLogin.line,
       Reply.loginInUse("bob").line,
       Reply.loginTimeout.line,
-      Reply.full(1).line
+      Reply.full(1).line,
+      Reply.kicked.line,
+      Reply.banned(1).line
     ]
     const codes = refusals.map((refusal) => {
       const received = Received.parse(line(refusal("k1")))
@@ -127,7 +129,15 @@ describe("Received.parse", () => {
   })
 
   it("recognises the refusals after which the server closes", () => {
-    for (const { line: refusal } of [Reply.badLogin, Reply.loginInUse("bob"), Reply.loginTimeout, Reply.full(1)]) {
+    const fatal = [
+      Reply.badLogin,
+      Reply.loginInUse("bob"),
+      Reply.loginTimeout,
+      Reply.full(1),
+      Reply.kicked,
+      Reply.banned(1)
+    ]
+    for (const { line: refusal } of fatal) {
       const received = Received.parse(line(refusal(undefined)))
       assert.isTrue(received._tag === "Refused" && received.fatal)
     }
