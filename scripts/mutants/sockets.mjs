@@ -29,13 +29,6 @@ export const mutants = [
     real: true
   },
   {
-    name: "a connection is closed before the kernel has everything",
-    file: "transport/NetSocket.ts",
-    search: "if (this.isDone) this.socket.destroy()",
-    replace: "if (!this.isClosed) this.socket.destroy()",
-    real: true
-  },
-  {
     name: "a writer is not woken when the kernel has taken everything",
     file: "transport/NetSocket.ts",
     search: "if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()",

@@ -85,6 +85,13 @@ export const mutants = [
     terminal: true
   },
   {
+    name: "a line that waits for a place is sent although the server asks for a pause",
+    file: "terminal/OneConnection.ts",
+    search: "restore(Effect.zipRight(places.take(1), awaitTurn(composer, turns)))",
+    replace: "restore(Effect.zipRight(awaitTurn(composer, turns), places.take(1)))",
+    test: "test/terminal/lost-connection.test.ts"
+  },
+  {
     name: "the terminal sends everything that was typed at once",
     file: "terminal/OneConnection.ts",
     search: "const maxUnderWay = 256",

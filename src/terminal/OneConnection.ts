@@ -165,7 +165,7 @@ const send = (client: Client.Client, ui: Ui, pace: Pace, underWay: FiberSet.Fibe
     const places = yield* Effect.makeSemaphore(maxUnderWay)
     const next =
       phase._tag === "Here" && phase.reportsOutcomes
-        ? Effect.zipRight(awaitTurn(ui, turns), deliverNext(client, ui, turns, underWay, places))
+        ? deliverNext(client, ui, turns, underWay, places)
         : sendNext(client, ui)
     for (;;) {
       yield* ui.work.await
@@ -195,7 +195,7 @@ interface Turns {
  * Waits until the next message may go. Where a rate is announced, the server may refuse any message, so no later message
  * to the same recipient is sent before its outcome: it could arrive first.
  */
-const awaitTurn = ({ composer: { outgoing } }: Ui, turns: Turns): Effect.Effect<void> =>
+const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (;;) {
       const message = outgoing.peek()
@@ -219,7 +219,8 @@ const deliverNext = (
 ): Effect.Effect<boolean> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      yield* restore(places.take(1))
+      // In this order: the outcome that frees a place may also ask for a pause.
+      yield* restore(Effect.zipRight(places.take(1), awaitTurn(composer, turns)))
       const next = composer.outgoing.take()
       if (next === undefined) return Effect.as(places.release(1), false)
       turns.pace.spend(1)

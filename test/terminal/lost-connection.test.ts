@@ -90,6 +90,23 @@ describe("TerminalClient, when the server goes away", () => {
     })
   )
 
+  it.scopedLive("sends nothing during a pause that the server asks for, also if lines wait for others under way", () =>
+    Effect.gen(function* () {
+      const maxUnderWay = 256
+      const { alice, server } = yield* scriptedChat()
+      const lines = Array.from({ length: maxUnderWay + 1 }, (_, index) => `bob: ${index + 1}`)
+      yield* alice.types(lines.map((line) => line + enter).join(""))
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(maxUnderWay)), lines.slice(0, maxUnderWay))
+      yield* server.says("! slow-down @1 retry=3600000: too fast")
+      yield* server.says("* written @2 bob: written")
+      yield* alice.sees("✓ bob ‹ 2")
+      yield* alice.types(ctrl("d"))
+      yield* alice.types(ctrl("c"))
+      yield* alice.ended
+      assert.lengthOf(yield* server.takes(maxUnderWay), maxUnderWay)
+    })
+  )
+
   it.scopedLive("keeps what was not sent to an original server as well", () =>
     Effect.gen(function* () {
       const sockets: Array<Net.Socket> = []

@@ -27,6 +27,7 @@ export class RealClient {
   readonly closed: Promise<void>
   /** Whether the client has not read for a while. */
   hasPaused = false
+  error: string | undefined = undefined
   private readonly socket: Net.Socket
   private rest = ""
   private messages = 0
@@ -35,13 +36,13 @@ export class RealClient {
 
   constructor(
     readonly name: string,
-    private readonly transport: Transport,
+    readonly transport: Transport,
     /** The words of `/hello`; undefined for none at all. */
     readonly words: string | undefined
   ) {
     this.socket = open(transport)
     this.socket.setEncoding("utf8").on("data", (text: string) => this.read(text))
-    this.socket.on("error", () => {}) // 'close' follows
+    this.socket.on("error", ({ code }: NodeJS.ErrnoException) => (this.error = code)) // 'close' follows
     this.socket.on("end", () => {
       this.hasEnd = true
       this.socket.end()

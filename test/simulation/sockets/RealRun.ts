@@ -21,8 +21,8 @@ const story = (history: RealHistory): string => {
     `found by the seed ${seed} on real sockets: ${violations[0]?.rule}`,
     `ledger ${JSON.stringify(ledger)}`,
     ...clients.map(
-      ({ ending, isOrderly, lines, name, sent, words }) =>
-        `${name}, words ${words}: sent ${sent.length}, got ${lines.length} lines, left by ${ending}, orderly ${isOrderly}`
+      ({ ending, error, isOrderly, lines, name, sent, transport, words }) =>
+        `${name} over ${transport.is}, ${error}, words ${words}: sent ${sent.length}, got ${lines.length} lines, left by ${ending}, orderly ${isOrderly}`
     ),
     ...violations.slice(0, 20).map(({ detail, rule }) => `BROKEN ${rule}: ${detail}`)
   ].join("\n")

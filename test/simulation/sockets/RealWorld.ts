@@ -28,7 +28,7 @@ const names = ["bob", "cy", "zoë", "dee"]
 /** How long anything may take on a busy machine. */
 const patience = 20_000
 
-const certificates = join(process.cwd(), "test", "certificates")
+const pem = (name: string) => join(process.cwd(), "test", "certificates", `${name}.pem`)
 
 /** A server on real sockets, in this process, and clients that do random things. Returns once every client has left. */
 export const run = (seed: number): Promise<RealHistory> =>
@@ -38,7 +38,6 @@ export const run = (seed: number): Promise<RealHistory> =>
       (path) => Effect.sync(() => rmSync(path, { recursive: true }))
     )
     const path = join(folder, "socket")
-    const pem = (name: string) => join(certificates, `${name}.pem`)
     const credentials = yield* Tls.credentials({ cert: pem("server"), key: pem("server.key") })
     const server = yield* Server.start({
       listen: [Tcp.listen("127.0.0.1", 0), Tls.listen("127.0.0.1", 0, { credentials }), Unix.listen(path)],
