@@ -67,7 +67,9 @@ const listening = (config: ReadonlyArray<string>, environment: Record<string, st
     server.says("errors", /address=(\S+):\d+/u)
   )
 
-const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
+/** Sends a message to itself, since `send` gets none. */
+const talk = (...args: ReadonlyArray<string>) =>
+  Program.run(["connect", ...args, "--login", "alice"], { input: "alice: hi\n" })
 
 describe("a URL that names nothing", () => {
   it("gets a list of all forms", () => {
@@ -117,7 +119,8 @@ describe("a-chat serve", () => {
       const secure = yield* server.says("errors", /address=tls:\/\/127\.0\.0\.1:(\d+)/u)
       const bob = yield* Program.start(["connect", "--port", plain], { input: "bob\nbob: ready\n" })
       yield* bob.says("output", /from bob: ready/u)
-      assert.strictEqual((yield* send("--port", secure, ...tls)).status, 0)
+      assert.strictEqual((yield* talk("--port", secure, ...tls)).status, 0)
+      const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "bob", "hi"])
       const without = yield* send("--port", secure)
       assert.deepStrictEqual([without.status, /this port speaks TLS/.test(without.errors)], [2, true])
       const reverse = yield* send("--port", plain, ...tls)
@@ -128,7 +131,7 @@ describe("a-chat serve", () => {
   it.scopedLive("with a certificate, makes the port of --host and --port TLS", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.startServer(shown)
-      const { status } = yield* send("--port", port, ...tls)
+      const { status } = yield* talk("--port", port, ...tls)
       assert.strictEqual(status, 0)
     })
   )
@@ -170,7 +173,7 @@ describe("a-chat serve", () => {
       }
       put("elsewhere")
       const server = yield* Program.startServer(["--tls-cert", own, "--tls-key", ownKey])
-      const sent = send("--port", server.port, ...tls)
+      const sent = talk("--port", server.port, ...tls)
       assert.match((yield* sent).errors, /is not for 127\.0\.0\.1; check --host, or give --server-name/)
       put("server")
       writeFileSync(ownKey, "nonsense")

@@ -150,7 +150,9 @@ const failing = (
     return said
   })
 
-const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "alice", "hi"])
+/** Sends a message to itself, since `send` gets none. */
+const talk = (...args: ReadonlyArray<string>) =>
+  Program.run(["connect", ...args, "--login", "alice"], { input: "alice: hi\n" })
 
 const refuses = (args: ReadonlyArray<string>, options: Program.StartOptions, said: RegExp) =>
   Effect.map(Program.run(["serve", ...args], options), ({ errors, status }) => {
@@ -167,11 +169,11 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["one=0", `two=${path}`])
-      assert.strictEqual((yield* send("--port", server.port)).status, 0)
-      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      assert.strictEqual((yield* talk("--port", server.port)).status, 0)
+      assert.strictEqual((yield* talk("--unix", path)).status, 0)
       yield* server.says("errors", new RegExp(`message=listening address=127.0.0.1:${server.port}\n`, "u"))
       yield* server.says("errors", /message=listening address=fd:\/\/two\n/u)
-      yield* server.says("errors", /message="connection closed" reason=left remote=unix /u)
+      yield* server.says("errors", /message="connection closed" reason=quit remote=unix /u)
     })
   )
 
@@ -181,8 +183,8 @@ describe("a-chat serve", () => {
       const path = join(yield* temporaryFolder, "s")
       const places = ["--listen", "tls+fd://secure", "--listen", "fd://plain", "--tls-cert", cert, "--tls-key", key]
       const server = yield* activated(["secure=0", `plain=${path}`], places)
-      assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
-      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      assert.strictEqual((yield* talk("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
+      assert.strictEqual((yield* talk("--unix", path)).status, 0)
     })
   )
 
@@ -191,8 +193,8 @@ describe("a-chat serve", () => {
       const { cert, key } = Certificates.pair("server")
       const path = join(yield* temporaryFolder, "s")
       const server = yield* activated(["a=0", `b=${path}`], ["--tls-cert", cert, "--tls-key", key])
-      assert.strictEqual((yield* send("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
-      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      assert.strictEqual((yield* talk("--port", server.port, "--tls", "--ca", Certificates.path("ca"))).status, 0)
+      assert.strictEqual((yield* talk("--unix", path)).status, 0)
     })
   )
 
@@ -205,7 +207,7 @@ describe("a-chat serve", () => {
       yield* client.expect("from bob: in")
       yield* client.end
       yield* server.says("errors", /message="connection closed" reason=left remote=10\.1\.2\.3:4711/u)
-      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      assert.strictEqual((yield* talk("--unix", path)).status, 0)
     })
   )
 
@@ -223,7 +225,7 @@ describe("a-chat serve", () => {
       assert.strictEqual(yield* early.closed, "end")
       const between = yield* WireClient.connect(server.tcp)
       yield* between.send("between\nbetween: in\n")
-      const program = yield* Effect.fork(send("--port", server.port))
+      const program = yield* Effect.fork(talk("--port", server.port))
       yield* server.says("output", new RegExp(`server ${first}\nserver \\d+\n`, "u"))
       writeFileSync(gate, "")
       yield* between.expect("from between: in")
@@ -281,7 +283,7 @@ describe("a-chat serve", () => {
           /level=WARN .*"out of file descriptors: the operating system drops connections; raise/u
         )
         limit("1000")
-        assert.strictEqual((yield* send("--port", server.port)).status, 0)
+        assert.strictEqual((yield* talk("--port", server.port)).status, 0)
       })
   )
 
@@ -311,7 +313,7 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const server = yield* Program.startServer([], { environment: { LISTEN_PID: "1", LISTEN_FDS: "1" } })
       yield* server.says("errors", /level=WARN .*"sockets were passed to another process;[^"]*" LISTEN_PID=1/u)
-      assert.strictEqual((yield* send("--port", server.port)).status, 0)
+      assert.strictEqual((yield* talk("--port", server.port)).status, 0)
     })
   )
 })
@@ -324,7 +326,7 @@ describe.skipIf(spawnSync(activate[0] ?? "", ["--version"]).status !== 0)("with 
       const path = join(yield* temporaryFolder, "s")
       const server = yield* Program.start(["serve"], { input: "", through: [...activate, `--listen=${path}`] })
       yield* server.says("errors", /Listening on/u)
-      assert.strictEqual((yield* send("--unix", path)).status, 0)
+      assert.strictEqual((yield* talk("--unix", path)).status, 0)
       yield* server.kill("SIGTERM")
       assert.strictEqual((yield* server.ended).status, 0)
     })

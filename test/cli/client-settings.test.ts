@@ -148,9 +148,10 @@ describe("a-chat with client settings", () => {
       const { environment } = yield* configured(
         `login = "alice"\n[servers.work]\nhost = "tls://127.0.0.1:${port}"\nca = "${Certificates.path("ca")}"\n`
       )
-      const quiet = { status: 0, output: "", errors: "" }
-      const send = ["send", "alice", "hi"]
-      assert.deepStrictEqual(yield* Program.run([...send, "--server", "work"], { environment }), quiet)
+      const echo = { status: 0, output: "from alice: hi\n", errors: "" }
+      const talk = (flags: ReadonlyArray<string>) =>
+        Program.run(["connect", ...flags], { environment, input: "alice: hi\n" })
+      assert.deepStrictEqual(yield* talk(["--server", "work"]), echo)
       const places = [
         "--server=tcp://127.0.0.1:",
         "--server=127.0.0.1:",
@@ -158,7 +159,7 @@ describe("a-chat with client settings", () => {
         "--host=tcp://127.0.0.1:"
       ]
       for (const flag of places) {
-        assert.deepStrictEqual(yield* Program.run([...send, flag + plain.port], { environment }), quiet)
+        assert.deepStrictEqual(yield* talk([flag + plain.port]), echo)
       }
     })
   )

@@ -35,6 +35,9 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   loginInUse: (label) => [Reply.loginInUse("alice").line(label)],
   loginTimeout: (label) => [Reply.loginTimeout.line(label)],
   full: (label) => [Reply.full(5_000).line(label)],
+  kicked: (label) => [Reply.kicked.line(label)],
+  banned: (label) => [Reply.banned(undefined).line(label)],
+  "banned for a time": (label) => [Reply.banned(60_000).line(label)],
   "undelivered offline": undeliveredFor("offline"),
   "undelivered disconnected": undeliveredFor("disconnected"),
   "undelivered busy": undeliveredFor("busy"),
@@ -105,15 +108,17 @@ describe("Reply", () => {
     const retrying = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => / retry=\d+(?: |$)/.test(split(line).params)))
       .map(([what]) => what)
-    assert.deepStrictEqual(retrying, ["slowDown", "full", "undelivered busy"])
+    assert.deepStrictEqual(retrying, ["slowDown", "full", "banned for a time", "undelivered busy"])
   })
 
   it("renders fatal exactly where the server closes after the line", () => {
     const fatal = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
       .map(([what]) => what)
-    assert.deepStrictEqual(fatal, ["badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"])
-    for (const { reason } of [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1)]) {
+    const logins = ["badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"]
+    assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time"])
+    const refusals = [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1), Reply.kicked]
+    for (const { reason } of [...refusals, Reply.banned(undefined)]) {
       assert.include(CloseReason.all, reason)
     }
   })
