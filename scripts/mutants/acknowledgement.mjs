@@ -29,7 +29,7 @@ export const mutants = [
   {
     name: "a client may acknowledge what was never sent to it",
     file: "chat/Unacknowledged.ts",
-    search: "if (messages > this.written + this.messagesIn(inHand)) return undefined",
+    search: "if (messages > this.written && messages > this.written + this.messagesIn(inHand)) return undefined",
     replace: ""
   },
   {
@@ -55,8 +55,8 @@ export const mutants = [
   {
     name: "senders are not released by an acknowledgement",
     file: "chat/Lifecycle.ts",
-    search: "if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
-    replace: "",
+    search: "this.receiveAcknowledged(outbox)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
+    replace: "this.receiveAcknowledged(outbox)",
     test
   },
   {
@@ -108,6 +108,21 @@ export const mutants = [
     search: "if (waiting !== undefined) waiting.aliveAt = this.time()",
     replace: "if (waiting === undefined) return",
     test
+  },
+  {
+    name: "a client is among those that wait only after the cause of its wait was lifted",
+    file: "chat/PeerInput.ts",
+    search: "if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)",
+    replace: "peer.outbox.ownerIsHeld()",
+    test: "test/chat/acknowledgement.test.ts"
+  },
+  {
+    name: "the senders of a client that leaves stay held",
+    file: "chat/Lifecycle.ts",
+    search:
+      "    // Nothing else would release the senders: there may be nothing left to write.\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
+    replace: "",
+    test: "test/chat/acknowledgement.test.ts"
   },
   {
     name: "a repeated acknowledgement releases the held senders",

@@ -218,10 +218,15 @@ export class Lifecycle {
 
   /** The peer has ended its input, or was silent for too long after `/quit`: what it has not acknowledged returns. */
   acknowledgesNoMore(peer: Peer) {
-    const { unacknowledged } = peer.outbox
+    const { outbox } = peer
+    const { unacknowledged } = outbox
     if (unacknowledged === undefined) return
     unacknowledged.isOver = true
+    // It may have acknowledged lines of a batch before the kernel had all of it.
+    this.receiveAcknowledged(outbox)
     this.return(peer.name, unacknowledged.takeAll(), "disconnected")
+    // Nothing else would release the senders: there may be nothing left to write.
+    if (outbox.makeRoom()) this.broker.hasRoom(outbox)
     this.finishIfSettled(peer)
   }
 

@@ -142,9 +142,10 @@ export class PeerInput {
     peer.inbox.pause()
     peer.hold = hold
     watch.holdBegins(peer)
-    if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)
     if (hold instanceof Question) ask(peer, hold)
     else hold.hold(peer)
+    // Last: it may lift the very cause of this hold, and then the peer has to be among those that wait.
+    if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)
   }
 
   private endHold(peer: Peer) {

@@ -5,6 +5,9 @@ import { Runs } from "./Runs.js"
 /** Memory of a run that waits for its acknowledgement: its places in three arrays, which grow by half at a time. */
 const runBytes = 48
 
+/** Memory of an object that holds runs, with its arrays. */
+const objectBytes = 400
+
 /** Lines that were written and wait for their acknowledgement. Their text is gone. */
 class WrittenLines<Sender> extends Runs<Sender> {
   /** The bytes that the lines had. */
@@ -48,7 +51,7 @@ export class Unacknowledged<Sender> {
 
   /** The memory of what waits. */
   get cost(): number {
-    return this.runs * runBytes
+    return this.runs * runBytes + this.waiting.length * objectBytes
   }
 
   /** The client has acknowledged lines of which it was not known yet that they were written. */
@@ -70,7 +73,10 @@ export class Unacknowledged<Sender> {
     this.earlier -= earlier?.lines ?? 0
     const lines = last.lines - linesBefore
     if (lines === 0) return earlier
-    if (linesBefore === 0) this.waiting.push(last)
+    if (linesBefore === 0) {
+      this.waiting.push(last)
+      this.budget.used += objectBytes
+    }
     last.bytes += batch.text.length
     this.bytes += batch.text.length
     this.lines += lines
@@ -98,7 +104,7 @@ export class Unacknowledged<Sender> {
    * those that are being written. Otherwise returns whether these are more than before.
    */
   acknowledge(messages: number, inHand: Batch<Sender> | undefined): boolean | undefined {
-    if (messages > this.written + this.messagesIn(inHand)) return undefined
+    if (messages > this.written && messages > this.written + this.messagesIn(inHand)) return undefined
     if (messages <= this.acknowledged) return false
     this.acknowledged = messages
     return true
@@ -136,6 +142,7 @@ export class Unacknowledged<Sender> {
       first.bytes -= bytes
       if (moved === first.lines) {
         this.waiting.shift()
+        this.budget.used -= objectBytes
         this.count(-first.senders.length)
         taken.push(first)
         continue

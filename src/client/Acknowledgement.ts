@@ -7,6 +7,12 @@ import type { Received } from "./Received.js"
 const intervalMillis = 2
 const batchMessages = 1000
 
+/**
+ * While a client is busy with a message, it repeats its last acknowledgement at this interval. A server closes a client
+ * that sends none for its stall timeout.
+ */
+export const repeatMillis = 1000
+
 /** Whether a line is a server's `hello` that turns acknowledgements on. */
 export const turnsOn = (received: Received): boolean =>
   received._tag === "Notice" &&
@@ -30,6 +36,7 @@ export class Acknowledgement {
   private sent = 0
   private sentAt = -Infinity
   private timer: NodeJS.Timeout | undefined = undefined
+  private repeating: NodeJS.Timeout | undefined = undefined
   private hasStopped = false
 
   /** @param send sends a line in wire form, without waiting */
@@ -49,6 +56,16 @@ export class Acknowledgement {
     this.send(`/ack ${this.sent}\n`)
   }
 
+  /** The output takes nothing for now: repeats the last acknowledgement until `stopRepeating`. */
+  startRepeating(): void {
+    this.repeating ??= setInterval(() => this.repeat(), repeatMillis)
+  }
+
+  stopRepeating(): void {
+    clearInterval(this.repeating)
+    this.repeating = undefined
+  }
+
   /** Sends what is due now rather than later. */
   flush(): void {
     clearTimeout(this.timer)
@@ -61,6 +78,7 @@ export class Acknowledgement {
 
   /** Sends what is due, and then nothing more. */
   stop(): void {
+    this.stopRepeating()
     this.flush()
     this.hasStopped = true
   }

@@ -28,7 +28,7 @@ export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
  *
  * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that it
  * was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a program
- * is busy with one line for long, the client repeats its last acknowledgement every 5 s, or the server would take it for
+ * is busy with one line for long, the client repeats its last acknowledgement every second, or the server would take it for
  * unreachable. A program that stops reading before it disconnects is closed as unreachable when messages wait, unless it
  * connects with `ack: false`.
  */

@@ -1,6 +1,5 @@
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
@@ -22,12 +21,6 @@ const readAheadBytes = 65_536
 
 /** The chunk size of Effect's own streams. Some of its sinks overflow the stack on much larger chunks. */
 const maxChunkLines = Stream.DefaultChunkSize
-
-/**
- * While the program is busy with one line, the last acknowledgement is repeated at this interval. A server closes a
- * client that sends none for its stall timeout.
- */
-const busyTime = Duration.seconds(5)
 
 /** Lines that arrived together. */
 interface Arrival {
@@ -209,7 +202,7 @@ export class LineReceiver {
       if (pull.isBusy && pull.handed === before) this.acknowledgement.repeat()
       before = pull.handed
     })
-    return Effect.forever(Effect.zipRight(Effect.sleep(busyTime), look))
+    return Effect.forever(Effect.zipRight(Effect.sleep(Acknowledgement.repeatMillis), look))
   }
 }
 

@@ -117,11 +117,13 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
   let held = false
   const release = () => {
     held = false
+    acknowledgement.stopRepeating()
     socket.resume()
   }
   const hold = () => {
     if (held) return
     held = true
+    acknowledgement.startRepeating()
     socket.pause()
     output.once("drain", release)
   }
@@ -162,11 +164,13 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
     data: (bytes) => take(framing.push(bytes)),
     end: () => {
       isOpen = false
+      acknowledgement.stopRepeating()
       // A last line without its LF was cut off, and is dropped.
       Deferred.unsafeDone(ended, Exit.fail(LineConnection.closed))
     },
     closed: (error) => {
       isOpen = false
+      acknowledgement.stopRepeating()
       Deferred.unsafeDone(ended, Exit.fail(error ?? LineConnection.lost))
     }
   })

@@ -157,10 +157,13 @@ const receive = (
   const full = new Set<Output>()
   const hold = (stream: Output) => {
     full.add(stream)
+    acknowledgement.startRepeating()
     socket.pause()
   }
   const release = (stream: Output) => () => {
-    if (full.delete(stream) && full.size === 0) socket.resume()
+    if (!full.delete(stream) || full.size > 0) return
+    acknowledgement.stopRepeating()
+    socket.resume()
   }
   options.output.on("drain", release(options.output))
   options.output.on("error", (cause: NodeJS.ErrnoException) => {

@@ -333,6 +333,43 @@ describe("a client that acknowledges", () => {
     )
   })
 
+  it.scoped("goes on when the outcomes that it waits for come in the turn in which it would be held", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* pair({ ...noTimeouts, maxOutcomes: 10 })
+      alice.say("/hello ack")
+      yield* alice.barrier
+      alice.say(...range(0, 11).map((number) => `@${number} bob: ${number}`))
+      yield* settle
+      assert.lengthOf(numbersFrom("alice", bob.received), 11)
+      bob.say("/ack 11")
+      alice.say("/ping now")
+      yield* turnsUntil(
+        () => alice.received.includes("* pong: now"),
+        () => "alice is still held"
+      )
+    })
+  )
+
+  it.scoped("releases its senders when it leaves, although its own lines wait for others", () =>
+    Effect.gen(function* () {
+      const { alice, bob, join } = yield* pair({ ...noTimeouts, outboxLines: 16 })
+      const carol = yield* join("carol")
+      carol.say("/hello ack")
+      yield* carol.barrier
+      bob.say("carol: in flight")
+      yield* bob.barrier
+      alice.say(...flood(100), "/ping after the flood")
+      yield* settle
+      assert.notInclude(alice.received, "* pong: after the flood")
+      bob.socket.end()
+      yield* turnsUntil(
+        () => alice.received.includes("* pong: after the flood"),
+        () => "alice is still held"
+      )
+      assert.isAtLeast(returnedCount("disconnected", alice.received), 16)
+    })
+  )
+
   it.scoped("is never unreachable while nothing waits for its acknowledgement", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* pair(shortTimeouts)

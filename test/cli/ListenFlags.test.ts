@@ -67,6 +67,8 @@ const listening = (config: ReadonlyArray<string>, environment: Record<string, st
     server.says("errors", /address=(\S+):\d+/u)
   )
 
+const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "bob", "hi"])
+
 /** Sends a message to itself, since `send` gets none. */
 const talk = (...args: ReadonlyArray<string>) =>
   Program.run(["connect", ...args, "--login", "alice"], { input: "alice: hi\n" })
@@ -120,7 +122,6 @@ describe("a-chat serve", () => {
       const bob = yield* Program.start(["connect", "--port", plain], { input: "bob\nbob: ready\n" })
       yield* bob.says("output", /from bob: ready/u)
       assert.strictEqual((yield* talk("--port", secure, ...tls)).status, 0)
-      const send = (...args: ReadonlyArray<string>) => Program.run(["send", ...args, "--login", "alice", "bob", "hi"])
       const without = yield* send("--port", secure)
       assert.deepStrictEqual([without.status, /this port speaks TLS/.test(without.errors)], [2, true])
       const reverse = yield* send("--port", plain, ...tls)

@@ -77,7 +77,9 @@ describe("Reconnect.keep", () => {
 
   it.effect("starts from the shortest delay after a stable connection, but not after a short one", () =>
     Effect.gen(function* () {
-      const holds: Session = (up) => up.pipe(Effect.zipRight(Effect.sleep("10 seconds")), Effect.zipRight(breaks(up)))
+      // A millisecond more than it takes: times are sums of random delays, and are rounded.
+      const time = Duration.millis(10_001)
+      const holds: Session = (up) => up.pipe(Effect.zipRight(Effect.sleep(time)), Effect.zipRight(breaks(up)))
       const held = yield* keep([breaks, unreachable, unreachable, holds])
       assert.isAtMost(held.delays[3] ?? Infinity, 1000)
       const short = yield* keep([breaks, unreachable, unreachable, breaks])

@@ -166,7 +166,7 @@ const listen: ManualPage = {
       "Messages after the last one of --count are not printed, and return to their senders.",
     "A message is received, for the server and its sender, once the output has taken it. Messages that are not printed " +
       "because the command is killed, or because its output cannot be written, return to their senders. While the output " +
-      "takes nothing for the server's stall timeout, 30 s by default, the server closes the connection.",
+      "takes nothing, the messages wait at the server, which holds the senders.",
     reconnects
   ],
   statuses: [
