@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { execFile, spawn, spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
@@ -17,7 +17,10 @@ export const missing: string | undefined =
 /** The built program in a pseudo-terminal, with an emulator attached. */
 export interface Pty extends TerminalEmulator.Emulator {
   readonly types: (keys: string) => Effect.Effect<void>
-  /** Resizes the emulator first, then the pseudo-terminal, which notifies the program. */
+  /**
+   * Resizes the emulator and then, at once, the pseudo-terminal, which notifies the program: what the program draws in
+   * between is meant for the old size.
+   */
   readonly resizes: (columns: number, rows: number) => Effect.Effect<void>
   readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
@@ -33,6 +36,15 @@ echo "tty $(tty)"
 sh -c 'echo "pid $$"; exec "$0" "$@"' "$@"
 echo "status $?"
 stty -a | tr '\\n' ' ' | tr ';' '\\n' | grep icanon`
+
+/** Sets the size of a terminal (TIOCSWINSZ) for each line of the input. To start `stty` takes much longer than this. */
+const resize = `$| = 1;
+open(my $terminal, "+<", $ARGV[0]) or die $!;
+while (<STDIN>) {
+  my ($columns, $rows) = split;
+  ioctl($terminal, 0x5414, pack("S4", $rows, $columns, 0, 0)) or die $!;
+  print "done\\n";
+}`
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
@@ -65,14 +77,23 @@ export const start = (
       Effect.map(emulator.sees(pattern), () => pattern.exec(emulator.written())?.[1] ?? "")
     const terminal = yield* told(/tty (\/dev\/\S+)/u)
     const pid = Number(yield* told(/pid (\d+)/u))
+    const resizer = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn("perl", ["-e", resize, terminal], { stdio: ["pipe", "pipe", "inherit"] })),
+      (resizer) => Effect.sync(() => resizer.kill("SIGKILL"))
+    )
     return {
       ...emulator,
       types: (keys) => Effect.sync(() => child.stdin.write(keys)),
       resizes: (columns, rows) =>
-        Effect.promise(async () => {
-          emulator.resize(columns, rows)
-          await promisify(execFile)("stty", ["-F", terminal, "cols", String(columns), "rows", String(rows)])
-        }),
+        Effect.zipRight(
+          emulator.settled,
+          Effect.promise(async () => {
+            const done = once(resizer.stdout, "data")
+            emulator.resize(columns, rows)
+            resizer.stdin.write(`${columns} ${rows}\n`)
+            await done
+          })
+        ),
       pid,
       closes: Effect.sync(() => child.kill("SIGKILL")),
       kill: (signal) => Effect.sync(() => process.kill(pid, signal)),
