@@ -189,7 +189,7 @@ check(
   async (t) => {
     const [alice, eva] = await t.login("alice", "éva")
     alice.send(`${eva.name.normalize("NFD")}: hi`, `${eva.name.toUpperCase()}: no`)
-    await alice.answered(/^! undelivered \S+ reason=offline: /u)
+    await alice.answered(/^! undelivered \S+ reason=offline(?: like=\S+)?: /u)
     await eva.answered(`from ${alice.name}: hi`)
   }
 )
