@@ -49,7 +49,7 @@ export class Acknowledgement {
     this.schedule()
   }
 
-  /** Tells the server that the client is still there, while a message takes long. */
+  /** Shows the server that the client is still there, while a message takes long. */
   repeat(): void {
     if (!this.isOn || this.hasStopped || this.isPaused) return
     this.flush()
