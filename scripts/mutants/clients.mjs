@@ -228,7 +228,7 @@ export const mutants = [
     name: "a client that waits for messages ends its sending half, and cannot acknowledge",
     file: "client/LineConnection.ts",
     search: "return acknowledgement.isOn && !hasEnded()",
-    replace: "return acknowledgement.received < 0 && !hasEnded()",
+    replace: "return hasQuit && acknowledgement.isOn && !hasEnded()",
     test: "test/client/acknowledgement.test.ts"
   },
   {

@@ -30,8 +30,6 @@ export class Acknowledgement {
   isOn = false
   /** Whether a part of a line has been sent, so that no acknowledgement can follow. */
   isPaused = false
-  /** Messages that the server has sent since then. */
-  received = 0
   private processed = 0
   private sent = 0
   private sentAt = -Infinity
@@ -52,8 +50,8 @@ export class Acknowledgement {
   /** Shows the server that the client is still there, while a message takes long. */
   repeat(): void {
     if (!this.isOn || this.hasStopped || this.isPaused) return
-    this.flush()
-    this.send(`/ack ${this.sent}\n`)
+    if (this.processed > this.sent) this.flush()
+    else this.post()
   }
 
   /** The output takes nothing for now: repeats the last acknowledgement until `stopRepeating`. */
@@ -73,7 +71,7 @@ export class Acknowledgement {
     if (this.hasStopped || this.isPaused || this.processed <= this.sent) return
     this.sent = this.processed
     this.sentAt = performance.now()
-    this.send(`/ack ${this.sent}\n`)
+    this.post()
   }
 
   /** Sends what is due, and then nothing more. */
@@ -81,6 +79,10 @@ export class Acknowledgement {
     this.stopRepeating()
     this.flush()
     this.hasStopped = true
+  }
+
+  private post() {
+    this.send(`/ack ${this.sent}\n`)
   }
 
   private schedule() {

@@ -129,12 +129,9 @@ export class LineReceiver {
       return socket.destroy()
     }
     const read = Wire.lines(Wire.decode(piece.text))
-    const { isOn } = this.acknowledgement
     const isPlain = this.outcomes.size + this.questions.size === 0
-    if (isPlain && (isOn || this.hello === "none")) {
-      if (isOn) for (const line of read) if (Acknowledgement.isMessage(line)) this.acknowledgement.received += 1
-      this.offer(read, 0)
-    } else this.takeEach(read)
+    if (isPlain && (this.acknowledgement.isOn || this.hello === "none")) this.offer(read, 0)
+    else this.takeEach(read)
   }
 
   private takeEach(read: ReadonlyArray<string>) {
@@ -153,10 +150,8 @@ export class LineReceiver {
         if (this.hello === "own") continue
       }
       if (this.hello === "own" && isOwnRefusal(line)) continue
-      const isCounted = acknowledgement.isOn && Acknowledgement.isMessage(line)
-      if (isCounted) acknowledgement.received += 1
       if (!this.isTaken(line)) lines.push(line)
-      else if (isCounted) {
+      else if (acknowledgement.isOn && Acknowledgement.isMessage(line)) {
         if (lines.length > 0) cut()
         withheld += 1
       }

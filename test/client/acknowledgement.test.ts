@@ -41,6 +41,24 @@ const blockedOutput = () => {
   return { output, takes, opens, text: () => text }
 }
 
+/** Sends three messages to a client with a blocked output, which must acknowledge each once the output has taken it. */
+const acknowledgesOnlyWhatIsTaken = (
+  server: Effect.Effect.Success<ReturnType<typeof CountingServer.make>>,
+  { opens, takes }: ReturnType<typeof blockedOutput>
+) =>
+  Effect.gen(function* () {
+    yield* server.says(...messages(1))
+    yield* moment
+    assert.strictEqual(server.acknowledged(), 0)
+    yield* takes
+    yield* server.acknowledges(1)
+    yield* server.says(...messages(2, 2))
+    yield* moment
+    assert.strictEqual(server.acknowledged(), 1)
+    yield* opens
+    yield* server.acknowledges(3)
+  })
+
 describe("Client", () => {
   it.scopedLive(
     "acknowledges nothing until the program runs the stream, and then each line that it has processed",
@@ -265,20 +283,11 @@ describe("Listening", () => {
   it.scopedLive("does not acknowledge while the output is blocked", () =>
     Effect.gen(function* () {
       const server = yield* CountingServer.make()
-      const { opens, output, takes } = blockedOutput()
-      const { run } = listen(server, { output })
+      const blocked = blockedOutput()
+      const { run } = listen(server, { output: blocked.output })
       yield* Effect.fork(run)
       yield* server.hears(/^\/hello ack$/u)
-      yield* server.says(...messages(1))
-      yield* moment
-      assert.strictEqual(server.acknowledged(), 0)
-      yield* takes
-      yield* server.acknowledges(1)
-      yield* server.says(...messages(2, 2))
-      yield* moment
-      assert.strictEqual(server.acknowledged(), 1)
-      yield* opens
-      yield* server.acknowledges(3)
+      yield* acknowledgesOnlyWhatIsTaken(server, blocked)
     })
   )
 
@@ -405,22 +414,13 @@ describe("Pipe", () => {
   it.scopedLive("does not acknowledge while the output is blocked, and acknowledges after its /quit", () =>
     Effect.gen(function* () {
       const server = yield* CountingServer.make()
-      const { opens, output, takes } = blockedOutput()
-      const { input, run } = connect(server, output)
+      const blocked = blockedOutput()
+      const { input, run } = connect(server, blocked.output)
       const running = yield* Effect.fork(run)
       yield* server.hears(/^\/ping /u)
       input.end()
       yield* server.hears(/^\/quit$/u)
-      yield* server.says(...messages(1))
-      yield* moment
-      assert.strictEqual(server.acknowledged(), 0)
-      yield* takes
-      yield* server.acknowledges(1)
-      yield* server.says(...messages(2, 2))
-      yield* moment
-      assert.strictEqual(server.acknowledged(), 1)
-      yield* opens
-      yield* server.acknowledges(3)
+      yield* acknowledgesOnlyWhatIsTaken(server, blocked)
       yield* server.says("* bye reason=quit: goodbye")
       yield* server.end
       assert.deepStrictEqual(yield* Fiber.join(running), { _tag: "Left" })

@@ -39,6 +39,18 @@ const chat = (far: (port: string) => ReadonlyArray<string>) =>
     return { ...machines, address, farewell, sender, server, shown }
   })
 
+/** The name is free for another client, and the server ends in order. Returns its ledger. */
+const afterwards = ({ address, sender, server }: Effect.Effect.Success<ReturnType<typeof chat>>) =>
+  Effect.gen(function* () {
+    const heir = yield* WireClient.join(address, "far")
+    yield* sender.send("far: after\n")
+    yield* heir.expect("from sender: after")
+    yield* server.kill("SIGTERM")
+    const { errors, status } = yield* server.ended
+    assert.strictEqual(status, 0)
+    return finalLedger(errors)
+  })
+
 /** Logs in, and reads everything or nothing. */
 const netcat = (afterwards: string) => (port: string) => [
   process.execPath,
@@ -99,7 +111,8 @@ const timeOf = (effect: Effect.Effect<unknown>) =>
 describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { concurrent: true }, () => {
   it.scopedLive("one small line later its client is unreachable: the line stays written, and the name is free", () =>
     Effect.gen(function* () {
-      const { address, farewell, pullCable, sender, server } = yield* chat(reading)
+      const chatting = yield* chat(reading)
+      const { farewell, pullCable, sender } = chatting
       yield* pullCable
       yield* sender.send(`@1 far: ${body}\n`)
       yield* sender.expect("* written @1 far: written")
@@ -109,13 +122,7 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
       const entry = yield* farewell
       assert.match(entry, / reason=unreachable\b/)
       assert.match(entry, new RegExp(` unacknowledgedBytes=${`from sender: ${body}\n`.length}\\b`))
-      const heir = yield* WireClient.join(address, "far")
-      yield* sender.send("far: after\n")
-      yield* heir.expect("from sender: after")
-      yield* server.kill("SIGTERM")
-      const { errors, status } = yield* server.ended
-      assert.strictEqual(status, 0)
-      const { accepted, written } = finalLedger(errors)
+      const { accepted, written } = yield* afterwards(chatting)
       assert.strictEqual(written, accepted)
     })
   )
@@ -125,7 +132,8 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
     ["listen", listening]
   ] as const)("one small line later %s is unreachable: the line is returned", ([, far]) =>
     Effect.gen(function* () {
-      const { address, farewell, pullCable, sender, server } = yield* chat(far)
+      const chatting = yield* chat(far)
+      const { farewell, pullCable, sender } = chatting
       yield* pullCable
       yield* sender.send(`@1 far: ${body}\n`)
       const millis = yield* timeOf(farewell)
@@ -134,13 +142,7 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
       assert.match(yield* farewell, / reason=unreachable\b/)
       const lines = yield* received(sender)
       assert.match(lines.join("\n"), /^! undelivered @1 far reason=unreachable: /m)
-      const heir = yield* WireClient.join(address, "far")
-      yield* sender.send("far: after\n")
-      yield* heir.expect("from sender: after")
-      yield* server.kill("SIGTERM")
-      const { errors, status } = yield* server.ended
-      assert.strictEqual(status, 0)
-      assert.strictEqual(finalLedger(errors).returned, 1)
+      assert.strictEqual((yield* afterwards(chatting)).returned, 1)
     })
   )
 
