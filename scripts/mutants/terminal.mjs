@@ -1,6 +1,20 @@
 // Mutants of the client at a terminal. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "a longer name mentions a shorter one",
+    file: "terminal/Mention.ts",
+    search: "if (isWholeWord(text, start, end)) found.push",
+    replace: "found.push",
+    test: "test/terminal/Mention.test.ts"
+  },
+  {
+    name: "every message rings like a mention",
+    file: "terminal/TypedLine.ts",
+    search: 'extent === "on" || (extent === "mentions" && isMention)',
+    replace: 'extent !== "off"',
+    test: "test/terminal/TerminalClient.test.ts"
+  },
+  {
     name: "the terminal's client takes a control string for typing",
     file: "terminal/InputParser.ts",
     search: '[0x00, last, "string"]',

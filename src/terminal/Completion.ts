@@ -1,4 +1,4 @@
-import { commands } from "./TypedLine.js"
+import { commands, extents } from "./TypedLine.js"
 
 /** What Tab offers for a line: one choice after another, then the text as typed. */
 export interface Completion {
@@ -42,7 +42,8 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
-    return ["time", "bell", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
+    if (name === "bell") return complete(typed, extents, "")
+    return ["time", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {
     return /\s/u.test(before)

@@ -17,7 +17,7 @@ export interface ComposerOptions {
   readonly people: People
   readonly prompt: Prompt
   readonly transcript: Transcript
-  readonly rings: boolean
+  readonly bell: TypedLine.Extent
   /** Monotonic milliseconds. */
   readonly now: () => number
   /** Called when there is something to send. */
@@ -51,7 +51,7 @@ export class Composer {
   requests: Array<string> = []
   phase: ComposerPhase = { _tag: "Login" }
   isLeaving = false
-  rings: boolean
+  bell: TypedLine.Extent
   /** Whether users who join and leave are shown. */
   showsJoins = true
   private readonly conversation = new Conversation()
@@ -59,7 +59,7 @@ export class Composer {
   private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
 
   constructor(private readonly options: ComposerOptions) {
-    this.rings = options.rings
+    this.bell = options.bell
     this.outgoing = new Outgoing((name) => options.people.isExpected(name))
   }
 
@@ -138,9 +138,12 @@ export class Composer {
       case "Ignore":
         this.ignore(meaning.names)
         break
+      case "Extent":
+        this.bell = meaning.extent
+        transcript.print(Format.quiet(`${meaning.what} ${meaning.extent}`, marks))
+        break
       case "Switch":
-        if (meaning.what === "bell") this.rings = meaning.on
-        else if (meaning.what === "time") transcript.withTime = meaning.on
+        if (meaning.what === "time") transcript.withTime = meaning.on
         else this.showsJoins = meaning.on
         transcript.print(Format.quiet(`${meaning.what} ${meaning.on ? "on" : "off"}`, marks))
         break

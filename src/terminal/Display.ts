@@ -48,6 +48,8 @@ export interface Marks {
   readonly unknown: string
   /** Between a sender and the text; also after the recipients in the prompt. */
   readonly says: string
+  /** The same if the text mentions the user. */
+  readonly mentions: string
   /** Between the recipients of the user's own message and its text. */
   readonly sentTo: string
   /** Before a line from the server or from this program. */
@@ -62,6 +64,7 @@ const unicode: Marks = {
   returned: "✗",
   unknown: "?",
   says: "›",
+  mentions: "»",
   sentTo: "‹",
   quiet: "·",
   more: "…",
@@ -74,6 +77,7 @@ const ascii: Marks = {
   returned: "x",
   unknown: "?",
   says: ">",
+  mentions: ">>",
   sentTo: "<",
   quiet: "-",
   more: "...",

@@ -1,6 +1,7 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Message } from "../client/Received.js"
 import type { Marks } from "./Display.js"
+import type * as Mention from "./Mention.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 
@@ -9,13 +10,36 @@ import { name, span, type Row, type Span } from "./Row.js"
 /** What a user does, in a text such as `/me waves`; undefined if the text is another. */
 export const actionOf = (text: string): string | undefined => /^\/me\s+(\S.*)$/su.exec(text)?.[1]
 
-/** `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. */
-export const said = ({ from, text, to = [] }: Message, marks: Marks): Row => {
+/** The text of a message as it is shown: without the `/me ` of an action. */
+export const shownText = (text: string): string => actionOf(text) ?? text
+
+/**
+ * `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. With mentions, `alice » hi bob` and `* alice » waves`.
+ *
+ * @param mentions where the shown text mentions the user
+ */
+export const said = (
+  { from, text, to = [] }: Message,
+  marks: Marks,
+  mentions: ReadonlyArray<Mention.TextRange> = []
+): Row => {
   const others = to.length === 0 ? [] : [span(" (also to ", "quiet"), ...recipients(to, marks), span(")", "quiet")]
-  const action = actionOf(text)
-  return action === undefined
-    ? [name(from), ...others, span(` ${marks.says} `, "quiet"), span(text)]
-    : [span("* ", "quiet"), name(from), ...others, span(` ${action}`)]
+  const isAction = actionOf(text) !== undefined
+  const mark =
+    mentions.length > 0 ? span(` ${marks.mentions} `, "strong") : span(isAction ? " " : ` ${marks.says} `, "quiet")
+  const shown = marked(shownText(text), mentions)
+  return [...(isAction ? [span("* ", "quiet")] : []), name(from), ...others, mark, ...shown]
+}
+
+const marked = (text: string, mentions: ReadonlyArray<Mention.TextRange>): Row => {
+  if (mentions.length === 0) return [span(text)]
+  let at = 0
+  const row = mentions.flatMap(({ end, start }) => {
+    const before = span(text.slice(at, start))
+    at = end
+    return [before, span(text.slice(start, end), "mention")]
+  })
+  return [...row, span(text.slice(at))]
 }
 
 const names = (all: ReadonlyArray<string>, ink: (text: string) => Span = name): Row =>

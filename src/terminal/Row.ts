@@ -17,7 +17,7 @@ export interface Span {
   readonly ink?: Ink | undefined
 }
 
-export type Ink = "quiet" | "strong" | "good" | "bad" | { readonly nameOf: string }
+export type Ink = "quiet" | "strong" | "good" | "bad" | "mention" | { readonly nameOf: string }
 
 export const span = (text: string, ink?: Ink): Span => ({ text, ink })
 
@@ -26,7 +26,7 @@ export const name = (text: string): Span => ({ text, ink: { nameOf: text } })
 
 const reset = "\x1b[0m"
 
-const codes = { quiet: "2", strong: "1", good: "32", bad: "31" } as const
+const codes = { quiet: "2", strong: "1", good: "32", bad: "31", mention: "7" } as const
 
 /** The colours among the 256 that are readable on both black and white. */
 const manyColours = [26, 31, 35, 61, 64, 97, 125, 130, 133, 136, 161, 166, 168, 32, 37, 71]

@@ -1,6 +1,7 @@
-import type { Received } from "../client/Received.js"
+import type { Message, Received } from "../client/Received.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
+import * as Mention from "./Mention.js"
 import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
 import type { Transcript } from "./Transcript.js"
@@ -19,7 +20,8 @@ export interface ServerLinesOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
-  readonly ring: () => void
+  /** Called with each message that is shown, but not with those of the user to themselves. */
+  readonly onMessage: (message: Message, isMention: boolean) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
   /** Whether users who join and leave are shown. */
@@ -45,14 +47,10 @@ export class ServerLines {
 
   take(received: Received): void {
     this.heard += 1
-    const { marks, people, ring, transcript } = this.options
+    const { marks, transcript } = this.options
     switch (received._tag) {
       case "Message":
-        if (people.isIgnored(received.from)) break
-        this.presence.wrote(received.from)
-        people.wrote(received.from, received.to)
-        transcript.print(Format.said(received, marks))
-        if (received.from !== people.own) ring()
+        this.takeMessage(received)
         break
       case "Notice":
         this.takeNotice(received)
@@ -63,6 +61,17 @@ export class ServerLines {
       case "Other":
         transcript.print(Format.quiet(received.line, marks))
     }
+  }
+
+  private takeMessage(message: Message) {
+    const { marks, onMessage, people, transcript } = this.options
+    if (people.isIgnored(message.from)) return
+    this.presence.wrote(message.from)
+    people.wrote(message.from, message.to)
+    const isOwn = message.from === people.own
+    const mentions = isOwn ? [] : Mention.find(Format.shownText(message.text), people.own)
+    transcript.print(Format.said(message, marks, mentions))
+    if (!isOwn) onMessage(message, mentions.length > 0)
   }
 
   /** Call for each new connection: drops an unfinished reply from the previous one. */

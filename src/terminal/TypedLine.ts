@@ -11,8 +11,18 @@ export type Meaning =
   | { readonly _tag: "Who" | "Help" | "Quit" }
   /** Without names, lists the ignored users. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
-  | { readonly _tag: "Switch"; readonly what: "time" | "bell" | "joins"; readonly on: boolean }
+  | { readonly _tag: "Switch"; readonly what: "time" | "joins"; readonly on: boolean }
+  | { readonly _tag: "Extent"; readonly what: "bell"; readonly extent: Extent }
   | { readonly _tag: "Mistake"; readonly text: string }
+
+/** For which messages something happens: for all, for those that mention the user, or for none. */
+export const extents = ["on", "mentions", "off"] as const
+
+export type Extent = (typeof extents)[number]
+
+/** Whether it happens for a message. */
+export const isFor = (extent: Extent, isMention: boolean): boolean =>
+  extent === "on" || (extent === "mentions" && isMention)
 
 /** The context on which the meaning of a line depends. */
 export interface TypingContext {
@@ -33,7 +43,7 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/me TEXT", "sends what you do; it is shown as `* alice TEXT`"],
   ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
-  ["/bell on|off", "rings for a message"],
+  ["/bell on|off", "rings for a message; `/bell mentions` only for one with your name"],
   ["/joins on|off", "shows users who join and leave"],
   ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
@@ -135,10 +145,15 @@ const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingCo
     case "/me":
       if (argument === "") return mistake("write /me and what you do: /me waves")
       return to.length === 0 ? noRecipient : { _tag: "Say", to, text: line.trim() }
+    case "/bell": {
+      const extent = extents.find((one) => one === argument)
+      return extent === undefined
+        ? mistake(`write ${name} on, ${name} mentions or ${name} off`)
+        : { _tag: "Extent", what: "bell", extent }
+    }
     case "/time":
-    case "/bell":
     case "/joins": {
-      const what = name === "/time" ? "time" : name === "/bell" ? "bell" : "joins"
+      const what = name === "/time" ? "time" : "joins"
       return argument === "on" || argument === "off"
         ? { _tag: "Switch", what, on: argument === "on" }
         : mistake(`write ${name} on or ${name} off`)

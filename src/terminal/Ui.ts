@@ -17,6 +17,7 @@ import { Prompt, type Entered } from "./Prompt.js"
 import * as Screen from "./Screen.js"
 import * as ServerLines from "./ServerLines.js"
 import { Transcript } from "./Transcript.js"
+import * as TypedLine from "./TypedLine.js"
 
 export interface UiOptions {
   readonly input: Screen.TerminalInput
@@ -24,8 +25,8 @@ export interface UiOptions {
   readonly display: Display.Display
   /** The size of a terminal that reports none; 80x24 by default. */
   readonly fallbackSize?: TerminalSize | undefined
-  /** Whether the terminal bell rings for a message. */
-  readonly bell: boolean
+  /** Which messages ring the terminal's bell. */
+  readonly bell: TypedLine.Extent
   /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
 }
@@ -110,7 +111,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       prompt,
       transcript,
-      rings: options.bell,
+      bell: options.bell,
       now: () => time.now(),
       wake: () => work.unsafeOpen(),
       onSettled: () => settled.unsafeOpen()
@@ -120,8 +121,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       marks,
       people,
       transcript,
-      ring: () => {
-        if (!composer.rings || time.now() - rangAt < minRingMillis) return
+      onMessage: (_, isMention) => {
+        if (!TypedLine.isFor(composer.bell, isMention) || time.now() - rangAt < minRingMillis) return
         rangAt = time.now()
         screen.ring()
       },

@@ -175,7 +175,7 @@ describe.concurrent("--completions", () => {
         assert.includeMembers(yield* offered(script, ["a-chat", command, "--"]), flags)
       }
       assert.deepStrictEqual(yield* offered(script, ["a-chat", "exec", "--conc"]), ["--concurrency"])
-      assert.deepStrictEqual(yield* offered(script, ["a-chat", "connect", "--bell", ""]), ["on", "off"])
+      assert.deepStrictEqual(yield* offered(script, ["a-chat", "connect", "--bell", ""]), ["on", "mentions", "off"])
       assert.deepStrictEqual(yield* offered(script, ["a-chat", "serve", "--log-format", "j"]), ["json"])
     })
   )

@@ -38,7 +38,7 @@ export const openTerminal = (
           where: "memory",
           login: "alice",
           display,
-          bell: true,
+          bell: "on",
           history: undefined,
           backoff: Schedule.spaced("10 millis"),
           ...options,

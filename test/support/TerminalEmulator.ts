@@ -139,7 +139,7 @@ export const streams = (options: Options = {}) => {
 
 /** Every control sequence that the client itself writes. */
 // oxlint-disable-next-line no-control-regex
-const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[12]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
+const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[127]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
 
 /** Characters in the output that could steer a terminal and are not part of the client's own sequences. */
 export const foreign = (written: string): ReadonlyArray<string> =>

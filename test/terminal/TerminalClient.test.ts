@@ -366,6 +366,29 @@ describe("TerminalClient", () => {
     })
   )
 
+  it.scopedLive("marks mentions, with colours and without, and rings for nothing else if asked to", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* both({ bell: "mentions", display: { ...display, colours: "basic" } })
+      yield* bob.send(["alice"], "malice is not meant")
+      yield* bob.send(["alice"], "/me waves")
+      yield* alice.sees("* bob waves")
+      yield* alice.settled
+      assert.strictEqual(alice.bells(), 0)
+      yield* bob.send(["alice"], "Alice: look, alice")
+      yield* alice.sees("bob » Alice: look, alice")
+      assert.strictEqual(alice.bells(), 1)
+      assert.include(alice.written(), "\x1b[7mAlice\x1b[0m: look, \x1b[7malice\x1b[0m\r\n")
+      yield* bob.send(["alice"], "/me waves at alice")
+      yield* alice.sees("* bob » waves at alice")
+      assert.include(alice.lines().join("\n"), "bob › malice is not meant")
+      yield* alice.types(`/bell off${enter}`)
+      yield* alice.sees("· bell off")
+      yield* alice.types(`alice: alice${enter}`)
+      yield* alice.sees("alice › alice")
+      assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
   it.scopedLive("escapes everything that could control the terminal, whoever sends it", () =>
     Effect.gen(function* () {
       const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\r\b\u202e\u2066\u200bend"

@@ -56,7 +56,8 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   ["/me  waves ", say(["bob"], "/me  waves")],
   ["carol: /me waves", say(["carol"], "/me waves")],
   ["/joins off", { _tag: "Switch", what: "joins", on: false }],
-  ["/bell on", { _tag: "Switch", what: "bell", on: true }]
+  ["/bell on", { _tag: "Extent", what: "bell", extent: "on" }],
+  ["/bell mentions", { _tag: "Extent", what: "bell", extent: "mentions" }]
 ]
 
 const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, pattern: RegExp]> = [
@@ -65,7 +66,7 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["/reply hi", noRecipients, /no one has written to you/u],
   ["/all hi", noRecipients, /no one has written to you/u],
   ["/time", context, /write \/time on or \/time off/u],
-  ["/bell loud", context, /write \/bell on or \/bell off/u],
+  ["/bell loud", context, /write \/bell on, \/bell mentions or \/bell off/u],
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
   ["/ignore bob carol", context, /"bob carol" is not a name/u],
   ["/whatever bob", context, /unknown command \/whatever; \/help/u],

@@ -328,7 +328,7 @@ describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.
       yield* alice.types(ctrl("d"))
       yield* alice.ended
       const bell = yield* Pty.start(["connect", "--bell", "loud"])
-      yield* bell.sees('a-chat: --bell: "loud" is not one of on, off')
+      yield* bell.sees('a-chat: --bell: "loud" is not one of on, mentions, off')
       yield* server.kill("SIGTERM")
       yield* server.ended
       const nobody = yield* Pty.start(["connect", "--port", server.port, "--login", "alice"], { HOME: folder })

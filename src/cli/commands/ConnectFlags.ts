@@ -15,6 +15,7 @@ import * as ClientFile from "../settings/ClientFile.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as Sources from "../settings/Sources.js"
+import * as TerminalFlags from "./TerminalFlags.js"
 
 /** The flags of every command that connects to a server, and the connection that they describe. */
 
@@ -66,7 +67,7 @@ export const resolve = <S extends Sources.Settings>(
     }
     const flags = Flags.source(settings, raw)
     const source = yield* ClientFile.sources({ flags, environment: process.env, file })
-    // The file has only the settings that all clients share: its `login`, but not a `count`.
+    // The file has the settings that all clients share, and those of a terminal: its `login`, but not a `count`.
     return yield* Flags.valid(Sources.resolve(settings, source))
   })
 
@@ -97,7 +98,7 @@ export const login = Setting.text("login", "name", {
 })
 
 /** The settings that the client's settings file may have, in the order in which `a-chat config --client` lists them. */
-export const fileSettings = { ...settings, login }
+export const fileSettings = { ...settings, login, ...TerminalFlags.settings }
 
 export const requireLogin = (login: string | undefined): Effect.Effect<string, ExitStatus.Failure> =>
   login === undefined

@@ -11,8 +11,7 @@ import * as AddressFlags from "../settings/AddressFlags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
-
-const onOff = ["on", "off"] as const
+import * as TerminalFlags from "./TerminalFlags.js"
 
 export const settings = {
   ...ConnectFlags.settings,
@@ -22,12 +21,7 @@ export const settings = {
     defaultText: "asked for at a terminal, else the first line of the input"
   }),
   plain: Setting.toggle("plain", "Send and print lines at a terminal as in a pipe"),
-  bell: Setting.choice("bell", { about: "Whether the terminal rings for a message", default: "on" }, onOff),
-  history: Setting.choice(
-    "history",
-    { about: "Whether lines typed at a terminal are kept in your history file", default: "on" },
-    onOff
-  )
+  ...TerminalFlags.settings
 }
 
 export const command = ConnectFlags.command("connect", settings, (given): Effect.Effect<void, ExitStatus.Failure> => {
@@ -48,7 +42,7 @@ export const command = ConnectFlags.command("connect", settings, (given): Effect
         display: Display.make(process.env, process.stdout.getColorDepth()),
         defaultLogin: GuessedLogin.ofUser(process.env["USER"]),
         fallbackSize: Screen.fallbackSize(process.env),
-        bell: bell === "on",
+        bell,
         history: history === "on" ? HistoryFile.path(process.env) : undefined
       })
     : Pipe.run({ ...streams, refusals: process.stderr })

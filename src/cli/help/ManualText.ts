@@ -59,7 +59,8 @@ const connect: ManualPage = {
       "names, and /help lists the rest. Each of your lines is shown with its outcome. If the connection is lost, the client " +
       "reconnects, sends what it has not sent yet, and asks what to do about lines that may or may not have arrived. Your " +
       "lines are kept in " +
-      "$XDG_STATE_HOME/a-chat/history.",
+      "$XDG_STATE_HOME/a-chat/history. A message with your name in it, as a whole word in any case, is marked: `bob » hi " +
+      "alice`. --bell mentions rings for nothing else.",
     "In a pipe the client sends its input and prints what it receives. Without --login, the first line of the input is the " +
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
@@ -129,7 +130,7 @@ const config: ManualPage = {
     "A setting is a flag of serve, an environment variable (ACHAT_MAX_LINE for --max-line), or a line in a TOML file " +
       '(`max-line = "4KiB"`). A flag overrides the environment, and the environment overrides the file. This command ' +
       "takes no flags of serve.",
-    "With --client it shows the settings that all clients share: flags, variables, and lines in " +
+    "With --client it shows the settings that all clients share, and those of a terminal: flags, variables, and lines in " +
       "$XDG_CONFIG_HOME/a-chat/client.toml, by default ~/.config/a-chat/client.toml. The clients read that file whenever " +
       "they start. A table `[servers.work]` in it, with the same settings, describes a server for `--server work`; the line " +
       '`server = "work"` makes it the default. The settings of a named server count as much as its name: those of `--server ' +

@@ -62,7 +62,7 @@ export const run = (schedule: TerminalSchedule, kept: ReadonlyArray<number>): Te
       input: keyboard as unknown as TerminalInput,
       output: screen as unknown as TerminalOutput,
       display: { colours: "none", unicode: true, reflow: "all" },
-      bell: false,
+      bell: "off",
       history: undefined,
       where: "sim",
       login: "alice",
