@@ -28,6 +28,7 @@ const long = [
   "cli/send",
   "cli/connect",
   "cli/serve",
+  "cli/young-generation",
   "process/Child"
 ]
 

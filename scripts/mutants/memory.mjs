@@ -108,5 +108,13 @@ export const mutants = [
     search: "if (excess <= 0 || costOf(peer) === 0) return",
     replace: "if (excess <= 0) return",
     test: budget
+  },
+  {
+    name: "the young generation stays small after a rest",
+    file: "cli/V8Heap.ts",
+    search: "  V8.setFlagsFromString(`--semi-space-growth-factor=${Math.max(2, missingFactor())}`)",
+    replace: "",
+    test: "test/cli/young-generation.test.ts",
+    build: true
   }
 ]

@@ -73,6 +73,7 @@ const server = (parts: Parts) =>
       return drainAtTheEnd.pipe(
         Layer.provideMerge(Control.layer(given.values.control)),
         Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
+        Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(V8Heap.restoreYoung))),
         Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminFlag.layer(given.values.admin, descriptors.limit)),
         Layer.provideMerge(ListenFlags.certificateCheck(listeners)),
