@@ -6,6 +6,7 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Escape from "./client/Escape.js"
+import * as Ask from "./cli/commands/ask.js"
 import * as Config from "./cli/commands/config.js"
 import * as Control from "./cli/commands/control.js"
 import * as Connect from "./cli/commands/connect.js"
@@ -34,6 +35,7 @@ const program = (help: Arguments.HelpRequest | undefined) =>
         Manual.describe(Serve.command, "serve", help),
         Manual.describe(Connect.command, "connect", help),
         Manual.describe(Send.command, "send", help),
+        Manual.describe(Ask.command, "ask", help),
         Manual.describe(Listen.command, "listen", help),
         Manual.describe(Exec.command, "exec", help),
         Manual.describe(Who.command, "who", help),
@@ -49,6 +51,7 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   serve: { settings: Serve.settings, takes: "flags" },
   connect: { settings: Connect.settings, takes: "flags" },
   send: { settings: Send.settings, takes: "text" },
+  ask: { settings: Ask.settings, takes: "text" },
   listen: { settings: Listen.settings, takes: "flags" },
   exec: { settings: Exec.settings, takes: "program" },
   who: { settings: Who.settings, takes: "flags" },

@@ -18,6 +18,7 @@ const long = [
   "restart/restart",
   "cli/malicious-server",
   "cli/send-retry",
+  "cli/ask",
   "cli/exec",
   "packaging/packages",
   "conformance/faults",

@@ -146,7 +146,7 @@ export const mutants = [
   },
   {
     name: "send does not connect again after a full server",
-    file: "cli/commands/Delivery.ts",
+    file: "cli/commands/LoginAttempts.ts",
     search: "refused.retryMillis ?? (mayPass",
     replace: "(mayPass",
     test: "test/cli/send-retry.test.ts",
@@ -251,5 +251,57 @@ export const mutants = [
     search: 'acknowledgement.isPaused = !wire.endsWith("\\n")',
     replace: "",
     test: "test/client/acknowledgement.test.ts"
+  },
+  {
+    name: "ask takes an outcome for the end although the answer came before it",
+    file: "cli/commands/Asking.ts",
+    search: "this.overtaking.filter(({ after }) => after <= line)",
+    replace: "this.overtaking",
+    also: {
+      file: "cli/commands/Asking.ts",
+      search: "this.overtaking.filter(({ after }) => after > line)",
+      replace: "[]"
+    },
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "ask takes a message for the answer that came before the question",
+    file: "cli/commands/Asking.ts",
+    search: "this.taken < this.early || ",
+    replace: "",
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "ask acknowledges an answer that it could not print",
+    file: "cli/commands/Asking.ts",
+    search: "return this.unprintable === undefined ? Effect.void : Effect.never",
+    replace: "return Effect.void",
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "ask says that nobody answered although the question may not have arrived",
+    file: "cli/commands/Asking.ts",
+    search: "this.unknown.add(name)",
+    replace: "name.trim()",
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "ask counts what follows a complete answer",
+    file: "client/Answers.ts",
+    search: "if (answer.isComplete) return false",
+    replace: "",
+    test: "test/client/Answers.test.ts"
+  },
+  {
+    name: "ask asks under the same name each time",
+    file: "cli/commands/ask.ts",
+    search: "login: login ?? GuessedLogin.alternative(base)",
+    replace: "login: login ?? base",
+    test: "test/cli/ask.test.ts",
+    build: true
   }
 ]

@@ -79,21 +79,21 @@ export const mutants = [
   },
   {
     name: "send tries to connect without end",
-    file: "cli/commands/Delivery.ts",
-    search: "if (millis === undefined || tries >= job.retries) return Effect.fail(failure)",
+    file: "cli/commands/LoginAttempts.ts",
+    search: "if (millis === undefined || tries >= retries) return Effect.fail(failure)",
     replace: "if (millis === undefined) return Effect.fail(failure)",
     also: {
-      file: "cli/commands/Delivery.ts",
-      search: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: job.timeout,",
-      replace: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: 1e9,"
+      file: "cli/commands/LoginAttempts.ts",
+      search: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: timeout,",
+      replace: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: 1e9,"
     },
     send: true
   },
   {
     name: "send waits for the login without end",
-    file: "cli/commands/Delivery.ts",
-    search: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: job.timeout,",
-    replace: "Effect.timeoutFail(attempt(job.login, 0, 0), {\n    duration: 1e9,",
+    file: "cli/commands/LoginAttempts.ts",
+    search: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: timeout,",
+    replace: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: 1e9,",
     send: true
   },
   {

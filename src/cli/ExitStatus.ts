@@ -35,6 +35,9 @@ export const failed = 1
 /** The connection was lost, or an outcome is unknown. */
 export const lost = 3
 
+/** A question was delivered, but not answered in time. */
+export const unanswered = 4
+
 /** A defect of this program (`EX_SOFTWARE` in sysexits.h). */
 const bug = 70
 

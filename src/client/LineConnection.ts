@@ -21,6 +21,11 @@ export interface LineConnection {
    * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well.
    */
   readonly lines: Stream.Stream<string, TransportError>
+  /**
+   * How many lines have come for `lines` so far, taken or not. Outcomes and replies overtake lines that wait to be taken;
+   * this number shows the order in which they came.
+   */
+  readonly passedOn: () => number
   /** The labelled lines that wait for outcomes. The end of the connection ends them. */
   readonly outcomes: Outcomes
   /** Sends whole lines in wire form (`Wire`), each with its LF; waits until the kernel has taken them. */
@@ -95,6 +100,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       remote: socket.remote,
       closed,
       lines: receiver.lines,
+      passedOn: () => receiver.passedOn,
       outcomes: receiver.outcomes,
       ask,
       acknowledge: (whose) =>

@@ -41,6 +41,8 @@ export class LineReceiver {
   private readonly questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
   private socket: Socket | undefined = undefined
   private ahead = 0
+  /** How many lines answered no question. */
+  passedOn = 0
   /** Whether `/hello ack` was sent, and whether its reply is for nobody else. */
   private hello: "none" | "asked" | "own" = "none"
 
@@ -130,8 +132,10 @@ export class LineReceiver {
     }
     const read = Wire.lines(Wire.decode(piece.text))
     const isPlain = this.outcomes.size + this.questions.size === 0
-    if (isPlain && (this.acknowledgement.isOn || this.hello === "none")) this.offer(read, 0)
-    else this.takeEach(read)
+    if (isPlain && (this.acknowledgement.isOn || this.hello === "none")) {
+      this.passedOn += read.length
+      this.offer(read, 0)
+    } else this.takeEach(read)
   }
 
   private takeEach(read: ReadonlyArray<string>) {
@@ -150,8 +154,10 @@ export class LineReceiver {
         if (this.hello === "own") continue
       }
       if (this.hello === "own" && isOwnRefusal(line)) continue
-      if (!this.isTaken(line)) lines.push(line)
-      else if (acknowledgement.isOn && Acknowledgement.isMessage(line)) {
+      if (!this.isTaken(line)) {
+        this.passedOn += 1
+        lines.push(line)
+      } else if (acknowledgement.isOn && Acknowledgement.isMessage(line)) {
         if (lines.length > 0) cut()
         withheld += 1
       }

@@ -104,18 +104,25 @@ export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, helloLine(started))
 
+/** `greetFirst`, as a client that only sends. */
+export const greetOnlySending = (
+  started: PendingLogin
+): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
+  greetFirst({ ...started, words: ["send-only"] })
+
 /**
- * Logs in as a client that only sends, and requests the server's `hello`; none if the server is an original one. The
- * login was not sent to that one: its first line, and so its login, was the `/hello`.
+ * Greets with the words before it logs in, and requests the server's `hello` after it; none if the server is an original
+ * one. The login was not sent to that one: its first line, and so its login, was the `/hello`.
  *
  * Only an original server sends back the line after it, because that is addressed to this login. To any other server
  * it is another `/hello`. The token makes the login one that no other client has.
  */
-export const greetOnlySending = ({
+export const greetFirst = ({
   connection,
-  login
+  login,
+  words
 }: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
-  const first = `/hello send-only ${crypto.randomUUID()}`
+  const first = `/hello ${words.join(" ")} ${crypto.randomUUID()}`
   /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */
   const ask = (lines: string, replies: number) => {
     let missing = replies
@@ -132,6 +139,7 @@ export const greetOnlySending = ({
     return connection.ask(lines, look)
   }
   return Effect.gen(function* () {
+    if (words.includes("ack")) yield* connection.acknowledge("asked")
     let answer = yield* ask(`${first}\n${first}: hello?\n${login}\n/hello\n`, 3)
     for (let wait = 0; ;) {
       if (typeof answer === "number") wait = answer

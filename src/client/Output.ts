@@ -64,9 +64,14 @@ export const readerGone = (stream: Output): Effect.Effect<void, OutputError> =>
 
 /** Writes text and waits until the reader has taken it or has gone. */
 export const print = (stream: Output, text: string): Effect.Effect<void, OutputError> =>
+  Effect.asVoid(printed(stream, text))
+
+/** Writes text, and returns whether the reader has taken it; false if the reader has gone. */
+export const printed = (stream: Output, text: string): Effect.Effect<boolean, OutputError> =>
   Effect.async((resume) => {
     stream.write(text, (cause: NodeJS.ErrnoException | null | undefined) => {
-      const isTaken = cause === null || cause === undefined || cause.code === "EPIPE" || stream.errored !== null
-      resume(isTaken ? Effect.void : Effect.fail(new OutputError({ cause })))
+      if (cause === null || cause === undefined) resume(Effect.succeed(true))
+      else if (cause.code === "EPIPE" || stream.errored !== null) resume(Effect.succeed(false))
+      else resume(Effect.fail(new OutputError({ cause })))
     })
   })

@@ -40,6 +40,11 @@ export interface SendingOptions<E> {
   readonly report: (outcome: LineOutcome) => void
   /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
+  /**
+   * Takes what the server sends besides outcomes, until the connection ends. By default, that is dropped, and the run ends
+   * when every outcome has arrived. With this, it ends only with the connection.
+   */
+  readonly receive?: ((connection: LineConnection.LineConnection) => Effect.Effect<void>) | undefined
 }
 
 /** No outcome arrived in time. */
@@ -87,7 +92,7 @@ export interface Sending<E> {
 export type SendResult = "Complete" | "Unknown" | "Unsent"
 
 export const make = <E>(options: SendingOptions<E>): Sending<E> => {
-  const { absenceMillis, input, maxLineBytes, patience, recipients, report, reported, retries } = options
+  const { absenceMillis, input, maxLineBytes, patience, receive, recipients, report, reported, retries } = options
   const everyone = new Outcomes.Recipients(recipients)
   const head = Wire.encode(recipients.join(", "))
   const tooLong: Outcomes.Outcome = {
@@ -282,7 +287,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
         : Effect.sync(() => final({ line: (totals.lines += 1), outcome: tooLong, names: recipients }))
     )
     isAllSent = true
-    yield* idle.await
+    yield* receive === undefined ? idle.await : Effect.never
   })
 
   const watch = Effect.gen(function* () {
@@ -309,7 +314,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
   /** Returns when the connection has ended, orderly or not, after which no outcome can arrive. */
   const untilEnd = ({ connection }: Link) =>
     Effect.suspend(() => {
-      const lines = Effect.ignore(Stream.runDrain(connection.lines))
+      const lines = receive?.(connection) ?? Effect.ignore(Stream.runDrain(connection.lines))
       const notices = Effect.catchAll(connection.ask("", notice), () => Effect.never)
       return Effect.raceFirst(lines, notices)
     }).pipe(

@@ -54,6 +54,12 @@ const cases: Readonly<Record<string, Case>> = {
     statuses: { message: 3, quit: 3 },
     output: ""
   },
+  ask: { args: ["ask", "bob", "hi"], statuses: { accept: 2, login: 2, hello: 2, message: 3, delivery: 3 }, output: "" },
+  "ask --retry --any": {
+    args: ["ask", "--retry", "3", "--any", "--timeout", "3s", "bob,carol", "hi"],
+    statuses: { message: 3 },
+    output: ""
+  },
   "connect with a closed input": {
     args: ["connect"],
     input: "alice\nbob: hi\n",

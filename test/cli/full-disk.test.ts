@@ -23,6 +23,7 @@ const commands: ReadonlyArray<readonly [command: string, input: string]> = [
   ["connect --login alice --port PORT", "alice: hi\n"],
   ["send --json --login alice --port PORT alice hi", ""],
   ["send --json --login alice --port PORT nobody hi", ""],
+  ["ask --json --port PORT nobody hi", ""],
   ["--help", ""],
   ["serve --help", ""],
   ["--version", ""],

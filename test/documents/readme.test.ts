@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { transform } from "esbuild"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -209,6 +210,19 @@ describe("The scripts and bots in README", () => {
     })
   )
 
+  it.scopedLive("ask, and print the answer", () =>
+    Effect.gen(function* () {
+      const { address, run } = yield* shell
+      const script = line("a-chat ask")
+      assert.strictEqual(yield* run(script), "a-chat: bob: offline: no recipient of that name is online\n")
+      const bob = yield* WireClient.join(address, "bob")
+      const asked = yield* Effect.fork(run(script))
+      const [, from = ""] = /^from (\S+): status\?$/u.exec(yield* bob.line) ?? []
+      yield* bob.send(`${from}: fine\n`)
+      assert.strictEqual(yield* Fiber.join(asked), "bob says fine\n")
+    })
+  )
+
   it.scopedLive("answer a message", () =>
     Effect.gen(function* () {
       const { address, start } = yield* shell
@@ -220,5 +234,5 @@ describe("The scripts and bots in README", () => {
     })
   )
 
-  it("are all run above", () => assert.lengthOf(lines, 7))
+  it("are all run above", () => assert.lengthOf(lines, 8))
 })

@@ -4,16 +4,14 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
-import * as Login from "../../client/Login.js"
 import { drained, flushed, type Output } from "../../client/Output.js"
 import { Pace } from "../../client/Pace.js"
-import * as Reconnect from "../../client/Reconnect.js"
 import * as Sending from "../../client/Sending.js"
 import * as UnlabelledSending from "../../client/UnlabelledSending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Units from "../settings/Units.js"
 import * as GuessedLogin from "./GuessedLogin.js"
+import * as LoginAttempts from "./LoginAttempts.js"
 import * as Progress from "./Progress.js"
 import * as SendReport from "./SendReport.js"
 
@@ -92,6 +90,16 @@ export const withOutcomes = (
     )
   })
 
+const logIn = (job: DeliveryJob, which: "first" | "again") =>
+  LoginAttempts.logIn(
+    {
+      ...job,
+      alternative: job.mayRename ? () => GuessedLogin.alternative(job.login) : undefined,
+      use: "send-only"
+    },
+    which
+  )
+
 /** A connection to a server that reports outcomes. */
 const connect = (job: DeliveryJob, which: "first" | "again") =>
   Effect.flatMap(logIn(job, which), ({ connection, server }) =>
@@ -141,75 +149,3 @@ export const streamsOf = (job: DeliveryJob): Streams => ({
 
 const inputOf = (job: DeliveryJob): Readable =>
   job.text === undefined ? process.stdin : Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false })
-
-/**
- * Logs in. Tries another name if a guessed one is taken. With `--retry` also tries again if there is no server, if the
- * server ends the connection before the login, or if it allows another try.
- */
-const logIn = (
-  job: DeliveryJob,
-  which: "first" | "again"
-): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
-  let connected: Socket | undefined = undefined
-  let failure: ExitStatus.Failure | undefined = undefined
-  const socket = Effect.tap(job.socket, (socket) => Effect.sync(() => (connected = socket)))
-  const discard = Effect.sync(() => connected?.destroy())
-  const attempt = (
-    login: string,
-    names: number,
-    tries: number
-  ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
-    const again = (error: Login.LoginRefused | TransportError, millis: number | undefined) => {
-      failure = ExitStatus.asMisuse(error)
-      if (millis === undefined || tries >= job.retries) return Effect.fail(failure)
-      return Effect.zipRight(discard, Effect.delay(attempt(login, names, tries + 1), millis))
-    }
-    return Effect.gen(function* () {
-      const started = yield* Login.start({ socket, login })
-      const server = yield* Login.greetOnlySending(started)
-      if (Option.isSome(server)) return { ...started, server }
-      // An original server took the first line for the login.
-      yield* discard
-      const plain = yield* Login.start({ socket, login })
-      return { ...plain, server: yield* Login.greet(plain) }
-    }).pipe(
-      Effect.catchTags({
-        Unsendable: (error) => Effect.fail(ExitStatus.asMisuse(error)),
-        LoginRefused: (refused) => {
-          if (refused.code === "login-in-use" && job.mayRename && names < maxNames) {
-            return attempt(GuessedLogin.alternative(job.login), names + 1, tries)
-          }
-          // After a lost connection, the server may not have noticed its end yet.
-          const mayPass = which === "again" && Reconnect.mayPass(refused)
-          return again(refused, refused.retryMillis ?? (mayPass ? reconnectMillis(tries) : undefined))
-        },
-        TransportError: (error) => again(error, isPassing(error) ? reconnectMillis(tries) : undefined)
-      })
-    )
-  }
-  return Effect.timeoutFail(attempt(job.login, 0, 0), {
-    duration: job.timeout,
-    onTimeout: () =>
-      failure ??
-      ExitStatus.asMisuse({
-        message: `no reply for ${Units.showDuration(job.timeout)}; is the name in use, or is the server restarting?`
-      })
-  }).pipe(
-    // No message has been sent yet, so there is nothing for an orderly end to wait for.
-    Effect.tapError(() => discard)
-  )
-}
-
-/** Whether another try may succeed: there is no server yet, or the connection broke before the login. */
-const isPassing = ({ code, during }: TransportError) =>
-  during !== "Connect" || ["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(code ?? "")
-
-/** The delay before the next attempt to connect: doubled up to 2 s, and shortened at random by up to a half. */
-const reconnectMillis = (tries: number) => Math.min(2000, 100 * 2 ** tries) * (0.5 + Math.random() / 2)
-
-/** The number of alternative names to try. */
-const maxNames = 5
-
-interface LoggedIn extends Login.PendingLogin {
-  readonly server: Option.Option<Login.Hello>
-}

@@ -51,14 +51,17 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
   }
 }
 
-const jsonOf = ({ line, names, outcome }: LineOutcome): string => {
+const jsonOf = (outcome: LineOutcome): string => objects(outcome, { line: outcome.line })
+
+/** An object for each recipient, one per line, in which `head` comes first. */
+export const objects = ({ names, outcome }: Omit<LineOutcome, "line">, head: object = {}): string => {
   const facts = {
     outcome: outcome._tag === "Written" ? (outcome.code ?? "written") : outcome._tag.toLowerCase(),
     ...(outcome._tag === "Written" || outcome._tag === "Unknown"
       ? {}
       : { reason: outcome.reason, ...retry(outcome.retryMillis) })
   }
-  return names.map((to) => `${JSON.stringify({ line, to, ...facts, ...like(outcome, to) })}\n`).join("")
+  return names.map((to) => `${JSON.stringify({ ...head, to, ...facts, ...like(outcome, to) })}\n`).join("")
 }
 
 const like = (outcome: Outcomes.Outcome, to: string) => {
@@ -68,7 +71,8 @@ const like = (outcome: Outcomes.Outcome, to: string) => {
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
 
-const textOf = ({ line, outcome }: LineOutcome, numbered: boolean): string => {
+/** What was not delivered, in lines; empty for other outcomes. */
+export const textOf = ({ line, outcome }: Pick<LineOutcome, "line" | "outcome">, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
   switch (outcome._tag) {
     case "Returned":

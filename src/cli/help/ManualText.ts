@@ -124,6 +124,51 @@ const send: ManualPage = {
   ]
 }
 
+const ask: ManualPage = {
+  summary: "Sends a question and prints the answer; the exit status says whether one came.",
+  description: [
+    "The answer is the next message from the recipient. Only its text is printed, once the question has been sent; with " +
+      "several recipients each line is `from bob: TEXT`. With --json it is an object as `a-chat listen` prints it. Other " +
+      "messages that arrive meanwhile are printed on standard error.",
+    "Each message is a line, and nothing marks the end of an answer. So --lines says how many lines to wait for, and with " +
+      "--quiet the answer ends when no further line has come for that time. An answer of `a-chat exec` has as many lines as " +
+      "its program prints. What comes after the answer returns to its sender.",
+    "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is enough.",
+    "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again as " +
+      "`a-chat send` does, until then. A question whose outcome is unknown is never sent again.",
+    "Without a text, the input is the question: one line. An argument such as `--retires` before the text is a mistyped " +
+      "flag, and nothing is sent. After `--`, everything is text.",
+    "Without --login the name is made from the user and the machine, with a random suffix, so that a late answer to one " +
+      "question is never taken for the answer to the next. With a name of your own, questions one after the other can be " +
+      "confused in that way. A name from the environment gets a suffix if it is taken. While the command waits, the " +
+      "name is present like that of any client. An `a-chat exec` answers it, because the question is not marked as a program's.",
+    "The answer is received, for the server and its sender, once the output has taken it."
+  ],
+  statuses: [
+    ["0", "Every recipient answered, or with --any one of them."],
+    ["1", "The question was returned or refused for some recipient, or with --any for all of them."],
+    [
+      "2",
+      "A flag is wrong, there was no connection, the server does not report outcomes, or the output cannot be written."
+    ],
+    ["3", "The question may have arrived or not, or the connection was lost before the answer."],
+    ["4", "The question arrived, but no complete answer came within --timeout."],
+    interrupted
+  ],
+  examples: [
+    ["A question, and five seconds for the answer:", "a-chat ask bob 'status?' --timeout 5s || echo \"status $?\""],
+    [
+      "The answer in a variable:",
+      "answer=$(a-chat ask bob 'status?' --timeout 5s) || answer='nothing'; echo \"bob says $answer\""
+    ],
+    [
+      "All lines of a bot, until it says nothing for half a second:",
+      "a-chat ask bot 'list' --quiet 500ms --timeout 5s || true"
+    ],
+    ["Whoever answers first:", "a-chat ask bob,carol 'lunch?' --any --timeout 5s || true"]
+  ]
+}
+
 const config: ManualPage = {
   summary: "Prints the settings that serve or the clients would use, and where each of them comes from.",
   description: [
@@ -291,7 +336,7 @@ const control: ManualPage = {
   ]
 }
 
-export const pages = { serve, connect, send, listen, exec, who, ping, config, control } satisfies Record<
+export const pages = { serve, connect, send, ask, listen, exec, who, ping, config, control } satisfies Record<
   string,
   ManualPage
 >

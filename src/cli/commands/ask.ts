@@ -1,0 +1,107 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { isUtf8 } from "node:buffer"
+import { fstatSync } from "node:fs"
+import * as Encode from "../../client/Encode.js"
+import * as Input from "../../client/Input.js"
+import * as Outcomes from "../../client/Outcomes.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+import * as Asking from "./Asking.js"
+import * as ConnectFlags from "./ConnectFlags.js"
+import * as GuessedLogin from "./GuessedLogin.js"
+import * as Send from "./send.js"
+
+export const settings = {
+  ...ConnectFlags.settings,
+  login: Setting.text("login", "name", {
+    about: "Name to ask as",
+    default: undefined,
+    defaultText: "the user and the machine, with a random suffix"
+  }),
+  timeout: Setting.duration("timeout", {
+    about: "Time for everything: the login, the delivery and the answer",
+    default: Duration.minutes(1),
+    min: Duration.millis(10),
+    max: Duration.days(1)
+  }),
+  lines: Setting.count("lines", {
+    about: "Lines of an answer, each of which is one message",
+    default: undefined,
+    defaultText: "1, or no limit with --quiet",
+    min: 1,
+    max: 1_000_000_000
+  }),
+  quiet: Setting.duration("quiet", {
+    about: "Take an answer of several lines: it ends when no further line has come for this time",
+    default: undefined,
+    defaultText: "none",
+    min: Duration.millis(1),
+    max: Duration.hours(1)
+  }),
+  any: Setting.toggle("any", "With several recipients: the first complete answer is enough"),
+  retry: Send.settings.retry,
+  waitFor: Send.settings.waitFor,
+  json: Setting.toggle("json", `Print {"from","text","at"} for each line, and {"to","outcome"} where no answer came`)
+}
+
+const args = {
+  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, separated by commas")),
+  text: Args.text({ name: "text" }).pipe(
+    Args.repeated,
+    Args.withDescription("The question; without it, the input is the question")
+  )
+}
+
+export const command = Command.make("ask", { flags: Flags.options(settings), ...args }, (raw) =>
+  Effect.gen(function* () {
+    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const { any, json, lines, login, quiet, retry, timeout, waitFor } = given.values
+    const recipients = Outcomes.distinct(raw.recipients.split(","))
+    yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
+    const socket = ConnectFlags.socket(given)
+    const text = raw.text.length === 0 ? yield* question : raw.text.join(" ")
+    if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
+    const base = login ?? GuessedLogin.guess()
+    process.exitCode = yield* Asking.run(
+      {
+        socket,
+        recipients,
+        // A name of its own, so that a late answer to an earlier question is not taken for the answer to this one.
+        login: login ?? GuessedLogin.alternative(base),
+        alternative: given.origins.login === "flag" ? undefined : () => GuessedLogin.alternative(base),
+        text,
+        timeout,
+        lines: lines ?? (quiet === undefined ? 1 : Infinity),
+        quiet: quiet ?? Duration.infinity,
+        any,
+        retries: retry,
+        waitFor,
+        json
+      },
+      { output: process.stdout, errors: process.stderr }
+    )
+  }).pipe(Effect.scoped)
+)
+
+/** Longer input cannot be one line. */
+const maxQuestionBytes = 2 * 1024 * 1024
+
+/** The input, without the end of its last line. */
+const question = Effect.gen(function* () {
+  if (fstatSync(process.stdin.fd).isDirectory()) return yield* ExitStatus.misused("the input is a directory")
+  const chunks: Array<Buffer> = []
+  for (let bytes = 0; bytes <= maxQuestionBytes;) {
+    const chunk = yield* Effect.mapError(Input.read(process.stdin), ExitStatus.asMisuse)
+    if (chunk === undefined) break
+    chunks.push(chunk)
+    bytes += chunk.length
+  }
+  const input = Buffer.concat(chunks)
+  if (!isUtf8(input)) return yield* ExitStatus.misused("the question is not UTF-8")
+  const text = input.toString().replace(/\r?\n$/u, "")
+  return text === "" ? yield* ExitStatus.misused("there is no question: neither a text nor an input") : text
+})
