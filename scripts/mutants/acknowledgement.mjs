@@ -53,6 +53,19 @@ export const mutants = [
     replace: "if (false) {"
   },
   {
+    name: "what was acknowledged of a write that breaks returns, if the kernel does not say how far it got",
+    file: "chat/Lifecycle.ts",
+    search: "outbox.unacknowledged?.linesGot(batch) ?? 0",
+    replace: "0"
+  },
+  {
+    name: "an acknowledgement does not show that the client has got the lines from before its /hello ack",
+    file: "chat/Unacknowledged.ts",
+    search: "let earlier = this.earlier\n    let lines",
+    replace: "let earlier = 0\n    let lines",
+    test
+  },
+  {
     name: "senders are not released by an acknowledgement",
     file: "chat/Lifecycle.ts",
     search: "this.receiveAcknowledged(outbox)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",

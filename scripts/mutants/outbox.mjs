@@ -15,14 +15,14 @@ export const mutants = [
   {
     name: "the batch being written is lost on disconnect",
     file: "chat/Lifecycle.ts",
-    search: "unwritten.unshift(unfinished.batch)",
+    search: "unwritten.unshift(batch)",
     replace: ""
   },
   {
     name: "a partly written batch is returned whole",
     file: "chat/Lifecycle.ts",
-    search: "unfinished.batch.splitAt(unfinished.taken)",
-    replace: "unfinished.batch.splitAt(0)"
+    search: "batch.splitAt(taken, ",
+    replace: "batch.splitAt(0, "
   },
   {
     name: "a partly written line counts as written",

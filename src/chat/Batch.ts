@@ -58,17 +58,17 @@ export class Batch<Sender> extends Runs<Sender> {
   }
 
   /**
-   * Splits the batch at a number of bytes: returns the lines that end within them, and keeps the rest. Returned pairs
-   * stay with the rest, where they count as dead: the client that the lines were for has left.
+   * Splits the batch: returns the lines that end within a number of bytes, but at least this many, and keeps the rest.
+   * Returned pairs stay with the rest, where they count as dead: the client that the lines were for has left.
    */
-  splitAt(bytes: number): Batch<Sender> {
+  splitAt(bytes: number, least: number): Batch<Sender> {
     const head = new Batch<Sender>()
-    const end = this.text.lastIndexOf("\n", bytes - 1) + 1
-    if (bytes <= 0 || end === 0) return head
+    let end = bytes <= 0 ? 0 : this.text.lastIndexOf("\n", bytes - 1) + 1
+    let lines = 0
+    for (let at = 0; at < end; at = this.text.indexOf("\n", at) + 1) lines += 1
+    for (; lines < least; lines++) end = this.text.indexOf("\n", end) + 1
     head.text = this.text.slice(0, end)
     this.text = this.text.slice(end)
-    let lines = 0
-    for (let at = 0; at < end; at = head.text.indexOf("\n", at) + 1) lines += 1
     this.moveFirst(lines, head)
     return head
   }

@@ -151,10 +151,12 @@ export class Lifecycle {
     const { outbox } = peer
     const unwritten = [...queued, ...outbox.abandon()]
     if (unfinished !== undefined) {
-      const taken = unfinished.batch.splitAt(unfinished.taken)
-      const settled = outbox.unacknowledged === undefined ? taken : outbox.unacknowledged.wrote(taken)
+      const { batch, taken } = unfinished
+      // An acknowledgement may say more than the kernel did.
+      const head = batch.splitAt(taken, outbox.unacknowledged?.linesGot(batch) ?? 0)
+      const settled = outbox.unacknowledged === undefined ? head : outbox.unacknowledged.wrote(head)
       if (settled !== undefined) this.settledLabelled(outbox, settled, "written")
-      unwritten.unshift(unfinished.batch)
+      unwritten.unshift(batch)
     }
     this.receiveAcknowledged(outbox)
     const unacknowledged = outbox.unacknowledged?.takeAll() ?? []

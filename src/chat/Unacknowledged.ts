@@ -118,6 +118,22 @@ export class Unacknowledged<Sender> {
     return messages.lines
   }
 
+  /** How many lines of a batch that is being written the client has got: those up to the last that it has acknowledged. */
+  linesGot({ counts, senders }: Batch<Sender>): number {
+    let messages = this.acknowledged - this.written
+    let earlier = this.earlier
+    let lines = 0
+    for (let run = 0; messages > 0; run++) {
+      const count = counts[run] as number // in range: `acknowledge` has made sure that there are so many messages
+      const before = Math.min(earlier, count)
+      earlier -= before
+      const some = senders[run] === undefined ? 0 : Math.min(messages, count - before)
+      messages -= some
+      lines += messages > 0 ? count : before + some
+    }
+    return lines
+  }
+
   /** Removes and returns the lines that were acknowledged. */
   takeAcknowledged(): ReadonlyArray<Runs<Sender>> {
     return this.take(Math.min(this.acknowledged, this.written) - (this.written - this.lines))

@@ -82,13 +82,19 @@ describe("Batch", () => {
         const { text } = whole
         for (let bytes = -1; bytes <= text.length + 1; bytes++) {
           const rest = batchOf(lines)
-          const head = rest.splitAt(bytes)
+          const head = rest.splitAt(bytes, 0)
           assert.strictEqual(head.text + rest.text, text)
           assert.deepStrictEqual([...linesOf(head), ...linesOf(rest)], [...lines], `at ${bytes}`)
           assert.isAtMost(head.text.length, Math.max(0, bytes), "no line that was not taken whole")
           const next = text.indexOf("\n", head.text.length) + 1
           if (next > 0) assert.isAbove(next, bytes, "every line that was taken whole")
           assert.strictEqual(head.returns + rest.returns, returnsOf(lines))
+          for (let least = 0; least <= lines.length; least++) {
+            const remaining = batchOf(lines)
+            const first = remaining.splitAt(bytes, least)
+            assert.strictEqual(first.lines, Math.max(head.lines, least))
+            assert.deepStrictEqual([...linesOf(first), ...linesOf(remaining)], [...lines])
+          }
         }
       }),
       { numRuns: 100 }

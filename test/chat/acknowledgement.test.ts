@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
+import type { Socket } from "../../src/ports/Transport.js"
 import { pass, startMemoryServer, type MemoryClient, type MemoryServerOptions } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
 import { noTimeouts, shortTimeouts } from "../support/SmallSettings.js"
@@ -33,6 +34,19 @@ const acknowledge = ({ received, say }: MemoryClient) =>
 const floodTo = (name: string, count: number) => flood(count).map((line) => line.replace("bob", name))
 
 const labelledTo = (name: string) => range(0, 30).map((number) => `@${number} ${name}: ${number}`)
+
+/** As over TLS: it is not known how far a write has got before all of it is taken. */
+const opaque = (socket: Socket): Socket => {
+  let written = 0
+  return new Proxy(socket, {
+    get: (target, key) => {
+      if (key === "write") return (bytes: string) => target.write(((written = bytes.length), bytes))
+      if (key === "untaken") return () => (target.untaken() === 0 ? 0 : written)
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === "function" ? value.bind(target) : value
+    }
+  })
+}
 
 const badAcks = ({ received }: MemoryClient) => received.filter((line) => line.startsWith("! bad-line")).length
 
@@ -167,6 +181,66 @@ describe("a client that acknowledges", () => {
       yield* alice.barrier
       assert.strictEqual(returnedCount("disconnected", alice.received), 15)
       assert.strictEqual(returned, 15)
+    })
+  )
+
+  it.scoped(
+    "has received what it acknowledged of a write that breaks, although the kernel did not say how far it got",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, join, server } = yield* pair({ ...noTimeouts, wrap: opaque })
+        const carol = yield* join("carol")
+        alice.say("bob: the first finds the route")
+        yield* alice.barrier
+        bob.socket.pause()
+        // All of this is one write.
+        bob.say("/ping")
+        carol.say("bob: hi")
+        alice.say("@first bob: 1", ...flood(5), "@last bob: 2", ...flood(15), "@late bob: 3")
+        yield* alice.barrier
+        bob.say("/ack 9")
+        yield* settle
+        bob.socket.reset()
+        yield* settle
+        const { received, returned, written } = yield* server.ledger
+        assert.deepStrictEqual([received, written, returned], [9, 0, 16])
+        yield* alice.barrier
+        assert.deepStrictEqual(told(alice), [
+          "* received @first bob",
+          "* received @last bob",
+          "! undelivered @late bob reason=disconnected",
+          "! undelivered bob reason=disconnected count=15"
+        ])
+      })
+  )
+
+  it.scoped("has got the lines of before its /hello ack, too, if it acknowledges a later one of the same write", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer({ ...noTimeouts, wrap: opaque })
+      const bob = yield* chat.join("bob")
+      const alice = yield* chat.join("alice")
+      bob.socket.pause()
+      alice.say(...flood(20)) // of which the kernel takes half
+      yield* alice.barrier
+      // All of this is the next write.
+      alice.say("bob: before")
+      yield* alice.barrier
+      bob.say("/hello ack")
+      yield* settle
+      alice.say("bob: after", ...flood(10))
+      yield* alice.barrier
+      bob.socket.resume()
+      yield* turnsUntil(
+        () => numbersFrom("alice", bob.received).includes(19),
+        () => "the first write"
+      )
+      bob.socket.pause()
+      bob.say("/ack 1")
+      yield* settle
+      bob.socket.reset()
+      yield* settle
+      const { received, returned, written } = yield* chat.server.ledger
+      assert.deepStrictEqual([received, written, returned], [1, 21, 10])
     })
   )
 

@@ -108,8 +108,8 @@ export class Coverage {
 
   /** What never occurred. */
   get missing(): ReadonlyArray<string> {
-    // A defect of the program must not occur; no schedule has an operator; and no schedule has clients that acknowledge.
-    const never = ["internal-error", "kicked", "banned", "received"]
+    // A defect of the program must not occur, and no schedule has an operator.
+    const never = ["internal-error", "kicked", "banned"]
     return [...this.groups].flatMap(([group, found]) =>
       [...found].flatMap(([name, count]) => (count === 0 && !never.includes(name) ? [`${group}: ${name}`] : []))
     )

@@ -16,24 +16,35 @@ export interface Message {
 }
 
 /**
- * Of one sender and one name: the number of lines accepted (surely, at most), written, received (surely, at most) and
- * returned.
+ * Of one sender and one name: the number of lines accepted, written and received (each surely, and at most), and returned.
  */
 interface Tally {
   sure: number
   maybe: number
   written: number
+  maybeWritten: number
   received: number
   maybeReceived: number
   returned: number
 }
 
+const nothing: Tally = {
+  sure: 0,
+  maybe: 0,
+  written: 0,
+  maybeWritten: 0,
+  received: 0,
+  maybeReceived: 0,
+  returned: 0
+}
+
 /** What became of a line that a recipient got. */
-type Got = "written" | "received" | "maybe received" | "unacknowledged"
+type Got = "written" | "maybe written" | "received" | "maybe received" | "maybe read"
 
 /**
  * Each accepted (line, recipient) pair is written once, received once or returned once, unless its sender had left; and the
- * ledger says the same. A recipient that acknowledges may have got a line that is returned.
+ * ledger says the same. A recipient may have got a line that is returned if it did not acknowledge it, although it
+ * acknowledges others, or if the server could not learn that the kernel took it.
  */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const byName = new Map<string, Array<ObservedConnection>>()
@@ -47,7 +58,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   const tally = (sender: ObservedConnection, name: string) => {
     const own = tallies.get(sender) ?? new Map<string, Tally>()
     tallies.set(sender, own)
-    const found = own.get(name) ?? { sure: 0, maybe: 0, written: 0, received: 0, maybeReceived: 0, returned: 0 }
+    const found = own.get(name) ?? { ...nothing }
     own.set(name, found)
     return found
   }
@@ -77,10 +88,11 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       const names = writtenTo.get(message) ?? new Map<string, Got>()
       writtenTo.set(message, names)
       if (names.has(name)) report("a line was written twice", where)
-      const got = gotAt(recipient, place)
+      const got = gotAt(recipient, place, one.isKnown)
       names.set(name, got)
       const own = tally(message.sender, name)
       if (got === "written") own.written += 1
+      if (got === "written" || got === "maybe written") own.maybeWritten += 1
       if (got === "received") own.received += 1
       if (got === "received" || got === "maybe received") own.maybeReceived += 1
       const { presence } = recipient
@@ -104,10 +116,10 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   for (const message of messages) checkOutcomes(history, message, writtenTo.get(message), outcomes, byName, report)
   for (const [sender, own] of tallies) {
     for (const [name, counts] of own) {
-      const { maybe, maybeReceived, received, returned, sure, written } = counts
+      const { maybe, maybeReceived, maybeWritten, received, returned, sure, written } = counts
       const what = `${sender.wire.remote} to ${name}: ${JSON.stringify(counts)}`
       if (written + received + returned > maybe) report("more was delivered and returned than accepted", what)
-      if (sender.endedInOrder && written + maybeReceived + returned < sure && history.killed === undefined) {
+      if (sender.endedInOrder && maybeWritten + maybeReceived + returned < sure && history.killed === undefined) {
         report("a line was neither delivered nor returned", what)
       }
     }
@@ -116,11 +128,16 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   if (history.killed === undefined) checkLedger(history, tallies, report)
 }
 
-/** What became of a recipient's message at this place, the first being 1. */
-const gotAt = ({ acknowledged: { maybe, surely, written } }: ObservedConnection, place: number): Got => {
-  if (place <= written) return "written"
-  if (place <= surely) return "received"
-  return place <= maybe ? "maybe received" : "unacknowledged"
+/**
+ * What became of a recipient's message at this place, the first being 1. An acknowledgement also shows that the recipient
+ * got everything before.
+ *
+ * @param isKnown whether the server can know that the kernel took it
+ */
+const gotAt = ({ acknowledged }: ObservedConnection, place: number, isKnown: boolean): Got => {
+  const { maybe, surely, written } = acknowledged
+  if (place > written) return place <= surely ? "received" : place <= maybe ? "maybe received" : "maybe read"
+  return isKnown || surely > written ? "written" : maybe > written ? "maybe written" : "maybe read"
 }
 
 const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray<Message> => {
@@ -193,7 +210,8 @@ const checkOutcomes = (
       continue
     }
     const got = written?.get(name)
-    if (outcome.fate === "written" && got !== "written") report("reported as written, but was not", key)
+    if (outcome.fate === "written" && got !== "written" && got !== "maybe written")
+      report("reported as written, but was not", key)
     if (outcome.fate === "received" && got !== "received" && got !== "maybe received")
       report("reported as received, but was not", key)
     if (outcome.fate === "" && (got === "written" || got === "received"))
@@ -277,12 +295,13 @@ const checkQueues = (
 }
 
 const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<string, Tally>>, report: Report) => {
-  const sum = { sure: 0, maybe: 0, written: 0, received: 0, maybeReceived: 0, returned: 0, returnedInOrder: 0 }
+  const sum = { ...nothing, returnedInOrder: 0 }
   for (const [sender, own] of tallies) {
-    for (const { maybe, maybeReceived, received, sure, returned, written } of own.values()) {
+    for (const { maybe, maybeReceived, maybeWritten, received, sure, returned, written } of own.values()) {
       sum.sure += sure
       sum.maybe += maybe
       sum.written += written
+      sum.maybeWritten += maybeWritten
       sum.received += received
       sum.maybeReceived += maybeReceived
       sum.returned += returned
@@ -294,7 +313,7 @@ const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<s
   if (ledger.accepted < sum.sure || ledger.accepted > sum.maybe)
     report("the ledger has a wrong number of accepted pairs", what)
   const bounds: Record<Fate.Fate, { readonly least: number; readonly most: number }> = {
-    written: { least: sum.written, most: sum.written },
+    written: { least: sum.written, most: sum.maybeWritten },
     received: { least: sum.received, most: sum.maybeReceived },
     returned: { least: sum.returnedInOrder, most: sum.returned },
     dead: { least: 0, most: sum.maybe }

@@ -36,8 +36,8 @@ export interface Wire {
   taken: string
   /** When the kernel took bytes, and the total by then. */
   readonly takes: Array<Moment & { readonly end: number }>
-  /** Bytes that the server handed over and the kernel has not taken. */
-  untaken: number
+  /** Of these, the bytes of which the server can know: after a break, its kernel may not say how far a write got. */
+  known: number
   /** The server's first call of `close` and of `destroy`. */
   closed: (Moment & { readonly untaken: number }) | undefined
   destroyed: (Moment & { readonly stalled: number }) | undefined

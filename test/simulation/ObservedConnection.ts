@@ -4,10 +4,18 @@ import * as AckModel from "./AckModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
+/** A message to a client. The line is without its parameters. */
+interface ReceivedMessage {
+  readonly is: "from"
+  readonly line: string
+  readonly params: ReadonlyArray<string>
+  /** Whether the server can know that the kernel took it. */
+  readonly isKnown: boolean
+}
+
 /** A line to a client that the server's kernel took whole. */
 export type Received =
-  /** A message. The line is without its parameters. */
-  | { readonly is: "from"; readonly line: string; readonly params: ReadonlyArray<string> }
+  | ReceivedMessage
   | {
       readonly is: "undelivered"
       /** Present names that look the same as these. */
@@ -97,7 +105,7 @@ const session = (
     log,
     reason,
     lines,
-    received: received(wire.taken),
+    received: received(wire),
     name,
     isUncertain,
     presence:
@@ -137,13 +145,22 @@ const presence = (
 const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns.map((turn) => turn ?? Infinity))
 
 /** Cuts the taken bytes into lines. A line that was not taken whole was not written. */
-const received = (taken: string): ReadonlyArray<Received> =>
-  taken.split("\n").slice(0, -1).flatMap(uncounted).map(receivedLine)
+const received = ({ known, taken }: Wire): ReadonlyArray<Received> => {
+  let end = 0
+  return taken
+    .split("\n")
+    .slice(0, -1)
+    .flatMap((line) => {
+      end += line.length + 1
+      const isKnown = end <= known
+      return uncounted(line).map((one) => receivedLine(one, isKnown))
+    })
+}
 
-const receivedLine = (line: string): Received => {
+const receivedLine = (line: string, isKnown: boolean): Received => {
   const [, sender, params = "", rest] = /^(from [^ :]+)((?: [^ :]+)*)(:.*)$/su.exec(line) ?? []
   if (sender !== undefined && rest !== undefined) {
-    return { is: "from", line: sender + rest, params: params.split(" ").slice(1) }
+    return { is: "from", line: sender + rest, params: params.split(" ").slice(1), isKnown }
   }
   if (/^\* (?:joined|left|closing) /.test(line)) return { is: "notice", line }
   if (line.startsWith("* bye")) return { is: "bye", line }

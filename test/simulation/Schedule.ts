@@ -251,6 +251,7 @@ class Author {
     if (random.chance(0.7)) this.say(this.anyone(), random.pick([1, 1, 5, 30]), [nameOf(who)])
     this.turns(4)
     if (random.chance(0.2)) this.push({ do: "pass", millis: random.pick([100, 500, 1_200, 3_500]) })
+    if (random.chance(0.1)) return this.breakWhileReading(who)
     for (let left = random.below(3); left > 0; left--) {
       this.acknowledge(who)
       this.turns(3)
@@ -258,6 +259,27 @@ class Author {
     if (random.chance(0.1)) this.push({ do: "send", who, bytes: "/quit\n" })
     if (random.chance(0.1)) this.push({ do: "end", who })
     if (random.chance(0.3)) this.push({ do: "acknowledge", who, which: "all" })
+  }
+
+  /** A client that acknowledges what it has read so far of a write, and breaks. */
+  private breakWhileReading(who: number) {
+    const { random, isLarge } = this
+    const sender = (who + 1) % this.slots
+    for (const one of [who, sender]) this.push({ do: "reset", who: one, first: this.side(), gap: 0 })
+    this.push({ do: "turns", count: 6 })
+    this.push({ ...connect(who, random), opaque: true }, login(who), { do: "send", who, bytes: "/hello ack\n" })
+    this.push({ ...connect(sender, random), cut: 65_536 }, login(sender))
+    this.push({ do: "turns", count: 6 }, { do: "pace", who, bytes: 0 })
+    this.say(sender, random.pick([5, 30]), [nameOf(who)])
+    this.push({ do: "turns", count: 6 })
+    for (let left = 2 + random.below(3); left > 0; left--) {
+      this.push({ do: "grant", who, bytes: random.pick(isLarge ? [70_000, 100_000] : [60, 150, 400]) })
+      this.push({ do: "turns", count: 2 })
+    }
+    this.acknowledge(who)
+    this.push({ do: "turns", count: random.pick([1, 8, 8]) })
+    this.push({ do: "reset", who, first: this.side(), gap: random.pick([0, 1, 5]) })
+    this.mayComeAgain(who)
   }
 
   /** Two clients that both acknowledge only after they have sent everything. */
@@ -427,10 +449,11 @@ const nameOf = (who: number) => names[who] ?? "dee"
 
 const login = (who: number, name = nameOf(who)): Step => ({ do: "send", who, bytes: `${name}\n` })
 
-const connect = (who: number, random: Random): Step => ({
+const connect = (who: number, random: Random): Extract<Step, { do: "connect" }> => ({
   do: "connect",
   who,
   host: random.below(3),
   cut: random.pick([1, 3, 20, 65_536, 65_536, 65_536]),
-  polite: random.chance(0.8)
+  polite: random.chance(0.8),
+  opaque: random.chance(0.3)
 })

@@ -11,6 +11,8 @@ export interface Manners {
   readonly cut: number
   /** Ends its side when it sees the server's end. */
   readonly polite: boolean
+  /** Once the connection is broken, the server's kernel does not say any more how far the last write got. */
+  readonly opaque: boolean
 }
 
 /** A kernel without any answer is asked again after this time, in milliseconds. */
@@ -58,10 +60,14 @@ export class SimulatedSocket implements Socket {
   private clientEnds = false
   private sawEnd = false
   private acknowledged = 0
+  /** The client has sent a part of a line, which what it sends next belongs to. */
+  private isInLine = false
   private cut: number
   private pace = Infinity
   private room = Infinity
   private pending = ""
+  /** The number of untaken bytes that the server was last told. */
+  private told = 0
   private movedAt = 0
   private outEnded = false
   private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
@@ -91,7 +97,7 @@ export class SimulatedSocket implements Socket {
       writeBroke: undefined,
       taken: "",
       takes: [],
-      untaken: 0,
+      known: 0,
       closed: undefined,
       destroyed: undefined,
       pauses: [],
@@ -139,12 +145,17 @@ export class SimulatedSocket implements Socket {
     this.pending += bytes
     this.movedAt = this.loop.now
     this.flow()
-    this.wire.untaken = this.pending.length
+    this.told = this.pending.length
     return this.pending === ""
   }
 
   untaken() {
-    return this.pending.length
+    if (!this.manners.opaque || !this.isBroken) this.told = this.pending.length
+    return this.told
+  }
+
+  private get isBroken() {
+    return this.wire.broke || this.isWriteBroken
   }
 
   readonly taken: Effect.Effect<void, TransportError> = Effect.async((resume) => {
@@ -181,6 +192,7 @@ export class SimulatedSocket implements Socket {
   }
 
   destroy() {
+    this.untaken()
     this.wire.destroyed ??= { ...this.moment(), stalled: this.stalled }
     this.finish()
   }
@@ -189,7 +201,9 @@ export class SimulatedSocket implements Socket {
 
   /** Bytes that the client sends. */
   send(bytes: string) {
-    if (!this.clientEnds && !this.hasVanished) this.arriving += bytes
+    if (this.clientEnds || this.hasVanished) return
+    this.arriving += bytes
+    if (bytes !== "") this.isInLine = !bytes.endsWith("\n")
   }
 
   /** The client acknowledges messages that it has received since the server's `* hello` with `ack`. */
@@ -198,7 +212,7 @@ export class SimulatedSocket implements Socket {
     const messages = this.messages
     const next = Math.min(messages, this.acknowledged + 1)
     const count = { all: messages, half: Math.ceil(messages / 2), next, tooMany: 1_000_000 + messages }[which]
-    if (which !== "tooMany") this.acknowledged = Math.max(this.acknowledged, count)
+    if (which !== "tooMany" && !this.isInLine) this.acknowledged = Math.max(this.acknowledged, count)
     this.send(`/ack ${count}\n`)
   }
 
@@ -281,8 +295,14 @@ export class SimulatedSocket implements Socket {
     this.answer()
   }
 
+  /** Records what is known at the end of the run, when no period is over. */
+  noteEnd() {
+    this.note()
+    this.wire.known = this.wire.taken.length + this.pending.length - this.untaken()
+  }
+
   /** Records how long nothing has moved, even if the period continues. */
-  note() {
+  private note() {
     if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
       this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
     }
@@ -302,10 +322,10 @@ export class SimulatedSocket implements Socket {
     return this.waiting !== undefined || this.loop.turn < noticed + 4
   }
 
-  /** Whether messages wait for an acknowledgement that the client has not sent, or that the server has not read. */
+  /** Whether messages wait for an acknowledgement that the client has not sent, or that the server has not handled. */
   get isSilent(): boolean {
     const { acknowledged, messages } = this
-    return !this.isOver && messages > 0 && (messages > acknowledged || this.arriving !== "")
+    return !this.isOver && messages > 0 && (messages > acknowledged || this.arriving !== "" || this.isPaused)
   }
 
   /** Grows with every movement on this connection. */
@@ -372,7 +392,6 @@ export class SimulatedSocket implements Socket {
     this.pending = this.pending.slice(some.length)
     this.wire.taken += some
     if (this.silence !== undefined) this.silence.since ??= this.loop.now
-    this.wire.untaken = this.pending.length
     this.wire.takes.push({ ...this.moment(), end: this.wire.taken.length })
     this.movedAt = this.loop.now
   }
@@ -384,7 +403,10 @@ export class SimulatedSocket implements Socket {
     const isBroken = this.isWriteBroken || (this.isOver && this.breaksWrite === undefined)
     if (this.pending !== "" && !isBroken) return
     this.waiting = undefined
-    if (this.pending === "") return waiting(Effect.void)
+    if (this.pending === "") {
+      this.told = 0
+      return waiting(Effect.void)
+    }
     this.wire.writeBroke ??= this.moment()
     return waiting(Effect.fail(lost))
   }

@@ -38,6 +38,7 @@ export type Step =
       readonly host: number
       readonly cut: number
       readonly polite: boolean
+      readonly opaque: boolean
     }
   /** Sends bytes, one character each; `#` becomes the step's number. */
   | { readonly do: "send"; readonly who: number; readonly bytes: string }

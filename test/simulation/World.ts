@@ -112,7 +112,7 @@ export class World {
       }
       if (history.killed === undefined) this.rest(idleFibers)
       if (this.server !== undefined) history.ledger = this.ask(this.server.ledger) ?? history.ledger
-      for (const socket of this.sockets) socket.note()
+      for (const socket of this.sockets) socket.noteEnd()
       history.end = this.moment()
       return history
     })
@@ -289,14 +289,14 @@ export class World {
     })
   }
 
-  private connect({ cut, host, polite, who }: Extract<Step, { do: "connect" }>) {
+  private connect({ cut, host, opaque, polite, who }: Extract<Step, { do: "connect" }>) {
     const { listening, loop, sockets } = this
     // A client that reconnects has left its old connection, whatever the server sees of it.
     this.slots.delete(who)
     if (listening === undefined) return
     const open = sockets.filter(({ isOver }) => !isOver).length
     if (open >= listening.hardLimit) return listening.events.dropped()
-    const socket = new SimulatedSocket(loop, sockets.length + 1, `host${host}`, { cut, polite })
+    const socket = new SimulatedSocket(loop, sockets.length + 1, `host${host}`, { cut, opaque, polite })
     sockets.push(socket)
     this.wires.push(socket.wire)
     this.slots.set(who, socket)
