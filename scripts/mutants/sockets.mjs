@@ -17,8 +17,8 @@ export const mutants = [
   {
     name: "bytes are encoded twice",
     file: "transport/NetSocket.ts",
-    search: 'this.socket.write(bytes, "latin1", this.onWritten)',
-    replace: 'this.socket.write(bytes, "utf8", this.onWritten)',
+    search: 'this.socket.write(bytes, "latin1")',
+    replace: 'this.socket.write(bytes, "utf8")',
     real: true
   },
   {
@@ -32,6 +32,13 @@ export const mutants = [
     name: "a writer is not woken when the kernel has taken everything",
     file: "transport/NetSocket.ts",
     search: "if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()",
+    replace: "",
+    real: true
+  },
+  {
+    name: "nothing reports that the kernel has taken everything",
+    file: "transport/NetSocket.ts",
+    search: "if (this.waiting !== undefined) this.awaitWritten()",
     replace: "",
     real: true
   }

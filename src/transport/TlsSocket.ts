@@ -70,6 +70,14 @@ export class TlsSocket extends NetSocket {
     return true
   }
 
+  /** With a callback: `awaitWritten` would send a record without content. */
+  protected override put(bytes: string) {
+    this.socket.write(bytes, "latin1", this.onWritten)
+  }
+
+  /** Each write has its own callback. */
+  protected override awaitWritten() {}
+
   /** The peer cannot decrypt a record of which the kernel has taken only a part, so such a record counts as untaken. */
   override untaken() {
     if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
