@@ -1,6 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
@@ -9,6 +10,7 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Question } from "./Question.js"
 import type { Runs } from "./Runs.js"
+import { runNow } from "./Scheduler.js"
 
 /** How a writer ended. */
 export interface Departure {
@@ -72,11 +74,16 @@ export class Events {
   private isScheduled = false
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
 
-  private constructor(private readonly queue: Queue.Queue<ReadonlyArray<Event>>) {}
+  private constructor(
+    private readonly queue: Queue.Queue<ReadonlyArray<Event>>,
+    /** Wakes fibers, and runs them at once. */
+    private readonly runNow: (wake: () => void) => void
+  ) {}
 
-  static readonly make: Effect.Effect<Events> = Effect.map(
+  static readonly make: Effect.Effect<Events> = Effect.zipWith(
     Queue.unbounded<ReadonlyArray<Event>>(),
-    (queue) => new Events(queue)
+    Effect.map(FiberRef.get(FiberRef.currentScheduler), runNow),
+    (queue, run) => new Events(queue, run)
   )
 
   /** Events reported but not yet taken by the broker. */
@@ -88,8 +95,10 @@ export class Events {
     this.brought.push(event)
     if (this.isScheduled) return
     this.isScheduled = true
-    setImmediate(this.endOfTurn)
+    setImmediate(this.runEndOfTurn)
   }
+
+  private readonly runEndOfTurn = () => this.runNow(this.endOfTurn)
 
   private readonly endOfTurn = () => {
     const events = this.brought

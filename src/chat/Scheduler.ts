@@ -4,6 +4,12 @@ import type * as Scheduler from "effect/Scheduler"
 /** Operations that a fiber may run before it yields to the others; Effect's own default. */
 const maxOperations = 2_048
 
+/**
+ * Microtasks are queued through this promise: `queueMicrotask` makes an `AsyncResource` for each, at ten times the price
+ * (benchmark: ping-pong).
+ */
+const resolved = Promise.resolve()
+
 /** Rounds in which fibers may wake each other before the event loop gets a turn: a few milliseconds at most. */
 const maxRounds = 16
 
@@ -25,7 +31,18 @@ export class FiberScheduler implements Scheduler.Scheduler {
     this.tasks.push(task)
     if (this.isAwake) return
     this.isAwake = true
-    queueMicrotask(this.run)
+    void resolved.then(this.run)
+  }
+
+  /**
+   * Calls `wake`, and runs the fibers that it wakes before it returns, without a microtask. For callbacks of the event
+   * loop that do nothing else (benchmarks: ping-pong, mesh-1).
+   */
+  runNow(wake: () => void) {
+    if (this.isAwake) return wake()
+    this.isAwake = true
+    wake()
+    this.run()
   }
 
   private readonly run = () => {
@@ -52,3 +69,7 @@ const attempt = (task: Scheduler.Task) => {
     })
   }
 }
+
+/** `FiberScheduler.runNow` of a scheduler. Another scheduler runs the fibers when it likes. */
+export const runNow = (scheduler: Scheduler.Scheduler): ((wake: () => void) => void) =>
+  scheduler instanceof FiberScheduler ? (wake) => scheduler.runNow(wake) : (wake) => wake()
