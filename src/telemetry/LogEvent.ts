@@ -17,10 +17,16 @@ export interface LogEvent {
 }
 
 /**
- * Whether events of a level are written. A logger whose level can change gets every event from Effect and selects them
- * itself; it sets this, so that an event that it would drop costs one call.
+ * Whether an event is written. A logger whose level can change, or that limits the rate, gets every event from Effect and
+ * selects them itself; it sets this, so that an event that it drops costs one call: most events of a crowd of clients
+ * exceed `--log-rate` (benchmark: churn).
  */
-export const selection = FiberRef.unsafeMake<(level: LogLevel.LogLevel) => boolean>(() => true)
+export const selection = FiberRef.unsafeMake<(level: LogLevel.LogLevel, message: string) => boolean>(() => true)
+
+const selected = Symbol("a-chat/selected")
+
+/** Whether `selection` has already selected the event that a logger gets. It must not be counted twice. */
+export const isSelected = (event: object): boolean => selected in event
 
 /**
  * Logs an event, like `Effect.logInfo` under `Effect.annotateLogs`, in half the time: these copy the fiber's `FiberRefs`
@@ -30,7 +36,7 @@ export const log = (event: LogEvent): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
     // `getFiberRefs` makes a copy.
     const get = <A>(ref: FiberRef.FiberRef<A>) => fiber.getFiberRef(ref)
-    if (isWritten(event.level, get)) write(event, get, fiber.getFiberRefs(), fiber.id())
+    if (isWritten(event, get)) write(event, get, fiber.getFiberRefs(), fiber.id())
     return Effect.void
   })
 
@@ -40,14 +46,14 @@ export const logger: Effect.Effect<(event: LogEvent) => void> = Effect.withFiber
   const id = fiber.id()
   const get = <A>(ref: FiberRef.FiberRef<A>) => FiberRefs.getOrDefault(refs, ref)
   return Effect.succeed((event) => {
-    if (isWritten(event.level, get)) write(event, get, refs, id)
+    if (isWritten(event, get)) write(event, get, refs, id)
   })
 })
 
 type Get = <A>(ref: FiberRef.FiberRef<A>) => A
 
-const isWritten = (level: LogLevel.LogLevel, get: Get) =>
-  !LogLevel.greaterThan(get(FiberRef.currentMinimumLogLevel), level) && get(selection)(level)
+const isWritten = ({ level, message }: LogEvent, get: Get) =>
+  !LogLevel.greaterThan(get(FiberRef.currentMinimumLogLevel), level) && get(selection)(level, message)
 
 const write = (
   { at, facts, level, message }: LogEvent,
@@ -66,7 +72,8 @@ const write = (
     annotations: HashMap.mutate(get(FiberRef.currentLogAnnotations), (annotations) => {
       for (const key of Object.keys(found)) HashMap.set(annotations, key, found[key])
     }),
-    date: new Date(at)
+    date: new Date(at),
+    [selected]: true
   }
   Inspectable.withRedactableContext(refs, () => {
     for (const logger of get(FiberRef.currentLoggers)) logger.log(event)

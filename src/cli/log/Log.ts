@@ -76,18 +76,19 @@ export const layer = (
       write({ date, level: LogLevel.Warning, fiber: "#0", message: overRate, annotations, cause: undefined })
     }
   }
-  const isWritten = (level: LogLevel.LogLevel) => LogLevel.lessThanEqual(settings.current.level, level)
-  const logger = Logger.make<unknown, void>((event) => {
-    if (!isWritten(event.logLevel)) return
+  const isWritten = (level: LogLevel.LogLevel, message: string) => {
+    if (LogLevel.lessThan(level, settings.current.level)) return false
     if (stream.writableLength > maxWaitingBytes || stream.destroyed) {
       omitted += 1
-      return
+      return false
     }
+    if (limit.admit(message, performance.now(), settings.current.rate)) return true
+    timer ??= setTimeout(reportOverRate, reportDelayMillis).unref()
+    return false
+  }
+  const logger = Logger.make<unknown, void>((event) => {
+    if (!LogEvent.isSelected(event) && !isWritten(event.logLevel, LogFormat.messageOf(event))) return
     const entry = LogFormat.entryOf(event)
-    if (!limit.admit(entry.message, performance.now(), settings.current.rate)) {
-      timer ??= setTimeout(reportOverRate, reportDelayMillis).unref()
-      return
-    }
     write(entry)
     if (omitted > 0) {
       const annotations = [["events", omitted] as const]
@@ -112,6 +113,8 @@ export const layer = (
   )
   return Layer.mergeAll(
     Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), finishAtTheEnd),
+    // Nobody traces this program, and Effect's own logger for that would read every event (benchmark: churn).
+    Logger.remove(Logger.tracerLogger),
     // Effect passes all events to the logger, which selects them by a level that can change.
     Logger.minimumLogLevel(LogLevel.All),
     Layer.scopedDiscard(Effect.locallyScoped(LogEvent.selection, isWritten))

@@ -26,17 +26,20 @@ export const renderer = (format: LogFormat, isColoured: boolean): ((entry: LogEn
   ({ pretty: pretty(isColoured ? inColour : inNone), logfmt, json })[format]
 
 export const entryOf = (event: Logger.Logger.Options<unknown>): LogEntry => {
-  const { annotations, cause, date, fiberId, logLevel, message } = event
+  const { annotations, cause, date, fiberId, logLevel } = event
   return {
     date,
     level: logLevel,
     // An event nearly always has a single fiber. `threadName` would make a set of them (benchmark: churn).
     fiber: fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId),
-    message: Arr.ensure(message).map(text).join(" "),
+    message: messageOf(event),
     annotations: [...annotations],
     cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause)
   }
 }
+
+export const messageOf = ({ message }: Logger.Logger.Options<unknown>): string =>
+  Arr.ensure(message).map(text).join(" ")
 
 const text = (value: unknown): string => Inspectable.toStringUnknown(value, 0)
 
