@@ -1,7 +1,6 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
 import type { Time } from "../ports/Time.js"
 import type { Socket, SocketEvents } from "../ports/Transport.js"
@@ -37,15 +36,26 @@ export const run = (socket: Socket, surroundings: Surroundings): Effect.Effect<C
   )
 
 /** Reads and writes until the writer ends. Frees the name before waiting for a slow client to close its side. */
-const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> => {
-  peer.socket.attach(new Reader(peer, broker))
-  const writer = start(write(peer, broker))
-  return Effect.flatMap(ended(writer, peer), () =>
+const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> =>
+  Effect.flatMap(untilWriterEnds(peer, broker, start), () =>
     Effect.flatMap(Effect.uninterruptible(depart(peer, broker)), (reason) =>
       Effect.as(peer.socket.close(options.current.linger), reason)
     )
   )
-}
+
+/**
+ * Starts to read, and starts the writer with its first batch: a fiber that has nothing to do yet would be woken for it
+ * (benchmark: churn). An observer of the writer is cheaper than `Fiber.await`, which sends it a message (churn as well).
+ */
+const untilWriterEnds = (peer: Peer, broker: Broker, start: Start): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    peer.outbox.begin((first) =>
+      start(write(peer, broker, first)).addObserver((exit) =>
+        resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause))
+      )
+    )
+    peer.socket.attach(new Reader(peer, broker))
+  })
 
 const reap = (peer: Peer, { broker }: Surroundings): Effect.Effect<void> => {
   const destroy = Effect.sync(() => peer.socket.destroy())
@@ -54,14 +64,6 @@ const reap = (peer: Peer, { broker }: Surroundings): Effect.Effect<void> => {
   peer.outbox.break("cut-off")
   return Effect.zipRight(depart(peer, broker), destroy)
 }
-
-/**
- * Waits for the writer to end. An observer is cheaper than `Fiber.await`, which sends it a message (benchmark: churn).
- */
-const ended = (writer: Fiber.RuntimeFiber<void>, peer: Peer): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    writer.addObserver((exit) => resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause)))
-  })
 
 const defective = (peer: Peer, cause: Cause.Cause<never>) =>
   Effect.suspend(() => {
@@ -98,7 +100,7 @@ class Reader implements SocketEvents {
 }
 
 /** Not a generator: a suspended one would keep half a kilobyte for each connection (benchmark: idle memory). */
-const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
+const write = (peer: Peer, broker: Broker, first: Effect.Effect<Batch<Peer>>): Effect.Effect<void> => {
   const { outbox, socket } = peer
   const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
     for (let batch = first; batch !== undefined; batch = outbox.ready()) {
@@ -123,7 +125,7 @@ const write = (peer: Peer, broker: Broker): Effect.Effect<void> => {
       return batch.isLast ? Effect.void : go(outbox.ready())
     })
   }
-  return Effect.suspend(() => go(outbox.ready()))
+  return Effect.flatMap(first, go)
 }
 
 /** The kernel has taken the whole batch. */
@@ -145,10 +147,8 @@ const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
       taken: inHand.isOffered ? inHand.text.length - socket.untaken() : 0
     }
     Metrics.closed(reason)
-    return Effect.flatMap(outbox.leftOver, (queued) => {
-      broker.leave(peer, { reason, unfinished, queued })
-      return Effect.as(LogEvent.log(farewell(peer, reason, broker.time)), reason)
-    })
+    broker.leave(peer, { reason, unfinished, queued: outbox.leftOver() })
+    return Effect.as(LogEvent.log(farewell(peer, reason, broker.time)), reason)
   })
 
 const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEvent.LogEvent => ({

@@ -397,6 +397,12 @@ export class Outbox<Sender> {
 
   // The writer's side.
 
+  /** Calls `start` with the first batch, once there is one: a writer without anything to write need not exist. */
+  begin(start: (first: Effect.Effect<Batch<Sender>>) => void) {
+    this.idle = start
+    this.flush()
+  }
+
   /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
   ready(): Batch<Sender> | undefined {
     if (this.queued > 0) return undefined
@@ -443,11 +449,9 @@ export class Outbox<Sender> {
   /**
    * Takes the batches left in the queue when the writer ends. The open batch, and lines put later, stay for `abandon`.
    */
-  get leftOver(): Effect.Effect<ReadonlyArray<Batch<Sender>>> {
-    return Effect.suspend(() => {
-      this.hasWriter = false
-      this.idle = undefined
-      return this.queued === 0 ? Effect.succeed([]) : Effect.map(Queue.takeAll(this.queue), (queued) => [...queued])
-    })
+  leftOver(): ReadonlyArray<Batch<Sender>> {
+    this.hasWriter = false
+    this.idle = undefined
+    return this.queued === 0 ? none : [...Effect.runSync(Queue.takeAll(this.queue))]
   }
 }

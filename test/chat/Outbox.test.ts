@@ -317,7 +317,7 @@ describe("Outbox", () => {
             const taken = batches.reduce((sum, batch) => sum + batch.lines, 0)
             if (taken < outbox.lines) batches.push(yield* take(outbox))
           }
-          batches.push(...(yield* outbox.leftOver))
+          batches.push(...outbox.leftOver())
           putAll(outbox, later)
           outbox.flush()
           batches.push(...outbox.abandon())
