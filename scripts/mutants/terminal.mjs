@@ -1,6 +1,69 @@
 // Mutants of the client at a terminal. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "the log follows symbolic links",
+    file: "terminal/LogFile.ts",
+    search: " | constants.O_CREAT | constants.O_NOFOLLOW",
+    replace: " | constants.O_CREAT",
+    test: "test/terminal/LogFile.test.ts"
+  },
+  {
+    name: "a log that others can read stays so",
+    file: "terminal/LogFile.ts",
+    search: "await file.chmod(ownerOnly)",
+    replace: "await file.chmod((await file.stat()).mode)",
+    test: "test/terminal/LogFile.test.ts"
+  },
+  {
+    name: "a file of the log can be outside its folder",
+    file: "terminal/LogFile.ts",
+    search: "[^\\p{L}\\p{M}\\p{Nd}_.-]",
+    replace: "[^\\p{L}\\p{M}\\p{Nd}_./-]",
+    test: "test/terminal/LogFile.test.ts"
+  },
+  {
+    name: "the end does not wait for the log",
+    file: "terminal/ConversationLog.ts",
+    search: "void writing.then(over)",
+    replace: "queueMicrotask(over)",
+    test: "test/terminal/ConversationLog.test.ts"
+  },
+  {
+    name: "lines that wait for a stuck disk have no bound",
+    file: "terminal/ConversationLog.ts",
+    search: "if (this.units + text.length > maxWaiting) {",
+    replace: "if (this.units < 0) {",
+    test: "test/terminal/ConversationLog.test.ts"
+  },
+  {
+    name: "text in a log can steer a terminal",
+    file: "terminal/ConversationLog.ts",
+    search: 'Escape.show(text).replaceAll("\\n", "\\\\x0a")',
+    replace: "text",
+    test: "test/terminal/ConversationLog.test.ts"
+  },
+  {
+    name: "a semicolon divides the text of a notification",
+    file: "terminal/DesktopNotification.ts",
+    search: 'field.replaceAll(";", ",")',
+    replace: "field",
+    test: "test/terminal/DesktopNotification.test.ts"
+  },
+  {
+    name: "the user is notified while looking",
+    file: "terminal/Notifications.ts",
+    search: " || hasFocus) return",
+    replace: ") return",
+    test: "test/terminal/TerminalClient.test.ts"
+  },
+  {
+    name: "every message is a notification of its own",
+    file: "terminal/Notifier.ts",
+    search: "Effect.sleep(interval)",
+    replace: "Effect.void",
+    test: "test/terminal/Notifier.test.ts"
+  },
+  {
     name: "a longer name mentions a shorter one",
     file: "terminal/Mention.ts",
     search: "if (isWholeWord(text, start, end)) found.push",

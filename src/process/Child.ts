@@ -5,12 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
+import { spawn, type ChildProcessByStdio } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
 import type { Socket } from "node:net"
 import { constants as os } from "node:os"
 import { delimiter, join } from "node:path"
-import type { Readable } from "node:stream"
+import type { Readable, Writable } from "node:stream"
 
 /** A program cannot be started: it does not exist, or may not be executed. */
 export class CannotStart extends Data.TaggedError("CannotStart")<{ readonly cause: unknown }> {
@@ -24,6 +24,12 @@ export interface ChildExit {
   /** Null if a signal ended it. */
   readonly status: number | null
   readonly signal: string | null
+}
+
+/** What went wrong in a program; undefined if it succeeded. */
+export const fault = ({ signal, status }: ChildExit): string | undefined => {
+  if (status === 0) return undefined
+  return status === null ? `ended by ${signal}` : `exit status ${status}`
 }
 
 /** A running program. */
@@ -55,20 +61,37 @@ const pipeBytes = 2 ** 19
  * of the group gets SIGTERM, and a few seconds later SIGKILL.
  */
 export const start = (options: ChildOptions): Effect.Effect<Child, CannotStart, Scope.Scope> =>
-  Effect.map(Effect.acquireRelease(begin(options), stop), ({ ended, output }) => ({
+  running(options.input, () =>
+    spawn(options.program, options.args, { ...spawning(options), stdio: ["pipe", "pipe", "inherit"] })
+  )
+
+/** The same without output and standard error: both are dropped. Returns the end of the program. */
+export const startSilently = (
+  options: ChildOptions
+): Effect.Effect<Effect.Effect<ChildExit>, CannotStart, Scope.Scope> =>
+  Effect.map(
+    running(options.input, () =>
+      spawn(options.program, options.args, { ...spawning(options), stdio: ["pipe", "ignore", "ignore"] })
+    ),
+    ({ ended }) => ended
+  )
+
+/** With its own process group, a program can be ended with its children. */
+const spawning = ({ environment }: ChildOptions) => ({ detached: true, env: environment })
+
+type Spawn<Output extends Readable | null> = () => ChildProcessByStdio<Writable, Output, null>
+
+const running = <Output extends Readable | null>(input: string, spawn: Spawn<Output>) =>
+  Effect.map(Effect.acquireRelease(begin(input, spawn), stop), ({ ended, output }) => ({
     output,
     ended: Deferred.await(ended)
   }))
 
-const begin = ({ args, environment, input, program }: ChildOptions) =>
-  Effect.async<Running, CannotStart>((resume) => {
+const begin = <Output extends Readable | null>(input: string, spawn: Spawn<Output>) =>
+  Effect.async<Running<Output>, CannotStart>((resume) => {
     const failed = (cause: unknown) => resume(Effect.fail(new CannotStart({ cause })))
     try {
-      const child = spawn(program, args, {
-        detached: true, // its own process group, so that its children can be ended with it
-        env: environment,
-        stdio: ["pipe", "pipe", "inherit"]
-      })
+      const child = spawn()
       const { pid = 0, stdin, stdout } = child
       const ended = Deferred.unsafeMake<ChildExit>(FiberId.none)
       child.on("error", failed)
@@ -79,10 +102,10 @@ const begin = ({ args, environment, input, program }: ChildOptions) =>
       child.on("exit", (status, signal) => {
         Deferred.unsafeDone(ended, Exit.succeed({ status, signal }))
         send(pid, "SIGTERM")
-        endOutput(stdout as Socket)
+        if (stdout !== null) endOutput(stdout as Readable as Socket) // a pipe
       })
       // Without this listener, Node would discard the rest of the output when the program ends.
-      stdout.on("readable", () => {})
+      stdout?.on("readable", () => {})
       stdin.on("error", () => {}) // the program need not read its input
       stdin.end(input)
     } catch (cause) {
@@ -90,10 +113,10 @@ const begin = ({ args, environment, input, program }: ChildOptions) =>
     }
   })
 
-interface Running {
+interface Running<Output extends Readable | null = Readable | null> {
   /** The process group; its id is that of the program. */
   readonly group: number
-  readonly output: Readable
+  readonly output: Output
   readonly ended: Deferred.Deferred<ChildExit>
 }
 
@@ -129,7 +152,7 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     const over = () => {
       clearInterval(look)
       clearTimeout(deadline)
-      output.destroy()
+      output?.destroy()
       groups.delete(group)
       resume(Effect.void)
     }

@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs"
-import { open as openFile, type FileHandle } from "node:fs/promises"
+import { mkdir, open as openFile, type FileHandle } from "node:fs/promises"
+import { dirname } from "node:path"
 
 /**
  * Reads and opens files that a user names, or that another program can replace. Unless the path is a regular file,
@@ -14,6 +15,8 @@ export const open = async (path: string, flags: number, mode?: number): Promise<
   const nonBlocking = constants.O_NONBLOCK | constants.O_NOCTTY
   const file = await openFile(path, flags | nonBlocking, mode).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ELOOP" && (flags & constants.O_NOFOLLOW) !== 0) throw new Error("it is a symbolic link")
+    // To open either for writing fails before its kind can be seen.
+    if (error.code === "ENXIO") throw new Error("it is a named pipe or a socket, not a regular file")
     throw error
   })
   try {
@@ -54,4 +57,21 @@ export const read = async (path: string, maxBytes: number): Promise<Buffer> => {
   } finally {
     await file.close()
   }
+}
+
+/**
+ * Makes a folder that only its owner can use, with its parents, unless it exists. `mkdir` with `recursive` never returns
+ * where a folder exists in which none can be made, such as /proc (Node 20).
+ */
+export const makeFolder = async (path: string): Promise<void> => {
+  const make = () =>
+    mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error
+    })
+  const parent = dirname(path)
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || parent === path) throw error
+    await makeFolder(parent)
+    await make()
+  })
 }

@@ -42,7 +42,7 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
-    if (name === "bell") return complete(typed, extents, "")
+    if (name === "bell" || name === "notify") return complete(typed, extents, "")
     return ["time", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {

@@ -1,6 +1,7 @@
 import type * as Effect from "effect/Effect"
 import type { MessageFate } from "../client/Client.js"
 import { Conversation } from "./Conversation.js"
+import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
@@ -17,7 +18,11 @@ export interface ComposerOptions {
   readonly people: People
   readonly prompt: Prompt
   readonly transcript: Transcript
+  readonly log: ConversationLog
   readonly bell: TypedLine.Extent
+  readonly notify: TypedLine.Extent
+  /** Whether there is any way to notify the user. */
+  readonly canNotify: boolean
   /** Monotonic milliseconds. */
   readonly now: () => number
   /** Called when there is something to send. */
@@ -52,6 +57,7 @@ export class Composer {
   phase: ComposerPhase = { _tag: "Login" }
   isLeaving = false
   bell: TypedLine.Extent
+  notify: TypedLine.Extent
   /** Whether users who join and leave are shown. */
   showsJoins = true
   private readonly conversation = new Conversation()
@@ -60,6 +66,7 @@ export class Composer {
 
   constructor(private readonly options: ComposerOptions) {
     this.bell = options.bell
+    this.notify = options.notify
     this.outgoing = new Outgoing((name) => options.people.isExpected(name))
   }
 
@@ -102,8 +109,9 @@ export class Composer {
         this.options.wake()
         return false
       case "Drop": {
-        const { marks, transcript } = this.options
+        const { log, marks, transcript } = this.options
         for (const message of this.outgoing.drop()) {
+          log.sent(message, [{ _tag: "Unknown", names: message.to }])
           transcript.print(Format.pending(this.shown(message), marks, unknownNote))
         }
         return false
@@ -139,7 +147,11 @@ export class Composer {
         this.ignore(meaning.names)
         break
       case "Extent":
-        this.bell = meaning.extent
+        if (meaning.what === "notify" && !this.options.canNotify) {
+          transcript.print(Format.failed("this terminal shows no notifications; --notify runs a command", marks))
+          break
+        }
+        this[meaning.what] = meaning.extent
         transcript.print(Format.quiet(`${meaning.what} ${meaning.extent}`, marks))
         break
       case "Switch":
@@ -211,6 +223,7 @@ export class Composer {
     const settled = this.outgoing.settle(id, fates)
     this.options.onSettled()
     if (settled === undefined) return
+    this.options.log.sent(settled, settled.fates)
     this.options.transcript.print(Format.settled(this.shown(settled), this.options.marks))
     for (const fate of settled.fates) {
       if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
@@ -223,6 +236,7 @@ export class Composer {
   /** The message was sent to a server that reports no outcomes. */
   sent(id: MessageId, to: ReadonlyArray<string>, text: string): void {
     this.outgoing.forget(id)
+    this.options.log.sent({ to, text }, [{ _tag: "Sent" }])
     this.options.onSettled()
     this.options.transcript.print(Format.sent(to, this.shown({ text }).text, this.options.marks))
   }
@@ -235,23 +249,20 @@ export class Composer {
 
   /** The message cannot be sent. */
   refuse(id: MessageId, why: string): void {
-    this.outgoing.forget(id)
+    const message = this.outgoing.forget(id)
+    if (message !== undefined) this.options.log.sent(message, [{ _tag: "Unsent" }])
     this.options.onSettled()
     this.options.transcript.print(Format.failed(`not sent: ${why}`, this.options.marks))
   }
 
   /** Shows the messages that were not sent, and those whose outcome remains unknown. */
   showRest(): void {
-    const { marks, transcript } = this.options
+    const { log, marks, transcript } = this.options
     for (const message of this.outgoing.all) {
-      const note = message.phase === "waiting" ? "was not sent" : unknownNote
-      transcript.print(
-        Format.pending(
-          this.shown(message.phase === "waiting" ? message : { ...message, phase: "unknown" }),
-          marks,
-          note
-        )
-      )
+      const isUnsent = message.phase === "waiting"
+      const note = isUnsent ? "was not sent" : unknownNote
+      log.sent(message, [isUnsent ? { _tag: "Unsent" } : { _tag: "Unknown", names: message.to }])
+      transcript.print(Format.pending(this.shown(isUnsent ? message : { ...message, phase: "unknown" }), marks, note))
     }
   }
 

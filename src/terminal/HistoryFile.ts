@@ -43,7 +43,7 @@ const noFollow = constants.O_NOFOLLOW
  */
 export const read = (path: string): Effect.Effect<ReadonlyArray<string>, HistoryError> =>
   attempt(path, async () => {
-    await makeFolder(Path.dirname(path))
+    await RegularFile.makeFolder(Path.dirname(path))
     const text = await readPrivate(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return ""
       throw error
@@ -59,20 +59,6 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<string>, History
     }
     return newest
   })
-
-/** `mkdir` with `recursive` never returns where a folder exists in which none can be made, such as /proc (Node 20). */
-const makeFolder = async (path: string): Promise<void> => {
-  const make = () =>
-    Fs.mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error
-    })
-  const parent = Path.dirname(path)
-  await make().catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT" || parent === path) throw error
-    await makeFolder(parent)
-    await make()
-  })
-}
 
 const readPrivate = async (path: string) => {
   const file = await RegularFile.open(path, constants.O_RDONLY | noFollow)

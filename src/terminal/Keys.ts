@@ -244,9 +244,21 @@ const decode = (event: InputEvent): Key | undefined => {
 /** Line ends as terminals send them and as files contain them. */
 const lineEnd = /\r\n?/gu
 
-/** Passes on every key until the returned function is called. */
-export const listen = (input: Readable, take: (key: Key) => void): (() => void) => {
+/** Whether the terminal has got the focus or has lost it; undefined if an event reports neither. */
+const focusOf = (event: InputEvent): boolean | undefined => {
+  if (event._tag !== "Csi" || event.parameters + event.intermediates !== "") return undefined
+  return event.final === "I" ? true : event.final === "O" ? false : undefined
+}
+
+/** Passes on every key, and every change of the focus, until the returned function is called. */
+export const listen = (
+  input: Readable,
+  take: (key: Key) => void,
+  takeFocus: (isFocused: boolean) => void = () => {}
+): (() => void) => {
   const parser = new InputParser((event) => {
+    const isFocused = focusOf(event)
+    if (isFocused !== undefined) return takeFocus(isFocused)
     const key = decode(event)
     if (key !== undefined) take(key)
   })

@@ -137,11 +137,12 @@ export class Outgoing {
     return known.length === 0 ? undefined : { to, text: message.text, fates: known }
   }
 
-  /** Removes a message that will never be sent, or will never have an outcome. */
-  forget(id: MessageId): void {
+  /** Removes and returns a message that will never be sent, or will never have an outcome. */
+  forget(id: MessageId): OwnMessage | undefined {
     const message = this.messages.get(id)
     if (message !== undefined) this.counts[message.phase] -= 1
     this.messages.delete(id)
+    return message
   }
 
   /** Queues all messages with unknown outcomes again. */

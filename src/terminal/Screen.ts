@@ -23,6 +23,8 @@ const positive = (text = ""): number | undefined => (/^0*[1-9]\d{0,4}$/u.test(te
 
 export interface ScreenEvents {
   readonly onKey: (key: Keys.Key) => void
+  /** Called when the terminal gets or loses the focus; without it, the terminal does not report that. */
+  readonly onFocus?: ((isFocused: boolean) => void) | undefined
   /** The terminal is gone; no more keys will arrive. */
   readonly onGone: () => void
   /** Returns what to draw below the scrollback. */
@@ -32,8 +34,13 @@ export interface ScreenEvents {
 /** Turns on bracketed paste: the terminal marks pasted text, so that it is not mistaken for typed keys. */
 const markPastes = "\x1b[?2004h"
 
+/** Makes the terminal send `CSI I` when it gets the focus, and `CSI O` when it loses it (xterm). */
+const reportFocus = "\x1b[?1004h"
+
 /** Restores everything that may have been changed: bracketed paste off, wrapping on, cursor shown, no colour. */
 const restore = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
+
+const ignoreFocus = "\x1b[?1004l"
 
 const bell = "\x07"
 
@@ -41,14 +48,16 @@ const unstoppedMillis = 200
 
 /**
  * The user's terminal: its own scrollback, and below it a few rows that are redrawn, the last of which is the prompt.
- * Nothing else writes to the terminal while this is open. Only this class, `LiveRegion` and `Row` use control
- * sequences.
+ * Nothing else writes to the terminal while this is open. Only this class, `LiveRegion`, `Row` and `DesktopNotification`
+ * use control sequences.
  */
 export class Screen {
   private readonly region: LiveRegion
   private view: () => LiveView = () => ({ above: [], prompt: [], text: "", cursor: 0 })
   private added: Array<Row.Row> = []
   private rings = false
+  private notification = ""
+  private reportsFocus = false
   private isOpen = false
   private isSuspended = false
   private isDue = false
@@ -86,13 +95,21 @@ export class Screen {
       this.isDue = false
       if (!this.isOpen) return
       this.region.show(this.view())
-      this.output.write((this.rings ? bell : "") + this.region.draw(this.takeAdded(), this.size))
+      const signals = (this.rings ? bell : "") + this.notification
+      this.output.write(signals + this.region.draw(this.takeAdded(), this.size))
       this.rings = false
+      this.notification = ""
     })
   }
 
   ring(): void {
     this.rings = true
+    this.changed()
+  }
+
+  /** @param sequence a notification for the desktop, which replaces one that was not written yet */
+  notify(sequence: string): void {
+    this.notification = sequence
     this.changed()
   }
 
@@ -121,16 +138,17 @@ export class Screen {
     this.input.pause()
   })
 
-  private attach({ onGone, onKey, view }: ScreenEvents): () => void {
+  private attach({ onFocus, onGone, onKey, view }: ScreenEvents): () => void {
     const { input, output } = this
     this.view = view
+    this.reportsFocus = onFocus !== undefined
     const release = () => this.release()
     const resized = () => {
       this.region.resized(this.size)
       this.changed()
     }
     const continued = () => this.goOn()
-    const stop = Keys.listen(input, onKey)
+    const stop = Keys.listen(input, onKey, onFocus)
     input.on("end", onGone)
     input.on("error", onGone)
     output.on("resize", resized)
@@ -164,14 +182,15 @@ export class Screen {
     this.isOpen = true
     this.input.setRawMode?.(true)
     this.input.resume()
-    this.output.write(markPastes)
+    this.output.write(markPastes + (this.reportsFocus ? reportFocus : ""))
   }
 
   /** Synchronous, so that it works when the process is about to end. */
   private release() {
     if (!this.isOpen) return
     this.isOpen = false
-    this.output.write(this.region.erase(this.takeAdded(), this.size) + restore)
+    const restored = (this.reportsFocus ? ignoreFocus : "") + restore
+    this.output.write(this.region.erase(this.takeAdded(), this.size) + restored)
     this.input.setRawMode?.(false)
   }
 

@@ -1,4 +1,5 @@
 import type { Message, Received } from "../client/Received.js"
+import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import * as Mention from "./Mention.js"
@@ -20,6 +21,7 @@ export interface ServerLinesOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
+  readonly log: ConversationLog
   /** Called with each message that is shown, but not with those of the user to themselves. */
   readonly onMessage: (message: Message, isMention: boolean) => void
   /** Called when users have joined or left, which is shown after a delay. */
@@ -64,13 +66,14 @@ export class ServerLines {
   }
 
   private takeMessage(message: Message) {
-    const { marks, onMessage, people, transcript } = this.options
+    const { log, marks, onMessage, people, transcript } = this.options
     if (people.isIgnored(message.from)) return
     this.presence.wrote(message.from)
     people.wrote(message.from, message.to)
     const isOwn = message.from === people.own
     const mentions = isOwn ? [] : Mention.find(Format.shownText(message.text), people.own)
     transcript.print(Format.said(message, marks, mentions))
+    log.received(message)
     if (!isOwn) onMessage(message, mentions.length > 0)
   }
 

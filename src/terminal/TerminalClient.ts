@@ -18,8 +18,6 @@ import * as Ui from "./Ui.js"
 export interface TerminalClientOptions extends Ui.UiOptions {
   /** Opens a connection. Run once for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The server's address, for people. */
-  readonly where: string
   /** If undefined, the user is asked for it. */
   readonly login: string | undefined
   /** The answer to that question if the user only presses Enter. */

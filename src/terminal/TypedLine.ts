@@ -12,7 +12,7 @@ export type Meaning =
   /** Without names, lists the ignored users. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Switch"; readonly what: "time" | "joins"; readonly on: boolean }
-  | { readonly _tag: "Extent"; readonly what: "bell"; readonly extent: Extent }
+  | { readonly _tag: "Extent"; readonly what: "bell" | "notify"; readonly extent: Extent }
   | { readonly _tag: "Mistake"; readonly text: string }
 
 /** For which messages something happens: for all, for those that mention the user, or for none. */
@@ -43,7 +43,8 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/me TEXT", "sends what you do; it is shown as `* alice TEXT`"],
   ["/ignore [NAME]", "hides what NAME sends, or shows it again"],
   ["/time on|off", "shows the time when the minute changes"],
-  ["/bell on|off", "rings for a message; `/bell mentions` only for one with your name"],
+  ["/bell on|off", "rings for a message; `/bell mentions` only if it mentions you"],
+  ["/notify on|off", "notifies of a message while you look elsewhere; also `/notify mentions`"],
   ["/joins on|off", "shows users who join and leave"],
   ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
@@ -145,11 +146,12 @@ const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingCo
     case "/me":
       if (argument === "") return mistake("write /me and what you do: /me waves")
       return to.length === 0 ? noRecipient : { _tag: "Say", to, text: line.trim() }
-    case "/bell": {
+    case "/bell":
+    case "/notify": {
       const extent = extents.find((one) => one === argument)
       return extent === undefined
         ? mistake(`write ${name} on, ${name} mentions or ${name} off`)
-        : { _tag: "Extent", what: "bell", extent }
+        : { _tag: "Extent", what: name === "/bell" ? "bell" : "notify", extent }
     }
     case "/time":
     case "/joins": {

@@ -6,12 +6,14 @@ import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
 import * as Time from "../ports/Time.js"
 import { Composer } from "./Composer.js"
+import * as ConversationLog from "./ConversationLog.js"
 import * as Display from "./Display.js"
 import * as Format from "./Format.js"
 import { History } from "./History.js"
 import * as HistoryFile from "./HistoryFile.js"
 import { maxPaste } from "./InputParser.js"
 import type { TerminalSize } from "./LiveRegion.js"
+import * as Notifications from "./Notifications.js"
 import { People } from "./People.js"
 import { Prompt, type Entered } from "./Prompt.js"
 import * as Screen from "./Screen.js"
@@ -29,6 +31,12 @@ export interface UiOptions {
   readonly bell: TypedLine.Extent
   /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
+  /** The server's address, for people. */
+  readonly where: string
+  /** Folder of the log of conversations; undefined to keep none. */
+  readonly logFolder?: string | undefined
+  /** Undefined if the user is not to be notified of messages. */
+  readonly notifications?: Notifications.NotificationOptions | undefined
 }
 
 /** Interval between checks who has stayed for a while, or stayed away. */
@@ -77,6 +85,25 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const people = new People("")
     const screen = new Screen.Screen(options.input, options.output, options.display, options.fallbackSize)
     const transcript = new Transcript((rows) => screen.print(rows), time.wall)
+    const warn = (text: string) => transcript.print(Format.failed(text, marks))
+    // Before the screen is opened, so that the log ends after it is closed: then all messages have been logged.
+    const log =
+      options.logFolder === undefined
+        ? ConversationLog.none
+        : yield* ConversationLog.make({
+            folder: options.logFolder,
+            where: options.where,
+            own: () => people.own,
+            now: time.wall,
+            warn
+          })
+    const { extent: notify = "on", ...ways } = options.notifications ?? {}
+    const notifications = yield* Notifications.make(ways, {
+      display: options.display,
+      own: () => people.own,
+      write: (sequence) => screen.notify(sequence),
+      warn
+    })
     let hasLeft = false
     const leave = () => {
       if (hasLeft) Deferred.unsafeDone(hurried, Exit.void)
@@ -102,7 +129,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       doubts: (line) => composer.doubts(line),
       leave,
       isLeaving: () => hasLeft,
-      cut: () => transcript.print(Format.failed(`only the first ${maxPaste} characters of the paste were kept`, marks)),
+      cut: () => warn(`only the first ${maxPaste} characters of the paste were kept`),
       redraw: () => screen.clear(),
       suspend: () => screen.suspend()
     })
@@ -111,7 +138,10 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       prompt,
       transcript,
+      log,
       bell: options.bell,
+      notify,
+      canNotify: notifications.arePossible,
       now: () => time.now(),
       wake: () => work.unsafeOpen(),
       onSettled: () => settled.unsafeOpen()
@@ -121,7 +151,9 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       marks,
       people,
       transcript,
-      onMessage: (_, isMention) => {
+      log,
+      onMessage: (message, isMention) => {
+        notifications.message(message, isMention, composer.notify)
         if (!TypedLine.isFor(composer.bell, isMention) || time.now() - rangAt < minRingMillis) return
         rangAt = time.now()
         screen.ring()
@@ -136,6 +168,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
         prompt.press(key)
         screen.changed()
       },
+      onFocus: notifications.arePossible ? notifications.focus : undefined,
       onGone: leave,
       view: () => composer.view
     })
@@ -147,11 +180,9 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       Effect.sync(() => setInterval(countDown, 1000).unref()),
       (timer) => Effect.sync(() => clearInterval(timer))
     )
-    if (file.problem !== undefined) transcript.print(Format.failed(file.problem, marks))
+    if (file.problem !== undefined) warn(file.problem)
     const remember = (line: string) =>
-      Effect.catchAll(file.append(line), (error) =>
-        Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
-      )
+      Effect.catchAll(file.append(line), (error) => Effect.sync(() => warn(error.message)))
     yield* presence.await.pipe(
       Effect.zipRight(Effect.sleep(presenceDelay)),
       Effect.zipRight(

@@ -27,6 +27,7 @@ describe("ConnectFlags.environment", () => {
     ]
   ]
   for (const [name, variables, expected] of table) {
-    it(`has ${name}`, () => assert.deepStrictEqual(ConnectFlags.environment(given(variables)), expected))
+    it(`has ${name}`, () =>
+      assert.deepStrictEqual(ConnectFlags.environment(given(variables), { ACHAT_RATE: "1" }), expected))
   }
 })

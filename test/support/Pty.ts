@@ -52,11 +52,14 @@ export const start = (
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
   /** The size that the terminal reports; 0 for none. The emulator's is 80x24 then. */
-  { columns, rows }: { readonly columns: number; readonly rows: number } = { columns: 80, rows: 24 }
+  { columns, rows }: { readonly columns: number; readonly rows: number } = { columns: 80, rows: 24 },
+  /** A program that executes the command in its last arguments. */
+  through: ReadonlyArray<string> = []
 ): Effect.Effect<Pty, never, Scope.Scope> =>
   Effect.gen(function* () {
     const emulator = TerminalEmulator.make({ columns: columns || 80, rows: rows || 24 })
-    const command = [process.execPath, "--require", path("crash-on-signal.cjs"), path("../../dist/main.js"), ...args]
+    const node = [process.execPath, "--require", path("crash-on-signal.cjs"), path("../../dist/main.js")]
+    const command = [...through, ...node, ...args]
     const shell = ["sh", "-c", session(columns, rows), "sh", ...command].map(quoted).join(" ")
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {

@@ -21,8 +21,8 @@ export interface Emulator {
   readonly settled: Effect.Effect<void>
   readonly cursor: () => { readonly row: string; readonly column: number }
   readonly resize: (columns: number, rows: number) => void
-  /** Modes that programs change: bracketed paste, and wrapping. */
-  readonly modes: () => { readonly marksPastes: boolean; readonly wraps: boolean }
+  /** Modes that programs change: bracketed paste, wrapping, and reports of the focus. */
+  readonly modes: () => { readonly marksPastes: boolean; readonly wraps: boolean; readonly reportsFocus: boolean }
   readonly bells: () => number
 }
 
@@ -105,7 +105,11 @@ export const make = (options: Options = {}): Emulator => {
       column: terminal.buffer.active.cursorX
     }),
     resize: (columns, rows) => terminal.resize(columns, rows),
-    modes: () => ({ marksPastes: terminal.modes.bracketedPasteMode, wraps: terminal.modes.wraparoundMode }),
+    modes: () => ({
+      marksPastes: terminal.modes.bracketedPasteMode,
+      wraps: terminal.modes.wraparoundMode,
+      reportsFocus: terminal.modes.sendFocusMode
+    }),
     bells: () => bells
   }
 }
@@ -139,7 +143,8 @@ export const streams = (options: Options = {}) => {
 
 /** Every control sequence that the client itself writes. */
 // oxlint-disable-next-line no-control-regex
-const ours = /\x1b\[(?:\?(?:2004|25|7)[hl]|\d+A|J|H|0m|[127]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
+const ours =
+  /\x1b\](?:9|777;notify);[^\p{Cc}]*\x07|\x1b\[(?:\?(?:2004|1004|25|7)[hl]|\d+A|J|H|0m|[127]m|3[1-6]m|38;5;\d+m)|\x1b[78]|[\r\n\t\x07]/gu
 
 /** Characters in the output that could steer a terminal and are not part of the client's own sequences. */
 export const foreign = (written: string): ReadonlyArray<string> =>

@@ -30,6 +30,7 @@ const table: ReadonlyArray<readonly [line: string, completed: ReadonlyArray<stri
   ["/ignore c|", ["/ignore carol|", "/ignore c|"]],
   ["/ignore bob, c|", ["/ignore bob, carol|", "/ignore bob, c|"]],
   ["/time |", ["/time on|", "/time off|", "/time |"]],
+  ["/notify m|", ["/notify mentions|", "/notify m|"]],
   ["x|", []],
   ["bob: |", []],
   ["/nothing |", []]

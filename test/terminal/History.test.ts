@@ -111,7 +111,7 @@ describe("HistoryFile", () => {
       assert.strictEqual(yield* modeOf(other), "644")
       yield* Effect.promise(() => Fs.rm(path))
       execFileSync("mkfifo", [path])
-      yield* refuses(path, pipe, "ENXIO: ")
+      yield* refuses(path, pipe, "it is a named pipe or a socket, not a regular file")
       const reader = yield* Effect.promise(() => Fs.open(path, constants.O_RDWR | constants.O_NONBLOCK))
       yield* refuses(path, pipe, pipe)
       yield* Effect.promise(() => reader.close())

@@ -290,14 +290,17 @@ describe("Screen", () => {
     Effect.gen(function* () {
       const { modes, print, rawModes, rows, screen, settled, shows, written } = yield* open()
       yield* shows(typed("half a line", ["above"]))
-      assert.deepStrictEqual([modes(), rawModes], [{ marksPastes: true, wraps: true }, [true]])
+      assert.deepStrictEqual([modes(), rawModes], [{ marksPastes: true, wraps: true, reportsFocus: false }, [true]])
       print("last")
       yield* screen.close
       print("after")
       yield* screen.close
       yield* settled
       assert.deepStrictEqual(rows(), ["last", "after", ""])
-      assert.deepStrictEqual([modes(), rawModes], [{ marksPastes: false, wraps: true }, [true, false]])
+      assert.deepStrictEqual(
+        [modes(), rawModes],
+        [{ marksPastes: false, wraps: true, reportsFocus: false }, [true, false]]
+      )
       assert.include(written(), "\x1b[?25h\x1b[0m")
     })
   )
@@ -330,6 +333,36 @@ describe("Screen", () => {
       assert.deepStrictEqual(keys, [{ _tag: "Typed", text: "a" }])
       input.emit("error", new Error("EIO"))
       assert.isTrue(isGone())
+    })
+  )
+
+  it.scopedLive("lets the terminal report its focus only if asked to, and not after the end", () =>
+    Effect.gen(function* () {
+      const terminal = TerminalEmulator.streams()
+      const screen = new Screen(terminal.input, terminal.output, display)
+      const focus: Array<boolean> = []
+      const keys: Array<Key> = []
+      const settled = Effect.zipRight(
+        Effect.promise(() => new Promise(setImmediate)),
+        terminal.settled
+      )
+      yield* screen.open({
+        onKey: (key) => keys.push(key),
+        onFocus: (isFocused) => focus.push(isFocused),
+        onGone: () => {},
+        view: () => prompt
+      })
+      yield* settled
+      assert.isTrue(terminal.modes().reportsFocus)
+      yield* terminal.types("\x1b[O\x1b[Ix\x1b[")
+      yield* settled
+      yield* terminal.types("O\x1b[1I")
+      yield* settled
+      assert.deepStrictEqual(focus, [false, true, false])
+      assert.deepStrictEqual(keys, [{ _tag: "Typed", text: "x" }])
+      yield* screen.close
+      yield* settled
+      assert.isFalse(terminal.modes().reportsFocus)
     })
   )
 

@@ -4,6 +4,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
+import { eventually } from "../support/Eventually.js"
 import * as FakeServer from "../support/FakeServer.js"
 import {
   chat,
@@ -386,6 +387,39 @@ describe("TerminalClient", () => {
       yield* alice.types(`alice: alice${enter}`)
       yield* alice.sees("alice › alice")
       assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
+  it.scopedLive("notifies through the terminal of what /notify says, and of nothing while it has the focus", () =>
+    Effect.gen(function* () {
+      const { alice, bob } = yield* both({ notifications: { extent: "on", desktop: { command: "777" } } })
+      const says = (text: string) => Effect.zipRight(bob.send(["alice"], text), alice.sees(`${text}\n`))
+      const notified = (text: string) => eventually(() => alice.written().includes(`${text}\x07`), `no "${text}"`)
+      yield* says("one")
+      yield* notified("\x1b]777;notify;bob;one")
+      yield* alice.types("\x1b[I")
+      yield* says("while focused")
+      yield* alice.types(`/notify mentions${enter}`)
+      yield* alice.sees("· notify mentions")
+      yield* alice.types("\x1b[O ")
+      yield* alice.sees(/› {2}$|› $/u)
+      yield* says("no mention")
+      yield* says("hi alice")
+      yield* notified("\x1b]777;notify;bob mentions you;hi alice")
+      yield* alice.types(`${ctrl("u")}/ignore bob${enter}`)
+      yield* alice.sees("· bob is ignored")
+      yield* bob.deliver(["alice"], "unheard alice")
+      assert.lengthOf(alice.written().split("\x1b]"), 1 + 2)
+      assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
+  it.scopedLive("says that there is no way to notify the user", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* both()
+      yield* alice.types(`/notify on${enter}`)
+      yield* alice.sees("✗ this terminal shows no notifications; --notify runs a command")
+      assert.isFalse(alice.modes().reportsFocus)
     })
   )
 

@@ -57,6 +57,7 @@ const table: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> 
   ["carol: /me waves", say(["carol"], "/me waves")],
   ["/joins off", { _tag: "Switch", what: "joins", on: false }],
   ["/bell on", { _tag: "Extent", what: "bell", extent: "on" }],
+  ["/notify off", { _tag: "Extent", what: "notify", extent: "off" }],
   ["/bell mentions", { _tag: "Extent", what: "bell", extent: "mentions" }]
 ]
 

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { chat, ctrl, enter, openTerminal } from "../support/MemoryTerminal.js"
 import { scriptedChat, scriptedChatWithLine } from "../support/ScriptedChat.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 describe("TerminalClient, on leaving", () => {
   it.scopedLive("shows what was not sent, and what may have arrived", () =>
@@ -13,6 +16,39 @@ describe("TerminalClient, on leaving", () => {
       yield* alice.types(`two${enter}${ctrl("c")}`)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
       yield* alice.sees(/\? bob ‹ one — may or may not have arrived\n\s+… bob ‹ two — was not sent$/u)
+    })
+  )
+
+  it.scopedLive("logs every line that was typed once, with what is known of it", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { alice, server } = yield* scriptedChat({ logFolder: folder })
+      yield* alice.types(`bob, carol: one${enter}bob, carol: two${enter}`)
+      yield* server.takes(2)
+      yield* server.says("* written @1 bob: written")
+      yield* server.says("* received @1 carol: received")
+      yield* alice.sees("✓ bob, carol ‹ one")
+      yield* server.answers(() => "! login-in-use alice fatal: still here")
+      yield* server.breaks
+      yield* alice.sees("1 line that may or may not have arrived")
+      yield* alice.types(`three${enter}`)
+      yield* alice.sees("… bob, carol ‹ three — not sent yet")
+      yield* alice.types(`${ctrl("x")}four${enter}${ctrl("c")}`)
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+      assert.deepStrictEqual(readdirSync(folder), ["bob+carol.log"])
+      const lines = readFileSync(join(folder, "bob+carol.log"), "utf8").split("\n")
+      assert.deepStrictEqual(
+        lines.map((line) => line.replace(/^\S+Z /u, "")),
+        [
+          "* alice at memory",
+          "to bob written: one",
+          "to carol received: one",
+          "to bob+carol unknown: two",
+          "to bob+carol unsent: three",
+          "to bob+carol unsent: four",
+          ""
+        ]
+      )
     })
   )
 

@@ -139,10 +139,19 @@ export const check = (given: GivenConnection): Effect.Effect<AddressFlags.NamedA
 const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
 
 /**
+ * The variables of a child process. Those of settings are left out: `a-chat send` in the program would also use an
+ * ACHAT_TIMEOUT. Instead there are those with which it connects to the same server.
+ */
+export const environment = (given: GivenConnection, inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !name.startsWith(Setting.variable("")))),
+  ...connection(given)
+})
+
+/**
  * The variables with which a child process connects to the same server, from any folder. They omit the client
  * certificate and its key, which belong to one login.
  */
-export const environment = (given: GivenConnection): Readonly<Record<string, string>> => {
+const connection = (given: GivenConnection): Readonly<Record<string, string>> => {
   const address = AddressFlags.address(given)
   if (address === undefined) return {}
   if ("path" in address) return { [Setting.variable("unix")]: Path.resolve(address.path) }

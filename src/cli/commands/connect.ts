@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { ExitReason } from "../../client/ExitReason.js"
 import * as Pipe from "../../client/Pipe.js"
+import * as DesktopNotification from "../../terminal/DesktopNotification.js"
 import * as Display from "../../terminal/Display.js"
 import * as HistoryFile from "../../terminal/HistoryFile.js"
 import * as Screen from "../../terminal/Screen.js"
@@ -25,7 +26,7 @@ export const settings = {
 }
 
 export const command = ConnectFlags.command("connect", settings, (given): Effect.Effect<void, ExitStatus.Failure> => {
-  const { bell, history, login, plain } = given.values
+  const { bell, history, logDir, login, notify, notifyFor, notifyOsc, plain } = given.values
   const address = AddressFlags.address(given)
   if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
   const streams = {
@@ -35,6 +36,11 @@ export const command = ConnectFlags.command("connect", settings, (given): Effect
     output: process.stdout
   }
   const isScreen = process.stdin.isTTY && process.stdout.isTTY && !plain && !Display.isDumb(process.env)
+  const unused = (["notify", "logDir"] as const).find((name) => given.origins[name] === "flag")
+  if (!isScreen && unused !== undefined) {
+    const flag = `--${settings[unused].name}`
+    return ExitStatus.misused(`${flag} needs a terminal with a prompt; a pipe prints everything that arrives`)
+  }
   const session = isScreen
     ? TerminalClient.run({
         ...streams,
@@ -43,7 +49,16 @@ export const command = ConnectFlags.command("connect", settings, (given): Effect
         defaultLogin: GuessedLogin.ofUser(process.env["USER"]),
         fallbackSize: Screen.fallbackSize(process.env),
         bell,
-        history: history === "on" ? HistoryFile.path(process.env) : undefined
+        history: history === "on" ? HistoryFile.path(process.env) : undefined,
+        logFolder: logDir,
+        notifications: {
+          extent: notifyFor === "all" ? "on" : "mentions",
+          desktop: notifyOsc === "off" ? undefined : DesktopNotification.route(notifyOsc, process.env),
+          command:
+            notify === undefined
+              ? undefined
+              : { command: notify, environment: ConnectFlags.environment(given, process.env) }
+        }
       })
     : Pipe.run({ ...streams, refusals: process.stderr })
   return session.pipe(

@@ -61,8 +61,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     }
     const bot: Bot.BotOptions = {
       start: start(program, args, {
-        ...inherited(process.env),
-        ...ConnectFlags.environment(given),
+        ...ConnectFlags.environment(given, process.env),
         ACHAT_LOGIN: login
       }),
       concurrency,
@@ -93,21 +92,12 @@ const notLoggedIn = new TransportError({
 
 const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? Duration.infinity : given)
 
-/** The variables without settings of this command: `a-chat send` in the program would also use its ACHAT_TIMEOUT. */
-const inherited = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith(Setting.variable(""))))
-
 const start =
   (program: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv): Bot.BotOptions["start"] =>
   ({ from, text }) =>
     Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
-      Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, fault) })),
+      Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, Child.fault) })),
       // The sender does not see the program's path and the reason.
       Effect.tapError((error) => Effect.sync(() => ExitStatus.say(`${program} ${error.message}`))),
       Effect.mapError(() => "it cannot be started")
     )
-
-const fault = ({ signal, status }: Child.ChildExit): string | undefined => {
-  if (status === 0) return undefined
-  return status === null ? `ended by ${signal}` : `exit status ${status}`
-}

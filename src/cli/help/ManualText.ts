@@ -61,7 +61,22 @@ const connect: ManualPage = {
       "lines are kept in " +
       "$XDG_STATE_HOME/a-chat/history. A message with your name in it, as a whole word in any case, is marked: `bob » hi " +
       "alice`. --bell mentions rings for nothing else.",
-    "In a pipe the client sends its input and prints what it receives. Without --login, the first line of the input is the " +
+    "While the terminal does not have the focus, as far as it reports that, it is asked to show messages on the desktop, " +
+      "with OSC 777 or OSC 9 (--notify-osc); in tmux this needs `set -g allow-passthrough on`, and `set -g focus-events on` " +
+      'for the focus. --notify also runs a command of the shell, such as `notify-send -- "$ACHAT_FROM" "$(cat)"`. It gets ' +
+      "the text and a line feed on its standard input, the sender in ACHAT_FROM, your name in ACHAT_LOGIN, yes or no in " +
+      "ACHAT_MENTION, and the variables of the server, as with `a-chat exec`. Messages that come within two seconds, or while " +
+      "the command runs, become one notification, of the last of them or of the last that mentions you; ACHAT_MORE is the " +
+      "number of the others. The output of the command is dropped. When it ends, after ten seconds, or when you leave, the " +
+      "processes left in its process group are ended.",
+    "--log-dir keeps a log that only you can read, with a file for each conversation: `bob.log`, or `bob+carol.log` for " +
+      "both. Each line is the time in UTC, a head, and the text, in which control characters are shown as `\\x1b`: " +
+      "`2026-11-26T20:04:17.123Z from bob to=carol: lunch?`, `2026-11-26T20:04:21.950Z to bob+carol received: at noon`. " +
+      "Your own line is logged when its outcome is known, once for each outcome: written, received, `returned " +
+      "reason=offline`, `refused reason=too-long`, unknown, unsent, or sent to a server that reports none. Lines with `*` " +
+      "say as whom and where you chat, and how many lines are missing. What prevents the log is reported once, and the chat " +
+      "goes on. Names that look the same share a file.",
+    "In a pipe the client sends its input and prints what it receives, without notifications and a log. Without --login, the first line of the input is the " +
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
     "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +

@@ -45,7 +45,7 @@ export const servers = (file: SettingsFile.SettingsFile | undefined): ReadonlyMa
 }
 
 /** The settings that are paths. In the file they are relative to its folder. */
-const pathNames = ["ca", "cert", "key", "unix"]
+const pathNames = ["ca", "cert", "key", "unix", "log-dir"]
 
 const source = (entries: Entries): Sources.Source => {
   const found = SettingsFile.source(entries)

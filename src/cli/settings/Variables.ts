@@ -15,6 +15,9 @@ const ofKubernetes =
 export const isKubernetesPort = (variable: string, text: string): boolean =>
   /^ACHAT_(?:\w+_)?PORT$/u.test(variable) && /^(?:tcp|udp|sctp):\/\//u.test(text)
 
+/** What the command of --notify gets; ACHAT_FROM and ACHAT_LOGIN are settings as well. */
+const ofMessages: ReadonlySet<string> = new Set(["ACHAT_MENTION", "ACHAT_MORE"])
+
 /** Describes each variable without meaning: `ACHAT_PROT is not a setting; did you mean ACHAT_PORT?` */
 export const unknown = (
   environment: Readonly<Record<string, string | undefined>>,
@@ -26,6 +29,7 @@ export const unknown = (
     if (!variable.startsWith(prefix) || text === "") return []
     const name = variable.slice(prefix.length).toLowerCase().replaceAll("_", "-")
     if (known.has(name) && Setting.variable(name) === variable) return []
+    if (ofMessages.has(variable)) return []
     if (ofKubernetes.test(variable) || isKubernetesPort(variable, text)) return []
     const meant = DidYouMean.nearest(name, [...known])
     return [`${variable} is not a setting${meant === undefined ? "" : `; did you mean ${Setting.variable(meant)}?`}`]
