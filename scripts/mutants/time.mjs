@@ -114,5 +114,26 @@ export const mutants = [
     search: "this.tokens *= burst / this.burst",
     replace: "this.tokens += Math.max(0, burst - this.burst)",
     test: "test/chat/HostLimits.test.ts"
+  },
+  {
+    name: "the end of a server's scope waits for a clock that nobody moves",
+    file: "chat/Server.ts",
+    search: "isOutOfTime.unsafeOpen()",
+    replace: "{}",
+    test: "test/chat/forgotten.test.ts"
+  },
+  {
+    name: "the end of a client's scope waits for a clock that nobody moves",
+    file: "client/LineConnection.ts",
+    search: "Time.onStandstill(clock, () => socket.destroy())",
+    replace: "Time.onStandstill(clock, () => {})",
+    test: "test/chat/forgotten.test.ts"
+  },
+  {
+    name: "the end of a scope takes a clock that moves for one that stands still",
+    file: "ports/Time.ts",
+    search: "if (now !== last) {",
+    replace: "if (now < last) {",
+    test: "test/chat/forgotten.test.ts"
   }
 ]

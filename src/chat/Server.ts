@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as Descriptors from "../ports/Descriptors.js"
 import { Endpoints } from "../ports/Endpoints.js"
 import * as Reachability from "../ports/Reachability.js"
+import * as Time from "../ports/Time.js"
 import type { Address, Listen, Listener, TransportError } from "../ports/Transport.js"
 import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
@@ -87,7 +88,8 @@ export interface ServerHandle {
   /**
    * Stops listening, accepts no more lines, delivers those already accepted, and closes every connection in an orderly
    * way, within the grace time. Closing the scope does the same. Only the first run starts a drain; later ones wait for
-   * it.
+   * it. When the scope closes in a test whose `TestClock` nobody moves any more, the grace time ends after a second of real
+   * time.
    */
   readonly drain: Effect.Effect<Drained>
 }
@@ -141,10 +143,11 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
       },
       serve: (socket) => Connection.run(socket, { broker, options: live, start: startFiber })
     })
-    const drain = yield* onceInItsOwnFiber(drained({ live, broker, connections, acceptLoop }))
+    const isOutOfTime = yield* Effect.makeLatch()
+    const drain = yield* onceInItsOwnFiber(drained({ live, broker, connections, acceptLoop, isOutOfTime }))
     // Registered before the server listens. If listening fails, there is nothing to drain and no stop to log.
     let hasStarted = false
-    yield* Effect.addFinalizer(() => (hasStarted ? drain : acceptLoop.stop))
+    yield* Effect.addFinalizer(() => (hasStarted ? whileClockMoves(drain, isOutOfTime) : acceptLoop.stop))
     yield* loadRoutines
     const addresses = yield* Effect.forEach(endpoints, (endpoint) =>
       Effect.map(Effect.tap(acceptLoop.listen(endpoint), announce), ({ address }) => address)
@@ -205,28 +208,41 @@ const announce = ({ address, identifies = false }: Listener) =>
 /** Time for returned lines to reach their senders after the grace time has run out. */
 const returnTime = Duration.seconds(1)
 
+/** Runs a drain at the end of the scope. If the clock stands still, its time is over. */
+const whileClockMoves = (drain: Effect.Effect<Drained>, isOutOfTime: Effect.Latch): Effect.Effect<Drained> =>
+  Effect.clockWith((clock) =>
+    Effect.suspend(() => {
+      const stop = Time.onStandstill(clock, () => isOutOfTime.unsafeOpen())
+      return Effect.ensuring(drain, Effect.sync(stop))
+    })
+  )
+
 interface Draining {
   readonly live: Live<Options>
   readonly broker: Broker.Broker
   readonly connections: FiberSet.FiberSet<unknown>
   readonly acceptLoop: AcceptLoop.AcceptLoop
+  /** Opened when no deadline can be waited for. */
+  readonly isOutOfTime: Effect.Latch
 }
 
 /**
  * Stops accepting, ends the outboxes and awaits the connections. One deadline covers all three; the rest is returned.
  */
-const drained = ({ acceptLoop, broker, connections, live }: Draining): Effect.Effect<Drained> =>
+const drained = ({ acceptLoop, broker, connections, isOutOfTime, live }: Draining): Effect.Effect<Drained> =>
   Effect.gen(function* () {
     const { grace } = live.current
     yield* acceptLoop.stop
     const open = yield* FiberSet.size(connections)
     yield* Effect.annotateLogs(Effect.logInfo("draining"), { connections: open, grace: Duration.format(grace) })
     yield* broker.drain
-    const empty = FiberSet.awaitEmpty(connections)
-    const inTime = yield* Effect.timeoutOption(empty, grace)
-    if (inTime._tag === "None") {
+    const emptyWithin = (time: Duration.Duration) =>
+      Effect.as(FiberSet.awaitEmpty(connections), true).pipe(
+        Effect.raceFirst(Effect.as(Effect.raceFirst(Effect.sleep(time), isOutOfTime.await), false))
+      )
+    if (!(yield* emptyWithin(grace))) {
       yield* broker.cutOff
-      yield* Effect.timeoutOption(empty, returnTime)
+      yield* emptyWithin(returnTime)
       // Only connections that linger, or whose clients did not read their returned lines, are left. This interrupts
       // them.
       yield* FiberSet.clear(connections)

@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Time from "../ports/Time.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import { Acknowledgement } from "./Acknowledgement.js"
 import { LineReceiver, ownLabel, type Look } from "./LineReceiver.js"
@@ -66,10 +67,13 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
     const acknowledgement = new Acknowledgement((wire) => sender?.post(wire))
     const receiver = yield* LineReceiver.make(options.maxLineBytes, acknowledgement)
     const close = (socket: Socket) =>
-      Effect.sync(() => acknowledgement.stop()).pipe(
-        Effect.zipRight(socket.close(options.linger)),
-        Effect.zipRight(receiver.end)
-      )
+      Effect.clockWith((clock) =>
+        Effect.suspend(() => {
+          acknowledgement.stop()
+          const stop = Time.onStandstill(clock, () => socket.destroy())
+          return Effect.ensuring(socket.close(options.linger), Effect.sync(stop))
+        })
+      ).pipe(Effect.zipRight(receiver.end))
     // Uninterruptible from the socket to its handlers and finaliser, so that no event is missed and no socket leaks.
     const socket = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(

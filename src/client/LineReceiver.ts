@@ -83,8 +83,9 @@ export class LineReceiver {
     })
   }
 
-  get end() {
-    return this.incoming.end
+  /** Ends the lines and whatever waits for the server: a socket that its owner closes reports no end. */
+  get end(): Effect.Effect<void> {
+    return Effect.sync(() => this.done(Exit.void))
   }
 
   /**

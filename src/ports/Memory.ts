@@ -7,7 +7,8 @@ export type { MemorySocket }
 
 /**
  * Connections inside one process, so that an application can test its chat without sockets. They behave like TCP, and
- * their deadlines follow Effect's clock, so that a test can use a `TestClock`.
+ * their deadlines follow Effect's clock, so that a test can use a `TestClock`. A test that ends while a socket is open
+ * takes a second longer, because nobody moves that clock any more (`Server.ServerHandle.drain`).
  */
 export interface Network {
   /** At most one server listens at a time; a second one fails with `EADDRINUSE`. */

@@ -21,3 +21,24 @@ export const of = (clock: Clock.Clock): Time => ({
 
 /** The monotonic clock, as an effect. Effect's `currentTimeNanos` fails under a `TestClock`. */
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(of(clock).now))
+
+/** How long a clock has to stand still, in milliseconds of real time. */
+const standstillMillis = 1000
+
+/**
+ * Calls back once the clock has not moved for a second of real time, and returns what stops that. Only a `TestClock` stands
+ * still: nobody moves it any more once the test is over. A finalizer whose deadlines follow it would wait for ever.
+ */
+export const onStandstill = (clock: Clock.Clock, callback: () => void): (() => void) => {
+  let last = clock.unsafeCurrentTimeNanos()
+  const timer = setInterval(() => {
+    const now = clock.unsafeCurrentTimeNanos()
+    if (now !== last) {
+      last = now
+      return
+    }
+    clearInterval(timer)
+    callback()
+  }, standstillMillis)
+  return () => clearInterval(timer)
+}

@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import type { Address } from "../../src/ports/Transport.js"
@@ -228,6 +229,28 @@ describe("Client", () => {
         assert.strictEqual(yield* Deferred.await(received), "alice\nbob: hi\n")
       })
     )
+  )
+
+  it.scopedLive("settles whatever waits when its scope closes", () =>
+    Effect.gen(function* () {
+      const sent = yield* Deferred.make<void>()
+      const address = yield* FakeServer.answering(
+        FakeServer.greeting((line) => {
+          if (line.startsWith("@")) Deferred.unsafeDone(sent, Exit.void)
+          return []
+        })
+      )
+      const scope = yield* Scope.make()
+      const alice = yield* Scope.extend(Client.greet({ socket: Tcp.connect(address), login: "alice" }), scope)
+      const waiting = yield* Effect.fork(alice.deliver(["bob"], "hi"))
+      const lines = yield* Effect.fork(Stream.runDrain(alice.lines))
+      yield* Deferred.await(sent)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [{ _tag: "Unknown", names: ["bob"] }])
+      yield* Fiber.join(lines)
+      yield* alice.closed
+      assert.strictEqual((yield* Effect.flip(alice.deliver(["bob"], "hi")))._tag, "TransportError")
+    })
   )
 
   it.scopedLive("reports why it could not connect", () =>
