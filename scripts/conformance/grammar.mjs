@@ -20,7 +20,7 @@ const refusals = {
   "too-many-recipients": ` max=\\d+${count}`,
   "slow-down": ` retry=\\d+${count}`,
   "unknown-command": `(?: [^\\s:]+)?${count}`,
-  closing: count,
+  closing: `(?:${count}| retry=\\d+ fatal)`,
   "bad-login": " fatal",
   "login-in-use": ` ${name} fatal`,
   "login-timeout": " fatal",
@@ -58,7 +58,8 @@ const isFatal = /^! [^:]* fatal:/u
 export const proves = [
   "Other server lines are `! CODE params: text` and `* CODE params: text`.",
   "CODE is one word.",
-  "`fatal` is the last parameter exactly when the server closes the connection after this line.",
+  "Params are words or `key=value`, each after one space, and none of them contains a `:`.",
+  "`fatal` is the last parameter of a `!` line exactly when the server closes the connection after this line.",
   "a message: `from alice: hi`",
   "something that the client asked for and that did not happen",
   "a reply to a command, or a notice that the client asked for with `/hello`"

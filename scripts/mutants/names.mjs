@@ -120,8 +120,8 @@ export const mutants = [
   {
     name: "a name is suggested for all absent names",
     file: "protocol/Reply.ts",
-    search: "absent.flatMap((name) => lookAlike(name) ?? [])",
-    replace: "names.flatMap((name) => lookAlike(name) ?? [])",
+    search: "likes.slice(start, end).flatMap((name) => name ?? [])",
+    replace: "likes.flatMap((name) => name ?? [])",
     test: "test/protocol/Reply.test.ts"
   },
   {

@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Lines } from "../protocol/Framing.js"
@@ -208,8 +209,11 @@ export class PeerInput {
     const { hold } = peer
     if (!(hold instanceof Question)) return
     this.endHold(peer)
-    if (peer.phase._tag === "Login") this.broker.lifecycle.refuse(peer, Reply.closingLogin, hold.label)
-    else if (peer.phase._tag !== "Gone") this.broker.replies.refuse(peer, Reply.closing, hold.label)
+    const { lifecycle, options, replies } = this.broker
+    if (peer.phase._tag === "Login") {
+      const retryMillis = Duration.toMillis(options.current.returnAfter)
+      lifecycle.refuse(peer, Reply.closingLogin(retryMillis), hold.label)
+    } else if (peer.phase._tag !== "Gone") replies.refuse(peer, Reply.closing, hold.label)
     peer.isShutOut = true
     this.read(peer)
   }

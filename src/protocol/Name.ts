@@ -47,12 +47,16 @@ export const likeness = (name: string): string =>
   name.normalize("NFKC").replace(invisible, "").toLowerCase().toUpperCase().normalize("NFKC")
 
 /**
- * A recipient as a parameter of a reply, which must not contain blanks, commas or colons: each byte of a character that
- * no name may contain becomes `%XX`, and a text longer than a name is cut.
+ * A recipient as a parameter of a reply, which must not contain blanks, commas or colons: a text longer than a name is
+ * cut, and then each byte of a character that no name may contain becomes `%XX`.
+ *
+ * @param wire the result of `normalise`
  */
 export const show = (wire: string): string => {
   if (plain.test(wire)) return wire
-  const points = [...Wire.decode(wire.slice(0, 8 * maxLength))]
+  // What is longer was not normalised. These bytes have more code points than are shown, whatever their normal form.
+  const start = Wire.decode(wire.slice(0, maxBytes + 4))
+  const points = [...(wire.length > maxBytes ? start.normalize("NFC") : start)]
   const shown = points
     .slice(0, maxLength)
     .map((point) => (/[\p{L}\p{M}\p{Nd}_.-]/u.test(point) ? point : escape(point)))

@@ -140,10 +140,10 @@ export const loginInUse = (name: string): Fatal => ({
 })
 
 /** A login that was not decided before the drain's grace time ran out. */
-export const closingLogin: Fatal = {
+export const closingLogin = (retryMillis: number): Fatal => ({
   reason: "cut-off",
-  line: refusal("closing", "fatal", "the server is shutting down; connect again later")
-}
+  line: refusal("closing", `retry=${retryMillis} fatal`, "the server is shutting down; connect again later")
+})
 
 export const loginTimeout: Fatal = {
   reason: "login-timeout",
@@ -197,24 +197,33 @@ const maxSuggested = 3
 /** Longer lists of names are split into several lines. */
 const maxNamesBytes = 4096
 
-/** @param render called with the names of each line, joined, and as they are */
+/**
+ * @param render called with the names of each line, joined, and with the positions of the first of them and of the next
+ *   line's first
+ * @param extraOf the bytes that the name at a position adds to its line besides itself
+ */
 const withNames = (
   names: ReadonlyArray<string>,
-  render: (joined: string, names: ReadonlyArray<string>) => string
+  render: (joined: string, start: number, end: number) => string,
+  extraOf: (position: number) => number = () => 0
 ): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let joined = ""
+  let extra = 0
   let start = 0
-  names.forEach((name, index) => {
+  names.forEach((name, position) => {
     const shown = Name.show(name)
-    if (joined !== "" && joined.length + shown.length > maxNamesBytes) {
-      lines.push(render(joined, names.slice(start, index)))
+    const more = extraOf(position)
+    if (joined !== "" && joined.length + shown.length + extra + more > maxNamesBytes) {
+      lines.push(render(joined, start, position))
       joined = ""
-      start = index
+      extra = 0
+      start = position
     }
     joined = joined === "" ? shown : `${joined}, ${shown}`
+    extra += more
   })
-  if (joined !== "" || lines.length === 0) lines.push(render(joined, names.slice(start)))
+  if (joined !== "" || lines.length === 0) lines.push(render(joined, start, names.length))
   return lines
 }
 
@@ -233,13 +242,15 @@ export const undelivered = (options: {
   // A single offline or busy line has no count. Lines that return from a queue always have one.
   const isImmediate = reason === "offline" || reason === "busy"
   const counted = (count > 1 || !isImmediate) && label === undefined
-  return withNames(names, (joined, absent) => {
-    const present = [...new Set(absent.flatMap((name) => lookAlike(name) ?? []))]
+  const likes = names.map(lookAlike)
+  const render = (joined: string, start: number, end: number) => {
+    const present = [...new Set(likes.slice(start, end).flatMap((name) => name ?? []))]
     const like = present.length === 0 ? "" : ` like=${present.join("+")}`
     const suggestion = present.length === 0 ? "" : `; did you mean ${present.slice(0, maxSuggested).join(", ")}?`
     const params = `${joined} reason=${reason}${retry}${like}${counted ? ` count=${count}` : ""}`
     return refusal("undelivered", params, `${undeliveredText[reason]}${suggestion}`)(label)
-  })
+  }
+  return withNames(names, render, (position) => likes[position]?.length ?? 0)
 }
 
 /** The outcome of a labelled line for recipients that have it: the fate is the code. */

@@ -155,7 +155,7 @@ describe("a login that takes its time", () => {
       assert.deepStrictEqual(heard(alice), ["from alice"])
       yield* chat.broker.cutOff
       yield* pass(1_000)
-      assert.deepStrictEqual(heard(late), ["! closing fatal"])
+      assert.deepStrictEqual(heard(late), ["! closing retry=1000 fatal"])
       yield* alice.ended
       yield* late.ended
       yield* decide("late")

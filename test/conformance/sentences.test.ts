@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { assert } from "vitest"
+import * as Documents from "../support/Documents.js"
 
 /** The suite is plain JavaScript without types. */
 const load = (file: string): Promise<unknown> =>
@@ -23,13 +24,12 @@ const promises = checks.filter(({ group }) => group === "promises")
 const quotes = [proves, ...promises.map((check) => check.proves)].flat(2)
 
 /** Sentences, and rows of tables, from section 1 on. */
-const sentences = document
-  .slice(document.indexOf("\n## 1"))
+const sentences = Documents.prose(document.slice(document.indexOf("\n## 1")))
   .replaceAll(/^## .*$/gm, "\n")
-  .split(/\n\n|\n(?=[-|])/)
+  .split(/\n\n|\n(?=[-|]|\d\. )/)
   .filter((block) => !/^\| (?:-|line |limit |command |word |a head )/.test(block.trimStart()))
   .flatMap((block) =>
-    block.startsWith("|") ? [block] : flat(block.replace(/^- /, "")).split(/(?<=[.:])\s+(?=[A-Z`(_])/)
+    block.startsWith("|") ? [block] : flat(block.replace(/^(?:-|\d\.) /, "")).split(/(?<=[.:])\s+(?=[A-Z`(_])/)
   )
   .map(flat)
   .filter((sentence) => sentence !== "")
@@ -66,6 +66,27 @@ const unproved: Record<string, string> = {
   "A client whose unfinished line has found no memory": "as above",
   "If the budget is exceeded by a quarter": "as above",
   "`@k1 bob, carol: deploy done`.": "an example",
+  "`--max-line` is at most 1 MiB,": "about settings; their tests try both sides of the bound, and a reload",
+  "A session:": "test/protocol/client.test.ts plays it",
+  "`>` is what the client sends,": "as above",
+  "[client.py](test/protocol/client.py) takes these steps": "about clients; test/protocol/client.test.ts runs that one",
+  "**Log in.**": "as above",
+  "The client is logged in when `* hello` has `name=`.": "as above",
+  "After `! slow-down`, send one line at a time,": "as above",
+  "`/hello`, and if its reply has no `name=`,": "as above",
+  "**Read** all the time,": "about clients; that one that does not is closed is checked",
+  "Cut the stream at LF only.": "as above",
+  "**Label** every message, and count": "as above",
+  "An outcome may take as long as its recipient does.": "as above",
+  "If the connection ends first, the client does not know": "as above",
+  "**Acknowledge**, after `/hello ack`,": "as above",
+  "**Know who is present.**": "as above",
+  "**Find a dead connection.**": "as above",
+  "After 30 s without a line, send `/ping`;": "as above",
+  "**Reconnect** after `return`;": "as above; test/terminal/timing.test.ts measures the times",
+  "Words and labels end with their connection.": "a connection cannot learn of an earlier one",
+  "`! login-in-use` may concern the connection": "about clients; test/client/Reconnect.test.ts",
+  "Unlike shutting down the sending half,": "about libraries of TLS",
   "Its own lines that the server has not handled yet are not accepted":
     "what the server has handled cannot be seen from outside; test/chat/moderation.test.ts looks inside"
 }

@@ -187,6 +187,15 @@ describe("Name.show", () => {
     assert.strictEqual(shown("a".repeat(32)), "a".repeat(32))
     assert.strictEqual(shown("a".repeat(33)), `${"a".repeat(32)}…`)
     assert.strictEqual(shown("語".repeat(1000)), `${"語".repeat(32)}…`)
+    assert.strictEqual(shown(`${"a".repeat(31)} b`), `${"a".repeat(31)}%20…`)
+  })
+
+  it("shows the composed form of a text that is too long to be normalised as a whole", () => {
+    for (const base of ["e\u0301", "\u1100\u1161", "\u03b1\u0313\u0300\u0345", "a\u{1d165}"]) {
+      const text = base.repeat(500)
+      const start = [...text.normalize("NFC")].slice(0, 32).join("")
+      assert.strictEqual(shown(text), `${start}…`, base)
+    }
     assert.strictEqual(shown(`a${"😀".repeat(1000)}`), `a${"%F0%9F%98%80".repeat(31)}…`)
   })
 

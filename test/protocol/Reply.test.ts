@@ -20,6 +20,9 @@ const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
 
 const lookAlike = (name: string) => (name.toLowerCase() === "bob" ? "bob" : undefined)
 
+/** A name that looks the same and is as long as possible: it has invisible characters. */
+const withInvisible = (name: string) => name + Wire.encode("\u{e0100}".repeat(31))
+
 /** Every function that renders a line, with an optional label if it accepts one. */
 const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   badAcknowledgement: (label) => [Reply.badAcknowledgement(label)],
@@ -30,6 +33,7 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   slowDown: (label) => [Reply.slowDown(20)(label)],
   unknownCommand: (label) => [Reply.unknownCommand("no such: thing")(label)],
   closing: (label) => [Reply.closing(label)],
+  closingLogin: (label) => [Reply.closingLogin(1_000).line(label)],
   badLogin: (label) => [Reply.badLogin.line(label)],
   telnetLogin: (label) => [Reply.telnetLogin.line(label)],
   loginInUse: (label) => [Reply.loginInUse("alice").line(label)],
@@ -108,14 +112,14 @@ describe("Reply", () => {
     const retrying = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => / retry=\d+(?: |$)/.test(split(line).params)))
       .map(([what]) => what)
-    assert.deepStrictEqual(retrying, ["slowDown", "full", "banned for a time", "undelivered busy"])
+    assert.deepStrictEqual(retrying, ["slowDown", "closingLogin", "full", "banned for a time", "undelivered busy"])
   })
 
   it("renders fatal exactly where the server closes after the line", () => {
     const fatal = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
       .map(([what]) => what)
-    const logins = ["badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"]
+    const logins = ["closingLogin", "badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"]
     assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time"])
     const refusals = [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1), Reply.kicked]
     for (const { reason } of [...refusals, Reply.banned(undefined)]) {
@@ -192,6 +196,16 @@ describe("Reply", () => {
         const names = lines.join("").match(/n{26}\d+/g)
         assert.deepStrictEqual(names, many)
       }
+    })
+
+    it("count together with the names that they look like", () => {
+      const lines = Reply.undelivered({ names: many, reason: "offline", count: 1, lookAlike: withInvisible })
+      for (const line of lines) assert.isBelow(line.length, 4_096 + 1_024)
+      assert.deepStrictEqual(lines.join("").match(/n{26}\d+(?=[, ])/g), many)
+      assert.deepStrictEqual(
+        lines.flatMap((line) => / like=([^ :]+)/.exec(line)?.[1]?.split("+") ?? []),
+        many.map(withInvisible)
+      )
     })
 
     it("fit in one line if there is room, and make one line if there are none", () => {

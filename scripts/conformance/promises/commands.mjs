@@ -1,5 +1,6 @@
 // PROTOCOL.md, section 6: commands and notices. Imported, not run.
 import { equal, hold, same } from "../client.mjs"
+import { flood, untilStalled } from "../flood.mjs"
 import { fresh, section } from "../suite.mjs"
 
 const { all, check } = section("promises", "6. Commands", ["answers"])
@@ -36,7 +37,7 @@ check("commands work before the login", "Commands also work before the login.", 
   same([lines[0], lines.at(-1)], [/^! unknown-command nosuch: /u, /^\* hello achat=1 max-line=/u])
 })
 
-check("/who lists every client once", "N is the number of all clients", async (t) => {
+check("/who lists every client once", "one after another, until there are N names", async (t) => {
   const [alice, bob] = await t.login("alice", "bob")
   const names = await who(alice)
   equal(new Set(names).size, names.length)
@@ -48,7 +49,7 @@ check("/who lists every client once", "N is the number of all clients", async (t
 
 check(
   "/who lists many clients on several lines",
-  "in as many lines as it takes",
+  "in as many lines as it takes, one after another, until there are N names",
   async (t) => {
     const server = await t.serve()
     const names = Array.from({ length: 150 }, () => fresh("somebody").padEnd(32, "."))
@@ -66,7 +67,7 @@ check("/ping returns its text", "`* pong: text`", async (t) => {
 
 check(
   "/ping is answered after all earlier lines",
-  "after the replies to all earlier lines of this client",
+  "after the replies to all earlier lines of this client, but not their outcomes",
   async (t) => {
     const [alice] = await t.login("alice")
     const nobody = fresh("nobody")
@@ -292,7 +293,7 @@ check(
 
 check(
   "many joins and leaves are each reported once",
-  "When many clients come and go, notices are collected for up to a quarter of a second",
+  "When many clients come and go, notices are collected for up to a quarter of a second, and may come after a `/who` that shows the same.",
   async (t) => {
     const [alice] = await t.greet("alice")
     const many = await t.login(...Array(30).fill("bob"))
@@ -306,6 +307,43 @@ check(
   }
 )
 
+check("a client gets no notice about itself", "no client gets one about itself", async (t) => {
+  const alice = await t.connect()
+  const name = fresh("alice")
+  alice.send("/hello", name)
+  const [bob] = await t.login("bob")
+  await until(alice, `* joined ${bob.name}: `)
+  alice.send("/quit")
+  await alice.until("the end of the stream", () => alice.ending)
+  hold(
+    !alice.lines.some((line) => / (?:joined|left) /u.test(line) && line.includes(name)),
+    "no notice about itself",
+    name
+  )
+})
+
+check(
+  "a client whose queue is full misses notices, and /who shows what they would have",
+  "A notice that finds the client's queue full is dropped",
+  async (t) => {
+    const [alice] = await t.greet("alice")
+    const [bob, carol] = await t.login("bob", "carol")
+    alice.pause()
+    flood(t, bob, `${alice.name}:`)
+    await untilStalled(t, bob, carol)
+    const [late] = await t.login("late")
+    await new Promise((resolve) => setTimeout(resolve, 300)) // the notice may be collected
+    alice.resume()
+    await bob.answers(2 * t.patience)
+    alice.send("/who")
+    const lines = await alice.answers(2 * t.patience)
+    hold(!lines.some((line) => line.startsWith(`* joined ${late.name}: `)), "no notice", late.name)
+    const names = lines.filter((line) => line.startsWith("* who ")).join()
+    hold(names.includes(late.name), "its name", names)
+  },
+  { needs: ["speed"] }
+)
+
 check("without /hello a client gets no notices", "After `/hello` the client also gets notices", async (t) => {
   const [alice, watcher] = [...(await t.login("alice")), ...(await t.greet("watcher"))]
   const [bob] = await t.login("bob")
@@ -316,7 +354,7 @@ check("without /hello a client gets no notices", "After `/hello` the client also
 
 check(
   "/hello after the login does not affect messages",
-  "A client that does not know whether the server is an original a-chat sends `/hello` after its login; an original server ignores it there.",
+  "A client that does not know whether the server is an original a-chat sends `/hello` after its login, where an original server ignores it, and labels only after the `* hello`.",
   async (t) => {
     const [alice, bob] = [...(await t.greet("alice")), ...(await t.login("bob"))]
     alice.send(`${bob.name}: hi`)

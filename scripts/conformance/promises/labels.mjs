@@ -39,6 +39,26 @@ check("the delivered message has no label", "the kernel took all its bytes for t
   )
 })
 
+check(
+  "a label may follow /hello at once, and an outcome may follow a /ping",
+  [
+    "A client that has sent `/hello` may put `@LABEL ` before any later line, without waiting for the `* hello`;",
+    "after the replies to all earlier lines of this client, but not their outcomes"
+  ],
+  async (t) => {
+    const alice = await t.connect()
+    const [name, nobody] = [fresh("alice"), fresh("nobody")]
+    alice.send("/hello", `@in ${name}`, "/hello", `@k1 ${name}, ${nobody}: hi`, "@k2 /ping")
+    const wanted = [`! undelivered @k1 ${nobody} `, "* pong @k2:", `* written @k1 ${name}:`, `from ${name}: hi`]
+    while (wanted.length > 0) {
+      const line = await alice.line(wanted[0])
+      hold(!line.startsWith("! bad-l"), "a label that is accepted", line)
+      const at = wanted.findIndex((start) => line.startsWith(start))
+      if (at >= 0) wanted.splice(at, 1)
+    }
+  }
+)
+
 check("a message to oneself has an outcome as well", one, async (t) => {
   const [alice] = await t.greet("alice")
   alice.send(`@k1 ${alice.name}: note`)

@@ -24,6 +24,34 @@ check(
 )
 
 check(
+  "after /quit a client gets every outcome before the end of the stream",
+  "**Leave** with `/quit`, and read to the end of the stream: every message then has its outcome.",
+  async (t) => {
+    const [bob, alice] = [...(await t.login("bob")), ...(await t.greet("alice"))]
+    const nobody = fresh("nobody")
+    alice.send(`@k1 ${bob.name}: one`, `@k2 ${nobody}: two`, `@k3 ${bob.name}: three`, "/quit")
+    await alice.until("the end of the stream", () => alice.ending)
+    const outcomes = alice.lines.flatMap((line) => / @(k\d) /u.exec(line)?.[1] ?? [])
+    equal(outcomes.toSorted(), ["k1", "k2", "k3"])
+  }
+)
+
+check(
+  "an idle client hears nothing, and stays",
+  "The server sends nothing to an idle client, and does not close it.",
+  async (t) => {
+    const short = ["--hold-timeout", "50ms", "--stall-timeout", "100ms", "--login-timeout", "200ms"]
+    const server = await t.serve(...short)
+    const [alice, bob] = await server.login("alice", "bob")
+    await pause(1500)
+    equal([alice.lines, alice.ending ?? "open"], [[], "open"])
+    bob.send(`${alice.name}: hi`)
+    await alice.gets(`from ${bob.name}: hi`)
+  },
+  { needs: ["command"] }
+)
+
+check(
   "a client that half-closes gets its outcomes before the server closes",
   "when the last of them is delivered or returned, the server closes the connection.",
   async (t) => {

@@ -101,10 +101,56 @@ check("params contain no colon, and the text follows one", "none of them contain
 })
 
 check(
-  "a name that could not be a login is escaped as %XX",
-  "If a name in params could not be a login, each byte that no name may contain is shown as `%XX`, and a name of more than 32 characters is cut to 32 and `…`.",
+  "a command that is called fatal does not look like the end of the connection",
+  "A command `/fatal` that does not exist is therefore shown as `%66atal`.",
   async (t) => {
     const [alice] = await t.login("alice")
+    alice.send("/fatal", "/fatal", "/Fatal")
+    await alice.gets(...Array(2).fill(/^! unknown-command %66atal: /u), /^! unknown-command Fatal: /u)
+  }
+)
+
+check(
+  "lists of names can be split, whatever the names are",
+  [
+    "A list of names has `, ` between them, and `+` in a value.",
+    "No name contains a space or one of `,:=@+`, so a client may split params at spaces and drop the commas."
+  ],
+  async (t) => {
+    for (const mark of " ,:=@+") {
+      const client = await t.connect()
+      client.send(`a${mark}${fresh("a")}`)
+      await client.ends(/^! bad-login fatal: /u)
+    }
+    const [alice, eva] = await t.login("alice", "eva")
+    const [one, other] = [fresh("reason"), eva.name.toUpperCase()]
+    alice.send(`${one}, ${other},${alice.name.toUpperCase()}: hi`)
+    const [params] = (await alice.line()).split(":")
+    equal(params.split(" ").slice(2), [
+      `${one},`,
+      `${other},`,
+      alice.name.toUpperCase(),
+      "reason=offline",
+      `like=${eva.name}+${alice.name}`
+    ])
+  }
+)
+
+check(
+  "a name that could not be a login is cut, and then escaped as %XX",
+  [
+    "Names in params are in NFC.",
+    "A name of more than 32 code points is cut to 32, with `…` for the rest; then each byte that no name may contain is shown as `%XX`.",
+    "So `@k1 a b: hi` gets `! undelivered @k1 a%20b reason=offline: …`."
+  ],
+  async (t) => {
+    const [alice] = await t.login("alice")
+    const eva = fresh("évä")
+    alice.send(`${eva.normalize("NFD")}: hi`, `${"e\u0301 ".repeat(200)}: hi`)
+    await alice.gets(
+      new RegExp(`^! undelivered ${eva} reason=offline: `, "u"),
+      new RegExp(`^! undelivered ${"é%20".repeat(16)}… reason=offline: `, "u")
+    )
     const long = fresh("n").padEnd(32, "n")
     alice.send(`a b${long}: hi`, `😀${fresh("x")}: hi`, `${long}n: hi`, `${long}: hi`, `%=@${fresh("y")}: hi`)
     const shown = (await alice.answers()).map((line) => /^! undelivered (\S+) reason=offline: /u.exec(line)?.[1])
@@ -117,7 +163,7 @@ check(
 
 check(
   "many names are listed on several lines, each once",
-  "Where a list of names would make a line too long, the reply is several lines of the same kind.",
+  "A list that takes more than 4,096 bytes is continued in further lines with the same code.",
   async (t) => {
     const [alice] = await t.login("alice")
     const most = Math.min(t.limits["max-recipients"], Math.floor(t.limits["max-line"] / 34), 500)
@@ -142,6 +188,32 @@ check(
     alice.write(`${bob.name}: ${text}\n${bob.name}: ${text}\r\n`)
     await alice.answered()
     await bob.answered(`from ${alice.name}: ${text}`, `from ${alice.name}: ${text}`)
+  }
+)
+
+/** A name with as many bytes as the protocol allows, or nearly. */
+const widest = () => {
+  const end = fresh("_")
+  return "𝒜".repeat(32 - end.length) + end
+}
+
+check(
+  "the longest lines of the server have a bound",
+  "No server line has more than `--max-line` and 8,192 bytes.",
+  async (t) => {
+    const clients = await Promise.all(Array.from({ length: 24 }, () => t.loginAs(widest())))
+    const [alice, bob] = clients
+    bob.send("/hello to auto")
+    await bob.answers()
+    alice.send("/hello auto")
+    const names = clients.map(({ name }) => name).join(",")
+    const text = "x".repeat(Math.max(1, t.limits["max-line"] - Buffer.byteLength(`${names}:`)))
+    if (text.length > 1) alice.send(`${names}:${text}`)
+    alice.send(`/ping ${"x".repeat(t.limits["max-line"] - 6)}`, `${names.replaceAll("_", "-")}: hi`, "/who")
+    for (const line of [...(await alice.answers()), ...(await bob.answers())]) {
+      const bytes = Buffer.byteLength(line)
+      hold(bytes <= t.limits["max-line"] + 8192, `at most ${t.limits["max-line"] + 8192} bytes`, bytes)
+    }
   }
 )
 

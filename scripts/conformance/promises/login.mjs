@@ -1,5 +1,5 @@
 // PROTOCOL.md, section 2: the login and its names. Imported, not run.
-import { equal, Failure, hold } from "../client.mjs"
+import { equal, Failure, hold, same } from "../client.mjs"
 import { fresh, section } from "../suite.mjs"
 
 const { all, check } = section("promises", "2. Login", ["answers"])
@@ -9,7 +9,8 @@ export { all as login }
 const form =
   "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, starting with a letter, a digit or `_`."
 
-const isFree = "After refusing a login the server closes the connection and ignores everything that follows"
+const isFree =
+  "After refusing a login with `fatal` the server closes the connection and ignores everything that follows: the next line of a script is not taken for another login."
 
 /** The name that the server derives from a login line. */
 const nameOf = async (t, line) => {
@@ -86,11 +87,35 @@ check(
   }
 )
 
-check("a good login is not answered", "A successful login gets no reply.", async (t) => {
-  const alice = await t.connect()
-  alice.send(fresh("alice"))
-  await alice.answered()
-})
+check(
+  "a good login is not answered, and /hello shows it",
+  "A successful login gets no reply, but from then on `* hello` has `name=` (section 6).",
+  async (t) => {
+    const alice = await t.connect()
+    const name = fresh("alice")
+    alice.send("/hello", name, "/hello")
+    const hellos = (await alice.answers()).filter((line) => !/^\* (?:joined|left) /u.test(line))
+    same(hellos, [/^\* hello achat=1 max-line=/u, new RegExp(`^\\* hello achat=1 name=${name} max-line=`, "u")])
+  }
+)
+
+check(
+  "a login that is over the rate is still to come",
+  "the login is over a rate (section 3); the login is still to come",
+  async (t) => {
+    const server = await t.serve("--rate", "1")
+    const alice = await server.connect()
+    const name = fresh("alice")
+    alice.send("/ping", name)
+    const [, [, retry]] = await alice.gets(/^\* pong: ?$/u, /^! slow-down retry=(\d+): /u)
+    await new Promise((resolve) => setTimeout(resolve, Number(retry)))
+    alice.send(name)
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    alice.send("/hello")
+    await alice.gets(new RegExp(`^\\* hello achat=1 name=${name} `, "u"))
+  },
+  { needs: ["command"] }
+)
 
 check("`name: credential` is reserved", "(_Reserved:_ `name: credential`.)", (t) =>
   refuses(t, `${fresh("alice")}: secret\n`)
@@ -242,11 +267,7 @@ check(
 
 check(
   "a line that is too long before the login is a bad login",
-  [
-    "any line before the login that is too long (section 1)",
-    isFree,
-    "the next line of a script is never taken for another login."
-  ],
+  ["any line before the login that is too long (section 1)", isFree],
   async (t) => {
     for (const before of ["", "/hello\n"]) {
       const name = fresh("alice")

@@ -39,6 +39,11 @@ check("a repeated name counts once", "and a repeated name counts once.", async (
 check("white space at both ends of a text is dropped", "White space at both ends of the text is dropped", (t) =>
   arrives(t, ": \t\u2003 hi  there\v\f \u2028", "hi  there")
 )
+check(
+  "a text may contain the line ends of Unicode",
+  "A text may contain U+2028 and U+2029, which some libraries take for the end of a line.",
+  (t) => arrives(t, ": one\u2028! two\u2029* three", "one\u2028! two\u2029* three")
+)
 check("U+0085 is dropped, U+FEFF and U+200B are not", "so U+0085 is dropped and U+FEFF is not.", (t) =>
   arrives(t, ":\u0085\ufeff\u200bhi\u200b\ufeff\u0085", "\ufeff\u200bhi\u200b\ufeff")
 )
