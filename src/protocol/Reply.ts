@@ -242,7 +242,10 @@ export const undelivered = (options: {
   // A single offline or busy line has no count. Lines that return from a queue always have one.
   const isImmediate = reason === "offline" || reason === "busy"
   const counted = (count > 1 || !isImmediate) && label === undefined
-  const likes = names.map(lookAlike)
+  const found = names.map(lookAlike)
+  // A recipient may have logged in since: other clients are handled between a line and its reply.
+  const addressed = new Set(found.some((name) => name !== undefined) ? names : [])
+  const likes = found.map((name) => (name === undefined || addressed.has(name) ? undefined : name))
   const render = (joined: string, start: number, end: number) => {
     const present = [...new Set(likes.slice(start, end).flatMap((name) => name ?? []))]
     const like = present.length === 0 ? "" : ` like=${present.join("+")}`

@@ -182,6 +182,11 @@ describe("Reply", () => {
     )
   })
 
+  it("does not suggest a name that the line was addressed to, and whose client has come meanwhile", () => {
+    const [line = ""] = Reply.undelivered({ names: ["bob", "Bob"], reason: "offline", count: 1, lookAlike })
+    assert.strictEqual(line, "! undelivered bob, Bob reason=offline: no recipient of that name is online\n")
+  })
+
   describe("names", () => {
     const many = Array.from({ length: 1_000 }, (_, index) => `${"n".repeat(26)}${index}`)
 
