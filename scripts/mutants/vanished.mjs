@@ -22,6 +22,20 @@ export const mutants = [
     test: "test/ports/Reachability.test.ts"
   },
   {
+    name: "a table that cannot be read has no rows",
+    file: "transport/KernelReachability.ts",
+    search: 'found.set(socket, "unknown")',
+    replace: "void 0",
+    test: "test/ports/Reachability.test.ts"
+  },
+  {
+    name: "a client that cannot be checked is forgotten",
+    file: "chat/Vanished.ts",
+    search: "        this.keep(socket, one)\n        deadline",
+    replace: "        deadline",
+    test
+  },
+  {
     name: "what a client acknowledges late does not count",
     file: "chat/Vanished.ts",
     search: "atLeast > silence.acknowledged || attempts < silence.attempts",

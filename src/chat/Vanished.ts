@@ -1,5 +1,6 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { ReachabilityProbe, Transmission } from "../ports/Reachability.js"
+import type { Finding, ReachabilityProbe, Transmission } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Peer } from "./Peer.js"
 
@@ -38,6 +39,9 @@ export interface VanishedPeer {
  * check takes a millisecond of CPU for a few hundred connections of the whole machine.
  */
 const [minInterval, maxInterval] = [1_000, 60_000]
+
+/** The most marks of a peer that are kept while checks fail. */
+const maxMarks = 32
 
 /** Periods in an interval. A period is how late a peer that is also written to without a pause is found. */
 const periods = 8
@@ -148,10 +152,20 @@ export class Vanished {
   /**
    * Waits until a check is due, and checks all unconfirmed peers. The result is for `conclude`, in the broker's turn.
    */
-  readonly check: Effect.Effect<ReadonlyMap<Socket, Transmission>> = Effect.suspend(() =>
+  readonly check: Effect.Effect<ReadonlyMap<Socket, Finding>> = Effect.suspend(() =>
     Effect.zipRight(
       this.isDue.await,
-      Effect.suspend(() => this.probe.check(this.begin()))
+      Effect.suspend(() => {
+        const sockets = this.begin()
+        return Effect.catchAllDefect(
+          Effect.suspend(() => this.probe.check(sockets)),
+          (defect) =>
+            Effect.as(
+              Effect.logError("a defect in the check of unreachable clients", Cause.die(defect)),
+              new Map(sockets.map((socket): [Socket, Finding] => [socket, "unknown"]))
+            )
+        )
+      })
     )
   )
 
@@ -167,24 +181,28 @@ export class Vanished {
   }
 
   /** Judges what a check has found. Returns the peers that have vanished, and keeps those that may have. */
-  conclude(found: ReadonlyMap<Socket, Transmission>): ReadonlyArray<VanishedPeer> {
+  conclude(found: ReadonlyMap<Socket, Finding>): ReadonlyArray<VanishedPeer> {
     const vanished: Array<VanishedPeer> = []
     let deadline = Infinity
-    for (const [socket, transmission] of found) {
+    for (const [socket, finding] of found) {
       const one = this.checked.get(socket)
       // Another connection broke meanwhile, or ended in order.
       if (one === undefined || one.peer.hasDeparted) continue
       const { peer } = one
-      one.silence = this.judge(one, transmission)
+      if (finding === "unknown") {
+        this.keep(socket, one)
+        deadline = Math.min(deadline, this.knownSince(one) + this.stallMillis)
+        continue
+      }
+      one.silence = this.judge(one, finding)
       const since = one.silence === undefined || this.watch.isBlocked(peer) ? Infinity : one.silence.since
       if (this.checkedAt - since >= this.stallMillis) {
         this.unconfirmed.delete(socket)
-        vanished.push({ peer, unacknowledged: transmission.unacknowledged })
+        vanished.push({ peer, unacknowledged: finding.unacknowledged })
         continue
       }
-      if (one.silence === undefined) one.marks = [{ time: this.checkedAt, handed: transmission.acknowledged.atMost }]
-      one.marks = [...one.marks, ...(this.unconfirmed.get(socket)?.marks ?? [])]
-      this.unconfirmed.set(socket, one)
+      if (one.silence === undefined) one.marks = [{ time: this.checkedAt, handed: finding.acknowledged.atMost }]
+      this.keep(socket, one)
       deadline = Math.min(deadline, since + this.stallMillis)
     }
     this.checked = new Map()
@@ -192,6 +210,17 @@ export class Vanished {
     const next = deadline === Infinity ? this.intervalMillis : this.intervalMillis / 2
     this.dueAt = this.checkedAt + Math.max(minInterval, Math.min(next, deadline - this.checkedAt))
     return vanished
+  }
+
+  /** Goes on watching a peer. Without its first marks, its bytes count as written later than they were. */
+  private keep(socket: Socket, one: Unconfirmed) {
+    one.marks = [...one.marks, ...(this.unconfirmed.get(socket)?.marks ?? [])].slice(-maxMarks)
+    this.unconfirmed.set(socket, one)
+  }
+
+  /** The earliest time since which a peer that could not be checked may be silent. */
+  private knownSince({ marks, peer, silence }: Unconfirmed): number {
+    return this.watch.isBlocked(peer) ? Infinity : (silence?.since ?? marks[0]?.time ?? Infinity)
   }
 
   /** Since when the peer's kernel has been silent; undefined if it was alive at the time of the check. */

@@ -19,6 +19,12 @@ export interface Transmission {
   readonly attempts: number
 }
 
+/** What a check has found out about one socket. */
+export type Finding =
+  | Transmission
+  /** The operating system could not be asked. */
+  | "unknown"
+
 export interface ReachabilityProbe {
   /**
    * How many bytes the operating system has taken for the socket, as it counts them (over TLS, ciphertext). Undefined
@@ -28,9 +34,10 @@ export interface ReachabilityProbe {
   readonly handed: (socket: Socket) => number | undefined
   /**
    * Returns what the operating system reports about those of the sockets that have unacknowledged bytes. May take some
-   * time, during which it must not block the event loop. Sockets that cannot be found are left out, so it never fails.
+   * time, during which it must not block the event loop. It never fails: sockets about which nothing could be learned are
+   * `unknown`. Those that are left out have no unacknowledged bytes, or are gone.
    */
-  readonly check: (sockets: ReadonlyArray<Socket>) => Effect.Effect<ReadonlyMap<Socket, Transmission>>
+  readonly check: (sockets: ReadonlyArray<Socket>) => Effect.Effect<ReadonlyMap<Socket, Finding>>
 }
 
 /**

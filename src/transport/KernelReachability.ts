@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { none, Reachability, type ReachabilityProbe, type Transmission } from "../ports/Reachability.js"
+import { none, Reachability, type Finding, type ReachabilityProbe } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
 import { NetSocket } from "./NetSocket.js"
@@ -12,7 +12,11 @@ import * as NodeInternals from "./NodeInternals.js"
  * Linux's tables of TCP connections, one line each (proc_net_tcp.txt in the kernel's documentation). They are the only
  * source that a program without native code has: Node does not offer TCP_INFO.
  */
-const tables = { IPv4: "/proc/net/tcp", IPv6: "/proc/net/tcp6" } as const
+const tables: Tables = { IPv4: "/proc/net/tcp", IPv6: "/proc/net/tcp6" }
+
+type Family = "IPv4" | "IPv6"
+
+type Tables = Readonly<Record<Family, string>>
 
 /** The kernel returns at most a page in one read, so this only has to be large enough for one. */
 const readBytes = 65_536
@@ -26,14 +30,22 @@ interface Row {
   readonly attempts: number
 }
 
-/** How the kernel reports the peers of TCP and TLS sockets, also those behind a proxy: there, the proxy is the peer. */
-export const probe: ReachabilityProbe = {
-  handed: (socket) => {
-    const below = netSocketOf(socket)
-    return below === undefined ? undefined : NodeInternals.takenBytes(below)
-  },
-  check: (sockets) => Effect.promise((signal) => check(sockets, signal))
+/**
+ * How the kernel reports the peers of TCP and TLS sockets, also those behind a proxy: there, the proxy is the peer.
+ *
+ * @internal for tests, which name other tables
+ */
+export const probeOf = (from: Tables): ReachabilityProbe => ({
+  handed,
+  check: (sockets) => Effect.promise((signal) => check(sockets, from, signal))
+})
+
+const handed = (socket: Socket): number | undefined => {
+  const below = netSocketOf(socket)
+  return below === undefined ? undefined : NodeInternals.takenBytes(below)
 }
+
+export const probe: ReachabilityProbe = probeOf(tables)
 
 /** Notices vanished peers where the tables can be read: on Linux, unless a container hides them. */
 export const layer: Layer.Layer<Reachability> = Layer.suspend(() =>
@@ -53,37 +65,46 @@ const isReadable = (path: string) => {
 const netSocketOf = (socket: Socket): Net.Socket | undefined =>
   socket.host !== "" && (socket instanceof NetSocket || socket instanceof HandshakingSocket) ? socket.socket : undefined
 
-const check = async (sockets: ReadonlyArray<Socket>, signal: AbortSignal) => {
+const check = async (sockets: ReadonlyArray<Socket>, from: Tables, signal: AbortSignal) => {
   // Before the tables are read: what is written meanwhile must not pass for acknowledged.
   const before = new Map<Socket, number>()
+  // An IPv4 client of a listener on :: is in the table of IPv6, and Node says so, too.
   const families = new Set<string | undefined>()
   for (const [index, socket] of sockets.entries()) {
     if (index % slice === slice - 1) await turnEnds()
-    const handed = probe.handed(socket)
-    if (handed === undefined) continue
-    before.set(socket, handed)
+    const bytes = handed(socket)
+    if (bytes === undefined) continue
+    before.set(socket, bytes)
     families.add(netSocketOf(socket)?.remoteFamily)
   }
   const rows = new Map<string, Row>()
-  // An IPv4 client of a listener on :: is in the table of IPv6, and Node says so, too.
-  if (families.has("IPv4")) await readTable(tables.IPv4, rows, signal)
-  if (families.has("IPv6")) await readTable(tables.IPv6, rows, signal)
-  return matched(before, rows)
+  const unread = new Set<string | undefined>()
+  for (const family of ["IPv4", "IPv6"] as const) {
+    if (families.has(family) && !(await readTable(from[family], rows, signal))) unread.add(family)
+  }
+  return matched(before, rows, unread)
 }
 
-/** Finds the row of each socket. */
-const matched = async (before: ReadonlyMap<Socket, number>, rows: ReadonlyMap<string, Row>) => {
-  const found = new Map<Socket, Transmission>()
+/** Finds the row of each socket. Without one, a socket of a table that was not read to its end is unknown. */
+const matched = async (
+  before: ReadonlyMap<Socket, number>,
+  rows: ReadonlyMap<string, Row>,
+  unread: ReadonlySet<string | undefined>
+) => {
+  const found = new Map<Socket, Finding>()
   // Comparing ports is much cheaper than writing addresses as the kernel does.
   const ports = new Set([...rows.keys()].map((key) => Number.parseInt(key.slice(-4), 16)))
   let index = 0
   for (const [socket, atLeast] of before) {
     if (++index % slice === 0) await turnEnds()
     const below = netSocketOf(socket)
-    const atMost = probe.handed(socket)
-    if (below === undefined || atMost === undefined || !ports.has(below.remotePort ?? 0)) continue
-    const row = rows.get(keyOf(below))
-    if (row === undefined) continue
+    const atMost = handed(socket)
+    if (below === undefined || atMost === undefined) continue
+    const row = ports.has(below.remotePort ?? 0) ? rows.get(keyOf(below)) : undefined
+    if (row === undefined) {
+      if (unread.has(below.remoteFamily)) found.set(socket, "unknown")
+      continue
+    }
     const { attempts, unacknowledged } = row
     const acknowledged = { atLeast: atLeast - unacknowledged, atMost: atMost - unacknowledged }
     found.set(socket, { attempts, unacknowledged, acknowledged })
@@ -97,17 +118,18 @@ const turnEnds = () => new Promise<void>((resume) => void setImmediate(resume))
 /**
  * Reads a table of possibly 100,000 lines. Reading happens in libuv's thread pool, and each read returns a page of a few
  * dozen lines, so that parsing never keeps the event loop for long. With callbacks, because promises would take half as
- * much CPU again. A table that cannot be read has no rows: a kernel without IPv6 has only one of the two.
+ * much CPU again. Returns whether it was read to its end: opening it fails when the process has no descriptors left.
  */
 const readTable = (path: string, rows: Map<string, Row>, signal: AbortSignal) =>
-  new Promise<void>((resume) => {
+  new Promise<boolean>((resume) => {
     Fs.open(path, (cannotOpen, file) => {
-      if (cannotOpen !== null) return resume()
+      if (cannotOpen !== null) return resume(false)
       const bytes = Buffer.allocUnsafe(readBytes)
       let rest = ""
       const next = () => Fs.read(file, bytes, 0, readBytes, null, took)
       const took = (cannotRead: Error | null, length: number) => {
-        if (cannotRead !== null || length === 0 || signal.aborted) return Fs.close(file, () => resume())
+        const isAtEnd = cannotRead === null && length === 0
+        if (isAtEnd || cannotRead !== null || signal.aborted) return Fs.close(file, () => resume(isAtEnd))
         rest = parse(rest + bytes.toString("latin1", 0, length), rows)
         return next()
       }

@@ -1,6 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
@@ -100,6 +103,38 @@ describe("a peer whose kernel acknowledges nothing", () => {
       })
     )
   }
+
+  for (const fails of ["unknown", "defect"] as const) {
+    it.scoped(`is found once its kernel can be asked again, and nobody is taken for vanished before: ${fails}`, () =>
+      Effect.gen(function* () {
+        const { alice, isBobHere, join, kernel } = yield* chat
+        const carol = yield* join("carol")
+        kernel.vanish(1)
+        alice.say("bob: are you there?", "carol: and you?")
+        yield* wait(stallMillis / 2 + tickMillis)
+        kernel.fails = fails
+        yield* wait(2 * stallMillis).pipe(fails === "defect" ? Logger.withMinimumLogLevel(LogLevel.None) : identity)
+        assert.isTrue(yield* isBobHere)
+        kernel.fails = "not"
+        yield* wait(1_000 + 2 * tickMillis)
+        assert.isFalse(yield* isBobHere)
+        yield* carol.barrier
+      })
+    )
+  }
+
+  it.scoped("is found although the first checks after the write fail, and many writes follow", () =>
+    Effect.gen(function* () {
+      const { alice, isBobHere, kernel } = yield* chat
+      kernel.vanish(1)
+      kernel.fails = "unknown"
+      yield* talk(alice, tickMillis, 10 * stallMillis)
+      assert.isTrue(yield* isBobHere)
+      kernel.fails = "not"
+      yield* wait(stallMillis + 1_000)
+      assert.isFalse(yield* isBobHere)
+    })
+  )
 
   it.scoped("is not closed if it answers again in time; a second silence counts from its start", () =>
     Effect.gen(function* () {

@@ -133,6 +133,22 @@ for (const [name, layer] of Object.entries(layers)) {
 // Other systems have no such table.
 if (existsSync("/proc/net/tcp")) {
   describe("KernelReachability", () => {
+    // The second can be opened, but not read.
+    for (const path of ["/there-is-no/such-table", "/proc/self"]) {
+      it.scopedLive(`knows nothing about the sockets of a table that cannot be read: ${path}`, () =>
+        Effect.gen(function* () {
+          const { check } = KernelReachability.probeOf({ IPv4: path, IPv6: "/proc/net/tcp6" })
+          const unread = yield* accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1"))
+          const read = yield* accept(Tcp.listen("::1", 0), loopback("::1"))
+          unread.socket.write(text)
+          read.socket.write(text)
+          const found = yield* check([unread.socket, read.socket])
+          assert.strictEqual(found.get(unread.socket), "unknown")
+          assert.isAbove((found.get(read.socket) as Reachability.Transmission).unacknowledged, 0)
+        })
+      )
+    }
+
     for (const [kind, connect] of Object.entries(connections)) {
       it.scopedLive(`counts what a peer that does not read has acknowledged, and sees that it is alive: ${kind}`, () =>
         Effect.gen(function* () {
@@ -144,7 +160,8 @@ if (existsSync("/proc/net/tcp")) {
           const before = (yield* check([socket])).get(socket)
           assert.isDefined(before)
           if (before === undefined) return
-          const { acknowledged, attempts, unacknowledged } = before
+          assert.notStrictEqual(before, "unknown")
+          const { acknowledged, attempts, unacknowledged } = before as Reachability.Transmission
           assert.strictEqual(attempts, 0)
           assert.isAbove(unacknowledged, 0)
           assert.strictEqual(acknowledged.atLeast, acknowledged.atMost)

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { ReachabilityProbe, Transmission } from "../../src/ports/Reachability.js"
+import type { Finding, ReachabilityProbe } from "../../src/ports/Reachability.js"
 import type { Socket } from "../../src/ports/Transport.js"
 
 interface Connection {
@@ -16,6 +16,8 @@ interface Connection {
 export class FakeKernel implements ReachabilityProbe {
   /** How many times the server has asked. */
   checks = 0
+  /** The server's kernel gives no answer, or the question is a defect. */
+  fails: "not" | "unknown" | "defect" = "not"
   private readonly connections = new Map<Socket, Connection>()
 
   /** For `MemoryServerOptions.wrap`: counts what the server writes. */
@@ -72,7 +74,9 @@ export class FakeKernel implements ReachabilityProbe {
   readonly check = (sockets: ReadonlyArray<Socket>) =>
     Effect.sync(() => {
       this.checks += 1
-      const found = new Map<Socket, Transmission>()
+      if (this.fails === "defect") throw new Error("a defect in the probe")
+      const found = new Map<Socket, Finding>()
+      if (this.fails === "unknown") return new Map(sockets.map((socket) => [socket, "unknown" as const]))
       for (const socket of sockets) {
         const connection = this.connections.get(socket)
         if (connection === undefined || connection.state === "alive") continue
