@@ -34,8 +34,22 @@ export const mutants = [
   {
     name: "an outcome counts for a recipient that it does not name",
     file: "client/Outcomes.ts",
-    search: "const known = names.filter((name) => takeOne(due, name))",
-    replace: "const known = [...due.keys()].slice(0, names.length); due.clear()",
+    search: "if (!takeAll(due, names)) {",
+    replace: "due.clear()\n    if (names.length === 0) {",
+    test: "test/client/Outcomes.test.ts"
+  },
+  {
+    name: "an outcome that also names somebody else counts for its own recipient",
+    file: "client/Outcomes.ts",
+    search: "if (!takeAll(due, names)) {",
+    replace: "if (names.filter((name) => takeOne(due, name)).length === 0) {",
+    test: "test/client/Outcomes.test.ts"
+  },
+  {
+    name: "a client takes any spelling of a number for its label",
+    file: "client/Outcomes.ts",
+    search: "const label = numberBeforeBlank(line, writtenHead.length)",
+    replace: 'const label = Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))',
     test: "test/client/Outcomes.test.ts"
   },
   {

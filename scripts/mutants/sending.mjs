@@ -17,8 +17,8 @@ export const mutants = [
   {
     name: "send counts an outcome for all recipients",
     file: "client/Outcomes.ts",
-    search: "const known = names.filter((name) => takeOne(due, name))",
-    replace: "const known = [...due.keys()].filter((name) => takeOne(due, name))",
+    search: "if (!takeAll(due, names)) {",
+    replace: "if (![...due.keys()].every((name) => takeOne(due, name))) {",
     send: true
   },
   {

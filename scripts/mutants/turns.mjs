@@ -1,5 +1,6 @@
 // Mutants of the bounds of a turn, and of what clients share in it. Read by main.mjs, which explains the fields.
 const test = "test/chat/turn-bounds.test.ts"
+const notices = "test/chat/notices.test.ts"
 
 export const mutants = [
   {
@@ -71,5 +72,40 @@ export const mutants = [
     search: 'if (pending?._tag === "Refused" && isSameRefusal(pending.refusal, refusal)) {',
     replace: 'if (pending?._tag === "Refused") {',
     test
+  },
+  {
+    name: "notices go to all subscribers in one turn",
+    file: "chat/Notices.ts",
+    search: "if (isOver()) return false",
+    replace: "",
+    test: notices
+  },
+  {
+    name: "notices that a turn has not sent are forgotten",
+    file: "chat/Notices.ts",
+    search: "if (!this.sendUntil(() => turn.isOver)) sendLater()",
+    replace: "this.sendUntil(() => turn.isOver)",
+    test: notices
+  },
+  {
+    name: "notices that come while others are sent stay collected",
+    file: "chat/Notices.ts",
+    search: "if (this.collected.length > 0) this.collecting.unsafeOpen()",
+    replace: "",
+    test: notices
+  },
+  {
+    name: "a subscriber is notified of itself when many log in",
+    file: "chat/Notices.ts",
+    search: "if (places === undefined) return",
+    replace: "return",
+    test: notices
+  },
+  {
+    name: "several notices count as one line",
+    file: "chat/Notices.ts",
+    search: "blocks.push({ text, lines: at - first, own })",
+    replace: "blocks.push({ text, lines: 1, own })",
+    test: notices
   }
 ]

@@ -65,7 +65,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const hostLimits = new HostLimits(options, now)
   const lookAlike = (name: string) => names.lookAlike(name)
   const replies = new Replies({ ledger, turn, lookAlike })
-  const notices = new Notices({ replies, now })
+  const notices = new Notices({ replies, turn, now, sendLater: () => backlog.add({ _tag: "Notices" }) })
 
   const outboxes = new Set<Outbox<Peer>>()
   const watch = new Watch({ budget, now, options, outboxes, reachability })

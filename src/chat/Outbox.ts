@@ -198,13 +198,13 @@ export class Outbox<Sender> {
     if (open.bytes >= batchBytes) this.handOver(open)
   }
 
-  /** Puts a line from the server, which reports `returns` returned pairs to the owner. */
-  reply(line: string, returns: number) {
+  /** Puts whole lines from the server, which report `returns` returned pairs to the owner. */
+  reply(text: string, returns: number, lines = 1) {
     const open = (this.open ??= new Batch<Sender>())
-    open.add(line, 1, undefined, undefined)
+    open.add(text, lines, undefined, undefined)
     open.returns += returns
     this.returnsHere += returns
-    this.count(line, 1)
+    this.count(text, lines)
     if (open.bytes >= batchBytes) this.handOver(open)
   }
 

@@ -32,6 +32,12 @@ export class Replies {
     this.put(peer, line, 0)
   }
 
+  /** Puts several notices: whole lines. */
+  notices(peer: Peer, text: string, lines: number) {
+    this.flushPending(peer)
+    this.put(peer, text, 0, lines)
+  }
+
   /** Refuses a line. Consecutive unlabelled lines that are refused for the same reason share one reply. */
   refuse(peer: Peer, refusal: Reply.Refusal, label: string | undefined) {
     if (label !== undefined) return this.reply(peer, refusal(label))
@@ -46,17 +52,18 @@ export class Replies {
   }
 
   /**
-   * Puts a line that reports `returns` pairs as returned. If the peer's outbox has ended, the pairs are dead instead.
+   * Puts a line that reports `returns` pairs as returned, or several lines. If the peer's outbox has ended, the pairs are
+   * dead instead.
    */
-  private put(peer: Peer, line: string, returns: number) {
+  private put(peer: Peer, text: string, returns: number, lines = 1) {
     const { outbox } = peer
     if (outbox.ended !== undefined) {
       this.ledger.settled.dead += returns
       return
     }
     this.turn.touch(outbox)
-    this.turn.spend(work.reply + line.length)
-    outbox.reply(line, returns)
+    this.turn.spend(work.reply + text.length)
+    outbox.reply(text, returns, lines)
   }
 
   /** Reports that a line was not delivered to these recipients. Consecutive unlabelled lines share one report. */

@@ -88,8 +88,8 @@ export class Outcomes {
 
   /**
    * Takes a line from the server if its label is that of a waiting line; returns whether it is. If an outcome cannot be
-   * parsed, or names a recipient that is not due, all missing outcomes of the line become unknown: a guess might report
-   * a loss as a success.
+   * parsed, or one of its names is not that of a recipient that is due, all missing outcomes of the line become unknown:
+   * a guess might report a loss as a success.
    */
   accept(line: string): boolean {
     const label = labelOf(line)
@@ -114,15 +114,14 @@ export class Outcomes {
       return true
     }
     const due = (awaited.due ??= counted(recipients.shown))
-    const known = names.filter((name) => takeOne(due, name))
-    const isMisnamed = known.length < names.length
-    const isSettled = due.size === 0
-    if (known.length > 0) {
-      const own = recipients.named(known)
-      awaited.accept({ ...outcome, names: own }, own, isSettled)
+    if (!takeAll(due, names)) {
+      unknown(awaited)
+      return true
     }
-    if (isMisnamed && !isSettled) unknown(awaited)
-    return isSettled || isMisnamed
+    const isSettled = due.size === 0
+    const own = recipients.named(names)
+    awaited.accept({ ...outcome, names: own }, own, isSettled)
+    return isSettled
   }
 
   /** The connection has ended: all waiting lines become unknown. */
@@ -155,6 +154,14 @@ const takeOne = (counts: Map<string, number>, name: string): boolean => {
   return true
 }
 
+/** Takes all of these names, or none if one of them is not present; returns whether it took them. */
+const takeAll = (counts: Map<string, number>, names: ReadonlyArray<string>): boolean => {
+  const absent = names.findIndex((name) => !takeOne(counts, name))
+  if (absent < 0) return true
+  for (const name of names.slice(0, absent)) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return false
+}
+
 const isSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean =>
   some.length === others.length && some.every((name, index) => name === others[index])
 
@@ -162,16 +169,28 @@ type NamedOutcome = Extract<Outcome, { readonly names: ReadonlyArray<string> }>
 
 const writtenHead = "* written @"
 
-const anyLabel = /^[!*] [^\s:@=]+ @(\d+)(?=[\s:]|$)/u
+/** A label in the form that `expect` returns: `@01` and `@1e0` are not the label of line 1. */
+const anyLabel = /^[!*] [^\s:@=]+ @([1-9]\d*)(?=[\s:]|$)/u
 
-/** NaN if the line has no label, or not a number. */
+/** NaN if the line has no label of this form. */
 const labelOf = (line: string): number => {
   // By far the most frequent line when a client sends a lot.
   if (line.startsWith(writtenHead)) {
-    const label = Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))
+    const label = numberBeforeBlank(line, writtenHead.length)
     if (label > 0) return label
   }
   return line.startsWith("! ") || line.startsWith("* ") ? Number(anyLabel.exec(line)?.[1]) : NaN
+}
+
+/** The number between a place in the line and the next blank; 0 if anything else is there, or a leading zero. */
+const numberBeforeBlank = (line: string, start: number): number => {
+  let number = 0
+  for (let at = start; ; at++) {
+    const digit = line.charCodeAt(at) - 0x30
+    if (digit === 0x20 - 0x30) return number
+    if (!(digit >= 0 && digit <= 9) || (digit === 0 && at === start)) return 0
+    number = number * 10 + digit
+  }
 }
 
 /** The code, the label, the names, and other parameters, which later servers may have. */

@@ -22,6 +22,7 @@ export const run = ({ ask }: Asking): Effect.Effect<void, TransportError> =>
         const received = Received.parse(line)
         if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
         if (received.label !== quitLabel) return undefined
+        if (received._tag === "Notice" && received.code !== "bye") return undefined
         return Exit.succeed(received._tag === "Refused" ? received.retryMillis : ("left" as const))
       })
       if (retryMillis === "left") return

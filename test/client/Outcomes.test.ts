@@ -58,7 +58,10 @@ describe("Outcomes, of a line to bob", () => {
     "part of the name": ["* written @1 bo: x", unknown],
     "another case of the name": ["* written @1 Bob: x", unknown],
     "a colon only after the label": ["* written @1 : x", unknown],
-    "a later code for somebody else": ["* stored @1 mallory: x", unknown]
+    "a later code for somebody else": ["* stored @1 mallory: x", unknown],
+    "somebody else's name after its own": ["* written @1 bob, mallory: x", unknown],
+    "somebody else's name before its own in a return": ["! undelivered @1 mallory, bob reason=offline: x", unknown],
+    "its own name twice": ["* written @1 bob, bob: x", unknown]
   }
   for (const [name, [line, expected]] of Object.entries(cases)) {
     it(`understands ${name}`, () => {
@@ -69,6 +72,13 @@ describe("Outcomes, of a line to bob", () => {
   for (const line of [
     "* written @2 bob: x",
     "* written @x bob: x",
+    "* written @01 bob: x",
+    "* written @1.0 bob: x",
+    "* written @1e0 bob: x",
+    "* written @0x1 bob: x",
+    "* written @+1 bob: x",
+    "* written @12",
+    "! undelivered @01 bob reason=offline: no",
     "* written bob: x",
     "* written @: x",
     "*written @1 bob: x",
@@ -117,12 +127,12 @@ describe("Outcomes, of a line to several", () => {
   })
 
   it("knows nothing of the others once an outcome is for somebody else, or comes twice", () => {
-    assert.deepStrictEqual(outcomesOf(all, ["* written @1 bob, mallory: x"]), {
+    assert.deepStrictEqual(outcomesOf(all, ["* written @1 carol: x", "* written @1 bob, mallory: x"]), {
       found: [
-        ["written", ["bob"]],
-        ["unknown", ["carol", "dave"]]
+        ["written", ["carol"]],
+        ["unknown", ["bob", "dave"]]
       ],
-      taken: [true],
+      taken: [true, true],
       isOver: true
     })
     assert.deepStrictEqual(outcomesOf(all, ["* written @1 bob: x", "* written @1 bob: x"]).found, [
