@@ -7,6 +7,7 @@
 #   elsewhere   chat.example                               expired     localhost, until 2001
 #   alice       a client's, whose common name is alice     mallory     the same, signed by other-ca
 #   twins       a client's with two, alice and bob         nameless    one that has none
+#   rsa         localhost, with a key of RSA, signed by itself
 set -euo pipefail
 cd "$(dirname "$0")/../test/certificates"
 rm -f ./*.pem
@@ -63,3 +64,4 @@ certificate twins ca /CN=alice/CN=bob "" "${long[@]}"
 certificate nameless ca /O=nobody "" "${long[@]}"
 certificate mallory other-ca /CN=alice "" "${long[@]}"
 rm ca.key.pem other-ca.key.pem
+openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key.pem -days 36500 -subj /CN=localhost -out rsa.pem 2>/dev/null

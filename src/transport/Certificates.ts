@@ -74,6 +74,7 @@ export const load = (
       ...(key && { key }),
       ...(ca && { ca }),
       minVersion: "TLSv1.2",
+      ciphers,
       secureOptions:
         // During a renegotiation, a write would have to wait for the peer.
         crypto.constants.SSL_OP_NO_RENEGOTIATION |
@@ -85,6 +86,15 @@ export const load = (
     yield* parse(files.cert ?? files.ca, during, () => tls.createSecureContext(options), "it cannot be used")
     return { options, until: own && untilOf(own) }
   })
+
+/** Those of TLS 1.3, and those of TLS 1.2 that have forward secrecy. Node's own list has others for RSA certificates. */
+const ciphers = [
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "TLS_AES_128_GCM_SHA256",
+  "ECDHE+AESGCM",
+  "ECDHE+CHACHA20"
+].join(":")
 
 const untilOf = (certificate: X509Certificate) => new Date(certificate.validTo)
 

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { readFileSync } from "node:fs"
+import { copyFileSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import { startSocketServer } from "../support/SocketServer.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 import * as WireClient from "../support/WireClient.js"
 
 const plainly = (address: Address): Address => ({ ...address, isEncrypted: false })
@@ -71,6 +73,42 @@ describe("over TLS", () => {
         alice.name = "alice"
         yield* alice.send(" alice \n")
         yield* alice.barrier
+      })
+    )
+
+    it.scopedLive("a client of another listener may have the name of a certificate", () =>
+      Effect.gen(function* () {
+        const files = { ...Certificates.pair("server"), clientCa: Certificates.path("ca") }
+        const credentials = yield* Tls.credentials(files)
+        const plain = Tcp.listen("127.0.0.1", 0)
+        const server = yield* startSocketServer({ listen: [plain, Tls.listen("127.0.0.1", 0, { credentials })] })
+        yield* WireClient.join(server.address, "alice")
+      })
+    )
+
+    it.scopedLive("a reload changes the authorities for new clients, and keeps the others", () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const clientCa = join(folder, "authorities.pem")
+        copyFileSync(Certificates.path("ca"), clientCa)
+        const credentials = yield* Tls.credentials({ ...Certificates.pair("server"), clientCa })
+        const server = yield* startSocketServer({ listen: [Tls.listen("127.0.0.1", 0, { credentials })] })
+        const connectAs = (name: string) => {
+          const { cert, key } = Certificates.pair(name)
+          return WireClient.connect(server.address, { tls: { cert: readFileSync(cert), key: readFileSync(key) } })
+        }
+        const alice = yield* connectAs("alice")
+        alice.name = "alice"
+        yield* alice.send("alice\n")
+        yield* alice.barrier
+        copyFileSync(Certificates.path("other-ca"), clientCa)
+        yield* credentials.reload
+        yield* alice.barrier
+        const late = yield* connectAs("alice")
+        assert.match(yield* late.line, /^! bad-login fatal: the client certificate is not trusted/u)
+        const mallory = yield* connectAs("mallory")
+        yield* mallory.send("alice\n")
+        yield* mallory.expect("! login-in-use alice fatal")
       })
     )
 

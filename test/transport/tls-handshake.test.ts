@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
 import * as Tls from "../../src/transport/Tls.js"
@@ -126,6 +127,24 @@ describe("a TLS connection before its handshake has finished", () => {
       assert.match(error, /PROTOCOL_VERSION/)
       const { tls } = yield* client(port, { ...old, maxVersion: "TLSv1.2" })
       assert.strictEqual(tls.getProtocol(), "TLSv1.2")
+    })
+  )
+
+  it.scopedLive("has forward secrecy in TLS 1.2, with a certificate of RSA as well", () =>
+    Effect.gen(function* () {
+      const credentials = yield* Tls.credentials(Certificates.pair("rsa"))
+      const { port } = yield* listening({ credentials })
+      const connect = (ciphers: string) =>
+        client(port, { ciphers, maxVersion: "TLSv1.2", ca: readFileSync(Certificates.path("rsa")) })
+      for (const cipher of ["AES256-GCM-SHA384", "AES128-SHA", "ECDHE-RSA-AES128-SHA"]) {
+        assert.match(yield* Effect.flip(connect(cipher)), /HANDSHAKE_FAILURE/, cipher)
+      }
+      for (const cipher of ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"]) {
+        const { tls } = yield* connect(cipher)
+        assert.strictEqual(tls.getCipher().name, cipher)
+      }
+      const { tls } = yield* client(port, { ca: readFileSync(Certificates.path("rsa")) })
+      assert.strictEqual(tls.getProtocol(), "TLSv1.3")
     })
   )
 })
