@@ -18,6 +18,8 @@ export interface ConversationLogOptions {
   readonly now: () => number
   /** Called once for each thing that prevents the log, and at the end if lines are missing. */
   readonly warn: (text: string) => void
+  /** Appends lines to a file of the folder; `LogFile.append` by default. */
+  readonly append?: typeof LogFile.append | undefined
 }
 
 /** What the user's messages can become beyond the outcomes that a server reports. */
@@ -149,6 +151,7 @@ class Writer {
   }
 
   private async write(): Promise<void> {
+    const { append = LogFile.append } = this.options
     for (const [file, { count, lines }] of this.waiting) {
       this.waiting.delete(file)
       this.underWay = count
@@ -156,7 +159,7 @@ class Writer {
       const gap =
         missing === 0 ? "" : `${new Date(this.options.now()).toISOString()} * lines missing here: ${missing}\n`
       try {
-        await LogFile.append(Path.join(this.options.folder, file), gap + lines)
+        await append(Path.join(this.options.folder, file), gap + lines)
         if (missing > 0) this.missing.set(file, (this.missing.get(file) ?? 0) - missing)
         if (this.missing.get(file) === 0) this.missing.delete(file)
       } catch (error) {

@@ -9,11 +9,11 @@ import type { Notification } from "./Notifier.js"
  * The sequence by the number of its operating system command. `9`, by iTerm2, has a text; `777`, by rxvt, a title and a
  * text. A terminal that knows both would show two notifications.
  */
-export const commands = ["9", "777"] as const
+export const oscNumbers = ["9", "777"] as const
 
 /** How a terminal is reached. */
 export interface Route {
-  readonly command: (typeof commands)[number]
+  readonly command: (typeof oscNumbers)[number]
   /** The multiplexer in which this program runs, and which passes on only what is wrapped for it. */
   readonly within?: "tmux" | "screen" | undefined
 }

@@ -221,6 +221,23 @@ describe("a-chat with client settings", () => {
     })
   )
 
+  it.scopedLive("have those of a terminal, for all servers or for one", () =>
+    Effect.gen(function* () {
+      const { environment, folder } = yield* configured(
+        'bell = "mentions"\nlog-dir = "logs"\n[servers.work]\nhost = "h:1"\nlog-dir = "~/work"\nnotify = "cat"\n'
+      )
+      const shown = (more: Record<string, string>) =>
+        Effect.map(Program.run(["config", "--client"], { environment: { ...environment, ...more } }), ({ output }) =>
+          ["bell", "log-dir", "notify", "notify-osc"].map(
+            (name) => new RegExp(`^${name} +(\\S+)`, "mu").exec(output)?.[1]
+          )
+        )
+      assert.deepStrictEqual(yield* shown({}), ["mentions", `${folder}/logs`, "none", "auto"])
+      const ofServer = yield* shown({ ACHAT_SERVER: "work", HOME: "/home/a", ACHAT_NOTIFY_OSC: "9" })
+      assert.deepStrictEqual(ofServer, ["mentions", "/home/a/work", "cat", "9"])
+    })
+  )
+
   it.scopedLive("are checked for certificates without keys, and fine without a file", () =>
     Effect.gen(function* () {
       const { environment } = yield* configured('tls = true\ncert = "c"\n')

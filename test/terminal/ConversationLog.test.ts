@@ -163,6 +163,24 @@ describe("ConversationLog", () => {
     })
   )
 
+  it.scopedLive("lets the end wait for a slow disk, but not forever for a stuck one", () =>
+    Effect.gen(function* () {
+      for (const [millis, expected] of [
+        [1_500, undefined],
+        [60_000, "2 lines were not logged"]
+      ] as const) {
+        const append = () => new Promise<void>((resolve) => void setTimeout(resolve, millis).unref())
+        const { ended, log, warnings } = yield* logged({ append })
+        log.received(message("bob", "one"))
+        if (millis > 2_000) log.received(message("carol", "two"))
+        const start = performance.now()
+        yield* ended
+        assert.isBelow(performance.now() - start, 10_000)
+        assert.deepStrictEqual(warnings, expected === undefined ? [] : [expected])
+      }
+    })
+  )
+
   const head = `${at} * alice at chat.example:1\n${at} from bob: `.length + 1
   for (const [length, isKept] of [
     [ConversationLog.maxWaiting - head, true],

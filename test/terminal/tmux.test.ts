@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFileSync, spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Width from "../../src/terminal/Width.js"
 import { eventually } from "../support/Eventually.js"
+import * as LocalServer from "../support/LocalServer.js"
+import * as Program from "../support/Program.js"
+import * as Pty from "../support/Pty.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const missing = spawnSync("tmux", ["-V"]).error === undefined ? undefined : "needs tmux"
@@ -61,6 +65,32 @@ const words: Readonly<Record<string, string>> = {
   emoji: "👍 👩\u200d💻 🇩🇪",
   symbols: "… ‹ › — · ✓ ✗"
 }
+
+describe.skipIf((missing ?? Pty.missing) !== undefined)(`connect in tmux (${missing ?? Pty.missing ?? "tmux"})`, () => {
+  it.scopedLive("notifies the user through tmux, once tmux reports that the focus is lost", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [socket, settings] = [join(folder, "tmux"), join(folder, "tmux.conf")]
+      writeFileSync(settings, "set -g allow-passthrough on\nset -g focus-events on\n")
+      const { port } = yield* LocalServer.start()
+      const tmux = ["tmux", "-u", "-S", socket, "-f", settings, "new-session"]
+      const args = ["connect", "--port", port, "--login", "alice", "--history", "off"]
+      const alice = yield* Pty.start(args, { HOME: folder }, undefined, tmux)
+      yield* Effect.addFinalizer(() => Effect.sync(() => spawnSync("tmux", ["-S", socket, "kill-server"])))
+      yield* alice.sees("as alice")
+      const bob = yield* Program.start(["connect", "--port", port, "--login", "bob"])
+      bob.input.write("alice: you look\n")
+      yield* alice.sees("bob › you look")
+      yield* alice.types("\x1b[O ")
+      yield* alice.types("typed")
+      yield* alice.sees("typed")
+      bob.input.write("alice: hi alice\n")
+      const sequence = "\x1b]777;notify;bob mentions you;hi alice\x07"
+      yield* eventually(() => alice.written().includes(sequence), "tmux passed nothing on")
+      assert.notInclude(alice.written(), "you look\x07")
+    })
+  )
+})
 
 describe.skipIf(missing !== undefined)(`widths in tmux (${missing ?? "tmux"})`, () => {
   it.scopedLive("are those that the client expects, and never more than the greatest", () =>

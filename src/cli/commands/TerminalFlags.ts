@@ -28,7 +28,7 @@ export const settings = {
         "or 777; auto chooses by the terminal",
       default: "auto"
     },
-    ["auto", ...DesktopNotification.commands, "off"]
+    ["auto", ...DesktopNotification.oscNumbers, "off"]
   ),
   notifyFor: Setting.choice(
     "notify-for",
