@@ -4,9 +4,11 @@
 //
 //   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
 //                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
-//                   program.cache is its machine code for this version of Node.
-//   dist/index.js   the library, with its declarations. It imports the application's own `effect`, since two copies
+//                   serve.cache and program.cache are its machine code for this version of Node.
+//   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
+//
+// The program is CommonJS, which starts faster, and the library has ES modules: each folder has a package.json that says so.
 //
 // This does not check types; `npm run types` does.
 import { spawn } from "node:child_process"
@@ -48,12 +50,13 @@ const launcher = () =>
   bundle({
     entryPoints: ["src/launcher.ts"],
     outfile: `${aside}/main.js`,
+    format: "cjs",
     minifySyntax: true,
     banner: { js: "#!/usr/bin/env node" }
   })
 
 const library = () =>
-  bundle({ entryPoints: ["src/index.ts"], outfile: `${aside}/index.js`, packages: "external", metafile: true })
+  bundle({ entryPoints: ["src/index.ts"], outfile: `${aside}/library/index.js`, packages: "external", metafile: true })
 
 /** Declarations of the modules that `index.ts` reaches, with the options of tsconfig.json. */
 const declarations = async () => {
@@ -64,7 +67,7 @@ const declarations = async () => {
     stripInternal: true,
     emitDeclarationOnly: true,
     rootDir: "src",
-    outDir: aside
+    outDir: `${aside}/library`
   }
   const flags = Object.entries({ ...options, ...emit }).flatMap(([name, value]) => [`--${name}`, String(value)])
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
@@ -76,7 +79,7 @@ const declarations = async () => {
 const describeLimits = async () => {
   const { limits } = await load("src/chat/Limits.ts")
   const keys = new Map(Object.entries(limits).map(([key, { name }]) => [`--${name}`, `\`${key}\``]))
-  const file = `${aside}/chat/Limits.d.ts`
+  const file = `${aside}/library/chat/Limits.d.ts`
   let text = await readFile(file, "utf8")
   for (const [key, { about, off = false }] of Object.entries(limits)) {
     const description = about.replaceAll(/--[a-z-]+/g, (flag) => keys.get(flag) ?? flag)
@@ -129,11 +132,11 @@ const filesIn = async (folder) => {
 
 /**
  * Puts the new files in the place of the old ones, and then removes those that are no longer built. A program that starts
- * meanwhile finds every file. `program.cache` comes after `program.cjs`, since a cache of another program is ignored.
+ * meanwhile finds every file. The caches come after `program.cjs`, since a cache of another program is ignored.
  */
 const publish = async () => {
   const files = await filesIn(aside)
-  const last = ["program.cjs", "program.cache", "main.js"]
+  const last = ["program.cjs", "serve.cache", "program.cache", "main.js"]
   for (const file of [...files.filter((file) => !last.includes(file)), ...last]) {
     await mkdir(dirname(join(dist, file)), { recursive: true })
     await rename(join(aside, file), join(dist, file))
@@ -142,6 +145,15 @@ const publish = async () => {
   for (const file of await filesIn(dist)) {
     // Another build may be under way in a directory with a dot.
     if (!built.has(file) && !file.startsWith(".")) await rm(join(dist, file), { force: true })
+  }
+  for (const entry of await readdir(dist, { withFileTypes: true })) {
+    if (
+      entry.isDirectory() &&
+      !entry.name.startsWith(".") &&
+      !files.some((file) => file.startsWith(`${entry.name}/`))
+    ) {
+      await rm(join(dist, entry.name), { recursive: true, force: true })
+    }
   }
 }
 
@@ -153,7 +165,9 @@ try {
   await cp("src/admin/page", `${aside}/page`, { recursive: true })
   await chmod(`${aside}/main.js`, 0o755)
   await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)
-  await node("scripts/code-cache.mjs", `${aside}/program.cjs`)
+  await writeFile(`${aside}/package.json`, `${JSON.stringify({ type: "commonjs" })}\n`)
+  await writeFile(`${aside}/library/package.json`, `${JSON.stringify({ type: "module" })}\n`)
+  await node("scripts/code-cache.mjs", aside)
   await publish()
 } catch (error) {
   if (error.errors === undefined) console.error(`build: ${error.message}`) // esbuild has already printed its own errors

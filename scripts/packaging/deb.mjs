@@ -44,7 +44,7 @@ const changelog = (time) => `a-chat (${version}) unstable; urgency=medium
  */
 const postinst = `#!/bin/sh
 set -e
-node /usr/lib/a-chat/code-cache.mjs /usr/lib/a-chat/program.cjs >/dev/null 2>&1 || rm -f /usr/lib/a-chat/program.cache
+node /usr/lib/a-chat/code-cache.mjs /usr/lib/a-chat >/dev/null 2>&1 || rm -f /usr/lib/a-chat/*.cache
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload || true
   if [ "$1" = configure ] && [ -n "$2" ]; then systemctl try-restart a-chat.service || true; fi
@@ -54,7 +54,7 @@ fi
 const prerm = `#!/bin/sh
 set -e
 if [ "$1" = remove ]; then
-  rm -f /usr/lib/a-chat/program.cache
+  rm -f /usr/lib/a-chat/*.cache
   if [ -d /run/systemd/system ]; then systemctl disable --now a-chat.socket a-chat.service || true; fi
 fi
 `

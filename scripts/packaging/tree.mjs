@@ -46,8 +46,6 @@ export const install = (root, date) => {
 
   for (const name of program) copy(`dist/${name}`, `usr/lib/a-chat/${name}`)
   chmodSync(join(root, "usr/lib/a-chat/main.js"), 0o755)
-  // Node takes main.js for a module only if a package.json beside it says so.
-  write("usr/lib/a-chat/package.json", `${JSON.stringify({ type: "module" })}\n`)
   copy("scripts/code-cache.mjs", "usr/lib/a-chat/code-cache.mjs")
   mkdirSync(join(root, "usr/bin"), { recursive: true })
   symlinkSync("../lib/a-chat/main.js", join(root, "usr/bin/a-chat"))

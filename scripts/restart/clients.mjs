@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { Client, Tcp } from "../../dist/index.js"
+import { Client, Tcp } from "../../dist/library/index.js"
 
 /** Pause after a failed connect or an absent recipient, in milliseconds. */
 const pause = 20

@@ -17,7 +17,7 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
-import { Tcp } from "../../dist/index.js"
+import { Tcp } from "../../dist/library/index.js"
 import * as Documents from "../documents.mjs"
 import { makeBook, pair } from "./clients.mjs"
 import { judge, markdown, table } from "./report.mjs"

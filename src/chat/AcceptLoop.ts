@@ -13,16 +13,11 @@ import * as Metrics from "../telemetry/Metrics.js"
 import type { Bans } from "./Bans.js"
 import type { Budget } from "./Budget.js"
 import type { HostLimits } from "./HostLimits.js"
+import { refusalSlots } from "./Limits.js"
 import type { Live } from "./Live.js"
 import { retryFull, type Options } from "./Options.js"
 import * as RefusalLog from "./RefusalLog.js"
 import * as Shortage from "./Shortage.js"
-
-/**
- * The number of connections above the limit that can be refused with `! full` at the same time. Further connections are
- * dropped without a reply.
- */
-export const refusalSlots = (maxConnections: number): number => Math.min(1024, Math.max(16, maxConnections >> 4))
 
 /** Time for a refused client to read the refusal. */
 const refusalLinger = Duration.seconds(1)

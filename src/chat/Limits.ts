@@ -208,3 +208,9 @@ export type Limits = typeof limits
 
 /** The values of the limits. */
 export type LimitValues = { readonly [Name in keyof Limits]: Limits[Name]["default"] }
+
+/**
+ * The number of connections above the limit that can be refused with `! full` at the same time. Further connections are
+ * dropped without a reply.
+ */
+export const refusalSlots = (maxConnections: number): number => Math.min(1024, Math.max(16, maxConnections >> 4))

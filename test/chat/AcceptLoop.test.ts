@@ -10,6 +10,7 @@ import { Bans } from "../../src/chat/Bans.js"
 import { Budget } from "../../src/chat/Budget.js"
 import * as Unix from "../../src/transport/Unix.js"
 import * as AcceptLoop from "../../src/chat/AcceptLoop.js"
+import { refusalSlots } from "../../src/chat/Limits.js"
 import { HostLimits } from "../../src/chat/HostLimits.js"
 import { LiveSource } from "../../src/chat/Live.js"
 import { defaults } from "../../src/chat/Options.js"
@@ -95,7 +96,7 @@ describe("the connection limit", () => {
     Effect.gen(function* () {
       const { connect, join } = yield* startMemoryServer({ maxConnections: 1 })
       const alice = yield* join("alice")
-      for (let refused = 0; refused < AcceptLoop.refusalSlots(1); refused++) {
+      for (let refused = 0; refused < refusalSlots(1); refused++) {
         assert.match(yield* Effect.flatMap(connect, ({ next }) => next), /^! full /)
       }
       const dropped = yield* connect

@@ -18,7 +18,6 @@ const versionAfter = (change: (folder: string) => void): string => {
   const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
   try {
     cpSync(dist, folder, { recursive: true })
-    writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
     change(folder)
     return execFileSync(process.execPath, [join(folder, "main.js"), "--version"], { encoding: "utf8" }).trim()
   } finally {
@@ -31,15 +30,17 @@ const version = (
 ).version
 
 describe("dist/main.js", () => {
-  it("has machine code of the program that V8 accepts", () => {
+  it.each(["program.cache", "serve.cache"])("has machine code of the program that V8 accepts: %s", (file) => {
     // In a new process: V8 also rejects code if a test file before this one has changed its flags.
     const check = `
       const { readFileSync } = require("node:fs")
-      const cachedData = readFileSync("program.cache").subarray(0, -64)
+      const cachedData = readFileSync("${file}").subarray(0, -64)
       const script = new (require("node:vm").Script)(readFileSync("program.cjs", "utf8"), { filename: "program.cjs", cachedData })
       console.log(script.cachedDataRejected)`
     assert.strictEqual(execFileSync(process.execPath, ["-e", check], { cwd: dist, encoding: "utf8" }), "false\n")
   })
+
+  it("is ASCII, which the launcher reads faster than UTF-8", () => assert.notMatch(program, /[^\p{ASCII}]/u))
 
   it("runs without it and with half of it, and ignores that of another program", () => {
     assert.strictEqual(

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import { transform } from "esbuild"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { symlinkSync } from "node:fs"
 import { join } from "node:path"
 import * as Net from "node:net"
@@ -32,8 +32,10 @@ const descriptorOf = (opened: Net.Server) =>
 
 /** Runs an example as a user would, against the built package under its name; it gets the socket as descriptor 3. */
 const runExample = async (example: string, opened?: Net.Server) => {
-  const folder = await mkdtemp(join(root, "dist", ".readme-")) // below package.json, which has the name
+  const folder = await mkdtemp(join(root, "dist", ".readme-"))
   try {
+    await mkdir(join(folder, "node_modules"))
+    await symlink(root, join(folder, "node_modules/a-chat"))
     const file = join(folder, "example.mjs")
     await writeFile(file, (await transform(example, { loader: "ts" })).code)
     const passed = opened === undefined ? [] : [descriptorOf(opened)]

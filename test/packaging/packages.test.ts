@@ -109,7 +109,7 @@ describe.skipIf(!has("dpkg-deb"))("The package for Debian", () => {
       }
 
       await dpkg("--install", built)
-      assert.isNotEmpty(readdirSync(join(system, "usr/lib/a-chat")).filter((name) => name === "program.cache"))
+      assert.includeMembers(readdirSync(join(system, "usr/lib/a-chat")), ["program.cache", "serve.cache"])
       assert.match(await say("--version"), /^\d+\.\d+\.\d+\n$/u)
       assert.strictEqual(await say("config", "--check", "--config", "/etc/a-chat.toml"), "")
       const changes = gunzipSync(readFileSync(join(system, "usr/share/doc/a-chat/changelog.gz")))

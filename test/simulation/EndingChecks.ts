@@ -1,5 +1,5 @@
-import { refusalSlots } from "../../src/chat/AcceptLoop.js"
 import { connectionBytes } from "../../src/chat/Budget.js"
+import { refusalSlots } from "../../src/chat/Limits.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"

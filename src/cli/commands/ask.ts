@@ -10,7 +10,6 @@ import * as Outcomes from "../../client/Outcomes.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
-import * as Asking from "./Asking.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as Send from "./send.js"
@@ -66,6 +65,7 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
     const text = raw.text.length === 0 ? yield* question : raw.text.join(" ")
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
     const base = login ?? GuessedLogin.guess()
+    const Asking = yield* Effect.promise(() => import("./Asking.js"))
     process.exitCode = yield* Asking.run(
       {
         socket,

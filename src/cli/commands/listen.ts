@@ -2,7 +2,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Escape from "../../client/Escape.js"
-import * as Listening from "../../client/Listening.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
@@ -39,6 +38,7 @@ export const command = ConnectFlags.command("listen", settings, (given) =>
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     let connected = false
+    const Listening = yield* Effect.promise(() => import("../../client/Listening.js"))
     const listening = ConnectFlags.orFailure(
       Listening.run({
         socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),

@@ -10,7 +10,7 @@ import * as V8Heap from "../V8Heap.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
-import * as Delivery from "./Delivery.js"
+import type * as Delivery from "./Delivery.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 
 export const settings = {
@@ -87,8 +87,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }
     if (isWaiting && job.text === undefined) yield* V8Heap.keepSmall
-    process.exitCode = yield* isWaiting
-      ? Delivery.withOutcomes(job, Delivery.streamsOf(job))
-      : Delivery.withoutOutcomes(job)
+    const { streamsOf, withOutcomes, withoutOutcomes } = yield* Effect.promise(() => import("./Delivery.js"))
+    process.exitCode = yield* isWaiting ? withOutcomes(job, streamsOf(job)) : withoutOutcomes(job)
   }).pipe(Effect.scoped)
 )

@@ -1,8 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Record from "effect/Record"
 import * as Struct from "effect/Struct"
-import * as AcceptLoop from "../../chat/AcceptLoop.js"
-import { limits, type Limit, type Limits, type LimitValues } from "../../chat/Limits.js"
+import { limits, refusalSlots, type Limit, type Limits, type LimitValues } from "../../chat/Limits.js"
 import type { ProcessDescriptors } from "../../transport/ProcessDescriptors.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
@@ -74,6 +73,6 @@ export const connections = (
   descriptors: Pick<ProcessDescriptors, "limit" | "open">
 ): number => {
   const left = descriptors.limit - descriptors.open - reservedDescriptors
-  const most = left - AcceptLoop.refusalSlots(left)
+  const most = left - refusalSlots(left)
   return Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most))
 }

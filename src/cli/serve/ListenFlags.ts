@@ -2,9 +2,7 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
 import * as Order from "effect/Order"
-import { Server } from "../../chat/Server.js"
 import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
@@ -187,7 +185,3 @@ const reloading = (credentials: Tls.Credentials): Effect.Effect<string, string> 
       onSuccess: (until) => Effect.annotateLogs(Effect.logInfo("certificates read again"), { until })
     })
   )
-
-/** `checkCertificate`, once the server listens. */
-export const certificateCheck = ({ checkCertificate }: Listeners): Layer.Layer<never, ExitStatus.Failure, Server> =>
-  Layer.effectDiscard(Effect.flatMap(Server, ({ addresses }) => checkCertificate(addresses)))

@@ -1,0 +1,79 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Server from "../../chat/Server.js"
+import { Descriptors } from "../../ports/Descriptors.js"
+import * as Endpoints from "../../ports/Endpoints.js"
+import * as KernelReachability from "../../transport/KernelReachability.js"
+import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as Signals from "../Signals.js"
+import * as TransportAdvice from "../TransportAdvice.js"
+import * as V8Heap from "../V8Heap.js"
+import * as AdminEndpoint from "./AdminEndpoint.js"
+import * as Control from "./Control.js"
+import * as LimitFlags from "./LimitFlags.js"
+import * as ListenFlags from "./ListenFlags.js"
+import * as Reload from "./Reload.js"
+import type * as ServerSettings from "./ServerSettings.js"
+
+type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
+
+/** A server and everything around it, the outermost first. A part that is off is an empty layer. */
+export const layer = (parts: Parts) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      yield* V8Heap.keepSmall
+      const { given } = parts
+      const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
+      const descriptors = ProcessDescriptors.read()
+      const maxConnections = yield* connections(given, descriptors)
+      const chat = Server.layer(LimitFlags.limitsOf(given.values, maxConnections)).pipe(
+        Layer.provide(Endpoints.layer(...listeners.listen)),
+        Layer.provide(Layer.succeed(Descriptors, descriptors)),
+        Layer.provide(KernelReachability.layer),
+        Layer.provide(Server.standalone),
+        Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
+      )
+      return drainAtTheEnd.pipe(
+        Layer.provideMerge(Control.layer(given.values.control)),
+        Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
+        Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(V8Heap.restoreYoung))),
+        Layer.provideMerge(Signals.logUnused),
+        Layer.provideMerge(AdminEndpoint.layer(given.values.admin, descriptors.limit)),
+        Layer.provideMerge(certificateCheck(listeners)),
+        Layer.provide(chat)
+      )
+    })
+  )
+
+/** Fails if a certificate is given that no listener uses. */
+const certificateCheck = ({ checkCertificate }: ListenFlags.Listeners) =>
+  Layer.effectDiscard(Effect.flatMap(Server.Server, ({ addresses }) => checkCertificate(addresses)))
+
+/**
+ * Drains the server before any other layer ends, so that SIGHUP is still handled and the admin page still shows the
+ * drain. The exit status reports whether everything accepted was delivered. The server logs the counts.
+ */
+const drainAtTheEnd = Layer.scopedDiscard(
+  Effect.flatMap(Server.Server, ({ drain }) =>
+    Effect.addFinalizer(() =>
+      Effect.map(drain, ({ cutOff }) => {
+        process.exitCode = cutOff === 0 ? 0 : 1
+      })
+    )
+  )
+)
+
+/** The requested number of connections, or fewer with a warning if there are not enough descriptors. */
+const connections = (
+  { values }: ServerSettings.GivenSettings,
+  descriptors: ProcessDescriptors.ProcessDescriptors
+): Effect.Effect<number> => {
+  const allowed = LimitFlags.connections(values.maxConnections, descriptors)
+  if (allowed >= (values.maxConnections ?? 0)) return Effect.succeed(allowed)
+  const warning = Effect.logWarning(
+    "file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"
+  )
+  const facts = { "max-connections": allowed, descriptors: descriptors.limit }
+  return Effect.as(Effect.annotateLogs(warning, facts), allowed)
+}
