@@ -1,11 +1,13 @@
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
+import * as ProtocolModel from "./ProtocolModel.js"
 
 /** Lines from one sender to one recipient arrive in order, and common lines of two recipients in the same order. */
 export const check = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const places = sessions.map(placesOf)
+  const sent = sessions.map(sentBy)
   sessions.forEach((session, index) => {
-    checkSenders(session, sessions, places[index] ?? new Map(), report)
+    checkSenders(session, sent, places[index] ?? new Map(), report)
     for (let other = index + 1; other < sessions.length; other++) {
       if (isSame(places[index] ?? new Map(), places[other] ?? new Map())) continue
       report(
@@ -31,23 +33,35 @@ const isSame = (some: ReadonlyMap<string, number>, others: ReadonlyMap<string, n
   return true
 }
 
+interface Sent {
+  readonly sender: string
+  /** Its messages in order, as their recipients receive them. */
+  readonly messages: ReadonlyArray<string>
+}
+
+const sentBy = ({ lines, name }: ObservedConnection): Sent => ({
+  sender: name ?? "",
+  messages:
+    name === undefined
+      ? []
+      : lines.flatMap(({ meaning }) =>
+          meaning.is === "message" ? [`from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`] : []
+        )
+})
+
 /** Compares the marks in the texts, which grow within a step and from step to step. */
 const checkSenders = (
   recipient: ObservedConnection,
-  sessions: ReadonlyArray<ObservedConnection>,
+  sent: ReadonlyArray<Sent>,
   places: ReadonlyMap<string, number>,
   report: Report
 ) => {
-  for (const { lines, name } of sessions) {
-    if (name === undefined) continue
+  for (const { messages, sender } of sent) {
     let last = -1
-    for (const { meaning } of lines) {
-      if (meaning.is !== "message") continue
-      const place = places.get(
-        `from ${Buffer.from(name, "utf8").toString("latin1")}: ${Buffer.from(meaning.text, "utf8").toString("latin1")}`
-      )
+    for (const message of messages) {
+      const place = places.get(message)
       if (place === undefined) continue
-      if (place < last) report("a sender's lines arrived in a different order", `${name} at ${recipient.wire.remote}`)
+      if (place < last) report("a sender's lines arrived in a different order", `${sender} at ${recipient.wire.remote}`)
       last = place
     }
   }

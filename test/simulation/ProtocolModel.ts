@@ -216,7 +216,8 @@ export const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> =>
     if (!isReported) found.push({ heard, bytes, isTooLong })
     isReported = false
   }
-  for (const { bytes, ...heard } of wire.heard) {
+  for (const heard of wire.heard) {
+    const { bytes } = heard
     const parts = (rest + bytes).split("\n")
     rest = parts.pop() ?? ""
     for (const part of parts) add(part, heard)

@@ -60,6 +60,8 @@ export class SimulatedSocket implements Socket {
   private clientEnds = false
   private sawEnd = false
   private acknowledged = 0
+  /** How far the bytes that it has taken are counted: it is asked at each step whether it has messages. */
+  private readonly counted = { to: 0, isAsked: false, messages: 0 }
   /** The client has sent a part of a line, which what it sends next belongs to. */
   private isInLine = false
   private cut: number
@@ -218,10 +220,13 @@ export class SimulatedSocket implements Socket {
 
   /** The messages that it has received since the server's `* hello` with `ack`. */
   private get messages(): number {
-    const hello = this.wire.taken.search(/^\* hello [^:\n]* on=\S*\back\b/mu)
-    if (hello < 0) return 0
-    const lines = this.wire.taken.slice(hello).split("\n").slice(1, -1)
-    return lines.filter((line) => line.startsWith("from ")).length
+    const { counted, wire } = this
+    for (let end = 0; (end = wire.taken.indexOf("\n", counted.to)) >= 0; counted.to = end + 1) {
+      const line = wire.taken.slice(counted.to, end)
+      if (counted.isAsked) counted.messages += line.startsWith("from ") ? 1 : 0
+      else counted.isAsked = /^\* hello [^:\n]* on=\S*\back\b/u.test(line)
+    }
+    return counted.messages
   }
 
   /** The client ends its sending side after what it has sent. */
@@ -419,7 +424,8 @@ export class SimulatedSocket implements Socket {
   }
 
   private readMoment(): ReadMoment {
-    return { ...this.moment(), order: this.loop.nextRead(), clock: this.loop.monotonic }
+    const { loop } = this
+    return { turn: loop.turn, at: loop.now, order: loop.nextRead(), clock: loop.monotonic }
   }
 
   private moment(): Moment {

@@ -8,6 +8,7 @@ import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as Memory from "../../src/ports/Memory.js"
@@ -364,15 +365,8 @@ export class World {
   }
 
   private fork<A, E>(effect: Effect.Effect<A, E>, then: (value: A) => void): Fiber.RuntimeFiber<A, E> {
-    const fiber = Effect.runFork(
-      effect.pipe(
-        Effect.withClock(this.loop.clock),
-        Effect.supervised(this.census),
-        Effect.locally(FiberRef.currentLoggers, HashSet.make(this.logger)),
-        Logger.withMinimumLogLevel(LogLevel.All)
-      ),
-      { scheduler: this.loop.scheduler }
-    )
+    const fiber = Runtime.runFork(this.runtime, effect, { scheduler: this.loop.scheduler })
+    this.census.alive.delete(fiber) // it belongs to the client that asks, not to the server
     fiber.addObserver((exit) => {
       if (Exit.isSuccess(exit)) then(exit.value)
       else if (!Cause.isInterruptedOnly(exit.cause)) this.history.defects.push(Cause.pretty(exit.cause))
@@ -390,6 +384,16 @@ export class World {
     })
     if (!Cause.isEmpty(cause)) this.history.defects.push(Cause.pretty(cause))
   })
+
+  /** What every fiber of this world starts with. */
+  private readonly runtime = Effect.runSync(
+    Effect.runtime<never>().pipe(
+      Effect.withClock(this.loop.clock),
+      Effect.supervised(this.census),
+      Effect.locally(FiberRef.currentLoggers, HashSet.make(this.logger)),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
+  )
 
   private moment(): Moment {
     return { turn: this.loop.turn, at: this.loop.now }

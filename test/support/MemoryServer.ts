@@ -19,7 +19,7 @@ import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/ports/Memory.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
-import { settle, turnsUntil } from "./Turns.js"
+import { settle, turns, turnsUntil } from "./Turns.js"
 
 /** A client on the in-memory network. It reads immediately unless its socket is paused. */
 export interface MemoryClient {
@@ -151,11 +151,20 @@ const makeClients = (network: Memory.Network, options: MemoryServerOptions): Cli
   }
 }
 
+/**
+ * Before each step, Effect's test clock waits for several timers, in which other fibers may come to rest. On the in-memory
+ * network a few turns of the event loop are enough, in a hundredth of the time.
+ */
+const waitInTurns = TestClock.testClockWith((clock) =>
+  Effect.sync(() => void Object.assign(clock, { yieldTimer: turns(10) }))
+)
+
 /** A whole server on the in-memory network. The end of the scope drains it, and requires its ledger to balance. */
 export const startMemoryServer = (
   options: MemoryServerOptions = {}
 ): Effect.Effect<MemoryServer & { readonly server: Server.ServerHandle }, never, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* waitInTurns
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
     const server = yield* Server.make(options).pipe(
@@ -199,6 +208,7 @@ export const startMemoryBroker = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
+    yield* waitInTurns
     const live = new LiveSource<Options>({ ...defaults, ...options })
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
