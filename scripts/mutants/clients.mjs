@@ -32,6 +32,20 @@ export const mutants = [
     build: true
   },
   {
+    name: "a pipe passes on a last line that was cut off",
+    file: "client/Pipe.ts",
+    search: "for (const whole of lines.push(bytes)) take(splitter.push(whole))",
+    replace: "lines.push(bytes); take(splitter.push(bytes))",
+    test: "test/client/Pipe.test.ts"
+  },
+  {
+    name: "a pipe takes an end within a line for an orderly one",
+    file: "client/Pipe.ts",
+    search: 'done(lines.isCut ? { _tag: "Lost", error: cutOff } : end)',
+    replace: "done(end)",
+    test: "test/client/Pipe.test.ts"
+  },
+  {
     name: "an outcome counts for a recipient that it does not name",
     file: "client/Outcomes.ts",
     search: "if (!takeAll(due, names)) {",

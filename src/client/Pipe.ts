@@ -5,7 +5,7 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
-import type { Socket, TransportError } from "../ports/Transport.js"
+import { TransportError, type Socket } from "../ports/Transport.js"
 import { Acknowledgement } from "./Acknowledgement.js"
 import { Confirmation } from "./Confirmation.js"
 import * as Encode from "./Encode.js"
@@ -16,6 +16,7 @@ import * as LineConnection from "./LineConnection.js"
 import { flushed, OutputError, type Output } from "./Output.js"
 import * as Received from "./Received.js"
 import { RefusalSplitter, type Part } from "./RefusalSplitter.js"
+import { WholeLines } from "./WholeLines.js"
 
 export interface PipeOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -37,7 +38,7 @@ const patience = Duration.seconds(1)
  * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
  * fast as its reader and in constant memory. At the end of the input it leaves, and continues until the server closes.
  * `Confirmation` explains how it knows that the server took everything. Acknowledges a message once the output has taken
- * it. Works in chunks: no code here runs per message.
+ * it. Drops a last line that was cut off. Works in chunks: no code here runs per message.
  */
 export const run = (
   options: PipeOptions
@@ -133,6 +134,8 @@ const sendAll = (
     }
   })
 
+const cutOff = new TransportError({ during: "Read", reason: "the connection ended in the middle of a line" })
+
 type End =
   | { readonly _tag: "InOrder"; readonly lastLine: string; readonly refused: boolean }
   | Extract<ExitReason, { _tag: "Left" | "Lost" }>
@@ -151,6 +154,7 @@ const receive = (
     if (confirmation.acknowledges) splitter.countsMessages = acknowledgement.isOn = true
     return replacement
   })
+  const lines = new WholeLines()
   const writeOutput = writer(options.output)
   const writeRefusal = writer(options.refusals)
 
@@ -193,8 +197,14 @@ const receive = (
     return { _tag: "InOrder", lastLine: splitter.lastOwnLine, refused: splitter.refused || rest !== "" } as const
   }
   socket.attach({
-    data: (bytes) => take(splitter.push(bytes)),
-    end: () => done(takeRest()),
+    data: (bytes) => {
+      for (const whole of lines.push(bytes)) take(splitter.push(whole))
+    },
+    end: () => {
+      const end = takeRest()
+      // The kernel also closes the connections of a killed server in an orderly way.
+      done(lines.isCut ? { _tag: "Lost", error: cutOff } : end)
+    },
     closed: (error) => {
       const end = takeRest()
       // Nothing follows the server's reply to `/quit`, so it does not matter how the connection ends.

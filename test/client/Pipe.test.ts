@@ -73,11 +73,22 @@ const limiting = (allowed: number, received: Array<string>) => (socket: Net.Sock
 describe("Pipe.run", () => {
   it.scopedLive("passes bytes through unchanged if the output is not a terminal", () =>
     Effect.gen(function* () {
-      const { ending, output } = yield* run(answering("from bob: \x1b[2J\u202e\r\nno end"))
-      assert.strictEqual(output, "from bob: \x1b[2J\u202e\r\nno end")
+      const { ending, output } = yield* run(answering("from bob: \x1b[2J\u202e\r\nno end\n"))
+      assert.strictEqual(output, "from bob: \x1b[2J\u202e\r\nno end\n")
       assert.deepStrictEqual(ending, { _tag: "Left" })
     })
   )
+
+  for (const cut of ["from bob: the build is br", "! undelivered bo", "* bye reason=quit: goodbye", "x".repeat(600)]) {
+    it.scopedLive(`drops a last line without its LF, and takes the connection for lost: ${cut.slice(0, 30)}`, () =>
+      Effect.gen(function* () {
+        const { ending, output, refusals } = yield* run(answering(`from bob: hi\n! no: x\n${cut}`))
+        assert.strictEqual(output, "from bob: hi\n")
+        assert.strictEqual(refusals, "! no: x\n")
+        assert.strictEqual(ending._tag, "Lost")
+      })
+    )
+  }
 
   it.scopedLive("escapes control characters on both outputs if they are terminals", () =>
     Effect.gen(function* () {
