@@ -1,6 +1,25 @@
 // Mutants of the clients. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "exec acknowledges a message although its program cannot be started",
+    file: "client/Bot.ts",
+    search: "yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))",
+    replace: "yield* Effect.ignore(Deferred.await(started))",
+    test: "test/client/Bot.test.ts"
+  },
+  {
+    name: "exec acknowledges a message before its program has started",
+    file: "client/Bot.ts",
+    search: "Effect.tap(() => Deferred.succeed(started, undefined)),\n    Effect.flatMap((program)",
+    replace: "Effect.flatMap((program)",
+    also: {
+      file: "client/Bot.ts",
+      search: "return begun(message, options).pipe(",
+      replace: "return Effect.zipRight(Deferred.succeed(started, undefined), begun(message, options)).pipe("
+    },
+    test: "test/client/Bot.test.ts"
+  },
+  {
     name: "send takes lines with an unknown outcome for complete",
     file: "client/Sending.ts",
     search: 'return totals.unknown > 0 ? "Unknown" : "Complete"',

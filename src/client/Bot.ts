@@ -1,10 +1,13 @@
 import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
@@ -30,9 +33,18 @@ export interface BotMessage {
   readonly text: string
 }
 
+/** The program could not be started, in several attempts. */
+export class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: string }> {
+  override get message() {
+    return this.reason
+  }
+}
+
 export interface BotOptions {
-  /** Starts the program; closing the scope ends it. Fails with a reason that may be shown to the sender. */
+  /** Starts the program; closing the scope ends it. Fails with a reason for the operator. */
   readonly start: (message: BotMessage) => Effect.Effect<RunningProgram, string, Scope.Scope>
+  /** How long to try again to start it. */
+  readonly patience: Duration.Duration
   /** The greatest number of programs that run at the same time. */
   readonly concurrency: number
   /** How long each may run. */
@@ -46,14 +58,20 @@ export interface BotOptions {
 /** For a server that does not announce its limit. */
 const defaultMaxLineBytes = 65_536
 
+/** The pauses between attempts to start a program: the first, and the longest. */
+const [firstPause, longestPause] = [Duration.millis(100), Duration.seconds(2)]
+
 /** The greatest number of lines of one answer that wait for outcomes. */
 const window = 256
 
 /**
  * Runs a program for each message that the guard lets through and sends its output back, until the connection ends; then
  * it fails. While the maximum number of programs is running, no message is read, which holds the senders.
+ *
+ * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs and
+ * fails with `CannotStart`: that message, and those after it, then return to their senders.
  */
-export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost> =>
+export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost | CannotStart> =>
   Effect.gen(function* () {
     const replies = yield* makeReplies(client)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
@@ -71,9 +89,10 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
         turns.release(1) // lets a message that waits for its turn continue
       ])
     })
-    // Uninterruptible: an interruption between the fork and the addition to the set would leak the fiber.
-    const begin = (work: Effect.Effect<void>) =>
-      Effect.uninterruptibleMask((restore) => FiberSet.run(running, restore(work)))
+    // Uninterruptible: an interruption between the fork and the addition to the set would leak the fiber, and one before
+    // its first step would skip `after`.
+    const begin = (work: Effect.Effect<void>, after: Effect.Effect<unknown>) =>
+      Effect.uninterruptibleMask((restore) => FiberSet.run(running, Effect.ensuring(restore(work), after)))
     const take = (received: Received.Received) =>
       Effect.gen(function* () {
         if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
@@ -91,18 +110,24 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
           busy -= 1
           return turns.release(1)
         })
-        const work =
-          verdict === "Answer"
-            ? answer(received, replies, options, endTurn)
-            : Effect.zipRight(endTurn, remark(from, options, Effect.ignore(replies.send(from, tooMany))))
-        yield* begin(Effect.ensuring(work, endTurn))
+        if (verdict === "Pause") {
+          const send = remark(from, options, Effect.ignore(replies.send(from, tooMany)))
+          return void (yield* begin(Effect.zipRight(endTurn, send), endTurn))
+        }
+        const started = yield* Deferred.make<void, CannotStart>()
+        const work = Effect.catchAll(answer(received, replies, options, { started, endTurn }), (error) =>
+          Deferred.fail(started, error)
+        )
+        // Always completed: an interrupted run must not keep the messages behind it waiting.
+        yield* begin(work, Effect.zipRight(endTurn, Deferred.succeed(started, undefined)))
+        yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
       Effect.exit(Stream.runForEach(client.received, take)),
       Effect.exit(FiberSet.join(running)) // ends only with a defect
     )
-    if (Exit.isFailure(taken) && Cause.isDie(taken.cause)) return yield* Effect.failCause(taken.cause)
+    if (Exit.isFailure(taken) && !isLoss(taken.cause)) return yield* Effect.failCause(taken.cause)
     yield* Fiber.join(ending)
     if (unanswered > 0) options.log(`the connection ended; unanswered messages: ${unanswered}`)
     yield* taken
@@ -110,6 +135,9 @@ export const run = (client: Client.Client, options: BotOptions): Effect.Effect<n
   }).pipe(Effect.scoped)
 
 type Lost = TransportError | Client.LoginRefused
+
+const isLoss = (cause: Cause.Cause<Lost | CannotStart>) =>
+  !Cause.isDie(cause) && Option.getOrUndefined(Cause.failureOption(cause))?._tag !== "CannotStart"
 
 const tooMany = "too many messages: the next ones are not answered"
 
@@ -152,25 +180,32 @@ const absences: ReadonlySet<string> = new Set(["offline", "disconnected"])
 /** The length of the longest label, the recipient, and the separators. */
 const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer.byteLength(to) + ": ".length
 
+interface Progress {
+  /** Completed when the program has started. */
+  readonly started: Deferred.Deferred<void, CannotStart>
+  /**
+   * Run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it has a turn
+   * itself, so two bots that kept their turns until then would wait for each other.
+   */
+  readonly endTurn: Effect.Effect<unknown>
+}
+
 /**
  * Handles one message: runs the program and sends back its output, or reports that it failed. If the sender leaves, the
  * rest of the answer is dropped, but the program keeps running until it ends.
- *
- * @param endTurn run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it
- *   has a turn itself, so two bots that kept their turns until then would wait for each other.
  */
 const answer = (
   message: BotMessage,
   replies: Replies,
   options: BotOptions,
-  endTurn: Effect.Effect<unknown>
-): Effect.Effect<void> =>
+  { endTurn, started }: Progress
+): Effect.Effect<void, CannotStart> =>
   Effect.gen(function* () {
     const unsettled = yield* FiberSet.make<void>()
     const places = yield* Effect.makeSemaphore(window)
     const spoken = (settled: Effect.Effect<void>) =>
       Effect.zipRight(places.take(1), FiberSet.run(unsettled, Effect.ensuring(settled, places.release(1))))
-    const log = yield* speakFor(message, replies, options, spoken)
+    const log = yield* speakFor(message, replies, options, { started, spoken })
     yield* endTurn
     yield* FiberSet.awaitEmpty(unsettled)
     log()
@@ -181,8 +216,11 @@ const speakFor = (
   message: BotMessage,
   replies: Replies,
   options: BotOptions,
-  spoken: (settled: Effect.Effect<void>) => Effect.Effect<unknown>
-): Effect.Effect<() => void> => {
+  {
+    spoken,
+    started
+  }: Pick<Progress, "started"> & { readonly spoken: (settled: Effect.Effect<void>) => Effect.Effect<unknown> }
+): Effect.Effect<() => void, CannotStart> => {
   const { from } = message
   const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(from)))
   const failures = new Map<string, number>()
@@ -229,15 +267,15 @@ const speakFor = (
     if (answerLines.tooLong > 0) options.log(`${from}: left out ${lines(answerLines.tooLong)} too long for the server`)
     for (const [failure, number] of failures) options.log(`${from}: ${lines(number)} of the answer: ${failure}`)
   }
-  return options.start(message).pipe(
-    Effect.flatMap(follow),
+  const untilTimeout = Effect.timeoutTo({
+    duration: options.timeout,
+    onSuccess: (fault: string | undefined) => fault,
+    onTimeout: () => `it did not end within ${Duration.format(options.timeout)}`
+  })
+  return begun(message, options).pipe(
+    Effect.tap(() => Deferred.succeed(started, undefined)),
+    Effect.flatMap((program) => untilTimeout(follow(program))),
     Effect.scoped,
-    Effect.timeoutTo({
-      duration: options.timeout,
-      onSuccess: (fault) => fault,
-      onTimeout: (): string | undefined => `it did not end within ${Duration.format(options.timeout)}`
-    }),
-    Effect.merge,
     Effect.tap((fault) => {
       if (fault === undefined) return Effect.void
       options.log(`${from}: the program failed (${fault})`)
@@ -246,6 +284,23 @@ const speakFor = (
     Effect.as(log)
   )
 }
+
+/** Starts the program, if necessary in several attempts: descriptors may be short, or the program is being replaced. */
+const begun = (message: BotMessage, { log, patience, start }: BotOptions) => {
+  let attempts = 0
+  return start(message).pipe(
+    Effect.tapError((reason) =>
+      Effect.sync(() => {
+        if (attempts++ === 0) log(`${message.from}: the program ${reason}; trying again`)
+      })
+    ),
+    Effect.retry(pauses(patience)),
+    Effect.mapError((reason) => new CannotStart({ reason: `the program ${reason}` }))
+  )
+}
+
+const pauses = (patience: Duration.Duration) =>
+  Schedule.exponential(firstPause).pipe(Schedule.union(Schedule.spaced(longestPause)), Schedule.upTo(patience))
 
 const lines = (number: number) => (number === 1 ? "1 line" : `${number} lines`)
 

@@ -95,6 +95,8 @@ const begin = <Output extends Readable | null>(input: string, spawn: Spawn<Outpu
       const { pid = 0, stdin, stdout } = child
       const ended = Deferred.unsafeMake<ChildExit>(FiberId.none)
       child.on("error", failed)
+      // Without descriptors for its pipes the child has no streams, and the error follows.
+      if ((stdout as Readable | undefined) === undefined) return
       // The program is running already; Node emits `spawn` later.
       if (pid > 0) groups.add(pid)
       guard()

@@ -207,7 +207,25 @@ describe.concurrent("a-chat exec", () => {
     })
   )
 
-  it.scopedLive("reports that a program can no longer be started, without its path", () =>
+  it.scopedLive("waits for a program that is being replaced", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const program = join(folder, "bot")
+      const install = () => writeFileSync(program, "#!/bin/sh\necho hi\n", { mode: 0o755 })
+      install()
+      const { alice, bot } = yield* start(["--", program])
+      rmSync(program)
+      yield* alice.send("/hello\n@1 bot: 1\n@2 bot: 2\n")
+      yield* bot.says("errors", /^a-chat: alice: the program cannot be started: .*ENOENT; trying again\n$/u)
+      assert.notInclude(alice.lines.join("\n"), "* received")
+      install()
+      yield* alice.until("both answers", () => alice.lines.filter((line) => line === "from bot: hi")[1])
+      const received = () => alice.lines.filter((line) => line.startsWith("* received @"))
+      yield* alice.until("both acknowledgements", () => received()[1])
+    })
+  )
+
+  it.scopedLive("ends when its program can no longer be started, and returns the message", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const program = join(folder, "bot")
@@ -217,8 +235,11 @@ describe.concurrent("a-chat exec", () => {
       yield* alice.expect("from bot: hi")
       rmSync(program)
       yield* alice.send("bot: 2\n")
-      assert.strictEqual(yield* alice.line, "from bot: the program failed (it cannot be started)")
-      yield* bot.says("errors", /ENOENT/u)
+      yield* alice.until("the return", () =>
+        alice.lines.find((line) => line.startsWith("! undelivered bot reason=disconnected"))
+      )
+      assert.strictEqual(yield* bot.exited, 2)
+      yield* bot.says("errors", /a-chat: the program cannot be started: .*ENOENT\n$/u)
     })
   )
 

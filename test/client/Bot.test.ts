@@ -26,17 +26,24 @@ const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions
       LogLevel.None
     )
     const logged: Array<string> = []
-    const client = yield* Client.greet({ socket: network.connect, login: "bot" })
-    const running = yield* Effect.forkScoped(
+    const run = (client: Client.Client) =>
       Bot.run(client, {
         start,
+        patience: Duration.minutes(1),
         concurrency: 1,
         timeout: Duration.minutes(1),
         guard: new LoopGuard({ perSecond: 5, log: (line) => logged.push(line) }),
         log: (line) => logged.push(line),
         ...options
       })
+    const up = yield* Deferred.make<void>()
+    const running = yield* Client.greet({ socket: network.connect, login: "bot", ack: true }).pipe(
+      Effect.tap(() => Deferred.succeed(up, undefined)),
+      Effect.flatMap(run),
+      Effect.scoped,
+      Effect.forkScoped
     )
+    yield* Deferred.await(up)
     const alice = yield* Client.connect({ socket: network.connect, login: "alice" })
     return { server, alice, running, logged }
   })
@@ -50,29 +57,79 @@ describe("Bot.run", () => {
   it.scopedLive("sends the lines of a program, and reports its failure, to one sender at most once a minute", () =>
     Effect.gen(function* () {
       const { alice, logged } = yield* makeBot(({ from, text }) =>
-        text === "none"
-          ? Effect.fail("it cannot be started")
-          : Effect.succeed({
-              output: saying(`hello ${from}\n${text}`),
-              fault: Effect.succeed(text === "bad" ? "exit status 1" : undefined)
-            })
+        Effect.succeed({
+          output: saying(`hello ${from}\n${text}`),
+          fault: Effect.succeed(text === "good" ? undefined : text === "bad" ? "exit status 1" : "exit status 2")
+        })
       )
-      for (const text of ["good", "bad", "none"]) yield* alice.send(["bot"], text)
-      yield* alice.send(["bot"], "good")
-      assert.deepStrictEqual(yield* collect(alice, 7), [
+      for (const text of ["good", "bad", "worse", "good"]) yield* alice.send(["bot"], text)
+      assert.deepStrictEqual(yield* collect(alice, 9), [
         "from bot: hello alice",
         "from bot: good",
         "from bot: hello alice",
         "from bot: bad",
         "from bot: the program failed (exit status 1)",
         "from bot: hello alice",
+        "from bot: worse",
+        "from bot: hello alice",
         "from bot: good"
       ])
       assert.deepStrictEqual(logged, [
         "alice: the program failed (exit status 1)",
-        "alice: the program failed (it cannot be started)"
+        "alice: the program failed (exit status 2)"
       ])
     })
+  )
+
+  it.scopedLive("acknowledges a message once its program has started, in several attempts if necessary", () =>
+    Effect.gen(function* () {
+      const canStart = yield* Effect.makeLatch(false)
+      let attempts = 0
+      const { alice, logged, server } = yield* makeBot(({ text }) =>
+        Effect.suspend(() => {
+          attempts += 1
+          if (attempts <= 2) return Effect.fail("cannot be started: EAGAIN")
+          return Effect.as(canStart.await, { output: saying(text), fault: Effect.succeed(undefined) })
+        })
+      )
+      for (const text of ["one", "two"]) yield* alice.send(["bot"], text)
+      yield* eventually(() => attempts === 3, "three attempts")
+      assert.deepInclude(yield* server.ledger, { inFlight: 2 })
+      yield* canStart.open
+      assert.deepStrictEqual(yield* collect(alice, 2), ["from bot: one", "from bot: two"])
+      assert.deepStrictEqual(logged, ["alice: the program cannot be started: EAGAIN; trying again"])
+    })
+  )
+
+  it.scopedLive(
+    "ends when a program cannot be started, after those that run; its message and the next ones return",
+    () =>
+      Effect.gen(function* () {
+        const finish = yield* Effect.makeLatch(false)
+        const { alice, logged, running, server } = yield* makeBot(
+          ({ text }) =>
+            text === "none"
+              ? Effect.fail("cannot be started: ENOENT")
+              : Effect.succeed({ output: saying(text), fault: Effect.as(finish.await, undefined) }),
+          { concurrency: 2, patience: Duration.millis(300) }
+        )
+        const received = yield* Effect.forkScoped(collect(alice, 1))
+        const good = yield* alice.deliver(["bot"], "good")
+        const [none, next] = yield* Effect.all(
+          [alice.deliver(["bot"], "none"), alice.deliver(["bot"], "next"), Effect.delay(finish.open, 500)],
+          { concurrency: "unbounded" }
+        )
+        assert.deepInclude(good[0], { _tag: "Written", names: ["bot"] })
+        for (const fates of [none, next]) assert.deepInclude(fates[0], { _tag: "Returned", reason: "disconnected" })
+        assert.deepStrictEqual(yield* Fiber.join(received), ["from bot: good"])
+        const exit = yield* Fiber.await(running)
+        assert.deepStrictEqual(
+          exit,
+          Exit.fail(new Bot.CannotStart({ reason: "the program cannot be started: ENOENT" }))
+        )
+        assert.deepInclude(yield* server.ledger, { returned: 2, inFlight: 0 })
+        assert.deepStrictEqual(logged, ["alice: the program cannot be started: ENOENT; trying again"])
+      })
   )
 
   it.scopedLive("soon stops answering a bot that does not say what it is, even if both answer with several lines", () =>
@@ -91,7 +148,7 @@ describe("Bot.run", () => {
               return { output: saying("hello\nand you?"), fault: Effect.succeed(undefined) }
             })
           const guard = new LoopGuard({ perSecond: 5, log })
-          const options = { start, concurrency: 1, timeout: Duration.minutes(1), guard, log }
+          const options = { start, patience: Duration.zero, concurrency: 1, timeout: Duration.minutes(1), guard, log }
           yield* Effect.forkScoped(Bot.run(client, options))
           return client
         })

@@ -64,6 +64,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
         ...ConnectFlags.environment(given, process.env),
         ACHAT_LOGIN: login
       }),
+      patience: startPatience,
       concurrency,
       timeout: timeout(given.values.timeout),
       guard: new LoopGuard({ perSecond: rate, log }),
@@ -84,6 +85,9 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
 
 const log = (line: string) => ExitStatus.say(Escape.show(line))
 
+/** How long the program may be missing, as while it is being replaced, before all messages return. */
+const startPatience = Duration.seconds(5)
+
 /** The original server does not reply when the name is in use. */
 const notLoggedIn = new TransportError({
   during: "Connect",
@@ -97,7 +101,5 @@ const start =
   ({ from, text }) =>
     Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, Child.fault) })),
-      // The sender does not see the program's path and the reason.
-      Effect.tapError((error) => Effect.sync(() => ExitStatus.say(`${program} ${error.message}`))),
-      Effect.mapError(() => "it cannot be started")
+      Effect.mapError(({ message }) => message)
     )

@@ -261,8 +261,9 @@ const exec: ManualPage = {
       "but at most once a minute, because the sender may be a program that answers it. " +
       "An answer that does not reach the sender is reported on standard error, too. Control characters in an answer are " +
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
-    "A message is received, for the server and its sender, once a program is started with it; messages for which none was " +
-      "started return to their senders when the connection ends.",
+    "A message is received, for the server and its sender, once its program has started. If the program cannot be started, " +
+      "as while it is being replaced or while descriptors are short, the message waits, and those behind it. After 5 s of " +
+      "attempts this command ends, and everything that waits returns to its senders.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
@@ -275,7 +276,7 @@ const exec: ManualPage = {
     reconnects
   ],
   statuses: [
-    ["2", "A flag is wrong, there is no such program, or there was no connection."],
+    ["2", "A flag is wrong, the program cannot be started, or there was no connection."],
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
   ],
