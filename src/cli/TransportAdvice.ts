@@ -11,7 +11,7 @@ const connecting: Advice = {
   unreachable: "check --host and the network",
   "path-not-permitted": "the socket belongs to another user",
   "path-too-long": "choose a shorter one",
-  "not-tls": "leave out --tls",
+  "not-tls": "leave out --tls, or write tcp:// in place of tls://",
   "other-certificate-name": "check --host, or give --server-name",
   "untrusted-certificate": "name its authority with --ca",
   "client-certificate-required": "give --cert and --key"

@@ -132,6 +132,8 @@ describe("A setting", () => {
     ["100ms", 100],
     ["600001ms", outOfRange],
     ["1h", outOfRange],
+    ["1d", outOfRange],
+    ["2 days", outOfRange],
     ["ten seconds", malformed],
     ["-1s", malformed],
     ["Infinity", malformed]

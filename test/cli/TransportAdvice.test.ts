@@ -15,7 +15,10 @@ describe("the advice after a failure", () => {
   it("is given once, and keeps the code", () => {
     const advised = TransportAdvice.toConnect(failure("not-tls"))
     assert.strictEqual(advised.code, "E")
-    assert.strictEqual(TransportAdvice.toConnect(advised).message, "it failed; leave out --tls")
+    assert.strictEqual(
+      TransportAdvice.toConnect(advised).message,
+      "it failed; leave out --tls, or write tcp:// in place of tls://"
+    )
   })
 
   it("is left out where there is none", () => {

@@ -59,6 +59,8 @@ describe("a-chat control", () => {
         const { address, control, file } = yield* controlled()
         const bob = yield* WireClient.join(address, "bob")
         const alice = yield* WireClient.join(address, "alice")
+        assert.match((yield* control("ban", "dave", "--for", "7d")).output, /^banned dave for 7 d;/u)
+        yield* control("unban", "dave")
         const banned = yield* control("ban", "bob", "--for", "1h")
         assert.strictEqual(banned.output, "banned bob for 1 h; clients disconnected: 1\n")
         yield* bob.expect("! banned retry=3600000 fatal")
@@ -132,8 +134,8 @@ describe("a-chat control", () => {
         [["kick"], "write kick NAME"],
         [["kick", "bob", "carol"], "write kick NAME"],
         [["kick", "bob", "--for", "1h"], "write kick NAME"],
-        [["ban", "bob", "--for", "soon"], `"for=soon" is not a time such as for=10m; allowed: 1 s to 8784 h`],
-        [["ban", "bob", "--for", "1ms"], `"for=1ms" is out of range; allowed: 1 s to 8784 h`],
+        [["ban", "bob", "--for", "soon"], `"for=soon" is not a time such as for=10m; allowed: 1 s to 366 d`],
+        [["ban", "bob", "--for", "1ms"], `"for=1ms" is out of range; allowed: 1 s to 366 d`],
         [
           ["ban", "10.0.0.256"],
           `"10.0.0.256" is not an address, nor a range such as 10.0.0.0/8; for a name, write name=NAME`

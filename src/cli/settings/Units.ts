@@ -33,13 +33,16 @@ const times: Readonly<Record<string, number>> = {
   minutes: 60 * second,
   h: 3600 * second,
   hour: 3600 * second,
-  hours: 3600 * second
+  hours: 3600 * second,
+  d: 24 * 3600 * second,
+  day: 24 * 3600 * second,
+  days: 24 * 3600 * second
 }
 
 /** `10 s` */
 export const showDuration = (time: Duration.Duration): string => {
   const millis = Duration.toMillis(time)
-  const unit = (["h", "m", "s"] as const).find((name) => millis % (times[name] ?? 1) === 0)
+  const unit = (["d", "h", "m", "s"] as const).find((name) => millis % (times[name] ?? 1) === 0)
   return unit === undefined || millis === 0 ? `${millis} ms` : `${millis / (times[unit] ?? 1)} ${unit}`
 }
 
