@@ -1,6 +1,13 @@
 // Mutants of the transports. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "time in which the process was stopped counts for the end of a connection",
+    file: "transport/NetSocket.ts",
+    search: "const lingerSteps = 5",
+    replace: "const lingerSteps = 1",
+    test: "test/transport/Tcp.test.ts"
+  },
+  {
     name: "bytes that wait in the process count as taken by the kernel",
     file: "transport/NetSocket.ts",
     search: "this.lastUntaken = NodeInternals.queuedBytes(this.socket) ?? this.lastUntaken",

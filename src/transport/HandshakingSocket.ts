@@ -1,9 +1,9 @@
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import type { TLSSocket } from "node:tls"
-import { ignoreEvents, maxTimerMillis, TransportError, type Socket, type SocketEvents } from "../ports/Transport.js"
-import type { Remote } from "./NetSocket.js"
+import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "../ports/Transport.js"
+import { startLinger, type Remote } from "./NetSocket.js"
 import { TlsSocket } from "./TlsSocket.js"
 
 const noHandshake = new TransportError({ during: "Read", reason: "the TLS handshake failed" })
@@ -138,11 +138,11 @@ export class HandshakingSocket implements Socket {
       if (this.writable !== undefined) return this.writable.close(linger)
       if (this.isOver) return Effect.void
       // The client may finish the handshake meanwhile, and then receives what was written to it; within the same time.
-      const deadline = setTimeout(() => this.destroy(), Math.min(Duration.toMillis(linger), maxTimerMillis))
+      const cancel = startLinger(linger, () => this.destroy())
       return Effect.either(this.started).pipe(
         Effect.flatMap((started) => (started._tag === "Right" ? started.right.close(linger) : Effect.void)),
         Effect.onInterrupt(() => Effect.sync(() => this.destroy())),
-        Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
+        Effect.ensuring(Effect.sync(cancel))
       )
     })
   }

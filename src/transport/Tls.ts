@@ -11,7 +11,7 @@ import * as Certificates from "./Certificates.js"
 import * as FirstBytes from "./FirstBytes.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
 import * as NetListener from "./NetListener.js"
-import { socketOptions } from "./NetSocket.js"
+import { socketOptions, startLinger } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
 import { connectError } from "./SystemError.js"
@@ -22,7 +22,7 @@ import * as TlsConnect from "./TlsConnect.js"
 export const handshakeTimeout = TlsConnect.handshakeTimeout
 
 /** Time for a refused client to read the refusal. */
-const refusalMillis = 1000
+const refusalLinger = Duration.seconds(1)
 
 /** A TCP address where a server speaks TLS: `tls://[::1]:8443`. */
 export const address = (host: string, port: number): Tcp.TcpAddress => {
@@ -205,8 +205,10 @@ const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
   socket.on("error", () => {})
   socket.end(why.line(undefined), "latin1")
   socket.resume()
-  const deadline = setTimeout(() => socket.destroy(), refusalMillis)
-  socket.once("close", () => clearTimeout(deadline))
+  socket.once(
+    "close",
+    startLinger(refusalLinger, () => socket.destroy())
+  )
 }
 
 /** The client's name, or why it has not proven one. */

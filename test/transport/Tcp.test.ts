@@ -1,10 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Net from "node:net"
+import { ignoreEvents, type Socket } from "../../src/ports/Transport.js"
 import * as Inherited from "../../src/transport/Inherited.js"
 import * as Memory from "../../src/ports/Memory.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Tls from "../../src/transport/Tls.js"
 import * as Unix from "../../src/transport/Unix.js"
+import { eventually } from "../support/Eventually.js"
 import * as FakeServer from "../support/FakeServer.js"
 import { noPerl, unansweredPort } from "../support/OtherProcesses.js"
 
@@ -69,5 +76,52 @@ describe("Tcp.connect", () => {
       socket.destroy()
       assert.deepStrictEqual(events, ["last bytes", "ECONNRESET"])
     })
+  )
+})
+
+describe("the close of an accepted connection", () => {
+  it.scopedLive(
+    "does not count time in which the process was stopped: the peer reads the last line, and no reset",
+    () =>
+      Effect.gen(function* () {
+        const accepted = yield* Deferred.make<Socket>()
+        const { address } = yield* Tcp.listen(
+          "127.0.0.1",
+          0
+        )({
+          hardLimit: 10,
+          events: {
+            accepted: (socket) => {
+              socket.attach(ignoreEvents)
+              Deferred.unsafeDone(accepted, Exit.succeed(socket))
+            },
+            dropped: () => {},
+            failed: () => {}
+          }
+        })
+        const seen: Array<string> = []
+        const client = yield* Effect.acquireRelease(
+          Effect.sync(() => Net.connect({ port: address.port ?? 0, host: "127.0.0.1", allowHalfOpen: true })),
+          (socket) => Effect.sync(() => socket.destroy())
+        )
+        client.on("data", (bytes: Buffer) => seen.push(bytes.toString()))
+        client.on("end", () => {
+          seen.push("end")
+          // Still on its way when the server would have given up.
+          client.write("what it was about to send\n")
+          setTimeout(() => client.end("and more\n"), 20)
+        })
+        client.on("error", ({ code }: NodeJS.ErrnoException) => seen.push(code ?? "error"))
+        client.on("close", () => seen.push("close"))
+        const socket = yield* Deferred.await(accepted)
+        socket.write("! login-in-use\n")
+        const closing = yield* Effect.fork(socket.close(Duration.millis(500)))
+        yield* Effect.yieldNow()
+        const until = performance.now() + 700
+        while (performance.now() < until); // the process gets no CPU
+        yield* Fiber.join(closing)
+        yield* eventually(() => seen.includes("close"), "the client did not close")
+        assert.deepStrictEqual(seen, ["! login-in-use\n", "end", "close"])
+      })
   )
 })
