@@ -89,11 +89,12 @@ export class Peer {
     })
   }
 
-  /** Acknowledges as a-chat's clients do: after 1,000 messages, or 50 ms. */
+  /** Acknowledges as the protocol recommends: after 1,000 messages, 256 KiB, or 50 ms. */
   #process(messages) {
     if (this.#wire.acknowledge === undefined) return
     this.#processed += messages
-    if (this.#processed - this.#acknowledged >= 1_000) return this.#acknowledge()
+    const waiting = this.#processed - this.#acknowledged
+    if (waiting >= 1_000 || waiting * this.#expected.length >= 262_144) return this.#acknowledge()
     this.#timer ??= setTimeout(() => this.#acknowledge(), 50)
   }
 

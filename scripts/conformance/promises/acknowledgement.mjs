@@ -43,7 +43,8 @@ check(
     "_received_: a recipient with `ack` has acknowledged it",
     "these recipients have acknowledged it",
     "lines to this client are received once it has acknowledged them",
-    "A client acknowledges soon and seldom: about 50 ms after it has processed a message, or after 1,000 of them."
+    "A client acknowledges soon and seldom: about 50 ms after it has processed a message, or after 1,000 of them, or after 256 KiB.",
+    "If it waited until its queue is full, its senders would be held."
   ],
   async (t) => {
     const [alice, bob] = await pair(t)
