@@ -3,7 +3,7 @@
  * a block is moved, about 3 ns. Units rather than time, so that the same input always gives the same turns.
  */
 export interface TurnBounds {
-  /** The work of one turn: several milliseconds. */
+  /** The work of one turn: a few milliseconds. With less, a turn does not hold a mesh, which then takes two writes. */
   readonly work: number
   /** The work for one client before it is the next client's turn. */
   readonly share: number
@@ -11,7 +11,7 @@ export interface TurnBounds {
   readonly flushes: number
 }
 
-export const turnBounds: TurnBounds = { work: 1_572_864, share: 16_384, flushes: 128 }
+export const turnBounds: TurnBounds = { work: 1_048_576, share: 16_384, flushes: 128 }
 
 /** The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing. */
 export const work = {
