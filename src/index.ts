@@ -7,6 +7,7 @@
 export * as BanSubject from "./chat/BanSubject.js"
 export * as Server from "./chat/Server.js"
 export * as Client from "./client/Client.js"
+export * as ReconnectingClient from "./client/ReconnectingClient.js"
 export * as Received from "./client/Received.js"
 export * as Descriptors from "./ports/Descriptors.js"
 export * as Endpoints from "./ports/Endpoints.js"

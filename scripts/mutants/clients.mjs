@@ -350,5 +350,40 @@ export const mutants = [
     replace: "login: login ?? base",
     test: "test/cli/ask.test.ts",
     build: true
+  },
+  {
+    name: "a client that reconnects sends again what may have arrived",
+    file: "client/LastingDelivery.ts",
+    search: 'connection.hasSaidBye() && fate.names.length === sentTo.length ? "again" : "final"',
+    replace: '"again"',
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a client that reconnects takes a last line for the proof that nothing was accepted",
+    file: "client/LastingDelivery.ts",
+    search: "connection.hasSaidBye() && fate.names.length === sentTo.length",
+    replace: "connection.hasSaidBye()",
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a client that reconnects sends to a server that shuts down",
+    file: "client/LastingDelivery.ts",
+    search: "connection.closing()\n",
+    replace: "\n",
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a client that reconnects comes back before the server has asked for it",
+    file: "client/WatchedConnection.ts",
+    search: "returnMillis = millis >= 0 && millis <= maxReturnMillis ? millis : undefined",
+    replace: "returnMillis = 0 * millis",
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a client that reconnects does not wait for recipients that are not back yet",
+    file: "client/Absentees.ts",
+    search: "this.expected.has(name) ? Math.max(waited, this.expectedUntil) : waited",
+    replace: "waited",
+    test: "test/client/ReconnectingClient.test.ts"
   }
 ]

@@ -71,7 +71,7 @@ const window = 256
  * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs and
  * fails with `CannotStart`: that message, and those after it, then return to their senders.
  */
-export const run = (client: Client.Client, options: BotOptions): Effect.Effect<never, Lost | CannotStart> =>
+export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, Lost | CannotStart> =>
   Effect.gen(function* () {
     const replies = yield* makeReplies(client)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
@@ -155,7 +155,7 @@ interface Replies {
   ) => Effect.Effect<ReadonlyArray<Client.MessageFate>, TransportError | Client.LoginRefused | Client.Unsendable>
 }
 
-const makeReplies = (client: Client.Client): Effect.Effect<Replies, Lost> =>
+const makeReplies = (client: Client.ClientHandle): Effect.Effect<Replies, Lost> =>
   Effect.map(
     client.hello,
     Option.match({
@@ -170,7 +170,7 @@ const makeReplies = (client: Client.Client): Effect.Effect<Replies, Lost> =>
   )
 
 const send =
-  (client: Client.Client): Replies["send"] =>
+  (client: Client.ClientHandle): Replies["send"] =>
   (to, text) =>
     Effect.as(client.send([to], text), [])
 

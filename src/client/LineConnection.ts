@@ -47,6 +47,10 @@ export interface LineConnection {
   readonly hasEnded: () => boolean
   /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
   readonly closed: Effect.Effect<void>
+  /** What broke the connection; undefined while it lasts, and after an orderly end. */
+  readonly failure: () => TransportError | undefined
+  /** Whether nothing is read, because too many lines are unread. */
+  readonly isHeld: () => boolean
 }
 
 export interface LineConnectionOptions<E, R> {
@@ -105,6 +109,8 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       closed,
       lines: receiver.lines,
       passedOn: () => receiver.passedOn,
+      failure: () => receiver.failure,
+      isHeld: () => receiver.isHeld,
       outcomes: receiver.outcomes,
       ask,
       acknowledge: (whose) =>

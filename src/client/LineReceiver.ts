@@ -43,6 +43,8 @@ export class LineReceiver {
   private ahead = 0
   /** How many lines answered no question. */
   passedOn = 0
+  /** What broke the connection; undefined while it lasts, and after an orderly end. */
+  failure: TransportError | undefined = undefined
   /** Whether `/hello ack` was sent, and whether its reply is for nobody else. */
   private hello: "none" | "asked" | "own" = "none"
 
@@ -79,7 +81,7 @@ export class LineReceiver {
       // outcome or reply must not be taken for a complete one.
       end: () => this.done(Exit.void),
       // No effect after an orderly end: a mailbox is done only once.
-      closed: (error) => this.done(Exit.fail(error ?? lost))
+      closed: (error) => this.broken(error ?? lost)
     })
   }
 
@@ -128,7 +130,7 @@ export class LineReceiver {
   private take(piece: Piece, socket: Socket) {
     if (piece._tag === "TooLong") {
       const reason = `the server sent a line of more than ${this.maxLineBytes} bytes`
-      this.done(Exit.fail(new TransportError({ during: "Read", reason })))
+      this.broken(new TransportError({ during: "Read", reason }))
       return socket.destroy()
     }
     const read = Wire.lines(Wire.decode(piece.text))
@@ -179,6 +181,16 @@ export class LineReceiver {
     if (this.outcomes.accept(line)) return true
     for (const question of this.questions) if (question.takes(line)) return true
     return false
+  }
+
+  /** Whether nothing is read, because too much is unread. */
+  get isHeld(): boolean {
+    return this.ahead >= readAheadBytes
+  }
+
+  private broken(error: TransportError) {
+    if (!this.outcomes.hasEnded) this.failure = error
+    this.done(Exit.fail(error))
   }
 
   private done(exit: Exit.Exit<void, TransportError>) {

@@ -20,7 +20,12 @@ export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
 
 export type ReconnectEvent =
   /** The connection is lost; the next attempt follows after `delay`. */
-  | { readonly _tag: "Lost"; readonly why: string; readonly delay: Duration.Duration }
+  | {
+      readonly _tag: "Lost"
+      readonly why: string
+      readonly delay: Duration.Duration
+      readonly cause: TransportError | LoginRefused
+    }
   /** The client is connected again. */
   | { readonly _tag: "Back" }
 
@@ -33,6 +38,10 @@ export interface ReconnectOptions<A, E, R> {
   /** If false, the end of the first connection is final: `ConnectionGone`. */
   readonly reconnect: boolean
   readonly report: (event: ReconnectEvent) => Effect.Effect<void>
+  /** The delays between attempts; by default `Backoff.schedule`. Once it is done, the end of a connection is final. */
+  readonly backoff?: Schedule.Schedule<unknown> | undefined
+  /** Returns the delay that the server asked for, in milliseconds, once; it replaces the next delay. */
+  readonly returnMillis?: (() => number | undefined) | undefined
 }
 
 /** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
@@ -46,14 +55,18 @@ export const keep = <A, E, R>(
   options: ReconnectOptions<A, E, R>
 ): Effect.Effect<A, E | TransportError | LoginRefused | ConnectionGone, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
-    const driver = yield* Schedule.driver(
-      Schedule.tapOutput(Backoff.schedule, (delay) => options.report({ _tag: "Lost", why, delay: longer(delay) }))
-    )
-    let why = ""
+    let cause: TransportError | LoginRefused | undefined = undefined
     let retryMillis = 0
     let wasUp = false
     let upSince: number | undefined = undefined
     const longer = (delay: Duration.Duration) => Duration.max(delay, Duration.millis(retryMillis))
+    const reportLost = (delay: Duration.Duration) =>
+      cause === undefined
+        ? Effect.void
+        : options.report({ _tag: "Lost", why: cause.message, delay: longer(delay), cause })
+    const driver = yield* Schedule.driver(
+      Schedule.tapOutput(Schedule.delays(options.backoff ?? Backoff.schedule), reportLost)
+    )
 
     const up = Effect.suspend(() => {
       if (upSince !== undefined) return Effect.void
@@ -70,13 +83,19 @@ export const keep = <A, E, R>(
         if (!wasUp || !isLoss(error)) return yield* Effect.fail(error)
         if (!options.reconnect) return yield* new ConnectionGone({ cause: error })
         if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
-        why = error.message
+        cause = error
         retryMillis = error._tag === "LoginRefused" ? (error.retryMillis ?? 0) : 0
         const now = yield* Time.now
         if (upSince !== undefined && now - upSince >= goodMillis) yield* driver.reset
         upSince = undefined
-        const delay = yield* Effect.orDie(driver.next(undefined)) // the schedule never ends
-        yield* Effect.sleep(Duration.subtract(longer(delay), delay))
+        const returnMillis = options.returnMillis?.()
+        if (returnMillis === undefined) {
+          const delay = yield* Effect.orElseFail(driver.next(undefined), () => error)
+          yield* Effect.sleep(Duration.subtract(longer(delay), delay))
+        } else {
+          const delay = Duration.millis(returnMillis)
+          yield* Effect.zipRight(reportLost(delay), Effect.sleep(longer(delay)))
+        }
         return Option.none<A>()
       })
 

@@ -123,7 +123,7 @@ const expectNoOne = ({ composer, people, screen }: Ui): void => {
 }
 
 /** Shows what the server sends, one read at a time, and no faster than the terminal takes it. */
-const receive = (client: Client.Client, { composer, screen, serverLines }: Ui): Effect.Effect<string> =>
+const receive = (client: Client.ClientHandle, { composer, screen, serverLines }: Ui): Effect.Effect<string> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
       Effect.suspend(() => {
@@ -137,13 +137,13 @@ const receive = (client: Client.Client, { composer, screen, serverLines }: Ui): 
   )
 
 /** Errors are ignored: `receive` sees the end of the connection. */
-const ask = (client: Client.Client, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
+const ask = (client: Client.ClientHandle, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
 
 /**
  * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
  * keeps the connection open for many minutes.
  */
-const watch = (client: Client.Client, { serverLines }: Ui, pace: Pace): Effect.Effect<string> =>
+const watch = (client: Client.ClientHandle, { serverLines }: Ui, pace: Pace): Effect.Effect<string> =>
   Effect.gen(function* () {
     for (;;) {
       yield* Effect.sleep(aliveTime)
@@ -158,7 +158,12 @@ const watch = (client: Client.Client, { serverLines }: Ui, pace: Pace): Effect.E
   })
 
 /** Sends everything that is waiting or will be typed. */
-const send = (client: Client.Client, ui: Ui, pace: Pace, underWay: FiberSet.FiberSet<void>): Effect.Effect<never> =>
+const send = (
+  client: Client.ClientHandle,
+  ui: Ui,
+  pace: Pace,
+  underWay: FiberSet.FiberSet<void>
+): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { phase, requests } = ui.composer
     const turns: Turns = { pace, to: new Map(), settled: yield* Effect.makeLatch(false), pausedUntil: 0 }
@@ -211,7 +216,7 @@ const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<vo
 
 /** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is no message. */
 const deliverNext = (
-  client: Client.Client,
+  client: Client.ClientHandle,
   { composer, screen, work }: Ui,
   turns: Turns,
   underWay: FiberSet.FiberSet<void>,
@@ -272,7 +277,7 @@ const slowDownMillis = (fates: ReadonlyArray<Client.MessageFate>): number | unde
 }
 
 /** `deliverNext` for a server that reports no outcomes. */
-const sendNext = (client: Client.Client, { composer, screen }: Ui): Effect.Effect<boolean> =>
+const sendNext = (client: Client.ClientHandle, { composer, screen }: Ui): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const next = composer.outgoing.take()
     if (next === undefined) return Effect.succeed(false)

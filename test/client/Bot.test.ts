@@ -26,7 +26,7 @@ const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions
       LogLevel.None
     )
     const logged: Array<string> = []
-    const run = (client: Client.Client) =>
+    const run = (client: Client.ClientHandle) =>
       Bot.run(client, {
         start,
         patience: Duration.minutes(1),
@@ -50,7 +50,7 @@ const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions
 
 const saying = (text: string) => new PassThrough().end(text)
 
-const collect = (client: Client.Client, count: number) =>
+const collect = (client: Client.ClientHandle, count: number) =>
   Effect.map(Stream.runCollect(Stream.take(client.lines, count)), (lines) => [...lines])
 
 describe("Bot.run", () => {

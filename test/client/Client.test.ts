@@ -45,7 +45,7 @@ const settled = (figure: () => number) =>
     look()
   })
 
-const collect = (client: Client.Client) => Effect.map(Stream.runCollect(client.lines), Chunk.toReadonlyArray)
+const collect = (client: Client.ClientHandle) => Effect.map(Stream.runCollect(client.lines), Chunk.toReadonlyArray)
 
 /** Why nothing was sent. */
 const reason = (sending: Effect.Effect<void, { readonly _tag: string; readonly reason: string }>) =>

@@ -74,6 +74,34 @@ describe("The library in README", () => {
     assert.include(log, "tls://127.0.0.1:")
   })
 
+  it("says what changes in it for clients that connect again", async () => {
+    const options = quoted("ReconnectingClient.connect(")
+    assert.include(options, "{ socket, login }")
+    const { result } = await runExample(
+      (examples[0] ?? "")
+        .replaceAll("Client.connect(", "ReconnectingClient.connect(")
+        .replace("Client,", "ReconnectingClient,")
+    )
+    assert.deepInclude(result, {
+      first: { _id: "Option", _tag: "Some", value: { _tag: "Message", from: "alice", text: "hi" } }
+    })
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+  })
+
+  it("shows the client as a layer", async () => {
+    const layer = quoted("Client.layer(").replace("options", '{ socket: network.connect, login: "alice" }')
+    const { result } = await runExample(`import { Client, Memory, Server } from "a-chat"
+      import * as Effect from "effect/Effect"
+      const program = Effect.gen(function* () {
+        const network = yield* Memory.make()
+        yield* Server.start({ listen: [network.listen] })
+        const fates = Effect.flatMap(Client.Client, (alice) => alice.deliver(["alice"], "hi"))
+        return yield* Effect.provide(fates, ${layer})
+      })
+      console.log(JSON.stringify(await Effect.runPromise(Effect.scoped(program))))`)
+    assert.deepStrictEqual(result, [{ _tag: "Written", names: ["alice"] }])
+  })
+
   it("shows the server as a layer", async () => {
     const layer = quoted("Server.layer({").replace('"::", 8080', '"127.0.0.1", 0')
     const imports = `import { Server, Tcp } from "a-chat"

@@ -1,0 +1,132 @@
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { ClientHandle, MessageFate } from "./Client.js"
+import * as Encode from "./Encode.js"
+import * as LineConnection from "./LineConnection.js"
+import type * as Login from "./Login.js"
+import * as Outcomes from "./Outcomes.js"
+import * as Received from "./Received.js"
+
+/** A connection as the handle of a client. */
+
+/** The server reports no outcomes, like the original a-chat; nothing was sent. */
+export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
+  override get message() {
+    return "this server does not report outcomes of messages"
+  }
+}
+
+export interface ClientConnectionOptions {
+  readonly started: Login.PendingLogin
+  readonly hello: ClientHandle["hello"]
+  /** What the client knows: that the server replied to a command (`confirmed`) or to `hello` (`greeted`), or nothing yet. */
+  readonly stage: "sent" | "confirmed" | "greeted"
+  /** The kind of server, as far as it is known; an original one sends no parameters with messages. */
+  readonly server: Received.ServerKind
+  /** Whether the program wants notices; shared by the connections of one program. By default, if it has greeted. */
+  readonly notices?: { areWanted: boolean }
+}
+
+export const handle = (options: ClientConnectionOptions): ClientHandle => {
+  const { server, started } = options
+  const { connection } = started
+  const { hello, lines } = acknowledging(options)
+  return {
+    remote: connection.remote,
+    lines,
+    received: Stream.map(lines, (line) => Received.parse(line, server)),
+    send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
+    sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
+    deliver: (recipients, text) =>
+      Effect.zipRight(
+        Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
+        deliver(connection, Outcomes.distinct(recipients), text)
+      ),
+    hello,
+    end: connection.end,
+    closed: connection.closed
+  }
+}
+
+/** @param hello what the server has replied to `hello`; none if it is an original one */
+export const greeted = (
+  started: Login.PendingLogin,
+  hello: Option.Option<Login.Hello>,
+  notices = { areWanted: true }
+): ClientHandle =>
+  handle({
+    started,
+    notices,
+    hello: Effect.succeed(hello),
+    stage: Option.isSome(hello) ? "greeted" : "sent",
+    server: Option.isSome(hello) ? "a-chat" : "original"
+  })
+
+/**
+ * Turns acknowledgements on when the program runs the stream, and the server is known not to be an original one. Before
+ * that the server would wait for acknowledgements that do not come. The notices that follow from it are withheld until
+ * the program requests `hello`.
+ */
+const acknowledging = ({
+  hello,
+  notices = { areWanted: false },
+  stage,
+  started
+}: ClientConnectionOptions): Pick<ClientHandle, "hello" | "lines"> => {
+  const { connection, mayAcknowledge, words } = started
+  let isKnown = stage !== "sent"
+  let isRunning = false
+  let isOn = words.includes("ack") || !mayAcknowledge
+  const turnOn = Effect.suspend(() => {
+    if (isOn || !isRunning || !isKnown) return Effect.void
+    isOn = true
+    // Only a client that has greeted may label lines. The stream sees the same break.
+    return Effect.ignore(connection.acknowledge(stage === "greeted" || notices.areWanted ? "labelled" : "own"))
+  })
+  const isWanted = (line: string): boolean => {
+    if (notices.areWanted || !line.startsWith("* ")) return true
+    if (line.startsWith("* hello ")) notices.areWanted = true // the program asked with `sendLine`
+    return !unrequested.test(line)
+  }
+  return {
+    hello: Effect.suspend(() => {
+      notices.areWanted = true
+      return Effect.tap(hello, (found) => {
+        isKnown = Option.isSome(found)
+        return turnOn
+      })
+    }),
+    lines: Stream.unwrap(
+      Effect.suspend(() => {
+        isRunning = true
+        return Effect.as(turnOn, notices.areWanted ? connection.lines : Stream.filter(connection.lines, isWanted))
+      })
+    )
+  }
+}
+
+/** Notices, which a server sends after `/hello` without being asked. */
+const unrequested = /^\* (?:joined|left|closing|bye reason=shutdown)\b/u
+
+const deliver = (connection: LineConnection.LineConnection, recipients: ReadonlyArray<string>, text: string) =>
+  Effect.gen(function* () {
+    const message = yield* Encode.message(recipients, text)
+    if (connection.hasEnded() || connection.outcomes.hasEnded) return yield* LineConnection.lost
+    const fates: Array<MessageFate> = []
+    const settled = yield* Deferred.make<ReadonlyArray<MessageFate>>()
+    const label = connection.outcomes.expect({
+      recipients: new Outcomes.Recipients(recipients),
+      due: undefined,
+      accept: (outcome, names, isLast) => {
+        fates.push(outcome._tag === "Unknown" ? { ...outcome, names } : outcome)
+        if (isLast) Deferred.unsafeDone(settled, Exit.succeed(fates))
+      }
+    })
+    // If the connection breaks here, part of the line may have been sent. The outcome is then unknown.
+    yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
+    return yield* Deferred.await(settled)
+  })

@@ -1,0 +1,272 @@
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Subscribable from "effect/Subscribable"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Time from "../ports/Time.js"
+import { TransportError } from "../ports/Transport.js"
+import { Absentees } from "./Absentees.js"
+import * as Client from "./Client.js"
+import * as Encode from "./Encode.js"
+import * as LastingDelivery from "./LastingDelivery.js"
+import type * as Login from "./Login.js"
+import * as Reconnect from "./Reconnect.js"
+import * as WatchedConnection from "./WatchedConnection.js"
+
+export interface ReconnectingClientOptions<R> extends Login.ClientOptions<TransportError, R> {
+  /**
+   * The delays between attempts to connect. By default 1 s, doubled each time up to 30 s, each shortened at random by up to
+   * a half, and from the shortest again after a connection that lasted 10 s. `retry=` in a refusal makes a delay longer,
+   * and `return=` in `* closing` replaces it. The client ends when the schedule does.
+   */
+  readonly backoff?: Schedule.Schedule<unknown> | undefined
+  /** How long one attempt to connect and log in may take; 10 s by default. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /**
+   * How often the client checks with `/ping` that the server is alive, and how long the server has for its reply; 30 s by
+   * default, and `Infinity` for never. After a pulled cable, TCP keeps a connection open for many minutes.
+   */
+  readonly heartbeat?: Duration.DurationInput | undefined
+  /**
+   * How long after a reconnection a message to a recipient that is not back yet waits for it; 15 s by default. That concerns
+   * recipients that were present before: those that got a message from this client, or that it has seen join.
+   */
+  readonly returnTime?: Duration.DurationInput | undefined
+  /** How long a message waits for any other recipient that is absent; 0 by default, so that it is returned at once. */
+  readonly waitFor?: Duration.DurationInput | undefined
+}
+
+/** Whether a client is connected. */
+export type ConnectionState =
+  | { readonly _tag: "Connecting" }
+  | {
+      readonly _tag: "Connected"
+      /** The server's address, for people and logs. */
+      readonly remote: string
+    }
+  | {
+      readonly _tag: "Waiting"
+      readonly cause: TransportError | Login.LoginRefused
+      /** The time from now to the next attempt. */
+      readonly delay: Duration.Duration
+    }
+  | {
+      /** The client will not connect again. */
+      readonly _tag: "Ended"
+      /** Undefined if the program has ended the client. */
+      readonly cause: TransportError | Login.LoginRefused | undefined
+    }
+
+/**
+ * A client that connects again whenever it loses its connection. It can stand in for a `ClientHandle`; the differences:
+ *
+ * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the login for
+ *   good. Run one of them, if only with `Stream.runDrain`.
+ * - `send` and `sendLine` wait for a connection. What is sent shortly before it breaks can be lost without a word.
+ * - `deliver` loses nothing without a word. It waits for a connection, and sends again what is known not to have been
+ *   accepted: a line refused as `slow-down` or `closing`, or without an outcome after the server's `* bye`. What may have
+ *   arrived is never sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
+ *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
+ *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
+ * - `hello` is that of the current connection, and `remote` the address of the latest.
+ * - `end` also ends a client that is waiting to connect, and `closed` waits for the end of the client.
+ */
+export interface ReconnectingClientHandle extends Client.ClientHandle {
+  /** The state, and a stream of it from now on. */
+  readonly state: Subscribable.Subscribable<ConnectionState>
+}
+
+/** The reconnecting client of a program that has only one. */
+export class ReconnectingClient extends Context.Tag("a-chat/ReconnectingClient")<
+  ReconnectingClient,
+  ReconnectingClientHandle
+>() {}
+
+/** `connect` as a layer, for the lifetime of the layer; also for programs that need any `Client.Client`. */
+export const layer = <R>(
+  options: ReconnectingClientOptions<R>
+): Layer.Layer<
+  Client.Client | ReconnectingClient,
+  TransportError | Encode.Unsendable | Login.LoginRefused,
+  Exclude<R, Scope.Scope>
+> =>
+  Layer.scopedContext(
+    Effect.map(connect(options), (client) =>
+      Context.make(Client.Client, client).pipe(Context.add(ReconnectingClient, client))
+    )
+  )
+
+/** Connections whose lines the program has not begun to take; those before them are dropped. */
+const maxUntaken = 16
+
+type Failure = TransportError | Login.LoginRefused
+
+const ended = new TransportError({ during: "Write", reason: "the client has ended" })
+
+/**
+ * Connects, logs in, and stays connected until the scope closes. Fails if the first attempt does: the login may be wrong, or
+ * the address. To wait for a server that is not there yet, retry this effect.
+ */
+export const connect = <R>(
+  options: ReconnectingClientOptions<R>
+): Effect.Effect<
+  ReconnectingClientHandle,
+  TransportError | Encode.Unsendable | Login.LoginRefused,
+  Exclude<R, Scope.Scope> | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    yield* Encode.login(options.login) // fails before the first attempt
+    const attemptTimeout = Duration.decode(options.attemptTimeout ?? "10 seconds")
+    const state = yield* SubscriptionRef.make<ConnectionState>({ _tag: "Connecting" })
+    const unread = yield* Mailbox.make<Client.ClientHandle, TransportError>({
+      capacity: maxUntaken,
+      strategy: "sliding"
+    })
+    const first = yield* Deferred.make<void, Failure>()
+    const closed = yield* Deferred.make<void>()
+    const left = yield* Deferred.make<void>()
+    /** Open while the server takes lines, and after the end. */
+    const ready = yield* Effect.makeLatch()
+    const absentees = new Absentees({
+      returnMillis: Duration.toMillis(options.returnTime ?? "15 seconds"),
+      waitMillis: Duration.toMillis(options.waitFor ?? 0)
+    })
+    /** The delay that the server asked for before it ended the latest connection, in milliseconds. */
+    let returnMillis: number | undefined = undefined
+    let latest: WatchedConnection.WatchedConnection | undefined = undefined
+    let isConnected = false
+    let isLeaving = false
+    let end: { readonly cause: Failure | undefined } | undefined = undefined
+
+    const connected: Effect.Effect<WatchedConnection.WatchedConnection, Failure> = Effect.zipRight(
+      ready.await,
+      Effect.suspend(() => {
+        if (end !== undefined || isLeaving) return Effect.fail(end?.cause ?? ended)
+        return latest === undefined ? connected : Effect.succeed(latest)
+      })
+    )
+
+    const open = WatchedConnection.open({
+      login: options,
+      absentees,
+      notices: { areWanted: false },
+      heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
+      onClosing: () => ready.unsafeClose()
+    }).pipe(
+      Effect.timeoutFail({
+        duration: attemptTimeout,
+        onTimeout: () =>
+          new TransportError({
+            during: "Connect",
+            reason: `the server did not accept the login within ${Duration.format(attemptTimeout)}`
+          })
+      })
+    )
+
+    const session = (up: Effect.Effect<void>) =>
+      Effect.gen(function* () {
+        yield* SubscriptionRef.set(state, { _tag: "Connecting" })
+        const connection = yield* open
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            isConnected = false
+            returnMillis = connection.returnMillis()
+            ready.unsafeClose()
+          })
+        )
+        if (latest !== undefined) absentees.reconnected(yield* Time.now)
+        latest = connection
+        isConnected = true
+        yield* unread.offer(connection.handle)
+        yield* SubscriptionRef.set(state, { _tag: "Connected", remote: connection.handle.remote })
+        yield* up
+        if (!connection.isClosing()) ready.unsafeOpen()
+        yield* Deferred.succeed(first, undefined)
+        if (isLeaving) yield* connection.handle.end
+        yield* Effect.catchAll(connection.lost, (error) => (isLeaving ? Effect.void : Effect.fail(error)))
+      })
+
+    const finish = (cause: Failure | undefined) =>
+      Effect.gen(function* () {
+        end = { cause }
+        ready.unsafeOpen()
+        yield* cause === undefined ? unread.end : unread.fail(asTransportError(cause))
+        yield* SubscriptionRef.set(state, { _tag: "Ended", cause })
+        yield* Deferred.fail(first, cause ?? ended)
+        yield* Deferred.succeed(closed, undefined)
+      })
+
+    yield* Reconnect.keep({
+      session,
+      reconnect: true,
+      backoff: options.backoff,
+      returnMillis: () => {
+        const millis = returnMillis
+        returnMillis = undefined // the attempts after the first follow the schedule
+        return millis
+      },
+      report: (event) =>
+        event._tag === "Back"
+          ? Effect.void
+          : SubscriptionRef.set(state, { _tag: "Waiting", cause: event.cause, delay: event.delay })
+    }).pipe(
+      Effect.raceFirst(Deferred.await(left)),
+      Effect.catchTags({ ConnectionGone: Effect.die, Unsendable: Effect.die }), // reconnecting is on; the login was checked
+      Effect.onExit((exit) =>
+        finish(Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined)
+      ),
+      Effect.ignore, // `finish` has passed it on
+      Effect.forkScoped
+    )
+    yield* Deferred.await(first)
+
+    /** Runs a stream of each connection, one after the other. */
+    const all = <A>(of: (handle: Client.ClientHandle) => Stream.Stream<A, TransportError>) =>
+      Stream.flatMap(Mailbox.toStream(unread), (handle) => Stream.catchAll(of(handle), () => Stream.empty))
+
+    const sending = <E>(send: (handle: Client.ClientHandle) => Effect.Effect<void, E>) =>
+      connected.pipe(
+        Effect.mapError(asTransportError),
+        Effect.tap(LastingDelivery.awaitTurn),
+        Effect.flatMap(({ handle }) => send(handle))
+      )
+
+    return {
+      get remote() {
+        return latest?.handle.remote ?? ""
+      },
+      state,
+      lines: all(({ lines }) => lines),
+      received: all(({ received }) => received),
+      send: (recipients, text) =>
+        Effect.zipRight(
+          Encode.message(recipients, text),
+          sending(({ send }) => send(recipients, text))
+        ),
+      sendLine: (line) =>
+        Effect.zipRight(
+          Encode.text(line),
+          sending(({ sendLine }) => sendLine(line))
+        ),
+      deliver: (recipients, text) => LastingDelivery.deliver({ connected, absentees }, recipients, text),
+      hello: Effect.flatMap(connected, ({ handle }) => handle.hello),
+      end: Effect.suspend(() => {
+        if (isLeaving) return Effect.void
+        isLeaving = true
+        return isConnected && latest !== undefined ? latest.handle.end : Deferred.succeed(left, undefined)
+      }),
+      closed: Deferred.await(closed)
+    }
+  })
+
+const asTransportError = (cause: Failure): TransportError =>
+  cause._tag === "TransportError" ? cause : new TransportError({ during: "Connect", reason: cause.message, cause })

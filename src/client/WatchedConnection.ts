@@ -1,0 +1,131 @@
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Time from "../ports/Time.js"
+import { TransportError, type Socket } from "../ports/Transport.js"
+import type { Absentees } from "./Absentees.js"
+import * as ClientConnection from "./ClientConnection.js"
+import type * as Encode from "./Encode.js"
+import type { DeliveryConnection } from "./LastingDelivery.js"
+import * as LineConnection from "./LineConnection.js"
+import * as Login from "./Login.js"
+import { Pace } from "./Pace.js"
+import * as Received from "./Received.js"
+
+const heartbeatLabel = "achat-alive"
+
+/** Whether a line replies to the heartbeat, if only to refuse it. */
+const isReply = (line: string): Exit.Exit<void> | undefined => {
+  const received = /^[!*] /u.test(line) ? Received.parse(line) : undefined
+  const label = received !== undefined && "label" in received ? received.label : undefined
+  return label === heartbeatLabel ? Exit.void : undefined
+}
+
+/** A connection of a client that connects again: it keeps what the server says about its end. */
+export interface WatchedConnection extends DeliveryConnection {
+  /** Whether the server takes no more lines. */
+  readonly isClosing: () => boolean
+  /** The delay before the next connection that the server has asked for, in milliseconds. */
+  readonly returnMillis: () => number | undefined
+  /** Waits until the connection has ended, or the server has been silent for too long. Fails with the reason. */
+  readonly lost: Effect.Effect<never, TransportError | Login.LoginRefused>
+}
+
+export interface WatchedConnectionOptions<R> {
+  readonly login: Login.ClientOptions<TransportError, R>
+  readonly absentees: Absentees
+  /** Whether the program wants notices. */
+  readonly notices: { areWanted: boolean }
+  /** How often to check that the server is alive, and how long it has for its reply. */
+  readonly heartbeat: Duration.Duration
+  /** Called when the server takes no more lines. */
+  readonly onClosing: () => void
+}
+
+/** A longer delay is not one that a server asks for. */
+const maxReturnMillis = 3_600_000
+
+const silent = new TransportError({ during: "Read", reason: "the server no longer responds" })
+
+/** Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. */
+export const open = <R>({
+  absentees,
+  heartbeat,
+  login,
+  notices,
+  onClosing
+}: WatchedConnectionOptions<R>): Effect.Effect<
+  WatchedConnection,
+  TransportError | Encode.Unsendable | Login.LoginRefused,
+  R | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    let raw: Socket | undefined = undefined
+    const socket = Effect.tap(login.socket, (made) => Effect.sync(() => (raw = made)))
+    const started = yield* Login.start({ ...login, socket })
+    const { connection } = started
+    let returnMillis: number | undefined = undefined
+    let refused: Login.LoginRefused | undefined = undefined
+    let isClosing = false
+    let hasSaidBye = false
+
+    const closing = () => {
+      isClosing = true
+      onClosing()
+    }
+
+    /** Sees the server's lines in order with the outcomes, however late the program takes them. */
+    const see = (line: string): undefined => {
+      if (line.startsWith("from ")) return
+      const received = Received.parse(line)
+      if (received._tag === "Refused" && received.fatal) {
+        const { code, retryMillis, text } = received
+        refused = new Login.LoginRefused({ code, retryMillis, text })
+      }
+      if (received._tag !== "Notice") return
+      const [name = ""] = received.words
+      if (received.code === "joined") absentees.isHere(name)
+      else if (received.code === "left") absentees.hasLeft(name)
+      else if (received.code === "bye") hasSaidBye = true
+      else if (received.code === "closing") {
+        const millis = Number(received.values.get("return") ?? NaN)
+        returnMillis = millis >= 0 && millis <= maxReturnMillis ? millis : undefined
+        closing()
+      }
+    }
+    // It ends with the connection.
+    yield* Effect.forkScoped(Effect.ignore(connection.ask<never, never>("", see)))
+    const hello = yield* Login.greet(started)
+    const pace = new Pace(Option.match(hello, { onNone: () => [], onSome: ({ rates }) => rates }), yield* Time.now)
+
+    const watch = Effect.gen(function* () {
+      for (;;) {
+        yield* Effect.sleep(heartbeat)
+        pace.spend(1)
+        // The end of the connection is seen by `ended`.
+        const answered = Effect.orElse(connection.ask(`@${heartbeatLabel} /ping\n`, isReply), () => Effect.never)
+        const isAlive = yield* Effect.timeoutOption(answered, heartbeat)
+        // While the program takes no lines, the reply is not read.
+        if (Option.isNone(isAlive) && !connection.isHeld()) break
+      }
+      raw?.destroy() // nothing that is sent would reach the server
+      return yield* silent
+    })
+
+    const ended = Effect.flatMap(connection.closed, () =>
+      Effect.fail(refused ?? connection.failure() ?? LineConnection.closed)
+    )
+    return {
+      handle: ClientConnection.greeted(started, hello, notices),
+      pace,
+      turn: yield* Effect.makeSemaphore(1),
+      pausedUntil: 0,
+      hasSaidBye: () => hasSaidBye,
+      isClosing: () => isClosing,
+      closing,
+      returnMillis: () => returnMillis,
+      lost: Option.isSome(hello) ? Effect.raceFirst(ended, watch) : ended
+    }
+  })
