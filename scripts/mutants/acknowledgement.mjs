@@ -68,8 +68,9 @@ export const mutants = [
   {
     name: "senders are not released by an acknowledgement",
     file: "chat/Lifecycle.ts",
-    search: "this.receiveAcknowledged(outbox)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
-    replace: "this.receiveAcknowledged(outbox)",
+    search:
+      "this.broker.settleLater(peer)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)\n    this.finishIfSettled(peer)",
+    replace: "this.broker.settleLater(peer)\n    this.finishIfSettled(peer)",
     test
   },
   {

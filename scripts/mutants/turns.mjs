@@ -4,6 +4,20 @@ const notices = "test/chat/notices.test.ts"
 
 export const mutants = [
   {
+    name: "one acknowledgement settles all lines at once",
+    file: "chat/Lifecycle.ts",
+    search: "this.receiveAcknowledged(outbox, settledAtOnce)",
+    replace: "this.receiveAcknowledged(outbox)",
+    test: "test/chat/turn-bounds.test.ts"
+  },
+  {
+    name: "the rest of a large acknowledgement is forgotten",
+    file: "chat/Lifecycle.ts",
+    search: "if (outbox.unacknowledged?.isAhead === true) this.broker.settleLater(peer)",
+    replace: "",
+    test: "test/chat/turn-bounds.test.ts"
+  },
+  {
     name: "no turn follows one that has left something to do",
     file: "chat/Broker.ts",
     search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",

@@ -90,7 +90,19 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
 
   const bans = new Bans(now)
-  const lifecycle = new Lifecycle({ hasRoom, ledger, log, names, notices, presence: features, replies, time, watch })
+  const settleLater = (peer: Peer) => backlog.add({ _tag: "Written", peer })
+  const lifecycle = new Lifecycle({
+    hasRoom,
+    settleLater,
+    ledger,
+    log,
+    names,
+    notices,
+    presence: features,
+    replies,
+    time,
+    watch
+  })
   const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
   const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
   const defects: Array<unknown> = []

@@ -23,6 +23,8 @@ import type { Watch } from "./Watch.js"
 interface Collaborators {
   /** Reports that there is room in an outbox for which senders wait. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
+  /** Reports that a peer has acknowledged more lines than could be settled at once. */
+  readonly settleLater: (peer: Peer) => void
   readonly ledger: Ledger
   readonly log: (event: LogEvent) => void
   readonly names: Names
@@ -33,6 +35,12 @@ interface Collaborators {
   readonly time: Time
   readonly watch: Watch
 }
+
+/**
+ * The most lines that one event settles as received. One acknowledgement may be for all lines that a queue can hold, each
+ * with an outcome for its sender; the other clients get their turns in between.
+ */
+const settledAtOnce = 256
 
 /** Up to this number, orphans are not swept. */
 const fewOrphans = 16
@@ -207,13 +215,14 @@ export class Lifecycle {
   written(peer: Peer) {
     const { outbox } = peer
     if (outbox.unacknowledged?.isOver === true) return this.acknowledgesNoMore(peer)
-    this.receiveAcknowledged(outbox)
+    this.receiveAcknowledged(outbox, settledAtOnce)
+    if (outbox.unacknowledged?.isAhead === true) this.broker.settleLater(peer)
     if (outbox.makeRoom()) this.broker.hasRoom(outbox)
     this.finishIfSettled(peer)
   }
 
-  private receiveAcknowledged(outbox: Outbox<Peer>) {
-    for (const lines of outbox.unacknowledged?.takeAcknowledged() ?? []) {
+  private receiveAcknowledged(outbox: Outbox<Peer>, most = Infinity) {
+    for (const lines of outbox.unacknowledged?.takeAcknowledged(most) ?? []) {
       this.settledLabelled(outbox, lines, "received")
     }
   }

@@ -54,7 +54,7 @@ export class Unacknowledged<Sender> {
     return this.runs * runBytes + this.waiting.length * objectBytes
   }
 
-  /** The client has acknowledged lines of which it was not known yet that they were written. */
+  /** The client has acknowledged lines that are not settled: they have only now been written, or there were too many. */
   get isAhead(): boolean {
     return this.lines > 0 && this.acknowledged > this.written - this.lines
   }
@@ -134,9 +134,10 @@ export class Unacknowledged<Sender> {
     return lines
   }
 
-  /** Removes and returns the lines that were acknowledged. */
-  takeAcknowledged(): ReadonlyArray<Runs<Sender>> {
-    return this.take(Math.min(this.acknowledged, this.written) - (this.written - this.lines))
+  /** Removes and returns the first lines that were acknowledged, at most this many. */
+  takeAcknowledged(most: number): ReadonlyArray<Runs<Sender>> {
+    const acknowledged = Math.min(this.acknowledged, this.written) - (this.written - this.lines)
+    return this.take(Math.min(acknowledged, most))
   }
 
   /** Removes and returns all lines. A later acknowledgement of them has no effect. */

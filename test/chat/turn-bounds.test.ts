@@ -31,6 +31,35 @@ const turnsFor = (client: MemoryClient, lines: number) =>
   })
 
 describe("a turn of the broker", () => {
+  it.scoped("leaves the rest of a large acknowledgement to later turns, and another client's line overtakes it", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer({ turnBounds, outboxLines: 10_000 })
+      const count = 2_000
+      const bob = yield* chat.join("bob")
+      bob.say("/hello ack")
+      const alice = yield* chat.join("alice")
+      alice.say("/hello", ...range(count).map((label) => `@${label} bob: hi`))
+      const bystander = yield* chat.join("bystander")
+      yield* turnsUntil(
+        () => messages(bob).length === count,
+        () => "not all lines arrived"
+      )
+      const outcomes = () => alice.received.filter((line) => line.startsWith("* received @")).length
+      bob.say(`/ack ${count}`)
+      yield* turnsUntil(
+        () => outcomes() > 0,
+        () => "there was no outcome"
+      )
+      bystander.say("bystander: hi")
+      assert.isAtMost(yield* turnsFor(bystander, 1), 8)
+      assert.isBelow((yield* chat.server.ledger).received, count, "the rest still has to wait")
+      yield* turnsUntil(
+        () => outcomes() === count,
+        () => "not all outcomes came"
+      )
+    })
+  )
+
   it.scoped("leaves the rest of a flood to later turns, and another client's line overtakes it", () =>
     Effect.gen(function* () {
       const chat = yield* startMemoryServer({ turnBounds })
