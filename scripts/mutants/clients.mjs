@@ -51,6 +51,14 @@ export const mutants = [
     build: true
   },
   {
+    name: "a client that only sends does not say that it is a program",
+    file: "client/Login.ts",
+    search: 'words: ["send-only", ...started.words]',
+    replace: 'words: ["send-only"]',
+    test: "test/cli/exec.test.ts",
+    build: true
+  },
+  {
     name: "a pipe passes on a last line that was cut off",
     file: "client/Pipe.ts",
     search: "for (const whole of lines.push(bytes)) take(splitter.push(whole))",

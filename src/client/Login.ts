@@ -108,7 +108,7 @@ export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
 export const greetOnlySending = (
   started: PendingLogin
 ): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
-  greetFirst({ ...started, words: ["send-only"] })
+  greetFirst({ ...started, words: ["send-only", ...started.words] })
 
 /**
  * Greets with the words before it logs in, and requests the server's `hello` after it; none if the server is an original

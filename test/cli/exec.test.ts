@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { StandaloneOptions } from "../../src/chat/Server.js"
 import * as WatchedServer from "../support/WatchedServer.js"
@@ -95,7 +95,7 @@ describe.concurrent("a-chat exec", () => {
       yield* chat.joined("bot")
       const alice = yield* Effect.orDie(WireClient.join(chat.address, "alice"))
       yield* alice.send("bot: hi\n")
-      const expected = ["FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
+      const expected = ["AUTO=yes", "FROM=alice", "HOST=127.0.0.1", "LOGIN=bot", `PORT=${chat.port}`]
       const lines = yield* alice.takeLines(expected.length + 3)
       // The inner message has a connection of its own, so its order among the bot's messages is undefined.
       const [inner] = lines.filter((line) => !line.startsWith("from bot: "))
@@ -157,6 +157,35 @@ describe.concurrent("a-chat exec", () => {
       for (const bot of [first, second]) yield* bot.kill("SIGTERM")
       assert.strictEqual((yield* first.ended).errors.split("\n").length, 2)
       assert.strictEqual((yield* second.ended).errors, "")
+    })
+  )
+
+  it.scopedLive("does not answer what the program of another a-chat exec sends: three that pass on to each other", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const chat = yield* WatchedServer.make()
+      const passOn = `read -r text; echo >> ${folder}/$ACHAT_LOGIN; "$0" "$1" send "$2" "$text"`
+      const exec = (name: string, next: string) =>
+        Effect.zipLeft(
+          Program.start([
+            "exec",
+            "--port",
+            chat.port,
+            "--login",
+            name,
+            ...sh(passOn),
+            process.execPath,
+            Program.main,
+            next
+          ]),
+          chat.joined(name)
+        )
+      yield* exec("first", "second")
+      const second = yield* exec("second", "third")
+      yield* exec("third", "first")
+      yield* chat.watcher.send("first: go\n")
+      yield* second.says("errors", /^a-chat: first-\S+ is a program, too; its messages are not answered\n$/u)
+      assert.deepStrictEqual(readdirSync(folder), ["first"])
     })
   )
 

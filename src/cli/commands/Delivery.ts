@@ -31,6 +31,8 @@ export interface DeliveryJob {
   /** How long to wait for a recipient that is absent. */
   readonly waitFor: Duration.Duration
   readonly json: boolean
+  /** Whether the messages are marked as those of a program. */
+  readonly auto: boolean
 }
 
 /** Where the lines come from, and where the reports go. */

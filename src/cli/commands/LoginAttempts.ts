@@ -17,6 +17,8 @@ export interface LoginAttemptsOptions {
   readonly alternative: (() => string) | undefined
   /** What the client asks of the server: to send only, or the outcomes and messages that come to its name. */
   readonly use: "send-only" | Pick<Login.ClientOptions<never, never>, "ack" | "linger" | "to">
+  /** Whether messages are marked as those of a program. */
+  readonly auto?: boolean
   /** Time for all attempts together. */
   readonly timeout: Duration.Duration
   /** How often to connect again. */
@@ -38,7 +40,7 @@ export const logIn = (
 ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
   let connected: Socket | undefined = undefined
   let failure: ExitStatus.Failure | undefined = undefined
-  const { alternative, retries, timeout, use } = options
+  const { alternative, auto, retries, timeout, use } = options
   const socket = Effect.tap(options.socket, (socket) => Effect.sync(() => (connected = socket)))
   const discard = Effect.sync(() => connected?.destroy())
   const attempt = (
@@ -52,7 +54,7 @@ export const logIn = (
       return Effect.zipRight(discard, Effect.delay(attempt(login, names, tries + 1), millis))
     }
     return Effect.gen(function* () {
-      const started = yield* Login.start({ socket, login, ...(use === "send-only" ? {} : use) })
+      const started = yield* Login.start({ socket, login, auto, ...(use === "send-only" ? {} : use) })
       const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
       if (Option.isSome(server)) return { ...started, server }
       // An original server took the first line for the login.

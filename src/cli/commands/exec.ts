@@ -62,7 +62,9 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     const bot: Bot.BotOptions = {
       start: start(program, args, {
         ...ConnectFlags.environment(given, process.env),
-        ACHAT_LOGIN: login
+        ACHAT_LOGIN: login,
+        // Messages that the program sends with `a-chat send` must not start other bots, which might start this one.
+        [Setting.variable("auto")]: "yes"
       }),
       patience: startPatience,
       concurrency,

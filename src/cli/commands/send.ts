@@ -48,7 +48,8 @@ export const settings = {
     min: Duration.zero,
     max: Duration.days(1)
   }),
-  json: Setting.toggle("json", "Print every outcome, one JSON object per line")
+  json: Setting.toggle("json", "Print every outcome, one JSON object per line"),
+  auto: Setting.toggle("auto", "Mark the messages as a program's, so that bots do not answer them")
 }
 
 const args = {
@@ -62,7 +63,7 @@ const args = {
 export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* ConnectFlags.resolve(settings, raw.flags)
-    const { json, login, retry, timeout, wait, waitFor } = given.values
+    const { auto, json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const job: Delivery.DeliveryJob = {
@@ -74,7 +75,8 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       timeout,
       retries: retry,
       waitFor,
-      json
+      json,
+      auto
     }
     if (job.text?.includes("\n") === true) {
       return yield* ExitStatus.misused("a message is one line; give several lines as the input")

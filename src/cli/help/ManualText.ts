@@ -118,7 +118,9 @@ const send: ManualPage = {
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
       "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use one " +
       "name at once. They are not announced and not listed by `a-chat who`, and messages to that name are returned as " +
-      "`offline`. With --json a returned line has `like` where a name that is present looks the same as the absent one."
+      "`offline`. With --json a returned line has `like` where a name that is present looks the same as the absent one.",
+    "With --auto the messages are marked as those of a program, and no `a-chat exec` answers them. In the program of an " +
+      "`a-chat exec` that is the default: bots that send each other what they get would go on without end."
   ],
   statuses: [
     ["0", "Everything was delivered to every recipient."],
@@ -268,7 +270,8 @@ const exec: ManualPage = {
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
       "the group is dropped two seconds after that.",
-    "A message from another program is not answered: from an `a-chat exec`, or from any client that said `/hello auto`. " +
+    "A message from another program is not answered: from an `a-chat exec`, from an `a-chat send` in its program (which " +
+      "has ACHAT_AUTO), or from any client that said `/hello auto`. " +
       "Standard error reports the first one of each sender. An older bot looks like a person, so each sender has a rate. " +
       "With --rate 5, up to 20 messages at once are answered, and 5 per second in the long run. The messages that follow " +
       "are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is told once a " +

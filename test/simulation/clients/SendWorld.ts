@@ -62,7 +62,8 @@ export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHi
         timeout: Duration.millis(setting.timeout),
         retries: setting.retries,
         waitFor: Duration.millis(setting.waitFor),
-        json: true
+        json: true,
+        auto: false
       },
       { input: input as unknown as Readable, output: output as unknown as Output, errors: errors as unknown as Output }
     )
