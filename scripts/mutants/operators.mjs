@@ -90,9 +90,17 @@ export const mutants = [
   {
     name: "a key of a table is located at the first line with that key",
     file: "cli/settings/SettingsFile.ts",
-    search: "const path = [...table, ...names]",
+    search: "const path = [...table, ...names].slice(0, maxDepth)",
     replace: "const path = [...table.slice(0, 1), ...names]",
     test: "test/cli/client-settings.test.ts"
+  },
+  {
+    name: "a settings file's keys are looked at however deep they are",
+    file: "cli/settings/SettingsFile.ts",
+    search: "const maxDepth = 4",
+    replace: "const maxDepth = Infinity",
+    test: "test/cli/config.test.ts",
+    build: true
   },
   {
     name: "the queue of a client that is kicked is lost",

@@ -105,6 +105,23 @@ describe("a-chat config", () => {
     })
   )
 
+  it.scopedLive(
+    "reads a file with a key of 100,000 parts, at the end or in a table's name, as quickly as any other",
+    () =>
+      Effect.gen(function* () {
+        const parts = Array.from({ length: 100_000 }, (_, at) => `a${at}`).join(".")
+        const keys = Array.from({ length: 30_000 }, (_, at) => `k${at} = 1`).join("\n")
+        for (const text of [`${parts} = 1\n`, `[${parts}]\n${keys}\n`]) {
+          const began = performance.now()
+          const { errors, status } = yield* check(yield* file(text))
+          // Half a minute, and then no memory, when every prefix of the key was remembered.
+          assert.isBelow(performance.now() - began, 15_000)
+          assert.strictEqual(status, 2)
+          assert.match(errors, /^a-chat: \S+chat\.toml:1: a0 is a table or a date, which no setting can be\n$/u)
+        }
+      })
+  )
+
   it.scopedLive("reports errors in the syntax of the file, and conflicts between settings", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [text: string, mistake: RegExp]> = [

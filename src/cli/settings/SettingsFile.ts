@@ -25,6 +25,12 @@ export interface FileEntry {
 /** Enough for every setting and many comments. Reading a larger file, certainly a mistake, would block the server. */
 const maxBytes = 1024 * 1024
 
+/**
+ * What is deeper is not looked at: the deepest settings are those of a server, as in `[servers.work]`. A key with thousands
+ * of parts, certainly a mistake, would take quadratic time and memory.
+ */
+const maxDepth = 4
+
 /** Reads a file. Fails with the line of the first syntax error. The TOML parser is loaded only here. */
 export const read = (path: string): Effect.Effect<SettingsFile, ExitStatus.Failure> =>
   Effect.gen(function* () {
@@ -54,7 +60,7 @@ const entriesOf = (
     Object.entries(table).map(([name, value]: [string, unknown]) => {
       const at = [...path, name]
       const isTable = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
-      const entries = isTable ? entriesOf(value, at, lineOf) : undefined
+      const entries = isTable && at.length < maxDepth ? entriesOf(value, at, lineOf) : undefined
       return [name, { text: textOf(value), line: lineOf(at), entries }] as const
     })
   )
@@ -81,7 +87,7 @@ const linesOf = (text: string): ((path: ReadonlyArray<string>) => number) => {
     const names = [...keys.matchAll(key)].map(([, double, single, bare]) => double ?? single ?? bare ?? "")
     if (names.length === 0) continue
     if (bracket !== undefined) table = []
-    const path = [...table, ...names]
+    const path = [...table, ...names].slice(0, maxDepth)
     if (bracket !== undefined) table = path
     // A table may be known only by what is in it: the line of `[servers.work]` is also that of `servers`.
     for (let depth = 1; depth <= path.length; depth++) {
