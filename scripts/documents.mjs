@@ -24,6 +24,9 @@ export const commit = () =>
 /** The generated parts of documents: the file, the name in its markers, and the command that writes the part. */
 export const parts = {
   figures: { file: "BENCHMARKS.md", command: "npm run bench -- --update-docs" },
+  aged: { file: "BENCHMARKS.md", command: "npm run bench -- --aged --update-docs" },
+  growth: { file: "BENCHMARKS.md", command: "npm run bench -- --growth --update-docs" },
+  clients: { file: "BENCHMARKS.md", command: "npm run bench -- --clients --update-docs" },
   costs: { file: "BENCHMARKS.md", command: "npm run bench -- --costs --update-docs" },
   restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" },
   settings: { file: "OPERATING.md", command: "npm run settings" }

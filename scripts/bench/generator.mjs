@@ -5,9 +5,9 @@
 // `failure`.
 import { writeSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { churn, idle } from "./connections.mjs"
+import { churn, idle, rush, who } from "./connections.mjs"
 import { rowOf } from "./loads.mjs"
-import { slow, traffic } from "./traffic.mjs"
+import { paced, slow, traffic } from "./traffic.mjs"
 import { wires } from "./wire.mjs"
 
 const { values } = parseArgs({
@@ -26,8 +26,8 @@ const fail = (failure) => {
   process.exit(1)
 }
 
-const load = rowOf(values.load, values.quick)
-const run = { traffic, slow, churn, idle }[load.kind]
+const load = { ...rowOf(values.load, values.quick), protocol: values.protocol }
+const run = { traffic, slow, paced, churn, idle, rush, who }[load.kind]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
 const result = await run(load, wires[values.protocol], place, Number(values.pid), fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)

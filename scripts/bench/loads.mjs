@@ -1,7 +1,49 @@
-// The rows of the benchmark, with their figures and the durations of their runs. Imported, not run.
+// The rows of the benchmark's tables, with their figures and the durations of their runs. Imported, not run.
 
 const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
-const traffic = { kind: "traffic", size: 32, warm: 500, measure: 2000, quick: { warm: 200, measure: 400 } }
+const traffic = { kind: "traffic", size: 32, warm: 500, measure: 1500, quick: { warm: 200, measure: 400 } }
+
+/** The median of this number of runs is the figure, unless `--runs` says otherwise. */
+export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3 }
+
+const thousands = (number) => number.toLocaleString("en")
+const cpu = [{ key: "serverMicroseconds", unit: "µs", better: "less" }]
+
+/** Connections that come and go next to clients that stay. */
+const login = (others) => ({
+  kind: "churn",
+  atOnce: 50,
+  warm: 2000,
+  total: 3000,
+  others,
+  quick: { warm: 200, total: 1000 },
+  figures: cpu
+})
+
+/** Rows of a-chat's commands next to a server of their own. */
+const command = (id, title, more) => ({
+  id,
+  kind: "command",
+  ...more,
+  figures: [
+    { key: "rate", title, unit: "/s", better: "more" },
+    { key: "megabytes", title: `memory of \`${id}\` meanwhile`, unit: "MB", better: "less" }
+  ]
+})
+
+const clients = [
+  command("send", "`send`: lines of its input", { lines: 1_000_000, quick: { lines: 200_000 } }),
+  command("listen", "`listen`: messages", { lines: 1_000_000, quick: { lines: 200_000 } }),
+  command("exec", "`exec`: lines that one program prints", { lines: 50_000, quick: { lines: 20_000 } }),
+  {
+    id: "programs",
+    title: "`exec --concurrency 4`: programs",
+    kind: "command",
+    lines: 400,
+    quick: { lines: 100 },
+    figures: perSecond
+  }
+]
 
 const rows = [
   { id: "pair", title: "1 pair, window 1000", shape: "pairs", peers: 1, window: 1000 },
@@ -35,6 +77,27 @@ const rows = [
     figures: [{ key: "p99", unit: "µs", better: "less" }]
   },
   {
+    id: "paced",
+    kind: "paced",
+    shape: "mesh",
+    peers: 100,
+    window: 20,
+    size: 32,
+    shares: [0.5, 0.9], // of the full rate, which is measured first
+    warm: 500,
+    full: 1000,
+    measure: 2000,
+    quick: { full: 500, measure: 700 },
+    figures: [50, 90].flatMap((percent) =>
+      ["p50", "p99", "p99.9"].map((part) => ({
+        key: `${part} at ${percent} %`,
+        title: `a bystander's ${part} at ${percent} % of the full rate of the mesh`,
+        unit: "µs",
+        better: "less"
+      }))
+    )
+  },
+  {
     id: "churn",
     title: "connect, log in, message, leave (50 at a time)",
     kind: "churn",
@@ -48,8 +111,7 @@ const rows = [
     id: "idle",
     kind: "idle",
     connections: 10000,
-    hold: 8000,
-    maxRuns: 3, // its figures vary little, and each run takes long
+    hold: 5000,
     quick: { connections: 2000, hold: 1500 },
     figures: [
       { key: "kilobytes", title: "memory per idle connection", unit: "KB", better: "less" },
@@ -65,7 +127,6 @@ const rows = [
     quota: 20000,
     stall: 5000, // milliseconds for which the recipient reads nothing
     size: 32,
-    maxRuns: 3,
     quick: { title: "memory growth by 300k unread messages", quota: 6000, stall: 1500 },
     figures: [{ key: "growth", unit: "MB", better: "less" }]
   },
@@ -74,25 +135,103 @@ const rows = [
     title: "start-up: `--help` (plain Node: `node -e 0`)",
     kind: "start-up",
     figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
-  }
+  },
+  {
+    id: "resident",
+    title: "memory of the process after all rows above",
+    kind: "resident",
+    rest: 2000,
+    figures: [{ key: "megabytes", unit: "MB", better: "less" }]
+  },
+  ...[5, 500, 5000].map((pairs) => ({
+    id: `pairs-${pairs}`,
+    title: `${thousands(pairs)} pairs, window 1: CPU of a message`,
+    kind: "traffic",
+    shape: "pairs",
+    peers: pairs,
+    window: 1,
+    figures: cpu
+  })),
+  ...[0, 1000, 10000].map((others) => ({
+    id: `others-${others}`,
+    title: `mesh of 100, window 20, ${others === 0 ? "alone" : `next to ${thousands(others)} idle clients`}: CPU of a message`,
+    kind: "traffic",
+    shape: "mesh",
+    peers: 100,
+    window: 20,
+    others,
+    figures: cpu
+  })),
+  ...[10, 1000, 15000].flatMap((others) => [
+    { ...login(others), id: `login-${others}`, title: `a login next to ${thousands(others)} clients: CPU` },
+    {
+      ...login(others),
+      id: `greeted-${others}`,
+      title: `a login next to ${thousands(others)} clients, ${thousands(Math.min(others, 1000))} of them with \`/hello\`: CPU`,
+      greeted: Math.min(others, 1000),
+      servers: ["a-chat"] // nothing of the kind in the others
+    }
+  ]),
+  {
+    id: "who",
+    title: "`/who` with 10,000 names, after a login",
+    kind: "who",
+    others: 10000,
+    asks: 50,
+    servers: ["a-chat"],
+    quick: { title: "`/who` with 1,000 names, after a login", others: 1000 },
+    figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
+  },
+  {
+    id: "rush",
+    title: "10,000 clients that connect at once: all have logged in after",
+    kind: "rush",
+    connections: 10000,
+    quick: { title: "2,000 clients that connect at once: all have logged in after", connections: 2000 },
+    figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
+  },
+  {
+    id: "active",
+    title: "memory per connection of which each sends a message per second",
+    kind: "idle",
+    connections: 10000,
+    rounds: 4,
+    hold: 0,
+    quick: { connections: 2000, rounds: 2 },
+    figures: [{ key: "activeKilobytes", unit: "KB", better: "less" }]
+  },
+  ...clients
 ]
 
-/** Those of `--costs`. */
-export const costRows = ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"]
+const loads = "pair pairs fanin fanout mesh mesh-1 kilobyte two-byte ping-pong bystander".split(" ")
 
-export const ids = rows.map((row) => row.id)
+/** The rows of each table. */
+export const tables = {
+  figures: [...loads, "paced", "churn", "idle", "slow", "start-up"],
+  aged: [...loads, "churn", "resident"],
+  growth: rows.map(({ id }) => id).filter((id) => /^(?:pairs|others|login|greeted)-|^(?:who|rush|active)$/.test(id)),
+  costs: ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"],
+  clients: clients.map(({ id }) => id)
+}
+
+/** What a server goes through before the rows of `--aged`: messages of each kind, and connections that come and go. */
+export const aging = (isQuick) => [
+  ...["pairs", "fanout", "kilobyte", "two-byte", "mesh"].map((id) => ({ id, isQuick: true })),
+  ...(isQuick ? ["churn"] : ["churn", "churn"]).map((id) => ({ id, isQuick })),
+  { id: "mesh-1", isQuick: true }
+]
 
 /**
- * A row as it is run: `figures` get the row's title, and quick mode shortens it. With `costs` the server's CPU time is one
- * of the figures, because it does not depend on the generator's speed.
+ * A row as it is run: `figures` get the row's title, and quick mode shortens it. In the table of costs, the server's CPU
+ * time is one of the figures, because it does not depend on the generator's speed.
  */
-export const rowOf = (id, isQuick, costs = false) => {
+export const rowOf = (id, isQuick, table = "figures") => {
   const row = rows.find((row) => row.id === id)
-  const base = row.kind === undefined ? { ...traffic, ...row } : row
+  const base = row.kind === undefined || row.kind === "traffic" ? { ...traffic, ...row } : row
   const { quick: _, ...chosen } = isQuick ? { ...base, ...base.quick } : base
-  const cpu = { key: "serverMicroseconds", title: `${chosen.title}: CPU of each`, unit: "µs", better: "less" }
+  const withCpu = [...perSecond, { ...cpu[0], title: `${chosen.title}: CPU of each` }]
   const measured = chosen.figures ?? perSecond
-  const all = costs && measured === perSecond ? [...perSecond, cpu] : measured
+  const all = table === "costs" && measured === perSecond ? withCpu : measured
   const figures = all.map((figure) => ({ title: chosen.title, ...figure }))
   return { ...chosen, figures }
 }

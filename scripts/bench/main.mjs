@@ -2,17 +2,24 @@
 // `npm run bench -- --quick`
 //
 //   --quick              one short run of each row, in about a minute
-//   --runs N             runs per row and server; the median counts (default 5; at most 3 for long rows)
+//   --runs N             runs per row and server; the median counts (default 3; 2 with --growth and --costs)
 //   --only ROW,ROW       only these rows of loads.mjs
 //   --servers NAME,NAME  of a-chat, plain-node, nats-server (default: those installed), or those of --costs
-//   --costs              compare a-chat's own configurations instead: TCP, a Unix socket, the PROXY protocol, --admin
-//                        with a scrape every second, clients that acknowledge, and TLS; and plain Node over TLS
+//
+// One of these measures another table:
+//   --aged               all loads on the same processes, which are old: they have had messages of each kind, 20,000
+//                        connections that came and went, and half a minute of rest
+//   --growth             many connections: what a message, a login and a connection cost next to 10 and to 15,000 others
+//   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape every
+//                        second, clients that acknowledge, and TLS; and plain Node over TLS
+//   --clients            a-chat's commands: send, listen, exec
+//
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
 //   --svg FILE           draw the medians
-//   --update-docs        write the medians into BENCHMARKS.md, and the chart (not with --costs) next to this file
+//   --update-docs        write the medians into BENCHMARKS.md, and the chart of the first table next to this file
 //
-// The servers take turns, with a new process for each run. With `taskset`, server and generator have a core each. Exits
+// The servers take turns, with a new process for each run except with --aged. With `taskset`, server and generator have a core each. Exits
 // with 1 as soon as a message is lost, duplicated, reordered or changed.
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
@@ -20,8 +27,10 @@ import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Documents from "../documents.mjs"
+import { aged } from "./aged.mjs"
 import { chart } from "./chart.mjs"
-import { costRows, ids, rowOf } from "./loads.mjs"
+import { command } from "./commands.mjs"
+import { rowOf, tables, usualRuns } from "./loads.mjs"
 import { measure } from "./measure.mjs"
 import { markdown, median, quantity, text } from "./report.mjs"
 import { compareWith, costs, isBuilt, isPinned, names, serverOf, spawnOn, versionOf } from "./servers.mjs"
@@ -36,17 +45,22 @@ const readOptions = () => {
   const list = { type: "string" }
   const options = { runs: list, only: list, servers: list, against: list, json: list, svg: list }
   const flag = { type: "boolean", default: false }
-  const { values } = parseArgs({ options: { ...options, quick: flag, "update-docs": flag, costs: flag } })
+  const others = Object.keys(tables).filter((name) => name !== "figures")
+  const flags = Object.fromEntries(["quick", "update-docs", ...others].map((name) => [name, flag]))
+  const { values } = parseArgs({ options: { ...options, ...flags } })
+  const [table = "figures", second] = others.filter((name) => values[name])
+  if (second !== undefined) give(`--${table} and --${second} are two tables`)
   const chosen = (value, all, what) => {
     const parts = value.split(",")
     const unknown = parts.find((part) => !all.includes(part))
     return unknown === undefined ? parts : give(`unknown ${what}: ${unknown}; there are ${all.join(", ")}`)
   }
-  const runs = Number(values.runs ?? (values.quick ? 1 : 5))
+  const runs = Number(values.runs ?? (values.quick ? 1 : usualRuns[table]))
   if (!Number.isInteger(runs) || runs < 1) give("--runs takes a whole number from 1")
   if (values.against !== undefined) compareWith(values.against)
   const installed = names.filter((name) => serverOf(name).isInstalled())
-  const usual = values.costs ? costs : installed.filter((name) => !serverOf(name).isOptional)
+  const comparable = installed.filter((name) => !serverOf(name).isOptional)
+  const usual = { costs, clients: ["a-chat"] }[table] ?? comparable
   const compared = values.against === undefined ? usual : ["a-chat", "a-chat-earlier"]
   const servers = chosen(values.servers ?? compared.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
@@ -55,9 +69,10 @@ const readOptions = () => {
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
   return {
     ...values,
+    table,
     runs,
     servers,
-    only: chosen(values.only ?? (values.costs ? costRows : ids).join(","), ids, "row")
+    only: chosen(values.only ?? tables[table].join(","), Object.values(tables).flat(), "row")
   }
 }
 
@@ -73,28 +88,40 @@ const startUp = async ({ help: [command, args] }) => {
   return { ok: true, milliseconds: median(times) }
 }
 
+/** What measures one row on one server, and what comes after all rows. */
+const measuring = async ({ quick, servers, table }) => {
+  if (table === "aged") return aged(servers.map(serverOf), quick)
+  const measured = (server, row) => {
+    if (row.kind === "start-up") return startUp(server)
+    return row.kind === "command" ? command(server, row) : measure(server, row, quick)
+  }
+  return { measure: measured, stop: () => {} }
+}
+
 const measureAll = async (options) => {
+  const { measure, stop } = await measuring(options)
   const figures = []
-  for (const row of options.only.map((id) => rowOf(id, options.quick, options.costs))) {
-    const results = Object.fromEntries(options.servers.map((name) => [name, []]))
-    for (let round = 0; round < Math.min(options.runs, row.maxRuns ?? Infinity); round++) {
-      for (const name of round % 2 === 0 ? options.servers : options.servers.toReversed()) {
-        const server = serverOf(name)
-        const result = row.kind === "start-up" ? await startUp(server) : await measure(server, row, options.quick)
+  for (const row of options.only.map((id) => rowOf(id, options.quick, options.table))) {
+    const servers = options.servers.filter((name) => row.servers?.includes(name) ?? true)
+    const results = Object.fromEntries(servers.map((name) => [name, []]))
+    for (let round = 0; round < options.runs; round++) {
+      for (const name of round % 2 === 0 ? servers : servers.toReversed()) {
+        const result = await measure(serverOf(name), row)
         results[name].push(result)
         const values = row.figures.map(({ key, unit }) => `${key} ${quantity(result[key])} ${unit}`)
         console.error(`${row.id.padEnd(10)} ${name.padEnd(14)} ${values.join(", ")}`)
       }
     }
     for (const { key, ...figure } of row.figures) {
-      const servers = options.servers.map((name) => {
+      const measured = servers.map((name) => {
         const runs = results[name].map((result) => result[key])
         const generatorBusy = median(results[name].map((result) => result.generatorBusy ?? 0))
         return [name, { median: median(runs), runs, generatorBusy, details: results[name] }]
       })
-      figures.push({ row: row.id, key, ...figure, servers: Object.fromEntries(servers) })
+      figures.push({ row: row.id, key, ...figure, servers: Object.fromEntries(measured) })
     }
   }
+  await stop()
   return figures
 }
 
@@ -104,7 +131,7 @@ try {
   const commit = Documents.commit()
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
-  const { costs, quick, runs, servers } = options
+  const { quick, runs, servers, table } = options
   const report = {
     machine: { ...Documents.machine(), isPinned },
     commit,
@@ -113,13 +140,13 @@ try {
     runs,
     servers,
     figures,
-    costs
+    table
   }
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  const svg = options.svg ?? (options["update-docs"] && !options.costs ? path("figures.svg") : undefined)
+  const svg = options.svg ?? (options["update-docs"] && table === "figures" ? path("figures.svg") : undefined)
   if (svg !== undefined) writeFileSync(svg, chart(report))
-  if (options["update-docs"]) Documents.replace(costs ? "costs" : "figures", markdown(report))
+  if (options["update-docs"]) Documents.replace(table, markdown(report))
 } catch (error) {
   console.error(`FAILED: ${error.message}`)
   process.exit(1)

@@ -5,9 +5,8 @@ import { spawnOn, start } from "./servers.mjs"
 
 const program = fileURLToPath(new URL("generator.mjs", import.meta.url))
 
-/** One run: a new server, and a generator that prints one line of JSON. */
-export const measure = async (server, row, isQuick) => {
-  const { place, pid, stop } = await start(server, row)
+/** Puts the load of a row on a server that runs: a generator that prints one line of JSON. */
+export const load = async (server, { pid, place }, row, isQuick) => {
   const args = [program, "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
   const generator = spawnOn(1, process.execPath, [...args, "--at", String(place), "--pid", String(pid)], {
     stdio: ["ignore", "pipe", "inherit"]
@@ -18,7 +17,14 @@ export const measure = async (server, row, isQuick) => {
   await once(generator, "close")
   clearTimeout(timer)
   const result = output === "" ? { ok: false, failure: "the generator crashed" } : JSON.parse(output)
-  await stop()
   if (!result.ok) throw new Error(`${row.id} on ${server.name}: ${result.failure}`)
+  return result
+}
+
+/** One run on a new server. */
+export const measure = async (server, row, isQuick) => {
+  const running = await start(server, row)
+  const result = await load(server, running, row, isQuick)
+  await running.stop()
   return result
 }

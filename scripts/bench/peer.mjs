@@ -108,7 +108,12 @@ export class Peer {
   /** From now on it ignores what arrives: the notices of leaving peers. */
   ignore() {
     clearTimeout(this.#timer)
-    this.#receives = () => {}
+    this.hear(() => {})
+  }
+
+  /** From now on this function gets what arrives. */
+  hear(receive) {
+    this.#receives = receive
   }
 
   leave() {

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { bundle } from "../bundle.mjs"
-import { ids, rowOf } from "./loads.mjs"
+import { rowOf, tables } from "./loads.mjs"
 import { measure } from "./measure.mjs"
 import { median } from "./report.mjs"
 import { isBuilt, serverOf } from "./servers.mjs"
@@ -103,7 +103,7 @@ const tableOf = (results) => {
 }
 
 const { values } = parseArgs({ options: { only: { type: "string" } } })
-const flowing = ids.filter((id) => ["traffic", "churn"].includes(rowOf(id, false).kind))
+const flowing = tables.figures.filter((id) => ["traffic", "churn"].includes(rowOf(id, false).kind))
 const chosen = values.only?.split(",") ?? flowing
 const unknown = chosen.find((id) => !flowing.includes(id))
 if (unknown !== undefined || !isBuilt) {

@@ -30,17 +30,19 @@ const busy = 0.95 // of the generator's core: above this the generator may limit
 
 const cell = (figure, name) => {
   const server = figure.servers[name]
+  if (server === undefined) return ""
   return quantity(server.median) + (figure.unit === "/s" && server.generatorBusy >= busy ? " \\*" : "")
 }
 
 const ratio = (figure, other) => {
+  if (figure.servers[other] === undefined) return ""
   const [own, others] = [figure.servers["a-chat"].median, figure.servers[other].median]
   return others === 0 ? "-" : `${(own / others).toFixed(2)}x`
 }
 
 /** The servers that a-chat is compared with. */
-const others = ({ costs, servers }) =>
-  servers.includes("a-chat") && !costs ? servers.filter((name) => name !== "a-chat") : []
+const others = ({ servers, table }) =>
+  servers.includes("a-chat") && table !== "costs" ? servers.filter((name) => name !== "a-chat") : []
 
 /** A figure as a share of the first server's. */
 const share = (figure, name, [first]) => {
@@ -49,7 +51,8 @@ const share = (figure, name, [first]) => {
 }
 
 const tableOf = (report) => {
-  const { costs, servers } = report
+  const { servers, table } = report
+  const costs = table === "costs"
   const head = ["load", "", ...servers.map((name) => (costs && name === "a-chat" ? "a-chat, TCP" : titles[name]))]
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [
@@ -74,6 +77,7 @@ const spread = (report) => {
 /** The figures in which a-chat is more than 5 % behind. */
 const behind = (report, other) =>
   report.figures
+    .filter(({ servers }) => servers[other] !== undefined)
     .filter(({ servers, better }) => {
       const [own, others] = [servers["a-chat"].median, servers[other].median]
       return better === "more" ? own < others * 0.95 : own > others * 1.05

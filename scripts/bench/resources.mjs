@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from "node:fs"
 const hasProc = existsSync("/proc/self/stat")
 const ps = (pid, column) => execFileSync("ps", ["-o", `${column}=`, "-p", String(pid)], { encoding: "utf8" }).trim()
 
-/** Resident memory in KB. */
+/** Resident memory in KB; 0 for a process that has just ended. */
 export const residentOf = (pid) =>
-  Number(hasProc ? /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1] : ps(pid, "rss"))
+  Number(hasProc ? (/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) : ps(pid, "rss"))
 
 /** Seconds of CPU since the start, in steps of 10 ms. */
 export const cpuOf = (pid) => {

@@ -16,7 +16,8 @@ const folder = mkdtempSync(join(tmpdir(), "a-chat-bench-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
 const built = path("../../dist")
-const program = join(folder, "dist/main.js") // a copy, so that a build in the meantime does not change what is measured
+/** The program that is measured. */
+export const program = join(folder, "dist/main.js") // a copy, so that a build in the meantime does not change what is measured
 export const isBuilt = existsSync(join(built, "main.js"))
 if (isBuilt) {
   cpSync(built, dirname(program), { recursive: true })

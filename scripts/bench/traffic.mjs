@@ -1,5 +1,8 @@
 // The loads that exchange messages. Imported by generator.mjs, not run.
+import { once } from "node:events"
 import { performance } from "node:perf_hooks"
+import { Worker } from "node:worker_threads"
+import { crowd } from "./connections.mjs"
 import { Peer } from "./peer.mjs"
 import { cpuOf, residentOf } from "./resources.mjs"
 import { nameOf, ringOf, textOf } from "./wire.mjs"
@@ -87,6 +90,7 @@ const stage = async (load, wire, place, fail) => {
   const count = 1 + Math.max(senders.length - 1, ...shape.flatMap(({ to }) => to))
   const peers = range(0, count).map((index) => new Peer(index, wire, fail))
   const listeners = new Set(shape.flatMap(({ to }) => to))
+  await crowd(load, wire, place, fail)
   const queue = [...peers]
   const logIn = async () => {
     for (let peer = queue.shift(); peer !== undefined; peer = queue.shift()) {
@@ -96,7 +100,7 @@ const stage = async (load, wire, place, fail) => {
   await Promise.all(range(0, 64).map(logIn))
   await Promise.all(peers.map((peer) => peer.greet()))
 
-  const state = { peers, senders, delivered: 0, isSending: true, samples: [], isTiming: false, due: () => 0 }
+  const state = { peers, senders, delivered: 0, isSending: true, isPaced: false, samples: [], isTiming: false }
   state.due = () => senders.reduce((sum, sender) => sum + sender.sent * sender.copies, 0)
 
   let dirty = []
@@ -114,6 +118,7 @@ const stage = async (load, wire, place, fail) => {
     }
   }
   const mark = (sender) => {
+    if (state.isPaced) return
     if (!sender.isDirty) {
       sender.isDirty = true
       dirty.push(sender)
@@ -131,14 +136,16 @@ const stage = async (load, wire, place, fail) => {
     if (sender.delivered > sender.sent * sender.copies) fail(`${nameOf(index)}: more messages arrived than were sent`)
     mark(sender)
   }
-  for (const index of listeners) {
+  const sources = new Map([...listeners].map((index) => [index, []]))
+  shape.forEach(({ to }, sender) => to.forEach((index) => sources.get(index).push(sender)))
+  for (const [index, from] of sources) {
     const peer = peers[index]
-    const from = shape.flatMap(({ to }, sender) => (to.includes(index) ? [sender] : []))
     const text = textOf(from[0], 0, load)
     const names = load.shape === "fanout" ? shape[0].to.map(nameOf) : [peer.name]
     const sample = wire.receive(nameOf(from[0]), names, text)
     const textAt = sample.indexOf(text)
-    const rings = senders.map((sender) => (from.includes(sender.index) ? sender.expected : undefined))
+    const rings = [] // with gaps: of thousands of pairs, each recipient has one sender
+    for (const sender of from) rings[sender] = senders[sender].expected
     const head = Buffer.from(senders[from[0]].isPlain ? "" : sample.slice(0, textAt), "latin1")
     peer.expect({ rings, textAt, head, firstByte: sample.charCodeAt(0) }, heard)
   }
@@ -164,6 +171,68 @@ const settle = async (state, fail) => {
   for (const peer of state.peers) peer.ignore()
   for (const peer of state.peers) peer.leave()
   return allAt
+}
+
+/** The rate of a load at full windows. */
+const fullRate = async (state, milliseconds) => {
+  const [before, from] = [state.delivered, performance.now()]
+  await sleep(milliseconds)
+  return (state.delivered - before) / (performance.now() - from)
+}
+
+/** Lets the senders take turns at a number of messages per millisecond. Returns what stops it. */
+const pace = ({ peers, senders }, perMillisecond) => {
+  const from = performance.now()
+  let sent = 0
+  const beat = () => {
+    const due = Math.floor((performance.now() - from) * perMillisecond)
+    const chosen = new Set()
+    for (; sent < due; sent++) {
+      const sender = senders[sent % senders.length]
+      sender.quota += 1
+      chosen.add(sender)
+    }
+    for (const sender of chosen) sender.send(peers[sender.index].socket)
+  }
+  const timer = setInterval(beat, 1)
+  return () => clearInterval(timer)
+}
+
+/**
+ * Measures the delays of a client that writes to itself every millisecond, while the others send at parts of the rate that
+ * they reach with full windows. It is a thread of its own: its delays are those of the server and not of the generator.
+ */
+export const paced = async (load, wire, place, _pid, fail) => {
+  const state = await stage(load, wire, place, fail)
+  const workerData = { protocol: load.protocol, place }
+  const bystander = new Worker(new URL("bystander.mjs", import.meta.url), { workerData })
+  bystander.once("error", (error) => fail(`the bystander: ${error.message}`))
+  await once(bystander, "message")
+  state.start()
+  await sleep(load.warm)
+  const full = await fullRate(state, load.full)
+  const figures = {}
+  for (const share of load.shares) {
+    state.isPaced = true
+    for (const sender of state.senders) sender.quota = sender.sent
+    while (state.delivered < state.due()) await sleep(5)
+    const stop = pace(state, full * share)
+    await sleep(load.warm)
+    bystander.postMessage("begin")
+    const before = state.delivered
+    await sleep(load.measure)
+    bystander.postMessage("end")
+    const [delays] = await once(bystander, "message")
+    stop()
+    const sorted = delays.toSorted()
+    for (const part of [50, 99, 99.9]) {
+      figures[`p${part} at ${share * 100} %`] = quantile(sorted, part / 100) * 1000
+    }
+    figures[`reached at ${share * 100} %`] = (state.delivered - before) / load.measure / full
+  }
+  state.isSending = false
+  await settle(state, fail)
+  return { ...figures, full: full * 1000, checked: state.delivered }
 }
 
 /** Sends for a while and counts the arriving messages; then stops, and waits for the rest. */

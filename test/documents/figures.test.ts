@@ -10,13 +10,13 @@ const { markers, parts } = (await load("documents.mjs")) as {
   readonly markers: (name: string) => readonly [string, string]
 }
 
-const { costRows, ids, rowOf } = (await load("bench/loads.mjs")) as {
-  readonly ids: ReadonlyArray<string>
-  readonly costRows: ReadonlyArray<string>
+const { rowOf, tables } = (await load("bench/loads.mjs")) as {
+  /** The rows of each table. */
+  readonly tables: Record<string, ReadonlyArray<string>>
   readonly rowOf: (
     id: string,
     isQuick: boolean,
-    costs?: boolean
+    table?: string
   ) => { readonly title?: string; readonly figures: ReadonlyArray<{ readonly title: string }> }
 }
 
@@ -35,17 +35,10 @@ const generated = (name: string) => {
 const titles = (text: string) => Documents.rows(text).map(([title]) => title)
 
 describe("The figures in the documents", () => {
-  it("have the rows that the benchmark measures", () => {
+  it.each(Object.entries(tables))("have the rows that the benchmark measures: %s", (table, rows) => {
     assert.deepStrictEqual(
-      titles(generated("figures")),
-      ids.flatMap((id) => rowOf(id, false).figures.map(({ title }) => title))
-    )
-  })
-
-  it("have the rows that the benchmark of costs measures", () => {
-    assert.deepStrictEqual(
-      titles(generated("costs")),
-      costRows.flatMap((id) => rowOf(id, false, true).figures.map(({ title }) => title))
+      titles(generated(table)),
+      rows.flatMap((id) => rowOf(id, false, table).figures.map(({ title }) => title))
     )
   })
 
@@ -59,7 +52,7 @@ describe("The figures in the documents", () => {
   it("break down loads that the benchmark has", () => {
     const profile = titles(Documents.section(Documents.text("BENCHMARKS.md"), "Where the time goes"))
     assert.isNotEmpty(profile)
-    const known = ids.map((id) => rowOf(id, false).title)
+    const known = (tables["figures"] ?? []).map((id) => rowOf(id, false).title)
     for (const title of profile) assert.include(known, title)
   })
 })

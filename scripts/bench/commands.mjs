@@ -1,0 +1,132 @@
+// The rows that measure a-chat's commands, each next to a server of its own. Imported, not run.
+import { once } from "node:events"
+import { connect } from "node:net"
+import { performance } from "node:perf_hooks"
+import { residentOf } from "./resources.mjs"
+import { program, spawnOn, start } from "./servers.mjs"
+
+const text = "abcdefghijklmnopqrstuvwxyz012345"
+
+/** A client of this process, which counts the lines that it gets, but not its own first one. */
+const enter = async (port, name) => {
+  const counter = { lines: 0, came: () => {} }
+  const buffer = Buffer.allocUnsafe(64 * 1024)
+  const callback = (length) => {
+    for (let at = buffer.indexOf(10); at >= 0 && at < length; at = buffer.indexOf(10, at + 1)) counter.lines += 1
+    counter.came()
+    return true
+  }
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true, onread: { buffer, callback } })
+  const until = (lines) =>
+    new Promise((resolve) => {
+      counter.came = () => counter.lines >= lines && resolve()
+      counter.came()
+    })
+  socket.write(`${name}\n${name}: ready\n`)
+  await until(1)
+  counter.lines = 0
+  return { socket, until }
+}
+
+/** Writes lines as fast as the socket takes them. */
+const flood = async (socket, line, lines) => {
+  const block = line.repeat(1000)
+  for (let sent = 0; sent < lines; sent += 1000) if (!socket.write(block)) await once(socket, "drain")
+}
+
+/** Runs a command of a-chat, and notes the most memory that it has. */
+const run = (port, [name, ...args]) => {
+  const child = spawnOn(1, process.execPath, [program, name, "--port", String(port), ...args], {
+    stdio: ["pipe", "ignore", "inherit"]
+  })
+  child.stdin.on("error", () => {})
+  let peak = 0
+  const timer = setInterval(() => {
+    if (child.exitCode === null) peak = Math.max(peak, residentOf(child.pid))
+  }, 50)
+  const ended = once(child, "exit").then(([status]) => {
+    clearInterval(timer)
+    if (status !== 0 && status !== null && status !== 143) throw new Error(`a-chat ${name} ended with ${status}`)
+  })
+  return { child, ended, megabytes: () => peak / 1024 }
+}
+
+/** Waits until a client has logged in. */
+const present = async (port, name) => {
+  const socket = connect({ port, host: "127.0.0.1" })
+  socket.write("watcher\n")
+  const timer = setInterval(() => socket.write("/who\n"), 10)
+  let answers = ""
+  for await (const bytes of socket) {
+    answers += bytes.toString("latin1")
+    if (answers.includes(name)) break
+  }
+  clearInterval(timer)
+  socket.destroy()
+}
+
+/** The lines per second from the first one on that a client gets, and how many it should get. */
+const rateAt = async ({ until }, lines) => {
+  await until(1)
+  const from = performance.now()
+  await until(lines)
+  return lines / ((performance.now() - from) / 1000)
+}
+
+const loads = {
+  send: async (port, lines) => {
+    const sink = await enter(port, "sink")
+    const { child, ended, megabytes } = run(port, ["send", "sink"])
+    const [rate] = await Promise.all([rateAt(sink, lines), flood(child.stdin, `${text}\n`, lines)])
+    child.stdin.end()
+    await ended
+    return { rate, megabytes: megabytes() }
+  },
+  listen: async (port, lines) => {
+    const { socket } = await enter(port, "source")
+    const { ended, megabytes } = run(port, ["listen", "--login", "ear", "--count", String(lines)])
+    await present(port, "ear")
+    const from = performance.now()
+    await flood(socket, `ear: ${text}\n`, lines)
+    await ended
+    return { rate: lines / ((performance.now() - from) / 1000), megabytes: megabytes() }
+  },
+  exec: async (port, lines) => {
+    const source = await enter(port, "source")
+    const { child, ended, megabytes } = run(port, [
+      "exec",
+      "--login",
+      "bot",
+      "--rate",
+      "off",
+      "--",
+      "seq",
+      String(lines)
+    ])
+    await present(port, "bot")
+    source.socket.write("bot: go\n")
+    const rate = await rateAt(source, lines)
+    child.kill()
+    await ended
+    return { rate, megabytes: megabytes() }
+  },
+  programs: async (port, lines) => {
+    const source = await enter(port, "source")
+    const args = ["exec", "--login", "bot", "--rate", "off", "--concurrency", "4", "--", "echo", "done"]
+    const { child, ended, megabytes } = run(port, args)
+    await present(port, "bot")
+    source.socket.write("bot: go\n".repeat(lines))
+    const rate = await rateAt(source, lines)
+    child.kill()
+    await ended
+    return { rate, megabytes: megabytes() }
+  }
+}
+
+/** One run of a row. */
+export const command = async (server, row) => {
+  const running = await start(server, row)
+  const result = await loads[row.id](running.place, row.lines)
+  await running.stop()
+  return { ok: true, ...result }
+}
