@@ -36,8 +36,9 @@ import { Watch } from "./Watch.js"
 export interface Extensions {
   /** Decides who may log in; by default any client, under any free name. */
   readonly admission?: Admission.Admission | undefined
+  /** What the server does besides: recipients, names, commands. Default: none. */
   readonly features?: ReadonlyArray<MakeFeature> | undefined
-  /** How much the broker does at once. Tests make it little. */
+  /** How much the broker does at once. Tests make it little. Default: what keeps clients from waiting for each other. */
   readonly turnBounds?: TurnBounds | undefined
 }
 

@@ -40,7 +40,7 @@ export interface ClientOptions<E, R> {
   readonly login: string
   /**
    * Whether the client is a program that answers messages. After `hello`, the server marks what it sends, for other such
-   * programs, and messages from them have `auto` (protocol, section 6).
+   * programs, and messages from them have `auto` (protocol, section 6). False by default.
    */
   readonly auto?: boolean | undefined
   /**
@@ -49,7 +49,7 @@ export interface ClientOptions<E, R> {
    * acknowledged that come after the program has started to run that stream.
    */
   readonly ack?: boolean | undefined
-  /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). */
+  /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). False by default. */
   readonly to?: boolean | undefined
   /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
   readonly maxLineBytes?: number | undefined

@@ -26,9 +26,9 @@ export const address = ({ name }: InheritedSocket): Address => ({
 export interface InheritedListenOptions {
   /** What encrypts TCP connections; they are plain without it. */
   readonly tls?: Omit<Tls.TlsListenOptions, "proxy"> | undefined
-  /** If TCP connections come through a proxy that announces the client's address. */
+  /** If TCP connections come through a proxy that announces the client's address. Default: none. */
   readonly proxy?: ProxyHeader.ProxyOptions | undefined
-  /** Rejects a Unix socket, which has neither TLS nor a proxy. */
+  /** Rejects a Unix socket, which has neither TLS nor a proxy. Default: false. */
   readonly isTcpOnly?: boolean | undefined
 }
 

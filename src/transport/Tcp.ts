@@ -28,7 +28,7 @@ export const address = (host: string, port: number): TcpAddress => ({
 /**
  * Listens on a TCP port; 0 takes any free one, which `Listener.address` then shows.
  *
- * @param proxy if connections come through a proxy that announces the client's address
+ * @param proxy if connections come through a proxy that announces the client's address; none by default
  */
 export const listen = (host: string, port: number, proxy?: ProxyHeader.ProxyOptions): Listen =>
   NetListener.listen({

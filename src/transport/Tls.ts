@@ -85,9 +85,11 @@ export const credentials = (files: CredentialFiles): Effect.Effect<Credentials, 
   })
 
 export interface TlsListenOptions {
+  /** The server's certificate and key. */
   readonly credentials: Credentials
+  /** Time from accept to the end of the handshake. Default: 10 s. */
   readonly handshakeTimeout?: Duration.DurationInput | undefined
-  /** If connections come through a proxy that announces the client's address. */
+  /** If connections come through a proxy that announces the client's address. Default: none. */
   readonly proxy?: ProxyHeader.ProxyOptions | undefined
 }
 

@@ -46,6 +46,8 @@ export const layer = (path: string): Layer.Layer<Endpoints.Endpoints> => Endpoin
 /**
  * Connects to a Unix socket. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption
  * cancels the attempt.
+ *
+ * @param timeout for the attempt; none by default
  */
 export const connect = (path: string, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> =>
   isTooLong(path)
