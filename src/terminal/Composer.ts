@@ -259,7 +259,7 @@ export class Composer {
   showRest(): void {
     const { log, marks, transcript } = this.options
     for (const message of this.outgoing.all) {
-      const isUnsent = message.phase === "waiting"
+      const isUnsent = message.phase === "waiting" && message.mayHaveArrived !== true
       const note = isUnsent ? "was not sent" : unknownNote
       log.sent(message, [isUnsent ? { _tag: "Unsent" } : { _tag: "Unknown", names: message.to }])
       transcript.print(Format.pending(this.shown(isUnsent ? message : { ...message, phase: "unknown" }), marks, note))

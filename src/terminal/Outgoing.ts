@@ -6,6 +6,8 @@ export interface OwnMessage {
   readonly text: string
   /** `waiting` to be sent; `sent` without an outcome yet; `unknown` because the connection broke before the outcome. */
   readonly phase: "waiting" | "sent" | "unknown"
+  /** Whether it was sent before without an outcome, and waits to be sent again. */
+  readonly mayHaveArrived?: true
 }
 
 /** The outcomes of a message, to be shown. */
@@ -147,7 +149,9 @@ export class Outgoing {
 
   /** Queues all messages with unknown outcomes again. */
   resend(): void {
-    this.change("unknown", "waiting")
+    for (const [id, message] of this.messages) {
+      if (message.phase === "unknown") this.set(id, { ...message, phase: "waiting", mayHaveArrived: true })
+    }
     // In the order typed: a message that is sent again still precedes those typed after it.
     this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
     this.next = 0
@@ -186,11 +190,9 @@ export class Outgoing {
 
   /** The connection has ended: sent messages without an outcome become unknown. */
   lose(): void {
-    this.change("sent", "unknown")
-  }
-
-  private change(from: OwnMessage["phase"], phase: OwnMessage["phase"]) {
-    for (const [id, message] of this.messages) if (message.phase === from) this.set(id, { ...message, phase })
+    for (const [id, message] of this.messages) {
+      if (message.phase === "sent") this.set(id, { ...message, phase: "unknown" })
+    }
   }
 
   private set(id: MessageId, message: OwnMessage) {

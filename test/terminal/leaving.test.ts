@@ -52,6 +52,20 @@ describe("TerminalClient, on leaving", () => {
     })
   )
 
+  it.scopedLive("does not show a line as unsent that waits to be sent again", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* scriptedChatWithLine
+      yield* server.answers(() => "! login-in-use alice fatal: still here")
+      yield* server.breaks
+      yield* alice.sees("1 line that may or may not have arrived")
+      yield* alice.types(`${ctrl("t")}two${enter}`)
+      yield* alice.sees(/… bob ‹ one — not sent yet\n\s+… bob ‹ two — not sent yet/u)
+      yield* alice.types(ctrl("c"))
+      assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
+      yield* alice.sees(/\? bob ‹ one — may or may not have arrived\n\s+… bob ‹ two — was not sent$/u)
+    })
+  )
+
   it.scopedLive("waits for outcomes", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* scriptedChat()
