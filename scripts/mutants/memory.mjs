@@ -116,5 +116,12 @@ export const mutants = [
     replace: "",
     test: "test/cli/young-generation.test.ts",
     build: true
+  },
+  {
+    name: "the directory looks for its oldest route at each login",
+    file: "chat/Directory.ts",
+    search: "if (this.used + cost > most) this.makeRoom(most * keptPart)",
+    replace: "this.makeRoom(most * keptPart)",
+    test: "test/chat/Directory.test.ts"
   }
 ]

@@ -17,6 +17,9 @@ export interface Resolver {
 const maxRouteBytes = 8 * 1_048_576
 const maxRoutePart = 1 / 8
 
+/** The part of that memory that is still used after the oldest were forgotten. */
+const keptPart = 7 / 8
+
 /** The memory for a route and for each of its names: V8's objects, and the entries in the two maps below. */
 const routeBytes = 400
 const nameBytes = 200
@@ -101,10 +104,7 @@ export class Directory {
   private remember(route: KnownRoute): KnownRoute {
     const { cost } = route
     const most = Math.min(maxRouteBytes, this.budget.limit * maxRoutePart)
-    for (const oldest of this.routes.values()) {
-      if (this.used + cost <= most) break
-      this.forget(oldest)
-    }
+    if (this.used + cost > most) this.makeRoom(most * keptPart)
     this.routes.set(route.head, route)
     this.count(cost)
     for (const name of route.names) {
@@ -113,6 +113,18 @@ export class Directory {
       else routes.add(route)
     }
     return route
+  }
+
+  /**
+   * Forgets the oldest routes until the others take this much memory at most. Many at a time, and not at each login:
+   * V8 iterates over the entries of a map that were deleted, thousands where clients come and go, before it finds the
+   * oldest.
+   */
+  private makeRoom(bytes: number) {
+    for (const oldest of this.routes.values()) {
+      if (this.used <= bytes) return
+      this.forget(oldest)
+    }
   }
 
   /** Forgets the routes that contain a name whose destination has changed. */

@@ -88,7 +88,10 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
     if (!isWaiting && (job.json || job.retries > 0 || Duration.toMillis(waitFor) > 0)) {
       return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }
-    if (isWaiting && job.text === undefined) yield* V8Heap.keepSmall
+    if (isWaiting && job.text === undefined) {
+      yield* V8Heap.keepSmall
+      yield* Effect.forkScoped(V8Heap.restoreYoung) // the input may pause
+    }
     const { streamsOf, withOutcomes, withoutOutcomes } = yield* Effect.promise(() => import("./Delivery.js"))
     process.exitCode = yield* isWaiting ? withOutcomes(job, streamsOf(job)) : withoutOutcomes(job)
   }).pipe(Effect.scoped)
