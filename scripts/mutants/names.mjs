@@ -118,6 +118,20 @@ export const mutants = [
     test: "test/chat/Names.test.ts"
   },
   {
+    name: "suggested names do not count towards the length of a line",
+    file: "protocol/Reply.ts",
+    search: "joined.length + shown.length + extra + more > maxNamesBytes",
+    replace: "joined.length + shown.length > maxNamesBytes",
+    test: "test/protocol/Reply.test.ts"
+  },
+  {
+    name: "a name is suggested to a sender that has addressed it",
+    file: "protocol/Reply.ts",
+    search: "name === undefined || addressed.has(name) ? undefined : name",
+    replace: "addressed.size === 0 ? undefined : name",
+    test: "test/protocol/Reply.test.ts"
+  },
+  {
     name: "a name is suggested for all absent names",
     file: "protocol/Reply.ts",
     search: "likes.slice(start, end).flatMap((name) => name ?? [])",

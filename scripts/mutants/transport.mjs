@@ -55,5 +55,12 @@ export const mutants = [
     search: 'return yield* inUse(path, "another server is listening there")',
     replace: "",
     test: "test/server/unix.test.ts"
+  },
+  {
+    name: "TLS 1.2 without forward secrecy is accepted",
+    file: "transport/Certificates.ts",
+    search: "      ciphers,\n",
+    replace: "",
+    test: "test/transport/tls-handshake.test.ts"
   }
 ]

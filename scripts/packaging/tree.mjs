@@ -13,7 +13,7 @@ export const manifest = JSON.parse(readFileSync(join(project, "package.json"), "
 /** What the program needs of dist/; the rest is the library. */
 const program = ["main.js", "program.cjs", "program.cjs.LICENSE.txt", "page"]
 
-const documents = ["README.md", "PROTOCOL.md", "OPERATING.md", "SECURITY.md"]
+const documents = ["README.md", "PROTOCOL.md", "test/protocol/client.py", "OPERATING.md", "SECURITY.md"]
 
 /**
  * Shells find a completion by the name of its file. The one for zsh must have the name of the function in it, or the
