@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Escape from "../../src/client/Escape.js"
+import { anyString } from "../support/Arbitraries.js"
 
 const tags = (letters: string) =>
   [...letters].map((letter) => String.fromCodePoint(0xe0000 + (letter.codePointAt(0) ?? 0))).join("") + "\u{e007f}"
@@ -104,7 +105,7 @@ describe("Escape.show", () => {
         "a",
         "\n"
       ),
-      FastCheck.string({ unit: "binary", maxLength: 3 })
+      anyString(3)
     ),
     { maxLength: 8 }
   ).map((parts) => parts.join(""))
@@ -146,7 +147,7 @@ describe("Escape.show", () => {
 
   it("leaves nothing that controls a terminal", () => {
     FastCheck.assert(
-      FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
+      FastCheck.property(anyString(), (text) => {
         // oxlint-disable-next-line no-control-regex
         assert.notMatch(Escape.show(text), /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/u)
       })
@@ -157,7 +158,7 @@ describe("Escape.show", () => {
 describe("Escape.json", () => {
   it("keeps the meaning of JSON", () => {
     FastCheck.assert(
-      FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
+      FastCheck.property(anyString(), (text) => {
         const json = Escape.json(JSON.stringify(text))
         assert.strictEqual(JSON.parse(json), text)
         assert.notMatch(json, /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u)

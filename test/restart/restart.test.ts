@@ -53,7 +53,7 @@ describe.concurrent("the measurement of a restart", () => {
   )
 
   it.live("notices lost messages", () =>
-    Effect.map(restart("held", faulty, "drop"), ({ output, status }) => {
+    Effect.map(restart("held", faulty, "lose"), ({ output, status }) => {
       assert.strictEqual(status, 1, output)
       assert.isAbove(row(output, "lost"), 0)
       assert.match(output, /^FAULT {2}line \d+ of sender\d+ is lost, although it was reported as written$/mu)

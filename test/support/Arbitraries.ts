@@ -28,6 +28,13 @@ export const anyText = (maxLength: number): FastCheck.Arbitrary<string> =>
     { maxLength }
   ).map((characters) => characters.join("").replaceAll(/[\ud800-\udfff]/gu, "x")) // a lone surrogate has no UTF-8
 
+/**
+ * Any characters but surrogates, like fast-check's unit "binary". For each string with that unit, fast-check makes a table of
+ * all characters, which takes half a second.
+ */
+export const anyString = (maxLength?: number): FastCheck.Arbitrary<string> =>
+  FastCheck.string({ unit: FastCheck.fullUnicode(), ...(maxLength === undefined ? {} : { maxLength }) })
+
 /** The bytes cut at random places. */
 export const anyCut = (bytes: Uint8Array): FastCheck.Arbitrary<ReadonlyArray<Uint8Array>> =>
   FastCheck.array(FastCheck.nat(bytes.length), { maxLength: 8 }).map((places) => {

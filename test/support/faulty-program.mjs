@@ -11,13 +11,19 @@ const each = (change) => (text) =>
     .map((line) => (line.startsWith("from ") && isNext(1_000) ? change(line) : line))
     .join("")
 
+/** A message of the measurement of a restart. */
+const numbered = /^from \S+ \d+\n/gm
+
 const two = /^(from \S+ .*\n)(from \S+ .*\n)/m
 
 const faults = {
   none: (text) => text,
   drop: each(() => ""),
   twice: each((line) => line + line),
-  double: (text) => text.replaceAll(/^from \S+ \d+\n/gm, "$&$&"),
+  // One in fifty, so that each server of a restart loses some, however busy the machine is; and never the message with
+  // which a client detects the server's version.
+  lose: (text) => text.replaceAll(numbered, (line) => (isNext(50) ? "" : line)),
+  double: (text) => text.replaceAll(numbered, "$&$&"),
   mute: (text) => text.replaceAll(/^from .*\n/gm, ""),
   change: each((line) => line.replace(/.\n$/, "!\n")),
   swap: (text) => (two.test(text) && isNext(50) ? text.replace(two, "$2$1") : text),

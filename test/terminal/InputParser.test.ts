@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { InputParser, maxPaste, type InputEvent } from "../../src/terminal/InputParser.js"
+import { anyString } from "../support/Arbitraries.js"
 import { malformed } from "../support/Fuzzing.js"
 
 const make = () => {
@@ -103,7 +104,7 @@ describe("InputParser", () => {
       "\x1b[[5~",
       "\x1b[97;5u"
     ),
-    FastCheck.string({ unit: "binary" })
+    anyString()
   ).map((text) => Buffer.from(text))
   const input = FastCheck.array(FastCheck.oneof(fragment, FastCheck.uint8Array({ maxLength: 8 })), {
     maxLength: 12
