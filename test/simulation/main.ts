@@ -48,14 +48,9 @@ const number = (text: string | undefined, fallback: number) => {
   return Number.isSafeInteger(value) && value >= 0 ? value : misuse()
 }
 
-/** Time limit for removing steps, in milliseconds; the steps left at that time still fail. */
-const longestShrink = 20_000
-
 /** Finds the fewest steps that break the same rule, and prints how to replay them. */
 const fail = (schedule: Schedule, { rule }: Violation) => {
-  const deadline = performance.now() + longestShrink
-  const fails = (kept: ReadonlyArray<number>) =>
-    performance.now() < deadline && run(schedule, kept).violations.some((one) => one.rule === rule)
+  const fails = (kept: ReadonlyArray<number>) => run(schedule, kept).violations.some((one) => one.rule === rule)
   const all = schedule.steps.map((_, place) => place)
   const kept = shrink(all, fails)
   console.log(Replay.story(run(schedule, kept)))
