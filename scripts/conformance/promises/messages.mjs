@@ -352,12 +352,12 @@ check(
   ],
   async (t) => {
     const connections = ["--max-connections-per-address", "60", "--connects-per-address", "7000"]
-    const rates = ["--rate", "50", "--rate-per-address", "5", "--burst-per-address", "20"]
+    const rates = ["--rate", "50", "--rate-per-address", "1", "--burst-per-address", "20"]
     const server = await t.serve("--limit-loopback", ...connections, ...rates)
     const alice = await server.connect()
     const bob = await server.connect()
     alice.send(fresh("alice"), "/hello")
-    const limits = "rate=50 address-connections=60 address-connects=7000 address-rate=5 address-burst=20"
+    const limits = "rate=50 address-connections=60 address-connects=7000 address-rate=1 address-burst=20"
     await alice.gets(new RegExp(`^\\* hello .* max-name=\\d+ ${limits}: `, "u"))
     alice.send(...Array.from({ length: 30 }, () => "/ping"))
     bob.send("/ping")
