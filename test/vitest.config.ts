@@ -7,28 +7,37 @@ const root = new URL("..", import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string }
 
 /**
- * Files that run several child processes at a time, which mostly wait. They run first: no worker is left with one of
- * them at the end, and tests that measure time do not run next to them.
+ * Files that take long. They run first: no worker is left with one of them at the end, and tests that measure time do not
+ * run next to those with several child processes. Files that mostly wait are between those that compute, so that the
+ * cores are never idle and never shared by many.
  */
 const long = [
-  "soak/faults",
   "simulation/simulation",
+  "soak/faults", // waits
   "cli/dying-server",
-  "admin/Admin",
+  "admin/Admin", // waits
   "restart/restart",
+  "faults/vanished", // waits
   "cli/malicious-server",
-  "cli/send-retry",
-  "cli/ask",
-  "cli/exec",
+  "terminal/pty", // waits
   "packaging/packages",
-  "conformance/faults",
-  "faults/readers",
-  "terminal/pty",
+  "cli/exec", // waits
   "cli/Manual",
-  "cli/listen",
+  "faults/readers", // waits
   "cli/send",
-  "cli/connect",
+  "cli/send-retry", // waits
   "cli/serve",
+  "cli/listen", // waits
+  "cli/control",
+  "conformance/faults", // waits
+  "cli/config",
+  "simulation/sockets", // waits
+  "cli/send-failures",
+  "cli/signals", // waits
+  "cli/ListenFlags",
+  "cli/ask",
+  "cli/SystemdSockets", // waits
+  "cli/connect",
   "cli/young-generation",
   "process/Child"
 ]

@@ -80,7 +80,7 @@ describe("a URL that names nothing", () => {
   })
 })
 
-describe("a-chat serve", () => {
+describe.concurrent("a-chat serve", () => {
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
     ["a URL that names nothing", ["--listen", "8080"], /--listen: "8080" is none of tcp:/],
     ["a port out of range", ["--listen", "tcp://::1:70000"], /--listen: .* is none of/],
@@ -189,7 +189,7 @@ describe("a-chat serve", () => {
   )
 })
 
-describe("a client", () => {
+describe.concurrent("a client", () => {
   const port = ["--port", "1", "--login", "alice"]
   const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
     ["--ca without --tls", [...port, "--ca", cert], /--ca needs TLS/],

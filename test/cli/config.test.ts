@@ -16,7 +16,7 @@ const file = (text: string) =>
 
 const check = (path: string) => Program.run(["config", "--check", "--config", path])
 
-describe("a-chat config", () => {
+describe.concurrent("a-chat config", () => {
   it.scopedLive("lists each setting with its source, the environment before the file", () =>
     Effect.gen(function* () {
       const path = yield* file('# a comment\nport = 9000\nmax-line = "4KiB"\ngrace = "1s"\nlimit-loopback = true\n')

@@ -37,7 +37,7 @@ const answers = (path: string, lines: string, count: number) =>
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }).pipe(Effect.scoped)
 
-describe("a-chat control", () => {
+describe.concurrent("a-chat control", () => {
   it.scopedLive("kicks a client, and says when there is none", () =>
     Effect.gen(function* () {
       const { address, control } = yield* controlled()
@@ -163,7 +163,7 @@ describe("a-chat control", () => {
   )
 })
 
-describe("the control socket", () => {
+describe.concurrent("the control socket", () => {
   it.scopedLive("is for its owner only, and takes the place of one that a killed server left", () =>
     Effect.gen(function* () {
       const { control, path, server } = yield* controlled()

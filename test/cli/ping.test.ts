@@ -19,7 +19,7 @@ const answering = (answer: (ping: string) => string | undefined) =>
     })
   )
 
-describe("a-chat ping", () => {
+describe.concurrent("a-chat ping", () => {
   it.scopedLive("prints a line for each answer, and a summary", () =>
     Effect.gen(function* () {
       const { port, watcher } = yield* WatchedServer.make()

@@ -122,7 +122,7 @@ const serverAtTerminal = (...args: ReadonlyArray<string>) =>
     return { pty, alice, port }
   })
 
-describe.skipIf(Pty.missing !== undefined)("SIGHUP at a terminal", () => {
+describe.skipIf(Pty.missing !== undefined)("SIGHUP at a terminal", { concurrent: true }, () => {
   it.scopedLive("stops a server in order, although it arrives several times", () =>
     Effect.gen(function* () {
       const { alice, pty } = yield* serverAtTerminal()

@@ -6,7 +6,7 @@ import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import * as WireClient from "../support/WireClient.js"
 
-describe("a-chat who", () => {
+describe.concurrent("a-chat who", () => {
   it.scopedLive("prints one name per line, and other clients do not see it", () =>
     Effect.gen(function* () {
       const { address, joined, port, watcher } = yield* WatchedServer.make()

@@ -153,7 +153,7 @@ const faults: ReadonlyArray<readonly [what: string, finds: string, fault: Faulty
   ]
 ]
 
-describe("the conformance suite finds that a server", () => {
+describe.concurrent("the conformance suite finds that a server", () => {
   for (const [what, finds, fault] of faults) {
     it.scopedLive(what, () =>
       Effect.gen(function* () {
@@ -166,7 +166,7 @@ describe("the conformance suite finds that a server", () => {
   }
 })
 
-describe("the conformance suite", () => {
+describe.concurrent("the conformance suite", () => {
   it.scopedLive("finds no fault in a correct server", () =>
     Effect.gen(function* () {
       const { port } = yield* FaultyServer.make({})

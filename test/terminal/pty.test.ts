@@ -63,7 +63,9 @@ const isRestored = (terminal: Pty.Pty) =>
     return status
   })
 
-describe.skipIf(Pty.missing !== undefined)(`a-chat connect at a terminal (${Pty.missing ?? "script, stty"})`, () => {
+const title = `a-chat connect at a terminal (${Pty.missing ?? "script, stty"})`
+
+describe.skipIf(Pty.missing !== undefined)(title, { concurrent: true }, () => {
   it.scopedLive("asks for the login, talks, completes, and keeps a history without the login", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* alone()
