@@ -42,8 +42,14 @@ const checkStates = ({ shown, typed }: TerminalHistory, report: Report) => {
 
 /** What is shown is what the server reported, and what it reported is shown. */
 const checkTruth = ({ server, shown }: TerminalHistory, report: Report) => {
+  const handled = new Map<string, Array<Handled>>()
+  for (const one of server.handled) {
+    const same = handled.get(one.text)
+    if (same === undefined) handled.set(one.text, [one])
+    else same.push(one)
+  }
   for (const { state, text, to } of TerminalRows.finals(shown)) {
-    const sent = server.handled.filter((one) => one.text === text && one.names.includes(to))
+    const sent = (handled.get(text) ?? []).filter((one) => one.names.includes(to))
     const told = sent.map((one) => toldOf(server.connections[one.connection], one, to))
     const key = keyOf(text, to)
     switch (state) {
@@ -64,9 +70,7 @@ const checkTruth = ({ server, shown }: TerminalHistory, report: Report) => {
 /** What the server has told about a line for a recipient, as far as the client has read it whole. */
 const toldOf = (connection: Connection | undefined, { label, names }: Handled, to: string) => {
   const told: Array<"delivered" | "returned" | "refused" | "putBack"> = []
-  for (const line of wholeLines(connection?.end.delivered ?? "")) {
-    const [, mark, code = "", own, rest = ""] = /^([!*]) (\S+) @([^\s:]+)(?: ([^:]*))?:/.exec(line) ?? []
-    if (own !== label || mark === undefined) continue
+  for (const { code, mark, rest } of repliesTo(connection, label)) {
     const named = decode(/^[^=]*?(?=(?: \S+=|$))/.exec(rest)?.[0] ?? "").split(", ")
     // A wrong name makes every outcome unknown that is still due.
     if (code !== "undelivered" && mark === "!") told.push(isForNow(code) ? "putBack" : "refused")
@@ -78,9 +82,41 @@ const toldOf = (connection: Connection | undefined, { label, names }: Handled, t
 
 /** How long to pause after the refusal of a line, in milliseconds. */
 const pauseAfter = (connection: Connection | undefined, { label }: Handled): number => {
-  const refusal = wholeLines(connection?.end.delivered ?? "").find((line) => line.startsWith(`! slow-down @${label} `))
-  return Number(/ retry=(\d+)/.exec(refusal ?? "")?.[1] ?? 0)
+  const refusal = repliesTo(connection, label).find(({ code, mark }) => mark === "!" && code === "slow-down")
+  return Number(/(?:^| )retry=(\d+)/.exec(refusal?.rest ?? "")?.[1] ?? 0)
 }
+
+/** A line of the server about a labelled line: `! code @label rest:`. */
+interface LabelledReply {
+  readonly mark: string
+  readonly code: string
+  readonly rest: string
+}
+
+const repliesTo = (connection: Connection | undefined, label: string | undefined): ReadonlyArray<LabelledReply> =>
+  (connection === undefined || label === undefined ? undefined : repliesOf(connection).get(label)) ?? []
+
+/** By their labels. Kept, because a client that sends for long asks for each of its lines. */
+const repliesOf = (connection: Connection): ReadonlyMap<string, ReadonlyArray<LabelledReply>> => {
+  const { delivered } = connection.end
+  const known = replies.get(connection)
+  if (known?.delivered === delivered) return known.byLabel
+  const byLabel = new Map<string, Array<LabelledReply>>()
+  for (const line of wholeLines(delivered)) {
+    const [, mark, code = "", label, rest = ""] = /^([!*]) (\S+) @([^\s:]+)(?: ([^:]*))?:/.exec(line) ?? []
+    if (mark === undefined || label === undefined) continue
+    const same = byLabel.get(label)
+    if (same === undefined) byLabel.set(label, [{ mark, code, rest }])
+    else same.push({ mark, code, rest })
+  }
+  replies.set(connection, { delivered, byLabel })
+  return byLabel
+}
+
+const replies = new WeakMap<
+  Connection,
+  { readonly delivered: string; readonly byLabel: ReadonlyMap<string, ReadonlyArray<LabelledReply>> }
+>()
 
 const isForNow = (code: string) => code === "closing" || code === "slow-down"
 
