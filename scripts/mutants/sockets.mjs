@@ -31,7 +31,7 @@ export const mutants = [
   {
     name: "a writer is not woken when the kernel has taken everything",
     file: "transport/NetSocket.ts",
-    search: "if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()",
+    search: "if (this.socket.writableLength === 0) this.wake()",
     replace: "",
     real: true
   },

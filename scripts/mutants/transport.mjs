@@ -1,6 +1,13 @@
 // Mutants of the transports. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "a fiber that waits for the kernel sleeps for ever if others write meanwhile",
+    file: "transport/NetSocket.ts",
+    search: "else this.awaitWritten()",
+    replace: "",
+    test: "test/transport/Tcp.test.ts"
+  },
+  {
     name: "time in which the process was stopped counts for the end of a connection",
     file: "transport/NetSocket.ts",
     search: "const lingerSteps = 5",

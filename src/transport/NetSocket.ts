@@ -158,8 +158,11 @@ export class NetSocket implements Socket {
     return this.socket.destroyed || this.socket.errored !== null
   }
 
+  /** Waits again if more was written meanwhile: that write has no callback. */
   protected readonly onWritten = () => {
-    if (this.waiting !== undefined && this.socket.writableLength === 0) this.wake()
+    if (this.waiting === undefined) return
+    if (this.socket.writableLength === 0) this.wake()
+    else this.awaitWritten()
   }
 
   /**

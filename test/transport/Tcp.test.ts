@@ -4,7 +4,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Net from "node:net"
+import * as LineConnection from "../../src/client/LineConnection.js"
 import { ignoreEvents, type Socket } from "../../src/ports/Transport.js"
 import * as Inherited from "../../src/transport/Inherited.js"
 import * as Memory from "../../src/ports/Memory.js"
@@ -123,5 +125,23 @@ describe("the close of an accepted connection", () => {
         yield* eventually(() => seen.includes("close"), "the client did not close")
         assert.deepStrictEqual(seen, ["! login-in-use\n", "end", "close"])
       })
+  )
+})
+
+describe("a connection on which several fibers wait for the kernel", () => {
+  it.scopedLive("wakes each of them, though more is written while they wait", () =>
+    Effect.gen(function* () {
+      const { port } = yield* FakeServer.make((socket) => socket.resume())
+      const socket = yield* Effect.acquireRelease(Tcp.connect(Tcp.address("127.0.0.1", port)), (made) =>
+        Effect.sync(() => made.destroy())
+      )
+      socket.attach(ignoreEvents)
+      const { send } = yield* LineConnection.makeSender(socket)
+      const line = `${"x".repeat(1024 * 1024)}\n`
+      // One after another, so that some are written while Node already writes those before them.
+      const sends = Array.from({ length: 64 }, (_, at) => Effect.delay(send(line), at))
+      const over = yield* Effect.timeoutOption(Effect.all(sends, { concurrency: "unbounded" }), "10 seconds")
+      assert.isTrue(Option.isSome(over), "a fiber was never woken")
+    })
   )
 })
