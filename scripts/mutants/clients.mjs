@@ -96,7 +96,7 @@ export const mutants = [
   {
     name: "an outcome that does not parse counts as written",
     file: "client/Outcomes.ts",
-    search: "if (outcome === undefined) unknown(awaited)",
+    search: "if (outcome === undefined) invalid(awaited)",
     replace: 'if (outcome === undefined) awaited.accept({ _tag: "Written", names: [] }, [], true)',
     test: "test/client/Outcomes.test.ts"
   },
@@ -362,15 +362,22 @@ export const mutants = [
   {
     name: "a client that reconnects sends again what may have arrived",
     file: "client/LastingDelivery.ts",
-    search: 'connection.hasSaidBye() && fate.names.length === sentTo.length ? "again" : "final"',
-    replace: '"again"',
+    search: "connection.hasSaidBye() && fate.isInvalid !== true && fate.names.length === sentTo.length",
+    replace: "true",
     test: "test/client/ReconnectingClient.test.ts"
   },
   {
     name: "a client that reconnects takes a last line for the proof that nothing was accepted",
     file: "client/LastingDelivery.ts",
-    search: "connection.hasSaidBye() && fate.names.length === sentTo.length",
-    replace: "connection.hasSaidBye()",
+    search: "&& fate.names.length === sentTo.length",
+    replace: "",
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a client that reconnects sends again what had an invalid outcome",
+    file: "client/LastingDelivery.ts",
+    search: "&& fate.isInvalid !== true",
+    replace: "",
     test: "test/client/ReconnectingClient.test.ts"
   },
   {

@@ -3,7 +3,7 @@ export const mutants = [
   {
     name: "send reports lines without an outcome as nothing when the connection ends",
     file: "client/Outcomes.ts",
-    search: "for (const line of lines) unknown(line)",
+    search: 'for (const line of lines) unknown(line, { _tag: "Unknown" })',
     replace: "void lines",
     send: true
   },

@@ -80,6 +80,8 @@ export type MessageFate = Exclude<Outcomes.Outcome, { readonly _tag: "Unknown" }
 export interface Unknown {
   readonly _tag: "Unknown"
   readonly names: ReadonlyArray<string>
+  /** Whether there was an outcome that does not parse, or that names another client. Left out if there was none. */
+  readonly isInvalid?: true
 }
 
 /**

@@ -138,8 +138,10 @@ const decide = (fate: MessageFate, sentTo: ReadonlyArray<string>, connection: De
     case "Returned":
       return fate.reason === "offline" ? fate : "final"
     case "Unknown":
-      // The outcomes of accepted lines precede the server's last line.
-      return connection.hasSaidBye() && fate.names.length === sentTo.length ? "again" : "final"
+      // The outcomes of accepted lines precede the server's last line. An invalid one may have preceded it, too.
+      return connection.hasSaidBye() && fate.isInvalid !== true && fate.names.length === sentTo.length
+        ? "again"
+        : "final"
     case "Refused":
       if (fate.reason === "closing") {
         connection.closing()

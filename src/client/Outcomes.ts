@@ -18,8 +18,8 @@ export type Outcome =
     })
   /** The line was refused as a whole: no recipient gets it. */
   | (OutcomeReason & { readonly _tag: "Refused" })
-  /** The connection ended before the outcome arrived, or the outcome was invalid. Some recipients may have the line. */
-  | { readonly _tag: "Unknown" }
+  /** The connection ended before the outcome arrived, or the outcome `isInvalid`. Some recipients may have the line. */
+  | { readonly _tag: "Unknown"; readonly isInvalid?: true }
 
 export interface OutcomeReason {
   /** The reason on the wire, `offline` or `busy`; for a refused line its code, such as `bad-line`. */
@@ -99,7 +99,7 @@ export class Outcomes {
     const isLast = outcome === undefined || outcome._tag === "Refused" ? true : this.settle(awaited, outcome)
     if (!isLast) return true
     this.awaited.delete(label)
-    if (outcome === undefined) unknown(awaited)
+    if (outcome === undefined) invalid(awaited)
     else if (outcome._tag === "Refused") awaited.accept(outcome, awaited.recipients.rest(awaited.due), true)
     return true
   }
@@ -115,7 +115,7 @@ export class Outcomes {
     }
     const due = (awaited.due ??= counted(recipients.shown))
     if (!takeAll(due, names)) {
-      unknown(awaited)
+      invalid(awaited)
       return true
     }
     const isSettled = due.size === 0
@@ -130,12 +130,14 @@ export class Outcomes {
     this.hasEnded = true
     const lines = [...this.awaited.values()]
     this.awaited.clear()
-    for (const line of lines) unknown(line)
+    for (const line of lines) unknown(line, { _tag: "Unknown" })
   }
 }
 
-const unknown = (awaited: AwaitedLine) =>
-  awaited.accept({ _tag: "Unknown" }, awaited.recipients.rest(awaited.due), true)
+const unknown = (awaited: AwaitedLine, fate: Extract<Outcome, { readonly _tag: "Unknown" }>) =>
+  awaited.accept(fate, awaited.recipients.rest(awaited.due), true)
+
+const invalid = (awaited: AwaitedLine) => unknown(awaited, { _tag: "Unknown", isInvalid: true })
 
 const show = (name: string) => Wire.decode(Name.show(Wire.encode(name)))
 

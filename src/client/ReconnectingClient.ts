@@ -221,9 +221,8 @@ export const connect = <R>(
     }).pipe(
       Effect.raceFirst(Deferred.await(left)),
       Effect.catchTags({ ConnectionGone: Effect.die, Unsendable: Effect.die }), // reconnecting is on; the login was checked
-      Effect.onExit((exit) =>
-        finish(Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined)
-      ),
+      Effect.tapErrorCause((cause) => (Cause.isDie(cause) ? Deferred.failCause(first, cause) : Effect.void)),
+      Effect.onExit((exit) => finish(Exit.isFailure(exit) ? failureOf(exit.cause) : undefined)),
       Effect.ignore, // `finish` has passed it on
       Effect.forkScoped
     )
@@ -267,6 +266,16 @@ export const connect = <R>(
       closed: Deferred.await(closed)
     }
   })
+
+/** Why a client cannot go on. Undefined if the program has interrupted it. */
+const failureOf = (cause: Cause.Cause<Failure>): Failure | undefined =>
+  Option.getOrUndefined(Cause.failureOption(cause)) ??
+  Option.getOrUndefined(
+    Option.map(
+      Cause.dieOption(cause),
+      (defect) => new TransportError({ during: "Connect", reason: "a defect in the client", cause: defect })
+    )
+  )
 
 const asTransportError = (cause: Failure): TransportError =>
   cause._tag === "TransportError" ? cause : new TransportError({ during: "Connect", reason: cause.message, cause })

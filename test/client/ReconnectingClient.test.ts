@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -147,6 +148,7 @@ describe("ReconnectingClient", () => {
         [["* closing grace=1 return=1: x", "* bye reason=shutdown: x"], true],
         [["* closing grace=1 return=1: x"], false],
         [["* bye reason=shutdown: x", "* written @1 carol: x"], false],
+        [["* written @1 mallory: x", "* bye reason=shutdown: x"], false],
         [[], false]
       ] as const) {
         const { alice, server } = yield* withScript()
@@ -354,6 +356,18 @@ describe("ReconnectingClient", () => {
       yield* start
       yield* Client.connect({ socket: network.connect, login: "alice" })
       assert.strictEqual((yield* connect("alice"))._tag, "LoginRefused")
+    })
+  )
+
+  it.scopedLive("reports a defect as one, and not as its end", () =>
+    Effect.gen(function* () {
+      const defective = yield* Effect.exit(
+        ReconnectingClient.connect({ socket: Effect.dieMessage("oh"), login: "alice" })
+      )
+      assert.strictEqual(
+        Exit.isFailure(defective) && Cause.pretty(defective.cause).split("\n")[0],
+        "RuntimeException: oh"
+      )
     })
   )
 
