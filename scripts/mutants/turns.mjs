@@ -116,6 +116,13 @@ export const mutants = [
     test: notices
   },
   {
+    name: "a subscriber is notified of the end of an earlier client of its name",
+    file: "chat/Notices.ts",
+    search: "about: about.name",
+    replace: 'about: line.startsWith("* left ") ? "" : about.name',
+    test: notices
+  },
+  {
     name: "several notices count as one line",
     file: "chat/Notices.ts",
     search: "blocks.push({ text, lines: at - first, own })",

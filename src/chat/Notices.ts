@@ -14,15 +14,16 @@ const blockBytes = 4096
 
 interface Notice {
   readonly line: string
-  readonly about: Peer
+  /** The name of the client. */
+  readonly about: string
 }
 
 /** Notices that go to every subscriber, as one text, so that a burst of logins takes one step for each subscriber. */
 interface Block {
   readonly text: string
   readonly lines: number
-  /** The places of the lines about a peer, for the subscribers among them. */
-  readonly own: ReadonlyMap<Peer, ReadonlyArray<{ readonly start: number; readonly end: number }>>
+  /** The places of the lines about a name, for a subscriber of that name: an earlier client may have had it. */
+  readonly own: ReadonlyMap<string, ReadonlyArray<{ readonly start: number; readonly end: number }>>
 }
 
 /** Notices about other clients, for clients that sent `/hello` (protocol, section 6). Runs in the broker's turn. */
@@ -59,7 +60,7 @@ export class Notices {
   /** Sends a line to all subscribers but the one it is about: the first line immediately, further lines collected. */
   notify(line: string, about: Peer) {
     if (this.subscribers.size === 0) return
-    this.collected.push({ line, about })
+    this.collected.push({ line, about: about.name })
     if (this.sending !== undefined) return
     if (this.broker.now() - this.sentAt < collectMillis) return this.collecting.unsafeOpen()
     this.send()
@@ -95,7 +96,7 @@ export class Notices {
 
   private give(peer: Peer, { lines, own, text }: Block) {
     if (peer.outbox.isQueueFull) return
-    const places = own.get(peer)
+    const places = own.get(peer.name)
     if (places === undefined) return this.broker.replies.notices(peer, text, lines)
     let others = ""
     let at = 0
@@ -128,7 +129,7 @@ const blocksOf = (notices: ReadonlyArray<Notice>): ReadonlyArray<Block> => {
   for (let at = 0; at < notices.length;) {
     let text = ""
     const first = at
-    const own = new Map<Peer, Array<{ start: number; end: number }>>()
+    const own = new Map<string, Array<{ start: number; end: number }>>()
     for (; at < notices.length && (text === "" || text.length < blockBytes); at++) {
       const { about, line } = notices[at] as Notice // in range
       const start = text.length

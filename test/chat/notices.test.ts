@@ -103,6 +103,27 @@ describe("notices", () => {
     })
   )
 
+  it.scoped("are not about the client that gets them, even if it was another connection that left", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer()
+      const watcher = yield* Effect.tap(chat.connect, greet)
+      const earlier = yield* chat.join("alice")
+      yield* pass(200)
+      yield* chat.join("bob") // announced at once, so that further notices are collected
+      earlier.say("/quit")
+      yield* earlier.ended
+      const alice = yield* Effect.tap(chat.join("alice"), greet)
+      yield* pass(200)
+      yield* turnsUntil(
+        () => notices(watcher).length === 4,
+        () => `the watcher was notified: ${notices(watcher).join()}`
+      )
+      yield* settle
+      assert.deepStrictEqual(notices(watcher), ["* joined alice", "* joined bob", "* left alice", "* joined alice"])
+      assert.deepStrictEqual(notices(alice), [])
+    })
+  )
+
   it.scoped("that are being sent, and those collected meanwhile, come before the announcement of the shutdown", () =>
     Effect.gen(function* () {
       const chat = yield* startMemoryServer({ turnBounds })
