@@ -54,7 +54,7 @@ const conflict = (stall: number, hold: number) =>
 
 describe("The declarations of the library", () => {
   it("describe every limit", () => {
-    const declarations = readFileSync(new URL("../../dist/chat/Limits.d.ts", import.meta.url), "utf8")
+    const declarations = readFileSync(new URL("../../dist/library/chat/Limits.d.ts", import.meta.url), "utf8")
     for (const [key, { about }] of Object.entries(limits)) {
       const [, comment = ""] = declarations.match(new RegExp(`/\\*\\* (.*) \\*/\\s+${key}: `)) ?? []
       assert.include(comment, about.replace(/ --.*/u, ""))

@@ -62,11 +62,15 @@ export class WireClient extends LineClient {
     return this.ending !== undefined
   }
 
-  /** Waits until `look` returns a value; calls it again after every read and at the end. */
+  /**
+   * Waits until `look` returns a value; calls it again after every read and at the end. Fails if nothing comes for some
+   * time: on a busy machine, many lines may take any time.
+   */
   until<A>(what: string, look: () => A | undefined): Effect.Effect<A> {
     const failure = new Error() // created here, so that its stack shows the test
     return Effect.async<A>((resume) => {
       const watch = () => {
+        deadline.refresh()
         const found = look()
         if (found === undefined && this.ending === undefined) return
         stop()
@@ -75,7 +79,7 @@ export class WireClient extends LineClient {
       }
       const deadline = setTimeout(() => {
         stop()
-        resume(this.fail(failure, `${what}, within ${patience} ms`))
+        resume(this.fail(failure, `${what}, and nothing came for ${patience} ms`))
       }, patience)
       const stop = () => {
         clearTimeout(deadline)
