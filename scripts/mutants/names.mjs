@@ -172,5 +172,35 @@ export const mutants = [
     search: "said.has(word) && !(hasLoggedIn && forLogin.has(word))",
     replace: "said.has(word)",
     test: "test/server/send-only.test.ts"
+  },
+  {
+    name: "a client that only sends gets messages",
+    file: "chat/Names.ts",
+    search: "else senders.clients += 1\n",
+    replace: "else senders.clients += 1\n      this.become(HashMap.set(this.present, name, peer), name)\n"
+  },
+  {
+    name: "a client that only sends is announced when it comes",
+    file: "chat/Lifecycle.ts",
+    search: "if (peer.isSendOnly) return true\n",
+    replace: ""
+  },
+  {
+    name: "two clients that only send cannot have one name",
+    file: "chat/Names.ts",
+    search: "senders !== undefined && !(peer.isSendOnly && senders.name === name)",
+    replace: "senders !== undefined"
+  },
+  {
+    name: "a name that looks like that of a client that only sends is free",
+    file: "chat/Names.ts",
+    search: "senders !== undefined && !(peer.isSendOnly && senders.name === name)",
+    replace: "senders !== undefined && senders.name === name && !peer.isSendOnly"
+  },
+  {
+    name: "a name that only senders have is free for a client that does more",
+    file: "chat/Names.ts",
+    search: "senders !== undefined && !(peer.isSendOnly && senders.name === name)",
+    replace: "peer.isSendOnly && senders !== undefined && senders.name !== name"
   }
 ]

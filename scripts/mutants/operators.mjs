@@ -174,6 +174,60 @@ export const mutants = [
     test
   },
   {
+    name: "a kick forgets the lines that wait for an acknowledgement",
+    file: "chat/Lifecycle.ts",
+    search: "const unacknowledged = outbox.unacknowledged?.takeAll() ?? []",
+    replace: 'const unacknowledged = reason === "kicked" ? [] : (outbox.unacknowledged?.takeAll() ?? [])'
+  },
+  {
+    name: "a client that is kicked still gets its whole queue",
+    file: "chat/Lifecycle.ts",
+    search: "const unwritten = outbox.retract()",
+    replace: "const unwritten: ReadonlyArray<Batch<Peer>> = []"
+  },
+  {
+    name: "a ban does not disconnect",
+    file: "chat/Moderation.ts",
+    search: "      closed += 1\n      this.expel(peer, refusal)",
+    replace: "      closed += 1"
+  },
+  {
+    name: "a ban breaks off clients that an earlier ban concerns",
+    file: "chat/Moderation.ts",
+    search: "for (const peer of this.peersOf(subject)) {",
+    replace: "for (const peer of this.broker.lifecycle.peers) {"
+  },
+  {
+    name: "a banned address is let in",
+    file: "chat/AcceptLoop.ts",
+    search: "const banned = bans.ofHost(host)",
+    replace: "const banned = bans.ofHost(host) === undefined ? undefined : undefined"
+  },
+  {
+    name: "a ban ends a little early",
+    file: "chat/Bans.ts",
+    search: "if (left <= 0) return undefined",
+    replace: "if (left <= 50) return undefined"
+  },
+  {
+    name: "to lift the ban of a name has no effect",
+    file: "chat/Bans.ts",
+    search: "return this.byName.delete(likenessOf(subject.name))",
+    replace: "return this.byName.has(likenessOf(subject.name))"
+  },
+  {
+    name: "to lift the ban of an address has no effect",
+    file: "chat/Bans.ts",
+    search: "const isRemoved = bans?.delete(prefix) === true",
+    replace: "const isRemoved = bans?.has(prefix) === true"
+  },
+  {
+    name: "a client that only sends cannot be kicked",
+    file: "chat/Bans.ts",
+    search: 'return ({ name }) => name !== "" && likenessOf(name) === likeness',
+    replace: "return ({ isSendOnly, name }) => !isSendOnly && likenessOf(name) === likeness"
+  },
+  {
     name: "a second drain ends the server at once",
     file: "cli/serve/Reload.ts",
     search: "if (hasSignalled || ExitStatus.hasEnded()) return\n",

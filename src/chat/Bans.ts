@@ -92,3 +92,16 @@ export class Bans {
     for (const [bits, bans] of this.byRange) if (bans.size === 0) this.byRange.delete(bits)
   }
 }
+
+/** Whether a subject concerns a client that is connected. */
+export const concerns = (subject: BanSubject): ((peer: Peer) => boolean) => {
+  if (subject._tag === "Name") {
+    const likeness = likenessOf(subject.name)
+    return ({ name }) => name !== "" && likenessOf(name) === likeness
+  }
+  const { bits, prefix } = subject.range
+  return ({ socket }) => {
+    const address = AddressRange.valueOf(socket.host)
+    return address !== undefined && AddressRange.prefixOf(address, bits) === prefix
+  }
+}

@@ -130,7 +130,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   })
   const drain = new Drain({ backlog, breakOff, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
-  const moderation = new Moderation({ bans, breakOff, lifecycle, names, now })
+  const moderation = new Moderation({ bans, breakOff, lifecycle, now })
   const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })
 
   return {

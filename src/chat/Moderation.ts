@@ -1,16 +1,14 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
-import type { Ban, Bans } from "./Bans.js"
+import { concerns, type Ban, type Bans } from "./Bans.js"
 import type { BanSubject } from "./BanSubject.js"
 import type { Lifecycle } from "./Lifecycle.js"
-import type { Names } from "./Names.js"
 import type { Peer } from "./Peer.js"
 
 interface Collaborators {
   readonly bans: Bans
   readonly breakOff: (peer: Peer, reason: CloseReason) => void
   readonly lifecycle: Lifecycle
-  readonly names: Names
   readonly now: () => number
 }
 
@@ -18,20 +16,23 @@ interface Collaborators {
 export class Moderation {
   constructor(private readonly broker: Collaborators) {}
 
-  /** Disconnects the client with this name in wire form, or with one that looks the same; false if there is none. */
+  /**
+   * Disconnects the client with this name in wire form, or with one that looks the same: all such clients if they only
+   * send. False if there is none.
+   */
   kick(name: string): boolean {
-    const peer = this.broker.names.holder(name)
-    if (peer === undefined) return false
-    this.expel(peer, Reply.kicked)
-    return true
+    const found = this.peersOf({ _tag: "Name", name })
+    for (const peer of found) this.expel(peer, Reply.kicked)
+    return found.length > 0
   }
 
   /** Bans a subject, and disconnects the clients that it concerns. Returns how many these are. */
   ban(subject: BanSubject, millis: number | undefined): number {
-    const { bans, lifecycle, now } = this.broker
+    const { bans, now } = this.broker
     bans.add(subject, now() + (millis ?? Infinity))
+    // Not everybody who is banned: a client that an earlier ban concerns may still be getting its last line.
     let closed = 0
-    for (const peer of lifecycle.peers) {
+    for (const peer of this.peersOf(subject)) {
       const refusal = bans.ofPeer(peer)
       if (refusal === undefined) continue
       closed += 1
@@ -46,6 +47,11 @@ export class Moderation {
 
   get bans(): ReadonlyArray<Ban> {
     return this.broker.bans.all
+  }
+
+  /** The connected clients that a subject concerns. */
+  private peersOf(subject: BanSubject): ReadonlyArray<Peer> {
+    return [...this.broker.lifecycle.peers].filter(concerns(subject))
   }
 
   /** A connection that has already had its last line can only be broken off. */

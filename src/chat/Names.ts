@@ -77,11 +77,6 @@ export class Names implements Resolver {
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
   }
 
-  /** The peer that has taken a name, or one that looks the same. It may be leaving. */
-  holder(name: string): Peer | undefined {
-    return this.byLikeness.get(likenessOf(name))
-  }
-
   find(name: string): Peer | undefined {
     const found = HashMap.get(this.present, name)
     return found._tag === "Some" ? found.value : undefined

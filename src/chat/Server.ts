@@ -71,7 +71,7 @@ export interface ServerHandle {
   readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
   /**
    * Disconnects the client with this name, or with one that looks the same, and returns its queue to the senders
-   * (protocol, section 5). False if there is none.
+   * (protocol, section 5). Clients that only send may share a name: then it disconnects them all. False if there is none.
    */
   readonly kick: (name: string) => Effect.Effect<boolean>
   /**

@@ -191,6 +191,24 @@ describe("a client that is kicked", () => {
     })
   )
 
+  it.scoped("is each client with the name if they only send", () =>
+    Effect.gen(function* () {
+      const { connect, server } = yield* startMemoryServer(shortTimeouts)
+      const scripts = [yield* connect, yield* connect]
+      for (const script of scripts) {
+        script.say("/hello send-only", "script")
+        yield* script.barrier
+      }
+      assert.isTrue(yield* server.kick("Script"))
+      for (const script of scripts) {
+        yield* script.ended
+        assert.strictEqual(farewell(script), "! kicked fatal")
+      }
+      yield* settle
+      assert.isFalse(yield* server.kick("script"))
+    })
+  )
+
   it.scoped("while it leaves already is broken off", () =>
     Effect.gen(function* () {
       const { broker, join, reasons } = yield* startMemoryBroker(noTimeouts)
@@ -297,6 +315,22 @@ describe("a ban", () => {
       assert.strictEqual(farewell(still), "! banned fatal")
       assert.isTrue(yield* server.unban(subject("Alice")))
       yield* join("alice")
+    })
+  )
+
+  it.scoped("does not break off a client that an earlier ban concerns, and that gets its last line", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({ ...noTimeouts, outboxBytes: 100_000 })
+      const [alice, bob] = [yield* join("alice"), yield* join("bob")]
+      bob.socket.pause()
+      alice.say(...flood(100))
+      yield* alice.barrier
+      assert.strictEqual(yield* server.ban(subject("bob")), 1)
+      assert.strictEqual(yield* server.ban(subject("carol")), 0)
+      bob.socket.resume()
+      yield* bob.ended
+      assert.strictEqual(farewell(bob), "! banned fatal")
+      assert.isTrue(bob.end().inOrder)
     })
   )
 

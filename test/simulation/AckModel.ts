@@ -27,13 +27,16 @@ export const ofWire = (
   history: History,
   wire: Wire,
   lines: ReadonlyArray<ProtocolModel.HeardLine>,
-  log: LogLine | undefined
+  log: LogLine | undefined,
+  expulsion: ProtocolModel.Span | undefined
 ): Acknowledged => {
   const messages = messagesIn(wire)
   const written = messages.filter(({ isExpected }) => !isExpected).length
   const waiting = messages.slice(written)
-  const acks = acknowledgements(history, wire).filter(({ count }) => count <= waiting.length)
-  const isSure = sureness(history, wire, lines, log)
+  const acks = acknowledgements(history, wire).filter(
+    ({ count, heard }) => count <= waiting.length && heard.turn <= (expulsion?.to ?? Infinity)
+  )
+  const isSure = sureness(history, wire, lines, Math.min(log?.turn ?? -Infinity, expulsion?.from ?? Infinity))
   const handled = acks.filter(isSure)
   const surely = Math.max(0, ...handled.map(({ count }) => count))
   const maybe = Math.max(0, ...acks.map(({ count }) => count))
@@ -94,15 +97,16 @@ const sureness = (
   history: History,
   wire: Wire,
   lines: ReadonlyArray<ProtocolModel.HeardLine>,
-  log: LogLine | undefined
+  /** The turn in which the server stopped to handle them. */
+  lastTurn: number
 ) => {
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
   const linger = history.setting.linger - ProtocolModel.earliness(history)
   let last = quit?.heard.at ?? 0
   return ({ heard }: Acknowledgement): boolean => {
-    if (log === undefined || history.killed !== undefined) return false
+    if (history.killed !== undefined) return false
     const { to } = ProtocolModel.spanOf(history, wire, heard)
-    if (ProtocolModel.settledBy(history, to) >= log.turn) return false
+    if (ProtocolModel.settledBy(history, to) >= lastTurn) return false
     if (quit === undefined || heard.turn <= quit.heard.turn) return true
     // After `/quit`, silence for the linger time ends the wait.
     if (heard.at - last >= linger) return false

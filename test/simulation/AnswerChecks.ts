@@ -74,7 +74,7 @@ const checkOrder = (history: History, session: ObservedConnection, delivering: n
   }
   // After a shutdown lines have no answer, and a client that broke off has not received the rest.
   const isWhole = session.endedInOrder && session.reason !== "shutdown" && history.killed === undefined
-  const isRefused = best === answers.length - 1 && ["! full ", "! login-timeout "].some((head) => matches(best, head))
+  const isRefused = best === answers.length - 1 && lastWords.some((head) => matches(best, head))
   if (isRefused) {
     best += 1
     places.add(best)
@@ -84,6 +84,9 @@ const checkOrder = (history: History, session: ObservedConnection, delivering: n
   const found = JSON.stringify(answers.slice(0, best + 2).map((answer) => answer.line.slice(0, 60)))
   report("wrong answers", `${session.wire.remote} (${session.reason}) from answer ${best} on: ${found}`)
 }
+
+/** Last lines that answer no line, or a login. */
+const lastWords = ["! full ", "! login-timeout ", "! kicked ", "! banned "]
 
 /** Whether all its lines were read: after a refusal they are not. */
 const hearsAll = ({ reason }: ObservedConnection) => reason === "left" || reason === "quit"
@@ -220,14 +223,14 @@ const checkEnd = ({ lines, reason, received, wire }: ObservedConnection, report:
     report("a bye that is not the last line", wire.remote)
 }
 
-/** No client is notified of more joins and leaves than there were. */
+/** No client is notified of more joins and leaves than there were. Those that only send are not announced. */
 const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   for (const { received, wire } of sessions) {
     const counts = new Map<string, number>()
     for (const one of received) if (one.is === "notice") counts.set(one.line, (counts.get(one.line) ?? 0) + 1)
     for (const [line, count] of counts) {
       const name = ProtocolModel.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
-      const most = name === "" ? 1 : sessions.filter((one) => one.name === name).length
+      const most = name === "" ? 1 : sessions.filter((one) => one.name === name && one.isSendOnly !== "yes").length
       if (count > most) report("a notice of an event that did not happen", `${wire.remote}: ${count} times ${line}`)
     }
   }

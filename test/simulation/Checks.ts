@@ -2,6 +2,7 @@ import * as AnswerChecks from "./AnswerChecks.js"
 import * as EndingChecks from "./EndingChecks.js"
 import * as DeliveryChecks from "./DeliveryChecks.js"
 import type { History } from "./History.js"
+import * as OperatorChecks from "./OperatorChecks.js"
 import * as OrderChecks from "./OrderChecks.js"
 import { sessions, type ObservedConnection } from "./ObservedConnection.js"
 
@@ -25,5 +26,6 @@ export const check = (
   DeliveryChecks.check(history, all, report)
   OrderChecks.check(all, report)
   AnswerChecks.check(history, all, report)
+  OperatorChecks.check(history, all, report)
   return { sessions: all, violations }
 }

@@ -1,15 +1,17 @@
 import * as Fate from "../../src/protocol/Fate.js"
 import { all as reasons } from "../../src/protocol/CloseReason.js"
-import type { Wire } from "./History.js"
-import type { HeardLine } from "./ProtocolModel.js"
+import type { History, Wire } from "./History.js"
+import { hasLastLine } from "./OperatorChecks.js"
+import { bannedUntil, isAddressOf, isNameOf } from "./OperatorModel.js"
+import { overlap, type HeardLine } from "./ProtocolModel.js"
 import type { Outcome } from "./Run.js"
-import type { ObservedConnection } from "./ObservedConnection.js"
+import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((one, other) => one + other, 0)
 
 /** Everything countable in a run, by group and name. Each must occur, or a promise is untested. */
 const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string, string, number]> => {
-  const { drained, killed, ledger, logs, steps } = history
+  const { acts, drained, killed, ledger, logs, steps } = history
   const ofSessions = (is: (session: ObservedConnection) => boolean) => sessions.filter(is).length
   const logged = (start: string) => logs.filter(({ message }) => message.startsWith(start)).length
   const received = sessions.flatMap((session) => session.received)
@@ -61,6 +63,26 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ["connections", "that logged in as one before", ofSessions((one) => isSuccessor(one, sessions))],
     ["connections", "whose login broke under it", ofSessions((one) => one.isUncertain)],
     ["connections", "lingering to the deadline", ofSessions(({ wire }) => lingered(wire) >= history.setting.linger)],
+    ["connections", "that only send", ofSessions(isSendOnly)],
+    [
+      "connections",
+      "that only send and share a name",
+      ofSessions((one) => isSendOnly(one) && sharesName(one, sessions))
+    ],
+    [
+      "connections",
+      "that only send, disconnected by the operator",
+      ofSessions((one) => isSendOnly(one) && isExpelled(one))
+    ],
+    ["operator", "acts without an effect", acts.filter(({ count }) => count === 0).length],
+    ["operator", "bans of several clients", acts.filter(({ count }) => count > 1).length],
+    ["operator", "bans lifted", acts.filter(({ count, step }) => step.do === "unban" && count > 0).length],
+    ["operator", "clients refused by address", ofSessions(isTurnedAway)],
+    ["operator", "clients refused by name", ofSessions(isRefusedByName)],
+    ["operator", "clients disconnected with a last line", ofSessions((one) => isExpelled(one) && hasLastLine(one))],
+    ["operator", "clients disconnected that took nothing", ofSessions(isExpelledStalled)],
+    ["operator", "clients disconnected with lines unacknowledged", ofSessions(isExpelledOwing)],
+    ["operator", "bans that were over when a client came again", ofSessions((one) => cameAfterBan(history, one))],
     ["server", "drains that cut off", drained !== undefined && drained.cutOff > 0 ? 1 : 0],
     ["server", "second signals", killed === undefined ? 0 : 1],
     ["server", "crowds dropped", logged("full: the operating system drops")],
@@ -69,6 +91,39 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
     ...steps.map(([, step]) => ["steps", step.do, 1] as const)
   ]
 }
+
+const isSendOnly = (one: ObservedConnection) => one.isSendOnly === "yes" && one.name !== undefined
+
+/** It is not the only one at its time with its name. */
+const sharesName = (one: ObservedConnection, sessions: ReadonlyArray<ObservedConnection>) =>
+  sessions.some(
+    (other) =>
+      other !== one &&
+      isSendOnly(other) &&
+      other.name === one.name &&
+      other.presence !== undefined &&
+      one.presence !== undefined &&
+      overlap(one.presence.surelyNamed, other.presence.surelyNamed)
+  )
+
+const isExpelled = ({ expulsion, reason }: ObservedConnection) =>
+  expulsion !== undefined && (reason === "kicked" || reason === "banned")
+
+const isRefusedByName = (one: ObservedConnection) =>
+  one.reason === "banned" && one.expulsion === undefined && !isTurnedAway(one)
+
+const isExpelledStalled = (one: ObservedConnection) => isExpelled(one) && (one.wire.destroyed?.stalled ?? 0) > 0
+
+const isExpelledOwing = (one: ObservedConnection) =>
+  isExpelled(one) && one.log?.fields["unacknowledgedLines"] !== undefined
+
+/** It was let in although a ban of its address or name was never lifted. */
+const cameAfterBan = ({ acts }: History, { name, wire }: ObservedConnection) =>
+  name !== undefined &&
+  bannedUntil(
+    acts.filter(({ order }) => order < wire.accepted.order),
+    (subject) => isAddressOf(subject, wire.host) || isNameOf(subject, name)
+  ) > -Infinity
 
 const isSlowed = ({ meaning }: HeardLine) => meaning.is === "slowed"
 
@@ -108,10 +163,9 @@ export class Coverage {
 
   /** What never occurred. */
   get missing(): ReadonlyArray<string> {
-    // A defect of the program must not occur, and no schedule has an operator.
-    const never = ["internal-error", "kicked", "banned"]
+    // A defect of the program must not occur.
     return [...this.groups].flatMap(([group, found]) =>
-      [...found].flatMap(([name, count]) => (count === 0 && !never.includes(name) ? [`${group}: ${name}`] : []))
+      [...found].flatMap(([name, count]) => (count === 0 && name !== "internal-error" ? [`${group}: ${name}`] : []))
     )
   }
 

@@ -99,6 +99,9 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       if (presence !== undefined && message.line.span.to < presence.maybe.from) {
         report("a line reached a later client with the same name", where)
       }
+      if (presence !== undefined && message.line.span.from > presence.maybe.to) {
+        report("a line reached a client that had left", where)
+      }
     }
   }
   HeadChecks.check(sessions, byWire, writtenTo, byName, report)
@@ -153,7 +156,7 @@ const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray
     if (meaning.is !== "message") return []
     const isRefused = label !== undefined && refused.has(label)
     const when = ProtocolModel.closing(history, line)
-    const isMaybe = isUncertain || when === "maybe" || line.maySlow
+    const isMaybe = isUncertain || when === "maybe" || line.maySlow || line.isDoubtful
     const isAccepted = isRefused || when === "yes" ? "no" : isMaybe ? "maybe" : "yes"
     return [
       {

@@ -3,7 +3,7 @@ import { refusalSlots } from "../../src/chat/Limits.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"
-import type { ObservedConnection } from "./ObservedConnection.js"
+import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 import { mostAhead } from "./SimulatedSocket.js"
 
 /** Every connection ends, for the right reason, and nothing is left over when all have. */
@@ -50,8 +50,8 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     "login-in-use": () => has("! login-in-use"),
     "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout - early && has("! login-timeout"),
     full: () => session.name === undefined,
-    kicked: () => false,
-    banned: () => false,
+    kicked: () => session.expulsion !== undefined,
+    banned: () => session.expulsion !== undefined || isTurnedAway(session) || login !== undefined,
     shutdown: () => draining,
     "cut-off": () => draining && log.at - (history.drainAsked?.at ?? Infinity) >= setting.grace,
     "internal-error": () => false
@@ -185,7 +185,7 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
   named.forEach((one, index) => {
     for (const other of named.slice(index + 1)) {
       if (!ProtocolModel.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
-      if (!ProtocolModel.looksLike(one.name, other.name)) continue
+      if (!ProtocolModel.looksLike(one.name, other.name) || mayShare(one, other)) continue
       report("two had the same name", `${one.name} at ${one.wire.remote} and ${other.wire.remote}`)
     }
   })
@@ -193,25 +193,33 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
     if (session.reason !== "login-in-use") continue
     const login = session.lines.find(({ meaning }) => meaning.is === "login")
     if (login?.meaning.is !== "login" || login.meaning.name === undefined) continue
-    const { name } = login.meaning
+    const { isSendOnly, name } = login.meaning
     const hasOwner = named.some(
       (one) =>
         one.wire !== session.wire &&
         ProtocolModel.overlap(one.when.maybeNamed, login.span) &&
-        ProtocolModel.looksLike(one.name, name)
+        ProtocolModel.looksLike(one.name, name) &&
+        !(one.isSendOnly === "yes" && isSendOnly === "yes" && one.name === name)
     )
     if (!hasOwner) report("a free name was refused", `${name} for ${session.wire.remote}`)
   }
 }
 
+/** Whether two clients may have one name: if both only send, and the names are identical. */
+const mayShare = (one: ObservedConnection, other: ObservedConnection) =>
+  one.isSendOnly !== "no" && other.isSendOnly !== "no" && one.name === other.name
+
 /** Beyond the places for refusals, connections are dropped without an answer. */
 const isDropped = ({ reason, wire }: ObservedConnection) =>
   reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
 
-const isRefused = ({ reason, wire }: ObservedConnection) =>
-  reason === "full" || (reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full ")))
+const isRefused = (session: ObservedConnection) => {
+  const { reason, wire } = session
+  if (reason === "full" || isTurnedAway(session)) return true
+  return reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full "))
+}
 
-/** A client is refused exactly when all places are taken. */
+/** A client is refused exactly when all places are taken, or its address is banned. */
 const checkLimits = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const { setting } = history
   sessions.forEach((session, index) => {
@@ -230,6 +238,7 @@ const checkLimits = (history: History, sessions: ReadonlyArray<ObservedConnectio
     }
     if (isRefused(session)) {
       // With little memory, what waits in queues may leave none for another connection.
+      if (isTurnedAway(session)) return // checked with the operator's acts
       if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost && !ProtocolModel.hasLittleMemory(setting))
         report("refused a client with a place free", where)
     } else if (surely.length >= places || ofHost(surely) >= perHost) {

@@ -1,6 +1,6 @@
 import type { Drained } from "../../src/chat/Server.js"
 import type { LedgerSnapshot } from "../../src/chat/Ledger.js"
-import type { Setting, Step } from "./Step.js"
+import type { OperatorStep, Setting, Step } from "./Step.js"
 
 /** A moment of a run: its turn, and its time in milliseconds. */
 export interface Moment {
@@ -19,7 +19,7 @@ export interface Wire {
   readonly number: number
   readonly remote: string
   readonly host: string
-  readonly accepted: Moment
+  readonly accepted: ReadMoment
   /** Each read of the server: a string of one character per byte. */
   readonly heard: Array<ReadMoment & { readonly bytes: string }>
   /** When the server was notified of the client's orderly end. */
@@ -62,6 +62,15 @@ export interface LogLine extends Moment {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** What the operator did, at the moment at which the server did it. */
+export interface OperatorAct extends ReadMoment {
+  readonly step: OperatorStep
+  /** The clients that it disconnected, or the bans that it lifted. */
+  readonly count: number
+  /** The connections in the middle of a write, with all bytes that the server had written to them so far. */
+  readonly writing: ReadonlyMap<Wire, number>
+}
+
 /** What was left over in the server when it should have been empty. */
 export interface Rest {
   readonly when: string
@@ -82,6 +91,8 @@ export interface History {
   readonly steps: ReadonlyArray<readonly [number, Step]>
   readonly wires: ReadonlyArray<Wire>
   readonly logs: ReadonlyArray<LogLine>
+  /** What the operator did, in order. */
+  readonly acts: Array<OperatorAct>
   /** The time of each turn. */
   readonly times: ReadonlyArray<number>
   /** The turns after which the broker had more to do. */

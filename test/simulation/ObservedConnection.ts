@@ -1,6 +1,7 @@
-import { all, type CloseReason } from "../../src/protocol/CloseReason.js"
+import { all, isExpulsion, type CloseReason } from "../../src/protocol/CloseReason.js"
 import { uncounted } from "../support/Uncounted.js"
 import * as AckModel from "./AckModel.js"
+import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, LogLine, Wire } from "./History.js"
 
@@ -57,6 +58,10 @@ export interface ObservedConnection {
   /** It broke so soon after its login that it may or may not have had its name. */
   readonly isUncertain: boolean
   readonly presence: Presence | undefined
+  /** Whether it said `/hello send-only` before its login. */
+  readonly isSendOnly: ProtocolModel.Doubt
+  /** When the operator disconnected it, unless it had ended before. */
+  readonly expulsion: ProtocolModel.Span | undefined
   readonly acknowledged: AckModel.Acknowledged
   /** The longest time, in milliseconds, in which its kernel had bytes and took none. */
   readonly longestStall: number
@@ -78,21 +83,26 @@ const orderly: ReadonlyArray<CloseReason> = [
 export const sessions = (history: History): ReadonlyArray<ObservedConnection> => {
   const logs = new Map<unknown, LogLine>()
   for (const log of history.logs) if (log.message === "connection closed") logs.set(log.fields["remote"], log)
-  const lines = ProtocolModel.lines(history)
-  return history.wires.map((wire) => session(history, wire, lines.get(wire) ?? [], logs.get(wire.remote)))
+  const expulsions = OperatorModel.expulsions(history, logs)
+  const lines = ProtocolModel.lines(history, expulsions)
+  return history.wires.map((wire) =>
+    session(history, wire, lines.get(wire) ?? [], logs.get(wire.remote), expulsions.get(wire))
+  )
 }
 
 const session = (
   history: History,
   wire: Wire,
   lines: ReadonlyArray<ProtocolModel.HeardLine>,
-  log: LogLine | undefined
+  log: LogLine | undefined,
+  expulsion: ProtocolModel.Span | undefined
 ): ObservedConnection => {
   const reason = all.find((one) => one === log?.fields["reason"])
   const login = lines.find(({ meaning }) => meaning.is === "login")
   const asked = login?.meaning.is === "login" ? login.meaning.name : undefined
   const logged = log?.fields["name"]
-  const broke = log !== undefined && reason !== undefined && !orderly.includes(reason)
+  // The operator ends the input first: no login is handled after that.
+  const broke = log !== undefined && reason !== undefined && !orderly.includes(reason) && !isExpulsion(reason)
   const isUncertain =
     login !== undefined &&
     logged === undefined &&
@@ -109,8 +119,12 @@ const session = (
     name,
     isUncertain,
     presence:
-      login === undefined || name === undefined ? undefined : presence(history, wire, lines, login, isUncertain),
-    acknowledged: AckModel.ofWire(history, wire, lines, log),
+      login === undefined || name === undefined
+        ? undefined
+        : presence(history, wire, lines, login, isUncertain, expulsion),
+    isSendOnly: login?.meaning.is === "login" ? login.meaning.isSendOnly : "no",
+    expulsion,
+    acknowledged: AckModel.ofWire(history, wire, lines, log, expulsion),
     longestStall: Math.max(0, ...wire.stalls.map(({ from, to }) => to - from)),
     endedInOrder: reason !== undefined && orderly.includes(reason)
   }
@@ -121,8 +135,10 @@ const presence = (
   wire: Wire,
   lines: ReadonlyArray<ProtocolModel.HeardLine>,
   login: ProtocolModel.HeardLine,
-  isUncertain: boolean
+  isUncertain: boolean,
+  expulsion: ProtocolModel.Span | undefined
 ): Presence => {
+  const isSendOnly = login.meaning.is === "login" ? login.meaning.isSendOnly : "no"
   const quit = lines.find(({ meaning }) => meaning.is === "quit")
   const ended = wire.ended && ProtocolModel.spanOf(history, wire, wire.ended)
   const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
@@ -130,17 +146,29 @@ const presence = (
   const noticed = Math.max(first(wire.gone?.turn, wire.destroyed?.turn, wire.closed?.turn), wire.writeBroke?.turn ?? 0)
   const over = ProtocolModel.settledBy(history, noticed)
   const from = login.span.from
-  const maybe = { from, to: first(quit?.span.to, ended?.to, over) }
+  const maybe =
+    isSendOnly === "yes" ? ProtocolModel.never : { from, to: first(quit?.span.to, ended?.to, over, expulsion?.to) }
   const maybeNamed = { from, to: over }
   if (isUncertain) return { maybe, maybeNamed, surely: ProtocolModel.never, surelyNamed: ProtocolModel.never }
   const surelyFrom = login.span.to + 1
   return {
     maybe,
     maybeNamed,
-    surely: { from: surelyFrom, to: first(quit?.span.from, ended?.from, broken, history.drainAsked?.turn) },
+    surely:
+      isSendOnly === "no"
+        ? {
+            from: surelyFrom,
+            to: first(quit?.span.from, ended?.from, broken, history.drainAsked?.turn, expulsion?.from)
+          }
+        : ProtocolModel.never,
     surelyNamed: { from: surelyFrom, to: broken }
   }
 }
+
+/** Whether it was refused as banned when it was accepted. */
+export const isTurnedAway = ({ reason, wire }: ObservedConnection): boolean =>
+  wire.closed?.turn === wire.accepted.turn &&
+  (reason === "banned" || (reason === undefined && wire.taken.startsWith("! banned ")))
 
 const first = (...turns: ReadonlyArray<number | undefined>) => Math.min(...turns.map((turn) => turn ?? Infinity))
 

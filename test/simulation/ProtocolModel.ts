@@ -17,7 +17,7 @@ export interface Span {
 
 /** What a line means, if it is read and the server is not shutting down. */
 export type Meaning =
-  | { readonly is: "login"; readonly name: string | undefined }
+  | { readonly is: "login"; readonly name: string | undefined; readonly isSendOnly: Doubt }
   | { readonly is: "message"; readonly to: ReadonlyArray<string>; readonly text: string }
   /** Answered with one or several lines that begin with these. */
   | { readonly is: "answered"; readonly heads: ReadonlyArray<string> }
@@ -37,7 +37,7 @@ export interface HeardLine {
   readonly maySlow: boolean
   readonly label: string | undefined
   readonly meaning: Meaning
-  /** After a line that ends the input, unless the shutdown refused that line. */
+  /** After a line that ends the input, unless the shutdown refused that line; or maybe after the operator ended it. */
   readonly isDoubtful: boolean
   /** Whether the client said `/hello auto` before this line. */
   readonly isAuto: Doubt
@@ -46,6 +46,9 @@ export interface HeardLine {
 export type Doubt = "yes" | "maybe" | "no"
 
 export const never: Span = { from: Infinity, to: -Infinity }
+
+/** After everything. */
+const eventually: Span = { from: Infinity, to: Infinity }
 
 /** Turns from a cause to its last effect in a broker that is not busy, unless something is held. */
 const slack = 4
@@ -83,10 +86,19 @@ export const overlap = (one: Span, other: Span): boolean => one.from <= other.to
 
 export const covers = (whole: Span, part: Span): boolean => whole.from <= part.from && part.to <= whole.to
 
-/** The lines of each connection that the server read, up to the one that ends the input. */
-export const lines = (history: History): ReadonlyMap<Wire, ReadonlyArray<HeardLine>> => {
+/**
+ * The lines of each connection that the server read, up to the one that ends the input.
+ *
+ * @param expulsions when the operator ended the input of connections
+ */
+export const lines = (
+  history: History,
+  expulsions: ReadonlyMap<Wire, Span>
+): ReadonlyMap<Wire, ReadonlyArray<HeardLine>> => {
   const ends = new Map(history.logs.flatMap(endOf))
-  const readers = history.wires.map((wire) => new Reader(wire, history, ends.get(wire.remote)))
+  const readers = history.wires.map(
+    (wire) => new Reader(wire, history, ends.get(wire.remote), expulsions.get(wire) ?? eventually)
+  )
   // Clients of one address share an allowance, so the order of all lines matters.
   const raws = readers.flatMap((reader) => reader.raws.map((raw) => ({ reader, raw })))
   const rates = new RateModel(
@@ -116,6 +128,7 @@ class Reader {
     isGreeted: false,
     saysAuto: false,
     acknowledges: "no",
+    sendsOnly: "no",
     name: undefined,
     isOver: false
   }
@@ -132,16 +145,19 @@ class Reader {
   constructor(
     readonly wire: Wire,
     private readonly history: History,
-    private readonly end: Ending | undefined
+    private readonly end: Ending | undefined,
+    private readonly expulsion: Span
   ) {
     this.raws = cut(wire, history.setting.maxLineBytes)
     this.reason = end?.reason
-    this.hasLoggedIn = end?.name !== undefined || this.reason === "bad-login" || this.reason === "login-in-use"
+    this.hasLoggedIn = end?.name !== undefined || loginRefusals.includes(this.reason)
   }
 
   read(raw: RawLine, rates: RateModel) {
-    if (this.isAtEnd) return
-    const { history, state, wire } = this
+    const { expulsion, history, state, wire } = this
+    if (this.isAtEnd || raw.heard.turn > expulsion.to) return
+    const span = spanOf(history, wire, raw.heard)
+    if (span.to >= expulsion.from) this.isDoubtful = true
     const when = closing(history, raw)
     const verdict = when === "yes" ? ({ is: "passes" } as const) : rates.next(raw.heard, this.isUncertain(raw))
     const before = { ...state }
@@ -152,12 +168,13 @@ class Reader {
     }
     const { isAuto, isDoubtful } = this
     const maySlow = verdict.is === "unknown" && when !== "yes"
-    this.found.push({ span: spanOf(history, wire, raw.heard), heard: raw.heard, isDoubtful, isAuto, maySlow, ...line })
+    this.found.push({ span, heard: raw.heard, isDoubtful, isAuto, maySlow, ...line })
     // The server may have refused the `/hello`.
     const isSure = !maySlow && !isDoubtful && when === "no"
     if (state.saysAuto && isAuto !== "yes") this.isAuto = isSure ? "yes" : "maybe"
     state.saysAuto = false
     if (state.acknowledges === "maybe" && before.acknowledges === "no" && isSure) state.acknowledges = "yes"
+    if (state.sendsOnly === "maybe" && before.sendsOnly === "no" && isSure) state.sendsOnly = "yes"
     // The client's observation decides what the model cannot.
     if (maySlow && isHello(line.meaning)) {
       state.isGreeted = before.isGreeted || wire.taken.split("* hello ").length - 1 > this.hellos
@@ -165,11 +182,17 @@ class Reader {
     if (maySlow && line.meaning.is === "quit") state.isOver = this.reason === "quit"
     if (isHello(line.meaning) && state.isGreeted) this.hellos += 1
     this.answers += maySlow && line.meaning.is !== "login" && this.isNextSlowed === true ? 1 : answersTo(line.meaning)
-    const isRefused = line.meaning.is === "login" && this.reason === "login-in-use"
+    const isRefused =
+      line.meaning.is === "login" && (this.reason === "login-in-use" || (this.isBanned && when === "no"))
     if (!state.isOver && !isRefused) return
     if (when === "no" || isRefused) this.isAtEnd = true
     state.isOver = false
     this.isDoubtful = true
+  }
+
+  /** Whether it never logged in because of a ban: of the name, or of its address when it was connected. */
+  private get isBanned(): boolean {
+    return this.reason === "banned" && this.end?.name === undefined
   }
 
   /** Whether a login with this name was too fast. */
@@ -192,6 +215,9 @@ class Reader {
     return isOverdue || this.isDoubtful || closing(history, { heard }) !== "no"
   }
 }
+
+/** The reasons of ends that refuse a login. */
+const loginRefusals: ReadonlyArray<unknown> = ["bad-login", "login-in-use", "banned"]
 
 const answersTo = (meaning: Meaning) => {
   if (meaning.is === "answered") return meaning.heads.length
@@ -262,6 +288,8 @@ interface State {
   saysAuto: boolean
   /** It said `/hello ack`; "maybe" while it is not known whether that was refused. */
   acknowledges: Doubt
+  /** The same for `/hello send-only` before the login. */
+  sendsOnly: Doubt
   name: string | undefined
   isOver: boolean
 }
@@ -281,7 +309,7 @@ const meaningOf = (
   if (verdict.is === "refused") return { label, meaning: { is: "slowed", retry: verdict.retry } }
   if (raw.isTooLong && state.name === undefined) {
     state.isOver = true
-    return { label, meaning: { is: "login", name: undefined } }
+    return { label, meaning: { is: "login", name: undefined, isSendOnly: "no" } }
   }
   if (raw.isTooLong) return answered(`! too-long${tag} max=${setting.maxLineBytes}:`)
   if (raw.bytes.startsWith("@") && label === undefined && state.name !== undefined) return badLine
@@ -297,7 +325,7 @@ const meaningOf = (
     const name = isUtf8(bytes) ? trim(decode(bytes)).normalize("NFC") : ""
     state.name = allowed.test(name) && [...name].length <= 32 && bare(name) !== "" ? name : undefined
     state.isOver = state.name === undefined
-    return { label, meaning: { is: "login", name: state.name } }
+    return { label, meaning: { is: "login", name: state.name, isSendOnly: state.sendsOnly } }
   }
   const line = decode(bytes)
   const colon = line.indexOf(":")
@@ -325,8 +353,10 @@ const commanded = (command: string, label: string | undefined, state: State, set
       return answered(...Array.from({ length: helpLines }, () => `* help${tag}: `))
     case "hello": {
       state.isGreeted = true
-      state.saysAuto = argument.split(/[ \t]+/u).includes("auto")
-      if (state.acknowledges === "no" && argument.split(/[ \t]+/u).includes("ack")) state.acknowledges = "maybe"
+      const words = argument.split(/[ \t]+/u)
+      state.saysAuto = words.includes("auto")
+      if (state.acknowledges === "no" && words.includes("ack")) state.acknowledges = "maybe"
+      if (state.name === undefined && state.sendsOnly === "no" && words.includes("send-only")) state.sendsOnly = "maybe"
       const present = state.name === undefined ? "" : ` name=${encode(state.name)}`
       return answered(`* hello${tag} achat=1${present} max-line=${setting.maxLineBytes} `)
     }

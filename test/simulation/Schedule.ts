@@ -1,7 +1,7 @@
 import { seededRandom } from "../../scripts/random.mjs"
 import type { TurnBounds } from "../../src/chat/Turn.js"
 import type { Setting, Step } from "./Step.js"
-import { addresses, bursts, commands, junk, lookAlikes, names } from "./Vocabulary.js"
+import { addresses, bannedAddresses, bursts, commands, junk, lookAlikes, names, textOf } from "./Vocabulary.js"
 
 export interface Schedule {
   readonly seed: number
@@ -34,13 +34,25 @@ const kinds = [
   "shortage",
   "tooLong",
   "acks",
-  "burst"
+  "burst",
+  "operator",
+  "sendOnly"
 ] as const
 
 type Kind = (typeof kinds)[number]
 
 /** Kinds that leave little room for others. */
-const rare: ReadonlyArray<Kind> = ["crowd", "twins", "lookAlikes", "slowLogin", "clock", "stop", "shortage"]
+const rare: ReadonlyArray<Kind> = [
+  "crowd",
+  "twins",
+  "lookAlikes",
+  "slowLogin",
+  "clock",
+  "stop",
+  "shortage",
+  "operator",
+  "sendOnly"
+]
 
 /**
  * Kinds that hold senders, or change the meaning of later lines. With rates, a schedule has one or the other: whether a line
@@ -202,6 +214,10 @@ class Author {
         return this.acks(who)
       case "burst":
         return this.burst(who)
+      case "operator":
+        return this.operate(who)
+      case "sendOnly":
+        return this.sendOnly(who)
       case "leave":
         return this.leave(who)
       case "reset":
@@ -280,6 +296,50 @@ class Author {
     this.push({ do: "turns", count: random.pick([1, 8, 8]) })
     this.push({ do: "reset", who, first: this.side(), gap: random.pick([0, 1, 5]) })
     this.mayComeAgain(who)
+  }
+
+  /** The operator acts against a client that lines wait for, and that may come again. */
+  private operate(who: number) {
+    const { random } = this
+    const name = textOf(random.chance(0.8) ? nameOf(who) : nameOf(who).toUpperCase())
+    const subject = random.chance(0.6) ? `name=${name}` : `address=${random.pick(bannedAddresses)}`
+    if (random.chance(0.15)) this.push(connect(who, random), sayingSendOnly(who), login(who))
+    if (this.mayHold && !this.isRated && random.chance(0.3)) this.push({ do: "send", who, bytes: "/hello ack\n" })
+    const isBlocked = this.mayHold && random.chance(0.4)
+    if (isBlocked) this.push({ do: "pace", who, bytes: random.chance(0.7) ? 0 : this.pace() })
+    if (isBlocked || random.chance(0.5)) this.say(this.anyone(), random.pick([1, 5, 30]), [nameOf(who)])
+    if (isBlocked) this.turns(6)
+    if (isBlocked) this.say(this.anyone(), random.pick([1, 5]), [nameOf(who)])
+    if (random.chance(0.3)) this.say(who, random.pick([1, 5]))
+    this.turns(4)
+    const act = random.pick(["kick", "kick", "ban", "ban", "unban"] as const)
+    if (act === "kick") this.push({ do: "kick", name })
+    if (act === "ban") this.push({ do: "ban", subject, millis: random.pick([100, 600, 2_500, Infinity]) })
+    if (act === "unban") this.push({ do: "unban", subject })
+    if (random.chance(0.3)) this.say(who, 2)
+    this.turns(4)
+    if (random.chance(0.6)) this.arrive(who)
+    if (random.chance(0.3)) this.push({ do: "pass", millis: random.pick([50, 99, 101, 601, 1_100]) })
+    if (act === "ban" && random.chance(0.5)) this.push({ do: "unban", subject })
+    this.turns(3)
+    if (random.chance(0.5)) this.arrive(who)
+  }
+
+  /** A client that only sends, and others that want its name or write to it. */
+  private sendOnly(who: number) {
+    const { random } = this
+    this.push(connect(who, random), sayingSendOnly(who), login(who))
+    this.turns(3)
+    this.say(who, random.pick([1, 2, 5]))
+    const other = this.anyone()
+    if (random.chance(0.4)) {
+      const name = random.chance(0.7) ? nameOf(who) : nameOf(who).toUpperCase()
+      const word = random.pick(["/hello send-only\n", "/hello send-only\n", "/hello\n", ""])
+      this.push(connect(other, random), { do: "send", who: other, bytes: word }, login(other, name))
+    } else this.say(other, random.pick([1, 5]), [nameOf(who), nameOf(other)])
+    this.turns(3)
+    if (random.chance(0.5)) this.push({ do: "send", who: this.anyone(), bytes: "/who\n" })
+    if (random.chance(0.3)) this.leave(who)
   }
 
   /** Two clients that both acknowledge only after they have sent everything. */
@@ -448,6 +508,8 @@ class Author {
 const nameOf = (who: number) => names[who] ?? "dee"
 
 const login = (who: number, name = nameOf(who)): Step => ({ do: "send", who, bytes: `${name}\n` })
+
+const sayingSendOnly = (who: number): Step => ({ do: "send", who, bytes: "/hello send-only\n" })
 
 const connect = (who: number, random: Random): Extract<Step, { do: "connect" }> => ({
   do: "connect",

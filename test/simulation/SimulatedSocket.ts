@@ -90,7 +90,7 @@ export class SimulatedSocket implements Socket {
       number,
       remote: `sim:${number}`,
       host,
-      accepted: this.moment(),
+      accepted: this.readMoment(),
       heard: [],
       ended: undefined,
       gone: undefined,
@@ -317,6 +317,11 @@ export class SimulatedSocket implements Socket {
   private noteSilence() {
     if (this.silence?.since === undefined || this.isOver) return
     this.wire.silences.push({ from: this.silence.since, to: this.loop.now, isAlive: this.silence.isAlive })
+  }
+
+  /** All bytes that the server has written, while its kernel has not taken the last of them; otherwise undefined. */
+  get handed(): number | undefined {
+    return this.pending === "" || this.isOver ? undefined : this.wire.taken.length + this.pending.length
   }
 
   /** Whether lines may wait for this connection: its client does not take or acknowledge them, or the server may not know its end yet. */

@@ -30,6 +30,13 @@ export interface Setting {
   readonly hasProbe: boolean
 }
 
+/** What the operator does. A subject is written as in `a-chat ban`: `name=ann`, `address=10.0.0.0/31`. */
+export type OperatorStep =
+  | { readonly do: "kick"; readonly name: string }
+  /** For this time; `Infinity` for a ban without an end. */
+  | { readonly do: "ban"; readonly subject: string; readonly millis: number }
+  | { readonly do: "unban"; readonly subject: string }
+
 /** A client is a slot with one connection at a time. */
 export type Step =
   | {
@@ -67,6 +74,7 @@ export type Step =
   | { readonly do: "vanish"; readonly who: number; readonly isAlive: boolean }
   /** It is back, and acknowledges everything. */
   | { readonly do: "comeBack"; readonly who: number }
+  | OperatorStep
   | { readonly do: "turns"; readonly count: number }
   | { readonly do: "pass"; readonly millis: number }
   /** The wall clock is set forward, or back. */

@@ -4,6 +4,9 @@ import type { Step } from "./Step.js"
 
 const latin1 = (text: string) => Buffer.from(text, "utf8").toString("latin1")
 
+/** The text of such a string, as the operator writes it. */
+export const textOf = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8")
+
 /** Names, of which one looks like another. */
 export const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name) => latin1(name))
 /** Recipients: the names, one of them decomposed, and absent names. */
@@ -19,6 +22,12 @@ export const lookAlikes = [
   ["\u3164", "\u115f\u1160", "_\u3164", "_"],
   ["bob", "b\u043eb", "b0b", "b\u00f3b", "bo.b"]
 ].map((group) => group.map((name) => latin1(name)))
+
+/** The addresses of clients. */
+export const hostOf = (host: number): string => `10.0.0.${host}`
+
+/** Addresses that the operator bans: of one client machine, and of two. */
+export const bannedAddresses = ["10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.0/31"]
 
 /** Bytes in a string of one character each. */
 export const junk = [
@@ -64,6 +73,7 @@ export const commands = [
   "/hello to auto\n",
   "/hello ack\n",
   "/hello to ack\n",
+  "/hello send-only\n",
   "@p1 /ping #\n",
   "@p2 /who\n",
   "@p3 /hello\n",

@@ -1,6 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
@@ -12,6 +13,7 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as Memory from "../../src/ports/Memory.js"
+import * as BanSubject from "../../src/chat/BanSubject.js"
 import type { Options } from "../../src/chat/Options.js"
 import { Ledger } from "../../src/chat/Ledger.js"
 import * as Server from "../../src/chat/Server.js"
@@ -23,9 +25,9 @@ import type { History, LogLine, Moment, Wire } from "./History.js"
 import { hasLittleMemory } from "./ProtocolModel.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
-import type { Setting, Step } from "./Step.js"
+import type { OperatorStep, Setting, Step } from "./Step.js"
 import { mostAhead, SimulatedSocket } from "./SimulatedSocket.js"
-import { said } from "./Vocabulary.js"
+import { hostOf, said } from "./Vocabulary.js"
 
 /** Tracks the fibers that are alive. */
 class Census extends Supervisor.AbstractSupervisor<void> {
@@ -47,6 +49,14 @@ const options = (setting: Setting): Partial<Options> => ({
   grace: Duration.millis(setting.grace),
   linger: Duration.millis(setting.linger)
 })
+
+/** What the operator's step asks of the server. */
+const requested = (server: Server.ServerHandle, step: OperatorStep): Effect.Effect<number | boolean> => {
+  if (step.do === "kick") return server.kick(step.name)
+  const subject = Either.getOrThrowWith(BanSubject.parse(step.subject), Error)
+  if (step.do === "unban") return server.unban(subject)
+  return server.ban(subject, step.millis === Infinity ? undefined : Duration.millis(step.millis))
+}
 
 /** How long a drain may take: the grace time, the linger after it, and some ticks. */
 const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linger + 500
@@ -83,6 +93,7 @@ export class World {
       }),
       wires: this.wires,
       logs: this.logs,
+      acts: [],
       times: this.times,
       clocks: this.clocks,
       busyTurns: this.loop.busyTurns,
@@ -224,6 +235,7 @@ export class World {
     if (step.do === "setClock") return loop.setWallClock(step.millis)
     if (step.do === "stop") return this.stop(step)
     if (step.do === "connect") return this.connect(step)
+    if (step.do === "kick" || step.do === "ban" || step.do === "unban") return this.operate(step)
     if (step.do === "failAccept") return this.failAccept(step.code)
     if (step.do === "drain") return this.drain(step.patient)
     if (step.do === "close") return this.close()
@@ -290,6 +302,22 @@ export class World {
     })
   }
 
+  /** The operator's request reaches the broker with the next turn. */
+  private operate(step: OperatorStep) {
+    const { history, loop, server } = this
+    if (server === undefined || this.isClosing) return
+    const before = this.sockets.map(({ handed }) => handed)
+    this.fork(requested(server, step), (count) => {
+      const writing = new Map(
+        this.sockets.flatMap(({ handed, wire }, index) =>
+          handed !== undefined && handed === before[index] ? [[wire, handed] as const] : []
+        )
+      )
+      const moment = { ...this.moment(), order: loop.nextRead(), clock: loop.monotonic }
+      history.acts.push({ ...moment, step, count: Number(count), writing })
+    })
+  }
+
   private connect({ cut, host, opaque, polite, who }: Extract<Step, { do: "connect" }>) {
     const { listening, loop, sockets } = this
     // A client that reconnects has left its old connection, whatever the server sees of it.
@@ -297,7 +325,7 @@ export class World {
     if (listening === undefined) return
     const open = sockets.filter(({ isOver }) => !isOver).length
     if (open >= listening.hardLimit) return listening.events.dropped()
-    const socket = new SimulatedSocket(loop, sockets.length + 1, `host${host}`, { cut, opaque, polite })
+    const socket = new SimulatedSocket(loop, sockets.length + 1, hostOf(host), { cut, opaque, polite })
     sockets.push(socket)
     this.wires.push(socket.wire)
     this.slots.set(who, socket)
