@@ -80,8 +80,36 @@ export const mutants = [
   {
     name: "the terminal ignores the pause that the server asks for",
     file: "terminal/OneConnection.ts",
-    search: "turns.pausedUntil = performance.now() + pause",
-    replace: "turns.pausedUntil = performance.now()",
+    search: "turns.pace.refused(pause, performance.now())",
+    replace: "turns.pace.refused(0, performance.now())",
+    terminal: true
+  },
+  {
+    name: "a later refusal shortens the pause that an earlier one asked for",
+    file: "client/Pace.ts",
+    search: "this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(leastPause, retryMillis))",
+    replace: "this.pausedUntil = now + Math.max(leastPause, retryMillis)",
+    test: "test/client/Pace.test.ts"
+  },
+  {
+    name: "a line that is refused without a pause is sent again at once",
+    file: "client/Pace.ts",
+    search: "const leastPause = 100",
+    replace: "const leastPause = 0",
+    test: "test/client/Pace.test.ts"
+  },
+  {
+    name: "lines are sent again to a server that shuts down",
+    file: "terminal/OneConnection.ts",
+    search: "turns.isClosing ||=",
+    replace: "const _ =",
+    test: "test/terminal/lost-connection.test.ts"
+  },
+  {
+    name: "the check whether the server is alive is faster than the announced rate",
+    file: "terminal/OneConnection.ts",
+    search: "return wait > 0 ? Effect.delay(sent, wait) : sent",
+    replace: "return sent",
     terminal: true
   },
   {

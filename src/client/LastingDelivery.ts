@@ -17,8 +17,6 @@ export interface DeliveryConnection {
   readonly pace: Pace
   /** One message at a time waits for its turn. */
   readonly turn: Effect.Semaphore
-  /** The server refused a line as `slow-down` until this time, in milliseconds. */
-  pausedUntil: number
   /** Whether the server has sent its last line in order: what has no outcome was not accepted. */
   readonly hasSaidBye: () => boolean
   /** The server takes no more lines. */
@@ -38,7 +36,7 @@ const pollMillis = 2000
 export const awaitTurn = (connection: DeliveryConnection): Effect.Effect<void> => {
   const { handle, pace, turn } = connection
   const ready: Effect.Effect<void> = Effect.flatMap(Time.now, (now) => {
-    const wait = Math.max(connection.pausedUntil - now, pace.wait(now))
+    const wait = pace.wait(now)
     if (wait <= 0) return Effect.sync(() => pace.spend(1))
     const isOpen = Effect.raceFirst(Effect.as(Effect.sleep(wait), true), Effect.as(handle.closed, false))
     return Effect.flatMap(isOpen, (open) => (open ? ready : Effect.void))
@@ -148,8 +146,7 @@ const decide = (fate: MessageFate, sentTo: ReadonlyArray<string>, connection: De
         return "again"
       }
       if (fate.reason !== "slow-down" || fate.retryMillis === undefined) return "final"
-      connection.pace.refused()
-      connection.pausedUntil = Math.max(connection.pausedUntil, now + fate.retryMillis)
+      connection.pace.refused(fate.retryMillis, now)
       return "again"
   }
 }

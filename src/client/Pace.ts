@@ -14,9 +14,17 @@ const rateShare = 0.98
 /** A login sends up to this many lines before the pace starts (`Login.greetOnlySending`). */
 const greetingLines = 4
 
+/**
+ * The shortest pause after a line was refused as `slow-down`, in milliseconds. A server that refuses every line with
+ * `retry=0` would otherwise get the same lines again as fast as the network carries them.
+ */
+const leastPause = 100
+
 /** Times the lines of a client so that the server refuses none of them as `slow-down`. Every `now` is in milliseconds. */
 export class Pace {
   private readonly buckets: ReadonlyArray<Bucket>
+  /** Until when the server has asked for a pause. */
+  private pausedUntil = -Infinity
 
   constructor(rates: ReadonlyArray<LineRate>, now: number) {
     this.buckets = rates.map((rate) => new Bucket(rate, now))
@@ -29,6 +37,7 @@ export class Pace {
 
   /** Returns the number of lines that may go now. */
   available(now: number): number {
+    if (now < this.pausedUntil) return 0
     let lines = Infinity
     for (const bucket of this.buckets) lines = Math.min(lines, bucket.available(now))
     return lines
@@ -36,6 +45,10 @@ export class Pace {
 
   /** Returns the number of milliseconds until a line may go. */
   wait(now: number): number {
+    return Math.max(this.pausedUntil - now, this.waitForRate(now))
+  }
+
+  private waitForRate(now: number): number {
     let millis = 0
     for (const bucket of this.buckets) millis = Math.max(millis, bucket.wait(now))
     return millis
@@ -46,8 +59,23 @@ export class Pace {
     for (const bucket of this.buckets) bucket.tokens -= lines
   }
 
-  /** The server refused a line: another client from the same address has used the allowance. */
-  refused(): void {
+  /**
+   * Counts a line that will be sent, and returns the number of milliseconds until it may go: only as long as the rate
+   * requires, because a server may ask for a pause of days, and a client has to notice meanwhile that it is dead. Other
+   * lines cannot put it off: they wait for what it leaves.
+   */
+  reserve(now: number): number {
+    const millis = this.waitForRate(now)
+    this.spend(1)
+    return millis
+  }
+
+  /**
+   * The server refused a line as `slow-down` for so long: another client from the same address has used the allowance.
+   * An earlier line may have been refused for longer.
+   */
+  refused(retryMillis: number, now: number): void {
+    this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(leastPause, retryMillis))
     for (const bucket of this.buckets) bucket.tokens = Math.min(bucket.tokens, 0)
   }
 }

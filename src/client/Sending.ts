@@ -219,7 +219,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
     if (outcome._tag === "Unknown" || outcome.retryMillis === undefined) return false
     // A server may ask for any delay; the user has set how long an outcome may take.
     if (outcome.retryMillis > Duration.toMillis(patience)) return false
-    if (outcome.reason === "slow-down") link.pace.refused()
+    if (outcome.reason === "slow-down") link.pace.refused(outcome.retryMillis, performance.now())
     retryQueue.add(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
     return true
   }

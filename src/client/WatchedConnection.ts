@@ -103,7 +103,7 @@ export const open = <R>({
     const watch = Effect.gen(function* () {
       for (;;) {
         yield* Effect.sleep(heartbeat)
-        pace.spend(1)
+        yield* Effect.sleep(pace.reserve(yield* Time.now))
         // The end of the connection is seen by `ended`.
         const answered = Effect.orElse(connection.ask(`@${heartbeatLabel} /ping\n`, isReply), () => Effect.never)
         const isAlive = yield* Effect.timeoutOption(answered, heartbeat)
@@ -121,7 +121,6 @@ export const open = <R>({
       handle: ClientConnection.greeted(started, hello, notices),
       pace,
       turn: yield* Effect.makeSemaphore(1),
-      pausedUntil: 0,
       hasSaidBye: () => hasSaidBye,
       isClosing: () => isClosing,
       closing,

@@ -136,8 +136,13 @@ const receive = (client: Client.ClientHandle, { composer, screen, serverLines }:
     Effect.match({ onFailure: (error) => error.message, onSuccess: () => "the server closed the connection" })
   )
 
-/** Errors are ignored: `receive` sees the end of the connection. */
-const ask = (client: Client.ClientHandle, line: string): Effect.Effect<void> => Effect.ignore(client.sendLine(line))
+/** Sends a line that is no message as soon as the pace allows. Errors are ignored: `receive` sees the end of the connection. */
+const ask = (client: Client.ClientHandle, pace: Pace, line: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const wait = pace.reserve(performance.now())
+    const sent = Effect.ignore(client.sendLine(line))
+    return wait > 0 ? Effect.delay(sent, wait) : sent
+  })
 
 /**
  * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
@@ -148,8 +153,7 @@ const watch = (client: Client.ClientHandle, { serverLines }: Ui, pace: Pace): Ef
     for (;;) {
       yield* Effect.sleep(aliveTime)
       const before = serverLines.heard
-      pace.spend(1)
-      yield* ask(client, `@${aliveLabel} /ping`)
+      yield* ask(client, pace, `@${aliveLabel} /ping`)
       yield* Effect.sleep(answerTime)
       // After a suspend the timer fires late, and input that arrived meanwhile may not have been read yet.
       if (serverLines.heard === before) yield* Effect.sleep(readTime)
@@ -166,7 +170,8 @@ const send = (
 ): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { phase, requests } = ui.composer
-    const turns: Turns = { pace, to: new Map(), settled: yield* Effect.makeLatch(false), pausedUntil: 0 }
+    const settled = yield* Effect.makeLatch(false)
+    const turns: Turns = { pace, to: new Map(), settled, isClosing: false }
     const places = yield* Effect.makeSemaphore(maxUnderWay)
     const next =
       phase._tag === "Here" && phase.reportsOutcomes
@@ -176,10 +181,7 @@ const send = (
       yield* ui.work.await
       yield* ui.work.close
       for (const request of requests.splice(0)) {
-        const wait = pace.wait(performance.now())
-        if (wait > 0) yield* Effect.sleep(wait)
-        pace.spend(1)
-        yield* ask(client, request)
+        yield* ask(client, pace, request)
       }
       while (yield* next);
     }
@@ -192,8 +194,8 @@ interface Turns {
   readonly to: Map<string, number>
   /** Opened when a message has its outcomes. */
   readonly settled: Effect.Latch
-  /** The server refused a line as `slow-down` until this time, in milliseconds. */
-  pausedUntil: number
+  /** The server refused a line as `closing`: it takes no more messages on this connection. */
+  isClosing: boolean
 }
 
 /**
@@ -204,17 +206,16 @@ const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<vo
   Effect.gen(function* () {
     for (;;) {
       const message = outgoing.peek()
-      if (message === undefined) return
+      if (message === undefined || turns.isClosing) return
       turns.settled.unsafeClose()
-      const now = performance.now()
-      const wait = Math.max(turns.pausedUntil - now, turns.pace.wait(now))
+      const wait = turns.pace.wait(performance.now())
       if (wait > 0) yield* Effect.sleep(wait)
       else if (message.to.some((name) => turns.to.has(name))) yield* turns.settled.await
       else return
     }
   })
 
-/** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is no message. */
+/** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is none to send. */
 const deliverNext = (
   client: Client.ClientHandle,
   { composer, screen, work }: Ui,
@@ -226,7 +227,7 @@ const deliverNext = (
     Effect.gen(function* () {
       // In this order: the outcome that frees a place may also ask for a pause.
       yield* restore(Effect.zipRight(places.take(1), awaitTurn(composer, turns)))
-      const next = composer.outgoing.take()
+      const next = turns.isClosing ? undefined : composer.outgoing.take()
       if (next === undefined) return Effect.as(places.release(1), false)
       turns.pace.spend(1)
       count(turns, next.to, 1)
@@ -234,10 +235,10 @@ const deliverNext = (
         Effect.match({
           onSuccess: (fates) => {
             composer.settle(next.id, fates)
+            turns.isClosing ||= fates.some((fate) => fate._tag === "Refused" && fate.reason === "closing")
             const pause = slowDownMillis(fates)
             if (pause === undefined) return
-            turns.pace.refused()
-            turns.pausedUntil = performance.now() + pause
+            turns.pace.refused(pause, performance.now())
             work.unsafeOpen()
           },
           onFailure: (error) =>

@@ -58,7 +58,8 @@ export class ServerLines {
         this.takeNotice(received)
         break
       case "Refused":
-        transcript.print(Format.failed(showReport(received), marks))
+        // Another client of the same address may have used the rate. The refusal proves that the server is alive.
+        if (received.label !== aliveLabel) transcript.print(Format.failed(showReport(received), marks))
         break
       case "Other":
         transcript.print(Format.quiet(received.line, marks))

@@ -48,9 +48,29 @@ describe("Pace", () => {
       0
     )
     assert.strictEqual(pace.available(0), 14)
-    pace.refused()
+    pace.refused(0, 0)
     assert.strictEqual(pace.available(0), 0)
-    assert.isAtLeast(pace.wait(0), 100)
+    assert.strictEqual(pace.available(100), 0)
+    assert.isAbove(pace.wait(100), 0)
+  })
+
+  it("pauses for as long as any refusal asks, and a while if none does", () => {
+    const pace = new Pace([], 0)
+    pace.refused(0, 0)
+    assert.deepStrictEqual([pace.wait(0), pace.available(99), pace.available(100)], [100, 0, Infinity])
+    pace.refused(700, 100)
+    pace.refused(20, 101)
+    assert.deepStrictEqual([pace.wait(101), pace.wait(800)], [699, 0])
+  })
+
+  it("reserves the next line that the rate allows, whatever pause the server asks for", () => {
+    const pace = new Pace([{ perSecond: 10, burst: 10 }], 0)
+    pace.refused(3_600_000, 0)
+    const next = pace.reserve(0)
+    assert.isAbove(next, 100)
+    assert.isBelow(next, 110)
+    assert.isAbove(pace.reserve(next), 100)
+    assert.strictEqual(new Pace([], 0).reserve(0), 0)
   })
 
   it("limits nothing without a rate", () => {

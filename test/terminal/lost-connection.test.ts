@@ -90,6 +90,23 @@ describe("TerminalClient, when the server goes away", () => {
     })
   )
 
+  it.scopedLive("sends nothing more to a server that has refused a line because it shuts down", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* scriptedChatWithLine
+      yield* server.says("! closing @1: the server is shutting down; this line was not accepted")
+      yield* server.says("from carol: bye")
+      yield* alice.sees("carol › bye")
+      yield* alice.types(`two${enter}/who${enter}`)
+      yield* server.says("from carol: really")
+      yield* alice.sees("carol › really")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(1)), ["bob: one"])
+      yield* server.breaks
+      yield* alice.sees("connected to memory again")
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(3)), ["bob: one", "bob: one", "bob: two"])
+      assert.notInclude(alice.lines().join("\n"), "may or may not have arrived")
+    })
+  )
+
   it.scopedLive("sends nothing during a pause that the server asks for, also if lines wait for others under way", () =>
     Effect.gen(function* () {
       const maxUnderWay = 256

@@ -285,8 +285,9 @@ export class HostileServer {
       for (const [at, name] of this.setting.recipients.entries())
         if (late > 0) this.leaves(name, away + late * (at + 1))
       for (const connection of open) {
-        const { end, owes } = connection
-        if (end.isFinished) continue
+        const { end, isFrozen, owes } = connection
+        // The client is not told that a frozen connection ends: for it, the connection goes on.
+        if (end.isFinished || isFrozen) continue
         if (isOrderly && !owes) end.send("* bye reason=shutdown: x\n")
         this.finish(connection, isOrderly && !owes ? "end" : "reset")
       }

@@ -80,11 +80,17 @@ const toldOf = (connection: Connection | undefined, { label, names }: Handled, t
   return told[0]
 }
 
-/** How long to pause after the refusal of a line, in milliseconds. */
+/**
+ * How long to pause after the refusal of a line for now, in milliseconds. A server that shuts down takes no line on this
+ * connection any more, and one that asks for no pause still does not get its lines back at once.
+ */
 const pauseAfter = (connection: Connection | undefined, { label }: Handled): number => {
-  const refusal = repliesTo(connection, label).find(({ code, mark }) => mark === "!" && code === "slow-down")
-  return Number(/(?:^| )retry=(\d+)/.exec(refusal?.rest ?? "")?.[1] ?? 0)
+  const refusal = repliesTo(connection, label).find(({ code, mark }) => mark === "!" && isForNow(code))
+  const retry = /(?:^| )retry=(\d+)/.exec(refusal?.rest ?? "")?.[1] ?? 0
+  return refusal?.code === "closing" ? Infinity : Math.max(leastPauseMillis, Number(retry))
 }
+
+const leastPauseMillis = 100
 
 /** A line of the server about a labelled line: `! code @label rest:`. */
 interface LabelledReply {
