@@ -99,8 +99,8 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
       if (presence !== undefined && message.line.span.to < presence.maybe.from) {
         report("a line reached a later client with the same name", where)
       }
-      if (presence !== undefined && message.line.span.from > presence.maybe.to) {
-        report("a line reached a client that had left", where)
+      if (recipient.expulsion !== undefined && message.line.span.from > recipient.expulsion.to) {
+        report("a line reached a client that the operator had disconnected", where)
       }
     }
   }

@@ -177,7 +177,7 @@ class Reader {
     if (state.sendsOnly === "maybe" && before.sendsOnly === "no" && isSure) state.sendsOnly = "yes"
     // The client's observation decides what the model cannot.
     if (maySlow && isHello(line.meaning)) {
-      state.isGreeted = before.isGreeted || wire.taken.split("* hello ").length - 1 > this.hellos
+      state.isGreeted = before.isGreeted || this.hellosBy(settledBy(history, span.to)) > this.hellos
     }
     if (maySlow && line.meaning.is === "quit") state.isOver = this.reason === "quit"
     if (isHello(line.meaning) && state.isGreeted) this.hellos += 1
@@ -188,6 +188,13 @@ class Reader {
     if (when === "no" || isRefused) this.isAtEnd = true
     state.isOver = false
     this.isDoubtful = true
+  }
+
+  /** The number of `* hello` that it had received by a turn: a later one replies to a later line. All, if it was ever slow. */
+  private hellosBy(turn: number): number {
+    const { isSlow, taken, takes } = this.wire
+    const end = isSlow ? Infinity : (takes.findLast((take) => take.turn <= turn)?.end ?? 0)
+    return taken.slice(0, end).split("* hello ").length - 1
   }
 
   /** Whether it never logged in because of a ban: of the name, or of its address when it was connected. */
