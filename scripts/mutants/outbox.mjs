@@ -89,5 +89,19 @@ export const mutants = [
     file: "chat/Outbox.ts",
     search: "if (!this.hasWriter) return",
     replace: ""
+  },
+  {
+    name: "a writer parks although lines were put after it had looked for some",
+    file: "chat/Outbox.ts",
+    search: "const batch = this.takeQueued() ?? this.ready()",
+    replace: "const batch = this.takeQueued()",
+    test: "test/chat/yielding-writer.test.ts"
+  },
+  {
+    name: "a writer waits for a queue that was retracted after it had looked",
+    file: "chat/Outbox.ts",
+    search: "return batch === undefined ? this.wait : Effect.succeed(batch)",
+    replace: "return batch === undefined ? Effect.never : Effect.succeed(batch)",
+    test: "test/chat/yielding-writer.test.ts"
   }
 ]

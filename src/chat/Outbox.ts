@@ -328,8 +328,7 @@ export class Outbox<Sender> {
    */
   retract(): ReadonlyArray<Batch<Sender>> {
     const queued = this.queued === 0 ? [] : [...Effect.runSync(Queue.takeAll(this.queue))]
-    // Not to 0: the writer may be about to count a batch that it has already taken out of the queue.
-    this.queued -= queued.length
+    this.queued = 0
     const batches = this.open === undefined ? queued : [...queued, this.open.close()]
     this.open = undefined
     for (const { lines, returns, text } of batches) {
@@ -412,13 +411,16 @@ export class Outbox<Sender> {
     return open
   }
 
-  /** The next batch, when `ready` returned none: the first in the queue, or the next one handed over. */
+  /**
+   * The next batch, when `ready` returned none: the first in the queue, or the next one handed over. Effect may let other
+   * fibers run before each operation of the writer's, and the broker may then put lines or retract the queue. So what
+   * there is to write is looked at again in the very operation that takes it, or that parks the writer.
+   */
   get next(): Effect.Effect<Batch<Sender>> {
     if (this.queued === 0) return this.wait
-    return Effect.map(Queue.take(this.queue), (batch) => {
-      this.queued -= 1
-      this.handed = batch
-      return batch
+    return Effect.suspend(() => {
+      const batch = this.takeQueued()
+      return batch === undefined ? this.wait : Effect.succeed(batch)
     })
   }
 
@@ -428,8 +430,18 @@ export class Outbox<Sender> {
    */
   private get wait(): Effect.Effect<Batch<Sender>> {
     return Effect.async((resume) => {
-      this.idle = resume
+      const batch = this.takeQueued() ?? this.ready()
+      if (batch === undefined) this.idle = resume
+      else resume(Effect.succeed(batch))
     })
+  }
+
+  /** Takes the first batch in the queue, which then is in the writer's hands; undefined if the queue is empty. */
+  private takeQueued(): Batch<Sender> | undefined {
+    if (this.queued === 0) return undefined
+    this.queued -= 1
+    this.handed = Effect.runSync(Queue.take(this.queue))
+    return this.handed
   }
 
   /** The batch in hand has met its fate. True if that makes room and senders are held here. */
