@@ -374,6 +374,13 @@ export const mutants = [
     test: "test/client/ReconnectingClient.test.ts"
   },
   {
+    name: "a client that reconnects passes the replies to its own questions on to the program",
+    file: "client/WatchedConnection.ts",
+    search: 'received.label === heartbeatLabel) return "part"',
+    replace: "received.label === heartbeatLabel) return undefined",
+    test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
     name: "a client that reconnects sends again what had an invalid outcome",
     file: "client/LastingDelivery.ts",
     search: "&& fate.isInvalid !== true",

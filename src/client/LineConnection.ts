@@ -27,6 +27,8 @@ export interface LineConnection {
    * this number shows the order in which they came.
    */
   readonly passedOn: () => number
+  /** How often something was read so far: while this grows, the server is alive. */
+  readonly reads: () => number
   /** The labelled lines that wait for outcomes. The end of the connection ends them. */
   readonly outcomes: Outcomes
   /** Sends whole lines in wire form (`Wire`), each with its LF; waits until the kernel has taken them. */
@@ -109,6 +111,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       closed,
       lines: receiver.lines,
       passedOn: () => receiver.passedOn,
+      reads: () => receiver.reads,
       failure: () => receiver.failure,
       isHeld: () => receiver.isHeld,
       outcomes: receiver.outcomes,

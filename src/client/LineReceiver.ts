@@ -41,6 +41,8 @@ export class LineReceiver {
   private readonly questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
   private socket: Socket | undefined = undefined
   private ahead = 0
+  /** How often something was read. */
+  reads = 0
   /** How many lines answered no question. */
   passedOn = 0
   /** What broke the connection; undefined while it lasts, and after an orderly end. */
@@ -72,6 +74,7 @@ export class LineReceiver {
     this.socket = socket
     socket.attach({
       data: (bytes) => {
+        this.reads += 1
         for (const piece of this.framing.push(bytes)) this.take(piece, socket)
         // A read of nothing but replies must not pause the socket: without a line to take, nothing would resume it.
         this.ahead = this.isEmpty ? 0 : this.ahead + bytes.length

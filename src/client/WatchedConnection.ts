@@ -1,6 +1,5 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Time from "../ports/Time.js"
@@ -15,13 +14,6 @@ import { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
 
 const heartbeatLabel = "achat-alive"
-
-/** Whether a line replies to the heartbeat, if only to refuse it. */
-const isReply = (line: string): Exit.Exit<void> | undefined => {
-  const received = /^[!*] /u.test(line) ? Received.parse(line) : undefined
-  const label = received !== undefined && "label" in received ? received.label : undefined
-  return label === heartbeatLabel ? Exit.void : undefined
-}
 
 /** A connection of a client that connects again: it keeps what the server says about its end. */
 export interface WatchedConnection extends DeliveryConnection {
@@ -43,6 +35,12 @@ export interface WatchedConnectionOptions<R> {
   /** Called when the server takes no more lines. */
   readonly onClosing: () => void
 }
+
+/** After a stop of the process, timers fire before what has arrived meanwhile is read. This lets Node read it. */
+const untilRead = Effect.async<void>((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})
 
 /** A longer delay is not one that a server asks for. */
 const maxReturnMillis = 3_600_000
@@ -76,15 +74,19 @@ export const open = <R>({
       onClosing()
     }
 
-    /** Sees the server's lines in order with the outcomes, however late the program takes them. */
-    const see = (line: string): undefined => {
-      if (line.startsWith("from ")) return
+    /**
+     * Sees the server's lines in order with the outcomes, however late the program takes them. Withholds the replies to
+     * heartbeats, also those that come late.
+     */
+    const see = (line: string): "part" | undefined => {
+      if (line.startsWith("from ")) return undefined
       const received = Received.parse(line)
+      if ("label" in received && received.label === heartbeatLabel) return "part"
       if (received._tag === "Refused" && received.fatal) {
         const { code, retryMillis, text } = received
         refused = new Login.LoginRefused({ code, retryMillis, text })
       }
-      if (received._tag !== "Notice") return
+      if (received._tag !== "Notice") return undefined
       const [name = ""] = received.words
       if (received.code === "joined") absentees.isHere(name)
       else if (received.code === "left") absentees.hasLeft(name)
@@ -94,6 +96,7 @@ export const open = <R>({
         returnMillis = millis >= 0 && millis <= maxReturnMillis ? millis : undefined
         closing()
       }
+      return undefined
     }
     // It ends with the connection.
     yield* Effect.forkScoped(Effect.ignore(connection.ask<never, never>("", see)))
@@ -104,11 +107,15 @@ export const open = <R>({
       for (;;) {
         yield* Effect.sleep(heartbeat)
         yield* Effect.sleep(pace.reserve(yield* Time.now))
-        // The end of the connection is seen by `ended`.
-        const answered = Effect.orElse(connection.ask(`@${heartbeatLabel} /ping\n`, isReply), () => Effect.never)
-        const isAlive = yield* Effect.timeoutOption(answered, heartbeat)
-        // While the program takes no lines, the reply is not read.
-        if (Option.isNone(isAlive) && !connection.isHeld()) break
+        const wasHeld = connection.isHeld()
+        const before = connection.reads()
+        // `ended` sees the end of the connection.
+        const sent = Effect.ignore(connection.send(`@${heartbeatLabel} /ping\n`))
+        yield* Effect.timeoutOption(Effect.zipRight(sent, Effect.never), heartbeat)
+        // Anything that was read shows that the server is alive. While the program takes no lines, nothing is read.
+        const isSilent = () => connection.reads() === before && !wasHeld && !connection.isHeld()
+        if (isSilent()) yield* untilRead
+        if (isSilent()) break
       }
       raw?.destroy() // nothing that is sent would reach the server
       return yield* silent

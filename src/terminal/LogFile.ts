@@ -52,7 +52,7 @@ const startOf = (text: string, maxBytes: number): string => {
   return start
 }
 
-/** Makes the folder, if there is none. Fails if other users could replace the files in it. */
+/** Makes the folder, if there is none. Fails if every user could replace the files in it. */
 export const prepare = async (folder: string): Promise<void> => {
   await RegularFile.makeFolder(Path.resolve(folder))
   const stats = await Fs.stat(folder)

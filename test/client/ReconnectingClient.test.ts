@@ -18,7 +18,9 @@ import * as Server from "../../src/chat/Server.js"
 import * as Client from "../../src/client/Client.js"
 import * as ReconnectingClient from "../../src/client/ReconnectingClient.js"
 import * as Memory from "../../src/ports/Memory.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import { eventually } from "../support/Eventually.js"
+import * as FakeServer from "../support/FakeServer.js"
 import { scriptedServer } from "../support/ScriptedServer.js"
 
 /** A network on which one server after the other can run. */
@@ -381,6 +383,35 @@ describe("ReconnectingClient", () => {
       yield* TestClock.adjust("20 millis")
       yield* until(alice, "Connected")
       assert.strictEqual(server.connections(), 2)
+    })
+  )
+
+  it.scopedLive("keeps replies to its own questions from the program, however late they come", () =>
+    Effect.gen(function* () {
+      const flood = Array.from({ length: 1000 }, () => `from bob: ${"x".repeat(1000)}`)
+      const address = yield* FakeServer.answering(
+        FakeServer.greeting((line) => {
+          if (line === "@achat-alive /ping") return ["* pong @achat-alive: x"]
+          return line === "flood" ? flood : line === "last" ? ["from bob: last"] : []
+        })
+      )
+      const alice = yield* ReconnectingClient.connect({
+        socket: Tcp.connect(address),
+        login: "alice",
+        ack: false,
+        heartbeat: "50 millis",
+        ...soon
+      })
+      // The program takes nothing, so the client does not read the replies in time.
+      yield* alice.sendLine("flood")
+      yield* Effect.sleep("400 millis")
+      yield* alice.sendLine("last")
+      const lines = yield* Stream.runCollect(Stream.takeUntil(alice.lines, (line) => line === "from bob: last"))
+      assert.deepStrictEqual(
+        [...lines].filter((line) => !line.startsWith("from bob: ")),
+        []
+      )
+      assert.lengthOf(lines, 1001)
     })
   )
 
