@@ -33,8 +33,9 @@ export const make = (seed: number): TerminalSchedule => {
   return { seed, setting, acts }
 }
 
+/** Also around the client's check whether the server is alive, 30 s after it has connected. */
 const timeOf = (random: Random): number =>
-  random.pick([1, 20, 100, 1_000, 5_000, 16_000, 40_000]) + random.below(random.pick([2, 300, 3_000]))
+  random.pick([1, 20, 100, 1_000, 5_000, 16_000, 29_000, 40_000]) + random.below(random.pick([2, 300, 3_000]))
 
 const typing = (random: Random, cut: number): UserAct => {
   const to = random.pick([["bob"], ["bob"], ["cy"], ["bob", "cy"], ["zoë", "bob"], ["cy", "zoë", "bob"]])
