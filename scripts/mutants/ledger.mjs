@@ -17,5 +17,19 @@ export const mutants = [
     file: "chat/Inspection.ts",
     search: "orphan.inFlight + pendingPairs(orphan)",
     replace: "orphan.inFlight"
+  },
+  {
+    name: "a defect leaves input behind that a drain waits for",
+    file: "chat/BrokerState.ts",
+    search: "peer.inbox.clear()\n",
+    replace: "",
+    test: "test/chat/connection-end.test.ts"
+  },
+  {
+    name: "a defect loses the report of returned lines",
+    file: "chat/BrokerState.ts",
+    search: "replies.flushPending(peer)\n    defects",
+    replace: "defects",
+    test: "test/chat/connection-end.test.ts"
   }
 ]

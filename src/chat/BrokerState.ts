@@ -110,6 +110,9 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   /** A defect in the server ends the connection where it occurred, not the whole chat. */
   const defective = (peer: Peer, defect: unknown) => {
     breakOff(peer, "internal-error")
+    // Nothing would handle the rest of its input, for which a drain would wait until the end of the grace time.
+    peer.inbox.clear()
+    replies.flushPending(peer)
     defects.push(defect)
   }
   const input = new PeerInput({

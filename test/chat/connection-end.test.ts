@@ -192,6 +192,38 @@ describe("the end of a connection", () => {
     })
   )
 
+  it.scoped("by a defect leaves no input behind that a drain would wait for", () =>
+    Effect.gen(function* () {
+      const { alice, armed, bob, broker } = yield* defective("pause")
+      bob.socket.pause()
+      armed.now = true
+      alice.say(...numbered(100).map((text) => `bob: ${text}`))
+      yield* settle
+      yield* alice.ended
+      bob.socket.resume()
+      yield* bob.barrier
+      yield* broker.drain
+      yield* pass(1_000)
+      yield* bob.ended
+      assert.strictEqual(broker.ledger.snapshot().inFlight, 0)
+    })
+  )
+
+  it.scoped("by a defect counts the returned lines that were not reported yet", () =>
+    Effect.gen(function* () {
+      const run = () => {
+        throw new Error("a defect in a command")
+      }
+      const features = [() => ({ commands: [{ name: "fail", usage: "/fail", about: "throws", run }] })]
+      const { broker, join } = yield* startMemoryBroker(noTimeouts, { features })
+      const alice = yield* join("alice")
+      alice.say("nobody: hi", "/fail", "nobody: not accepted")
+      yield* alice.ended
+      const { accepted, dead, inFlight } = broker.ledger.snapshot()
+      assert.deepStrictEqual({ accepted, dead, inFlight }, { accepted: 1, dead: 1, inFlight: 0 })
+    })
+  )
+
   for (const method of ["pause", "resume", "write"] as const) {
     it.scoped(`is reported as internal-error when its socket throws in ${method}, and other clients continue`, () =>
       Effect.gen(function* () {
