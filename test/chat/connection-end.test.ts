@@ -139,6 +139,15 @@ const defective = (method: "pause" | "resume" | "write" | "untaken" | "taken") =
     return { ...chat, alice, armed, bob }
   })
 
+const failing = {
+  name: "fail",
+  usage: "/fail",
+  about: "throws",
+  run: () => {
+    throw new Error("a defect in a command")
+  }
+}
+
 describe("the end of a connection", () => {
   it.scoped("closes the socket when its fiber is interrupted, and settles what its outbox held", () =>
     Effect.gen(function* () {
@@ -211,11 +220,7 @@ describe("the end of a connection", () => {
 
   it.scoped("by a defect counts the returned lines that were not reported yet", () =>
     Effect.gen(function* () {
-      const run = () => {
-        throw new Error("a defect in a command")
-      }
-      const features = [() => ({ commands: [{ name: "fail", usage: "/fail", about: "throws", run }] })]
-      const { broker, join } = yield* startMemoryBroker(noTimeouts, { features })
+      const { broker, join } = yield* startMemoryBroker(noTimeouts, { features: [() => ({ commands: [failing] })] })
       const alice = yield* join("alice")
       alice.say("nobody: hi", "/fail", "nobody: not accepted")
       yield* alice.ended
