@@ -59,13 +59,14 @@ const instructions = readFileSync(dockerfile, "utf8")
     return { name, rest }
   })
 
-/** Which files of the project the build sees. */
-const isSent = () => {
+/** The files and folders of the project that the build sees. */
+const sent = () => {
   const lines = readFileSync(`${dockerfile}.dockerignore`, "utf8").split("\n")
   const kept = lines.filter((line) => line.startsWith("!")).map((line) => line.slice(1))
   if (!lines.includes("*")) throw new Error("the .dockerignore is expected to leave out everything but its exceptions")
-  return (name) =>
+  const matches = (name) =>
     kept.some((pattern) => new RegExp(`^${pattern.replace(".", "\\.").replace("*", "[^/]*")}$`, "u").test(name))
+  return [...readdirSync(project).filter(matches), ...kept.filter((path) => path.includes("/"))]
 }
 
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
@@ -139,10 +140,10 @@ class Stage {
       if (from !== undefined) {
         cpSync(join(stages.get(from).root, source), target, { recursive: true, verbatimSymlinks: true })
       } else if (source === ".") {
-        for (const name of readdirSync(project).filter(isSent())) {
+        for (const name of sent()) {
           cpSync(join(project, name), join(target, name), { recursive: true })
         }
-      } else if (isSent()(source)) cpSync(join(project, source), join(target, source))
+      } else if (sent().includes(source)) cpSync(join(project, source), join(target, source))
       else throw new Error(`COPY ${source}: the .dockerignore leaves it out`)
     }
   }
