@@ -282,15 +282,7 @@ describe("ReconnectingClient", () => {
 
   it.scoped("waits for the delays of its schedule, or those that the server asks for", () =>
     Effect.gen(function* () {
-      const server = yield* scriptedServer
-      const alice = yield* ReconnectingClient.connect({
-        socket: server.socket,
-        login: "alice",
-        ack: false,
-        heartbeat: Infinity,
-        backoff: Schedule.spaced("3 seconds")
-      })
-      yield* Effect.forkScoped(Stream.runDrain(alice.lines))
+      const { alice, server } = yield* withScript({ backoff: Schedule.spaced("3 seconds") })
       const delayAfter = (lose: Effect.Effect<void>) =>
         Effect.gen(function* () {
           const waiting = yield* Effect.fork(until(alice, "Waiting"))
