@@ -18,6 +18,7 @@ const allowed = {
   telemetry: "",
   process: "",
   ports: "protocol telemetry",
+  store: "ports protocol telemetry",
   transport: "ports process protocol telemetry",
   chat: "ports protocol telemetry",
   client: "ports protocol telemetry",

@@ -1,0 +1,35 @@
+import * as Context from "effect/Context"
+import type { StoreAccounts } from "./StoreAccounts.js"
+import type { StoreLines } from "./StoreLines.js"
+import type { StoreUpkeep } from "./StoreUpkeep.js"
+
+/** What a store says about itself. */
+export interface StoreFacts {
+  /** Whether what is stored survives the end of the process; `* hello` reports it as `store=`. */
+  readonly kind: "memory" | "disk"
+  /** The id of the log; `* hello` reports it as `log=`. With another id, the numbers that a client remembers mean nothing. */
+  readonly log: string
+}
+
+/** The state of a store that is open. */
+export type StoreState =
+  | "ok"
+  /** As in `StoreFailure`. */
+  | "full"
+  | "damaged"
+  | "unavailable"
+
+export interface StoreService extends StoreFacts, StoreLines, StoreUpkeep {
+  readonly accounts: StoreAccounts
+  /** How the latest request that had to write ended. Synchronous, for metrics. */
+  readonly state: () => StoreState
+}
+
+/**
+ * The port through which a server remembers: accounts, their devices, and the conversations of accounts. Any fiber may
+ * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is interrupted.
+ *
+ * Layers: `Memory` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server without
+ * a store has no accounts.
+ */
+export class Store extends Context.Tag("a-chat/Store")<Store, StoreService>() {}

@@ -1,0 +1,86 @@
+import type * as Brand from "effect/Brand"
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "./StoreError.js"
+import type { Undelivered } from "./StoreUpkeep.js"
+
+/** Identifies an account within one store. At least 1, and never used again, not even after the name is freed. */
+export type AccountId = number & Brand.Brand<"AccountId">
+
+export interface StoredAccount {
+  readonly id: AccountId
+  /** In wire form. */
+  readonly name: string
+  /** `Name.likeness` of the name, in ordinary text. No two accounts have the same. */
+  readonly likeness: string
+  /** The wall clock, ms since 1970. */
+  readonly created: number
+  /** Its name stays taken, but nobody can log in and nothing is stored for it. */
+  readonly isRemoved: boolean
+}
+
+export interface StoredDevice {
+  readonly name: string
+  readonly hasToken: boolean
+  /** When it was last seen by the wall clock, ms since 1970. */
+  readonly seen: number
+}
+
+export type OpenedDevice =
+  | {
+      readonly _tag: "Opened"
+      readonly isNew: boolean
+      /** The device that was forgotten to make room for a new one. */
+      readonly forgotten: string | undefined
+    }
+  /** The account has `maxDevices` devices, and all of them are present. */
+  | { readonly _tag: "TooMany" }
+
+/** Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token. */
+export interface StoreAccounts {
+  /** All accounts but those whose name was freed, in order of creation. */
+  readonly all: Effect.Effect<ReadonlyArray<StoredAccount>, StoreError>
+  /** Creates an account; undefined if its likeness is taken, also by a removed account. */
+  readonly create: (account: {
+    readonly name: string
+    readonly likeness: string
+    readonly credential: string
+  }) => Effect.Effect<StoredAccount | undefined, StoreError>
+  /** The hash of the password with its parameters; undefined for an account that is unknown or removed. */
+  readonly credential: (account: AccountId) => Effect.Effect<string | undefined, StoreError>
+  /** Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed. */
+  readonly setCredential: (account: AccountId, credential: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Removes an account: devices, tokens, cursors and the credential are gone, and lines that waited for it return. Its
+   * name stays taken. The result has the returns to guests; those to accounts are in `returns`. Undefined for an account
+   * that is unknown or removed.
+   */
+  readonly remove: (account: AccountId) => Effect.Effect<ReadonlyArray<Undelivered> | undefined, StoreError>
+  /** Makes the name of a removed account available. False if the account is unknown, or not removed. */
+  readonly free: (account: AccountId) => Effect.Effect<boolean, StoreError>
+  readonly devices: (account: AccountId) => Effect.Effect<ReadonlyArray<StoredDevice>, StoreError>
+  /**
+   * Finds or creates a device, which counts as seen now. A new device starts where the furthest one is, so it gets what
+   * no device was given; the first one starts at the beginning. At `maxDevices`, the device that was away longest is
+   * forgotten, but none of those that are `present`.
+   */
+  readonly openDevice: (
+    account: AccountId,
+    device: string,
+    options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
+  ) => Effect.Effect<OpenedDevice, StoreError>
+  /** Sets a device's token to the SHA-256 of a new one. The device must exist; otherwise the result is false. */
+  readonly setToken: (account: AccountId, device: string, hash: Uint8Array) => Effect.Effect<boolean, StoreError>
+  /** The device whose token has this SHA-256. */
+  readonly deviceOfToken: (account: AccountId, hash: Uint8Array) => Effect.Effect<string | undefined, StoreError>
+  /** Removes a device with its cursors, labels and token. False if there is none. */
+  readonly forget: (account: AccountId, device: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Marks devices as seen now, then forgets those that were away for longer than `keep` of running time. To be called
+   * when a device leaves, and now and then with those that are connected.
+   *
+   * @returns the forgotten ones
+   */
+  readonly seen: (
+    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
+  ) => Effect.Effect<ReadonlyArray<{ readonly account: AccountId; readonly device: string }>, StoreError>
+}

@@ -1,0 +1,189 @@
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { AccountId } from "./StoreAccounts.js"
+import type { StoreError } from "./StoreError.js"
+import type { ConversationId, ConversationKey } from "./StoreLines.js"
+
+/** How much is kept (protocol, section 7 of accounts). */
+export interface StoreLimits {
+  /** Lines are kept for this much running time, and devices that stay away too. The wall clock does not matter. */
+  readonly keep: Duration.DurationInput
+  /** Bytes of all kept texts. The largest conversation gives first; unread direct lines go last. */
+  readonly keepBytes: number
+  /** Lines of one conversation. */
+  readonly keepLines: number
+  /** Lines of one direct conversation that no device of the recipient was given. Further ones are `Full`. */
+  readonly unreadLines: number
+  /** Bytes of text that no device of an account was given; a quarter of it for lines from guests. */
+  readonly unreadBytes: number
+}
+
+/** Lines of one sender in one conversation that no device of the recipient will ever be given. */
+export interface Undelivered {
+  readonly conversation: ConversationId
+  readonly key: ConversationKey
+  readonly reason: "expired" | "removed"
+  /** The recipient's name in wire form. */
+  readonly recipient: string
+  /** The sender's account; undefined for a guest. */
+  readonly account: AccountId | undefined
+  readonly first: number
+  readonly last: number
+  /** The number of lines; less than `last - first + 1` if others of the conversation are between them. */
+  readonly count: number
+}
+
+/** Undelivered lines whose sender, an account, has not been notified yet. */
+export interface PendingReturn extends Undelivered {
+  /** For `returns.told`. */
+  readonly id: number
+  readonly account: AccountId
+}
+
+/** What a step of retention did. */
+export interface Retained {
+  readonly removed: number
+  /** What was removed unread, sent by guests; the rest is in `returns`. */
+  readonly undelivered: ReadonlyArray<Undelivered>
+  /** Accounts that have new entries in `returns`. */
+  readonly senders: ReadonlyArray<AccountId>
+  /** Whether another step has something to do. */
+  readonly hasMore: boolean
+}
+
+export interface StoreStatistics {
+  /** Direct lines ever stored. Always `given + waiting + expired`. */
+  readonly stored: number
+  /** Direct lines that were given to at least one device of the recipient. */
+  readonly given: number
+  /** Direct lines that no device of the recipient has been given yet. */
+  readonly waiting: number
+  /** Direct lines that were removed before any device was given them. */
+  readonly expired: number
+  readonly accounts: number
+  readonly conversations: number
+  /** Kept lines. */
+  readonly lines: number
+  /** Bytes of the kept texts. */
+  readonly bytes: number
+  /** Bytes that the store takes on disk; 0 in memory. */
+  readonly diskBytes: number
+  /** Running time since the oldest kept line was stored, in milliseconds; 0 if there is none. */
+  readonly oldestMillis: number
+}
+
+/** A fault that `check` found, in one line for people; it contains no text of a message. */
+export type StoreFault = string
+
+/**
+ * One element of an export. An export is the complete content of a store, in an order in which it can be imported: an
+ * element refers only to earlier ones.
+ */
+export type StoreRecord =
+  | {
+      readonly type: "account"
+      readonly id: AccountId
+      /** Ordinary text, like all strings of an export. */
+      readonly name: string
+      readonly likeness: string
+      readonly credential: string | null
+      readonly created: number
+      readonly state: "active" | "removed" | "freed"
+    }
+  | {
+      readonly type: "device"
+      readonly account: AccountId
+      readonly name: string
+      /** SHA-256 of its token, in hexadecimal digits. */
+      readonly token: string | null
+      readonly seen: number
+      /** Running time since it was seen, in milliseconds. */
+      readonly awayMillis: number
+    }
+  | {
+      readonly type: "conversation"
+      readonly id: ConversationId
+      readonly accounts: ReadonlyArray<AccountId>
+      /** The guest's likeness; null between accounts. */
+      readonly guest: string | null
+      /** The first line that is kept, or the number of the next line if none is. */
+      readonly first: number
+      /** The lowest `at` that its next line may have. */
+      readonly at: number
+      readonly members: ReadonlyArray<{
+        readonly account: AccountId
+        readonly since: number
+        readonly read: number
+        /** The last line that any device was given. */
+        readonly given: number
+      }>
+    }
+  | {
+      readonly type: "line"
+      readonly conversation: ConversationId
+      readonly seq: number
+      readonly at: number
+      /** Running time since it was stored, in milliseconds. */
+      readonly ageMillis: number
+      readonly account: AccountId | null
+      readonly author: string
+      readonly text: string
+      readonly auto: boolean
+      readonly to: string
+      readonly device: string | null
+      readonly label: string | null
+    }
+  | {
+      readonly type: "cursor"
+      readonly account: AccountId
+      readonly device: string
+      readonly conversation: ConversationId
+      readonly seq: number
+    }
+  | ({ readonly type: "return"; readonly awayMillis: number } & {
+      readonly conversation: ConversationId
+      readonly reason: "expired" | "removed"
+      readonly recipient: string
+      readonly account: AccountId
+      readonly first: number
+      readonly last: number
+      readonly count: number
+    })
+  | { readonly type: "totals"; readonly stored: number; readonly given: number; readonly expired: number }
+
+/** What keeps a store in order, and what operators do with it. */
+export interface StoreUpkeep {
+  /** Changes the limits from now on. `retain` applies them to what is there. */
+  readonly configure: (limits: StoreLimits) => Effect.Effect<void, StoreError>
+  /**
+   * One step of retention, in one transaction: removes at most `retainedLines` lines from the fronts of conversations,
+   * and turns those that no device was given into returns.
+   *
+   * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
+   */
+  readonly retain: (
+    held: ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
+  ) => Effect.Effect<Retained, StoreError>
+  /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped. */
+  readonly returns: {
+    readonly pending: (account: AccountId) => Effect.Effect<ReadonlyArray<PendingReturn>, StoreError>
+    /** The sender has been notified of these. */
+    readonly told: (ids: ReadonlyArray<number>) => Effect.Effect<void, StoreError>
+  }
+  readonly statistics: Effect.Effect<StoreStatistics, StoreError>
+  /** Reads everything, and returns what is wrong: an empty list for an intact store. */
+  readonly check: Effect.Effect<ReadonlyArray<StoreFault>, StoreError>
+  /**
+   * Writes a consistent copy to a new file, which is complete and flushed once this succeeds. Its log has a new id when
+   * it is opened, since lines that were stored after the backup are not in it. Fails as `unavailable` if the file exists
+   * or the store has no files.
+   */
+  readonly backup: (file: string) => Effect.Effect<void, StoreError>
+  readonly exported: Stream.Stream<StoreRecord, StoreError>
+  /** Adds a complete export to a store that is empty; otherwise fails as `unavailable`. */
+  readonly imported: <E, R>(records: Stream.Stream<StoreRecord, E, R>) => Effect.Effect<void, StoreError | E, R>
+}
+
+/** The most lines that a step of retention removes. */
+export const retainedLines = 200

@@ -1,0 +1,32 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { randomBytes } from "node:crypto"
+import { Store, type StoreService } from "../ports/Store.js"
+import type { StoreLimits } from "../ports/StoreUpkeep.js"
+import * as Time from "../ports/Time.js"
+import * as MemoryAccounts from "./MemoryAccounts.js"
+import * as MemoryLines from "./MemoryLines.js"
+import { MemoryState } from "./MemoryState.js"
+import * as MemoryUpkeep from "./MemoryUpkeep.js"
+
+/** A store that keeps everything until it is collected. */
+export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => {
+      const time = Time.of(clock)
+      const state = new MemoryState()
+      let current = initial
+      const limits = () => current
+      return {
+        kind: "memory",
+        log: randomBytes(8).toString("hex"),
+        state: () => "ok",
+        accounts: MemoryAccounts.make(state, limits, time),
+        ...MemoryLines.make(state, limits, time),
+        ...MemoryUpkeep.make(state, limits, (limits) => (current = limits), time)
+      } as const
+    })
+  )
+
+/** `make` as a layer. */
+export const layer = (limits: StoreLimits): Layer.Layer<Store> => Layer.effect(Store, make(limits))

@@ -1,0 +1,161 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { AccountId, OpenedDevice, StoreAccounts, StoredAccount } from "../ports/StoreAccounts.js"
+import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
+import type { Time } from "../ports/Time.js"
+import { type Account, isOwed, type MemoryState } from "./MemoryState.js"
+
+/** The accounts of the store in memory. */
+export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreAccounts => {
+  const create = (account: { readonly name: string; readonly likeness: string; readonly credential: string }) => {
+    for (const { likeness, state: is } of state.accounts.values()) {
+      if (likeness === account.likeness && is !== "freed") return undefined
+    }
+    return shown(state.addAccount({ ...account, created: time.wall(), state: "active", devices: new Map() }))
+  }
+
+  const remove = (id: AccountId): ReadonlyArray<Undelivered> | undefined => {
+    const account = state.active(id)
+    if (account === undefined) return undefined
+    const undelivered = [...state.conversations.values()].flatMap((conversation) => {
+      const member = conversation.members.get(id)
+      if (member === undefined) return []
+      const waiting = conversation.lines.filter(
+        (line) => line.seq > member.given && isOwed(conversation.key, line.account, id)
+      )
+      conversation.members.delete(id)
+      state.totals.expired += waiting.length
+      return waiting.map((line) => state.undelivered(conversation, line, id, "removed"))
+    })
+    for (const device of account.devices.keys()) state.forget(account, device)
+    account.credential = undefined
+    account.state = "removed"
+    for (const [key, { account: sender }] of state.returns) if (sender === id) state.returns.delete(key)
+    return keepReturns(state, undelivered, time.now()).toGuests
+  }
+
+  const openDevice: (
+    account: AccountId,
+    device: string,
+    options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
+  ) => OpenedDevice = (id, name, { maxDevices, present }) => {
+    const account = state.active(id)
+    if (account === undefined) return { _tag: "TooMany" }
+    const known = account.devices.get(name)
+    if (known !== undefined) {
+      known.seen = time.wall()
+      known.ran = time.now()
+      return { _tag: "Opened", isNew: false, forgotten: undefined }
+    }
+    let forgotten: string | undefined
+    if (account.devices.size >= maxDevices) {
+      const away = [...account.devices].filter(([device]) => !present.includes(device))
+      forgotten = away.toSorted(([, one], [, other]) => one.ran - other.ran)[0]?.[0]
+      if (forgotten === undefined) return { _tag: "TooMany" }
+      state.forget(account, forgotten)
+    }
+    const cursors = [...state.conversations.values()].flatMap(({ id: conversation, members }) => {
+      const given = members.get(id)?.given ?? 0
+      return given > 0 ? [[conversation, given] as const] : []
+    })
+    account.devices.set(name, { token: undefined, seen: time.wall(), ran: time.now(), cursors: new Map(cursors) })
+    return { _tag: "Opened", isNew: true, forgotten }
+  }
+
+  const setToken = (id: AccountId, name: string, hash: Uint8Array): boolean => {
+    const device = state.active(id)?.devices.get(name)
+    if (device === undefined) return false
+    device.token = Buffer.from(hash).toString("hex")
+    return true
+  }
+
+  const deviceOfToken = (id: AccountId, hash: Uint8Array): string | undefined => {
+    const token = Buffer.from(hash).toString("hex")
+    return [...(state.active(id)?.devices ?? [])].find(([, device]) => device.token === token)?.[0]
+  }
+
+  const seen: (
+    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
+  ) => ReadonlyArray<{ readonly account: AccountId; readonly device: string }> = (present) => {
+    for (const { account, device } of present) {
+      const known = state.active(account)?.devices.get(device)
+      if (known === undefined) continue
+      known.seen = time.wall()
+      known.ran = time.now()
+    }
+    const oldest = time.now() - Duration.toMillis(limits().keep)
+    return [...state.accounts.values()].flatMap((account) =>
+      [...account.devices].flatMap(([device, { ran }]) => {
+        if (ran >= oldest) return []
+        state.forget(account, device)
+        return [{ account: account.id, device }]
+      })
+    )
+  }
+
+  return {
+    all: Effect.sync(() => [...state.accounts.values()].filter((account) => account.state !== "freed").map(shown)),
+    create: (account) => Effect.sync(() => create(account)),
+    credential: (id) => Effect.sync(() => state.active(id)?.credential),
+    setCredential: (id, credential) =>
+      Effect.sync(() => {
+        const account = state.active(id)
+        if (account === undefined) return false
+        account.credential = credential
+        return true
+      }),
+    remove: (id) => Effect.sync(() => remove(id)),
+    free: (id) =>
+      Effect.sync(() => {
+        const account = state.accounts.get(id)
+        if (account?.state !== "removed") return false
+        account.state = "freed"
+        return true
+      }),
+    devices: (id) =>
+      Effect.sync(() =>
+        [...(state.active(id)?.devices ?? [])].map(([name, { seen, token }]) => ({
+          name,
+          hasToken: token !== undefined,
+          seen
+        }))
+      ),
+    openDevice: (id, name, options) => Effect.sync(() => openDevice(id, name, options)),
+    setToken: (id, name, hash) => Effect.sync(() => setToken(id, name, hash)),
+    deviceOfToken: (id, hash) => Effect.sync(() => deviceOfToken(id, hash)),
+    forget: (id, name) =>
+      Effect.sync(() => {
+        const account = state.active(id)
+        return account !== undefined && state.forget(account, name)
+      }),
+    seen: (present) => Effect.sync(() => seen(present))
+  }
+}
+
+/** Keeps the returns to accounts, and reports those to guests in as few pieces as possible. */
+export const keepReturns = (state: MemoryState, undelivered: ReadonlyArray<Undelivered>, ran: number) => {
+  const toGuests = new Map<string, Undelivered>()
+  const senders = new Set<AccountId>()
+  for (const line of undelivered) {
+    const { account } = line
+    if (account === undefined) {
+      const known = toGuests.get(Number(line.conversation).toString())
+      toGuests.set(
+        Number(line.conversation).toString(),
+        known === undefined ? line : { ...known, last: line.last, count: known.count + line.count }
+      )
+    } else if (state.active(account) !== undefined) {
+      state.addReturn({ ...line, account }, ran)
+      senders.add(account)
+    }
+  }
+  return { toGuests: [...toGuests.values()], senders: [...senders] }
+}
+
+const shown = ({ created, id, likeness, name, state }: Account): StoredAccount => ({
+  id,
+  name,
+  likeness,
+  created,
+  isRemoved: state === "removed"
+})

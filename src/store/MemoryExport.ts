@@ -1,0 +1,144 @@
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { StoreError } from "../ports/StoreError.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationKey } from "../ports/StoreLines.js"
+import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import type { Time } from "../ports/Time.js"
+import * as Wire from "../protocol/Wire.js"
+import { type MemoryState, newMember } from "./MemoryState.js"
+
+/** The content of the store in memory as records. */
+export function* records(state: MemoryState, time: Time): Generator<StoreRecord> {
+  const now = time.now()
+  for (const account of state.accounts.values()) {
+    const { created, credential, id, likeness, name, state: is } = account
+    const common = { created, credential: credential ?? null, id, likeness, name: Wire.decode(name), state: is }
+    yield { type: "account", ...common }
+    for (const [device, { ran, seen, token }] of account.devices) {
+      yield { type: "device", account: id, name: device, token: token ?? null, seen, awayMillis: now - ran }
+    }
+  }
+  for (const { at, first, id, key, lines, members } of state.conversations.values()) {
+    yield {
+      type: "conversation",
+      id,
+      ...exportedKey(key),
+      first,
+      at,
+      members: [...members].map(([account, { given, read, since }]) => ({ account, since, read, given }))
+    }
+    for (const line of lines) {
+      yield {
+        type: "line",
+        conversation: id,
+        seq: line.seq,
+        at: line.at,
+        ageMillis: now - line.ran,
+        account: line.account ?? null,
+        author: Wire.decode(line.author),
+        text: Wire.decode(line.text),
+        auto: line.isAuto,
+        to: Wire.decode(line.to),
+        device: line.once?.device ?? null,
+        label: line.once === undefined ? null : Wire.decode(line.once.label)
+      }
+    }
+  }
+  for (const { devices, id } of state.accounts.values()) {
+    for (const [device, { cursors }] of devices) {
+      for (const [conversation, seq] of cursors) yield { type: "cursor", account: id, device, conversation, seq }
+    }
+  }
+  for (const { account, conversation, count, first, last, ran, reason, recipient } of state.returns.values()) {
+    const lines = { account, conversation, count, first, last, reason }
+    yield { type: "return", ...lines, recipient: Wire.decode(recipient), awayMillis: now - ran }
+  }
+  yield { type: "totals", ...state.totals }
+}
+
+/** Adds records to an empty store. */
+export const imported = <E, R>(
+  state: MemoryState,
+  elements: Stream.Stream<StoreRecord, E, R>,
+  time: Time
+): Effect.Effect<void, E | StoreError, R> =>
+  Effect.suspend((): Effect.Effect<void, E | StoreError, R> =>
+    state.accounts.size > 0 || state.conversations.size > 0
+      ? Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
+      : Stream.runForEach(elements, (element) => Effect.sync(() => add(state, element, time.now())))
+  )
+
+const add = (state: MemoryState, element: StoreRecord, now: number) => {
+  switch (element.type) {
+    case "account": {
+      const { created, credential, id, likeness, name, state: is } = element
+      const account = { name: Wire.encode(name), likeness, created, state: is, devices: new Map() }
+      state.addAccount({ ...account, credential: credential ?? undefined }, id)
+      return
+    }
+    case "device": {
+      const { account, awayMillis, name, seen, token } = element
+      const device = { token: token ?? undefined, seen, ran: now - awayMillis, cursors: new Map() }
+      state.accounts.get(account)?.devices.set(name, device)
+      return
+    }
+    case "conversation": {
+      const conversation = state.addConversation(importedKey(element.accounts, element.guest), element.id)
+      conversation.first = element.first
+      conversation.at = element.at
+      for (const { account, given, read, since } of element.members) {
+        conversation.members.set(account, { ...newMember(since), read, given })
+      }
+      return
+    }
+    case "line": {
+      const { account, ageMillis, at, auto, author, conversation, device, label, seq, text, to } = element
+      const target = state.conversations.get(conversation)
+      if (target === undefined) return
+      state.addLine(target, {
+        seq,
+        at,
+        ran: now - ageMillis,
+        account: account ?? undefined,
+        author: Wire.encode(author),
+        text: Wire.encode(text),
+        isAuto: auto,
+        to: Wire.encode(to),
+        once: device === null || label === null ? undefined : { device, label: Wire.encode(label) }
+      })
+      return
+    }
+    case "cursor": {
+      const { account, conversation, device, seq } = element
+      state.accounts.get(account)?.devices.get(device)?.cursors.set(conversation, seq)
+      return
+    }
+    case "return": {
+      const { account, awayMillis, conversation, count, first, last, reason, recipient } = element
+      const key = state.conversations.get(conversation)?.key
+      if (key === undefined) return
+      const lines = { account, conversation, count, first, key, last, reason }
+      state.addReturn({ ...lines, recipient: Wire.encode(recipient) }, now - awayMillis)
+      return
+    }
+    case "totals": {
+      const { expired, given, stored } = element
+      Object.assign(state.totals, { expired, given, stored })
+    }
+  }
+}
+
+/** A key as an export has it. */
+export const exportedKey = (
+  key: ConversationKey
+): { readonly accounts: ReadonlyArray<AccountId>; readonly guest: string | null } =>
+  key.kind === "guest" ? { accounts: [key.account], guest: key.likeness } : { accounts: key.accounts, guest: null }
+
+/** The key that an export has so. */
+export const importedKey = (accounts: ReadonlyArray<AccountId>, guest: string | null): ConversationKey => {
+  const [one = 0 as AccountId, other = one] = accounts
+  return guest === null
+    ? { kind: "accounts", accounts: [one, other] }
+    : { kind: "guest", account: one, likeness: guest }
+}

@@ -1,0 +1,217 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import * as StoreLines from "../ports/StoreLines.js"
+
+/** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
+
+export interface MemoryLine {
+  readonly seq: number
+  readonly at: number
+  /** Running time when it was stored. */
+  readonly ran: number
+  readonly account: AccountId | undefined
+  readonly author: string
+  readonly text: string
+  readonly isAuto: boolean
+  readonly to: string
+  once: { readonly device: string; readonly label: string } | undefined
+}
+
+export interface Member {
+  /** The first line that the account may read. */
+  readonly since: number
+  read: number
+  /** The last line that any of its devices was given. */
+  given: number
+  /** Lines that are owed to it: above `given`, and not its own. */
+  waiting: number
+  waitingBytes: number
+}
+
+export interface Conversation {
+  readonly id: ConversationId
+  readonly key: ConversationKey
+  readonly lines: Array<MemoryLine>
+  /** The first line that is kept, or the number of the next one. */
+  first: number
+  /** The `at` of the last line. */
+  at: number
+  bytes: number
+  readonly members: Map<AccountId, Member>
+}
+
+export interface Device {
+  token: string | undefined
+  seen: number
+  /** Running time when it was seen. */
+  ran: number
+  readonly cursors: Map<ConversationId, number>
+}
+
+export interface Account {
+  readonly id: AccountId
+  readonly name: string
+  readonly likeness: string
+  readonly created: number
+  credential: string | undefined
+  state: "active" | "removed" | "freed"
+  readonly devices: Map<string, Device>
+}
+
+export interface KeptReturn extends PendingReturn {
+  readonly ran: number
+}
+
+export class MemoryState {
+  readonly accounts = new Map<AccountId, Account>()
+  readonly conversations = new Map<ConversationId, Conversation>()
+  readonly keys = new Map<string, ConversationId>()
+  /** Lines by account, device, label and conversation. */
+  readonly labels = new Map<string, MemoryLine>()
+  readonly returns = new Map<number, KeptReturn>()
+  readonly totals = { stored: 0, given: 0, expired: 0 }
+  bytes = 0
+  private lastAccount = 0
+  private lastConversation = 0
+  private lastReturn = 0
+
+  active(id: AccountId): Account | undefined {
+    const account = this.accounts.get(id)
+    return account?.state === "active" ? account : undefined
+  }
+
+  addAccount(account: Omit<Account, "id">, id = (this.lastAccount + 1) as AccountId): Account {
+    const added = { ...account, id }
+    this.lastAccount = Math.max(this.lastAccount, id)
+    this.accounts.set(id, added)
+    return added
+  }
+
+  addConversation(key: ConversationKey, id = (this.lastConversation + 1) as ConversationId): Conversation {
+    const members = new Map<AccountId, Member>()
+    const conversation = { id, key, lines: [], first: 1, at: 0, bytes: 0, members }
+    this.lastConversation = Math.max(this.lastConversation, id)
+    this.conversations.set(id, conversation)
+    this.keys.set(StoreLines.keyText(key), id)
+    return conversation
+  }
+
+  /** The conversation of a key, with its members. */
+  conversationOf(key: ConversationKey): Conversation {
+    const id = this.keys.get(StoreLines.keyText(key))
+    const known = id === undefined ? undefined : this.conversations.get(id)
+    if (known !== undefined) return known
+    const conversation = this.addConversation(key)
+    for (const account of accountsOf(key)) conversation.members.set(account, newMember(1))
+    return conversation
+  }
+
+  /** Adds a line to the end of a conversation. */
+  addLine(conversation: Conversation, line: MemoryLine) {
+    conversation.lines.push(line)
+    conversation.at = line.at
+    conversation.bytes += line.text.length
+    this.bytes += line.text.length
+    if (line.once !== undefined) this.labels.set(labelKey(conversation, line), line)
+    for (const [account, member] of conversation.members) {
+      if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
+      member.waiting += 1
+      member.waitingBytes += line.text.length
+    }
+  }
+
+  /** A device of the account was given everything up to a line. Returns how many lines no device was given before. */
+  give(conversation: Conversation, account: AccountId, seq: number) {
+    const member = conversation.members.get(account)
+    if (member === undefined || seq <= member.given) return
+    const waiting = member.waiting
+    const from = Math.max(member.given + 1, conversation.first)
+    for (let at = from; at <= seq; at++) {
+      const line = conversation.lines[at - conversation.first]
+      if (line === undefined || !isOwed(conversation.key, line.account, account)) continue
+      member.waiting -= 1
+      member.waitingBytes -= line.text.length
+    }
+    member.given = seq
+    this.totals.given += waiting - member.waiting
+  }
+
+  /** Removes the first line of a conversation. Returns its author's return, if no device was given it. */
+  removeFirst(conversation: Conversation): Undelivered | undefined {
+    const line = conversation.lines.shift()
+    if (line === undefined) return undefined
+    conversation.first += 1
+    conversation.bytes -= line.text.length
+    this.bytes -= line.text.length
+    if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
+    for (const [account, member] of conversation.members) {
+      if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
+      member.waiting -= 1
+      member.waitingBytes -= line.text.length
+      this.totals.expired += 1
+      return this.undelivered(conversation, line, account, "expired")
+    }
+    return undefined
+  }
+
+  undelivered(
+    { id, key }: Conversation,
+    { account, seq }: MemoryLine,
+    recipient: AccountId,
+    reason: Undelivered["reason"]
+  ): Undelivered {
+    const name = this.accounts.get(recipient)?.name ?? ""
+    return { conversation: id, key, reason, recipient: name, account, first: seq, last: seq, count: 1 }
+  }
+
+  /** Keeps a return until its sender has been notified. One for each sender, conversation and reason. */
+  addReturn(returned: Undelivered & { readonly account: AccountId }, ran: number) {
+    for (const [id, known] of this.returns) {
+      if (known.account !== returned.account || known.conversation !== returned.conversation) continue
+      if (known.reason !== returned.reason) continue
+      this.returns.set(id, { ...known, last: returned.last, count: known.count + returned.count })
+      return
+    }
+    const id = ++this.lastReturn
+    this.returns.set(id, { ...returned, id, ran })
+  }
+
+  /** Bytes of text that no device of an account was given, in all, and those sent by guests. */
+  unread(account: AccountId): { readonly all: number; readonly guests: number } {
+    let all = 0
+    let guests = 0
+    for (const { key, members } of this.conversations.values()) {
+      const bytes = members.get(account)?.waitingBytes ?? 0
+      all += bytes
+      if (key.kind === "guest") guests += bytes
+    }
+    return { all, guests }
+  }
+
+  forget(account: Account, device: string): boolean {
+    for (const [key, line] of this.labels) {
+      if (line.account !== account.id || line.once?.device !== device) continue
+      this.labels.delete(key)
+      line.once = undefined
+    }
+    return account.devices.delete(device)
+  }
+}
+
+export const newMember = (since: number): Member => ({ since, read: 0, given: 0, waiting: 0, waitingBytes: 0 })
+
+/** The accounts that a key names, each once. */
+export const accountsOf = (key: ConversationKey): ReadonlyArray<AccountId> =>
+  key.kind === "guest" ? [key.account] : [...new Set(key.accounts)]
+
+/** Whether a line of this author is one that a member of a direct conversation should be given. */
+export const isOwed = (key: ConversationKey, author: AccountId | undefined, member: AccountId): boolean =>
+  author !== member || (key.kind === "accounts" && key.accounts[0] === key.accounts[1])
+
+/** The account that a line of this author is for. */
+export const recipientOf = (key: ConversationKey, author: AccountId | undefined): AccountId =>
+  key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
+
+export const labelKey = ({ id }: Conversation, { account, once }: Pick<MemoryLine, "account" | "once">): string =>
+  `${account} ${id} ${once?.device} ${once?.label}`
