@@ -5,6 +5,9 @@
 //   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
 //                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
 //                   serve.cache and program.cache are its machine code for this version of Node.
+//   dist/store-thread.cjs
+//                   the thread of a store in SQLite, which the program starts. On versions of Node without SQLite it
+//                   requires the package that contains it from node_modules.
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
 //
@@ -53,6 +56,16 @@ const launcher = () =>
     format: "cjs",
     minifySyntax: true,
     banner: { js: "#!/usr/bin/env node" }
+  })
+
+const storeThread = () =>
+  bundle({
+    entryPoints: ["src/store/SqliteThread.ts"],
+    outfile: `${aside}/store-thread.cjs`,
+    format: "cjs",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    metafile: true
   })
 
 const library = () =>
@@ -158,8 +171,9 @@ const publish = async () => {
 }
 
 try {
-  const [main, index] = await Promise.all([program(), library(), declarations(), launcher()])
+  const [main, index, thread] = await Promise.all([program(), library(), storeThread(), declarations(), launcher()])
   checkImports(main.metafile, optional)
+  checkImports(thread.metafile, [])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses(main.metafile)
   await cp("src/admin/page", `${aside}/page`, { recursive: true })

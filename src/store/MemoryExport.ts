@@ -1,11 +1,10 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
-import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationKey } from "../ports/StoreLines.js"
 import type { StoreRecord } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import * as Wire from "../protocol/Wire.js"
+import * as ExportedKey from "./ExportedKey.js"
 import { type MemoryState, newMember } from "./MemoryState.js"
 
 /** The content of the store in memory as records. */
@@ -19,30 +18,31 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
       yield { type: "device", account: id, name: device, token: token ?? null, seen, awayMillis: now - ran }
     }
   }
-  for (const { at, first, id, key, lines, members } of state.conversations.values()) {
+  for (const { at, first, id, key, members } of state.conversations.values()) {
     yield {
       type: "conversation",
       id,
-      ...exportedKey(key),
+      ...ExportedKey.exported(key),
       first,
       at,
       members: [...members].map(([account, { given, read, since }]) => ({ account, since, read, given }))
     }
-    for (const line of lines) {
-      yield {
-        type: "line",
-        conversation: id,
-        seq: line.seq,
-        at: line.at,
-        ageMillis: now - line.ran,
-        account: line.account ?? null,
-        author: Wire.decode(line.author),
-        text: Wire.decode(line.text),
-        auto: line.isAuto,
-        to: Wire.decode(line.to),
-        device: line.once?.device ?? null,
-        label: line.once === undefined ? null : Wire.decode(line.once.label)
-      }
+  }
+  const lines = [...state.conversations.values()].flatMap(({ id, lines }) => lines.map((line) => ({ id, line })))
+  for (const { id, line } of lines.toSorted((one, other) => one.line.ran - other.line.ran)) {
+    yield {
+      type: "line",
+      conversation: id,
+      seq: line.seq,
+      at: line.at,
+      ageMillis: now - line.ran,
+      account: line.account ?? null,
+      author: Wire.decode(line.author),
+      text: Wire.decode(line.text),
+      auto: line.isAuto,
+      to: Wire.decode(line.to),
+      device: line.once?.device ?? null,
+      label: line.once === undefined ? null : Wire.decode(line.once.label)
     }
   }
   for (const { devices, id } of state.accounts.values()) {
@@ -84,7 +84,7 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       return
     }
     case "conversation": {
-      const conversation = state.addConversation(importedKey(element.accounts, element.guest), element.id)
+      const conversation = state.addConversation(ExportedKey.imported(element.accounts, element.guest), element.id)
       conversation.first = element.first
       conversation.at = element.at
       for (const { account, given, read, since } of element.members) {
@@ -127,18 +127,4 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       Object.assign(state.totals, { expired, given, stored })
     }
   }
-}
-
-/** A key as an export has it. */
-export const exportedKey = (
-  key: ConversationKey
-): { readonly accounts: ReadonlyArray<AccountId>; readonly guest: string | null } =>
-  key.kind === "guest" ? { accounts: [key.account], guest: key.likeness } : { accounts: key.accounts, guest: null }
-
-/** The key that an export has so. */
-export const importedKey = (accounts: ReadonlyArray<AccountId>, guest: string | null): ConversationKey => {
-  const [one = 0 as AccountId, other = one] = accounts
-  return guest === null
-    ? { kind: "accounts", accounts: [one, other] }
-    : { kind: "guest", account: one, likeness: guest }
 }

@@ -1,0 +1,22 @@
+import { crc32 } from "node:zlib"
+import type { LineRow } from "./SqlQuery.js"
+
+const header = new Float64Array(5)
+const headerBytes = new Uint8Array(header.buffer)
+
+/**
+ * The CRC-32 of a stored line with everything that a reader is given. SQLite's pages have no checksums: without this, a
+ * flipped bit in a text would be delivered.
+ */
+export const ofLine = (
+  line: Pick<LineRow, "conversation" | "seq" | "at" | "account" | "author" | "flags" | "recipients" | "body">
+): number => {
+  header[0] = line.conversation
+  header[1] = line.seq
+  header[2] = line.at
+  header[3] = line.account
+  header[4] = line.flags
+  const names = line.recipients === "" ? line.author : `${line.author}\n${line.recipients}`
+  // The body first: zlib ignores the value before it if an empty array has no memory.
+  return crc32(headerBytes, crc32(names, crc32(line.body)))
+}

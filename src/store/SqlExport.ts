@@ -1,0 +1,231 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import * as Checksum from "./Checksum.js"
+import * as ExportedKey from "./ExportedKey.js"
+import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
+import { keyColumns, keyOf, type KeyRow, type Moment, type SqlState } from "./SqlState.js"
+
+/** Where an export goes on: a part of the content, and the last id in it that is done. */
+export interface ExportPosition {
+  readonly part: "accounts" | "conversations" | "lines" | "cursors" | "rest"
+  readonly id: number
+}
+
+export interface ExportPiece {
+  readonly records: ReadonlyArray<StoreRecord>
+  /** Undefined after the last piece. */
+  readonly next: ExportPosition | undefined
+}
+
+const states = ["active", "removed", "freed"] as const
+const reasons = ["expired", "removed"] as const
+
+/** The next piece of an export. Only complete if nothing is written between the pieces. */
+export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
+  const running = yield* state.running(moment)
+  switch (position.part) {
+    case "accounts":
+      return yield* accounts(position.id, running)
+    case "conversations":
+      return yield* conversation(position.id)
+    case "lines":
+      return yield* lines(position.id, running)
+    case "cursors":
+      return yield* cursors(position.id)
+    case "rest":
+      return yield* rest(state, running)
+  }
+}
+
+function* accounts(after: number, running: number): Sql<ExportPiece> {
+  const account = yield* row<{
+    id: AccountId
+    name: string
+    likeness: string
+    credential: string | null
+    created: number
+    state: number
+  }>("select id, name, likeness, credential, created, state from account where id > ? order by id limit 1", after)
+  if (account === undefined) return { records: [], next: { part: "conversations", id: 0 } }
+  const devices = yield* rows<{ name: string; token: Uint8Array | null; seen: number; ran: number }>(
+    "select name, token, seen, ran from device where account = ? order by name",
+    account.id
+  )
+  const { created, credential, id, likeness, name, state } = account
+  const records: ReadonlyArray<StoreRecord> = [
+    { type: "account", id, name, likeness, credential, created, state: states[state] ?? "freed" },
+    ...devices.map(({ name, ran, seen, token }): StoreRecord => {
+      const hexadecimal = token === null ? null : Buffer.from(token).toString("hex")
+      return { type: "device", account: id, name, token: hexadecimal, seen, awayMillis: running - ran }
+    })
+  ]
+  return { records, next: { part: "accounts", id } }
+}
+
+function* conversation(after: number): Sql<ExportPiece> {
+  const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number }>(
+    "select id, kind, one, other, likeness, first, at from conversation where id > ? order by id limit 1",
+    after
+  )
+  if (found === undefined) return { records: [], next: { part: "lines", id: 0 } }
+  const { at, first, id } = found
+  const members = yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
+    "select account, since, read, given from member where conversation = ? order by account",
+    id
+  )
+  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found)), first, at } as const
+  return {
+    records: [{ ...record, members: members.map((member) => ({ ...member })) }],
+    next: { part: "conversations", id }
+  }
+}
+
+/** In the order in which they were stored, which is that of their age. */
+function* lines(after: number, running: number): Sql<ExportPiece> {
+  const found = yield* rows<LineRow>(
+    `select id, conversation, seq, at, ran, account, author, flags, recipients, body, device, label from line
+     where id > ? order by id limit ?`,
+    after,
+    exportedLines
+  )
+  const records = found.map((line): StoreRecord => ({
+    type: "line",
+    conversation: line.conversation as ConversationId, // the column holds ids of conversations
+    seq: line.seq,
+    at: line.at,
+    ageMillis: running - line.ran,
+    account: line.account === 0 ? null : (line.account as AccountId),
+    author: line.author,
+    text: Buffer.from(line.body).toString("utf8"),
+    auto: (line.flags & 1) === 1,
+    to: line.recipients,
+    device: line.device,
+    label: line.label
+  }))
+  const last = found.at(-1)
+  return { records, next: last === undefined ? { part: "cursors", id: 0 } : { part: "lines", id: last.id } }
+}
+
+const exportedLines = 500
+
+function* cursors(after: number): Sql<ExportPiece> {
+  const account = (yield* row<{ id: AccountId | null }>(
+    "select min(account) as id from cursor where account > ?",
+    after
+  ))?.id
+  if (account === undefined || account === null) return { records: [], next: { part: "rest", id: 0 } }
+  const found = yield* rows<{ device: string; conversation: ConversationId; seq: number }>(
+    "select device, conversation, seq from cursor where account = ? order by device, conversation",
+    account
+  )
+  const records = found.map(({ conversation, device, seq }): StoreRecord => ({
+    type: "cursor",
+    account,
+    device,
+    conversation,
+    seq
+  }))
+  return { records, next: { part: "cursors", id: account } }
+}
+
+function* rest(state: SqlState, running: number): Sql<ExportPiece> {
+  const found = yield* rows<{
+    account: AccountId
+    conversation: ConversationId
+    reason: number
+    recipient: string
+    first: number
+    last: number
+    count: number
+    ran: number
+  }>("select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id")
+  const { expired, given, stored } = yield* state.meta()
+  const returns = found.map(({ ran, reason, ...lines }): StoreRecord => ({
+    ...lines,
+    type: "return",
+    reason: reasons[reason] ?? "expired",
+    awayMillis: running - ran
+  }))
+  return { records: [...returns, { type: "totals", stored, given, expired }], next: undefined }
+}
+
+/** Whether nothing has ever been stored. */
+export function* isEmpty(): Sql<boolean> {
+  const account = yield* row("select id from account limit 1")
+  return account === undefined && (yield* row("select id from conversation limit 1")) === undefined
+}
+
+/** Adds some records of an export. */
+export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord>, moment: Moment): Sql<void> {
+  const running = yield* state.running(moment)
+  const meta = yield* state.meta()
+  const added: Array<LineRow> = []
+  for (const element of records) {
+    if (element.type === "line") added.push(yield* lineOf(state, element, running))
+    else yield* add(state, element, running)
+  }
+  if (added.length > 0) yield { lines: added }
+  meta.lines += added.length
+  for (const { size } of added) meta.bytes += size
+  // What is derived from the tables was derived before they had these rows.
+  const { commits, log } = meta
+  state.forget()
+  Object.assign(yield* state.meta(), { ...meta, commits, log })
+}
+
+function* lineOf(state: SqlState, line: StoreRecord & { readonly type: "line" }, running: number): Sql<LineRow> {
+  const { account, ageMillis, at, author, auto, conversation, device, label, seq, text, to } = line
+  const body = Buffer.from(text, "utf8")
+  const content = { conversation, seq, at, account: account ?? 0, author, flags: auto ? 1 : 0, recipients: to, body }
+  const id = yield* state.nextId("line")
+  const ran = running - Math.floor(ageMillis)
+  return { ...content, id, ran, size: body.length, crc: Checksum.ofLine(content), device, label }
+}
+
+function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, running: number): Sql<void> {
+  switch (element.type) {
+    case "account": {
+      const { created, credential, id, likeness, name, state: is } = element
+      const values = [id, name, likeness, credential, created, states.indexOf(is)]
+      return yield* run("insert into account values (?, ?, ?, ?, ?, ?)", ...values)
+    }
+    case "device": {
+      const { account, awayMillis, name, seen, token } = element
+      const hash = token === null ? null : Buffer.from(token, "hex")
+      const ran = running - Math.floor(awayMillis)
+      return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
+    }
+    case "conversation": {
+      const { accounts, at, first, guest, id, members } = element
+      const key = keyColumns(ExportedKey.imported(accounts, guest))
+      yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at)
+      for (const { account, given, read, since } of members) {
+        yield* run("insert into member values (?, ?, ?, ?, ?)", id, account, since, read, given)
+      }
+      return
+    }
+    case "cursor": {
+      const { account, conversation, device, seq } = element
+      return yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, seq)
+    }
+    case "return": {
+      const { account, awayMillis, conversation, count, first, last, reason, recipient } = element
+      const id = yield* state.nextId("undelivered")
+      const lines = [reasons.indexOf(reason), recipient, first, last, count]
+      const ran = running - Math.floor(awayMillis)
+      return yield* run(
+        "insert into undelivered values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id,
+        account,
+        conversation,
+        ...lines,
+        ran
+      )
+    }
+    case "totals": {
+      const { expired, given, stored } = element
+      Object.assign(yield* state.meta(), { expired, given, stored })
+    }
+  }
+}

@@ -1,0 +1,369 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type {
+  Appended,
+  ConversationId,
+  ConversationKey,
+  ConversationSummary,
+  Cursor,
+  NewLine,
+  Page,
+  PageRequest,
+  StoredLine,
+  Waiting
+} from "../ports/StoreLines.js"
+import { keyText } from "../ports/StoreLines.js"
+import * as Wire from "../protocol/Wire.js"
+import * as Checksum from "./Checksum.js"
+import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
+import { type Head, keyColumns, type Moment, ownAuthor, type SqlMember, type SqlState } from "./SqlState.js"
+
+/** A line whose text is in bytes, as it comes out of a request and goes into the table. */
+export interface NewLineBytes extends Omit<NewLine, "text"> {
+  readonly body: Uint8Array
+}
+
+/** A stored line whose text is in bytes. */
+export interface StoredLineBytes extends Omit<StoredLine, "text"> {
+  readonly body: Uint8Array
+}
+
+export interface PageBytes extends Omit<Page, "lines"> {
+  readonly lines: ReadonlyArray<StoredLineBytes>
+  /** Lines that were left out because their checksum is wrong. */
+  readonly damaged: number
+}
+
+/** `StoreLines.append`. */
+export function* append(
+  state: SqlState,
+  lines: ReadonlyArray<NewLineBytes>,
+  cursors: ReadonlyArray<Cursor>,
+  moment: Moment
+): Sql<ReadonlyArray<Appended>> {
+  const batch = new Batch(state, yield* state.running(moment), moment)
+  const results: Array<Appended> = []
+  for (const line of lines) results.push(yield* batch.add(line))
+  yield* batch.write()
+  for (const cursor of cursors) yield* moveCursor(state, cursor)
+  return results
+}
+
+/** The lines of one transaction. */
+class Batch {
+  private readonly added: Array<LineRow> = []
+  /** By `labelOf`, since the table does not have them yet. */
+  private readonly labels = new Map<string, LineRow>()
+  private readonly dirty = new Set<Head>()
+
+  constructor(
+    private readonly state: SqlState,
+    private readonly running: number,
+    private readonly moment: Moment
+  ) {}
+
+  *add(line: NewLineBytes): Sql<Appended> {
+    const { state } = this
+    const { account, conversation: key, once } = line
+    const recipient = recipientOf(key, account)
+    const active = state.active ?? (yield* state.activeAccounts())
+    if (!active.has(recipient)) return { _tag: "Removed" }
+    const head = yield* headFor(state, key)
+    if (once !== undefined) {
+      const earlier = yield* this.labelled(head.id, account ?? 0, once)
+      if (earlier !== undefined) {
+        if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }
+        return { _tag: "Stored", conversation: head.id, seq: earlier.seq, at: earlier.at, again: true }
+      }
+    }
+    const member = head.members.get(recipient)
+    if (member === undefined) return { _tag: "Removed" }
+    if (!line.isLive && (yield* isFull(state, head, recipient, member, line))) return { _tag: "Full" }
+    return this.store(head, recipient, member, line, yield* state.meta(), yield* state.nextId("line"))
+  }
+
+  private store(
+    head: Head,
+    recipient: AccountId,
+    member: SqlMember,
+    line: NewLineBytes,
+    meta: { stored: number; lines: number; bytes: number },
+    id: number
+  ): Appended {
+    const { account, author, body, isAuto, once, to } = line
+    const seq = head.next
+    const at = Math.max(this.moment.wall, head.at)
+    const common = { conversation: head.id, seq, at, account: account ?? 0, flags: isAuto ? 1 : 0, body }
+    const named = { ...common, author: Wire.decode(author), recipients: Wire.decode(to) }
+    const added = {
+      ...named,
+      id,
+      ran: this.running,
+      size: body.length,
+      crc: Checksum.ofLine(named),
+      device: once?.device ?? null,
+      label: once === undefined ? null : Wire.decode(once.label)
+    }
+    this.added.push(added)
+    if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)
+    head.next = seq + 1
+    head.at = at
+    meta.stored += 1
+    meta.lines += 1
+    meta.bytes += body.length
+    this.state.addUnread(head, recipient, member, 1, body.length)
+    this.state.addSize(head.id, 1, body.length)
+    const own = account === undefined ? undefined : head.members.get(account)
+    if (own !== undefined) {
+      own.read = seq
+      own.isReadDirty = true
+      this.dirty.add(head)
+    }
+    return { _tag: "Stored", conversation: head.id, seq, at, again: false }
+  }
+
+  *write(): Sql<void> {
+    if (this.added.length > 0) yield { lines: this.added }
+    for (const head of this.dirty) {
+      for (const [account, member] of head.members) {
+        if (!member.isReadDirty) continue
+        member.isReadDirty = false
+        yield* run("update member set read = ? where conversation = ? and account = ?", member.read, head.id, account)
+      }
+    }
+  }
+
+  private *labelled(
+    conversation: ConversationId,
+    account: number,
+    once: NonNullable<NewLine["once"]>
+  ): Sql<Pick<LineRow, "seq" | "at" | "body"> | undefined> {
+    return (
+      this.labels.get(labelOf(conversation, account, once)) ??
+      (yield* row<Pick<LineRow, "seq" | "at" | "body">>(
+        "select seq, at, body from line where account = ? and device = ? and label = ? and conversation = ?",
+        account,
+        once.device,
+        Wire.decode(once.label),
+        conversation
+      ))
+    )
+  }
+}
+
+/** The head of a conversation, which begins to exist with its first line. */
+function* headFor(state: SqlState, key: ConversationKey): Sql<Head> {
+  const id = state.ids.get(keyText(key)) ?? (yield* state.idOf(key))
+  const known = id === undefined ? undefined : (state.heads.get(id) ?? (yield* state.head(id)))
+  return known ?? (yield* createConversation(state, key))
+}
+
+function* createConversation(state: SqlState, key: ConversationKey): Sql<Head> {
+  const id = (yield* state.nextId("conversation")) as ConversationId // an id of that table
+  yield* run("insert into conversation values (?, ?, ?, ?, ?, 1, 0)", id, ...keyColumns(key))
+  const members = new Map<AccountId, SqlMember>()
+  const active = yield* state.activeAccounts()
+  for (const account of new Set(key.kind === "guest" ? [key.account] : key.accounts)) {
+    if (!active.has(account)) continue
+    yield* run("insert into member values (?, ?, 1, 0, 0)", id, account)
+    members.set(account, { since: 1, read: 0, isReadDirty: false, given: 0, waiting: 0, waitingBytes: 0 })
+  }
+  const head = { id, key, first: 1, next: 1, at: 0, members }
+  state.heads.set(id, head)
+  state.ids.set(keyText(key), id)
+  return head
+}
+
+function* isFull(
+  state: SqlState,
+  { key }: Head,
+  recipient: AccountId,
+  { waiting }: SqlMember,
+  { body: { length } }: NewLineBytes
+): Sql<boolean> {
+  const { unreadBytes, unreadLines } = state.limits
+  if (waiting >= unreadLines) return true
+  const unread = state.unread.get(recipient) ?? (yield* state.unreadOf(recipient))
+  return unread.all + length > unreadBytes || (key.kind === "guest" && unread.guests + length > unreadBytes / 4)
+}
+
+function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cursor): Sql<void> {
+  const head = yield* state.head(conversation)
+  const member = head?.members.get(account)
+  if (head === undefined || member === undefined) return
+  if (!(yield* state.devicesOf(account)).has(device)) return
+  const last = Math.min(seq, head.next - 1)
+  yield* run(
+    `insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation)
+     do update set seq = excluded.seq where excluded.seq > cursor.seq`,
+    account,
+    device,
+    conversation,
+    last
+  )
+  if (last <= member.given) return
+  // Nothing is left to wait after the last line, so that it need not be counted.
+  const owed =
+    last === head.next - 1
+      ? { lines: member.waiting, bytes: member.waitingBytes }
+      : yield* state.owed(head.key, conversation, account, member.given, last)
+  yield* run("update member set given = ? where conversation = ? and account = ?", last, conversation, account)
+  member.given = last
+  state.addUnread(head, account, member, -owed.lines, -owed.bytes)
+  const meta = yield* state.meta()
+  meta.given += owed.lines
+}
+
+/** `StoreLines.page`. */
+export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
+  const head = yield* state.head(request.conversation)
+  const member = head?.members.get(request.reader)
+  if (head === undefined || member === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
+  const first = Math.max(head.first, member.since)
+  const last = head.next - 1
+  const { after, before, limit, maxBytes = Infinity, since, until } = request
+  const from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
+  const to = Math.min(
+    last,
+    (before ?? Infinity) - 1,
+    until === undefined ? last : (yield* firstAt(head, until + 1)) - 1
+  )
+  const isForward = after !== undefined || since !== undefined
+  const found =
+    from > to
+      ? []
+      : yield* rows<LineRow>(
+          `select seq, at, account, author, flags, recipients, body, crc from line
+           where conversation = ? and seq >= ? and seq <= ? order by seq ${isForward ? "" : "desc"} limit ?`,
+          head.id,
+          from,
+          to,
+          limit
+        )
+  const taken = found.slice(0, countWithin(found, maxBytes))
+  const intact = taken.filter((line) => Checksum.ofLine({ ...line, conversation: head.id }) === line.crc)
+  const lines = intact.map(shown)
+  return {
+    lines: isForward ? lines : lines.toReversed(),
+    first,
+    last: Math.max(last, first - 1),
+    hasMore: taken.length < to - from + 1,
+    damaged: taken.length - intact.length
+  }
+}
+
+/** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
+function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
+  let low = first
+  let high = next
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const line = yield* row<{ at: number }>("select at from line where conversation = ? and seq = ?", id, middle)
+    if ((line?.at ?? 0) >= at) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** `StoreLines.waiting`. */
+export function* waiting(state: SqlState, account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
+  const cursors = new Map<ConversationId, number>()
+  for (const { conversation, seq } of yield* rows<{ conversation: ConversationId; seq: number }>(
+    "select conversation, seq from cursor where account = ? and device = ?",
+    account,
+    device
+  )) {
+    cursors.set(conversation, seq)
+  }
+  const found: Array<Waiting> = []
+  for (const { first, id, key, members, next } of yield* state.headsOf(account)) {
+    const since = members.get(account)?.since ?? Infinity
+    const cursor = cursors.get(id) ?? 0
+    const last = next - 1
+    if (last <= cursor || last < since) continue
+    found.push({ conversation: id, key, cursor, first: Math.max(first, since), last })
+  }
+  return found
+}
+
+/** `StoreLines.conversations`. */
+export function* conversations(
+  state: SqlState,
+  account: AccountId,
+  limit: number
+): Sql<ReadonlyArray<ConversationSummary>> {
+  const heads = (yield* state.headsOf(account))
+    .map((head) => ({ head, at: head.next > head.first ? head.at : 0 }))
+    .toSorted((one, other) => other.at - one.at || other.head.id - one.head.id)
+  const found: Array<ConversationSummary> = []
+  for (const { at, head } of heads.slice(0, limit)) {
+    const member = head.members.get(account)
+    if (member === undefined) continue
+    const first = Math.max(head.first, member.since)
+    const name = yield* nameOf(head, account)
+    found.push({ conversation: head.id, key: head.key, name, first, last: head.next - 1, read: member.read, at })
+  }
+  return found
+}
+
+function* nameOf({ id, key }: Head, account: AccountId): Sql<string> {
+  if (key.kind === "guest") {
+    const line = yield* row<{ author: string }>(
+      "select author from line where conversation = ? and account = 0 order by seq desc limit 1",
+      id
+    )
+    return Wire.encode(line?.author ?? key.likeness)
+  }
+  const other = key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
+  const found = yield* row<{ name: string }>("select name from account where id = ?", other)
+  return Wire.encode(found?.name ?? "")
+}
+
+/** `StoreLines.markRead`. */
+export function* markRead(
+  state: SqlState,
+  account: AccountId,
+  conversation: ConversationId,
+  seq: number
+): Sql<number | undefined> {
+  const head = yield* state.head(conversation)
+  const member = head?.members.get(account)
+  if (head === undefined || member === undefined) return undefined
+  const read = Math.min(seq, head.next - 1)
+  if (read <= member.read) return member.read
+  member.read = read
+  yield* run("update member set read = ? where conversation = ? and account = ?", read, conversation, account)
+  return read
+}
+
+/** The account that a line of this author is for. */
+export const recipientOf = (key: ConversationKey, author: AccountId | undefined): AccountId =>
+  key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
+
+/** Whether a line of this author is for this member. */
+export const isOwed = (key: ConversationKey, author: number, account: AccountId): boolean =>
+  author !== ownAuthor(key, account)
+
+const labelOf = (conversation: number, account: number, { device, label }: NonNullable<NewLine["once"]>) =>
+  `${conversation} ${account} ${device} ${label}`
+
+const equal = (one: Uint8Array, other: Uint8Array) => Buffer.compare(one, other) === 0
+
+/** How many of the lines have at most this many bytes of text together; at least one. */
+const countWithin = (lines: ReadonlyArray<{ readonly body: Uint8Array }>, maxBytes: number): number => {
+  let bytes = 0
+  const end = lines.findIndex(({ body }, index) => {
+    bytes += body.length
+    return index > 0 && bytes > maxBytes
+  })
+  return end < 0 ? lines.length : end
+}
+
+const shown = ({ account, at, author, body, flags, recipients, seq }: LineRow): StoredLineBytes => ({
+  seq,
+  at,
+  account: account === 0 ? undefined : (account as AccountId), // the column holds ids of accounts
+  author: Wire.encode(author),
+  body,
+  isAuto: (flags & 1) === 1,
+  to: Wire.encode(recipients)
+})

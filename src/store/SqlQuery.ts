@@ -1,0 +1,82 @@
+/**
+ * Requests of a store in SQL, as generators: each yields its queries and gets their rows. SQLite runs them without a wait in
+ * its thread, Postgres over a connection; what they mean is written once.
+ *
+ * Both databases take the same text: `?` for parameters, integers of 64 bits, texts, and blobs.
+ */
+
+export type SqlValue = number | string | Uint8Array | null
+
+export type SqlRow = Readonly<Record<string, SqlValue>>
+
+export interface SqlQuery {
+  readonly sql: string
+  readonly values: ReadonlyArray<SqlValue>
+}
+
+/** A row of the table `line`. */
+export interface LineRow {
+  readonly id: number
+  readonly conversation: number
+  readonly seq: number
+  readonly at: number
+  /** Running time when it was stored, in milliseconds. */
+  readonly ran: number
+  /** The author's account, 0 for a guest. */
+  readonly account: number
+  readonly author: string
+  /** Bit 0: sent by a program. */
+  readonly flags: number
+  readonly recipients: string
+  readonly body: Uint8Array
+  readonly size: number
+  readonly crc: number
+  readonly device: string | null
+  readonly label: string | null
+}
+
+/** Adds lines, in whatever way is fastest for the database. */
+export interface LineInsert {
+  readonly lines: ReadonlyArray<LineRow>
+}
+
+export type Sql<A> = Generator<SqlQuery | LineInsert, A, ReadonlyArray<SqlRow>>
+
+/** The columns of `line`, in the order of `lineValues`. */
+export const lineColumns = [
+  "id",
+  "conversation",
+  "seq",
+  "at",
+  "ran",
+  "account",
+  "author",
+  "flags",
+  "recipients",
+  "body",
+  "size",
+  "crc",
+  "device",
+  "label"
+] as const satisfies ReadonlyArray<keyof LineRow>
+
+/** The rows of a query. The caller names the columns that it selects. */
+export function* rows<Row extends { readonly [Column in keyof Row]: SqlValue }>(
+  sql: string,
+  ...values: ReadonlyArray<SqlValue>
+): Sql<ReadonlyArray<Row>> {
+  return (yield { sql, values }) as ReadonlyArray<SqlRow> as ReadonlyArray<Row> // the columns are in the text of the query
+}
+
+/** The first row of a query. */
+export function* row<Row extends { readonly [Column in keyof Row]: SqlValue }>(
+  sql: string,
+  ...values: ReadonlyArray<SqlValue>
+): Sql<Row | undefined> {
+  return (yield* rows<Row>(sql, ...values))[0]
+}
+
+/** A statement without rows. */
+export function* run(sql: string, ...values: ReadonlyArray<SqlValue>): Sql<void> {
+  yield { sql, values }
+}

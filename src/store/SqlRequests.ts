@@ -1,0 +1,116 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
+import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import * as SqlAccounts from "./SqlAccounts.js"
+import * as SqlExport from "./SqlExport.js"
+import * as SqlLines from "./SqlLines.js"
+import type { Sql } from "./SqlQuery.js"
+import * as SqlReturns from "./SqlReturns.js"
+import type { Moment, SqlLimits, SqlState } from "./SqlState.js"
+import * as SqlUpkeep from "./SqlUpkeep.js"
+
+type Run<Args extends ReadonlyArray<unknown>, A> = (state: SqlState, moment: Moment, ...args: Args) => Sql<A>
+
+interface Request<Args extends ReadonlyArray<unknown>, A> {
+  /** Whether it needs a transaction. */
+  readonly writes: boolean
+  readonly run: Run<Args, A>
+}
+
+const reads = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Request<Args, A> => ({ writes: false, run })
+
+/** A request that writes ends with the totals and the running time, in the same transaction. */
+const writes = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Request<Args, A> => ({
+  writes: true,
+  *run(state, moment, ...args) {
+    const result = yield* run(state, moment, ...args)
+    yield* state.flush(moment)
+    return result
+  }
+})
+
+/** Everything that can be asked of a store in SQL. */
+export const requests = {
+  append: writes((state, moment, lines: ReadonlyArray<SqlLines.NewLineBytes>, cursors: ReadonlyArray<Cursor>) =>
+    SqlLines.append(state, lines, cursors, moment)
+  ),
+  page: reads((state, _, request: PageRequest) => SqlLines.page(state, request)),
+  waiting: reads((state, _, account: AccountId, device: string) => SqlLines.waiting(state, account, device)),
+  find: reads((state, _, key: ConversationKey) => state.idOf(key)),
+  conversations: reads((state, _, account: AccountId, limit: number) => SqlLines.conversations(state, account, limit)),
+  markRead: writes((state, _, account: AccountId, conversation: ConversationId, seq: number) =>
+    SqlLines.markRead(state, account, conversation, seq)
+  ),
+
+  accounts: reads(() => SqlAccounts.all()),
+  create: writes((state, moment, account: { name: string; likeness: string; credential: string }) =>
+    SqlAccounts.create(state, account, moment)
+  ),
+  credential: reads((_state, _, account: AccountId) => SqlAccounts.credential(account)),
+  setCredential: writes((state, _, account: AccountId, credential: string) =>
+    SqlAccounts.setCredential(state, account, credential)
+  ),
+  remove: writes((state, moment, account: AccountId) => SqlAccounts.remove(state, account, moment)),
+  free: writes((_state, _, account: AccountId) => SqlAccounts.free(account)),
+  devices: reads((_state, _, account: AccountId) => SqlAccounts.devices(account)),
+  openDevice: writes(
+    (
+      state,
+      moment,
+      account: AccountId,
+      device: string,
+      options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
+    ) => SqlAccounts.openDevice(state, account, device, options, moment)
+  ),
+  setToken: writes((state, _, account: AccountId, device: string, hash: Uint8Array) =>
+    SqlAccounts.setToken(state, account, device, hash)
+  ),
+  deviceOfToken: reads((_state, _, account: AccountId, hash: Uint8Array) => SqlAccounts.deviceOfToken(account, hash)),
+  forget: writes((state, _, account: AccountId, device: string) => SqlAccounts.forget(state, account, device)),
+  seen: writes((state, moment, present: ReadonlyArray<SqlAccounts.DeviceOf>) =>
+    SqlAccounts.seen(state, present, moment)
+  ),
+
+  configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
+  retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),
+  pendingReturns: reads((_state, _, account: AccountId) => SqlReturns.pending(account)),
+  toldReturns: writes((_state, _, ids: ReadonlyArray<number>) => SqlReturns.told(ids)),
+  statistics: reads((state, moment) => SqlUpkeep.statistics(state, moment)),
+  check: reads((state) => SqlUpkeep.check(state)),
+
+  isEmpty: reads(() => SqlExport.isEmpty()),
+  exportPiece: reads((state, moment, position: SqlExport.ExportPosition) =>
+    SqlExport.exportPiece(state, position, moment)
+  ),
+  importPiece: writes((state, moment, records: ReadonlyArray<StoreRecord>) =>
+    SqlExport.importPiece(state, records, moment)
+  )
+}
+
+export type RequestName = keyof typeof requests
+
+/** What a request takes, after the state and the moment. */
+export type Arguments<Name extends RequestName> = (typeof requests)[Name]["run"] extends (
+  state: SqlState,
+  moment: Moment,
+  ...args: infer Args
+) => unknown
+  ? Args
+  : never
+
+/** What a request results in. */
+export type Result<Name extends RequestName> = (typeof requests)[Name]["run"] extends (...args: never) => Sql<infer A>
+  ? A
+  : never
+
+/** The queries of a request. */
+export const sqlOf = <Name extends RequestName>(
+  name: Name,
+  state: SqlState,
+  moment: Moment,
+  args: Arguments<Name>
+): Sql<Result<Name>> => {
+  // The table relates the name, the arguments and the result; TypeScript does not follow that through a union.
+  const run = requests[name].run as unknown as Run<Arguments<Name>, Result<Name>>
+  return run(state, moment, ...args)
+}

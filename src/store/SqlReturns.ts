@@ -1,0 +1,101 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import * as Wire from "../protocol/Wire.js"
+import { row, rows, run, type Sql } from "./SqlQuery.js"
+import { type Head, keyOf, type KeyRow, type Moment, type SqlState } from "./SqlState.js"
+
+/** A line that no device of its recipient will be given. */
+export interface OwedLine {
+  readonly head: Pick<Head, "id" | "key">
+  readonly recipient: AccountId
+  /** The author's account, 0 for a guest. */
+  readonly author: number
+  readonly seq: number
+}
+
+/**
+ * Makes returns of lines, which are in order: one for each conversation and sender. Those to accounts are kept until their
+ * sender has been notified; nothing returns to a removed account.
+ */
+export function* keepReturns(
+  state: SqlState,
+  lines: ReadonlyArray<OwedLine>,
+  reason: Undelivered["reason"],
+  moment: Moment
+): Sql<{ readonly toGuests: ReadonlyArray<Undelivered>; readonly senders: ReadonlyArray<AccountId> }> {
+  const pieces = new Map<string, OwedLine & { last: number; count: number }>()
+  for (const line of lines) {
+    const name = `${line.head.id} ${line.author}`
+    const piece = pieces.get(name)
+    if (piece === undefined) pieces.set(name, { ...line, last: line.seq, count: 1 })
+    else {
+      piece.last = line.seq
+      piece.count += 1
+    }
+  }
+  const active = yield* state.activeAccounts()
+  const toGuests: Array<Undelivered> = []
+  const senders = new Set<AccountId>()
+  for (const { author, count, head, last, recipient, seq } of pieces.values()) {
+    const name = (yield* row<{ name: string }>("select name from account where id = ?", recipient))?.name ?? ""
+    if (author === 0) {
+      const conversation = { conversation: head.id, key: head.key, reason, recipient: Wire.encode(name) }
+      toGuests.push({ ...conversation, account: undefined, first: seq, last, count })
+      continue
+    }
+    const sender = author as AccountId // it is not 0
+    if (!active.has(sender)) continue
+    senders.add(sender)
+    yield* run(
+      `insert into undelivered values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, conversation, reason)
+       do update set last = excluded.last, count = undelivered.count + excluded.count`,
+      yield* state.nextId("undelivered"),
+      sender,
+      head.id,
+      reason === "removed" ? 1 : 0,
+      name,
+      seq,
+      last,
+      count,
+      yield* state.running(moment)
+    )
+  }
+  return { toGuests, senders: [...senders] }
+}
+
+interface ReturnRow extends KeyRow {
+  readonly id: number
+  readonly account: AccountId
+  readonly conversation: PendingReturn["conversation"]
+  readonly reason: number
+  readonly recipient: string
+  readonly first: number
+  readonly last: number
+  readonly count: number
+}
+
+/** `StoreUpkeep.returns.pending`. */
+export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> {
+  const found = yield* rows<ReturnRow>(
+    `select u.id, u.account, u.conversation, u.reason, u.recipient, u.first, u.last, u.count,
+            c.kind, c.one, c.other, c.likeness
+     from undelivered u join conversation c on c.id = u.conversation where u.account = ? order by u.id`,
+    account
+  )
+  return found.map((kept) => ({
+    id: kept.id,
+    conversation: kept.conversation,
+    key: keyOf(kept),
+    reason: kept.reason === 1 ? "removed" : "expired",
+    recipient: Wire.encode(kept.recipient),
+    account: kept.account,
+    first: kept.first,
+    last: kept.last,
+    count: kept.count
+  }))
+}
+
+/** `StoreUpkeep.returns.told`. */
+export function* told(ids: ReadonlyArray<number>): Sql<void> {
+  for (const id of ids) yield* run("delete from undelivered where id = ?", id)
+}

@@ -1,0 +1,101 @@
+import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { StoreFacts, StoreService, StoreState } from "../ports/Store.js"
+import { StoreError } from "../ports/StoreError.js"
+import type { StoreLines } from "../ports/StoreLines.js"
+import type { StoreFault, StoreLimits, StoreRecord } from "../ports/StoreUpkeep.js"
+import type { ExportPosition } from "./SqlExport.js"
+import type { Arguments, RequestName, Result } from "./SqlRequests.js"
+import type { SqlLimits } from "./SqlState.js"
+
+/** What a database adds to the requests in SQL. */
+export interface SqlDatabase extends StoreFacts {
+  /** Carries out a request, in one transaction if it writes. Requests are answered in order. */
+  readonly call: <Name extends RequestName>(
+    name: Name,
+    ...args: Arguments<Name>
+  ) => Effect.Effect<Result<Name>, StoreError>
+  readonly append: StoreLines["append"]
+  readonly page: StoreLines["page"]
+  readonly state: () => StoreState
+  readonly diskBytes: Effect.Effect<number, StoreError>
+  /** The database's own check of its files. */
+  readonly checkFiles: Effect.Effect<ReadonlyArray<StoreFault>, StoreError>
+  readonly backup: (file: string) => Effect.Effect<void, StoreError>
+}
+
+/** The port, for a database. */
+export const make = (database: SqlDatabase): StoreService => {
+  const { append, call } = database
+  return {
+    kind: database.kind,
+    log: database.log,
+    state: database.state,
+    append,
+    saveCursors: (cursors) => Effect.asVoid(append([], cursors)),
+    page: database.page,
+    waiting: (account, device) => call("waiting", account, device),
+    find: (key) => call("find", key),
+    conversations: (account, limit) => call("conversations", account, limit),
+    markRead: (account, conversation, seq) => call("markRead", account, conversation, seq),
+    accounts: {
+      all: call("accounts"),
+      create: (account) => call("create", account),
+      credential: (account) => call("credential", account),
+      setCredential: (account, credential) => call("setCredential", account, credential),
+      remove: (account) => call("remove", account),
+      free: (account) => call("free", account),
+      devices: (account) => call("devices", account),
+      openDevice: (account, device, options) => call("openDevice", account, device, options),
+      setToken: (account, device, hash) => call("setToken", account, device, hash),
+      deviceOfToken: (account, hash) => call("deviceOfToken", account, hash),
+      forget: (account, device) => call("forget", account, device),
+      seen: (present) => call("seen", present)
+    },
+    configure: (limits) => call("configure", toSqlLimits(limits)),
+    retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),
+    returns: {
+      pending: (account) => call("pendingReturns", account),
+      told: (ids) => call("toldReturns", ids)
+    },
+    statistics: Effect.zipWith(call("statistics"), database.diskBytes, (statistics, diskBytes) => ({
+      ...statistics,
+      diskBytes
+    })),
+    check: Effect.zipWith(database.checkFiles, call("check"), (files, tables) => [...files, ...tables]),
+    backup: database.backup,
+    exported: exported(database),
+    imported: (records) => imported(database, records)
+  }
+}
+
+export const toSqlLimits = ({ keep, ...limits }: StoreLimits): SqlLimits => ({
+  ...limits,
+  keepMillis: Duration.toMillis(keep)
+})
+
+const exported = ({ call }: SqlDatabase): Stream.Stream<StoreRecord, StoreError> =>
+  Stream.paginateChunkEffect({ part: "accounts", id: 0 } as ExportPosition, (position) =>
+    Effect.map(call("exportPiece", position), ({ next, records }) => [
+      Chunk.unsafeFromArray(records),
+      Option.fromNullable(next)
+    ])
+  )
+
+/** Records in one transaction of an import. */
+const importedRecords = 500
+
+const imported = <E, R>(
+  { call }: SqlDatabase,
+  records: Stream.Stream<StoreRecord, E, R>
+): Effect.Effect<void, E | StoreError, R> =>
+  Effect.flatMap(call("isEmpty"), (isEmpty) =>
+    isEmpty
+      ? Stream.runForEach(Stream.grouped(records, importedRecords), (group) =>
+          call("importPiece", Chunk.toReadonlyArray(group))
+        )
+      : Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
+  )

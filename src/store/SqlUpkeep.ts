@@ -1,0 +1,218 @@
+import type { ConversationId } from "../ports/StoreLines.js"
+import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
+import * as Checksum from "./Checksum.js"
+import { isOwed } from "./SqlLines.js"
+import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
+import { keepReturns, type OwedLine } from "./SqlReturns.js"
+import { type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
+
+interface OldLine {
+  readonly id: number
+  readonly conversation: ConversationId
+  readonly seq: number
+  readonly at: number
+  readonly account: number
+  readonly size: number
+}
+
+/** One step of `StoreUpkeep.retain`. */
+export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
+  const step = new Step(state, held)
+  const oldest = (yield* state.running(moment)) - state.limits.keepMillis
+  yield* step.removeOutdated(oldest)
+  const isMeasured = yield* measure(state)
+  if (isMeasured) yield* step.removeExcess()
+  yield* run("delete from undelivered where ran < ?", oldest)
+  const { senders, toGuests } = yield* keepReturns(state, step.undelivered, "expired", moment)
+  const hasMore = step.removed >= retainedLines || !isMeasured
+  return { removed: step.removed, undelivered: toGuests, senders, hasMore }
+}
+
+/** The lines that one step removes, always from the front of a conversation. */
+class Step {
+  removed = 0
+  readonly undelivered: Array<OwedLine> = []
+
+  constructor(
+    private readonly state: SqlState,
+    private readonly held: ReadonlyMap<ConversationId, number>
+  ) {}
+
+  /** Lines that were stored before this running time. They are the first rows of the table. */
+  *removeOutdated(oldest: number): Sql<void> {
+    // Those that are held are skipped, so they are read beside the others.
+    const found = yield* rows<OldLine & { readonly ran: number }>(
+      "select id, conversation, seq, at, account, size, ran from line order by id limit ?",
+      retainedLines * (this.held.size > 0 ? 2 : 1)
+    )
+    for (const line of found) {
+      if (line.ran >= oldest || this.removed >= retainedLines) return
+      if (line.seq > (this.held.get(line.conversation) ?? Infinity)) continue
+      yield* this.remove(line)
+    }
+  }
+
+  /** Lines of conversations that have too many, then of the largest ones while there are too many bytes. */
+  *removeExcess(): Sql<void> {
+    const { sizes, limits } = this.state
+    const meta = yield* this.state.meta()
+    for (const [id, { lines }] of sizes) {
+      if (lines > limits.keepLines) yield* this.removeFront(id, lines - limits.keepLines, 0)
+    }
+    for (const isSparing of [true, false]) {
+      // Unread direct lines go only if there is nothing else.
+      const spared = new Set<ConversationId>()
+      while (meta.bytes > limits.keepBytes && this.removed < retainedLines) {
+        const largest = largestOf(sizes, spared)
+        if (largest === undefined) break
+        const before = this.removed
+        // A few at a time, because another conversation may be the largest afterwards.
+        yield* this.removeFront(largest, 10, meta.bytes - limits.keepBytes, isSparing)
+        if (this.removed === before) spared.add(largest)
+      }
+    }
+  }
+
+  /**
+   * Removes the first lines of a conversation: at most this many, and if `bytes` is not 0 until that much is gone. With
+   * `isSparing` it stops at an unread line.
+   */
+  private *removeFront(id: ConversationId, most: number, bytes: number, isSparing = false): Sql<void> {
+    const head = yield* this.state.head(id)
+    if (head === undefined) return
+    const found = yield* rows<OldLine>(
+      `select id, conversation, seq, at, account, size from line where conversation = ? and seq <= ?
+       order by seq limit ?`,
+      id,
+      Math.min(this.held.get(id) ?? head.next, head.next),
+      Math.min(most, retainedLines - this.removed)
+    )
+    let freed = 0
+    for (const line of found) {
+      if ((bytes > 0 && freed >= bytes) || (isSparing && isUnread(head, line))) return
+      yield* this.remove(line)
+      freed += line.size
+    }
+  }
+
+  private *remove(line: OldLine): Sql<void> {
+    const { state } = this
+    const head = yield* state.head(line.conversation)
+    if (head === undefined) throw new Error(`line ${line.id} is in an unknown conversation`)
+    const meta = yield* state.meta()
+    yield* run("delete from line where id = ?", line.id)
+    head.first = line.seq + 1
+    yield* run("update conversation set first = ?, at = ? where id = ?", head.first, line.at, head.id)
+    meta.lines -= 1
+    meta.bytes -= line.size
+    state.addSize(head.id, -1, -line.size)
+    this.removed += 1
+    for (const [account, member] of head.members) {
+      if (line.seq <= member.given || !isOwed(head.key, line.account, account)) continue
+      state.addUnread(head, account, member, -1, -line.size)
+      meta.expired += 1
+      this.undelivered.push({ head, recipient: account, author: line.account, seq: line.seq })
+    }
+  }
+}
+
+/** Measures some more conversations, until all are. Retention needs that once after each start. */
+function* measure(state: SqlState): Sql<boolean> {
+  const ids = yield* rows<{ id: ConversationId }>(
+    "select id from conversation where id > ? order by id limit ?",
+    state.measured,
+    measuredConversations
+  )
+  const last = ids.at(-1)
+  if (last === undefined) return true
+  for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
+    `select conversation, count(*) as lines, sum(size) as bytes from line
+     where conversation > ? and conversation <= ? group by conversation`,
+    state.measured,
+    last.id
+  )) {
+    state.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) }) // Postgres' sum has another type
+  }
+  state.measured = last.id
+  return ids.length < measuredConversations
+}
+
+/** How many conversations are measured in one step: some milliseconds, if each has a thousand lines. */
+const measuredConversations = 50
+
+const largestOf = (sizes: ReadonlyMap<ConversationId, Size>, spared: ReadonlySet<ConversationId>) => {
+  let largest: ConversationId | undefined
+  let most = 0
+  for (const [id, { bytes, lines }] of sizes) {
+    if (bytes < most || lines === 0 || spared.has(id)) continue
+    most = bytes
+    largest = id
+  }
+  return largest
+}
+
+const isUnread = ({ key, members }: Head, { account: author, seq }: OldLine): boolean =>
+  [...members].some(([account, { given }]) => seq > given && isOwed(key, author, account))
+
+/** `StoreUpkeep.statistics`, but for `diskBytes`. */
+export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStatistics, "diskBytes">> {
+  const { bytes, expired, given, lines, stored } = yield* state.meta()
+  const oldest = (yield* row<{ ran: number }>("select ran from line order by id limit 1"))?.ran
+  return {
+    stored,
+    given,
+    // What is stored and neither given nor expired. `check` counts it in the table.
+    waiting: stored - given - expired,
+    expired,
+    accounts: (yield* state.activeAccounts()).size,
+    conversations: Number((yield* row<{ n: number }>("select count(*) as n from conversation"))?.n ?? 0),
+    lines,
+    bytes,
+    oldestMillis: oldest === undefined ? 0 : (yield* state.running(moment)) - oldest
+  }
+}
+
+/** What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. */
+export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
+  state.forget()
+  const faults: Array<StoreFault> = []
+  const meta = yield* state.meta()
+  let lines = 0
+  let bytes = 0
+  let waiting = 0
+  for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
+    const head = yield* state.head(id)
+    if (head === undefined) continue
+    for (const member of head.members.values()) waiting += member.waiting
+    let expected = head.first
+    for (let after = 0; ;) {
+      const page = yield* rows<LineRow>(
+        `select seq, at, account, author, flags, recipients, body, size, crc from line
+         where conversation = ? and seq > ? order by seq limit ?`,
+        id,
+        after,
+        checkedLines
+      )
+      for (const line of page) {
+        lines += 1
+        bytes += line.size
+        if (line.seq !== expected) faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
+        if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
+          faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
+        }
+        expected = line.seq + 1
+        after = line.seq
+      }
+      if (page.length < checkedLines) break
+    }
+  }
+  if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
+  if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)
+  const { expired, given, stored } = meta
+  if (stored !== given + waiting + expired) {
+    faults.push(`${stored} direct lines were stored, but ${given} were given, ${waiting} wait and ${expired} expired`)
+  }
+  return faults
+}
+
+const checkedLines = 500

@@ -1,0 +1,51 @@
+import { createRequire } from "node:module"
+import type { SqlRow, SqlValue } from "./SqlQuery.js"
+
+/** The part of `node:sqlite` that a store needs. The package for older versions of Node has the same API. */
+export interface SqliteConnection {
+  readonly exec: (sql: string) => void
+  readonly prepare: (sql: string) => SqliteStatement
+  readonly close: () => void
+}
+
+export interface SqliteStatement {
+  readonly run: (...values: ReadonlyArray<SqlValue>) => unknown
+  readonly all: (...values: ReadonlyArray<SqlValue>) => Array<SqlRow>
+}
+
+interface SqliteModule {
+  readonly DatabaseSync: new (path: string) => SqliteConnection
+}
+
+/** The package with SQLite for versions of Node that do not have it. Its binaries are inside it. */
+export const packageName = "@photostructure/sqlite"
+
+/**
+ * Opens a file with Node's SQLite, or with that of the package.
+ *
+ * @param base the path of the running file: the package is looked for from there
+ * @returns undefined if neither is there
+ */
+export const load = (base: string): ((path: string) => SqliteConnection) | undefined => {
+  const module = builtIn() ?? installed(base)
+  return module === undefined ? undefined : (path) => new module.DatabaseSync(path)
+}
+
+const builtIn = () => process.getBuiltinModule("node:sqlite") as SqliteModule | undefined // its types depend on the version
+
+const installed = (base: string): SqliteModule | undefined => {
+  try {
+    return createRequire(base)(packageName) as SqliteModule
+  } catch {
+    return undefined // not installed, or without a binary for this platform
+  }
+}
+
+/** SQLite's primary result codes. */
+export const resultCode = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 }
+
+/** The primary result code of an error, 0 for one that is not SQLite's. */
+export const codeOf = (error: unknown): number => {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return 0
+  return error.errcode & 0xff // the other bytes are the extended code
+}

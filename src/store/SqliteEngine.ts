@@ -1,0 +1,259 @@
+import { chmodSync, closeSync, fsyncSync, openSync, rmSync, statSync } from "node:fs"
+import type { StoreState } from "../ports/Store.js"
+import type { StoreFailure } from "../ports/StoreError.js"
+import { lineColumns, type LineRow, type Sql, type SqlRow } from "./SqlQuery.js"
+import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
+import { codeOf, load, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
+import * as SqliteFile from "./SqliteFile.js"
+import { SqliteReserve } from "./SqliteReserve.js"
+import { type Moment, type SqlLimits, SqlState } from "./SqlState.js"
+
+export interface EngineOptions {
+  readonly path: string
+  /** The path of the running file: see `SqliteDriver.load`. */
+  readonly base: string
+  readonly limits: SqlLimits
+  /** Disk space that is kept for when the disk is full. */
+  readonly reserveBytes: number
+}
+
+/** A failure that is reported to whoever made the request. */
+export class EngineFailure extends Error {
+  /** The result of a transaction that the file may have all the same: if it has seen this many transactions. */
+  uncertain: { readonly commits: number; readonly result: unknown } | undefined
+
+  constructor(
+    readonly reason: StoreFailure,
+    description: string
+  ) {
+    super(description)
+  }
+}
+
+const insertLine = `insert into line (${lineColumns.join(", ")}) values (${lineColumns.map(() => "?").join(", ")})`
+
+/** Requests that need no more space than the reserve has. */
+const frugal: ReadonlySet<RequestName> = new Set(["retain", "remove", "free", "forget", "seen", "toldReturns"])
+
+/** How long the engine waits before it looks again whether the disk has space. */
+const retryMillis = 500
+
+/** The store in one SQLite file: synchronous, for a thread of its own. */
+export class SqliteEngine {
+  readonly log: string
+  /** How many transactions the file had seen when it was opened. */
+  readonly commits: number
+  /** `unavailable` is final: another thread has to open the file again, since nothing is known of this connection. */
+  state: StoreState
+  private connection: SqliteConnection | undefined
+  private readonly statements = new Map<string, SqliteStatement>()
+  private readonly derived: SqlState
+  private readonly reserve: SqliteReserve
+  private retryAt = 0
+
+  /** Throws a `SqliteFile.Obstacle`. */
+  constructor(private readonly options: EngineOptions) {
+    this.derived = new SqlState(options.limits)
+    this.reserve = new SqliteReserve(`${options.path}-reserve`, options.reserveBytes)
+    const { commits, connection, damage, log } = SqliteFile.open(options.path, options.base)
+    this.connection = connection
+    this.commits = commits
+    this.log = log
+    this.state = damage === undefined ? "ok" : "damaged"
+  }
+
+  /** Takes the reserve, which is not done before the server listens: 16 MiB take some 30 ms. */
+  prepare() {
+    if (this.state === "ok" && !this.reserve.take()) this.state = "full"
+  }
+
+  /** Carries out a request. Throws an `EngineFailure`. */
+  call<Name extends RequestName>(name: Name, moment: Moment, args: Arguments<Name>): Result<Name> {
+    this.checkState(name, args)
+    const sql = sqlOf(name, this.derived, moment, args)
+    return requests[name].writes ? this.transaction(sql) : this.read(sql)
+  }
+
+  /** Reports a damaged line that a page has left out. */
+  foundDamage() {
+    this.state = "damaged"
+  }
+
+  private checkState(name: RequestName, args: ReadonlyArray<unknown>) {
+    if (!requests[name].writes) return
+    if (this.state === "damaged") {
+      throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
+    }
+    const isFrugal = frugal.has(name) || (name === "append" && Array.isArray(args[0]) && args[0].length === 0)
+    if (this.state === "full" && !isFrugal && !this.hasSpace()) throw new EngineFailure("full", "the disk is full")
+  }
+
+  private read<A>(sql: Sql<A>): A {
+    try {
+      return this.drive(sql)
+    } catch (error) {
+      throw this.failed(error)
+    }
+  }
+
+  private transaction<A>(sql: Sql<A>): A {
+    let result: A | undefined
+    let commits: number | undefined
+    try {
+      this.statement("begin immediate").run()
+      result = this.drive(sql)
+      commits = this.drive(this.derived.meta()).commits
+      this.statement("commit").run()
+      return result
+    } catch (error) {
+      this.rollback()
+      const failure = this.failed(error)
+      // An I/O error during the commit leaves open whether the file has the transaction.
+      if (commits !== undefined && failure.reason === "unavailable") failure.uncertain = { commits, result }
+      throw failure
+    }
+  }
+
+  private rollback() {
+    this.derived.forget()
+    try {
+      this.connection?.exec("rollback")
+    } catch {
+      // SQLite has done so already.
+    }
+  }
+
+  /** Runs queries until the request has its result. */
+  private drive<A>(sql: Sql<A>): A {
+    let step = sql.next()
+    while (step.done !== true) {
+      const query = step.value
+      let rows: ReadonlyArray<SqlRow> = []
+      if ("lines" in query) this.insert(query.lines)
+      else rows = this.statement(query.sql).all(...query.values)
+      step = sql.next(rows)
+    }
+    return step.value
+  }
+
+  private insert(lines: ReadonlyArray<LineRow>) {
+    const statement = this.statement(insertLine)
+    for (const line of lines) {
+      const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
+        line
+      // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
+      statement.run(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
+    }
+  }
+
+  private statement(sql: string): SqliteStatement {
+    const known = this.statements.get(sql)
+    if (known !== undefined) return known
+    if (this.connection === undefined) throw new EngineFailure("unavailable", "the store is closed")
+    const statement = this.connection.prepare(sql)
+    this.statements.set(sql, statement)
+    return statement
+  }
+
+  /** Draws the consequences of an error. */
+  private failed(error: unknown): EngineFailure {
+    if (error instanceof EngineFailure) return error
+    const description = SqliteFile.describe(error)
+    switch (codeOf(error)) {
+      case resultCode.full:
+        this.state = "full"
+        this.retryAt = performance.now() + retryMillis
+        this.reserve.release()
+        return new EngineFailure("full", "the disk is full")
+      case resultCode.corrupt:
+      case resultCode.notADatabase:
+        this.state = "damaged"
+        return new EngineFailure("damaged", `the store is damaged: ${description}`)
+      case resultCode.ioError:
+      case resultCode.readOnly:
+      case resultCode.cannotOpen:
+        this.state = "unavailable"
+        return new EngineFailure("unavailable", `the disk failed: ${description}`)
+      default:
+        return new EngineFailure("unavailable", description)
+    }
+  }
+
+  /** Whether there is room again: for the reserve, or as much within the file. */
+  private hasSpace(): boolean {
+    if (performance.now() < this.retryAt) return false
+    this.retryAt = performance.now() + retryMillis
+    if (!this.reserve.take() && this.freeBytes() < this.options.reserveBytes) return false
+    this.state = "ok"
+    return true
+  }
+
+  private freeBytes(): number {
+    if (this.connection === undefined) return 0
+    const pages = Number(SqliteFile.pragma(this.connection, "freelist_count"))
+    return pages * Number(SqliteFile.pragma(this.connection, "page_size"))
+  }
+
+  /** Returns free pages to the file system, some at a time: 200 take about 4 ms. Some stay, because they are used again. */
+  shrink() {
+    if (this.connection === undefined || this.state !== "ok") return
+    const free = Number(SqliteFile.pragma(this.connection, "freelist_count"))
+    if (free < freePages + Number(SqliteFile.pragma(this.connection, "page_count")) / 10) return
+    try {
+      this.connection.prepare("pragma incremental_vacuum(200)").all()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  diskBytes(): number {
+    const { path } = this.options
+    const sizes = [path, `${path}-wal`, `${path}-reserve`].map(
+      (file) => statSync(file, { throwIfNoEntry: false })?.size
+    )
+    return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)
+  }
+
+  checkFiles(): ReadonlyArray<string> {
+    return this.connection === undefined ? ["the store is closed"] : SqliteFile.integrityCheck(this.connection)
+  }
+
+  /** `StoreUpkeep.backup`. */
+  backup(file: string) {
+    if (this.connection === undefined) throw new EngineFailure("unavailable", "the store is closed")
+    try {
+      closeSync(openSync(file, "wx", 0o600)) // SQLite fills an empty file
+    } catch (error) {
+      throw new EngineFailure("unavailable", `${file} cannot be created: ${SqliteFile.describe(error)}`)
+    }
+    try {
+      this.connection.prepare("vacuum into ?").run(file)
+      chmodSync(file, 0o600)
+      const copy = load(this.options.base)?.(file)
+      copy?.exec("update meta set log = '', clean = 1")
+      copy?.close()
+      const descriptor = openSync(file, "r")
+      fsyncSync(descriptor)
+      closeSync(descriptor)
+      SqliteFile.flushFolder(file)
+    } catch (error) {
+      rmSync(file, { force: true })
+      throw new EngineFailure("unavailable", `the backup failed: ${SqliteFile.describe(error)}`)
+    }
+  }
+
+  close() {
+    const { connection } = this
+    this.connection = undefined
+    this.statements.clear()
+    if (connection === undefined) return
+    try {
+      SqliteFile.close(connection, this.state === "ok" || this.state === "full")
+    } catch {
+      // The next start finds a file that was not closed, and checks it.
+    }
+  }
+}
+
+/** Free pages that stay in the file: 4 MiB. */
+const freePages = 1000

@@ -1,0 +1,208 @@
+import { randomBytes } from "node:crypto"
+import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import type { StoreObstacle } from "../ports/StoreError.js"
+import { codeOf, packageName, load, resultCode, type SqliteConnection } from "./SqliteDriver.js"
+import { migrations } from "./SqlSchema.js"
+
+/** A store that cannot be opened. Not yet a `StoreOpenError`: the thread of a store starts faster without Effect. */
+export class Obstacle extends Error {
+  constructor(
+    readonly reason: StoreObstacle,
+    description: string
+  ) {
+    super(description)
+  }
+}
+
+/** A file that is open for this process alone. */
+export interface OpenedFile {
+  readonly connection: SqliteConnection
+  readonly log: string
+  /** How many transactions it has seen. */
+  readonly commits: number
+  /** What the check found that follows after the last server did not close the file. */
+  readonly damage: string | undefined
+}
+
+/** `achat` on a telephone keypad. SQLite keeps it in the header, so that no other application's database is taken. */
+const applicationId = 22428
+
+/**
+ * Opens or creates a store. Throws an `Obstacle`.
+ *
+ * @param base see `SqliteDriver.load`
+ */
+export const open = (path: string, base: string): OpenedFile => {
+  const connect = load(base)
+  if (connect === undefined) {
+    throw new Obstacle(
+      "no-driver",
+      `a store needs Node 22.13 or later, or the package ${packageName}, which is not installed beside the program`
+    )
+  }
+  let connection: SqliteConnection | undefined
+  try {
+    if (isEmpty(path)) create(path, connect)
+    connection = connect(path)
+    prepare(connection)
+    migrate(connection, path)
+    return started(connection)
+  } catch (error) {
+    connection?.close()
+    throw asObstacle(path, error)
+  }
+}
+
+/** Whether there is nothing in the file. A file that is missing is created, for its owner alone. */
+const isEmpty = (path: string): boolean => {
+  if (!existsSync(path)) {
+    closeSync(openSync(path, "wx", 0o600))
+    return true
+  }
+  if (!statSync(path).isFile()) throw new Obstacle("not-a-store", `${path} is not a regular file`)
+  const file = openSync(path, "r")
+  const header = Buffer.alloc(16)
+  const length = readSync(file, header)
+  closeSync(file)
+  if (length > 0 && header.toString("latin1") !== "SQLite format 3\0") {
+    throw new Obstacle("not-a-store", `${path} is not a store of a-chat, or its beginning is damaged`)
+  }
+  return length === 0
+}
+
+/**
+ * Makes an empty file a database. The journal that SQLite deletes after it must not come back after a power cut, because it
+ * would undo everything that followed. So the connection is closed, and the deletion made durable, before the database is
+ * used. Without a prepared statement: the package closes a file only after its statements are collected.
+ */
+const create = (path: string, connect: (path: string) => SqliteConnection) => {
+  const connection = connect(path)
+  try {
+    connection.exec("pragma busy_timeout = 0; pragma auto_vacuum = incremental; pragma journal_mode = wal")
+  } finally {
+    connection.close()
+  }
+  flushFolder(path)
+}
+
+/**
+ * Settings of a connection, in the order that SQLite needs: `locking_mode` before the WAL is used, or other processes could
+ * share it; `synchronous` each time, because drivers reopen a WAL database with NORMAL, and a power cut then loses what was
+ * committed. (`create` sets `auto_vacuum`, which is ignored after the WAL and the first table.)
+ */
+const settings = [
+  "busy_timeout = 0", // it would block the thread
+  "locking_mode = exclusive",
+  "journal_mode = wal",
+  "synchronous = full",
+  "journal_size_limit = 67108864",
+  "cache_size = -16000",
+  "foreign_keys = off"
+]
+
+const prepare = (connection: SqliteConnection) => {
+  // Not `exec`, because some of these have a row as their result.
+  for (const setting of settings) connection.prepare(`pragma ${setting}`).all()
+  if (pragma(connection, "journal_mode") !== "wal") {
+    throw new Obstacle("not-accessible", "the file system does not support SQLite's write-ahead log")
+  }
+  if (pragma(connection, "synchronous") !== 2) throw new Error("SQLite refuses synchronous = full")
+  connection.exec("begin immediate; commit") // takes the lock, which stays
+}
+
+/** Brings the schema to this version, in one transaction. */
+const migrate = (connection: SqliteConnection, path: string) => {
+  const version = Number(pragma(connection, "user_version"))
+  const isNew = connection.prepare("select 1 from sqlite_master limit 1").all().length === 0
+  if (!isNew && pragma(connection, "application_id") !== applicationId) {
+    throw new Obstacle("not-a-store", `${path} is a database of another application`)
+  }
+  if (version > migrations.length) {
+    throw new Obstacle("newer-schema", `${path} was written by a newer version of a-chat`)
+  }
+  if (version === migrations.length) return
+  connection.exec("begin immediate")
+  for (const statement of migrations.slice(version).flat()) connection.exec(statement)
+  if (isNew) {
+    connection.exec("insert into meta values (1, '', 0, 1, 0, 0, 0, 0, 0, 0)")
+    connection.exec(`pragma application_id = ${applicationId}`)
+  }
+  connection.exec(`pragma user_version = ${migrations.length}`)
+  connection.exec("commit")
+}
+
+/** Checks a file that was not closed, and marks it as open. */
+const started = (connection: SqliteConnection): OpenedFile => {
+  const [meta] = connection.prepare("select log, commits, clean from meta").all()
+  const damage = meta?.["clean"] === 1 ? undefined : quickCheck(connection)
+  // A new store has no log yet, nor has a backup: lines may have been stored after it, under the same numbers.
+  const log = String(meta?.["log"] ?? "") || randomBytes(8).toString("hex")
+  if (damage === undefined) {
+    connection.prepare("update meta set clean = 0, log = ?").run(log)
+    // After a failed flush the operating system may hold pages that are not on the disk. Now they are written again.
+    connection.prepare("pragma wal_checkpoint(truncate)").all()
+  }
+  return { connection, log, commits: Number(meta?.["commits"]), damage }
+}
+
+/** Checks the structure of the file, at about 1 GB in a second. Returns the first fault. */
+export const quickCheck = (connection: SqliteConnection): string | undefined => {
+  try {
+    const result = pragma(connection, "quick_check(1)")
+    return result === "ok" ? undefined : String(result)
+  } catch (error) {
+    return describe(error)
+  }
+}
+
+/** All faults that SQLite finds, also those in indexes. */
+export const integrityCheck = (connection: SqliteConnection): ReadonlyArray<string> => {
+  try {
+    const results = connection.prepare("pragma integrity_check(20)").all()
+    const faults = results.map((row) => String(Object.values(row)[0]).replaceAll("\n", " "))
+    return faults.length === 1 && faults[0] === "ok" ? [] : faults
+  } catch (error) {
+    return [describe(error)]
+  }
+}
+
+/** Marks the file as closed in an orderly way, moves the log into it and closes it. */
+export const close = (connection: SqliteConnection, isIntact: boolean) => {
+  try {
+    if (isIntact) {
+      connection.exec("update meta set clean = 1")
+      connection.prepare("pragma wal_checkpoint(truncate)").all()
+    }
+  } finally {
+    connection.close()
+  }
+}
+
+/** Makes creations and deletions in the folder of a file durable. */
+export const flushFolder = (path: string) => {
+  const folder = openSync(dirname(path), "r")
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+export const pragma = (connection: SqliteConnection, name: string) =>
+  Object.values(connection.prepare(`pragma ${name}`).all()[0] ?? {})[0]
+
+export const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const asObstacle = (path: string, error: unknown): Obstacle => {
+  if (error instanceof Obstacle) return error
+  switch (codeOf(error)) {
+    case resultCode.busy:
+      return new Obstacle("in-use", `another process uses ${path}`)
+    case resultCode.corrupt:
+    case resultCode.notADatabase:
+      return new Obstacle("not-a-store", `${path} is damaged: ${describe(error)}`)
+    default:
+      return new Obstacle("not-accessible", `${path} cannot be opened: ${describe(error)}`)
+  }
+}

@@ -1,0 +1,46 @@
+import type { StoreFailure, StoreObstacle } from "../ports/StoreError.js"
+import type { StoreState } from "../ports/Store.js"
+import type { Cursor } from "../ports/StoreLines.js"
+import type { PackedLines } from "./LinePacking.js"
+import type { RequestName } from "./SqlRequests.js"
+import type { Moment, SqlLimits } from "./SqlState.js"
+
+/** What the thread of a store is started with. */
+export interface ThreadData {
+  readonly path: string
+  readonly limits: SqlLimits
+  readonly reserveBytes: number
+}
+
+/** A message to the thread. Each but the last is answered, in order. */
+export type ToThread =
+  | {
+      readonly ask: "request"
+      readonly name: RequestName
+      readonly args: ReadonlyArray<unknown>
+      readonly moment: Moment
+    }
+  | {
+      readonly ask: "append"
+      readonly lines: PackedLines
+      readonly cursors: ReadonlyArray<Cursor>
+      readonly moment: Moment
+    }
+  | { readonly ask: "diskBytes" | "checkFiles" | "shrink" }
+  | { readonly ask: "backup"; readonly file: string }
+  | { readonly ask: "close" }
+
+/** A message from the thread: first whether the store is open, then one answer for each request. */
+export type FromThread =
+  | { readonly is: "open"; readonly log: string; readonly commits: number; readonly state: StoreState }
+  | { readonly is: "closed"; readonly reason: StoreObstacle; readonly description: string }
+  | { readonly is: "done"; readonly result: unknown; readonly state: StoreState }
+  | {
+      readonly is: "failed"
+      readonly reason: StoreFailure
+      readonly description: string
+      /** If it is `unavailable`, the thread ends, and answers nothing more. */
+      readonly state: StoreState
+      /** The result, if the file has seen this many transactions when it is opened again. */
+      readonly uncertain?: { readonly commits: number; readonly result: unknown } | undefined
+    }

@@ -1,0 +1,95 @@
+import { parentPort, workerData } from "node:worker_threads"
+import type { Appended } from "../ports/StoreLines.js"
+import * as LinePacking from "./LinePacking.js"
+import { EngineFailure, SqliteEngine } from "./SqliteEngine.js"
+import { Obstacle } from "./SqliteFile.js"
+import type { FromThread, ThreadData, ToThread } from "./SqliteProtocol.js"
+import type { Arguments, RequestName } from "./SqlRequests.js"
+
+/**
+ * The thread of a store in SQLite, as a program of its own (`dist/store-thread.cjs`): on the main thread, 50,000 lines a
+ * second would keep the event loop busy for nine tenths of the time, and each flush would stop it.
+ */
+
+const port = parentPort
+if (port === null) throw new Error("this file is the thread of a store, and not a program")
+
+const reply = (message: FromThread, moved: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, [...moved])
+
+/** Carries out a request; `moved` is memory of the result that moves to the main thread. */
+const carryOut = (
+  engine: SqliteEngine,
+  request: Exclude<ToThread, { ask: "close" }>
+): { readonly result: unknown; readonly moved?: ReadonlyArray<ArrayBuffer> } => {
+  switch (request.ask) {
+    case "append": {
+      const lines = LinePacking.unpackNew(request.lines)
+      const numbers = LinePacking.packAppended(engine.call("append", request.moment, [lines, request.cursors]))
+      return { result: numbers, moved: [numbers.buffer as ArrayBuffer] }
+    }
+    case "request":
+      if (request.name === "page") {
+        const page = engine.call("page", request.moment, request.args as Arguments<"page">)
+        if (page.damaged > 0) engine.foundDamage()
+        const packed = LinePacking.packPage(page)
+        return { result: packed, moved: LinePacking.transferred(packed) }
+      }
+      return { result: engine.call(request.name, request.moment, request.args as Arguments<RequestName>) }
+    case "diskBytes":
+      return { result: engine.diskBytes() }
+    case "checkFiles":
+      return { result: engine.checkFiles() }
+    case "shrink":
+      return { result: engine.shrink() }
+    case "backup":
+      return { result: engine.backup(request.file) }
+  }
+}
+
+const serve = (engine: SqliteEngine) => {
+  port.on("message", (request: ToThread) => {
+    if (request.ask === "close") {
+      engine.close()
+      return port.close()
+    }
+    try {
+      const { moved, result } = carryOut(engine, request)
+      reply({ is: "done", result, state: engine.state }, moved)
+    } catch (error) {
+      reply(failed(engine, error, request.ask === "append"))
+      if (engine.state !== "unavailable") return
+      engine.close()
+      port.close()
+    }
+  })
+}
+
+const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromThread => {
+  const description = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof EngineFailure))
+    return { is: "failed", reason: "unavailable", description, state: engine.state }
+  const { reason, uncertain } = error
+  // `carryOut` has not packed this result.
+  const result =
+    isAppend && uncertain !== undefined
+      ? LinePacking.packAppended(uncertain.result as ReadonlyArray<Appended>)
+      : uncertain?.result
+  return {
+    is: "failed",
+    reason,
+    description,
+    state: engine.state,
+    uncertain: uncertain === undefined ? undefined : { commits: uncertain.commits, result }
+  }
+}
+
+try {
+  const engine = new SqliteEngine({ ...(workerData as ThreadData), base: __filename })
+  reply({ is: "open", log: engine.log, commits: engine.commits, state: engine.state })
+  serve(engine)
+  setImmediate(() => engine.prepare())
+} catch (error) {
+  if (!(error instanceof Obstacle)) throw error
+  reply({ is: "closed", reason: error.reason, description: error.message })
+  port.close()
+}

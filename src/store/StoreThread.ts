@@ -1,0 +1,184 @@
+import * as Effect from "effect/Effect"
+import { Worker } from "node:worker_threads"
+import type { StoreState } from "../ports/Store.js"
+import { StoreError, StoreOpenError } from "../ports/StoreError.js"
+import type { StoreLimits } from "../ports/StoreUpkeep.js"
+import type { FromThread, ThreadData, ToThread } from "./SqliteProtocol.js"
+import * as SqlStore from "./SqlStore.js"
+
+export interface SqliteOptions {
+  /** The database file, which is created if it is not there. Beside it are `PATH-wal` and `PATH-reserve`. */
+  readonly path: string
+  readonly limits: StoreLimits
+  /** The file of the thread: `store-thread.cjs`, which the build makes of `SqliteThread.ts`. */
+  readonly thread: string | URL
+  /** Disk space to keep for when the disk is full. By default 16 MiB. */
+  readonly reserveBytes?: number | undefined
+}
+
+const reserveBytes = 16 * 1024 * 1024
+
+/** How long a thread that could not open the file is not followed by another one. */
+const retryMillis = 500
+
+type Settle = (answer: Effect.Effect<unknown, StoreError>) => void
+
+/** A transaction of which only the file knows whether it was committed. */
+interface Uncertain {
+  readonly commits: number
+  readonly result: unknown
+  readonly failure: StoreError
+  readonly settle: Settle
+}
+
+/**
+ * The main thread's end of the thread of a store. After a failure of the disk, the next request starts another thread,
+ * which opens the file anew.
+ */
+export class StoreThread {
+  /** The log when the store was opened first. */
+  log = ""
+  state: StoreState = "ok"
+  private current: Run | undefined
+  private isClosed = false
+  private retryAt = 0
+  private uncertain: Uncertain | undefined
+
+  constructor(private readonly options: SqliteOptions) {}
+
+  /** Starts the first thread, and waits until the file is open. */
+  readonly open: Effect.Effect<void, StoreOpenError> = Effect.async((resume) => {
+    this.start((result) => resume(result))
+  })
+
+  /** Sends a request when the effect runs. It is carried out even if nobody waits for its answer any more. */
+  ask<A>(message: () => readonly [ToThread, ReadonlyArray<ArrayBuffer>?]): Effect.Effect<A, StoreError> {
+    return Effect.async<A, StoreError>((resume) => {
+      if (this.current === undefined && !this.restart()) return resume(Effect.fail(closed))
+      const [request, moved = []] = message()
+      // The thread answers this request with an A.
+      this.current?.ask(request, moved, resume as Settle)
+    })
+  }
+
+  /** Ends the thread after everything that was asked. */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    this.isClosed = true
+    if (this.current === undefined) return resume(Effect.void)
+    this.current.close(() => resume(Effect.void))
+  })
+
+  private restart(): boolean {
+    if (this.isClosed || performance.now() < this.retryAt) return false
+    this.start(() => {})
+    return true
+  }
+
+  private start(opened: (result: Effect.Effect<void, StoreOpenError>) => void) {
+    const { limits, path, reserveBytes: reserve = reserveBytes, thread } = this.options
+    const data: ThreadData = { path, limits: SqlStore.toSqlLimits(limits), reserveBytes: reserve }
+    this.current = new Run(thread, data, {
+      opened: ({ commits, log }) => {
+        this.log ||= log
+        this.decide(commits)
+        opened(Effect.void)
+      },
+      notOpened: (error) => {
+        this.retryAt = performance.now() + retryMillis
+        opened(Effect.fail(error))
+      },
+      state: (state) => (this.state = state),
+      uncertain: (uncertain) => (this.uncertain = uncertain),
+      ended: (run) => {
+        if (this.current === run) this.current = undefined
+        // Nobody else might ask, and the answer is waited for.
+        if (this.uncertain !== undefined && !this.restart()) this.decide(undefined)
+      }
+    })
+  }
+
+  /** Answers the request of which it was not known whether it was committed. */
+  private decide(commits: number | undefined) {
+    const { uncertain } = this
+    if (uncertain === undefined) return
+    this.uncertain = undefined
+    const isCommitted = commits === uncertain.commits
+    uncertain.settle(isCommitted ? Effect.succeed(uncertain.result) : Effect.fail(uncertain.failure))
+  }
+}
+
+interface RunEvents {
+  readonly opened: (message: FromThread & { readonly is: "open" }) => void
+  readonly notOpened: (error: StoreOpenError) => void
+  readonly state: (state: StoreState) => void
+  readonly uncertain: (uncertain: Uncertain) => void
+  readonly ended: (run: Run) => void
+}
+
+/** One thread, from its start to its end. */
+class Run {
+  private readonly worker: Worker
+  /** Requests without an answer, in order. */
+  private readonly asked: Array<Settle> = []
+  private isOpen = false
+  private hasEnded = false
+  private readonly closing: Array<() => void> = []
+
+  constructor(
+    file: string | URL,
+    data: ThreadData,
+    private readonly events: RunEvents
+  ) {
+    this.worker = new Worker(file, {
+      workerData: data,
+      execArgv: ["--disable-warning=ExperimentalWarning"] // of Node 22 about its SQLite
+    })
+    this.worker.on("message", (message: FromThread) => this.receive(message))
+    this.worker.on("error", (error) => this.end(`the thread of the store failed: ${String(error)}`))
+    this.worker.on("exit", () => this.end("the store is closed"))
+  }
+
+  ask(request: ToThread, moved: ReadonlyArray<ArrayBuffer>, settle: Settle) {
+    this.asked.push(settle)
+    this.worker.postMessage(request, [...moved])
+  }
+
+  close(closed: () => void) {
+    if (this.hasEnded) return closed()
+    this.closing.push(closed)
+    this.worker.postMessage({ ask: "close" } satisfies ToThread)
+  }
+
+  private receive(message: FromThread) {
+    if (message.is === "closed") {
+      return this.end(message.description, new StoreOpenError(message))
+    }
+    this.events.state(message.state)
+    if (message.is === "open") {
+      this.isOpen = true
+      return this.events.opened(message)
+    }
+    const settle = this.asked.shift()
+    if (settle === undefined) return
+    if (message.is === "done") return settle(Effect.succeed(message.result))
+    const failure = new StoreError({ reason: message.reason, description: message.description })
+    if (message.uncertain === undefined) settle(Effect.fail(failure))
+    else this.events.uncertain({ ...message.uncertain, failure, settle })
+  }
+
+  /** The thread answers nothing more. It has carried out nothing of what it has not answered. */
+  private end(description: string, obstacle?: StoreOpenError) {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    if (!this.isOpen) {
+      this.events.state("unavailable")
+      this.events.notOpened(obstacle ?? new StoreOpenError({ reason: "not-accessible", description }))
+    }
+    const failure = new StoreError({ reason: "unavailable", description })
+    for (const settle of this.asked.splice(0)) settle(Effect.fail(failure))
+    for (const closed of this.closing.splice(0)) closed()
+    this.events.ended(this)
+  }
+}
+
+const closed = new StoreError({ reason: "unavailable", description: "the store cannot be opened at the moment" })
