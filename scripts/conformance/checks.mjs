@@ -1,5 +1,6 @@
 // All checks, in the order of the table. Imported, not run.
 import { original } from "./original.mjs"
+import { accounts } from "./promises/accounts.mjs"
 import { acknowledgement } from "./promises/acknowledgement.mjs"
 import { answers, commands } from "./promises/commands.mjs"
 import { delivery } from "./promises/delivery.mjs"
@@ -23,5 +24,6 @@ export const checks = [
   shutdown,
   commands,
   labels,
-  tls
+  tls,
+  accounts
 ].flat()

@@ -18,7 +18,7 @@ const refusals = {
   "bad-line": count,
   "too-long": ` max=\\d+${count}`,
   "too-many-recipients": ` max=\\d+${count}`,
-  "slow-down": ` retry=\\d+${count}`,
+  "slow-down": ` retry=\\d+(?: fatal|${count})`,
   "unknown-command": `(?: [^\\s:]+)?${count}`,
   closing: `(?:${count}| retry=\\d+ fatal)`,
   "bad-login": " fatal",
@@ -26,7 +26,13 @@ const refusals = {
   "login-timeout": " fatal",
   full: " retry=\\d+ fatal",
   kicked: " fatal",
-  banned: "(?: retry=\\d+)? fatal"
+  banned: "(?: retry=\\d+)? fatal",
+  "password-required": ` ${name} fatal`,
+  "wrong-password": " fatal",
+  "account-required": " fatal",
+  "tls-required": " fatal",
+  "logged-out": " reason=[a-z]+ fatal",
+  refused: ` [a-z]+ reason=[a-z-]+(?: like=${name})?(?: retry=\\d+)?${count}`
 }
 
 const notices = {
@@ -39,7 +45,13 @@ const notices = {
   received: ` ${names}`,
   joined: ` ${name}`,
   left: ` ${name}`,
-  closing: " grace=\\d+ return=\\d+"
+  closing: " grace=\\d+ return=\\d+",
+  registered: ` ${name}`,
+  "password-changed": " tokens=\\d+",
+  token: ` ${name} achat_[0-9a-f]{32}`,
+  device: ` ${name}(?: here=yes)?(?: token=yes)? seen=\\d+`,
+  forgot: ` ${name}`,
+  end: " [a-z]+ count=\\d+"
 }
 
 const pattern = (mark, codes) =>

@@ -24,6 +24,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { bundleSimulation } from "../simulate.mjs"
+import { mutants as accounts } from "./accounts.mjs"
 import { mutants as acknowledgement } from "./acknowledgement.mjs"
 import { mutants as blocks } from "./blocks.mjs"
 import { mutants as clients } from "./clients.mjs"
@@ -57,6 +58,7 @@ const mutants = [
   shutdown,
   ledger,
   acknowledgement,
+  accounts,
   time,
   turns,
   vanished,

@@ -39,8 +39,8 @@ export const mutants = [
   {
     name: "a client that left in order can still be addressed",
     file: "chat/Names.ts",
-    search: "if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)",
-    replace: ""
+    search: "if (peer.device === undefined) this.become(HashMap.remove(this.present, peer.name), peer.name)\n    else",
+    replace: "if (peer.device !== undefined)"
   },
   {
     name: "a block uses its cached route after a recipient left",
@@ -182,7 +182,7 @@ export const mutants = [
   {
     name: "a client that only sends is announced when it comes",
     file: "chat/Lifecycle.ts",
-    search: "if (peer.isSendOnly) return true\n",
+    search: "if (peer.isSendOnly) return\n",
     replace: ""
   },
   {

@@ -162,8 +162,8 @@ export const mutants = [
   {
     name: "a banned name may log in",
     file: "chat/PeerInput.ts",
-    search: "const refusal = decision ?? bans.ofName(name)",
-    replace: "const refusal = decision",
+    search: ": (decision ?? bans.ofName(name))",
+    replace: ": decision",
     test
   },
   {

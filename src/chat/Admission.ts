@@ -1,30 +1,39 @@
 import type * as Effect from "effect/Effect"
+import type { LoginLine } from "../protocol/LoginLine.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import type { Device } from "./Device.js"
 
-/** A client's request to log in under a name. */
-export interface Claim {
-  /** In wire form. */
-  readonly name: string
+/** A client's request to log in. */
+export interface Claim extends LoginLine {
   /** The name that the client has proven, as the common name of its certificate. */
   readonly identity: string | undefined
+  /** The client's host, for limits per address; empty where there is none. */
+  readonly host: string
+  /** Whether nobody else can read what the client and the server send each other. */
+  readonly isPrivate: boolean
 }
 
 /**
- * Decides whether a client may log in under a free name. A decision that takes longer than a turn is an effect: only
- * this client waits for it, and the login timeout does not run meanwhile. Whether the name is still free is checked
- * after the decision.
+ * Decides whether a client may log in. A decision that takes longer than a turn is an effect: only this client waits
+ * for it, and the login timeout does not run meanwhile. Whether a guest's name is still free is checked after the
+ * decision.
  */
 export interface Admission {
-  /** The refusal, or undefined to let the client in. */
   readonly decide: (claim: Claim) => Decision | Effect.Effect<Decision>
+  /** Whether a login line may have a device and a secret. Otherwise such a line is a bad login. Default: false. */
+  readonly takesSecrets?: boolean
 }
 
-export type Decision = Reply.Fatal | undefined
+/** A refusal; the device as which the client logs in; or undefined: the client logs in as a guest. */
+export type Decision = Reply.Fatal | Device | undefined
 
-/** Admits every client, but a client with a proven name only under that name. */
+/** Whether the claimed name is the one in the client's certificate, or there is no certificate. */
+export const isIdentified = ({ identity, name }: Claim): boolean =>
+  identity === undefined || Name.parse(Wire.encode(identity)) === name
+
+/** Admits every client as a guest, but a client with a proven name only under that name. */
 export const open: Admission = {
-  decide: ({ identity, name }) =>
-    identity === undefined || Name.parse(Wire.encode(identity)) === name ? undefined : Reply.otherIdentity
+  decide: (claim) => (isIdentified(claim) ? undefined : Reply.otherIdentity)
 }

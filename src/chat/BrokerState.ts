@@ -12,7 +12,7 @@ import { builtIn, CommandTable } from "./Commands.js"
 import { Directory } from "./Directory.js"
 import { Drain } from "./Drain.js"
 import type { Events } from "./Events.js"
-import type { MakeFeature } from "./Feature.js"
+import type { Feature, MakeFeature } from "./Feature.js"
 import { HostLimits } from "./HostLimits.js"
 import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
@@ -83,7 +83,13 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       settled,
       inTurn: (run) => events.inTurn(run),
       put: (peer, line) => replies.reply(peer, line),
-      changed
+      changed,
+      expel: (peer, fatal) => moderation.expel(peer, fatal),
+      adopt: (peer, device) => lifecycle.adopt(peer, device),
+      alike: (name) => moderation.alike(name),
+      devicesOf: (account) => names.devicesOf(account),
+      devices: () => names.allDevices,
+      time
     })
   )
   const names = new Names(changed)
@@ -93,6 +99,8 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const bans = new Bans(now)
   const settleLater = (peer: Peer) => backlog.add({ _tag: "Written", peer })
   const lifecycle = new Lifecycle({
+    breakOff,
+    readLater: (peer) => input.readLater(peer),
     hasRoom,
     settleLater,
     ledger,
@@ -120,7 +128,12 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     ask,
     backlog,
     bans,
-    commandContext: { names, notices, commands: commands.commands, announced: announced(options, hostLimits) },
+    commandContext: {
+      names,
+      notices,
+      commands: commands.commands,
+      announced: announced(options, hostLimits, features)
+    },
     commands,
     defective,
     hasRoom,
@@ -165,7 +178,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
 
 /** What `/hello` announces to a client. */
 const announced =
-  (options: Live<Options>, hostLimits: HostLimits) =>
+  (options: Live<Options>, hostLimits: HostLimits, features: ReadonlyArray<Feature>) =>
   (peer: Peer): Facts => {
     const { maxRecipients, rate } = options.current
     return {
@@ -173,6 +186,7 @@ const announced =
       maxLineBytes: peer.inbox.maxLineBytes,
       maxRecipients,
       words: [...peer.words],
+      more: Object.assign({}, ...features.map(({ facts }) => facts?.(peer) ?? {})),
       limits: { ...(rate > 0 ? { rate } : {}), ...hostLimits.announced(peer.socket.host) }
     }
   }

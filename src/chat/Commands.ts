@@ -37,6 +37,8 @@ export interface Command {
   readonly about: string
   /** Forms of the command that have lines of their own in `/help`. */
   readonly forms?: ReadonlyArray<Pick<Command, "usage" | "about">>
+  /** Whether the command is refused before the login. */
+  readonly needsLogin?: true
   /**
    * Runs in the broker's turn, possibly before the login. An answer that takes longer is an effect: this client, and no
    * other, is held until it succeeds (`Question`).

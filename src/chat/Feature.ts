@@ -1,7 +1,10 @@
 import type * as Effect from "effect/Effect"
 import type { Delivered } from "../protocol/Fate.js"
+import type * as Reply from "../protocol/Reply.js"
+import type { Time } from "../ports/Time.js"
 import type { Batch } from "./Batch.js"
 import type { Command } from "./Commands.js"
+import type { Account, Device } from "./Device.js"
 import type { Resolver } from "./Directory.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
@@ -17,6 +20,10 @@ export interface Feature {
   readonly joined?: (peer: Peer) => void
   /** In the broker's turn: this peer can no longer be addressed. */
   readonly left?: (peer: Peer) => void
+  /** In the broker's turn: the writer of this peer has ended, and everything that it wrote is settled. */
+  readonly ended?: (peer: Peer) => void
+  /** What `* hello` announces to this client besides, by parameter name. */
+  readonly facts?: (peer: Peer) => Readonly<Record<string, string>>
 }
 
 /** The part of the broker that features see. */
@@ -31,6 +38,18 @@ export interface FeatureContext {
   readonly put: (peer: Peer, line: string) => void
   /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
+  /** In the broker's turn: ends a connection with this last line, and returns the rest of its queue. */
+  readonly expel: (peer: Peer, fatal: Reply.Fatal) => void
+  /** In the broker's turn: makes a guest that is logged in a device of the account that has the guest's name. */
+  readonly adopt: (peer: Peer, device: Device) => void
+  /** In the broker's turn: all connections whose names are this one or look the same, leaving ones included. */
+  readonly alike: (name: string) => ReadonlyArray<Peer>
+  /** In the broker's turn: the present devices of an account, by their names. */
+  readonly devicesOf: (account: Account) => ReadonlyMap<string, Peer>
+  /** In the broker's turn: the present devices of all accounts. */
+  readonly devices: () => ReadonlyArray<Device>
+  /** The server's clocks. */
+  readonly time: Time
 }
 
 export type MakeFeature = (broker: FeatureContext) => Feature

@@ -7,6 +7,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
+import type { Device } from "./Device.js"
 import type { Departure } from "./Events.js"
 import type { Feature } from "./Feature.js"
 import type { Ledger } from "./Ledger.js"
@@ -21,6 +22,9 @@ import { settle } from "./Settlement.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
+  /** Handles the rest of a peer's input in a later turn. */
+  readonly readLater: (peer: Peer) => void
+  readonly breakOff: (peer: Peer, reason: CloseReason) => void
   /** Reports that there is room in an outbox for which senders wait. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   /** Reports that a peer has acknowledged more lines than could be settled at once. */
@@ -30,7 +34,7 @@ interface Collaborators {
   readonly names: Names
   readonly notices: Notices
   /** Features that are notified when a peer becomes present or absent. */
-  readonly presence: ReadonlyArray<Pick<Feature, "joined" | "left">>
+  readonly presence: ReadonlyArray<Pick<Feature, "joined" | "left" | "ended">>
   readonly replies: Replies
   readonly time: Time
   readonly watch: Watch
@@ -67,23 +71,64 @@ export class Lifecycle {
     this.broker.watch.loginBegins(peer)
   }
 
-  /** Logs a peer in, unless the name, or one that looks the same, is taken. */
+  /** Logs a guest in, unless the name, or one that looks the same, is taken. */
   join(peer: Peer, name: string): boolean {
-    const { log, names, notices, presence, time } = this.broker
-    if (!names.join(peer, name)) return false
+    if (!this.broker.names.join(peer, name)) return false
+    this.hasJoined(peer, true)
+    return true
+  }
+
+  /** Logs a peer in as a device of an account, in place of the connection that the device may still have. */
+  joinAs(peer: Peer, device: Device) {
+    const { names } = this.broker
+    const before = peer.isSendOnly ? undefined : names.devicesOf(device.account).get(device.name)
+    const isFirst = names.devicesOf(device.account).size === 0
+    if (before !== undefined) this.replace(before)
+    names.joinAs(peer, device)
+    this.hasJoined(peer, isFirst)
+  }
+
+  /** Makes a present guest a device of the account that has the guest's name. Nobody has come or gone. */
+  adopt(peer: Peer, device: Device) {
+    const { names, presence } = this.broker
+    if (!peer.isSendOnly) this.absent(peer)
+    names.adopt(peer, device)
+    if (!peer.isSendOnly) for (const { joined } of presence) joined?.(peer)
+  }
+
+  private hasJoined(peer: Peer, isFirst: boolean) {
+    const { log, notices, presence, time } = this.broker
+    const { device, name } = peer
     peer.head = Reply.messageHead(name)
     Metrics.loggedIn()
     const { remote } = peer.socket
     log({
       level: LogLevel.Debug,
       message: "logged in",
-      facts: () => ({ remote, name: Wire.decode(name) }),
+      facts: () => ({ remote, name: Wire.decode(name), ...(device === undefined ? {} : { device: device.name }) }),
       at: time.wall()
     })
-    if (peer.isSendOnly) return true
-    notices.notify(Reply.joined(name), peer)
+    if (peer.isSendOnly) return
+    if (isFirst) notices.notify(Reply.joined(name), peer)
     for (const { joined } of presence) joined?.(peer)
-    return true
+  }
+
+  /**
+   * Ends the connection of a device that has logged in again. Lines that the server has read from it whole are still
+   * accepted.
+   */
+  private replace(peer: Peer) {
+    const { breakOff, names, readLater, replies, watch } = this.broker
+    const { outbox } = peer
+    const wasJammed = outbox.isJammed
+    replies.flushPending(peer)
+    if (names.leave(peer, Phase.replaced)) this.absent(peer)
+    peer.inbox.close()
+    readLater(peer)
+    watch.unresponsive.moved(peer)
+    if (outbox.ended === undefined) this.dismiss(peer, Reply.loggedOut("replaced"))
+    // Its socket takes nothing: nobody would read the last line, and the new connection would wait for it.
+    if (wasJammed) breakOff(peer, "logged-out")
   }
 
   /** Refuses a login and ends the connection. */
@@ -102,10 +147,15 @@ export class Lifecycle {
    * Ends a connection without waiting for anything: the line of the refusal follows what the writer already has in hand,
    * and the rest of the queue returns to its senders.
    */
-  expel(peer: Peer, { line, reason }: Reply.Fatal) {
+  expel(peer: Peer, fatal: Reply.Fatal) {
+    this.endInput(peer, fatal.reason)
+    this.dismiss(peer, fatal)
+  }
+
+  /** Ends the outbox with a refusal, and returns the rest of the queue. */
+  private dismiss(peer: Peer, { line, reason }: Reply.Fatal) {
     const { hasRoom, replies } = this.broker
     const { outbox } = peer
-    this.endInput(peer, reason)
     const unwritten = outbox.retract()
     replies.reply(peer, line(undefined))
     // Before the queue returns: nothing may follow the refusal, not even what returns to the peer itself.
@@ -117,14 +167,14 @@ export class Lifecycle {
   }
 
   private endInput(peer: Peer, reason: CloseReason, label?: string) {
-    const { names, notices, replies, watch } = this.broker
+    const { names, replies, watch } = this.broker
     replies.flushPending(peer)
     watch.loginEnds(peer)
     const phase = Phase.leaving(peer.phase, reason, label)
     if (phase === peer.phase) return
     const wasPresent = names.leave(peer, phase)
     // At a shutdown all clients leave, and the shutdown was announced.
-    if (wasPresent && reason !== "shutdown") notices.notify(Reply.left(peer.name), peer)
+    if (wasPresent && reason !== "shutdown") this.announceLeft(peer)
     if (wasPresent) this.absent(peer)
     watch.unresponsive.moved(peer)
   }
@@ -151,7 +201,7 @@ export class Lifecycle {
     notices.unsubscribe(peer)
     watch.forget(peer)
     if (names.leave(peer, Phase.gone(peer.phase))) {
-      notices.notify(Reply.left(peer.name), peer)
+      this.announceLeft(peer)
       this.absent(peer)
     }
     names.free(peer)
@@ -169,6 +219,7 @@ export class Lifecycle {
     this.receiveAcknowledged(outbox)
     const unacknowledged = outbox.unacknowledged?.takeAll() ?? []
     this.returnBatches(outbox.name, unwritten, reason, unacknowledged)
+    for (const { ended } of this.broker.presence) ended?.(peer)
   }
 
   /** Returns to their senders the lines of an outbox whose writer is not a socket, and ignores its later reports. */
@@ -249,6 +300,12 @@ export class Lifecycle {
     for (const orphan of this.orphans) if (!isOrphan(orphan)) this.orphans.delete(orphan)
     // Doubled, so that the cost of sweeping stays constant per orphan.
     this.sweepAbove = Math.max(fewOrphans, 2 * this.orphans.size)
+  }
+
+  /** Notifies the others, unless another device of the same account is still present. */
+  private announceLeft(peer: Peer) {
+    const { names, notices } = this.broker
+    if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer)
   }
 
   private absent(peer: Peer) {

@@ -49,13 +49,18 @@ export class Moderation {
     return this.broker.bans.all
   }
 
+  /** The connected clients whose names are this one, or look the same. */
+  alike(name: string): ReadonlyArray<Peer> {
+    return this.peersOf({ _tag: "Name", name })
+  }
+
   /** The connected clients that a subject concerns. */
   private peersOf(subject: BanSubject): ReadonlyArray<Peer> {
     return [...this.broker.lifecycle.peers].filter(concerns(subject))
   }
 
-  /** A connection that has already had its last line can only be broken off. */
-  private expel(peer: Peer, fatal: Reply.Fatal) {
+  /** Ends a connection with this line. A connection that has already had its last line can only be broken off. */
+  expel(peer: Peer, fatal: Reply.Fatal) {
     const { breakOff, lifecycle } = this.broker
     if (peer.outbox.ended === undefined) lifecycle.expel(peer, fatal)
     else breakOff(peer, fatal.reason)

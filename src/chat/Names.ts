@@ -2,13 +2,17 @@ import * as HashMap from "effect/HashMap"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
+import type { Account, Device } from "./Device.js"
 import type { Resolver } from "./Directory.js"
 import type { LineForm } from "./LineForm.js"
 import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import type { Destination } from "./Route.js"
 
-/** The clients that lines can be addressed to, by their names in wire form. An immutable value. */
+/**
+ * The clients that lines can be addressed to, by their names in wire form. Of several devices of an account it has the
+ * one that came first. An immutable value.
+ */
 export type Members = HashMap.HashMap<string, Peer>
 
 /** The names of the clients that are connected here. Only the broker's turn changes them. */
@@ -18,6 +22,8 @@ export class Names implements Resolver {
   private readonly byLikeness = new Map<string, Peer>()
   /** The names of the clients that only send, by the same key, and how many clients have each. */
   private readonly senders = new Map<string, { readonly name: string; clients: number }>()
+  /** The present devices of each account that has any, by their names. */
+  private readonly devices = new Map<Account, Map<string, Peer>>()
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
   private sorted: Array<string> | undefined = undefined
   private whoParts: ReadonlyArray<string> | undefined = undefined
@@ -29,7 +35,7 @@ export class Names implements Resolver {
     return this.present
   }
 
-  /** Logs a peer in under a name; false if that name, or one that looks the same, is taken (protocol, section 2). */
+  /** Logs a guest in under a name; false if that name, or one that looks the same, is taken (protocol, section 2). */
   join(peer: Peer, name: string): boolean {
     const likeness = likenessOf(name)
     const senders = this.senders.get(likeness)
@@ -49,13 +55,61 @@ export class Names implements Resolver {
   }
 
   /**
+   * Logs a peer in as a device of an account. The name is the account's, so no other client can have it. The device must
+   * not be present.
+   */
+  joinAs(peer: Peer, device: Device) {
+    peer.enter(Phase.present)
+    peer.outbox.name = device.account.name
+    peer.device = device
+    if (!peer.isSendOnly) this.appear(peer, device)
+  }
+
+  /** Makes a present guest a device of the account that has the guest's name. */
+  adopt(peer: Peer, device: Device) {
+    this.free(peer)
+    peer.device = device
+    if (!peer.isSendOnly) this.appear(peer, device)
+  }
+
+  private appear(peer: Peer, { account, name: key }: Device) {
+    const { name } = account
+    const devices = this.devices.get(account)
+    if (devices === undefined) this.devices.set(account, new Map([[key, peer]]))
+    else devices.set(key, peer)
+    if (devices !== undefined) return this.changed(name)
+    this.byLikeness.set(likenessOf(name), peer)
+    this.become(HashMap.set(this.present, name, peer), name)
+  }
+
+  /** The present devices of an account, by their names. */
+  devicesOf(account: Account): ReadonlyMap<string, Peer> {
+    return this.devices.get(account) ?? noDevices
+  }
+
+  get allDevices(): ReadonlyArray<Device> {
+    return [...this.devices.values()].flatMap((devices) => [...devices.values()].flatMap(({ device }) => device ?? []))
+  }
+
+  /**
    * Moves a peer to a phase in which it cannot be addressed; its name stays taken. True if it was present until now.
    */
   leave(peer: Peer, phase: Phase.Phase): boolean {
     const wasPresent = peer.phase._tag === "Present" && !peer.isSendOnly
     peer.enter(phase)
-    if (wasPresent) this.become(HashMap.remove(this.present, peer.name), peer.name)
-    return wasPresent
+    if (!wasPresent) return false
+    if (peer.device === undefined) this.become(HashMap.remove(this.present, peer.name), peer.name)
+    else this.disappear(peer, peer.device)
+    return true
+  }
+
+  private disappear({ name }: Peer, { account, name: key }: Device) {
+    const devices = this.devices.get(account)
+    devices?.delete(key)
+    const [next] = devices?.values() ?? []
+    if (next === undefined) this.devices.delete(account)
+    else this.byLikeness.set(likenessOf(name), next)
+    this.become(next === undefined ? HashMap.remove(this.present, name) : HashMap.set(this.present, name, next), name)
   }
 
   /** Sets the form in which a peer gets messages from now on. */
@@ -70,7 +124,7 @@ export class Names implements Resolver {
     if (peer.name === "") return
     const likeness = likenessOf(peer.name)
     const senders = this.senders.get(likeness)
-    if (peer.isSendOnly && senders !== undefined) {
+    if (peer.isSendOnly && peer.device === undefined && senders !== undefined) {
       senders.clients -= 1
       if (senders.clients === 0) this.senders.delete(likeness)
     }
@@ -89,9 +143,10 @@ export class Names implements Resolver {
     return peer?.phase._tag === "Present" && peer.name !== name ? peer.name : undefined
   }
 
+  /** Resolves the names of guests. Where lines to an account go is for the feature that has the accounts. */
   resolve(name: string): Destination<Peer> | undefined {
     const peer = this.find(name)
-    return peer === undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }
+    return peer === undefined || peer.device !== undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }
   }
 
   /** The names of all clients that can be addressed, sorted. Valid until the next of them joins or leaves. */
@@ -112,6 +167,8 @@ export class Names implements Resolver {
     this.changed(name)
   }
 }
+
+const noDevices: ReadonlyMap<string, Peer> = new Map()
 
 /** Adds a name to a sorted list, or removes it. */
 const update = (sorted: Array<string>, name: string, isPresent: boolean) => {

@@ -3,6 +3,7 @@ import type { Socket } from "../ports/Transport.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import type { Refusal } from "../protocol/Reply.js"
 import type { Budget } from "./Budget.js"
+import type { Device } from "./Device.js"
 import { Inbox } from "./Inbox.js"
 import type { Outbox } from "./Outbox.js"
 import * as Phase from "./Phase.js"
@@ -48,6 +49,8 @@ export class Peer {
   hasGreeted = false
   /** The words that the client sent after `/hello`, in the order of their table. */
   words: ReadonlySet<HelloWord.HelloWord> = HelloWord.none
+  /** The account that the client logged in to, and as which device. Undefined for a guest. */
+  device: Device | undefined = undefined
   /** The writer has ended. Set by the connection's fiber. */
   hasDeparted = false
   /** Input has been handled up to the point where the server began to shut down: no later line is accepted. */

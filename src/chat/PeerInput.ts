@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
-import * as Name from "../protocol/Name.js"
+import * as LoginLine from "../protocol/LoginLine.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Telnet from "../protocol/Telnet.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Admission, Decision } from "./Admission.js"
+import { Device } from "./Device.js"
 import type { Bans } from "./Bans.js"
 import type { Backlog } from "./Backlog.js"
 import type { Answer, CommandContext, CommandTable } from "./Commands.js"
@@ -247,13 +248,20 @@ export class PeerInput {
 
   private login(peer: Peer, line: string, label: string | undefined): Question | undefined {
     if (peer.phase._tag === "Gone") return undefined // the connection is over: the name would have no owner
-    const name = Name.parse(Wire.copy(line))
-    if (name === undefined) {
+    const { admission } = this.broker
+    const copy = Wire.copy(line)
+    const claim = admission.takesSecrets === true ? LoginLine.parse(copy) : LoginLine.parseName(copy)
+    if (claim === undefined) {
       this.broker.lifecycle.refuse(peer, Telnet.isIn(line) ? Reply.telnetLogin : Reply.badLogin, label)
       return undefined
     }
     this.broker.watch.loginEnds(peer)
-    const decision = this.broker.admission.decide({ name, identity: peer.socket.identity })
+    const { name } = claim
+    const { socket } = peer
+    const { host, identity } = socket
+    // Without a secret it does not matter, and finding out may take a system call.
+    const isPrivate = claim.secret === undefined || socket.isPrivate === true
+    const decision = admission.decide({ ...claim, identity, host, isPrivate })
     if (!Effect.isEffect(decision)) return this.decided(peer, name, label, decision)
     return Question.make({
       ask: decision,
@@ -264,7 +272,15 @@ export class PeerInput {
 
   private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
     const { bans, lifecycle } = this.broker
-    const refusal = decision ?? bans.ofName(name)
+    const device = decision instanceof Device ? decision : undefined
+    const refusal =
+      decision instanceof Device
+        ? (decision.refusal ?? bans.ofName(decision.account.name))
+        : (decision ?? bans.ofName(name))
+    if (refusal === undefined && device !== undefined) {
+      lifecycle.joinAs(peer, device)
+      return undefined
+    }
     if (refusal === undefined && lifecycle.join(peer, name)) return undefined
     peer.refusedLogin = name
     return lifecycle.refuse(peer, refusal ?? Reply.loginInUse(name), label)
@@ -282,6 +298,10 @@ export class PeerInput {
     const command = commands.find(name)
     if (command === undefined) {
       replies.refuse(peer, commands.unknown(name), label)
+      return undefined
+    }
+    if (command.needsLogin === true && peer.name === "") {
+      replies.refuse(peer, Reply.refused(command.name, "login-first"), label)
       return undefined
     }
     const answer = command.run({ peer, argument, label }, commandContext)

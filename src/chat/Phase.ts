@@ -8,11 +8,12 @@ export type Phase =
   | { readonly _tag: "Present"; readonly isHeard: true }
   /**
    * The input is over for this reason. The client keeps its name, and still gets its queue and the outcomes of its own
-   * lines. `label` is the label of its `/quit`, if that had one.
+   * lines. `label` is the label of its `/quit`, if that had one. After a logout, lines that the server had already read
+   * are still routed: `isHeard` is true until then.
    */
   | {
       readonly _tag: "Leaving"
-      readonly isHeard: false
+      readonly isHeard: boolean
       readonly reason: CloseReason
       readonly label: string | undefined
     }
@@ -25,6 +26,9 @@ export type Phase =
 export const login: Phase = { _tag: "Login", isHeard: true }
 
 export const present: Phase = { _tag: "Present", isHeard: true }
+
+/** Another connection has taken the place of this one, of which everything that was read is still routed. */
+export const replaced: Phase = { _tag: "Leaving", isHeard: true, reason: "logged-out", label: undefined }
 
 /** The phase after the end of the input. Only the first reason to leave counts. */
 export const leaving = (before: Phase, reason: CloseReason, label: string | undefined): Phase => {

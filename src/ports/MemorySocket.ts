@@ -57,6 +57,7 @@ class Pipe {
 
 class End implements MemorySocket {
   readonly host = ""
+  readonly isPrivate = true
   /** Set by `pair`, which makes both ends. */
   other: End | undefined = undefined
   /** Gone in both directions, though `closed` may not have been called yet. */

@@ -104,6 +104,11 @@ export interface Socket {
    * the first bytes arrive. A peer that has one may log in under that name only.
    */
   readonly identity?: string | undefined
+  /**
+   * Whether nobody else can read the bytes: they are encrypted, or stay within one machine. Absent means no. Known before
+   * the first bytes arrive.
+   */
+  readonly isPrivate?: boolean
   /** Starts the delivery of events. Must be called once, in the turn in which the socket was handed over. */
   attach(events: SocketEvents): void
   /** Stops reading; the peer is then held back by the kernel's window. Idempotent, like `resume`. */

@@ -25,6 +25,10 @@ export const all = [
   "login-timeout",
   /** The server, or the client's address, has reached its limit of connections. */
   "full",
+  /** The login needs a password, or the one that it has is wrong; or the name has become that of an account. */
+  "unauthorized",
+  /** Another connection took the place of this device, or the device may no longer be logged in. */
+  "logged-out",
   /** The operator disconnected the client. */
   "kicked",
   /** The operator has banned the client's address or name. */
@@ -37,5 +41,6 @@ export const all = [
   "internal-error"
 ] as const
 
-/** Whether the operator ended the connection. */
-export const isExpulsion = (reason: CloseReason | undefined): boolean => reason === "kicked" || reason === "banned"
+/** Whether the server ended the connection without waiting for the client. */
+export const isExpulsion = (reason: CloseReason | undefined): boolean =>
+  reason === "kicked" || reason === "banned" || reason === "logged-out" || reason === "unauthorized"

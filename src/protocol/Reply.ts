@@ -22,11 +22,33 @@ export const refusals = [
   "login-timeout",
   "full",
   "kicked",
-  "banned"
+  "banned",
+  "password-required",
+  "wrong-password",
+  "account-required",
+  "tls-required",
+  "logged-out",
+  "refused"
 ] as const
 
 /** The codes of `*` lines: replies, and notices that the client opted into. */
-export const notices = ["who", "pong", "bye", "help", "hello", "joined", "left", "closing", ...Fate.delivered] as const
+export const notices = [
+  "who",
+  "pong",
+  "bye",
+  "help",
+  "hello",
+  "joined",
+  "left",
+  "closing",
+  "registered",
+  "password-changed",
+  "token",
+  "device",
+  "forgot",
+  "end",
+  ...Fate.delivered
+] as const
 
 /**
  * A refusal, to be rendered with the label of the refused line, if there is one; or for `count` consecutive lines without
@@ -159,6 +181,80 @@ export const full = (retryMillis: number): Fatal => ({
   )
 })
 
+// Accounts (protocol, section 9).
+
+const unauthorized = (code: (typeof refusals)[number], params: string, text: string): Fatal => ({
+  reason: "unauthorized",
+  line: refusal(code, params, text)
+})
+
+/** Also sent to a present guest, when the name becomes that of an account. */
+export const passwordRequired = (name: string): Fatal =>
+  unauthorized(
+    "password-required",
+    `${Name.show(name)} fatal`,
+    "that name, or one that looks the same, belongs to an account; log in with 'name: password'"
+  )
+
+export const wrongPassword = unauthorized(
+  "wrong-password",
+  "fatal",
+  "wrong name or password, or the token is not valid"
+)
+
+/** @param why the secret could not be checked now */
+const notNow = (retryMillis: number, why: string): Fatal => unauthorized("slow-down", `retry=${retryMillis} fatal`, why)
+
+export const tooManyWrong = (retryMillis: number): Fatal =>
+  notNow(retryMillis, "too many wrong passwords for this account from your address")
+
+export const tooManyChecks = (retryMillis: number): Fatal =>
+  notNow(retryMillis, "too many logins with passwords at once")
+
+export const accountRequired = unauthorized(
+  "account-required",
+  "fatal",
+  "this server is for accounts only; log in with 'name: password'"
+)
+
+export const tlsRequired = unauthorized(
+  "tls-required",
+  "fatal",
+  "others could read this connection; use TLS, and change this password if it is one of yours"
+)
+
+export const deviceWithoutAccount = unauthorized(
+  "bad-login",
+  "fatal",
+  "only accounts have devices, and there is no account of that name"
+)
+
+/** All devices that an account may have are connected. */
+export const tooManyDevices = unauthorized(
+  "full",
+  "retry=60000 fatal",
+  "all devices that this account may have are connected; disconnect one of them"
+)
+
+/** The store did not answer. */
+export const accountsUnavailable = (retryMillis: number): Fatal =>
+  notNow(retryMillis, "the server cannot look up accounts at the moment")
+
+/** Why a client is no longer logged in. It does not connect again by itself. */
+const logoutTexts = {
+  replaced: "this device has logged in again, on another connection",
+  password: "the password was changed",
+  forgotten: "this device was forgotten",
+  removed: "the account was removed"
+} as const
+
+export type LogoutReason = keyof typeof logoutTexts
+
+export const loggedOut = (reason: LogoutReason): Fatal => ({
+  reason: "logged-out",
+  line: refusal("logged-out", `reason=${reason} fatal`, logoutTexts[reason])
+})
+
 // What the operator does (protocol, section 5).
 
 export const kicked: Fatal = {
@@ -285,6 +381,73 @@ export const help = (
   return entries.map(({ about, usage }) => notice("help", "", `${usage.padEnd(width)}  ${about}`, label))
 }
 
+/** Why a command did nothing. */
+const refusedTexts = {
+  guest: "only for accounts; /register makes one of your name",
+  token: "only after a login with the password",
+  policy: "not allowed here",
+  limit: "too many",
+  unavailable: "the store did not answer; try again later",
+  "looks-like": "that name, or one that looks the same, belongs to an account",
+  "login-first": "log in first"
+} as const
+
+export type RefusedReason = keyof typeof refusedTexts
+
+/** A command that was understood and not done. */
+export const refused = (
+  command: string,
+  reason: RefusedReason,
+  {
+    like,
+    retryMillis,
+    text = refusedTexts[reason]
+  }: {
+    /** A name that looks the same. */
+    readonly like?: string | undefined
+    readonly retryMillis?: number | undefined
+    readonly text?: string
+  } = {}
+): Refusal =>
+  refusal(
+    "refused",
+    `${command} reason=${reason}${like === undefined ? "" : ` like=${Name.show(like)}`}${retryMillis === undefined ? "" : ` retry=${retryMillis}`}`,
+    text
+  )
+
+export const registered = (name: string, label: string | undefined): string =>
+  notice("registered", name, "the name is yours; from now on it takes the password to log in", label)
+
+export const passwordChanged = (tokens: number, label: string | undefined): string =>
+  notice("password-changed", `tokens=${tokens}`, "your other devices are logged out; their tokens still work", label)
+
+export const token = (device: string, secret: string, label: string | undefined): string =>
+  notice("token", `${device} ${secret}`, "shown only once; log in with 'name/device: token'", label)
+
+/** A device of an account, as `/devices` lists it. */
+export interface DeviceFacts {
+  readonly name: string
+  readonly isHere: boolean
+  readonly hasToken: boolean
+  /** When the device was last logged in, in milliseconds since 1970. */
+  readonly seen: number
+}
+
+export const devices = (all: ReadonlyArray<DeviceFacts>, label: string | undefined): ReadonlyArray<string> => [
+  ...all.map(({ hasToken, isHere, name, seen }) =>
+    notice(
+      "device",
+      `${name}${isHere ? " here=yes" : ""}${hasToken ? " token=yes" : ""} seen=${seen}`,
+      "a device",
+      label
+    )
+  ),
+  notice("end", `devices count=${all.length}`, "all devices", label)
+]
+
+export const forgot = (device: string, label: string | undefined): string =>
+  notice("forgot", device, "the device is forgotten, and its token no longer works", label)
+
 /** What `* hello` announces about the server. */
 export interface Facts {
   /** The client's name, once it has one. */
@@ -295,9 +458,14 @@ export interface Facts {
   readonly limits: Readonly<Record<string, number>>
   /** The words that are on for this client, in the order of their table. */
   readonly words: ReadonlyArray<HelloWord>
+  /** What features add, by parameter name. */
+  readonly more?: Readonly<Record<string, string>>
 }
 
-export const hello = ({ limits, maxLineBytes, maxRecipients, name, words }: Facts, label?: string): string => {
+export const hello = (
+  { limits, maxLineBytes, maxRecipients, more = {}, name, words }: Facts,
+  label?: string
+): string => {
   const params = [
     "achat=1",
     ...(name === undefined ? [] : [`name=${name}`]),
@@ -305,7 +473,8 @@ export const hello = ({ limits, maxLineBytes, maxRecipients, name, words }: Fact
     `max-recipients=${maxRecipients}`,
     `max-name=${Name.maxLength}`,
     ...Object.entries(limits).map(([limit, value]) => `${limit}=${value}`),
-    ...(words.length === 0 ? [] : [`on=${words.join("+")}`])
+    ...(words.length === 0 ? [] : [`on=${words.join("+")}`]),
+    ...Object.entries(more).map(([fact, value]) => `${fact}=${value}`)
   ]
   return notice(
     "hello",

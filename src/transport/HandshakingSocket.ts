@@ -15,6 +15,7 @@ const noHandshake = new TransportError({ during: "Read", reason: "the TLS handsh
 export class HandshakingSocket implements Socket {
   readonly remote: string
   readonly host: string
+  readonly isPrivate = true
   identity: string | undefined = undefined
   /** The TLS socket to read from, once the handshake has finished. */
   private readable: TlsSocket | undefined = undefined

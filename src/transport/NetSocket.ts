@@ -1,7 +1,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
-import { ignoreEvents, maxTimerMillis, TransportError, type Socket, type SocketEvents } from "../ports/Transport.js"
+import {
+  ignoreEvents,
+  isLoopback,
+  maxTimerMillis,
+  TransportError,
+  type Socket,
+  type SocketEvents
+} from "../ports/Transport.js"
 import * as NodeInternals from "./NodeInternals.js"
 import { errorCode } from "./SystemError.js"
 
@@ -81,6 +88,11 @@ export class NetSocket implements Socket {
     // Registered first: an 'error' event without a listener ends the process. 'close' follows it and does the work.
     socket.on("error", onError)
     socket.on("close", onClose)
+  }
+
+  /** A connection within one machine uses its loopback interface, or has one address at both ends. */
+  get isPrivate(): boolean {
+    return this.host === "" || isLoopback(this.host) || this.host === this.socket.localAddress
   }
 
   attach(events: SocketEvents) {
@@ -253,8 +265,26 @@ export class NetSocket implements Socket {
   }
 }
 
+/** A connection from a proxy, which is one part of the way of the bytes. */
+class ProxiedSocket extends NetSocket {
+  constructor(
+    socket: Net.Socket,
+    remote: Remote,
+    private readonly wasPrivate: boolean
+  ) {
+    super(socket, remote.remote, remote.host)
+  }
+
+  override get isPrivate(): boolean {
+    return this.wasPrivate
+  }
+}
+
 /** The other end of a connection, as `Socket` describes it. */
-export type Remote = Pick<Socket, "remote" | "host">
+export interface Remote extends Pick<Socket, "remote" | "host"> {
+  /** Whether nobody could read the bytes on their way from the client to a proxy; undefined without a proxy. */
+  readonly isPrivateToProxy?: boolean
+}
 
 /** `127.0.0.1:8080`, `[::1]:8080`. */
 export const hostAndPort = (host: string, port: number): string =>
@@ -276,4 +306,9 @@ export const remoteOf = (socket: Net.Socket, nameless: string): Remote => {
 /** Wraps a socket. Must run in the turn in which Node handed the socket over, or events are missed. */
 export const fromNet = (socket: Net.Socket, nameless: string): Socket => wrap(socket, remoteOf(socket, nameless))
 
-export const wrap = (socket: Net.Socket, { host, remote }: Remote): Socket => new NetSocket(socket, remote, host)
+export const wrap = (socket: Net.Socket, remote: Remote): Socket => {
+  const { host, isPrivateToProxy } = remote
+  return isPrivateToProxy === undefined
+    ? new NetSocket(socket, remote.remote, host)
+    : new ProxiedSocket(socket, remote, isPrivateToProxy)
+}

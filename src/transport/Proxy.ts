@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Net from "node:net"
-import { TransportError } from "../ports/Transport.js"
+import { isLoopback, TransportError } from "../ports/Transport.js"
 import * as FirstBytes from "./FirstBytes.js"
 import type * as NetListener from "./NetListener.js"
 import { remoteAt } from "./NetSocket.js"
@@ -46,8 +46,11 @@ export const behind =
     const giveUp = FirstBytes.read(socket, look, (header) => {
       clearTimeout(deadline)
       if (header._tag === "Malformed") return refuse(`its PROXY header is malformed: ${header.why}`)
-      const { source } = header
-      admit(socket, source === undefined ? proxy : remoteAt(source.host, source.port), events)
+      const { isEncrypted, source } = header
+      const client = source === undefined ? proxy : remoteAt(source.host, source.port)
+      // The proxy's own address says nothing about the part of the way before it.
+      const isPrivateToProxy = isEncrypted || (source !== undefined && isLoopback(source.host))
+      admit(socket, { ...client, isPrivateToProxy }, events)
     })
     const deadline = setTimeout(() => {
       giveUp()

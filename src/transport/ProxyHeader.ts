@@ -28,6 +28,8 @@ export type Parsed =
        * The client's address; undefined if the proxy speaks for itself (a health check) or does not know the address.
        */
       readonly source: { readonly host: string; readonly port: number } | undefined
+      /** Whether the proxy says that the client uses TLS. Version 1 cannot say so. */
+      readonly isEncrypted: boolean
     }
 
 /** Longest line of version 1, with its CRLF. */
@@ -35,6 +37,12 @@ const maxLineBytes = 107
 
 /** Longest header of version 2 that is accepted. The format allows 64 KiB of extensions; no known proxy needs them. */
 export const maxBytes = 4096
+
+const header = (
+  length: number,
+  source?: { readonly host: string; readonly port: number },
+  isEncrypted = false
+): Parsed => ({ _tag: "Header", length, source, isEncrypted })
 
 const incomplete: Parsed = { _tag: "Incomplete" }
 
@@ -68,13 +76,13 @@ const parseText = (bytes: Uint8Array): Parsed => {
   const length = lf + 1
   const [, family, host = "", target = "", port = "", targetPort = "", ...more] = line.slice(0, -2).split(" ")
   // The specification allows anything after UNKNOWN.
-  if (family === "UNKNOWN") return { _tag: "Header", length, source: undefined }
+  if (family === "UNKNOWN") return header(length)
   if (family !== "TCP4" && family !== "TCP6") return malformed("it is for neither TCP4 nor TCP6")
   const version = family === "TCP4" ? 4 : 6
   const isAddress = (text: string) => isIP(text) === version && !text.includes("%")
   const isWhole = isAddress(host) && isAddress(target) && isPort(port) && isPort(targetPort) && more.length === 0
   if (!isWhole) return malformed("its addresses are invalid")
-  return { _tag: "Header", length, source: { host: version === 4 ? host : canonical(host), port: Number(port) } }
+  return header(length, { host: version === 4 ? host : canonical(host), port: Number(port) })
 }
 
 const isPort = (text: string) => /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535
@@ -96,19 +104,32 @@ const parseBinary = (bytes: Uint8Array): Parsed => {
   if (bytes.length < length) return incomplete
   const rest = bytes.subarray(fixedBytes, length)
   // LOCAL: the proxy speaks for itself. Other families than TCP over IP have no address that limits could apply to.
-  if (command === 0) return { _tag: "Header", length, source: undefined }
+  if (command === 0) return header(length)
   switch (family) {
     case 0x11:
       return rest.length < 12
         ? malformed("it is too short for its addresses")
-        : { _tag: "Header", length, source: { host: rest.subarray(0, 4).join("."), port: portAt(rest, 8) } }
+        : header(length, { host: rest.subarray(0, 4).join("."), port: portAt(rest, 8) }, saysTls(rest, 12))
     case 0x21:
       return rest.length < 36
         ? malformed("it is too short for its addresses")
-        : { _tag: "Header", length, source: { host: ipv6(rest.subarray(0, 16)), port: portAt(rest, 32) } }
+        : header(length, { host: ipv6(rest.subarray(0, 16)), port: portAt(rest, 32) }, saysTls(rest, 36))
     default:
-      return { _tag: "Header", length, source: undefined }
+      return header(length)
   }
+}
+
+/** The extension about TLS, and the bit in its first byte that says that the client uses it. */
+const tlsExtension = 0x20
+const clientUsesTls = 0x01
+
+/** Whether the extensions that start at `at` say that the client uses TLS. Each has a type, a length and a value. */
+const saysTls = (rest: Uint8Array, at: number): boolean => {
+  for (let start = at; start + 3 <= rest.length; start += 3 + portAt(rest, start + 1)) {
+    const value = rest.subarray(start + 3, start + 3 + portAt(rest, start + 1))
+    if (rest[start] === tlsExtension && value.length > 0) return ((value[0] ?? 0) & clientUsesTls) !== 0
+  }
+  return false
 }
 
 const portAt = (bytes: Uint8Array, at: number) => (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)

@@ -34,6 +34,10 @@ export class TlsSocket extends NetSocket {
     }
   }
 
+  override get isPrivate(): boolean {
+    return true
+  }
+
   /** Without TLS's own end, anyone on the path could have cut the connection. */
   override ended() {
     if (this.wasCutShort) this.socket.destroy(cutShort())

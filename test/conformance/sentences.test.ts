@@ -88,7 +88,27 @@ const unproved: Record<string, string> = {
   "`! login-in-use` may concern the connection": "about clients; test/client/Reconnect.test.ts",
   "Unlike shutting down the sending half,": "about libraries of TLS",
   "Its own lines that the server has not handled yet are not accepted":
-    "what the server has handled cannot be seen from outside; test/chat/moderation.test.ts looks inside"
+    "what the server has handled cannot be seen from outside; test/chat/moderation.test.ts looks inside",
+  "| `alice` | a guest; with a client certificate": "needs a certificate of each name; test/accounts/logins.test.ts",
+  "| `alice/phone` | the same, with a client certificate": "as above",
+  "The server stores neither of them,": "cannot be seen from outside; test/accounts/Credentials.test.ts looks inside",
+  "It never logs a secret,": "as above; test/accounts/secrets.test.ts reads the log",
+  "The server accepts a secret only where nobody else can read it:":
+    "needs a second machine; test/accounts/logins.test.ts has one",
+  "| `! tls-required fatal: …` |": "as above",
+  "Behind a proxy, what the proxy says": "as above; test/transport/Proxy.test.ts",
+  "A client must not send a secret before": "about clients; test/client/secrets.test.ts",
+  "So it sends `/hello`, waits,": "as above",
+  "A login with a secret may take a while.": "test/accounts/logins.test.ts makes one take a while",
+  "The lines after it wait,": "as above",
+  "These lines refuse a login,": "the rows after it are checked",
+  "No other address waits.": "the suite has one address; test/accounts/logins.test.ts has several",
+  "So nobody can lock the owner out.": "follows from the sentences before it",
+  "After `! logged-out` a client does not reconnect": "about clients; test/client/secrets.test.ts",
+  "| `! logged-out reason=removed fatal: …` |": "needs an operator; test/accounts/commands.test.ts",
+  "| `limit` |": "needs a second address; test/accounts/commands.test.ts",
+  "| `looks-like` |": "needs a race; test/accounts/commands.test.ts",
+  "| `unavailable` |": "needs a store that fails; test/accounts/commands.test.ts"
 }
 
 describe("the conformance suite", () => {

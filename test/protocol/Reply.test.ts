@@ -51,6 +51,23 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   ...Object.fromEntries(
     Fate.delivered.map((fate) => [fate, (label = "k1") => Reply.delivered(fate, label, ["bob", "carol"])])
   ),
+  passwordRequired: (label) => [Reply.passwordRequired("alice").line(label)],
+  wrongPassword: (label) => [Reply.wrongPassword.line(label)],
+  accountRequired: (label) => [Reply.accountRequired.line(label)],
+  tlsRequired: (label) => [Reply.tlsRequired.line(label)],
+  deviceWithoutAccount: (label) => [Reply.deviceWithoutAccount.line(label)],
+  tooManyWrong: (label) => [Reply.tooManyWrong(1_000).line(label)],
+  tooManyChecks: (label) => [Reply.tooManyChecks(1_000).line(label)],
+  tooManyDevices: (label) => [Reply.tooManyDevices.line(label)],
+  accountsUnavailable: (label) => [Reply.accountsUnavailable(1_000).line(label)],
+  loggedOut: (label) => [Reply.loggedOut("replaced").line(label)],
+  refused: (label) => [Reply.refused("register", "looks-like", { like: "alice" })(label)],
+  "refused for now": (label) => [Reply.refused("register", "limit", { retryMillis: 1_000 })(label)],
+  registered: (label) => [Reply.registered("alice", label)],
+  passwordChanged: (label) => [Reply.passwordChanged(2, label)],
+  token: (label) => [Reply.token("phone", `achat_${"0".repeat(32)}`, label)],
+  devices: (label) => Reply.devices([{ name: "phone", isHere: true, hasToken: true, seen: 1 }], label),
+  forgot: (label) => [Reply.forgot("phone", label)],
   who: (label) => Reply.who(["alice", "bob"], label),
   pong: (label) => [Reply.pong("a: b", label)],
   bye: (label) => [Reply.bye("quit", label)],
@@ -112,7 +129,18 @@ describe("Reply", () => {
     const retrying = Object.entries({ ...replies, ...unlabelled })
       .filter(([, render]) => render().some((line) => / retry=\d+(?: |$)/.test(split(line).params)))
       .map(([what]) => what)
-    assert.deepStrictEqual(retrying, ["slowDown", "closingLogin", "full", "banned for a time", "undelivered busy"])
+    assert.deepStrictEqual(retrying, [
+      "slowDown",
+      "closingLogin",
+      "full",
+      "banned for a time",
+      "undelivered busy",
+      "tooManyWrong",
+      "tooManyChecks",
+      "tooManyDevices",
+      "accountsUnavailable",
+      "refused for now"
+    ])
   })
 
   it("renders fatal exactly where the server closes after the line", () => {
@@ -120,7 +148,19 @@ describe("Reply", () => {
       .filter(([, render]) => render().some((line) => split(line).params.endsWith(" fatal")))
       .map(([what]) => what)
     const logins = ["closingLogin", "badLogin", "telnetLogin", "loginInUse", "loginTimeout", "full"]
-    assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time"])
+    const accounts = [
+      "passwordRequired",
+      "wrongPassword",
+      "accountRequired",
+      "tlsRequired",
+      "deviceWithoutAccount",
+      "tooManyWrong",
+      "tooManyChecks",
+      "tooManyDevices",
+      "accountsUnavailable",
+      "loggedOut"
+    ]
+    assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time", ...accounts])
     const refusals = [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1), Reply.kicked]
     for (const { reason } of [...refusals, Reply.banned(undefined)]) {
       assert.include(CloseReason.all, reason)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
+import * as AccountCommands from "../../src/accounts/AccountCommands.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as HelloWord from "../../src/protocol/HelloWord.js"
@@ -17,7 +18,7 @@ describe("PROTOCOL.md", () => {
     const commands = firstCells(section6).filter((cell) => cell.startsWith("/"))
     assert.sameMembers(
       commands,
-      builtIn.map(({ usage }) => usage)
+      [...builtIn, ...AccountCommands.rows].map(({ usage }) => usage)
     )
   })
 

@@ -10,6 +10,7 @@ import * as Reply from "../../src/protocol/Reply.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { eventually } from "../support/Eventually.js"
+import { startAccounts } from "../support/Accounts.js"
 import { startSocketServer, type SocketServer } from "../support/SocketServer.js"
 import type { WireClient } from "../support/WireClient.js"
 
@@ -129,6 +130,25 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
     yield* server.join("alice")
     const client = yield* server.connect
     yield* client.closed
+    return server
+  }),
+  unauthorized: Effect.gen(function* () {
+    const server = yield* startSocketServer(yield* startAccounts({ alice: "correct horse" }))
+    const client = yield* server.connect
+    yield* client.send("alice: battery staple\n")
+    yield* client.expect("! wrong-password fatal")
+    yield* client.closed
+    return server
+  }),
+  "logged-out": Effect.gen(function* () {
+    const server = yield* startSocketServer(yield* startAccounts({ alice: "correct horse" }))
+    const [first, second] = [yield* server.connect, yield* server.connect]
+    yield* first.send("alice: correct horse\n")
+    yield* first.barrier
+    yield* second.send("alice: correct horse\n")
+    yield* second.barrier
+    yield* first.expect("! logged-out reason=replaced fatal")
+    yield* first.closed
     return server
   }),
   kicked: Effect.gen(function* () {

@@ -50,6 +50,9 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     "login-in-use": () => has("! login-in-use"),
     "login-timeout": () => log.at - wire.accepted.at >= setting.loginTimeout - early && has("! login-timeout"),
     full: () => session.name === undefined,
+    // The simulated server has no accounts.
+    unauthorized: () => false,
+    "logged-out": () => false,
     kicked: () => session.expulsion !== undefined,
     banned: () => session.expulsion !== undefined || isTurnedAway(session) || login !== undefined,
     shutdown: () => draining,

@@ -21,7 +21,20 @@ const v6 = [
 
 const tlv = [0x04, 0, 3, 1, 2, 3]
 
-const headers: ReadonlyArray<readonly [string, Buffer, { host: string; port: number } | undefined]> = [
+/** The extension in which a proxy says how the client uses TLS: a byte of flags, and whether a certificate is valid. */
+const tls = (flags: number) => [0x20, 0, 5, flags, 0, 0, 0, 0]
+
+const headers: ReadonlyArray<readonly [string, Buffer, { host: string; port: number } | undefined, "encrypted"?]> = [
+  ["version 2, TLS", binary(0x21, 0x11, [...v4, ...tlv, ...tls(1)]), { host: "192.0.2.1", port: 56324 }, "encrypted"],
+  [
+    "version 2, TLS over IPv6",
+    binary(0x21, 0x21, [...v6, ...tls(7)]),
+    { host: "2001:db8::1", port: 65535 },
+    "encrypted"
+  ],
+  ["version 2, no TLS", binary(0x21, 0x11, [...v4, ...tls(0)]), { host: "192.0.2.1", port: 56324 }],
+  ["version 2, an empty extension", binary(0x21, 0x11, [...v4, 0x20, 0, 0]), { host: "192.0.2.1", port: 56324 }],
+  ["version 2, half an extension", binary(0x21, 0x11, [...v4, 0x20, 0, 9]), { host: "192.0.2.1", port: 56324 }],
   ["version 1, IPv4", latin1("PROXY TCP4 192.0.2.1 198.51.100.9 56324 443\r\n"), { host: "192.0.2.1", port: 56324 }],
   ["version 1, IPv6", latin1("PROXY TCP6 2001:db8:0::1 ::1 1 443\r\n"), { host: "2001:db8::1", port: 1 }],
   ["version 1, IPv4 as IPv6", latin1("PROXY TCP6 ::ffff:192.0.2.1 ::1 1 443\r\n"), { host: "192.0.2.1", port: 1 }],
@@ -85,9 +98,14 @@ const byteByByte = (bytes: Uint8Array) => {
 }
 
 describe("ProxyHeader.parse", () => {
-  for (const [name, bytes, source] of headers) {
+  for (const [name, bytes, source, encrypted] of headers) {
     it(`reads ${name}, and nothing after it`, () => {
-      const expected: ProxyHeader.Parsed = { _tag: "Header", length: bytes.length, source }
+      const expected: ProxyHeader.Parsed = {
+        _tag: "Header",
+        length: bytes.length,
+        source,
+        isEncrypted: encrypted !== undefined
+      }
       assert.deepStrictEqual(ProxyHeader.parse(bytes), expected)
       assert.deepStrictEqual(ProxyHeader.parse(Buffer.concat([bytes, latin1("alice\nalice: hi\n")])), expected)
       assert.deepStrictEqual(byteByByte(bytes), { parsed: expected, length: bytes.length })

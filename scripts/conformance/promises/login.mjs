@@ -117,8 +117,10 @@ check(
   { needs: ["command"] }
 )
 
-check("`name: credential` is reserved", "(_Reserved:_ `name: credential`.)", (t) =>
-  refuses(t, `${fresh("alice")}: secret\n`)
+check(
+  "`name: secret` is no login of a guest",
+  "A server with accounts also takes a name with a secret (section 9).",
+  (t) => refuses(t, `${fresh("alice")}: secret\n`, /^! (?:bad-login|wrong-password|tls-required) fatal: /u)
 )
 
 for (const [what, base] of Object.entries({

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import { Server, type ServerHandle } from "../../chat/Server.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -10,6 +11,7 @@ import type * as Log from "../log/Log.js"
 import * as Signals from "../Signals.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import type { Source } from "../settings/Sources.js"
+import * as AccountFlags from "./AccountFlags.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
 
@@ -46,6 +48,7 @@ export interface ReloadOptions {
   /** The settings with which the server started. */
   readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>
+  readonly accounts: LiveSource<AccountsSettings>
   /** The number of connections for which there was room at the start. The listeners cannot accept more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
@@ -110,7 +113,11 @@ const nothingToReload = Effect.annotateLogs(
 )
 
 /** Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing. */
-const reloading = (path: string, server: ServerHandle, { flags, given, log, maxConnections }: ReloadOptions) => {
+const reloading = (
+  path: string,
+  server: ServerHandle,
+  { accounts, flags, given, log, maxConnections }: ReloadOptions
+) => {
   let current = given
   const apply = (next: ServerSettings.GivenSettings) =>
     Effect.gen(function* () {
@@ -118,6 +125,7 @@ const reloading = (path: string, server: ServerHandle, { flags, given, log, maxC
       const limits = LimitFlags.limitsOf(next.values, maxConnections)
       yield* server.configure(LimitFlags.pick(limits, changed.filter(ServerSettings.isLive)))
       log.set(ServerSettings.logSettings(next))
+      accounts.set(AccountFlags.of({ ...next.values, store: given.values.store }))
       current = next
       const isCapped = (next.values.maxConnections ?? 0) > maxConnections
       const [missed, applied] = Arr.partition(

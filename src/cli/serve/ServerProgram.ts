@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Descriptors } from "../../ports/Descriptors.js"
 import * as Endpoints from "../../ports/Endpoints.js"
@@ -9,6 +10,8 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Signals from "../Signals.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Heap from "../V8Heap.js"
+import * as AccountFlags from "./AccountFlags.js"
+import * as AccountsLayer from "./AccountsLayer.js"
 import * as AdminEndpoint from "./AdminEndpoint.js"
 import * as Control from "./Control.js"
 import * as LimitFlags from "./LimitFlags.js"
@@ -27,16 +30,22 @@ export const layer = (parts: Parts) =>
       const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
       const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
-      const chat = Server.layer(LimitFlags.limitsOf(given.values, maxConnections)).pipe(
+      const accounts = new LiveSource(AccountFlags.of(given.values))
+      const limits = LimitFlags.limitsOf(given.values, maxConnections)
+      const chat = AccountsLayer.serving(given.values.store, accounts, limits).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
         Layer.provide(KernelReachability.layer),
         Layer.provide(Server.standalone),
-        Layer.mapError((error) => ExitStatus.asMisuse(TransportAdvice.toListen(error)))
+        Layer.mapError((error) =>
+          error._tag === "Failure" ? error : ExitStatus.asMisuse(TransportAdvice.toListen(error))
+        )
       )
       return drainAtTheEnd.pipe(
         Layer.provideMerge(Control.layer(given.values.control)),
-        Layer.provideMerge(Reload.layer({ ...parts, maxConnections, certificates: listeners.reloadCertificates })),
+        Layer.provideMerge(
+          Reload.layer({ ...parts, accounts, maxConnections, certificates: listeners.reloadCertificates })
+        ),
         Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(V8Heap.restoreYoung))),
         Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminEndpoint.layer(given.values.admin, descriptors.limit)),

@@ -8,9 +8,11 @@ import * as Places from "../settings/Places.js"
 import * as Setting from "../settings/Setting.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import * as Sources from "../settings/Sources.js"
+import * as AccountFlags from "./AccountFlags.js"
 import * as AdminFlag from "./AdminFlag.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
+import * as StoreFlags from "./StoreFlags.js"
 
 /** All settings of a server, in the order in which help and `a-chat config` list them. */
 export const settings = {
@@ -23,6 +25,8 @@ export const settings = {
   unix: AddressFlags.unix("Unix socket to listen on, for its owner only; without --host and --port, there is no TCP"),
   ...ListenFlags.settings,
   ...LimitFlags.settings,
+  ...StoreFlags.settings,
+  ...AccountFlags.settings,
   logLevel: Setting.choice(
     "log-level",
     { about: "The least severe events that are logged", default: "info", live: true },
@@ -57,6 +61,9 @@ export type GivenSettings = Sources.Resolved<typeof settings>
 
 const names = Object.values(settings).map(({ name }) => name)
 
+/** The conflict between settings that are valid on their own; undefined if there is none. */
+const conflictOf = ({ values }: GivenSettings) => LimitFlags.conflict(values) ?? AccountFlags.conflict(values)
+
 export interface ServerSources {
   readonly flags?: Sources.Source | undefined
   readonly file: SettingsFile.SettingsFile | undefined
@@ -68,7 +75,7 @@ export const withoutFlags = (
 ): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
   const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names, "a-chat serve --help")), ...mistakes]
-  const conflict = LimitFlags.conflict(resolved.values)
+  const conflict = conflictOf(resolved)
   if (conflict !== undefined) all.push(...located(conflict, all, file))
   if (all.length === 0) return Effect.succeed(resolved)
   return Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
@@ -109,7 +116,7 @@ export const readFile = (
 /** The settings from all sources combined. Fails with the first mistake. */
 export const resolve = (from: ServerSources): Effect.Effect<GivenSettings, ExitStatus.Failure> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources(from))
-  const mistake = mistakes[0]?.text ?? LimitFlags.conflict(resolved.values)
+  const mistake = mistakes[0]?.text ?? conflictOf(resolved)
   return mistake === undefined ? Effect.succeed(resolved) : ExitStatus.misused(mistake)
 }
 

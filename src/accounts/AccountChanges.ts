@@ -1,0 +1,90 @@
+import * as Effect from "effect/Effect"
+import { likenessOf } from "../chat/Names.js"
+import type { Peer } from "../chat/Peer.js"
+import type { StoreError } from "../ports/StoreError.js"
+import * as LoginLine from "../protocol/LoginLine.js"
+import * as Reply from "../protocol/Reply.js"
+import type { KnownAccount } from "./AccountIndex.js"
+import type { AccountsContext } from "./AccountsContext.js"
+import { ProvenDevice } from "./ProvenDevice.js"
+
+/**
+ * Changes of accounts, by their owners and by the operator: first in the store, and then in the broker's turn. What the
+ * store did stays done, even if whoever asked for it has left.
+ */
+
+/** The name, or one that looks the same, belongs to this account. */
+export interface Taken {
+  readonly taken: string
+}
+
+/**
+ * Creates an account. Guests of that name, or of one that looks the same, are disconnected, except for the owner, who
+ * becomes its first device.
+ */
+export const create = (
+  accounts: AccountsContext,
+  name: string,
+  credential: string,
+  owner: Peer | undefined
+): Effect.Effect<KnownAccount | Taken, StoreError> =>
+  Effect.gen(function* () {
+    const { index, store } = accounts
+    const { adopt, alike, changed, expel, inTurn } = accounts.broker()
+    const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
+    if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
+    if (owner !== undefined) {
+      yield* store.accounts.openDevice(stored.id, LoginLine.mainDevice, { maxDevices: 1, present: [] })
+    }
+    return yield* inTurn(() => {
+      const account = index.add(stored)
+      for (const peer of alike(name)) {
+        if (peer !== owner) expel(peer, Reply.passwordRequired(peer.name))
+        else if (peer.phase._tag === "Present") adopt(peer, new ProvenDevice(account, LoginLine.mainDevice, "password"))
+      }
+      changed(name)
+      return account
+    })
+  })
+
+/** Changes the password, and disconnects all devices but this one. False if the account is gone. */
+export const setPassword = (
+  accounts: AccountsContext,
+  account: KnownAccount,
+  credential: string,
+  except: Peer | undefined
+): Effect.Effect<boolean, StoreError> =>
+  Effect.gen(function* () {
+    const { store, verification } = accounts
+    if (!(yield* store.accounts.setCredential(account.id, credential))) return false
+    verification.forget(account.likeness)
+    account.passwordChanges += 1
+    yield* logOut(accounts, account, "password", (peer) => peer !== except)
+    return true
+  })
+
+/** Forgets a device with its token and its cursors, and disconnects it. */
+export const forget = (
+  accounts: AccountsContext,
+  account: KnownAccount,
+  device: string
+): Effect.Effect<void, StoreError> =>
+  Effect.zipRight(
+    accounts.store.accounts.forget(account.id, device),
+    logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device)
+  )
+
+/** Disconnects devices of an account, also those that only send. */
+export const logOut = (
+  { broker }: AccountsContext,
+  account: KnownAccount,
+  reason: Reply.LogoutReason,
+  concerns: (peer: Peer) => boolean
+): Effect.Effect<void> => {
+  const { alike, expel, inTurn } = broker()
+  return inTurn(() => {
+    for (const peer of alike(account.name)) {
+      if (peer.device?.account === account && concerns(peer)) expel(peer, Reply.loggedOut(reason))
+    }
+  })
+}

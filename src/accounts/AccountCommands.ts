@@ -1,0 +1,179 @@
+import * as Effect from "effect/Effect"
+import { isLoopback } from "../ports/Transport.js"
+import type { Answer, Call, Command } from "../chat/Commands.js"
+import { subscriber } from "../chat/HostLimits.js"
+import type { StoreError } from "../ports/StoreError.js"
+import * as LoginLine from "../protocol/LoginLine.js"
+import * as Reply from "../protocol/Reply.js"
+import * as Wire from "../protocol/Wire.js"
+import { KnownAccount } from "./AccountIndex.js"
+import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
+import * as AccountChanges from "./AccountChanges.js"
+import * as Credentials from "./Credentials.js"
+import { ProvenDevice } from "./ProvenDevice.js"
+
+interface Row extends Omit<Command, "run" | "needsLogin"> {
+  readonly run: (call: Call, accounts: AccountsContext) => Answer | Effect.Effect<Answer>
+}
+
+const register: Row = {
+  name: "register",
+  usage: "/register PASSWORD",
+  about: "makes an account of your name: nobody else can log in with it from then on",
+  run: ({ argument, label, peer }, accounts) => {
+    const { registrations, settings, verification } = accounts
+    const refuse = refusing("register", label)
+    const { limitLoopback, mode } = settings.current
+    if (peer.device !== undefined) return refuse("policy", { text: "this name already has an account" })
+    if (mode !== "open") return refuse("policy", { text: "only the server's operator creates accounts" })
+    const secret = newPassword(argument, peer.socket.isPrivate, accounts)
+    if (secret._tag === "Refused") return refuse("policy", { text: secret.why })
+    const { host } = peer.socket
+    const isLimited = host !== "" && (limitLoopback || !isLoopback(host))
+    const retryMillis = isLimited ? registrations.take(host) : 0
+    if (retryMillis > 0) return refuse("limit", { retryMillis, text: "too many new accounts from your address" })
+    const giveBack = Effect.sync(() => (isLimited ? registrations.putBack(host) : undefined))
+    const { name } = peer
+    return Effect.gen(function* () {
+      const credential = yield* verification.hash(subscriber(host), secret.password)
+      if (credential === undefined) {
+        yield* giveBack
+        return refuse("limit", { retryMillis: retryStoreMillis, text: "too many logins with passwords at once" })
+      }
+      const account = yield* AccountChanges.create(accounts, name, credential, peer)
+      if (account instanceof KnownAccount) return [Reply.registered(name, label)]
+      yield* giveBack
+      return refuse("looks-like", { like: account.taken })
+    }).pipe(
+      Effect.tapError(() => giveBack),
+      unlessStoreFails("register", label)
+    )
+  }
+}
+
+const password: Row = {
+  name: "password",
+  usage: "/password NEW",
+  about: "changes your password, and logs your other devices out",
+  run: ({ argument, label, peer }, accounts) => {
+    const { store, verification } = accounts
+    const refuse = refusing("password", label)
+    const device = ownDevice(peer.device)
+    if (device === undefined) return refuse("guest")
+    if (device.proof !== "password") return refuse("token")
+    const secret = newPassword(argument, peer.socket.isPrivate, accounts)
+    if (secret._tag === "Refused") return refuse("policy", { text: secret.why })
+    const { account } = device
+    return Effect.gen(function* () {
+      const credential = yield* verification.hash(subscriber(peer.socket.host), secret.password)
+      if (credential === undefined) {
+        return refuse("limit", { retryMillis: retryStoreMillis, text: "too many logins with passwords at once" })
+      }
+      if (!(yield* AccountChanges.setPassword(accounts, account, credential, peer))) return refuse("unavailable")
+      const all = yield* store.accounts.devices(account.id)
+      return [Reply.passwordChanged(all.filter(({ hasToken }) => hasToken).length, label)]
+    }).pipe(unlessStoreFails("password", label))
+  }
+}
+
+const token: Row = {
+  name: "token",
+  usage: "/token DEVICE",
+  about: "shows a secret with which this device of yours can log in, in place of the one before",
+  run: ({ argument, label, peer }, { broker, settings, store }) => {
+    const refuse = refusing("token", label)
+    const device = ownDevice(peer.device)
+    if (device === undefined) return refuse("guest")
+    if (device.proof !== "password") return refuse("token")
+    if (!LoginLine.isDevice(argument)) return [badDevice("token", label)]
+    const { account } = device
+    return Effect.gen(function* () {
+      const { maxDevices } = settings.current
+      const present = [...broker().devicesOf(account).keys()]
+      const opened = yield* store.accounts.openDevice(account.id, argument, { maxDevices, present })
+      if (opened._tag === "TooMany") return refuse("limit", { text: "too many devices; /forget one of them" })
+      const secret = Credentials.makeToken()
+      const isSet = yield* store.accounts.setToken(account.id, argument, Credentials.tokenHash(secret))
+      return isSet ? [Reply.token(argument, secret, label)] : refuse("unavailable", { retryMillis: retryStoreMillis })
+    }).pipe(unlessStoreFails("token", label))
+  }
+}
+
+const devices: Row = {
+  name: "devices",
+  usage: "/devices",
+  about: "lists your devices",
+  run: ({ label, peer }, { broker, store }) => {
+    const device = ownDevice(peer.device)
+    if (device === undefined) return refusing("devices", label)("guest")
+    const { account } = device
+    return Effect.map(store.accounts.devices(account.id), (stored) => {
+      const present = broker().devicesOf(account)
+      const now = broker().time.wall()
+      const all = stored.map(({ hasToken, name, seen }) => {
+        const isHere = present.has(name)
+        return { name, hasToken, isHere, seen: Math.round(isHere ? now : seen) }
+      })
+      return Reply.devices(all, label)
+    }).pipe(unlessStoreFails("devices", label))
+  }
+}
+
+const forget: Row = {
+  name: "forget",
+  usage: "/forget DEVICE",
+  about: "forgets a device of yours, with its token, and logs it out",
+  run: ({ argument, label, peer }, accounts) => {
+    const refuse = refusing("forget", label)
+    const device = ownDevice(peer.device)
+    if (device === undefined) return refuse("guest")
+    if (device.proof !== "password") return refuse("token")
+    if (!LoginLine.isDevice(argument)) return [badDevice("forget", label)]
+    if (argument === device.name) {
+      return refuse("policy", { text: "you are using this device; forget it from another one" })
+    }
+    return Effect.as(AccountChanges.forget(accounts, device.account, argument), [Reply.forgot(argument, label)]).pipe(
+      unlessStoreFails("forget", label)
+    )
+  }
+}
+
+/** The commands of accounts (protocol, section 9). */
+export const rows: ReadonlyArray<Row> = [register, password, token, devices, forget]
+
+export const make = (accounts: AccountsContext): ReadonlyArray<Command> =>
+  rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, accounts) }))
+
+const ownDevice = (device: unknown): ProvenDevice | undefined => (device instanceof ProvenDevice ? device : undefined)
+
+type Refuse = (reason: Reply.RefusedReason, more?: Parameters<typeof Reply.refused>[2]) => ReadonlyArray<string>
+
+const refusing =
+  (command: string, label: string | undefined): Refuse =>
+  (reason, more) => [Reply.refused(command, reason, more)(label)]
+
+const badDevice = (command: string, label: string | undefined) =>
+  Reply.badLine(`write '/${command} DEVICE'; a device has 1 to 32 letters, digits, '_', '-' or '.'`)(label)
+
+type NewPassword =
+  { readonly _tag: "Password"; readonly password: string } | { readonly _tag: "Refused"; readonly why: string }
+
+/** The password in the argument of a command, or why it cannot be one. */
+const newPassword = (argument: string, isPrivate: boolean | undefined, { settings }: AccountsContext): NewPassword => {
+  if (isPrivate !== true && !settings.current.takesReadableSecrets) {
+    return { _tag: "Refused", why: "others could read this connection; use TLS, and another password" }
+  }
+  const password = Credentials.parsePassword(Wire.decode(argument))
+  return password === undefined ? { _tag: "Refused", why: Credentials.passwordRule } : { _tag: "Password", password }
+}
+
+/** A store that does not answer is logged, and the client may try again. */
+const unlessStoreFails =
+  (command: string, label: string | undefined) =>
+  (answer: Effect.Effect<ReadonlyArray<string>, StoreError>): Effect.Effect<Answer> =>
+    Effect.catchTag(answer, "StoreError", ({ message }) =>
+      Effect.logWarning("a command failed, because the store did").pipe(
+        Effect.annotateLogs({ command, reason: message }),
+        Effect.as(refusing(command, label)("unavailable", { retryMillis: retryStoreMillis }))
+      )
+    )

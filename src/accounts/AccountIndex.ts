@@ -1,0 +1,59 @@
+import type { Account } from "../chat/Device.js"
+import { likenessOf } from "../chat/Names.js"
+import type { AccountId, StoredAccount } from "../ports/StoreAccounts.js"
+
+/** An account that exists, or of which only the name is left. */
+export class KnownAccount implements Account {
+  /** Nobody can log in any more, and the name stays taken. */
+  isRemoved: boolean
+  /** How often the password was changed since the start. A login that began before the latest change does not count. */
+  passwordChanges = 0
+  readonly id: AccountId
+  /** In wire form. */
+  readonly name: string
+  readonly likeness: string
+
+  constructor({ id, isRemoved, likeness, name }: StoredAccount) {
+    this.id = id
+    this.isRemoved = isRemoved
+    this.name = name
+    this.likeness = likeness
+  }
+}
+
+/** All accounts, in memory: whether a name is that of an account must be known at once. */
+export class AccountIndex {
+  private readonly byLikeness = new Map<string, KnownAccount>()
+  private readonly byName = new Map<string, KnownAccount>()
+
+  constructor(all: Iterable<StoredAccount>) {
+    for (const account of all) this.add(account)
+  }
+
+  get all(): Iterable<KnownAccount> {
+    return this.byName.values()
+  }
+
+  add(stored: StoredAccount): KnownAccount {
+    const account = new KnownAccount(stored)
+    this.byLikeness.set(account.likeness, account)
+    this.byName.set(account.name, account)
+    return account
+  }
+
+  /** Makes the name available again. */
+  delete({ likeness, name }: KnownAccount) {
+    this.byLikeness.delete(likeness)
+    this.byName.delete(name)
+  }
+
+  /** The account with exactly this name in wire form. */
+  named(name: string): KnownAccount | undefined {
+    return this.byName.get(name)
+  }
+
+  /** The account with this name in wire form, or with one that looks the same. */
+  alike(name: string): KnownAccount | undefined {
+    return this.byLikeness.get(likenessOf(name))
+  }
+}

@@ -1,0 +1,118 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Admission } from "../chat/Admission.js"
+import type { Device } from "../chat/Device.js"
+import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
+import type { Live } from "../chat/Live.js"
+import { Store } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { Undelivered } from "../ports/StoreUpkeep.js"
+import * as Time from "../ports/Time.js"
+import * as AccountCommands from "./AccountCommands.js"
+import { AccountIndex } from "./AccountIndex.js"
+import * as AccountOperations from "./AccountOperations.js"
+import type { AccountsContext } from "./AccountsContext.js"
+import type { AccountsSettings } from "./AccountsSettings.js"
+import * as Logins from "./Logins.js"
+import { Registrations } from "./Registrations.js"
+import { Verification, type VerificationOptions } from "./Verification.js"
+
+export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
+  readonly settings: Live<AccountsSettings>
+  /** Called in the broker's turn: lines that waited for a removed account return to these guests. */
+  readonly removed?: (returns: ReadonlyArray<Undelivered>) => void
+}
+
+/** Accounts for a server, which takes `admission` and `feature`. */
+export interface Accounts {
+  readonly admission: Admission
+  readonly feature: MakeFeature
+  readonly index: AccountIndex
+  /** What the operator does to accounts while the server runs. */
+  readonly operations: AccountOperations.AccountOperations
+}
+
+/** How often the store is told which devices are connected. It then forgets those that were away for too long. */
+const seenInterval = Duration.hours(1)
+
+/** For this long, devices that leave are collected before the store is told. */
+const leftDelay = Duration.seconds(1)
+
+/** Loads all accounts. Fails if the store does not answer. */
+export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreError, Store> =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const time = Time.of(yield* Effect.clock)
+    const { removed, settings } = options
+    let broker: FeatureContext | undefined = undefined
+    const context: AccountsContext = {
+      store,
+      settings,
+      index: new AccountIndex(yield* store.accounts.all),
+      verification: new Verification({ ...options, time }),
+      registrations: new Registrations(() => settings.current.registrationsPerAddress, time.now),
+      broker: () => {
+        if (broker === undefined) throw new Error("the server of these accounts has not started")
+        return broker
+      }
+    }
+    return {
+      index: context.index,
+      admission: {
+        get takesSecrets() {
+          return settings.current.mode !== "off"
+        },
+        decide: (claim) => Logins.decide(context, claim)
+      },
+      feature: (given) => {
+        broker = given
+        return featureOf(context, given)
+      },
+      operations: AccountOperations.make(context, removed)
+    }
+  })
+
+const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature => {
+  const { index, settings, store } = accounts
+  const { kind, log } = store
+  const someLeft = Effect.unsafeMakeLatch(false)
+  let left: Array<Device> = []
+  const report = Effect.suspend(() => {
+    const seen = [...left, ...broker.devices()].map(({ account, name }) => ({ account: account.id, device: name }))
+    left = []
+    someLeft.unsafeClose()
+    return store.accounts.seen(seen)
+  })
+  return {
+    commands: AccountCommands.make(accounts),
+    resolvers: [
+      {
+        // Unless another feature keeps them, lines to an account go to those of its devices that are connected.
+        resolve: (name) => {
+          const account = index.named(name)
+          const peers = account && broker.devicesOf(account)
+          if (peers === undefined || peers.size === 0) return undefined
+          return { outboxes: Array.from(peers.values(), ({ outbox }) => outbox), suffix: "" }
+        }
+      }
+    ],
+    left: ({ device }) => {
+      if (device === undefined) return
+      left.push(device)
+      someLeft.unsafeOpen()
+    },
+    facts: ({ device }) => ({
+      store: kind,
+      log,
+      accounts: settings.current.mode,
+      ...(device === undefined ? {} : { device: device.name })
+    }),
+    run: Effect.raceFirst(Effect.delay(someLeft.await, leftDelay), Effect.sleep(seenInterval)).pipe(
+      Effect.zipRight(report),
+      Effect.catchTag("StoreError", ({ message }) =>
+        Effect.annotateLogs(Effect.logWarning("the store was not told which devices were seen"), { reason: message })
+      ),
+      Effect.forever
+    )
+  }
+}

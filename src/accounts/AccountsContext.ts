@@ -1,0 +1,21 @@
+import type { FeatureContext } from "../chat/Feature.js"
+import type { Live } from "../chat/Live.js"
+import type { StoreService } from "../ports/Store.js"
+import type { AccountIndex } from "./AccountIndex.js"
+import type { AccountsSettings } from "./AccountsSettings.js"
+import type { Registrations } from "./Registrations.js"
+import type { Verification } from "./Verification.js"
+
+/** What the parts of the accounts share. */
+export interface AccountsContext {
+  readonly store: StoreService
+  readonly settings: Live<AccountsSettings>
+  readonly index: AccountIndex
+  readonly verification: Verification
+  readonly registrations: Registrations
+  /** The broker of the server; there is none before the server has started. */
+  readonly broker: () => FeatureContext
+}
+
+/** The milliseconds after which a client may try again what the store did not do. */
+export const retryStoreMillis = 1_000

@@ -1,0 +1,102 @@
+import * as Effect from "effect/Effect"
+import { type Claim, type Decision, isIdentified } from "../chat/Admission.js"
+import type { Proof } from "../chat/Device.js"
+import { subscriber } from "../chat/HostLimits.js"
+import { likenessOf } from "../chat/Names.js"
+import type { StoreError } from "../ports/StoreError.js"
+import * as LoginLine from "../protocol/LoginLine.js"
+import * as Reply from "../protocol/Reply.js"
+import type { KnownAccount } from "./AccountIndex.js"
+import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
+import * as Credentials from "./Credentials.js"
+import { ProvenDevice } from "./ProvenDevice.js"
+
+/** Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn. */
+export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effect.Effect<Decision> => {
+  const { mode, takesReadableSecrets } = accounts.settings.current
+  const { device, identity, isPrivate, name, secret } = claim
+  if (secret !== undefined && !isPrivate && !takesReadableSecrets) return Reply.tlsRequired
+  if (!isIdentified(claim)) return Reply.otherIdentity
+  if (mode === "off") return undefined
+  const account = accounts.index.alike(name)
+  if (secret !== undefined) return unlessStoreFails(prove(accounts, claim, secret, account))
+  if (account !== undefined) {
+    // A certificate is for a name, and not for one that looks the same.
+    const isCertified = identity !== undefined && account.name === name && !account.isRemoved
+    return isCertified ? unlessStoreFails(open(accounts, claim, account, "certificate")) : Reply.passwordRequired(name)
+  }
+  if (mode === "required") return Reply.accountRequired
+  return device === undefined ? undefined : Reply.deviceWithoutAccount
+}
+
+const unlessStoreFails = (decision: Effect.Effect<Decision, StoreError>): Effect.Effect<Decision> =>
+  Effect.catchTag(decision, "StoreError", ({ message }) =>
+    Effect.logWarning("a login could not be checked").pipe(
+      Effect.annotateLogs({ reason: message }),
+      Effect.as(Reply.accountsUnavailable(retryStoreMillis))
+    )
+  )
+
+const prove = (accounts: AccountsContext, claim: Claim, secret: string, account: KnownAccount | undefined) => {
+  const active = account?.isRemoved === true ? undefined : account
+  if (!Credentials.isToken(secret)) return provePassword(accounts, claim, secret, active)
+  if (active === undefined) return Effect.succeed(Reply.wrongPassword)
+  const found = accounts.store.accounts.deviceOfToken(active.id, Credentials.tokenHash(secret))
+  return Effect.flatMap(found, (device) =>
+    device === deviceOf(claim) ? open(accounts, claim, active, "token") : Effect.succeed(Reply.wrongPassword)
+  )
+}
+
+/** @param account undefined if there is none of this name, which must take as long */
+const provePassword = (
+  accounts: AccountsContext,
+  claim: Claim,
+  secret: string,
+  account: KnownAccount | undefined
+): Effect.Effect<Decision, StoreError> => {
+  const { store, verification } = accounts
+  const password = Credentials.parsePassword(secret)
+  if (password === undefined) return Effect.succeed(Reply.wrongPassword)
+  const changesBefore = account?.passwordChanges
+  const record = account === undefined ? Effect.succeed(undefined) : store.accounts.credential(account.id)
+  const check = verification.check(
+    { account: likenessOf(claim.name), address: subscriber(claim.host), password },
+    record
+  )
+  return Effect.flatMap(check, (verdict): Effect.Effect<Decision, StoreError> => {
+    switch (verdict._tag) {
+      case "Wrong":
+        return Effect.succeed(Reply.wrongPassword)
+      case "Throttled":
+        return Effect.succeed(Reply.tooManyWrong(verdict.retryMillis))
+      case "Busy":
+        return Effect.succeed(Reply.tooManyChecks(verdict.retryMillis))
+      case "Right": {
+        if (account === undefined) return Effect.succeed(Reply.wrongPassword)
+        const opened = open(accounts, claim, account, "password", changesBefore)
+        // A record of the old password must not replace that of a new one.
+        const isCurrent = changesBefore === account.passwordChanges
+        if (verdict.record === undefined || !isCurrent) return opened
+        return Effect.zipRight(store.accounts.setCredential(account.id, verdict.record), opened)
+      }
+    }
+  })
+}
+
+const deviceOf = ({ device = LoginLine.mainDevice }: Claim) => device
+
+const open = (
+  { broker, settings, store }: AccountsContext,
+  claim: Claim,
+  account: KnownAccount,
+  proof: Proof,
+  passwordChanges = account.passwordChanges
+): Effect.Effect<Decision, StoreError> =>
+  Effect.suspend(() => {
+    const device = deviceOf(claim)
+    const present = [...broker().devicesOf(account).keys()]
+    const { maxDevices } = settings.current
+    return Effect.map(store.accounts.openDevice(account.id, device, { maxDevices, present }), ({ _tag }) =>
+      _tag === "TooMany" ? Reply.tooManyDevices : new ProvenDevice(account, device, proof, passwordChanges)
+    )
+  })

@@ -1,0 +1,22 @@
+import { Device, type Proof } from "../chat/Device.js"
+import * as Reply from "../protocol/Reply.js"
+import type { KnownAccount } from "./AccountIndex.js"
+
+/** A device whose account was proven, and what must still hold when its login is complete. */
+export class ProvenDevice extends Device {
+  constructor(
+    override readonly account: KnownAccount,
+    name: string,
+    proof: Proof,
+    /** The account's number of password changes when the check began. */
+    private readonly passwordChanges: number = account.passwordChanges
+  ) {
+    super(account, name, proof)
+  }
+
+  /** The account may have been removed, or its password changed, since it was proven. */
+  override get refusal(): Reply.Fatal | undefined {
+    const isChanged = this.proof === "password" && this.passwordChanges !== this.account.passwordChanges
+    return isChanged || this.account.isRemoved ? Reply.wrongPassword : undefined
+  }
+}

@@ -1,0 +1,200 @@
+import * as Effect from "effect/Effect"
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { availableParallelism } from "node:os"
+import type { Time } from "../ports/Time.js"
+import * as Credentials from "./Credentials.js"
+import { Throttle } from "./Throttle.js"
+
+/**
+ * Checks passwords without keeping anybody else waiting. A hash takes one of libuv's few threads for 50 ms, so a storm of
+ * logins would keep files and names from being looked up for as long as it lasts.
+ */
+
+/** A password that a client claims to be that of an account. */
+export interface PasswordClaim {
+  /** Names the account, whether it exists or not. */
+  readonly account: string
+  /** Identifies the client's address. */
+  readonly address: string
+  readonly password: string
+}
+
+export type Verdict =
+  | {
+      readonly _tag: "Right"
+      /** A new record for the store, if the present one has another cost. */
+      readonly record: string | undefined
+    }
+  | { readonly _tag: "Wrong" }
+  /** Too many wrong passwords for this account from this address. */
+  | { readonly _tag: "Throttled"; readonly retryMillis: number }
+  /** Too many checks are waiting. */
+  | { readonly _tag: "Busy"; readonly retryMillis: number }
+
+export interface VerificationOptions {
+  readonly time: Time
+  /** Hashes at once. Default: as many as there are cores, except for one. */
+  readonly threads?: number
+  /** The cost of new records, and of the work where there is no account. Tests make it little. */
+  readonly cost?: Credentials.Cost
+}
+
+/** Checks that may wait or run at once, and those of one address. */
+export const maxPending = 256
+export const maxPendingPerAddress = 4
+
+/** How long a password that was right is remembered. */
+export const rememberedMillis = 600_000
+
+/** Passwords that are remembered at most. The oldest is forgotten first. */
+const maxRemembered = 10_000
+
+/** Clients that were told to come back do so within twice this time, and not all at once. */
+const busyMillis = 1_000
+
+const busy = (): Verdict => ({ _tag: "Busy", retryMillis: Math.round(busyMillis * (1 + Math.random())) })
+
+interface Remembered {
+  readonly mac: Buffer
+  readonly until: number
+}
+
+export class Verification {
+  /** Made at start: what is remembered cannot be used anywhere else. */
+  private readonly key = randomBytes(32)
+  private readonly remembered = new Map<string, Remembered>()
+  private readonly throttle: Throttle
+  private readonly threads: Effect.Semaphore
+  private readonly now: () => number
+  private readonly cost: Credentials.Cost
+  private pending = 0
+  private readonly pendingByAddress = new Map<string, number>()
+  /** One check at a time of each account and address that was right before. */
+  private readonly familiar = new Map<string, { readonly turn: Effect.Semaphore; users: number }>()
+
+  constructor(options: VerificationOptions) {
+    const { cost = Credentials.cost, threads = Math.max(1, Math.min(2, availableParallelism() - 1)), time } = options
+    this.now = time.now
+    this.cost = cost
+    this.throttle = new Throttle(time.now)
+    this.threads = Effect.unsafeMakeSemaphore(threads)
+  }
+
+  /**
+   * Checks a password against the record of its account. An account that does not exist has no record; the check takes
+   * the same time then.
+   *
+   * @param record fails if the store does not answer
+   */
+  check<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
+    return Effect.suspend(() => {
+      const { account, address } = claim
+      const retryMillis = this.throttle.wait(account, address)
+      // Before the remembered password: otherwise a guess would cost an attacker next to nothing.
+      if (retryMillis > 0) return Effect.succeed<Verdict>({ _tag: "Throttled", retryMillis })
+      if (this.isRemembered(claim)) return Effect.succeed(this.right(claim, undefined))
+      const work = Effect.suspend(() =>
+        // Another connection may have been checked meanwhile.
+        this.isRemembered(claim) ? Effect.succeed(this.right(claim, undefined)) : this.compare(claim, record)
+      )
+      if (this.throttle.isFamiliar(account, address)) return this.inTurn(claim, work)
+      return Effect.map(this.bounded(address, work), (verdict) => verdict ?? busy())
+    })
+  }
+
+  /** The record of a new password; undefined if too many checks are waiting. */
+  hash(address: string, password: string): Effect.Effect<string | undefined> {
+    return this.bounded(address, this.threads.withPermits(1)(Credentials.hash(password, this.cost)))
+  }
+
+  /** Forgets what is remembered of an account, because its password has changed or it is gone. */
+  forget(account: string) {
+    this.remembered.delete(account)
+  }
+
+  private compare<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
+    const compared = Effect.flatMap(record, (found) =>
+      Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy), (isSame) =>
+        isSame && found !== undefined
+          ? Effect.map(this.renewed(claim.password, found), (renewed) => this.right(claim, renewed))
+          : Effect.sync(() => this.wrong(claim))
+      )
+    )
+    return this.threads.withPermits(1)(compared)
+  }
+
+  /** The record with the present cost, if this one has another. */
+  private renewed(password: string, record: string): Effect.Effect<string | undefined> {
+    return Credentials.isOutdated(record, this.cost) ? Credentials.hash(password, this.cost) : Effect.succeed(undefined)
+  }
+
+  private right(claim: PasswordClaim, record: string | undefined): Verdict {
+    this.throttle.right(claim.account, claim.address)
+    this.remember(claim)
+    return { _tag: "Right", record }
+  }
+
+  private wrong({ account, address }: PasswordClaim): Verdict {
+    this.throttle.wrong(account, address)
+    return { _tag: "Wrong" }
+  }
+
+  private remember(claim: PasswordClaim) {
+    const { account } = claim
+    // Deleted first, so that the map is in the order in which passwords were right.
+    this.remembered.delete(account)
+    this.remembered.set(account, { mac: this.mac(claim), until: this.now() + rememberedMillis })
+    if (this.remembered.size <= maxRemembered) return
+    const [oldest] = this.remembered.keys()
+    if (oldest !== undefined) this.remembered.delete(oldest)
+  }
+
+  private isRemembered(claim: PasswordClaim): boolean {
+    const known = this.remembered.get(claim.account)
+    return known !== undefined && known.until > this.now() && timingSafeEqual(known.mac, this.mac(claim))
+  }
+
+  private mac({ account, password }: PasswordClaim): Buffer {
+    return createHmac("sha256", this.key).update(`${account.length} ${account}${password}`).digest()
+  }
+
+  /**
+   * Clients that were right before are never turned away. Those of one account and address wait for each other, so that
+   * they cannot take all places.
+   */
+  private inTurn<A, E>({ account, address }: PasswordClaim, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const key = `${address} ${account}`
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const found = this.familiar.get(key) ?? { turn: Effect.unsafeMakeSemaphore(1), users: 0 }
+        found.users += 1
+        this.familiar.set(key, found)
+        return found
+      }),
+      ({ turn }) => turn.withPermits(1)(work),
+      (found) =>
+        Effect.sync(() => {
+          found.users -= 1
+          if (found.users === 0) this.familiar.delete(key)
+        })
+    )
+  }
+
+  /** Undefined if there is no room for this work. */
+  private bounded<A, E>(address: string, work: Effect.Effect<A, E>): Effect.Effect<A | undefined, E> {
+    return Effect.suspend(() => {
+      const own = this.pendingByAddress.get(address) ?? 0
+      if (this.pending >= maxPending || own >= maxPendingPerAddress) return Effect.succeed(undefined)
+      this.count(address, 1)
+      const done = Effect.sync(() => this.count(address, -1))
+      return Effect.ensuring(work, done)
+    })
+  }
+
+  private count(address: string, change: 1 | -1) {
+    const own = (this.pendingByAddress.get(address) ?? 0) + change
+    this.pending += change
+    if (own === 0) this.pendingByAddress.delete(address)
+    else this.pendingByAddress.set(address, own)
+  }
+}

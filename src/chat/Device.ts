@@ -1,0 +1,30 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type * as Reply from "../protocol/Reply.js"
+
+/** How a connection has shown that its account is its own. */
+export type Proof = "password" | "token" | "certificate"
+
+/** An account, as far as the chat knows it: a name that belongs to somebody, also while nobody is connected. */
+export interface Account {
+  readonly id: AccountId
+  /** In wire form. */
+  readonly name: string
+}
+
+/**
+ * A connection's place in an account. Devices of one account are present together under its one name; a second
+ * connection of one device replaces the first.
+ */
+export class Device {
+  constructor(
+    /** One object for all devices of an account, so that they can be compared. */
+    readonly account: Account,
+    readonly name: string,
+    readonly proof: Proof
+  ) {}
+
+  /** Why the login must be refused after all. Asked in the turn in which it completes. */
+  get refusal(): Reply.Fatal | undefined {
+    return undefined
+  }
+}

@@ -1,0 +1,42 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AccountOperations } from "../../accounts/AccountOperations.js"
+import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
+import type { LiveSource } from "../../chat/Live.js"
+import * as Server from "../../chat/Server.js"
+import type { TransportError } from "../../ports/Transport.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as StoreFlags from "./StoreFlags.js"
+
+/** What the operator can do to the accounts of this server; nothing where it has no store. */
+export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
+  RunningAccounts,
+  AccountOperations | undefined
+>() {}
+
+type Services = Server.Server | RunningAccounts
+
+/** The server, with accounts if it has a store. */
+export const serving = (
+  store: string | undefined,
+  settings: LiveSource<AccountsSettings>,
+  options: Server.ServerOptions
+): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> =>
+  store === undefined
+    ? Layer.merge(Server.layer(options), Layer.succeed(RunningAccounts, undefined))
+    : Layer.provide(withAccounts(settings, options), StoreFlags.layer(store))
+
+const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.ServerOptions) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      // Imported only here: a server without a store needs none of it.
+      const Accounts = yield* Effect.promise(() => import("../../accounts/Accounts.js"))
+      const { admission, feature, operations } = yield* Effect.mapError(
+        Accounts.make({ settings }),
+        ExitStatus.asMisuse
+      )
+      const server = Server.layer({ ...options, admission, features: [...(options.features ?? []), feature] })
+      return Layer.merge(server, Layer.succeed(RunningAccounts, operations))
+    })
+  )

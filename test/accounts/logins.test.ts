@@ -1,0 +1,307 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../src/ports/StoreError.js"
+import type { StoreAccounts } from "../../src/ports/StoreAccounts.js"
+import { answerTo, ask, heads, logIn, startAccounts, withProperties } from "../support/Accounts.js"
+import { eventually } from "../support/Eventually.js"
+import { from, pass, startMemoryServer } from "../support/MemoryServer.js"
+
+const password = "correct horse"
+
+/** Accounts whose store has other functions. */
+const withStore = (change: (accounts: StoreAccounts) => Partial<StoreAccounts>) =>
+  startAccounts(
+    { alice: password },
+    { store: (store) => ({ ...store, accounts: { ...store.accounts, ...change(store.accounts) } }) }
+  )
+
+describe("a login to an account", () => {
+  const start = Effect.gen(function* () {
+    const accounts = yield* startAccounts({ alice: password, José: "crème brûlée" })
+    return { ...accounts, ...(yield* startMemoryServer(accounts)) }
+  })
+
+  it.scoped("takes its password, and is not answered", () =>
+    Effect.gen(function* () {
+      const chat = yield* start
+      const alice = yield* chat.connect
+      assert.deepStrictEqual(yield* ask(alice, `alice: ${password}`), [])
+      assert.deepStrictEqual(yield* chat.server.names, ["alice"])
+    })
+  )
+
+  const forms: ReadonlyArray<readonly [string, string, string]> = [
+    ["with white space around its parts", `  alice  :   ${password}\t`, "in"],
+    ["with the name of a device", `alice/phone: ${password}`, "in"],
+    ["with a name that looks the same", `ALICE: ${password}`, "in"],
+    ["with other normal forms of the name and the password", "Jose\u0301: cre\u0300me bru\u0302le\u0301e", "in"],
+    ["without a password", "alice", "! password-required alice fatal"],
+    ["with a device and without a password", "alice/phone", "! password-required alice fatal"],
+    ["under a name that looks the same, without a password", "Alice", "! password-required Alice fatal"],
+    ["with a wrong password", "alice: battery staple", "! wrong-password fatal"],
+    ["with a password that no account can have", "alice: short", "! wrong-password fatal"],
+    ["of a name without an account", `bob: ${password}`, "! wrong-password fatal"],
+    ["with a token that does not exist", `alice: achat_${"0".repeat(32)}`, "! wrong-password fatal"],
+    ["with a device of a name without an account", "bob/phone", "! bad-login fatal"],
+    ["with an empty password", "alice:", "! bad-login fatal"],
+    ["with a control character in the password", "alice: correct\u0007horse", "! bad-login fatal"],
+    ["with an empty device", `alice/: ${password}`, "! bad-login fatal"],
+    ["with a device of 32 characters", `alice/${"d".repeat(32)}: ${password}`, "in"],
+    ["with a device of 33 characters", `alice/${"d".repeat(33)}: ${password}`, "! bad-login fatal"],
+    ["with a device that is not ASCII", `alice/téléphone: ${password}`, "! bad-login fatal"],
+    ["with two devices", `alice/a/b: ${password}`, "! bad-login fatal"]
+  ]
+  for (const [what, line, expected] of forms) {
+    it.scoped(`${what} is answered: ${expected}`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* answerTo(yield* start, line), expected)
+      })
+    )
+  }
+
+  it.scoped("is told its device and the state of the store in its hello, and a guest has no device", () =>
+    Effect.gen(function* () {
+      const chat = yield* start
+      const facts = (line: string) =>
+        Effect.gen(function* () {
+          const [hello = ""] = yield* ask(yield* chat.connect, line, "/hello to")
+          return / on=.*?(?=: )/u.exec(hello)?.[0]
+        })
+      const ofAll = ` on=to store=memory log=${chat.store.log} accounts=open`
+      assert.strictEqual(yield* facts(`alice/phone: ${password}`), `${ofAll} device=phone`)
+      assert.strictEqual(yield* facts(`alice: ${password}`), `${ofAll} device=main`)
+      assert.strictEqual(yield* facts("bob"), ofAll)
+    })
+  )
+
+  it.scoped("keeps the lines behind it waiting until it is decided, after the login deadline as well", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const accounts = yield* withStore(({ credential }) => ({
+        credential: (id) => Effect.zipRight(Deferred.await(gate), credential(id))
+      }))
+      const chat = yield* startMemoryServer({ ...accounts, loginTimeout: Duration.seconds(10) })
+      const [alice, bob] = [yield* chat.connect, yield* chat.join("bob")]
+      alice.say(`alice: ${password}`, "bob: one", "bob: two")
+      yield* pass(60_000)
+      assert.deepStrictEqual(yield* ask(bob, "bob: meanwhile"), ["from bob: meanwhile"])
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(() => bob.received.includes("from alice: two"), "alice's lines did not come")
+      assert.deepStrictEqual(bob.received.slice(-2), ["from alice: one", "from alice: two"])
+    })
+  )
+
+  it.scoped("is refused with everything behind it", () =>
+    Effect.gen(function* () {
+      const chat = yield* start
+      const [alice, bob] = [yield* chat.connect, yield* chat.join("bob")]
+      const got = yield* ask(
+        alice,
+        "alice: battery staple",
+        "bob: not from alice",
+        `alice: ${password}`,
+        "bob: nor this"
+      )
+      assert.deepStrictEqual(heads(got), ["! wrong-password fatal"])
+      assert.deepStrictEqual(yield* ask(bob), [])
+    })
+  )
+
+  it.scoped("is refused if the password was changed while it was checked", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      let hasBegun = false
+      const accounts = yield* withStore(({ openDevice }) => ({
+        openDevice: (...device) => {
+          hasBegun = true
+          return Effect.zipRight(Deferred.await(gate), openDevice(...device))
+        }
+      }))
+      const chat = yield* startMemoryServer(accounts)
+      const late = yield* chat.connect
+      late.say(`alice: ${password}`)
+      yield* eventually(() => hasBegun, "the password was not checked")
+      yield* accounts.accounts.operations.password("alice", "battery staple")
+      yield* Deferred.succeed(gate, undefined)
+      yield* late.ended
+      assert.deepStrictEqual(heads(late.received), ["! wrong-password fatal"])
+    })
+  )
+
+  it.scoped("is answered with the time of the next try when the store fails", () =>
+    Effect.gen(function* () {
+      const broken = new StoreError({ reason: "unavailable", description: "no answer" })
+      const chat = yield* startMemoryServer(yield* withStore(() => ({ openDevice: () => Effect.fail(broken) })))
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "! slow-down retry=1000 fatal")
+    })
+  )
+
+  it.scoped("stores the password again if its record has another cost", () =>
+    Effect.gen(function* () {
+      const accounts = yield* startAccounts({ alice: password }, { recordedCost: { ln: 2, r: 1, p: 1 } })
+      const chat = yield* startMemoryServer(accounts)
+      const [account] = yield* accounts.store.accounts.all
+      const record = account === undefined ? Effect.succeed(undefined) : accounts.store.accounts.credential(account.id)
+      assert.match((yield* record) ?? "", /^\$scrypt\$ln=2,r=1,p=1\$/u)
+      yield* logIn(chat, `alice: ${password}`)
+      assert.match((yield* record) ?? "", /^\$scrypt\$ln=1,r=1,p=1\$/u)
+      assert.strictEqual(yield* answerTo(chat, `alice/two: ${password}`), "in")
+    })
+  )
+})
+
+/** A server whose sockets have these properties. */
+const startWith = (properties: Parameters<typeof withProperties>[0], settings?: Parameters<typeof startAccounts>[1]) =>
+  Effect.flatMap(startAccounts({ alice: password }, settings), (accounts) =>
+    startMemoryServer({ ...accounts, wrap: withProperties(properties) })
+  )
+
+describe("a certificate", () => {
+  it.scoped("logs in to the account of its name, without a password and without its rights", () =>
+    Effect.gen(function* () {
+      const alice = yield* (yield* startWith({ identity: "alice" })).connect
+      const [hello = "", refused = ""] = yield* ask(alice, "alice/phone", "/hello", "/token phone")
+      assert.match(hello, / accounts=open device=phone: /u)
+      assert.match(refused, /^! refused token reason=token: /u)
+    })
+  )
+
+  const others: ReadonlyArray<readonly [string, string, string, string]> = [
+    [
+      "is for its very name: an account that looks the same takes the password",
+      "Alice",
+      "Alice",
+      "! password-required Alice fatal"
+    ],
+    ["of a name without an account makes a guest", "bob", "bob", "in"],
+    ["for another name is refused, also with the right password", "bob", `alice: ${password}`, "! bad-login fatal"],
+    ["and the password of its account are fine together", "alice", `alice: ${password}`, "in"]
+  ]
+  for (const [what, identity, line, expected] of others) {
+    it.scoped(what, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* answerTo(yield* startWith({ identity }), line), expected)
+      })
+    )
+  }
+})
+
+describe("a secret on a connection that others can read", () => {
+  it.scoped("is refused, right or wrong, and whether there is an account or not", () =>
+    Effect.gen(function* () {
+      const chat = yield* startWith({ isPrivate: false })
+      for (const line of [`alice: ${password}`, "alice: battery staple", "bob: battery staple"]) {
+        assert.strictEqual(yield* answerTo(chat, line), "! tls-required fatal")
+      }
+    })
+  )
+
+  it.scoped("is not taken by a command either", () =>
+    Effect.gen(function* () {
+      const bob = yield* (yield* startWith({ isPrivate: false })).join("bob")
+      assert.deepStrictEqual(heads(yield* ask(bob, `/register ${password}`)), ["! refused register reason=policy"])
+    })
+  )
+
+  it.scoped("is accepted with --insecure-passwords", () =>
+    Effect.gen(function* () {
+      const chat = yield* startWith({ isPrivate: false }, { takesReadableSecrets: true })
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+      assert.deepStrictEqual(heads(yield* ask(yield* chat.join("bob"), `/register ${password}`)), ["* registered bob"])
+    })
+  )
+})
+
+describe("who may log in", () => {
+  const modes = [
+    ["off", "in", "in", "! bad-login fatal"],
+    ["open", "in", "! password-required alice fatal", "in"],
+    ["closed", "in", "! password-required alice fatal", "in"],
+    ["required", "! account-required fatal", "! password-required alice fatal", "in"]
+  ] as const
+  for (const [mode, ...expected] of modes) {
+    it.scoped(`with --accounts ${mode}`, () =>
+      Effect.gen(function* () {
+        const chat = yield* startMemoryServer(yield* startAccounts({ alice: password }, { mode }))
+        const answers = yield* Effect.forEach(["bob", "alice", `alice: ${password}`], (line) => answerTo(chat, line))
+        assert.deepStrictEqual(answers, [...expected])
+      })
+    )
+  }
+
+  it.scoped("can change while the server runs", () =>
+    Effect.gen(function* () {
+      const accounts = yield* startAccounts({ alice: password })
+      const chat = yield* startMemoryServer(accounts)
+      assert.strictEqual(yield* answerTo(chat, "bob"), "in")
+      accounts.settings.set({ mode: "required" })
+      assert.strictEqual(yield* answerTo(chat, "bob"), "! account-required fatal")
+    })
+  )
+})
+
+/** The answers to this many wrong passwords in a row. */
+const guess = (chat: Parameters<typeof answerTo>[0], times: number) =>
+  Effect.forEach(Array.from({ length: times }), (_, count) => answerTo(chat, `alice: wrong guess ${count}`))
+
+const wrong = (times: number) => Array.from({ length: times }, () => "! wrong-password fatal")
+
+describe("guessing", () => {
+  it.scoped("is slowed down more and more after five mistakes, and forgiven by the right password", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer(yield* startAccounts({ alice: password }))
+      assert.deepStrictEqual(yield* guess(chat, 6), [...wrong(5), "! slow-down retry=1000 fatal"])
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "! slow-down retry=1000 fatal")
+      yield* pass(1_000)
+      assert.deepStrictEqual(yield* guess(chat, 2), [...wrong(1), "! slow-down retry=2000 fatal"])
+      yield* pass(2_000)
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+      assert.deepStrictEqual(yield* guess(chat, 10), wrong(10))
+    })
+  )
+
+  it.scoped("is slowed down for a name without an account just the same", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer(yield* startAccounts({ bob: password }))
+      assert.deepStrictEqual(yield* guess(chat, 6), [...wrong(5), "! slow-down retry=1000 fatal"])
+    })
+  )
+
+  it.scoped("never waits for longer than five minutes, and mistakes are forgotten after an hour", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer(yield* startAccounts({ alice: password }))
+      yield* guess(chat, 5)
+      for (let count = 0; count < 10; count++) {
+        yield* pass(300_000)
+        yield* guess(chat, 1)
+      }
+      assert.deepStrictEqual(yield* guess(chat, 1), ["! slow-down retry=300000 fatal"])
+      yield* pass(3_600_001)
+      assert.deepStrictEqual(yield* guess(chat, 5), wrong(5))
+    })
+  )
+
+  it.scoped("locks nobody out: neither another address, nor one from which the password was right", () =>
+    Effect.gen(function* () {
+      const hosts = ["192.0.2.1", ...Array.from({ length: 7 }, () => "198.51.100.9"), "192.0.2.1", "192.0.2.2"]
+      const chat = yield* startMemoryServer({ ...(yield* startAccounts({ alice: password })), wrap: from(...hosts) })
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+      assert.strictEqual((yield* guess(chat, 7)).at(-1), "! slow-down retry=1000 fatal")
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+    })
+  )
+
+  it.scoped("does not slow down a token from the same address", () =>
+    Effect.gen(function* () {
+      const hosts = ["192.0.2.1", ...Array.from({ length: 8 }, () => "198.51.100.9")]
+      const chat = yield* startMemoryServer({ ...(yield* startAccounts({ alice: password })), wrap: from(...hosts) })
+      const [line = ""] = yield* ask(yield* logIn(chat, `alice: ${password}`), "/token bot")
+      const token = /^\* token bot (achat_[0-9a-f]{32}): /u.exec(line)?.[1]
+      assert.strictEqual((yield* guess(chat, 7)).at(-1), "! slow-down retry=1000 fatal")
+      assert.strictEqual(yield* answerTo(chat, `alice/bot: ${token}`), "in")
+    })
+  )
+})
