@@ -24,7 +24,7 @@ export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreO
     const moment = () => ({ wall: Math.floor(time.wall()), now: time.now() })
     const call = <Name extends RequestName>(name: Name, ...args: Arguments<Name>) =>
       thread.ask<Result<Name>>(() => [{ ask: "request", name, args, moment: moment() }])
-    return SqlStore.make({
+    const store = SqlStore.make({
       kind: "disk",
       log: thread.log,
       state: () => thread.state,
@@ -48,6 +48,15 @@ export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreO
       checkFiles: thread.ask<ReadonlyArray<StoreFault>>(() => [{ ask: "checkFiles" }]),
       backup: (file) => thread.ask<void>(() => [{ ask: "backup", file }])
     })
+    return {
+      ...store,
+      // After a removal, some of the free pages go back to the file system.
+      retain: (held) =>
+        Effect.zipLeft(
+          store.retain(held),
+          thread.ask<void>(() => [{ ask: "shrink" }])
+        )
+    }
   })
 
 /** `make` as a layer. */

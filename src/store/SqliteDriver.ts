@@ -44,8 +44,21 @@ const installed = (base: string): SqliteModule | undefined => {
 /** SQLite's primary result codes. */
 export const resultCode = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 }
 
-/** The primary result code of an error, 0 for one that is not SQLite's. */
+/** SQLite's texts of these codes. */
+const texts: ReadonlyArray<readonly [text: string, code: number]> = [
+  ["database is locked", resultCode.busy],
+  ["attempt to write a readonly database", resultCode.readOnly],
+  ["disk I/O error", resultCode.ioError],
+  ["database disk image is malformed", resultCode.corrupt],
+  ["database or disk is full", resultCode.full],
+  ["unable to open database file", resultCode.cannotOpen],
+  ["file is not a database", resultCode.notADatabase]
+]
+
+/** The primary result code of an error, 0 for another one. */
 export const codeOf = (error: unknown): number => {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return 0
-  return error.errcode & 0xff // the other bytes are the extended code
+  if (!(error instanceof Error)) return 0
+  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff // the rest is the extended code
+  // The package's `all` leaves the code out if a query fails after its first row.
+  return texts.find(([text]) => error.message.includes(text))?.[1] ?? 0
 }

@@ -43,6 +43,7 @@ export class StoreThread {
   private isClosed = false
   private retryAt = 0
   private uncertain: Uncertain | undefined
+  private retry: NodeJS.Timeout | undefined
 
   constructor(private readonly options: SqliteOptions) {}
 
@@ -64,6 +65,8 @@ export class StoreThread {
   /** Ends the thread after everything that was asked. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.isClosed = true
+    clearTimeout(this.retry)
+    this.decide(undefined) // the sender never learns it
     if (this.current === undefined) return resume(Effect.void)
     this.current.close(() => resume(Effect.void))
   })
@@ -91,10 +94,19 @@ export class StoreThread {
       uncertain: (uncertain) => (this.uncertain = uncertain),
       ended: (run) => {
         if (this.current === run) this.current = undefined
-        // Nobody else might ask, and the answer is waited for.
-        if (this.uncertain !== undefined && !this.restart()) this.decide(undefined)
+        if (this.uncertain !== undefined) this.tryAgain()
       }
     })
+  }
+
+  /** Opens the file again although nobody asks, because only the file has the answer to a request. */
+  private tryAgain() {
+    if (this.isClosed) return this.decide(undefined)
+    if (this.current !== undefined || this.restart()) return
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined
+      this.tryAgain()
+    }, retryMillis)
   }
 
   /** Answers the request of which it was not known whether it was committed. */

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import * as Memory from "../../src/store/Memory.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
-import { storeThread } from "../support/StoreThread.js"
+import { storeThread } from "../support/Bundled.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 import { storeSuite } from "./StoreSuite.js"
 

@@ -1,0 +1,302 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync
+} from "node:fs"
+import { join } from "node:path"
+import type { StoreService } from "../../src/ports/Store.js"
+import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import * as Keys from "../../src/ports/StoreLines.js"
+import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import * as Sqlite from "../../src/store/Sqlite.js"
+import * as SqliteDriver from "../../src/store/SqliteDriver.js"
+import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
+import { storeThread } from "../support/Bundled.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+
+const open = (path: string, limits: StoreLimits = defaults) =>
+  Effect.flatMap(storeThread, (thread) => Sqlite.make({ path, limits, thread, reserveBytes: 4096 }))
+
+/** Uses a store until it is closed. */
+const using = <A, E>(path: string, use: (store: StoreService) => Effect.Effect<A, E>) =>
+  Effect.scoped(Effect.flatMap(open(path), use))
+
+const file = Effect.map(temporaryFolder, (folder) => join(folder, "chat.db"))
+
+/** Changes the database without a store. */
+const execute = (path: string, sql: string) => {
+  const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+  assert.isDefined(connection)
+  connection.exec(sql)
+  connection.close()
+}
+
+const [alice, bob] = [1 as AccountId, 2 as AccountId]
+const key = Keys.between(alice, bob)
+
+const text = "z".repeat(300)
+
+/** Alice writes to Bob, many pages of lines. */
+const fill = (store: StoreService) =>
+  Effect.gen(function* () {
+    yield* register(store, "alice")
+    yield* register(store, "bob")
+    yield* device(store, bob)
+    yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text)))
+  })
+
+const refusal = (path: string) =>
+  Effect.map(Effect.flip(Effect.scoped(open(path))), ({ message, reason }) => [reason, message])
+
+describe("the file of a store in SQLite", () => {
+  it.scopedLive("keeps everything, and the id of its log, when it is closed and opened again", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const before = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* fill(store)
+          yield* store.saveCursors([{ account: bob, device: "main", conversation: 1 as never, seq: 400 }])
+          return { log: store.log, waiting: yield* store.waiting(bob, "main"), statistics: yield* balanced(store) }
+        })
+      )
+      const after = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          const { diskBytes: _, oldestMillis: __, ...statistics } = yield* balanced(store)
+          assert.deepInclude(before.statistics, statistics)
+          assert.deepStrictEqual(yield* store.check, [])
+          return { log: store.log, waiting: yield* store.waiting(bob, "main") }
+        })
+      )
+      assert.deepStrictEqual(after, { log: before.log, waiting: before.waiting })
+    })
+  )
+
+  it.scoped("counts the age of lines by running time, not by the wall clock", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const limits = { ...defaults, keep: "1 hour" } as const
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open(path, limits)
+          yield* fill(store)
+          yield* TestClock.adjust("40 minutes")
+          yield* append(store, line(key, alice, "young", { isLive: true }))
+        })
+      )
+      yield* TestClock.adjust("365 days") // while no server runs
+      const store = yield* open(path, limits)
+      assert.strictEqual((yield* store.retain([])).removed, 0)
+      yield* TestClock.adjust("30 minutes")
+      while ((yield* store.retain([])).hasMore);
+      assert.strictEqual((yield* balanced(store)).lines, 1)
+    })
+  )
+
+  it.scopedLive("can be read by its owner only", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const store = yield* open(path)
+      yield* fill(store)
+      for (const name of [path, `${path}-wal`, `${path}-reserve`]) {
+        assert.strictEqual((statSync(name).mode & 0o777).toString(8), "600", name)
+      }
+    })
+  )
+
+  it.scopedLive("is for one server at a time", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* open(path)
+          assert.deepStrictEqual(yield* refusal(path), ["in-use", `another process uses ${path}`])
+        })
+      )
+      yield* open(path)
+    })
+  )
+
+  it.scopedLive("is refused if a newer version wrote it, and left as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, fill)
+      execute(path, "pragma user_version = 1000")
+      const before = readFileSync(path)
+      assert.deepStrictEqual(yield* refusal(path), ["newer-schema", `${path} was written by a newer version of a-chat`])
+      assert.isTrue(before.equals(readFileSync(path)))
+    })
+  )
+
+  it.scopedLive("is refused if it is not a store, and left as it is", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const path = (name: string) => join(folder, name)
+      writeFileSync(path("text"), "a list of things to do, which nobody wants to lose\n")
+      mkdirSync(path("folder"))
+      execute(path("other"), "create table things (thing)")
+      assert.deepStrictEqual(yield* refusal(path("text")), [
+        "not-a-store",
+        `${path("text")} is not a store of a-chat, or its beginning is damaged`
+      ])
+      assert.strictEqual(readFileSync(path("text"), "utf8"), "a list of things to do, which nobody wants to lose\n")
+      assert.deepStrictEqual(yield* refusal(path("folder")), ["not-a-store", `${path("folder")} is not a regular file`])
+      assert.deepStrictEqual(yield* refusal(path("other")), [
+        "not-a-store",
+        `${path("other")} is a database of another application`
+      ])
+      const missing = join(folder, "missing", "chat.db")
+      const [reason, message] = yield* refusal(missing)
+      assert.strictEqual(reason, "not-accessible")
+      assert.include(message, `${missing} cannot be opened: ENOENT`)
+    })
+  )
+
+  it.scopedLive.skipIf(process.getBuiltinModule("node:sqlite") !== undefined)(
+    "needs the package with SQLite where Node has none",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const thread = join(folder, "thread.cjs")
+        copyFileSync(yield* storeThread, thread)
+        const path = join(folder, "chat.db")
+        const error = yield* Effect.flip(Effect.scoped(Sqlite.make({ path, limits: defaults, thread })))
+        assert.strictEqual(error.reason, "no-driver")
+        assert.strictEqual(
+          error.message,
+          "a store needs Node 22.13 or later, or the package @photostructure/sqlite, which is not installed beside the program"
+        )
+        assert.isFalse(existsSync(path))
+      })
+  )
+
+  it.scopedLive("gives space back after lines were removed", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* fill(store)
+          for (let batch = 0; batch < 40; batch++) {
+            yield* store.append(
+              Array.from({ length: 500 }, () => line(Keys.between(alice, alice), alice, text, { isLive: true }))
+            )
+          }
+          yield* store.configure({ ...defaults, keepBytes: 1000 })
+          while ((yield* store.retain([])).hasMore);
+          for (let step = 0; step < 10; step++) yield* store.retain([])
+          assert.isBelow((yield* store.statistics).lines, 10)
+        })
+      )
+      assert.isBelow(statSync(path).size, 6 * 1024 * 1024)
+    })
+  )
+})
+
+describe("damage in the file of a store", () => {
+  const damaged = Effect.gen(function* () {
+    const path = yield* file
+    yield* using(path, fill)
+    return path
+  })
+
+  const write = (path: string, bytes: Uint8Array, position: number) =>
+    Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
+  it.scopedLive("in a text is noticed: the line is not given, and nothing more is stored", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const position = readFileSync(path).lastIndexOf(text) + 100
+      yield* write(path, Buffer.from("Z"), position)
+      const store = yield* open(path)
+      assert.strictEqual(store.state(), "ok")
+      const conversation = yield* store.find(key)
+      assert.isDefined(conversation)
+      const page = yield* store.page({ conversation, reader: bob, after: 0, limit: 1000 })
+      assert.strictEqual(page.lines.length, 999)
+      assert.strictEqual(store.state(), "damaged")
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+      const faults = yield* store.check
+      assert.strictEqual(faults.length, 1)
+      assert.match(faults[0] ?? "", /^line \d+ of conversation 1 is damaged: its checksum is wrong$/u)
+    })
+  )
+
+  it.scopedLive("in a page stops the storing, and the file stays", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const size = statSync(path).size
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      const conversation = yield* store.find(key)
+      assert.isDefined(conversation)
+      const error = yield* Effect.flip(store.page({ conversation, reader: bob, after: 0, limit: 1000 }))
+      assert.strictEqual(error.reason, "damaged", error.message)
+      assert.strictEqual(store.state(), "damaged")
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+      assert.isAbove((yield* store.page({ conversation, reader: bob, limit: 10 })).lines.length, 0)
+      assert.strictEqual(statSync(path).size, size)
+    })
+  )
+
+  it.scopedLive("is found at the start after a server was killed", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      execute(path, "update meta set clean = 0")
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      assert.strictEqual(store.state(), "damaged")
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+    })
+  )
+
+  it.scopedLive("in the header refuses the file, which stays as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      yield* write(path, Buffer.alloc(100, 7), 0)
+      const before = readFileSync(path)
+      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
+      assert.isTrue(before.equals(readFileSync(path)))
+    })
+  )
+})
+
+describe("a backup of a store in SQLite", () => {
+  it.scopedLive("is complete, and has another log", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      const [log, statistics] = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* fill(store)
+          yield* store.backup(copy)
+          const before = yield* balanced(store)
+          yield* append(store, line(key, alice, "not in the backup", { isLive: true }))
+          return [store.log, before] as const
+        })
+      )
+      assert.strictEqual((statSync(copy).mode & 0o777).toString(8), "600")
+      const restored = yield* open(copy)
+      assert.notStrictEqual(restored.log, log)
+      assert.deepStrictEqual(yield* restored.check, [])
+      assert.strictEqual((yield* balanced(restored)).lines, statistics.lines)
+    })
+  )
+
+  it.scopedLive("is refused if the file is there already", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      writeFileSync(`${path}.backup`, "something else")
+      const store = yield* open(path)
+      const error = yield* Effect.flip(store.backup(`${path}.backup`))
+      assert.include(error.message, `${path}.backup cannot be created: EEXIST`)
+      assert.strictEqual(readFileSync(`${path}.backup`, "utf8"), "something else")
+    })
+  )
+})
