@@ -25,6 +25,7 @@ export class KnownAccount implements Account {
 export class AccountIndex {
   private readonly byLikeness = new Map<string, KnownAccount>()
   private readonly byName = new Map<string, KnownAccount>()
+  private readonly byId = new Map<AccountId, KnownAccount>()
 
   constructor(all: Iterable<StoredAccount>) {
     for (const account of all) this.add(account)
@@ -38,13 +39,19 @@ export class AccountIndex {
     const account = new KnownAccount(stored)
     this.byLikeness.set(account.likeness, account)
     this.byName.set(account.name, account)
+    this.byId.set(account.id, account)
     return account
   }
 
   /** Makes the name available again. */
-  delete({ likeness, name }: KnownAccount) {
+  delete({ id, likeness, name }: KnownAccount) {
     this.byLikeness.delete(likeness)
     this.byName.delete(name)
+    this.byId.delete(id)
+  }
+
+  withId(id: AccountId): KnownAccount | undefined {
+    return this.byId.get(id)
   }
 
   /** The account with exactly this name in wire form. */

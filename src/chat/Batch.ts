@@ -1,4 +1,5 @@
 import { Runs } from "./Runs.js"
+import type { Source } from "./Source.js"
 
 /** The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox. */
 export class Batch<Sender> extends Runs<Sender> {
@@ -24,7 +25,7 @@ export class Batch<Sender> extends Runs<Sender> {
   /**
    * Adds whole lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row.
    */
-  add(text: string, lines: number, sender: Sender | undefined, label: string | undefined) {
+  add(text: string, lines: number, sender: Sender | Source | undefined, label: string | undefined) {
     this.fresh += text
     if (lines === 1) this.hasSlices = true // several lines together were copied from a block
     this.count(lines, sender, label)

@@ -1,6 +1,7 @@
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
+import * as HelloWord from "../protocol/HelloWord.js"
 import type { Facts } from "../protocol/Reply.js"
 import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Admission from "./Admission.js"
@@ -17,6 +18,7 @@ import { HostLimits } from "./HostLimits.js"
 import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
 import { Lifecycle } from "./Lifecycle.js"
+import * as LineSettlement from "./LineSettlement.js"
 import type { Live } from "./Live.js"
 import { Moderation } from "./Moderation.js"
 import { Names } from "./Names.js"
@@ -29,7 +31,7 @@ import type { Question } from "./Question.js"
 import { Replies } from "./Replies.js"
 import { Routing } from "./Routing.js"
 import * as Settlement from "./Settlement.js"
-import { Turn, turnBounds, type TurnBounds } from "./Turn.js"
+import { Turn, turnBounds, work, type TurnBounds } from "./Turn.js"
 import { Watch } from "./Watch.js"
 
 /** Features of a broker beyond those of every server. */
@@ -75,14 +77,21 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const changed = (name: string) => directory.changed(name)
   const features = (extensions.features ?? []).map((makeFeature) =>
     makeFeature({
-      outbox: (name) => {
-        const outbox = new Outbox<Peer>(bounds, name)
+      outbox: (name, writer) => {
+        const outbox = new Outbox<Peer>(bounds, name, writer)
         outboxes.add(outbox)
         return outbox
       },
+      discard: (outbox) => void outboxes.delete(outbox),
       settled,
+      settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
       inTurn: (run) => events.inTurn(run),
       put: (peer, line) => replies.reply(peer, line),
+      give: (peer, text, lines, source) => {
+        turn.spend(text.length + work.put)
+        turn.touch(peer.outbox)
+        peer.outbox.put(text, lines, source, undefined)
+      },
       changed,
       expel: (peer, fatal) => moderation.expel(peer, fatal),
       adopt: (peer, device) => lifecycle.adopt(peer, device),
@@ -94,7 +103,10 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   )
   const names = new Names(changed)
   const directory = new Directory(budget, [names, ...features.flatMap(({ resolvers = [] }) => resolvers)])
-  const commands = new CommandTable([...builtIn, ...features.flatMap((feature) => feature.commands ?? [])])
+  const commands = new CommandTable([
+    ...builtIn([...HelloWord.basic, ...features.flatMap(({ words = [] }) => words)]),
+    ...features.flatMap((feature) => feature.commands ?? [])
+  ])
 
   const bans = new Bans(now)
   const settleLater = (peer: Peer) => backlog.add({ _tag: "Written", peer })
@@ -112,6 +124,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     time,
     watch
   })
+  const settledEach = LineSettlement.make({ hasRoom, ledger, lifecycle, replies, turn })
   const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
   const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
   const defects: Array<unknown> = []

@@ -46,8 +46,8 @@ export interface Command {
   readonly run: (call: Call, context: CommandContext) => Answer | Effect.Effect<Answer>
 }
 
-/** The commands of every server (protocol, section 6). */
-export const builtIn: ReadonlyArray<Command> = [
+/** The commands of a server that knows these words of `/hello` (protocol, section 6). */
+export const builtIn = (words: ReadonlyArray<HelloWord.HelloWord> = HelloWord.basic): ReadonlyArray<Command> => [
   {
     name: "who",
     usage: "/who",
@@ -64,10 +64,10 @@ export const builtIn: ReadonlyArray<Command> = [
     name: "hello",
     usage: "/hello [words]",
     about: "shows the server's limits, and turns labels and notices on",
-    forms: HelloWord.entries.map(([word, { about }]) => ({ usage: `/hello ${word}`, about })),
+    forms: words.map((word) => ({ usage: `/hello ${word}`, about: HelloWord.aboutOf(word) })),
     run: ({ argument, label, peer }, { announced, names, notices }) => {
       peer.hasGreeted = true
-      peer.words = HelloWord.add(peer.words, argument, peer.name !== "")
+      peer.words = HelloWord.add(peer.words, argument, peer.name !== "", words)
       names.setForm(peer, LineForm.of(peer.words))
       if (peer.words.has("ack")) peer.outbox.expectAcknowledgements(peer)
       notices.subscribe(peer)

@@ -1,17 +1,22 @@
 import type * as Effect from "effect/Effect"
 import type { Delivered } from "../protocol/Fate.js"
+import type { HelloWord } from "../protocol/HelloWord.js"
 import type * as Reply from "../protocol/Reply.js"
 import type { Time } from "../ports/Time.js"
 import type { Batch } from "./Batch.js"
 import type { Command } from "./Commands.js"
 import type { Account, Device } from "./Device.js"
 import type { Resolver } from "./Directory.js"
-import type { Outbox } from "./Outbox.js"
+import type { SettledEach } from "./LineOutcome.js"
+import type { Outbox, WriterKind } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import type { Source } from "./Source.js"
 
 /** An extension of the broker, which by itself only routes lines between its clients. */
 export interface Feature {
   readonly commands?: ReadonlyArray<Command>
+  /** Words after `/hello` that only this feature knows. */
+  readonly words?: ReadonlyArray<HelloWord>
   /** Recipients other than clients. Tried after the names of clients, in the order of the features. */
   readonly resolvers?: ReadonlyArray<Resolver>
   /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
@@ -28,14 +33,26 @@ export interface Feature {
 
 /** The part of the broker that features see. */
 export interface FeatureContext {
-  /** Creates a recipient with this name, in wire form. The feature provides its writer. */
-  readonly outbox: (name: string) => Outbox<Peer>
+  /**
+   * Creates a recipient with this name, in wire form. The feature provides its writer, by default one like that of a
+   * socket.
+   */
+  readonly outbox: (name: string, writer?: WriterKind) => Outbox<Peer>
+  /** Forgets a recipient that is empty and that no name leads to any more. */
+  readonly discard: (outbox: Outbox<Peer>) => void
   /** Called by a writer: all lines of the batch have met this fate. */
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
+  /** The same, in the broker's turn, where the lines of a batch have met different fates. */
+  readonly settledEach: SettledEach
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** In the broker's turn: puts a line, with its LF. No sender is notified if it cannot be written. */
   readonly put: (peer: Peer, line: string) => void
+  /**
+   * In the broker's turn: puts whole lines that come from a log, which learns how far they were delivered. The peer's
+   * outbox must not have ended.
+   */
+  readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
   /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
   /** In the broker's turn: ends a connection with this last line, and returns the rest of its queue. */

@@ -243,7 +243,8 @@ export class Lifecycle {
     this.return(name, unwritten, reason)
   }
 
-  private return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason) {
+  /** Returns lines for this recipient to their senders. */
+  return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason) {
     for (const sender of this.broker.replies.returnAll(name, lines, reason)) this.finishIfSettled(sender)
   }
 

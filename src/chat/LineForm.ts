@@ -8,6 +8,9 @@ export type LineForm = number
 
 const bits = { auto: 1, to: 2 } as const satisfies Partial<Record<HelloWord, number>>
 
+/** With all parameters. */
+export const all: LineForm = bits.auto | bits.to
+
 /** Without parameters: the form of nearly all clients. */
 export const plain: LineForm = 0
 

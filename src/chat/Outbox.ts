@@ -1,9 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
+import type { JamReason } from "../protocol/Reply.js"
 import { Batch } from "./Batch.js"
 import { lineBytes, outcomeBytes, type Budget } from "./Budget.js"
 import * as LineForm from "./LineForm.js"
+import type { Source } from "./Source.js"
 import { Unacknowledged } from "./Unacknowledged.js"
 
 /** The most that an outbox holds before its senders are held. They are released at half of it. */
@@ -20,6 +22,19 @@ export interface Bounds {
 const batchBytes = 65_536
 
 const none: ReadonlyArray<never> = []
+
+/** What an outbox needs to know of its writer. */
+export interface WriterKind {
+  /** Why lines return while the outbox is jammed. */
+  readonly jamReason: JamReason
+  /**
+   * Whether only the writer knows what becomes of a batch that it has in hand, as if that was sent to a database. Such a
+   * batch is not returned, not even at the end of a shutdown.
+   */
+  readonly decidesAlone: boolean
+}
+
+const socketWriter: WriterKind = { jamReason: "busy", decidesAlone: false }
 
 /**
  * A recipient: a name, and the bounded queue between the broker and one writer. The writer decides what to do with a
@@ -61,7 +76,8 @@ export class Outbox<Sender> {
   constructor(
     private readonly bounds: Bounds,
     /** The recipient's name in wire form; empty until a connection has logged in. */
-    public name = ""
+    public name = "",
+    private readonly writer: WriterKind = socketWriter
   ) {}
 
   /** Queued lines, including those in the writer's hands. */
@@ -123,10 +139,15 @@ export class Outbox<Sender> {
   }
 
   /**
-   * The outbox is full and its writer makes no progress: messages return as `busy` instead of holding their senders.
+   * The outbox is full and its writer makes no progress: messages return, as `jamReason` says, instead of holding their senders.
    */
   get isJammed(): boolean {
     return this.jammed
+  }
+
+  /** Why messages return while the outbox is jammed. */
+  get jamReason(): JamReason {
+    return this.writer.jamReason
   }
 
   /** The connection broke: the queued lines cannot be written. */
@@ -190,8 +211,8 @@ export class Outbox<Sender> {
     return true
   }
 
-  /** Puts whole lines of a sender; exactly one line if there is a label. Benchmark: every row. */
-  put(text: string, lines: number, sender: Sender, label: string | undefined) {
+  /** Puts whole lines of a sender, or from a log; exactly one line if there is a label. Benchmark: every row. */
+  put(text: string, lines: number, sender: Sender | Source, label: string | undefined) {
     const open = (this.open ??= new Batch<Sender>())
     open.add(text, lines, sender, label)
     this.count(text, lines)
@@ -375,16 +396,16 @@ export class Outbox<Sender> {
   }
 
   /**
-   * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled, the batch in
-   * hand included. From then on it is jammed: lines that are still on the way to it return as `busy`.
+   * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled: the batch in
+   * hand as well, unless the writer decides alone. From then on it is jammed: lines that are still on the way to it return as `busy`.
    */
   surrender(reason: CloseReason): ReadonlyArray<Batch<Sender>> {
     this.hasWriter = false
     this.idle = undefined
     this.broken = true
     this.endReason = reason
-    const inHand = this.handed === undefined ? [] : [this.handed]
-    this.handed = undefined
+    const inHand = this.handed === undefined || this.writer.decidesAlone ? [] : [this.handed]
+    if (inHand.length > 0) this.handed = undefined
     const queued = this.queued === 0 ? [] : [...Effect.runSync(Queue.takeAll(this.queue))]
     this.queued = 0
     const lines = [...inHand, ...queued, ...this.abandon()]
@@ -400,6 +421,13 @@ export class Outbox<Sender> {
   begin(start: (first: Effect.Effect<Batch<Sender>>) => void) {
     this.idle = start
     this.flush()
+  }
+
+  /** Calls `take` with the next batch, as soon as there is one. For a writer without a fiber of its own. */
+  onBatch(take: (batch: Batch<Sender>) => void) {
+    const batch = this.takeQueued() ?? this.ready()
+    if (batch === undefined) this.idle = (next) => take(Effect.runSync(next))
+    else take(batch)
   }
 
   /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
@@ -444,9 +472,15 @@ export class Outbox<Sender> {
     return this.handed
   }
 
+  /** Whether the fate of this batch is still the writer's to tell. */
+  awaits(batch: Batch<Sender>): boolean {
+    return !this.broken || this.handed === batch
+  }
+
   /** The batch in hand has met its fate. True if that makes room and senders are held here. */
   taken(batch: Batch<Sender>): boolean {
     this.handed = undefined
+    if (this.isSurrendered) return false // it was counted as gone then
     this.linesHere -= batch.lines
     this.bytesHere -= batch.text.length
     this.bounds.budget.used -= batch.text.length + batch.lines * lineBytes

@@ -1,7 +1,7 @@
 import type { Time } from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import * as HelloWord from "../protocol/HelloWord.js"
-import type { Refusal } from "../protocol/Reply.js"
+import type { JamReason, Refusal } from "../protocol/Reply.js"
 import type { Budget } from "./Budget.js"
 import type { Device } from "./Device.js"
 import { Inbox } from "./Inbox.js"
@@ -20,7 +20,7 @@ export type PendingReply = Undelivered | Refused
 interface Undelivered {
   readonly _tag: "Undelivered"
   readonly names: ReadonlyArray<string>
-  readonly reason: "offline" | "busy"
+  readonly reason: "offline" | JamReason
   count: number
 }
 

@@ -4,7 +4,7 @@ import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Ledger } from "./Ledger.js"
 import { retryBusy } from "./Options.js"
-import type { Peer } from "./Peer.js"
+import { Peer } from "./Peer.js"
 import type { Runs } from "./Runs.js"
 import { work, type Turn } from "./Turn.js"
 
@@ -67,7 +67,12 @@ export class Replies {
   }
 
   /** Reports that a line was not delivered to these recipients. Consecutive unlabelled lines share one report. */
-  undelivered(peer: Peer, names: ReadonlyArray<string>, reason: "offline" | "busy", label: string | undefined) {
+  undelivered(
+    peer: Peer,
+    names: ReadonlyArray<string>,
+    reason: "offline" | Reply.JamReason,
+    label: string | undefined
+  ) {
     const pending = peer.pendingReply
     const isSame = pending?._tag === "Undelivered" && pending.reason === reason && sameNames(pending.names, names)
     if (label === undefined && isSame) {
@@ -104,7 +109,7 @@ export class Replies {
     count: number,
     label: string | undefined
   ) {
-    const retryMillis = reason === "busy" ? Duration.toMillis(retryBusy) : undefined
+    const retryMillis = Reply.isJam(reason) ? Duration.toMillis(retryBusy) : undefined
     Metrics.undelivered(reason, names.length * count)
     if (reason === "offline") this.turn.spend(work.name * names.length)
     const lookAlike = reason === "offline" ? this.lookAlike : undefined
@@ -124,7 +129,7 @@ export class Replies {
     for (const { counts, labels, senders: owners } of lines) {
       owners.forEach((sender, run) => {
         const count = counts[run] as number // in range: parallel to the senders
-        if (sender === undefined) return
+        if (!(sender instanceof Peer)) return
         sender.inFlight -= count
         senders.add(sender)
         const label = labels?.[run]
@@ -144,13 +149,23 @@ export class Replies {
 
   /** Sends the outcomes of delivered lines that have labels. */
   outcomes(name: string, { labels, senders }: Runs<Peer>, fate: Delivered) {
-    const names = [name]
     labels?.forEach((label, run) => {
       const sender = senders[run]
-      if (label === undefined || sender === undefined) return
-      sender.outbox.outcomeCame()
-      for (const line of Reply.delivered(fate, label, names)) this.put(sender, line, 0)
+      if (label !== undefined && sender instanceof Peer) this.outcome(sender, label, name, fate)
     })
+  }
+
+  /** Sends the outcome of one labelled line that has been delivered. */
+  outcome(sender: Peer, label: string, name: string, fate: Delivered, params = "") {
+    sender.outbox.outcomeCame()
+    for (const line of Reply.delivered(fate, label, [name], params)) this.put(sender, line, 0)
+  }
+
+  /** Refuses one accepted line, which returns by that. */
+  refuseAccepted(sender: Peer, refusal: Reply.Refusal, label: string | undefined) {
+    if (label !== undefined) sender.outbox.outcomeCame()
+    this.flushPending(sender)
+    this.put(sender, refusal(label), 1)
   }
 }
 

@@ -266,14 +266,16 @@ export class Routing {
   }
 
   private put(peer: Peer, outboxes: ReadonlyArray<Outbox<Peer>>, line: string, label: string | undefined) {
-    let busy: Array<string> | undefined = undefined
+    let jammed: Map<Reply.JamReason, Array<string>> | undefined = undefined
     let put = 0
     this.turn.spend(work.put * outboxes.length)
     for (let i = 0; i < outboxes.length; i++) {
       const to = outboxes[i] as Outbox<Peer> // in range
       if (to.isJammed) {
-        busy ??= []
-        busy.push(to.name)
+        jammed ??= new Map()
+        const names = jammed.get(to.jamReason)
+        if (names === undefined) jammed.set(to.jamReason, [to.name])
+        else names.push(to.name)
         continue
       }
       this.turn.touch(to)
@@ -282,9 +284,11 @@ export class Routing {
       if (label !== undefined) peer.outbox.expectOutcome()
     }
     this.accept(peer, put, line.length * put)
-    if (busy === undefined) return
-    this.ledger.accepted += busy.length
-    this.replies.undelivered(peer, busy, "busy", label)
+    if (jammed === undefined) return
+    for (const [reason, names] of jammed) {
+      this.ledger.accepted += names.length
+      this.replies.undelivered(peer, names, reason, label)
+    }
   }
 
   /** Whether the rate limits of the client and of its host allow one more line now. If not, sends `! slow-down`. */

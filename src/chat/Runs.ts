@@ -1,18 +1,20 @@
+import type { Source } from "./Source.js"
+
 /**
  * The senders of a number of lines, in order. Consecutive lines of one sender form a run, kept in parallel arrays
  * because they are updated for every message.
  */
 export class Runs<Sender> {
   lines = 0
-  /** The sender of each run; undefined for the server's own lines. */
-  readonly senders: Array<Sender | undefined> = []
+  /** The sender of each run, or the log that it comes from; undefined for the server's own lines. */
+  readonly senders: Array<Sender | Source | undefined> = []
   /** The number of lines in each run. */
   readonly counts: Array<number> = []
   /** The label of each run. Undefined until a line has one, so that the usual case costs nothing. */
   labels: Array<string | undefined> | undefined = undefined
 
   /** Counts lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row. */
-  count(lines: number, sender: Sender | undefined, label: string | undefined) {
+  count(lines: number, sender: Sender | Source | undefined, label: string | undefined) {
     this.lines += lines
     const { counts, senders } = this
     const last = counts.length - 1

@@ -4,12 +4,12 @@ import type { Batch } from "./Batch.js"
 import type { Events } from "./Events.js"
 import type { Ledger } from "./Ledger.js"
 import type { Outbox } from "./Outbox.js"
-import type { Peer } from "./Peer.js"
+import { Peer } from "./Peer.js"
 import type { Runs } from "./Runs.js"
 import type { Unacknowledged } from "./Unacknowledged.js"
 import type { Watch } from "./Watch.js"
 
-/** Records delivered lines in the ledger. Calls `settled` with each leaving sender that has nothing left in flight. */
+/** Records delivered lines in the ledger, or reports them to the logs that they come from. Calls `settled` with each leaving sender that has nothing left in flight. */
 export const settle = (
   ledger: Ledger,
   { counts, senders }: Runs<Peer>,
@@ -21,6 +21,10 @@ export const settle = (
     const sender = senders[run]
     if (sender === undefined) continue
     const count = counts[run] as number // in range: parallel to the senders
+    if (!(sender instanceof Peer)) {
+      sender.delivered(count)
+      continue
+    }
     lines += count
     sender.inFlight -= count
     if (sender.inFlight === 0 && sender.phase._tag === "Leaving") settled(sender)

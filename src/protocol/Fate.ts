@@ -5,6 +5,7 @@
 export const fates = {
   written: { about: "the kernel took all bytes of the line for the recipient's socket", isDelivered: true },
   received: { about: "the recipient acknowledged the line", isDelivered: true },
+  stored: { about: "the line is kept on disk, or in memory, for the recipient's devices", isDelivered: true },
   returned: { about: "the sender got an undelivered line", isDelivered: false },
   dead: { about: "the line could not be returned, because its sender had left", isDelivered: false }
 } as const satisfies Record<string, Facts>
@@ -12,7 +13,7 @@ export const fates = {
 interface Facts {
   /** A clause, for documentation and the help texts of metrics. */
   readonly about: string
-  /** Whether the recipient has the line: the sender of a labelled line then gets `* FATE @LABEL NAME`. */
+  /** Whether the recipient has the line, or will be given it: the sender of a labelled line then gets `* FATE @LABEL NAME`. */
   readonly isDelivered: boolean
 }
 

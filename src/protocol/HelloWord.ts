@@ -5,7 +5,11 @@
 const rows = {
   ack: { about: "counts a line to you as received once you have acknowledged it with /ack" },
   auto: { about: "marks your lines as sent by a program, for others who said auto, and theirs for you" },
+  copies: { about: "shows you what your account's other devices send", isForKept: true },
+  once: { about: "stores a line that you send again, with the same label, only once", isForKept: true },
+  receipts: { about: "tells you when a device of an account was given what you sent", isForKept: true },
   "send-only": { about: "before the login: you get no messages, and nobody is told of you", isForLogin: true },
+  seq: { about: "shows you the number and the time of each message that is kept", isForKept: true },
   to: { about: "shows you who else got a message" }
 } as const satisfies Record<string, HelloWordRow>
 
@@ -14,16 +18,25 @@ interface HelloWordRow {
   readonly about: string
   /** It changes the login, and has no effect after it. */
   readonly isForLogin?: true
+  /** It concerns lines that are kept: servers without accounts do not know it. */
+  readonly isForKept?: true
 }
 
 export type HelloWord = keyof typeof rows
 
 export const all = Object.keys(rows) as ReadonlyArray<HelloWord>
 
-export const entries = Object.entries(rows) as ReadonlyArray<readonly [HelloWord, (typeof rows)[HelloWord]]>
-
 /** No words. Shared, because most connections have none (benchmark: idle memory). */
 export const none: ReadonlySet<HelloWord> = new Set()
+
+/** The words that are about kept lines (protocol, section 10). */
+export const kept: ReadonlyArray<HelloWord> = all.filter((word) => "isForKept" in rows[word])
+
+/** The words that every server knows. */
+export const basic: ReadonlyArray<HelloWord> = all.filter((word) => !kept.includes(word))
+
+/** What a word does, as a clause without a subject. */
+export const aboutOf = (word: HelloWord): string => rows[word].about
 
 /** Words that have no effect after the login. */
 const forLogin: ReadonlySet<HelloWord> = new Set(all.filter((word) => "isForLogin" in rows[word]))
@@ -32,10 +45,16 @@ const forLogin: ReadonlySet<HelloWord> = new Set(all.filter((word) => "isForLogi
  * The words that are on after another `/hello`: those that already were, and those in its argument. Unknown words are
  * ignored, and after the login those that are for it.
  */
-export const add = (before: ReadonlySet<HelloWord>, argument: string, hasLoggedIn: boolean): ReadonlySet<HelloWord> => {
+export const add = (
+  before: ReadonlySet<HelloWord>,
+  argument: string,
+  hasLoggedIn: boolean,
+  /** The words that the server knows. */
+  known: ReadonlyArray<HelloWord> = basic
+): ReadonlySet<HelloWord> => {
   if (argument === "") return before
   const said = new Set(argument.split(/[ \t]+/))
-  const mayAdd = (word: HelloWord) => said.has(word) && !(hasLoggedIn && forLogin.has(word))
+  const mayAdd = (word: HelloWord) => said.has(word) && known.includes(word) && !(hasLoggedIn && forLogin.has(word))
   const on = all.filter((word) => before.has(word) || mayAdd(word))
   return on.length === before.size ? before : new Set(on)
 }

@@ -16,6 +16,8 @@ export const refusals = [
   "too-many-recipients",
   "slow-down",
   "unknown-command",
+  "label-used",
+  "gap",
   "closing",
   "bad-login",
   "login-in-use",
@@ -47,6 +49,8 @@ export const notices = [
   "device",
   "forgot",
   "end",
+  "sent",
+  "delivered",
   ...Fate.delivered
 ] as const
 
@@ -89,6 +93,12 @@ export const messageHead = (name: string, params = ""): string => `from ${name}$
 /** The parameter of a message that a program sent. */
 export const auto = " auto=yes"
 
+/** The parameter of a kept message that a guest sent: the next client of that name may be somebody else. */
+export const guest = " guest=yes"
+
+/** The parameter of the outcome of a line that had been stored before, with the same label (`once`). */
+export const again = " again=yes"
+
 /** The parameter of a message that lists its other recipients. A name contains no `+`. */
 export const recipients = (names: ReadonlyArray<string>): string => ` to=${names.join("+")}`
 
@@ -121,6 +131,9 @@ export const unknownCommand = (name: string, near?: string): Refusal =>
   )
 
 export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not accepted")
+
+/** The device has sent another text with this label (`once`). */
+export const labelUsed: Refusal = refusal("label-used", "", "this label belongs to another line; use a new one")
 
 // Refused logins, after which the server closes (protocol, section 2).
 
@@ -275,14 +288,25 @@ export const banned = (retryMillis: number | undefined): Fatal => ({
 // Outcomes (protocol, sections 3 and 7).
 
 /** Why a message did not reach a recipient. */
-export type UndeliveredReason = "offline" | "disconnected" | "busy" | "slow" | "unreachable"
+export type UndeliveredReason =
+  "offline" | "disconnected" | "busy" | "slow" | "unreachable" | "full" | "unavailable" | "expired" | "removed"
+
+/** Why a line returns at once while its recipient makes no progress. */
+export type JamReason = "busy" | "unavailable"
+
+/** Whether a line with this reason is worth sending again, after a while. */
+export const isJam = (reason: UndeliveredReason): reason is JamReason => reason === "busy" || reason === "unavailable"
 
 const undeliveredText: Record<UndeliveredReason, string> = {
   offline: "no recipient of that name is online",
   disconnected: "disconnected before the line was written, or before it was acknowledged",
   busy: "not reading at the moment",
   slow: "disconnected by the server because it was not reading",
-  unreachable: "disconnected by the server because it did not answer; it may have read the line"
+  unreachable: "disconnected by the server because it did not answer; it may have read the line",
+  full: "too many lines wait for this account; it must read some first",
+  unavailable: "the server cannot store lines at the moment",
+  expired: "was not read in time",
+  removed: "the account was removed"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)
@@ -336,7 +360,7 @@ export const undelivered = (options: {
   const { count, label, lookAlike = () => undefined, names, reason, retryMillis } = options
   const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
   // A single offline or busy line has no count. Lines that return from a queue always have one.
-  const isImmediate = reason === "offline" || reason === "busy"
+  const isImmediate = reason === "offline" || isJam(reason)
   const counted = (count > 1 || !isImmediate) && label === undefined
   const found = names.map(lookAlike)
   // A recipient may have logged in since: other clients are handled between a line and its reply.
@@ -352,9 +376,17 @@ export const undelivered = (options: {
   return withNames(names, render, (position) => likes[position]?.length ?? 0)
 }
 
-/** The outcome of a labelled line for recipients that have it: the fate is the code. */
-export const delivered = (fate: Fate.Delivered, label: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  withNames(names, (joined) => notice(fate, joined, fate, label))
+/**
+ * The outcome of a labelled line for recipients that have it: the fate is the code.
+ *
+ * @param params each after a space
+ */
+export const delivered = (
+  fate: Fate.Delivered,
+  label: string,
+  names: ReadonlyArray<string>,
+  params = ""
+): ReadonlyArray<string> => withNames(names, (joined) => notice(fate, joined + params, fate, label))
 
 // Replies to commands (protocol, section 6).
 
@@ -483,6 +515,42 @@ export const hello = (
     label
   )
 }
+
+// Lines that are kept (protocol, section 8).
+
+/** A line that another device of the account sent. */
+export const sent = (
+  recipient: string,
+  { at, seq, text }: { readonly seq: number; readonly at: number; readonly text: string }
+): string => notice("sent", `${recipient} seq=${seq} at=${at}`, text)
+
+/** Stored lines that no device of their recipient was given. */
+export const returned = ({
+  count,
+  first,
+  last,
+  reason,
+  recipient
+}: {
+  readonly recipient: string
+  readonly reason: "expired" | "removed"
+  readonly first: number
+  readonly last: number
+  readonly count: number
+}): string =>
+  refusal(
+    "undelivered",
+    `${Name.show(recipient)} reason=${reason} first=${first} last=${last} count=${count}`,
+    undeliveredText[reason]
+  )(undefined)
+
+/** A device of the recipient has been given everything up to this line. */
+export const given = (recipient: string, seq: number): string =>
+  notice("delivered", `${recipient} seq=${seq}`, "given to a device")
+
+/** Lines that are gone, which the device was not given: those from `first` to `last`. */
+export const gap = (conversation: string, first: number, last: number): string =>
+  refusal("gap", `${Name.show(conversation)} first=${first} last=${last}`, "these lines are no longer kept")(undefined)
 
 // Notices to clients that sent /hello (protocol, section 6).
 

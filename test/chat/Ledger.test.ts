@@ -8,6 +8,7 @@ describe("Ledger", () => {
       accepted: 0,
       written: 0,
       received: 0,
+      stored: 0,
       returned: 0,
       dead: 0,
       inFlight: 0
@@ -24,7 +25,7 @@ describe("Ledger", () => {
     ledger.settled.written += 2
     assert.deepStrictEqual(
       before,
-      { accepted: 10, written: 4, received: 0, returned: 3, dead: 1, inFlight: 2 },
+      { accepted: 10, written: 4, received: 0, stored: 0, returned: 3, dead: 1, inFlight: 2 },
       "a copy"
     )
     assert.strictEqual(ledger.snapshot().inFlight, 0)

@@ -6,12 +6,18 @@ import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
 import type { Batch } from "../../src/chat/Batch.js"
 import { Outbox, type Bounds } from "../../src/chat/Outbox.js"
+import type { Source } from "../../src/chat/Source.js"
 
 /** One line of a batch. The sender is a word; undefined is the server itself. */
 interface Line {
   readonly text: string
   readonly sender: string | undefined
   readonly label: string | undefined
+}
+
+const nameOf = (sender: string | Source | undefined) => {
+  assert.isFalse(typeof sender === "object", "no line comes from a log")
+  return sender as string | undefined
 }
 
 /** The lines of a batch, as the batch describes them. */
@@ -21,7 +27,7 @@ const linesOf = (batch: Batch<string>): ReadonlyArray<Line> => {
   assert.strictEqual(batch.counts.length, batch.senders.length, "the runs are parallel")
   if (batch.labels !== undefined) assert.strictEqual(batch.labels.length, batch.senders.length)
   const owners = batch.senders.flatMap((sender, run) =>
-    Array.from({ length: batch.counts[run] ?? 0 }, () => ({ sender, label: batch.labels?.[run] }))
+    Array.from({ length: batch.counts[run] ?? 0 }, () => ({ sender: nameOf(sender), label: batch.labels?.[run] }))
   )
   assert.strictEqual(owners.length, texts.length, "each line has an owner")
   return texts.map((text, index) => ({ text, sender: owners[index]?.sender, label: owners[index]?.label }))

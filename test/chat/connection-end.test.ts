@@ -24,7 +24,15 @@ describe("a connection that breaks", () => {
         assert.deepStrictEqual(reasons, ["connection-lost"])
         yield* alice.barrier
         const whole = Math.floor(bufferBytes / 93)
-        const expected = { accepted: 20, written: whole, received: 0, returned: 20 - whole, dead: 0, inFlight: 0 }
+        const expected = {
+          accepted: 20,
+          written: whole,
+          received: 0,
+          stored: 0,
+          returned: 20 - whole,
+          dead: 0,
+          inFlight: 0
+        }
         assert.deepStrictEqual(broker.ledger.snapshot(), expected, `${bufferBytes} bytes`)
         assert.strictEqual(returnedCount("disconnected", alice.received), 20 - whole)
       }
@@ -46,6 +54,7 @@ describe("a connection that breaks", () => {
         accepted: 20,
         written: 11,
         received: 0,
+        stored: 0,
         returned: 0,
         dead: 9,
         inFlight: 0

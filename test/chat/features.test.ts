@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Batch } from "../../src/chat/Batch.js"
 import type { MakeFeature } from "../../src/chat/Feature.js"
-import type { Peer } from "../../src/chat/Peer.js"
+import { Peer } from "../../src/chat/Peer.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import { pass, startMemoryServer } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
@@ -14,7 +14,7 @@ const echo: MakeFeature = (broker) => {
   const sendBack = (batch: Batch<Peer>) => () => {
     const lines = batch.text.split("\n")
     batch.senders.forEach((sender, run) => {
-      for (const line of lines.splice(0, batch.counts[run])) if (sender !== undefined) broker.put(sender, `${line}\n`)
+      for (const line of lines.splice(0, batch.counts[run])) if (sender instanceof Peer) broker.put(sender, `${line}\n`)
     })
   }
   const write = Effect.gen(function* () {

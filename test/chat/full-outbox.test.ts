@@ -161,6 +161,7 @@ describe("senders held by one full outbox", () => {
         written: 740,
         returned: 0,
         received: 0,
+        stored: 0,
         dead: 0,
         inFlight: 0
       })

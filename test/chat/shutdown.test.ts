@@ -83,7 +83,15 @@ describe("the drain", () => {
       yield* pass(300)
       const { cutOff, ledger } = yield* left(drain, [alice, bob])
       assert.strictEqual(cutOff, 0)
-      assert.deepStrictEqual(ledger, { accepted: 30, written: 30, received: 0, returned: 0, dead: 0, inFlight: 0 })
+      assert.deepStrictEqual(ledger, {
+        accepted: 30,
+        written: 30,
+        received: 0,
+        stored: 0,
+        returned: 0,
+        dead: 0,
+        inFlight: 0
+      })
       assert.deepStrictEqual(numbersFrom("alice", bob.received), range(0, 30))
       const [notice, refusal, bye] = alice.received.slice(-3)
       assert.match(notice ?? "", /^\* closing grace=500 return=1000: /)
@@ -110,7 +118,15 @@ describe("the drain", () => {
       yield* pass(1_000)
       const { cutOff, ledger } = yield* Fiber.join(drain)
       assert.strictEqual(cutOff, 20)
-      assert.deepStrictEqual(ledger, { accepted: 30, written: 10, received: 0, returned: 20, dead: 0, inFlight: 0 })
+      assert.deepStrictEqual(ledger, {
+        accepted: 30,
+        written: 10,
+        received: 0,
+        stored: 0,
+        returned: 20,
+        dead: 0,
+        inFlight: 0
+      })
     })
   )
 

@@ -4,7 +4,10 @@ import * as HelloWord from "../../src/protocol/HelloWord.js"
 const { all, none } = HelloWord
 
 const after = (...args: ReadonlyArray<string>) => [
-  ...args.reduce<ReadonlySet<HelloWord.HelloWord>>((words, argument) => HelloWord.add(words, argument, false), none)
+  ...args.reduce<ReadonlySet<HelloWord.HelloWord>>(
+    (words, argument) => HelloWord.add(words, argument, false, all),
+    none
+  )
 ]
 
 describe("HelloWord", () => {
@@ -26,6 +29,11 @@ describe("HelloWord", () => {
   it("adds the words of several arguments up, in the order of the table", () => {
     for (const word of all) assert.deepStrictEqual(after(word, "", "x", word), [word])
     assert.deepStrictEqual(after(...all.toReversed()), [...all])
+  })
+
+  it("ignores the words about kept lines where there are none", () => {
+    assert.deepStrictEqual([...HelloWord.add(none, all.join(" "), false)], [...HelloWord.basic])
+    assert.deepStrictEqual([...HelloWord.add(none, HelloWord.kept.join(" "), false)], [])
   })
 
   it("shares the empty set, and a set that does not change", () => {

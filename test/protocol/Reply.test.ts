@@ -68,10 +68,11 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   token: (label) => [Reply.token("phone", `achat_${"0".repeat(32)}`, label)],
   devices: (label) => Reply.devices([{ name: "phone", isHere: true, hasToken: true, seen: 1 }], label),
   forgot: (label) => [Reply.forgot("phone", label)],
+  labelUsed: (label) => [Reply.labelUsed(label)],
   who: (label) => Reply.who(["alice", "bob"], label),
   pong: (label) => [Reply.pong("a: b", label)],
   bye: (label) => [Reply.bye("quit", label)],
-  help: (label) => Reply.help(builtIn, label),
+  help: (label) => Reply.help(builtIn(), label),
   hello: (label) => [
     Reply.hello(
       { name: "alice", maxLineBytes: 65_536, maxRecipients: 1_000, limits: { rate: 5 }, words: ["ack"] },
@@ -84,6 +85,10 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
 }
 
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
+  sent: () => [Reply.sent("bob", { seq: 1, at: 2, text: "hi" })],
+  gap: () => [Reply.gap("bob", 1, 2)],
+  given: () => [Reply.given("bob", 3)],
+  returned: () => [Reply.returned({ recipient: "bob", reason: "expired", first: 1, last: 3, count: 2 })],
   joined: () => [Reply.joined("alice")],
   left: () => [Reply.left("alice")],
   serverClosing: () => [Reply.serverClosing(10_000, 1_500)]

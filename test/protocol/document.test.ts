@@ -18,13 +18,18 @@ describe("PROTOCOL.md", () => {
     const commands = firstCells(section6).filter((cell) => cell.startsWith("/"))
     assert.sameMembers(
       commands,
-      [...builtIn, ...AccountCommands.rows].map(({ usage }) => usage)
+      [...builtIn(), ...AccountCommands.rows].map(({ usage }) => usage)
     )
   })
 
   it("has a row for each word after /hello, and no other", () => {
     const [, table = ""] = section6.split(/^\| word /mu)
-    assert.deepStrictEqual(firstCells(table.split("\n\n")[0] ?? ""), [...HelloWord.all])
+    assert.deepStrictEqual(firstCells(table.split("\n\n")[0] ?? ""), [...HelloWord.basic])
+  })
+
+  it("has a row for each word that is about kept lines, and no other", () => {
+    const [, table = ""] = (document.split("\n## 10. Kept lines\n")[1] ?? "").split(/^\| word /mu)
+    assert.deepStrictEqual(firstCells(table.split("\n\n")[0] ?? ""), [...HelloWord.kept])
   })
 
   it("has the ledger with every fate", () => {

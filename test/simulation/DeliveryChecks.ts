@@ -318,6 +318,7 @@ const checkLedger = ({ ledger }: History, tallies: Map<ObservedConnection, Map<s
   const bounds: Record<Fate.Fate, { readonly least: number; readonly most: number }> = {
     written: { least: sum.written, most: sum.maybeWritten },
     received: { least: sum.received, most: sum.maybeReceived },
+    stored: { least: 0, most: 0 }, // there is no store
     returned: { least: sum.returnedInOrder, most: sum.returned },
     dead: { least: 0, most: sum.maybe }
   }

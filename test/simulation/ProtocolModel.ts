@@ -347,7 +347,7 @@ const meaningOf = (
 }
 
 /** A line for messages, and one for each command and each of its forms. */
-const helpLines = builtIn.reduce((lines, { forms = [] }) => lines + 1 + forms.length, 1)
+const helpLines = builtIn().reduce((lines, { forms = [] }) => lines + 1 + forms.length, 1)
 
 const commanded = (command: string, label: string | undefined, state: State, setting: Setting) => {
   const tag = label === undefined ? "" : ` @${label}`

@@ -5,6 +5,7 @@ import type { AccountOperations } from "../../accounts/AccountOperations.js"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
+import { Store } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "./StoreFlags.js"
@@ -31,12 +32,17 @@ const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.Se
   Layer.unwrapEffect(
     Effect.gen(function* () {
       // Imported only here: a server without a store needs none of it.
-      const Accounts = yield* Effect.promise(() => import("../../accounts/Accounts.js"))
-      const { admission, feature, operations } = yield* Effect.mapError(
-        Accounts.make({ settings }),
-        ExitStatus.asMisuse
+      const [Accounts, Conversations] = yield* Effect.promise(() =>
+        Promise.all([import("../../accounts/Accounts.js"), import("../../conversations/Conversations.js")])
       )
-      const server = Server.layer({ ...options, admission, features: [...(options.features ?? []), feature] })
+      const prepared = Conversations.prepare(yield* Store)
+      const { admission, feature, index, operations } = yield* Accounts.make({
+        settings,
+        removed: (toGuests) => conversations.removed(toGuests)
+      }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
+      const conversations = Conversations.make(prepared, index)
+      const features = [...(options.features ?? []), conversations.feature, feature]
+      const server = Server.layer({ ...options, admission, features })
       return Layer.merge(server, Layer.succeed(RunningAccounts, operations))
     })
   )

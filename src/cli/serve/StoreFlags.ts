@@ -6,11 +6,13 @@ import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 
-/** `--store`: where a server keeps accounts. */
+/** `--store`: where a server keeps accounts and lines. */
 
 export const settings = {
   store: Setting.text("store", "file|memory", {
-    about: "Keep accounts in this file, which is created if it is not there; memory keeps them until the server stops",
+    about:
+      "Keep accounts, and the lines to them, in this file, which is created if it is not there; memory keeps them until " +
+      "the server stops",
     default: undefined,
     defaultText: "none: there are no accounts"
   })

@@ -1,0 +1,16 @@
+import type { Delivered } from "../protocol/Fate.js"
+import type { Refusal, UndeliveredReason } from "../protocol/Reply.js"
+import type { Batch } from "./Batch.js"
+import type { Outbox } from "./Outbox.js"
+import type { Peer } from "./Peer.js"
+
+/** What became of one line that a writer has taken. */
+export type LineOutcome =
+  /** `params`: what the outcome of a labelled line says besides its fate, each after a space; may be empty. */
+  | { readonly _tag: "Delivered"; readonly fate: Delivered; readonly params: string }
+  | { readonly _tag: "Returned"; readonly reason: UndeliveredReason }
+  /** Returned as well, with a line that says what the sender did wrong. */
+  | { readonly _tag: "Refused"; readonly refusal: Refusal }
+
+/** Called by a writer in the broker's turn: the lines of its batch have met these fates, in order. */
+export type SettledEach = (outbox: Outbox<Peer>, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void

@@ -1,0 +1,64 @@
+import type { UndeliveredReason } from "../protocol/Reply.js"
+import * as Metrics from "../telemetry/Metrics.js"
+import type { Ledger } from "./Ledger.js"
+import type { Lifecycle } from "./Lifecycle.js"
+import type { LineOutcome, SettledEach } from "./LineOutcome.js"
+import type { Outbox } from "./Outbox.js"
+import { Peer } from "./Peer.js"
+import type { Replies } from "./Replies.js"
+import { Runs } from "./Runs.js"
+import { work, type Turn } from "./Turn.js"
+
+interface Collaborators {
+  /** Reports that there is room in an outbox for which senders wait. */
+  readonly hasRoom: (outbox: Outbox<Peer>) => void
+  readonly ledger: Ledger
+  readonly lifecycle: Lifecycle
+  readonly replies: Replies
+  readonly turn: Turn
+}
+
+/**
+ * For writers whose lines can meet different fates. A socket's lines all meet the same one, which takes no turn of the
+ * broker (`Settlement`).
+ */
+export const make =
+  ({ hasRoom, ledger, lifecycle, replies, turn }: Collaborators): SettledEach =>
+  (outbox, batch, outcomes) => {
+    // The lines were already returned to their senders.
+    if (!outbox.awaits(batch)) return
+    const { counts, labels, lines, senders } = batch
+    const returned = new Map<UndeliveredReason, Runs<Peer>>()
+    let line = 0
+    senders.forEach((sender, run) => {
+      const end = line + (counts[run] as number) // in range: parallel to the senders
+      for (; line < end; line++) {
+        const outcome = outcomes[line] as LineOutcome // one for each line
+        if (sender instanceof Peer) settle(sender, labels?.[run], outcome)
+      }
+      if (sender instanceof Peer && sender.inFlight === 0) lifecycle.finishIfSettled(sender)
+    })
+    for (const [reason, runs] of returned) lifecycle.return(outbox.name, [runs], reason)
+    turn.spend(work.put * lines)
+    Metrics.delivery.record((performance.now() - batch.since) / 1000, lines)
+    if (outbox.taken(batch)) hasRoom(outbox)
+
+    function settle(sender: Peer, label: string | undefined, outcome: LineOutcome) {
+      switch (outcome._tag) {
+        case "Delivered":
+          sender.inFlight -= 1
+          ledger.settled[outcome.fate] += 1
+          if (label !== undefined) replies.outcome(sender, label, outbox.name, outcome.fate, outcome.params)
+          return
+        case "Refused":
+          sender.inFlight -= 1
+          replies.refuseAccepted(sender, outcome.refusal, label)
+          return
+        case "Returned": {
+          const runs = returned.get(outcome.reason) ?? new Runs<Peer>()
+          returned.set(outcome.reason, runs)
+          runs.count(1, sender, label)
+        }
+      }
+    }
+  }

@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import type { StoreService } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import { pageBytes, pageLines, type Feed } from "./Feed.js"
+
+interface Collaborators {
+  readonly store: StoreService
+  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /** Reports a failure, and waits before the next request. */
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+/** Fetches the pages of the feeds that are behind: one page of one feed after the other. */
+export class Pager {
+  /** In the order in which they get their next page. */
+  private readonly waiting = new Set<Feed>()
+  private readonly hasWork = Effect.unsafeMakeLatch(false)
+
+  constructor(private readonly broker: Collaborators) {}
+
+  /** Has the next page of a feed fetched, when it is its turn. Any number of calls count as one. */
+  add(feed: Feed) {
+    this.waiting.add(feed)
+    this.hasWork.unsafeOpen()
+  }
+
+  get run(): Effect.Effect<never> {
+    return Effect.forever(
+      Effect.zipRight(
+        this.hasWork.await,
+        Effect.suspend(() => this.next())
+      )
+    )
+  }
+
+  private next(): Effect.Effect<void> {
+    for (const feed of this.waiting) {
+      this.waiting.delete(feed)
+      const wanted = feed.nextPage()
+      if (wanted !== undefined) return this.fetch(feed, wanted)
+    }
+    this.hasWork.unsafeClose()
+    return Effect.void
+  }
+
+  private fetch(feed: Feed, { after, conversation }: NonNullable<ReturnType<Feed["nextPage"]>>): Effect.Effect<void> {
+    const { broker } = this
+    const request = {
+      conversation,
+      reader: feed.device.account,
+      after,
+      limit: pageLines,
+      maxBytes: pageBytes
+    }
+    return broker.store.page(request).pipe(
+      Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
+      Effect.catchAll((error) =>
+        Effect.zipRight(
+          broker.failed(error),
+          Effect.sync(() => this.add(feed))
+        )
+      )
+    )
+  }
+}

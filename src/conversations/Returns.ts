@@ -1,0 +1,143 @@
+import * as Effect from "effect/Effect"
+import type { Peer } from "../chat/Peer.js"
+import type { Source } from "../chat/Source.js"
+import type { StoreService } from "../ports/Store.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import * as Reply from "../protocol/Reply.js"
+
+interface Collaborators {
+  readonly store: StoreService
+  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
+  readonly put: (peer: Peer, line: string) => void
+  /** A connected device of an account that gets messages, if there is one. */
+  readonly deviceOf: (account: AccountId) => Peer | undefined
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+/**
+ * Lines that were stored and that no device of their recipient will be given: their sender is told, once. An account is
+ * told on its first device that comes. A guest is told on the connection that sent the line, or not at all, because the
+ * next client of that name may be somebody else.
+ */
+export class Returns {
+  /** The connections of guests whose lines are stored, and the first line of each. */
+  private readonly guests = new Map<ConversationId, { readonly peer: Peer; readonly first: number }>()
+  private readonly due = new Set<AccountId>()
+  /** Accounts that are being told. */
+  private readonly underWay = new Map<AccountId, Peer>()
+  private readonly hasDue = Effect.unsafeMakeLatch(false)
+
+  constructor(private readonly broker: Collaborators) {}
+
+  /** A line of a guest has been stored. */
+  stored(conversation: ConversationId, seq: number, guest: Peer) {
+    if (this.guests.get(conversation)?.peer !== guest) this.guests.set(conversation, { peer: guest, first: seq })
+  }
+
+  /** The guest that writes in a conversation, while it is connected. */
+  guestOf(conversation: ConversationId): Peer | undefined {
+    return this.guests.get(conversation)?.peer
+  }
+
+  ended(peer: Peer) {
+    if (peer.device === undefined) {
+      for (const [conversation, guest] of this.guests) if (guest.peer === peer) this.guests.delete(conversation)
+      return
+    }
+    const { id } = peer.device.account
+    if (this.underWay.get(id) !== peer) return
+    this.underWay.delete(id)
+    this.check(id)
+  }
+
+  /** Tells these guests, as far as they are still connected. */
+  tell(returns: ReadonlyArray<Undelivered>) {
+    for (const undelivered of returns) {
+      const guest = this.guests.get(undelivered.conversation)
+      if (guest === undefined || undelivered.last < guest.first || guest.peer.outbox.ended !== undefined) continue
+      const first = Math.max(undelivered.first, guest.first)
+      // All lines of such a conversation are the guest's, so there are no others between them.
+      this.broker.put(guest.peer, Reply.returned({ ...undelivered, first, count: undelivered.last - first + 1 }))
+    }
+  }
+
+  /** There may be something to tell this account. */
+  check(account: AccountId) {
+    this.due.add(account)
+    this.hasDue.unsafeOpen()
+  }
+
+  get run(): Effect.Effect<never> {
+    return Effect.forever(
+      Effect.zipRight(
+        this.hasDue.await,
+        Effect.suspend(() => this.next())
+      )
+    )
+  }
+
+  private next(): Effect.Effect<void> {
+    const { broker } = this
+    for (const account of this.due) {
+      this.due.delete(account)
+      if (broker.deviceOf(account) === undefined || this.underWay.has(account)) continue
+      return broker.store.returns.pending(account).pipe(
+        Effect.flatMap((pending) => broker.inTurn(() => this.give(account, pending))),
+        Effect.catchAll((error) =>
+          Effect.zipRight(
+            broker.failed(error),
+            Effect.sync(() => this.check(account))
+          )
+        )
+      )
+    }
+    this.hasDue.unsafeClose()
+    return Effect.void
+  }
+
+  private give(account: AccountId, pending: ReadonlyArray<PendingReturn>) {
+    const { broker } = this
+    const peer = broker.deviceOf(account)
+    if (peer === undefined || pending.length === 0) return
+    const ids = pending.map(({ id }) => id)
+    let left = ids.length
+    this.underWay.set(account, peer)
+    const told = () => {
+      this.underWay.delete(account)
+      this.told.push(...ids)
+      this.hasTold.unsafeOpen()
+    }
+    broker.give(peer, pending.map(Reply.returned).join(""), ids.length, {
+      delivered: (lines) => {
+        left -= lines
+        if (left === 0) told()
+      }
+    })
+  }
+
+  /** What accounts have been told, and the store does not know yet. */
+  private readonly told: Array<number> = []
+  private readonly hasTold = Effect.unsafeMakeLatch(false)
+
+  /** Reports to the store what was told. */
+  get report(): Effect.Effect<never> {
+    const next = Effect.suspend(() => {
+      const ids = this.told.splice(0)
+      this.hasTold.unsafeClose()
+      return Effect.catchAll(this.broker.store.returns.told(ids), (error) =>
+        Effect.zipRight(
+          this.broker.failed(error),
+          Effect.sync(() => {
+            this.told.push(...ids)
+            this.hasTold.unsafeOpen()
+          })
+        )
+      )
+    })
+    return Effect.forever(Effect.zipRight(this.hasTold.await, next))
+  }
+}

@@ -1,0 +1,207 @@
+import * as Effect from "effect/Effect"
+import type { Batch } from "../chat/Batch.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import { Peer } from "../chat/Peer.js"
+import type { StoreService } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import * as StoreLines from "../ports/StoreLines.js"
+import * as Reply from "../protocol/Reply.js"
+import type { Cursors } from "./Cursors.js"
+import * as LineHead from "./LineHead.js"
+import { likenessOf } from "../chat/Names.js"
+import type { Mailbox } from "./Mailbox.js"
+import { numbers } from "./Rendering.js"
+
+/** A batch that the writer has taken from an inlet. Its lines may be stored in several transactions. */
+interface Work {
+  readonly mailbox: Mailbox
+  readonly batch: Batch<Peer>
+  readonly lines: ReadonlyArray<Pending>
+  /** Of the first lines, those that were handed to the store. */
+  readonly outcomes: Array<LineOutcome>
+  /** The lines that were handed to the store, or are in its hands. */
+  handed: number
+}
+
+interface Pending {
+  readonly line: StoreLines.NewLine
+  readonly sender: Peer
+}
+
+interface Collaborators {
+  readonly store: StoreService
+  readonly cursors: Cursors
+  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /** In the broker's turn: the lines of a batch have met these fates. */
+  readonly settled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
+  /** In the broker's turn: a line is on disk. */
+  readonly stored: (mailbox: Mailbox, line: StoreLines.NewLine, by: Peer, stored: Stored) => void
+  /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+type Stored = Extract<StoreLines.Appended, { readonly _tag: "Stored" }>
+
+/**
+ * Stores what is put into the inlets. Group commit: everything that waits becomes one transaction, of at most
+ * `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work on it.
+ */
+export class StoreWriter {
+  private readonly work: Array<Work> = []
+  private readonly hasWork = Effect.unsafeMakeLatch(false)
+
+  constructor(private readonly broker: Collaborators) {}
+
+  /** In the broker's turn: takes a batch, to store it with the next transaction. */
+  take(mailbox: Mailbox, batch: Batch<Peer>) {
+    this.work.push({ mailbox, batch, lines: linesOf(mailbox, batch), outcomes: [], handed: 0 })
+    this.hasWork.unsafeOpen()
+  }
+
+  /** Saves cursors with the next transaction, or in one of their own. */
+  saveCursors() {
+    this.hasWork.unsafeOpen()
+  }
+
+  /** A last transaction, with what the devices were given. */
+  get finish(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const cursors = this.broker.cursors.take()
+      return cursors.length === 0 ? Effect.void : Effect.ignore(this.broker.store.saveCursors(cursors))
+    })
+  }
+
+  /** Stores, one transaction after the other, for ever. */
+  get run(): Effect.Effect<never> {
+    return Effect.forever(
+      Effect.zipRight(
+        this.hasWork.await,
+        Effect.suspend(() => this.commit())
+      )
+    )
+  }
+
+  /** One transaction. Nothing interrupts it between the store's answer and the fate of its lines. */
+  private commit(): Effect.Effect<void> {
+    const { broker } = this
+    this.hasWork.unsafeClose()
+    const parts = this.takeParts()
+    const lines = parts.flatMap(({ lines: some }) => some)
+    const cursors = broker.cursors.take()
+    if (lines.length === 0 && cursors.length === 0) return Effect.void
+    const append = broker.store.append(
+      lines.map(({ line }) => line),
+      cursors
+    )
+    return Effect.uninterruptible(
+      Effect.flatMap(Effect.either(append), (answer) => {
+        const settle = broker.inTurn(() => this.answered(parts, answer._tag === "Right" ? answer.right : undefined))
+        if (answer._tag === "Right") return settle
+        broker.cursors.putBack(cursors)
+        return Effect.zipRight(settle, broker.failed(answer.left))
+      })
+    )
+  }
+
+  /** The lines of the next transaction. */
+  private takeParts(): ReadonlyArray<Part> {
+    const parts: Array<Part> = []
+    let lines = 0
+    let bytes = 0
+    for (const work of this.work) {
+      const from = work.handed
+      for (; work.handed < work.lines.length; work.handed++) {
+        const { length } = (work.lines[work.handed] as Pending).line.text // in range
+        if (lines > 0 && (lines === StoreLines.maxBatchLines || bytes + length > StoreLines.maxBatchBytes)) break
+        lines += 1
+        bytes += length
+      }
+      if (work.handed > from) parts.push({ work, lines: work.lines.slice(from, work.handed) })
+      if (work.handed < work.lines.length) {
+        this.hasWork.unsafeOpen()
+        break
+      }
+    }
+    return parts
+  }
+
+  /** The store has answered, or has failed: nothing of the transaction was stored then. */
+  private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
+    let index = 0
+    for (const { lines, work } of parts) {
+      const { batch, mailbox, outcomes } = work
+      for (const { line, sender } of lines) {
+        const answer = answers?.[index++]
+        outcomes.push(answer === undefined ? unavailable : outcomeOf(answer, sender))
+        if (answer?._tag === "Stored" && !answer.again) this.broker.stored(mailbox, line, sender, answer)
+      }
+      if (outcomes.length < work.lines.length) continue
+      this.work.splice(this.work.indexOf(work), 1)
+      this.broker.settled(mailbox, batch, outcomes)
+    }
+  }
+}
+
+interface Part {
+  readonly work: Work
+  readonly lines: ReadonlyArray<Pending>
+}
+
+const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }
+
+const outcomeOf = (answer: StoreLines.Appended, { words }: Peer): LineOutcome => {
+  switch (answer._tag) {
+    case "Stored":
+      return {
+        _tag: "Delivered",
+        fate: "stored",
+        params: numbers(words, answer.seq, answer.at) + (answer.again ? Reply.again : "")
+      }
+    case "LabelUsed":
+      return { _tag: "Refused", refusal: Reply.labelUsed }
+    case "Full":
+      return { _tag: "Returned", reason: "full" }
+    case "Removed":
+      return { _tag: "Returned", reason: "removed" }
+  }
+}
+
+/** The lines of a batch, as the store gets them. */
+const linesOf = (mailbox: Mailbox, batch: Batch<Peer>): ReadonlyArray<Pending> => {
+  const { counts, labels, senders, text } = batch
+  const lines: Array<Pending> = []
+  let at = 0
+  senders.forEach((sender, run) => {
+    if (!(sender instanceof Peer)) throw new Error("only clients write to an account")
+    for (let left = counts[run] as number; left > 0; left--) {
+      const end = text.indexOf("\n", at)
+      lines.push({ sender, line: newLine(mailbox, sender, LineHead.parse(text.slice(at, end)), labels?.[run]) })
+      at = end + 1
+    }
+  })
+  return lines
+}
+
+const newLine = (
+  mailbox: Mailbox,
+  { device, name, words }: Peer,
+  { isAuto, text, to }: LineHead.LineHead,
+  label: string | undefined
+): StoreLines.NewLine => {
+  const account = device?.account.id
+  const conversation =
+    account === undefined
+      ? StoreLines.withGuest(mailbox.account.id, likenessOf(name))
+      : StoreLines.between(account, mailbox.account.id)
+  const isOnce = device !== undefined && label !== undefined && words.has("once")
+  return {
+    conversation,
+    account,
+    author: name,
+    text,
+    isAuto,
+    to,
+    once: isOnce ? { device: device.name, label } : undefined,
+    isLive: mailbox.isLive(conversation)
+  }
+}

@@ -1,0 +1,204 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { MemoryClient } from "../support/MemoryServer.js"
+import { login, messages, startConversations } from "../support/Conversations.js"
+import { turnsUntil } from "../support/Turns.js"
+
+/** Waits for messages, and returns them. */
+const has = (client: MemoryClient, count: number) =>
+  Effect.map(
+    turnsUntil(
+      () => messages(client).length >= count,
+      () => `${count} messages; there are ${messages(client).length}: ${client.received.slice(-3).join(" | ")}`
+    ),
+    () => messages(client)
+  )
+
+const outcomes = ({ received }: MemoryClient) => received.filter((line) => /^(\* stored|! )/u.test(line))
+
+const hasOutcome = (client: MemoryClient, count: number) =>
+  Effect.map(
+    turnsUntil(
+      () => outcomes(client).length >= count,
+      () => `${count} outcomes; the last lines are ${client.received.slice(-3).join(" | ")}`
+    ),
+    () => outcomes(client)
+  )
+
+describe("a line to an account", () => {
+  it.scoped("is stored while the account is away, and given to it when it logs in", () =>
+    Effect.gen(function* () {
+      const { connect, join, server } = yield* startConversations()
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a bob: one", "bob: two")
+      assert.deepStrictEqual(yield* hasOutcome(carol, 1), ["* stored @a bob: stored"])
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      assert.deepStrictEqual(yield* has(bob, 2), ["from carol: one", "from carol: two"])
+      yield* bob.barrier
+      const { accepted, returned, stored, written } = yield* server.ledger
+      assert.deepStrictEqual([accepted, stored, written, returned], [2, 2, 0, 0])
+    })
+  )
+
+  it.scoped("is given as it is stored while the account is connected, once", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const carol = yield* join("carol")
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("bob: one", "bob: two")
+      assert.deepStrictEqual(yield* has(bob, 2), ["from carol: one", "from carol: two"])
+      const again = yield* connect
+      again.say(...login("bob/phone"))
+      yield* again.barrier
+      carol.say("bob: three")
+      assert.deepStrictEqual(yield* has(bob, 3), ["from carol: one", "from carol: two", "from carol: three"])
+      assert.deepStrictEqual(yield* has(again, 3), ["from carol: one", "from carol: two", "from carol: three"])
+    })
+  )
+
+  it.scoped("has its number and time for those who said seq, in outcomes as well", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const [carol, bob, alice] = [yield* join("carol"), yield* connect, yield* connect]
+      bob.say(...login("bob", "seq"))
+      alice.say(...login("alice", "seq"))
+      yield* bob.barrier
+      yield* alice.barrier
+      carol.say("bob: from a guest")
+      yield* has(bob, 1)
+      alice.say("@x bob: one", "@y bob: two")
+      assert.deepStrictEqual(yield* hasOutcome(alice, 2), [
+        "* stored @x bob seq=1 at=0: stored",
+        "* stored @y bob seq=2 at=0: stored"
+      ])
+      assert.deepStrictEqual(yield* has(bob, 3), [
+        "from carol guest=yes seq=1 at=0: from a guest",
+        "from alice seq=1 at=0: one",
+        "from alice seq=2 at=0: two"
+      ])
+    })
+  )
+
+  it.scoped("that was stored is not stored again with the same label, for those who said once", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations()
+      const [bob, alice] = [yield* connect, yield* connect]
+      bob.say(...login("bob"))
+      alice.say(...login("alice", "once"))
+      yield* bob.barrier
+      alice.say("@x bob: one", "@x bob: one", "@x bob: another", "@y bob: two")
+      assert.deepStrictEqual(yield* hasOutcome(alice, 4), [
+        "* stored @x bob: stored",
+        "* stored @x bob again=yes: stored",
+        "! label-used @x: this label belongs to another line; use a new one",
+        "* stored @y bob: stored"
+      ])
+      assert.deepStrictEqual(yield* has(bob, 2), ["from alice: one", "from alice: two"])
+    })
+  )
+
+  it.scoped("shows its other recipients, and that a program sent it, to those who asked", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob", "to auto"))
+      yield* bob.barrier
+      carol.say("/hello auto", "bob, alice: both", "bob: a: b")
+      assert.deepStrictEqual(yield* has(bob, 2), ["from carol to=alice auto=yes: both", "from carol auto=yes: a: b"])
+    })
+  )
+
+  it.scoped("of one's own is given to all devices, and to others as a copy where they asked", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations()
+      const [laptop, phone] = [yield* connect, yield* connect]
+      laptop.say(...login("alice"))
+      yield* laptop.barrier
+      phone.say(...login("alice/phone", "copies"))
+      yield* phone.barrier
+      laptop.say("alice: a note", "bob: hi")
+      assert.deepStrictEqual(yield* has(phone, 2), ["from alice: a note", "* sent bob seq=1 at=0: hi"])
+      assert.deepStrictEqual(yield* has(laptop, 1), ["from alice: a note"])
+    })
+  )
+
+  it.scoped("comes in order, none twice and none lost, however many wait and come meanwhile", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const carol = yield* join("carol")
+      const say = (from: number, to: number) =>
+        carol.say(...Array.from({ length: to - from }, (_, line) => `bob: ${from + line}`))
+      say(0, 600)
+      yield* carol.barrier
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      say(600, 900)
+      yield* has(bob, 300)
+      bob.socket.pause()
+      say(900, 1_700)
+      yield* carol.barrier
+      bob.socket.resume()
+      yield* has(bob, 1_000)
+      say(1_700, 1_900)
+      const expected = Array.from({ length: 1_900 }, (_, line) => `from carol: ${line}`)
+      assert.deepStrictEqual(yield* has(bob, 1_900), expected)
+    })
+  )
+})
+
+describe("a device that comes again", () => {
+  it.scoped("gets what it had not taken when its connection broke", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations({ memory: { bufferBytes: 512 } })
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob", "seq"))
+      yield* bob.barrier
+      bob.socket.pause()
+      carol.say(...Array.from({ length: 300 }, (_, line) => `bob: ${line}`))
+      yield* carol.barrier
+      bob.socket.reset()
+      const again = yield* connect
+      again.say(...login("bob", "seq"))
+      yield* turnsUntil(
+        () => messages(again).at(-1)?.endsWith(": 299") === true,
+        () => `the last line; there is ${messages(again).at(-1)}`
+      )
+      const numbers = messages(again).map((line) => Number(/seq=(\d+)/u.exec(line)?.[1]))
+      const first = numbers[0] ?? 0
+      assert.isBelow(first, 30, "no more than its kernel had taken is missing")
+      assert.deepStrictEqual(
+        numbers,
+        Array.from({ length: 300 - first + 1 }, (_, index) => first + index)
+      )
+    })
+  )
+
+  it.scoped("gets again what it had not acknowledged, and nothing else", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob", "ack seq"))
+      yield* bob.barrier
+      carol.say(...Array.from({ length: 10 }, (_, line) => `bob: ${line}`))
+      yield* has(bob, 10)
+      bob.say("/ack 4")
+      yield* bob.barrier
+      const again = yield* connect
+      again.say(...login("bob", "ack seq"))
+      yield* bob.ended
+      assert.match(bob.received.at(-1) ?? "", /^! logged-out reason=replaced fatal: /u)
+      const lines = yield* has(again, 6)
+      assert.deepStrictEqual(
+        lines,
+        Array.from({ length: 6 }, (_, index) => `from carol guest=yes seq=${index + 5} at=0: ${index + 4}`)
+      )
+      again.say("/ack 6")
+      yield* again.barrier
+      carol.say("bob: next")
+      assert.lengthOf(yield* has(again, 7), 7)
+    })
+  )
+})

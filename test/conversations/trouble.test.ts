@@ -1,0 +1,254 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { slow } from "../support/SlowStore.js"
+import { login, messages, startConversations } from "../support/Conversations.js"
+import { pass, type MemoryClient } from "../support/MemoryServer.js"
+import { settle, turnsUntil } from "../support/Turns.js"
+
+const seen = (client: MemoryClient, start: string) =>
+  Effect.map(
+    turnsUntil(
+      () => client.received.some((line) => line.startsWith(start)),
+      () => `a line that starts with ${start}; the last are ${client.received.slice(-3).join(" | ")}`
+    ),
+    () => client.received.filter((line) => line.startsWith(start))
+  )
+
+/** Moves the clock in steps, so that everything that ticks can tick. */
+const passes = (millis: number) => Effect.repeatN(pass(250), millis / 250 - 1)
+
+describe("a store that does not work", () => {
+  it.scoped("returns lines to accounts, while guests write to each other, and recovers", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { join, server } = yield* startConversations({}, slow({ delay: () => 1, fails: () => state.fails }))
+      state.fails = true
+      const [carol, dave] = [yield* join("carol"), yield* join("dave")]
+      carol.say("/hello", "@a bob, dave: one", "bob: two")
+      yield* passes(1_000)
+      assert.deepStrictEqual((yield* seen(carol, "! undelivered")).toSorted(), [
+        "! undelivered @a bob reason=unavailable retry=1000: the server cannot store lines at the moment",
+        "! undelivered bob reason=unavailable retry=1000: the server cannot store lines at the moment"
+      ])
+      assert.deepStrictEqual(messages(dave), ["from carol: one"])
+      state.fails = false
+      carol.say("@b bob: three")
+      yield* passes(1_000)
+      assert.deepStrictEqual(yield* seen(carol, "* stored"), ["* stored @b bob: stored"])
+      const { returned, stored } = yield* server.ledger
+      assert.deepStrictEqual([returned, stored], [2, 1])
+    })
+  )
+
+  it.scoped("that does not answer holds the senders, and then returns what it was not given", () =>
+    Effect.gen(function* () {
+      const state = { isStuck: false }
+      const { join, server } = yield* startConversations(
+        { outboxLines: 16, holdTimeout: Duration.seconds(2) },
+        slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      )
+      state.isStuck = true
+      const carol = yield* join("carol")
+      carol.say("bob: in its hands")
+      yield* settle
+      carol.say("/hello", ...Array.from({ length: 20 }, (_, line) => `@l${line} bob: ${line}`), "/ping after")
+      yield* settle
+      assert.isFalse(carol.received.includes("* pong: after"), "held")
+      yield* passes(3_000)
+      assert.isTrue(carol.received.includes("* pong: after"), "held no longer")
+      const returned = carol.received.filter((line) => line.includes("reason=unavailable"))
+      assert.isAtLeast(returned.length, 3)
+      assert.strictEqual((yield* server.ledger).stored, 0)
+      state.isStuck = false
+      yield* seen(carol, "* stored @l15")
+    })
+  )
+})
+
+describe("a shutdown", () => {
+  it.scoped("stores what was accepted, and tells the senders", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startConversations({}, slow({ delay: () => 40, fails: () => false }))
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a bob: one", "@b bob: two")
+      const drained = yield* Effect.fork(server.drain)
+      yield* passes(2_000)
+      yield* carol.ended
+      carol.socket.end()
+      yield* passes(1_000)
+      const { cutOff, ledger } = yield* drained
+      assert.deepStrictEqual([cutOff, ledger.stored, ledger.inFlight], [0, 2, 0])
+      assert.deepStrictEqual(yield* seen(carol, "* stored"), ["* stored @a bob: stored", "* stored @b bob: stored"])
+    })
+  )
+
+  it.scoped("saves how far the devices were given their lines", () =>
+    Effect.gen(function* () {
+      const { accounts, connect, join, server } = yield* startConversations()
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("bob: one")
+      yield* seen(bob, "from carol")
+      const drained = yield* Effect.fork(server.drain)
+      yield* passes(1_000)
+      bob.socket.end()
+      carol.socket.end()
+      yield* passes(1_000)
+      yield* drained
+      const { given, stored, waiting } = yield* accounts.store.statistics
+      assert.deepStrictEqual([stored, given, waiting], [1, 1, 0])
+    }).pipe(Effect.orDie)
+  )
+})
+
+describe("lines that are kept no longer", () => {
+  const keep = {
+    keep: Duration.hours(1),
+    keepBytes: 2 ** 30,
+    keepLines: 1_000,
+    unreadLines: 1_000,
+    unreadBytes: 2 ** 24
+  }
+
+  it.scoped("return to a guest on the connection that sent them, and to nobody else", () =>
+    Effect.gen(function* () {
+      const { accounts, join } = yield* startConversations()
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const carol = yield* join("carol")
+      carol.say("bob: one", "bob: two")
+      const dave = yield* join("dave")
+      dave.say("bob: from dave")
+      yield* settle
+      dave.say("/quit")
+      yield* dave.ended
+      dave.socket.end()
+      yield* settle
+      const next = yield* join("dave")
+      yield* passes(1_000)
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      assert.deepStrictEqual(yield* seen(carol, "! undelivered"), [
+        "! undelivered bob reason=expired first=1 last=2 count=2: was not read in time"
+      ])
+      assert.deepStrictEqual(
+        next.received.filter((line) => line.startsWith("!")),
+        []
+      )
+      const { expired, stored, waiting } = yield* accounts.store.statistics
+      assert.deepStrictEqual([stored, expired, waiting], [3, 3, 0])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("return to an account when it comes, once it has taken that", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const alice = yield* connect
+      alice.say(...login("alice"), "bob: one")
+      yield* alice.barrier
+      alice.socket.reset()
+      yield* settle
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      const again = yield* connect
+      again.say(...login("alice", "ack"))
+      const told = ["! undelivered bob reason=expired first=1 last=1 count=1: was not read in time"]
+      assert.deepStrictEqual(yield* seen(again, "! undelivered"), told)
+      again.socket.reset()
+      yield* settle
+      const third = yield* connect
+      third.say(...login("alice", "ack"))
+      assert.deepStrictEqual(yield* seen(third, "! undelivered"), told, "it was not acknowledged")
+      third.say("/ack 1")
+      yield* third.barrier
+      yield* settle
+      third.socket.reset()
+      yield* settle
+      const fourth = yield* connect
+      fourth.say(...login("alice", "ack"))
+      yield* fourth.barrier
+      yield* settle
+      assert.deepStrictEqual(
+        fourth.received.filter((line) => line.startsWith("! undelivered")),
+        []
+      )
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("leave a gap for a device that was given others", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 2 }))
+      const [alice, laptop] = [yield* connect, yield* connect]
+      alice.say(...login("alice"))
+      laptop.say(...login("bob"))
+      yield* alice.barrier
+      yield* laptop.barrier
+      alice.say("bob: 1", "bob: 2", "bob: 3", "bob: 4", "bob: 5")
+      yield* seen(laptop, "from alice: 5")
+      yield* passes(2_000)
+      yield* pass(61_000)
+      const phone = yield* connect
+      phone.say(...login("bob/phone"))
+      yield* seen(phone, "from alice: 5")
+      assert.deepStrictEqual(messages(phone), [
+        "! gap alice first=1 last=3: these lines are no longer kept",
+        "from alice: 4",
+        "from alice: 5"
+      ])
+    }).pipe(Effect.orDie)
+  )
+})
+
+describe("receipts", () => {
+  it.scoped("tell a sender how far an account was given what it sent", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const [alice, carol] = [yield* connect, yield* join("carol")]
+      alice.say(...login("alice", "receipts"))
+      carol.say("/hello receipts", "bob: hi")
+      yield* alice.barrier
+      alice.say("bob: one", "bob: two")
+      yield* alice.barrier
+      const bob = yield* connect
+      bob.say(...login("bob", "ack"))
+      yield* seen(bob, "from alice: two")
+      yield* settle
+      assert.deepStrictEqual(
+        alice.received.filter((line) => line.startsWith("* delivered")),
+        [],
+        "it has not acknowledged them"
+      )
+      bob.say("/ack 3")
+      assert.deepStrictEqual(yield* seen(alice, "* delivered"), ["* delivered bob seq=2: given to a device"])
+      assert.deepStrictEqual(yield* seen(carol, "* delivered"), ["* delivered bob seq=1: given to a device"])
+    })
+  )
+})
+
+describe("accounts that are written to once", () => {
+  it.scoped("are forgotten when there are many, and found again", () =>
+    Effect.gen(function* () {
+      const { accounts, connect, join } = yield* startConversations()
+      const { index } = accounts.accounts
+      for (let number = 0; number < 1_100; number++) {
+        const name = `account${number}`
+        const made = yield* accounts.store.accounts.create({ name, likeness: name.toUpperCase(), credential: "" })
+        if (made !== undefined) index.add(made)
+      }
+      const carol = yield* join("carol")
+      carol.say(...Array.from({ length: 1_100 }, (_, number) => `account${number}: hi`), "bob: one")
+      yield* carol.barrier
+      yield* settle
+      carol.say("account0: again", "bob: two")
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* seen(bob, "from carol: two")
+      yield* passes(1_500)
+      const { stored, waiting } = yield* accounts.store.statistics
+      assert.deepStrictEqual([stored, waiting], [1_103, 1_101])
+    }).pipe(Effect.orDie)
+  )
+})

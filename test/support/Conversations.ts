@@ -1,0 +1,74 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
+import * as Credentials from "../../src/accounts/Credentials.js"
+import * as Conversations from "../../src/conversations/Conversations.js"
+import type { StoreService } from "../../src/ports/Store.js"
+import type { Socket } from "../../src/ports/Transport.js"
+import * as Accounts from "./Accounts.js"
+import { startMemoryServer, type MemoryClient, type MemoryServer, type MemoryServerOptions } from "./MemoryServer.js"
+import type { ServerHandle } from "../../src/chat/Server.js"
+
+/** A memory network in which nobody else can read what is sent, so that secrets may be sent. */
+const isPrivate = (socket: Socket): Socket =>
+  new Proxy(socket, {
+    get: (target, key) => {
+      if (key === "isPrivate") return true
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === "function" ? value.bind(target) : value
+    }
+  })
+
+export interface ConversationsServer extends MemoryServer {
+  readonly server: ServerHandle
+  readonly accounts: Accounts.TestAccounts
+}
+
+const password = "correct horse"
+
+/** The devices of each account of these tests. */
+const devices = ["main", "phone"]
+
+const tokenOf = (name: string, device: string) => `achat_${createHash("md5").update(`${name}/${device}`).digest("hex")}`
+
+/** A login with a token, with these words of `/hello` before it. A password would be checked in a thread. */
+export const login = (who: string, words?: string): ReadonlyArray<string> => {
+  const [name = "", device = "main"] = who.split("/")
+  return [...(words === undefined ? [] : [`/hello ${words}`]), `${who}: ${tokenOf(name, device)}`]
+}
+
+const addDevices = ({ accounts }: StoreService) =>
+  Effect.gen(function* () {
+    for (const { id, name } of yield* accounts.all) {
+      for (const device of devices) {
+        yield* accounts.openDevice(id, device, { maxDevices: 20, present: [] })
+        yield* accounts.setToken(id, device, Credentials.tokenHash(tokenOf(name, device)))
+      }
+    }
+  }).pipe(Effect.orDie)
+
+/** A server in memory that keeps lines to the accounts alice and bob, which have two devices each. */
+export const startConversations = (
+  options: MemoryServerOptions = {},
+  store: NonNullable<Accounts.TestAccountsOptions["store"]> = (plain) => plain
+): Effect.Effect<ConversationsServer, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let prepared: Conversations.ConversationsStore | undefined = undefined
+    const accounts = yield* Accounts.startAccounts(
+      { alice: password, bob: password },
+      { store: (plain) => (prepared = Conversations.prepare(store(plain))).store }
+    )
+    yield* addDevices(accounts.store)
+    const conversations = Conversations.make(prepared ?? Conversations.prepare(accounts.store), accounts.accounts.index)
+    const chat = yield* startMemoryServer({
+      wrap: isPrivate,
+      ...options,
+      admission: accounts.accounts.admission,
+      features: [conversations.feature, accounts.accounts.feature]
+    })
+    return { ...chat, accounts }
+  })
+
+/** The messages among the lines that a client has received. */
+export const messages = ({ received }: MemoryClient): ReadonlyArray<string> =>
+  received.filter((line) => line.startsWith("from ") || line.startsWith("* sent ") || line.startsWith("! gap "))
