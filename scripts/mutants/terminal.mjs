@@ -216,8 +216,8 @@ export const mutants = [
   {
     name: "Enter does not end the wait for the next attempt",
     file: "terminal/TerminalClient.ts",
-    search: "yield* Effect.raceFirst(wait, ui.hurry.await)",
-    replace: "yield* wait",
+    search: "Effect.raceFirst(Effect.orDie(backoff.wait(end, show)), ui.hurry.await)",
+    replace: "Effect.orDie(backoff.wait(end, show))",
     test: "test/terminal/timing.test.ts"
   },
   {

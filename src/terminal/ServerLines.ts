@@ -1,4 +1,4 @@
-import type { Message, Received } from "../client/Received.js"
+import * as Received from "../client/Received.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
@@ -14,8 +14,8 @@ export const whoLabel = "who"
 /** Label of the `/ping` that checks whether the server is alive. */
 export const aliveLabel = "alive"
 
-type Notice = Extract<Received, { readonly _tag: "Notice" }>
-type Refused = Extract<Received, { readonly _tag: "Refused" }>
+type Notice = Extract<Received.Received, { readonly _tag: "Notice" }>
+type Refused = Extract<Received.Received, { readonly _tag: "Refused" }>
 
 export interface ServerLinesOptions {
   readonly marks: Marks
@@ -23,7 +23,7 @@ export interface ServerLinesOptions {
   readonly transcript: Transcript
   readonly log: ConversationLog
   /** Called with each message that is shown, but not with those of the user to themselves. */
-  readonly onMessage: (message: Message, isMention: boolean) => void
+  readonly onMessage: (message: Received.Message, isMention: boolean) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
   /** Whether users who join and leave are shown. */
@@ -47,7 +47,7 @@ export class ServerLines {
 
   constructor(private readonly options: ServerLinesOptions) {}
 
-  take(received: Received): void {
+  take(received: Received.Received): void {
     this.heard += 1
     const { marks, transcript } = this.options
     switch (received._tag) {
@@ -66,7 +66,7 @@ export class ServerLines {
     }
   }
 
-  private takeMessage(message: Message) {
+  private takeMessage(message: Received.Message) {
     const { log, marks, onMessage, people, transcript } = this.options
     if (people.isIgnored(message.from)) return
     this.presence.wrote(message.from)
@@ -118,9 +118,7 @@ export class ServerLines {
         const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
         transcript.print(Format.failed(`the server shuts down${within}`, marks))
         people.ending()
-        const millis = Number(notice.values.get("return") ?? "none")
-        // An hour is also the longest `--return-after` of a server.
-        this.returnMillis = millis >= 0 && millis <= 3_600_000 ? millis : undefined
+        this.returnMillis = Received.returnMillis(notice)
         break
       }
       case "bye":

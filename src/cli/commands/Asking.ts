@@ -60,7 +60,7 @@ const linger = Duration.seconds(1)
 const noOutcomes = ExitStatus.misused("this server does not report outcomes, which ask needs; use connect instead")
 
 /** A connection to a server that reports outcomes. Messages are acknowledged, but not marked as those of a program. */
-const connect = (job: AskJob, which: "first" | "again") =>
+const connect = (job: AskJob, which: LoginAttempts.Which) =>
   Effect.flatMap(
     LoginAttempts.logIn({ ...job, use: { ack: true, to: job.json, linger } }, which),
     ({ connection, server }) =>
@@ -92,7 +92,7 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
     const question = new Question(job, outputs)
     const sending = Sending.make({
       link: question.follow(link),
-      reconnect: Effect.map(connect(job, "again"), (made) => question.follow(made.link)),
+      reconnect: (inVain) => Effect.map(connect(job, { inVain }), (made) => question.follow(made.link)),
       recipients: job.recipients,
       input: Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false }),
       maxLineBytes,
