@@ -159,7 +159,10 @@ export const connect = <R>(
       absentees,
       notices: { areWanted: false },
       heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
-      onClosing: () => ready.unsafeClose()
+      // A message may learn that it was refused after the next connection is up.
+      onClosing: () => {
+        if (latest?.isClosing() === true) ready.unsafeClose()
+      }
     }).pipe(
       Effect.timeoutFail({
         duration: attemptTimeout,

@@ -74,8 +74,8 @@ const connect: ManualPage = {
       "`2026-11-26T20:04:17.123Z from bob to=carol: lunch?`, `2026-11-26T20:04:21.950Z to bob+carol received: at noon`. " +
       "Your own line is logged when its outcome is known, once for each outcome: written, received, `returned " +
       "reason=offline`, `refused reason=too-long`, unknown, unsent, or sent to a server that reports none. Lines with `*` " +
-      "say as whom and where you chat, and how many lines are missing. What prevents the log is reported once, and the chat " +
-      "goes on. Names that look the same share a file.",
+      "say as whom and where you chat, and how many lines are missing. A folder to which other users can write is refused. " +
+      "What prevents the log is reported once, and the chat goes on. Names that look the same share a file.",
     "In a pipe the client sends its input and prints what it receives, without notifications and a log. Without --login, the first line of the input is the " +
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
