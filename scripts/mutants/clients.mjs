@@ -443,5 +443,21 @@ export const mutants = [
     replace: "0",
     test: "test/cli/send-retry.test.ts",
     build: true
+  },
+  {
+    name: "ask is not marked in the program of a bot",
+    file: "cli/commands/Asking.ts",
+    search: "LoginAttempts.logIn({ ...job,",
+    replace: "LoginAttempts.logIn({ ...job, auto: false,",
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "a signal hides an unknown outcome of send",
+    file: "cli/commands/Delivery.ts",
+    search: "sending.totals.unknown > 0 ? ExitStatus.lostDespiteSignal : Effect.void",
+    replace: "Effect.void",
+    test: "test/cli/send-failures.test.ts",
+    build: true
   }
 ]

@@ -87,7 +87,12 @@ export const withOutcomes = (
           Effect.sync(() => conclude(`the connection ended before everything was sent; ${message}`)),
         InputError: (error) => Effect.fail(ExitStatus.asMisuse(error))
       }),
-      Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
+      Effect.onInterrupt(() =>
+        Effect.suspend(() => {
+          conclude("interrupted")
+          return sending.totals.unknown > 0 ? ExitStatus.lostDespiteSignal : Effect.void
+        })
+      ),
       Effect.tap(Effect.zipRight(flushed(output), flushed(errors)))
     )
   })
