@@ -57,6 +57,13 @@ export const mutants = [
     test
   },
   {
+    name: "a client whose socket took nothing for some time was silent all that time",
+    file: "chat/Vanished.ts",
+    search: "one.silence = { ...one.silence, since: time }",
+    replace: "void 0",
+    test
+  },
+  {
     name: "the time in which the process was stopped counts for clients that vanished",
     file: "chat/Watch.ts",
     search: "time: () => this.time,",

@@ -130,7 +130,7 @@ export class Replies {
         const label = labels?.[run]
         if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
         else {
-          sender.outbox.outcomeCame()
+          sender.outbox.outcomeCame(name)
           this.putUndelivered(sender, names, reason, 1, label)
         }
       })
@@ -148,7 +148,7 @@ export class Replies {
     labels?.forEach((label, run) => {
       const sender = senders[run]
       if (label === undefined || sender === undefined) return
-      sender.outbox.outcomeCame()
+      sender.outbox.outcomeCame(name)
       for (const line of Reply.delivered(fate, label, names)) this.put(sender, line, 0)
     })
   }

@@ -17,6 +17,15 @@ export const aliveLabel = "alive"
 type Notice = Extract<Received.Received, { readonly _tag: "Notice" }>
 type Refused = Extract<Received.Received, { readonly _tag: "Refused" }>
 
+/** The refusal of a `/who` that the program has sent, and that the server takes later. */
+export type RefusedRequest = Refused & { readonly retryMillis: number }
+
+export const isRefusedRequest = (received: Received.Received): received is RefusedRequest =>
+  received._tag === "Refused" &&
+  received.code === "slow-down" &&
+  (received.label === startLabel || received.label === countLabel) &&
+  received.retryMillis !== undefined
+
 export interface ServerLinesOptions {
   readonly marks: Marks
   readonly people: People
@@ -59,7 +68,8 @@ export class ServerLines {
         break
       case "Refused":
         // Another client of the same address may have used the rate. The refusal proves that the server is alive.
-        if (received.label !== aliveLabel) transcript.print(Format.failed(showReport(received), marks))
+        if (received.label === aliveLabel || isRefusedRequest(received)) break
+        transcript.print(Format.failed(showReport(received), marks))
         break
       case "Other":
         transcript.print(Format.quiet(received.line, marks))

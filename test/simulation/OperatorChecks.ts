@@ -55,11 +55,10 @@ const surelyConcerns = (act: OperatorAct, { isUncertain, log, name, presence, wi
 }
 
 /** A connection from a banned address is refused, and told until when. */
-const checkAccept = ({ acts }: History, session: ObservedConnection, report: Report) => {
+const checkAccept = (history: History, session: ObservedConnection, report: Report) => {
   const { log, wire } = session
-  const { clock, order } = wire.accepted
-  const before = acts.filter((act) => act.order < order)
-  const until = OperatorModel.bannedUntil(before, (subject) => OperatorModel.isAddressOf(subject, wire.host))
+  const { clock } = wire.accepted
+  const until = OperatorModel.addressBannedUntil(history, wire)
   const where = `${wire.remote}: ${wire.taken.slice(0, 60)}`
   if (until <= clock) {
     if (isTurnedAway(session)) report("a client was refused without a ban", where)
