@@ -45,7 +45,7 @@ export interface Backoff {
 export const make = (delays: Schedule.Schedule<unknown> = schedule): Effect.Effect<Backoff> =>
   Effect.gen(function* () {
     let mayReplace = true
-    let adjust = (delay: Duration.Duration): Effect.Effect<Duration.Duration> => Effect.succeed(delay)
+    let adjust: (delay: Duration.Duration) => Effect.Effect<Duration.Duration> = Effect.succeed
     const driver = yield* Schedule.driver(
       Schedule.modifyDelayEffect(delays, (_, delay) => adjust(Duration.decode(delay)))
     )

@@ -48,6 +48,8 @@ const shutsDown =
         return Effect.fail(lost)
       })
     )
+const holdsAndShutsDown: Session = (up, closing) =>
+  Effect.zipRight(Effect.zipRight(up, Effect.sleep("10 seconds")), shutsDown(0)(up, closing))
 const unreachable: Session = () => Effect.fail(lost)
 
 describe("Reconnect.keep", () => {
@@ -136,9 +138,7 @@ describe("Reconnect.keep", () => {
 
   it.effect("takes the time that the server asks for after each connection that was stable", () =>
     Effect.gen(function* () {
-      const holds: Session = (up, closing) =>
-        Effect.zipRight(Effect.zipRight(up, Effect.sleep("10 seconds")), shutsDown(0)(up, closing))
-      assert.deepStrictEqual((yield* keep([holds, holds, holds])).delays, [0, 0, 0])
+      assert.deepStrictEqual((yield* keep(Array.from({ length: 3 }, () => holdsAndShutsDown))).delays, [0, 0, 0])
     })
   )
 
