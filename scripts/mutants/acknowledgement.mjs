@@ -225,5 +225,12 @@ export const mutants = [
     file: "chat/Unacknowledged.ts",
     search: "this.budget.used += runs * runBytes",
     replace: "this.budget.used += Math.max(0, runs) * runBytes"
+  },
+  {
+    name: "a client that waits for outcomes of lines to itself cannot acknowledge them",
+    file: "chat/Outbox.ts",
+    search: "const pending = this.outcomes - this.ownOutcomes",
+    replace: "const pending = this.outcomes",
+    test: "test/chat/acknowledgement.test.ts"
   }
 ]

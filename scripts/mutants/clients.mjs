@@ -397,9 +397,30 @@ export const mutants = [
   {
     name: "a client that reconnects comes back before the server has asked for it",
     file: "client/WatchedConnection.ts",
-    search: "returnMillis = millis >= 0 && millis <= maxReturnMillis ? millis : undefined",
-    replace: "returnMillis = 0 * millis",
+    search: "returnMillis = Received.returnMillis(received)",
+    replace: "returnMillis = 0",
     test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "a server that asks for no delay makes a client reconnect without a pause",
+    file: "client/Backoff.ts",
+    search: "if (isReplaced) mayReplace = false",
+    replace: "",
+    test: "test/client/Reconnect.test.ts"
+  },
+  {
+    name: "listen comes back before the server has asked for it",
+    file: "client/Listening.ts",
+    search: "closing(Received.returnMillis(received))",
+    replace: "",
+    test: "test/client/Listening.test.ts"
+  },
+  {
+    name: "a bot does not learn when the server wants it back",
+    file: "client/Bot.ts",
+    search: "options.closing(Received.returnMillis(received))",
+    replace: "return",
+    test: "test/client/Bot.test.ts"
   },
   {
     name: "a client that reconnects does not wait for recipients that are not back yet",
@@ -407,5 +428,36 @@ export const mutants = [
     search: "this.expected.has(name) ? Math.max(waited, this.expectedUntil) : waited",
     replace: "waited",
     test: "test/client/ReconnectingClient.test.ts"
+  },
+  {
+    name: "the login of a command keeps what its failed attempts have opened",
+    file: "cli/commands/LoginAttempts.ts",
+    search: "Effect.onError((cause) => Effect.zipRight(discard, Scope.close(scope, Exit.failCause(cause))))",
+    replace: "Effect.onError(() => discard)",
+    test: "test/cli/LoginAttempts.test.ts"
+  },
+  {
+    name: "send connects to a server that ends every connection without a pause",
+    file: "client/Sending.ts",
+    search: "hasProgressed ? 0 : inVain + 1",
+    replace: "0",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "ask is not marked in the program of a bot",
+    file: "cli/commands/Asking.ts",
+    search: "LoginAttempts.logIn({ ...job,",
+    replace: "LoginAttempts.logIn({ ...job, auto: false,",
+    test: "test/cli/ask.test.ts",
+    build: true
+  },
+  {
+    name: "a signal hides an unknown outcome of send",
+    file: "cli/commands/Delivery.ts",
+    search: "sending.totals.unknown > 0 ? ExitStatus.lostDespiteSignal : Effect.void",
+    replace: "Effect.void",
+    test: "test/cli/send-failures.test.ts",
+    build: true
   }
 ]

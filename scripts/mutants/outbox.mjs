@@ -87,8 +87,8 @@ export const mutants = [
   {
     name: "a disconnected client waits for its own outcomes",
     file: "chat/Outbox.ts",
-    search: "if (!this.hasWriter) return",
-    replace: ""
+    search: "if (this.hasWriter && !this.owesWithin(1))",
+    replace: "if (!this.owesWithin(1))"
   },
   {
     name: "a writer parks although lines were put after it had looked for some",

@@ -22,6 +22,20 @@ export const mutants = [
     test: "test/terminal/LogFile.test.ts"
   },
   {
+    name: "a group can replace the files of a log",
+    file: "terminal/LogFile.ts",
+    search: "(constants.S_IWGRP | constants.S_IWOTH)",
+    replace: "constants.S_IWOTH",
+    test: "test/terminal/LogFile.test.ts"
+  },
+  {
+    name: "lines of a log that follow a failed write are not introduced",
+    file: "terminal/ConversationLog.ts",
+    search: "waiting.lines = waiting.introduction + waiting.lines",
+    replace: "",
+    test: "test/terminal/ConversationLog.test.ts"
+  },
+  {
     name: "the end does not wait for the log",
     file: "terminal/ConversationLog.ts",
     search: "void writing.then(over)",
@@ -216,8 +230,8 @@ export const mutants = [
   {
     name: "Enter does not end the wait for the next attempt",
     file: "terminal/TerminalClient.ts",
-    search: "yield* Effect.raceFirst(wait, ui.hurry.await)",
-    replace: "yield* wait",
+    search: "Effect.raceFirst(Effect.orDie(backoff.wait(end, show)), ui.hurry.await)",
+    replace: "Effect.orDie(backoff.wait(end, show))",
     test: "test/terminal/timing.test.ts"
   },
   {

@@ -128,5 +128,12 @@ export const mutants = [
     search: "blocks.push({ text, lines: at - first, own })",
     replace: "blocks.push({ text, lines: 1, own })",
     test: notices
+  },
+  {
+    name: "a callback that throws stops all fibers for ever",
+    file: "chat/Scheduler.ts",
+    search: "    } finally {\n      this.run()\n    }",
+    replace: "      this.run()\n    } finally {\n    }",
+    test: "test/chat/Scheduler.test.ts"
   }
 ]

@@ -29,6 +29,13 @@ export const mutants = [
     test: "test/ports/Reachability.test.ts"
   },
   {
+    name: "a row that the kernel skips between two pages passes for a client that has acknowledged everything",
+    file: "transport/KernelReachability.ts",
+    search: "if (skipped.size > 0) await look(skipped, families, from, signal, found)",
+    replace: "",
+    test: "test/ports/Reachability.test.ts"
+  },
+  {
     name: "a client that cannot be checked is forgotten",
     file: "chat/Vanished.ts",
     search: "        this.keep(socket, one)\n        deadline",
@@ -54,6 +61,13 @@ export const mutants = [
     file: "chat/Vanished.ts",
     search: "marks.findLastIndex(({ handed }) => handed <= position)",
     replace: "marks.findIndex(({ handed }) => handed <= position)",
+    test
+  },
+  {
+    name: "a client whose socket took nothing for some time was silent all that time",
+    file: "chat/Vanished.ts",
+    search: "one.silence = { ...one.silence, since: time }",
+    replace: "void 0",
     test
   },
   {

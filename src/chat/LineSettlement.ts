@@ -52,7 +52,7 @@ export const make =
           return
         case "Refused":
           sender.inFlight -= 1
-          replies.refuseAccepted(sender, outcome.refusal, label)
+          replies.refuseAccepted(sender, outbox.name, outcome.refusal, label)
           return
         case "Returned": {
           const runs = returned.get(outcome.reason) ?? new Runs<Peer>()

@@ -55,6 +55,8 @@ export class Outbox<Sender> {
   /** Returned pairs that queued lines report to the owner. */
   private returnsHere = 0
   private outcomes = 0
+  /** Those of them that are for lines of the owner to itself. */
+  private ownOutcomes = 0
   private queued = 0
   private full = false
   private queueFull = false
@@ -133,7 +135,10 @@ export class Outbox<Sender> {
     return this.queueFull
   }
 
-  /** The owner has too many pending outcomes. Then the owner is held, not its senders. */
+  /**
+   * The owner has too many pending outcomes. Then the owner is held, not its senders. Those for lines to itself do not
+   * count: it may have to acknowledge these lines, which it cannot while it is held. The queue bounds them.
+   */
   get isOwed(): boolean {
     return this.owed
   }
@@ -243,19 +248,26 @@ export class Outbox<Sender> {
   }
 
   /** Counts an outcome that will be put here later, even if the outbox is full then. */
-  expectOutcome() {
-    const { budget, outcomes } = this.bounds
+  expectOutcome(recipient: string) {
     this.outcomes += 1
-    budget.used += outcomeBytes
+    if (recipient === this.name) this.ownOutcomes += 1
+    this.bounds.budget.used += outcomeBytes
     // Without a writer, the owner would be held forever.
-    if (!this.hasWriter) return
-    if (this.outcomes > outcomes || this.costOfOutcomes > budget.share) this.owed = true
+    if (this.hasWriter && !this.owesWithin(1)) this.owed = true
   }
 
   /** Counts that an expected outcome has been put. */
-  outcomeCame() {
+  outcomeCame(recipient: string) {
     this.outcomes -= 1
+    if (recipient === this.name) this.ownOutcomes -= 1
     this.bounds.budget.used -= outcomeBytes
+  }
+
+  /** Whether the outcomes of lines to others are within a part of the bounds. */
+  private owesWithin(part: number): boolean {
+    const { budget, outcomes } = this.bounds
+    const pending = this.outcomes - this.ownOutcomes
+    return pending <= part * outcomes && pending * outcomeBytes <= part * budget.share
   }
 
   /** Holds a sender until there is room. */
@@ -311,10 +323,9 @@ export class Outbox<Sender> {
   /** Lifts what holds senders, or the owner, where its cause is gone. True if that makes room and any are held here. */
   makeRoom(): boolean {
     if (!this.full && !this.owed) return false
-    const { budget, outcomes } = this.bounds
     const hasRoom = this.full && this.isWithin(0.5, this.written)
     const isQueueShort = this.queueFull && this.isWithin(0.5, undefined)
-    const isPaid = this.owed && this.outcomes <= outcomes / 2 && this.costOfOutcomes <= budget.share / 2
+    const isPaid = this.owed && this.owesWithin(0.5)
     if (hasRoom) this.full = false
     if (isQueueShort) this.queueFull = false
     if (isPaid) this.owed = false

@@ -135,7 +135,7 @@ export class Replies {
         const label = labels?.[run]
         if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
         else {
-          sender.outbox.outcomeCame()
+          sender.outbox.outcomeCame(name)
           this.putUndelivered(sender, names, reason, 1, label)
         }
       })
@@ -157,13 +157,13 @@ export class Replies {
 
   /** Sends the outcome of one labelled line that has been delivered. */
   outcome(sender: Peer, label: string, name: string, fate: Delivered, params = "") {
-    sender.outbox.outcomeCame()
+    sender.outbox.outcomeCame(name)
     for (const line of Reply.delivered(fate, label, [name], params)) this.put(sender, line, 0)
   }
 
-  /** Refuses one accepted line, which returns by that. */
-  refuseAccepted(sender: Peer, refusal: Reply.Refusal, label: string | undefined) {
-    if (label !== undefined) sender.outbox.outcomeCame()
+  /** Refuses one accepted line to this recipient, which returns by that. */
+  refuseAccepted(sender: Peer, name: string, refusal: Reply.Refusal, label: string | undefined) {
+    if (label !== undefined) sender.outbox.outcomeCame(name)
     this.flushPending(sender)
     this.put(sender, refusal(label), 1)
   }

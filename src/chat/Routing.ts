@@ -281,7 +281,7 @@ export class Routing {
       this.turn.touch(to)
       to.put(line, 1, peer, label)
       put += 1
-      if (label !== undefined) peer.outbox.expectOutcome()
+      if (label !== undefined) peer.outbox.expectOutcome(to.name)
     }
     this.accept(peer, put, line.length * put)
     if (jammed === undefined) return

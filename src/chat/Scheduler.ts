@@ -41,8 +41,11 @@ export class FiberScheduler implements Scheduler.Scheduler {
   runNow(wake: () => void) {
     if (this.isAwake) return wake()
     this.isAwake = true
-    wake()
-    this.run()
+    try {
+      wake()
+    } finally {
+      this.run()
+    }
   }
 
   private readonly run = () => {

@@ -119,7 +119,9 @@ export class Vanished {
     const time = this.watch.time()
     for (const one of [this.unconfirmed.get(socket), this.checked.get(socket)]) {
       const [oldest] = one?.marks ?? []
-      if (one !== undefined && oldest !== undefined) one.marks = [{ time, handed: oldest.handed }]
+      if (one === undefined || oldest === undefined) continue
+      one.marks = [{ time, handed: oldest.handed }]
+      if (one.silence !== undefined) one.silence = { ...one.silence, since: time }
     }
   }
 

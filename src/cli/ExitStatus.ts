@@ -35,6 +35,11 @@ export const failed = 1
 /** The connection was lost, or an outcome is unknown. */
 export const lost = 3
 
+/** For a command that a signal has interrupted while an outcome was unknown: that counts more than the signal. */
+export const lostDespiteSignal = Effect.sync(() => {
+  process.exitCode = lost
+})
+
 /** A question was delivered, but not answered in time. */
 export const unanswered = 4
 

@@ -1,4 +1,6 @@
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 
 /**
@@ -11,3 +13,57 @@ export const schedule: Schedule.Schedule<Duration.Duration> = Schedule.exponenti
   Schedule.jitteredWith({ min: 0.5, max: 1 }),
   Schedule.delays
 )
+
+/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
+const stableMillis = 10_000
+
+/** How a connection, or an attempt to connect, ended. */
+export interface ConnectionEnd {
+  /** How long the client was logged in; 0 if it was not. */
+  readonly upMillis: number
+  /** The delay that the server asked for before it shut down: `return=` in `* closing`. */
+  readonly returnMillis?: number | undefined
+  /** The delay that it asked for in a refusal: `retry=`. */
+  readonly retryMillis?: number | undefined
+}
+
+/** The delays of one client. */
+export interface Backoff {
+  /**
+   * Waits until the next attempt. `return=` replaces one delay, since it differs from client to client. It only makes
+   * longer the delays that follow before the next stable connection, so that no server makes a client connect without a
+   * pause. Fails once the schedule is done.
+   *
+   * @param announce takes the delay before the wait
+   */
+  readonly wait: (
+    end: ConnectionEnd,
+    announce: (delay: Duration.Duration) => Effect.Effect<void>
+  ) => Effect.Effect<void, Option.Option<never>>
+}
+
+export const make = (delays: Schedule.Schedule<unknown> = schedule): Effect.Effect<Backoff> =>
+  Effect.gen(function* () {
+    let mayReplace = true
+    let adjust: (delay: Duration.Duration) => Effect.Effect<Duration.Duration> = Effect.succeed
+    const driver = yield* Schedule.driver(
+      Schedule.modifyDelayEffect(delays, (_, delay) => adjust(Duration.decode(delay)))
+    )
+    return {
+      wait: ({ retryMillis = 0, returnMillis, upMillis }, announce) =>
+        Effect.gen(function* () {
+          if (upMillis >= stableMillis) {
+            mayReplace = true
+            yield* driver.reset
+          }
+          const asked = Math.max(returnMillis ?? 0, retryMillis)
+          adjust = (delay) => {
+            const adjusted = Duration.max(delay, Duration.millis(asked))
+            return Effect.as(announce(adjusted), adjusted)
+          }
+          const isReplaced = mayReplace && returnMillis !== undefined
+          if (isReplaced) mayReplace = false
+          yield* isReplaced ? Effect.flatMap(adjust(Duration.zero), Effect.sleep) : driver.next(undefined)
+        })
+    }
+  })

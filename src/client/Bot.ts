@@ -18,7 +18,7 @@ import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
 import type { LoopGuard } from "./LoopGuard.js"
-import type * as Received from "./Received.js"
+import * as Received from "./Received.js"
 
 /** A running program that handles a message. */
 export interface RunningProgram {
@@ -51,6 +51,8 @@ export interface BotOptions {
   readonly timeout: Duration.Duration
   /** Decides which messages are answered. It remembers senders, so it should outlive a connection. */
   readonly guard: LoopGuard
+  /** Takes the delay before the next connection that the server asks for, in milliseconds. */
+  readonly closing: (returnMillis: number | undefined) => void
   /** Logs a line for the operator. */
   readonly log: (line: string) => void
 }
@@ -96,6 +98,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     const take = (received: Received.Received) =>
       Effect.gen(function* () {
         if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
+        if (received._tag === "Notice" && received.code === "closing") options.closing(Received.returnMillis(received))
         if (received._tag !== "Message") return
         const { from } = received
         const verdict = options.guard.judge(received, yield* Time.now)

@@ -14,7 +14,7 @@ import * as LineConnection from "./LineConnection.js"
 import { MessageFilter, toJson } from "./ListenFormat.js"
 import * as Login from "./Login.js"
 import { flushed, flushedWithin, OutputError, readerGone, type Output } from "./Output.js"
-import type * as Received from "./Received.js"
+import * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
 
 export interface ListeningOptions {
@@ -54,7 +54,8 @@ export const run = (
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login)
     const filter = new MessageFilter(options)
-    const session = (up: Effect.Effect<void>) => converse(login, filter, options, up)
+    const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>
+      converse(login, filter, { ...options, closing }, up)
     yield* Effect.raceFirst(readerGone(options.output), Reconnect.keep({ ...options, session }))
     yield* flushed(options.output)
     const { errored } = options.output
@@ -67,7 +68,7 @@ const errorCode = (error: NodeJS.ErrnoException) => error.code
 const converse = (
   login: string,
   filter: MessageFilter,
-  options: ListeningOptions,
+  options: ConnectionOptions,
   up: Effect.Effect<void>
 ): Effect.Effect<void, TransportError | Login.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
@@ -102,8 +103,17 @@ interface Reception {
   readonly ended: Deferred.Deferred<void, TransportError | Login.LoginRefused>
 }
 
+interface ConnectionOptions extends ListeningOptions {
+  /** Takes the delay before the next connection that the server asks for, in milliseconds. */
+  readonly closing: (returnMillis: number | undefined) => void
+}
+
 /** Writes what the server sends to the output, one read at a time; while the output is full, nothing is read. */
-const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: ListeningOptions): Reception => {
+const receive = (
+  socket: Socket,
+  filter: MessageFilter,
+  { closing, json, output, warn }: ConnectionOptions
+): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
   filter.server = "original"
@@ -130,6 +140,7 @@ const receive = (socket: Socket, filter: MessageFilter, { json, output, warn }: 
 
   const report = (received: Received.Received) => {
     if (received._tag === "Notice" && received.code === "hello") filter.server = "a-chat"
+    if (received._tag === "Notice" && received.code === "closing") closing(Received.returnMillis(received))
     if (received._tag !== "Refused") {
       if (!acknowledgement.isOn && turnsOn(received)) {
         acknowledgement.isOn = true

@@ -88,6 +88,15 @@ export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag
   }
 }
 
+/** A server asks for no longer delay: it is the limit of its `--return-after`. */
+const maxReturnMillis = 3_600_000
+
+/** The delay until the best time to reconnect in `* closing` (protocol, section 6), in milliseconds. */
+export const returnMillis = ({ values }: Report): number | undefined => {
+  const millis = Number(values.get("return") ?? NaN)
+  return millis >= 0 && millis <= maxReturnMillis ? millis : undefined
+}
+
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))
 
 const after = (param: string, mark: string) => param.slice(param.indexOf(mark) + 1)

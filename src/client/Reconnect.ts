@@ -1,8 +1,8 @@
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Time from "../ports/Time.js"
 import { TransportError } from "../ports/Transport.js"
@@ -31,21 +31,19 @@ export type ReconnectEvent =
 
 export interface ReconnectOptions<A, E, R> {
   /**
-   * Runs one connection from beginning to end. Calls `up` once the login is accepted, and fails if the connection ends
-   * before the work is done.
+   * Runs one connection from beginning to end. Calls `up` once the login is accepted, and `closing` with the delay that the
+   * server asks for before it shuts down. Fails if the connection ends before the work is done.
    */
-  readonly session: (up: Effect.Effect<void>) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
+  readonly session: (
+    up: Effect.Effect<void>,
+    closing: (returnMillis: number | undefined) => void
+  ) => Effect.Effect<A, E | TransportError | LoginRefused, R | Scope.Scope>
   /** If false, the end of the first connection is final: `ConnectionGone`. */
   readonly reconnect: boolean
   readonly report: (event: ReconnectEvent) => Effect.Effect<void>
   /** The delays between attempts; by default `Backoff.schedule`. Once it is done, the end of a connection is final. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
-  /** Returns the delay that the server asked for, in milliseconds, once; it replaces the next delay. */
-  readonly returnMillis?: (() => number | undefined) | undefined
 }
-
-/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
-const goodMillis = 10_000
 
 /**
  * Runs sessions one after another until one succeeds. An error before the first session is up means that the flags are
@@ -55,18 +53,10 @@ export const keep = <A, E, R>(
   options: ReconnectOptions<A, E, R>
 ): Effect.Effect<A, E | TransportError | LoginRefused | ConnectionGone, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
-    let cause: TransportError | LoginRefused | undefined = undefined
-    let retryMillis = 0
     let wasUp = false
     let upSince: number | undefined = undefined
-    const longer = (delay: Duration.Duration) => Duration.max(delay, Duration.millis(retryMillis))
-    const reportLost = (delay: Duration.Duration) =>
-      cause === undefined
-        ? Effect.void
-        : options.report({ _tag: "Lost", why: cause.message, delay: longer(delay), cause })
-    const driver = yield* Schedule.driver(
-      Schedule.tapOutput(Schedule.delays(options.backoff ?? Backoff.schedule), reportLost)
-    )
+    let returnMillis: number | undefined = undefined
+    const backoff = yield* Backoff.make(options.backoff)
 
     const up = Effect.suspend(() => {
       if (upSince !== undefined) return Effect.void
@@ -83,24 +73,21 @@ export const keep = <A, E, R>(
         if (!wasUp || !isLoss(error)) return yield* Effect.fail(error)
         if (!options.reconnect) return yield* new ConnectionGone({ cause: error })
         if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
-        cause = error
-        retryMillis = error._tag === "LoginRefused" ? (error.retryMillis ?? 0) : 0
-        const now = yield* Time.now
-        if (upSince !== undefined && now - upSince >= goodMillis) yield* driver.reset
+        const upMillis = upSince === undefined ? 0 : (yield* Time.now) - upSince
+        const retryMillis = error._tag === "LoginRefused" ? error.retryMillis : undefined
+        const end = { upMillis, returnMillis, retryMillis }
         upSince = undefined
-        const returnMillis = options.returnMillis?.()
-        if (returnMillis === undefined) {
-          const delay = yield* Effect.orElseFail(driver.next(undefined), () => error)
-          yield* Effect.sleep(Duration.subtract(longer(delay), delay))
-        } else {
-          const delay = Duration.millis(returnMillis)
-          yield* Effect.zipRight(reportLost(delay), Effect.sleep(longer(delay)))
-        }
+        returnMillis = undefined
+        const report = (delay: Duration.Duration) =>
+          options.report({ _tag: "Lost", why: error.message, delay, cause: error })
+        yield* Effect.orElseFail(backoff.wait(end, report), () => error)
         return Option.none<A>()
       })
 
+    const closing = (millis: number | undefined) => void (returnMillis = millis)
+
     for (;;) {
-      const result = yield* Effect.catchAll(Effect.asSome(Effect.scoped(options.session(up))), lost)
+      const result = yield* Effect.catchAll(Effect.asSome(Effect.scoped(options.session(up, closing))), lost)
       if (Option.isSome(result)) return result.value
     }
   })

@@ -26,7 +26,8 @@ export interface ReconnectingClientOptions<R> extends Login.ClientOptions<Transp
   /**
    * The delays between attempts to connect. By default 1 s, doubled each time up to 30 s, each shortened at random by up to
    * a half, and from the shortest again after a connection that lasted 10 s. `retry=` in a refusal makes a delay longer,
-   * and `return=` in `* closing` replaces it. The client ends when the schedule does.
+   * and `return=` in `* closing` replaces it, but only once until a connection has lasted 10 s. The client ends when the
+   * schedule does.
    */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
   /** How long one attempt to connect and log in may take; 10 s by default. */
@@ -140,8 +141,6 @@ export const connect = <R>(
       returnMillis: Duration.toMillis(options.returnTime ?? "15 seconds"),
       waitMillis: Duration.toMillis(options.waitFor ?? 0)
     })
-    /** The delay that the server asked for before it ended the latest connection, in milliseconds. */
-    let returnMillis: number | undefined = undefined
     let latest: WatchedConnection.WatchedConnection | undefined = undefined
     let isConnected = false
     let isLeaving = false
@@ -160,7 +159,10 @@ export const connect = <R>(
       absentees,
       notices: { areWanted: false },
       heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
-      onClosing: () => ready.unsafeClose()
+      // A message may learn that it was refused after the next connection is up.
+      onClosing: () => {
+        if (latest?.isClosing() === true) ready.unsafeClose()
+      }
     }).pipe(
       Effect.timeoutFail({
         duration: attemptTimeout,
@@ -172,14 +174,14 @@ export const connect = <R>(
       })
     )
 
-    const session = (up: Effect.Effect<void>) =>
+    const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>
       Effect.gen(function* () {
         yield* SubscriptionRef.set(state, { _tag: "Connecting" })
         const connection = yield* open
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {
             isConnected = false
-            returnMillis = connection.returnMillis()
+            closing(connection.returnMillis())
             ready.unsafeClose()
           })
         )
@@ -209,11 +211,6 @@ export const connect = <R>(
       session,
       reconnect: true,
       backoff: options.backoff,
-      returnMillis: () => {
-        const millis = returnMillis
-        returnMillis = undefined // the attempts after the first follow the schedule
-        return millis
-      },
       report: (event) =>
         event._tag === "Back"
           ? Effect.void

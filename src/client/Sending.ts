@@ -23,8 +23,11 @@ export interface Link {
 
 export interface SendingOptions<E> {
   readonly link: Link
-  /** Connects again after the server has shut down. Run only if `retries` is greater than 0. */
-  readonly reconnect: Effect.Effect<Link, E, Scope.Scope>
+  /**
+   * Connects again after the server has shut down. Run only if `retries` is greater than 0. Its argument is the number of
+   * connections before, in a row, on which no line got its final outcome.
+   */
+  readonly reconnect: (inVain: number) => Effect.Effect<Link, E, Scope.Scope>
   readonly recipients: ReadonlyArray<string>
   /** One text per line. A last line without its LF counts as a line. */
   readonly input: Readable
@@ -125,6 +128,9 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
   let waiting = 0
   let waitingBytes = 0
   let isAllSent = false
+  /** Whether a line got its final outcome on this connection; and the number of connections before without one. */
+  let hasProgressed = true
+  let inVain = 0
   let lastNews = performance.now()
 
   const hasRoom = () => waiting < window && waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
@@ -182,6 +188,7 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
 
   const final = (what: LineOutcome) => {
     const { outcome } = what
+    hasProgressed = true
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
@@ -330,7 +337,13 @@ export const make = <E>(options: SendingOptions<E>): Sending<E> => {
       Effect.zipRight(connection.end)
     )
 
-  const next = Effect.flatMap(options.reconnect, (made) => {
+  const connected = Effect.suspend(() => {
+    inVain = hasProgressed ? 0 : inVain + 1
+    hasProgressed = false
+    return options.reconnect(inVain)
+  })
+
+  const next = Effect.flatMap(connected, (made) => {
     link = made
     isUp = true
     hasSaidBye = false

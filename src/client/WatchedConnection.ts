@@ -42,9 +42,6 @@ const untilRead = Effect.async<void>((resume) => {
   return Effect.sync(() => clearImmediate(turn))
 })
 
-/** A longer delay is not one that a server asks for. */
-const maxReturnMillis = 3_600_000
-
 const silent = new TransportError({ during: "Read", reason: "the server no longer responds" })
 
 /** Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. */
@@ -92,8 +89,7 @@ export const open = <R>({
       else if (received.code === "left") absentees.hasLeft(name)
       else if (received.code === "bye") hasSaidBye = true
       else if (received.code === "closing") {
-        const millis = Number(received.values.get("return") ?? NaN)
-        returnMillis = millis >= 0 && millis <= maxReturnMillis ? millis : undefined
+        returnMillis = Received.returnMillis(received)
         closing()
       }
       return undefined

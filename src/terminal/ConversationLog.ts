@@ -60,6 +60,8 @@ const flushMillis = 2_000
 interface Waiting {
   lines: string
   count: number
+  /** The line that introduces the user, if it is in an earlier write and not in `lines`. */
+  introduction: string | undefined
 }
 
 /** Writes a log until the scope closes, which waits until everything is written. */
@@ -132,8 +134,10 @@ class Writer {
     const file = LogFile.nameOf(others.length === 0 ? [own()] : others)
     const time = new Date(now()).toISOString()
     const introduction = `${shown(own())} at ${where}`
-    const all = this.introduced.get(file) === introduction ? lines : [`* ${introduction}`, ...lines]
-    const text = all.map((line) => `${time} ${safe(line)}\n`).join("")
+    const written = (line: string) => `${time} ${safe(line)}\n`
+    const head = written(`* ${introduction}`)
+    const isIntroduced = this.introduced.get(file) === introduction
+    const text = (isIntroduced ? "" : head) + lines.map(written).join("")
     if (this.units + text.length > maxWaiting) {
       this.lose(file, lines.length)
       return this.report(file, new Error("the disk takes too long"))
@@ -142,8 +146,9 @@ class Writer {
     this.introduced.set(file, introduction)
     this.units += text.length
     const waiting = this.waiting.get(file)
-    if (waiting === undefined) this.waiting.set(file, { lines: text, count: lines.length })
-    else {
+    if (waiting === undefined) {
+      this.waiting.set(file, { lines: text, count: lines.length, introduction: isIntroduced ? head : undefined })
+    } else {
       waiting.lines += text
       waiting.count += lines.length
     }
@@ -164,6 +169,7 @@ class Writer {
         if (this.missing.get(file) === 0) this.missing.delete(file)
       } catch (error) {
         this.lose(file, count)
+        this.introduceAgain(file)
         this.report(file, error as NodeJS.ErrnoException)
       }
       this.underWay = 0
@@ -175,8 +181,17 @@ class Writer {
   private lose(file: string, count: number) {
     this.lost += count
     if (this.missing.size < maxFiles) this.missing.set(file, (this.missing.get(file) ?? 0) + count)
-    // The lines that are lost may include it.
-    this.introduced.delete(file)
+  }
+
+  /** The lines that were lost may include the introduction, without which the next ones would have none. */
+  private introduceAgain(file: string) {
+    const waiting = this.waiting.get(file)
+    if (waiting === undefined) this.introduced.delete(file)
+    else if (waiting.introduction !== undefined) {
+      this.units += waiting.introduction.length
+      waiting.lines = waiting.introduction + waiting.lines
+      waiting.introduction = undefined
+    }
   }
 
   private report(file: string, error: NodeJS.ErrnoException) {

@@ -1,5 +1,5 @@
 import * as Crypto from "node:crypto"
-import { constants } from "node:fs"
+import { constants, type Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as Name from "../protocol/Name.js"
@@ -52,12 +52,20 @@ const startOf = (text: string, maxBytes: number): string => {
   return start
 }
 
-/** Makes the folder, if there is none. Fails if every user could replace the files in it. */
+/** Makes the folder, if there is none. Fails if another user could replace the files in it, as ssh does with its own. */
 export const prepare = async (folder: string): Promise<void> => {
   await RegularFile.makeFolder(Path.resolve(folder))
   const stats = await Fs.stat(folder)
   if (!stats.isDirectory()) throw new Error("it is not a folder")
-  if ((stats.mode & constants.S_IWOTH) !== 0) throw new Error("every user can write to it; chmod o-w")
+  if (stats.uid !== 0) assertOwn(stats)
+  if ((stats.mode & (constants.S_IWGRP | constants.S_IWOTH)) !== 0) {
+    throw new Error("other users can write to it; run chmod go-w on it")
+  }
+}
+
+/** Windows has no such users. */
+const assertOwn = ({ uid }: Stats) => {
+  if (process.geteuid !== undefined && uid !== process.geteuid()) throw new Error("it belongs to another user")
 }
 
 const ownerOnly = 0o600
@@ -70,6 +78,7 @@ export const append = async (path: string, lines: string): Promise<void> => {
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
   const file = await RegularFile.open(path, flags, ownerOnly)
   try {
+    assertOwn(await file.stat())
     await file.chmod(ownerOnly) // the umask may have removed more
     await file.appendFile((await isCutOff(file)) ? `\n${lines}` : lines)
   } finally {

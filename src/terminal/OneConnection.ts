@@ -8,7 +8,7 @@ import * as Client from "../client/Client.js"
 import { Pace } from "../client/Pace.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
-import { aliveLabel, countLabel, startLabel } from "./ServerLines.js"
+import { aliveLabel, countLabel, isRefusedRequest, startLabel, type RefusedRequest } from "./ServerLines.js"
 import type { Ui } from "./Ui.js"
 
 export interface OneConnectionOptions {
@@ -23,6 +23,9 @@ const greetTimeout = Duration.seconds(10)
 
 /** How long closing the connection waits for the server to end its half. */
 const linger = Duration.seconds(1)
+
+/** The shortest pause before a request is repeated, whatever the server says. */
+const leastPauseMillis = 500
 
 /** Interval between checks that the server is alive. */
 const aliveTime = Duration.seconds(30)
@@ -77,7 +80,7 @@ export const run = (
     const why = yield* send(client, ui, pace, underWay).pipe(
       Effect.raceFirst(expect),
       Effect.raceFirst(Option.isSome(hello) ? watch(client, ui, pace) : Effect.never),
-      Effect.raceFirst(receive(client, ui))
+      Effect.raceFirst(receive(client, ui, pace))
     )
     composer.phase = { _tag: "Away", why: "" }
     people.ended()
@@ -123,18 +126,33 @@ const expectNoOne = ({ composer, people, screen }: Ui): void => {
 }
 
 /** Shows what the server sends, one read at a time, and no faster than the terminal takes it. */
-const receive = (client: Client.ClientHandle, { composer, screen, serverLines }: Ui): Effect.Effect<string> =>
+const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect<string, never, Scope.Scope> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
-      Effect.suspend(() => {
-        for (const line of lines) serverLines.take(line)
+      Effect.gen(function* () {
+        const { composer, screen, serverLines } = ui
+        for (const line of lines) {
+          serverLines.take(line)
+          if (isRefusedRequest(line)) yield* Effect.forkScoped(repeat(line, ui, pace))
+        }
         composer.release()
         screen.changed()
-        return screen.flushed
+        yield* screen.flushed
       })
     ),
     Effect.match({ onFailure: (error) => error.message, onSuccess: () => "the server closed the connection" })
   )
+
+/** Sends a request of the program's own again once the server takes it. Without it, no one would be known to be present. */
+const repeat = ({ label, retryMillis }: RefusedRequest, { composer, work }: Ui, pace: Pace): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    pace.refused(retryMillis, performance.now())
+    const again = Effect.sync(() => {
+      composer.requests.push(`@${label} /who`)
+      work.unsafeOpen()
+    })
+    return Effect.delay(again, Math.max(leastPauseMillis, retryMillis))
+  })
 
 /** Sends a line that is no message as soon as the pace allows. Errors are ignored: `receive` sees the end of the connection. */
 const ask = (client: Client.ClientHandle, pace: Pace, line: string): Effect.Effect<void> =>

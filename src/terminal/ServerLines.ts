@@ -1,4 +1,4 @@
-import type { Message, Received } from "../client/Received.js"
+import * as Received from "../client/Received.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
@@ -14,8 +14,17 @@ export const whoLabel = "who"
 /** Label of the `/ping` that checks whether the server is alive. */
 export const aliveLabel = "alive"
 
-type Notice = Extract<Received, { readonly _tag: "Notice" }>
-type Refused = Extract<Received, { readonly _tag: "Refused" }>
+type Notice = Extract<Received.Received, { readonly _tag: "Notice" }>
+type Refused = Extract<Received.Received, { readonly _tag: "Refused" }>
+
+/** The refusal of a `/who` that the program has sent, and that the server takes later. */
+export type RefusedRequest = Refused & { readonly retryMillis: number }
+
+export const isRefusedRequest = (received: Received.Received): received is RefusedRequest =>
+  received._tag === "Refused" &&
+  received.code === "slow-down" &&
+  (received.label === startLabel || received.label === countLabel) &&
+  received.retryMillis !== undefined
 
 export interface ServerLinesOptions {
   readonly marks: Marks
@@ -23,7 +32,7 @@ export interface ServerLinesOptions {
   readonly transcript: Transcript
   readonly log: ConversationLog
   /** Called with each message that is shown, but not with those of the user to themselves. */
-  readonly onMessage: (message: Message, isMention: boolean) => void
+  readonly onMessage: (message: Received.Message, isMention: boolean) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
   /** Whether users who join and leave are shown. */
@@ -47,7 +56,7 @@ export class ServerLines {
 
   constructor(private readonly options: ServerLinesOptions) {}
 
-  take(received: Received): void {
+  take(received: Received.Received): void {
     this.heard += 1
     const { marks, transcript } = this.options
     switch (received._tag) {
@@ -59,14 +68,15 @@ export class ServerLines {
         break
       case "Refused":
         // Another client of the same address may have used the rate. The refusal proves that the server is alive.
-        if (received.label !== aliveLabel) transcript.print(Format.failed(showReport(received), marks))
+        if (received.label === aliveLabel || isRefusedRequest(received)) break
+        transcript.print(Format.failed(showReport(received), marks))
         break
       case "Other":
         transcript.print(Format.quiet(received.line, marks))
     }
   }
 
-  private takeMessage(message: Message) {
+  private takeMessage(message: Received.Message) {
     const { log, marks, onMessage, people, transcript } = this.options
     if (people.isIgnored(message.from)) return
     this.presence.wrote(message.from)
@@ -118,9 +128,7 @@ export class ServerLines {
         const within = Number.isFinite(grace) ? `, in ${grace} s at most` : ""
         transcript.print(Format.failed(`the server shuts down${within}`, marks))
         people.ending()
-        const millis = Number(notice.values.get("return") ?? "none")
-        // An hour is also the longest `--return-after` of a server.
-        this.returnMillis = millis >= 0 && millis <= 3_600_000 ? millis : undefined
+        this.returnMillis = Received.returnMillis(notice)
         break
       }
       case "bye":

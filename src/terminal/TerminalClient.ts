@@ -2,7 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "../client/Backoff.js"
 import type * as Client from "../client/Client.js"
@@ -25,9 +25,6 @@ export interface TerminalClientOptions extends Ui.UiOptions {
   /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
 }
-
-/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
-const stableMillis = 30_000
 
 /** How long leaving waits for outcomes. */
 const outcomeTimeout = Duration.seconds(2)
@@ -113,15 +110,18 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
     let isFirst = true
     for (;;) {
       const startedAt = yield* Time.now
+      let upMillis = 0
       const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login })))
       let reason = ""
+      let retryMillis: number | undefined = undefined
       if (result._tag === "Right") {
         isFirst = false
         if (composer.isLeaving) return left
         transcript.print(Format.failed(result.right, marks))
-        if ((yield* Time.now) - startedAt > stableMillis) yield* wait.reset
+        upMillis = (yield* Time.now) - startedAt
       } else if (result.left._tag === "LoginRefused") {
-        const { message, retryMillis } = result.left
+        const { message } = result.left
+        retryMillis = result.left.retryMillis
         // After a break, the server may not have noticed yet that the connection before has ended.
         const mayPass = isFirst ? retryMillis !== undefined : Reconnect.mayPass(result.left)
         if (isFirst || !mayPass) transcript.print(Format.failed(message, marks))
@@ -136,10 +136,9 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
         reason = message
       } else if (isFirst) return yield* Effect.fail(result.left)
       else reason = result.left.message
-      // A server that shut down has announced a different delay to each client; it replaces the first delay.
-      const millis = serverLines.returnMillis
+      const { returnMillis } = serverLines
       serverLines.returnMillis = undefined
-      yield* wait.next(millis, reason)
+      yield* wait({ upMillis, returnMillis, retryMillis }, reason)
     }
   })
 
@@ -149,26 +148,15 @@ const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until =
 }
 
 /** Waits between two attempts to connect, and shows how long. Enter ends a wait. */
-const waiting = (ui: Ui.Ui, { backoff = Backoff.schedule }: TerminalClientOptions) =>
-  Effect.gen(function* () {
+const waiting = (ui: Ui.Ui, { backoff: delays }: TerminalClientOptions) =>
+  Effect.map(Backoff.make(delays), (backoff) => {
     const trying = "trying again; your lines are kept"
-    let reason = ""
-    const delayed = (delay: Duration.Duration) =>
-      Effect.map(Time.now, (now) => showAway(ui, trying, reason, now + Duration.toMillis(delay)))
-    const driver = yield* Schedule.driver(Schedule.tapOutput(Schedule.delays(backoff), delayed))
-    return {
-      reset: driver.reset,
-      /** @param millis replaces the next delay of the schedule */
-      next: (millis: number | undefined, why: string): Effect.Effect<void> =>
-        Effect.gen(function* () {
-          reason = why
-          ui.hurry.unsafeClose()
-          const wait =
-            millis === undefined
-              ? Effect.orDie(driver.next(undefined)) // the schedule never ends
-              : Effect.zipRight(delayed(Duration.millis(millis)), Effect.sleep(millis))
-          yield* Effect.raceFirst(wait, ui.hurry.await)
-          showAway(ui, trying, reason)
-        })
+    return (end: Backoff.ConnectionEnd, reason: string): Effect.Effect<void> => {
+      const show = (delay: Duration.Duration) =>
+        Effect.map(Time.now, (now) => showAway(ui, trying, reason, now + Duration.toMillis(delay)))
+      return Effect.sync(() => ui.hurry.unsafeClose()).pipe(
+        Effect.zipRight(Effect.raceFirst(Effect.orDie(backoff.wait(end, show)), ui.hurry.await)), // it never ends
+        Effect.zipRight(Effect.sync(() => showAway(ui, trying, reason)))
+      )
     }
   })

@@ -18,6 +18,13 @@ type Family = "IPv4" | "IPv6"
 
 type Tables = Readonly<Record<Family, string>>
 
+interface Table {
+  /** The connections with unacknowledged bytes, by both ends. */
+  readonly rows: Map<string, Row>
+  /** How many connections have none, by the port of the peer. */
+  readonly idle: Map<number, number>
+}
+
 /** The kernel returns at most a page in one read, so this only has to be large enough for one. */
 const readBytes = 65_536
 
@@ -77,39 +84,65 @@ const check = async (sockets: ReadonlyArray<Socket>, from: Tables, signal: Abort
     before.set(socket, bytes)
     families.add(netSocketOf(socket)?.remoteFamily)
   }
-  const rows = new Map<string, Row>()
+  const found = new Map<Socket, Finding>()
+  // The kernel may skip a row between two pages of a table that changes meanwhile, but hardly twice.
+  const skipped = await look(before, families, from, signal, found)
+  if (skipped.size > 0) await look(skipped, families, from, signal, found)
+  return found
+}
+
+/**
+ * Reads the tables of these families and adds what they have about the sockets. Returns the sockets that are in none of
+ * them, not even with nothing to send.
+ */
+const look = async (
+  before: ReadonlyMap<Socket, number>,
+  families: ReadonlySet<string | undefined>,
+  from: Tables,
+  signal: AbortSignal,
+  found: Map<Socket, Finding>
+): Promise<ReadonlyMap<Socket, number>> => {
+  const table: Table = { rows: new Map(), idle: new Map() }
   const unread = new Set<string | undefined>()
   for (const family of ["IPv4", "IPv6"] as const) {
-    if (families.has(family) && !(await readTable(from[family], rows, signal))) unread.add(family)
+    if (families.has(family) && !(await readTable(from[family], table, signal))) unread.add(family)
   }
-  return matched(before, rows, unread)
+  return matched(before, table, unread, found)
 }
 
 /** Finds the row of each socket. Without one, a socket of a table that was not read to its end is unknown. */
 const matched = async (
   before: ReadonlyMap<Socket, number>,
-  rows: ReadonlyMap<string, Row>,
-  unread: ReadonlySet<string | undefined>
+  { idle, rows }: Table,
+  unread: ReadonlySet<string | undefined>,
+  found: Map<Socket, Finding>
 ) => {
-  const found = new Map<Socket, Finding>()
   // Comparing ports is much cheaper than writing addresses as the kernel does.
   const ports = new Set([...rows.keys()].map((key) => Number.parseInt(key.slice(-4), 16)))
+  const without = new Map<number, Array<Socket>>()
   let index = 0
   for (const [socket, atLeast] of before) {
     if (++index % slice === 0) await turnEnds()
     const below = netSocketOf(socket)
     const atMost = handed(socket)
     if (below === undefined || atMost === undefined) continue
-    const row = ports.has(below.remotePort ?? 0) ? rows.get(keyOf(below)) : undefined
+    const port = below.remotePort ?? 0
+    const row = ports.has(port) ? rows.get(keyOf(below)) : undefined
     if (row === undefined) {
       if (unread.has(below.remoteFamily)) found.set(socket, "unknown")
+      else if (without.get(port)?.push(socket) === undefined) without.set(port, [socket])
       continue
     }
     const { attempts, unacknowledged } = row
     const acknowledged = { atLeast: atLeast - unacknowledged, atMost: atMost - unacknowledged }
     found.set(socket, { attempts, unacknowledged, acknowledged })
   }
-  return found
+  const skipped = new Map<Socket, number>()
+  for (const [port, sockets] of without) {
+    if ((idle.get(port) ?? 0) >= sockets.length) continue
+    for (const socket of sockets) skipped.set(socket, before.get(socket) ?? 0)
+  }
+  return skipped
 }
 
 /** Lets the event loop serve others. */
@@ -120,7 +153,7 @@ const turnEnds = () => new Promise<void>((resume) => void setImmediate(resume))
  * dozen lines, so that parsing never keeps the event loop for long. With callbacks, because promises would take half as
  * much CPU again. Returns whether it was read to its end: opening it fails when the process has no descriptors left.
  */
-const readTable = (path: string, rows: Map<string, Row>, signal: AbortSignal) =>
+const readTable = (path: string, table: Table, signal: AbortSignal) =>
   new Promise<boolean>((resume) => {
     Fs.open(path, (cannotOpen, file) => {
       if (cannotOpen !== null) return resume(false)
@@ -130,7 +163,7 @@ const readTable = (path: string, rows: Map<string, Row>, signal: AbortSignal) =>
       const took = (cannotRead: Error | null, length: number) => {
         const isAtEnd = cannotRead === null && length === 0
         if (isAtEnd || cannotRead !== null || signal.aborted) return Fs.close(file, () => resume(isAtEnd))
-        rest = parse(rest + bytes.toString("latin1", 0, length), rows)
+        rest = parse(rest + bytes.toString("latin1", 0, length), table)
         return next()
       }
       return next()
@@ -140,13 +173,19 @@ const readTable = (path: string, rows: Map<string, Row>, signal: AbortSignal) =>
 /** Number, both ends, state, bytes to send and to read, the timer, retransmissions, user, and probes. */
 const fields = /^ *\d+: (\S+ \S+) \S+ ([0-9A-F]+):\S+ ([0-9A-F]+):\S+ ([0-9A-F]+) +\d+ +(\d+) /
 
-/** Adds the rows with unacknowledged bytes. Returns the unfinished last line. */
-const parse = (text: string, rows: Map<string, Row>): string => {
+/** Adds the rows. Returns the unfinished last line. */
+const parse = (text: string, { idle, rows }: Table): string => {
   let start = 0
   for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
     const line = text.slice(start, end)
     start = end + 1
-    if (line.includes(nothingToSend)) continue
+    const at = line.indexOf(nothingToSend)
+    if (at > 0) {
+      // The port of the peer and the state come before it: `C2A4 01`.
+      const port = Number.parseInt(line.slice(at - 7, at - 3), 16)
+      idle.set(port, (idle.get(port) ?? 0) + 1)
+      continue
+    }
     const [, ends, bytes = "", timer = "", retransmissions = "", probes] = fields.exec(line) ?? []
     if (ends === undefined) continue // the head of the table
     rows.set(ends, {

@@ -47,6 +47,22 @@ describe("FiberScheduler", () => {
     })
   )
 
+  it.live("goes on after a callback that wakes fibers and throws", () =>
+    Effect.gen(function* () {
+      const scheduler = new FiberScheduler()
+      const ran: Array<number> = []
+      const wake = () => {
+        scheduler.scheduleTask(() => ran.push(1))
+        throw new Error("defect")
+      }
+      assert.throws(() => scheduler.runNow(wake), "defect")
+      assert.deepStrictEqual(ran, [1])
+      scheduler.scheduleTask(() => ran.push(2))
+      yield* Effect.promise(() => Promise.resolve())
+      assert.deepStrictEqual(ran, [1, 2])
+    })
+  )
+
   it.live("lets the event loop turn while fibers wake each other forever", () =>
     on(
       Effect.gen(function* () {

@@ -424,6 +424,22 @@ describe("a client that acknowledges", () => {
     })
   )
 
+  it.scoped("acknowledges lines to itself, however many outcomes of them it waits for", () =>
+    Effect.gen(function* () {
+      const { bob, server } = yield* pair({ ...noTimeouts, maxOutcomes: 10 })
+      bob.say(...range(0, 30).map((number) => `@${number} bob: ${number}`))
+      yield* settle
+      assert.deepStrictEqual(numbersFrom("bob", bob.received), range(0, 30))
+      bob.say("/ack 30", "/ping now")
+      yield* turnsUntil(
+        () => bob.received.includes("* pong: now"),
+        () => "bob is held"
+      )
+      assert.strictEqual(told(bob).filter((line) => line.startsWith("* received @")).length, 30)
+      assert.strictEqual((yield* server.ledger).received, 30)
+    })
+  )
+
   it.scoped("releases its senders when it leaves, although its own lines wait for others", () =>
     Effect.gen(function* () {
       const { alice, bob, join } = yield* pair({ ...noTimeouts, outboxLines: 16 })

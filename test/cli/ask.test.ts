@@ -63,7 +63,7 @@ const answering = (answer: (label: string) => ReadonlyArray<string> | "end" | "r
   )
 
 /** Interrupts the command after the server's answer to the question. */
-const interrupted = (answer: (label: string) => ReadonlyArray<string>) =>
+const interrupted = (answer: (label: string) => ReadonlyArray<string>, signal: NodeJS.Signals = "SIGINT") =>
   Effect.gen(function* () {
     const came = yield* Deferred.make<void>()
     const server = yield* answering((label) => {
@@ -73,7 +73,7 @@ const interrupted = (answer: (label: string) => ReadonlyArray<string>) =>
     const asking = yield* Program.start([...at(server), "bob", "hi"])
     yield* Deferred.await(came)
     yield* Effect.sleep("300 millis") // so that what the server has sent is read
-    yield* asking.kill("SIGINT")
+    yield* asking.kill(signal)
     return yield* asking.ended
   })
 
@@ -85,6 +85,20 @@ describe.concurrent("a-chat ask", () => {
       assert.deepStrictEqual(yield* ask("bot", "what is", "up?", "--timeout", "5s"), expected)
       assert.deepStrictEqual(yield* ask("--timeout=5s", "bot", "what is up?"), expected)
       assert.strictEqual((yield* ask("bot", "--", "--any")).output, "you said --any\n")
+    })
+  )
+
+  it.scopedLive("marks the question as a program's in the program of a bot, and no other bot answers it", () =>
+    Effect.gen(function* () {
+      const { ask, port } = yield* withBot("echo yes")
+      const program = `read -r text; "${process.execPath}" "${Program.main}" ask bot "$text" --timeout 2s; echo "status $?"`
+      yield* Program.start(["exec", "--port", port, "--login", "asker", "--", "sh", "-c", program])
+      assert.deepStrictEqual(yield* ask("asker", "hi", "--wait-for", "10s", "--timeout", "20s"), {
+        status: 0,
+        output: "status 4\n",
+        errors: ""
+      })
+      assert.strictEqual((yield* ask("bot", "hi", "--auto", "--timeout", "1s")).status, 4)
     })
   )
 
@@ -490,12 +504,14 @@ describe.concurrent("a-chat ask, when something goes wrong", () => {
 
   it.scopedLive("says what is known when it is interrupted", () =>
     Effect.gen(function* () {
-      const unknown = yield* interrupted(() => [])
-      assert.deepStrictEqual(unknown, {
-        status: 130,
-        output: "",
-        errors: "a-chat: interrupted; the question may have arrived or not\n"
-      })
+      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        const unknown = yield* interrupted(() => [], signal)
+        assert.deepStrictEqual(unknown, {
+          status: 3,
+          output: "",
+          errors: "a-chat: interrupted; the question may have arrived or not\n"
+        })
+      }
       const delivered = yield* interrupted((label) => [`* written ${label} bob: x`])
       assert.deepStrictEqual(delivered, {
         status: 130,

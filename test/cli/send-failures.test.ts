@@ -116,24 +116,34 @@ describe.concurrent("a-chat send, when something goes wrong", () => {
     })
   )
 
-  it.scopedLive("reports what is unknown when it is interrupted", () =>
-    Effect.gen(function* () {
-      const came = yield* Deferred.make<void>()
-      const silent = yield* FakeServer.answering(
-        FakeServer.greeting((line) => {
-          if (line.endsWith(": hi")) Deferred.unsafeDone(came, Exit.void)
-          return []
+  const signals = [["SIGINT", 130] as const, ["SIGTERM", 143] as const]
+  for (const [signal, signalled] of signals) {
+    it.scopedLive(
+      `exits with 3 when ${signal} interrupts it and an outcome is unknown, and with ${signalled} otherwise`,
+      () =>
+        Effect.gen(function* () {
+          for (const isAnswered of [false, true]) {
+            const came = yield* Deferred.make<void>()
+            const server = yield* FakeServer.answering(
+              FakeServer.greeting((line) => {
+                const label = /^(@\S+) bob: hi$/u.exec(line)?.[1]
+                if (label === undefined) return []
+                Deferred.unsafeDone(came, Exit.void)
+                return isAnswered ? [`* written ${label} bob: x`] : []
+              })
+            )
+            const sending = yield* Program.start([...at(server), "--json", "bob"])
+            sending.input.write("hi\n")
+            yield* isAnswered ? sending.says("output", /written/u) : Deferred.await(came)
+            yield* sending.kill(signal)
+            const { errors, status } = yield* sending.ended
+            assert.strictEqual(status, isAnswered ? signalled : 3)
+            const unknown = isAnswered ? "" : "; line 1 may have arrived or not"
+            assert.strictEqual(errors, `a-chat: interrupted${unknown}\n`)
+          }
         })
-      )
-      const sending = yield* Program.start([...at(silent), "bob"])
-      sending.input.write("hi\n")
-      yield* Deferred.await(came)
-      yield* sending.kill("SIGINT")
-      const { errors, status } = yield* sending.ended
-      assert.strictEqual(status, 130)
-      assert.match(errors, /^a-chat: interrupted; line 1 may have arrived or not\n$/u)
-    })
-  )
+    )
+  }
 
   it.scopedLive("exits with 2 when it cannot start", () =>
     Effect.gen(function* () {

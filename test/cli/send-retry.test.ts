@@ -207,6 +207,26 @@ describe.concurrent("a-chat send --retry", () => {
       }),
     120_000
   )
+
+  it.scopedLive("pauses between connections that are closed one after the other", () =>
+    Effect.gen(function* () {
+      const times: Array<number> = []
+      const address = yield* FakeServer.make((socket) => {
+        times.push(performance.now())
+        socket.setEncoding("utf8").on("data", (text: string) => {
+          const hellos = text.match(/^\/hello\b/gmu) ?? []
+          socket.write(hellos.map(() => "* hello achat=1 name=alice max-line=1000 max-recipients=3: x\n").join(""))
+          const label = /^@\d+/mu.exec(text)?.[0]
+          if (label !== undefined) socket.end(`! closing ${label}: x\n* bye reason=shutdown: x\n`)
+        })
+        socket.on("end", () => socket.end())
+      })
+      const { status } = yield* Program.run([...at(address), "--login", "alice", "--retry", "4", "bob", "hi"])
+      assert.strictEqual(status, 1)
+      assert.strictEqual(times.length, 5)
+      assert.isAtLeast((times[4] ?? 0) - (times[3] ?? 0), 200)
+    })
+  )
 })
 
 describe.concurrent("a-chat send --wait-for", () => {

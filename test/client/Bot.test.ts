@@ -33,6 +33,7 @@ const makeBot = (start: Bot.BotOptions["start"], options: Partial<Bot.BotOptions
         concurrency: 1,
         timeout: Duration.minutes(1),
         guard: new LoopGuard({ perSecond: 5, log: (line) => logged.push(line) }),
+        closing: () => {},
         log: (line) => logged.push(line),
         ...options
       })
@@ -148,8 +149,8 @@ describe("Bot.run", () => {
               return { output: saying("hello\nand you?"), fault: Effect.succeed(undefined) }
             })
           const guard = new LoopGuard({ perSecond: 5, log })
-          const options = { start, patience: Duration.zero, concurrency: 1, timeout: Duration.minutes(1), guard, log }
-          yield* Effect.forkScoped(Bot.run(client, options))
+          const limits = { patience: Duration.zero, concurrency: 1, timeout: Duration.minutes(1), guard }
+          yield* Effect.forkScoped(Bot.run(client, { start, ...limits, closing: () => {}, log }))
           return client
         })
       const startedAt = performance.now()
@@ -168,6 +169,19 @@ describe("Bot.run", () => {
       )
       // One run each is for alice.
       for (const count of [runs.one - 1, runs.two - 1]) assert.isTrue(count >= 20 && count <= most, `${count} answers`)
+    })
+  )
+
+  it.scopedLive("reports the delay that the server asks for before it shuts down", () =>
+    Effect.gen(function* () {
+      const asked: Array<number | undefined> = []
+      const { running, server } = yield* makeBot(() => Effect.never, { closing: (millis) => asked.push(millis) })
+      yield* server.drain
+      yield* Fiber.await(running)
+      const [millis = 0] = asked
+      assert.strictEqual(asked.length, 1)
+      // The default of the server, and up to twice that.
+      assert.isTrue(millis >= 1_000 && millis <= 2_000, `${millis} ms`)
     })
   )
 

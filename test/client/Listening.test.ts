@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -79,6 +80,24 @@ describe("Listening.run", () => {
       yield* Fiber.join(sending)
       yield* Fiber.join(bob)
       assert.isTrue(all === Array.from({ length: count }, (_, i) => `from alice: ${i} ${text}\n`).join(""))
+    })
+  )
+
+  it.scopedLive("reconnects at the time that the server asks for when it shuts down", () =>
+    Effect.gen(function* () {
+      const address = yield* FakeServer.make((socket) =>
+        socket.once("data", () => socket.end("* hello achat=1 name=bob on=ack: x\n* closing grace=0 return=7000: x\n"))
+      )
+      const delay = yield* Deferred.make<Duration.Duration>()
+      yield* Effect.forkScoped(
+        listening({
+          socket: Tcp.connect(address),
+          output: new PassThrough(),
+          reconnect: true,
+          report: (event) => (event._tag === "Lost" ? Effect.asVoid(Deferred.succeed(delay, event.delay)) : Effect.void)
+        })
+      )
+      assert.strictEqual(Duration.toMillis(yield* Deferred.await(delay)), 7_000)
     })
   )
 })

@@ -11,7 +11,7 @@ const lost = new TransportError({ during: "Read", reason: "lost" })
 
 const refused = (code: string, retryMillis?: number) => new LoginRefused({ code, retryMillis, text: "no" })
 
-type Session = (up: Effect.Effect<void>) => Effect.Effect<string, TransportError | LoginRefused>
+type Session = Reconnect.ReconnectOptions<string, never, never>["session"]
 
 /** Runs sessions one after another; returns the result and what was reported. */
 const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; millis?: number } = {}) =>
@@ -22,7 +22,7 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
     const fiber = yield* Effect.fork(
       Effect.either(
         Reconnect.keep({
-          session: (up) => Effect.suspend(() => sessions[next++]?.(up) ?? Effect.succeed("the last one")),
+          session: (...given) => Effect.suspend(() => sessions[next++]?.(...given) ?? Effect.succeed("the last one")),
           reconnect: options.reconnect ?? true,
           report: (event) =>
             Effect.sync(() => {
@@ -38,6 +38,18 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
   })
 
 const breaks: Session = (up) => Effect.zipRight(up, Effect.fail(lost))
+const shutsDown =
+  (returnMillis: number): Session =>
+  (up, closing) =>
+    Effect.zipRight(
+      up,
+      Effect.suspend(() => {
+        closing(returnMillis)
+        return Effect.fail(lost)
+      })
+    )
+const holdsAndShutsDown: Session = (up, closing) =>
+  Effect.zipRight(Effect.zipRight(up, Effect.sleep("10 seconds")), shutsDown(0)(up, closing))
 const unreachable: Session = () => Effect.fail(lost)
 
 describe("Reconnect.keep", () => {
@@ -79,7 +91,8 @@ describe("Reconnect.keep", () => {
     Effect.gen(function* () {
       // A millisecond more than it takes: times are sums of random delays, and are rounded.
       const time = Duration.millis(10_001)
-      const holds: Session = (up) => up.pipe(Effect.zipRight(Effect.sleep(time)), Effect.zipRight(breaks(up)))
+      const holds: Session = (up, closing) =>
+        up.pipe(Effect.zipRight(Effect.sleep(time)), Effect.zipRight(breaks(up, closing)))
       const held = yield* keep([breaks, unreachable, unreachable, holds])
       assert.isAtMost(held.delays[3] ?? Infinity, 1000)
       const short = yield* keep([breaks, unreachable, unreachable, breaks])
@@ -99,6 +112,33 @@ describe("Reconnect.keep", () => {
     Effect.gen(function* () {
       const { delays } = yield* keep([breaks, () => Effect.fail(refused("full", 90_000))])
       assert.strictEqual(delays[1], 90_000)
+    })
+  )
+
+  it.effect("reconnects at the time that the server asks for when it shuts down", () =>
+    Effect.gen(function* () {
+      for (const millis of [0, 7_000]) assert.strictEqual((yield* keep([shutsDown(millis)])).delays[0], millis)
+    })
+  )
+
+  it.effect("reconnects to a server that shuts down again and again no sooner than to any other", () =>
+    Effect.gen(function* () {
+      const { delays } = yield* keep(Array.from({ length: 4 }, () => shutsDown(0)))
+      assert.strictEqual(delays[0], 0)
+      for (const [index, expected] of [1, 2, 4].entries()) {
+        const delay = delays[index + 1] ?? 0
+        assert.isTrue(delay >= expected * 500 && delay <= expected * 1000, `${delay} ms instead of ${expected} s`)
+      }
+      // A server that asks for more still gets it, once for each connection.
+      const patient = yield* keep([shutsDown(0), shutsDown(60_000), breaks])
+      assert.strictEqual(patient.delays[1], 60_000)
+      assert.isAtMost(patient.delays[2] ?? Infinity, 2_000)
+    })
+  )
+
+  it.effect("takes the time that the server asks for after each connection that was stable", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* keep(Array.from({ length: 3 }, () => holdsAndShutsDown))).delays, [0, 0, 0])
     })
   )
 

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import * as NodeTls from "node:tls"
 import { join } from "node:path"
@@ -148,6 +148,31 @@ if (existsSync("/proc/net/tcp")) {
         })
       )
     }
+
+    it.scopedLive("reads the table again if the kernel has skipped the row of a socket between two pages", () =>
+      Effect.gen(function* () {
+        const { socket } = yield* accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1"))
+        socket.write(text)
+        const folder = yield* temporaryFolder
+        const whole = readFileSync("/proc/net/tcp", "utf8")
+        const port = Number(socket.remote.split(":")[1]).toString(16).toUpperCase().padStart(4, "0")
+        const skipping = whole.split("\n").filter((line) => !new RegExp(`^ *\\d+: \\S+ \\S+:${port} `).test(line))
+        assert.lengthOf(skipping, whole.split("\n").length - 1)
+        const paths = [skipping.join("\n"), whole].map((content, index) => {
+          const path = join(folder, `${index}`)
+          writeFileSync(path, content)
+          return path
+        })
+        const tables = {
+          get IPv4() {
+            return paths.shift() ?? "no third time"
+          },
+          IPv6: "/proc/net/tcp6"
+        }
+        const found = yield* KernelReachability.probeOf(tables).check([socket])
+        assert.isAbove((found.get(socket) as Reachability.Transmission).unacknowledged, 0)
+      })
+    )
 
     for (const [kind, connect] of Object.entries(connections)) {
       it.scopedLive(`counts what a peer that does not read has acknowledged, and sees that it is alive: ${kind}`, () =>

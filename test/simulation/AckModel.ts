@@ -40,9 +40,9 @@ export const ofWire = (
   const handled = acks.filter(isSure)
   const surely = Math.max(0, ...handled.map(({ count }) => count))
   const maybe = Math.max(0, ...acks.map(({ count }) => count))
-  const end = Math.min(
-    ...[log, wire.ended, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity)
-  )
+  // The end of a client's input that the server does not handle, because it holds the client, ends nothing.
+  const ended = wire.pauses.some(({ to }) => to === undefined) ? undefined : wire.ended
+  const end = Math.min(...[log, ended, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity))
   return {
     isOn: isHello.test(wire.taken),
     written,

@@ -1,5 +1,6 @@
 import { connectionBytes } from "../../src/chat/Budget.js"
 import { refusalSlots } from "../../src/chat/Limits.js"
+import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
 import type { Report } from "./Checks.js"
@@ -166,11 +167,11 @@ const checkHeld = (
 
 /** The server reads less than two reads ahead of the broker, which routes at the end of each turn. */
 const checkReadAhead = ({ setting }: History, session: ObservedConnection, report: Report) => {
-  const { isUncertain, lines, name, reason, wire } = session
-  // What it discards after the end of the client's input takes no memory.
+  const { expulsion, isUncertain, lines, name, reason, wire } = session
+  // What it discards after the end of the client's input, or once the operator has disconnected it, takes no memory.
   const mayBeRefused = name === undefined || isUncertain
   const last = lines.find(({ meaning }) => meaning.is === "quit" || (meaning.is === "login" && mayBeRefused))
-  const lastTurn = last?.heard.turn ?? Infinity
+  const lastTurn = Math.min(last?.heard.turn ?? Infinity, expulsion?.from ?? Infinity)
   const lastTime = reason === "login-timeout" ? wire.accepted.at + setting.loginTimeout / 2 : Infinity
   const sums = new Map<number, number>()
   for (const { at, bytes, turn } of wire.heard) {
@@ -242,6 +243,9 @@ const checkLimits = (history: History, sessions: ReadonlyArray<ObservedConnectio
     if (isRefused(session)) {
       // With little memory, what waits in queues may leave none for another connection.
       if (isTurnedAway(session)) return // checked with the operator's acts
+      // Not even refused, because all places for refusals were taken.
+      if (isDropped(session) && OperatorModel.addressBannedUntil(history, session.wire) > session.wire.accepted.clock)
+        return
       if (maybe.length < setting.maxConnections && ofHost(maybe) < perHost && !ProtocolModel.hasLittleMemory(setting))
         report("refused a client with a place free", where)
     } else if (surely.length >= places || ofHost(surely) >= perHost) {

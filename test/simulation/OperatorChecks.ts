@@ -55,11 +55,10 @@ const surelyConcerns = (act: OperatorAct, { isUncertain, log, name, presence, wi
 }
 
 /** A connection from a banned address is refused, and told until when. */
-const checkAccept = ({ acts }: History, session: ObservedConnection, report: Report) => {
+const checkAccept = (history: History, session: ObservedConnection, report: Report) => {
   const { log, wire } = session
-  const { clock, order } = wire.accepted
-  const before = acts.filter((act) => act.order < order)
-  const until = OperatorModel.bannedUntil(before, (subject) => OperatorModel.isAddressOf(subject, wire.host))
+  const { clock } = wire.accepted
+  const until = OperatorModel.addressBannedUntil(history, wire)
   const where = `${wire.remote}: ${wire.taken.slice(0, 60)}`
   if (until <= clock) {
     if (isTurnedAway(session)) report("a client was refused without a ban", where)
@@ -132,8 +131,10 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
     if (!acts.some((act) => OperatorModel.isAgainst(act, wire.host, session.name) && isTrue(act)))
       report("a wrong last line from the operator", where)
   }
+  // The refusal of its login may be its last line, and be lost when the operator disconnects it in the same turn.
+  const isRefused = session.name === undefined && lines.some(({ meaning }) => meaning.is === "login")
   const isLeaving =
-    wire.ended !== undefined || lines.some(({ meaning }) => meaning.is === "quit" || isBadLogin(meaning))
+    wire.ended !== undefined || isRefused || lines.some(({ meaning }) => meaning.is === "quit" || isBadLogin(meaning))
   const isReached = !wire.isSlow && wire.reset === undefined && wire.writeBroke === undefined && !isLeaving
   const isOther = reason !== "kicked" && reason !== "banned"
   if (isReached && !isOther && words.length === 0 && killed === undefined)

@@ -75,6 +75,13 @@ export const bannedUntil = (acts: ReadonlyArray<OperatorAct>, concerns: (subject
   return Math.max(-Infinity, ...[...ends].map(([subject, end]) => (concerns(subject) ? end : -Infinity)))
 }
 
+/** When the last ban ends that concerned the address of a connection at its accept. */
+export const addressBannedUntil = ({ acts }: History, { accepted, host }: Wire): number =>
+  bannedUntil(
+    acts.filter(({ order }) => order < accepted.order),
+    (subject) => isAddressOf(subject, host)
+  )
+
 /** Names that look the same have one ban. */
 export const isSameSubject = (one: string, other: string): boolean =>
   one === other || (other.startsWith("name=") && isNameOf(one, other.slice("name=".length)))

@@ -6,6 +6,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Message } from "../../src/client/Received.js"
 import * as ConversationLog from "../../src/terminal/ConversationLog.js"
+import * as LogFile from "../../src/terminal/LogFile.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const at = "2026-11-26T20:04:17.123Z"
@@ -150,6 +151,31 @@ describe("ConversationLog", () => {
         ["* alice at chat.example:1"].concat([0, 1, 2].map((turn) => `from bob: kept ${turn}`))
       )
       assert.deepStrictEqual(warnings, ["not logged: LOG/eve.log: it is a symbolic link", "3 lines were not logged"])
+    })
+  )
+
+  it.scopedLive("introduces the user before lines that came while a write failed", () =>
+    Effect.gen(function* () {
+      const { ended, log } = yield* logged({
+        append: async (path, lines) => {
+          await Promise.resolve()
+          if (lines.includes("lost")) {
+            log.received(message("bob", "meanwhile"))
+            throw new Error("the disk is full")
+          }
+          // Another file is written in between, while further lines come.
+          if (path.endsWith("carol.log")) log.received(message("bob", "later"))
+          await LogFile.append(path, lines)
+        }
+      })
+      log.received(message("bob", "lost"))
+      log.received(message("carol", "hi"))
+      assert.deepStrictEqual((yield* ended)["bob.log"], [
+        "* lines missing here: 1",
+        "* alice at chat.example:1",
+        "from bob: meanwhile",
+        "from bob: later"
+      ])
     })
   )
 

@@ -101,6 +101,19 @@ describe("LogFile.append", () => {
     })
   )
 
+  it.scopedLive.skipIf(process.getuid?.() !== 0)("takes no folder and no file of another user", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const path = Path.join(folder, "bob.log")
+      Fs.writeFileSync(path, "theirs\n", { mode: 0o666 })
+      Fs.chownSync(path, 12_345, 12_345)
+      assert.strictEqual(yield* fails(() => LogFile.append(path, "mine\n")), "it belongs to another user")
+      assert.strictEqual(Fs.readFileSync(path, "utf8"), "theirs\n")
+      Fs.chownSync(folder, 12_345, 12_345)
+      assert.strictEqual(yield* prepare(folder), "it belongs to another user")
+    })
+  )
+
   it.scopedLive("leaves a line that was cut off alone", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* temporaryFolder, "bob.log")
@@ -139,17 +152,19 @@ describe("LogFile.prepare", () => {
       const folder = yield* temporaryFolder
       yield* Effect.promise(() => LogFile.prepare(Path.join(folder, "a", "b")))
       assert.deepStrictEqual([modeOf(Path.join(folder, "a")), modeOf(Path.join(folder, "a", "b"))], ["700", "700"])
-      Fs.chmodSync(Path.join(folder, "a"), 0o775)
+      Fs.chmodSync(Path.join(folder, "a"), 0o755)
       yield* Effect.promise(() => LogFile.prepare(Path.join(folder, "a")))
-      assert.strictEqual(modeOf(Path.join(folder, "a")), "775")
+      assert.strictEqual(modeOf(Path.join(folder, "a")), "755")
     })
   )
 
-  it.scopedLive("refuses a folder in which everyone can replace files, and what is not a folder", () =>
+  it.scopedLive("refuses a folder in which others can replace files, and what is not a folder", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      Fs.chmodSync(folder, 0o1777)
-      assert.strictEqual(yield* prepare(folder), "every user can write to it; chmod o-w")
+      for (const mode of [0o1777, 0o775, 0o707]) {
+        Fs.chmodSync(folder, mode)
+        assert.strictEqual(yield* prepare(folder), "other users can write to it; run chmod go-w on it")
+      }
       Fs.chmodSync(folder, 0o700)
       Fs.writeFileSync(Path.join(folder, "file"), "")
       assert.strictEqual(yield* prepare(Path.join(folder, "file")), "it is not a folder")

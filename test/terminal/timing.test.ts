@@ -136,6 +136,24 @@ describe("TerminalClient, over time", () => {
     })
   )
 
+  it.scoped("asks again who is present when that was refused as too fast, and shows no refusal", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* scriptedChat()
+      yield* server.isAsked(1)
+      yield* server.says("! slow-down @start retry=2000: another client of this address was too fast")
+      yield* server.says("from bob: behind the refusal")
+      yield* alice.sees("bob › behind the refusal")
+      assert.notInclude(alice.lines().join("\n"), "slow-down")
+      yield* TestClock.adjust("1.9 seconds")
+      yield* alice.types(`/who${enter}`)
+      assert.strictEqual(yield* server.isAsked(2), 2)
+      yield* TestClock.adjust("0.1 seconds")
+      assert.strictEqual(yield* server.isAsked(3), 3)
+      yield* server.says("* who @start 2: alice, bob")
+      yield* alice.sees("2 here")
+    })
+  )
+
   it.scoped("gives up a connection to a server that is silent for a minute, and no other", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* scriptedChatWithLine

@@ -183,7 +183,7 @@ check(
 
 check(
   "a client gets all its outcomes, even beyond its limit of open ones",
-  "and from one that waits for more than 65,536 outcomes of labelled lines (`--max-outcomes`)",
+  "and from one that waits for more than 65,536 outcomes of labelled lines to others (`--max-outcomes`)",
   async (t) => {
     const server = await t.serve("--max-outcomes", "10")
     const [alice] = await server.greet("alice")

@@ -46,6 +46,8 @@ export interface AskJob {
   /** How long to wait for a recipient that is absent. */
   readonly waitFor: Duration.Duration
   readonly json: boolean
+  /** Whether the question is marked as that of a program. */
+  readonly auto: boolean
 }
 
 /** Where the answers and the reports go. */
@@ -59,8 +61,8 @@ const linger = Duration.seconds(1)
 
 const noOutcomes = ExitStatus.misused("this server does not report outcomes, which ask needs; use connect instead")
 
-/** A connection to a server that reports outcomes. Messages are acknowledged, but not marked as those of a program. */
-const connect = (job: AskJob, which: "first" | "again") =>
+/** A connection to a server that reports outcomes. Messages are acknowledged. */
+const connect = (job: AskJob, which: LoginAttempts.Which) =>
   Effect.flatMap(
     LoginAttempts.logIn({ ...job, use: { ack: true, to: job.json, linger } }, which),
     ({ connection, server }) =>
@@ -92,7 +94,7 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
     const question = new Question(job, outputs)
     const sending = Sending.make({
       link: question.follow(link),
-      reconnect: Effect.map(connect(job, "again"), (made) => question.follow(made.link)),
+      reconnect: (inVain) => Effect.map(connect(job, { inVain }), (made) => question.follow(made.link)),
       recipients: job.recipients,
       input: Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false }),
       maxLineBytes,
@@ -114,9 +116,13 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
     const left = Math.max(0, Duration.toMillis(job.timeout) - ((yield* Time.now) - startedAt))
     const status = yield* Fiber.join(running).pipe(
       Effect.raceFirst(Effect.as(Effect.sleep(left), late)),
-      Effect.raceFirst(Effect.as(question.isOver.await, complete)),
+      Effect.raceFirst(Effect.as(question.done.await, complete)),
       Effect.raceFirst(question.watchQuiet),
-      Effect.onInterrupt(() => conclude(over("interrupted"))),
+      Effect.onInterrupt(() =>
+        Effect.flatMap(conclude(over("interrupted")), () =>
+          question.mayHaveArrived ? ExitStatus.lostDespiteSignal : Effect.void
+        )
+      ),
       Effect.flatMap(conclude)
     )
     const { unprintable } = question
@@ -128,7 +134,7 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
 /** What has become of the question, and of the answers. */
 class Question {
   /** Opened when nothing more is expected, or can be printed. */
-  readonly isOver = Effect.unsafeMakeLatch(false)
+  readonly done = Effect.unsafeMakeLatch(false)
   /** Why no answer can be printed: the error, or that the reader has gone. */
   unprintable: OutputError | "gone" | undefined = undefined
   /** The server's refusal before it ended the connection, in parentheses. */
@@ -197,13 +203,18 @@ class Question {
     )
   )
 
+  /** Whether the question may have arrived or not, once the sending has ended. */
+  get mayHaveArrived(): boolean {
+    return this.unprintable !== "gone" && !this.answers.isEnough && this.unknown.size > 0
+  }
+
   /** Says what is missing; returns the exit status. */
   conclude(ending: Ending): number {
     this.settleUpTo(Infinity)
     const { answers, job } = this
     if (this.unprintable === "gone" || answers.isEnough) return 0
     const time = `within ${Units.showDuration(job.timeout)}`
-    if (this.unknown.size > 0) {
+    if (this.mayHaveArrived) {
       this.say(`${ending._tag === "Over" ? ending.why : `no outcome ${time}`}; the question may have arrived or not`)
       return ExitStatus.lost
     }
@@ -227,7 +238,7 @@ class Question {
   }
 
   private check() {
-    if (this.hasEnough) this.isOver.unsafeOpen()
+    if (this.hasEnough) this.done.unsafeOpen()
   }
 
   private take(line: string): Effect.Effect<void> {

@@ -61,7 +61,7 @@ export const withOutcomes = (
     })
     const sending = Sending.make({
       link,
-      reconnect: Effect.map(connect(job, "again"), (made) => made.link),
+      reconnect: (inVain) => Effect.map(connect(job, { inVain }), (made) => made.link),
       recipients: job.recipients,
       input,
       maxLineBytes,
@@ -87,12 +87,17 @@ export const withOutcomes = (
           Effect.sync(() => conclude(`the connection ended before everything was sent; ${message}`)),
         InputError: (error) => Effect.fail(ExitStatus.asMisuse(error))
       }),
-      Effect.onInterrupt(() => Effect.sync(() => conclude("interrupted"))),
+      Effect.onInterrupt(() =>
+        Effect.suspend(() => {
+          conclude("interrupted")
+          return sending.totals.unknown > 0 ? ExitStatus.lostDespiteSignal : Effect.void
+        })
+      ),
       Effect.tap(Effect.zipRight(flushed(output), flushed(errors)))
     )
   })
 
-const logIn = (job: DeliveryJob, which: "first" | "again") =>
+const logIn = (job: DeliveryJob, which: LoginAttempts.Which) =>
   LoginAttempts.logIn(
     {
       ...job,
@@ -103,7 +108,7 @@ const logIn = (job: DeliveryJob, which: "first" | "again") =>
   )
 
 /** A connection to a server that reports outcomes. */
-const connect = (job: DeliveryJob, which: "first" | "again") =>
+const connect = (job: DeliveryJob, which: LoginAttempts.Which) =>
   Effect.flatMap(logIn(job, which), ({ connection, server }) =>
     Option.match(server, {
       onNone: () => noOutcomes,

@@ -1,7 +1,9 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Login from "../../client/Login.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -25,6 +27,9 @@ export interface LoginAttemptsOptions {
   readonly retries: number
 }
 
+/** Which login of a command it is: the first, or one that follows on so many in a row that were of no use. */
+export type Which = "first" | { readonly inVain: number }
+
 /** A login that was accepted; `server` is none for an original server. */
 export interface LoggedIn extends Login.PendingLogin {
   readonly server: Option.Option<Login.Hello>
@@ -36,13 +41,22 @@ export interface LoggedIn extends Login.PendingLogin {
  */
 export const logIn = (
   options: LoginAttemptsOptions,
-  which: "first" | "again"
+  which: Which
 ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
-  let connected: Socket | undefined = undefined
   let failure: ExitStatus.Failure | undefined = undefined
   const { alternative, auto, retries, timeout, use } = options
-  const socket = Effect.tap(options.socket, (socket) => Effect.sync(() => (connected = socket)))
-  const discard = Effect.sync(() => connected?.destroy())
+  const connect = (login: string) =>
+    discardingFailed(options.socket, (socket, discard) =>
+      Effect.gen(function* () {
+        const started = yield* Login.start({ socket, login, auto, ...(use === "send-only" ? {} : use) })
+        const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
+        if (Option.isSome(server)) return { ...started, server }
+        // An original server took the first line for the login.
+        yield* discard
+        const plain = yield* Login.start({ socket, login })
+        return { ...plain, server: yield* Login.greet(plain) }
+      })
+    )
   const attempt = (
     login: string,
     names: number,
@@ -51,17 +65,9 @@ export const logIn = (
     const again = (error: Login.LoginRefused | TransportError, millis: number | undefined) => {
       failure = ExitStatus.asMisuse(error)
       if (millis === undefined || tries >= retries) return Effect.fail(failure)
-      return Effect.zipRight(discard, Effect.delay(attempt(login, names, tries + 1), millis))
+      return Effect.delay(attempt(login, names, tries + 1), millis)
     }
-    return Effect.gen(function* () {
-      const started = yield* Login.start({ socket, login, auto, ...(use === "send-only" ? {} : use) })
-      const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
-      if (Option.isSome(server)) return { ...started, server }
-      // An original server took the first line for the login.
-      yield* discard
-      const plain = yield* Login.start({ socket, login })
-      return { ...plain, server: yield* Login.greet(plain) }
-    }).pipe(
+    return connect(login).pipe(
       Effect.catchTags({
         Unsendable: (error) => Effect.fail(ExitStatus.asMisuse(error)),
         LoginRefused: (refused) => {
@@ -69,13 +75,15 @@ export const logIn = (
             return attempt(alternative(), names + 1, tries)
           }
           // After a lost connection, the server may not have noticed its end yet.
-          const mayPass = which === "again" && Reconnect.mayPass(refused)
+          const mayPass = which !== "first" && Reconnect.mayPass(refused)
           return again(refused, refused.retryMillis ?? (mayPass ? reconnectMillis(tries) : undefined))
         },
         TransportError: (error) => again(error, isPassing(error) ? reconnectMillis(tries) : undefined)
       })
     )
   }
+  // A server that ends every connection must not be reconnected to without a pause.
+  const pause = which === "first" || which.inVain === 0 ? 0 : reconnectMillis(which.inVain - 1)
   return Effect.timeoutFail(attempt(options.login, 0, 0), {
     duration: timeout,
     onTimeout: () =>
@@ -83,11 +91,32 @@ export const logIn = (
       ExitStatus.asMisuse({
         message: `no reply for ${Units.showDuration(timeout)}; is the name in use, or is the server restarting?`
       })
-  }).pipe(
-    // No message has been sent yet, so there is nothing for an orderly end to wait for.
-    Effect.tapError(() => discard)
-  )
+  }).pipe(Effect.delay(pause))
 }
+
+/**
+ * Runs an attempt that opens sockets. If it fails, its sockets and finalizers are released at once, and not at the end of
+ * the command, which may try for days. No message has been sent, so there is nothing for an orderly end to wait for.
+ */
+const discardingFailed = <A, E>(
+  open: Effect.Effect<Socket, TransportError>,
+  attempt: (
+    socket: Effect.Effect<Socket, TransportError>,
+    discard: Effect.Effect<void>
+  ) => Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+      let latest: Socket | undefined = undefined
+      const discard = Effect.sync(() => latest?.destroy())
+      const socket = Effect.tap(open, (made) => Effect.sync(() => (latest = made)))
+      return yield* restore(attempt(socket, discard)).pipe(
+        Scope.extend(scope),
+        Effect.onError((cause) => Effect.zipRight(discard, Scope.close(scope, Exit.failCause(cause))))
+      )
+    })
+  )
 
 /** Whether another try may succeed: there is no server yet, or the connection broke before the login. */
 const isPassing = ({ code, during }: TransportError) =>

@@ -44,7 +44,8 @@ export const settings = {
   any: Setting.toggle("any", "With several recipients: the first complete answer is enough"),
   retry: Send.settings.retry,
   waitFor: Send.settings.waitFor,
-  json: Setting.toggle("json", `Print {"from","text","at"} for each line, and {"to","outcome"} where no answer came`)
+  json: Setting.toggle("json", `Print {"from","text","at"} for each line, and {"to","outcome"} where no answer came`),
+  auto: Setting.toggle("auto", "Mark the question as a program's, so that bots do not answer it")
 }
 
 const args = {
@@ -58,7 +59,7 @@ const args = {
 export const command = Command.make("ask", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* ConnectFlags.resolve(settings, raw.flags)
-    const { any, json, lines, login, quiet, retry, timeout, waitFor } = given.values
+    const { any, auto, json, lines, login, quiet, retry, timeout, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
@@ -80,7 +81,8 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
         any,
         retries: retry,
         waitFor,
-        json
+        json,
+        auto
       },
       { output: process.stdout, errors: process.stderr }
     )

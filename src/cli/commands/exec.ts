@@ -59,7 +59,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
     if (!Child.isExecutable(program, process.env["PATH"] ?? "")) {
       return yield* ExitStatus.misused(`${program}: there is no such program, or it is not executable`)
     }
-    const bot: Bot.BotOptions = {
+    const bot = {
       start: start(program, args, {
         ...ConnectFlags.environment(given, process.env),
         ACHAT_LOGIN: login,
@@ -72,14 +72,14 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       guard: new LoopGuard({ perSecond: rate, log }),
       log
     }
-    const session = (up: Effect.Effect<void>) =>
+    const session = (up: Effect.Effect<void>, closing: Bot.BotOptions["closing"]) =>
       Effect.gen(function* () {
         const client = yield* Effect.timeoutFail(Client.greet({ socket, login, ack: true, auto: true }), {
           duration: ConnectFlags.connectTimeout,
           onTimeout: () => notLoggedIn
         })
         yield* up
-        return yield* Bot.run(client, bot)
+        return yield* Bot.run(client, { ...bot, closing })
       })
     return yield* Reconnect.keep({ session, reconnect: !noReconnect, report: ConnectFlags.report })
   }).pipe(ConnectFlags.orFailure)

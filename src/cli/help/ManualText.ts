@@ -74,8 +74,8 @@ const connect: ManualPage = {
       "`2026-11-26T20:04:17.123Z from bob to=carol: lunch?`, `2026-11-26T20:04:21.950Z to bob+carol received: at noon`. " +
       "Your own line is logged when its outcome is known, once for each outcome: written, received, `returned " +
       "reason=offline`, `refused reason=too-long`, unknown, unsent, or sent to a server that reports none. Lines with `*` " +
-      "say as whom and where you chat, and how many lines are missing. What prevents the log is reported once, and the chat " +
-      "goes on. Names that look the same share a file.",
+      "say as whom and where you chat, and how many lines are missing. A folder to which other users can write is refused. " +
+      "What prevents the log is reported once, and the chat goes on. Names that look the same share a file.",
     "In a pipe the client sends its input and prints what it receives, without notifications and a log. Without --login, the first line of the input is the " +
       "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
@@ -129,8 +129,11 @@ const send: ManualPage = {
       "2",
       "A flag is wrong, there was no connection, the server does not report outcomes, or the output cannot be written."
     ],
-    ["3", "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, or one was invalid."],
-    interrupted
+    [
+      "3",
+      "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a signal came first."
+    ],
+    ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it, and no outcome is unknown."]
   ],
   examples: [
     ["A message, with a check:", "a-chat send bob 'the build is done' || echo 'bob does not know'"],
@@ -158,7 +161,9 @@ const ask: ManualPage = {
     "Without --login the name is made from the user and the machine, with a random suffix, so that a late answer to one " +
       "question is never taken for the answer to the next. With a name of your own, questions one after the other can be " +
       "confused in that way. A name from the environment gets a suffix if it is taken. While the command waits, the " +
-      "name is present like that of any client. An `a-chat exec` answers it, because the question is not marked as a program's.",
+      "name is present like that of any client.",
+    "An `a-chat exec` answers the question, unless --auto marks it as that of a program. In the program of an `a-chat exec` " +
+      "that is the default: bots that ask each other for each question would go on without end.",
     "The answer is received, for the server and its sender, once the output has taken it."
   ],
   statuses: [
@@ -168,9 +173,9 @@ const ask: ManualPage = {
       "2",
       "A flag is wrong, there was no connection, the server does not report outcomes, or the output cannot be written."
     ],
-    ["3", "The question may have arrived or not, or the connection was lost before the answer."],
+    ["3", "The question may have arrived or not, also after a signal, or the connection was lost before the answer."],
     ["4", "The question arrived, but no complete answer came within --timeout."],
-    interrupted
+    ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it after the question had arrived, or before it was sent."]
   ],
   examples: [
     ["A question, and five seconds for the answer:", "a-chat ask bob 'status?' --timeout 5s || echo \"status $?\""],
@@ -270,7 +275,7 @@ const exec: ManualPage = {
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
       "the group is dropped two seconds after that.",
-    "A message from another program is not answered: from an `a-chat exec`, from an `a-chat send` in its program (which " +
+    "A message from another program is not answered: from an `a-chat exec`, from an `a-chat send` or `a-chat ask` in its program (which " +
       "has ACHAT_AUTO), or from any client that said `/hello auto`. " +
       "Standard error reports the first one of each sender. An older bot looks like a person, so each sender has a rate. " +
       "With --rate 5, up to 20 messages at once are answered, and 5 per second in the long run. The messages that follow " +
