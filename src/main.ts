@@ -15,6 +15,7 @@ import * as Listen from "./cli/commands/listen.js"
 import * as Ping from "./cli/commands/ping.js"
 import * as Send from "./cli/commands/send.js"
 import * as Serve from "./cli/commands/serve.js"
+import * as Store from "./cli/commands/store.js"
 import * as Who from "./cli/commands/who.js"
 import * as ExitStatus from "./cli/ExitStatus.js"
 import * as Arguments from "./cli/help/Arguments.js"
@@ -41,7 +42,8 @@ const program = (help: Arguments.HelpRequest | undefined) =>
         Manual.describe(Who.command, "who", help),
         Manual.describe(Ping.command, "ping", help),
         Manual.describe(Config.command, "config", help),
-        Manual.describe(Control.command, "control", help)
+        Manual.describe(Control.command, "control", help),
+        Manual.describe(Store.command, "store", help)
       ])
     ),
     { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }
@@ -57,7 +59,8 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   who: { settings: Who.settings, takes: "flags" },
   ping: { settings: Ping.settings, takes: "flags" },
   config: { settings: Config.settings, takes: "flags" },
-  control: { settings: Control.settings, takes: "words" }
+  control: { settings: Control.settings, takes: "words" },
+  store: { settings: Store.settings, takes: "words" }
 }
 
 const settings = Object.values(commands).flatMap((command) => Object.values(command.settings))

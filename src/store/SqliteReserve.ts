@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from "nod
 
 /**
  * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log even
- * to delete lines.
+ * to delete lines. With 0 bytes there is none.
  */
 export class SqliteReserve {
   constructor(
@@ -13,7 +13,7 @@ export class SqliteReserve {
 
   /** Makes the file, if it is not there. False if the disk is too full for it. */
   take(): boolean {
-    if (this.isThere()) return true
+    if (this.bytes === 0 || this.isThere()) return true
     try {
       const file = openSync(this.path, "w", 0o600)
       try {

@@ -135,6 +135,10 @@ describe.concurrent("Every example of the manual", () => {
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
           if (command === "control") yield* Program.startServer(["--control", join(home, "control.sock")])
+          if (command === "store") {
+            const empty = '{"a-chat export":1}\n{"type":"totals","stored":0,"given":0,"expired":0}\n'
+            yield* Program.run(["store", "import", "--store", join(home, "a-chat.db")], { input: empty })
+          }
           const chat = yield* WatchedServer.make()
           const running = yield* run(script, home, { ACHAT_PORT: chat.port })
           if (command === "exec") return yield* ask(chat, /--login (\S+)/u.exec(script)?.[1] ?? "")

@@ -39,6 +39,10 @@ const execute = (path: string, sql: string) => {
   connection.close()
 }
 
+/** Overwrites bytes of a file. */
+const write = (path: string, bytes: Uint8Array, position: number) =>
+  Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
 const [alice, bob] = [1 as AccountId, 2 as AccountId]
 const key = Keys.between(alice, bob)
 
@@ -205,9 +209,6 @@ describe("damage in the file of a store", () => {
     yield* using(path, fill)
     return path
   })
-
-  const write = (path: string, bytes: Uint8Array, position: number) =>
-    Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
 
   it.scopedLive("in a text is noticed: the line is not given, and nothing more is stored", () =>
     Effect.gen(function* () {

@@ -360,7 +360,30 @@ const control: ManualPage = {
   ]
 }
 
-export const pages = { serve, connect, send, ask, listen, exec, who, ping, config, control } satisfies Record<
+const store: ManualPage = {
+  summary: "Checks, saves, moves and exports what a server has stored.",
+  description: [
+    "--store names the store, which no server may be using: a file, or `postgres://…`.",
+    "`check` reads everything and prints each fault. `backup FILE` writes a complete copy to a new file, which a server can " +
+      "use: clients notice that it is another log. `copy FROM TO` copies a store to another one, which must be new or " +
+      "empty, such as from a file to a database. `export` prints everything as JSON, one object on each line, and " +
+      "`import` reads that into a store that is new or empty.",
+    "Texts and the hashes of passwords and tokens are in all of these. Nothing is encrypted."
+  ],
+  statuses: [
+    ["0", "It is done; with check, there are no faults."],
+    ["1", "check found faults, which it has printed."],
+    ["2", "A flag is wrong, the store cannot be opened, or it failed; one line on standard error says why."],
+    interrupted
+  ],
+  examples: [
+    ["Is everything there, and is it intact?", "a-chat store check --store ./a-chat.db"],
+    ["A copy, to restore it later:", "a-chat store backup --store ./a-chat.db ./a-chat-backup.db"],
+    ["Look into it:", "a-chat store export --store ./a-chat.db | head -n 3"]
+  ]
+}
+
+export const pages = { serve, connect, send, ask, listen, exec, who, ping, config, control, store } satisfies Record<
   string,
   ManualPage
 >

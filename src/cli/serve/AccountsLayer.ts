@@ -7,6 +7,7 @@ import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Store } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
+import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "./StoreFlags.js"
 
@@ -21,12 +22,13 @@ type Services = Server.Server | RunningAccounts
 /** The server, with accounts if it has a store. */
 export const serving = (
   store: string | undefined,
+  limits: StoreLimits,
   settings: LiveSource<AccountsSettings>,
   options: Server.ServerOptions
 ): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> =>
   store === undefined
     ? Layer.merge(Server.layer(options), Layer.succeed(RunningAccounts, undefined))
-    : Layer.provide(withAccounts(settings, options), StoreFlags.layer(store))
+    : Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, limits))
 
 const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.ServerOptions) =>
   Layer.unwrapEffect(

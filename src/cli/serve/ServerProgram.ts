@@ -16,6 +16,7 @@ import * as AdminEndpoint from "./AdminEndpoint.js"
 import * as Control from "./Control.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
+import * as StoreFlags from "./StoreFlags.js"
 import * as Reload from "./Reload.js"
 import type * as ServerSettings from "./ServerSettings.js"
 
@@ -32,7 +33,7 @@ export const layer = (parts: Parts) =>
       const maxConnections = yield* connections(given, descriptors)
       const accounts = new LiveSource(AccountFlags.of(given.values))
       const limits = LimitFlags.limitsOf(given.values, maxConnections)
-      const chat = AccountsLayer.serving(given.values.store, accounts, limits).pipe(
+      const chat = AccountsLayer.serving(given.values.store, StoreFlags.limitsOf(given.values), accounts, limits).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
         Layer.provide(KernelReachability.layer),

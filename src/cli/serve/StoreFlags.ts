@@ -1,44 +1,108 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Store } from "../../ports/Store.js"
+import type * as Scope from "effect/Scope"
+import { Store, type StoreService } from "../../ports/Store.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
+import type { Values } from "../settings/Sources.js"
 
-/** `--store`: where a server keeps accounts and lines. */
+/** `--store`: where a server keeps accounts and lines, and how much. */
 
 export const settings = {
-  store: Setting.text("store", "file|memory", {
+  store: Setting.text("store", "file|url|memory", {
     about:
-      "Keep accounts, and the lines to them, in this file, which is created if it is not there; memory keeps them until " +
-      "the server stops",
+      "Keep accounts and their conversations in this file, which is created if it is not there, or in a database: " +
+      "postgres://…; memory keeps them until the server stops",
     default: undefined,
     defaultText: "none: there are no accounts"
+  }),
+  keep: Setting.duration("keep", {
+    about: "How long lines are kept, and devices that stay away; only the time counts in which a server runs",
+    default: Duration.days(30),
+    min: Duration.seconds(1),
+    max: Duration.days(3660)
+  }),
+  keepBytes: Setting.bytes("keep-bytes", {
+    about: "Size of all kept texts; above it the largest conversation loses its first lines",
+    default: 2 ** 30,
+    min: 1024,
+    max: 2 ** 40
+  }),
+  keepLines: Setting.count("keep-lines", {
+    about: "Lines kept of each conversation",
+    default: 10_000,
+    min: 1,
+    max: 10_000_000
+  }),
+  unreadLines: Setting.count("unread-lines", {
+    about: "Unread lines of each direct conversation; further ones return as undelivered",
+    default: 1_000,
+    min: 1,
+    max: 1_000_000
+  }),
+  unreadBytes: Setting.bytes("unread-bytes", {
+    about: "Size of the unread texts of an account; guests may use a quarter of it",
+    default: 16 * 2 ** 20,
+    min: 1024,
+    max: 2 ** 40
   })
 }
 
-const limits: StoreLimits = {
-  keep: Duration.days(30),
-  keepBytes: 2 ** 30,
-  keepLines: 10_000,
-  unreadLines: 1_000,
-  unreadBytes: 16 * 2 ** 20
+type Given = Values<typeof settings>
+
+/** How much a store keeps. */
+export const limitsOf = ({ keep, keepBytes, keepLines, unreadBytes, unreadLines }: Given): StoreLimits => ({
+  keep,
+  keepBytes,
+  keepLines,
+  unreadBytes,
+  unreadLines
+})
+
+const defaults: StoreLimits = {
+  keep: settings.keep.default,
+  keepBytes: settings.keepBytes.default,
+  keepLines: settings.keepLines.default,
+  unreadLines: settings.unreadLines.default,
+  unreadBytes: settings.unreadBytes.default
 }
 
 /** The thread of a store in a file. The build puts it beside the program. */
 const thread = () => new URL("store-thread.cjs", import.meta.url)
 
-/** Opens the store. Its code is loaded only here: most servers have none. */
-export const layer = (target: string): Layer.Layer<Store, ExitStatus.Failure> => Layer.unwrapEffect(load(target))
+/** Whether the value of `--store` is a path. */
+export const isFile = (target: string): boolean => target !== "memory" && !isPostgres(target)
 
-const load = (target: string): Effect.Effect<Layer.Layer<Store, ExitStatus.Failure>> =>
-  target === "memory"
-    ? Effect.map(
-        Effect.promise(() => import("../../store/Memory.js")),
-        (Memory) => Memory.layer(limits)
-      )
-    : Effect.map(
-        Effect.promise(() => import("../../store/Sqlite.js")),
-        (Sqlite) => Layer.mapError(Sqlite.layer({ path: target, limits, thread: thread() }), ExitStatus.asMisuse)
-      )
+const isPostgres = (target: string) => /^postgres(?:ql)?:/u.test(target)
+
+export interface OpenOptions {
+  readonly limits?: StoreLimits
+  /** See `SqliteOptions`. */
+  readonly reserveBytes?: number
+}
+
+/** Opens a store, until the scope closes. Its code is loaded only here: most servers have none. */
+export const open = (
+  target: string,
+  { limits = defaults, reserveBytes }: OpenOptions = {}
+): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (target === "memory") {
+      const Memory = yield* Effect.promise(() => import("../../store/Memory.js"))
+      return yield* Memory.make(limits)
+    }
+    const Sqlite = yield* Effect.promise(() => import("../../store/Sqlite.js"))
+    return yield* Effect.mapError(
+      Sqlite.make({ path: target, limits, reserveBytes, thread: thread() }),
+      ExitStatus.asMisuse
+    )
+  })
+
+/** `open` as a layer. */
+export const layer = (target: string, limits: StoreLimits): Layer.Layer<Store, ExitStatus.Failure> =>
+  Layer.scoped(Store, open(target, { limits }))
+
+/** Exports as text. Imported only here: it contains a schema, which a server does not need. */
+export const exportFormat = Effect.promise(() => import("../../store/ExportFormat.js"))

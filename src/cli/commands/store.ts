@@ -1,0 +1,127 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { existsSync, rmSync } from "node:fs"
+import * as Escape from "../../client/Escape.js"
+import { print } from "../../client/Output.js"
+import type { StoreService } from "../../ports/Store.js"
+import { StoreError } from "../../ports/StoreError.js"
+import type { StoreFault, StoreStatistics } from "../../ports/StoreUpkeep.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as StoreFlags from "../serve/StoreFlags.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+
+export const settings = {
+  store: Setting.text("store", "file|url", {
+    about: "The store of a server that does not run: a file, or postgres://…",
+    default: undefined,
+    defaultText: "none; required, but not for copy"
+  }),
+  json: Setting.toggle("json", "With check: print one JSON object, with the faults and what is stored")
+}
+
+const usages = ["check", "backup FILE", "copy FROM TO", "export", "import"]
+
+const args = {
+  request: Args.repeated(Args.text({ name: "request" })).pipe(Args.withDescription(`One of: ${usages.join(", ")}`))
+}
+
+export const command = Command.make("store", { flags: Flags.options(settings), ...args }, (raw) =>
+  Effect.gen(function* () {
+    const { json, store } = (yield* Flags.resolve(settings, raw.flags)).values
+    const [verb = "", ...words] = raw.request
+    const [one = "", other = ""] = words
+    const needed = { check: 0, backup: 1, copy: 2, export: 0, import: 0 }
+    if (!Object.hasOwn(needed, verb) || words.length !== needed[verb as keyof typeof needed]) {
+      return yield* ExitStatus.misused(`write one of: ${usages.join(", ")}`)
+    }
+    if (verb === "copy") return yield* copy(one, other)
+    if (store === undefined) return yield* ExitStatus.misused("a store is required: --store, or ACHAT_STORE")
+    if (verb === "import") return yield* filled(store, importing)
+    return yield* Effect.scoped(
+      Effect.flatMap(existing(store), verb === "check" ? check(json) : verb === "backup" ? backup(one) : exporting)
+    )
+  }).pipe(
+    Effect.mapError((error) =>
+      error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
+    )
+  )
+)
+
+/** Without a file that reserves disk space, which would stay beside the store. */
+const opened = (target: string) => StoreFlags.open(target, { reserveBytes: 0 })
+
+/** Opens a store, and creates none by mistake. */
+const existing = (target: string) =>
+  StoreFlags.isFile(target) && !existsSync(target) ? ExitStatus.misused(`there is no store ${target}`) : opened(target)
+
+const check = (json: boolean) => (store: StoreService) =>
+  Effect.gen(function* () {
+    const faults = yield* store.check
+    const statistics = yield* store.statistics
+    if (faults.length > 0) process.exitCode = ExitStatus.failed
+    return yield* print(
+      process.stdout,
+      json ? `${JSON.stringify({ ok: faults.length === 0, faults, ...statistics })}\n` : resultOf(faults, statistics)
+    )
+  })
+
+const resultOf = (faults: ReadonlyArray<StoreFault>, statistics: StoreStatistics): string => {
+  if (faults.length > 0) return faults.map((fault) => `${Escape.show(fault)}\n`).join("")
+  const { accounts, conversations, expired, given, lines, stored, waiting } = statistics
+  const content = `${accounts} accounts, ${conversations} conversations, ${lines} lines`
+  return `no faults; ${content}; ${stored} direct lines stored = ${given} given + ${waiting} waiting + ${expired} expired\n`
+}
+
+const backup = (file: string) => (store: StoreService) => store.backup(file)
+
+const exporting = (store: StoreService) =>
+  Effect.gen(function* () {
+    const ExportFormat = yield* StoreFlags.exportFormat
+    const texts = Stream.grouped(ExportFormat.encoded(store.exported), printedLines)
+    yield* Stream.runForEach(texts, (lines) => print(process.stdout, [...lines].join("")))
+  })
+
+const importing = (store: StoreService) =>
+  Effect.gen(function* () {
+    const ExportFormat = yield* StoreFlags.exportFormat
+    const bytes = Stream.fromAsyncIterable<Uint8Array, StoreError>(
+      process.stdin,
+      (cause) =>
+        new StoreError({ reason: "unavailable", description: `cannot read the input: ${String(cause)}`, cause })
+    )
+    const lines = bytes.pipe(Stream.decodeText(), Stream.splitLines)
+    yield* store.imported(ExportFormat.decoded(lines))
+    yield* report(store)
+  })
+
+const copy = (from: string, to: string) =>
+  Effect.scoped(
+    Effect.flatMap(existing(from), (source) =>
+      filled(to, (store) => Effect.zipRight(store.imported(source.exported), report(store)))
+    )
+  )
+
+/** Opens a store, which may be new, and fills it. If that fails, a file that was created for it is removed. */
+const filled = <E, R>(target: string, fill: (store: StoreService) => Effect.Effect<void, E, R>) =>
+  Effect.suspend(() => {
+    const isNew = StoreFlags.isFile(target) && !existsSync(target)
+    return Effect.scoped(Effect.flatMap(opened(target), fill)).pipe(
+      Effect.onError(() =>
+        Effect.sync(() => {
+          if (!isNew) return
+          for (const suffix of ["", "-wal", "-reserve"]) rmSync(`${target}${suffix}`, { force: true })
+        })
+      )
+    )
+  })
+
+const report = (store: StoreService) =>
+  Effect.flatMap(store.statistics, ({ accounts, conversations, lines }) =>
+    print(process.stdout, `${accounts} accounts, ${conversations} conversations, ${lines} lines\n`)
+  )
+
+/** Lines of an export that are written together. */
+const printedLines = 100

@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import * as Keys from "../../src/ports/StoreLines.js"
+import * as Sqlite from "../../src/store/Sqlite.js"
+import { defaults, device, line, register } from "../ports/StoreSuite.js"
+import { storeThread } from "../support/Bundled.js"
+import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+
+const open = (path: string) =>
+  Effect.flatMap(storeThread, (thread) => Sqlite.make({ path, limits: defaults, thread, reserveBytes: 4096 }))
+
+/** A store in which Alice and a guest have written to Bob. */
+const filled = Effect.gen(function* () {
+  const path = join(yield* temporaryFolder, "chat.db")
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const store = yield* open(path)
+      const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+      yield* device(store, bob)
+      const results = yield* store.append([
+        line(Keys.between(alice, bob), alice, "h\xc3\xa9llo"),
+        line(Keys.between(alice, bob), alice, "again"),
+        line(Keys.withGuest(bob, "GUEST"), undefined, "hi")
+      ])
+      const [first] = results
+      assert(first?._tag === "Stored")
+      yield* store.saveCursors([{ account: bob, device: "main", conversation: first.conversation, seq: 1 }])
+    })
+  )
+  return path
+})
+
+const intact =
+  "no faults; 2 accounts, 2 conversations, 3 lines; 3 direct lines stored = 1 given + 2 waiting + 0 expired\n"
+
+const failed = (message: string) => ({ status: 2, output: "", errors: `a-chat: ${message}\n` })
+
+const check = (store: string) => Program.run(["store", "check", "--store", store])
+
+describe.concurrent("a-chat store", () => {
+  it.scopedLive("check says what is there, and exits with 0 if it is intact", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* check(yield* filled), { status: 0, output: intact, errors: "" })
+    })
+  )
+
+  it.scopedLive("check --json has the same as an object", () =>
+    Effect.gen(function* () {
+      const { output, status } = yield* Program.run(["store", "check", "--json", "--store", yield* filled])
+      assert.strictEqual(status, 0)
+      assert.deepInclude(JSON.parse(output), {
+        ok: true,
+        stored: 3,
+        given: 1,
+        waiting: 2,
+        expired: 0,
+        lines: 3,
+        bytes: 13
+      })
+    })
+  )
+
+  it.scopedLive("check names each fault, and exits with 1", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const bytes = readFileSync(path)
+      bytes.write("X", bytes.lastIndexOf("again"))
+      writeFileSync(path, bytes)
+      assert.deepStrictEqual(yield* check(path), {
+        status: 1,
+        output: "line 2 of conversation 1 is damaged: its checksum is wrong\n",
+        errors: ""
+      })
+    })
+  )
+
+  it.scopedLive("refuses a store that a server uses, one that does not exist, and what is no store", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* open(path)
+          assert.deepStrictEqual(yield* check(path), failed(`another process uses ${path}`))
+        })
+      )
+      assert.deepStrictEqual(yield* check(`${path}x`), failed(`there is no store ${path}x`))
+      assert.isFalse(existsSync(`${path}x`))
+      writeFileSync(`${path}x`, "a text")
+      const noStore = `${path}x is not a store of a-chat, or its beginning is damaged`
+      assert.deepStrictEqual(yield* check(`${path}x`), failed(noStore))
+    })
+  )
+
+  it.scopedLive("refuses words that mean nothing", () =>
+    Effect.gen(function* () {
+      for (const words of [[], ["chck"], ["backup"], ["copy", "one"], ["check", "more"]]) {
+        assert.deepStrictEqual(yield* Program.run(["store", ...words, "--store", "x"]), {
+          status: 2,
+          output: "",
+          errors: "a-chat: write one of: check, backup FILE, copy FROM TO, export, import\n"
+        })
+      }
+      assert.deepStrictEqual(yield* Program.run(["store", "check"]), {
+        status: 2,
+        output: "",
+        errors: "a-chat: a store is required: --store, or ACHAT_STORE\n"
+      })
+    })
+  )
+
+  it.scopedLive("backup writes a complete copy for its owner only, over nothing", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const copy = `${path}.backup`
+      const backup = Program.run(["store", "backup", copy, "--store", path])
+      assert.deepStrictEqual(yield* backup, { status: 0, output: "", errors: "" })
+      assert.strictEqual((statSync(copy).mode & 0o777).toString(8), "600")
+      assert.strictEqual((yield* check(copy)).output, intact)
+      const { errors, status } = yield* backup
+      assert.strictEqual(status, 2)
+      assert.include(errors, `${copy} cannot be created: EEXIST`)
+    })
+  )
+
+  it.scopedLive("copy moves everything into a new store, and adds to none", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const to = `${path}.copy`
+      const copied = yield* Program.run(["store", "copy", path, to])
+      assert.deepStrictEqual(copied, { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" })
+      assert.strictEqual((yield* check(to)).output, intact)
+      assert.deepStrictEqual(yield* Program.run(["store", "copy", path, to]), {
+        status: 2,
+        output: "",
+        errors: "a-chat: the store is not empty\n"
+      })
+      assert.strictEqual((yield* check(to)).output, intact)
+    })
+  )
+
+  it.scopedLive("export prints JSON lines, which import reads", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const exported = yield* Program.run(["store", "export", "--store", path])
+      assert.strictEqual(exported.status, 0)
+      const lines = exported.output.trimEnd().split("\n")
+      assert.deepStrictEqual(JSON.parse(lines[0] ?? ""), { "a-chat export": 1 })
+      const texts = lines.flatMap((text) => {
+        const record = JSON.parse(text) as { type?: string; text?: string }
+        return record.type === "line" ? [record.text] : []
+      })
+      assert.deepStrictEqual(texts, ["héllo", "again", "hi"])
+      const to = `${path}.imported`
+      const imported = yield* Program.run(["store", "import", "--store", to], { input: exported.output })
+      assert.deepStrictEqual(imported, { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" })
+      assert.strictEqual((yield* check(to)).output, intact)
+      const store = yield* open(to)
+      assert.strictEqual(yield* store.accounts.credential(1 as AccountId), "hash of alice")
+    })
+  )
+
+  it.scopedLive("import leaves no new file if the export is damaged or cut off", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const { output } = yield* Program.run(["store", "export", "--store", path])
+      const lines = output.split("\n")
+      const failures: ReadonlyArray<readonly [input: string, message: string]> = [
+        [lines.slice(0, -2).join("\n"), "the end of the export is missing"],
+        [
+          output.replace('"seq":2', '"seq":"2"'),
+          `line ${lines.findIndex((text) => text.includes('"seq":2')) + 1} is not part of an export`
+        ],
+        ["something else\n", "line 1 is not the beginning of an export"],
+        ["", "the end of the export is missing"]
+      ]
+      for (const [input, message] of failures) {
+        const to = `${path}.imported`
+        const { errors, status } = yield* Program.run(["store", "import", "--store", to], { input })
+        assert.deepStrictEqual([status, errors], [2, `a-chat: ${message}\n`])
+        for (const suffix of ["", "-wal", "-reserve"]) assert.isFalse(existsSync(`${to}${suffix}`), suffix)
+      }
+    })
+  )
+})
