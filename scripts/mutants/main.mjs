@@ -29,6 +29,7 @@ import { mutants as acknowledgement } from "./acknowledgement.mjs"
 import { mutants as blocks } from "./blocks.mjs"
 import { mutants as clients } from "./clients.mjs"
 import { mutants as connections } from "./connections.mjs"
+import { mutants as conversations } from "./conversations.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
@@ -59,6 +60,7 @@ const mutants = [
   ledger,
   acknowledgement,
   accounts,
+  conversations,
   time,
   turns,
   vanished,

@@ -169,8 +169,8 @@ export const mutants = [
   {
     name: "a client that is present only sends after /hello send-only",
     file: "protocol/HelloWord.ts",
-    search: "said.has(word) && !(hasLoggedIn && forLogin.has(word))",
-    replace: "said.has(word)",
+    search: "known.includes(word) && !(hasLoggedIn && forLogin.has(word))",
+    replace: "known.includes(word)",
     test: "test/server/send-only.test.ts"
   },
   {

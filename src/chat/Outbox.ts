@@ -436,9 +436,9 @@ export class Outbox<Sender> {
 
   /** Calls `take` with the next batch, as soon as there is one. For a writer without a fiber of its own. */
   onBatch(take: (batch: Batch<Sender>) => void) {
-    const batch = this.takeQueued() ?? this.ready()
-    if (batch === undefined) this.idle = (next) => take(Effect.runSync(next))
-    else take(batch)
+    const waiting = this.takeQueued() ?? this.ready()
+    if (waiting === undefined) this.idle = (next) => take(Effect.runSync(next))
+    else take(waiting)
   }
 
   /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
