@@ -4,6 +4,7 @@ import { accounts } from "./promises/accounts.mjs"
 import { acknowledgement } from "./promises/acknowledgement.mjs"
 import { answers, commands } from "./promises/commands.mjs"
 import { delivery } from "./promises/delivery.mjs"
+import { kept } from "./promises/kept.mjs"
 import { labels } from "./promises/labels.mjs"
 import { leaving } from "./promises/leaving.mjs"
 import { lines } from "./promises/lines.mjs"
@@ -25,5 +26,6 @@ export const checks = [
   commands,
   labels,
   tls,
-  accounts
+  accounts,
+  kept
 ].flat()

@@ -8,7 +8,10 @@ const reasons = [
   "busy retry=\\d+(?: count=\\d+)?",
   "disconnected(?: count=\\d+)?",
   "slow(?: count=\\d+)?",
-  "unreachable(?: count=\\d+)?"
+  "unreachable(?: count=\\d+)?",
+  "full(?: count=\\d+)?",
+  "unavailable retry=\\d+(?: count=\\d+)?",
+  "(?:expired|removed) first=\\d+ last=\\d+ count=\\d+"
 ].join("|")
 
 const count = "(?: count=\\d+)?"
@@ -20,6 +23,8 @@ const refusals = {
   "too-many-recipients": ` max=\\d+${count}`,
   "slow-down": ` retry=\\d+(?: fatal|${count})`,
   "unknown-command": `(?: [^\\s:]+)?${count}`,
+  "label-used": "",
+  gap: ` ${name} first=\\d+ last=\\d+`,
   closing: `(?:${count}| retry=\\d+ fatal)`,
   "bad-login": " fatal",
   "login-in-use": ` ${name} fatal`,
@@ -43,6 +48,9 @@ const notices = {
   hello: "(?: [a-z-]+=[^\\s:]+)+",
   written: ` ${names}`,
   received: ` ${names}`,
+  stored: ` ${names}(?: seq=\\d+ at=\\d+)?(?: again=yes)?`,
+  delivered: ` ${name} seq=\\d+`,
+  sent: ` ${name} seq=\\d+ at=\\d+`,
   joined: ` ${name}`,
   left: ` ${name}`,
   closing: " grace=\\d+ return=\\d+",

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { MemoryClient } from "../support/MemoryServer.js"
-import { login, messages, startConversations } from "../support/Conversations.js"
+import { eventually } from "../support/Eventually.js"
+import { login, messages, password, startConversations } from "../support/Conversations.js"
 import { turnsUntil } from "../support/Turns.js"
 
 /** Waits for messages, and returns them. */
@@ -115,7 +116,7 @@ describe("a line to an account", () => {
     Effect.gen(function* () {
       const { connect } = yield* startConversations()
       const [laptop, phone] = [yield* connect, yield* connect]
-      laptop.say(...login("alice"))
+      laptop.say(...login("alice", "copies"))
       yield* laptop.barrier
       phone.say(...login("alice/phone", "copies"))
       yield* phone.barrier
@@ -145,6 +146,25 @@ describe("a line to an account", () => {
       say(1_700, 1_900)
       const expected = Array.from({ length: 1_900 }, (_, line) => `from carol: ${line}`)
       assert.deepStrictEqual(yield* has(bob, 1_900), expected)
+    })
+  )
+})
+
+describe("a new device", () => {
+  it.scoped("starts where the furthest device is, to the line", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("bob: one", "bob: two")
+      yield* has(bob, 2)
+      const tablet = yield* connect
+      tablet.say(`bob/tablet: ${password}`, "/ping in")
+      // The password is checked in a thread, for which no number of turns is enough.
+      yield* eventually(() => tablet.received.includes("* pong: in"), "a login takes no longer")
+      carol.say("bob: three")
+      assert.deepStrictEqual(yield* has(tablet, 1), ["from carol: three"])
     })
   )
 })

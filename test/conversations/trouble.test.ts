@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as TestContext from "effect/TestContext"
+import type { StoreService } from "../../src/ports/Store.js"
 import { slow } from "../support/SlowStore.js"
 import { login, messages, startConversations } from "../support/Conversations.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
@@ -83,22 +85,69 @@ describe("a shutdown", () => {
     })
   )
 
-  it.scoped("saves how far the devices were given their lines", () =>
+  it.live("saves how far the devices were given their lines", () =>
     Effect.gen(function* () {
-      const { accounts, connect, join, server } = yield* startConversations()
+      let store: StoreService | undefined = undefined
+      yield* Effect.gen(function* () {
+        const { connect, join } = yield* startConversations({}, (plain) => (store = plain))
+        const [carol, bob] = [yield* join("carol"), yield* connect]
+        bob.say(...login("bob"))
+        yield* bob.barrier
+        carol.say("bob: one")
+        yield* seen(bob, "from carol")
+      }).pipe(Effect.scoped, Effect.provide(TestContext.TestContext))
+      assert.isDefined(store)
+      const { given, stored, waiting } = yield* (store as StoreService).statistics
+      assert.deepStrictEqual([stored, given, waiting], [1, 1, 0])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("does not return what the store may have stored, however long it takes", () =>
+    Effect.gen(function* () {
+      const state = { isStuck: false }
+      const { join, server } = yield* startConversations(
+        { grace: Duration.seconds(1) },
+        slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      )
+      state.isStuck = true
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a bob: one")
+      yield* settle
+      const drained = yield* Effect.fork(server.drain)
+      yield* passes(1_250)
+      assert.deepStrictEqual(
+        carol.received.filter((line) => line.includes("@a")),
+        []
+      )
+      state.isStuck = false
+      assert.deepStrictEqual(yield* seen(carol, "* stored"), ["* stored @a bob: stored"])
+      carol.socket.end()
+      yield* passes(3_000)
+      const { cutOff, ledger } = yield* drained
+      assert.deepStrictEqual([cutOff, ledger.stored, ledger.returned, ledger.inFlight], [0, 1, 0, 0])
+    })
+  )
+})
+
+describe("cursors", () => {
+  it.scoped("are saved although the store failed once", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { accounts, connect, join } = yield* startConversations(
+        {},
+        slow({ delay: () => 0, fails: () => state.fails })
+      )
       const [carol, bob] = [yield* join("carol"), yield* connect]
       bob.say(...login("bob"))
       yield* bob.barrier
       carol.say("bob: one")
       yield* seen(bob, "from carol")
-      const drained = yield* Effect.fork(server.drain)
-      yield* passes(1_000)
-      bob.socket.end()
-      carol.socket.end()
-      yield* passes(1_000)
-      yield* drained
-      const { given, stored, waiting } = yield* accounts.store.statistics
-      assert.deepStrictEqual([stored, given, waiting], [1, 1, 0])
+      state.fails = true
+      yield* passes(1_500)
+      state.fails = false
+      assert.strictEqual((yield* accounts.store.statistics).given, 0)
+      yield* passes(3_000)
+      assert.strictEqual((yield* accounts.store.statistics).given, 1)
     }).pipe(Effect.orDie)
   )
 })
@@ -174,6 +223,28 @@ describe("lines that are kept no longer", () => {
         fourth.received.filter((line) => line.startsWith("! undelivered")),
         []
       )
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("stay while they are in a device's outbox", () =>
+    Effect.gen(function* () {
+      const { accounts, connect, join } = yield* startConversations({
+        memory: { bufferBytes: 64 },
+        stallTimeout: Duration.hours(9)
+      })
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      bob.socket.pause()
+      carol.say(...Array.from({ length: 20 }, (_, line) => `bob: line ${line}`))
+      yield* settle
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      assert.strictEqual((yield* accounts.store.statistics).expired, 0)
+      bob.socket.resume()
+      yield* seen(bob, "from carol: line 19")
+      assert.lengthOf(messages(bob), 20)
     }).pipe(Effect.orDie)
   )
 

@@ -24,7 +24,8 @@ export interface ConversationsServer extends MemoryServer {
   readonly accounts: Accounts.TestAccounts
 }
 
-const password = "correct horse"
+/** Of all accounts of these tests. */
+export const password = "correct horse"
 
 /** The devices of each account of these tests. */
 const devices = ["main", "phone"]

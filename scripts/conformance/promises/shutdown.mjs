@@ -133,7 +133,7 @@ check(
 
 const ledgerIn = (log) =>
   Object.fromEntries(
-    ["accepted", "written", "received", "returned", "dead", "inFlight"].map((name) => [
+    ["accepted", "written", "received", "stored", "returned", "dead", "inFlight"].map((name) => [
       name,
       Number(new RegExp(`\\b${name}=(\\d+)`, "u").exec(log)?.[1])
     ])
@@ -143,7 +143,7 @@ check(
   "the ledger logged at shutdown is balanced and correct",
   [
     "If the sender has left as well, the pair is counted as _dead_.",
-    "The server keeps a ledger, `accepted = written + received + returned + dead + in flight`",
+    "The server keeps a ledger, `accepted = written + received + stored + returned + dead + in flight`",
     "At rest, nothing is in flight."
   ],
   async (t) => {
@@ -154,7 +154,7 @@ check(
     await bob.answered(`from ${alice.name}: three pairs`)
     server.signal("SIGTERM")
     const { errors } = await server.ended(3 * t.patience)
-    equal(ledgerIn(errors), { accepted: 4, written: 2, received: 0, returned: 2, dead: 0, inFlight: 0 })
+    equal(ledgerIn(errors), { accepted: 4, written: 2, received: 0, stored: 0, returned: 2, dead: 0, inFlight: 0 })
   },
   { needs }
 )

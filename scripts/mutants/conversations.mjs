@@ -1,0 +1,146 @@
+// Bugs in lines to accounts: how they are stored, and given to devices. Imported by main.mjs.
+const feed = "test/conversations/Feed.test.ts"
+const delivery = "test/conversations/delivery.test.ts"
+const trouble = "test/conversations/trouble.test.ts"
+
+export const mutants = [
+  {
+    name: "a cursor is moved when a line is given, not when it was taken",
+    file: "conversations/Feed.ts",
+    search: "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length })",
+    replace:
+      "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length }); this.broker.cursors.moved(this.device, conversation, line.seq)",
+    test: delivery
+  },
+  {
+    name: "the first line that is stored while a device logs in is passed over",
+    file: "conversations/Feed.ts",
+    search: "this.fallBehind(conversation, key, seq - 1)",
+    replace: "this.fallBehind(conversation, key, seq)",
+    test: feed
+  },
+  {
+    name: "a line that was on the last page is given once more",
+    file: "conversations/Feed.ts",
+    search: "if (seq <= before) return",
+    replace: "if (seq < 0) return",
+    test: feed
+  },
+  {
+    name: "a device is live after a page that is not the last",
+    file: "conversations/Feed.ts",
+    search: "if (page.hasMore || behind.hasMore)",
+    replace: "if (behind.hasMore)",
+    test: delivery
+  },
+  {
+    name: "a device is live although lines were stored since its last page was asked for",
+    file: "conversations/Feed.ts",
+    search: "if (page.hasMore || behind.hasMore)",
+    replace: "if (page.hasMore)",
+    test: feed
+  },
+  {
+    name: "a device that is full is given more",
+    file: "conversations/Feed.ts",
+    search: "if (seq > before + 1 || !this.hasRoom)",
+    replace: "if (seq > before + 1)",
+    test: feed
+  },
+  {
+    name: "a gap is not told",
+    file: "conversations/Feed.ts",
+    search: "rendering.gap(this.peer, behind.key, page, behind.given + 1)",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "a device gets its own lines as copies",
+    file: "conversations/Feed.ts",
+    search: "by === this.peer && !isSelf(key) ? undefined :",
+    replace: "",
+    test: delivery
+  },
+  {
+    name: "a connection that replaces another is fed before that has ended",
+    file: "conversations/Conversations.ts",
+    search: "if (before === undefined) this.openLater(feed)",
+    replace: "this.openLater(feed)",
+    test: delivery
+  },
+  {
+    name: "a new device starts at cursors that are not saved yet",
+    file: "conversations/Conversations.ts",
+    search: "Effect.suspend(() => plain.saveCursors(cursors.take()))",
+    replace: "Effect.void",
+    test: delivery
+  },
+  {
+    name: "lines in devices' outboxes expire",
+    file: "conversations/Conversations.ts",
+    search: "Array.from(this.feeds.values(), (feed) => feed.held).flat()",
+    replace: "[]",
+    test: trouble
+  },
+  {
+    name: "a batch that the store may have stored returns at the end of a shutdown",
+    file: "conversations/Conversations.ts",
+    search: "decidesAlone: true",
+    replace: "decidesAlone: false",
+    test: trouble
+  },
+  {
+    name: "cursors that could not be saved are lost",
+    file: "conversations/StoreWriter.ts",
+    search: "broker.cursors.putBack(cursors)\n",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "what the devices were given is not saved at the end",
+    file: "conversations/StoreWriter.ts",
+    search: "const cursors = this.broker.cursors.take()\n      return",
+    replace: "const cursors: ReadonlyArray<never> = []\n      return",
+    test: trouble
+  },
+  {
+    name: "lines that the store refused are reported as stored",
+    file: "conversations/StoreWriter.ts",
+    search: 'const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }',
+    replace: 'const unavailable: LineOutcome = { _tag: "Delivered", fate: "stored", params: "" }',
+    test: trouble
+  },
+  {
+    name: "a line that is stored again is given again",
+    file: "conversations/StoreWriter.ts",
+    search: 'answer?._tag === "Stored" && !answer.again',
+    replace: 'answer?._tag === "Stored"',
+    test: delivery
+  },
+  {
+    name: "a guest is told of lines that an earlier client of its name sent",
+    file: "conversations/Returns.ts",
+    search: "if (this.guests.get(conversation)?.peer !== guest)",
+    replace: "if (!this.guests.has(conversation))",
+    test: trouble
+  },
+  {
+    name: "an account counts as told before it has taken that",
+    file: "conversations/Returns.ts",
+    search: "if (left === 0) told()",
+    replace: "",
+    also: {
+      file: "conversations/Returns.ts",
+      search: "broker.give(peer, pending.map(Reply.returned)",
+      replace: "told(); broker.give(peer, pending.map(Reply.returned)"
+    },
+    test: trouble
+  },
+  {
+    name: "a slower device brings another receipt",
+    file: "conversations/Receipts.ts",
+    search: "if ((latest.get(conversation) ?? 0) >= seq) return\n",
+    replace: "",
+    test: trouble
+  }
+]

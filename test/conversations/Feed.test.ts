@@ -1,0 +1,170 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Peer } from "../../src/chat/Peer.js"
+import { Cursors } from "../../src/conversations/Cursors.js"
+import { Feed, pageLines } from "../../src/conversations/Feed.js"
+import { Receipts } from "../../src/conversations/Receipts.js"
+import { Rendering } from "../../src/conversations/Rendering.js"
+import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import { withGuest, type ConversationId, type StoredLine } from "../../src/ports/StoreLines.js"
+import * as Effect from "effect/Effect"
+
+const account = 1 as AccountId
+const talk = 7 as ConversationId
+const other = 8 as ConversationId
+const key = withGuest(account, "CAROL")
+// A feed looks at no more of them than this.
+const device = { words: new Set(), device: { account: { id: account, name: "bob" } }, name: "bob" } as unknown as Peer
+const guest = { words: new Set() } as unknown as Peer
+
+const line = (seq: number): StoredLine => ({
+  seq,
+  at: 0,
+  account: undefined,
+  author: "carol",
+  text: `${seq}`,
+  isAuto: false,
+  to: ""
+})
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
+
+const pageOf = (first: number, last: number, hasMore = false) => ({
+  lines: range(first, last).map(line),
+  first: 1,
+  last,
+  hasMore
+})
+
+const open = (...waiting: ReadonlyArray<readonly [conversation: ConversationId, cursor: number, last: number]>) => {
+  const given: Array<number> = []
+  const gaps: Array<string> = []
+  const cursors = new Cursors()
+  let wanted = 0
+  const feed = new Feed(
+    device,
+    { account, device: "main" },
+    {
+      give: (_, text) =>
+        void given.push(
+          ...text
+            .split("\n")
+            .slice(0, -1)
+            .map((one) => Number(one.split(": ")[1]))
+        ),
+      wantPage: () => (wanted += 1),
+      cursors,
+      receipts: new Receipts({ inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
+      rendering: new Rendering({ nameOf: () => "", put: (_, text) => void gaps.push(text) })
+    }
+  )
+  const openNow = () =>
+    feed.open(waiting.map(([conversation, cursor, last]) => ({ conversation, key, cursor, first: 1, last })))
+  return { feed, given, gaps, openNow, wanted: () => wanted, cursor: () => cursors.take().at(-1)?.seq }
+}
+
+const stored = (feed: Feed, ...seqs: ReadonlyArray<number>) => {
+  for (const seq of seqs) feed.stored(talk, key, line(seq), guest)
+}
+
+describe("Feed", () => {
+  it("gives lines as they are stored, and moves the cursor when they are taken", () => {
+    const { cursor, feed, given, openNow } = open()
+    openNow()
+    stored(feed, 1, 2, 3)
+    assert.deepStrictEqual(given, [1, 2, 3])
+    assert.isUndefined(cursor())
+    feed.delivered(2)
+    assert.strictEqual(cursor(), 2)
+    assert.deepStrictEqual(feed.held, [{ conversation: talk, after: 2 }])
+  })
+
+  it("begins with what waits, and is live after a page that is the last", () => {
+    const { feed, given, openNow } = open([talk, 4, 6])
+    openNow()
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 4 })
+    assert.isFalse(feed.isLive(talk))
+    feed.page(talk, pageOf(5, 6))
+    assert.isTrue(feed.isLive(talk))
+    stored(feed, 7)
+    assert.deepStrictEqual(given, [5, 6, 7])
+  })
+
+  it("asks for another page as long as there is more, or something was stored meanwhile", () => {
+    const { feed, given, openNow } = open([talk, 0, 2])
+    openNow()
+    feed.nextPage()
+    feed.page(talk, pageOf(1, 2, true))
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 2 })
+    stored(feed, 4)
+    feed.page(talk, pageOf(3, 3))
+    assert.isFalse(feed.isLive(talk))
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 3 })
+    feed.page(talk, pageOf(4, 4))
+    assert.isTrue(feed.isLive(talk))
+    assert.deepStrictEqual(given, [1, 2, 3, 4])
+  })
+
+  it("heals when the store's answers overtake each other", () => {
+    const { feed, given, openNow } = open()
+    // Stored before it is known what waits, and not among that.
+    stored(feed, 3, 4)
+    openNow()
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 2 })
+    feed.page(talk, pageOf(3, 5))
+    // It was on the page.
+    stored(feed, 5)
+    assert.deepStrictEqual(given, [3, 4, 5])
+    // One is missing.
+    stored(feed, 7)
+    assert.deepStrictEqual(given, [3, 4, 5])
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 5 })
+    feed.page(talk, pageOf(6, 7))
+    assert.deepStrictEqual(given, [3, 4, 5, 6, 7])
+  })
+
+  it("falls behind when the device has no room, and asks for a page when it has taken enough", () => {
+    const { feed, given, openNow, wanted } = open()
+    openNow()
+    stored(feed, ...range(1, 5_000))
+    const { length } = given
+    assert.isBelow(length, 5_000)
+    assert.isUndefined(feed.nextPage())
+    const before = wanted()
+    feed.delivered(pageLines - 1)
+    assert.isUndefined(feed.nextPage())
+    assert.strictEqual(wanted(), before)
+    feed.delivered(1)
+    assert.isAbove(wanted(), before)
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: length })
+  })
+
+  it("feeds conversations in turn", () => {
+    const { feed, openNow } = open([talk, 0, 900], [other, 0, 900])
+    openNow()
+    assert.strictEqual(feed.nextPage()?.conversation, talk)
+    feed.page(talk, pageOf(1, 2, true))
+    assert.strictEqual(feed.nextPage()?.conversation, other)
+    feed.page(other, pageOf(1, 2, true))
+    assert.strictEqual(feed.nextPage()?.conversation, talk)
+  })
+
+  it("tells of lines that are gone, and passes over them", () => {
+    const { cursor, feed, gaps, openNow } = open([talk, 2, 9])
+    openNow()
+    feed.nextPage()
+    feed.page(talk, { ...pageOf(8, 9), first: 8 })
+    assert.deepStrictEqual(gaps, ["! gap carol first=3 last=7: these lines are no longer kept\n"])
+    assert.strictEqual(cursor(), 7)
+  })
+
+  it("gives nothing after its end", () => {
+    const { feed, given, openNow } = open([talk, 0, 2])
+    openNow()
+    feed.nextPage()
+    feed.end()
+    feed.page(talk, pageOf(1, 2))
+    stored(feed, 3)
+    assert.deepStrictEqual(given, [])
+    assert.isUndefined(feed.nextPage())
+  })
+})
