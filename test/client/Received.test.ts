@@ -117,7 +117,14 @@ describe("Received.parse", () => {
       Reply.loginTimeout.line,
       Reply.full(1).line,
       Reply.kicked.line,
-      Reply.banned(1).line
+      Reply.banned(1).line,
+      Reply.labelUsed,
+      Reply.passwordRequired("bob").line,
+      Reply.wrongPassword.line,
+      Reply.accountRequired.line,
+      Reply.tlsRequired.line,
+      Reply.loggedOut("replaced").line,
+      Reply.refused("register", "policy")
     ]
     const codes = refusals.map((refusal) => {
       const received = Received.parse(line(refusal("k1")))
@@ -125,8 +132,11 @@ describe("Received.parse", () => {
       return received._tag === "Refused" && received.code
     })
     const [undelivered = ""] = Reply.undelivered({ names: ["bob"], reason: "offline", count: 1 })
-    const parsed = Received.parse(line(undelivered))
-    assert.sameMembers([...codes, parsed._tag === "Refused" && parsed.code], [...Reply.refusals])
+    const unlabelled = [undelivered, Reply.gap("bob", 1, 2)].map((one) => {
+      const parsed = Received.parse(line(one))
+      return parsed._tag === "Refused" && parsed.code
+    })
+    assert.sameMembers([...codes, ...unlabelled], [...Reply.refusals])
   })
 
   it("recognises the refusals after which the server closes", () => {

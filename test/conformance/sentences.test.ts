@@ -121,6 +121,7 @@ const unproved: Record<string, string> = {
   "A sender with an account gets it": "as above",
   "A guest gets it on the connection": "as above",
   "For lines between accounts, and of guests": "cannot be seen from outside; test/ports/Store.test.ts",
+  "`stored = given + waiting + expired`.": "as above",
   "| `limit` |": "needs a second address; test/accounts/commands.test.ts",
   "| `looks-like` |": "needs a race; test/accounts/commands.test.ts",
   "| `unavailable` |": "needs a store that fails; test/accounts/commands.test.ts"

@@ -143,10 +143,9 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
   "logged-out": Effect.gen(function* () {
     const server = yield* startSocketServer(yield* startAccounts({ alice: "correct horse" }))
     const [first, second] = [yield* server.connect, yield* server.connect]
-    yield* first.send("alice: correct horse\n")
-    yield* first.barrier
+    yield* first.send("alice: correct horse\n/ping in\n")
+    yield* first.expect("* pong: in")
     yield* second.send("alice: correct horse\n")
-    yield* second.barrier
     yield* first.expect("! logged-out reason=replaced fatal")
     yield* first.closed
     return server
@@ -210,9 +209,9 @@ describe("the log and the metrics", () => {
           assert.match(String(facts["remote"]), /^127\.0\.0\.1:\d+$/)
           const keys = ["remote", "name", "reason", "durationMillis", "linesIn", "linesOut", "bytesIn", "bytesOut"]
           if (reason === "unreachable") keys.push("unacknowledgedBytes")
-          if (reason === "login-in-use") keys.push("login")
+          if (reason === "login-in-use" || reason === "unauthorized") keys.push("login")
           assert.hasAllKeys({ ...facts, name: "" }, keys)
-          const nameless = ["bad-login", "login-in-use", "login-timeout"]
+          const nameless = ["bad-login", "login-in-use", "login-timeout", "unauthorized"]
           assert.strictEqual(facts["name"], nameless.includes(reason) ? undefined : "alice")
           assert.strictEqual(server.logs.filter(is).length, 1)
         }

@@ -9,6 +9,11 @@ import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((one, other) => one + other, 0)
 
+/** What the simulated server cannot do: it has neither accounts nor a store (test/conversations/random.test.ts has). */
+const withoutAccounts = new Set(["unauthorized", "logged-out", "stored"])
+
+const canBe = (name: string) => !withoutAccounts.has(name)
+
 /** Everything countable in a run, by group and name. Each must occur, or a promise is untested. */
 const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string, string, number]> => {
   const { acts, drained, killed, ledger, logs, steps } = history
@@ -25,13 +30,15 @@ const counts = ({ history, sessions }: Outcome): ReadonlyArray<readonly [string,
       return broke && test(gone?.turn ?? Infinity, writeBroke?.turn ?? Infinity)
     })
   return [
-    ...reasons.map((reason) => ["closed as", reason, ofSessions((one) => one.reason === reason)] as const),
-    ...Fate.all.map((fate) => ["pairs", fate, ledger[fate]] as const),
+    ...reasons
+      .filter(canBe)
+      .map((reason) => ["closed as", reason, ofSessions((one) => one.reason === reason)] as const),
+    ...Fate.all.filter(canBe).map((fate) => ["pairs", fate, ledger[fate]] as const),
     ...["offline", "busy", "disconnected", "slow", "unreachable"].map(
       (reason) => ["pairs", reason, returned(reason)] as const
     ),
     ["pairs", "cut off", drained?.cutOff ?? 0],
-    ...Fate.delivered.map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
+    ...Fate.delivered.filter(canBe).map((fate) => ["outcomes", fate, answered(`* ${fate} @`)] as const),
     ["outcomes", "undelivered", answered("! undelivered @")],
     ["messages", "marked", withParam("auto=")],
     ["messages", "with a list of other recipients", withParam("to=")],

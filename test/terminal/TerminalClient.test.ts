@@ -24,9 +24,10 @@ const both = (options: TerminalOptions = {}) =>
   Effect.gen(function* () {
     const { person, serve, socket } = yield* chat
     yield* serve()
-    const alice = yield* openTerminal(person, options)
-    yield* alice.sees("connected to memory as alice")
+    // Bob comes first, so that alice knows that he is here: a line to a name that was never here would be asked about.
     const bob = yield* Client.connect({ socket, login: "bob" })
+    const alice = yield* openTerminal(person, options)
+    yield* alice.sees(/connected to memory as alice[^]* here: alice, bob/u)
     // Bob reads on: messages to a client that has stopped reading have no outcome.
     const heard = yield* Queue.unbounded<string>()
     yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))

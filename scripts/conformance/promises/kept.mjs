@@ -35,7 +35,7 @@ const account = (t, who, words) => enter(t, `${who}: ${password}`, words)
 
 /** Waits for outcomes, and returns them. */
 const outcomes = async (client, count) => {
-  const found = () => client.lines.filter((line) => / @[a-z0-9]+ /u.test(line))
+  const found = () => client.lines.filter((line) => / @[a-z0-9]+[ :]/u.test(line))
   return client.until(`${count} outcomes`, () => (found().length >= count ? found() : undefined))
 }
 
