@@ -239,7 +239,7 @@ describe("a-chat serve", () => {
       const { cert, key } = Certificates.pair("server")
       const options = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", Certificates.path("ca")]
       const through = [process.execPath, activator, `a=${join(yield* temporaryFolder, "s")}`, "--"]
-      const { errors, status } = yield* Program.run(["serve", ...options], { through })
+      const { errors, status } = yield* Program.runProcess(["serve", ...options], { through })
       assert.match(errors, /^a-chat: a certificate is given, but no listener uses TLS$/mu)
       assert.strictEqual(status, 2)
     })
