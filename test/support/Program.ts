@@ -96,7 +96,7 @@ export const runProcess = (args: ReadonlyArray<string>, options: StartOptions = 
 /** Runs the program to its end within this process. The result is that of `runProcess`, as cli/in-process tests. */
 export const run = (
   args: ReadonlyArray<string>,
-  options: Partial<InProcess.InProcessOptions> = {}
+  options: Partial<InProcess.InProcessOptions> & { readonly before?: never; readonly through?: never } = {}
 ): Effect.Effect<Ended> => InProcess.run(main, args, { environment: {}, input: "", inputStaysOpen: false, ...options })
 
 /** Starts a server, by default on a free port. */
