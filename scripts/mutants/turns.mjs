@@ -4,6 +4,20 @@ const notices = "test/chat/notices.test.ts"
 
 export const mutants = [
   {
+    name: "the broker waits as long as connections are accepted",
+    file: "chat/Events.ts",
+    search: "if (this.acceptTurns <= maxAcceptTurns) return true\n    this.acceptTurns = 1\n    return false",
+    replace: "return true",
+    test: "test/chat/Events.test.ts"
+  },
+  {
+    name: "the broker waits for a single accept",
+    file: "chat/Events.ts",
+    search: "this.acceptTurns < 2 ||",
+    replace: "this.acceptTurns < 1 ||",
+    test: "test/chat/Events.test.ts"
+  },
+  {
     name: "one acknowledgement settles all lines at once",
     file: "chat/Lifecycle.ts",
     search: "this.receiveAcknowledged(outbox, settledAtOnce)",

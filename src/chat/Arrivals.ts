@@ -35,6 +35,7 @@ export class Arrivals {
     const peer = new Peer(socket, new Outbox(bounds), { maxLineBytes, budget, time })
     this.limit(peer)
     lifecycle.open(peer)
+    events.accepted()
     if (drain.isDraining) {
       peer.inbox.close()
       events.report({ _tag: "Read", peer })

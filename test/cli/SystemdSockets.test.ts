@@ -155,7 +155,7 @@ const talk = (...args: ReadonlyArray<string>) =>
   Program.run(["connect", ...args, "--login", "alice"], { input: "alice: hi\n" })
 
 const refuses = (args: ReadonlyArray<string>, options: Program.StartOptions, said: RegExp) =>
-  Effect.map(Program.run(["serve", ...args], options), ({ errors, status }) => {
+  Effect.map(Program.runProcess(["serve", ...args], options), ({ errors, status }) => {
     assert.match(errors, said)
     assert.match(errors, /^a-chat: [^\n]*\n$/u)
     assert.strictEqual(status, 2)
@@ -229,7 +229,7 @@ describe("a-chat serve", () => {
       yield* server.says("output", new RegExp(`server ${first}\nserver \\d+\n`, "u"))
       writeFileSync(gate, "")
       yield* between.expect("from between: in")
-      assert.strictEqual((yield* program).status, 0)
+      assert.deepStrictEqual(yield* program, { status: 0, output: "from alice: hi\n", errors: "" })
       assert.notStrictEqual(server.pid(), first)
     })
   )
@@ -239,7 +239,7 @@ describe("a-chat serve", () => {
       const { cert, key } = Certificates.pair("server")
       const options = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", Certificates.path("ca")]
       const through = [process.execPath, activator, `a=${join(yield* temporaryFolder, "s")}`, "--"]
-      const { errors, status } = yield* Program.run(["serve", ...options], { through })
+      const { errors, status } = yield* Program.runProcess(["serve", ...options], { through })
       assert.match(errors, /^a-chat: a certificate is given, but no listener uses TLS$/mu)
       assert.strictEqual(status, 2)
     })

@@ -117,10 +117,11 @@ describe.concurrent("the exit status when the server dies", () => {
           const run = (stage: Stage) =>
             Effect.gen(function* () {
               const port = yield* dying(stage, death)
-              const program = yield* Program.start([command, "--port", port, ...rest])
-              if (closed === true || input === undefined) program.input.end(input)
-              else program.input.write(input)
-              const ended = yield* program.ended
+              const inputStaysOpen = input !== undefined && closed !== true
+              const ended = yield* Program.run([command, "--port", port, ...rest], {
+                input: input ?? "",
+                inputStaysOpen
+              })
               results[stage] = ended.status
               const lines = ended.errors.split("\n").slice(0, -1)
               assert.strictEqual(lines.length, 1, `one line at ${stage}, not ${JSON.stringify(ended.errors)}`)

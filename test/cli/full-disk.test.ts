@@ -36,7 +36,7 @@ describe.skipIf(missing !== undefined)("a-chat, whose output cannot be written",
       const { port } = yield* LocalServer.start()
       for (const [command, input] of commands) {
         const args = command.replace("PORT", port).split(" ")
-        const ended = yield* Program.run(args, { input, before: `exec > ${full}` })
+        const ended = yield* Program.runProcess(args, { input, before: `exec > ${full}` })
         assert.deepStrictEqual(ended, { status: 2, output: "", errors: message }, command)
       }
     })
@@ -58,7 +58,10 @@ describe.skipIf(missing !== undefined)("a-chat, whose output cannot be written",
 
   it.scopedLive("keeps the status of a command that failed otherwise", () =>
     Effect.gen(function* () {
-      const { errors, status } = yield* Program.run(["who", "--port", "1"], { input: "", before: `exec > ${full}` })
+      const { errors, status } = yield* Program.runProcess(["who", "--port", "1"], {
+        input: "",
+        before: `exec > ${full}`
+      })
       assert.strictEqual(status, 2)
       assert.match(errors, /^a-chat: cannot connect [^\n]*\n$/u)
     })

@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
@@ -13,11 +13,15 @@ const program = readFileSync(join(dist, "program.cjs"), "utf8")
 
 const cache = (folder: string) => join(folder, "program.cache")
 
+/** Without the temporary folders of other tests and builds, which begin with a dot. */
+const copyDist = (folder: string) =>
+  cpSync(dist, folder, { recursive: true, filter: (from) => !basename(from).startsWith(".") })
+
 /** The output of the program in a modified copy of dist/. */
 const versionAfter = (change: (folder: string) => void): string => {
   const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
   try {
-    cpSync(dist, folder, { recursive: true })
+    copyDist(folder)
     change(folder)
     return execFileSync(process.execPath, [join(folder, "main.js"), "--version"], { encoding: "utf8" }).trim()
   } finally {
@@ -66,7 +70,7 @@ describe("A build", () => {
     const root = mkdtempSync(join(tmpdir(), "a-chat-build-"))
     const folder = join(root, "dist")
     try {
-      cpSync(dist, folder, { recursive: true })
+      copyDist(folder)
       writeFileSync(join(root, "package.json"), `{ "type": "module" }`)
       writeFileSync(join(folder, "stale.js"), "")
       const before = statSync(join(folder, "main.js")).ino

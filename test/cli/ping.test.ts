@@ -69,7 +69,7 @@ describe.concurrent("a-chat ping", () => {
   it.scopedLive("exits with 1 when a ping was not answered, and continues", () =>
     Effect.gen(function* () {
       const { port } = yield* answering((number) => (number === "2" ? undefined : `* pong: ${number}\n`))
-      const args = ping(port, "--count", "3", "--interval", "0", "--timeout", "100ms")
+      const args = ping(port, "--count", "3", "--interval", "0", "--timeout", "1s")
       const { errors, output, status } = yield* Program.run(args)
       assert.match(output, /seq=2 no answer\n.*seq=3 \d[^]*\n3 sent, 2 answered; min/u)
       assert.deepStrictEqual([status, errors], [1, ""])

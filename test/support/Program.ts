@@ -3,6 +3,7 @@ import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import * as InProcess from "./InProcess.js"
 
 /** The program's script. */
 export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
@@ -88,9 +89,15 @@ export const start = (
     })
   )
 
-/** Runs the program to its end. */
-export const run = (args: ReadonlyArray<string>, options: StartOptions = {}): Effect.Effect<Ended> =>
+/** Runs the program to its end as a child process, with an empty input by default. */
+export const runProcess = (args: ReadonlyArray<string>, options: StartOptions = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(start(args, { input: "", ...options }), ({ ended }) => ended))
+
+/** Runs the program to its end within this process. The result is that of `runProcess`, as cli/in-process tests. */
+export const run = (
+  args: ReadonlyArray<string>,
+  options: Partial<InProcess.InProcessOptions> & { readonly before?: never; readonly through?: never } = {}
+): Effect.Effect<Ended> => InProcess.run(main, args, { environment: {}, input: "", inputStaysOpen: false, ...options })
 
 /** Starts a server, by default on a free port. */
 export const startServer = (

@@ -235,7 +235,14 @@ export const join = (address: Address, name: string): Effect.Effect<WireClient, 
 
 /** Connects, logs in and sends `/hello`. */
 export const greet = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
-  Effect.tap(join(address, name), (client) => Effect.zipRight(client.send("/hello\n"), client.line))
+  Effect.tap(join(address, name), (client) => Effect.zipRight(client.send("/hello\n"), greeting(client)))
+
+/** Takes the answer to `/hello`. Messages may come before it. */
+const greeting = (client: WireClient) =>
+  client.until("the answer to /hello", () => {
+    const place = client.lines.findIndex((line) => line.startsWith("* hello "))
+    return place < 0 ? undefined : client.lines.splice(place, 1)[0]
+  })
 
 /** Waits until a client of that name is logged in, without a login of its own. */
 export const present = (address: Address, name: string): Effect.Effect<void, string> =>
