@@ -142,10 +142,9 @@ describe("Admin", () => {
       assert.sameMembers(shown(/^achat_connections_closed_total\{reason="([^"]*)"\} \d+$/gmu), [...CloseReason.all])
       assert.includeMembers(shown(/^achat_refusals_total\{code="([^"]*)"\} \d+$/gmu), ["bad-line", "full", "slow-down"])
       const undelivered = shown(/^achat_pairs_undelivered_total\{reason="([^"]*)"\} \d+$/gmu)
-      assert.sameMembers(undelivered, [
-        ...["offline", "disconnected", "busy", "slow", "unreachable"],
-        ...["full", "unavailable", "expired", "removed"]
-      ])
+      const ofLines = ["offline", "disconnected", "busy", "slow", "unreachable"]
+      const ofKeptLines = ["full", "unavailable", "expired", "removed"]
+      assert.sameMembers(undelivered, [...ofLines, ...ofKeptLines])
       for (const name of ["logins", "connections_opened", "connections_dropped", "pairs_accepted", "pairs_dead"]) {
         assert.isDefined(value(body, `achat_${name}_total`), name)
       }

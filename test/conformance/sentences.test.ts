@@ -107,7 +107,7 @@ const unproved: Record<string, string> = {
   "After `! logged-out` a client does not reconnect": "about clients; test/client/secrets.test.ts",
   "| `! logged-out reason=removed fatal: …` |": "needs an operator; test/accounts/commands.test.ts",
   "A line to an account is not written to a client but _stored_:":
-    "a crash cannot be seen from outside; scripts/kills and test/store/Sqlite.test.ts kill servers",
+    "a crash cannot be seen from outside; test/faults/kills.test.ts kills servers",
   "A conversation is a log.": "the sentences after it are checked",
   "Without `ack`, what was lost between two kernels is lost.": "the kernel's buffer cannot be seen from outside",
   "Only their age, or their number,": "takes too long; test/conversations/trouble.test.ts",

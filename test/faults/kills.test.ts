@@ -1,0 +1,25 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("../../scripts/kills/main.mjs", import.meta.url))
+
+/** `npm run kills` with fewer kills. */
+const kills = (count: number) =>
+  Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
+    const child = execFile(process.execPath, [main, "--kills", `${count}`], (error, output, errors) => {
+      resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output: output + errors }))
+    })
+    return Effect.sync(() => child.kill("SIGTERM"))
+  })
+
+describe("a server that is killed again and again", () => {
+  it.live("loses no line that it reported as stored, and stores none twice", () =>
+    Effect.map(kills(5), ({ output, status }) => {
+      assert.strictEqual(status, 0, output)
+      assert.match(output, /^lines reported as stored +[1-9]\d*$/mu)
+      assert.match(output, /^sent again by alice +[1-9]\d*$/mu)
+    })
+  )
+})
