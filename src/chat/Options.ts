@@ -53,8 +53,8 @@ export interface Options extends LimitValues {
   /** Bytes that wait for one recipient; beyond it, its senders are held until there is room. Default: 1 MiB. */
   readonly outboxBytes: number
   /**
-   * Outcomes of labelled lines that one client waits for; beyond it, the client is held until half have arrived.
-   * Default: 65,536.
+   * Outcomes of labelled lines to others that one client waits for; beyond it, the client is held until half have
+   * arrived. Default: 65,536.
    */
   readonly maxOutcomes: number
   /**

@@ -22,11 +22,13 @@ import { foreign, unwrapped } from "../support/TerminalEmulator.js"
 /** Alice at the terminal, and bob, in one chat. */
 const both = (options: TerminalOptions = {}) =>
   Effect.gen(function* () {
-    const { person, serve, socket } = yield* chat
+    const { person, personHears, serve, socket } = yield* chat
     yield* serve()
     const alice = yield* openTerminal(person, options)
     yield* alice.sees("connected to memory as alice")
     const bob = yield* Client.connect({ socket, login: "bob" })
+    // Until then, a message to him could be a typing mistake.
+    yield* personHears("* joined bob:")
     // Bob reads on: messages to a client that has stopped reading have no outcome.
     const heard = yield* Queue.unbounded<string>()
     yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))
