@@ -14,32 +14,38 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8
 const long = [
   "simulation/simulation",
   "soak/faults", // waits
-  "cli/dying-server",
-  "admin/Admin", // waits
   "restart/restart",
-  "faults/vanished", // waits
+  "admin/Admin", // waits
   "cli/malicious-server",
-  "terminal/pty", // waits
+  "faults/vanished", // waits
   "packaging/packages",
+  "terminal/pty", // waits
   "cli/exec", // waits
-  "cli/Manual",
+  "faults/floods",
   "faults/readers", // waits
-  "cli/send",
+  "cli/young-generation", // waits
+  "cli/Manual",
   "cli/send-retry", // waits
-  "cli/serve",
+  "cli/dying-server",
+  "cli/ask", // waits
+  "cli/send",
   "cli/listen", // waits
-  "cli/control",
+  "cli/in-process",
   "conformance/faults", // waits
   "cli/config",
-  "simulation/sockets", // waits
+  "terminal/TerminalClient", // waits
+  "simulation/sockets",
+  "client/Pipe", // waits
   "cli/send-failures",
   "cli/signals", // waits
-  "cli/ListenFlags",
-  "cli/ask",
+  "protocol/fuzz",
   "cli/SystemdSockets", // waits
-  "cli/connect",
-  "cli/young-generation",
-  "process/Child"
+  "cli/control",
+  "faults/stopped", // waits
+  "cli/launcher",
+  "terminal/ConversationLog", // waits
+  "process/Child",
+  "terminal/coming-back" // waits
 ]
 
 const workers = 3
@@ -75,7 +81,7 @@ export default defineConfig({
     maxWorkers: workers,
     minWorkers: workers,
     sequence: { sequencer: LongFirst },
-    maxConcurrency: 3, // of `describe.concurrent`
+    maxConcurrency: 4, // of `describe.concurrent`
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

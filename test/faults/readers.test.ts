@@ -47,7 +47,8 @@ const transports: ReadonlyArray<readonly [string, FaultTestOptions]> = [
 
 const quick = ["--hold-timeout", "300ms", "--stall-timeout", "1s"]
 
-describe("a reader that does not keep up", () => {
+// Side by side, because they wait for most of their time.
+describe.concurrent("a reader that does not keep up", () => {
   faultTest("never reads, with a receive buffer of 4 KB", { args: quick, impossible: noPerl }, (server) =>
     Effect.gen(function* () {
       yield* clientsThatNeverRead(server.port, ["deaf"])

@@ -1,4 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import { execFile, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -44,7 +45,7 @@ describe("The installed files", () => {
         const { stderr, stdout } = await run("man", ["--warnings", "--local-file", file], { env })
         assert.strictEqual(stderr, "", command)
         const shown = stdout.replaceAll(/.[\b]/gu, "") // overstruck for bold
-        const help = (await run(process.execPath, [Program.main, command, "--help"])).stdout
+        const help = (await Effect.runPromise(Program.run([command, "--help"]))).output
         const flags = [...help.matchAll(/^--[\w-]+(?= |$)/gmu)].map(([flag]) => flag)
         const common = ["--completions", "--log-level", "--wizard", "--version"]
         for (const flag of flags.filter((flag) => !common.includes(flag))) {

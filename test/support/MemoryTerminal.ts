@@ -8,6 +8,7 @@ import type { Display } from "../../src/terminal/Display.js"
 import * as TerminalClient from "../../src/terminal/TerminalClient.js"
 import * as Memory from "../../src/ports/Memory.js"
 import type { Socket, TransportError } from "../../src/ports/Transport.js"
+import { eventually } from "./Eventually.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 
 export const ctrl = (letter: string) => String.fromCodePoint((letter.codePointAt(0) ?? 0) & 0x1f)
@@ -57,6 +58,25 @@ export const chat = Effect.gen(function* () {
   const serve = (options: Partial<Server.StandaloneOptions> = {}) =>
     Effect.provide(Server.start({ listen: [network.listen], ...options }), Logger.minimumLogLevel(LogLevel.None))
   let last: Memory.MemorySocket | undefined = undefined
-  const socket = Effect.tap(network.connect, (connected) => Effect.sync(() => (last = connected)))
-  return { socket: network.connect, person: socket, reset: Effect.sync(() => last?.reset()), serve }
+  let heard = ""
+  const socket = Effect.map(network.connect, (connected) => {
+    const attach = connected.attach.bind(connected)
+    connected.attach = (events) =>
+      attach({
+        ...events,
+        data: (bytes) => {
+          heard += Buffer.from(bytes).toString("latin1")
+          events.data(bytes)
+        }
+      })
+    return (last = connected)
+  })
+  return {
+    socket: network.connect,
+    person: socket,
+    /** Waits until the server has sent that to the person. */
+    personHears: (text: string) => eventually(() => heard.includes(text), `the server did not send ${text}`),
+    reset: Effect.sync(() => last?.reset()),
+    serve
+  }
 })
