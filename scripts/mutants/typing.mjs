@@ -128,8 +128,8 @@ export const mutants = [
   },
   {
     name: "the terminal does not notice that the server has gone silent",
-    file: "terminal/OneConnection.ts",
-    search: 'if (serverLines.heard === before) return "the server no longer responds"',
+    file: "client/Heartbeat.ts",
+    search: "if (isSilent()) return",
     replace: "",
     terminal: true
   }
