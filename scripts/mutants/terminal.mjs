@@ -93,7 +93,7 @@ export const mutants = [
   },
   {
     name: "the terminal's client takes a control string for typing",
-    file: "terminal/InputParser.ts",
+    file: "terminal/InputTable.ts",
     search: '[0x00, last, "string"]',
     replace: '[0x00, last, "print"]',
     test: "test/terminal/InputParser.test.ts"
