@@ -22,7 +22,7 @@ export const mutants = [
   {
     name: "send takes lines with an unknown outcome for complete",
     file: "client/Sending.ts",
-    search: 'return totals.unknown > 0 ? "Unknown" : "Complete"',
+    search: 'return this.totals.unknown > 0 ? "Unknown" : "Complete"',
     replace: 'return "Complete"',
     test: "test/cli/send-failures.test.ts",
     build: true
@@ -161,25 +161,25 @@ export const mutants = [
   },
   {
     name: "send keeps its window open where lines may be refused",
-    file: "client/Sending.ts",
-    search: "let window = mayResend ? 1 : windowOutcomes",
-    replace: "let window = windowOutcomes",
+    file: "client/SendWindow.ts",
+    search: "mayResend ? 1 : maxOutcomes",
+    replace: "maxOutcomes",
     test: "test/cli/send-retry.test.ts",
     build: true
   },
   {
     name: "send sends the next line before those that are sent again",
     file: "client/Sending.ts",
-    search: "isUp && retryQueue.size === 0 && hasRoom()",
-    replace: "isUp && hasRoom()",
+    search: "this.isUp && this.retryQueue.size === 0 && this.window.hasRoom",
+    replace: "this.isUp && this.window.hasRoom",
     test: "test/cli/send-retry.test.ts",
     build: true
   },
   {
     name: "send sends a line with an unknown outcome again",
     file: "client/Sending.ts",
-    search: "hasSaidBye && link.connection.outcomes.hasEnded",
-    replace: "link.connection.outcomes.hasEnded",
+    search: "this.hasSaidBye && this.link.connection.outcomes.hasEnded",
+    replace: "this.link.connection.outcomes.hasEnded",
     test: "test/cli/send-retry.test.ts",
     build: true
   },
@@ -439,7 +439,7 @@ export const mutants = [
   {
     name: "send connects to a server that ends every connection without a pause",
     file: "client/Sending.ts",
-    search: "hasProgressed ? 0 : inVain + 1",
+    search: "this.hasProgressed ? 0 : this.inVain + 1",
     replace: "0",
     test: "test/cli/send-retry.test.ts",
     build: true

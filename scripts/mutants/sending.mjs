@@ -45,7 +45,7 @@ export const mutants = [
   {
     name: "send does not report the lines that were to be sent again when it ends",
     file: "client/Sending.ts",
-    search: "for (const outcome of retryQueue.outcomes) final(outcome)",
+    search: "for (const outcome of this.retryQueue.outcomes) this.final(outcome)",
     replace: "",
     send: true
   },
@@ -59,8 +59,8 @@ export const mutants = [
   {
     name: "send continues after an unknown outcome",
     file: "client/Sending.ts",
-    search: "retries > 0 && totals.unknown === 0 && ",
-    replace: "retries > 0 && ",
+    search: "this.options.retries > 0 && this.totals.unknown === 0 && ",
+    replace: "this.options.retries > 0 && ",
     send: true
   },
   {

@@ -93,7 +93,7 @@ export const mutants = [
   },
   {
     name: "the terminal's client takes a control string for typing",
-    file: "terminal/InputParser.ts",
+    file: "terminal/InputTable.ts",
     search: '[0x00, last, "string"]',
     replace: '[0x00, last, "print"]',
     test: "test/terminal/InputParser.test.ts"
@@ -254,5 +254,12 @@ export const mutants = [
     search: 'if (before?.what === "joined") this',
     replace: 'if (before?.what === "left") this',
     test: "test/terminal/PresenceNotices.test.ts"
+  },
+  {
+    name: "a grapheme that continues in the next window is cut",
+    file: "terminal/Width.ts",
+    search: "&& !isLast && index > 0",
+    replace: "&& !isLast && index < 0",
+    test: "test/terminal/Width.test.ts"
   }
 ]

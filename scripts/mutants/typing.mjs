@@ -108,8 +108,8 @@ export const mutants = [
   {
     name: "the check whether the server is alive is faster than the announced rate",
     file: "terminal/OneConnection.ts",
-    search: "return wait > 0 ? Effect.delay(sent, wait) : sent",
-    replace: "return sent",
+    search: "return wait > 0 ? Effect.sleep(wait) : Effect.void",
+    replace: "return Effect.void",
     terminal: true
   },
   {
@@ -128,8 +128,8 @@ export const mutants = [
   },
   {
     name: "the terminal does not notice that the server has gone silent",
-    file: "terminal/OneConnection.ts",
-    search: 'if (serverLines.heard === before) return "the server no longer responds"',
+    file: "client/Heartbeat.ts",
+    search: "if (isSilent()) return",
     replace: "",
     terminal: true
   }

@@ -11,6 +11,7 @@ import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
 import { RetryQueue } from "./RetryQueue.js"
+import { SendWindow } from "./SendWindow.js"
 import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
@@ -70,15 +71,6 @@ export interface SendTotals {
   readonly unknown: number
 }
 
-/**
- * Outcomes that may be outstanding: a sixteenth of the server's limit. A larger window is faster with a distant server,
- * but slower with any other, because more waiting lines outlive V8's young generation.
- */
-const windowOutcomes = 4096
-
-/** Bytes of text that may wait for outcomes. */
-const windowBytes = 4 * 1024 * 1024
-
 /** Lines sent in one write. */
 const batchLines = 512
 
@@ -94,291 +86,324 @@ export interface Sending<E> {
  */
 export type SendResult = "Complete" | "Unknown" | "Unsent"
 
-export const make = <E>(options: SendingOptions<E>): Sending<E> => {
-  const { absenceMillis, input, maxLineBytes, patience, receive, recipients, report, reported, retries } = options
-  const everyone = new Outcomes.Recipients(recipients)
-  const head = Wire.encode(recipients.join(", "))
-  const tooLong: Outcomes.Outcome = {
-    _tag: "Refused",
-    reason: "too-long",
-    retryMillis: undefined,
-    text: `the line has more than ${maxLineBytes} bytes and was skipped`
-  }
-  const totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
-  const mayResend = retries > 0 || absenceMillis > 0
-  const retryQueue = new RetryQueue(absenceMillis, (what) => final(what))
+export const make = <E>(options: SendingOptions<E>): Sending<E> => new LineSending(options)
+
+class LineSending<E> implements Sending<E> {
+  readonly totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
+  private readonly everyone: Outcomes.Recipients
+  /** The recipients in wire form. */
+  private readonly head: string
+  private readonly mayResend: boolean
+  private readonly retryQueue: RetryQueue
+  private readonly window: SendWindow
   /** Open while a line of the input may be sent. */
-  const clear = Effect.unsafeMakeLatch(true)
+  private readonly clear = Effect.unsafeMakeLatch(true)
   /** Open while the first line of `retryQueue` may be sent. */
-  const retryClear = Effect.unsafeMakeLatch(false)
-  const idle = Effect.unsafeMakeLatch(true)
-  let link = options.link
+  private readonly retryClear = Effect.unsafeMakeLatch(false)
+  private readonly idle = Effect.unsafeMakeLatch(true)
+  private link: Link
   /** Whether the server takes lines on this connection. */
-  let isUp = true
+  private isUp = true
   /** Whether the server has announced its shutdown and has not closed this connection yet. */
-  let isClosing = false
+  private isClosing = false
   /** Whether the server has sent its last line in order: what has no outcome was not accepted. */
-  let hasSaidBye = false
-  /**
-   * Lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to one
-   * when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is announced,
-   * it stays at one: any line may be refused, and no later line may overtake it.
-   */
-  let window = mayResend ? 1 : windowOutcomes
-  let waiting = 0
-  let waitingBytes = 0
-  let isAllSent = false
+  private hasSaidBye = false
+  private isAllSent = false
   /** Whether a line got its final outcome on this connection; and the number of connections before without one. */
-  let hasProgressed = true
-  let inVain = 0
-  let lastNews = performance.now()
+  private hasProgressed = true
+  private inVain = 0
+  private lastNews = performance.now()
 
-  const hasRoom = () => waiting < window && waiting * recipients.length < windowOutcomes && waitingBytes < windowBytes
-
-  const isClear = () => isUp && retryQueue.size === 0 && hasRoom()
-
-  const isRetryClear = () => isUp && retryQueue.size > 0 && hasRoom()
-
-  /** Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever. */
-  const checkEnd = () => {
-    if (!isUp || !link.connection.outcomes.hasEnded) return
-    isUp = false
-    refresh()
+  constructor(private readonly options: SendingOptions<E>) {
+    const { absenceMillis, link, recipients, retries } = options
+    this.link = link
+    this.everyone = new Outcomes.Recipients(recipients)
+    this.head = Wire.encode(recipients.join(", "))
+    this.mayResend = retries > 0 || absenceMillis > 0
+    this.retryQueue = new RetryQueue(absenceMillis, (what) => this.final(what))
+    this.window = new SendWindow(recipients.length, this.mayResend)
   }
 
-  /** The server shuts down: nothing is sent until there is another connection. */
-  const closing = () => {
-    if (!isClosing) lastNews = performance.now()
-    isUp = false
-    isClosing = true
+  get run(): Effect.Effect<SendResult, Input.InputError | Stalled | E> {
+    return Effect.raceFirst(Effect.raceFirst(this.sendInput, this.over), this.watch).pipe(
+      Effect.ensuring(Effect.sync(() => this.settleRest())),
+      Effect.map(() => this.result)
+    )
+  }
+
+  /**
+   * The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`. Only
+   * the totals show whether every outcome arrived.
+   */
+  private get result(): SendResult {
+    if (!this.isAllSent || this.retryQueue.size > 0) return "Unsent"
+    return this.totals.unknown > 0 ? "Unknown" : "Complete"
+  }
+
+  // What may be sent.
+
+  private get isClear(): boolean {
+    return this.isUp && this.retryQueue.size === 0 && this.window.hasRoom
+  }
+
+  private get isRetryClear(): boolean {
+    return this.isUp && this.retryQueue.size > 0 && this.window.hasRoom
   }
 
   /** Sets the latches after a change. */
-  const refresh = () => {
-    if (isClear()) clear.unsafeOpen()
-    else clear.unsafeClose()
-    if (isRetryClear()) retryClear.unsafeOpen()
-    else retryClear.unsafeClose()
-    if (waiting + retryQueue.size === 0) idle.unsafeOpen()
-    else idle.unsafeClose()
+  private refresh() {
+    if (this.isClear) this.clear.unsafeOpen()
+    else this.clear.unsafeClose()
+    if (this.isRetryClear) this.retryClear.unsafeOpen()
+    else this.retryClear.unsafeClose()
+    if (this.window.isEmpty && this.retryQueue.size === 0) this.idle.unsafeOpen()
+    else this.idle.unsafeClose()
   }
 
-  /** Labels a line and registers that it waits for outcomes. */
-  const labelled = (line: SentLine): string => {
-    if (waiting === 0) lastNews = performance.now()
-    waiting += 1
-    waitingBytes += line.text.length
-    const label = link.connection.outcomes.expect(new AwaitedSentLine(line, settled))
-    const to = line.recipients === everyone ? head : Wire.encode(line.recipients.names.join(", "))
-    return `@${label} ${to}: ${line.text}\n`
+  /** Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever. */
+  private checkEnd() {
+    if (!this.isUp || !this.link.connection.outcomes.hasEnded) return
+    this.isUp = false
+    this.refresh()
   }
 
-  const settled = (what: LineOutcome, line: SentLine, isLast: boolean) => {
-    lastNews = performance.now()
-    const isAgain = mayResend && retryLater(line, what)
-    if (isAgain) window = 1
-    else final(what)
+  /** The server shuts down: nothing is sent until there is another connection. */
+  private closing() {
+    if (!this.isClosing) this.lastNews = performance.now()
+    this.isUp = false
+    this.isClosing = true
+  }
+
+  // The outcomes.
+
+  private readonly settled = (what: LineOutcome, line: SentLine, isLast: boolean) => {
+    this.lastNews = performance.now()
+    const isAgain = this.mayResend && this.retryLater(line, what)
+    if (isAgain) this.window.shrink()
+    else this.final(what)
     if (isLast) {
-      waiting -= 1
-      waitingBytes -= line.text.length
-      if (!isAgain && window < windowOutcomes && !link.pace.isLimited) window += 1
+      this.window.remove(line.text.length)
+      if (!isAgain && !this.link.pace.isLimited) this.window.grow()
     }
-    refresh()
+    this.refresh()
   }
 
-  const final = (what: LineOutcome) => {
+  private final(what: LineOutcome) {
+    const { totals } = this
     const { outcome } = what
-    hasProgressed = true
+    this.hasProgressed = true
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
-        retryQueue.reached(outcome.names)
+        this.retryQueue.reached(outcome.names)
         break
       case "Returned":
         totals.returned += outcome.names.length
         break
       case "Refused":
         totals.refused += 1
-        if (outcome.reason === "closing") closing()
+        if (outcome.reason === "closing") this.closing()
         break
       case "Unknown":
         totals.unknown += 1
     }
-    report(what)
+    this.options.report(what)
   }
 
   /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
-  const retryLater = (line: SentLine, what: LineOutcome): boolean => {
+  private retryLater(line: SentLine, what: LineOutcome): boolean {
+    const { patience, retries } = this.options
     const { names, outcome } = what
     if (outcome._tag === "Written") return false
-    if (outcome._tag === "Returned" && outcome.reason === "offline") return retryQueue.addForAbsent(line, what)
+    if (outcome._tag === "Returned" && outcome.reason === "offline") return this.retryQueue.addForAbsent(line, what)
     if (line.tries >= retries) return false
-    const isShutDown = outcome._tag === "Unknown" ? isUnaccepted(line, names) : outcome.reason === "closing"
+    const isShutDown = outcome._tag === "Unknown" ? this.isUnaccepted(line, names) : outcome.reason === "closing"
     if (isShutDown) {
-      closing()
+      this.closing()
       const refusal: Outcomes.Outcome =
         outcome._tag === "Refused"
           ? outcome
           : { _tag: "Refused", reason: "closing", retryMillis: undefined, text: shutDown }
-      retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
+      this.retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
       return true
     }
     if (outcome._tag === "Unknown" || outcome.retryMillis === undefined) return false
     // A server may ask for any delay; the user has set how long an outcome may take.
     if (outcome.retryMillis > Duration.toMillis(patience)) return false
-    if (outcome.reason === "slow-down") link.pace.refused(outcome.retryMillis, performance.now())
-    retryQueue.add(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
+    if (outcome.reason === "slow-down") this.link.pace.refused(outcome.retryMillis, performance.now())
+    this.retryQueue.add(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
     return true
   }
 
   /** Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line. */
-  const isUnaccepted = (line: SentLine, names: ReadonlyArray<string>) =>
-    hasSaidBye && link.connection.outcomes.hasEnded && names.length === line.recipients.names.length
+  private isUnaccepted(line: SentLine, names: ReadonlyArray<string>): boolean {
+    const hasEnded = this.hasSaidBye && this.link.connection.outcomes.hasEnded
+    return hasEnded && names.length === line.recipients.names.length
+  }
 
-  const sendRetries = Effect.gen(function* () {
+  /** Settles the lines that still wait, once nothing more is sent. */
+  private settleRest() {
+    this.link.connection.outcomes.end()
+    for (const outcome of this.retryQueue.outcomes) this.final(outcome)
+  }
+
+  // The sending half.
+
+  /** Labels a line and registers that it waits for outcomes. */
+  private labelled(line: SentLine): string {
+    if (this.window.isEmpty) this.lastNews = performance.now()
+    this.window.add(line.text.length)
+    const label = this.link.connection.outcomes.expect(new AwaitedSentLine(line, this.settled))
+    const to = line.recipients === this.everyone ? this.head : Wire.encode(line.recipients.names.join(", "))
+    return `@${label} ${to}: ${line.text}\n`
+  }
+
+  /** Never fails: the receiving half sees the same break. */
+  private send(wire: string): Effect.Effect<void> {
+    return Effect.catchTag(this.link.connection.send(wire), "TransportError", () => Effect.void)
+  }
+
+  private readonly sendRetries: Effect.Effect<never> = Effect.gen(this, function* () {
     for (;;) {
-      yield* retryClear.await
+      yield* this.retryClear.await
+      const { retryQueue } = this
       const line = retryQueue.first
-      checkEnd()
-      if (line === undefined || !isRetryClear()) continue
+      this.checkEnd()
+      if (line === undefined || !this.isRetryClear) continue
       const now = performance.now()
-      const wait = Math.max(line.at - now, link.pace.wait(now))
+      const wait = Math.max(line.at - now, this.link.pace.wait(now))
       if (wait > 0) {
         yield* Effect.raceFirst(Effect.sleep(wait), retryQueue.joined.await)
         retryQueue.joined.unsafeClose()
         continue
       }
-      link.pace.spend(1)
-      const wire = labelled(line)
+      this.link.pace.spend(1)
+      const wire = this.labelled(line)
       retryQueue.shift()
-      refresh()
-      yield* send(wire)
+      this.refresh()
+      yield* this.send(wire)
     }
   })
 
-  /** Never fails: the receiving half sees the same break. */
-  const send = (wire: string) => Effect.catchTag(link.connection.send(wire), "TransportError", () => Effect.void)
-
   /** Sends the lines of one read, once no earlier line has to be sent again. */
-  const sendLines = (texts: ReadonlyArray<string>) =>
-    Effect.gen(function* () {
+  private sendLines(texts: ReadonlyArray<string>): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
       for (let at = 0; at < texts.length;) {
-        yield* clear.await
-        yield* reported
-        checkEnd()
-        if (!isClear()) continue
+        yield* this.clear.await
+        yield* this.options.reported
+        this.checkEnd()
+        if (!this.isClear) continue
         const now = performance.now()
-        const wait = link.pace.wait(now)
+        const { pace } = this.link
+        const wait = pace.wait(now)
         if (wait > 0) {
           yield* Effect.sleep(wait)
           continue
         }
         let wire = ""
         const start = at
-        const end = Math.min(texts.length, at + Math.min(batchLines, link.pace.available(now)))
-        for (; at < end && hasRoom(); at++) {
-          totals.lines += 1
-          wire += labelled({ number: totals.lines, text: texts[at] ?? "", recipients: everyone, tries: 0 })
+        const end = Math.min(texts.length, at + Math.min(batchLines, pace.available(now)))
+        for (; at < end && this.window.hasRoom; at++) {
+          this.totals.lines += 1
+          wire += this.labelled({
+            number: this.totals.lines,
+            text: texts[at] ?? "",
+            recipients: this.everyone,
+            tries: 0
+          })
         }
-        link.pace.spend(at - start)
-        refresh()
-        yield* send(wire)
+        pace.spend(at - start)
+        this.refresh()
+        yield* this.send(wire)
       }
     })
+  }
 
-  const sendInput = Effect.gen(function* () {
-    yield* Effect.fork(sendRetries)
+  private readonly sendInput = Effect.gen(this, function* () {
+    const { input, maxLineBytes, receive } = this.options
+    yield* Effect.fork(this.sendRetries)
     yield* Input.forEachPiece(input, maxLineBytes, (piece) =>
-      piece._tag === "Lines"
-        ? sendLines(Wire.lines(piece.text))
-        : Effect.sync(() => final({ line: (totals.lines += 1), outcome: tooLong, names: recipients }))
+      piece._tag === "Lines" ? this.sendLines(Wire.lines(piece.text)) : Effect.sync(() => this.skip())
     )
-    isAllSent = true
-    yield* receive === undefined ? idle.await : Effect.never
+    this.isAllSent = true
+    yield* receive === undefined ? this.idle.await : Effect.never
   })
 
-  const watch = Effect.gen(function* () {
+  /** Leaves out a line that is too long. */
+  private skip() {
+    const { maxLineBytes, recipients } = this.options
+    this.totals.lines += 1
+    const text = `the line has more than ${maxLineBytes} bytes and was skipped`
+    const outcome = { _tag: "Refused", reason: "too-long", retryMillis: undefined, text } as const
+    this.final({ line: this.totals.lines, outcome, names: recipients })
+  }
+
+  private readonly watch: Effect.Effect<never, Stalled> = Effect.gen(this, function* () {
+    const { patience } = this.options
     for (;;) {
-      const isExpecting = waiting > 0 || isClosing
-      const left = lastNews + Duration.toMillis(patience) - performance.now()
+      const isExpecting = !this.window.isEmpty || this.isClosing
+      const left = this.lastNews + Duration.toMillis(patience) - performance.now()
       if (isExpecting && left <= 0) return yield* new Stalled({ patience })
       yield* Effect.sleep(isExpecting ? left : patience)
     }
   })
 
-  /** Sees the server's notices in order with the outcomes. */
-  const notice = (line: string) => {
-    if (line.startsWith("* joined ")) {
-      const received = Received.parse(line)
-      retryQueue.hasJoined(received._tag === "Notice" ? (received.words[0] ?? "") : "")
-    } else if (line.startsWith("* closing ") && retries > 0) {
-      closing()
-      refresh()
-    } else if (line.startsWith("* bye ")) hasSaidBye = true
-    return undefined
+  // The connections.
+
+  private readonly over: Effect.Effect<void, E> = Effect.gen(this, function* () {
+    yield* this.untilEnd(this.link)
+    while (this.mayContinue) yield* Effect.scoped(this.next)
+  })
+
+  /** An unknown outcome ends the sending: the user has to decide whether that line is sent again. */
+  private get mayContinue(): boolean {
+    const isDone = this.isAllSent && this.retryQueue.size === 0
+    return this.options.retries > 0 && this.totals.unknown === 0 && !isDone
   }
 
+  private readonly next: Effect.Effect<void, E, Scope.Scope> = Effect.suspend(() => {
+    this.inVain = this.hasProgressed ? 0 : this.inVain + 1
+    this.hasProgressed = false
+    return Effect.flatMap(this.options.reconnect(this.inVain), (made) => {
+      this.link = made
+      this.isUp = true
+      this.hasSaidBye = false
+      this.window.shrink()
+      this.retryQueue.reconnected()
+      this.refresh()
+      return this.untilEnd(made)
+    })
+  })
+
   /** Returns when the connection has ended, orderly or not, after which no outcome can arrive. */
-  const untilEnd = ({ connection }: Link) =>
-    Effect.suspend(() => {
-      const lines = receive?.(connection) ?? Effect.ignore(Stream.runDrain(connection.lines))
-      const notices = Effect.catchAll(connection.ask("", notice), () => Effect.never)
+  private untilEnd({ connection }: Link): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const lines = this.options.receive?.(connection) ?? Effect.ignore(Stream.runDrain(connection.lines))
+      const notices = Effect.catchAll(connection.ask("", this.notice), () => Effect.never)
       return Effect.raceFirst(lines, notices)
     }).pipe(
       Effect.zipRight(
         Effect.sync(() => {
-          isUp = false
-          isClosing = false
+          this.isUp = false
+          this.isClosing = false
           connection.outcomes.end()
-          refresh()
+          this.refresh()
         })
       ),
       // A server that shuts down waits for this end, and so does the next server on its port.
       Effect.zipRight(connection.end)
     )
-
-  const connected = Effect.suspend(() => {
-    inVain = hasProgressed ? 0 : inVain + 1
-    hasProgressed = false
-    return options.reconnect(inVain)
-  })
-
-  const next = Effect.flatMap(connected, (made) => {
-    link = made
-    isUp = true
-    hasSaidBye = false
-    window = 1
-    retryQueue.reconnected()
-    refresh()
-    return untilEnd(made)
-  })
-
-  // An unknown outcome ends the sending: the user has to decide whether that line is sent again.
-  const mayContinue = () => retries > 0 && totals.unknown === 0 && !(isAllSent && retryQueue.size === 0)
-
-  const over = Effect.gen(function* () {
-    yield* untilEnd(link)
-    while (mayContinue()) yield* Effect.scoped(next)
-  })
-
-  const settle = Effect.sync(() => {
-    link.connection.outcomes.end()
-    for (const outcome of retryQueue.outcomes) final(outcome)
-  })
-
-  // The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
-  // Only the totals show whether every outcome arrived.
-  const completion = (): SendResult => {
-    if (!isAllSent || retryQueue.size > 0) return "Unsent"
-    return totals.unknown > 0 ? "Unknown" : "Complete"
   }
 
-  return {
-    totals,
-    run: Effect.raceFirst(Effect.raceFirst(sendInput, over), watch).pipe(
-      Effect.ensuring(settle),
-      Effect.map(completion)
-    )
+  /** Sees the server's notices in order with the outcomes. */
+  private readonly notice = (line: string): undefined => {
+    if (line.startsWith("* joined ")) {
+      const received = Received.parse(line)
+      this.retryQueue.hasJoined(received._tag === "Notice" ? (received.words[0] ?? "") : "")
+    } else if (line.startsWith("* closing ") && this.options.retries > 0) {
+      this.closing()
+      this.refresh()
+    } else if (line.startsWith("* bye ")) this.hasSaidBye = true
   }
 }
 

@@ -8,6 +8,7 @@ import type { Absentees } from "./Absentees.js"
 import * as ClientConnection from "./ClientConnection.js"
 import type * as Encode from "./Encode.js"
 import type { DeliveryConnection } from "./LastingDelivery.js"
+import * as Heartbeat from "./Heartbeat.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import { Pace } from "./Pace.js"
@@ -36,13 +37,7 @@ export interface WatchedConnectionOptions<R> {
   readonly onClosing: () => void
 }
 
-/** After a stop of the process, timers fire before what has arrived meanwhile is read. This lets Node read it. */
-const untilRead = Effect.async<void>((resume) => {
-  const turn = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(turn))
-})
-
-const silent = new TransportError({ during: "Read", reason: "the server no longer responds" })
+const silent = new TransportError({ during: "Read", reason: Heartbeat.silence })
 
 /** Connects to any a-chat server, logs in, and waits for its `hello` or the proof that it has none. */
 export const open = <R>({
@@ -100,19 +95,9 @@ export const open = <R>({
     const pace = new Pace(Option.match(hello, { onNone: () => [], onSome: ({ rates }) => rates }), yield* Time.now)
 
     const watch = Effect.gen(function* () {
-      for (;;) {
-        yield* Effect.sleep(heartbeat)
-        yield* Effect.sleep(pace.reserve(yield* Time.now))
-        const wasHeld = connection.isHeld()
-        const before = connection.reads()
-        // `ended` sees the end of the connection.
-        const sent = Effect.ignore(connection.send(`@${heartbeatLabel} /ping\n`))
-        yield* Effect.timeoutOption(Effect.zipRight(sent, Effect.never), heartbeat)
-        // Anything that was read shows that the server is alive. While the program takes no lines, nothing is read.
-        const isSilent = () => connection.reads() === before && !wasHeld && !connection.isHeld()
-        if (isSilent()) yield* untilRead
-        if (isSilent()) break
-      }
+      const turn = Effect.flatMap(Time.now, (now) => Effect.sleep(pace.reserve(now)))
+      const ping = connection.send(`@${heartbeatLabel} /ping\n`)
+      yield* Heartbeat.awaitSilence({ connection, interval: heartbeat, turn, ping })
       raw?.destroy() // nothing that is sent would reach the server
       return yield* silent
     })

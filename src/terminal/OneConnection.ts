@@ -4,7 +4,11 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Client from "../client/Client.js"
+import type * as Client from "../client/Client.js"
+import * as ClientConnection from "../client/ClientConnection.js"
+import * as Heartbeat from "../client/Heartbeat.js"
+import type * as LineConnection from "../client/LineConnection.js"
+import * as Login from "../client/Login.js"
 import { Pace } from "../client/Pace.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
@@ -27,13 +31,11 @@ const linger = Duration.seconds(1)
 /** The shortest pause before a request is repeated, whatever the server says. */
 const leastPauseMillis = 500
 
-/** Interval between checks that the server is alive. */
+/** Interval between checks that the server is alive, and its time for the reply: longer than a server holds a sender. */
 const aliveTime = Duration.seconds(30)
 
-/** The longest wait for a reply; longer than a server holds a sender. */
-const answerTime = Duration.seconds(30)
-
-const readTime = Duration.seconds(1)
+/** How long the outcomes may take that the end of the connection settles. */
+const settleTime = Duration.seconds(1)
 
 /**
  * How long messages to users who were present before the break wait for them to come back. Clients return within
@@ -54,14 +56,12 @@ export const run = (
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { composer, people, screen, serverLines } = ui
-    const client = yield* Client.greet({
-      socket: options.socket,
-      login: options.login,
-      ack: true,
-      to: true,
-      linger
-    }).pipe(Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(options.where) }))
-    const hello = yield* client.hello
+    const { socket, where } = options
+    const { hello, started } = yield* Login.start({ socket, login: options.login, ack: true, to: true, linger }).pipe(
+      Effect.flatMap((started) => Effect.map(Login.greet(started), (hello) => ({ hello, started }))),
+      Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(where) })
+    )
+    const client = ClientConnection.greeted(started, hello)
     const underWay = yield* FiberSet.make<void>()
     serverLines.connected()
     const pace = new Pace(Option.isSome(hello) ? hello.value.rates : [], performance.now())
@@ -79,14 +79,14 @@ export const run = (
     const expect = Effect.sync(() => expectNoOne(ui)).pipe(Effect.delay(returnTime), Effect.zipRight(Effect.never))
     const why = yield* send(client, ui, pace, underWay).pipe(
       Effect.raceFirst(expect),
-      Effect.raceFirst(Option.isSome(hello) ? watch(client, ui, pace) : Effect.never),
+      Effect.raceFirst(Option.isSome(hello) ? watch(started.connection, pace) : Effect.never),
       Effect.raceFirst(receive(client, ui, pace))
     )
     composer.phase = { _tag: "Away", why: "" }
     people.ended()
     // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
     // timeout.
-    yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), readTime)
+    yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), settleTime)
     yield* FiberSet.clear(underWay)
     composer.outgoing.lose()
     serverLines.showPresence()
@@ -154,30 +154,24 @@ const repeat = ({ label, retryMillis }: RefusedRequest, { composer, work }: Ui, 
     return Effect.delay(again, Math.max(leastPauseMillis, retryMillis))
   })
 
-/** Sends a line that is no message as soon as the pace allows. Errors are ignored: `receive` sees the end of the connection. */
-const ask = (client: Client.ClientHandle, pace: Pace, line: string): Effect.Effect<void> =>
+/** Waits until a line that is no message may be sent. */
+const turnOf = (pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
     const wait = pace.reserve(performance.now())
-    const sent = Effect.ignore(client.sendLine(line))
-    return wait > 0 ? Effect.delay(sent, wait) : sent
+    return wait > 0 ? Effect.sleep(wait) : Effect.void
   })
 
-/**
- * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
- * keeps the connection open for many minutes.
- */
-const watch = (client: Client.ClientHandle, { serverLines }: Ui, pace: Pace): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    for (;;) {
-      yield* Effect.sleep(aliveTime)
-      const before = serverLines.heard
-      yield* ask(client, pace, `@${aliveLabel} /ping`)
-      yield* Effect.sleep(answerTime)
-      // After a suspend the timer fires late, and input that arrived meanwhile may not have been read yet.
-      if (serverLines.heard === before) yield* Effect.sleep(readTime)
-      if (serverLines.heard === before) return "the server no longer responds"
-    }
-  })
+/** Returns when the server has gone silent. */
+const watch = (connection: LineConnection.LineConnection, pace: Pace) =>
+  Effect.as(
+    Heartbeat.awaitSilence({
+      connection,
+      interval: aliveTime,
+      turn: turnOf(pace),
+      ping: connection.send(`@${aliveLabel} /ping\n`)
+    }),
+    Heartbeat.silence
+  )
 
 /** Sends everything that is waiting or will be typed. */
 const send = (
@@ -199,7 +193,8 @@ const send = (
       yield* ui.work.await
       yield* ui.work.close
       for (const request of requests.splice(0)) {
-        yield* ask(client, pace, request)
+        // `receive` sees the end of the connection.
+        yield* Effect.zipRight(turnOf(pace), Effect.ignore(client.sendLine(request)))
       }
       while (yield* next);
     }

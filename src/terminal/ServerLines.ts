@@ -47,8 +47,6 @@ export const settleMillis = 4_000
 /** Shows what the server sends. */
 export class ServerLines {
   private readonly presence = new PresenceNotices(settleMillis)
-  /** Number of lines received. */
-  heard = 0
   /** The reconnect delay that the server announced before it shut down; undefined if it announced none. */
   returnMillis: number | undefined = undefined
   /** Names received so far of a reply to `/who`, which may take several lines. */
@@ -57,7 +55,6 @@ export class ServerLines {
   constructor(private readonly options: ServerLinesOptions) {}
 
   take(received: Received.Received): void {
-    this.heard += 1
     const { marks, transcript } = this.options
     switch (received._tag) {
       case "Message":

@@ -13,9 +13,35 @@ const segments = (text: string) => (segmenter ??= new Intl.Segmenter()).segment(
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/u.test(text)
 
+/**
+ * Code units that are segmented at once: ICU takes a time for each grapheme that grows with the length of the text, so
+ * that a line of 100,000 Thai characters would take seconds. A longer grapheme, which no one can read, is cut.
+ */
+const windowLength = 2048
+
+const isHighSurrogate = (unit: number) => unit >= 0xd800 && unit < 0xdc00
+
 /** The graphemes of a text. The cursor moves over each in one step. */
-export const graphemes = (text: string): ReadonlyArray<string> =>
-  isAscii(text) ? [...text] : Array.from(segments(text), ({ segment }) => segment)
+export const graphemes = (text: string): ReadonlyArray<string> => {
+  if (isAscii(text)) return [...text]
+  if (text.length <= windowLength) return Array.from(segments(text), ({ segment }) => segment)
+  const found: Array<string> = []
+  for (let at = 0; at < text.length;) {
+    const isLast = at + windowLength >= text.length
+    // Half of a character would end the grapheme before it.
+    const isHalf = !isLast && isHighSurrogate(text.charCodeAt(at + windowLength - 1))
+    const window = text.slice(at, at + windowLength - (isHalf ? 1 : 0))
+    let end = 0
+    for (const { index, segment } of segments(window)) {
+      end = index + segment.length
+      // The last grapheme of a window may continue after it.
+      if (end === window.length && !isLast && index > 0) end = index
+      else found.push(segment)
+    }
+    at += end
+  }
+  return found
+}
 
 /** Where the character before an index starts; 0 at the start. */
 export const before = (text: string, index: number): number => {

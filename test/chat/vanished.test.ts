@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
@@ -13,7 +14,13 @@ import type { Peer } from "../../src/chat/Peer.js"
 import { Watch } from "../../src/chat/Watch.js"
 import type { Socket } from "../../src/ports/Transport.js"
 import { FakeKernel } from "../support/FakeKernel.js"
-import { pass, startMemoryBroker, startMemoryServer, type MemoryClient } from "../support/MemoryServer.js"
+import {
+  pass,
+  startMemoryBroker,
+  startMemoryServer,
+  type MemoryClient,
+  type MemoryServerOptions
+} from "../support/MemoryServer.js"
 import { flood } from "../support/NumberedLines.js"
 
 const stallMillis = 8_000
@@ -39,16 +46,27 @@ const talk = (alice: MemoryClient, interval: number, millis: number) =>
     millis / interval - 1
   )
 
-/** Bob, the first peer, and alice are present, and everything is quiet. */
-const chat = Effect.gen(function* () {
-  const kernel = new FakeKernel()
-  const started = yield* startMemoryServer({ stallTimeout, reachability: kernel, wrap: kernel.wrap })
-  const bob = yield* started.join("bob")
-  const alice = yield* started.join("alice")
-  yield* wait(quiet)
-  const isBobHere = Effect.map(started.server.names, (names) => names.includes("bob"))
-  return { ...started, alice, bob, isBobHere, kernel }
-})
+/** Starts a chat in which bob, the first peer, and alice are present, and everything is quiet. */
+const quietly = <Started extends { readonly join: (name: string) => Effect.Effect<MemoryClient> }>(
+  start: (options: MemoryServerOptions) => Effect.Effect<Started, never, Scope.Scope>,
+  options: MemoryServerOptions = {}
+) =>
+  Effect.gen(function* () {
+    const kernel = new FakeKernel()
+    const started = yield* start({ stallTimeout, reachability: kernel, wrap: kernel.wrap, ...options })
+    const bob = yield* started.join("bob")
+    const alice = yield* started.join("alice")
+    yield* wait(quiet)
+    return { ...started, alice, bob, kernel }
+  })
+
+const chat = Effect.map(quietly(startMemoryServer), (started) => ({
+  ...started,
+  isBobHere: Effect.map(started.server.names, (names) => names.includes("bob"))
+}))
+
+/** Clients whose sockets soon take nothing. */
+const smallBuffers = { memory: { bufferBytes: 1_024 } }
 
 describe("a peer whose kernel acknowledges nothing", () => {
   it.scoped("is closed at the stall timeout, and its name is free", () =>
@@ -175,16 +193,7 @@ describe("a peer whose kernel acknowledges nothing", () => {
       `is silent at most since its socket took bytes again, after ${millis} ms: its kernel got the rest then`,
       () =>
         Effect.gen(function* () {
-          const kernel = new FakeKernel()
-          const { join, server } = yield* startMemoryServer({
-            memory: { bufferBytes: 1_024 },
-            stallTimeout,
-            reachability: kernel,
-            wrap: kernel.wrap
-          })
-          const bob = yield* join("bob")
-          const alice = yield* join("alice")
-          yield* wait(quiet)
+          const { alice, bob, kernel, server } = yield* quietly(startMemoryServer, smallBuffers)
           kernel.vanish(1)
           bob.socket.pause()
           alice.say(...flood(20))
@@ -200,16 +209,7 @@ describe("a peer whose kernel acknowledges nothing", () => {
 
   it.scoped("is a slow consumer if its socket takes nothing any more", () =>
     Effect.gen(function* () {
-      const kernel = new FakeKernel()
-      const { join, reasons } = yield* startMemoryBroker({
-        memory: { bufferBytes: 1_024 },
-        stallTimeout,
-        reachability: kernel,
-        wrap: kernel.wrap
-      })
-      const bob = yield* join("bob")
-      const alice = yield* join("alice")
-      yield* wait(quiet)
+      const { alice, bob, kernel, reasons } = yield* quietly(startMemoryBroker, smallBuffers)
       bob.socket.pause()
       kernel.vanish(1)
       alice.say("bob: the first")

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Width from "../../src/terminal/Width.js"
+import { fastestOfThree } from "../support/FastestOfThree.js"
 
 const table: ReadonlyArray<readonly [text: string, columns: number, graphemes: number]> = [
   ["", 0, 0],
@@ -78,5 +79,33 @@ describe("Width", () => {
       ["é", "ж", "…", "a", "ü", "日"].map((grapheme) => Width.most(grapheme, true)),
       [2, 2, 2, 1, 2, 2]
     )
+  })
+})
+
+describe("the graphemes of a long text", () => {
+  it("are those of the text as a whole, wherever it is cut into windows", () => {
+    const parts = ["🇩🇪", "👩\u200d💻", "ทำ", "e\u0301", "한국", "\u1100\u1161\u11a8", "क्षि", "x", "\u200d", "👍🏽"]
+    const text = Array.from({ length: 3_000 }, (_, index) => parts[(index * index + index) % parts.length]).join("")
+    for (let start = 0; start < 12; start++) {
+      const rest = text.slice(start)
+      assert.deepStrictEqual(
+        Width.graphemes(rest),
+        Array.from(new Intl.Segmenter().segment(rest), ({ segment }) => segment)
+      )
+    }
+  })
+
+  it("are the whole text, also if one grapheme is longer than a window", () => {
+    for (const text of [`a${"\u0301".repeat(10_000)}b`, "👩\u200d".repeat(5_000)]) {
+      assert.strictEqual(Width.graphemes(text).join(""), text)
+      assert.isTrue(Width.graphemes(text).every((grapheme) => Buffer.from(grapheme).toString() === grapheme))
+    }
+  })
+
+  it("are found in a time that grows with the length, and not with its square", () => {
+    const text = "ทำ".repeat(25_000)
+    const whole = fastestOfThree(() => Width.graphemes(text))
+    const half = fastestOfThree(() => Width.graphemes(text.slice(0, text.length / 2)))
+    assert.isBelow(whole, 3 * half + 50)
   })
 })

@@ -1,0 +1,56 @@
+/**
+ * Outcomes that may be outstanding: a sixteenth of the server's limit. A larger window is faster with a distant server,
+ * but slower with any other, because more waiting lines outlive V8's young generation.
+ */
+const maxOutcomes = 4096
+
+/** Bytes of text that may wait for outcomes. */
+const maxBytes = 4 * 1024 * 1024
+
+/**
+ * The lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to one
+ * when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is announced, it
+ * stays at one: any line may be refused, and no later line may overtake it.
+ */
+export class SendWindow {
+  private most: number
+  private lines = 0
+  private bytes = 0
+
+  /** @param mayResend whether a line may be sent again */
+  constructor(
+    /** The recipients of a line. */
+    private readonly recipients: number,
+    mayResend: boolean
+  ) {
+    this.most = mayResend ? 1 : maxOutcomes
+  }
+
+  get isEmpty(): boolean {
+    return this.lines === 0
+  }
+
+  get hasRoom(): boolean {
+    return this.lines < this.most && this.lines * this.recipients < maxOutcomes && this.bytes < maxBytes
+  }
+
+  /** A line of this length waits for its outcomes. */
+  add(bytes: number): void {
+    this.lines += 1
+    this.bytes += bytes
+  }
+
+  /** It has them. */
+  remove(bytes: number): void {
+    this.lines -= 1
+    this.bytes -= bytes
+  }
+
+  grow(): void {
+    if (this.most < maxOutcomes) this.most += 1
+  }
+
+  shrink(): void {
+    this.most = 1
+  }
+}
