@@ -264,7 +264,7 @@ const tick = (state: BrokerState.BrokerState) => {
   for (const peer of starved) breakOff(peer, "memory")
   for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })
   if (budget.isOverrun) relieve(state)
-  drain.tick(state.time.now())
+  drain.tick()
   watch.rest()
 }
 

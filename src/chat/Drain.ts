@@ -16,11 +16,11 @@ const tick = Duration.millis(10)
 
 /**
  * After everything has been delivered, the drain keeps replying `! closing` until no client has sent anything for this
- * many ticks, but no longer than `lastCall`. Lines in transit thus get a refusal rather than silence. It counts ticks
- * rather than time because, however busy the machine is, everything that has arrived is read between two ticks.
+ * many ticks, but for no more than `lastCall` ticks. Lines in transit thus get a refusal rather than silence. Both are
+ * ticks rather than times because, however busy the machine is, everything that has arrived is read between two ticks.
  */
 const quietTicks = 5
-const lastCall = Duration.millis(500)
+const lastCall = 50
 
 /**
  * Drains a broker: accepts nothing more, settles what was accepted, and ends every outbox. Runs in the broker's turn.
@@ -28,8 +28,8 @@ const lastCall = Duration.millis(500)
 export class Drain {
   private begun = false
   private ticksSinceHeard = 0
-  /** The time at which everything had been delivered. */
-  private settledAt: number | undefined = undefined
+  /** For how many ticks everything has been delivered. */
+  private settledTicks = 0
   private pairsBefore: number | undefined = undefined
   private readonly started = Effect.unsafeMakeLatch(false)
 
@@ -72,17 +72,13 @@ export class Drain {
   }
 
   /** Ends every outbox, but only once nothing is in flight: returned lines still go into their senders' outboxes. */
-  tick(now: number) {
+  tick() {
     if (!this.begun) return
     // While the broker is behind, it has not read everything that has arrived.
     if (this.broker.backlog.length > 0) this.ticksSinceHeard = 0
     else this.ticksSinceHeard += 1
-    if (!this.isSettled()) {
-      this.settledAt = undefined
-      return
-    }
-    this.settledAt ??= now
-    if (this.ticksSinceHeard < quietTicks && now - this.settledAt < Duration.toMillis(lastCall)) return
+    this.settledTicks = this.isSettled() ? this.settledTicks + 1 : 0
+    if (this.settledTicks === 0 || (this.ticksSinceHeard < quietTicks && this.settledTicks < lastCall)) return
     const { lifecycle } = this.broker
     for (const peer of lifecycle.peers) lifecycle.leave(peer, "shutdown")
   }
