@@ -6,6 +6,7 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Escape from "./client/Escape.js"
+import * as Account from "./cli/commands/account.js"
 import * as Ask from "./cli/commands/ask.js"
 import * as Config from "./cli/commands/config.js"
 import * as Control from "./cli/commands/control.js"
@@ -43,7 +44,8 @@ const program = (help: Arguments.HelpRequest | undefined) =>
         Manual.describe(Ping.command, "ping", help),
         Manual.describe(Config.command, "config", help),
         Manual.describe(Control.command, "control", help),
-        Manual.describe(Store.command, "store", help)
+        Manual.describe(Store.command, "store", help),
+        Manual.describe(Account.command, "account", help)
       ])
     ),
     { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }
@@ -60,7 +62,8 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   ping: { settings: Ping.settings, takes: "flags" },
   config: { settings: Config.settings, takes: "flags" },
   control: { settings: Control.settings, takes: "words" },
-  store: { settings: Store.settings, takes: "words" }
+  store: { settings: Store.settings, takes: "words" },
+  account: { settings: Account.settings, takes: "words" }
 }
 
 const settings = Object.values(commands).flatMap((command) => Object.values(command.settings))

@@ -354,8 +354,8 @@ export const mutants = [
   {
     name: "ask asks under the same name each time",
     file: "cli/commands/ask.ts",
-    search: "login: login ?? GuessedLogin.alternative(base)",
-    replace: "login: login ?? base",
+    search: "login ?? GuessedLogin.alternative(base)",
+    replace: "login ?? base",
     test: "test/cli/ask.test.ts",
     build: true
   },

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Admission } from "../chat/Admission.js"
 import type { Device } from "../chat/Device.js"
 import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
-import type { Live } from "../chat/Live.js"
+import { LiveSource, type Live } from "../chat/Live.js"
 import { Store } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
@@ -11,8 +11,8 @@ import * as Time from "../ports/Time.js"
 import * as AccountCommands from "./AccountCommands.js"
 import { AccountIndex } from "./AccountIndex.js"
 import * as AccountOperations from "./AccountOperations.js"
-import type { AccountsContext } from "./AccountsContext.js"
-import type { AccountsSettings } from "./AccountsSettings.js"
+import type { AccountsBroker, AccountsContext } from "./AccountsContext.js"
+import { defaults, type AccountsSettings } from "./AccountsSettings.js"
 import * as Logins from "./Logins.js"
 import { Registrations } from "./Registrations.js"
 import { Verification, type VerificationOptions } from "./Verification.js"
@@ -71,6 +71,29 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
       operations: AccountOperations.make(context, removed)
     }
   })
+
+/** What the operator does to the accounts of a store that no server uses. */
+export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreError, Store> = Effect.gen(function* () {
+  const store = yield* Store
+  const time = Time.of(yield* Effect.clock)
+  const nobody: AccountsBroker = {
+    inTurn: (run) => Effect.sync(run),
+    changed: () => {},
+    expel: () => {},
+    adopt: () => {},
+    alike: () => [],
+    devicesOf: () => new Map(),
+    time
+  }
+  return AccountOperations.make({
+    store,
+    settings: new LiveSource(defaults),
+    index: new AccountIndex(yield* store.accounts.all),
+    verification: new Verification({ time }),
+    registrations: new Registrations(() => 0, time.now),
+    broker: () => nobody
+  })
+})
 
 const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature => {
   const { index, settings, store } = accounts

@@ -6,6 +6,12 @@ import type { AccountsSettings } from "./AccountsSettings.js"
 import type { Registrations } from "./Registrations.js"
 import type { Verification } from "./Verification.js"
 
+/** What accounts need of the broker. */
+export type AccountsBroker = Pick<
+  FeatureContext,
+  "adopt" | "alike" | "changed" | "devicesOf" | "expel" | "inTurn" | "time"
+>
+
 /** What the parts of the accounts share. */
 export interface AccountsContext {
   readonly store: StoreService
@@ -14,7 +20,7 @@ export interface AccountsContext {
   readonly verification: Verification
   readonly registrations: Registrations
   /** The broker of the server; there is none before the server has started. */
-  readonly broker: () => FeatureContext
+  readonly broker: () => AccountsBroker
 }
 
 /** The milliseconds after which a client may try again what the store did not do. */

@@ -16,6 +16,8 @@ import { plain } from "./help/HelpText.js"
 export class Failure extends Data.TaggedError("Failure")<{
   readonly status: number
   readonly message: string
+  /** The code of the refusal of a login, if that is what failed. */
+  readonly code?: string | undefined
 }> {}
 
 /**
@@ -25,7 +27,13 @@ export class Failure extends Data.TaggedError("Failure")<{
 export const misuse = 2
 
 /** The failure of a command that has not started. */
-export const asMisuse = ({ message }: { readonly message: string }): Failure => new Failure({ status: misuse, message })
+export const asMisuse = ({
+  code,
+  message
+}: {
+  readonly message: string
+  readonly code?: string | undefined
+}): Failure => new Failure({ status: misuse, message, ...(code === undefined ? {} : { code }) })
 
 export const misused = (message: string): Effect.Effect<never, Failure> => Effect.fail(asMisuse({ message }))
 

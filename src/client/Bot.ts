@@ -17,6 +17,7 @@ import { AnswerLines } from "./AnswerLines.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
+import * as Login from "./Login.js"
 import type { LoopGuard } from "./LoopGuard.js"
 import * as Received from "./Received.js"
 
@@ -80,6 +81,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     const running = yield* FiberSet.make<void, never>()
     let isOver = false
     let unanswered = 0
+    const logouts: Array<Client.LoginRefused> = []
     /** Messages whose program has not ended. */
     let busy = 0
 
@@ -97,7 +99,10 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
       Effect.uninterruptibleMask((restore) => FiberSet.run(running, Effect.ensuring(restore(work), after)))
     const take = (received: Received.Received) =>
       Effect.gen(function* () {
-        if (received._tag === "Refused") return options.log(`${received.code}: ${received.text}`)
+        if (received._tag === "Refused") {
+          const logout = Login.logoutIn(received)
+          return logout === undefined ? options.log(`${received.code}: ${received.text}`) : void logouts.push(logout)
+        }
         if (received._tag === "Notice" && received.code === "closing") options.closing(Received.returnMillis(received))
         if (received._tag !== "Message") return
         const { from } = received
@@ -133,6 +138,8 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     if (Exit.isFailure(taken) && !isLoss(taken.cause)) return yield* Effect.failCause(taken.cause)
     yield* Fiber.join(ending)
     if (unanswered > 0) options.log(`the connection ended; unanswered messages: ${unanswered}`)
+    const [logout] = logouts
+    if (logout !== undefined) return yield* logout
     yield* taken
     return yield* LineConnection.closed
   }).pipe(Effect.scoped)

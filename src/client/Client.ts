@@ -94,14 +94,18 @@ export const connect = <E, R>(
 ): Effect.Effect<ClientHandle, E | TransportError | Encode.Unsendable | Login.LoginRefused, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)
-    yield* Login.confirm(started)
+    const known = yield* Login.confirm(started)
+    if (known !== undefined) return ClientConnection.greeted(started, known, { areWanted: false })
     const hello = yield* Effect.cached(Login.hello(started))
     return ClientConnection.handle({ started, hello, stage: "confirmed", server: "a-chat" })
   })
 
-/** Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. */
+/**
+ * Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. Only for
+ * guests: the login to an account has to wait for the server's `hello`.
+ */
 export const open = <E, R>(
-  options: Login.ClientOptions<E, R>
+  options: Omit<Login.ClientOptions<E, R>, "secret" | "insecure" | "hasAccount">
 ): Effect.Effect<ClientHandle, E | TransportError | Encode.Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
     const started = yield* Login.start(options)

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import { turnsOn } from "./Acknowledgement.js"
+import * as Login from "./Login.js"
 import * as Received from "./Received.js"
 
 /**
@@ -24,6 +25,10 @@ export class Confirmation {
   isGiven = false
   /** Whether the server waits for acknowledgements. */
   acknowledges = false
+  /** Who can have an account, which is known once the server has replied to our `/hello`. */
+  facts: { readonly accounts?: string } = {}
+  /** The refusal of the login's secret. */
+  wrongSecret: Login.LoginRefused | undefined = undefined
   /** Opens when the server is known to reply to commands. */
   readonly expected = Effect.unsafeMakeLatch(false)
   private readonly token = randomUUID()
@@ -64,6 +69,9 @@ export class Confirmation {
       if (!this.hasSeenAll || received.code !== "bye" || received.values.get("reason") !== "quit") return undefined
       this.isGiven = true
       return ""
+    }
+    if (received._tag === "Refused" && received.code === "wrong-password") {
+      this.wrongSecret = new Login.LoginRefused({ code: received.code, retryMillis: undefined, text: received.text })
     }
     if (received._tag !== "Refused" || received.fatal || received.retryMillis === undefined) return undefined
     if (received.code !== "slow-down") return undefined
@@ -119,6 +127,8 @@ export class Confirmation {
   private hello(received: Received.Received): string | undefined {
     if (!this.acknowledges && turnsOn(received)) {
       this.acknowledges = true
+      const accounts = received._tag === "Notice" ? Login.accountsIn(received.values) : undefined
+      this.facts = accounts === undefined ? {} : { accounts }
       this.greetings = Math.min(this.greetings, 1)
       return ""
     }

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
@@ -20,6 +21,9 @@ import * as Reconnect from "./Reconnect.js"
 export interface ListeningOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly login: string
+  /** As in the options of a client: the secret of the login's account, and whether others may read it. */
+  readonly secret?: Effect.Effect<string> | undefined
+  readonly insecure?: boolean | undefined
   /** Senders whose messages to print; all of them if empty. */
   readonly from: ReadonlyArray<string>
   /** Number of messages after which to end; no end if undefined. */
@@ -72,14 +76,24 @@ const converse = (
   up: Effect.Effect<void>
 ): Effect.Effect<void, TransportError | Login.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
-    const { socket, ended, taken } = yield* Effect.uninterruptibleMask((restore) =>
+    const { socket, ended, greeted, taken } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
         Effect.map((socket) => ({ socket, ...receive(socket, filter, options) })),
         Effect.tap((reception) => Effect.addFinalizer(() => leave(reception, options.output)))
       )
     )
     const sender = yield* LineConnection.makeSender(socket)
-    yield* sender.send(`${login}\n/hello ack${options.json ? " auto to" : ""}\n`)
+    const hello = `/hello ack${options.json ? " auto to" : ""}\n`
+    const { secret } = options
+    if (secret === undefined) yield* sender.send(`${login}\n${hello}`)
+    else {
+      yield* sender.send(hello)
+      // An original server does not reply, and must not get the secret.
+      const found = yield* Effect.timeoutOption(greeted, patience)
+      const mistake = Login.whyNot(Option.getOrUndefined(found), socket.isPrivate === true || options.insecure === true)
+      if (mistake !== undefined) return yield* mistake
+      yield* sender.send(`${login}: ${Wire.encode(yield* secret)}\n/hello\n`)
+    }
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
     // All messages may have arrived before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
@@ -97,6 +111,8 @@ interface Reception {
   readonly acknowledgement: Acknowledgement
   /** Whether the connection lasts. */
   readonly isOpen: () => boolean
+  /** The server's first `hello`; fails if the connection ends before it. */
+  readonly greeted: Effect.Effect<Pick<Login.Hello, "accounts">, TransportError | Login.LoginRefused>
   /** Done once the server has accepted the login. */
   readonly taken: Deferred.Deferred<void>
   /** Done when `count` is reached or the connection has ended. */
@@ -116,6 +132,7 @@ const receive = (
 ): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
+  const hello = Deferred.unsafeMake<Pick<Login.Hello, "accounts">>(FiberId.none)
   filter.server = "original"
   const framing = new Framing(Login.defaultMaxLineBytes)
   const write = writer(output, json, filter)
@@ -139,14 +156,22 @@ const receive = (
   }
 
   const report = (received: Received.Received) => {
-    if (received._tag === "Notice" && received.code === "hello") filter.server = "a-chat"
+    if (received._tag === "Notice" && received.code === "hello") {
+      filter.server = "a-chat"
+      const accounts = Login.accountsIn(received.values)
+      Deferred.unsafeDone(hello, Exit.succeed(accounts === undefined ? {} : { accounts }))
+    }
     if (received._tag === "Notice" && received.code === "closing") closing(Received.returnMillis(received))
     if (received._tag !== "Refused") {
       if (!acknowledgement.isOn && turnsOn(received)) {
         acknowledgement.isOn = true
         counted = filter.handled
       }
-      return Deferred.unsafeDone(taken, Exit.void) // the hello
+      // A `hello` before the login has no name.
+      if (received._tag !== "Notice" || received.code !== "hello" || received.values.has("name")) {
+        Deferred.unsafeDone(taken, Exit.void)
+      }
+      return
     }
     const refusal = Login.refusedBy(received)
     return refusal === undefined ? warn(`${received.code}: ${received.text}`) : Deferred.unsafeDone(ended, refusal)
@@ -185,7 +210,8 @@ const receive = (
       Deferred.unsafeDone(ended, Exit.fail(error ?? LineConnection.lost))
     }
   })
-  return { acknowledgement, isOpen: () => isOpen, taken, ended }
+  const greeted = Effect.raceFirst(Deferred.await(hello), Effect.zipRight(Deferred.await(ended), Effect.never))
+  return { acknowledgement, isOpen: () => isOpen, taken, greeted, ended }
 }
 
 /** Writes lines in wire form; returns false while the output is full. Calls `taken` once the output has taken them. */

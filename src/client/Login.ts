@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
+import * as Wire from "../protocol/Wire.js"
 import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
 import type { LineRate } from "./Pace.js"
@@ -32,12 +33,30 @@ export interface Hello {
   readonly maxRecipients: number
   /** The limits of lines per second that concern this client; none if they are off. */
   readonly rates: ReadonlyArray<LineRate>
+  /** Who can have an account: `open`, `closed` or `required`. Undefined from a server without accounts. */
+  readonly accounts?: string
+  /** The device of the account that the client has logged in to; undefined for a guest. */
+  readonly device?: string
 }
 
 export interface ClientOptions<E, R> {
   /** Opens the connection: `Tcp.connect(address)`. */
   readonly socket: Effect.Effect<Socket, E, R>
+  /** A name; `alice/phone` for a device of an account. */
   readonly login: string
+  /**
+   * The password of the login's account, or a token of its device. It is read once for each login, after the server has
+   * said that it has accounts, and is sent only where nobody else can read it; see `insecure`. Default: none.
+   */
+  readonly secret?: Effect.Effect<string> | undefined
+  /** Whether the secret may be sent over a connection that others can read. False by default. */
+  readonly insecure?: boolean | undefined
+  /**
+   * Whether the login may be that of an account although there is no secret, as with a client certificate. True for the
+   * login of a device. By default it is false; then a client that needs to know what kind of server it has connected to
+   * sends itself a message.
+   */
+  readonly hasAccount?: boolean | undefined
   /**
    * Whether the client is a program that answers messages. After `hello`, the server marks what it sends, for other such
    * programs, and messages from them have `auto` (protocol, section 6). False by default.
@@ -68,15 +87,18 @@ export const start = <E, R>(
 ): Effect.Effect<PendingLogin, E | Encode.Unsendable, R | Scope.Scope> =>
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login) // fails before the connection is made
+    let isPrivate = false
     const connection = yield* LineConnection.make({
-      socket: options.socket,
+      socket: Effect.tap(options.socket, (socket) => Effect.sync(() => (isPrivate = socket.isPrivate === true))),
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
     const mayAcknowledge = options.ack !== false
+    const { hasAccount = login.includes("/"), insecure = false, secret } = options
     return {
       connection,
       login,
+      account: secret === undefined && !hasAccount ? undefined : { secret, mayBeSent: isPrivate || insecure },
       mayAcknowledge,
       words: (["ack", "auto", "to"] as const).filter((word) => options[word] === true)
     }
@@ -86,19 +108,38 @@ export interface PendingLogin {
   readonly connection: LineConnection.LineConnection
   /** In wire form. */
   readonly login: string
+  /** How to log in to an account; undefined for a guest. */
+  readonly account:
+    | {
+        readonly secret: Effect.Effect<string> | undefined
+        /** Whether nobody else can read what is sent, or the user does not mind. */
+        readonly mayBeSent: boolean
+      }
+    | undefined
   /** Whether the program wants to acknowledge messages. */
   readonly mayAcknowledge: boolean
   /** The words to send with `/hello`. */
   readonly words: ReadonlyArray<string>
 }
 
-/** Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. */
-export const confirm = ({ connection, login }: PendingLogin): Effect.Effect<void, TransportError | LoginRefused> =>
-  connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line)))
+/**
+ * Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. Returns the
+ * server's `hello` if the login needed it.
+ */
+export const confirm = (
+  started: PendingLogin
+): Effect.Effect<Option.Option<Hello> | undefined, TransportError | LoginRefused> => {
+  const { account, connection, login } = started
+  if (account !== undefined) return greetAccount(started)
+  return Effect.as(
+    connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line))),
+    undefined
+  )
+}
 
 /** Logs in and requests the server's `hello`; none if the server has none. */
 export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
-  askHello(started, `${started.login}\n${helloLine(started)}`)
+  started.account === undefined ? askHello(started, `${started.login}\n${helloLine(started)}`) : greetAccount(started)
 
 /** Requests the server's `hello`; none if the server has none. */
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
@@ -117,11 +158,62 @@ export const greetOnlySending = (
  * Only an original server sends back the line after it, because that is addressed to this login. To any other server
  * it is another `/hello`. The token makes the login one that no other client has.
  */
-export const greetFirst = ({
-  connection,
-  login,
-  words
-}: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
+export const greetFirst = (
+  started: PendingLogin
+): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
+  const { account, connection, login, words } = started
+  if (account !== undefined) return greetAccount(started)
+  const { ask, first } = greeting(started)
+  return Effect.gen(function* () {
+    if (words.includes("ack")) yield* connection.acknowledge("asked")
+    return yield* untilNamed(started, yield* ask(`${first}\n${first}: hello?\n${login}\n/hello\n`, 3), login)
+  })
+}
+
+/**
+ * Logs in to an account. The secret is sent only once the server has said that it has accounts: to an original server it
+ * would be a message. Nothing else is sent to such a server, and nothing is kept of the secret.
+ */
+const greetAccount = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
+  const { account, connection, login, words } = started
+  const { ask, first } = greeting(started)
+  return Effect.gen(function* () {
+    if (words.includes("ack")) yield* connection.acknowledge("asked")
+    let answer = yield* ask(`${first}\n${first}: hello?\n`, 2)
+    while (typeof answer === "number") {
+      yield* Effect.sleep(answer)
+      answer = yield* ask(`${first}\n`, 1)
+    }
+    const found = Option.getOrUndefined(answer)
+    const mistake = account?.secret === undefined ? undefined : whyNot(found, account.mayBeSent)
+    if (mistake !== undefined) return yield* mistake
+    if (found === undefined) return yield* noAccounts
+    const secret = account?.secret === undefined ? "" : `: ${Wire.encode(yield* account.secret)}`
+    const line = `${login}${secret}`
+    return yield* untilNamed(started, yield* ask(`${line}\n/hello\n`, 1), line)
+  })
+}
+
+/** Why a secret must not be sent to this server, or on this connection; undefined if it may be. */
+export const whyNot = (hello: Pick<Hello, "accounts"> | undefined, mayBeSent: boolean): LoginRefused | undefined => {
+  if (hello?.accounts === undefined) return noAccounts
+  return mayBeSent ? undefined : readable
+}
+
+const noAccounts = new LoginRefused({
+  code: "no-accounts",
+  retryMillis: undefined,
+  text: "this server has no accounts; the password was not sent"
+})
+
+const readable = new LoginRefused({
+  code: "tls-required",
+  retryMillis: undefined,
+  text: "others could read this connection; the password was not sent"
+})
+
+/** What a greeting asks the server, and how it tells an original server from others. */
+const greeting = ({ connection, words }: PendingLogin) => {
   const first = `/hello ${words.join(" ")} ${crypto.randomUUID()}`
   /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */
   const ask = (lines: string, replies: number) => {
@@ -138,19 +230,23 @@ export const greetFirst = ({
     }
     return connection.ask(lines, look)
   }
-  return Effect.gen(function* () {
-    if (words.includes("ack")) yield* connection.acknowledge("asked")
-    let answer = yield* ask(`${first}\n${first}: hello?\n${login}\n/hello\n`, 3)
+  return { ask, first }
+}
+
+/** Waits for the `hello` that has the name. Sends the login line again if it came too fast. */
+const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number, line: string) =>
+  Effect.gen(function* () {
+    const { ask } = greeting(started)
+    let answer = first
     for (let wait = 0; ;) {
       if (typeof answer === "number") wait = answer
       // The login is announced unless it was the line that came too fast.
       else if (Option.isNone(answer) || answer.value.name !== "") return answer
-      else yield* Effect.delay(connection.send(`${login}\n`), wait)
+      else yield* Effect.delay(started.connection.send(`${line}\n`), wait)
       yield* Effect.sleep(wait)
       answer = yield* ask("/hello\n", 1)
     }
   })
-}
 
 const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 
@@ -195,6 +291,8 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
     name: values.get("name") ?? "",
     maxLineBytes: Number(values.get("max-line")),
     maxRecipients: Number(values.get("max-recipients")),
+    ...optional("accounts", accountsIn(values)),
+    ...optional("device", values.get("device")),
     rates: [
       // The burst of a client's own rate is one second's worth.
       { perSecond: Number(values.get("rate")), burst: Number(values.get("rate")) },
@@ -203,8 +301,23 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
   })
 }
 
+const optional = <Key extends string>(key: Key, value: string | undefined) =>
+  value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: string })
+
+/** Who can have an account, by the parameters of a `hello`; undefined if nobody can. */
+export const accountsIn = (values: ReadonlyMap<string, string>): string | undefined => {
+  const found = values.get("accounts")
+  return found === "off" ? undefined : found
+}
+
 /** The refusal in a line, if the server closes the connection after it. A refused login is such a refusal. */
 export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => refusedBy(Received.parse(line))
+
+/** The logout in a line, after which a client does not connect again by itself; undefined if it is another line. */
+export const logoutIn = (received: Received.Received): LoginRefused | undefined => {
+  if (received._tag !== "Refused" || received.code !== "logged-out") return undefined
+  return new LoginRefused({ code: received.code, retryMillis: undefined, text: received.text })
+}
 
 export const refusedBy = (received: Received.Received): Exit.Exit<never, LoginRefused> | undefined => {
   if (received._tag !== "Refused" || !received.fatal) return undefined

@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { TransportError, type Socket } from "../ports/Transport.js"
+import * as Wire from "../protocol/Wire.js"
 import { Acknowledgement } from "./Acknowledgement.js"
 import { Confirmation } from "./Confirmation.js"
 import * as Encode from "./Encode.js"
@@ -13,6 +14,7 @@ import * as Escape from "./Escape.js"
 import { ofOrderlyEnd, type ExitReason } from "./ExitReason.js"
 import * as Input from "./Input.js"
 import * as LineConnection from "./LineConnection.js"
+import * as Login from "./Login.js"
 import { flushed, OutputError, type Output } from "./Output.js"
 import * as Received from "./Received.js"
 import { RefusalSplitter, type Part } from "./RefusalSplitter.js"
@@ -22,6 +24,9 @@ export interface PipeOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   /** Sent before the input. If undefined, the first line of the input is the login. */
   readonly login: string | undefined
+  /** As in the options of a client, for a login that is given. */
+  readonly secret?: Effect.Effect<string> | undefined
+  readonly insecure?: boolean | undefined
   readonly input: Readable
   readonly output: Output
   /** Gets the lines that start with `!`. */
@@ -42,11 +47,15 @@ const patience = Duration.seconds(1)
  */
 export const run = (
   options: PipeOptions
-): Effect.Effect<ExitReason, TransportError | Encode.Unsendable | Input.InputError | OutputError, Scope.Scope> =>
+): Effect.Effect<
+  ExitReason,
+  TransportError | Login.LoginRefused | Encode.Unsendable | Input.InputError | OutputError,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     // An 'error' without a listener would end the process. The next read reports it.
     options.input.on("error", () => {})
-    const login = options.login === undefined ? "" : `${yield* Encode.login(options.login)}\n`
+    const login = options.login === undefined ? undefined : yield* Encode.login(options.login)
     const confirmation = new Confirmation()
     let sender: LineConnection.Sender | undefined = undefined
     const acknowledgement = new Acknowledgement((wire) => sender?.post(wire))
@@ -66,8 +75,27 @@ export const run = (
     const { end: endSending, send } = (sender = yield* LineConnection.makeSender(socket))
     let left = false
 
+    const logIn = Effect.gen(function* () {
+      const { insecure = false, secret } = options
+      if (login === undefined) return
+      if (secret === undefined) return yield* send(`${login}\n${confirmation.greeting}`)
+      yield* send(confirmation.greeting)
+      // An original server does not reply, and must not get the secret.
+      yield* Effect.timeoutOption(confirmation.expected.await, patience)
+      const mistake = Login.whyNot(confirmation.facts, socket.isPrivate === true || insecure)
+      if (mistake !== undefined) return yield* mistake
+      yield* send(`${login}: ${Wire.encode(yield* secret)}\n`)
+    })
+
     const sendInput = Effect.gen(function* () {
-      const { hasLogin, isEmpty } = yield* sendAll(login, options.input, confirmation.greeting, send, acknowledgement)
+      yield* logIn
+      const { hasLogin, isEmpty } = yield* sendAll(
+        login !== undefined,
+        options.input,
+        confirmation.greeting,
+        send,
+        acknowledgement
+      )
       // Without any input there is nothing to confirm.
       if (!isEmpty && !hasLogin) yield* send(confirmation.greeting)
       if (!isEmpty) yield* Effect.timeoutOption(confirmation.expected.await, patience)
@@ -85,6 +113,9 @@ export const run = (
 
     const end = yield* Effect.raceFirst(Deferred.await(ended), sendInput)
     yield* flushed(options.output)
+    // A kept token that is refused must not be used again.
+    const { wrongSecret } = confirmation
+    if (options.secret !== undefined && wrongSecret !== undefined) return yield* wrongSecret
     if (end._tag !== "InOrder") return end
     const confirmed = confirmation.isGiven || !confirmation.isExpected
     return ofOrderlyEnd({ ...end, lastLine: Received.parse(end.lastLine), left, confirmed })
@@ -94,23 +125,22 @@ export const run = (
 const maxRest = 65_536
 
 /**
- * Sends the login, if it is known, then the input, with the greeting after the first line. A last line without its LF
- * counts as a line. Returns whether there was a first line with an LF, and whether there was nothing.
+ * Sends the input, with the greeting after the first line if that is the login. A last line without its LF counts as a
+ * line. Returns whether there was a first line with an LF, and whether there was nothing.
  *
  * Sends whole lines, because an acknowledgement may follow what was sent. While a part of a long line is sent, nothing is
  * acknowledged.
  */
 const sendAll = (
-  login: string,
+  isLoggedIn: boolean,
   input: Readable,
   greeting: string,
   send: (wire: string) => Effect.Effect<void, TransportError>,
   acknowledgement: Acknowledgement
 ) =>
   Effect.gen(function* () {
-    let hasLogin = login !== ""
+    let hasLogin = isLoggedIn
     let rest = ""
-    if (hasLogin) yield* send(login + greeting)
     for (;;) {
       const chunk = yield* Input.read(input)
       if (chunk === undefined) {

@@ -47,6 +47,8 @@ export type ComposerPhase =
       readonly isPaced: boolean
       /** Leaves in an orderly way, so that sent lines reach the server. */
       readonly end: Effect.Effect<void>
+      /** Why no password may be sent; undefined if it may. */
+      readonly whyNoSecrets?: string | undefined
     }
 
 /** Turns what the user enters into messages and commands, and shows their outcomes. */
@@ -60,6 +62,11 @@ export class Composer {
   notify: TypedLine.Extent
   /** Whether users who join and leave are shown. */
   showsJoins = true
+  /** The command for which the user is asked for a new password, and what was typed the first time. */
+  private asked: { readonly command: "register" | "password"; readonly first: string | undefined } | undefined =
+    undefined
+  /** The new password, until the server has replied to the command that it was sent with. */
+  sentPassword: string | undefined = undefined
   private readonly conversation = new Conversation()
   /** A line that Enter did not send, and the names in it of whom no one was ever here. */
   private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
@@ -104,6 +111,9 @@ export class Composer {
       case "Lines":
         this.enterPaste(entered.lines, entered.isHeaded)
         return false
+      case "Secret":
+        this.newPassword(entered.secret)
+        return false
       case "Resend":
         this.outgoing.resend()
         this.options.wake()
@@ -140,6 +150,12 @@ export class Composer {
         break
       case "Help":
         transcript.print(...help(marks))
+        break
+      case "NewPassword":
+        this.askPassword(meaning.command)
+        break
+      case "Command":
+        this.request(meaning.line)
         break
       case "Quit":
         return true
@@ -191,14 +207,42 @@ export class Composer {
   }
 
   private askWho() {
+    this.request(`@${whoLabel} /who`, "this server does not report who is connected")
+  }
+
+  /** Sends a line to which the server replies. */
+  private request(line: string, why = "this server has no such command") {
     const { marks, transcript } = this.options
     const { phase } = this
     if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
-    if (!phase.reportsOutcomes) {
-      return transcript.print(Format.failed("this server does not report who is connected", marks))
-    }
-    this.requests.push(`@${whoLabel} /who`)
+    if (!phase.reportsOutcomes) return transcript.print(Format.failed(why, marks))
+    this.requests.push(line)
     return this.options.wake()
+  }
+
+  private askPassword(command: "register" | "password") {
+    const { marks, prompt, transcript } = this.options
+    const { phase } = this
+    if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
+    if (phase.whyNoSecrets !== undefined) return transcript.print(Format.failed(phase.whyNoSecrets, marks))
+    this.asked = { command, first: undefined }
+    return prompt.askSecret("new password")
+  }
+
+  /** The user has typed the new password, for the first or the second time. */
+  private newPassword(secret: string | undefined) {
+    const { marks, prompt, transcript } = this.options
+    const { asked } = this
+    this.asked = undefined
+    if (asked === undefined) return
+    if (secret === undefined) return transcript.print(Format.quiet("the password stays as it is", marks))
+    if (asked.first === undefined) {
+      this.asked = { ...asked, first: secret }
+      return prompt.askSecret("the same again")
+    }
+    if (asked.first !== secret) return transcript.print(Format.failed("the passwords differ; nothing was sent", marks))
+    this.sentPassword = secret
+    return this.request(`/${asked.command} ${secret}`)
   }
 
   private ignore(names: ReadonlyArray<string>) {
@@ -271,6 +315,10 @@ export class Composer {
     const { marks, prompt } = this.options
     const { cursor, text } = prompt.editor
     const { search } = prompt
+    // Nothing of a secret is shown, not even its length.
+    if (prompt.secretQuestion !== undefined) {
+      return { above: [], prompt: [span(`${prompt.secretQuestion}: `, "strong")], text: "", cursor: 0 }
+    }
     if (prompt.asksLogin) {
       const { suggestedLogin } = prompt
       const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `

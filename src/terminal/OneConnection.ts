@@ -20,6 +20,10 @@ export interface OneConnectionOptions {
   /** The server's address, for people. */
   readonly where: string
   readonly login: string
+  /** As in the options of a client. */
+  readonly secret?: Effect.Effect<string> | undefined
+  readonly insecure?: boolean | undefined
+  readonly hasAccount?: boolean | undefined
 }
 
 /** An original server never replies if the login is in use. */
@@ -56,8 +60,11 @@ export const run = (
 ): Effect.Effect<string, TransportError | Client.Unsendable | Client.LoginRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { composer, people, screen, serverLines } = ui
-    const { socket, where } = options
-    const { hello, started } = yield* Login.start({ socket, login: options.login, ack: true, to: true, linger }).pipe(
+    const { hasAccount, insecure = false, login, secret, where } = options
+    let isPrivate = false
+    const socket = Effect.tap(options.socket, (opened) => Effect.sync(() => (isPrivate = opened.isPrivate === true)))
+    const asked = { socket, login, secret, insecure, hasAccount, ack: true, to: true, linger }
+    const { hello, started } = yield* Login.start(asked).pipe(
       Effect.flatMap((started) => Effect.map(Login.greet(started), (hello) => ({ hello, started }))),
       Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(where) })
     )
@@ -69,7 +76,8 @@ export const run = (
       _tag: "Here",
       reportsOutcomes: Option.isSome(hello),
       isPaced: pace.isLimited,
-      end: client.end
+      end: client.end,
+      whyNoSecrets: whyNoSecrets(Option.getOrUndefined(hello), isPrivate || insecure)
     }
     announce(ui, options, hello)
     // A server without notices would not report who is back.
@@ -93,6 +101,12 @@ export const run = (
     screen.changed()
     return why
   })
+
+/** Why no password may be sent on this connection. */
+const whyNoSecrets = (hello: Client.Hello | undefined, mayBeSent: boolean): string | undefined => {
+  if (hello?.accounts === undefined) return "this server has no accounts"
+  return mayBeSent ? undefined : "others could read this connection; connect with TLS to send a password"
+}
 
 const silent = (where: string) =>
   new TransportError({

@@ -14,6 +14,8 @@ export type Entered =
   | { readonly _tag: "Lines"; readonly lines: ReadonlyArray<string>; readonly isHeaded: boolean }
   /** The user's decision about lines whose outcome is unknown. */
   | { readonly _tag: "Resend" | "Drop" }
+  /** The answer to `askSecret`; undefined if the user does not want to answer. */
+  | { readonly _tag: "Secret"; readonly secret: string | undefined }
 
 export interface PromptOptions {
   readonly history: History
@@ -57,6 +59,8 @@ export class Prompt {
   search: Search | undefined = undefined
   /** Whether the prompt asks for the login, which is not kept in the history and not completed by Tab. */
   asksLogin = false
+  /** The question for a secret, of which nothing is shown or kept; undefined if there is none. */
+  secretQuestion: string | undefined = undefined
   /** The login that Enter alone chooses. */
   suggestedLogin: string | undefined = undefined
   private completion: Completion.Completion | undefined = undefined
@@ -68,6 +72,20 @@ export class Prompt {
     this.suggestedLogin = suggested
     this.search = undefined
     if (asks) this.clear()
+  }
+
+  /** Asks for a secret. Undefined ends that. */
+  askSecret(question: string | undefined): void {
+    this.secretQuestion = question
+    this.search = undefined
+    this.paste = undefined
+    // Nor is what was typed so far kept for Ctrl-Y.
+    this.editor = Editor.empty
+  }
+
+  /** Whether what is typed is the answer to a question, and not a line of the chat. */
+  private get isAsking(): boolean {
+    return this.asksLogin || this.secretQuestion !== undefined
   }
 
   press(key: Key): void {
@@ -99,7 +117,7 @@ export class Prompt {
   }
 
   private insertPaste(lines: ReadonlyArray<string>) {
-    if (lines.length === 1 || this.asksLogin) {
+    if (lines.length === 1 || this.isAsking) {
       this.editor = Editor.insert(this.editor, lines[0] ?? "")
       return
     }
@@ -172,7 +190,7 @@ export class Prompt {
       case "completeBack":
         return this.complete(completion, press === "complete" ? 1 : -1)
       case "search":
-        if (!this.asksLogin) this.find({ text: "", found: undefined, draft: this.editor }, "")
+        if (!this.isAsking) this.find({ text: "", found: undefined, draft: this.editor }, "")
         return
       case "resend":
         return this.options.enter({ _tag: "Resend" })
@@ -183,35 +201,47 @@ export class Prompt {
       case "suspend":
         return this.options.suspend()
       case "leave":
+        if (this.secretQuestion !== undefined) return this.answerSecret(undefined)
         if (this.editor.text === "" || this.options.isLeaving()) return this.options.leave()
         return this.clear()
       case "endOrDelete":
+        if (this.secretQuestion !== undefined && this.editor.text === "") return this.answerSecret(undefined)
         if (this.editor.text === "") return this.options.leave()
         this.editor = Editor.edit(this.editor, "delete")
         return
       case "escape":
+        if (this.secretQuestion !== undefined) return this.answerSecret(undefined)
         // Ends the completion, as any key does.
         return
     }
   }
 
+  private answerSecret(secret: string | undefined) {
+    this.askSecret(undefined)
+    this.options.enter({ _tag: "Secret", secret })
+  }
+
   private enter() {
+    if (this.secretQuestion !== undefined) {
+      const { text } = this.editor
+      return this.answerSecret(text === "" ? undefined : text)
+    }
     const line = this.editor.text === "" && this.asksLogin ? (this.suggestedLogin ?? "") : this.editor.text
     if (!this.asksLogin && this.options.doubts(line)) return
     this.editor = Editor.set(this.editor, "")
     if (line.trim() === "") return this.options.hurry()
-    const isNew = !this.asksLogin && this.options.history.add(line)
+    const isNew = !this.asksLogin && !hasSecret(line) && this.options.history.add(line)
     this.options.enter({ _tag: "Line", line, isNew })
   }
 
   private recall(direction: "up" | "down") {
     const { history } = this.options
-    const line = this.asksLogin ? undefined : direction === "up" ? history.up(this.editor.text) : history.down()
+    const line = this.isAsking ? undefined : direction === "up" ? history.up(this.editor.text) : history.down()
     if (line !== undefined) this.editor = Editor.set(this.editor, line)
   }
 
   private complete(completion: Completion.Completion | undefined, by: 1 | -1) {
-    if (this.asksLogin) return
+    if (this.isAsking) return
     const { cursor, text } = this.editor
     const found = completion === undefined ? Completion.find(text, cursor, this.options.names()) : completion
     if (found === undefined) return
@@ -219,6 +249,9 @@ export class Prompt {
     this.editor = { ...this.editor, ...Completion.apply(this.completion) }
   }
 }
+
+/** Lines that may contain a password are not kept, whatever becomes of them. */
+const hasSecret = (line: string): boolean => /^\s*\/(?:register|password)\b/iu.test(line)
 
 /** Control characters cannot be sent, so they are inserted in their escaped form. */
 const linesOf = (pasted: string): ReadonlyArray<string> => pasted.replace(/\n+$/u, "").split("\n").map(Escape.controls)

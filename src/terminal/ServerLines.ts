@@ -35,6 +35,8 @@ export interface ServerLinesOptions {
   readonly onMessage: (message: Received.Message, isMention: boolean) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
+  /** Called when the server has taken, or refused, the password that the user has typed. */
+  readonly onPassword: (isTaken: boolean) => void
   /** Whether users who join and leave are shown. */
   readonly showsJoins: () => boolean
   /** Monotonic milliseconds. */
@@ -49,6 +51,8 @@ export class ServerLines {
   private readonly presence = new PresenceNotices(settleMillis)
   /** The reconnect delay that the server announced before it shut down; undefined if it announced none. */
   returnMillis: number | undefined = undefined
+  /** The server has logged this client out: it does not connect again by itself. */
+  isLoggedOut = false
   /** Names received so far of a reply to `/who`, which may take several lines. */
   private listed: Array<string> = []
 
@@ -64,6 +68,8 @@ export class ServerLines {
         this.takeNotice(received)
         break
       case "Refused":
+        if (received.code === "logged-out") this.isLoggedOut = true
+        if (received.code === "refused") this.options.onPassword(false)
         // Another client of the same address may have used the rate. The refusal proves that the server is alive.
         if (received.label === aliveLabel || isRefusedRequest(received)) break
         transcript.print(Format.failed(showReport(received), marks))
@@ -88,6 +94,7 @@ export class ServerLines {
   /** Call for each new connection: drops an unfinished reply from the previous one. */
   connected(): void {
     this.returnMillis = undefined
+    this.isLoggedOut = false
     this.listed = []
   }
 
@@ -139,6 +146,11 @@ export class ServerLines {
         break
       case "who":
         this.takeWho(notice, Number(word))
+        break
+      case "registered":
+      case "password-changed":
+        this.options.onPassword(true)
+        transcript.print(Format.quiet(showReport(notice), marks))
         break
       default:
         transcript.print(Format.quiet(showReport(notice), marks))

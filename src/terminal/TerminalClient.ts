@@ -8,6 +8,7 @@ import * as Backoff from "../client/Backoff.js"
 import type * as Client from "../client/Client.js"
 import * as Encode from "../client/Encode.js"
 import type { ExitReason } from "../client/ExitReason.js"
+import type { Keyring } from "../client/Keyring.js"
 import * as Reconnect from "../client/Reconnect.js"
 import * as Time from "../ports/Time.js"
 import type { Socket, TransportError } from "../ports/Transport.js"
@@ -20,6 +21,10 @@ export interface TerminalClientOptions extends Ui.UiOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   /** If undefined, the user is asked for it. */
   readonly login: string | undefined
+  /** The secrets of a login; by default the user is asked for each password that the server requires. */
+  readonly keyring?: ((login: string) => Keyring<{ readonly message: string }>) | undefined
+  /** Whether the client has a certificate, which may be that of an account. */
+  readonly hasAccount?: boolean | undefined
   /** The answer to that question if the user only presses Enter. */
   readonly defaultLogin?: string | undefined
   /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
@@ -49,6 +54,14 @@ export const run = (
     if (login === undefined) return left
     yield* Effect.addFinalizer(() => Effect.sync(() => ui.composer.showRest()))
     return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
+  })
+
+/** Asks for the password of a login, and shows nothing of it. Undefined if the user does not want to answer. */
+const askSecret = ({ prompt, screen, secrets }: Ui.Ui, login: string): Effect.Effect<string | undefined> =>
+  Effect.gen(function* () {
+    prompt.askSecret(`password of ${login}`)
+    screen.changed()
+    return Option.getOrUndefined(yield* Effect.option(secrets.take))
   })
 
 const askLogin = (
@@ -108,20 +121,56 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
     const wait = yield* waiting(ui, options)
     showAway(ui, `connecting to ${options.where}`)
     let isFirst = true
+    const report = (error: { readonly message: string }) =>
+      Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
+    const keyring = () => options.keyring?.(login)
+    /** The secret that is kept, or given without a question. */
+    const find = Effect.suspend(() =>
+      Effect.catchAll(keyring()?.find ?? Effect.succeed(undefined), (error) => Effect.as(report(error), undefined))
+    )
+    yield* Effect.forkScoped(keepTokens(ui, () => keyring(), report))
+    let found = yield* find
     for (;;) {
       const startedAt = yield* Time.now
       let upMillis = 0
-      const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login })))
+      const secret = found && Effect.succeed(found.secret)
+      const insecure = keyring()?.insecure ?? false
+      const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login, secret, insecure })))
       let reason = ""
       let retryMillis: number | undefined = undefined
       if (result._tag === "Right") {
         isFirst = false
         if (composer.isLeaving) return left
         transcript.print(Format.failed(result.right, marks))
+        if (serverLines.isLoggedOut) {
+          const next = yield* askLogin(ui, login)
+          if (next === undefined) return left
+          login = next
+          found = yield* find
+          showAway(ui, `connecting to ${options.where}`)
+          continue
+        }
         upMillis = (yield* Time.now) - startedAt
       } else if (result.left._tag === "LoginRefused") {
-        const { message } = result.left
+        const { code, message } = result.left
         retryMillis = result.left.retryMillis
+        if (code === "wrong-password" && found?.isKeptToken === true) {
+          yield* keyring()?.forget ?? Effect.void
+          found = yield* find
+          if (found !== undefined) continue
+        }
+        if (code === "password-required" || code === "wrong-password") {
+          if (code === "wrong-password") transcript.print(Format.failed(message, marks))
+          const password = yield* askSecret(ui, login)
+          if (password !== undefined) {
+            showAway(ui, `connecting to ${options.where}`)
+            const enter = keyring()?.enter(password) ?? Effect.succeed(password)
+            // What is wrong with the password shows at the login.
+            const entered = yield* Effect.catchAll(enter, () => Effect.succeed(password))
+            found = { secret: entered, isKeptToken: false }
+            continue
+          }
+        }
         // After a break, the server may not have noticed yet that the connection before has ended.
         const mayPass = isFirst ? retryMillis !== undefined : Reconnect.mayPass(result.left)
         if (isFirst || !mayPass) transcript.print(Format.failed(message, marks))
@@ -130,6 +179,7 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
           const next = yield* askLogin(ui, undefined)
           if (next === undefined) return { _tag: "Refused" } as const
           login = next
+          found = yield* find
           showAway(ui, `connecting to ${options.where}`)
           continue
         }
@@ -141,6 +191,18 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
       yield* wait({ upMillis, returnMillis, retryMillis }, reason)
     }
   })
+
+/** Fetches a token for each new password of the user, so that the next login need not ask for it. */
+const keepTokens = (
+  { passwords }: Ui.Ui,
+  keyring: () => Keyring<unknown> | undefined,
+  report: (error: { readonly message: string }) => Effect.Effect<void>
+) =>
+  passwords.take.pipe(
+    Effect.flatMap((password) => Effect.catchAll(keyring()?.enter(password) ?? Effect.void, report)),
+    Effect.forever,
+    Effect.ignore // it ends with the user
+  )
 
 const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until = 0) => {
   composer.phase = { _tag: "Away", why, reason, until }

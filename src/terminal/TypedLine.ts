@@ -9,6 +9,10 @@ export type Meaning =
   /** Sends nothing, but chooses the recipients of the next lines. */
   | { readonly _tag: "Turn"; readonly to: ReadonlyArray<string> }
   | { readonly _tag: "Who" | "Help" | "Quit" }
+  /** Asks for a new password, and sends it to the server with this command. */
+  | { readonly _tag: "NewPassword"; readonly command: "register" | "password" }
+  /** A command that the server answers. */
+  | { readonly _tag: "Command"; readonly line: string }
   /** Without names, lists the ignored users. */
   | { readonly _tag: "Ignore"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Switch"; readonly what: "time" | "joins"; readonly on: boolean }
@@ -46,6 +50,10 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/bell on|off", "rings for a message; `/bell mentions` only if it mentions you"],
   ["/notify on|off", "notifies of a message while you look elsewhere; also `/notify mentions`"],
   ["/joins on|off", "shows users who join and leave"],
+  ["/register", "makes an account of your name; asks for a password"],
+  ["/password", "changes your password; logs your other devices out"],
+  ["/token DEVICE", "shows a secret with which DEVICE can log in"],
+  ["/devices", "lists the devices of your account; `/forget DEVICE`"],
   ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
 ]
@@ -130,6 +138,20 @@ const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingCo
       return { _tag: "Help" }
     case "/quit":
       return { _tag: "Quit" }
+    case "/register":
+    case "/password":
+      return argument === ""
+        ? { _tag: "NewPassword", command: name === "/register" ? "register" : "password" }
+        : mistake(
+            `write ${name} alone: it asks for the password and does not show it; what you have typed was not sent`
+          )
+    case "/token":
+    case "/forget":
+      return /^\S+$/u.test(argument)
+        ? { _tag: "Command", line: `${name} ${argument}` }
+        : mistake(`write ${name} and the name of a device: ${name} phone`)
+    case "/devices":
+      return argument === "" ? { _tag: "Command", line: name } : mistake(`write ${name} alone`)
     case "/reply":
     case "/all": {
       if (lastSender === undefined) return mistake("no one has written to you yet")

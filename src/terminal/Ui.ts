@@ -55,6 +55,10 @@ export interface Ui {
   readonly marks: Display.Marks
   /** Answers to the question for the login; ends when the user wants to leave. */
   readonly logins: Mailbox.Mailbox<string>
+  /** Answers to the question for the secret of a login: undefined if the user does not want to answer. */
+  readonly secrets: Mailbox.Mailbox<string | undefined>
+  /** New passwords that the server has taken. */
+  readonly passwords: Mailbox.Mailbox<string>
   /** New lines for the history; ends when the user wants to leave. */
   readonly entered: Mailbox.Mailbox<string>
   /** Done when the user does not want to wait for outcomes any longer. */
@@ -73,6 +77,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
     const logins = yield* Mailbox.make<string>()
+    const secrets = yield* Mailbox.make<string | undefined>()
+    const passwords = yield* Mailbox.make<string>()
     const entered = yield* Mailbox.make<string>()
     const hurried = yield* Deferred.make<void>()
     const hurry = yield* Effect.makeLatch(false)
@@ -109,12 +115,19 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       if (hasLeft) Deferred.unsafeDone(hurried, Exit.void)
       hasLeft = true
       logins.unsafeDone(Exit.void)
+      secrets.unsafeDone(Exit.void)
+      passwords.unsafeDone(Exit.void)
       entered.unsafeDone(Exit.void)
     }
     const enter = (one: Entered) => {
       if (hasLeft) return
       if (prompt.asksLogin) {
         if (one._tag === "Line") logins.unsafeOffer(one.line)
+        return
+      }
+      // Without a connection, the question was for the login's secret.
+      if (one._tag === "Secret" && composer.phase._tag === "Away") {
+        secrets.unsafeOffer(one.secret)
         return
       }
       const isLast = composer.enter(one)
@@ -159,6 +172,11 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
         screen.ring()
       },
       onPresence: () => presence.unsafeOpen(),
+      onPassword: (isTaken) => {
+        const { sentPassword } = composer
+        composer.sentPassword = undefined
+        if (isTaken && sentPassword !== undefined) passwords.unsafeOffer(sentPassword)
+      },
       showsJoins: () => composer.showsJoins,
       now: () => time.now()
     })
@@ -202,6 +220,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       transcript,
       marks,
       logins,
+      secrets,
+      passwords,
       entered,
       hurried,
       hurry,

@@ -135,7 +135,7 @@ describe.concurrent("Every example of the manual", () => {
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
           if (command === "control") yield* Program.startServer(["--control", join(home, "control.sock")])
-          if (command === "store") {
+          if (command === "store" || command === "account") {
             const empty = '{"a-chat export":1}\n{"type":"totals","stored":0,"given":0,"expired":0}\n'
             yield* Program.run(["store", "import", "--store", join(home, "a-chat.db")], { input: empty })
           }

@@ -98,6 +98,12 @@ describe("a line to an account", () => {
         "* stored @y bob: stored"
       ])
       assert.deepStrictEqual(yield* has(bob, 2), ["from alice: one", "from alice: two"])
+      const again = yield* connect
+      again.say(...login("bob"))
+      yield* bob.ended
+      yield* again.barrier
+      alice.say("@x bob: one", "@z bob: three")
+      assert.deepStrictEqual(yield* has(again, 1), ["from alice: three"])
     })
   )
 

@@ -20,6 +20,7 @@ import * as Wire from "../../protocol/Wire.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
 import * as LoginAttempts from "./LoginAttempts.js"
+import type { LoginSecret } from "./Secrets.js"
 import * as SendReport from "./SendReport.js"
 
 /** Sends a question and prints the answers to it. */
@@ -30,6 +31,7 @@ export interface AskJob {
   /** As `Outcomes.distinct` returns them. */
   readonly recipients: ReadonlyArray<string>
   readonly login: string
+  readonly secret?: LoginSecret | undefined
   /** Makes another name, if `login` is taken. Undefined if no other name is acceptable. */
   readonly alternative: (() => string) | undefined
   /** One line. */

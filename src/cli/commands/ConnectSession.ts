@@ -13,6 +13,7 @@ import type { Resolved } from "../settings/Sources.js"
 import type * as Connect from "./connect.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
+import * as Secrets from "./Secrets.js"
 import * as TerminalFlags from "./TerminalFlags.js"
 
 /** Chats at a terminal, or as a filter in a pipe. Returns once the connection has ended, with the exit status set. */
@@ -20,8 +21,9 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
   const { bell, history, logDir, login, notify, notifyFor, notifyOsc, plain } = given.values
   const address = AddressFlags.address(given)
   if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
+  const socket = ConnectFlags.socket(given)
   const streams = {
-    socket: ConnectFlags.socket(given),
+    socket,
     login,
     input: process.stdin,
     output: process.stdout
@@ -35,6 +37,8 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
   const session = isScreen
     ? TerminalClient.run({
         ...streams,
+        keyring: (name) => Secrets.keyring(given, socket, name),
+        hasAccount: given.values.cert !== undefined,
         where: address.text,
         display: Display.make(process.env, process.stdout.getColorDepth()),
         defaultLogin: GuessedLogin.ofUser(process.env["USER"]),
@@ -51,9 +55,11 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
               : { command: notify, environment: ConnectFlags.environment(given, process.env) }
         }
       })
-    : Pipe.run({ ...streams, refusals: process.stderr })
+    : login === undefined
+      ? Pipe.run({ ...streams, refusals: process.stderr })
+      : Secrets.use(given, socket, login, (secret) => Pipe.run({ ...streams, ...secret, refusals: process.stderr }))
   return session.pipe(
-    Effect.mapError(ExitStatus.asMisuse),
+    Effect.mapError((error) => (error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse(error))),
     Effect.map(end),
     Effect.scoped,
     isScreen ? endAtHangup : (self) => self

@@ -13,6 +13,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as LoginAttempts from "./LoginAttempts.js"
 import * as Progress from "./Progress.js"
+import type { LoginSecret } from "./Secrets.js"
 import * as SendReport from "./SendReport.js"
 
 /** The job of one `a-chat send`. */
@@ -20,6 +21,7 @@ export interface DeliveryJob {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly recipients: ReadonlyArray<string>
   readonly login: string
+  readonly secret?: LoginSecret | undefined
   /**
    * Whether a similar name is acceptable: the login was guessed, or comes from the environment, such as that of a bot.
    */

@@ -9,12 +9,14 @@ import * as Reconnect from "../../client/Reconnect.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
+import type { LoginSecret } from "./Secrets.js"
 
 /** The login of a command that sends something and ends. */
 
 export interface LoginAttemptsOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
   readonly login: string
+  readonly secret?: LoginSecret | undefined
   /** Makes another name, if `login` is taken. Undefined if no other name is acceptable. */
   readonly alternative: (() => string) | undefined
   /** What the client asks of the server: to send only, or the outcomes and messages that come to its name. */
@@ -44,11 +46,11 @@ export const logIn = (
   which: Which
 ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
   let failure: ExitStatus.Failure | undefined = undefined
-  const { alternative, auto, retries, timeout, use } = options
+  const { alternative, auto, retries, secret, timeout, use } = options
   const connect = (login: string) =>
     discardingFailed(options.socket, (socket, discard) =>
       Effect.gen(function* () {
-        const started = yield* Login.start({ socket, login, auto, ...(use === "send-only" ? {} : use) })
+        const started = yield* Login.start({ socket, login, auto, ...secret, ...(use === "send-only" ? {} : use) })
         const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
         if (Option.isSome(server)) return { ...started, server }
         // An original server took the first line for the login.

@@ -12,10 +12,12 @@ import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
+import * as Secrets from "./Secrets.js"
 import * as Send from "./send.js"
 
 export const settings = {
   ...ConnectFlags.settings,
+  ...Secrets.settings,
   login: Setting.text("login", "name", {
     about: "Name to ask as",
     default: undefined,
@@ -67,24 +69,25 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
     const base = login ?? GuessedLogin.guess()
     const Asking = yield* Effect.promise(() => import("./Asking.js"))
-    process.exitCode = yield* Asking.run(
-      {
-        socket,
-        recipients,
-        // A name of its own, so that a late answer to an earlier question is not taken for the answer to this one.
-        login: login ?? GuessedLogin.alternative(base),
-        alternative: given.origins.login === "flag" ? undefined : () => GuessedLogin.alternative(base),
-        text,
-        timeout,
-        lines: lines ?? (quiet === undefined ? 1 : Infinity),
-        quiet: quiet ?? Duration.infinity,
-        any,
-        retries: retry,
-        waitFor,
-        json,
-        auto
-      },
-      { output: process.stdout, errors: process.stderr }
+    // A name of its own, so that a late answer to an earlier question is not taken for the answer to this one.
+    const name = login ?? GuessedLogin.alternative(base)
+    const job = {
+      socket,
+      recipients,
+      login: name,
+      alternative: given.origins.login === "flag" ? undefined : () => GuessedLogin.alternative(base),
+      text,
+      timeout,
+      lines: lines ?? (quiet === undefined ? 1 : Infinity),
+      quiet: quiet ?? Duration.infinity,
+      any,
+      retries: retry,
+      waitFor,
+      json,
+      auto
+    }
+    process.exitCode = yield* Secrets.use(given, socket, name, (secret) =>
+      Asking.run({ ...job, secret }, { output: process.stdout, errors: process.stderr })
     )
   }).pipe(Effect.scoped)
 )

@@ -1,10 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as Secrets from "./Secrets.js"
 import * as TerminalFlags from "./TerminalFlags.js"
 
 export const settings = {
   ...ConnectFlags.settings,
+  ...Secrets.settings,
   login: Setting.text("login", "name", {
     about: "Name to log in with",
     default: undefined,

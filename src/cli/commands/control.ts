@@ -49,6 +49,9 @@ export const command = Command.make("control", { flags: Flags.options(settings),
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
     const request = [...raw.request, ...(time === undefined ? [] : [`for=${time}`])].join(" ")
     // The server checks it, too. But a mistake on the command line is one whether a server runs or not.
+    if (/^\s*account\b/u.test(request)) {
+      return yield* ExitStatus.misused("use a-chat account: everybody could see a password on the command line")
+    }
     const checked = ControlRequest.parse(request)
     if (Either.isLeft(checked)) return yield* ExitStatus.misused(checked.left)
     const { answer, line } = yield* ask(socket, request, timeout)
@@ -64,7 +67,7 @@ export const command = Command.make("control", { flags: Flags.options(settings),
 )
 
 /** Sends a request, once the server has shown that this is its control socket, and waits for the answer. */
-const ask = (path: string, request: string, timeout: Duration.Duration) =>
+export const ask = (path: string, request: string, timeout: Duration.Duration) =>
   Effect.gen(function* () {
     let isSent = false
     const connection = yield* LineConnection.make({

@@ -13,9 +13,11 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as Secrets from "./Secrets.js"
 
 export const settings = {
   ...ConnectFlags.settings,
+  ...Secrets.settings,
   login: ConnectFlags.login,
   concurrency: Setting.count("concurrency", {
     about: "Programs that run at once; with more than one, answers can overtake each other",
@@ -72,16 +74,18 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       guard: new LoopGuard({ perSecond: rate, log }),
       log
     }
-    const session = (up: Effect.Effect<void>, closing: Bot.BotOptions["closing"]) =>
+    const session = (secret: Secrets.LoginSecret) => (up: Effect.Effect<void>, closing: Bot.BotOptions["closing"]) =>
       Effect.gen(function* () {
-        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, ack: true, auto: true }), {
+        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, ...secret, ack: true, auto: true }), {
           duration: ConnectFlags.connectTimeout,
           onTimeout: () => notLoggedIn
         })
         yield* up
         return yield* Bot.run(client, { ...bot, closing })
       })
-    return yield* Reconnect.keep({ session, reconnect: !noReconnect, report: ConnectFlags.report })
+    return yield* Secrets.use(given, socket, login, (secret) =>
+      Reconnect.keep({ session: session(secret), reconnect: !noReconnect, report: ConnectFlags.report })
+    )
   }).pipe(ConnectFlags.orFailure)
 )
 

@@ -5,9 +5,11 @@ import * as Escape from "../../client/Escape.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as Secrets from "./Secrets.js"
 
 export const settings = {
   ...ConnectFlags.settings,
+  ...Secrets.settings,
   login: ConnectFlags.login,
   from: Setting.text("from", "name,name", {
     about: "Print only messages from these senders",
@@ -40,17 +42,20 @@ export const command = ConnectFlags.command("listen", settings, (given) =>
     let connected = false
     const Listening = yield* Effect.promise(() => import("../../client/Listening.js"))
     const listening = ConnectFlags.orFailure(
-      Listening.run({
-        socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
-        login,
-        from: names(from ?? ""),
-        count,
-        json,
-        reconnect: !noReconnect,
-        output: process.stdout,
-        report: ConnectFlags.report,
-        warn: (line) => ExitStatus.say(Escape.show(line))
-      })
+      Secrets.use(given, socket, login, (secret) =>
+        Listening.run({
+          ...secret,
+          socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
+          login,
+          from: names(from ?? ""),
+          count,
+          json,
+          reconnect: !noReconnect,
+          output: process.stdout,
+          report: ConnectFlags.report,
+          warn: (line) => ExitStatus.say(Escape.show(line))
+        })
+      )
     )
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
     if (Option.isSome(yield* ended)) return

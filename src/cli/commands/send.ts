@@ -12,9 +12,11 @@ import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import type * as Delivery from "./Delivery.js"
 import * as GuessedLogin from "./GuessedLogin.js"
+import * as Secrets from "./Secrets.js"
 
 export const settings = {
   ...ConnectFlags.settings,
+  ...Secrets.settings,
   login: Setting.text("login", "name", {
     about: "Name to send as",
     default: undefined,
@@ -66,10 +68,12 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
     const { auto, json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
-    const job: Delivery.DeliveryJob = {
-      socket: ConnectFlags.socket(given),
+    const socket = ConnectFlags.socket(given)
+    const name = login ?? GuessedLogin.guess()
+    const job: Omit<Delivery.DeliveryJob, "secret"> = {
+      socket,
       recipients,
-      login: login ?? GuessedLogin.guess(),
+      login: name,
       mayRename: given.origins.login !== "flag",
       text: raw.text.length === 0 ? undefined : raw.text.join(" "),
       timeout,
@@ -93,6 +97,9 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       yield* Effect.forkScoped(V8Heap.restoreYoung) // the input may pause
     }
     const { streamsOf, withOutcomes, withoutOutcomes } = yield* Effect.promise(() => import("./Delivery.js"))
-    process.exitCode = yield* isWaiting ? withOutcomes(job, streamsOf(job)) : withoutOutcomes(job)
+    process.exitCode = yield* Secrets.use(given, socket, name, (secret) => {
+      const whole = { ...job, secret }
+      return isWaiting ? withOutcomes(whole, streamsOf(whole)) : withoutOutcomes(whole)
+    })
   }).pipe(Effect.scoped)
 )

@@ -16,6 +16,14 @@ const unreachable = [
   "A flag is wrong, there was no connection, or the output cannot be written; one line on standard error says why."
 ] as const
 
+const accounts =
+  "Where the login's account takes a password, it comes from --password-file, --password-command or the variable " +
+  "ACHAT_PASSWORD. There is no flag for it, because others can see the flags of a program. The command then fetches a " +
+  "token for the device, keeps it in $XDG_STATE_HOME/a-chat/tokens, readable only by you, and needs no password any more. " +
+  "`--login alice/phone` names the device, which otherwise is `main`: one that logs in again replaces its earlier " +
+  "connection. A secret is sent only to a server that says that it has accounts, and only with TLS, over a Unix socket or " +
+  "within this machine."
+
 const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as const
 
 const reconnects =
@@ -29,8 +37,9 @@ const serve: ManualPage = {
     "Clients send lines. The first line is the client's name; every other line is `name, name: text`. So nc is a client. " +
       "Whatever the server accepts, it writes to the recipient or returns to the sender with a reason. A fast sender is " +
       "slowed to the speed of its recipient, and memory stays bounded.",
-    "By default the server listens on the loopback address only. There are no passwords: anyone who can reach it can log " +
-      "in under any free name.",
+    "By default the server listens on the loopback address only. Without --store there are no passwords: anyone who can " +
+      "reach it can log in under any free name. With --store, a name can be that of an account; see --accounts, and " +
+      "`a-chat account`.",
     "After SIGTERM or SIGINT the server refuses new lines and delivers accepted ones, for up to --grace. A second signal " +
       "ends it immediately. Events are logged on standard error."
   ],
@@ -61,6 +70,10 @@ const connect: ManualPage = {
       "lines are kept in " +
       "$XDG_STATE_HOME/a-chat/history. A message with your name in it, as a whole word in any case, is marked: `bob » hi " +
       "alice`. --bell mentions rings for nothing else.",
+    accounts,
+    "At a terminal the client asks for the password that it needs. /register makes an account of your name and /password " +
+      "changes its password: both ask for it, and show and keep nothing of it. /token, /devices and /forget manage your " +
+      "devices.",
     "While the terminal does not have the focus, as far as it reports that, it is asked to show messages on the desktop, " +
       "with OSC 777 or OSC 9 (--notify-osc); in tmux this needs `set -g allow-passthrough on`, and `set -g focus-events on` " +
       'for the focus. --notify also runs a command of the shell, such as `notify-send -- "$ACHAT_FROM" "$(cat)"`. It gets ' +
@@ -115,6 +128,7 @@ const send: ManualPage = {
       "--timeout; the lines after it wait. So is a line that a server which shuts down has not accepted. A connection " +
       "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown is never sent " +
       "again. With --wait-for, the lines wait for a recipient that is absent.",
+    accounts,
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
       "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use one " +
       "name at once. They are not announced and not listed by `a-chat who`, and messages to that name are returned as " +
@@ -164,7 +178,8 @@ const ask: ManualPage = {
       "name is present like that of any client.",
     "An `a-chat exec` answers the question, unless --auto marks it as that of a program. In the program of an `a-chat exec` " +
       "that is the default: bots that ask each other for each question would go on without end.",
-    "The answer is received, for the server and its sender, once the output has taken it."
+    "The answer is received, for the server and its sender, once the output has taken it.",
+    accounts
   ],
   statuses: [
     ["0", "Every recipient answered, or with --any one of them."],
@@ -235,7 +250,8 @@ const listen: ManualPage = {
     "A message is received, for the server and its sender, once the output has taken it. Messages that are not printed " +
       "because the command is killed, or because its output cannot be written, return to their senders. While the output " +
       "takes nothing, the messages wait at the server, which holds the senders.",
-    reconnects
+    reconnects,
+    accounts
   ],
   statuses: [
     ["0", "--count messages arrived, --timeout ran out without --count, or the reader of the output has gone."],
@@ -281,7 +297,8 @@ const exec: ManualPage = {
       "With --rate 5, up to 20 messages at once are answered, and 5 per second in the long run. The messages that follow " +
       "are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is told once a " +
       "minute at most. For a bot that gets its work from scripts, use --rate off.",
-    reconnects
+    reconnects,
+    accounts
   ],
   statuses: [
     ["2", "A flag is wrong, the program cannot be started, or there was no connection."],
@@ -383,9 +400,48 @@ const store: ManualPage = {
   ]
 }
 
-export const pages = { serve, connect, send, ask, listen, exec, who, ping, config, control, store } satisfies Record<
-  string,
-  ManualPage
->
+const account: ManualPage = {
+  summary: "Adds, removes and lists accounts, and sets their passwords.",
+  description: [
+    "A server that runs is reached with --socket, the path of its --control. The store of a server that does not run is " +
+      "opened with --store. While a server uses a store, nothing else can open it.",
+    "`add NAME` creates an account and `password NAME` sets the password of one. The password is the first line of the " +
+      "standard input; at a terminal the command asks for it twice, and shows nothing. A new password logs all clients of " +
+      "the account out; tokens keep working. `remove NAME` removes an account with its devices and tokens. Its name stays " +
+      "taken, so that nobody is mistaken for the former owner, until `free NAME`. `list` prints all accounts, and their " +
+      "devices.",
+    "With --json the answer is one object: `ok` is true or false, and `error` says what is wrong. `list` has `accounts`; " +
+      "times are in milliseconds since 1970."
+  ],
+  statuses: [
+    ["0", "It was done."],
+    ["1", "It was not: there is no such account, or the name is taken."],
+    unreachable,
+    ["3", "The connection was lost before the answer: the server may have done it."],
+    interrupted
+  ],
+  examples: [
+    [
+      "An account for alice, with the password from a password manager:",
+      "printf 'correct horse\\n' | a-chat account add alice --store ./a-chat.db"
+    ],
+    ["All accounts:", "a-chat account list --store ./a-chat.db"]
+  ]
+}
+
+export const pages = {
+  serve,
+  connect,
+  send,
+  ask,
+  listen,
+  exec,
+  who,
+  ping,
+  config,
+  control,
+  store,
+  account
+} satisfies Record<string, ManualPage>
 
 export type CommandName = keyof typeof pages

@@ -12,6 +12,8 @@ import * as Wire from "../../protocol/Wire.js"
 import * as Unix from "../../transport/Unix.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
+import * as AccountAnswers from "./AccountAnswers.js"
+import { RunningAccounts } from "./AccountsLayer.js"
 import * as ControlRequest from "./ControlRequest.js"
 import * as Reload from "./Reload.js"
 
@@ -29,7 +31,9 @@ const idleTime = Duration.minutes(1)
 const linger = Duration.seconds(1)
 
 /** The control socket, or nothing where it is off. */
-export const layer = (path: string | undefined): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload> =>
+export const layer = (
+  path: string | undefined
+): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts> =>
   path === undefined ? Layer.empty : serving(path)
 
 const serving = (path: string) =>
@@ -80,6 +84,7 @@ const object = (fields: object): Answer => Stream.succeed(JSON.stringify(fields)
 const answering = Effect.gen(function* () {
   const server = yield* Server
   const reload = yield* Reload.Reload
+  const accounts = yield* RunningAccounts
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
       case "Kick":
@@ -98,6 +103,17 @@ const answering = Effect.gen(function* () {
           isLifted ? done({ unbanned: who }) : refused(`there is no ban of ${who}`)
         )
       }
+      case "ListAccounts":
+      case "AddAccount":
+      case "SetPassword":
+      case "RemoveAccount":
+      case "FreeAccount":
+        return accounts === undefined
+          ? refused("this server has no accounts; it needs --store")
+          : Effect.mapBoth(AccountAnswers.run(accounts, request), {
+              onFailure: (error): Refused => ({ error }),
+              onSuccess: (fields) => object({ ok: true, ...fields })
+            })
       case "List":
         return list
       case "Reload":
@@ -126,10 +142,10 @@ const answering = Effect.gen(function* () {
   return (line: string): Effect.Effect<Answer> => {
     const request = ControlRequest.parse(line)
     const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
-    const isLogged = Either.isLeft(request) || request.right._tag !== "List"
+    const isLogged = Either.isLeft(request) || !["List", "ListAccounts"].includes(request.right._tag)
     const log = (fields: object) =>
       isLogged
-        ? Effect.annotateLogs(Effect.logInfo("control request"), { request: line.trim(), ...fields })
+        ? Effect.annotateLogs(Effect.logInfo("control request"), { request: ControlRequest.shown(line), ...fields })
         : Effect.void
     return Effect.matchEffect(answer, {
       onFailure: (why) => Effect.as(log({ error: why.error }), object({ ok: false, ...why })),

@@ -20,6 +20,19 @@ export interface ControlAnswer {
   readonly needRestart?: ReadonlyArray<string>
   readonly until?: string
   readonly draining?: boolean
+  /** What was done to an account. */
+  readonly account?: "added" | "password" | "removed" | "freed"
+  /** The name of that account. */
+  readonly name?: string
+  readonly accounts?: ReadonlyArray<ListedAccount>
+}
+
+export interface ListedAccount {
+  readonly name: string
+  /** In milliseconds since 1970. */
+  readonly created: number
+  readonly isRemoved: boolean
+  readonly devices: ReadonlyArray<{ readonly name: string; readonly hasToken: boolean; readonly seen: number }>
 }
 
 interface ListedConnection {
@@ -59,8 +72,10 @@ const parseObject = (line: string): Record<string, unknown> | undefined => {
 
 /** The answer for people. */
 export const text = (answer: ControlAnswer): string => {
-  const { bans, changed, connections, disconnected, kicked, unbanned } = answer
+  const { account, accounts, bans, changed, connections, disconnected, kicked, unbanned } = answer
   if (connections !== undefined) return lists(connections, bans ?? [])
+  if (accounts !== undefined) return accountTable(accounts)
+  if (account !== undefined) return `${accountTexts[account]} ${Escape.show(answer.name ?? "")}\n`
   if (kicked !== undefined) return `kicked ${kicked}\n`
   if (unbanned !== undefined) return `lifted the ban of ${unbanned}\n`
   if (answer.banned !== undefined) {
@@ -68,6 +83,23 @@ export const text = (answer: ControlAnswer): string => {
   }
   if (changed !== undefined) return reloaded(answer)
   return answer.draining === true ? "draining\n" : ""
+}
+
+const accountTexts = {
+  added: "added",
+  password: "changed the password of",
+  removed: "removed",
+  freed: "freed the name"
+} as const
+
+const accountTable = (accounts: ReadonlyArray<ListedAccount>) => {
+  const rows = accounts.map(({ created, devices, isRemoved, name }) => [
+    name,
+    isRemoved ? "removed" : "active",
+    new Date(created).toISOString().slice(0, 10),
+    devices.length === 0 ? "-" : devices.map((device) => `${device.name}${device.hasToken ? "*" : ""}`).join(", ")
+  ])
+  return Escape.show(table([["NAME", "STATE", "CREATED", "DEVICES (* WITH A TOKEN)"], ...rows]))
 }
 
 const left = (millis: number | null | undefined) => {

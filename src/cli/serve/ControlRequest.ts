@@ -17,6 +17,13 @@ export type ControlRequest =
   | { readonly _tag: "List" }
   | { readonly _tag: "Reload" }
   | { readonly _tag: "Drain" }
+  | AccountRequest
+
+/** What an operator may ask about accounts. */
+export type AccountRequest =
+  | { readonly _tag: "ListAccounts" }
+  | { readonly _tag: "RemoveAccount" | "FreeAccount"; readonly name: string }
+  | { readonly _tag: "AddAccount" | "SetPassword"; readonly name: string; readonly password: string }
 
 /** The version of these requests and of their answers, which the server announces first. */
 export const version = 1
@@ -26,6 +33,8 @@ const longest = Duration.hours(24 * 366)
 
 /** Parses a request, or returns what is wrong with it. */
 export const parse = (line: string): Either.Either<ControlRequest, string> => {
+  const account = accountForm.exec(line.trim())
+  if (account !== null) return parseAccount(account[1] ?? "")
   const [verb = "", ...words] = line.split(/\s+/u).filter((word) => word !== "")
   const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
   if (form === undefined) return Either.left(unknown(verb))
@@ -33,6 +42,33 @@ export const parse = (line: string): Either.Either<ControlRequest, string> => {
   return words.length < form.words.length || words.length > form.words.length + form.optional
     ? Either.left(`write ${form.usage}${most === undefined ? ", and nothing after it" : ""}`)
     : form.parse(words)
+}
+
+const accountForm = /^account(?:\s+(.*))?$/su
+
+/** The forms of a request about accounts. A password may contain blanks. */
+const parseAccount = (text: string): Either.Either<ControlRequest, string> => {
+  const [, verb = "", name = "", password = ""] = /^(\S+)(?:\s+(\S+)(?:\s+(.+))?)?$/su.exec(text) ?? []
+  const takesPassword = verb === "add" || verb === "password"
+  if (takesPassword && name !== "" && password !== "") {
+    return Either.right({ _tag: verb === "add" ? "AddAccount" : "SetPassword", name, password })
+  }
+  if ((verb === "remove" || verb === "free") && name !== "" && password === "") {
+    return Either.right({ _tag: verb === "remove" ? "RemoveAccount" : "FreeAccount", name })
+  }
+  if (verb === "list" && name === "") return Either.right({ _tag: "ListAccounts" })
+  return Either.left(
+    "write account add NAME PASSWORD, account password NAME PASSWORD, account remove NAME, account free NAME or account list"
+  )
+}
+
+export const isAboutAccounts = (request: ControlRequest): request is AccountRequest =>
+  ["ListAccounts", "RemoveAccount", "FreeAccount", "AddAccount", "SetPassword"].includes(request._tag)
+
+/** The request as it may be logged: without a password. */
+export const shown = (line: string): string => {
+  const words = line.trim().split(/\s+/u)
+  return (words[0] === "account" ? words.slice(0, 3) : words).join(" ")
 }
 
 type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain"

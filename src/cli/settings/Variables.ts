@@ -18,6 +18,9 @@ export const isKubernetesPort = (variable: string, text: string): boolean =>
 /** What the command of --notify gets; ACHAT_FROM and ACHAT_LOGIN are settings as well. */
 const ofMessages: ReadonlySet<string> = new Set(["ACHAT_MENTION", "ACHAT_MORE"])
 
+/** The password of the login's account. It is no setting: a setting would also be a flag, which others can see. */
+export const password = "ACHAT_PASSWORD"
+
 /** Describes each variable without meaning: `ACHAT_PROT is not a setting; did you mean ACHAT_PORT?` */
 export const unknown = (
   environment: Readonly<Record<string, string | undefined>>,
@@ -29,7 +32,7 @@ export const unknown = (
     if (!variable.startsWith(prefix) || text === "") return []
     const name = variable.slice(prefix.length).toLowerCase().replaceAll("_", "-")
     if (known.has(name) && Setting.variable(name) === variable) return []
-    if (ofMessages.has(variable)) return []
+    if (ofMessages.has(variable) || variable === password) return []
     if (ofKubernetes.test(variable) || isKubernetesPort(variable, text)) return []
     const meant = DidYouMean.nearest(name, [...known])
     return [`${variable} is not a setting${meant === undefined ? "" : `; did you mean ${Setting.variable(meant)}?`}`]

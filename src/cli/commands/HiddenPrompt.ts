@@ -1,0 +1,47 @@
+import * as Effect from "effect/Effect"
+import { StringDecoder } from "node:string_decoder"
+import * as ExitStatus from "../ExitStatus.js"
+
+/** Whether there is a terminal that can be asked. */
+export const isPossible = (): boolean => process.stdin.isTTY && process.stderr.isTTY
+
+/** Asks at the terminal for a line, of which nothing is shown. Undefined if the user does not want to answer. */
+const ask = (question: string): Effect.Effect<string | undefined> =>
+  Effect.async((resume) => {
+    const { stderr, stdin } = process
+    const decoder = new StringDecoder("utf8")
+    let text = ""
+    const stop = () => {
+      stdin.off("data", take)
+      stdin.setRawMode(false)
+      stdin.pause()
+      stderr.write("\n")
+    }
+    const done = (answer: string | undefined) => {
+      stop()
+      resume(Effect.succeed(answer))
+    }
+    const take = (bytes: Buffer) => {
+      for (const character of decoder.write(bytes)) {
+        if (character === "\r" || character === "\n") return done(text)
+        if (character === "\u0003" || character === "\u0004") return done(undefined) // Ctrl-C, Ctrl-D
+        if (character === "\u007f" || character === "\b") text = [...text].slice(0, -1).join("")
+        else if (character === "\u0015")
+          text = "" // Ctrl-U
+        else text += character
+      }
+    }
+    stderr.write(`${question}: `)
+    stdin.setRawMode(true)
+    stdin.on("data", take)
+    stdin.resume()
+    return Effect.sync(stop)
+  })
+
+/** Asks twice for a new password. */
+export const newPassword: Effect.Effect<string, ExitStatus.Failure> = Effect.gen(function* () {
+  const first = yield* ask("new password")
+  const second = first === undefined || first === "" ? undefined : yield* ask("the same again")
+  if (first === undefined || second === undefined) return yield* ExitStatus.misused("there is no password")
+  return first === second ? first : yield* ExitStatus.misused("the passwords differ")
+})

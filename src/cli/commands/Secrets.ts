@@ -1,0 +1,160 @@
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import type { FoundSecret, Keyring } from "../../client/Keyring.js"
+import type { LoginRefused } from "../../client/Login.js"
+import * as TokenExchange from "../../client/TokenExchange.js"
+import type { Socket, TransportError } from "../../ports/Transport.js"
+import * as RegularFile from "../../process/RegularFile.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as AddressFlags from "../settings/AddressFlags.js"
+import * as Setting from "../settings/Setting.js"
+import * as Variables from "../settings/Variables.js"
+import type { Resolved } from "../settings/Sources.js"
+import type * as ConnectFlags from "./ConnectFlags.js"
+import * as TokenFile from "./TokenFile.js"
+
+/**
+ * The secrets of the clients. There is no flag for a password: everybody on the machine can see the flags of a program.
+ * The first login with a password fetches a token for the device, which is kept for the next logins.
+ */
+
+export const settings = {
+  passwordFile: Setting.text("password-file", "file", {
+    about: "File whose first line is the password of the login's account; see also the variable ACHAT_PASSWORD",
+    default: undefined
+  }),
+  passwordCommand: Setting.text("password-command", "command", {
+    about: "Shell command that prints the password of the login's account, such as a password manager",
+    default: undefined
+  }),
+  insecurePasswords: Setting.toggle(
+    "insecure-passwords",
+    "Send passwords and tokens over connections that others can read, without TLS"
+  )
+}
+
+type Given = ConnectFlags.GivenConnection & Resolved<typeof settings>
+
+/** What a client needs to know of the login's account: the options of the same names in the client library. */
+export interface LoginSecret {
+  readonly secret: Effect.Effect<string> | undefined
+  readonly insecure: boolean
+  readonly hasAccount: boolean | undefined
+}
+
+/** @param login `alice`, or `alice/phone` */
+export const keyring = (
+  given: Given,
+  socket: Effect.Effect<Socket, TransportError>,
+  login: string
+): Keyring<ExitStatus.Failure> => {
+  const { insecurePasswords: insecure, tls } = given.values
+  const address = AddressFlags.address(given)
+  const file = TokenFile.path(process.env, `${tls ? "tls " : ""}${address?.text ?? ""}`, login)
+  const enter = (password: string) =>
+    TokenExchange.run({ socket, login, password, insecure }).pipe(
+      Effect.tap((token) => (token === undefined ? Effect.void : keep(file, token))),
+      Effect.map((token) => token ?? password),
+      // The client that is about to log in reports it, and may try again.
+      Effect.catchTags({ TransportError: () => Effect.succeed(password), Unsendable: () => Effect.succeed(password) })
+    )
+  return {
+    insecure,
+    find: Effect.gen(function* () {
+      const kept = yield* TokenFile.read(file)
+      if (kept !== undefined) return { secret: kept, isKeptToken: true }
+      const password = yield* passwordOf(given)
+      return password === undefined ? undefined : { secret: yield* enter(password), isKeptToken: false }
+    }),
+    enter,
+    forget: TokenFile.remove(file)
+  }
+}
+
+const keep = (file: string, token: string) =>
+  Effect.catchAll(TokenFile.write(file, token), (error) => Effect.sync(() => ExitStatus.say(error.message)))
+
+/**
+ * Runs a client with the secret of its login, if there is one. If the server refuses a token that was kept, the token is
+ * deleted, and the password is used if it can be had without asking.
+ */
+export const use = <A, E extends { readonly _tag: string }, R>(
+  given: Given,
+  socket: Effect.Effect<Socket, TransportError>,
+  login: string,
+  run: (secret: LoginSecret) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ExitStatus.Failure, R> =>
+  Effect.gen(function* () {
+    const { find, forget } = keyring(given, socket, login)
+    const { insecurePasswords: insecure, cert } = given.values
+    const hasAccount = cert === undefined ? undefined : true
+    const found = yield* Effect.mapError(find, refusal)
+    const secretOf = (one: FoundSecret | undefined) => ({
+      secret: one && Effect.succeed(one.secret),
+      insecure,
+      hasAccount
+    })
+    if (found?.isKeptToken !== true) return yield* run(secretOf(found))
+    return yield* Effect.catchIf(run(secretOf(found)), isWrongSecret, (error) =>
+      Effect.gen(function* () {
+        yield* forget
+        const password = yield* Effect.mapError(find, refusal)
+        return yield* password === undefined ? Effect.fail(error) : run(secretOf(password))
+      })
+    )
+  })
+
+const isWrongSecret = (error: object): boolean => "code" in error && error.code === "wrong-password"
+
+const refusal = (error: ExitStatus.Failure | LoginRefused): ExitStatus.Failure =>
+  error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse(error)
+
+/** The longest password file, and the longest output of a password command, in bytes. */
+const maxPasswordBytes = 4096
+
+/** The password that the user has given, without asking for it. */
+export const passwordOf = ({
+  values
+}: Pick<Given, "values">): Effect.Effect<string | undefined, ExitStatus.Failure> => {
+  const { passwordCommand, passwordFile } = values
+  if (passwordFile !== undefined && passwordCommand !== undefined) {
+    return ExitStatus.misused("--password-file replaces --password-command; give one or the other")
+  }
+  if (passwordFile !== undefined) {
+    return Effect.flatMap(
+      Effect.tryPromise({
+        try: () => RegularFile.read(passwordFile, maxPasswordBytes),
+        catch: (cause) => ExitStatus.asMisuse({ message: `--password-file ${passwordFile}: ${messageOf(cause)}` })
+      }),
+      (bytes) => firstLine(bytes.toString(), `--password-file ${passwordFile}`)
+    )
+  }
+  if (passwordCommand !== undefined) {
+    return Effect.flatMap(output(passwordCommand), (text) => firstLine(text, "--password-command"))
+  }
+  const inVariable = process.env[Variables.password] ?? ""
+  return Effect.succeed(inVariable === "" ? undefined : inVariable)
+}
+
+const firstLine = (text: string, place: string) => {
+  const [line = ""] = text.split(/\r?\n/u)
+  return line === "" ? ExitStatus.misused(`${place}: there is no password`) : Effect.succeed(line)
+}
+
+const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
+
+/** Runs a shell command, and returns what it prints. It may ask the user, at the terminal. */
+const output = (command: string): Effect.Effect<string, ExitStatus.Failure> =>
+  Effect.async((resume) => {
+    const fail = (why: string) => resume(ExitStatus.misused(`--password-command: ${why}`))
+    const child = spawn("sh", ["-c", command], { stdio: ["inherit", "pipe", "inherit"] })
+    let text = ""
+    child.stdout.setEncoding("utf8").on("data", (more: string) => (text = (text + more).slice(0, maxPasswordBytes)))
+    child.on("error", (error) => fail(error.message))
+    child.on("close", (status, signal) =>
+      status === 0
+        ? resume(Effect.succeed(text))
+        : fail(signal === null ? `exit status ${status}` : `ended by ${signal}`)
+    )
+    return Effect.sync(() => child.kill())
+  })

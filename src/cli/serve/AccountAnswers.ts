@@ -1,0 +1,30 @@
+import * as Effect from "effect/Effect"
+import type { AccountOperations } from "../../accounts/AccountOperations.js"
+import type { StoreError } from "../../ports/StoreError.js"
+import type { ControlAnswer } from "./ControlAnswer.js"
+import type { AccountRequest } from "./ControlRequest.js"
+
+/** Does what a request about accounts asks, on a running server or on its store. Fails with a sentence for the operator. */
+export const run = (
+  operations: AccountOperations,
+  request: AccountRequest
+): Effect.Effect<Omit<ControlAnswer, "ok">, string> =>
+  Effect.mapError(answer(operations, request), (error) => ("impossible" in error ? error.impossible : error.message))
+
+const answer = (
+  { add, free, list, password, remove }: AccountOperations,
+  request: AccountRequest
+): Effect.Effect<Omit<ControlAnswer, "ok">, { readonly impossible: string } | StoreError> => {
+  switch (request._tag) {
+    case "ListAccounts":
+      return Effect.map(list, (accounts) => ({ accounts }))
+    case "AddAccount":
+      return Effect.as(add(request.name, request.password), { account: "added", name: request.name })
+    case "SetPassword":
+      return Effect.as(password(request.name, request.password), { account: "password", name: request.name })
+    case "RemoveAccount":
+      return Effect.as(remove(request.name), { account: "removed", name: request.name })
+    case "FreeAccount":
+      return Effect.as(free(request.name), { account: "freed", name: request.name })
+  }
+}
