@@ -3,6 +3,7 @@ import type * as Scope from "effect/Scope"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { eventually } from "./Eventually.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
@@ -76,8 +77,12 @@ export const start = (
     )
     child.stdin.on("error", () => {}) // it may end first
     child.stdout.on("data", (bytes: Buffer) => emulator.feed(bytes))
+    // What was written, not what is on the screen: a program such as tmux may already have taken that over.
     const told = (pattern: RegExp) =>
-      Effect.map(emulator.sees(pattern), () => pattern.exec(emulator.written())?.[1] ?? "")
+      Effect.map(
+        eventually(() => pattern.test(emulator.written()), `not written: ${pattern}`),
+        () => pattern.exec(emulator.written())?.[1] ?? ""
+      )
     const terminal = yield* told(/tty (\/dev\/\S+)/u)
     const pid = Number(yield* told(/pid (\d+)/u))
     const resizer = yield* Effect.acquireRelease(
