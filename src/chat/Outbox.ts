@@ -450,8 +450,11 @@ export class Outbox<Sender> {
   /** Calls `take` with the next batch, as soon as there is one. For a writer without a fiber of its own. */
   onBatch(take: (batch: Batch<Sender>) => void) {
     const waiting = this.takeQueued() ?? this.ready()
-    if (waiting === undefined) this.idle = (next) => take(Effect.runSync(next))
-    else take(waiting)
+    if (waiting !== undefined) return take(waiting)
+    this.idle = (batch) => {
+      take(batch)
+      return false
+    }
   }
 
   /** The next batch if it can be taken without waiting, which is the usual case for a busy writer. */
