@@ -100,8 +100,15 @@ export const mutants = [
   {
     name: "a writer waits for a queue that was retracted after it had looked",
     file: "chat/Outbox.ts",
-    search: "return batch === undefined ? this.wait : Effect.succeed(batch)",
-    replace: "return batch === undefined ? Effect.never : Effect.succeed(batch)",
+    search: "return batch === undefined ? this.park(go, write) : go(batch)",
+    replace: "return batch === undefined ? Effect.never : go(batch)",
     test: "test/chat/yielding-writer.test.ts"
+  },
+  {
+    name: "a writer is not woken for what is left to do after a write at the end of a turn",
+    file: "chat/Outbox.ts",
+    search: "if (rest !== undefined) resume(rest)",
+    replace: "if (rest !== undefined && !isEndOfTurn) resume(rest)",
+    test: "test/chat/Outbox.test.ts"
   }
 ]

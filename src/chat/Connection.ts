@@ -49,11 +49,12 @@ const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Eff
  */
 const untilWriterEnds = (peer: Peer, broker: Broker, start: Start): Effect.Effect<void> =>
   Effect.async((resume) => {
-    peer.outbox.begin((first) =>
+    peer.outbox.begin((first) => {
       start(write(peer, broker, first)).addObserver((exit) =>
         resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause))
       )
-    )
+      return false
+    })
     peer.socket.attach(new Reader(peer, broker))
   })
 
@@ -100,9 +101,14 @@ class Reader implements SocketEvents {
 }
 
 /** Not a generator: a suspended one would keep half a kilobyte for each connection (benchmark: idle memory). */
-const write = (peer: Peer, broker: Broker, first: Effect.Effect<Batch<Peer>>): Effect.Effect<void> => {
+const write = (peer: Peer, broker: Broker, first: Batch<Peer>): Effect.Effect<void> => {
   const { outbox, socket } = peer
-  const go = (first: Batch<Peer> | undefined): Effect.Effect<void> => {
+  const go = (batch: Batch<Peer> | undefined): Effect.Effect<void> => writeAll(batch) ?? outbox.next(go, writeAll)
+  /**
+   * Writes a batch, and those that can be taken without waiting. Returns what the writer has to do then; undefined if it is
+   * to wait for the next batch.
+   */
+  const writeAll = (first: Batch<Peer> | undefined): Effect.Effect<void> | undefined => {
     for (let batch = first; batch !== undefined; batch = outbox.ready()) {
       if (outbox.isBroken) return Effect.void
       broker.writing(peer)
@@ -112,7 +118,7 @@ const write = (peer: Peer, broker: Broker, first: Effect.Effect<Batch<Peer>>): E
       wrote(peer, broker, batch)
       if (batch.isLast) return Effect.void
     }
-    return Effect.flatMap(outbox.next, go)
+    return undefined
   }
   /** Waits until the kernel has taken the rest of a batch. */
   const finish = (batch: Batch<Peer>): Effect.Effect<void> => {
@@ -125,7 +131,7 @@ const write = (peer: Peer, broker: Broker, first: Effect.Effect<Batch<Peer>>): E
       return batch.isLast ? Effect.void : go(outbox.ready())
     })
   }
-  return Effect.flatMap(first, go)
+  return Effect.suspend(() => go(first))
 }
 
 /** The kernel has taken the whole batch. */

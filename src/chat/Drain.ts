@@ -74,13 +74,18 @@ export class Drain {
   /** Ends every outbox, but only once nothing is in flight: returned lines still go into their senders' outboxes. */
   tick() {
     if (!this.begun) return
-    // While the broker is behind, it has not read everything that has arrived.
-    if (this.broker.backlog.length > 0) this.ticksSinceHeard = 0
+    // What has arrived from a client that is held is not read, and neither is everything while the broker is behind.
+    if (this.broker.backlog.length > 0 || this.isHolding()) this.ticksSinceHeard = 0
     else this.ticksSinceHeard += 1
     this.settledTicks = this.isSettled() ? this.settledTicks + 1 : 0
     if (this.settledTicks === 0 || (this.ticksSinceHeard < quietTicks && this.settledTicks < lastCall)) return
     const { lifecycle } = this.broker
     for (const peer of lifecycle.peers) lifecycle.leave(peer, "shutdown")
+  }
+
+  private isHolding() {
+    for (const { hold } of this.broker.lifecycle.peers) if (hold !== undefined) return true
+    return false
   }
 
   private isSettled() {

@@ -35,8 +35,8 @@ const maxTickMillis = 250
 
 /**
  * Everything that only a timer can notice: missing logins, stalled sockets, peers that vanished, held clients that
- * disconnected, exhausted memory. One fiber ticks for all connections, and only while there is something to watch; a timer for each connection
- * would cost more than the connection itself.
+ * disconnected, exhausted memory. One fiber ticks for all connections, and only while there is something to watch; a
+ * timer for each connection would cost more than the connection itself.
  */
 export class Watch {
   /** When each login began, in the order in which they were accepted: the first in the map is the first to expire. */

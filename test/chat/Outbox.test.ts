@@ -40,7 +40,7 @@ const make = (given: Pick<Bounds, "lines" | "bytes">, budget = new Budget(1_000_
 const take = <Sender>(outbox: Outbox<Sender>): Effect.Effect<Batch<Sender>> =>
   Effect.suspend(() => {
     const batch = outbox.ready()
-    return batch === undefined ? outbox.next : Effect.succeed(batch)
+    return batch === undefined ? outbox.next(Effect.succeed) : Effect.succeed(batch)
   })
 
 const roomy = { lines: 100_000, bytes: 10_000_000 }
@@ -124,6 +124,31 @@ describe("Outbox", () => {
       const batch = yield* Fiber.join(writer)
       assert.strictEqual(batch.text, "1\n2\n")
       assert.strictEqual(outbox.inHand, batch)
+    })
+  )
+
+  it.effect("has an idle writer write at the end of a turn, and wakes it only for what is left to do", () =>
+    Effect.gen(function* () {
+      const outbox = make(roomy)
+      const written: Array<string> = []
+      const write = (batch: Batch<string>) => {
+        written.push(batch.text)
+        outbox.taken(batch)
+        return batch.text === "3\n" ? Effect.succeed("over") : undefined
+      }
+      const writer = yield* Effect.fork(outbox.next(() => Effect.die("woken in the middle of a turn"), write))
+      yield* Effect.yieldNow()
+      for (const text of ["1", "2"]) {
+        outbox.put(`${text}\n`, 1, "alice", undefined)
+        outbox.flush()
+        assert.strictEqual(written.at(-1), `${text}\n`, "before the flush returns")
+        assert.isUndefined(outbox.inHand)
+        yield* Effect.yieldNow()
+        assert.isNull(writer.unsafePoll(), "it waits for the next batch")
+      }
+      outbox.reply("3\n", 0)
+      outbox.flush()
+      assert.strictEqual(yield* Fiber.join(writer), "over")
     })
   )
 

@@ -149,7 +149,7 @@ const room =
     marked.form = LineForm.of(new Set(["auto"]))
     const write = (outbox: typeof plain, member: string) =>
       Effect.gen(function* () {
-        const batch = outbox.ready() ?? (yield* outbox.next)
+        const batch = outbox.ready() ?? (yield* outbox.next(Effect.succeed))
         got.push(
           ...batch.text
             .split("\n")

@@ -168,7 +168,7 @@ describe.concurrent("a-chat send, when something goes wrong", () => {
 
   it.scopedLive("stops sending to a server that shuts down", () =>
     Effect.gen(function* () {
-      const { bob, server } = yield* programWithBob("--grace", "1s")
+      const { bob, server } = yield* programWithBob("--grace", "10s")
       const sending = yield* Program.start(["send", "--port", server.port, "--login", "alice", "bob"])
       const pour = () => {
         while (sending.input.writable && sending.input.write("x\n".repeat(1000)));

@@ -89,8 +89,8 @@ const connect: ManualPage = {
       "reason=offline`, `refused reason=too-long`, unknown, unsent, or sent to a server that reports none. Lines with `*` " +
       "say as whom and where you chat, and how many lines are missing. A folder to which other users can write is refused. " +
       "What prevents the log is reported once, and the chat goes on. Names that look the same share a file.",
-    "In a pipe the client sends its input and prints what it receives, without notifications and a log. Without --login, the first line of the input is the " +
-      "name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
+    "In a pipe the client sends its input and prints what it receives, without notifications and without a log. Without " +
+      "--login, the first line of the input is the name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
     "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +
       "after the input, and does not show the replies. Messages are received once the output has taken them: the client " +
@@ -145,7 +145,8 @@ const send: ManualPage = {
     ],
     [
       "3",
-      "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a signal came first."
+      "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a signal " +
+        "came first."
     ],
     ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it, and no outcome is unknown."]
   ],
