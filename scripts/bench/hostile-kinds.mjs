@@ -184,6 +184,38 @@ export const kinds = {
       }
     }
   },
+  "disconnects-reset": {
+    title: "3,000 clients reset their connections at once, again and again",
+    run: async ({ crowd }) => {
+      for (let round = 0; ; round++) {
+        const sockets = await crowd(3000, `round${round}-`)
+        await sleep(300)
+        for (const socket of sockets) socket.resetAndDestroy()
+        await sleep(300)
+      }
+    }
+  },
+  quits: {
+    title: "3,000 clients quit at once, again and again",
+    run: async ({ crowd }) => {
+      for (let round = 0; ; round++) {
+        const sockets = await crowd(3000, `round${round}-`)
+        await sleep(300)
+        for (const socket of sockets) socket.end("/quit\n")
+        await sleep(300)
+      }
+    }
+  },
+  bursts: {
+    title: "3,000 clients with a few lines each at once, again and again",
+    run: async ({ crowd }) => {
+      const sockets = await crowd(3000, "burst")
+      for (;;) {
+        for (const socket of sockets) socket.write("/x\nnobody: hi\n\n".repeat(10))
+        await sleep(500)
+      }
+    }
+  },
   "disconnects-hello": {
     title: "3,000 clients that get notices end at once",
     run: async ({ crowd }) => {

@@ -76,8 +76,8 @@ export const mutants = [
   {
     name: "a held client is not probed for a broken connection",
     file: "chat/Watch.ts",
-    search: "for (const peer of this.heldPeers) peer.socket.probe()",
-    replace: ""
+    search: "[...this.heldPeers, ...this.shortPeers.keys()].values()",
+    replace: "[...this.shortPeers.keys()].values()"
   },
   {
     name: "the broker takes no further turn by itself after one that was over (lost wake-up)",

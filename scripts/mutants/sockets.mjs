@@ -3,8 +3,8 @@ export const mutants = [
   {
     name: "the beginning of a line before a reset counts as a line",
     file: "transport/NetSocket.ts",
-    search: "if (!this.hasReset()) this.events.end()",
-    replace: "if (!this.hasReset() || true) this.events.end()",
+    search: "if (!this.hasReset()) endings",
+    replace: "if (!this.hasReset() || true) endings",
     real: true
   },
   {

@@ -31,8 +31,8 @@ export const mutants = [
   {
     name: "a reset that arrives with the last bytes passes for an end in order",
     file: "transport/NetSocket.ts",
-    search: "if (!this.hasReset()) this.events.end()",
-    replace: "if (!this.hasReset() || true) this.events.end()",
+    search: "if (!this.hasReset()) endings",
+    replace: "if (!this.hasReset() || true) endings",
     test: "test/transport/Tcp.test.ts"
   },
   {

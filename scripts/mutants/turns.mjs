@@ -18,6 +18,62 @@ export const mutants = [
     test: "test/chat/Events.test.ts"
   },
   {
+    name: "what the broker has handled is kept while there is more to do",
+    file: "chat/Backlog.ts",
+    search: "if (this.next === this.front.length) {",
+    replace: "this.front.push(...this.back.splice(0))\n    if (this.next === this.front.length) {",
+    test: "test/chat/Backlog.test.ts"
+  },
+  {
+    name: "the text of a block is kept after it was handled",
+    file: "chat/Inbox.ts",
+    search: 'if (current?._tag === "Lines") current.release()',
+    replace: "",
+    test: "test/chat/Inbox.test.ts"
+  },
+  {
+    name: "a login waits for all floods",
+    file: "chat/Backlog.ts",
+    search: "(first.length === 0 || this.inARow >= this.most)",
+    replace: "true",
+    test: "test/chat/Backlog.test.ts"
+  },
+  {
+    name: "the ends of clients come before the lines of others",
+    file: "chat/Backlog.ts",
+    search: "if (bytesAhead === 0) queue.first.push(event)",
+    replace: "if (bytesAhead === 0) prompt.first.push(event)",
+    test: "test/chat/Backlog.test.ts"
+  },
+  {
+    name: "large input waits as long as there is small input",
+    file: "chat/Backlog.ts",
+    search: "new Pair<Event>(32)",
+    replace: "new Pair<Event>(Infinity)",
+    test: "test/chat/Backlog.test.ts"
+  },
+  {
+    name: "the ends of all clients that leave at once are reported at once",
+    file: "transport/Endings.ts",
+    search: "if (this.reported >= atOnce || this.waiting.length > 0) {",
+    replace: "if (false) {",
+    test: "test/transport/Endings.test.ts"
+  },
+  {
+    name: "an end overtakes those that wait",
+    file: "transport/Endings.ts",
+    search: " || this.waiting.length > 0",
+    replace: "",
+    test: "test/transport/Endings.test.ts"
+  },
+  {
+    name: "the probes of held clients begin again in each turn",
+    file: "chat/Watch.ts",
+    search: "this.probing ??= ",
+    replace: "this.probing = ",
+    test: "test/chat/probes.test.ts"
+  },
+  {
     name: "one acknowledgement settles all lines at once",
     file: "chat/Lifecycle.ts",
     search: "this.receiveAcknowledged(outbox, settledAtOnce)",

@@ -1,38 +1,76 @@
 import type { Event } from "./Events.js"
 import type { Peer } from "./Peer.js"
 
-/** A queue in an array, since `Array.shift` takes linear time on long arrays. */
+/**
+ * A queue in two arrays, since `Array.shift` takes linear time on long arrays. Two, because a queue that is never empty
+ * would not release the items that were taken from a single one.
+ */
 class Fifo<A> {
-  private items: Array<A> = []
+  /** What is taken next, from `next` on. */
+  private front: Array<A> = []
   private next = 0
+  /** What was pushed since `front` was filled. */
+  private back: Array<A> = []
 
   get length(): number {
-    return this.items.length - this.next
+    return this.front.length - this.next + this.back.length
   }
 
   push(item: A) {
-    this.items.push(item)
+    this.back.push(item)
   }
 
   shift(): A | undefined {
-    const item = this.items[this.next]
+    if (this.length === 0) return undefined
+    if (this.next === this.front.length) {
+      this.front = this.back
+      this.back = []
+      this.next = 0
+    }
+    const item = this.front[this.next]
     this.next += 1
-    if (this.next < this.items.length) return item
-    this.items = []
-    this.next = 0
     return item
   }
 }
 
+/** Two queues of which the first goes first, but not more than `most` times in a row while something waits in the second. */
+class Pair<A> {
+  readonly first = new Fifo<A>()
+  readonly second = new Fifo<A>()
+  private inARow = 0
+
+  constructor(private readonly most: number) {}
+
+  get length(): number {
+    return this.first.length + this.second.length
+  }
+
+  shift(): A | undefined {
+    const { first, second } = this
+    const isSecond = second.length > 0 && (first.length === 0 || this.inARow >= this.most)
+    this.inARow = isSecond ? 0 : this.inARow + 1
+    return isSecond ? second.shift() : first.shift()
+  }
+}
+
+/** Up to this number of bytes, input is small: a few lines that a person or a program writes at once. */
+const smallBytes = 512
+
 /**
  * What the broker still has to do. Input of clients that are logged in comes first: they wait neither for clients that
- * come and go, nor for those that have used their share of the broker's turn, who queue with all other events.
+ * come and go, nor for those that have used their share of the broker's turn.
+ *
+ * Small input comes before large input, so that a line does not wait for thousands of clients with much to say that are
+ * released at once (fairness: held). Of what queues, other events and the clients that have used their share come in
+ * turn, so that a login does not wait for thousands of floods.
  *
  * A login stays behind the departures reported before it: the name of a client that has left is free for its return.
  */
 export class Backlog {
-  private readonly prompt = new Fifo<Event>()
-  private readonly queue = new Fifo<Event>()
+  /** Small input and large input. */
+  private readonly prompt = new Pair<Event>(32)
+  /** Events, and clients that have used their share. */
+  private readonly queue = new Pair<Event>(1)
 
   get length(): number {
     return this.prompt.length + this.queue.length
@@ -43,21 +81,26 @@ export class Backlog {
   }
 
   add(event: Event) {
-    if (event._tag === "Read" && event.peer.phase._tag !== "Login") this.prompt.push(event)
-    else this.queue.push(event)
+    const { prompt, queue } = this
+    if (event._tag !== "Read" || event.peer.phase._tag === "Login") return queue.first.push(event)
+    const { bytesAhead } = event.peer.inbox
+    // Nothing but the end of the input: thousands of clients may leave at once (fairness: disconnects).
+    if (bytesAhead === 0) queue.first.push(event)
+    else if (bytesAhead <= smallBytes) prompt.first.push(event)
+    else prompt.second.push(event)
   }
 
-  /** Continues with a client's input later, after everything that is queued now. */
+  /** Continues with a client's input later, after that of all clients that wait for this now. */
   continueLater(peer: Peer) {
     peer.isQueued = true
-    this.queue.push({ _tag: "Continue", peer })
+    this.queue.second.push({ _tag: "Continue", peer })
   }
 
   nextPrompt(): Event | undefined {
-    return this.prompt.length === 0 ? undefined : this.prompt.shift()
+    return this.prompt.shift()
   }
 
   nextQueued(): Event | undefined {
-    return this.queue.length === 0 ? undefined : this.queue.shift()
+    return this.queue.shift()
   }
 }

@@ -205,6 +205,8 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
       return left(state, event.peer, event.departure)
     case "Tick":
       return tick(state)
+    case "Probe":
+      return probe(state)
     case "Notices":
       return notices.send()
     case "Drain":
@@ -266,6 +268,17 @@ const tick = (state: BrokerState.BrokerState) => {
   if (budget.isOverrun) relieve(state)
   drain.tick()
   watch.rest()
+  if (watch.isProbeDue) backlog.add({ _tag: "Probe" }) // last: to the drain it would be unfinished work
+}
+
+/** Probes some of the peers that are not read from, and leaves the rest to later turns. */
+const probe = ({ backlog, turn, watch }: BrokerState.BrokerState) => {
+  const end = turn.afterOneShare
+  const isOver = () => {
+    turn.spend(work.probe)
+    return turn.hasReached(end)
+  }
+  if (!watch.probe(isOver)) backlog.add({ _tag: "Probe" })
 }
 
 /** Why the operator ended the connection, if that is so: that its socket takes nothing is then not the reason. */

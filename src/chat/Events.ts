@@ -53,6 +53,8 @@ export type Event =
   /** The peer's writer has ended. */
   | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: Departure }
   | { readonly _tag: "Tick" }
+  /** Peers that are not read from are to be probed. Reported by the broker itself. */
+  | { readonly _tag: "Probe" }
   /** Collected notices are due. */
   | { readonly _tag: "Notices" }
   | { readonly _tag: "Drain" }

@@ -27,7 +27,7 @@ export class Inbox {
   /** Bytes read but not yet routed. */
   bytesAhead = 0
   /** Made when something is read: an idle client has none (benchmark: idle memory). */
-  private items: Array<Item> | undefined = undefined
+  private items: Array<Item | undefined> | undefined = undefined
   private next = 0
   private paused = false
   private stopped = false
@@ -114,8 +114,14 @@ export class Inbox {
     return this.items === undefined && this.bytesAhead === 0
   }
 
-  /** Moves on to the next item. */
+  /**
+   * Moves on to the next item, and releases this one: otherwise V8 would move the texts of clients that have used their
+   * share into the old generation, line after line (fairness: names).
+   */
   advance() {
+    const { current } = this
+    if (current?._tag === "Lines") current.release()
+    if (this.items !== undefined) this.items[this.next] = undefined
     this.next += 1
     this.position = 0
   }

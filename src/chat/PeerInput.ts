@@ -110,6 +110,7 @@ export class PeerInput {
           break
         }
         case "End":
+          broker.turn.spendUnshared(work.membership)
           if (isHeard) broker.lifecycle.leave(peer, item.reason)
           broker.lifecycle.acknowledgesNoMore(peer)
           break
@@ -271,7 +272,8 @@ export class PeerInput {
   }
 
   private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
-    const { bans, lifecycle } = this.broker
+    const { bans, lifecycle, turn } = this.broker
+    turn.spendUnshared(work.membership)
     const device = decision instanceof Device ? decision : undefined
     const refusal =
       decision instanceof Device
@@ -315,8 +317,10 @@ export class PeerInput {
   }
 
   private answerCommand(peer: Peer, answer: Answer, label: string | undefined): undefined {
-    if (answer === "leave") this.broker.lifecycle.leave(peer, "quit", label)
-    else for (const line of answer) this.broker.replies.reply(peer, line)
+    if (answer === "leave") {
+      this.broker.turn.spendUnshared(work.membership)
+      this.broker.lifecycle.leave(peer, "quit", label)
+    } else for (const line of answer) this.broker.replies.reply(peer, line)
   }
 }
 

@@ -31,7 +31,9 @@ export const work = {
   reply: 200,
   /** Handing a batch to a writer, which makes a system call. */
   flush: 4_000,
-  /** A client that joins or leaves. */
+  /** Probing a client that is not read from, which makes a system call. */
+  probe: 2_000,
+  /** A client that joins or leaves, with the work of its fibers. */
   membership: 20_000
 } as const
 
@@ -80,6 +82,13 @@ export class Turn {
   /** Counts work. */
   spend(units: number) {
     this.done += units
+  }
+
+  /** Counts work that the share of the client that is being served does not have: what it sends next would wait. */
+  spendUnshared(units: number) {
+    this.done += units
+    this.served += units
+    this.shareEnd += units
   }
 
   /** No more work in this turn. */

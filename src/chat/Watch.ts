@@ -51,6 +51,8 @@ export class Watch {
   private readonly lagging = new Map<Outbox<Peer>, { movedAt: number; bytes: number }>()
   readonly vanished: Vanished
   readonly unresponsive: Unresponsive
+  /** The peers that are still to be probed. */
+  private probing: Iterator<Peer> | undefined = undefined
   private readonly watching = Effect.unsafeMakeLatch(false)
   private loginMillis = 0
   private holdMillis = 0
@@ -170,7 +172,7 @@ export class Watch {
     peer.outbox.unjam()
   }
 
-  /** A held peer is not read from, so only a probe can detect that its connection broke. */
+  /** A held peer is not read from, so only `probe` can detect that its connection broke. */
   holdBegins(peer: Peer) {
     this.heldPeers.add(peer)
     this.watching.unsafeOpen()
@@ -203,7 +205,7 @@ export class Watch {
     this.unresponsive.forget(peer)
   }
 
-  /** Checks every watched peer, and probes those that are not read from. */
+  /** Checks every watched peer. */
   tick(): Findings {
     const now = this.time
     const findings = {
@@ -214,9 +216,29 @@ export class Watch {
       jammed: [...this.jammed(now), ...this.jammedOthers(now)]
     }
     this.vanished.tick(now)
-    for (const peer of this.heldPeers) peer.socket.probe()
-    for (const peer of this.shortPeers.keys()) peer.socket.probe()
     return findings
+  }
+
+  /**
+   * Probes the peers that are not read from, until `isOver`. Returns whether all have been probed: if not, the next call
+   * continues. Each probe is a write, so those of thousands of peers in one turn would delay everyone else (fairness:
+   * held).
+   */
+  probe(isOver: () => boolean): boolean {
+    this.probing ??= [...this.heldPeers, ...this.shortPeers.keys()].values()
+    for (let next = this.probing.next(); next.done !== true; next = this.probing.next()) {
+      const peer = next.value
+      // It may be read from again.
+      if (this.heldPeers.has(peer) || this.shortPeers.has(peer)) peer.socket.probe()
+      if (isOver()) return false
+    }
+    this.probing = undefined
+    return true
+  }
+
+  /** Peers are not read from, and their probes are not under way. */
+  get isProbeDue(): boolean {
+    return this.probing === undefined && this.heldPeers.size + this.shortPeers.size > 0
   }
 
   /** Stops ticking if nothing is left to watch. */

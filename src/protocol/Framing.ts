@@ -40,6 +40,12 @@ export class Lines {
     this.bytes = undefined
     return (this.madeText = bytes === undefined ? "" : bytes.toString("latin1"))
   }
+
+  /** Drops the lines. A block that waited for long is in V8's old generation, and would take its text there as well. */
+  release() {
+    this.bytes = undefined
+    this.madeText = undefined
+  }
 }
 
 /** A line was too long. */

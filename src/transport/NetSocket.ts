@@ -9,6 +9,7 @@ import {
   type Socket,
   type SocketEvents
 } from "../ports/Transport.js"
+import { Endings } from "./Endings.js"
 import * as NodeInternals from "./NodeInternals.js"
 import { errorCode } from "./SystemError.js"
 
@@ -46,6 +47,9 @@ export const startLinger = (linger: Duration.Duration, over: () => void): (() =>
   const timer = setInterval(step, Math.min(Duration.toMillis(linger) / lingerSteps, maxTimerMillis))
   return () => clearInterval(timer)
 }
+
+/** Shared by all sockets of the process, since its event loop is. */
+const endings = new Endings()
 
 /** The property of a `net.Socket` that holds the `NetSocket` around it. */
 const around = Symbol("a-chat/NetSocket")
@@ -107,10 +111,12 @@ export class NetSocket implements Socket {
   }
 
   closed() {
-    this.isClosed = true
-    this.events.closed(this.error === undefined ? undefined : this.lost("Read"))
-    this.events = ignoreEvents
-    this.wake()
+    endings.report(() => {
+      this.isClosed = true
+      this.events.closed(this.error === undefined ? undefined : this.lost("Read"))
+      this.events = ignoreEvents
+      this.wake()
+    })
   }
 
   private lost(during: "Read" | "Write") {
@@ -125,7 +131,7 @@ export class NetSocket implements Socket {
 
   ended() {
     // When the last bytes and a reset arrive together, libuv reports an orderly end.
-    if (!this.hasReset()) this.events.end()
+    if (!this.hasReset()) endings.report(() => this.events.end())
     else if (this.error === undefined) this.socket.destroy(connectionReset())
   }
 
