@@ -118,10 +118,10 @@ export const mutants = [
     test: delivery
   },
   {
-    name: "a guest is told of lines that an earlier client of its name sent",
+    name: "a guest is not told, because an earlier client of its name wrote first",
     file: "conversations/Returns.ts",
-    search: "if (this.guests.get(conversation)?.peer !== guest)",
-    replace: "if (!this.guests.has(conversation))",
+    search: "for (const conversation of this.byGuest.get(peer) ?? []) this.guests.delete(conversation)\n",
+    replace: "",
     test: trouble
   },
   {

@@ -26,6 +26,7 @@ interface Collaborators {
 export class Returns {
   /** The connections of guests whose lines are stored, and the first line of each. */
   private readonly guests = new Map<ConversationId, { readonly peer: Peer; readonly first: number }>()
+  private readonly byGuest = new Map<Peer, Array<ConversationId>>()
   private readonly due = new Set<AccountId>()
   /** Accounts that are being told. */
   private readonly underWay = new Map<AccountId, Peer>()
@@ -35,7 +36,12 @@ export class Returns {
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
-    if (this.guests.get(conversation)?.peer !== guest) this.guests.set(conversation, { peer: guest, first: seq })
+    // An earlier client of this name has ended before this one could have it.
+    if (this.guests.has(conversation)) return
+    this.guests.set(conversation, { peer: guest, first: seq })
+    const conversations = this.byGuest.get(guest)
+    if (conversations === undefined) this.byGuest.set(guest, [conversation])
+    else conversations.push(conversation)
   }
 
   /** The guest that writes in a conversation, while it is connected. */
@@ -45,7 +51,8 @@ export class Returns {
 
   ended(peer: Peer) {
     if (peer.device === undefined) {
-      for (const [conversation, guest] of this.guests) if (guest.peer === peer) this.guests.delete(conversation)
+      for (const conversation of this.byGuest.get(peer) ?? []) this.guests.delete(conversation)
+      this.byGuest.delete(peer)
       return
     }
     const { id } = peer.device.account
