@@ -20,8 +20,8 @@ export const mutants = [
   {
     name: "a route keeps the read alive that its address was sliced from",
     file: "chat/Directory.ts",
-    search: "new KnownRoute(Wire.copy(head), RouteParts.make(found), absent, copies)",
-    replace: "new KnownRoute(head, RouteParts.make(found), absent, copies)",
+    search: "new KnownRoute(Wire.copy(head), RouteParts.make(found),",
+    replace: "new KnownRoute(head, RouteParts.make(found),",
     test: kept
   },
   {

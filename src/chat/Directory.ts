@@ -49,13 +49,35 @@ class KnownRoute implements Route<Peer> {
   }
 }
 
+/** The routes that contain one name. Most names are in a single route, which needs no set (benchmark: idle memory, 2 %). */
+type RoutesOfName = KnownRoute | Set<KnownRoute>
+
+const withRoute = (routes: RoutesOfName | undefined, route: KnownRoute): RoutesOfName => {
+  if (routes === undefined) return route
+  return routes instanceof Set ? routes.add(route) : new Set([routes, route])
+}
+
+/** The same without a route; undefined if there is no other. */
+const withoutRoute = (routes: RoutesOfName | undefined, route: KnownRoute): RoutesOfName | undefined => {
+  if (!(routes instanceof Set)) return routes === route ? undefined : routes
+  routes.delete(route)
+  return routes.size === 0 ? undefined : routes
+}
+
+const allOf = (routes: RoutesOfName | undefined): Iterable<KnownRoute> => {
+  if (routes === undefined) return none
+  return routes instanceof Set ? routes : [routes]
+}
+
+const none: ReadonlyArray<never> = []
+
 /**
  * Resolves addresses to routes, and remembers them for all senders. A name that changes makes only those routes stale
  * that contain it.
  */
 export class Directory {
   private readonly routes = new Map<string, KnownRoute>()
-  private readonly byName = new Map<string, Set<KnownRoute>>()
+  private readonly byName = new Map<string, RoutesOfName>()
   private used = 0
 
   constructor(
@@ -90,7 +112,9 @@ export class Directory {
       if (destination === undefined) absent.push(name)
       else found.push({ name, destination })
     }
-    return this.remember(new KnownRoute(Wire.copy(head), RouteParts.make(found), absent, copies))
+    return this.remember(
+      new KnownRoute(Wire.copy(head), RouteParts.make(found), absent.length === 0 ? none : absent, copies)
+    )
   }
 
   private find(name: string): Destination<Peer> | undefined {
@@ -107,11 +131,7 @@ export class Directory {
     if (this.used + cost > most) this.makeRoom(most * keptPart)
     this.routes.set(route.head, route)
     this.count(cost)
-    for (const name of route.names) {
-      const routes = this.byName.get(name)
-      if (routes === undefined) this.byName.set(name, new Set([route]))
-      else routes.add(route)
-    }
+    for (const name of route.names) this.byName.set(name, withRoute(this.byName.get(name), route))
     return route
   }
 
@@ -129,7 +149,7 @@ export class Directory {
 
   /** Forgets the routes that contain a name whose destination has changed. */
   changed(name: string) {
-    for (const route of this.byName.get(name) ?? []) this.forget(route)
+    for (const route of allOf(this.byName.get(name))) this.forget(route)
   }
 
   /** Forgets all routes. For when no client is left to use them. */
@@ -141,9 +161,8 @@ export class Directory {
     this.routes.delete(route.head)
     this.count(-route.cost)
     for (const name of route.names) {
-      const routes = this.byName.get(name)
-      routes?.delete(route)
-      if (routes?.size === 0) this.byName.delete(name)
+      const routes = withoutRoute(this.byName.get(name), route)
+      if (routes === undefined) this.byName.delete(name)
     }
     route.forget()
   }

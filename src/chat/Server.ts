@@ -141,7 +141,7 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
         FiberSet.unsafeAdd(connections, fiber)
         return fiber
       },
-      serve: (socket) => Connection.run(socket, { broker, options: live, start: startFiber })
+      serve: Connection.run({ broker, options: live, start: startFiber })
     })
     const isOutOfTime = yield* Effect.makeLatch()
     const drain = yield* onceInItsOwnFiber(drained({ live, broker, connections, acceptLoop, isOutOfTime }))

@@ -9,6 +9,7 @@ import {
   type Socket,
   type SocketEvents
 } from "../ports/Transport.js"
+import * as Wire from "../protocol/Wire.js"
 import { Endings } from "./Endings.js"
 import * as NodeInternals from "./NodeInternals.js"
 import { errorCode } from "./SystemError.js"
@@ -81,6 +82,7 @@ export class NetSocket implements Socket {
   protected lastUntaken = 0
   private waiting: (() => void) | undefined = undefined
   private isClosed = false
+  private madeOnWritten: (() => void) | undefined = undefined
 
   constructor(
     /** Below this one. */
@@ -176,8 +178,13 @@ export class NetSocket implements Socket {
     return this.socket.destroyed || this.socket.errored !== null
   }
 
+  /** Made when first needed: the kernel accepts most writes at once (benchmark: idle memory, 1 %). */
+  protected get onWritten(): () => void {
+    return (this.madeOnWritten ??= () => this.wakeIfWritten())
+  }
+
   /** Waits again if more was written meanwhile: that write has no callback. */
-  protected readonly onWritten = () => {
+  private wakeIfWritten() {
     if (this.waiting === undefined) return
     if (this.socket.writableLength === 0) this.wake()
     else this.awaitWritten()
@@ -296,7 +303,8 @@ export interface Remote extends Pick<Socket, "remote" | "host"> {
 export const hostAndPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
-export const remoteAt = (host: string, port: number): Remote => ({ remote: hostAndPort(host, port), host })
+/** V8 would keep a concatenation together with its parts, so the text is copied (benchmark: idle memory, 0.5 %). */
+export const remoteAt = (host: string, port: number): Remote => ({ remote: Wire.copy(hostAndPort(host, port)), host })
 
 /**
  * The other end of a `net.Socket`.

@@ -224,7 +224,7 @@ export const startMemoryBroker = (
     const accepted = (socket: Socket) => {
       const number = ++accepts
       fork(
-        Effect.map(Connection.run(socket, { broker, options: live, start }), (reason) => {
+        Effect.map(Connection.run({ broker, options: live, start })(socket), (reason) => {
           reasons.push(reason)
           reasonOf.set(number, reason)
         })
