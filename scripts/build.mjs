@@ -8,6 +8,7 @@
 //   dist/store-thread.cjs
 //                   the thread of a store in SQLite, which the program starts. On versions of Node without SQLite it
 //                   requires the package that contains it from node_modules.
+//   dist/pg.cjs     the package pg, which the program loads for a store in Postgres only
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
 //
@@ -66,6 +67,18 @@ const storeThread = () =>
     minifySyntax: true,
     minifyWhitespace: true,
     metafile: true
+  })
+
+const postgresDriver = () =>
+  bundle({
+    entryPoints: ["node_modules/pg/lib/index.js"],
+    outfile: `${aside}/pg.cjs`,
+    format: "cjs",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none", // licenses() carries them
+    metafile: true,
+    external: ["pg-native", "pg-cloudflare"] // which pg loads only if they are installed
   })
 
 const library = () =>
@@ -171,11 +184,19 @@ const publish = async () => {
 }
 
 try {
-  const [main, index, thread] = await Promise.all([program(), library(), storeThread(), declarations(), launcher()])
+  const [main, index, thread, driver] = await Promise.all([
+    program(),
+    library(),
+    storeThread(),
+    postgresDriver(),
+    declarations(),
+    launcher()
+  ])
   checkImports(main.metafile, optional)
   checkImports(thread.metafile, [])
+  checkImports(driver.metafile, ["pg-native", "pg-cloudflare"])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
-  await licenses(main.metafile)
+  await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs } })
   await cp("src/admin/page", `${aside}/page`, { recursive: true })
   await chmod(`${aside}/main.js`, 0o755)
   await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)

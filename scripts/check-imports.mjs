@@ -27,8 +27,7 @@ const allowed = {
   admin: "chat transport ports protocol telemetry",
   terminal: "client ports process protocol",
   cli: "cli/help ports",
-  "cli/commands":
-    "accounts cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
+  "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
   "cli/help": "cli/settings protocol",
   "cli/log": "chat client telemetry",
   "cli/serve": "cli cli/log cli/settings accounts admin chat client conversations ports protocol store transport",

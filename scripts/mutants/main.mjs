@@ -41,6 +41,7 @@ import { mutants as names } from "./names.mjs"
 import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as sockets } from "./sockets.mjs"
+import { mutants as store } from "./store.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
 import { mutants as transport } from "./transport.mjs"
@@ -71,7 +72,8 @@ const mutants = [
   sending,
   sockets,
   transport,
-  operators
+  operators,
+  store
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

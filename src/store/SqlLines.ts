@@ -92,17 +92,24 @@ class Batch {
     const { account, author, body, isAuto, once, to } = line
     const seq = head.next
     const at = Math.max(this.moment.wall, head.at)
-    const common = { conversation: head.id, seq, at, account: account ?? 0, flags: isAuto ? 1 : 0, body }
-    const named = { ...common, author: Wire.decode(author), recipients: Wire.decode(to) }
+    // One object without spreading others, because this runs for every line.
     const added = {
-      ...named,
       id,
+      conversation: head.id,
+      seq,
+      at,
       ran: this.running,
+      account: account ?? 0,
+      author: Wire.decode(author),
+      flags: isAuto ? 1 : 0,
+      recipients: Wire.decode(to),
+      body,
       size: body.length,
-      crc: Checksum.ofLine(named),
+      crc: 0,
       device: once?.device ?? null,
       label: once === undefined ? null : Wire.decode(once.label)
     }
+    added.crc = Checksum.ofLine(added)
     this.added.push(added)
     if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)
     head.next = seq + 1

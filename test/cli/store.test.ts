@@ -7,6 +7,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import { defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
+import * as PostgresServer from "../support/PostgresServer.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
@@ -38,6 +39,10 @@ const intact =
   "no faults; 2 accounts, 2 conversations, 3 lines; 3 direct lines stored = 1 given + 2 waiting + 0 expired\n"
 
 const failed = (message: string) => ({ status: 2, output: "", errors: `a-chat: ${message}\n` })
+
+/** The lines in an export, without their ages. */
+const linesIn = ({ output }: Program.Ended) =>
+  output.split("\n").flatMap((text) => (text.includes('"line"') ? [text.replace(/"ageMillis":\d+/u, "")] : []))
 
 const check = (store: string) => Program.run(["store", "check", "--store", store])
 
@@ -139,6 +144,21 @@ describe.concurrent("a-chat store", () => {
         errors: "a-chat: the store is not empty\n"
       })
       assert.strictEqual((yield* check(to)).output, intact)
+    })
+  )
+
+  it.scopedLive.skipIf(PostgresServer.missing !== undefined)("copy moves a file into Postgres, and back", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const { url } = yield* PostgresServer.make()
+      const copied = { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" }
+      assert.deepStrictEqual(yield* Program.run(["store", "copy", path, url]), copied)
+      assert.deepStrictEqual(yield* check(url), { status: 0, output: intact, errors: "" })
+      assert.deepStrictEqual(yield* Program.run(["store", "copy", url, `${path}.back`]), copied)
+      assert.strictEqual((yield* check(`${path}.back`)).output, intact)
+      const [before, after] = [path, `${path}.back`].map((store) => Program.run(["store", "export", "--store", store]))
+      if (before === undefined || after === undefined) return
+      assert.deepStrictEqual(linesIn(yield* after), linesIn(yield* before))
     })
   )
 

@@ -101,9 +101,7 @@ const withStore = (store: string, request: string) =>
     if (Either.isLeft(parsed)) return yield* ExitStatus.misused(parsed.left)
     const { right } = parsed
     if (!ControlRequest.isAboutAccounts(right)) return yield* ExitStatus.misused(`write one of ${usages}`)
-    const Accounts = yield* Effect.promise(() => import("../../accounts/Accounts.js"))
-    const operations = yield* Effect.mapError(Accounts.offline, ExitStatus.asMisuse)
-    const answer: ControlAnswer.ControlAnswer = yield* Effect.match(AccountAnswers.run(operations, right), {
+    const answer: ControlAnswer.ControlAnswer = yield* Effect.match(AccountAnswers.runOffline(right), {
       onFailure: (error) => ({ ok: false, error }),
       onSuccess: (fields) => ({ ok: true, ...fields })
     })

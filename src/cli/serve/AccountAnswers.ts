@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { AccountOperations } from "../../accounts/AccountOperations.js"
+import type { Store } from "../../ports/Store.js"
 import type { StoreError } from "../../ports/StoreError.js"
 import type { ControlAnswer } from "./ControlAnswer.js"
 import type { AccountRequest } from "./ControlRequest.js"
@@ -10,6 +11,13 @@ export const run = (
   request: AccountRequest
 ): Effect.Effect<Omit<ControlAnswer, "ok">, string> =>
   Effect.mapError(answer(operations, request), (error) => ("impossible" in error ? error.impossible : error.message))
+
+/** The same on the store of a server that does not run. */
+export const runOffline = (request: AccountRequest): Effect.Effect<Omit<ControlAnswer, "ok">, string, Store> =>
+  Effect.gen(function* () {
+    const Accounts = yield* Effect.promise(() => import("../../accounts/Accounts.js"))
+    return yield* run(yield* Effect.mapError(Accounts.offline, ({ message }) => message), request)
+  })
 
 const answer = (
   { add, free, list, password, remove }: AccountOperations,

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { fileURLToPath } from "node:url"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -72,6 +73,9 @@ const defaults: StoreLimits = {
 /** The thread of a store in a file. The build puts it beside the program. */
 const thread = () => new URL("store-thread.cjs", import.meta.url)
 
+/** The driver of Postgres, from the same place. */
+const driver = () => fileURLToPath(new URL("pg.cjs", import.meta.url))
+
 /** Whether the value of `--store` is a path. */
 export const isFile = (target: string): boolean => target !== "memory" && !isPostgres(target)
 
@@ -92,6 +96,10 @@ export const open = (
     if (target === "memory") {
       const Memory = yield* Effect.promise(() => import("../../store/Memory.js"))
       return yield* Memory.make(limits)
+    }
+    if (isPostgres(target)) {
+      const Postgres = yield* Effect.promise(() => import("../../store/Postgres.js"))
+      return yield* Effect.mapError(Postgres.make({ url: target, limits, driver: driver() }), ExitStatus.asMisuse)
     }
     const Sqlite = yield* Effect.promise(() => import("../../store/Sqlite.js"))
     return yield* Effect.mapError(

@@ -1,0 +1,158 @@
+// Bugs in what is stored. Imported by main.mjs.
+const suite = "test/ports/Store.test.ts"
+const file = "test/store/Sqlite.test.ts"
+const disk = "test/store/disk.test.ts"
+const kills = "test/store/kills.test.ts"
+
+export const mutants = [
+  {
+    name: "a transaction is reported as stored before it is flushed",
+    file: "store/SqliteFile.ts",
+    search: '"synchronous = full"',
+    replace: '"synchronous = normal"',
+    also: {
+      file: "store/SqliteFile.ts",
+      search: 'if (pragma(connection, "synchronous") !== 2) throw',
+      replace: "if (false) throw"
+    },
+    test: kills
+  },
+  {
+    name: "two servers can use one file",
+    file: "store/SqliteFile.ts",
+    search: '  "locking_mode = exclusive",\n',
+    replace: "",
+    test: file
+  },
+  {
+    name: "a file of a newer version is opened",
+    file: "store/SqliteFile.ts",
+    search: "if (version > migrations.length) {",
+    replace: "if (false) {",
+    test: file
+  },
+  {
+    name: "a damaged text is delivered",
+    file: "store/SqlLines.ts",
+    search: "Checksum.ofLine({ ...line, conversation: head.id }) === line.crc",
+    replace: "true",
+    test: file
+  },
+  {
+    name: "a restored backup has the log of the original",
+    file: "store/SqliteEngine.ts",
+    search: "update meta set log = '', clean = 1",
+    replace: "update meta set clean = 1",
+    test: file
+  },
+  {
+    name: "the age of lines goes on while no server runs",
+    file: "store/SqlState.ts",
+    search: "*running({ now }: Moment): Sql<number> {",
+    replace: "*running({ now, wall }: Moment): Sql<number> { if (wall > 0) return wall",
+    test: file
+  },
+  {
+    name: "a transaction whose commit failed is not looked for",
+    file: "store/StoreThread.ts",
+    search: "const isCommitted = commits === uncertain.commits",
+    replace: "const isCommitted = commits === undefined",
+    test: disk
+  },
+  {
+    name: "the reserve is not given up when the disk is full",
+    file: "store/SqliteEngine.ts",
+    search: "        this.reserve.release()\n",
+    replace: "",
+    test: disk
+  },
+  {
+    name: "a label is recognised whatever its text",
+    file: "store/SqlLines.ts",
+    search: 'if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }',
+    replace: "",
+    test: suite
+  },
+  {
+    name: "a label is forgotten within a transaction",
+    file: "store/SqlLines.ts",
+    search: "if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)",
+    replace: "",
+    test: suite
+  },
+  {
+    name: "anybody can read a conversation",
+    file: "store/SqlLines.ts",
+    search: "const member = head?.members.get(request.reader)",
+    replace: "const member = head?.members.values().next().value",
+    test: suite
+  },
+  {
+    name: "the time of a line is before that of the one before it",
+    file: "store/SqlLines.ts",
+    search: "const at = Math.max(this.moment.wall, head.at)",
+    replace: "const at = this.moment.wall",
+    test: suite
+  },
+  {
+    name: "a cursor moves back",
+    file: "store/SqlLines.ts",
+    search: "do update set seq = excluded.seq where excluded.seq > cursor.seq",
+    replace: "do update set seq = excluded.seq",
+    test: suite
+  },
+  {
+    name: "a cursor counts one line too many as given",
+    file: "store/SqlState.ts",
+    search: "where conversation = ? and seq > ? and seq <= ? and account <> ?",
+    replace: "where conversation = ? and seq >= ? and seq <= ? and account <> ?",
+    test: suite
+  },
+  {
+    name: "a new device starts at the beginning",
+    file: "store/SqlAccounts.ts",
+    search: 'yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given)',
+    replace: 'yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given * 0)',
+    test: suite
+  },
+  {
+    name: "a removed account's name is free",
+    file: "store/SqlAccounts.ts",
+    search: '"select id from account where likeness = ? and state < ?", likeness, freed',
+    replace: '"select id from account where likeness = ? and state < ?", likeness, removed',
+    test: suite
+  },
+  {
+    name: "a line expires while it is in an outbox",
+    file: "store/SqlUpkeep.ts",
+    search: "if (line.seq > (this.held.get(line.conversation) ?? Infinity)) continue",
+    replace: "",
+    test: suite
+  },
+  {
+    name: "unread lines go before read ones",
+    file: "store/SqlUpkeep.ts",
+    search: "(isSparing && isUnread(head, line))",
+    replace: "(isSparing && seqOf(line) < 0)",
+    also: {
+      file: "store/SqlUpkeep.ts",
+      search: "const isUnread = (",
+      replace: "const seqOf = ({ seq }: OldLine) => seq\n\nexport const isUnread = ("
+    },
+    test: suite
+  },
+  {
+    name: "an expired line is not counted",
+    file: "store/SqlUpkeep.ts",
+    search: "      meta.expired += 1\n",
+    replace: "",
+    test: suite
+  },
+  {
+    name: "a return is given again after its sender got it",
+    file: "store/SqlReturns.ts",
+    search: '"delete from undelivered where id = ?"',
+    replace: '"delete from undelivered where id = -?"',
+    test: suite
+  }
+]

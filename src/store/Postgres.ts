@@ -1,0 +1,88 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Store, type StoreService } from "../ports/Store.js"
+import { StoreError, StoreOpenError } from "../ports/StoreError.js"
+import type { StoredLine } from "../ports/StoreLines.js"
+import type { StoreLimits } from "../ports/StoreUpkeep.js"
+import * as Time from "../ports/Time.js"
+import { PostgresEngine } from "./PostgresEngine.js"
+import type { StoredLineBytes } from "./SqlLines.js"
+import type { Arguments, RequestName, Result } from "./SqlRequests.js"
+import * as SqlStore from "./SqlStore.js"
+
+export interface PostgresOptions {
+  /** `postgres://USER:PASSWORD@HOST/DATABASE`, or with a Unix socket `postgres://USER@/DATABASE?host=/FOLDER`. */
+  readonly url: string
+  readonly limits: StoreLimits
+  /** The file of the driver: `pg.cjs`, which the build makes of the package `pg`. */
+  readonly driver: string
+  /** The schema of the tables. By default `achat`. */
+  readonly schema?: string | undefined
+}
+
+/** Connects to a store in a Postgres database, and makes its tables if they are not there, until the scope closes. */
+export const make = (options: PostgresOptions): Effect.Effect<StoreService, StoreOpenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
+    const { schema = "achat", ...rest } = options
+    const engine = new PostgresEngine({ ...rest, schema, limits: SqlStore.toSqlLimits(options.limits) })
+    yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => engine.open(),
+        catch: (error) =>
+          error instanceof StoreOpenError
+            ? error
+            : new StoreOpenError({ reason: "not-accessible", description: String(error), cause: error })
+      }),
+      () => Effect.promise(() => engine.close())
+    )
+    const call = <Name extends RequestName>(
+      name: Name,
+      ...args: Arguments<Name>
+    ): Effect.Effect<Result<Name>, StoreError> =>
+      attempt(() => engine.call(name, { wall: Math.floor(time.wall()), now: time.now() }, args))
+    return SqlStore.make({
+      kind: "disk",
+      log: engine.log,
+      state: () => engine.state,
+      call,
+      append: (lines, cursors = []) =>
+        call(
+          "append",
+          lines.map(({ text, ...line }) => ({ ...line, body: Buffer.from(text, "latin1") })),
+          cursors
+        ),
+      page: (request) =>
+        Effect.map(call("page", request), ({ damaged: _damaged, lines, ...page }) => ({
+          ...page,
+          lines: lines.map(toText)
+        })),
+      diskBytes: attempt(() => engine.diskBytes()),
+      checkFiles: Effect.succeed([]), // Postgres checks its own files
+      backup: () => Effect.fail(noBackup)
+    })
+  })
+
+/** `make` as a layer. */
+export const layer = (options: PostgresOptions): Layer.Layer<Store, StoreOpenError> =>
+  Layer.scoped(Store, make(options))
+
+const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: asStoreError })
+
+const toText = ({ account, at, author, body, isAuto, seq, to }: StoredLineBytes): StoredLine => ({
+  seq,
+  at,
+  account,
+  author,
+  text: Buffer.from(body).toString("latin1"),
+  isAuto,
+  to
+})
+
+const asStoreError = (error: unknown) =>
+  error instanceof StoreError
+    ? error
+    : new StoreError({ reason: "unavailable", description: String(error), cause: error })
+
+const noBackup = new StoreError({ reason: "unavailable", description: "use pg_dump, or a-chat store export" })

@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto"
+import { setTimeout } from "node:timers/promises"
+import type { StoreState } from "../ports/Store.js"
+import { StoreError, type StoreFailure, StoreOpenError } from "../ports/StoreError.js"
+import { driver, PostgresConnection } from "./PostgresConnection.js"
+import * as PostgresSchema from "./PostgresSchema.js"
+import type { Sql, SqlRow } from "./SqlQuery.js"
+import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
+import { type Moment, type SqlLimits, SqlState } from "./SqlState.js"
+
+export interface PostgresEngineOptions {
+  readonly url: string
+  /** The schema of the tables: a plain name. */
+  readonly schema: string
+  /** See `PostgresConnection.driver`. */
+  readonly driver: string
+  readonly limits: SqlLimits
+}
+
+/** The shortest and the longest time until a lost connection is made again. */
+const backoffMillis = { first: 100, most: 10_000 }
+
+/** The store in a Postgres database: one connection, and one request after the other. */
+export class PostgresEngine {
+  log = ""
+  state: StoreState = "ok"
+  private connection: PostgresConnection | undefined
+  private readonly derived: SqlState
+  private last: Promise<unknown> = Promise.resolve()
+  private isClosed = false
+  private backoff = 0
+  private retryAt = 0
+
+  constructor(private readonly options: PostgresEngineOptions) {
+    this.derived = new SqlState(options.limits)
+  }
+
+  /** Throws a `StoreOpenError`. */
+  async open(): Promise<void> {
+    try {
+      await this.connect()
+    } catch (error) {
+      if (error instanceof StoreOpenError) throw error
+      const description = `the database cannot be used: ${describe(error)}`
+      throw new StoreOpenError({ reason: "not-accessible", description, cause: error })
+    }
+  }
+
+  /** Carries out a request after those before it. Throws a `StoreError`. */
+  call<Name extends RequestName>(name: Name, moment: Moment, args: Arguments<Name>): Promise<Result<Name>> {
+    const sql = () => sqlOf(name, this.derived, moment, args)
+    return this.inOrder((connection) =>
+      requests[name].writes ? this.transaction(connection, sql) : this.drive(connection, sql())
+    )
+  }
+
+  /** Bytes of the tables and their indexes. */
+  diskBytes(): Promise<number> {
+    return this.inOrder(async (connection) => {
+      const [row] = await connection.execute(
+        `select coalesce(sum(pg_total_relation_size(c.oid)), 0) as bytes from pg_class c
+         join pg_namespace n on n.oid = c.relnamespace where n.nspname = '${this.options.schema}' and c.relkind = 'r'`
+      )
+      return Number(row?.["bytes"])
+    })
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.last
+    await this.connection?.close()
+  }
+
+  private inOrder<A>(run: (connection: PostgresConnection) => Promise<A>): Promise<A> {
+    const result = this.last.then(() => this.attempt(run))
+    this.last = result.catch(() => {})
+    return result
+  }
+
+  private async attempt<A>(run: (connection: PostgresConnection) => Promise<A>): Promise<A> {
+    try {
+      const result = await run(await this.connected())
+      this.state = "ok"
+      return result
+    } catch (error) {
+      const failure = toFailure(error)
+      this.state = failure.reason
+      throw failure
+    }
+  }
+
+  private async connected(): Promise<PostgresConnection> {
+    if (this.connection?.isBroken === false) return this.connection
+    if (performance.now() < this.retryAt) throw new Error("the database is not connected")
+    return this.connect()
+  }
+
+  private async connect(): Promise<PostgresConnection> {
+    this.connection = undefined
+    const { schema, url } = this.options
+    const connection = new PostgresConnection(driver(this.options.driver), url, schema)
+    try {
+      await connection.open()
+      const log =
+        (await PostgresSchema.obstacle(connection)) ?? (await PostgresSchema.migrate(connection, schema, newLog()))
+      if (typeof log !== "string") throw new StoreOpenError(log)
+      this.log ||= log
+      // Another server may have written.
+      this.derived.forget()
+      this.backoff = 0
+      this.connection = connection
+      return connection
+    } catch (error) {
+      this.backoff = Math.min(backoffMillis.most, Math.max(backoffMillis.first, this.backoff * 2))
+      this.retryAt = performance.now() + this.backoff
+      void connection.close()
+      throw error
+    }
+  }
+
+  /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
+  private async transaction<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
+    let committing: { readonly transaction: string; readonly result: A } | undefined
+    try {
+      await connection.execute("begin")
+      const [row] = await connection.execute(
+        `select pg_current_xact_id()::text as id from (select pg_advisory_xact_lock(${PostgresSchema.lockNumber})) as locked`
+      )
+      await this.drive(connection, this.derived.refresh())
+      const result = await this.drive(connection, sql())
+      committing = { transaction: String(row?.["id"]), result }
+      await connection.execute("commit")
+      return result
+    } catch (error) {
+      this.derived.forget()
+      if (connection.isBroken) {
+        // The commit may have arrived. Whoever sent the lines again would send them twice.
+        if (committing !== undefined && (await this.hasCommitted(committing.transaction))) return committing.result
+      } else await connection.execute("rollback").catch(() => (connection.isBroken = true))
+      throw error
+    }
+  }
+
+  /** Asks the database what became of a transaction, as often as necessary. */
+  private async hasCommitted(transaction: string): Promise<boolean> {
+    this.state = "unavailable"
+    while (!this.isClosed) {
+      try {
+        const [row] = await (await this.connect()).execute(`select pg_xact_status('${transaction}') as status`)
+        if (row?.["status"] !== "in progress") return row?.["status"] === "committed"
+      } catch {
+        // It is not there again yet.
+      }
+      await setTimeout(Math.max(backoffMillis.first, this.backoff))
+    }
+    return false
+  }
+
+  private async drive<A>(connection: PostgresConnection, sql: Sql<A>): Promise<A> {
+    let step = sql.next()
+    while (step.done !== true) {
+      let rows: ReadonlyArray<SqlRow> = []
+      if ("lines" in step.value) await connection.insert(step.value.lines)
+      else rows = await connection.query(step.value)
+      step = sql.next(rows)
+    }
+    return step.value
+  }
+}
+
+const newLog = () => randomBytes(8).toString("hex")
+
+const describe = (error: unknown) => (error instanceof Error ? error.message || error.name : String(error))
+
+/** Classes of Postgres' error codes (appendix A of its manual). */
+const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
+  [/^53100$/u, "full"],
+  [/^XX00[12]$/u, "damaged"]
+]
+
+const toFailure = (error: unknown): StoreError => {
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  const reason = failures.find(([pattern]) => pattern.test(code))?.[1] ?? "unavailable"
+  return new StoreError({ reason, description: `the database: ${describe(error)}`, cause: error })
+}

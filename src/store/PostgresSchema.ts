@@ -1,0 +1,59 @@
+import type { StoreObstacle } from "../ports/StoreError.js"
+import type { PostgresConnection } from "./PostgresConnection.js"
+import { migrations } from "./SqlSchema.js"
+
+/** Why a database cannot be used as a store. */
+export interface DatabaseObstacle {
+  readonly reason: StoreObstacle
+  readonly description: string
+}
+
+/** The number that all servers of a store lock while they write. Locks are those of one database. */
+export const lockNumber = 22428
+
+/** What is wrong with a database; undefined if what it commits is durable. */
+export const obstacle = async (connection: PostgresConnection): Promise<DatabaseObstacle | undefined> => {
+  for (const setting of ["fsync", "synchronous_commit", "full_page_writes"]) {
+    const [row] = await connection.execute(`show ${setting}`)
+    if (row?.[setting] !== "off") continue
+    return { reason: "not-durable", description: `the database has ${setting} = off, and a power cut would lose lines` }
+  }
+  return undefined
+}
+
+/** Makes the tables, or brings them to this version, in one transaction. Returns the id of the log. */
+export const migrate = async (
+  connection: PostgresConnection,
+  schema: string,
+  newLog: string
+): Promise<string | DatabaseObstacle> => {
+  await connection.execute(`begin; select pg_advisory_xact_lock(${lockNumber})`)
+  // Not `if not exists`, which would write a notice to the log of the database each time.
+  const [found] = await connection.execute(`select 1 as found from pg_namespace where nspname = '${schema}'`)
+  if (found === undefined) {
+    await connection.execute(`create schema ${schema}`)
+    await connection.execute("create table schema_version (version bigint not null)")
+    await connection.execute("insert into schema_version values (0)")
+  }
+  const [row] = await connection.execute("select version from schema_version")
+  const version = Number(row?.["version"])
+  if (version > migrations.length) {
+    await connection.execute("rollback")
+    return { reason: "newer-schema", description: "the database was written by a newer version of a-chat" }
+  }
+  for (const statement of migrations.slice(version).flat()) await connection.execute(translated(statement))
+  if (version === 0) {
+    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0)`)
+  }
+  if (version < migrations.length) await connection.execute(`update schema_version set version = ${migrations.length}`)
+  const [meta] = await connection.execute("select log from meta")
+  await connection.execute("commit")
+  return String(meta?.["log"])
+}
+
+/** A statement of the schema for Postgres. */
+const translated = (statement: string): string =>
+  statement
+    .replaceAll(/\binteger\b/gu, "bigint")
+    .replaceAll(/\bblob\b/gu, "bytea")
+    .replace(/\) without rowid$/u, ")")

@@ -1,0 +1,131 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { afterAll, beforeAll } from "vitest"
+import * as Keys from "../../src/ports/StoreLines.js"
+import * as Postgres from "../../src/store/Postgres.js"
+import { append, balanced, defaults, device, line, register, storeSuite } from "../ports/StoreSuite.js"
+import * as PostgresServer from "../support/PostgresServer.js"
+
+describe.skipIf(PostgresServer.missing !== undefined)(
+  `with Postgres (${PostgresServer.missing ?? "installed"})`,
+  () => {
+    const scope = Effect.runSync(Scope.make())
+    let server: PostgresServer.PostgresServer | undefined
+    let schemas = 0
+
+    beforeAll(async () => {
+      server = await Effect.runPromise(Scope.extend(PostgresServer.make(), scope))
+    })
+
+    afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+    const open = (schema: string) =>
+      Effect.suspend(() =>
+        Postgres.make({ url: server?.url ?? "", limits: defaults, driver: PostgresServer.driver, schema })
+      )
+
+    storeSuite("the store in Postgres", (limits) =>
+      Effect.suspend(() =>
+        Postgres.make({ url: server?.url ?? "", limits, driver: PostgresServer.driver, schema: `test${schemas++}` })
+      )
+    )
+
+    describe("a store in Postgres", () => {
+      it.scopedLive("keeps everything, and the id of its log", () =>
+        Effect.gen(function* () {
+          const log = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const store = yield* open("kept")
+              const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+              yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+              return store.log
+            })
+          )
+          const store = yield* open("kept")
+          assert.strictEqual(store.log, log)
+          assert.strictEqual((yield* balanced(store)).lines, 1)
+        })
+      )
+
+      it.scopedLive("can be written by two servers at once, without holes or doubles", () =>
+        Effect.gen(function* () {
+          const stores = [yield* open("shared"), yield* open("shared")]
+          const [first] = stores
+          assert.isDefined(first)
+          const [alice, bob] = [yield* register(first, "alice"), yield* register(first, "bob")]
+          yield* device(first, bob)
+          const key = Keys.between(alice, bob)
+          yield* Effect.forEach(
+            stores,
+            (store) =>
+              Effect.forEach(Array.from({ length: 20 }), () =>
+                store.append([line(key, alice, "one"), line(key, bob, "two")])
+              ),
+            { concurrency: "unbounded" }
+          )
+          assert.deepStrictEqual(yield* first.check, [])
+          assert.strictEqual((yield* balanced(first)).stored, 80)
+        })
+      )
+
+      it.scopedLive("says whether a line is stored although the connection was lost, and connects again", () =>
+        Effect.gen(function* () {
+          const own = yield* PostgresServer.make()
+          const store = yield* Postgres.make({ url: own.url, limits: defaults, driver: PostgresServer.driver })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const key = Keys.between(alice, bob)
+          let stored = 0
+          for (let round = 0; round < 3; round++) {
+            const writing = yield* Effect.fork(
+              Effect.forEach(Array.from({ length: 300 }), () =>
+                Effect.exit(append(store, line(key, alice, "hi", { isLive: true })))
+              )
+            )
+            yield* append(store, line(key, alice, "hi", { isLive: true }))
+            stored += 1
+            yield* own.kill
+            yield* own.start
+            const exits = yield* Fiber.join(writing)
+            stored += exits.filter((exit) => Exit.isSuccess(exit)).length
+            yield* Effect.eventually(append(store, line(key, alice, "hi", { isLive: true })))
+            stored += 1
+          }
+          const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+          assert.strictEqual(records.filter(({ type }) => type === "line").length, stored)
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
+
+      it.scopedLive("is refused if the database would lose what it commits", () =>
+        Effect.gen(function* () {
+          const own = yield* PostgresServer.make("synchronous_commit = off")
+          const options = { url: own.url, limits: defaults, driver: PostgresServer.driver }
+          const error = yield* Effect.flip(Effect.scoped(Postgres.make(options)))
+          assert.strictEqual(error.reason, "not-durable")
+          assert.strictEqual(
+            error.message,
+            "the database has synchronous_commit = off, and a power cut would lose lines"
+          )
+        })
+      )
+
+      it.scopedLive("is refused in one sentence if there is no database", () =>
+        Effect.gen(function* () {
+          const options = {
+            url: "postgres://chat@/none?host=/nowhere",
+            limits: defaults,
+            driver: PostgresServer.driver
+          }
+          const error = yield* Effect.flip(Effect.scoped(Postgres.make(options)))
+          assert.strictEqual(error.reason, "not-accessible")
+          assert.match(error.message, /^the database cannot be used: .*ENOENT/u)
+        })
+      )
+    })
+  }
+)
