@@ -78,8 +78,22 @@ export const mutants = [
   {
     name: "lines in devices' outboxes expire",
     file: "conversations/Conversations.ts",
-    search: "Array.from(this.feeds.values(), (feed) => feed.held).flat()",
-    replace: "[]",
+    search: "held: () => this.held()",
+    replace: "held: () => []",
+    test: trouble
+  },
+  {
+    name: "lines in the outbox of the slowest device expire",
+    file: "conversations/Conversations.ts",
+    search: "Math.min(after, slowest.get(conversation) ?? after)",
+    replace: "after",
+    test: trouble
+  },
+  {
+    name: "lines expire while a page of them is on its way to a device",
+    file: "conversations/Pager.ts",
+    search: "return this.oneByOne.withPermits(1)(step)",
+    replace: "return step",
     test: trouble
   },
   {
@@ -120,8 +134,15 @@ export const mutants = [
   {
     name: "a guest is not told, because an earlier client of its name wrote first",
     file: "conversations/Returns.ts",
-    search: "for (const conversation of this.byGuest.get(peer) ?? []) this.guests.delete(conversation)\n",
-    replace: "",
+    search: "this.guests.get(conversation)?.peer === guest || guest.outbox.ended !== undefined",
+    replace: "this.guests.has(conversation)",
+    test: trouble
+  },
+  {
+    name: "a return that the store does not know to be told is told again",
+    file: "conversations/Returns.ts",
+    search: "this.underWay.set(account, undefined)",
+    replace: "this.underWay.delete(account)",
     test: trouble
   },
   {

@@ -151,8 +151,20 @@ export const mutants = [
   {
     name: "a return is given again after its sender got it",
     file: "store/SqlReturns.ts",
-    search: '"delete from undelivered where id = ?"',
-    replace: '"delete from undelivered where id = -?"',
+    search: '"delete from undelivered where id = ? and last = ?"',
+    replace: '"delete from undelivered where id = -? and last = ?"',
+    also: {
+      file: "store/SqlReturns.ts",
+      search: '"update undelivered set first = ?, count = count - ? where id = ?", last + 1, count, id',
+      replace: '"update undelivered set first = first + ? - ? where id = ?", 0, 0, id'
+    },
+    test: suite
+  },
+  {
+    name: "what is added to a return while its sender is notified is lost",
+    file: "store/SqlReturns.ts",
+    search: '"delete from undelivered where id = ? and last = ?", id, last',
+    replace: '"delete from undelivered where id = ?", id',
     test: suite
   }
 ]

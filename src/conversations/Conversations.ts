@@ -289,13 +289,25 @@ class Conversations {
     return Retention.run({
       store: this.store,
       inTurn: this.broker.inTurn,
-      held: () => Array.from(this.feeds.values(), (feed) => feed.held).flat(),
+      betweenPages: (step) => this.pager.between(step),
+      held: () => this.held(),
       removed: ({ senders, undelivered }) => {
         this.returns.tell(undelivered)
         for (const sender of senders) this.returns.check(sender)
       },
       failed: (error) => this.failed(error)
     })
+  }
+
+  /** The lines in devices' outboxes. Several devices may be given one conversation: the slowest of them counts. */
+  private held(): ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }> {
+    const slowest = new Map<ConversationId, number>()
+    for (const feed of this.feeds.values()) {
+      for (const { after, conversation } of feed.held) {
+        slowest.set(conversation, Math.min(after, slowest.get(conversation) ?? after))
+      }
+    }
+    return Array.from(slowest, ([conversation, after]) => ({ conversation, after }))
   }
 
   /** The connections that may want to know that an account was given what they sent. */

@@ -15,6 +15,7 @@ export class Pager {
   /** In the order in which they get their next page. */
   private readonly waiting = new Set<Feed>()
   private readonly hasWork = Effect.unsafeMakeLatch(false)
+  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
 
   constructor(private readonly broker: Collaborators) {}
 
@@ -22,6 +23,11 @@ export class Pager {
   add(feed: Feed) {
     this.waiting.add(feed)
     this.hasWork.unsafeOpen()
+  }
+
+  /** Runs `step` while no page is on its way from the store to an outbox. */
+  between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.oneByOne.withPermits(1)(step)
   }
 
   get run(): Effect.Effect<never> {
@@ -54,6 +60,7 @@ export class Pager {
     }
     return broker.store.page(request).pipe(
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
+      this.oneByOne.withPermits(1),
       Effect.catchAll((error) =>
         Effect.zipRight(
           broker.failed(error),

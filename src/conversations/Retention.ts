@@ -14,6 +14,8 @@ const restFactor = 9
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /** Pages do not pass meanwhile from the store to a device's outbox: their lines would be removed, and given. */
+  readonly betweenPages: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** In the broker's turn: the lines that are in devices' outboxes. */
   readonly held: () => ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
   /** In the broker's turn: lines were removed. */
@@ -22,13 +24,12 @@ interface Collaborators {
 }
 
 /** Removes what is kept no longer: in small steps, with pauses between them. */
-export const run = ({ failed, held, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
-  const step: Effect.Effect<void> = Effect.flatMap(inTurn(held), (under) =>
-    Effect.flatMap(Effect.timed(store.retain(under)), ([took, retained]) =>
-      Effect.zipRight(
-        inTurn(() => removed(retained)),
-        retained.hasMore ? Effect.delay(step, Duration.times(took, restFactor)) : Effect.void
-      )
+export const run = ({ betweenPages, failed, held, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
+  const remove = betweenPages(Effect.flatMap(inTurn(held), (under) => Effect.timed(store.retain(under))))
+  const step: Effect.Effect<void> = Effect.flatMap(remove, ([took, retained]) =>
+    Effect.zipRight(
+      inTurn(() => removed(retained)),
+      retained.hasMore ? Effect.delay(step, Duration.times(took, restFactor)) : Effect.void
     )
   ).pipe(Effect.catchAll(failed))
   return Effect.forever(Effect.delay(step, interval))

@@ -28,16 +28,16 @@ export class Returns {
   private readonly guests = new Map<ConversationId, { readonly peer: Peer; readonly first: number }>()
   private readonly byGuest = new Map<Peer, Array<ConversationId>>()
   private readonly due = new Set<AccountId>()
-  /** Accounts that are being told. */
-  private readonly underWay = new Map<AccountId, Peer>()
+  /** Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet. */
+  private readonly underWay = new Map<AccountId, Peer | undefined>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
 
   constructor(private readonly broker: Collaborators) {}
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
-    // An earlier client of this name has ended before this one could have it.
-    if (this.guests.has(conversation)) return
+    // It may end while its line is in the store's hands: nothing would remove it then.
+    if (this.guests.get(conversation)?.peer === guest || guest.outbox.ended !== undefined) return
     this.guests.set(conversation, { peer: guest, first: seq })
     const conversations = this.byGuest.get(guest)
     if (conversations === undefined) this.byGuest.set(guest, [conversation])
@@ -50,15 +50,15 @@ export class Returns {
   }
 
   ended(peer: Peer) {
-    if (peer.device === undefined) {
-      for (const conversation of this.byGuest.get(peer) ?? []) this.guests.delete(conversation)
-      this.byGuest.delete(peer)
-      return
+    for (const conversation of this.byGuest.get(peer) ?? []) {
+      // The next client of its name may have written already.
+      if (this.guests.get(conversation)?.peer === peer) this.guests.delete(conversation)
     }
-    const { id } = peer.device.account
-    if (this.underWay.get(id) !== peer) return
-    this.underWay.delete(id)
-    this.check(id)
+    this.byGuest.delete(peer)
+    const account = peer.device?.account.id
+    if (account === undefined || this.underWay.get(account) !== peer) return
+    this.underWay.delete(account)
+    this.check(account)
   }
 
   /** Tells these guests, as far as they are still connected. */
@@ -110,15 +110,14 @@ export class Returns {
     const { broker } = this
     const peer = broker.deviceOf(account)
     if (peer === undefined || pending.length === 0) return
-    const ids = pending.map(({ id }) => id)
-    let left = ids.length
+    let left = pending.length
     this.underWay.set(account, peer)
     const told = () => {
-      this.underWay.delete(account)
-      this.told.push(...ids)
+      this.underWay.set(account, undefined)
+      this.told.push(...pending)
       this.hasTold.unsafeOpen()
     }
-    broker.give(peer, pending.map(Reply.returned).join(""), ids.length, {
+    broker.give(peer, pending.map(Reply.returned).join(""), pending.length, {
       delivered: (lines) => {
         left -= lines
         if (left === 0) told()
@@ -127,24 +126,36 @@ export class Returns {
   }
 
   /** What accounts have been told, and the store does not know yet. */
-  private readonly told: Array<number> = []
+  private readonly told: Array<PendingReturn> = []
   private readonly hasTold = Effect.unsafeMakeLatch(false)
 
-  /** Reports to the store what was told. */
+  /** Reports to the store what was told. Until it knows, it would answer the same again. */
   get report(): Effect.Effect<never> {
+    const { broker } = this
     const next = Effect.suspend(() => {
-      const ids = this.told.splice(0)
+      const told = this.told.splice(0)
       this.hasTold.unsafeClose()
-      return Effect.catchAll(this.broker.store.returns.told(ids), (error) =>
-        Effect.zipRight(
-          this.broker.failed(error),
-          Effect.sync(() => {
-            this.told.push(...ids)
-            this.hasTold.unsafeOpen()
-          })
+      return broker.store.returns.told(told).pipe(
+        Effect.zipRight(broker.inTurn(() => this.known(told))),
+        Effect.catchAll((error) =>
+          Effect.zipRight(
+            broker.failed(error),
+            Effect.sync(() => {
+              this.told.push(...told)
+              this.hasTold.unsafeOpen()
+            })
+          )
         )
       )
     })
     return Effect.forever(Effect.zipRight(this.hasTold.await, next))
+  }
+
+  /** The store knows that these were told. More may have come meanwhile. */
+  private known(told: ReadonlyArray<PendingReturn>) {
+    for (const account of new Set(told.map(({ account }) => account))) {
+      this.underWay.delete(account)
+      this.check(account)
+    }
   }
 }

@@ -41,6 +41,9 @@ export interface PendingReturn extends Undelivered {
   readonly account: AccountId
 }
 
+/** As much of a pending return as its sender was notified of. */
+export type ToldReturn = Pick<PendingReturn, "id" | "last" | "count">
+
 /** What a step of retention did. */
 export interface Retained {
   readonly removed: number
@@ -168,8 +171,8 @@ export interface StoreUpkeep {
   /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped. */
   readonly returns: {
     readonly pending: (account: AccountId) => Effect.Effect<ReadonlyArray<PendingReturn>, StoreError>
-    /** The sender has been notified of these. */
-    readonly told: (ids: ReadonlyArray<number>) => Effect.Effect<void, StoreError>
+    /** The sender has been notified of these, as they were pending. Lines that have been added to them since stay. */
+    readonly told: (returns: ReadonlyArray<ToldReturn>) => Effect.Effect<void, StoreError>
   }
   readonly statistics: Effect.Effect<StoreStatistics, StoreError>
   /** Reads everything, and returns what is wrong: an empty list for an intact store. */

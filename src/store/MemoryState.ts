@@ -1,6 +1,6 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as StoreLines from "../ports/StoreLines.js"
 
 /** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
@@ -170,11 +170,19 @@ export class MemoryState {
     for (const [id, known] of this.returns) {
       if (known.account !== returned.account || known.conversation !== returned.conversation) continue
       if (known.reason !== returned.reason) continue
-      this.returns.set(id, { ...known, last: returned.last, count: known.count + returned.count })
+      this.returns.set(id, { ...known, last: returned.last, count: known.count + returned.count, ran })
       return
     }
     const id = ++this.lastReturn
     this.returns.set(id, { ...returned, id, ran })
+  }
+
+  /** The sender of a return has been notified of it. Lines that have been added to it since stay. */
+  told({ count, id, last }: ToldReturn) {
+    const known = this.returns.get(id)
+    if (known === undefined) return
+    if (known.last === last) this.returns.delete(id)
+    else this.returns.set(id, { ...known, first: last + 1, count: known.count - count })
   }
 
   /** Bytes of text that no device of an account was given, in all, and those sent by guests. */

@@ -60,7 +60,7 @@ export const make = (
     retain: (held) => Effect.sync(() => retain(new Map(held.map(({ after, conversation }) => [conversation, after])))),
     returns: {
       pending: (account) => Effect.sync(() => [...state.returns.values()].filter((kept) => kept.account === account)),
-      told: (ids) => Effect.sync(() => ids.forEach((id) => state.returns.delete(id)))
+      told: (returns) => Effect.sync(() => returns.forEach((told) => state.told(told)))
     },
     statistics: Effect.sync(statistics),
     check: Effect.succeed([]),

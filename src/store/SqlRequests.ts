@@ -1,6 +1,6 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
-import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
 import * as SqlExport from "./SqlExport.js"
 import * as SqlLines from "./SqlLines.js"
@@ -74,7 +74,7 @@ export const requests = {
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
   retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),
   pendingReturns: reads((_state, _, account: AccountId) => SqlReturns.pending(account)),
-  toldReturns: writes((_state, _, ids: ReadonlyArray<number>) => SqlReturns.told(ids)),
+  toldReturns: writes((_state, _, returns: ReadonlyArray<ToldReturn>) => SqlReturns.told(returns)),
   statistics: reads((state, moment) => SqlUpkeep.statistics(state, moment)),
   check: reads((state) => SqlUpkeep.check(state)),
 

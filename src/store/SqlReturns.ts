@@ -1,5 +1,5 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { type Head, keyOf, type KeyRow, type Moment, type SqlState } from "./SqlState.js"
@@ -48,7 +48,7 @@ export function* keepReturns(
     senders.add(sender)
     yield* run(
       `insert into undelivered values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, conversation, reason)
-       do update set last = excluded.last, count = undelivered.count + excluded.count`,
+       do update set last = excluded.last, count = undelivered.count + excluded.count, ran = excluded.ran`,
       yield* state.nextId("undelivered"),
       sender,
       head.id,
@@ -96,6 +96,9 @@ export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> 
 }
 
 /** `StoreUpkeep.returns.told`. */
-export function* told(ids: ReadonlyArray<number>): Sql<void> {
-  for (const id of ids) yield* run("delete from undelivered where id = ?", id)
+export function* told(returns: ReadonlyArray<ToldReturn>): Sql<void> {
+  for (const { count, id, last } of returns) {
+    yield* run("delete from undelivered where id = ? and last = ?", id, last)
+    yield* run("update undelivered set first = ?, count = count - ? where id = ?", last + 1, count, id)
+  }
 }

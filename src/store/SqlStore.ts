@@ -59,7 +59,7 @@ export const make = (database: SqlDatabase): StoreService => {
     retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),
     returns: {
       pending: (account) => call("pendingReturns", account),
-      told: (ids) => call("toldReturns", ids)
+      told: (returns) => call("toldReturns", returns)
     },
     statistics: Effect.zipWith(call("statistics"), database.diskBytes, (statistics, diskBytes) => ({
       ...statistics,

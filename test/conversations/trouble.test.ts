@@ -3,6 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as TestContext from "effect/TestContext"
 import type { StoreService } from "../../src/ports/Store.js"
+import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import { StoreError } from "../../src/ports/StoreError.js"
 import { slow } from "../support/SlowStore.js"
 import { login, messages, startConversations } from "../support/Conversations.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
@@ -226,6 +228,104 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.scoped("return although others of the conversation have just been told", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations({ stallTimeout: Duration.hours(9) })
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))
+      const alice = yield* connect
+      alice.say(...login("alice", "ack"), "bob: one", "bob: two")
+      yield* alice.barrier
+      yield* pass(61_000)
+      assert.deepStrictEqual(yield* seen(alice, "! undelivered"), [
+        "! undelivered bob reason=expired first=1 last=1 count=1: was not read in time"
+      ])
+      // The second one expires before the first return is acknowledged.
+      alice.say("bob: three")
+      yield* alice.barrier
+      yield* pass(61_000)
+      alice.say("/ack 1")
+      yield* turnsUntil(
+        () => alice.received.filter((line) => line.startsWith("! undelivered")).length === 2,
+        () => `two returns; the last lines are ${alice.received.slice(-3).join(" | ")}`
+      )
+      assert.deepStrictEqual((yield* seen(alice, "! undelivered")).slice(1), [
+        "! undelivered bob reason=expired first=2 last=2 count=1: was not read in time"
+      ])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("return once, although the store does not learn at first that they were told", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { accounts, connect } = yield* startConversations({}, (store) => ({
+        ...store,
+        returns: {
+          ...store.returns,
+          told: (returns) =>
+            state.fails
+              ? Effect.fail(new StoreError({ reason: "unavailable", description: "as the test wants it" }))
+              : store.returns.told(returns)
+        }
+      }))
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))
+      const alice = yield* connect
+      alice.say(...login("alice"), "bob: one", "bob: two")
+      yield* alice.barrier
+      alice.socket.reset()
+      yield* settle
+      yield* pass(61_000)
+      state.fails = true
+      const laptop = yield* connect
+      laptop.say(...login("alice"))
+      yield* seen(laptop, "! undelivered")
+      const phone = yield* connect
+      phone.say(...login("alice/phone"))
+      yield* phone.barrier
+      laptop.socket.reset()
+      yield* settle
+      state.fails = false
+      yield* passes(3_000)
+      const again = yield* connect
+      again.say(...login("alice"))
+      yield* again.barrier
+      yield* settle
+      for (const { received } of [phone, again]) {
+        assert.deepStrictEqual(
+          received.filter((line) => line.startsWith("! undelivered")),
+          []
+        )
+      }
+      assert.deepStrictEqual(yield* accounts.store.returns.pending(1 as AccountId), [])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("return to a guest, although an earlier one of its name ended while the store had its line", () =>
+    Effect.gen(function* () {
+      const state = { isStuck: false }
+      const { accounts, join } = yield* startConversations(
+        {},
+        slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      )
+      yield* Effect.orDie(accounts.store.configure(keep))
+      state.isStuck = true
+      const before = yield* join("carol")
+      before.say("bob: one")
+      yield* settle
+      before.socket.reset()
+      yield* passes(1_000)
+      state.isStuck = false
+      yield* settle
+      const carol = yield* join("carol")
+      carol.say("bob: two")
+      yield* passes(1_000)
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      assert.deepStrictEqual(yield* seen(carol, "! undelivered"), [
+        "! undelivered bob reason=expired first=2 last=2 count=1: was not read in time"
+      ])
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("stay while they are in a device's outbox", () =>
     Effect.gen(function* () {
       const { accounts, connect, join } = yield* startConversations({
@@ -245,6 +345,50 @@ describe("lines that are kept no longer", () => {
       bob.socket.resume()
       yield* seen(bob, "from carol: line 19")
       assert.lengthOf(messages(bob), 20)
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("stay while they are in the outbox of the slowest of several devices", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations({ stallTimeout: Duration.hours(9) })
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))
+      const [bob, alice, copies] = [yield* connect, yield* connect, yield* connect]
+      bob.say(...login("bob", "ack"))
+      yield* bob.barrier
+      alice.say(...login("alice"))
+      copies.say(...login("alice/phone", "ack copies"))
+      yield* alice.barrier
+      yield* copies.barrier
+      alice.say("bob: one", "bob: two", "bob: three")
+      yield* seen(bob, "from alice: three")
+      yield* seen(copies, "* sent bob seq=3")
+      copies.say("/ack 2")
+      yield* copies.barrier
+      yield* pass(61_000)
+      assert.strictEqual((yield* accounts.store.statistics).expired, 0)
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("stay while they are on their way from the store to a device", () =>
+    Effect.gen(function* () {
+      const page = yield* Effect.makeLatch(true)
+      const { accounts, connect, join } = yield* startConversations({ stallTimeout: Duration.hours(9) }, (store) => ({
+        ...store,
+        page: (request) => Effect.tap(store.page(request), () => page.await)
+      }))
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      carol.say("bob: one", "bob: two")
+      yield* settle
+      yield* page.close
+      bob.say(...login("bob", "ack"))
+      yield* bob.barrier
+      yield* pass(61_000)
+      yield* page.open
+      yield* seen(bob, "from carol: two")
+      yield* settle
+      assert.strictEqual((yield* accounts.store.statistics).expired, 0)
+      assert.deepStrictEqual(messages(bob), ["from carol: one", "from carol: two"])
     }).pipe(Effect.orDie)
   )
 

@@ -8,7 +8,7 @@ import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } from "../../src/ports/StoreLines.js"
-import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import type { PendingReturn, StoreLimits } from "../../src/ports/StoreUpkeep.js"
 
 /** Opens a new, empty store, until the scope closes. */
 export type OpenStore = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
@@ -636,7 +636,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
           })
           const [returned] = yield* store.returns.pending(alice)
           assert.deepInclude(returned, { ...common, conversation, key, account: alice, first: 2, last: 3, count: 2 })
-          yield* store.returns.told([returned?.id as number])
+          yield* store.returns.told([returned as PendingReturn])
           assert.deepStrictEqual(yield* store.returns.pending(alice), [])
           const { expired, given, waiting } = yield* balanced(store)
           assert.deepStrictEqual([given, waiting, expired], [1, 1, 4])
@@ -644,6 +644,26 @@ export const storeSuite = (name: string, open: OpenStore) => {
           assert.deepStrictEqual([page.first, page.last, page.lines.map(({ seq }) => seq)], [4, 4, [4]])
           const [waits] = yield* store.waiting(bob, "main")
           assert.deepInclude(waits, { cursor: 1, first: 4, last: 4 })
+        })
+      )
+
+      it.scoped("keeps what was added to a return after its sender was notified", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          yield* store.append(numbered(Keys.between(alice, bob), alice, 2))
+          yield* TestClock.adjust("40 minutes")
+          yield* store.append(numbered(Keys.between(alice, bob), alice, 3))
+          yield* TestClock.adjust("30 minutes")
+          yield* store.retain([])
+          const notified = yield* store.returns.pending(alice)
+          assert.deepInclude(notified[0], { first: 1, last: 2, count: 2 })
+          yield* TestClock.adjust("40 minutes")
+          yield* store.retain([])
+          yield* store.returns.told(notified)
+          const [rest, ...others] = yield* store.returns.pending(alice)
+          assert.deepInclude(rest, { first: 3, last: 5, count: 3 })
+          assert.deepStrictEqual(others, [])
         })
       )
 
