@@ -48,14 +48,18 @@ export class SqliteEngine {
   private connection: SqliteConnection | undefined
   private readonly statements = new Map<string, SqliteStatement>()
   private readonly derived: SqlState
+  private readonly path: string
   private readonly reserve: SqliteReserve
   private retryAt = 0
 
   /** Throws a `SqliteFile.Obstacle`. */
   constructor(private readonly options: EngineOptions) {
     this.derived = new SqlState(options.limits)
-    this.reserve = new SqliteReserve(`${options.path}-reserve`, options.reserveBytes)
-    const { commits, connection, damage, log } = SqliteFile.open(options.path, options.base)
+    this.path = SqliteFile.resolved(options.path)
+    const reserve = `${this.path}-reserve`
+    this.reserve = new SqliteReserve(reserve, options.reserveBytes)
+    if (!this.reserve.isPossible()) throw new SqliteFile.Obstacle("not-accessible", `${reserve} is not a regular file`)
+    const { commits, connection, damage, log } = SqliteFile.open(this.path, options.base)
     this.connection = connection
     this.commits = commits
     this.log = log
@@ -207,7 +211,7 @@ export class SqliteEngine {
   }
 
   diskBytes(): number {
-    const { path } = this.options
+    const { path } = this
     const sizes = [path, `${path}-wal`, `${path}-reserve`].map(
       (file) => statSync(file, { throwIfNoEntry: false })?.size
     )

@@ -1,6 +1,16 @@
 import { randomBytes } from "node:crypto"
-import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync } from "node:fs"
-import { dirname } from "node:path"
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync
+} from "node:fs"
+import { dirname, resolve } from "node:path"
 import type { StoreObstacle } from "../ports/StoreError.js"
 import { codeOf, packageName, load, resultCode, type SqliteConnection } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
@@ -29,8 +39,21 @@ export interface OpenedFile {
 const applicationId = 22428
 
 /**
+ * The path of a store without symbolic links, since SQLite puts its log beside the file that they lead to. It is absolute:
+ * `:memory:` and `file:…` alone would not be names of files to SQLite.
+ */
+export const resolved = (path: string): string => {
+  const absolute = resolve(path)
+  if (existsSync(absolute)) return realpathSync(absolute)
+  // To create a file where a link points would let whoever made the link decide about its folder.
+  if (lstatSync(absolute, { throwIfNoEntry: false }) === undefined) return absolute
+  throw new Obstacle("not-accessible", `${path} is a symbolic link to a file that does not exist`)
+}
+
+/**
  * Opens or creates a store. Throws an `Obstacle`.
  *
+ * @param path as `resolved` returns it
  * @param base see `SqliteDriver.load`
  */
 export const open = (path: string, base: string): OpenedFile => {
@@ -54,7 +77,7 @@ export const open = (path: string, base: string): OpenedFile => {
   }
 }
 
-/** Whether there is nothing in the file. A file that is missing is created, for its owner alone. */
+/** Whether there is nothing in the file. A file that is missing is created; both are for their owner alone. */
 const isEmpty = (path: string): boolean => {
   if (!existsSync(path)) {
     closeSync(openSync(path, "wx", 0o600))
@@ -68,7 +91,9 @@ const isEmpty = (path: string): boolean => {
   if (length > 0 && header.toString("latin1") !== "SQLite format 3\0") {
     throw new Obstacle("not-a-store", `${path} is not a store of a-chat, or its beginning is damaged`)
   }
-  return length === 0
+  if (length > 0) return false
+  chmodSync(path, 0o600)
+  return true
 }
 
 /**

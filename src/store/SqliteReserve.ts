@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto"
-import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, lstatSync, openSync, rmSync, writeSync } from "node:fs"
 
 /**
  * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log even
@@ -13,9 +13,11 @@ export class SqliteReserve {
 
   /** Makes the file, if it is not there. False if the disk is too full for it. */
   take(): boolean {
-    if (this.bytes === 0 || this.isThere()) return true
+    if (this.bytes === 0 || this.stats()?.size === this.bytes) return true
     try {
-      const file = openSync(this.path, "w", 0o600)
+      // Made anew: a file that is there may be a link to another one, which would be overwritten.
+      this.release()
+      const file = openSync(this.path, "wx", 0o600)
       try {
         // Random, because some file systems do not allocate zeros.
         const block = randomFillSync(Buffer.allocUnsafe(Math.min(this.bytes, blockBytes)))
@@ -32,11 +34,20 @@ export class SqliteReserve {
   }
 
   release() {
-    rmSync(this.path, { force: true })
+    try {
+      rmSync(this.path, { force: true })
+    } catch {
+      // Whoever needs the room does not get it, and reports that.
+    }
   }
 
-  private isThere(): boolean {
-    return statSync(this.path, { throwIfNoEntry: false })?.size === this.bytes
+  /** Whether nothing else has the path. To open a named pipe, for example, would never return. */
+  isPossible(): boolean {
+    return this.stats()?.isFile() ?? true
+  }
+
+  private stats() {
+    return lstatSync(this.path, { throwIfNoEntry: false })
   }
 }
 

@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
+import { execFileSync } from "node:child_process"
 import {
   copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync
 } from "node:fs"
@@ -18,6 +21,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
+import * as SqliteFile from "../../src/store/SqliteFile.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -112,6 +116,59 @@ describe("the file of a store in SQLite", () => {
       for (const name of [path, `${path}-wal`, `${path}-reserve`]) {
         assert.strictEqual((statSync(name).mode & 0o777).toString(8), "600", name)
       }
+    })
+  )
+
+  it.scopedLive("can be read by its owner only if the file was there, and empty", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      writeFileSync(path, "", { mode: 0o644 })
+      yield* using(path, fill)
+      assert.strictEqual((statSync(path).mode & 0o777).toString(8), "600")
+    })
+  )
+
+  it.scopedLive("has its other files beside it, wherever a symbolic link to it is", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const path = join(folder, "chat.db")
+      const link = join(folder, "link.db")
+      symlinkSync(path, link)
+      assert.deepStrictEqual(yield* refusal(link), [
+        "not-accessible",
+        `${link} is a symbolic link to a file that does not exist`
+      ])
+      assert.isFalse(existsSync(path))
+      yield* using(path, fill)
+      yield* using(link, (store) => Effect.map(balanced(store), ({ lines }) => assert.strictEqual(lines, 1000)))
+      assert.isTrue(existsSync(`${path}-reserve`))
+      assert.isFalse(existsSync(`${link}-reserve`))
+    })
+  )
+
+  it("is a file, also with a name that means something else to SQLite", () => {
+    for (const name of [":memory:", "file:chat.db?mode=memory"]) {
+      assert.strictEqual(SqliteFile.resolved(name), join(process.cwd(), name))
+    }
+  })
+
+  it.scopedLive("is refused if something else has the path of the reserve, which is left as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const reserve = `${path}-reserve`
+      const precious = `${path}-precious`
+      writeFileSync(precious, "precious\n")
+      const others = [
+        () => symlinkSync(precious, reserve),
+        () => execFileSync("mkfifo", [reserve]),
+        () => mkdirSync(reserve)
+      ]
+      for (const make of others) {
+        make()
+        assert.deepStrictEqual(yield* refusal(path), ["not-accessible", `${reserve} is not a regular file`])
+        rmSync(reserve, { recursive: true })
+      }
+      assert.strictEqual(readFileSync(precious, "utf8"), "precious\n")
     })
   )
 
