@@ -21,6 +21,9 @@ const long = [
   "packaging/packages",
   "terminal/pty", // waits
   "cli/exec", // waits
+  "store/Postgres", // waits
+  "store/kills", // waits
+  "cli/store",
   "faults/floods",
   "faults/readers", // waits
   "cli/young-generation", // waits

@@ -12,6 +12,7 @@ import type { ServerHandle } from "../chat/Server.js"
 import * as CloseReason from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
+import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 import * as Tcp from "../transport/Tcp.js"
 import { isLoopback, type TransportError } from "../ports/Transport.js"
 import * as ConnectionList from "./ConnectionList.js"
@@ -82,6 +83,7 @@ const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.Proce
             buildInfo(version),
             ...Prometheus.registered("achat_"),
             Prometheus.histogram(deliveryName, deliveryHelp, Metrics.delivery),
+            ...(StoreMetrics.hasStore() ? storeHistograms() : []),
             ...process.families()
           ]),
           { contentType: Prometheus.contentType }
@@ -151,6 +153,15 @@ const isOwnName = (host: string | undefined) => {
   const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")
   return /^localhost\.?$/iu.test(name) || Net.isIP(name) !== 0
 }
+
+const storeHistograms = () => [
+  Prometheus.histogram(
+    "achat_store_commit_seconds",
+    "Time from handing lines to the store until they are stored, in seconds",
+    StoreMetrics.commits
+  ),
+  Prometheus.histogram("achat_store_batch_lines", "Lines stored in one transaction", StoreMetrics.batches)
+]
 
 const deliveryName = "achat_delivery_seconds"
 

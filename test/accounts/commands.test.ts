@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../src/ports/StoreError.js"
 import { answerTo, ask, heads, logIn, startAccounts } from "../support/Accounts.js"
@@ -62,12 +63,31 @@ describe("/register", () => {
 
   it.scoped("holds although its client left before the answer", () =>
     Effect.gen(function* () {
-      const chat = yield* start({})
+      const [asked, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const chat = yield* start(
+        {},
+        {
+          store: (store) => ({
+            ...store,
+            accounts: {
+              ...store.accounts,
+              create: (account) =>
+                Effect.zipRight(
+                  Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(answered)),
+                  store.accounts.create(account)
+                )
+            }
+          })
+        }
+      )
       const alice = yield* chat.join("alice")
       alice.say(`/register ${password}`)
-      yield* settle
+      yield* Deferred.await(asked)
       alice.socket.reset()
       yield* pass(1_000)
+      assert.deepStrictEqual(yield* chat.server.names, [])
+      yield* Deferred.succeed(answered, undefined)
+      yield* settle
       assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
     })
   )

@@ -123,6 +123,26 @@ describe("devices of an account", () => {
     })
   )
 
+  it.scoped("that are replaced while they are slow have none of their later lines accepted", () =>
+    Effect.gen(function* () {
+      const chat = yield* start()
+      const bob = yield* chat.join("bob")
+      const main = yield* logIn(chat, `alice: ${password}`)
+      main.socket.pause()
+      bob.say(...Array.from({ length: 60 }, () => `alice: ${"x".repeat(10_000)}`))
+      yield* settle
+      yield* logIn(chat, `alice: ${password}`)
+      main.say("bob: too late")
+      yield* settle
+      assert.notInclude(bob.received, "from alice: too late")
+      main.socket.resume()
+      yield* main.ended
+      assert.strictEqual(last(main), "! logged-out reason=replaced fatal")
+      yield* ask(bob)
+      assert.notInclude(bob.received, "from alice: too late")
+    })
+  )
+
   it.scoped("that take nothing are replaced without waiting for them", () =>
     Effect.gen(function* () {
       const accounts = yield* startAccounts({ alice: password })

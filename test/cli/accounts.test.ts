@@ -67,6 +67,19 @@ describe.concurrent("a client of an account", () => {
   )
 
   it.scopedLive(
+    "has no use for a password without a login of its own",
+    () =>
+      Effect.gen(function* () {
+        const { runToEnd } = yield* start()
+        const environment = { ACHAT_PASSWORD: password }
+        const { errors, status } = yield* runToEnd(["send", "bob", "hi"], { environment })
+        assert.strictEqual(status, 1)
+        assert.match(errors, /^a-chat: bob: offline: /u)
+      }),
+    manyProcesses
+  )
+
+  it.scopedLive(
     "takes the password from a file or from a command, and never from a flag",
     () =>
       Effect.gen(function* () {

@@ -3,6 +3,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { afterAll, beforeAll } from "vitest"
@@ -92,7 +93,7 @@ describe.skipIf(PostgresServer.missing !== undefined)(
             yield* own.start
             const exits = yield* Fiber.join(writing)
             stored += exits.filter((exit) => Exit.isSuccess(exit)).length
-            yield* Effect.eventually(append(store, line(key, alice, "hi", { isLive: true })))
+            yield* Effect.retry(append(store, line(key, alice, "hi", { isLive: true })), Schedule.spaced("50 millis"))
             stored += 1
           }
           const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))

@@ -1,19 +1,24 @@
 import * as Effect from "effect/Effect"
-import { mkdirSync, rmSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundle } from "../../scripts/bundle.mjs"
 
 /** Below node_modules, because these programs require a package from there. */
-const folder = fileURLToPath(new URL("../../node_modules/.achat-test/", import.meta.url))
+const folder = fileURLToPath(new URL("../../node_modules/.cache/achat-test/", import.meta.url))
 
 const built = new Map<string, Promise<string>>()
 
+/** The name tells what is in the file, so that nothing is built over a program that another process runs. */
 const build = async (source: string) => {
-  const file = `${folder}${basename(source, ".ts")}-${process.pid}.cjs`
+  const { outputFiles } = await bundle({ entryPoints: [source], format: "cjs", write: false })
+  const text = outputFiles?.[0]?.text ?? ""
+  const file = `${folder}${basename(source, ".ts")}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`
+  if (existsSync(file)) return file
   mkdirSync(folder, { recursive: true })
-  process.once("exit", () => rmSync(file, { force: true }))
-  await bundle({ entryPoints: [source], outfile: file, format: "cjs" })
+  writeFileSync(`${file}.${process.pid}`, text)
+  renameSync(`${file}.${process.pid}`, file)
   return file
 }
 

@@ -77,17 +77,20 @@ const keep = (file: string, token: string) =>
 /**
  * Runs a client with the secret of its login, if there is one. If the server refuses a token that was kept, the token is
  * deleted, and the password is used if it can be had without asking.
+ *
+ * @param login undefined if the name was made up: no secret can be for that one
  */
 export const use = <A, E extends { readonly _tag: string }, R>(
   given: Given,
   socket: Effect.Effect<Socket, TransportError>,
-  login: string,
+  login: string | undefined,
   run: (secret: LoginSecret) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ExitStatus.Failure, R> =>
   Effect.gen(function* () {
-    const { find, forget } = keyring(given, socket, login)
     const { insecurePasswords: insecure, cert } = given.values
     const hasAccount = cert === undefined ? undefined : true
+    if (login === undefined) return yield* run({ secret: undefined, insecure, hasAccount })
+    const { find, forget } = keyring(given, socket, login)
     const found = yield* Effect.mapError(find, refusal)
     const secretOf = (one: FoundSecret | undefined) => ({
       secret: one && Effect.succeed(one.secret),

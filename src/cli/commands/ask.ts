@@ -86,7 +86,7 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
       json,
       auto
     }
-    process.exitCode = yield* Secrets.use(given, socket, name, (secret) =>
+    process.exitCode = yield* Secrets.use(given, socket, login, (secret) =>
       Asking.run({ ...job, secret }, { output: process.stdout, errors: process.stderr })
     )
   }).pipe(Effect.scoped)

@@ -97,7 +97,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       yield* Effect.forkScoped(V8Heap.restoreYoung) // the input may pause
     }
     const { streamsOf, withOutcomes, withoutOutcomes } = yield* Effect.promise(() => import("./Delivery.js"))
-    process.exitCode = yield* Secrets.use(given, socket, name, (secret) => {
+    process.exitCode = yield* Secrets.use(given, socket, login, (secret) => {
       const whole = { ...job, secret }
       return isWaiting ? withOutcomes(whole, streamsOf(whole)) : withoutOutcomes(whole)
     })

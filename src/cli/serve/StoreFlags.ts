@@ -108,9 +108,16 @@ export const open = (
     )
   })
 
-/** `open` as a layer. */
+/** `open` as a layer, with metrics. */
 export const layer = (target: string, limits: StoreLimits): Layer.Layer<Store, ExitStatus.Failure> =>
-  Layer.scoped(Store, open(target, { limits }))
+  Layer.scoped(
+    Store,
+    Effect.gen(function* () {
+      const store = yield* open(target, { limits })
+      const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
+      return yield* Measured.make(store)
+    })
+  )
 
 /** Exports as text. Imported only here: it contains a schema, which a server does not need. */
 export const exportFormat = Effect.promise(() => import("../../store/ExportFormat.js"))

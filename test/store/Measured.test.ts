@@ -1,0 +1,45 @@
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import * as Prometheus from "../../src/admin/Prometheus.js"
+import type { StoreState } from "../../src/ports/Store.js"
+import * as Keys from "../../src/ports/StoreLines.js"
+import * as Measured from "../../src/store/Measured.js"
+import * as Memory from "../../src/store/Memory.js"
+import * as StoreMetrics from "../../src/telemetry/StoreMetrics.js"
+import { defaults, line, register } from "../ports/StoreSuite.js"
+
+const values = () =>
+  new Map(
+    Prometheus.registered("achat_store_").flatMap(({ name, samples }) =>
+      samples.map(({ labels, value }) => [`${name}${labels["state"] ?? ""}`, value] as const)
+    )
+  )
+
+it.scoped("the metrics of a store have its totals, its state, and the size of its transactions", () =>
+  Effect.gen(function* () {
+    let state: StoreState = "ok"
+    const store = yield* Measured.make({ ...(yield* Memory.make(defaults)), state: () => state })
+    const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+    const before = [...StoreMetrics.batches.counts]
+    yield* store.append([1, 2].map((number) => line(Keys.between(alice, bob), alice, `line ${number}`)))
+    yield* store.saveCursors([])
+    assert.deepStrictEqual(
+      StoreMetrics.batches.counts.map((count, bucket) => count - (before[bucket] ?? 0)),
+      [0, 1, 0, 0, 0, 0, 0, 0]
+    )
+    yield* TestClock.adjust("10 seconds")
+    const shown = values()
+    assert.strictEqual(shown.get("achat_store_waiting_lines"), 2)
+    assert.strictEqual(shown.get("achat_store_text_bytes"), 12)
+    assert.strictEqual(shown.get("achat_store_oldest_line_seconds"), 10)
+    assert.strictEqual(shown.get("achat_store_stateok"), 1)
+    state = "full"
+    yield* TestClock.adjust("10 seconds")
+    assert.deepStrictEqual(
+      ["ok", "full", "damaged", "unavailable"].map((one) => values().get(`achat_store_state${one}`)),
+      [0, 1, 0, 0]
+    )
+    assert.isTrue(StoreMetrics.hasStore())
+  })
+)
