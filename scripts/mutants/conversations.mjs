@@ -55,6 +55,13 @@ export const mutants = [
     test: feed
   },
   {
+    name: "lines that meet a defect of the store are never settled",
+    file: "conversations/StoreWriter.ts",
+    search: "Effect.flatMap(Effect.exit(append), (answer)",
+    replace: "Effect.flatMap(Effect.exit(Effect.catchAllDefect(append, () => Effect.never)), (answer)",
+    test: trouble
+  },
+  {
     name: "a gap is not told",
     file: "conversations/Feed.ts",
     search: "this.broker.rendering.gap(this.peer, key, lines, first, last)",

@@ -229,11 +229,7 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   const last = head.next - 1
   const { after, before, limit, maxBytes = Infinity, since, until } = request
   let from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
-  let to = Math.min(
-    last,
-    (before ?? Infinity) - 1,
-    until === undefined ? last : (yield* firstAt(head, until + 1)) - 1
-  )
+  let to = Math.min(last, (before ?? Infinity) - 1, until === undefined ? last : (yield* firstAt(head, until + 1)) - 1)
   const isForward = after !== undefined || since !== undefined
   let damaged = 0
   // A page without a line would be asked for again and again, so the next one is read if all of its lines are damaged.
