@@ -35,6 +35,13 @@ export const mutants = [
     test: commands
   },
   {
+    name: "nobody can log in when nothing can be stored",
+    file: "accounts/Logins.ts",
+    search: "known.some(({ name }) => name === device)",
+    replace: "known.length < 0",
+    test: logins
+  },
+  {
     name: "a password that was changed while it was checked logs in",
     file: "accounts/ProvenDevice.ts",
     search: "return isChanged || this.account.isRemoved ? Reply.wrongPassword : undefined",

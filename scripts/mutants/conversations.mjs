@@ -48,9 +48,23 @@ export const mutants = [
     test: feed
   },
   {
+    name: "damaged lines at the end of a conversation are asked for again, and not told",
+    file: "conversations/Feed.ts",
+    search: "if (!hasMore && last > behind.given) {",
+    replace: "if (!hasMore && lines.length === 0 && last > behind.given) {",
+    test: feed
+  },
+  {
+    name: "lines that meet a defect of the store are never settled",
+    file: "conversations/StoreWriter.ts",
+    search: "Effect.flatMap(Effect.exit(append), (answer)",
+    replace: "Effect.flatMap(Effect.exit(Effect.catchAllDefect(append, () => Effect.never)), (answer)",
+    test: trouble
+  },
+  {
     name: "a gap is not told",
     file: "conversations/Feed.ts",
-    search: "rendering.gap(this.peer, behind.key, page, behind.given + 1)",
+    search: "this.broker.rendering.gap(this.peer, key, lines, first, last)",
     replace: "",
     test: trouble
   },

@@ -77,7 +77,8 @@ const provePassword = (
         // A record of the old password must not replace that of a new one.
         const isCurrent = changesBefore === account.passwordChanges
         if (verdict.record === undefined || !isCurrent) return opened
-        return Effect.zipRight(store.accounts.setCredential(account.id, verdict.record), opened)
+        // If it cannot be stored, the next login tries again.
+        return Effect.zipRight(Effect.ignore(store.accounts.setCredential(account.id, verdict.record)), opened)
       }
     }
   })
@@ -96,7 +97,14 @@ const open = (
     const device = deviceOf(claim)
     const present = [...broker().devicesOf(account).keys()]
     const { maxDevices } = settings.current
-    return Effect.map(store.accounts.openDevice(account.id, device, { maxDevices, present }), ({ _tag }) =>
-      _tag === "TooMany" ? Reply.tooManyDevices : new ProvenDevice(account, device, proof, passwordChanges)
+    const proven = new ProvenDevice(account, device, proof, passwordChanges)
+    return store.accounts.openDevice(account.id, device, { maxDevices, present }).pipe(
+      Effect.map(({ _tag }): Decision => (_tag === "TooMany" ? Reply.tooManyDevices : proven)),
+      // On a full disk, or a damaged one, a device that is known reads what is stored.
+      Effect.catchAll((error) =>
+        Effect.flatMap(store.accounts.devices(account.id), (known) =>
+          known.some(({ name }) => name === device) ? Effect.succeed(proven) : Effect.fail(error)
+        )
+      )
     )
   })

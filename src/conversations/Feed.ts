@@ -143,18 +143,31 @@ export class Feed implements Source {
   page(conversation: ConversationId, page: Page) {
     const behind = this.behind.get(conversation)
     if (behind === undefined) return // it is over
-    const { rendering } = this.broker
+    const { hasMore, last, lines } = page
     this.behind.delete(conversation)
-    if (page.first > behind.given + 1) {
-      rendering.gap(this.peer, behind.key, page, behind.given + 1)
-      this.passOver(conversation, page.first - 1)
-      behind.given = page.first - 1
+    let from = 0
+    lines.forEach(({ seq }, index) => {
+      const expected = index === 0 ? behind.given + 1 : (lines[index - 1]?.seq ?? 0) + 1
+      if (seq === expected) return
+      this.give(conversation, behind.key, lines.slice(from, index), undefined)
+      this.gap(conversation, behind.key, page, expected, seq - 1)
+      from = index
+    })
+    this.give(conversation, behind.key, lines.slice(from), undefined)
+    behind.given = lines.at(-1)?.seq ?? behind.given
+    if (!hasMore && last > behind.given) {
+      this.gap(conversation, behind.key, page, behind.given + 1, last)
+      behind.given = last
     }
-    this.give(conversation, behind.key, page.lines, undefined)
-    behind.given = page.lines.at(-1)?.seq ?? behind.given
     this.given.set(conversation, behind.given)
     if (page.hasMore || behind.hasMore) this.behind.set(conversation, behind)
     if (this.behind.size > 0) this.broker.wantPage(this)
+  }
+
+  /** These lines are gone: they are kept no longer, or damaged. */
+  private gap(conversation: ConversationId, key: ConversationKey, { lines }: Page, first: number, last: number) {
+    this.broker.rendering.gap(this.peer, key, lines, first, last)
+    this.passOver(conversation, last)
   }
 
   delivered(lines: number) {

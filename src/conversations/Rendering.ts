@@ -1,6 +1,6 @@
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationKey, Page, StoredLine } from "../ports/StoreLines.js"
+import type { ConversationKey, StoredLine } from "../ports/StoreLines.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
@@ -33,12 +33,16 @@ export class Rendering {
     return `${Reply.messageHead(line.author, params)}${line.text}\n`
   }
 
-  /** Notifies a device that lines are gone which it was not given: from `from` to the first line that is left. */
-  gap(peer: Peer, key: ConversationKey, { first, lines }: Page, from: number) {
+  /**
+   * Notifies a device that lines are gone which it was not given: those from `first` to `last`.
+   *
+   * @param lines others of the conversation
+   */
+  gap(peer: Peer, key: ConversationKey, lines: ReadonlyArray<StoredLine>, first: number, last: number) {
     const { device } = peer
     const other = device && otherAccount(key, device.account.id)
     const guest = key.kind === "guest" ? (lines[0]?.author ?? Wire.encode(key.likeness)) : ""
     const name = other === undefined ? guest : this.broker.nameOf(other)
-    this.broker.put(peer, Reply.gap(name, from, first - 1))
+    this.broker.put(peer, Reply.gap(name, first, last))
   }
 }

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Batch } from "../chat/Batch.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import { Peer } from "../chat/Peer.js"
@@ -81,7 +82,10 @@ export class StoreWriter {
     )
   }
 
-  /** One transaction. Nothing interrupts it between the store's answer and the fate of its lines. */
+  /**
+   * One transaction. Nothing interrupts it between the store's answer and the fate of its lines. They meet one as well if
+   * the store has a defect: the inlets would hold their senders for ever otherwise.
+   */
   private commit(): Effect.Effect<void> {
     const { broker } = this
     this.hasWork.unsafeClose()
@@ -94,11 +98,11 @@ export class StoreWriter {
       cursors
     )
     return Effect.uninterruptible(
-      Effect.flatMap(Effect.either(append), (answer) => {
-        const settle = broker.inTurn(() => this.answered(parts, answer._tag === "Right" ? answer.right : undefined))
-        if (answer._tag === "Right") return settle
+      Effect.flatMap(Effect.exit(append), (answer) => {
+        const settle = broker.inTurn(() => this.answered(parts, Exit.isSuccess(answer) ? answer.value : undefined))
+        if (Exit.isSuccess(answer)) return settle
         broker.cursors.putBack(cursors)
-        return Effect.zipRight(settle, broker.failed(answer.left))
+        return Effect.zipRight(settle, Effect.catchAll(answer, broker.failed))
       })
     )
   }

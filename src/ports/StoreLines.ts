@@ -109,7 +109,7 @@ export interface PageRequest {
 }
 
 export interface Page {
-  /** Oldest first. */
+  /** Oldest first. Where their numbers leave some out, these lines are damaged. Not empty if there are more. */
   readonly lines: ReadonlyArray<StoredLine>
   /** The first line that the reader could read. Those before it are gone, or from before its time. */
   readonly first: number

@@ -228,33 +228,40 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   const first = Math.max(head.first, member.since)
   const last = head.next - 1
   const { after, before, limit, maxBytes = Infinity, since, until } = request
-  const from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
-  const to = Math.min(
-    last,
-    (before ?? Infinity) - 1,
-    until === undefined ? last : (yield* firstAt(head, until + 1)) - 1
-  )
+  let from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
+  let to = Math.min(last, (before ?? Infinity) - 1, until === undefined ? last : (yield* firstAt(head, until + 1)) - 1)
   const isForward = after !== undefined || since !== undefined
-  const found =
-    from > to
-      ? []
-      : yield* rows<LineRow>(
-          `select seq, at, account, author, flags, recipients, body, crc from line
-           where conversation = ? and seq >= ? and seq <= ? order by seq ${isForward ? "" : "desc"} limit ?`,
-          head.id,
-          from,
-          to,
-          limit
-        )
-  const taken = found.slice(0, countWithin(found, maxBytes))
-  const intact = taken.filter((line) => Checksum.ofLine({ ...line, conversation: head.id }) === line.crc)
-  const lines = intact.map(shown)
-  return {
-    lines: isForward ? lines : lines.toReversed(),
-    first,
-    last: Math.max(last, first - 1),
-    hasMore: taken.length < to - from + 1,
-    damaged: taken.length - intact.length
+  let damaged = 0
+  // A page without a line would be asked for again and again, so the next one is read if all of its lines are damaged.
+  for (;;) {
+    const found =
+      from > to
+        ? []
+        : yield* rows<LineRow>(
+            `select seq, at, account, author, flags, recipients, body, crc from line
+             where conversation = ? and seq >= ? and seq <= ? order by seq ${isForward ? "" : "desc"} limit ?`,
+            head.id,
+            from,
+            to,
+            limit
+          )
+    const taken = found.slice(0, countWithin(found, maxBytes))
+    const intact = taken.filter((line) => Checksum.ofLine({ ...line, conversation: head.id }) === line.crc)
+    damaged += taken.length - intact.length
+    const end = taken.at(-1)?.seq
+    if (end !== undefined && isForward) from = end + 1
+    if (end !== undefined && !isForward) to = end - 1
+    // Lines may be missing, so their number says nothing.
+    const hasMore = taken.length < found.length || (found.length === limit && from <= to)
+    if (hasMore && intact.length === 0 && taken.length > 0) continue
+    const lines = intact.map(shown)
+    return {
+      lines: isForward ? lines : lines.toReversed(),
+      first,
+      last: Math.max(last, first - 1),
+      hasMore,
+      damaged
+    }
   }
 }
 

@@ -138,6 +138,32 @@ describe("a login to an account", () => {
     })
   )
 
+  it.scoped("still works on a device that is known when nothing can be stored any more", () =>
+    Effect.gen(function* () {
+      let isFull = false
+      const full = new StoreError({ reason: "full", description: "the disk is full" })
+      const accounts = yield* startAccounts(
+        { alice: password },
+        {
+          recordedCost: { ln: 2, r: 1, p: 1 },
+          store: (store) => ({
+            ...store,
+            accounts: {
+              ...store.accounts,
+              openDevice: (...device) => (isFull ? Effect.fail(full) : store.accounts.openDevice(...device)),
+              setCredential: () => Effect.fail(full)
+            }
+          })
+        }
+      )
+      const chat = yield* startMemoryServer(accounts)
+      yield* logIn(chat, `alice: ${password}`)
+      isFull = true
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+      assert.strictEqual(yield* answerTo(chat, `alice/new: ${password}`), "! slow-down retry=1000 fatal")
+    })
+  )
+
   it.scoped("stores the password again if its record has another cost", () =>
     Effect.gen(function* () {
       const accounts = yield* startAccounts({ alice: password }, { recordedCost: { ln: 2, r: 1, p: 1 } })

@@ -157,6 +157,23 @@ describe("Feed", () => {
     assert.strictEqual(cursor(), 7)
   })
 
+  it("tells of damaged lines, and goes on after them", () => {
+    const { cursor, feed, gaps, given, openNow } = open([talk, 0, 6])
+    openNow()
+    feed.nextPage()
+    feed.page(talk, { lines: [1, 3].map(line), first: 1, last: 6, hasMore: true })
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 3 })
+    feed.page(talk, { lines: [line(4)], first: 1, last: 6, hasMore: false })
+    assert.deepStrictEqual(given, [1, 3, 4])
+    assert.deepStrictEqual(gaps, [
+      "! gap carol first=2 last=2: these lines are no longer kept\n",
+      "! gap carol first=5 last=6: these lines are no longer kept\n"
+    ])
+    feed.delivered(3)
+    assert.strictEqual(cursor(), 6)
+    assert.isUndefined(feed.nextPage())
+  })
+
   it("gives nothing after its end", () => {
     const { feed, given, openNow } = open([talk, 0, 2])
     openNow()

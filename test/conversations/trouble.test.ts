@@ -45,6 +45,33 @@ describe("a store that does not work", () => {
     })
   )
 
+  it.scoped("returns lines to accounts also if it has a defect, and recovers", () =>
+    Effect.gen(function* () {
+      const state = { isDefective: false }
+      const { accounts, connect, join, server } = yield* startConversations({}, (store) => ({
+        ...store,
+        append: (lines, cursors) =>
+          state.isDefective ? Effect.die(new Error("as the test wants it")) : store.append(lines, cursors)
+      }))
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("/hello", "bob: one")
+      yield* seen(bob, "from carol")
+      state.isDefective = true
+      carol.say("@a bob: two")
+      assert.lengthOf(yield* seen(carol, "! undelivered @a bob reason=unavailable"), 1)
+      state.isDefective = false
+      carol.say("@b bob: three")
+      yield* passes(3_000)
+      assert.lengthOf(yield* seen(carol, "* stored @b"), 1)
+      assert.deepStrictEqual(messages(bob), ["from carol: one", "from carol: three"])
+      assert.strictEqual((yield* server.ledger).inFlight, 0)
+      const { given, waiting } = yield* accounts.store.statistics
+      assert.deepStrictEqual([given, waiting], [2, 0])
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("that does not answer holds the senders, and then returns what it was not given", () =>
     Effect.gen(function* () {
       const state = { isStuck: false }

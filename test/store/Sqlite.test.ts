@@ -279,6 +279,11 @@ describe("damage in the file of a store", () => {
       const page = yield* store.page({ conversation, reader: bob, after: 0, limit: 1000 })
       assert.strictEqual(page.lines.length, 999)
       assert.strictEqual(store.state(), "damaged")
+      const gone = page.lines.findIndex(({ seq }, index) => seq !== index + 1) + 1
+      const next = yield* store.page({ conversation, reader: bob, after: gone - 1, limit: 1 })
+      assert.deepStrictEqual([next.lines.map(({ seq }) => seq), next.hasMore], [[gone + 1], gone + 1 < 1000])
+      const last = yield* store.page({ conversation, reader: bob, before: gone + 1, limit: 1 })
+      assert.deepStrictEqual([last.lines.map(({ seq }) => seq), last.hasMore], [[gone - 1], gone > 2])
       assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
       const faults = yield* store.check
       assert.strictEqual(faults.length, 1)
