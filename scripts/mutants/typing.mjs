@@ -1,6 +1,13 @@
 // Mutants of how the client at a terminal sends what is typed. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "lines that wait are not shown while another login is asked for",
+    file: "terminal/Composer.ts",
+    search: "return { above: this.pendingRows(), prompt: [span(question",
+    replace: "return { above: [], prompt: [span(question",
+    test: "test/terminal/lost-connection.test.ts"
+  },
+  {
     name: "the terminal waits twice as long for users to come back",
     file: "terminal/OneConnection.ts",
     search: "const returnTime = Duration.seconds(15)",

@@ -322,7 +322,8 @@ export class Composer {
     if (prompt.asksLogin) {
       const { suggestedLogin } = prompt
       const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `
-      return { above: [], prompt: [span(question, "strong")], text, cursor }
+      // After a later login was refused, lines may wait for the next one.
+      return { above: this.pendingRows(), prompt: [span(question, "strong")], text, cursor }
     }
     return {
       above: this.pendingRows(),

@@ -177,6 +177,22 @@ describe("TerminalClient, when the server goes away", () => {
     })
   )
 
+  it.scopedLive("shows the lines that wait while it asks for another login, and then sends them", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* scriptedChat()
+      const refusals = ["! full retry=60000 fatal: too many", "! bad-login fatal: not any more"]
+      yield* server.answers(() => refusals.shift())
+      yield* server.breaks
+      yield* alice.sees(/next try in \d+ s; Enter tries now\nfull: too many\n/u)
+      yield* alice.types(`bob: waits${enter}`)
+      yield* alice.sees("… bob ‹ waits — not sent yet")
+      yield* alice.types(enter)
+      yield* alice.sees(/✗ bad-login: not any more\n[^\n]*… bob ‹ waits — not sent yet\nlogin: $/u)
+      yield* alice.types(`alice${enter}`)
+      assert.deepStrictEqual(withoutLabels(yield* server.takes(1)), ["bob: waits"])
+    })
+  )
+
   it.scopedLive("asks for another login if the first is refused, and ends if there is no server", () =>
     Effect.gen(function* () {
       const { serve, socket } = yield* chat
