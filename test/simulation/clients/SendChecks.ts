@@ -1,5 +1,6 @@
 import type { Report, Violation } from "../Checks.js"
 import { decode } from "../ProtocolModel.js"
+import type { Connection } from "./HostileServer.js"
 import { textOf, type Reported, type SendHistory } from "./SendWorld.js"
 
 /** The promises of `send` that a run broke. */
@@ -112,11 +113,17 @@ const checkOrder = ({ schedule, server }: SendHistory, report: Report) => {
 const checkUnknown = ({ reported, server }: SendHistory, report: Report) => {
   for (const { line, outcome } of reported) {
     if (outcome !== "unknown") continue
-    const last = server.handled.findLast(({ text }) => lineOf(text) === line)
-    const later = server.handled.find(({ connection }) => last !== undefined && connection > last.connection)
+    const read = server.handled.filter(({ text }) => lineOf(text) === line).map(({ connection }) => connection)
+    const unread = server.connections.filter((one) => isUnread(one, line)).map(({ number }) => number)
+    const last = [...read, ...unread].reduce((one, other) => Math.max(one, other), -1)
+    const later = server.handled.find(({ connection }) => last >= 0 && connection > last)
     if (later !== undefined) report("continued after an unknown outcome", `line ${line}, then ${later.text}`)
   }
 }
+
+/** Whether the client has sent a line on this connection that the server did not read whole before it ended that. */
+const isUnread = ({ end, rest }: Connection, line: number): boolean =>
+  `${rest}${end.outgoing}\n`.includes(`: ${textOf(line)}\n`)
 
 /** The command ends, and does not wait for longer than its flags allow after the last news. */
 const checkTime = ({ endedAt, inputAt, schedule, server, status }: SendHistory, report: Report) => {
