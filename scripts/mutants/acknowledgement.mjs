@@ -166,6 +166,20 @@ export const mutants = [
     test
   },
   {
+    name: "a client that acknowledges what it has is closed because its socket takes nothing",
+    file: "chat/Watch.ts",
+    search: "if (blocked !== undefined) blocked.movedAt = this.time\n",
+    replace: "void blocked\n",
+    test
+  },
+  {
+    name: "a client that has acknowledged something is never closed because its socket takes nothing",
+    file: "chat/Watch.ts",
+    search: "if (blocked !== undefined) blocked.movedAt = this.time\n",
+    replace: "if (blocked !== undefined) blocked.movedAt = Infinity\n",
+    test
+  },
+  {
     name: "what was not acknowledged is lost when the connection ends",
     file: "chat/Lifecycle.ts",
     search: "const unacknowledged = outbox.unacknowledged?.takeAll() ?? []",

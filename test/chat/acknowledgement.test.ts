@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
+import type { Inspection } from "../../src/chat/Inspection.js"
 import type { Socket } from "../../src/ports/Transport.js"
 import { pass, startMemoryServer, type MemoryClient, type MemoryServerOptions } from "../support/MemoryServer.js"
 import { flood, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
@@ -47,6 +48,10 @@ const opaque = (socket: Socket): Socket => {
     }
   })
 }
+
+/** The clients whose connections have ended, and why. */
+const closings = ({ inspect }: { readonly inspect: Effect.Effect<Inspection> }) =>
+  Effect.map(inspect, ({ closed }) => closed.map(({ name, reason }) => `${name} ${reason}`))
 
 const badAcks = ({ received }: MemoryClient) => received.filter((line) => line.startsWith("! bad-line")).length
 
@@ -265,6 +270,63 @@ describe("a client that acknowledges", () => {
       assert.strictEqual(badAcks(bob), 0)
     })
   )
+
+  describe("and whose socket takes nothing", () => {
+    /** Bob's program has 20 lines, his kernel has 10 more and a part of another, and his outbox is full. */
+    const stuck = Effect.gen(function* () {
+      const chat = yield* pair(shortTimeouts)
+      chat.alice.say(...flood(20))
+      yield* settle
+      chat.bob.socket.pause()
+      chat.alice.say(...flood(80, 20), "/ping held")
+      yield* settle
+      assert.deepStrictEqual(numbersFrom("alice", chat.bob.received), range(0, 20))
+      return chat
+    })
+
+    it.scoped("is neither jammed nor closed as long as it acknowledges what it has, line by line", () =>
+      Effect.gen(function* () {
+        const { alice, bob, server } = yield* stuck
+        for (let line = 1; line <= 6; line++) {
+          yield* pass(1_900)
+          bob.say(`/ack ${line}`)
+        }
+        yield* settle
+        assert.notInclude(alice.received, "* pong: held")
+        yield* pass(7_999)
+        assert.deepStrictEqual(yield* closings(server), [])
+        yield* pass(251)
+        assert.deepStrictEqual(yield* closings(server), ["bob unreachable"])
+      })
+    )
+
+    it.scoped("is closed as slow-consumer when it has nothing left to acknowledge, and takes nothing for as long", () =>
+      Effect.gen(function* () {
+        const { bob, server } = yield* stuck
+        yield* pass(5_000)
+        bob.say("/ack 30")
+        yield* settle
+        assert.strictEqual((yield* server.measure).unacknowledgedLines, 0)
+        yield* pass(7_999)
+        assert.deepStrictEqual(yield* closings(server), [])
+        yield* pass(251)
+        assert.deepStrictEqual(yield* closings(server), ["bob slow-consumer"])
+      })
+    )
+
+    it.scoped("is closed as slow-consumer if it only repeats its last acknowledgement", () =>
+      Effect.gen(function* () {
+        const { bob, server } = yield* stuck
+        for (let times = 0; times < 5; times++) {
+          yield* pass(1_500)
+          bob.say("/ack 0")
+        }
+        yield* pass(500)
+        yield* settle
+        assert.deepStrictEqual(yield* closings(server), ["bob slow-consumer"])
+      })
+    )
+  })
 
   describe("and does not process what it reads", () => {
     /** Bob reads everything and acknowledges nothing; his outbox is full, and alice is held. */

@@ -10,8 +10,8 @@ export interface Acknowledged {
   /** The messages that surely are acknowledged, and those that may be; with the written ones before them. */
   readonly surely: number
   readonly maybe: number
-  /** The times, in milliseconds, at which the server got acknowledgements of something new. */
-  readonly times: ReadonlyArray<number>
+  /** The acknowledgements of something new that the server read. */
+  readonly advances: ReadonlyArray<Advance>
   /** Periods in which messages waited for its acknowledgement and none of something new came. */
   readonly silences: ReadonlyArray<Period>
   /** The same for acknowledgements of any kind: one of nothing new shows that the client is still there. */
@@ -21,6 +21,12 @@ export interface Acknowledged {
 interface Period {
   readonly from: number
   readonly to: number
+}
+
+/** An acknowledgement of something new, and the period in which the server may have handled it. */
+interface Advance extends Period {
+  /** The server has surely handled it. */
+  readonly isSure: boolean
 }
 
 export const ofWire = (
@@ -40,19 +46,26 @@ export const ofWire = (
   const handled = acks.filter(isSure)
   const surely = Math.max(0, ...handled.map(({ count }) => count))
   const maybe = Math.max(0, ...acks.map(({ count }) => count))
-  // The end of a client's input that the server does not handle, because it holds the client, ends nothing.
-  const ended = wire.pauses.some(({ to }) => to === undefined) ? undefined : wire.ended
-  const end = Math.min(...[log, ended, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity))
+  const timeOf = (heard: Moment) => history.times[ProtocolModel.spanOf(history, wire, heard).to] ?? Infinity
+  // A client that has ended its input cannot acknowledge any more, and has no deadline once the server has handled that
+  // end. A server that holds the client handles it later: for the last lines, maybe only after it has closed the connection.
+  const ended = wire.ended === undefined ? Infinity : timeOf(wire.ended)
+  const over = Math.min(...[log, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity))
   return {
     isOn: isHello.test(wire.taken),
     written,
     surely: written + surely,
     maybe: written + maybe,
+    advances: onlyNew(acks).map((ack) => ({
+      from: ack.heard.at,
+      to: timeOf(ack.heard),
+      isSure: handled.includes(ack)
+    })),
     ...silencesOf(
       waiting.map(({ at }) => at),
       // What the server has read from a client that it holds may never be handled.
       log === undefined || history.killed !== undefined ? acks : handled,
-      end
+      Math.min(ended, over)
     )
   }
 }
@@ -115,8 +128,17 @@ const sureness = (
   }
 }
 
+/** Those that acknowledge more than all before them. */
+const onlyNew = (acks: ReadonlyArray<Acknowledgement>): ReadonlyArray<Acknowledgement> => {
+  let acknowledged = 0
+  return acks.filter(({ count }) => {
+    const isNew = count > acknowledged
+    if (isNew) acknowledged = count
+    return isNew
+  })
+}
+
 const silencesOf = (waiting: ReadonlyArray<number>, acks: ReadonlyArray<Acknowledgement>, end: number) => {
-  const times: Array<number> = []
   const silences: Array<Period> = []
   const absences: Array<Period> = []
   let acknowledged = 0
@@ -129,7 +151,6 @@ const silencesOf = (waiting: ReadonlyArray<number>, acks: ReadonlyArray<Acknowle
       absentSince = at
     }
     if (count <= acknowledged) continue
-    times.push(at)
     if (since !== undefined) silences.push({ from: since, to: at })
     acknowledged = count
     const next = waiting[count]
@@ -138,5 +159,5 @@ const silencesOf = (waiting: ReadonlyArray<number>, acks: ReadonlyArray<Acknowle
   }
   if (since !== undefined && since < end) silences.push({ from: since, to: end })
   if (absentSince !== undefined && absentSince < end) absences.push({ from: absentSince, to: end })
-  return { times, silences, absences }
+  return { silences, absences }
 }

@@ -229,7 +229,8 @@ const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Repor
     const counts = new Map<string, number>()
     for (const one of received) if (one.is === "notice") counts.set(one.line, (counts.get(one.line) ?? 0) + 1)
     for (const [line, count] of counts) {
-      const name = ProtocolModel.decode(/^\* (?:joined|left) (\S+): /.exec(line)?.[1] ?? "")
+      // Not `\S`: a byte of an encoded name may be A0, which is white space where each byte is a character.
+      const name = ProtocolModel.decode(/^\* (?:joined|left) ([^ :]+): /.exec(line)?.[1] ?? "")
       const most = name === "" ? 1 : sessions.filter((one) => one.name === name && one.isSendOnly !== "yes").length
       if (count > most) report("a notice of an event that did not happen", `${wire.remote}: ${count} times ${line}`)
     }

@@ -1,5 +1,6 @@
 import { connectionBytes } from "../../src/chat/Budget.js"
 import { refusalSlots } from "../../src/chat/Limits.js"
+import type * as AckModel from "./AckModel.js"
 import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 import type { History, Moment, Wire } from "./History.js"
@@ -44,7 +45,7 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
     left: () => wire.ended !== undefined,
     quit: () => session.lines.some(({ meaning }) => meaning.is === "quit"),
     "connection-lost": () => brokeAt <= log.turn,
-    "slow-consumer": () => (wire.destroyed?.stalled ?? 0) >= setting.stallTimeout - early,
+    "slow-consumer": () => stalledMillis(session) >= setting.stallTimeout - early,
     unreachable: () => wasSilent(history, wire, log.at) || hasNotAcknowledged(history, session, log.at),
     memory: () => ProtocolModel.hasLittleMemory(setting),
     "bad-login": () => login?.meaning.is === "login" && login.meaning.name === undefined && has("! bad-login"),
@@ -73,6 +74,13 @@ const checkReason = (history: History, session: ObservedConnection, report: Repo
   }
 }
 
+/** How long a client that was closed had surely taken nothing, and acknowledged nothing new. */
+const stalledMillis = ({ acknowledged, wire: { destroyed } }: ObservedConnection): number => {
+  if (destroyed === undefined) return 0
+  const { from = -Infinity } = acknowledged.advances.findLast(({ isSure }) => isSure) ?? {}
+  return Math.min(destroyed.stalled, destroyed.at - from)
+}
+
 /** Whether the client's kernel had acknowledged nothing for the stall timeout at this time, although it should have. */
 const wasSilent = (history: History, { silences }: Wire, at: number) => {
   const from = at - history.setting.stallTimeout + ProtocolModel.earliness(history)
@@ -94,7 +102,7 @@ const closing = 100
 /** No client may be silent, or take nothing, for longer than allowed; ticks add some tolerance. */
 const checkDeadlines = (
   { drainAsked, end, setting }: History,
-  { acknowledged, lines, longestStall, name, reason, wire }: ObservedConnection,
+  { acknowledged, lines, name, reason, wire }: ObservedConnection,
   report: Report
 ) => {
   const late = 500
@@ -102,8 +110,9 @@ const checkDeadlines = (
   const isLong = acknowledged.absences.some(({ from, to }) => to - from > setting.stallTimeout + late)
   if (isLong && wire.pauses.length === 0 && !wire.isSlow)
     report("a client that acknowledges nothing was kept", wire.remote)
-  if (longestStall > setting.stallTimeout + late) {
-    report("a stalled client was kept", `${wire.remote} took nothing for ${longestStall} ms`)
+  for (const { from, to } of wire.stalls) {
+    const deadline = stallDeadline(from, acknowledged, setting.stallTimeout, late)
+    if (to > deadline) report("a stalled client was kept", `${wire.remote} took nothing for ${to - from} ms`)
   }
   // The server may read late what the client had sent before.
   const quietFrom = wire.heard.at(-1)?.at ?? 0
@@ -131,6 +140,19 @@ const checkDeadlines = (
 }
 
 /**
+ * The latest time at which a client that takes nothing is closed: each acknowledgement of something new gives it the time
+ * anew, if it was handled before the time was over.
+ */
+const stallDeadline = (since: number, { advances }: AckModel.Acknowledged, stallTimeout: number, late: number) => {
+  let last = since
+  for (const { from, to } of advances) {
+    const deadline = last + stallTimeout + late
+    if (from <= deadline) last = Math.max(last, Math.min(to, deadline))
+  }
+  return last + stallTimeout + late
+}
+
+/**
  * A client that always reads is held by each recipient for at most the hold timeout, unless the recipient takes bytes
  * or acknowledges something meanwhile. (A client that labels lines may also wait for outcomes, without a limit.)
  */
@@ -155,7 +177,10 @@ const checkHeld = (
     )
     const most = holders.length * (setting.holdTimeout + 250)
     const moves = holders
-      .flatMap(({ acknowledged, wire: { takes } }) => [...takes.map(({ at }) => at), ...acknowledged.times])
+      .flatMap(({ acknowledged, wire: { takes } }) => [
+        ...takes.map(({ at }) => at),
+        ...acknowledged.advances.map(({ from }) => from)
+      ])
       .filter((at) => at > from.at && at < until)
     let last = from.at
     for (const at of [...moves.toSorted((one, other) => one - other), until]) {
@@ -165,17 +190,22 @@ const checkHeld = (
   }
 }
 
+/** The shortest time, in milliseconds, after which a drain ends the input of all clients: five ticks without any. */
+const leastDrain = 50
+
 /** The server reads less than two reads ahead of the broker, which routes at the end of each turn. */
-const checkReadAhead = ({ setting }: History, session: ObservedConnection, report: Report) => {
+const checkReadAhead = ({ drainAsked, setting }: History, session: ObservedConnection, report: Report) => {
   const { expulsion, isUncertain, lines, name, reason, wire } = session
   // What it discards after the end of the client's input, or once the operator has disconnected it, takes no memory.
   const mayBeRefused = name === undefined || isUncertain
   const last = lines.find(({ meaning }) => meaning.is === "quit" || (meaning.is === "login" && mayBeRefused))
   const lastTurn = Math.min(last?.heard.turn ?? Infinity, expulsion?.from ?? Infinity)
-  const lastTime = reason === "login-timeout" ? wire.accepted.at + setting.loginTimeout / 2 : Infinity
+  const refusedFrom = reason === "login-timeout" ? wire.accepted.at + setting.loginTimeout / 2 : Infinity
+  const leavesFrom = (drainAsked?.at ?? Infinity) + leastDrain
+  const endsFrom = Math.min(refusedFrom, leavesFrom)
   const sums = new Map<number, number>()
   for (const { at, bytes, turn } of wire.heard) {
-    if (turn <= lastTurn && at <= lastTime) sums.set(turn, (sums.get(turn) ?? 0) + bytes.length)
+    if (turn <= lastTurn && at < endsFrom) sums.set(turn, (sums.get(turn) ?? 0) + bytes.length)
   }
   const most = Math.max(0, ...sums.values())
   if (most > mostAhead) report("read ahead of the broker without a bound", `${wire.remote}: ${most} bytes`)

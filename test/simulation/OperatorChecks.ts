@@ -116,7 +116,8 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
   const last = received.at(-1)
   const where = `${wire.remote} (${reason}): ${last?.line.slice(0, 60)}`
   if (words.length > 1 || (words.length === 1 && words[0] !== last)) report("a line follows the operator's", where)
-  if (expulsion === undefined) return
+  // The refusal of a client that was turned away is checked with its accept, although a later ban may concern it as well.
+  if (expulsion === undefined || isTurnedAway(session)) return
   if (last !== undefined && words.length === 1) {
     const isTrue = (act: OperatorAct) => {
       if (act.step.do === "kick") return last.line.startsWith("! kicked fatal: ")
@@ -145,6 +146,15 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
 export const hasLastLine = ({ received }: ObservedConnection): boolean =>
   /^! (?:kicked|banned) /u.test(received.at(-1)?.line ?? "")
 
+/** The bytes of the operator's line that were taken. The connection may have ended before the rest was. */
+const lastLineBytes = (session: ObservedConnection): number => {
+  const { taken } = session.wire
+  const part = taken.slice(taken.lastIndexOf("\n") + 1)
+  if (part === "") return hasLastLine(session) ? `${session.received.at(-1)?.line}\n`.length : 0
+  const isOperators = ["! kicked ", "! banned "].some((head) => part.startsWith(head) || head.startsWith(part))
+  return isOperators ? part.length : 0
+}
+
 const isBadLogin = (meaning: ProtocolModel.Meaning) => meaning.is === "login" && meaning.name === undefined
 
 /** Reasons that an expelled connection may end for: nothing else ends it before the operator's line is taken. */
@@ -170,7 +180,7 @@ const checkExpelled = (history: History, session: ObservedConnection, report: Re
   // A write that has begun is completed; what waits behind it returns to the senders.
   const act = acts.find(({ turn }) => turn === expulsion.to)
   const handed = expulsion.from === expulsion.to ? act?.writing.get(wire) : undefined
-  const last = hasLastLine(session) ? `${session.received.at(-1)?.line}\n`.length : 0
+  const last = lastLineBytes(session)
   if (handed !== undefined && wire.taken.length - last > handed)
     report("a queue was written to a disconnected client", `${wire.remote}: ${wire.taken.length - last - handed} bytes`)
   const since = times[expulsion.to] ?? 0

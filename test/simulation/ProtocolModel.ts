@@ -111,14 +111,16 @@ export const lines = (
   return new Map(readers.map(({ found, wire }) => [wire, found]))
 }
 
-/** How a connection ended according to the log. */
+/** How a connection ended according to the log, and its login. Without a reason, it had not ended when the process did. */
 interface Ending {
   readonly reason: unknown
   readonly name: unknown
 }
 
 const endOf = ({ fields, message }: LogLine): ReadonlyArray<readonly [unknown, Ending]> =>
-  message === "connection closed" ? [[fields["remote"], { reason: fields["reason"], name: fields["name"] }]] : []
+  message === "logged in" || message === "connection closed"
+    ? [[fields["remote"], { reason: fields["reason"], name: fields["name"] }]]
+    : []
 
 /** Reads the lines of one connection in order. */
 class Reader {
