@@ -49,6 +49,7 @@ export class SqliteEngine {
   private readonly statements = new Map<string, SqliteStatement>()
   private readonly derived: SqlState
   private readonly path: string
+  private readonly identity: string | undefined
   private readonly reserve: SqliteReserve
   private retryAt = 0
 
@@ -61,6 +62,7 @@ export class SqliteEngine {
     if (!this.reserve.isPossible()) throw new SqliteFile.Obstacle("not-accessible", `${reserve} is not a regular file`)
     const { commits, connection, damage, log } = SqliteFile.open(this.path, options.base)
     this.connection = connection
+    this.identity = SqliteFile.identity(this.path)
     this.commits = commits
     this.log = log
     this.state = damage === undefined ? "ok" : "damaged"
@@ -87,6 +89,11 @@ export class SqliteEngine {
     if (!requests[name].writes) return
     if (this.state === "damaged") {
       throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
+    }
+    if (SqliteFile.identity(this.path) !== this.identity) {
+      // SQLite would go on with a file that nobody finds any more, and that is gone when it is closed.
+      this.state = "damaged"
+      throw new EngineFailure("damaged", `${this.path} was removed or replaced, so nothing more is stored`)
     }
     const isFrugal = frugal.has(name) || (name === "append" && Array.isArray(args[0]) && args[0].length === 0)
     if (this.state === "full" && !isFrugal && !this.hasSpace()) throw new EngineFailure("full", "the disk is full")

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -171,6 +172,24 @@ describe("the file of a store in SQLite", () => {
       assert.strictEqual(readFileSync(precious, "utf8"), "precious\n")
     })
   )
+
+  for (const what of ["removed", "replaced"]) {
+    it.scopedLive(`stores nothing more once it was ${what}, and can still be read`, () =>
+      Effect.gen(function* () {
+        const path = yield* file
+        const store = yield* open(path)
+        yield* fill(store)
+        renameSync(path, `${path}-moved`)
+        if (what === "replaced") writeFileSync(path, "")
+        const { message, reason } = yield* Effect.flip(store.append([line(key, alice, text)]))
+        assert.deepStrictEqual(
+          [reason, message],
+          ["damaged", `${path} was removed or replaced, so nothing more is stored`]
+        )
+        assert.strictEqual((yield* balanced(store)).lines, 1000)
+      })
+    )
+  }
 
   it.scopedLive("is for one server at a time", () =>
     Effect.gen(function* () {
