@@ -4,6 +4,13 @@ const notices = "test/chat/notices.test.ts"
 
 export const mutants = [
   {
+    name: "parsing an address with thousands of names counts as no work",
+    file: "chat/Routing.ts",
+    search: "this.turn.spend(work.addressByte * (colon < 0 ? rest.length : colon))\n",
+    replace: "",
+    test: "test/chat/turn-bounds.test.ts"
+  },
+  {
     name: "the broker waits as long as connections are accepted",
     file: "chat/Events.ts",
     search: "if (this.acceptTurns <= maxAcceptTurns) return true\n    this.acceptTurns = 1\n    return false",

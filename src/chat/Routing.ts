@@ -199,6 +199,8 @@ export class Routing {
     }
     if (!this.mayPass(peer, label)) return undefined
     if (peer.name === "" || rest.charCodeAt(0) === 0x2f /* / */) return new OtherLine(rest, label)
+    const colon = rest.indexOf(":")
+    this.turn.spend(work.addressByte * (colon < 0 ? rest.length : colon))
     const parsed = Line.parse(rest, this.options.current)
     if (parsed._tag !== "Message") {
       // Commands start with '/' and were handled above, so this can only be a mistake.
@@ -206,7 +208,7 @@ export class Routing {
       return undefined
     }
     this.turn.spend(work.route + work.name * parsed.recipients.length)
-    const route = this.directory.resolve(rest.slice(0, rest.indexOf(":") + 1), parsed.recipients)
+    const route = this.directory.resolve(rest.slice(0, colon + 1), parsed.recipients)
     if (label === undefined) peer.route = route
     return this.deliver(peer, route, `${parsed.text}\n`, label)
   }

@@ -21,6 +21,8 @@ export const work = {
   line: 100,
   /** Parsing a line that is not a message to a known address. */
   parse: 500,
+  /** Each byte of an address that is parsed, which may be thousands of names. */
+  addressByte: 20,
   /** Resolving an address that is not remembered, and remembering it. */
   route: 2_000,
   /** The same for each of its names. */

@@ -82,6 +82,16 @@ describe("a turn of the broker", () => {
     })
   )
 
+  it.scoped("counts the work of parsing an address, also of one that is refused", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer({ turnBounds })
+      const alice = yield* chat.join("alice")
+      // 200 bytes each: 4,000 units, so that ten lines take a turn.
+      alice.say(...range(400).map((line) => "a,".repeat(98) + `${1_000 + line}`), "/ping done")
+      assert.isAbove(yield* turnsFor(alice, 2), 30)
+    })
+  )
+
   it.scoped("is shared: each of several floods has its part of every few turns", () =>
     Effect.gen(function* () {
       const chat = yield* startMemoryServer({ turnBounds })
