@@ -13,6 +13,7 @@ import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
+import * as Name from "../protocol/Name.js"
 import { Cursors } from "./Cursors.js"
 import { Feed } from "./Feed.js"
 import * as LineHead from "./LineHead.js"
@@ -74,6 +75,7 @@ export const make = (
       return {
         words: HelloWord.kept,
         resolvers: [started],
+        lookAlike: (name) => started.lookAlike(name),
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
@@ -166,6 +168,12 @@ class Conversations {
     return account === undefined || account.isRemoved
       ? undefined
       : { outboxes: [this.mailbox(account).inlet], suffix: "" }
+  }
+
+  lookAlike(name: string): string | undefined {
+    if (name.length > Name.maxWireLength) return undefined
+    const account = this.accounts.alike(name)
+    return account === undefined || account.isRemoved || account.name === name ? undefined : account.name
   }
 
   joined(peer: Peer) {
