@@ -48,10 +48,7 @@ export interface ConversationsStore {
 export const prepare = (plain: StoreService): ConversationsStore => {
   const cursors = new Cursors()
   const openDevice: StoreService["accounts"]["openDevice"] = (...device) =>
-    Effect.zipRight(
-      Effect.suspend(() => plain.saveCursors(cursors.take())),
-      plain.accounts.openDevice(...device)
-    )
+    Effect.zipRight(cursors.save(plain), plain.accounts.openDevice(...device))
   return { cursors, store: { ...plain, accounts: { ...plain.accounts, openDevice } } }
 }
 
@@ -273,7 +270,12 @@ class Conversations {
         return Effect.void
       }
       const { account, device } = feed.device
-      return this.store.saveCursors(this.cursors.take()).pipe(
+      return this.cursors.save(this.store).pipe(
+        // They are never saved then, and what is intact can be read: the device may get lines again.
+        Effect.catchIf(
+          ({ reason }) => reason === "damaged",
+          () => Effect.void
+        ),
         Effect.zipRight(this.store.waiting(account, device)),
         Effect.flatMap((waiting) =>
           this.broker.inTurn(() => {
