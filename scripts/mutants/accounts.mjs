@@ -208,7 +208,8 @@ export const mutants = [
   {
     name: "a guest keeps a name that became an account",
     file: "accounts/AccountChanges.ts",
-    search: "if (peer !== owner) expel(peer, Reply.passwordRequired(peer.name))\n        else if",
+    search:
+      'if (peer !== owner || device?._tag !== "Some") expel(peer, Reply.passwordRequired(peer.name))\n        else if',
     replace: "if",
     test: commands
   },

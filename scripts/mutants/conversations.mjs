@@ -83,9 +83,16 @@ export const mutants = [
     test: delivery
   },
   {
+    name: "cursors that a login could not save are lost",
+    file: "conversations/Cursors.ts",
+    search: "Effect.tapError(store.saveCursors(cursors), () => Effect.sync(() => this.putBack(cursors)))",
+    replace: "store.saveCursors(cursors)",
+    test: trouble
+  },
+  {
     name: "a new device starts at cursors that are not saved yet",
     file: "conversations/Conversations.ts",
-    search: "Effect.suspend(() => plain.saveCursors(cursors.take()))",
+    search: "cursors.save(plain)",
     replace: "Effect.void",
     test: delivery
   },

@@ -186,6 +186,13 @@ export const mutants = [
     replace: "const unwritten: ReadonlyArray<Batch<Peer>> = []"
   },
   {
+    name: "a second act of the operator takes back the last line of a client",
+    file: "chat/Moderation.ts",
+    search: "else if (!CloseReason.isExpulsion(ended)) breakOff",
+    replace: "else breakOff",
+    test: "test/chat/moderation.test.ts"
+  },
+  {
     name: "a ban does not disconnect",
     file: "chat/Moderation.ts",
     search: "      closed += 1\n      this.expel(peer, refusal)",

@@ -33,13 +33,17 @@ export const create = (
     const { adopt, alike, changed, expel, inTurn } = accounts.broker()
     const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
-    if (owner !== undefined) {
-      yield* store.accounts.openDevice(stored.id, LoginLine.mainDevice, { maxDevices: 1, present: [] })
-    }
+    // The account exists even if this fails. Its owner then has to log in, as everybody else who is to have a device.
+    const device =
+      owner === undefined
+        ? undefined
+        : yield* Effect.option(
+            store.accounts.openDevice(stored.id, LoginLine.mainDevice, { maxDevices: 1, present: [] })
+          )
     return yield* inTurn(() => {
       const account = index.add(stored)
       for (const peer of alike(name)) {
-        if (peer !== owner) expel(peer, Reply.passwordRequired(peer.name))
+        if (peer !== owner || device?._tag !== "Some") expel(peer, Reply.passwordRequired(peer.name))
         else if (peer.phase._tag === "Present") adopt(peer, new ProvenDevice(account, LoginLine.mainDevice, "password"))
       }
       changed(name)

@@ -66,7 +66,8 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const turn = new Turn(extensions.turnBounds ?? turnBounds)
   const backlog = new Backlog()
   const hostLimits = new HostLimits(options, now)
-  const lookAlike = (name: string) => names.lookAlike(name)
+  const lookAlike = (name: string) =>
+    features.reduce((found, feature) => found ?? feature.lookAlike?.(name), names.lookAlike(name))
   const replies = new Replies({ ledger, turn, lookAlike })
   const notices = new Notices({ replies, turn, now, sendLater: () => backlog.add({ _tag: "Notices" }) })
 

@@ -19,6 +19,8 @@ export interface Feature {
   readonly words?: ReadonlyArray<HelloWord>
   /** Recipients other than clients. Tried after the names of clients, in the order of the features. */
   readonly resolvers?: ReadonlyArray<Resolver>
+  /** The recipient of this feature, present or not, whose name looks the same as this absent one; both in wire form. */
+  readonly lookAlike?: (name: string) => string | undefined
   /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
   readonly run?: Effect.Effect<void>
   /** In the broker's turn: this peer can be addressed from now on. */

@@ -1,4 +1,4 @@
-import type { CloseReason } from "../protocol/CloseReason.js"
+import * as CloseReason from "../protocol/CloseReason.js"
 import * as Reply from "../protocol/Reply.js"
 import { concerns, type Ban, type Bans } from "./Bans.js"
 import type { BanSubject } from "./BanSubject.js"
@@ -7,7 +7,7 @@ import type { Peer } from "./Peer.js"
 
 interface Collaborators {
   readonly bans: Bans
-  readonly breakOff: (peer: Peer, reason: CloseReason) => void
+  readonly breakOff: (peer: Peer, reason: CloseReason.CloseReason) => void
   readonly lifecycle: Lifecycle
   readonly now: () => number
 }
@@ -59,10 +59,14 @@ export class Moderation {
     return [...this.broker.lifecycle.peers].filter(concerns(subject))
   }
 
-  /** Ends a connection with this line. A connection that has already had its last line can only be broken off. */
+  /**
+   * Ends a connection with this line. A connection that is ending already can only be broken off, unless it is being
+   * disconnected: it then gets the first such line, and has no more time for that than for this one.
+   */
   expel(peer: Peer, fatal: Reply.Fatal) {
     const { breakOff, lifecycle } = this.broker
-    if (peer.outbox.ended === undefined) lifecycle.expel(peer, fatal)
-    else breakOff(peer, fatal.reason)
+    const { ended } = peer.outbox
+    if (ended === undefined) lifecycle.expel(peer, fatal)
+    else if (!CloseReason.isExpulsion(ended)) breakOff(peer, fatal.reason)
   }
 }

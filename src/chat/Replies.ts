@@ -17,7 +17,7 @@ export class Replies {
   constructor(broker: {
     readonly ledger: Ledger
     readonly turn: Turn
-    /** The present name that looks the same as an absent one, if there is one. */
+    /** The name of a recipient that looks the same as an absent one, if there is one. */
     readonly lookAlike: (name: string) => string | undefined
   }) {
     this.ledger = broker.ledger

@@ -13,6 +13,7 @@ import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
+import * as Name from "../protocol/Name.js"
 import { Cursors } from "./Cursors.js"
 import { Feed } from "./Feed.js"
 import * as LineHead from "./LineHead.js"
@@ -47,10 +48,7 @@ export interface ConversationsStore {
 export const prepare = (plain: StoreService): ConversationsStore => {
   const cursors = new Cursors()
   const openDevice: StoreService["accounts"]["openDevice"] = (...device) =>
-    Effect.zipRight(
-      Effect.suspend(() => plain.saveCursors(cursors.take())),
-      plain.accounts.openDevice(...device)
-    )
+    Effect.zipRight(cursors.save(plain), plain.accounts.openDevice(...device))
   return { cursors, store: { ...plain, accounts: { ...plain.accounts, openDevice } } }
 }
 
@@ -74,6 +72,7 @@ export const make = (
       return {
         words: HelloWord.kept,
         resolvers: [started],
+        lookAlike: (name) => started.lookAlike(name),
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
@@ -166,6 +165,12 @@ class Conversations {
     return account === undefined || account.isRemoved
       ? undefined
       : { outboxes: [this.mailbox(account).inlet], suffix: "" }
+  }
+
+  lookAlike(name: string): string | undefined {
+    if (name.length > Name.maxWireLength) return undefined
+    const account = this.accounts.alike(name)
+    return account === undefined || account.isRemoved || account.name === name ? undefined : account.name
   }
 
   joined(peer: Peer) {
@@ -265,7 +270,12 @@ class Conversations {
         return Effect.void
       }
       const { account, device } = feed.device
-      return this.store.saveCursors(this.cursors.take()).pipe(
+      return this.cursors.save(this.store).pipe(
+        // They are never saved then, and what is intact can be read: the device may get lines again.
+        Effect.catchIf(
+          ({ reason }) => reason === "damaged",
+          () => Effect.void
+        ),
         Effect.zipRight(this.store.waiting(account, device)),
         Effect.flatMap((waiting) =>
           this.broker.inTurn(() => {

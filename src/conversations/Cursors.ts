@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationId, Cursor } from "../ports/StoreLines.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { ConversationId, Cursor, StoreLines } from "../ports/StoreLines.js"
 
 /** A device, as the store knows it. */
 export interface DeviceKey {
@@ -32,6 +33,15 @@ export class Cursors {
     this.moves.clear()
     this.isMoved.unsafeClose()
     return moves
+  }
+
+  /** Saves what is not saved yet. What the store does not save stays here. */
+  save(store: Pick<StoreLines, "saveCursors">): Effect.Effect<void, StoreError> {
+    return Effect.suspend(() => {
+      const cursors = this.take()
+      if (cursors.length === 0) return Effect.void
+      return Effect.tapError(store.saveCursors(cursors), () => Effect.sync(() => this.putBack(cursors)))
+    })
   }
 
   /** Puts back what could not be saved. */

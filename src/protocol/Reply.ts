@@ -354,7 +354,7 @@ export const undelivered = (options: {
   readonly count: number
   readonly label?: string | undefined
   readonly retryMillis?: number | undefined
-  /** The present name that looks the same as this absent one, if there is one. */
+  /** The name of a recipient that looks the same as this absent one, if there is one. */
   readonly lookAlike?: ((name: string) => string | undefined) | undefined
 }): ReadonlyArray<string> => {
   const { count, label, lookAlike = () => undefined, names, reason, retryMillis } = options

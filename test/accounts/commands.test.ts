@@ -39,6 +39,32 @@ describe("/register", () => {
     })
   )
 
+  it.scoped("holds although the store fails before the account has a device", () =>
+    Effect.gen(function* () {
+      const state = { fails: true }
+      const chat = yield* start(
+        {},
+        {
+          store: (store) => ({
+            ...store,
+            accounts: {
+              ...store.accounts,
+              openDevice: (...device) =>
+                state.fails
+                  ? Effect.fail(new StoreError({ reason: "full", description: "as the test wants it" }))
+                  : store.accounts.openDevice(...device)
+            }
+          })
+        }
+      )
+      const alice = yield* chat.join("alice")
+      assert.deepStrictEqual(heads(yield* ask(alice, `/register ${password}`)), ["! password-required alice fatal"])
+      state.fails = false
+      assert.strictEqual(yield* answerTo(chat, "alice"), "! password-required alice fatal")
+      assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "in")
+    })
+  )
+
   it.scoped("keeps the guest connected, with what is queued, and announces nobody", () =>
     Effect.gen(function* () {
       const chat = yield* start({})

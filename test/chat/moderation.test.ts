@@ -209,6 +209,23 @@ describe("a client that is kicked", () => {
     })
   )
 
+  it.scoped("and banned in the same turn still gets the first last line", () =>
+    Effect.gen(function* () {
+      const { broker, join, reasons } = yield* startMemoryBroker(noTimeouts)
+      const bob = yield* join("bob")
+      yield* broker.moderate((moderation) => {
+        assert.isTrue(moderation.kick("bob"))
+        assert.strictEqual(moderation.ban(subject("name=bob"), undefined), 1)
+      })
+      yield* bob.ended
+      assert.strictEqual(farewell(bob), "! kicked fatal")
+      assert.isTrue(bob.end().inOrder)
+      bob.socket.destroy()
+      yield* settle
+      assert.deepStrictEqual(reasons, ["kicked"])
+    })
+  )
+
   it.scoped("while it leaves already is broken off", () =>
     Effect.gen(function* () {
       const { broker, join, reasons } = yield* startMemoryBroker(noTimeouts)

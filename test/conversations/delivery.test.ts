@@ -42,6 +42,17 @@ describe("a line to an account", () => {
     })
   )
 
+  it.scoped("returns if it is for a name that only looks like the account's, and says which one that is", () =>
+    Effect.gen(function* () {
+      const { join } = yield* startConversations()
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a Bob: one")
+      assert.deepStrictEqual(yield* hasOutcome(carol, 1), [
+        "! undelivered @a Bob reason=offline like=bob: no recipient of that name is online; did you mean bob?"
+      ])
+    })
+  )
+
   it.scoped("is given as it is stored while the account is connected, once", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startConversations()

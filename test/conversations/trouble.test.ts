@@ -181,6 +181,55 @@ describe("cursors", () => {
   )
 })
 
+describe("a damaged store", () => {
+  it.scoped("still gives what is intact to a device that is known, and that logs in again", () =>
+    Effect.gen(function* () {
+      const state = { isDamaged: false }
+      const damaged = new StoreError({ reason: "damaged", description: "as the test wants it" })
+      const unlessDamaged = <A>(request: Effect.Effect<A, StoreError>) =>
+        Effect.suspend(() => (state.isDamaged ? Effect.fail(damaged) : request))
+      const { connect, join } = yield* startConversations({}, (store) => ({
+        ...store,
+        append: (lines, cursors) => unlessDamaged(store.append(lines, cursors)),
+        saveCursors: (cursors) => unlessDamaged(store.saveCursors(cursors)),
+        accounts: { ...store.accounts, openDevice: (...device) => unlessDamaged(store.accounts.openDevice(...device)) }
+      }))
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("bob: one")
+      yield* seen(bob, "from carol")
+      state.isDamaged = true
+      const again = yield* connect
+      again.say(...login("bob"))
+      assert.deepStrictEqual((yield* seen(again, "from carol")).length, 1)
+    })
+  )
+})
+
+describe("cursors that could not be saved when a device logged in", () => {
+  it.scoped("are saved later", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { accounts, connect, join } = yield* startConversations(
+        {},
+        slow({ delay: () => 0, fails: () => state.fails })
+      )
+      const [carol, bob, alice] = [yield* join("carol"), yield* connect, yield* connect]
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      carol.say("bob: one")
+      yield* seen(bob, "from carol")
+      state.fails = true
+      alice.say(...login("alice"))
+      yield* settle
+      state.fails = false
+      yield* passes(4_000)
+      assert.strictEqual((yield* accounts.store.statistics).given, 1)
+    }).pipe(Effect.orDie)
+  )
+})
+
 describe("lines that are kept no longer", () => {
   const keep = {
     keep: Duration.hours(1),
