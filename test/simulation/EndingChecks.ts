@@ -107,7 +107,9 @@ const checkDeadlines = (
 ) => {
   const late = 500
   // A client that is held cannot acknowledge, so its time stands still. A write counts when it has been taken whole.
-  const isLong = acknowledged.absences.some(({ from, to }) => to - from > setting.stallTimeout + late)
+  // `/quit` gives it the linger time, even at the end of the stall timeout.
+  const patience = setting.stallTimeout + (reason === "quit" ? setting.linger : 0)
+  const isLong = acknowledged.absences.some(({ from, to }) => to - from > patience + late)
   if (isLong && wire.pauses.length === 0 && !wire.isSlow)
     report("a client that acknowledges nothing was kept", wire.remote)
   for (const { from, to } of wire.stalls) {

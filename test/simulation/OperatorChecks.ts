@@ -119,13 +119,16 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
   // The refusal of a client that was turned away is checked with its accept, although a later ban may concern it as well.
   if (expulsion === undefined || isTurnedAway(session)) return
   if (last !== undefined && words.length === 1) {
+    // The last line may be the refusal of its login, which a later ban does not take back.
+    const login = lines.find(({ meaning }) => meaning.is === "login")
+    const asked = login?.meaning.is === "login" ? (login.meaning.name ?? "") : ""
     const isTrue = (act: OperatorAct) => {
       if (act.step.do === "kick") return last.line.startsWith("! kicked fatal: ")
       const soFar = acts.slice(0, acts.indexOf(act) + 1)
       const clocks = { least: act.clock, most: act.clock }
       const ends = [
         OperatorModel.bannedUntil(soFar, (subject) => OperatorModel.isAddressOf(subject, wire.host)),
-        OperatorModel.bannedUntil(soFar, (subject) => OperatorModel.isNameOf(subject, session.name ?? ""))
+        OperatorModel.bannedUntil(soFar, (subject) => OperatorModel.isNameOf(subject, session.name ?? asked))
       ]
       return ends.some((end) => isRetryOf(last.line, end, clocks))
     }

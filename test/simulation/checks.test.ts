@@ -181,6 +181,31 @@ const cases: ReadonlyArray<Case> = [
       { do: "pass", millis: 200 },
       { do: "say", who: 3, to: ["dee", "ann", "ann", "eve", "bob"], count: 5, size: 30000, labelled: true, dress: 2 }
     ]
+  },
+  {
+    title: "a client that quits at the end of the stall timeout may acknowledge for the linger time",
+    setting: {},
+    steps: [
+      { do: "connect", who: 2, host: 0, cut: 65536, polite: true, opaque: false },
+      { do: "send", who: 2, bytes: "cy\n" },
+      { do: "send", who: 2, bytes: "/hello ack\n" },
+      { do: "pass", millis: 1 },
+      { do: "say", who: 2, to: ["cy", "Ann"], count: 1, size: 30, labelled: true, dress: 5 },
+      { do: "pass", millis: 1000 },
+      { do: "send", who: 2, bytes: "@q /quit\n" }
+    ]
+  },
+  {
+    title: "the last line of a client whose login was refused is not that of a later ban",
+    setting: {},
+    steps: [
+      { do: "ban", subject: "name=BOB", millis: Infinity },
+      { do: "connect", who: 1, host: 0, cut: 65536, polite: true, opaque: false },
+      { do: "send", who: 1, bytes: "bob\n" },
+      { do: "pace", who: 1, bytes: 7 },
+      { do: "turns", count: 3 },
+      { do: "ban", subject: "address=10.0.0.0/31", millis: 600 }
+    ]
   }
 ]
 
