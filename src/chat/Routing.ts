@@ -12,7 +12,7 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Replies } from "./Replies.js"
 import type { Route, RoutePart } from "./Route.js"
-import { work, type Turn } from "./Turn.js"
+import { work, workOfLine, type Turn } from "./Turn.js"
 
 const LF = 0x0a
 
@@ -78,7 +78,7 @@ export class Routing {
       // There would be no room for the replies.
       if (isHeard && (outbox.isQueueFull || outbox.isOwed)) return outbox
       const end = text.indexOf("\n", at)
-      this.turn.spend(work.line + end - at)
+      this.turn.spend(workOfLine(end - at))
       const stop = isHeard ? this.line(peer, text, at, end, clean) : this.afterQuit(peer, text.slice(at, end))
       if (stop === undefined) {
         peer.traffic.linesIn += 1

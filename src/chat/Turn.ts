@@ -39,6 +39,15 @@ export const work = {
   membership: 20_000
 } as const
 
+/** Lines up to this many bytes come many to a read. */
+const largeLine = 4_096
+
+/**
+ * The work of a line. A large one was read, checked and decoded by itself, before the turn, and other clients waited for
+ * that as well (fairness: same, commas, spaces).
+ */
+export const workOfLine = (bytes: number): number => work.line + bytes + 2 * Math.max(0, bytes - largeLine)
+
 interface Flushable {
   touch(): boolean
   flush(): void

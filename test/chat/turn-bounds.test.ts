@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { workOfLine } from "../../src/chat/Turn.js"
 import type { MemoryClient } from "../support/MemoryServer.js"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
@@ -81,6 +82,11 @@ describe("a turn of the broker", () => {
       }
     })
   )
+
+  it("counts a byte of a large line three times, because much of its work comes before the turn", () => {
+    assert.strictEqual(workOfLine(4_096) - workOfLine(96), 4_000)
+    assert.strictEqual(workOfLine(64_096) - workOfLine(4_096), 180_000)
+  })
 
   it.scoped("counts the work of parsing an address, also of one that is refused", () =>
     Effect.gen(function* () {
