@@ -169,12 +169,12 @@ export const mutants = [
   {
     name: "an account counts as told before it has taken that",
     file: "conversations/Returns.ts",
-    search: "if (left === 0) told()",
-    replace: "",
+    search: "if (left > 0) return",
+    replace: "return",
     also: {
       file: "conversations/Returns.ts",
       search: "broker.give(peer, pending.map(Reply.returned)",
-      replace: "told(); broker.give(peer, pending.map(Reply.returned)"
+      replace: "this.wasTold(pending); broker.give(peer, pending.map(Reply.returned)"
     },
     test: trouble
   },

@@ -53,7 +53,7 @@ export const prepare = (plain: StoreService): ConversationsStore => {
 }
 
 /**
- * Lines to accounts: they are stored, and then given to the account's devices (protocol, section 8). An account is a
+ * Lines to accounts: they are stored, and then given to the account's devices (protocol, section 10). An account is a
  * recipient whose writer is the store.
  */
 export const make = (
@@ -105,7 +105,7 @@ class Conversations {
     private readonly broker: FeatureContext
   ) {
     const { inTurn, put } = broker
-    const failed = (error: StoreError) => this.failed(error)
+    const failed = (error: StoreError, again?: () => void) => this.failed(error, again)
     this.store = store
     this.cursors = cursors
     this.rendering = new Rendering({ nameOf: (id) => accounts.withId(id)?.name ?? "", put })
@@ -178,7 +178,7 @@ class Conversations {
     if (device === undefined) return
     const { account, name } = device
     const mailbox = this.mailbox(account)
-    const before = [...mailbox.feeds.values()].find((feed) => feed.device.device === name)
+    const before = mailbox.feedOf(name)
     const feed = new Feed(
       peer,
       { account: account.id, device: name },
@@ -209,7 +209,7 @@ class Conversations {
     const mailbox = this.mailboxes.get(feed.device.account)
     mailbox?.feeds.delete(peer)
     if (mailbox === undefined) return
-    const next = [...mailbox.feeds.values()].find(({ device }) => device.device === feed.device.device)
+    const next = mailbox.feedOf(feed.device.device)
     if (next !== undefined) this.openLater(next)
     if (mailbox.feeds.size === 0) this.receipts.forget(mailbox.account.id)
     this.rest(mailbox)
@@ -284,12 +284,7 @@ class Conversations {
             this.returns.check(account)
           })
         ),
-        Effect.catchAll((error) =>
-          Effect.zipRight(
-            this.failed(error),
-            Effect.sync(() => this.openLater(feed))
-          )
-        )
+        Effect.catchAll((error) => this.failed(error, () => this.openLater(feed)))
       )
     })
     return Effect.forever(Effect.zipRight(this.hasOpening.await, next))
@@ -335,12 +330,12 @@ class Conversations {
     )
   }
 
-  /** Reports that the store did not do what it was asked to do, and waits before it is asked again. */
-  private failed(error: StoreError): Effect.Effect<void> {
+  /** Reports that the store did not do what it was asked to do, waits, and then asks again. */
+  private failed(error: StoreError, again: () => void = () => {}): Effect.Effect<void> {
     const warning = Effect.logWarning("the store does not work; lines to accounts return until it does")
-    return Effect.zipRight(
-      Effect.annotateLogs(warning, { reason: error.reason, cause: error.message }),
-      Effect.sleep(retryDelay)
+    return Effect.annotateLogs(warning, { reason: error.reason, cause: error.message }).pipe(
+      Effect.zipRight(Effect.sleep(retryDelay)),
+      Effect.zipRight(Effect.sync(again))
     )
   }
 }

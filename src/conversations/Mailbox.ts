@@ -28,6 +28,12 @@ export class Mailbox {
     return this.feeds.size === 0 && this.inlet.isEmpty && !this.inlet.hasWaiting
   }
 
+  /** The feed of the device with this name, the earlier one if it has two. */
+  feedOf(device: string): Feed | undefined {
+    for (const feed of this.feeds.values()) if (feed.device.device === device) return feed
+    return undefined
+  }
+
   /** A connected device that can be given lines. */
   get device(): Peer | undefined {
     for (const [peer, feed] of this.feeds) if (feed.isReady) return peer

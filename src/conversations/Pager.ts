@@ -6,8 +6,8 @@ import { pageBytes, pageLines, type Feed } from "./Feed.js"
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** Reports a failure, and waits before the next request. */
-  readonly failed: (error: StoreError) => Effect.Effect<void>
+  /** Reports a failure, and asks again after a while. */
+  readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
 
 /** Fetches the pages of the feeds that are behind: one page of one feed after the other. */
@@ -61,12 +61,7 @@ export class Pager {
     return broker.store.page(request).pipe(
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
       this.oneByOne.withPermits(1),
-      Effect.catchAll((error) =>
-        Effect.zipRight(
-          broker.failed(error),
-          Effect.sync(() => this.add(feed))
-        )
-      )
+      Effect.catchAll((error) => broker.failed(error, () => this.add(feed)))
     )
   }
 }

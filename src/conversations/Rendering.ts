@@ -10,7 +10,7 @@ import { isSelf, otherAccount } from "./Parties.js"
 export const numbers = (words: ReadonlySet<HelloWord>, seq: number, at: number): string =>
   words.has("seq") ? ` seq=${seq} at=${at}` : ""
 
-/** Renders kept lines for the devices of accounts (protocol, section 8). */
+/** Renders kept lines for the devices of accounts (protocol, section 10). */
 export class Rendering {
   constructor(
     private readonly broker: {

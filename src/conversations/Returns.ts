@@ -15,7 +15,8 @@ interface Collaborators {
   readonly put: (peer: Peer, line: string) => void
   /** A connected device of an account that gets messages, if there is one. */
   readonly deviceOf: (account: AccountId) => Peer | undefined
-  readonly failed: (error: StoreError) => Effect.Effect<void>
+  /** Reports a failure, and asks again after a while. */
+  readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
 
 /**
@@ -94,12 +95,7 @@ export class Returns {
       if (broker.deviceOf(account) === undefined || this.underWay.has(account)) continue
       return broker.store.returns.pending(account).pipe(
         Effect.flatMap((pending) => broker.inTurn(() => this.give(account, pending))),
-        Effect.catchAll((error) =>
-          Effect.zipRight(
-            broker.failed(error),
-            Effect.sync(() => this.check(account))
-          )
-        )
+        Effect.catchAll((error) => broker.failed(error, () => this.check(account)))
       )
     }
     this.hasDue.unsafeClose()
@@ -112,17 +108,19 @@ export class Returns {
     if (peer === undefined || pending.length === 0) return
     let left = pending.length
     this.underWay.set(account, peer)
-    const told = () => {
-      this.underWay.set(account, undefined)
-      this.told.push(...pending)
-      this.hasTold.unsafeOpen()
-    }
     broker.give(peer, pending.map(Reply.returned).join(""), pending.length, {
       delivered: (lines) => {
         left -= lines
-        if (left === 0) told()
+        if (left > 0) return
+        this.underWay.set(account, undefined)
+        this.wasTold(pending)
       }
     })
+  }
+
+  private wasTold(some: ReadonlyArray<PendingReturn>) {
+    this.told.push(...some)
+    this.hasTold.unsafeOpen()
   }
 
   /** What accounts have been told, and the store does not know yet. */
@@ -137,15 +135,7 @@ export class Returns {
       this.hasTold.unsafeClose()
       return broker.store.returns.told(told).pipe(
         Effect.zipRight(broker.inTurn(() => this.known(told))),
-        Effect.catchAll((error) =>
-          Effect.zipRight(
-            broker.failed(error),
-            Effect.sync(() => {
-              this.told.push(...told)
-              this.hasTold.unsafeOpen()
-            })
-          )
-        )
+        Effect.catchAll((error) => broker.failed(error, () => this.wasTold(told)))
       )
     })
     return Effect.forever(Effect.zipRight(this.hasTold.await, next))

@@ -183,8 +183,8 @@ export interface StoreLines {
     limit: number
   ) => Effect.Effect<ReadonlyArray<ConversationSummary>, StoreError>
   /**
-   * Moves an account's read mark forward (as sending a line does), at most to the last line. Returns where it is now; undefined for an account
-   * that is no member.
+   * Moves an account's read mark forward (as sending a line does), at most to the last line. Returns where it is now;
+   * undefined for an account that is no member.
    */
   readonly markRead: (
     account: AccountId,

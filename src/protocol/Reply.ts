@@ -516,7 +516,7 @@ export const hello = (
   )
 }
 
-// Lines that are kept (protocol, section 8).
+// Lines that are kept (protocol, section 10).
 
 /** A line that another device of the account sent. */
 export const sent = (

@@ -18,6 +18,7 @@ import * as Keys from "../ports/StoreLines.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { type Conversation, labelKey, type MemoryLine, type MemoryState, recipientOf } from "./MemoryState.js"
+import { countWithin } from "./PageSize.js"
 
 /** The conversations of the store in memory. */
 export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreLines => {
@@ -76,7 +77,11 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     )
     const isForward = request.after !== undefined || request.since !== undefined
     const ordered = isForward ? visible : visible.toReversed()
-    const taken = ordered.slice(0, countWithin(ordered.slice(0, request.limit), request.maxBytes ?? Infinity))
+    const allowed = ordered.slice(0, request.limit)
+    const taken = allowed.slice(
+      0,
+      countWithin(allowed, ({ text }) => text.length, request.maxBytes ?? Infinity)
+    )
     return {
       lines: (isForward ? taken : taken.toReversed()).map(shown),
       first,
@@ -157,16 +162,6 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
 }
 
 const nextOf = ({ first, lines }: Conversation) => first + lines.length
-
-/** How many of the lines have at most this many bytes of text together; at least one. */
-const countWithin = (lines: ReadonlyArray<MemoryLine>, maxBytes: number): number => {
-  let bytes = 0
-  const end = lines.findIndex(({ text }, index) => {
-    bytes += text.length
-    return index > 0 && bytes > maxBytes
-  })
-  return end < 0 ? lines.length : end
-}
 
 const shown = ({ account, at, author, isAuto, seq, text, to }: MemoryLine): StoredLine => ({
   seq,

@@ -14,6 +14,7 @@ import type {
 import { keyText } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
+import { countWithin } from "./PageSize.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
 import { type Head, keyColumns, type Moment, ownAuthor, type SqlMember, type SqlState } from "./SqlState.js"
 
@@ -245,7 +246,10 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
             to,
             limit
           )
-    const taken = found.slice(0, countWithin(found, maxBytes))
+    const taken = found.slice(
+      0,
+      countWithin(found, ({ body }) => body.length, maxBytes)
+    )
     const intact = taken.filter((line) => Checksum.ofLine({ ...line, conversation: head.id }) === line.crc)
     damaged += taken.length - intact.length
     const end = taken.at(-1)?.seq
@@ -361,16 +365,6 @@ const labelOf = (conversation: number, account: number, { device, label }: NonNu
   `${conversation} ${account} ${device} ${label}`
 
 const equal = (one: Uint8Array, other: Uint8Array) => Buffer.compare(one, other) === 0
-
-/** How many of the lines have at most this many bytes of text together; at least one. */
-const countWithin = (lines: ReadonlyArray<{ readonly body: Uint8Array }>, maxBytes: number): number => {
-  let bytes = 0
-  const end = lines.findIndex(({ body }, index) => {
-    bytes += body.length
-    return index > 0 && bytes > maxBytes
-  })
-  return end < 0 ? lines.length : end
-}
 
 const shown = ({ account, at, author, body, flags, recipients, seq }: LineRow): StoredLineBytes => ({
   seq,

@@ -3,13 +3,11 @@ import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { existsSync } from "node:fs"
-import * as Escape from "../../client/Escape.js"
 import * as Input from "../../client/Input.js"
-import { print } from "../../client/Output.js"
 import { Store } from "../../ports/Store.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as AccountAnswers from "../serve/AccountAnswers.js"
-import * as ControlAnswer from "../serve/ControlAnswer.js"
+import type * as ControlAnswer from "../serve/ControlAnswer.js"
 import * as ControlRequest from "../serve/ControlRequest.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
 import * as Flags from "../settings/Flags.js"
@@ -56,17 +54,10 @@ export const command = Command.make("account", { flags: Flags.options(settings),
     }
     const password = takesPassword ? [yield* readPassword] : []
     const request = ["account", verb, ...(name === undefined ? [] : [name]), ...password].join(" ")
-    const { answer, line } =
+    const answered =
       socket === undefined ? yield* withStore(store ?? "", request) : yield* Control.ask(socket, request, timeout)
-    if (!answer.ok) process.exitCode = ExitStatus.failed
-    if (json) return yield* print(process.stdout, `${line}\n`)
-    if (answer.ok) return yield* print(process.stdout, ControlAnswer.text(answer))
-    return ExitStatus.say(Escape.show(answer.error ?? "the server refused the request"))
-  }).pipe(
-    Effect.mapError((error) =>
-      error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
-    )
-  )
+    return yield* Control.show(answered, json)
+  }).pipe(Effect.mapError(Control.asFailure))
 )
 
 const isForm = (verb: string, name: string | undefined): boolean =>

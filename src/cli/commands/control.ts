@@ -54,17 +54,27 @@ export const command = Command.make("control", { flags: Flags.options(settings),
     }
     const checked = ControlRequest.parse(request)
     if (Either.isLeft(checked)) return yield* ExitStatus.misused(checked.left)
-    const { answer, line } = yield* ask(socket, request, timeout)
-    if (!answer.ok) process.exitCode = ExitStatus.failed
-    if (json) return yield* print(process.stdout, `${line}\n`)
-    if (answer.ok) return yield* print(process.stdout, ControlAnswer.text(answer))
-    return ExitStatus.say(Escape.show(answer.error ?? "the server refused the request"))
-  }).pipe(
-    Effect.mapError((error) =>
-      error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
-    )
-  )
+    return yield* show(yield* ask(socket, request, timeout), json)
+  }).pipe(Effect.mapError(asFailure))
 )
+
+/** An answer, and the line in which it came. */
+export interface Answered {
+  readonly answer: ControlAnswer.ControlAnswer
+  readonly line: string
+}
+
+/** Prints an answer, and sets the exit status. */
+export const show = ({ answer, line }: Answered, json: boolean) => {
+  if (!answer.ok) process.exitCode = ExitStatus.failed
+  if (json) return print(process.stdout, `${line}\n`)
+  if (answer.ok) return print(process.stdout, ControlAnswer.text(answer))
+  return Effect.sync(() => ExitStatus.say(Escape.show(answer.error ?? "the server refused the request")))
+}
+
+/** What was wrong comes from outside: its control characters are shown as text. */
+export const asFailure = (error: ExitStatus.Failure | { readonly message: string }): ExitStatus.Failure =>
+  error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
 
 /** Sends a request, once the server has shown that this is its control socket, and waits for the answer. */
 export const ask = (path: string, request: string, timeout: Duration.Duration) =>
@@ -90,9 +100,7 @@ export const ask = (path: string, request: string, timeout: Duration.Duration) =
       })
     const answer = connection.lines.pipe(
       Stream.mapEffect((line) => Effect.map(next(line), (answer) => ({ answer, line }))),
-      Stream.filter(
-        (found): found is { answer: ControlAnswer.ControlAnswer; line: string } => found.answer !== undefined
-      ),
+      Stream.filter((found): found is Answered => found.answer !== undefined),
       Stream.runHead,
       Effect.timeoutFail({ duration: timeout, onTimeout: () => noAnswer(isSent, path, timeout) }),
       Effect.mapError((error) => (isSent && error instanceof TransportError ? lost(error.message) : error))
