@@ -156,7 +156,8 @@ if (existsSync("/proc/net/tcp")) {
         const folder = yield* temporaryFolder
         const whole = readFileSync("/proc/net/tcp", "utf8")
         const port = Number(socket.remote.split(":")[1]).toString(16).toUpperCase().padStart(4, "0")
-        const skipping = whole.split("\n").filter((line) => !new RegExp(`^ *\\d+: \\S+ \\S+:${port} `).test(line))
+        // Established (01): the port may also be that of connections that ended a moment ago.
+        const skipping = whole.split("\n").filter((line) => !new RegExp(`^ *\\d+: \\S+ \\S+:${port} 01 `).test(line))
         assert.lengthOf(skipping, whole.split("\n").length - 1)
         const paths = [skipping.join("\n"), whole].map((content, index) => {
           const path = join(folder, `${index}`)
