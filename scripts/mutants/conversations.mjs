@@ -147,9 +147,9 @@ export const mutants = [
   },
   {
     name: "a line that is stored again is given again",
-    file: "conversations/StoreWriter.ts",
-    search: 'answer?._tag === "Stored" && !answer.again',
-    replace: 'answer?._tag === "Stored"',
+    file: "conversations/Conversations.ts",
+    search: "if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq })",
+    replace: "if (again) this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq })",
     test: delivery
   },
   {
@@ -176,6 +176,20 @@ export const mutants = [
       search: "broker.give(peer, pending.map(Reply.returned)",
       replace: "this.wasTold(pending); broker.give(peer, pending.map(Reply.returned)"
     },
+    test: trouble
+  },
+  {
+    name: "a client that only sends gets no receipts",
+    file: "conversations/Conversations.ts",
+    search: "else this.receipts.wrote(by, conversation)",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "a guest is told of expired lines in a line that does not count for /ack",
+    file: "conversations/Returns.ts",
+    search: "this.broker.give(guest.peer, Reply.returned({ ...undelivered, first, count }), 1, toldOnce)",
+    replace: "guest.peer.outbox.put(Reply.returned({ ...undelivered, first, count }), 1, undefined, undefined)",
     test: trouble
   },
   {

@@ -4,6 +4,7 @@ import type { Answer, Call, Command } from "../chat/Commands.js"
 import { subscriber } from "../chat/HostLimits.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
+import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import { KnownAccount } from "./AccountIndex.js"
@@ -138,8 +139,27 @@ const forget: Row = {
   }
 }
 
+/** As many as a line may have recipients, by default. */
+const maxNamesAsked = 1_000
+
+const accountsNamed: Row = {
+  name: "accounts",
+  usage: "/accounts NAME, NAME",
+  about: "lists those of these names that belong to accounts",
+  run: ({ argument, label, peer }, { index }) => {
+    // Guests would learn it for many names at once. A login under a name tells them for one.
+    if (peer.device === undefined) return refusing("accounts", label)("guest")
+    const names = new Set(argument.split(",", maxNamesAsked + 1).map((name) => Name.normalise(Wire.trim(name))))
+    if (names.size > maxNamesAsked) return refusing("accounts", label)("limit", { text: "too many names" })
+    return Reply.accounts(
+      [...names].filter((name) => index.named(name)?.isRemoved === false),
+      label
+    )
+  }
+}
+
 /** The commands of accounts (protocol, section 9). */
-export const rows: ReadonlyArray<Row> = [register, password, token, devices, forget]
+export const rows: ReadonlyArray<Row> = [register, password, token, devices, forget, accountsNamed]
 
 export const make = (accounts: AccountsContext): ReadonlyArray<Command> =>
   rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, accounts) }))

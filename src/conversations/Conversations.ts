@@ -118,7 +118,6 @@ class Conversations {
     this.returns = new Returns({
       store,
       inTurn,
-      put,
       failed,
       give: broker.give,
       deviceOf: (account) => this.mailboxes.get(account)?.device
@@ -132,11 +131,13 @@ class Conversations {
         broker.settledEach(mailbox.inlet, batch, outcomes)
         this.takeFrom(mailbox)
       },
-      stored: (mailbox, line, by, { at, conversation, seq }) => {
+      stored: (mailbox, line, by, { again, at, conversation, seq }) => {
         const { account, author, conversation: key, isAuto, text, to } = line
+        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq })
         const kept = { seq, at, account, author, text, isAuto, to }
         mailbox.stored(conversation, key, kept, by)
         if (account === undefined) this.returns.stored(conversation, seq, by)
+        else this.receipts.wrote(by, conversation)
         const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
         own?.stored(conversation, key, kept, by)
       }
@@ -203,6 +204,7 @@ class Conversations {
 
   ended(peer: Peer) {
     this.returns.ended(peer)
+    this.receipts.ended(peer)
     const feed = this.feeds.get(peer)
     if (feed === undefined) return
     this.feeds.delete(peer)

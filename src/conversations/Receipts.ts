@@ -31,6 +31,9 @@ export class Receipts {
   private readonly due = new Map<string, Receipt>()
   /** How far each reader was given each conversation: a slower device of an account brings no second receipt. */
   private readonly latest = new Map<AccountId, Map<ConversationId, number>>()
+  /** The connections that only send, by the conversations in which they have written: they have no feed. */
+  private readonly senders = new Map<ConversationId, Set<Peer>>()
+  private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
 
   constructor(private readonly broker: Collaborators) {}
@@ -45,6 +48,32 @@ export class Receipts {
     this.hasDue.unsafeOpen()
   }
 
+  /** An account has written a line, on this connection, that is stored by now. */
+  wrote(by: Peer, conversation: ConversationId) {
+    if (!by.isSendOnly || !by.words.has("receipts") || by.outbox.ended !== undefined) return
+    addTo(this.senders, conversation, by)
+    addTo(this.conversationsOf, by, conversation)
+  }
+
+  /** The line had been stored before: what was given of it meanwhile is reported again. */
+  wroteAgain(by: Peer, reader: { readonly id: AccountId; readonly name: string }, { conversation, key, seq }: Given) {
+    this.wrote(by, conversation)
+    const given = this.latest.get(reader.id)?.get(conversation) ?? 0
+    if (given < seq) return
+    this.due.set(`${conversation}/${reader.id}`, { conversation, key, seq: given, account: reader.id, name: reader.name })
+    this.hasDue.unsafeOpen()
+  }
+
+  /** A connection has ended. */
+  ended(peer: Peer) {
+    for (const conversation of this.conversationsOf.get(peer) ?? []) {
+      const senders = this.senders.get(conversation)
+      senders?.delete(peer)
+      if (senders?.size === 0) this.senders.delete(conversation)
+    }
+    this.conversationsOf.delete(peer)
+  }
+
   /** The account has no device connected any more. */
   forget(account: AccountId) {
     this.latest.delete(account)
@@ -54,7 +83,10 @@ export class Receipts {
     const send = this.broker.inTurn(() => {
       this.hasDue.unsafeClose()
       for (const { account, conversation, key, name, seq } of this.due.values()) {
-        for (const peer of this.broker.writersTo(conversation, key, account)) {
+        const writers = this.broker.writersTo(conversation, key, account)
+        for (const peer of new Set([...writers, ...(this.senders.get(conversation) ?? [])])) {
+          // In a conversation between two accounts, a reader is no writer of its own lines.
+          if (peer.device?.account.id === account) continue
           if (!peer.words.has("receipts") || peer.outbox.ended !== undefined) continue
           this.broker.put(peer, Reply.given(name, seq))
         }
@@ -63,4 +95,10 @@ export class Receipts {
     })
     return Effect.forever(Effect.zipRight(this.hasDue.await, send))
   }
+}
+
+const addTo = <Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value) => {
+  const set = sets.get(key)
+  if (set === undefined) sets.set(key, new Set([value]))
+  else set.add(value)
 }

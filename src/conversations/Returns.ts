@@ -12,12 +12,13 @@ interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
-  readonly put: (peer: Peer, line: string) => void
   /** A connected device of an account that gets messages, if there is one. */
   readonly deviceOf: (account: AccountId) => Peer | undefined
   /** Reports a failure, and asks again after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
+
+const toldOnce: Source = { delivered: () => {} }
 
 /**
  * Lines that were stored and that no device of their recipient will be given: their sender is told, once. An account is
@@ -69,7 +70,9 @@ export class Returns {
       if (guest === undefined || undelivered.last < guest.first || guest.peer.outbox.ended !== undefined) continue
       const first = Math.max(undelivered.first, guest.first)
       // All lines of such a conversation are the guest's, so there are no others between them.
-      this.broker.put(guest.peer, Reply.returned({ ...undelivered, first, count: undelivered.last - first + 1 }))
+      const count = undelivered.last - first + 1
+      // Counted for `/ack`, like the returns of accounts; a guest is told only once.
+      this.broker.give(guest.peer, Reply.returned({ ...undelivered, first, count }), 1, toldOnce)
     }
   }
 

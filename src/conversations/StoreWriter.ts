@@ -35,7 +35,7 @@ interface Collaborators {
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** In the broker's turn: the lines of a batch have met these fates. */
   readonly settled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
-  /** In the broker's turn: a line is on disk. */
+  /** In the broker's turn: a line is on disk, by now or since it was sent before (`again`). */
   readonly stored: (mailbox: Mailbox, line: StoreLines.NewLine, by: Peer, stored: Stored) => void
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
@@ -137,7 +137,7 @@ export class StoreWriter {
       for (const { line, sender } of lines) {
         const answer = answers?.[index++]
         outcomes.push(answer === undefined ? unavailable : outcomeOf(answer, sender))
-        if (answer?._tag === "Stored" && !answer.again) this.broker.stored(mailbox, line, sender, answer)
+        if (answer?._tag === "Stored") this.broker.stored(mailbox, line, sender, answer)
       }
       if (outcomes.length < work.lines.length) continue
       this.work.splice(this.work.indexOf(work), 1)

@@ -47,6 +47,7 @@ export const notices = [
   "password-changed",
   "token",
   "device",
+  "accounts",
   "forgot",
   "end",
   "sent",
@@ -476,6 +477,10 @@ export const devices = (all: ReadonlyArray<DeviceFacts>, label: string | undefin
   ),
   notice("end", `devices count=${all.length}`, "all devices", label)
 ]
+
+/** Those of the names that a client has asked about to which lines are kept. */
+export const accounts = (names: ReadonlyArray<string>, label: string | undefined): ReadonlyArray<string> =>
+  withNames(names, (joined) => notice("accounts", `${names.length}`, joined, label))
 
 export const forgot = (device: string, label: string | undefined): string =>
   notice("forgot", device, "the device is forgotten, and its token no longer works", label)

@@ -372,8 +372,33 @@ describe("/forget", () => {
   )
 })
 
+describe("/accounts", () => {
+  it.scoped("lists those of the names that belong to accounts", () =>
+    Effect.gen(function* () {
+      const chat = yield* start({ alice: password, bob: password, gone: password })
+      yield* chat.join("carol")
+      yield* chat.accounts.operations.remove("gone")
+      const alice = yield* logIn(chat, `alice: ${password}`)
+      const [, ...asked] = yield* ask(
+        alice,
+        "/hello",
+        "@a /accounts bob, carol,  alice , nobody, bob, gone, Bob",
+        "/accounts carol",
+        `/accounts ${Array.from({ length: 1_000 }, (_, number) => `n${number}`).join()}`,
+        `/accounts ${Array.from({ length: 1_001 }, (_, number) => `n${number}`).join()}`
+      )
+      assert.deepStrictEqual(asked, [
+        "* accounts @a 2: bob, alice",
+        "* accounts 0: ",
+        "* accounts 0: ",
+        "! refused accounts reason=limit: too many names"
+      ])
+    })
+  )
+})
+
 describe("a command of accounts", () => {
-  const commands = [`password ${next}`, "token bot", "devices", "forget bot"]
+  const commands = [`password ${next}`, "token bot", "devices", "forget bot", "accounts bob"]
 
   it.scoped("is refused to guests", () =>
     Effect.gen(function* () {

@@ -268,6 +268,29 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.scoped("count for the acknowledgements of a guest", () =>
+    Effect.gen(function* () {
+      const { accounts, join } = yield* startConversations({ stallTimeout: Duration.hours(9) })
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const carol = yield* join("carol")
+      carol.say("/hello ack", "bob: one")
+      yield* carol.barrier
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      yield* seen(carol, "! undelivered bob reason=expired")
+      const dave = yield* join("dave")
+      dave.say("carol: hi")
+      yield* seen(carol, "from dave: hi")
+      const refusals = () => carol.received.filter((line) => line.startsWith("! bad-line")).length
+      carol.say("/ack 2")
+      yield* carol.barrier
+      assert.strictEqual(refusals(), 0)
+      carol.say("/ack 3")
+      yield* carol.barrier
+      assert.strictEqual(refusals(), 1)
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("return to an account when it comes, once it has taken that", () =>
     Effect.gen(function* () {
       const { accounts, connect } = yield* startConversations()
@@ -522,6 +545,28 @@ describe("receipts", () => {
       yield* phone.barrier
       yield* settle
       assert.lengthOf(yield* seen(alice, "* delivered"), 1, "a slower device brings no other receipt")
+    })
+  )
+})
+
+describe("receipts for a client that only sends", () => {
+  it.scoped("come as well, and again for a line that it sends again", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations()
+      const send = (...lines: ReadonlyArray<string>) =>
+        Effect.tap(connect, (client) => {
+          client.say(...login("alice", "send-only once receipts seq"), ...lines)
+          return client.barrier
+        })
+      const first = yield* send("@k1 bob: one")
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      assert.deepStrictEqual(yield* seen(first, "* delivered"), ["* delivered bob seq=1: given to a device"])
+      first.socket.reset()
+      yield* settle
+      const second = yield* send("@k1 bob: one")
+      assert.deepStrictEqual(yield* seen(second, "* delivered"), ["* delivered bob seq=1: given to a device"])
+      assert.deepStrictEqual(messages(bob), ["from alice: one"])
     })
   )
 })

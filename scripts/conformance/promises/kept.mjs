@@ -210,6 +210,46 @@ check(
 )
 
 check(
+  "a client that only sends learns it, too, also when it sends a line again",
+  [
+    "With `receipts`, a client that only sends learns how far the lines of its connection were given, also those that it has sent again."
+  ],
+  async (t) => {
+    const server = await start(t, "alice", "bob")
+    const delivered = (client) =>
+      client.until("`* delivered`", () => client.lines.find((line) => line.startsWith("* delivered bob seq=1: ")))
+    const send = async () => {
+      const alice = await account(server, "alice/job", "send-only once receipts")
+      alice.send("@k1 bob: one")
+      return alice
+    }
+    const first = await send()
+    await outcomes(first, 1)
+    const bob = await account(server, "bob")
+    await delivered(first)
+    first.reset()
+    await delivered(await send())
+    same(await messages(bob, 1), ["from alice: one"])
+  }
+)
+
+check(
+  "`/accounts` shows which names are no guests'",
+  [
+    "| `/accounts NAME, NAME` | `* accounts N: NAME, …`: those of these names, at most 1,000, that belong to accounts;",
+    "A guest may get a line twice that is sent again; `/accounts` shows who is none."
+  ],
+  async (t) => {
+    const server = await start(t, "alice", "bob")
+    await enter(server, "carol")
+    const alice = await account(server, "alice")
+    alice.send("/accounts carol, bob, nobody")
+    const [line] = await alice.answers()
+    hold(line?.startsWith("* accounts 1: bob") === true, "`* accounts`", line)
+  }
+)
+
+check(
   "an account that reads nothing fills up, and holds nobody",
   [
     "A device that reads slowly holds nobody: it is given the lines when it has room.",
