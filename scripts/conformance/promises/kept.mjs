@@ -45,6 +45,10 @@ const messages = async (client, count) => {
   return client.until(`${count} messages`, () => (found().length >= count ? found() : undefined))
 }
 
+/** Waits for the receipt of bob's first line. */
+const delivered = (client) =>
+  client.until("`* delivered`", () => client.lines.find((line) => line.startsWith("* delivered bob seq=1: ")))
+
 check(
   "a line to an account is stored, and given to it when it comes",
   [
@@ -216,8 +220,6 @@ check(
   ],
   async (t) => {
     const server = await start(t, "alice", "bob")
-    const delivered = (client) =>
-      client.until("`* delivered`", () => client.lines.find((line) => line.startsWith("* delivered bob seq=1: ")))
     const send = async () => {
       const alice = await account(server, "alice/job", "send-only once receipts")
       alice.send("@k1 bob: one")
