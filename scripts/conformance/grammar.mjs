@@ -42,6 +42,7 @@ const refusals = {
 
 const notices = {
   who: " \\d+",
+  accounts: " \\d+",
   pong: "",
   bye: " reason=[a-z-]+",
   help: "",

@@ -60,7 +60,13 @@ export class Receipts {
     this.wrote(by, conversation)
     const given = this.latest.get(reader.id)?.get(conversation) ?? 0
     if (given < seq) return
-    this.due.set(`${conversation}/${reader.id}`, { conversation, key, seq: given, account: reader.id, name: reader.name })
+    this.due.set(`${conversation}/${reader.id}`, {
+      conversation,
+      key,
+      seq: given,
+      account: reader.id,
+      name: reader.name
+    })
     this.hasDue.unsafeOpen()
   }
 
