@@ -142,6 +142,34 @@ export const mutants = [
     test: suite
   },
   {
+    name: "a backup copies the file while pages are moved into it",
+    file: "store/SqliteBackup.ts",
+    search: "areOn ? checkpointPages : 0",
+    replace: "areOn ? checkpointPages : 1",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
+    name: "the log grows for good after a backup",
+    file: "store/SqliteBackup.ts",
+    search: "if (!this.isAbandoned) this.checkpoints(true)",
+    replace: "",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
+    name: "a backup gives the lock of the file up",
+    file: "store/SqliteBackup.ts",
+    search: "await this.transfer(this.source, copy)",
+    replace: "await this.transfer(this.source, copy); closeSync(this.source); this.source = undefined",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
+    name: "a reload does not reach the store",
+    file: "cli/serve/Reload.ts",
+    search: "yield* store.configure(StoreFlags.limitsOf(next.values))",
+    replace: "",
+    test: "test/cli/control.test.ts"
+  },
+  {
     name: "an expired line is not counted",
     file: "store/SqlUpkeep.ts",
     search: "      meta.expired += 1\n",

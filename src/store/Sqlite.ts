@@ -46,10 +46,15 @@ export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreO
         ),
       diskBytes: thread.ask<number>(() => [{ ask: "diskBytes" }]),
       checkFiles: thread.ask<ReadonlyArray<StoreFault>>(() => [{ ask: "checkFiles" }]),
-      backup: (file) => thread.ask<void>(() => [{ ask: "backup", file }])
+      backup: (file) => thread.backup(file)
     })
     return {
       ...store,
+      configure: (limits) =>
+        Effect.suspend(() => {
+          thread.limits = limits
+          return store.configure(limits)
+        }),
       // After a removal, some of the free pages go back to the file system.
       retain: (held) =>
         Effect.zipLeft(

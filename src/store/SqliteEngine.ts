@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, fsyncSync, openSync, rmSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import type { StoreState } from "../ports/Store.js"
 import type { StoreFailure } from "../ports/StoreError.js"
 import { lineColumns, type LineRow, type Sql, type SqlRow } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
-import { codeOf, load, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
+import { codeOf, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
+import { SqliteBackup } from "./SqliteBackup.js"
 import * as SqliteFile from "./SqliteFile.js"
 import { SqliteReserve } from "./SqliteReserve.js"
 import { type Moment, type SqlLimits, SqlState } from "./SqlState.js"
@@ -51,6 +52,7 @@ export class SqliteEngine {
   private readonly path: string
   private readonly identity: string | undefined
   private readonly reserve: SqliteReserve
+  private readonly backups: SqliteBackup
   private retryAt = 0
 
   /** Throws a `SqliteFile.Obstacle`. */
@@ -66,6 +68,7 @@ export class SqliteEngine {
     this.commits = commits
     this.log = log
     this.state = damage === undefined ? "ok" : "damaged"
+    this.backups = new SqliteBackup(this.path, options.base, connection)
   }
 
   /** Takes the reserve, which is not done before the server listens: 16 MiB take some 30 ms. */
@@ -229,27 +232,13 @@ export class SqliteEngine {
     return this.connection === undefined ? ["the store is closed"] : SqliteFile.integrityCheck(this.connection)
   }
 
-  /** `StoreUpkeep.backup`. */
-  backup(file: string) {
+  /** `StoreUpkeep.backup`, while other requests go on. Rejects with an `EngineFailure`. */
+  async backup(file: string): Promise<void> {
     if (this.connection === undefined) throw new EngineFailure("unavailable", "the store is closed")
     try {
-      closeSync(openSync(file, "wx", 0o600)) // SQLite fills an empty file
+      await this.backups.write(file)
     } catch (error) {
-      throw new EngineFailure("unavailable", `${file} cannot be created: ${SqliteFile.describe(error)}`)
-    }
-    try {
-      this.connection.prepare("vacuum into ?").run(file)
-      chmodSync(file, 0o600)
-      const copy = load(this.options.base)?.(file)
-      copy?.exec("update meta set log = '', clean = 1")
-      copy?.close()
-      const descriptor = openSync(file, "r")
-      fsyncSync(descriptor)
-      closeSync(descriptor)
-      SqliteFile.flushFolder(file)
-    } catch (error) {
-      rmSync(file, { force: true })
-      throw new EngineFailure("unavailable", `the backup failed: ${SqliteFile.describe(error)}`)
+      throw new EngineFailure("unavailable", SqliteFile.describe(error))
     }
   }
 
@@ -258,11 +247,13 @@ export class SqliteEngine {
     this.connection = undefined
     this.statements.clear()
     if (connection === undefined) return
+    this.backups.abandon()
     try {
       SqliteFile.close(connection, this.state === "ok" || this.state === "full")
     } catch {
       // The next start finds a file that was not closed, and checks it.
     }
+    this.backups.close()
   }
 }
 

@@ -12,7 +12,7 @@ export interface ThreadData {
   readonly reserveBytes: number
 }
 
-/** A message to the thread. Each but the last is answered, in order. */
+/** A message to the thread. All but the last two are answered in order; a backup is answered when it is complete. */
 export type ToThread =
   | {
       readonly ask: "request"
@@ -27,13 +27,15 @@ export type ToThread =
       readonly moment: Moment
     }
   | { readonly ask: "diskBytes" | "checkFiles" | "shrink" }
-  | { readonly ask: "backup"; readonly file: string }
+  | { readonly ask: "backup"; readonly id: number; readonly file: string }
   | { readonly ask: "close" }
 
-/** A message from the thread: first whether the store is open, then one answer for each request. */
+/** A message from the thread: first whether the store is open, then the answers. */
 export type FromThread =
   | { readonly is: "open"; readonly log: string; readonly commits: number; readonly state: StoreState }
   | { readonly is: "closed"; readonly reason: StoreObstacle; readonly description: string }
+  /** The answer to a backup; `failure` says why there is none. */
+  | { readonly is: "backup"; readonly id: number; readonly failure: string | undefined }
   | { readonly is: "done"; readonly result: unknown; readonly state: StoreState }
   | {
       readonly is: "failed"

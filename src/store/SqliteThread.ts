@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import type { Appended } from "../ports/StoreLines.js"
 import * as LinePacking from "./LinePacking.js"
 import { EngineFailure, SqliteEngine } from "./SqliteEngine.js"
-import { Obstacle } from "./SqliteFile.js"
+import { describe, Obstacle } from "./SqliteFile.js"
 import type { FromThread, ThreadData, ToThread } from "./SqliteProtocol.js"
 import type { Arguments, RequestName } from "./SqlRequests.js"
 
@@ -19,7 +19,7 @@ const reply = (message: FromThread, moved: ReadonlyArray<ArrayBuffer> = []) => p
 /** Carries out a request; `moved` is memory of the result that moves to the main thread. */
 const carryOut = (
   engine: SqliteEngine,
-  request: Exclude<ToThread, { ask: "close" }>
+  request: Exclude<ToThread, { ask: "close" | "backup" }>
 ): { readonly result: unknown; readonly moved?: ReadonlyArray<ArrayBuffer> } => {
   switch (request.ask) {
     case "append": {
@@ -41,8 +41,6 @@ const carryOut = (
       return { result: engine.checkFiles() }
     case "shrink":
       return { result: engine.shrink() }
-    case "backup":
-      return { result: engine.backup(request.file) }
   }
 }
 
@@ -51,6 +49,13 @@ const serve = (engine: SqliteEngine) => {
     if (request.ask === "close") {
       engine.close()
       return port.close()
+    }
+    if (request.ask === "backup") {
+      const { id } = request
+      return void engine.backup(request.file).then(
+        () => reply({ is: "backup", id, failure: undefined }),
+        (error: unknown) => reply({ is: "backup", id, failure: describe(error) })
+      )
     }
     try {
       const { moved, result } = carryOut(engine, request)
@@ -65,7 +70,7 @@ const serve = (engine: SqliteEngine) => {
 }
 
 const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromThread => {
-  const description = error instanceof Error ? error.message : String(error)
+  const description = describe(error)
   if (!(error instanceof EngineFailure))
     return { is: "failed", reason: "unavailable", description, state: engine.state }
   const { reason, uncertain } = error

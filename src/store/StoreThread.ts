@@ -39,13 +39,17 @@ export class StoreThread {
   /** The log when the store was opened first. */
   log = ""
   state: StoreState = "ok"
+  /** For a thread that is started later. */
+  limits: StoreLimits
   private current: Run | undefined
   private isClosed = false
   private retryAt = 0
   private uncertain: Uncertain | undefined
   private retry: NodeJS.Timeout | undefined
 
-  constructor(private readonly options: SqliteOptions) {}
+  constructor(private readonly options: SqliteOptions) {
+    this.limits = options.limits
+  }
 
   /** Starts the first thread, and waits until the file is open. */
   readonly open: Effect.Effect<void, StoreOpenError> = Effect.async((resume) => {
@@ -62,7 +66,16 @@ export class StoreThread {
     })
   }
 
-  /** Ends the thread after everything that was asked. */
+  /** Writes a copy of the file, while other requests go on. */
+  backup(file: string): Effect.Effect<void, StoreError> {
+    return Effect.async<void, StoreError>((resume) => {
+      if (this.current === undefined && !this.restart()) return resume(Effect.fail(closed))
+      // The thread answers a backup with nothing.
+      this.current?.backup(file, resume as Settle)
+    })
+  }
+
+  /** Ends the thread after everything that was asked, but for a backup, which fails. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.isClosed = true
     clearTimeout(this.retry)
@@ -78,8 +91,8 @@ export class StoreThread {
   }
 
   private start(opened: (result: Effect.Effect<void, StoreOpenError>) => void) {
-    const { limits, path, reserveBytes: reserve = reserveBytes, thread } = this.options
-    const data: ThreadData = { path, limits: SqlStore.toSqlLimits(limits), reserveBytes: reserve }
+    const { path, reserveBytes: reserve = reserveBytes, thread } = this.options
+    const data: ThreadData = { path, limits: SqlStore.toSqlLimits(this.limits), reserveBytes: reserve }
     this.current = new Run(thread, data, {
       opened: ({ commits, log }) => {
         this.log ||= log
@@ -132,6 +145,9 @@ class Run {
   private readonly worker: Worker
   /** Requests without an answer, in order. */
   private readonly asked: Array<Settle> = []
+  /** Backups that are being written, by their numbers. */
+  private readonly backups = new Map<number, Settle>()
+  private backupCount = 0
   private isOpen = false
   private hasEnded = false
   private readonly closing: Array<() => void> = []
@@ -155,6 +171,12 @@ class Run {
     this.worker.postMessage(request, [...moved])
   }
 
+  backup(file: string, settle: Settle) {
+    this.backupCount += 1
+    this.backups.set(this.backupCount, settle)
+    this.worker.postMessage({ ask: "backup", id: this.backupCount, file } satisfies ToThread)
+  }
+
   close(closed: () => void) {
     if (this.hasEnded) return closed()
     this.closing.push(closed)
@@ -165,6 +187,7 @@ class Run {
     if (message.is === "closed") {
       return this.end(message.description, new StoreOpenError(message))
     }
+    if (message.is === "backup") return this.receiveBackup(message)
     this.events.state(message.state)
     if (message.is === "open") {
       this.isOpen = true
@@ -178,6 +201,13 @@ class Run {
     else this.events.uncertain({ ...message.uncertain, failure, settle })
   }
 
+  private receiveBackup({ failure, id }: FromThread & { readonly is: "backup" }) {
+    const settle = this.backups.get(id)
+    this.backups.delete(id)
+    const reason = "unavailable"
+    settle?.(failure === undefined ? Effect.void : Effect.fail(new StoreError({ reason, description: failure })))
+  }
+
   /** The thread answers nothing more. It has carried out nothing of what it has not answered. */
   private end(description: string, obstacle?: StoreOpenError) {
     if (this.hasEnded) return
@@ -187,7 +217,8 @@ class Run {
       this.events.notOpened(obstacle ?? new StoreOpenError({ reason: "not-accessible", description }))
     }
     const failure = new StoreError({ reason: "unavailable", description })
-    for (const settle of this.asked.splice(0)) settle(Effect.fail(failure))
+    for (const settle of [...this.asked.splice(0), ...this.backups.values()]) settle(Effect.fail(failure))
+    this.backups.clear()
     for (const closed of this.closing.splice(0)) closed()
     this.events.ended(this)
   }

@@ -2,8 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
+import { join } from "node:path"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
 
 const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 
@@ -54,11 +57,34 @@ describe("the web page", () => {
         assert.strictEqual(console, "")
         const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
         assert.match(text, /version 0\.1\.0, up /u)
-        assert.match(text, /accepted 2 written 0 received 1 returned 1 dead 0 in flight 0 unaccounted 0/u)
+        assert.match(text, /accepted 2 written 0 received 1 stored 0 returned 1 dead 0 in flight 0 unaccounted 0/u)
         assert.match(text, /Refusals .* bad-line 2 unknown-command 1 Connections/u)
         assert.match(text, /name from since idle .* bob 127\.0\.0\.1:\d+ /u)
         assert.match(text, /alice 127\.0\.0\.1:\d+ left /u)
+        assert.match(dom, /<section id="store" hidden/u)
         return assert.match(dom, /<path class="line" d="M[\d.,L]+"/u)
+      }),
+    90_000
+  )
+
+  it.scopedLive(
+    "shows the state of the store",
+    (context) =>
+      Effect.gen(function* () {
+        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
+        const server = yield* Program.startServer(["--admin", "0", "--store", join(yield* temporaryFolder, "chat.db")])
+        const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
+        const alice = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "alice")
+        yield* alice.send("/register correct horse\nalice: a note\n")
+        yield* alice.expect("* registered alice", "from alice: a note")
+        const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* temporaryFolder)
+        assert.strictEqual(console, "")
+        assert.match(dom, /<section id="store">/u)
+        const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
+        return assert.match(
+          text,
+          /every ten seconds\. state ok stored \d .* texts \d+ B on disk [\d.]+ MiB .* mean commit /u
+        )
       }),
     90_000
   )

@@ -134,7 +134,9 @@ describe.concurrent("Every example of the manual", () => {
             const serving = yield* run(script, home, script.includes("--unix") ? {} : { ACHAT_PORT: "0" })
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
-          if (command === "control") yield* Program.startServer(["--control", join(home, "control.sock")])
+          if (script.includes("--socket")) {
+            yield* Program.startServer(["--control", join(home, "control.sock"), "--store", join(home, "used.db")])
+          }
           if (command === "store" || command === "account") {
             const empty = '{"a-chat export":1}\n{"type":"totals","stored":0,"given":0,"expired":0}\n'
             yield* Program.run(["store", "import", "--store", join(home, "a-chat.db")], { input: empty })

@@ -38,6 +38,76 @@ const answers = (path: string, lines: string, count: number) =>
   }).pipe(Effect.scoped)
 
 describe.concurrent("a-chat control", () => {
+  it.scopedLive(
+    "writes a backup of the store, from which a server can start",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const { address, control, path } = yield* controlled(`store = "${join(folder, "chat.db")}"\n`)
+        const alice = yield* WireClient.join(address, "alice")
+        yield* alice.send("/register correct horse\nalice: kept\n")
+        yield* alice.expect("* registered alice", "from alice: kept")
+        const copy = join(folder, "a copy.db")
+        const backup = ["store", "backup", "--socket", path]
+        const wrote = { status: 0, output: `wrote ${copy}\n`, errors: "" }
+        assert.deepStrictEqual(yield* Program.run([...backup, copy]), wrote)
+        const again = yield* control("backup", copy)
+        assert.strictEqual(again.status, 1)
+        assert.include(again.errors, `${copy} cannot be created: EEXIST`)
+        const relative = yield* control("backup", "copy.db")
+        assert.strictEqual(relative.status, 2)
+        assert.include(relative.errors, '"copy.db" is not an absolute path')
+        const checked = yield* Program.run(["store", "check", "--store", copy])
+        assert.match(checked.output, /^no faults; 1 accounts, 1 conversations, 1 lines; /u)
+        const restored = yield* Program.startServer(["--store", copy])
+        const [line] = yield* answers(path, "backup /nowhere/copy.db\n", 1).pipe(Effect.map((all) => all.slice(1)))
+        assert.include(line, { ok: false })
+        const reader = yield* WireClient.connect(Tcp.address("127.0.0.1", Number(restored.port)))
+        yield* reader.send("alice/phone: correct horse\n/ping in\n")
+        return yield* reader.expect("* pong")
+      }),
+    60_000
+  )
+
+  it.scopedLive("has no backup of a server that keeps nothing, and refuses --socket for other commands", () =>
+    Effect.gen(function* () {
+      const { control, path } = yield* controlled()
+      const { errors, status } = yield* control("backup", "/tmp/copy.db")
+      assert.deepStrictEqual(
+        { errors, status },
+        { errors: "a-chat: this server keeps nothing; it needs --store\n", status: 1 }
+      )
+      for (const words of [["check"], ["backup", "x", "--store", "y"]]) {
+        assert.deepStrictEqual(yield* Program.run(["store", ...words, "--socket", path]), {
+          status: 2,
+          output: "",
+          errors: "a-chat: --socket is for the backup of a server that runs, without --store\n"
+        })
+      }
+    })
+  )
+
+  it.scopedLive("changes at a reload how much is kept", () =>
+    Effect.gen(function* () {
+      const { address, control, file } = yield* controlled('store = "memory"\n')
+      const alice = yield* WireClient.join(address, "alice")
+      yield* alice.send("/register correct horse\n/quit\n")
+      yield* alice.rest
+      const bob = yield* WireClient.join(address, "bob")
+      yield* bob.send("/hello\n@1 alice: one\n@2 alice: two\n")
+      assert.match(yield* bob.line, /^\* hello /u)
+      yield* bob.expect("* stored @1 alice", "* stored @2 alice")
+      writeFileSync(file, 'store = "memory"\nunread-lines = 2\nkeep = "1h"\n')
+      assert.deepStrictEqual(yield* control("reload"), {
+        status: 0,
+        output: "changed: keep, unread-lines\n",
+        errors: ""
+      })
+      yield* bob.send("@3 alice: three\n")
+      yield* bob.expect("! undelivered @3 alice reason=full")
+    })
+  )
+
   it.scopedLive("kicks a client, and says when there is none", () =>
     Effect.gen(function* () {
       const { address, control } = yield* controlled()

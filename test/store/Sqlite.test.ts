@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { execFileSync } from "node:child_process"
 import {
@@ -25,6 +26,7 @@ import * as SqliteDriver from "../../src/store/SqliteDriver.js"
 import * as SqliteFile from "../../src/store/SqliteFile.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
+import { eventually } from "../support/Eventually.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const open = (path: string, limits: StoreLimits = defaults) =>
@@ -47,6 +49,19 @@ const execute = (path: string, sql: string) => {
 /** Overwrites bytes of a file. */
 const write = (path: string, bytes: Uint8Array, position: number) =>
   Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
+/** What another process gets that reads the database. SQLite does not lock a file against its own process. */
+const read = (path: string) =>
+  execFileSync(process.execPath, ["--no-warnings", "-e", reader, path], { encoding: "utf8" }).trim()
+
+const reader = `
+  const sqlite = process.getBuiltinModule("node:sqlite") ?? require("${SqliteDriver.packageName}")
+  try {
+    new sqlite.DatabaseSync(process.argv[1]).prepare("select 1 from account").all()
+    console.log("it could read")
+  } catch (error) {
+    console.log(error.message)
+  }`
 
 const [alice, bob] = [1 as AccountId, 2 as AccountId]
 const key = Keys.between(alice, bob)
@@ -368,6 +383,72 @@ describe("a backup of a store in SQLite", () => {
       assert.notStrictEqual(restored.log, log)
       assert.deepStrictEqual(yield* restored.check, [])
       assert.strictEqual((yield* balanced(restored)).lines, statistics.lines)
+    })
+  )
+
+  it.scopedLive("is the store at one moment, although lines are stored meanwhile", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      const store = yield* open(path, { ...defaults, keepLines: 1_000_000 })
+      yield* fill(store)
+      // About 30 MB, so that the copy takes many turns of the thread.
+      for (let round = 0; round < 40; round += 1) {
+        yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
+      }
+      const before = (yield* store.statistics).lines
+      const backup = yield* Effect.fork(store.backup(copy))
+      let meanwhile = 0
+      while ((yield* Fiber.poll(backup))._tag === "None") {
+        yield* append(store, line(key, alice, text, { isLive: true }))
+        meanwhile += 1
+      }
+      yield* Fiber.join(backup)
+      assert.isAbove(meanwhile, 3)
+      const restored = yield* open(copy)
+      assert.deepStrictEqual(yield* restored.check, [])
+      assert.isAtLeast((yield* restored.statistics).lines, before)
+      assert.isAtMost((yield* restored.statistics).lines, before + meanwhile)
+      assert.deepStrictEqual(yield* store.check, [])
+      assert.strictEqual((yield* store.statistics).lines, before + meanwhile)
+    })
+  )
+
+  it.scopedLive("leaves the file locked for other processes, and its log as short as before", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const store = yield* open(path)
+      yield* fill(store)
+      yield* store.backup(`${path}.one`)
+      yield* store.backup(`${path}.two`)
+      assert.strictEqual(read(path), "database is locked")
+      for (let round = 0; round < 30; round += 1) {
+        yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
+      }
+      assert.isBelow(statSync(`${path}-wal`).size, 8 * 1024 * 1024)
+    })
+  )
+
+  it.scopedLive("that is being written when the store is closed fails, and leaves no file", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      const backup = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* fill(store)
+          for (let round = 0; round < 40; round += 1) {
+            yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
+          }
+          const backup = yield* Effect.forkDaemon(store.backup(copy))
+          yield* eventually(() => existsSync(copy), "the backup did not begin")
+          assert.include((yield* Effect.flip(store.backup(`${path}.two`))).message, "another backup is being written")
+          return backup
+        })
+      )
+      const { reason } = yield* Effect.flip(Fiber.join(backup))
+      assert.strictEqual(reason, "unavailable")
+      yield* eventually(() => !existsSync(copy), "a part of the backup is left")
+      yield* using(path, (store) => Effect.map(store.check, (faults) => assert.deepStrictEqual(faults, [])))
     })
   )
 

@@ -114,17 +114,41 @@ const draw = (figure, value, at) => {
 const counts = (id, parts) =>
   byId(id).replaceChildren(
     ...parts.map(([name, value, className = ""]) =>
-      el("div", { className }, el("span", { textContent: name }), count(value))
+      el("div", { className }, el("span", { textContent: name }), typeof value === "number" ? count(value) : value)
     )
   )
 
 const ledger = (now) => {
-  const states = ["accepted", "written", "received", "returned", "dead"]
+  const states = ["accepted", "written", "received", "stored", "returned", "dead"]
   const parts = states.map((state) => [state, now(`achat_pairs_${state}_total`)])
   const unaccounted = now("achat_pairs_unaccounted")
   parts.push(["in flight", now("achat_pairs_in_flight")])
   parts.push(["unaccounted", unaccounted, unaccounted === 0 ? "good" : "bad"])
   counts("ledger", parts)
+}
+
+/** Hidden in a server without a store. The mean of a commit is that since the page was last drawn. */
+const store = (metrics, now, before) => {
+  const state = /^achat_store_state\{state="([a-z]+)"\} 1$/mu.exec(metrics)?.[1]
+  byId("store").hidden = state === undefined
+  if (state === undefined) return
+  const added = (name) => now(name) - (before?.(name) ?? 0)
+  const commits = added("achat_store_commit_seconds_count")
+  const mean = commits > 0 ? added("achat_store_commit_seconds_sum") / commits : 0
+  counts("kept", [
+    ["state", state, state === "ok" ? "good" : "bad"],
+    ["stored", now("achat_store_stored_total")],
+    ["given", now("achat_store_given_total")],
+    ["waiting", now("achat_store_waiting_lines")],
+    ["expired", now("achat_store_expired_total")],
+    ["accounts", now("achat_store_accounts")],
+    ["conversations", now("achat_store_conversations")],
+    ["kept lines", now("achat_store_lines")],
+    ["texts", bytes(now("achat_store_text_bytes"))],
+    ["on disk", bytes(now("achat_store_disk_bytes"))],
+    ["oldest line", time(1000 * now("achat_store_oldest_line_seconds"))],
+    ["mean commit", commits > 0 ? `${(1000 * mean).toFixed(2)} ms` : "–"]
+  ])
 }
 
 /** The codes of `!` lines that were sent at all, the most frequent first. */
@@ -251,9 +275,10 @@ const look = async () => {
       draw(figure, figure.rate ? rate : figure.of(now, before.now), at)
     }
   }
+  ledger(now)
+  store(metrics, now, before?.now)
   before = { now, at }
   answeredAt = Date.now()
-  ledger(now)
   refusals(metrics)
   lists(connections)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]

@@ -2,7 +2,9 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Duration from "effect/Duration"
 import { existsSync, rmSync } from "node:fs"
+import { resolve } from "node:path"
 import * as Escape from "../../client/Escape.js"
 import { print } from "../../client/Output.js"
 import type { StoreService } from "../../ports/Store.js"
@@ -12,14 +14,28 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
+import * as Control from "./control.js"
 
 export const settings = {
   store: Setting.text("store", "file|url", {
     about: "The store of a server that does not run: a file, or postgres://…",
     default: undefined,
-    defaultText: "none; required, but not for copy"
+    defaultText: "none; required, but not for copy, nor with --socket"
   }),
-  json: Setting.toggle("json", "With check: print one JSON object, with the faults and what is stored")
+  socket: Setting.text("socket", "path", {
+    about: "With backup: the Unix socket of serve --control, for a server that runs",
+    default: undefined
+  }),
+  timeout: Setting.duration("timeout", {
+    about: "With --socket: time to wait for the backup",
+    default: Duration.hours(1),
+    min: Duration.millis(1),
+    max: Duration.days(7)
+  }),
+  json: Setting.toggle(
+    "json",
+    "With check: print one JSON object, with the faults and what is stored; with --socket: the answer of the server"
+  )
 }
 
 const usages = ["check", "backup FILE", "copy FROM TO", "export", "import"]
@@ -30,12 +46,20 @@ const args = {
 
 export const command = Command.make("store", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
-    const { json, store } = (yield* Flags.resolve(settings, raw.flags)).values
+    const { origins, values } = yield* Flags.resolve(settings, raw.flags)
+    const { json, socket, store, timeout } = values
     const [verb = "", ...words] = raw.request
     const [one = "", other = ""] = words
     const needed = { check: 0, backup: 1, copy: 2, export: 0, import: 0 }
     if (!Object.hasOwn(needed, verb) || words.length !== needed[verb as keyof typeof needed]) {
       return yield* ExitStatus.misused(`write one of: ${usages.join(", ")}`)
+    }
+    if (origins.socket === "flag" && (verb !== "backup" || origins.store === "flag")) {
+      return yield* ExitStatus.misused("--socket is for the backup of a server that runs, without --store")
+    }
+    // The environment may have both: --store, as a flag, is the choice of a server that does not run.
+    if (socket !== undefined && verb === "backup" && origins.store !== "flag") {
+      return yield* Control.show(yield* Control.ask(socket, `backup ${resolve(one)}`, timeout), json)
     }
     if (verb === "copy") return yield* copy(one, other)
     if (store === undefined) return yield* ExitStatus.misused("a store is required: --store, or ACHAT_STORE")
@@ -43,11 +67,7 @@ export const command = Command.make("store", { flags: Flags.options(settings), .
     return yield* Effect.scoped(
       Effect.flatMap(existing(store), verb === "check" ? check(json) : verb === "backup" ? backup(one) : exporting)
     )
-  }).pipe(
-    Effect.mapError((error) =>
-      error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
-    )
-  )
+  }).pipe(Effect.mapError(Control.asFailure))
 )
 
 /** Without a file that reserves disk space, which would stay beside the store. */

@@ -359,13 +359,14 @@ const control: ManualPage = {
     "`kick NAME` disconnects a client; what it has not received returns to the senders. `ban ADDRESS|NAME` also keeps it " +
       "out: an IPv4 address, the /64 network of an IPv6 address, a range such as 10.0.0.0/8, or a name and all that look " +
       "the same. Digits and dots are an address; name=10.0.0.1 is a name. `unban` lifts a ban. `list` prints the clients " +
-      "and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does.",
+      "and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does. " +
+      "`backup FILE` writes a copy of the store, like `a-chat store backup`; the path is absolute.",
     "Bans survive a reload and end with the server. With --json the answer is one object: `ok` is true or false, and " +
       "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the admin port."
   ],
   statuses: [
     ["0", "The server did it."],
-    ["1", "The server refused: there is no such client or ban, or the settings have a mistake."],
+    ["1", "The server refused: there is no such client or ban, the settings have a mistake, or the backup failed."],
     unreachable,
     ["3", "The connection was lost before the answer: the server may have done it."],
     interrupted
@@ -381,7 +382,8 @@ const control: ManualPage = {
 const store: ManualPage = {
   summary: "Checks, saves, moves and exports what a server has stored.",
   description: [
-    "--store names the store, which no server may be using: a file, or `postgres://…`.",
+    "--store names the store, which no server may be using: a file, or `postgres://…`. A server that runs is asked for a " +
+      "backup with --socket, the path of its --control; it goes on storing lines meanwhile.",
     "`check` reads everything and prints each fault. `backup FILE` writes a complete copy to a new file, which a server can " +
       "use: clients notice that it is another log. `copy FROM TO` copies a store to another one, which must be new or " +
       "empty, such as from a file to a database. `export` prints everything as JSON, one object on each line, and " +
@@ -390,13 +392,18 @@ const store: ManualPage = {
   ],
   statuses: [
     ["0", "It is done; with check, there are no faults."],
-    ["1", "check found faults, which it has printed."],
-    ["2", "A flag is wrong, the store cannot be opened, or it failed; one line on standard error says why."],
+    ["1", "check found faults, which it has printed; or the server refused the backup."],
+    [
+      "2",
+      "A flag is wrong, the store or the socket cannot be opened, or it failed; one line on standard error says why."
+    ],
+    ["3", "The connection was lost before the answer: the backup may not be complete."],
     interrupted
   ],
   examples: [
     ["Is everything there, and is it intact?", "a-chat store check --store ./a-chat.db"],
     ["A copy, to restore it later:", "a-chat store backup --store ./a-chat.db ./a-chat-backup.db"],
+    ["The same of a server that runs:", "a-chat store backup --socket ./control.sock ./a-chat-backup.db"],
     ["Look into it:", "a-chat store export --store ./a-chat.db | head -n 3"]
   ]
 }

@@ -5,7 +5,7 @@ import type { AccountOperations } from "../../accounts/AccountOperations.js"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
-import { Store } from "../../ports/Store.js"
+import { Store, type StoreService } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -17,7 +17,10 @@ export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
   AccountOperations | undefined
 >() {}
 
-type Services = Server.Server | RunningAccounts
+/** The store of this server, if it has one. */
+export class RunningStore extends Context.Tag("a-chat/RunningStore")<RunningStore, StoreService | undefined>() {}
+
+type Services = Server.Server | RunningAccounts | RunningStore
 
 /** The server, with accounts if it has a store. */
 export const serving = (
@@ -27,7 +30,11 @@ export const serving = (
   options: Server.ServerOptions
 ): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> =>
   store === undefined
-    ? Layer.merge(Server.layer(options), Layer.succeed(RunningAccounts, undefined))
+    ? Layer.mergeAll(
+        Server.layer(options),
+        Layer.succeed(RunningAccounts, undefined),
+        Layer.succeed(RunningStore, undefined)
+      )
     : Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, limits))
 
 const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.ServerOptions) =>
@@ -37,7 +44,8 @@ const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.Se
       const [Accounts, Conversations] = yield* Effect.promise(() =>
         Promise.all([import("../../accounts/Accounts.js"), import("../../conversations/Conversations.js")])
       )
-      const prepared = Conversations.prepare(yield* Store)
+      const store = yield* Store
+      const prepared = Conversations.prepare(store)
       const { admission, feature, index, operations } = yield* Accounts.make({
         settings,
         removed: (toGuests) => conversations.removed(toGuests)
@@ -45,6 +53,6 @@ const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.Se
       const conversations = Conversations.make(prepared, index)
       const features = [...(options.features ?? []), conversations.feature, feature]
       const server = Server.layer({ ...options, admission, features })
-      return Layer.merge(server, Layer.succeed(RunningAccounts, operations))
+      return Layer.mergeAll(server, Layer.succeed(RunningAccounts, operations), Layer.succeed(RunningStore, store))
     })
   )

@@ -13,7 +13,7 @@ import * as Unix from "../../transport/Unix.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
-import { RunningAccounts } from "./AccountsLayer.js"
+import { RunningAccounts, RunningStore } from "./AccountsLayer.js"
 import * as ControlRequest from "./ControlRequest.js"
 import * as Reload from "./Reload.js"
 
@@ -33,7 +33,7 @@ const linger = Duration.seconds(1)
 /** The control socket, or nothing where it is off. */
 export const layer = (
   path: string | undefined
-): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts> =>
+): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts | RunningStore> =>
   path === undefined ? Layer.empty : serving(path)
 
 const serving = (path: string) =>
@@ -85,6 +85,7 @@ const answering = Effect.gen(function* () {
   const server = yield* Server
   const reload = yield* Reload.Reload
   const accounts = yield* RunningAccounts
+  const store = yield* RunningStore
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
       case "Kick":
@@ -122,6 +123,13 @@ const answering = Effect.gen(function* () {
           : Effect.flatMap(reload.run, ({ mistakes, ...result }) =>
               mistakes.length === 0 ? done(result) : Effect.fail({ error: mistakes.join("\n"), ...result, mistakes })
             )
+      case "Backup":
+        return store === undefined
+          ? refused("this server keeps nothing; it needs --store")
+          : Effect.mapBoth(store.backup(request.file), {
+              onFailure: ({ message }): Refused => ({ error: message }),
+              onSuccess: () => object({ ok: true, backup: request.file })
+            })
       case "Drain":
         // After the answer: the signal may end this connection before it is sent.
         return Effect.map(done({ draining: true }), (answer) => Stream.concat(answer, Stream.execute(Reload.stop)))

@@ -20,6 +20,8 @@ export interface ControlAnswer {
   readonly needRestart?: ReadonlyArray<string>
   readonly until?: string
   readonly draining?: boolean
+  /** The file of a complete backup. */
+  readonly backup?: string
   /** What was done to an account. */
   readonly account?: "added" | "password" | "removed" | "freed"
   /** The name of that account. */
@@ -72,10 +74,11 @@ const parseObject = (line: string): Record<string, unknown> | undefined => {
 
 /** The answer for people. */
 export const text = (answer: ControlAnswer): string => {
-  const { account, accounts, bans, changed, connections, disconnected, kicked, unbanned } = answer
+  const { account, accounts, backup, bans, changed, connections, disconnected, kicked, unbanned } = answer
   if (connections !== undefined) return lists(connections, bans ?? [])
   if (accounts !== undefined) return accountTable(accounts)
   if (account !== undefined) return `${accountTexts[account]} ${Escape.show(answer.name ?? "")}\n`
+  if (backup !== undefined) return `wrote ${Escape.show(backup)}\n`
   if (kicked !== undefined) return `kicked ${kicked}\n`
   if (unbanned !== undefined) return `lifted the ban of ${unbanned}\n`
   if (answer.banned !== undefined) {

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import { isAbsolute } from "node:path"
 import * as BanSubject from "../../chat/BanSubject.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as Units from "../settings/Units.js"
@@ -17,6 +18,8 @@ export type ControlRequest =
   | { readonly _tag: "List" }
   | { readonly _tag: "Reload" }
   | { readonly _tag: "Drain" }
+  /** The path is absolute. */
+  | { readonly _tag: "Backup"; readonly file: string }
   | AccountRequest
 
 /** What an operator may ask about accounts. */
@@ -35,6 +38,8 @@ const longest = Duration.hours(24 * 366)
 export const parse = (line: string): Either.Either<ControlRequest, string> => {
   const account = accountForm.exec(line.trim())
   if (account !== null) return parseAccount(account[1] ?? "")
+  const [, file] = /^\s*backup\s+(.*\S)\s*$/su.exec(line) ?? []
+  if (file !== undefined) return parseBackup(file)
   const [verb = "", ...words] = line.split(/\s+/u).filter((word) => word !== "")
   const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
   if (form === undefined) return Either.left(unknown(verb))
@@ -62,6 +67,12 @@ const parseAccount = (text: string): Either.Either<ControlRequest, string> => {
   )
 }
 
+/** The path may contain blanks. A server has its own working folder, which an operator may not know. */
+const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
+  isAbsolute(file)
+    ? Either.right({ _tag: "Backup", file })
+    : Either.left(`${JSON.stringify(file)} is not an absolute path, such as /var/backups/chat.db`)
+
 export const isAboutAccounts = (request: ControlRequest): request is AccountRequest =>
   ["ListAccounts", "RemoveAccount", "FreeAccount", "AddAccount", "SetPassword"].includes(request._tag)
 
@@ -71,7 +82,7 @@ export const shown = (line: string): string => {
   return (words[0] === "account" ? words.slice(0, 3) : words).join(" ")
 }
 
-type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain"
+type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain" | "backup"
 
 interface Form {
   readonly usage: string
@@ -112,7 +123,13 @@ const forms: Readonly<Record<Verb, Form>> = {
   },
   list: alone("list", { _tag: "List" }),
   reload: alone("reload", { _tag: "Reload" }),
-  drain: alone("drain", { _tag: "Drain" })
+  drain: alone("drain", { _tag: "Drain" }),
+  backup: {
+    usage: "backup FILE",
+    words: ["FILE"],
+    optional: 0,
+    parse: ([file = ""]) => parseBackup(file)
+  }
 }
 
 /** The requests and their arguments, for people. */

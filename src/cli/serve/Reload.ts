@@ -8,12 +8,15 @@ import type { LiveSource } from "../../chat/Live.js"
 import { Server, type ServerHandle } from "../../chat/Server.js"
 import * as ExitStatus from "../ExitStatus.js"
 import type * as Log from "../log/Log.js"
+import type { StoreService } from "../../ports/Store.js"
 import * as Signals from "../Signals.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import type { Source } from "../settings/Sources.js"
 import * as AccountFlags from "./AccountFlags.js"
+import { RunningStore } from "./AccountsLayer.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
+import * as StoreFlags from "./StoreFlags.js"
 
 /**
  * Reads the settings file and the certificates again: on SIGHUP, and at the operator's request. SIGHUP stops the server
@@ -55,12 +58,13 @@ export interface ReloadOptions {
   readonly certificates: Effect.Effect<string, string> | undefined
 }
 
-export const layer = (options: ReloadOptions): Layer.Layer<Reload, never, Server> =>
+export const layer = (options: ReloadOptions): Layer.Layer<Reload, never, Server | RunningStore> =>
   Layer.scoped(
     Reload,
     Effect.gen(function* () {
       const { certificates, path } = options
-      const settings = path === undefined ? undefined : reloading(path, yield* Server, options)
+      const running = { server: yield* Server, store: yield* RunningStore }
+      const settings = path === undefined ? undefined : reloading(path, running, options)
       const oneByOne = yield* Effect.makeSemaphore(1)
       const run = settings === undefined && certificates === undefined ? undefined : all(settings, certificates)
       const reload = run === undefined ? undefined : oneByOne.withPermits(1)(run)
@@ -112,16 +116,27 @@ const nothingToReload = Effect.annotateLogs(
   { signal: "SIGHUP" }
 )
 
-/** Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing. */
+interface Running {
+  readonly server: ServerHandle
+  readonly store: StoreService | undefined
+}
+
+/**
+ * Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing, nor does
+ * one with limits that the store does not take.
+ */
 const reloading = (
   path: string,
-  server: ServerHandle,
+  { server, store }: Running,
   { accounts, flags, given, log, maxConnections }: ReloadOptions
 ) => {
   let current = given
   const apply = (next: ServerSettings.GivenSettings) =>
     Effect.gen(function* () {
       const changed = ServerSettings.changed(current, next)
+      if (store !== undefined && changed.some((key) => Object.hasOwn(StoreFlags.settings, key))) {
+        yield* store.configure(StoreFlags.limitsOf(next.values))
+      }
       const limits = LimitFlags.limitsOf(next.values, maxConnections)
       yield* server.configure(LimitFlags.pick(limits, changed.filter(ServerSettings.isLive)))
       log.set(ServerSettings.logSettings(next))
@@ -146,7 +161,8 @@ const reloading = (
       message
     ])
     yield* ServerSettings.withoutFlags(file)
-    return yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
+    const next = yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
+    return yield* Effect.mapError(apply(next), ({ message }) => [`the store does not take the new limits: ${message}`])
   }).pipe(
     Effect.mapError(someOf),
     Effect.tapError((mistakes) =>
@@ -155,8 +171,7 @@ const reloading = (
         (mistake) => Effect.annotateLogs(Effect.logError("the settings stay as they were"), { mistake }),
         { discard: true }
       )
-    ),
-    Effect.flatMap(apply)
+    )
   )
 }
 

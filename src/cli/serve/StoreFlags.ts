@@ -23,31 +23,36 @@ export const settings = {
     about: "How long lines are kept, and devices that stay away; only the time counts in which a server runs",
     default: Duration.days(30),
     min: Duration.seconds(1),
-    max: Duration.days(3660)
+    max: Duration.days(3660),
+    live: true
   }),
   keepBytes: Setting.bytes("keep-bytes", {
     about: "Size of all kept texts; above it the largest conversation loses its first lines",
     default: 2 ** 30,
     min: 1024,
-    max: 2 ** 40
+    max: 2 ** 40,
+    live: true
   }),
   keepLines: Setting.count("keep-lines", {
     about: "Lines kept of each conversation",
     default: 10_000,
     min: 1,
-    max: 10_000_000
+    max: 10_000_000,
+    live: true
   }),
   unreadLines: Setting.count("unread-lines", {
     about: "Unread lines of each direct conversation; further ones return as undelivered",
     default: 1_000,
     min: 1,
-    max: 1_000_000
+    max: 1_000_000,
+    live: true
   }),
   unreadBytes: Setting.bytes("unread-bytes", {
     about: "Size of the unread texts of an account; guests may use a quarter of it",
     default: 16 * 2 ** 20,
     min: 1024,
-    max: 2 ** 40
+    max: 2 ** 40,
+    live: true
   })
 }
 

@@ -1,0 +1,113 @@
+import { closeSync, fsyncSync, openSync, read } from "node:fs"
+import { type FileHandle, open, rm } from "node:fs/promises"
+import { promisify } from "node:util"
+import { load, type SqliteConnection } from "./SqliteDriver.js"
+import * as SqliteFile from "./SqliteFile.js"
+
+/** Bytes that are copied at a time. */
+const chunkBytes = 1024 * 1024
+
+/**
+ * Copies the file of a store while lines are stored. First everything is moved from the write-ahead log into the file, and
+ * until the copy is complete nothing more is: what is stored meanwhile stays in the log, and the file is what the store
+ * was when the backup began. (`vacuum into` would stop the store for about a second for each 100 MB. The drivers' online
+ * backup fails as soon as a transaction is open.)
+ */
+export class SqliteBackup {
+  /**
+   * The file, open for reading; it stays open until the store is closed. POSIX locks belong to a process: when any
+   * descriptor of a file is closed, all of them are gone, and another server could open the store.
+   */
+  private source: number | undefined
+  private isRunning = false
+  private isAbandoned = false
+
+  constructor(
+    private readonly path: string,
+    private readonly base: string,
+    private readonly connection: SqliteConnection
+  ) {}
+
+  /** Writes a copy to a new file. Rejects with a sentence for the operator. */
+  async write(file: string): Promise<void> {
+    if (this.isRunning) throw new Error("another backup is being written")
+    this.isRunning = true
+    try {
+      const copy = await open(file, "wx", 0o600).catch((error: unknown) => {
+        throw new Error(`${file} cannot be created: ${SqliteFile.describe(error)}`, { cause: error })
+      })
+      try {
+        // Flushed here, off the thread: the flush in `complete` then has little to do.
+        await this.fill(copy)
+          .then(() => copy.sync())
+          .finally(() => copy.close())
+        this.complete(file)
+      } catch (error) {
+        await rm(file, { force: true })
+        throw new Error(`the backup failed: ${SqliteFile.describe(error)}`, { cause: error })
+      }
+    } finally {
+      this.isRunning = false
+      if (this.isAbandoned) this.close()
+    }
+  }
+
+  /** Stops a copy that is being written. To be called before the connection is closed, which moves the log into the file. */
+  abandon() {
+    this.isAbandoned = true
+  }
+
+  /** To be called after the connection was closed. */
+  close() {
+    if (this.source === undefined || this.isRunning) return
+    closeSync(this.source)
+    this.source = undefined
+  }
+
+  private async fill(copy: FileHandle) {
+    this.checkpoints(false)
+    try {
+      const [result] = this.connection.prepare("pragma wal_checkpoint(truncate)").all()
+      if (result?.["busy"] !== 0) throw new Error("the write-ahead log cannot be moved into the file")
+      this.source ??= openSync(this.path, "r")
+      await this.transfer(this.source, copy)
+    } finally {
+      if (!this.isAbandoned) this.checkpoints(true)
+    }
+  }
+
+  private async transfer(source: number, copy: FileHandle) {
+    const chunk = Buffer.allocUnsafe(chunkBytes)
+    for (let position = 0; ;) {
+      if (this.isAbandoned) throw new Error("the store was closed")
+      const { bytesRead } = await readPart(source, chunk, 0, chunkBytes, position)
+      if (bytesRead === 0) return
+      await copy.writeFile(chunk.subarray(0, bytesRead))
+      position += bytesRead
+    }
+  }
+
+  /** Whether the log is moved into the file now and then, as it is by default. */
+  private checkpoints(areOn: boolean) {
+    this.connection.prepare(`pragma wal_autocheckpoint = ${areOn ? checkpointPages : 0}`).all()
+  }
+
+  /** Gives the copy no log id, so that it gets a new one when it is opened, and flushes it. */
+  private complete(file: string) {
+    const connection = load(this.base)?.(file)
+    connection?.exec("update meta set log = '', clean = 1")
+    connection?.close()
+    const descriptor = openSync(file, "r")
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    SqliteFile.flushFolder(file)
+  }
+}
+
+/** SQLite's default: pages in the log that a commit moves into the file. */
+const checkpointPages = 1000
+
+const readPart = promisify(read)
