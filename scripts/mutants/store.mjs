@@ -125,7 +125,63 @@ export const mutants = [
   {
     name: "a line expires while it is in an outbox",
     file: "store/SqlUpkeep.ts",
-    search: "if (line.seq > (this.held.get(line.conversation) ?? Infinity)) continue",
+    search: "if (line.seq <= (this.held.get(line.conversation) ?? Infinity)) yield*",
+    replace: "yield*",
+    test: suite
+  },
+  {
+    name: "an empty line counts nothing",
+    file: "ports/StoreLines.ts",
+    search: "export const lineOverhead = 100",
+    replace: "export const lineOverhead = 0",
+    test: suite
+  },
+  {
+    name: "the other recipients of a line count nothing",
+    file: "ports/StoreLines.ts",
+    search: "  to.length +\n",
+    replace: "",
+    test: suite
+  },
+  {
+    name: "guests with ever new names fill the store",
+    file: "store/SqlUpkeep.ts",
+    search: "guestConversationOverhead * (yield* this.state.guestConversations())",
+    replace: "0",
+    test: suite
+  },
+  {
+    name: "a guest's conversation ends before a device learns that lines are gone",
+    file: "store/SqlUpkeep.ts",
+    search: "if (yield* this.isBehind(id)) {",
+    replace: "if (false) {",
+    test: suite
+  },
+  {
+    name: "a guest's conversation begins with numbers of an earlier one",
+    file: "store/SqlUpkeep.ts",
+    search: "meta.endedSeq = Math.max(meta.endedSeq, head.next - 1)\n",
+    replace: "",
+    test: suite
+  },
+  {
+    name: "the id of a conversation is used again",
+    file: "store/SqlUpkeep.ts",
+    search: "meta.endedId = Math.max(meta.endedId, id)\n",
+    replace: "",
+    test: file
+  },
+  {
+    name: "lines that never were are reported as gone",
+    file: "store/SqlLines.ts",
+    search: "Math.max(seq ?? 0, since - 1)",
+    replace: "(seq ?? 0)",
+    test: suite
+  },
+  {
+    name: "retention stops at lines that are in an outbox",
+    file: "store/SqlUpkeep.ts",
+    search: "state.passed = line.id\n",
     replace: "",
     test: suite
   },

@@ -3,7 +3,11 @@ import type * as Effect from "effect/Effect"
 import type { AccountId } from "./StoreAccounts.js"
 import type { StoreError } from "./StoreError.js"
 
-/** Identifies a conversation within one store, and is never used again. */
+/**
+ * Identifies a conversation within one store, and is never used again. A conversation with a guest ends when retention has
+ * removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines. A later
+ * one with the same guest is another conversation, with higher numbers: nobody takes its lines for those before.
+ */
 export type ConversationId = number & Brand.Brand<"ConversationId">
 
 /**
@@ -62,7 +66,7 @@ export type Appended =
   | {
       readonly _tag: "Stored"
       readonly conversation: ConversationId
-      /** The line's number in its conversation: 1, 2, 3, … without holes. */
+      /** The line's number in its conversation: without holes, and from 1 unless another one with a guest has ended. */
       readonly seq: number
       /** The wall clock in ms since 1970, raised to the `at` of the previous line of the conversation. */
       readonly at: number
@@ -132,7 +136,7 @@ export interface Cursor {
 export interface Waiting {
   readonly conversation: ConversationId
   readonly key: ConversationKey
-  /** The cursor: the last line that the device has been given, 0 if none. */
+  /** The last line that the device has been given, or that is from before its account's time; 0 if none. */
   readonly cursor: number
   /** As in `Page`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
   readonly first: number
@@ -198,6 +202,24 @@ export const maxBatchLines = 1000
 
 /** The most bytes of text in one `append`; a single line may have more. */
 export const maxBatchBytes = 1024 * 1024
+
+/** What a line counts besides its strings, in bytes: about what its rows take. Otherwise empty lines would be free. */
+export const lineOverhead = 100
+
+/** What a conversation with a guest counts for `keepBytes`, in bytes: about what its rows take, on disk and in memory. */
+export const guestConversationOverhead = 500
+
+/**
+ * The bytes that a line counts for `keepBytes` and `unreadBytes`. Strings in wire form have one character for each byte.
+ *
+ * @param textBytes the length of its text
+ */
+export const sizeOf = (textBytes: number, { author, once, to }: Pick<NewLine, "author" | "once" | "to">): number =>
+  lineOverhead +
+  textBytes +
+  author.length +
+  to.length +
+  (once === undefined ? 0 : once.device.length + once.label.length)
 
 /** A key as a string, for maps. */
 export const keyText = (key: ConversationKey): string =>

@@ -9,13 +9,16 @@ import type { ConversationId, ConversationKey } from "./StoreLines.js"
 export interface StoreLimits {
   /** Lines are kept for this much running time, and devices that stay away too. The wall clock does not matter. */
   readonly keep: Duration.DurationInput
-  /** Bytes of all kept texts. The largest conversation gives first; unread direct lines go last. */
+  /**
+   * The `StoreLines.sizeOf` of all kept lines, and `guestConversationOverhead` for each conversation with a guest. The
+   * largest conversation gives first; unread direct lines go last.
+   */
   readonly keepBytes: number
   /** Lines of one conversation. */
   readonly keepLines: number
   /** Lines of one direct conversation that no device of the recipient was given. Further ones are `Full`. */
   readonly unreadLines: number
-  /** Bytes of text that no device of an account was given; a quarter of it for lines from guests. */
+  /** The `StoreLines.sizeOf` of lines that no device of an account was given; a quarter of it for lines from guests. */
   readonly unreadBytes: number
 }
 
@@ -68,7 +71,7 @@ export interface StoreStatistics {
   readonly conversations: number
   /** Kept lines. */
   readonly lines: number
-  /** Bytes of the kept texts. */
+  /** The `StoreLines.sizeOf` of the kept lines. */
   readonly bytes: number
   /** Bytes that the store takes on disk; 0 in memory. */
   readonly diskBytes: number
@@ -153,7 +156,14 @@ export type StoreRecord =
       readonly last: number
       readonly count: number
     })
-  | { readonly type: "totals"; readonly stored: number; readonly given: number; readonly expired: number }
+  | {
+      readonly type: "totals"
+      readonly stored: number
+      readonly given: number
+      readonly expired: number
+      /** The highest number of a line in a conversation with a guest that has ended. */
+      readonly ended: number
+    }
 
 /** What keeps a store in order, and what operators do with it. */
 export interface StoreUpkeep {
@@ -161,7 +171,7 @@ export interface StoreUpkeep {
   readonly configure: (limits: StoreLimits) => Effect.Effect<void, StoreError>
   /**
    * One step of retention, in one transaction: removes at most `retainedLines` lines from the fronts of conversations,
-   * and turns those that no device was given into returns.
+   * turns those that no device was given into returns, and ends at most as many conversations with guests.
    *
    * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
    */

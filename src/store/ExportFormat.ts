@@ -74,7 +74,13 @@ const Record = Schema.Union(
     count: Count,
     awayMillis: Millis
   }),
-  Schema.Struct({ type: Schema.Literal("totals"), stored: Count, given: Count, expired: Count })
+  Schema.Struct({
+    type: Schema.Literal("totals"),
+    stored: Count,
+    given: Count,
+    expired: Count,
+    ended: Schema.optionalWith(Count, { default: () => 0 }) // exports of earlier versions do not have it
+  })
 )
 
 /** The lines of an export, each with its LF. */

@@ -54,7 +54,7 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
     const lines = { account, conversation, count, first, last, reason }
     yield { type: "return", ...lines, recipient: Wire.decode(recipient), awayMillis: now - ran }
   }
-  yield { type: "totals", ...state.totals }
+  yield { type: "totals", ...state.totals, ended: state.ended }
 }
 
 /** Adds records to an empty store. */
@@ -123,8 +123,9 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       return
     }
     case "totals": {
-      const { expired, given, stored } = element
+      const { ended, expired, given, stored } = element
       Object.assign(state.totals, { expired, given, stored })
+      state.ended = ended
     }
   }
 }

@@ -32,7 +32,8 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
       if (earlier.text !== text) return { _tag: "LabelUsed" }
       return { _tag: "Stored", conversation: conversation.id, seq: earlier.seq, at: earlier.at, again: true }
     }
-    if (!line.isLive && isFull(conversation, recipient, account, text.length)) return { _tag: "Full" }
+    if (!line.isLive && isFull(conversation, recipient, account, Keys.sizeOf(text.length, line)))
+      return { _tag: "Full" }
     const seq = nextOf(conversation)
     const at = Math.max(time.wall(), conversation.at)
     state.addLine(conversation, { seq, at, ran: time.now(), account, author, text, isAuto, to, once })
@@ -99,12 +100,10 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
   const waiting = (account: AccountId, device: string): ReadonlyArray<Waiting> => {
     const cursors = state.accounts.get(account)?.devices.get(device)?.cursors
     return memberships(account).flatMap(({ conversation, member }) => {
-      const cursor = cursors?.get(conversation.id) ?? 0
+      const cursor = Math.max(cursors?.get(conversation.id) ?? 0, member.since - 1)
       const first = Math.max(conversation.first, member.since)
       const last = nextOf(conversation) - 1
-      return last > cursor && last >= member.since
-        ? [{ conversation: conversation.id, key: conversation.key, cursor, first, last }]
-        : []
+      return last > cursor ? [{ conversation: conversation.id, key: conversation.key, cursor, first, last }] : []
     })
   }
 

@@ -15,6 +15,9 @@ export interface MemoryLine {
   readonly text: string
   readonly isAuto: boolean
   readonly to: string
+  /** `StoreLines.sizeOf` when it was stored. */
+  readonly size: number
+  /** Undefined once the device has been forgotten. */
   once: { readonly device: string; readonly label: string } | undefined
 }
 
@@ -71,7 +74,10 @@ export class MemoryState {
   readonly labels = new Map<string, MemoryLine>()
   readonly returns = new Map<number, KeptReturn>()
   readonly totals = { stored: 0, given: 0, expired: 0 }
+  /** The sizes of all lines. */
   bytes = 0
+  /** The highest number of a line in a conversation that has ended. */
+  ended = 0
   private lastAccount = 0
   private lastConversation = 0
   private lastReturn = 0
@@ -90,7 +96,8 @@ export class MemoryState {
 
   addConversation(key: ConversationKey, id = (this.lastConversation + 1) as ConversationId): Conversation {
     const members = new Map<AccountId, Member>()
-    const conversation = { id, key, lines: [], first: 1, at: 0, bytes: 0, members }
+    const first = key.kind === "guest" ? this.ended + 1 : 1
+    const conversation = { id, key, lines: [], first, at: 0, bytes: 0, members }
     this.lastConversation = Math.max(this.lastConversation, id)
     this.conversations.set(id, conversation)
     this.keys.set(StoreLines.keyText(key), id)
@@ -103,21 +110,42 @@ export class MemoryState {
     const known = id === undefined ? undefined : this.conversations.get(id)
     if (known !== undefined) return known
     const conversation = this.addConversation(key)
-    for (const account of accountsOf(key)) conversation.members.set(account, newMember(1))
+    for (const account of accountsOf(key)) conversation.members.set(account, newMember(conversation.first))
     return conversation
   }
 
+  /** Whether a conversation is with a guest, and all of its lines are gone. */
+  isEmpty({ key, lines }: Conversation): boolean {
+    return key.kind === "guest" && lines.length === 0
+  }
+
+  /** Whether no device of the account has to learn that lines are gone. */
+  hasBeenGiven({ first, id, key }: Conversation): boolean {
+    const devices = key.kind === "guest" ? this.accounts.get(key.account)?.devices.values() : undefined
+    return [...(devices ?? [])].every(({ cursors }) => (cursors.get(id) ?? 0) >= first - 1)
+  }
+
+  /** Ends a conversation that is empty. */
+  end({ first, id, key }: Conversation) {
+    this.ended = Math.max(this.ended, first - 1)
+    this.conversations.delete(id)
+    this.keys.delete(StoreLines.keyText(key))
+    const devices = key.kind === "guest" ? this.accounts.get(key.account)?.devices.values() : undefined
+    for (const { cursors } of devices ?? []) cursors.delete(id)
+  }
+
   /** Adds a line to the end of a conversation. */
-  addLine(conversation: Conversation, line: MemoryLine) {
+  addLine(conversation: Conversation, added: Omit<MemoryLine, "size">) {
+    const line = { ...added, size: StoreLines.sizeOf(added.text.length, added) }
     conversation.lines.push(line)
     conversation.at = line.at
-    conversation.bytes += line.text.length
-    this.bytes += line.text.length
+    conversation.bytes += line.size
+    this.bytes += line.size
     if (line.once !== undefined) this.labels.set(labelKey(conversation, line), line)
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       member.waiting += 1
-      member.waitingBytes += line.text.length
+      member.waitingBytes += line.size
     }
   }
 
@@ -131,7 +159,7 @@ export class MemoryState {
       const line = conversation.lines[at - conversation.first]
       if (line === undefined || !isOwed(conversation.key, line.account, account)) continue
       member.waiting -= 1
-      member.waitingBytes -= line.text.length
+      member.waitingBytes -= line.size
     }
     member.given = seq
     this.totals.given += waiting - member.waiting
@@ -142,13 +170,13 @@ export class MemoryState {
     const line = conversation.lines.shift()
     if (line === undefined) return undefined
     conversation.first += 1
-    conversation.bytes -= line.text.length
-    this.bytes -= line.text.length
+    conversation.bytes -= line.size
+    this.bytes -= line.size
     if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       member.waiting -= 1
-      member.waitingBytes -= line.text.length
+      member.waitingBytes -= line.size
       this.totals.expired += 1
       return this.undelivered(conversation, line, account, "expired")
     }
@@ -185,7 +213,7 @@ export class MemoryState {
     else this.returns.set(id, { ...known, first: last + 1, count: known.count - count })
   }
 
-  /** Bytes of text that no device of an account was given, in all, and those sent by guests. */
+  /** The sizes of the lines that no device of an account was given, in all, and of those sent by guests. */
   unread(account: AccountId): { readonly all: number; readonly guests: number } {
     let all = 0
     let guests = 0

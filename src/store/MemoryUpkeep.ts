@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
+import { guestConversationOverhead } from "../ports/StoreLines.js"
 import {
   retainedLines,
   type Retained,
@@ -25,11 +26,18 @@ export const make = (
   const retain = (held: ReadonlyMap<number, number>): Retained => {
     const undelivered: Array<Undelivered> = []
     let removed = 0
+    // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
+    const endIfEmpty = (conversation: Conversation) => {
+      if (!state.isEmpty(conversation)) return
+      if (excessOf(state, limits()) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
+    }
+    for (const conversation of state.conversations.values()) endIfEmpty(conversation)
     for (; removed < retainedLines; removed++) {
       const conversation = nextToGive(state, limits(), time.now(), held)
       if (conversation === undefined) break
       const returned = state.removeFirst(conversation)
       if (returned !== undefined) undelivered.push(returned)
+      endIfEmpty(conversation)
     }
     for (const [id, { ran }] of state.returns) {
       if (ran < time.now() - Duration.toMillis(limits().keep)) state.returns.delete(id)
@@ -76,18 +84,24 @@ export const make = (
  */
 const nextToGive = (
   state: MemoryState,
-  { keep, keepBytes, keepLines }: StoreLimits,
+  limits: StoreLimits,
   now: number,
   held: ReadonlyMap<number, number>
 ): Conversation | undefined => {
   const removable = [...state.conversations.values()].filter(
     ({ first, id, lines }) => lines.length > 0 && first <= (held.get(id) ?? Infinity)
   )
-  const oldest = now - Duration.toMillis(keep)
-  const outdated = removable.find(({ lines }) => lines.length > keepLines || (lines[0]?.ran ?? now) < oldest)
-  if (outdated !== undefined || state.bytes <= keepBytes) return outdated
+  const oldest = now - Duration.toMillis(limits.keep)
+  const outdated = removable.find(({ lines }) => lines.length > limits.keepLines || (lines[0]?.ran ?? now) < oldest)
+  if (outdated !== undefined || excessOf(state, limits) <= 0) return outdated
   const largestFirst = removable.toSorted((one, other) => other.bytes - one.bytes)
   return largestFirst.find((conversation) => !isUnread(conversation)) ?? largestFirst[0]
+}
+
+/** How much there is above `keepBytes`. */
+const excessOf = ({ bytes, conversations }: MemoryState, { keepBytes }: StoreLimits): number => {
+  const guests = [...conversations.values()].filter(({ key }) => key.kind === "guest").length
+  return bytes + guests * guestConversationOverhead - keepBytes
 }
 
 /** Whether the first line is one that no device of its recipient was given. */

@@ -1,6 +1,8 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import { sizeOf } from "../ports/StoreLines.js"
+import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
@@ -140,14 +142,14 @@ function* rest(state: SqlState, running: number): Sql<ExportPiece> {
     count: number
     ran: number
   }>("select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id")
-  const { expired, given, stored } = yield* state.meta()
+  const { endedSeq, expired, given, stored } = yield* state.meta()
   const returns = found.map(({ ran, reason, ...lines }): StoreRecord => ({
     ...lines,
     type: "return",
     reason: reasons[reason] ?? "expired",
     awayMillis: running - ran
   }))
-  return { records: [...returns, { type: "totals", stored, given, expired }], next: undefined }
+  return { records: [...returns, { type: "totals", stored, given, expired, ended: endedSeq }], next: undefined }
 }
 
 /** Whether nothing has ever been stored. */
@@ -180,7 +182,9 @@ function* lineOf(state: SqlState, line: StoreRecord & { readonly type: "line" },
   const content = { conversation, seq, at, account: account ?? 0, author, flags: auto ? 1 : 0, recipients: to, body }
   const id = yield* state.nextId("line")
   const ran = running - Math.floor(ageMillis)
-  return { ...content, id, ran, size: body.length, crc: Checksum.ofLine(content), device, label }
+  const once = device === null || label === null ? undefined : { device, label: Wire.encode(label) }
+  const size = sizeOf(body.length, { author: Wire.encode(author), to: Wire.encode(to), once })
+  return { ...content, id, ran, size, crc: Checksum.ofLine(content), device, label }
 }
 
 function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, running: number): Sql<void> {
@@ -224,8 +228,8 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       )
     }
     case "totals": {
-      const { expired, given, stored } = element
-      Object.assign(yield* state.meta(), { expired, given, stored })
+      const { ended, expired, given, stored } = element
+      Object.assign(yield* state.meta(), { endedSeq: ended, expired, given, stored })
     }
   }
 }

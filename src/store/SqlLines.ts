@@ -11,12 +11,21 @@ import type {
   StoredLine,
   Waiting
 } from "../ports/StoreLines.js"
-import { keyText } from "../ports/StoreLines.js"
+import { keyText, sizeOf } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import { countWithin } from "./PageSize.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
-import { type Head, keyColumns, type Moment, ownAuthor, type SqlMember, type SqlState } from "./SqlState.js"
+import {
+  type Head,
+  keyColumns,
+  keyOf,
+  type KeyRow,
+  type Moment,
+  ownAuthor,
+  type SqlMember,
+  type SqlState
+} from "./SqlState.js"
 
 /** A line whose text is in bytes, as it comes out of a request and goes into the table. */
 export interface NewLineBytes extends Omit<NewLine, "text"> {
@@ -78,8 +87,9 @@ class Batch {
     }
     const member = head.members.get(recipient)
     if (member === undefined) return { _tag: "Removed" }
-    if (!line.isLive && (yield* isFull(state, head, recipient, member, line))) return { _tag: "Full" }
-    return this.store(head, recipient, member, line, yield* state.meta(), yield* state.nextId("line"))
+    const size = sizeOf(line.body.length, line)
+    if (!line.isLive && (yield* isFull(state, head, recipient, member, size))) return { _tag: "Full" }
+    return this.store(head, recipient, member, line, size, yield* state.meta(), yield* state.nextId("line"))
   }
 
   private store(
@@ -87,6 +97,7 @@ class Batch {
     recipient: AccountId,
     member: SqlMember,
     line: NewLineBytes,
+    size: number,
     meta: { stored: number; lines: number; bytes: number },
     id: number
   ): Appended {
@@ -105,7 +116,7 @@ class Batch {
       flags: isAuto ? 1 : 0,
       recipients: Wire.decode(to),
       body,
-      size: body.length,
+      size,
       crc: 0,
       device: once?.device ?? null,
       label: once === undefined ? null : Wire.decode(once.label)
@@ -117,9 +128,10 @@ class Batch {
     head.at = at
     meta.stored += 1
     meta.lines += 1
-    meta.bytes += body.length
-    this.state.addUnread(head, recipient, member, 1, body.length)
-    this.state.addSize(head.id, 1, body.length)
+    meta.bytes += size
+    this.state.addUnread(head, recipient, member, 1, size)
+    this.state.addSize(head.id, 1, size)
+    this.state.empty.delete(head.id)
     const own = account === undefined ? undefined : head.members.get(account)
     if (own !== undefined) {
       own.read = seq
@@ -167,17 +179,17 @@ function* headFor(state: SqlState, key: ConversationKey): Sql<Head> {
 
 function* createConversation(state: SqlState, key: ConversationKey): Sql<Head> {
   const id = (yield* state.nextId("conversation")) as ConversationId // an id of that table
-  yield* run("insert into conversation values (?, ?, ?, ?, ?, 1, 0)", id, ...keyColumns(key))
+  const first = key.kind === "guest" ? (yield* state.meta()).endedSeq + 1 : 1
+  yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, 0)", id, ...keyColumns(key), first)
   const members = new Map<AccountId, SqlMember>()
   const active = yield* state.activeAccounts()
   for (const account of new Set(key.kind === "guest" ? [key.account] : key.accounts)) {
     if (!active.has(account)) continue
-    yield* run("insert into member values (?, ?, 1, 0, 0)", id, account)
-    members.set(account, { since: 1, read: 0, isReadDirty: false, given: 0, waiting: 0, waitingBytes: 0 })
+    yield* run("insert into member values (?, ?, ?, 0, 0)", id, account, first)
+    members.set(account, { since: first, read: 0, isReadDirty: false, given: 0, waiting: 0, waitingBytes: 0 })
   }
-  const head = { id, key, first: 1, next: 1, at: 0, members }
-  state.heads.set(id, head)
-  state.ids.set(keyText(key), id)
+  const head = { id, key, first, next: first, at: 0, members }
+  state.added(head)
   return head
 }
 
@@ -186,12 +198,12 @@ function* isFull(
   { key }: Head,
   recipient: AccountId,
   { waiting }: SqlMember,
-  { body: { length } }: NewLineBytes
+  size: number
 ): Sql<boolean> {
   const { unreadBytes, unreadLines } = state.limits
   if (waiting >= unreadLines) return true
   const unread = state.unread.get(recipient) ?? (yield* state.unreadOf(recipient))
-  return unread.all + length > unreadBytes || (key.kind === "guest" && unread.guests + length > unreadBytes / 4)
+  return unread.all + size > unreadBytes || (key.kind === "guest" && unread.guests + size > unreadBytes / 4)
 }
 
 function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cursor): Sql<void> {
@@ -282,23 +294,29 @@ function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
   return low
 }
 
-/** `StoreLines.waiting`. */
-export function* waiting(state: SqlState, account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
-  const cursors = new Map<ConversationId, number>()
-  for (const { conversation, seq } of yield* rows<{ conversation: ConversationId; seq: number }>(
-    "select conversation, seq from cursor where account = ? and device = ?",
-    account,
-    device
-  )) {
-    cursors.set(conversation, seq)
-  }
+interface WaitingRow extends KeyRow {
+  readonly conversation: ConversationId
+  readonly since: number
+  readonly first: number
+  readonly seq: number | null
+  readonly last: number | null
+}
+
+/** `StoreLines.waiting`. In one query, because guests can begin tens of thousands of conversations with an account. */
+export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
   const found: Array<Waiting> = []
-  for (const { first, id, key, members, next } of yield* state.headsOf(account)) {
-    const since = members.get(account)?.since ?? Infinity
-    const cursor = cursors.get(id) ?? 0
-    const last = next - 1
-    if (last <= cursor || last < since) continue
-    found.push({ conversation: id, key, cursor, first: Math.max(first, since), last })
+  for (const { conversation, first, last: lastKept, seq, since, ...key } of yield* rows<WaitingRow>(
+    `select m.conversation, m.since, c.kind, c.one, c.other, c.likeness, c.first, r.seq,
+            (select max(l.seq) from line l where l.conversation = m.conversation) as last
+     from member m join conversation c on c.id = m.conversation
+     left join cursor r on r.account = m.account and r.device = ? and r.conversation = m.conversation
+     where m.account = ? order by m.conversation`,
+    device,
+    account
+  )) {
+    const last = lastKept ?? first - 1
+    const cursor = Math.max(seq ?? 0, since - 1)
+    if (last > cursor) found.push({ conversation, key: keyOf(key), cursor, first: Math.max(first, since), last })
   }
   return found
 }

@@ -35,7 +35,7 @@ export const requests = {
     SqlLines.append(state, lines, cursors, moment)
   ),
   page: reads((state, _, request: PageRequest) => SqlLines.page(state, request)),
-  waiting: reads((state, _, account: AccountId, device: string) => SqlLines.waiting(state, account, device)),
+  waiting: reads((_state, _, account: AccountId, device: string) => SqlLines.waiting(account, device)),
   find: reads((state, _, key: ConversationKey) => state.idOf(key)),
   conversations: reads((state, _, account: AccountId, limit: number) => SqlLines.conversations(state, account, limit)),
   markRead: writes((state, _, account: AccountId, conversation: ConversationId, seq: number) =>

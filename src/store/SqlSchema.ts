@@ -53,5 +53,10 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
        ran integer not null
      )`,
     "create unique index undelivered_sender on undelivered (account, conversation, reason)"
+  ],
+  [
+    // Of conversations that have ended: the highest id, and the highest number of a line. Neither is used again.
+    "alter table meta add column ended_id integer not null default 0",
+    "alter table meta add column ended_seq integer not null default 0"
   ]
 ]

@@ -28,7 +28,11 @@ export interface Meta {
   given: number
   expired: number
   lines: number
+  /** The sizes of all lines. */
   bytes: number
+  /** The highest id and the highest number of conversations that have ended. */
+  endedId: number
+  endedSeq: number
 }
 
 export interface SqlMember {
@@ -51,7 +55,7 @@ export interface Head {
   readonly members: Map<AccountId, SqlMember>
 }
 
-/** Bytes of text that no device of an account was given. */
+/** The sizes of the lines that no device of an account was given. */
 interface Unread {
   all: number
   guests: number
@@ -79,6 +83,11 @@ export class SqlState {
   /** Conversations up to this id have been measured for retention; `sizes` has them. */
   measured = 0
   readonly sizes = new Map<ConversationId, Size>()
+  /** Conversations with guests, among those that have been measured, that have no lines. */
+  readonly empty = new Set<ConversationId>()
+  /** The last row that retention has looked at on its way through the table of lines; 0 before it begins. */
+  passed = 0
+  private guests: number | undefined
   private known: Meta | undefined
   private readonly lastIds = new Map<string, number>()
   /** The running time at the start, and the monotonic clock then. */
@@ -97,8 +106,11 @@ export class SqlState {
   forget() {
     this.active = undefined
     this.known = undefined
+    this.guests = undefined
     this.measured = 0
-    for (const cache of [this.devices, this.unread, this.heads, this.ids, this.sizes, this.lastIds]) cache.clear()
+    this.passed = 0
+    const { devices, empty, heads, ids, lastIds, sizes, unread } = this
+    for (const cache of [devices, empty, heads, ids, lastIds, sizes, unread]) cache.clear()
   }
 
   /** For a store that others write to: throws everything away if they did. */
@@ -110,7 +122,8 @@ export class SqlState {
   *meta(): Sql<Meta> {
     if (this.known !== undefined) return this.known
     const found = yield* row<Readonly<Meta>>(
-      "select log, commits, running, stored, given, expired, lines, bytes from meta"
+      `select log, commits, running, stored, given, expired, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq"
+       from meta`
     )
     if (found === undefined) throw new Error("the store has no row in its table meta")
     return (this.known = { ...found })
@@ -128,26 +141,39 @@ export class SqlState {
     const meta = yield* this.meta()
     meta.commits += 1
     meta.running = yield* this.running(moment)
-    const { bytes, commits, expired, given, lines, running, stored } = meta
+    const { bytes, commits, endedId, endedSeq, expired, given, lines, running, stored } = meta
     yield* run(
-      "update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, lines = ?, bytes = ?",
+      `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, lines = ?, bytes = ?,
+         ended_id = ?, ended_seq = ?`,
       commits,
       running,
       stored,
       given,
       expired,
       lines,
-      bytes
+      bytes,
+      endedId,
+      endedSeq
     )
   }
 
-  /** The next id for a row of a table. Ids of accounts and conversations are never used again: their rows stay. */
+  /** The next id for a row of a table. Ids of accounts and conversations are never used again: rows of accounts stay. */
   *nextId(table: "account" | "conversation" | "line" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
-    if (last === undefined)
+    if (last === undefined) {
       last = (yield* row<{ last: number | null }>(`select max(id) as last from ${table}`))?.last ?? 0
+      if (table === "conversation") last = Math.max(last, (yield* this.meta()).endedId)
+    }
     this.lastIds.set(table, last + 1)
     return last + 1
+  }
+
+  /** The number of conversations with guests. */
+  *guestConversations(): Sql<number> {
+    if (this.guests !== undefined) return this.guests
+    return (this.guests = Number(
+      (yield* row<{ n: number }>("select count(*) as n from conversation where kind = 2"))?.n
+    ))
   }
 
   *activeAccounts(): Sql<Set<AccountId>> {
@@ -173,7 +199,6 @@ export class SqlState {
       "select id from conversation where kind = ? and one = ? and other = ? and likeness = ?",
       ...keyColumns(key)
     )
-    if (found !== undefined) this.ids.set(text, found.id)
     return found?.id
   }
 
@@ -200,9 +225,30 @@ export class SqlState {
       const owed = yield* this.owed(head.key, id, account, given, next - 1)
       members.set(account, { since, read, isReadDirty: false, given, waiting: owed.lines, waitingBytes: owed.bytes })
     }
-    if (this.heads.size >= maxHeads) this.heads.clear()
-    this.heads.set(id, head)
+    this.keep(head)
     return head
+  }
+
+  private keep(head: Head) {
+    if (this.heads.size >= maxHeads) this.heads.clear()
+    if (this.ids.size >= maxHeads) this.ids.clear()
+    this.heads.set(head.id, head)
+    this.ids.set(keyText(head.key), head.id)
+  }
+
+  /** A conversation has been added to the tables. */
+  added(head: Head) {
+    this.keep(head)
+    if (head.key.kind === "guest" && this.guests !== undefined) this.guests += 1
+  }
+
+  /** A conversation with a guest has been removed from the tables. */
+  removed({ id, key }: Head) {
+    this.heads.delete(id)
+    this.ids.delete(keyText(key))
+    this.sizes.delete(id)
+    this.empty.delete(id)
+    if (this.guests !== undefined) this.guests -= 1
   }
 
   /** The lines of a conversation above one and up to another that are for a member. */
@@ -219,15 +265,20 @@ export class SqlState {
     return { lines: Number(found?.lines ?? 0), bytes: Number(found?.bytes ?? 0) } // Postgres' sum has another type
   }
 
-  /** What is unread of an account. */
+  /** What is unread of an account. In one query, because guests can begin tens of thousands of conversations with it. */
   *unreadOf(account: AccountId): Sql<Unread> {
     const known = this.unread.get(account)
     if (known !== undefined) return known
     const unread = { all: 0, guests: 0 }
-    for (const head of yield* this.headsOf(account)) {
-      const bytes = head.members.get(account)?.waitingBytes ?? 0
+    for (const { kind, ...found } of yield* rows<{ readonly kind: number; readonly bytes: number }>(
+      `select c.kind, sum(l.size) as bytes from member m join conversation c on c.id = m.conversation
+       join line l on l.conversation = m.conversation and l.seq > m.given
+       where m.account = ? and (l.account <> m.account or c.one = c.other) group by c.kind`,
+      account
+    )) {
+      const bytes = Number(found.bytes) // Postgres' sum has another type
       unread.all += bytes
-      if (head.key.kind === "guest") unread.guests += bytes
+      if (kind === guestKind) unread.guests += bytes
     }
     this.unread.set(account, unread)
     return unread
@@ -247,7 +298,8 @@ export class SqlState {
   addSize(id: ConversationId, lines: number, bytes: number) {
     if (id > this.measured) return
     const size = this.sizes.get(id) ?? { lines: 0, bytes: 0 }
-    this.sizes.set(id, { lines: size.lines + lines, bytes: size.bytes + bytes })
+    if (size.lines + lines === 0) this.sizes.delete(id)
+    else this.sizes.set(id, { lines: size.lines + lines, bytes: size.bytes + bytes })
   }
 
   /** The conversations of an account, in order of creation. */
@@ -264,7 +316,7 @@ export class SqlState {
   }
 }
 
-/** Heads in memory, of a few hundred bytes each. */
+/** Heads in memory, of a few hundred bytes each, and as many ids. */
 const maxHeads = 50_000
 
 export interface KeyRow {
@@ -274,11 +326,14 @@ export interface KeyRow {
   readonly likeness: string
 }
 
+/** The column `kind` of a conversation with a guest. */
+export const guestKind = 2
+
 export const keyColumns = (key: ConversationKey): readonly [number, number, number, string] =>
-  key.kind === "guest" ? [2, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
+  key.kind === "guest" ? [guestKind, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
 
 export const keyOf = ({ kind, likeness, one, other }: KeyRow): ConversationKey =>
-  kind === 2 ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
+  kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
 
 /** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
 export const ownAuthor = (key: ConversationKey, account: AccountId): number =>

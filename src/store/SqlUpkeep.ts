@@ -1,10 +1,11 @@
-import type { ConversationId } from "../ports/StoreLines.js"
+import { guestConversationOverhead, type ConversationId } from "../ports/StoreLines.js"
 import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
+import { LargestFirst } from "./LargestFirst.js"
 import { isOwed } from "./SqlLines.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
 import { keepReturns, type OwedLine } from "./SqlReturns.js"
-import { type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
+import { guestKind, type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
 
 interface OldLine {
   readonly id: number
@@ -19,18 +20,20 @@ interface OldLine {
 export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
   const step = new Step(state, held)
   const oldest = (yield* state.running(moment)) - state.limits.keepMillis
-  yield* step.removeOutdated(oldest)
+  const isOver = yield* step.removeOutdated(oldest)
   const isMeasured = yield* measure(state)
   if (isMeasured) yield* step.removeExcess()
+  yield* step.endConversations()
   yield* run("delete from undelivered where ran < ?", oldest)
   const { senders, toGuests } = yield* keepReturns(state, step.undelivered, "expired", moment)
-  const hasMore = step.removed >= retainedLines || !isMeasured
+  const hasMore = step.removed >= retainedLines || step.ended >= retainedLines || !isOver || !isMeasured
   return { removed: step.removed, undelivered: toGuests, senders, hasMore }
 }
 
-/** The lines that one step removes, always from the front of a conversation. */
+/** What one step removes: lines, always from the front of a conversation, and conversations that have none. */
 class Step {
   removed = 0
+  ended = 0
   readonly undelivered: Array<OwedLine> = []
 
   constructor(
@@ -38,39 +41,122 @@ class Step {
     private readonly held: ReadonlyMap<ConversationId, number>
   ) {}
 
-  /** Lines that were stored before this running time. They are the first rows of the table. */
-  *removeOutdated(oldest: number): Sql<void> {
-    // Those that are held are skipped, so they are read beside the others.
-    const found = yield* rows<OldLine & { readonly ran: number }>(
-      "select id, conversation, seq, at, account, size, ran from line order by id limit ?",
-      retainedLines * (this.held.size > 0 ? 2 : 1)
-    )
-    for (const line of found) {
-      if (line.ran >= oldest || this.removed >= retainedLines) return
-      if (line.seq > (this.held.get(line.conversation) ?? Infinity)) continue
-      yield* this.remove(line)
+  /**
+   * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay, and
+   * there may be thousands of them before one that goes: a step looks at some rows, and the next one goes on after them.
+   *
+   * @returns whether all of them have been looked at; the next step begins anew then
+   */
+  *removeOutdated(oldest: number): Sql<boolean> {
+    const { state } = this
+    for (let pages = 0; pages < outdatedPages; pages++) {
+      const found = yield* rows<OldLine & { readonly ran: number }>(
+        "select id, conversation, seq, at, account, size, ran from line where id > ? order by id limit ?",
+        state.passed,
+        retainedLines
+      )
+      for (const line of found) {
+        if (this.removed >= retainedLines) return false
+        if (line.ran >= oldest) {
+          state.passed = 0
+          return true
+        }
+        if (line.seq <= (this.held.get(line.conversation) ?? Infinity)) yield* this.remove(line)
+        state.passed = line.id
+      }
+      if (found.length < retainedLines) {
+        state.passed = 0
+        return true
+      }
     }
+    return false
   }
 
   /** Lines of conversations that have too many, then of the largest ones while there are too many bytes. */
   *removeExcess(): Sql<void> {
     const { sizes, limits } = this.state
-    const meta = yield* this.state.meta()
     for (const [id, { lines }] of sizes) {
       if (lines > limits.keepLines) yield* this.removeFront(id, lines - limits.keepLines, 0)
     }
+    if ((yield* this.excess()) <= 0) return
+    yield* this.endEmpty()
+    // Unread direct lines go only if there is nothing else.
     for (const isSparing of [true, false]) {
-      // Unread direct lines go only if there is nothing else.
-      const spared = new Set<ConversationId>()
-      while (meta.bytes > limits.keepBytes && this.removed < retainedLines) {
-        const largest = largestOf(sizes, spared)
-        if (largest === undefined) break
+      const largestFirst = new LargestFirst(sizes)
+      for (;;) {
+        const excess = yield* this.excess()
+        const { largest } = largestFirst
+        if (excess <= 0 || this.removed >= retainedLines || largest === undefined) break
         const before = this.removed
         // A few at a time, because another conversation may be the largest afterwards.
-        yield* this.removeFront(largest, 10, meta.bytes - limits.keepBytes, isSparing)
-        if (this.removed === before) spared.add(largest)
+        yield* this.removeFront(largest, 10, excess, isSparing)
+        const size = sizes.get(largest)
+        if (size === undefined || this.removed === before) largestFirst.pop()
+        else largestFirst.shrink(size.bytes)
+        yield* this.endEmpty()
       }
     }
+  }
+
+  /** How much there is above `keepBytes`. */
+  private *excess(): Sql<number> {
+    const { bytes } = yield* this.state.meta()
+    return bytes + guestConversationOverhead * (yield* this.state.guestConversations()) - this.state.limits.keepBytes
+  }
+
+  /** Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone. */
+  private *endEmpty(): Sql<void> {
+    for (const id of this.state.empty) {
+      if (this.ended >= retainedLines || (yield* this.excess()) <= 0) return
+      yield* this.end(id)
+    }
+  }
+
+  /** Ends conversations without lines that no device is behind in. */
+  *endConversations(): Sql<void> {
+    const { empty } = this.state
+    let left = Math.min(empty.size, retainedLines - this.ended)
+    for (const id of empty) {
+      if (left-- <= 0) return
+      // Those that cannot end yet go to the back, so that each of them has its turn.
+      if (yield* this.isBehind(id)) {
+        empty.delete(id)
+        empty.add(id)
+      } else yield* this.end(id)
+    }
+  }
+
+  private *isBehind(id: ConversationId): Sql<boolean> {
+    const head = yield* this.state.head(id)
+    if (head?.key.kind !== "guest") return false
+    const { account } = head.key
+    const behind = yield* row(
+      `select 1 as found from device d left join cursor r on r.account = d.account and r.device = d.name and r.conversation = ?
+       where d.account = ? and (r.seq is null or r.seq < ?) limit 1`,
+      id,
+      account,
+      head.next - 1
+    )
+    return behind !== undefined
+  }
+
+  private *end(id: ConversationId): Sql<void> {
+    const { state } = this
+    state.empty.delete(id)
+    const head = yield* state.head(id)
+    if (head?.key.kind !== "guest" || head.first < head.next) return
+    const { account } = head.key
+    // By the whole primary key: the account may have cursors in tens of thousands of conversations.
+    for (const device of yield* state.devicesOf(account)) {
+      yield* run("delete from cursor where account = ? and device = ? and conversation = ?", account, device, id)
+    }
+    yield* run("delete from member where conversation = ?", id)
+    yield* run("delete from conversation where id = ?", id)
+    const meta = yield* state.meta()
+    meta.endedId = Math.max(meta.endedId, id)
+    meta.endedSeq = Math.max(meta.endedSeq, head.next - 1)
+    state.removed(head)
+    this.ended += 1
   }
 
   /**
@@ -106,6 +192,7 @@ class Step {
     meta.lines -= 1
     meta.bytes -= line.size
     state.addSize(head.id, -1, -line.size)
+    if (head.key.kind === "guest" && head.first === head.next) state.empty.add(head.id)
     this.removed += 1
     for (const [account, member] of head.members) {
       if (line.seq <= member.given || !isOwed(head.key, line.account, account)) continue
@@ -116,14 +203,17 @@ class Step {
   }
 }
 
+/** How many times as many rows as are removed a step looks at. */
+const outdatedPages = 5
+
 /** Measures some more conversations, until all are. Retention needs that once after each start. */
 function* measure(state: SqlState): Sql<boolean> {
-  const ids = yield* rows<{ id: ConversationId }>(
-    "select id from conversation where id > ? order by id limit ?",
+  const found = yield* rows<{ readonly id: ConversationId; readonly kind: number }>(
+    "select id, kind from conversation where id > ? order by id limit ?",
     state.measured,
     measuredConversations
   )
-  const last = ids.at(-1)
+  const last = found.at(-1)
   if (last === undefined) return true
   for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
     `select conversation, count(*) as lines, sum(size) as bytes from line
@@ -133,23 +223,13 @@ function* measure(state: SqlState): Sql<boolean> {
   )) {
     state.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) }) // Postgres' sum has another type
   }
+  for (const { id, kind } of found) if (kind === guestKind && !state.sizes.has(id)) state.empty.add(id)
   state.measured = last.id
-  return ids.length < measuredConversations
+  return found.length < measuredConversations
 }
 
 /** How many conversations are measured in one step: some milliseconds, if each has a thousand lines. */
 const measuredConversations = 50
-
-const largestOf = (sizes: ReadonlyMap<ConversationId, Size>, spared: ReadonlySet<ConversationId>) => {
-  let largest: ConversationId | undefined
-  let most = 0
-  for (const [id, { bytes, lines }] of sizes) {
-    if (bytes < most || lines === 0 || spared.has(id)) continue
-    most = bytes
-    largest = id
-  }
-  return largest
-}
 
 const isUnread = ({ key, members }: Head, { account: author, seq }: OldLine): boolean =>
   [...members].some(([account, { given }]) => seq > given && isOwed(key, author, account))

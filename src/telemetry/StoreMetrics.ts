@@ -32,7 +32,10 @@ const gauges = {
   accounts: gauge("achat_store_accounts", "Accounts"),
   conversations: gauge("achat_store_conversations", "Conversations"),
   lines: gauge("achat_store_lines", "Kept lines"),
-  bytes: gauge("achat_store_text_bytes", "Size of the kept texts, in bytes"),
+  bytes: gauge(
+    "achat_store_text_bytes",
+    "Size of the kept lines, in bytes: their texts and names, and 100 for each line"
+  ),
   diskBytes: gauge("achat_store_disk_bytes", "Size of the store on the disk, in bytes")
 }
 

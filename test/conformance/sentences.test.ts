@@ -109,6 +109,7 @@ const unproved: Record<string, string> = {
   "A line to an account is not written to a client but _stored_:":
     "a crash cannot be seen from outside; test/faults/kills.test.ts kills servers",
   "A conversation is a log.": "the sentences after it are checked",
+  "A guest's conversation ends when none of its lines is kept": "takes too long; test/ports/Store.test.ts",
   "Without `ack`, what was lost between two kernels is lost.": "the kernel's buffer cannot be seen from outside",
   "Only their age, their number, or a damaged disk": "takes too long; test/conversations/trouble.test.ts",
   "So it does while the account `bob` is away,": "test/conversations/delivery.test.ts",

@@ -51,6 +51,12 @@ export const line = (
   ...more
 })
 
+/** The same line with a text so long that it counts this many bytes. */
+const sized = (one: NewLine, size: number): NewLine => ({
+  ...one,
+  text: "x".repeat(size - Keys.sizeOf(0, one))
+})
+
 const stored = (result: Appended | undefined) => {
   assert.isDefined(result)
   assert(result._tag === "Stored")
@@ -87,6 +93,11 @@ const ten = (store: StoreService) =>
     }
     return { alice, bob, conversation }
   })
+
+const hello = (guest: ConversationKey) => line(guest, undefined, "hello")
+
+/** Everything that was stored with a `keep` of an hour expires. */
+const expire = (store: StoreService) => Effect.zipRight(TestClock.adjust("2 hours"), store.retain([]))
 
 const hash = (byte: number) => new Uint8Array(32).fill(byte)
 
@@ -395,21 +406,21 @@ export const storeSuite = (name: string, open: OpenStore) => {
 
       it.scoped("are limited in bytes for each account, and to a quarter of it for guests", () =>
         Effect.gen(function* () {
-          const store = yield* open({ ...defaults, unreadBytes: 400 })
+          const store = yield* open({ ...defaults, unreadBytes: 4000 })
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
           const carol = yield* register(store, "carol")
-          const to = (guest: string, bytes: number) =>
-            append(store, line(Keys.withGuest(bob, guest), undefined, "x".repeat(bytes)))
-          assert.strictEqual((yield* to("ONE", 60))._tag, "Stored")
-          assert.strictEqual((yield* to("TWO", 41))._tag, "Full")
-          assert.strictEqual((yield* to("TWO", 40))._tag, "Stored")
-          assert.strictEqual((yield* to("ONE", 1))._tag, "Full")
-          const from = (account: AccountId, bytes: number) =>
-            append(store, line(Keys.between(bob, account), account, "x".repeat(bytes)))
-          assert.strictEqual((yield* from(alice, 200))._tag, "Stored")
-          assert.strictEqual((yield* from(carol, 101))._tag, "Full")
-          assert.strictEqual((yield* from(carol, 100))._tag, "Stored")
-          assert.strictEqual((yield* from(alice, 1))._tag, "Full")
+          const to = (guest: string, size: number) =>
+            append(store, sized(line(Keys.withGuest(bob, guest), undefined, ""), size))
+          assert.strictEqual((yield* to("ONE", 600))._tag, "Stored")
+          assert.strictEqual((yield* to("TWO", 401))._tag, "Full")
+          assert.strictEqual((yield* to("TWO", 400))._tag, "Stored")
+          assert.strictEqual((yield* append(store, line(Keys.withGuest(bob, "ONE"), undefined, "")))._tag, "Full")
+          const from = (account: AccountId, size: number) =>
+            append(store, sized(line(Keys.between(bob, account), account, ""), size))
+          assert.strictEqual((yield* from(alice, 2000))._tag, "Stored")
+          assert.strictEqual((yield* from(carol, 1001))._tag, "Full")
+          assert.strictEqual((yield* from(carol, 1000))._tag, "Stored")
+          assert.strictEqual((yield* append(store, line(Keys.between(bob, alice), alice, "")))._tag, "Full")
           yield* balanced(store)
         })
       )
@@ -707,6 +718,27 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
 
+      it.scoped("goes on past lines that are in an outbox, however many they are", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const results = yield* store.append(numbered(Keys.between(alice, bob), alice, 990, { isLive: true }))
+          yield* store.append(numbered(Keys.between(alice, bob), alice, 990, { isLive: true }))
+          yield* store.append(numbered(Keys.between(alice, alice), alice, 5))
+          const { conversation } = stored(results[0])
+          yield* TestClock.adjust("2 hours")
+          const held = [{ conversation, after: 0 }]
+          let removed = 0
+          for (let hasMore = true; hasMore;) {
+            const retained = yield* store.retain(held)
+            removed += retained.removed
+            hasMore = retained.hasMore
+          }
+          assert.strictEqual(removed, 5)
+          assert.strictEqual((yield* store.retain([])).removed, 200, "and begins anew after that")
+        })
+      )
+
       it.scoped("leaves lines that are in an outbox", () =>
         Effect.gen(function* () {
           const store = yield* open({ ...defaults, keep: "1 hour" })
@@ -740,9 +772,8 @@ export const storeSuite = (name: string, open: OpenStore) => {
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
           const carol = yield* register(store, "carol")
           yield* device(store, bob)
-          const text = "x".repeat(100)
           const lines = (key: ConversationKey, count: number) =>
-            Array.from({ length: count }, () => line(key, alice, text))
+            Array.from({ length: count }, () => sized(line(key, alice, ""), 200))
           const large = stored((yield* store.append(lines(Keys.between(alice, bob), 10)))[0]).conversation
           const small = stored((yield* store.append(lines(Keys.between(alice, alice), 4)))[0]).conversation
           const unread = stored((yield* store.append(lines(Keys.between(alice, carol), 20)))[0]).conversation
@@ -758,14 +789,14 @@ export const storeSuite = (name: string, open: OpenStore) => {
             }
             return sizes
           })
-          yield* store.configure({ ...defaults, keepBytes: 3000 })
+          yield* store.configure({ ...defaults, keepBytes: 6000 })
           yield* store.retain([])
           assert.deepStrictEqual(yield* left, [6, 4, 20])
-          yield* store.configure({ ...defaults, keepBytes: 2200 })
+          yield* store.configure({ ...defaults, keepBytes: 4400 })
           yield* store.retain([])
           assert.strictEqual((yield* left)[2], 20)
-          assert.strictEqual((yield* store.statistics).bytes, 2200)
-          yield* store.configure({ ...defaults, keepBytes: 1500 })
+          assert.strictEqual((yield* store.statistics).bytes, 4400)
+          yield* store.configure({ ...defaults, keepBytes: 3000 })
           yield* store.retain([])
           assert.deepStrictEqual(yield* left, [0, 0, 15])
           assert.strictEqual((yield* balanced(store)).expired, 5)
@@ -788,12 +819,119 @@ export const storeSuite = (name: string, open: OpenStore) => {
       )
     })
 
+    describe("a conversation with a guest", () => {
+      it.scoped("ends when its lines are gone, and a later one goes on with higher numbers", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const bob = yield* register(store, "bob")
+          const [carol, dave] = [Keys.withGuest(bob, "CAROL"), Keys.withGuest(bob, "DAVE")]
+          const results = yield* store.append([hello(carol), hello(carol), hello(dave)])
+          const { conversation } = stored(results[0])
+          yield* expire(store)
+          assert.strictEqual((yield* balanced(store)).conversations, 0)
+          assert.isUndefined(yield* store.find(carol))
+          assert.deepStrictEqual(yield* store.conversations(bob, 10), [])
+          assert.deepStrictEqual(yield* store.check, [])
+          const next = stored(yield* append(store, hello(dave)))
+          assert.strictEqual(next.seq, 3)
+          assert.isAbove(next.conversation, stored(results[2]).conversation)
+          yield* device(store, bob)
+          const waits = { conversation: next.conversation, key: dave, cursor: 2, first: 3, last: 3 }
+          assert.deepStrictEqual(yield* store.waiting(bob, "main"), [waits], "nothing before it is missing")
+          const page = yield* store.page({ conversation: next.conversation, reader: bob, limit: 9, after: 0 })
+          assert.deepStrictEqual([page.first, page.last, page.lines.map(({ seq }) => seq)], [3, 3, [3]])
+          const ended = yield* store.page({ conversation, reader: bob, limit: 9, after: 0 })
+          assert.deepStrictEqual(ended, { lines: [], first: 1, last: 0, hasMore: false })
+        })
+      )
+
+      it.scoped("does not end while a device has to learn that lines are gone", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const bob = yield* register(store, "bob")
+          yield* device(store, bob, "main")
+          yield* device(store, bob, "phone")
+          const key = Keys.withGuest(bob, "CAROL")
+          const { conversation } = stored((yield* store.append([hello(key), hello(key)]))[0])
+          const reads = (name: string, seq: number) =>
+            store.saveCursors([{ account: bob, device: name, conversation, seq }])
+          yield* reads("main", 2)
+          yield* reads("phone", 1)
+          yield* expire(store)
+          assert.deepInclude((yield* store.waiting(bob, "phone"))[0], { cursor: 1, first: 3, last: 2 })
+          yield* reads("phone", 2)
+          yield* store.retain([])
+          assert.strictEqual((yield* balanced(store)).conversations, 0)
+          const next = stored(yield* append(store, hello(key)))
+          assert.strictEqual(next.seq, 3)
+          assert.deepInclude((yield* store.waiting(bob, "main"))[0], { conversation: next.conversation, cursor: 2 })
+        })
+      )
+
+      it.scoped("ends when the device that was behind has been forgotten", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const bob = yield* register(store, "bob")
+          yield* device(store, bob)
+          yield* append(store, hello(Keys.withGuest(bob, "CAROL")))
+          yield* expire(store)
+          assert.strictEqual((yield* balanced(store)).conversations, 1)
+          yield* store.accounts.seen([])
+          yield* store.retain([])
+          assert.strictEqual((yield* balanced(store)).conversations, 0)
+        })
+      )
+
+      it.scoped("goes on while it has lines, and so does one between accounts that has none", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const key = Keys.withGuest(bob, "CAROL")
+          const { conversation } = stored(yield* append(store, hello(key)))
+          yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+          yield* TestClock.adjust("50 minutes")
+          yield* append(store, hello(key))
+          yield* TestClock.adjust("20 minutes")
+          assert.strictEqual((yield* store.retain([])).removed, 2)
+          assert.strictEqual((yield* balanced(store)).conversations, 2)
+          const next = stored(yield* append(store, hello(key)))
+          assert.deepStrictEqual([next.conversation, next.seq], [conversation, 3])
+        })
+      )
+
+      it.scoped("counts for what is kept, and above that ends although a device is behind", () =>
+        Effect.gen(function* () {
+          const guests = 300
+          const store = yield* open(defaults)
+          const bob = yield* register(store, "bob")
+          yield* device(store, bob)
+          const lines = Array.from({ length: guests }, (_, number) => hello(Keys.withGuest(bob, `GUEST${number}`)))
+          const size = Keys.sizeOf(5, hello(Keys.withGuest(bob, ""))) + Keys.guestConversationOverhead
+          yield* store.append(lines)
+          const retainAll = Effect.iterate(true, {
+            while: (hasMore) => hasMore,
+            body: () => Effect.map(store.retain([]), ({ hasMore }) => hasMore)
+          })
+          yield* store.configure({ ...defaults, keepBytes: guests * size })
+          yield* retainAll
+          assert.strictEqual((yield* balanced(store)).conversations, guests)
+          yield* store.configure({ ...defaults, keepBytes: 10 * size })
+          yield* retainAll
+          const { conversations, lines: left } = yield* balanced(store)
+          assert.deepStrictEqual([conversations, left], [10, 10])
+          assert.lengthOf(yield* store.waiting(bob, "main"), 10)
+        })
+      )
+    })
+
     describe("operators", () => {
       it.scoped("see what is stored", () =>
         Effect.gen(function* () {
           const store = yield* open(defaults)
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-          yield* store.append([line(Keys.between(alice, bob), alice, "abc"), line(Keys.between(bob, bob), bob, "de")])
+          const abc = line(Keys.between(alice, bob), alice, "abc", { to: "carol" })
+          const de = line(Keys.between(bob, bob), bob, "de", { once: { device: "main", label: "k1" } })
+          yield* store.append([abc, de])
           yield* TestClock.adjust("3 seconds")
           const { diskBytes, ...statistics } = yield* store.statistics
           assert.deepStrictEqual(statistics, {
@@ -804,7 +942,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
             accounts: 2,
             conversations: 2,
             lines: 2,
-            bytes: 5,
+            bytes: "abcde".length + "carol".length + "maink1".length + 2 * (Keys.lineOverhead + "author1".length),
             oldestMillis: 3000
           })
           if (store.kind === "disk") assert.isAbove(diskBytes, 0)
@@ -821,6 +959,8 @@ export const storeSuite = (name: string, open: OpenStore) => {
           yield* from.accounts.setToken(bob, "phone", new Uint8Array(32).fill(7))
           const key = Keys.between(alice, bob)
           yield* append(from, line(key, alice, "expires"))
+          yield* TestClock.adjust("2 hours")
+          yield* append(from, line(Keys.withGuest(alice, "GUEST"), undefined, "expires"))
           yield* TestClock.adjust("2 hours")
           yield* from.retain([])
           yield* device(from, bob, "phone")
@@ -849,6 +989,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
           assert.strictEqual(yield* to.accounts.deviceOfToken(bob, new Uint8Array(32).fill(7)), "phone")
           assert.strictEqual(stored(yield* append(to, line(key, alice, "\xc3\xa9", { once }))).seq, 2)
           assert.strictEqual(stored(yield* append(to, line(key, alice, "next"))).seq, 4)
+          assert.strictEqual(stored(yield* append(to, line(Keys.withGuest(bob, "OTHER"), undefined, "hi"))).seq, 2)
           assert.notStrictEqual(yield* register(to, "carol"), carol)
           const error = yield* Effect.flip(to.imported(Stream.fromIterable(records)))
           assert.strictEqual(error.reason, "unavailable")

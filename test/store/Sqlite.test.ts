@@ -24,6 +24,7 @@ import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
 import * as SqliteFile from "../../src/store/SqliteFile.js"
+import { migrations } from "../../src/store/SqlSchema.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
 import { eventually } from "../support/Eventually.js"
@@ -77,6 +78,12 @@ const fill = (store: StoreService) =>
     yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text)))
   })
 
+const carolWrites = (store: StoreService) =>
+  Effect.map(append(store, line(Keys.withGuest(bob, "CAROL"), undefined, "hi")), (result) => {
+    assert(result._tag === "Stored")
+    return result
+  })
+
 const refusal = (path: string) =>
   Effect.map(Effect.flip(Effect.scoped(open(path))), ({ message, reason }) => [reason, message])
 
@@ -100,6 +107,46 @@ describe("the file of a store in SQLite", () => {
         })
       )
       assert.deepStrictEqual(after, { log: before.log, waiting: before.waiting })
+    })
+  )
+
+  it.scoped("never uses the id of a conversation again", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const limits = { ...defaults, keep: "1 hour" } as const
+      const ended = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open(path, limits)
+          yield* register(store, "alice")
+          yield* register(store, "bob")
+          const first = yield* carolWrites(store)
+          yield* TestClock.adjust("2 hours")
+          yield* store.retain([])
+          assert.strictEqual((yield* balanced(store)).conversations, 0)
+          return first
+        })
+      )
+      const next = yield* carolWrites(yield* open(path, limits))
+      assert.isAbove(next.conversation, ended.conversation)
+      assert.strictEqual(next.seq, 2)
+    })
+  )
+
+  it.scopedLive("is brought to the schema of this version", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const [first = []] = migrations
+      execute(path, first.join(";"))
+      execute(path, "insert into meta values (1, 'abc', 7, 1, 0, 0, 0, 0, 0, 0)")
+      execute(path, "pragma application_id = 22428; pragma user_version = 1; pragma journal_mode = wal")
+      yield* using(path, (store) =>
+        Effect.gen(function* () {
+          assert.strictEqual(store.log, "abc")
+          yield* fill(store)
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
+      yield* using(path, (store) => Effect.map(balanced(store), ({ lines }) => assert.strictEqual(lines, 1000)))
     })
   )
 

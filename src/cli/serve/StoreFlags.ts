@@ -27,7 +27,7 @@ export const settings = {
     live: true
   }),
   keepBytes: Setting.bytes("keep-bytes", {
-    about: "Size of all kept texts; above it the largest conversation loses its first lines",
+    about: "Size of all kept lines; above it the largest conversation loses its first lines",
     default: 2 ** 30,
     min: 1024,
     max: 2 ** 40,
@@ -48,7 +48,7 @@ export const settings = {
     live: true
   }),
   unreadBytes: Setting.bytes("unread-bytes", {
-    about: "Size of the unread texts of an account; guests may use a quarter of it",
+    about: "Size of the unread lines of an account; guests may use a quarter of it",
     default: 16 * 2 ** 20,
     min: 1024,
     max: 2 ** 40,
