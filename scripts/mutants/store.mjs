@@ -40,7 +40,7 @@ export const mutants = [
   },
   {
     name: "a restored backup has the log of the original",
-    file: "store/SqliteEngine.ts",
+    file: "store/SqliteBackup.ts",
     search: "update meta set log = '', clean = 1",
     replace: "update meta set clean = 1",
     test: file
