@@ -8,6 +8,8 @@ import { parseArgs } from "node:util"
 import { churn, idle, rush, who } from "./connections.mjs"
 import { rowOf } from "./loads.mjs"
 import { paced, slow, traffic } from "./traffic.mjs"
+import { withAccounts } from "./accounts.mjs"
+import { catchUp, outcomes, passwords } from "./stored.mjs"
 import { wires } from "./wire.mjs"
 
 const { values } = parseArgs({
@@ -27,8 +29,8 @@ const fail = (failure) => {
 }
 
 const load = { ...rowOf(values.load, values.quick), protocol: values.protocol }
-const run = { traffic, slow, paced, churn, idle, rush, who }[load.kind]
+const run = { traffic, slow, paced, churn, idle, rush, who, outcomes, "catch-up": catchUp, passwords }[load.kind]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
-const result = await run(load, wires[values.protocol], place, Number(values.pid), fail)
+const result = await run(load, withAccounts(wires[values.protocol], load), place, Number(values.pid), fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
 process.exit(0)

@@ -4,7 +4,7 @@ const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
 const traffic = { kind: "traffic", size: 32, warm: 500, measure: 1500, quick: { warm: 200, measure: 400 } }
 
 /** The median of this number of runs is the figure, unless `--runs` says otherwise. */
-export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3 }
+export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3, store: 3 }
 
 const thousands = (number) => number.toLocaleString("en")
 const cpu = [{ key: "serverMicroseconds", unit: "µs", better: "less" }]
@@ -200,7 +200,109 @@ const rows = [
     quick: { connections: 2000, rounds: 2 },
     figures: [{ key: "activeKilobytes", unit: "KB", better: "less" }]
   },
-  ...clients
+  ...clients,
+  ...[1, 10, 100, 1000].map((window) => ({
+    id: `stored-${window}`,
+    title: `a guest to an account, window ${thousands(window)}: stored and delivered`,
+    shape: "pairs",
+    peers: 1,
+    window,
+    accounts: [1, 2],
+    servers: ["a-chat-store", "raw-disk"]
+  })),
+  {
+    id: "stored-pairs",
+    title: "50 guests to 50 accounts, window 100: stored and delivered",
+    shape: "pairs",
+    peers: 50,
+    window: 100,
+    accounts: [50, 100],
+    servers: ["a-chat-store"]
+  },
+  {
+    id: "outcomes",
+    kind: "outcomes",
+    peers: 10,
+    perSecond: 50_000,
+    size: 32,
+    accounts: [10, 20],
+    warm: 1000,
+    measure: 3000,
+    quick: { warm: 500, measure: 1000 },
+    servers: ["a-chat", "a-chat-store"],
+    figures: [
+      { key: "busy", title: "50,000 lines/s to 10 clients: the event loop is busy", unit: "%", better: "less" },
+      { key: "delay", title: "a bystander's p99 meanwhile", unit: "ms", better: "less" },
+      { key: "outcome50", title: "the outcome of a line meanwhile, p50", unit: "ms", better: "less" },
+      { key: "outcome99", title: "the outcome of a line meanwhile, p99", unit: "ms", better: "less" }
+    ]
+  },
+  {
+    id: "catch-up",
+    kind: "catch-up",
+    lines: 10_000,
+    size: 32,
+    accounts: [0, 10],
+    quick: { accounts: [0, 3] },
+    servers: ["a-chat-store"],
+    figures: [
+      { key: "rate", title: "10,000 waiting lines are given to a device", unit: "/s", better: "more" },
+      { key: "delay", title: "a bystander's p99 meanwhile", unit: "ms", better: "less" }
+    ]
+  },
+  {
+    id: "tokens",
+    title: "connect, log in with a token, ping, leave (50 at a time)",
+    kind: "churn",
+    atOnce: 50,
+    warm: 1000,
+    total: 5000,
+    accounts: [0, 6000],
+    quick: { warm: 500, total: 1500 },
+    servers: ["a-chat-store"],
+    figures: perSecond
+  },
+  {
+    id: "passwords",
+    kind: "passwords",
+    accounts: [0, 1000],
+    measure: 5000,
+    quick: { measure: 2000 },
+    servers: ["a-chat-store"],
+    figures: [
+      {
+        key: "delay",
+        title: "1,000 clients log in with passwords at once: a bystander's p99",
+        unit: "ms",
+        better: "less"
+      },
+      { key: "rate", title: "of them get in", unit: "/s", better: "more" }
+    ]
+  },
+  {
+    id: "idle-accounts",
+    kind: "idle",
+    connections: 10000,
+    accounts: [0, 10000],
+    hold: 1000,
+    quick: { connections: 2000 },
+    servers: ["a-chat", "a-chat-store"],
+    figures: [
+      {
+        key: "kilobytes",
+        title: "memory per idle connection (with a store: of an account)",
+        unit: "KB",
+        better: "less"
+      }
+    ]
+  },
+  {
+    id: "serving",
+    title: "`serve`: from its start until it listens",
+    kind: "serving",
+    servers: ["a-chat", "a-chat-store"],
+    figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
+  }
 ]
 
 const loads = "pair pairs fanin fanout mesh mesh-1 kilobyte two-byte ping-pong bystander".split(" ")
@@ -211,7 +313,12 @@ export const tables = {
   aged: [...loads, "churn", "resident"],
   growth: rows.map(({ id }) => id).filter((id) => /^(?:pairs|others|login|greeted)-|^(?:who|rush|active)$/.test(id)),
   costs: ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"],
-  clients: clients.map(({ id }) => id)
+  clients: clients.map(({ id }) => id),
+  store: [
+    "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",
+    "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up",
+    "tokens passwords idle-accounts serving"
+  ].flatMap((ids) => ids.split(" "))
 }
 
 /** What a server goes through before the rows of `--aged`: messages of each kind, and connections that come and go. */

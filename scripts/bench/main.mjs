@@ -13,6 +13,7 @@
 //   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape every
 //                        second, clients that acknowledge, and TLS; and plain Node over TLS
 //   --clients            a-chat's commands: send, listen, exec
+//   --store              a server with a store: guests next to a server without one, and lines to accounts
 //
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
@@ -33,7 +34,19 @@ import { command } from "./commands.mjs"
 import { rowOf, tables, usualRuns } from "./loads.mjs"
 import { measure } from "./measure.mjs"
 import { markdown, median, quantity, text } from "./report.mjs"
-import { compareWith, costs, isBuilt, isPinned, names, serverOf, spawnOn, versionOf } from "./servers.mjs"
+import {
+  compareWith,
+  costs,
+  isBuilt,
+  isPinned,
+  names,
+  rawDisk,
+  serverOf,
+  spawnOn,
+  start,
+  versionOf,
+  withStore
+} from "./servers.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const give = (message) => {
@@ -60,7 +73,7 @@ const readOptions = () => {
   if (values.against !== undefined) compareWith(values.against)
   const installed = names.filter((name) => serverOf(name).isInstalled())
   const comparable = installed.filter((name) => !serverOf(name).isOptional)
-  const usual = { costs, clients: ["a-chat"] }[table] ?? comparable
+  const usual = { costs, clients: ["a-chat"], store: withStore }[table] ?? comparable
   const compared = values.against === undefined ? usual : ["a-chat", "a-chat-earlier"]
   const servers = chosen(values.servers ?? compared.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
@@ -88,11 +101,24 @@ const startUp = async ({ help: [command, args] }) => {
   return { ok: true, milliseconds: median(times) }
 }
 
+/** The time from the start of a server until it accepts connections. */
+const serving = async (server, row) => {
+  const times = []
+  for (let i = 0; i < 5; i++) {
+    const running = await start(server, row)
+    times.push(running.milliseconds)
+    await running.stop()
+  }
+  return { ok: true, milliseconds: median(times) }
+}
+
 /** What measures one row on one server, and what comes after all rows. */
 const measuring = async ({ quick, servers, table }) => {
   if (table === "aged") return aged(servers.map(serverOf), quick)
   const measured = (server, row) => {
     if (row.kind === "start-up") return startUp(server)
+    if (row.kind === "serving") return serving(server, row)
+    if (server.name === "raw-disk") return rawDisk(row)
     return row.kind === "command" ? command(server, row) : measure(server, row, quick)
   }
   return { measure: measured, stop: () => {} }
@@ -102,7 +128,7 @@ const measureAll = async (options) => {
   const { measure, stop } = await measuring(options)
   const figures = []
   for (const row of options.only.map((id) => rowOf(id, options.quick, options.table))) {
-    const servers = options.servers.filter((name) => row.servers?.includes(name) ?? true)
+    const servers = options.servers.filter((name) => row.servers?.includes(name) ?? name !== "raw-disk")
     const results = Object.fromEntries(servers.map((name) => [name, []]))
     for (let round = 0; round < options.runs; round++) {
       for (const name of round % 2 === 0 ? servers : servers.toReversed()) {

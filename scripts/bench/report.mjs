@@ -8,6 +8,8 @@ export const titles = {
   "a-chat-admin": "`--admin`, scraped",
   "a-chat-ack": "acknowledging clients",
   "a-chat-tls": "TLS",
+  "a-chat-store": "with a store",
+  "raw-disk": "append and flush",
   "plain-node": "plain Node",
   "plain-node-tls": "plain Node over TLS",
   "nats-server": "nats-server"
@@ -40,25 +42,31 @@ const ratio = (figure, other) => {
   return others === 0 ? "-" : `${(own / others).toFixed(2)}x`
 }
 
+/** Whether a table compares configurations of a-chat with each other. */
+const isOwn = (table) => table === "costs" || table === "store"
+
 /** The servers that a-chat is compared with. */
 const others = ({ servers, table }) =>
-  servers.includes("a-chat") && table !== "costs" ? servers.filter((name) => name !== "a-chat") : []
+  servers.includes("a-chat") && !isOwn(table) ? servers.filter((name) => name !== "a-chat") : []
 
-/** A figure as a share of the first server's. */
-const share = (figure, name, [first]) => {
-  const [own, firsts] = [figure.servers[name].median, figure.servers[first].median]
-  return name === first || firsts === 0 || figure.unit === "%" ? "" : `, ${Math.round((own / firsts) * 100)} %`
+/** A figure as a share of that of the disk, or else of the first server's. */
+const share = (figure, name, servers) => {
+  const measured = servers.filter((server) => figure.servers[server] !== undefined)
+  const base = measured.includes("raw-disk") ? "raw-disk" : measured[0]
+  if (name === base || !measured.includes(name) || figure.unit === "%") return ""
+  const [own, bases] = [figure.servers[name].median, figure.servers[base].median]
+  return bases === 0 ? "" : `, ${Math.round((own / bases) * 100)} %`
 }
 
 const tableOf = (report) => {
   const { servers, table } = report
-  const costs = table === "costs"
-  const head = ["load", "", ...servers.map((name) => (costs && name === "a-chat" ? "a-chat, TCP" : titles[name]))]
+  const firstTitle = { costs: "a-chat, TCP", store: "a-chat, without a store" }[table] ?? titles["a-chat"]
+  const head = ["load", "", ...servers.map((name) => (name === "a-chat" ? firstTitle : titles[name]))]
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [
     figure.title,
     figure.better === "more" ? figure.unit : `${figure.unit}, lower is better`,
-    ...servers.map((name) => cell(figure, name) + (costs ? share(figure, name, servers) : "")),
+    ...servers.map((name) => cell(figure, name) + (isOwn(table) ? share(figure, name, servers) : "")),
     ...others(report).map((name) => ratio(figure, name))
   ])
   return [[...head, ...ratios], ...rows]

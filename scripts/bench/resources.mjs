@@ -15,7 +15,14 @@ export const cpuOf = (pid) => {
     return ps(pid, "time")
       .split(/[:-]/)
       .reduce((sum, part) => sum * 60 + Number(part), 0)
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  return cpuIn(`/proc/${pid}/stat`)
+}
+
+/** The same of the thread with the event loop; NaN where only ps tells. */
+export const mainThreadCpuOf = (pid) => (hasProc ? cpuIn(`/proc/${pid}/task/${pid}/stat`) : Number.NaN)
+
+const cpuIn = (file) => {
+  const stat = readFileSync(file, "utf8")
   const [user, system] = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")

@@ -1,12 +1,25 @@
 // The servers that the benchmark compares, each as a child process. Imported, not run.
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync
+} from "node:fs"
 import { cpus, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { neutral } from "../environment.mjs"
 import { answers, freePort } from "../port.mjs"
+import { exported } from "./accounts.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
@@ -22,6 +35,7 @@ export const isBuilt = existsSync(join(built, "main.js"))
 if (isBuilt) {
   cpSync(built, dirname(program), { recursive: true })
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
+  symlinkSync(path("../../node_modules"), join(folder, "node_modules")) // for the package with SQLite
 }
 
 const earlier = join(folder, "earlier/dist/main.js")
@@ -38,7 +52,7 @@ export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
 // This process scrapes the metrics, which must not take the server's core.
 if (isPinned) runs("taskset", "-cp", "1", String(process.pid))
 
-/** Starts a child process, on one core if possible. */
+/** Starts a child process, on one core or some (`0,1`) if possible. */
 export const spawnOn = (core, command, args, options) =>
   isPinned ? spawn("taskset", ["-c", String(core), command, ...args], options) : spawn(command, args, options)
 
@@ -58,14 +72,42 @@ const setUp = (name, protocol, flags, more = {}) => ({
   isOptional: true,
   isInstalled: () => true,
   help: [process.execPath, [program, "--help"]],
-  command: (port, { kind }, other) => [
+  command: (port, row, other) => [
     process.execPath,
-    [program, "serve", "--port", String(port), ...flags(other), ...(kind === "slow" ? patient["a-chat"] : [])]
+    [program, "serve", "--port", String(port), ...flags(other, row), ...(row.kind === "slow" ? patient["a-chat"] : [])]
   ],
   ...more
 })
 
 const socket = join(folder, "socket")
+
+let stores = 0
+
+/** A new store with the accounts of a row. It keeps more unread lines than by default, for the row of those. */
+const stored = (row) => {
+  const file = join(folder, `store-${++stores}.db`)
+  const { status, stderr } = spawnSync(process.execPath, [program, "store", "import", "--store", file], {
+    input: exported(row),
+    env: neutral()
+  })
+  if (status !== 0) throw new Error(`the accounts could not be created: ${stderr}`)
+  return ["--store", file, "--keep-lines", "10000000", "--unread-lines", "100000", "--unread-bytes", "1GiB"]
+}
+
+/** Appends lines like those of a row to a file, in batches as large as its window, and flushes each batch. */
+export const rawDisk = ({ measure, size, window }) => {
+  const file = openSync(join(folder, "raw"), "w")
+  const batch = "x".repeat(window * (size + "from p00000: \n".length))
+  const from = performance.now()
+  let lines = 0
+  for (; performance.now() - from < measure; lines += window) {
+    writeSync(file, batch)
+    fdatasyncSync(file)
+  }
+  const seconds = (performance.now() - from) / 1000
+  closeSync(file)
+  return { ok: true, rate: lines / seconds }
+}
 
 const all = [
   {
@@ -93,6 +135,12 @@ const all = [
   setUp("a-chat-proxy", "a-chat-proxy", () => ["--proxy-protocol", "--proxy-from", "127.0.0.1"]),
   setUp("a-chat-admin", "a-chat", (admin) => ["--admin", String(admin)], { isScraped: true }),
   setUp("a-chat-ack", "a-chat-ack", () => []),
+  setUp("a-chat-store", "a-chat-store", (_, row) => stored(row)),
+  {
+    name: "raw-disk",
+    isOptional: true,
+    isInstalled: () => true
+  },
   setUp("a-chat-tls", "a-chat-tls", () => ["--tls-cert", cert, "--tls-key", key]),
   {
     name: "plain-node-tls",
@@ -132,6 +180,9 @@ export const costs = [
   "a-chat-tls",
   "plain-node-tls"
 ]
+
+/** What `--store` compares. */
+export const withStore = ["a-chat", "a-chat-store", "raw-disk"]
 export const names = all.map((server) => server.name)
 export const serverOf = (name) => all.find((server) => server.name === name)
 export const versionOf = (name) =>
@@ -164,8 +215,8 @@ const scrape = async (port) => {
 }
 
 /**
- * A new process of a server, without environment variables that configure a-chat. `place` is its port or socket; `stop`
- * resolves when the process has ended.
+ * A new process of a server, without environment variables that configure a-chat. `place` is its port or socket, and
+ * `milliseconds` the time until it answered there; `stop` resolves when the process has ended.
  */
 export const start = async (server, row) => {
   const [port, other] = [await freePort(), await freePort()]
@@ -174,18 +225,21 @@ export const start = async (server, row) => {
   const log = join(folder, `${server.name}.log`)
   const env = neutral()
   const file = openSync(log, "w")
-  const child = spawnOn(0, command, args, { env, stdio: ["ignore", file, file] })
+  // The store has a thread of its own, which must not take the time of the event loop's.
+  const cores = server.name === "a-chat-store" && row.accounts !== undefined ? "0,1" : 0
+  const child = spawnOn(cores, command, args, { env, stdio: ["ignore", file, file] })
   closeSync(file)
   const ended = once(child, "exit")
   const kill = () => child.kill("SIGKILL")
   process.once("exit", kill)
   const fault = (what) => new Error(`${server.name} ${what}\n${readFileSync(log, "utf8").slice(-2000)}`)
 
-  const deadline = Date.now() + 10_000
+  const begun = performance.now()
   while (!(await answers(place))) {
-    if (child.exitCode !== null || Date.now() > deadline) throw fault("did not start")
-    await sleep(20)
+    if (child.exitCode !== null || performance.now() - begun > 10_000) throw fault("did not start")
+    await sleep(2)
   }
+  const milliseconds = performance.now() - begun
   await sleep(100)
   const scraped = server.isScraped ? await scrape(other) : undefined
   const stop = async () => {
@@ -199,5 +253,5 @@ export const start = async (server, row) => {
     if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
     if (trouble !== undefined) throw fault(trouble)
   }
-  return { place, pid: child.pid, stop }
+  return { place, pid: child.pid, milliseconds, stop }
 }

@@ -13,6 +13,7 @@ const chat = {
 /** What a peer sends and receives. `names` are the recipients of one message. */
 export const wires = {
   "a-chat": chat,
+  "a-chat-store": { ...chat, hasAccounts: true },
   "a-chat-tls": { ...chat, isTls: true },
   "a-chat-ack": { ...chat, hello: "/hello ack\n", acknowledge: (messages) => `/ack ${messages}\n` },
   "a-chat-proxy": { ...chat, login: (name) => `PROXY TCP4 127.0.0.2 127.0.0.1 50000 8080\r\n${chat.login(name)}` },
@@ -34,6 +35,7 @@ export const wires = {
 }
 
 export const nameOf = (index) => `p${String(index).padStart(5, "0")}`
+export const indexOf = (name) => Number(name.slice(1))
 
 const narrow = "abcdefghijklmnopqrstuvwxyz0123456789"
 const wide = Buffer.from("éèêëìíîïðñòóôõöøùúûü").toString("latin1")

@@ -1,0 +1,205 @@
+// The loads of a server with a store. Imported by generator.mjs, not run.
+import { once } from "node:events"
+import { performance } from "node:perf_hooks"
+import { Worker } from "node:worker_threads"
+import { password } from "./accounts.mjs"
+import { leave, open } from "./peer.mjs"
+import { mainThreadCpuOf } from "./resources.mjs"
+import { nameOf, textOf } from "./wire.mjs"
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+/** Waits for a condition. Whether it came true within this number of milliseconds. */
+const until = async (isTrue, milliseconds) => {
+  const deadline = performance.now() + milliseconds
+  while (!isTrue() && performance.now() < deadline) await sleep(5)
+  return isTrue()
+}
+
+const quantile = (values, share) => {
+  const sorted = values.toSorted((one, other) => one - other)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** A client that writes to itself every millisecond, in a thread of its own; `delays` are those of a time, in milliseconds. */
+const bystander = async ({ protocol }, place, fail) => {
+  const worker = new Worker(new URL("bystander.mjs", import.meta.url), { workerData: { protocol, place } })
+  worker.once("error", (error) => fail(`the bystander: ${error.message}`))
+  await once(worker, "message")
+  return {
+    delays: async (run) => {
+      worker.postMessage("begin")
+      const result = await run()
+      worker.postMessage("end")
+      const [delays] = await once(worker, "message")
+      return { result, delays }
+    }
+  }
+}
+
+/** A client whose lines `heard` gets as they come. */
+const enter = async (index, greeting, heard, wire, place, fail) => {
+  const name = nameOf(index)
+  const socket = await new Promise((resolve) => {
+    let rest = ""
+    const receive = (bytes, length) => {
+      const lines = (rest + bytes.latin1Slice(0, length)).split("\n")
+      rest = lines.pop()
+      for (const line of lines) {
+        if (line === "* pong: in") resolve(socket)
+        else heard(line)
+      }
+    }
+    const socket = open(place, receive, wire)
+    socket.on("error", (error) => fail(`${name}: ${error.message}`))
+    socket.write(`${wire.login(name, false)}${greeting}/ping in\n`)
+  })
+  return { name, socket }
+}
+
+const isBad = (line) => line.startsWith("! ")
+
+/**
+ * A number of lines per second from some senders, each to a recipient of its own. Some lines have a label, so that the
+ * sender learns when they are written or stored.
+ */
+export const outcomes = async (load, wire, place, pid, fail) => {
+  const { measure, peers, perSecond, size, warm } = load
+  const waits = []
+  let isTiming = false
+  let received = 0
+  const sentAt = new Map()
+  const outcome = (line) => {
+    if (isBad(line)) return fail(`came ${line}`)
+    const [, label] = /^\* \S+ @(\d+) /u.exec(line) ?? []
+    if (label === undefined) return undefined // the greeting, and notices
+    if (isTiming) waits.push(performance.now() - sentAt.get(label))
+    sentAt.delete(label)
+  }
+  const message = (line) => (line.startsWith("from ") ? (received += 1) : fail(`came ${line}`))
+  const senders = []
+  for (let index = 0; index < peers; index++) {
+    await enter(peers + index, "", message, wire, place, fail)
+    senders.push(await enter(index, "/hello\n", outcome, wire, place, fail))
+  }
+  const other = await bystander(load, place, fail)
+  let sent = 0
+  const from = performance.now()
+  const beat = () => {
+    const now = performance.now()
+    const due = Math.floor(((now - from) / 1000) * perSecond)
+    const output = senders.map(() => "")
+    for (; sent < due; sent++) {
+      const sender = sent % peers
+      const to = nameOf(peers + sender)
+      const isLabelled = Math.floor(sent / peers) % labelledEvery === 0
+      if (isLabelled) sentAt.set(String(sent), now)
+      output[sender] += `${isLabelled ? `@${sent} ` : ""}${to}: ${textOf(sender, sent % 10_000, { size })}\n`
+    }
+    for (const [index, { socket }] of senders.entries()) if (output[index] !== "") socket.write(output[index], "latin1")
+  }
+  const timer = setInterval(beat, 1)
+  await sleep(warm)
+  isTiming = true
+  const { delays, result: busy } = await other.delays(async () => {
+    const [cpu, at] = [mainThreadCpuOf(pid), performance.now()]
+    await sleep(measure)
+    return (mainThreadCpuOf(pid) - cpu) / ((performance.now() - at) / 1000)
+  })
+  isTiming = false
+  clearInterval(timer)
+  const isDone = () => received === sent && sentAt.size === 0
+  if (!(await until(isDone, 20_000))) fail(`${sent - received} messages lost, ${sentAt.size} outcomes missing`)
+  return {
+    busy: busy * 100,
+    delay: quantile([...delays], 0.99),
+    outcome50: quantile(waits, 0.5),
+    outcome99: quantile(waits, 0.99),
+    checked: received
+  }
+}
+
+/** One line in so many has a label: as many in all as there are milliseconds. */
+const labelledEvery = 50
+
+/** Accounts that come back, one after the other, and are given the lines that wait for them. */
+export const catchUp = async (load, wire, place, _pid, fail) => {
+  const { accounts, lines, size } = load
+  const [first, end] = accounts
+  let stored = 0
+  const counted = (line) =>
+    line.startsWith("* stored") ? (stored += 1) : isBad(line) ? fail(`came ${line}`) : undefined
+  const { socket } = await enter(end, "/hello\n", counted, wire, place, fail)
+  const labelled = 100
+  for (let index = first; index < end; index++) {
+    for (let at = 0; at < lines; at += labelled) {
+      const texts = Array.from({ length: labelled }, (_, one) => textOf(0, (at + one) % 10_000, { size }))
+      const label = `@${index * lines + at} `
+      socket.write(texts.map((text, one) => `${one === 0 ? label : ""}${nameOf(index)}: ${text}\n`).join(""))
+      if (socket.writableNeedDrain) await once(socket, "drain")
+    }
+  }
+  const all = ((end - first) * lines) / labelled
+  if (!(await until(() => stored === all, 60_000))) fail(`only ${stored} of ${all} lines were stored`)
+  await sleep(500) // the last lines have no labels
+  const other = await bystander(load, place, fail)
+  await sleep(500)
+  const fed = (index) =>
+    new Promise((resolve) => {
+      const begun = performance.now()
+      let missing = lines
+      const heard = (line) => {
+        if (!line.startsWith("from ")) fail(`came ${line}`)
+        const text = textOf(0, (lines - missing) % 10_000, { size })
+        if (!line.endsWith(text)) fail(`came ${line}, and not ${text}`)
+        missing -= 1
+        if (missing > 0) return
+        resolve(performance.now() - begun)
+      }
+      void enter(index, "", heard, wire, place, fail)
+    })
+  const { delays, result: times } = await other.delays(async () => {
+    const times = []
+    for (let index = first; index < end; index++) times.push(await fed(index))
+    return times
+  })
+  return {
+    rate: (lines * 1000) / quantile(times, 0.5),
+    delay: quantile([...delays], 0.99),
+    checked: times.length * lines
+  }
+}
+
+/** All accounts log in with their passwords at once, and try again when they are told to. */
+export const passwords = async (load, wire, place, _pid, fail) => {
+  const [first, end] = load.accounts
+  const other = await bystander(load, place, fail)
+  await sleep(500)
+  let [isOver, loggedIn] = [false, 0]
+  const attempt = (index) => {
+    const retry = (line) => {
+      const [, wait] = /^! slow-down .*retry=(\d+)/u.exec(line) ?? []
+      if (wait === undefined) return line.startsWith("* pong") ? undefined : fail(`came ${line}`)
+      setTimeout(() => isOver || attempt(index), Number(wait))
+    }
+    let rest = ""
+    const receive = (bytes, length) => {
+      const lines = (rest + bytes.latin1Slice(0, length)).split("\n")
+      rest = lines.pop()
+      for (const line of lines) {
+        if (line === "* pong: in") loggedIn += 1
+        else retry(line)
+      }
+    }
+    const socket = open(place, receive, wire)
+    socket.on("error", () => {})
+    socket.on("end", () => leave(socket))
+    socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
+  }
+  const { delays } = await other.delays(async () => {
+    for (let index = first; index < end; index++) attempt(index)
+    await sleep(load.measure)
+  })
+  isOver = true
+  if (loggedIn === 0) fail("nobody could log in")
+  return { delay: quantile([...delays], 0.99), rate: loggedIn / (load.measure / 1000), checked: loggedIn }
+}
