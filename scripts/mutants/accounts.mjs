@@ -7,6 +7,20 @@ const credentials = "test/accounts/Credentials.test.ts"
 
 export const mutants = [
   {
+    name: "who registers can be locked out by others at the same address",
+    file: "accounts/AccountCommands.ts",
+    search: "verification.wasChosen({ account: likeness, address: subscriber(host), password: secret.password })",
+    replace: "",
+    test: "test/accounts/commands.test.ts"
+  },
+  {
+    name: "all devices are seen when one of them leaves",
+    file: "accounts/Accounts.ts",
+    search: "return store.accounts.left(devices)",
+    replace: "return store.accounts.left([...devices, ...broker.devices().map(keyOf)])",
+    test: "test/accounts/devices.test.ts"
+  },
+  {
     name: "a name that looks like that of an account is free",
     file: "accounts/Logins.ts",
     search: "accounts.index.alike(name)",

@@ -155,8 +155,8 @@ export const mutants = [
   {
     name: "the first client that only sends and leaves frees the name of all",
     file: "chat/Names.ts",
-    search: "if (senders.clients === 0) this.senders.delete(likeness)",
-    replace: "this.senders.delete(likeness)",
+    search: "if (senders?.delete(peer) === true && senders.size === 0) this.senders.delete(likeness)",
+    replace: "if (senders?.delete(peer) === true) this.senders.delete(likeness)",
     test: "test/server/send-only.test.ts"
   },
   {
@@ -176,8 +176,8 @@ export const mutants = [
   {
     name: "a client that only sends gets messages",
     file: "chat/Names.ts",
-    search: "else senders.clients += 1\n",
-    replace: "else senders.clients += 1\n      this.become(HashMap.set(this.present, name, peer), name)\n"
+    search: "else senders.clients.add(peer)\n",
+    replace: "else senders.clients.add(peer)\n      this.become(HashMap.set(this.present, name, peer), name)\n"
   },
   {
     name: "a client that only sends is announced when it comes",

@@ -230,9 +230,24 @@ export const mutants = [
   },
   {
     name: "a client that only sends cannot be kicked",
-    file: "chat/Bans.ts",
-    search: 'return ({ name }) => name !== "" && likenessOf(name) === likeness',
-    replace: "return ({ isSendOnly, name }) => !isSendOnly && likenessOf(name) === likeness"
+    file: "chat/Names.ts",
+    search: "...(this.senders.get(likeness)?.clients ?? []), ",
+    replace: ""
+  },
+  {
+    name: "a device of an account that only sends cannot be kicked",
+    file: "chat/Names.ts",
+    search: "    const connections = this.connections.get(likeness)\n    if (connections === undefined)",
+    replace:
+      "    const connections = this.connections.get(likeness)\n    if (peer.isSendOnly) return\n    if (connections === undefined)",
+    test: "test/accounts/devices.test.ts"
+  },
+  {
+    name: "a device that the operator disconnects is told so like a guest",
+    file: "chat/Moderation.ts",
+    search: "peer.device === undefined ? Reply.kicked : Reply.kickedDevice",
+    replace: "Reply.kicked",
+    test: "test/accounts/devices.test.ts"
   },
   {
     name: "a second drain ends the server at once",

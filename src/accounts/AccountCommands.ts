@@ -42,7 +42,11 @@ const register: Row = {
         return refuse("limit", { retryMillis: retryStoreMillis, text: "too many logins with passwords at once" })
       }
       const account = yield* AccountChanges.create(accounts, name, credential, peer)
-      if (account instanceof KnownAccount) return [Reply.registered(name, label)]
+      if (account instanceof KnownAccount) {
+        const { likeness } = account
+        verification.wasChosen({ account: likeness, address: subscriber(host), password: secret.password })
+        return [Reply.registered(name, label)]
+      }
       yield* giveBack
       return refuse("looks-like", { like: account.taken })
     }).pipe(

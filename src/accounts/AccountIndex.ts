@@ -1,6 +1,6 @@
 import type { Account } from "../chat/Device.js"
 import { likenessOf } from "../chat/Names.js"
-import type { AccountId, StoredAccount } from "../ports/StoreAccounts.js"
+import type { AccountId, FreedAccount, StoredAccount } from "../ports/StoreAccounts.js"
 
 /** An account that exists, or of which only the name is left. */
 export class KnownAccount implements Account {
@@ -26,9 +26,12 @@ export class AccountIndex {
   private readonly byLikeness = new Map<string, KnownAccount>()
   private readonly byName = new Map<string, KnownAccount>()
   private readonly byId = new Map<AccountId, KnownAccount>()
+  /** Names of accounts that others may have taken since: lines to them are still kept. */
+  private readonly freed: Map<AccountId, string>
 
-  constructor(all: Iterable<StoredAccount>) {
+  constructor(all: Iterable<StoredAccount>, freed: Iterable<FreedAccount> = []) {
     for (const account of all) this.add(account)
+    this.freed = new Map(Array.from(freed, ({ id, name }) => [id, name]))
   }
 
   get all(): Iterable<KnownAccount> {
@@ -48,6 +51,12 @@ export class AccountIndex {
     this.byLikeness.delete(likeness)
     this.byName.delete(name)
     this.byId.delete(id)
+    this.freed.set(id, name)
+  }
+
+  /** The name that an account has, or had before it was freed, in wire form. */
+  nameOf(id: AccountId): string {
+    return this.byId.get(id)?.name ?? this.freed.get(id) ?? ""
   }
 
   withId(id: AccountId): KnownAccount | undefined {

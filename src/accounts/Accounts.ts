@@ -32,10 +32,10 @@ export interface Accounts {
   readonly operations: AccountOperations.AccountOperations
 }
 
-/** How often the store is told which devices are connected. It then forgets those that were away for too long. */
+/** How often the store is told of all devices that are connected. It then forgets those that were away for too long. */
 const seenInterval = Duration.hours(1)
 
-/** For this long, devices that leave are collected before the store is told. */
+/** Devices that leave are collected for this long before the store is told of them. */
 const leftDelay = Duration.seconds(1)
 
 /** Loads all accounts. Fails if the store does not answer. */
@@ -48,7 +48,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     const context: AccountsContext = {
       store,
       settings,
-      index: new AccountIndex(yield* store.accounts.all),
+      index: new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed),
       verification: new Verification({ ...options, time }),
       registrations: new Registrations(() => settings.current.registrationsPerAddress, time.now),
       broker: () => {
@@ -100,12 +100,13 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
   const { kind, log } = store
   const someLeft = Effect.unsafeMakeLatch(false)
   let left: Array<Device> = []
-  const report = Effect.suspend(() => {
-    const seen = [...left, ...broker.devices()].map(({ account, name }) => ({ account: account.id, device: name }))
+  const reportLeft = Effect.suspend(() => {
+    const devices = left.map(keyOf)
     left = []
     someLeft.unsafeClose()
-    return store.accounts.seen(seen)
+    return store.accounts.left(devices)
   })
+  const reportPresent = Effect.suspend(() => store.accounts.seen(broker.devices().map(keyOf)))
   return {
     commands: AccountCommands.make(accounts),
     resolvers: [
@@ -130,12 +131,19 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
       accounts: settings.current.mode,
       ...(device === undefined ? {} : { device: device.name })
     }),
-    run: Effect.raceFirst(Effect.delay(someLeft.await, leftDelay), Effect.sleep(seenInterval)).pipe(
-      Effect.zipRight(report),
-      Effect.catchTag("StoreError", ({ message }) =>
-        Effect.annotateLogs(Effect.logWarning("the store was not told which devices were seen"), { reason: message })
-      ),
-      Effect.forever
+    run: Effect.all(
+      [
+        Effect.forever(someLeft.await.pipe(Effect.delay(leftDelay), Effect.zipRight(reportLeft), unlessStoreFails)),
+        Effect.forever(Effect.delay(reportPresent, seenInterval).pipe(unlessStoreFails))
+      ],
+      { concurrency: "unbounded", discard: true }
     )
   }
 }
+
+const keyOf = ({ account, name }: Device) => ({ account: account.id, device: name })
+
+const unlessStoreFails = (report: Effect.Effect<unknown, StoreError>) =>
+  Effect.catchTag(report, "StoreError", ({ message }) =>
+    Effect.annotateLogs(Effect.logWarning("the store was not told which devices were seen"), { reason: message })
+  )

@@ -107,6 +107,11 @@ export class Verification {
     return this.bounded(address, this.threads.withPermits(1)(Credentials.hash(password, this.cost)))
   }
 
+  /** The client has made this password that of the account. */
+  wasChosen(claim: PasswordClaim) {
+    this.right(claim, undefined)
+  }
+
   /** Forgets what is remembered of an account, because its password has changed or it is gone. */
   forget(account: string) {
     this.remembered.delete(account)

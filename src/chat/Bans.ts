@@ -93,13 +93,10 @@ export class Bans {
   }
 }
 
-/** Whether a subject concerns a client that is connected. */
-export const concerns = (subject: BanSubject): ((peer: Peer) => boolean) => {
-  if (subject._tag === "Name") {
-    const likeness = likenessOf(subject.name)
-    return ({ name }) => name !== "" && likenessOf(name) === likeness
-  }
-  const { bits, prefix } = subject.range
+/** Whether a range of addresses concerns a client that is connected. */
+export const concerns = ({
+  range: { bits, prefix }
+}: BanSubject & { readonly _tag: "Addresses" }): ((peer: Peer) => boolean) => {
   return ({ socket }) => {
     const address = AddressRange.valueOf(socket.host)
     return address !== undefined && AddressRange.prefixOf(address, bits) === prefix

@@ -160,7 +160,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   })
   const drain = new Drain({ backlog, breakOff, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
-  const moderation = new Moderation({ bans, breakOff, lifecycle, now })
+  const moderation = new Moderation({ bans, breakOff, lifecycle, names, now })
   const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })
 
   return {
@@ -199,7 +199,7 @@ const announced =
       name: peer.name === "" ? undefined : peer.name,
       maxLineBytes: peer.inbox.maxLineBytes,
       maxRecipients,
-      words: [...peer.words],
+      words: [...peer.words].filter((word) => !peer.isGuest || HelloWord.isForGuests(word)),
       more: Object.assign({}, ...features.map(({ facts }) => facts?.(peer) ?? {})),
       limits: { ...(rate > 0 ? { rate } : {}), ...hostLimits.announced(peer.socket.host) }
     }

@@ -3,12 +3,14 @@ import * as Reply from "../protocol/Reply.js"
 import { concerns, type Ban, type Bans } from "./Bans.js"
 import type { BanSubject } from "./BanSubject.js"
 import type { Lifecycle } from "./Lifecycle.js"
+import type { Names } from "./Names.js"
 import type { Peer } from "./Peer.js"
 
 interface Collaborators {
   readonly bans: Bans
   readonly breakOff: (peer: Peer, reason: CloseReason.CloseReason) => void
   readonly lifecycle: Lifecycle
+  readonly names: Names
   readonly now: () => number
 }
 
@@ -21,8 +23,8 @@ export class Moderation {
    * send. False if there is none.
    */
   kick(name: string): boolean {
-    const found = this.peersOf({ _tag: "Name", name })
-    for (const peer of found) this.expel(peer, Reply.kicked)
+    const found = this.alike(name)
+    for (const peer of found) this.expel(peer, peer.device === undefined ? Reply.kicked : Reply.kickedDevice)
     return found.length > 0
   }
 
@@ -51,11 +53,12 @@ export class Moderation {
 
   /** The connected clients whose names are this one, or look the same. */
   alike(name: string): ReadonlyArray<Peer> {
-    return this.peersOf({ _tag: "Name", name })
+    return this.broker.names.alike(name)
   }
 
   /** The connected clients that a subject concerns. */
   private peersOf(subject: BanSubject): ReadonlyArray<Peer> {
+    if (subject._tag === "Name") return this.alike(subject.name)
     return [...this.broker.lifecycle.peers].filter(concerns(subject))
   }
 

@@ -20,8 +20,10 @@ export class Names implements Resolver {
   private present: Members = HashMap.empty()
   /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
   private readonly byLikeness = new Map<string, Peer>()
-  /** The names of the clients that only send, by the same key, and how many clients have each. */
-  private readonly senders = new Map<string, { readonly name: string; clients: number }>()
+  /** The guests that only send, by the same key, and the name that they have. */
+  private readonly senders = new Map<string, { readonly name: string; readonly clients: Set<Peer> }>()
+  /** All connections of accounts, by the same key, until their writers have ended. */
+  private readonly connections = new Map<string, Set<Peer>>()
   /** The present devices of each account that has any, by their names. */
   private readonly devices = new Map<Account, Map<string, Peer>>()
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
@@ -45,8 +47,8 @@ export class Names implements Resolver {
     peer.enter(Phase.present)
     peer.outbox.name = name
     if (peer.isSendOnly) {
-      if (senders === undefined) this.senders.set(likeness, { name, clients: 1 })
-      else senders.clients += 1
+      if (senders === undefined) this.senders.set(likeness, { name, clients: new Set([peer]) })
+      else senders.clients.add(peer)
       return true
     }
     this.byLikeness.set(likeness, peer)
@@ -61,14 +63,21 @@ export class Names implements Resolver {
   joinAs(peer: Peer, device: Device) {
     peer.enter(Phase.present)
     peer.outbox.name = device.account.name
-    peer.device = device
-    if (!peer.isSendOnly) this.appear(peer, device)
+    this.connect(peer, device)
   }
 
   /** Makes a present guest a device of the account that has the guest's name. */
   adopt(peer: Peer, device: Device) {
     this.free(peer)
+    this.connect(peer, device)
+  }
+
+  private connect(peer: Peer, device: Device) {
+    const likeness = likenessOf(device.account.name)
     peer.device = device
+    const connections = this.connections.get(likeness)
+    if (connections === undefined) this.connections.set(likeness, new Set([peer]))
+    else connections.add(peer)
     if (!peer.isSendOnly) this.appear(peer, device)
   }
 
@@ -123,12 +132,19 @@ export class Names implements Resolver {
   free(peer: Peer) {
     if (peer.name === "") return
     const likeness = likenessOf(peer.name)
-    const senders = this.senders.get(likeness)
-    if (peer.isSendOnly && peer.device === undefined && senders !== undefined) {
-      senders.clients -= 1
-      if (senders.clients === 0) this.senders.delete(likeness)
-    }
+    const senders = this.senders.get(likeness)?.clients
+    if (senders?.delete(peer) === true && senders.size === 0) this.senders.delete(likeness)
+    const connections = this.connections.get(likeness)
+    if (connections?.delete(peer) === true && connections.size === 0) this.connections.delete(likeness)
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
+  }
+
+  /** All connections whose names are this one or look the same, until their writers have ended. */
+  alike(name: string): ReadonlyArray<Peer> {
+    const likeness = likenessOf(name)
+    const peer = this.byLikeness.get(likeness)
+    const guest = peer !== undefined && peer.device === undefined ? [peer] : []
+    return [...guest, ...(this.senders.get(likeness)?.clients ?? []), ...(this.connections.get(likeness) ?? [])]
   }
 
   find(name: string): Peer | undefined {

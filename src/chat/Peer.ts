@@ -102,6 +102,11 @@ export class Peer {
     return this.outbox.name
   }
 
+  /** The client has logged in, and not to an account. */
+  get isGuest(): boolean {
+    return this.name !== "" && this.device === undefined
+  }
+
   /** The client said `send-only` before its login: no line can be addressed to it, and no notice is about it. */
   get isSendOnly(): boolean {
     return this.words.has("send-only")

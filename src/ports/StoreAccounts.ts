@@ -18,6 +18,9 @@ export interface StoredAccount {
   readonly isRemoved: boolean
 }
 
+/** An account whose name is available again. Lines that it wrote or was written are still kept by others. */
+export type FreedAccount = Pick<StoredAccount, "id" | "name">
+
 export interface StoredDevice {
   readonly name: string
   readonly hasToken: boolean
@@ -39,6 +42,8 @@ export type OpenedDevice =
 export interface StoreAccounts {
   /** All accounts but those whose name was freed, in order of creation. */
   readonly all: Effect.Effect<ReadonlyArray<StoredAccount>, StoreError>
+  /** The accounts whose name was freed. */
+  readonly freed: Effect.Effect<ReadonlyArray<FreedAccount>, StoreError>
   /** Creates an account; undefined if its likeness is taken, also by a removed account. */
   readonly create: (account: {
     readonly name: string
@@ -76,11 +81,15 @@ export interface StoreAccounts {
   readonly forget: (account: AccountId, device: string) => Effect.Effect<boolean, StoreError>
   /**
    * Marks devices as seen now, then forgets those that were away for longer than `keep` of running time. To be called
-   * when a device leaves, and now and then with those that are connected.
+   * now and then with all that are connected.
    *
    * @returns the forgotten ones
    */
   readonly seen: (
     present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
   ) => Effect.Effect<ReadonlyArray<{ readonly account: AccountId; readonly device: string }>, StoreError>
+  /** Marks devices as seen now: those that have just left. */
+  readonly left: (
+    devices: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
+  ) => Effect.Effect<void, StoreError>
 }

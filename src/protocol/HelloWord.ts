@@ -5,8 +5,12 @@
 const rows = {
   ack: { about: "counts a line to you as received once you have acknowledged it with /ack" },
   auto: { about: "marks your lines as sent by a program, for others who said auto, and theirs for you" },
-  copies: { about: "shows you what your account's other devices send", isForKept: true },
-  once: { about: "stores a line that you send again, with the same label, only once", isForKept: true },
+  copies: { about: "shows you what your account's other devices send", isForKept: true, isForDevices: true },
+  once: {
+    about: "stores a line that you send again, with the same label, only once",
+    isForKept: true,
+    isForDevices: true
+  },
   receipts: { about: "tells you when a device of an account was given what you sent", isForKept: true },
   "send-only": { about: "before the login: you get no messages, and nobody is told of you", isForLogin: true },
   seq: { about: "shows you the number and the time of each message that is kept", isForKept: true },
@@ -20,6 +24,8 @@ interface HelloWordRow {
   readonly isForLogin?: true
   /** It concerns lines that are kept: servers without accounts do not know it. */
   readonly isForKept?: true
+  /** It has no effect for a guest. */
+  readonly isForDevices?: true
 }
 
 export type HelloWord = keyof typeof rows
@@ -37,6 +43,9 @@ export const basic: ReadonlyArray<HelloWord> = all.filter((word) => !kept.includ
 
 /** What a word does, as a clause without a subject. */
 export const aboutOf = (word: HelloWord): string => rows[word].about
+
+/** Whether a word has an effect for guests. */
+export const isForGuests = (word: HelloWord): boolean => !("isForDevices" in rows[word])
 
 /** Words that have no effect after the login. */
 const forLogin: ReadonlySet<HelloWord> = new Set(all.filter((word) => "isForLogin" in rows[word]))

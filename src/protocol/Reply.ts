@@ -254,12 +254,19 @@ export const tooManyDevices = unauthorized(
 export const accountsUnavailable = (retryMillis: number): Fatal =>
   notNow(retryMillis, "the server cannot look up accounts at the moment")
 
+/** What is stored for a device that is connected cannot be read, or this program has a defect. */
+export const cannotGive = (retryMillis: number): Fatal => ({
+  reason: "internal-error",
+  line: refusal("slow-down", `retry=${retryMillis} fatal`, "the server cannot give you what it has stored for you")
+})
+
 /** Why a client is no longer logged in. It does not connect again by itself. */
 const logoutTexts = {
   replaced: "this device has logged in again, on another connection",
   password: "the password was changed",
   forgotten: "this device was forgotten",
-  removed: "the account was removed"
+  removed: "the account was removed",
+  kicked: "disconnected by the server's operator"
 } as const
 
 export type LogoutReason = keyof typeof logoutTexts
@@ -275,6 +282,9 @@ export const kicked: Fatal = {
   reason: "kicked",
   line: refusal("kicked", "fatal", "disconnected by the server's operator")
 }
+
+/** The same for a device of an account. */
+export const kickedDevice: Fatal = { ...loggedOut("kicked"), reason: "kicked" }
 
 /** @param retryMillis the time until the ban ends; undefined if it does not */
 export const banned = (retryMillis: number | undefined): Fatal => ({

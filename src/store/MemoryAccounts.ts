@@ -74,15 +74,19 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     return [...(state.active(id)?.devices ?? [])].find(([, device]) => device.token === token)?.[0]
   }
 
-  const seen: (
-    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
-  ) => ReadonlyArray<{ readonly account: AccountId; readonly device: string }> = (present) => {
-    for (const { account, device } of present) {
+  const left = (devices: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>) => {
+    for (const { account, device } of devices) {
       const known = state.active(account)?.devices.get(device)
       if (known === undefined) continue
       known.seen = time.wall()
       known.ran = time.now()
     }
+  }
+
+  const seen: (
+    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
+  ) => ReadonlyArray<{ readonly account: AccountId; readonly device: string }> = (present) => {
+    left(present)
     const oldest = time.now() - Duration.toMillis(limits().keep)
     return [...state.accounts.values()].flatMap((account) =>
       [...account.devices].flatMap(([device, { ran }]) => {
@@ -95,6 +99,9 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
 
   return {
     all: Effect.sync(() => [...state.accounts.values()].filter((account) => account.state !== "freed").map(shown)),
+    freed: Effect.sync(() =>
+      [...state.accounts.values()].filter(({ state }) => state === "freed").map(({ id, name }) => ({ id, name }))
+    ),
     create: (account) => Effect.sync(() => create(account)),
     credential: (id) => Effect.sync(() => state.active(id)?.credential),
     setCredential: (id, credential) =>
@@ -128,7 +135,8 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
         const account = state.active(id)
         return account !== undefined && state.forget(account, name)
       }),
-    seen: (present) => Effect.sync(() => seen(present))
+    seen: (present) => Effect.sync(() => seen(present)),
+    left: (devices) => Effect.sync(() => left(devices))
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AccountId, OpenedDevice, StoredAccount, StoredDevice } from "../ports/StoreAccounts.js"
+import type { AccountId, FreedAccount, OpenedDevice, StoredAccount, StoredDevice } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { isOwed } from "./SqlLines.js"
@@ -27,6 +27,12 @@ export function* all(): Sql<ReadonlyArray<StoredAccount>> {
     name: Wire.encode(name),
     isRemoved: state === removed
   }))
+}
+
+/** `StoreAccounts.freed`. */
+export function* allFreed(): Sql<ReadonlyArray<FreedAccount>> {
+  const found = yield* rows<{ id: AccountId; name: string }>("select id, name from account where state = ?", freed)
+  return found.map(({ id, name }) => ({ id, name: Wire.encode(name) }))
 }
 
 /** `StoreAccounts.create`. */
@@ -190,7 +196,7 @@ export function* forget(state: SqlState, account: AccountId, device: string): Sq
 
 /** `StoreAccounts.seen`. */
 export function* seen(state: SqlState, present: ReadonlyArray<DeviceOf>, moment: Moment): Sql<ReadonlyArray<DeviceOf>> {
-  for (const device of present) yield* markSeen(state, device, moment)
+  yield* left(state, present, moment)
   const oldest = (yield* state.running(moment)) - state.limits.keepMillis
   const away = yield* rows<{ account: AccountId; device: string }>(
     "select account, name as device from device where ran < ? order by account, name",
@@ -198,6 +204,11 @@ export function* seen(state: SqlState, present: ReadonlyArray<DeviceOf>, moment:
   )
   for (const { account, device } of away) yield* forget(state, account, device)
   return away.map(({ account, device }) => ({ account, device }))
+}
+
+/** `StoreAccounts.left`. */
+export function* left(state: SqlState, devices: ReadonlyArray<DeviceOf>, moment: Moment): Sql<void> {
+  for (const device of devices) yield* markSeen(state, device, moment)
 }
 
 function* markSeen(state: SqlState, { account, device }: DeviceOf, moment: Moment): Sql<void> {

@@ -43,6 +43,7 @@ export const requests = {
   ),
 
   accounts: reads(() => SqlAccounts.all()),
+  freed: reads(() => SqlAccounts.allFreed()),
   create: writes((state, moment, account: { name: string; likeness: string; credential: string }) =>
     SqlAccounts.create(state, account, moment)
   ),
@@ -69,6 +70,9 @@ export const requests = {
   forget: writes((state, _, account: AccountId, device: string) => SqlAccounts.forget(state, account, device)),
   seen: writes((state, moment, present: ReadonlyArray<SqlAccounts.DeviceOf>) =>
     SqlAccounts.seen(state, present, moment)
+  ),
+  left: writes((state, moment, devices: ReadonlyArray<SqlAccounts.DeviceOf>) =>
+    SqlAccounts.left(state, devices, moment)
   ),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),

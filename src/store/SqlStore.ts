@@ -43,6 +43,7 @@ export const make = (database: SqlDatabase): StoreService => {
     markRead: (account, conversation, seq) => call("markRead", account, conversation, seq),
     accounts: {
       all: call("accounts"),
+      freed: call("freed"),
       create: (account) => call("create", account),
       credential: (account) => call("credential", account),
       setCredential: (account, credential) => call("setCredential", account, credential),
@@ -53,7 +54,8 @@ export const make = (database: SqlDatabase): StoreService => {
       setToken: (account, device, hash) => call("setToken", account, device, hash),
       deviceOfToken: (account, hash) => call("deviceOfToken", account, hash),
       forget: (account, device) => call("forget", account, device),
-      seen: (present) => call("seen", present)
+      seen: (present) => call("seen", present),
+      left: (devices) => call("left", devices)
     },
     configure: (limits) => call("configure", toSqlLimits(limits)),
     retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),

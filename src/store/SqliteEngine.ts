@@ -34,7 +34,7 @@ export class EngineFailure extends Error {
 const insertLine = `insert into line (${lineColumns.join(", ")}) values (${lineColumns.map(() => "?").join(", ")})`
 
 /** Requests that need no more space than the reserve has. */
-const frugal: ReadonlySet<RequestName> = new Set(["retain", "remove", "free", "forget", "seen", "toldReturns"])
+const frugal: ReadonlySet<RequestName> = new Set(["retain", "remove", "free", "forget", "seen", "left", "toldReturns"])
 
 /** How long the engine waits before it looks again whether the disk has space. */
 const retryMillis = 500

@@ -26,6 +26,18 @@ const makeToken = (client: MemoryClient, device: string) =>
 const last = ({ received }: MemoryClient) => heads(received).at(-1)
 
 describe("/register", () => {
+  it.scoped("counts as a right password from the client's address, which nobody can lock out then", () =>
+    Effect.gen(function* () {
+      const chat = yield* start()
+      const carol = yield* chat.join("carol")
+      assert.deepStrictEqual(heads(yield* ask(carol, `/register ${password}`)), ["* registered carol"])
+      for (let attempt = 0; attempt < 8; attempt++) {
+        assert.strictEqual(yield* answerTo(chat, "carol/phone: not this one"), "! wrong-password fatal")
+      }
+      assert.strictEqual(yield* answerTo(chat, `carol/phone: ${password}`), "in")
+    })
+  )
+
   it.scoped("makes an account of the guest's name: it takes the password from then on", () =>
     Effect.gen(function* () {
       const chat = yield* start({})

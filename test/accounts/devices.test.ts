@@ -34,6 +34,52 @@ describe("devices of an account", () => {
     })
   )
 
+  it.scoped("are reported to the store when they leave, those alone, and all that are connected each hour", () =>
+    Effect.gen(function* () {
+      const reports: Array<string> = []
+      const report = (kind: string, devices: ReadonlyArray<{ readonly device: string }>) =>
+        void reports.push(`${kind} ${devices.map(({ device }) => device).join()}`)
+      const chat = yield* start(undefined, {
+        store: (store) => ({
+          ...store,
+          accounts: {
+            ...store.accounts,
+            left: (devices) => (report("left", devices), store.accounts.left(devices)),
+            seen: (devices) => (report("seen", devices), store.accounts.seen(devices))
+          }
+        })
+      })
+      const [main, phone] = [yield* logIn(chat, `alice: ${password}`), yield* logIn(chat, `alice/phone: ${password}`)]
+      phone.socket.reset()
+      yield* settle
+      yield* pass(1_100)
+      assert.deepStrictEqual(reports, ["left phone"])
+      yield* pass(3_600_000)
+      assert.deepStrictEqual(reports, ["left phone", "seen main"])
+      main.socket.reset()
+      yield* settle
+      yield* pass(1_100)
+      assert.deepStrictEqual(reports, ["left phone", "seen main", "left main"])
+    })
+  )
+
+  it.scoped("are all disconnected by the operator, who names the account", () =>
+    Effect.gen(function* () {
+      const chat = yield* start({ alice: password, bob: password })
+      const sender = yield* chat.connect
+      yield* ask(sender, "/hello send-only", `alice: ${password}`)
+      const devices = [yield* logIn(chat, `alice: ${password}`), yield* logIn(chat, `alice/phone: ${password}`), sender]
+      const bob = yield* logIn(chat, `bob: ${password}`)
+      assert.isTrue(yield* chat.server.kick("Alice"))
+      yield* settle
+      for (const device of devices) assert.strictEqual(last(device), "! logged-out reason=kicked fatal")
+      assert.deepStrictEqual(yield* ask(bob, "/who"), ["* who 1: bob"])
+      for (const device of devices) device.socket.end()
+      yield* settle
+      assert.isFalse(yield* chat.server.kick("alice"))
+    })
+  )
+
   it.scoped("are announced once: when the first comes, and when the last leaves", () =>
     Effect.gen(function* () {
       const chat = yield* start()

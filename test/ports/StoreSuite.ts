@@ -571,6 +571,41 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
 
+      it.scoped("keep their names for those who have their lines, also when these were freed", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const [alice, bob] = [yield* register(store, "\xc3\xa4lice"), yield* register(store, "bob")]
+          assert.deepStrictEqual(yield* store.accounts.freed, [])
+          yield* store.accounts.remove(alice)
+          assert.deepStrictEqual(yield* store.accounts.freed, [])
+          yield* store.accounts.free(alice)
+          assert.deepStrictEqual(yield* store.accounts.freed, [{ id: alice, name: "\xc3\xa4lice" }])
+          assert.deepStrictEqual(
+            (yield* store.accounts.all).map(({ id }) => id),
+            [bob]
+          )
+        })
+      )
+
+      it.scoped("forget no device when others leave, which are seen then", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const alice = yield* register(store, "alice")
+          yield* device(store, alice, "main")
+          yield* device(store, alice, "phone")
+          yield* TestClock.adjust("90 minutes")
+          yield* store.accounts.left([{ account: alice, device: "phone" }])
+          assert.sameDeepMembers(
+            [...(yield* store.accounts.devices(alice))],
+            [
+              { name: "main", hasToken: false, seen: 0 },
+              { name: "phone", hasToken: false, seen: 5_400_000 }
+            ]
+          )
+          assert.deepStrictEqual(yield* store.accounts.seen([]), [{ account: alice, device: "main" }])
+        })
+      )
+
       it.scoped("whose name was freed and taken again are somebody else", () =>
         Effect.gen(function* () {
           const store = yield* open(defaults)

@@ -60,6 +60,9 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   tooManyChecks: (label) => [Reply.tooManyChecks(1_000).line(label)],
   tooManyDevices: (label) => [Reply.tooManyDevices.line(label)],
   accountsUnavailable: (label) => [Reply.accountsUnavailable(1_000).line(label)],
+  accounts: (label) => Reply.accounts(["alice"], label),
+  cannotGive: (label) => [Reply.cannotGive(1_000).line(label)],
+  kickedDevice: (label) => [Reply.kickedDevice.line(label)],
   loggedOut: (label) => [Reply.loggedOut("replaced").line(label)],
   refused: (label) => [Reply.refused("register", "looks-like", { like: "alice" })(label)],
   "refused for now": (label) => [Reply.refused("register", "limit", { retryMillis: 1_000 })(label)],
@@ -144,6 +147,7 @@ describe("Reply", () => {
       "tooManyChecks",
       "tooManyDevices",
       "accountsUnavailable",
+      "cannotGive",
       "refused for now"
     ])
   })
@@ -163,6 +167,8 @@ describe("Reply", () => {
       "tooManyChecks",
       "tooManyDevices",
       "accountsUnavailable",
+      "cannotGive",
+      "kickedDevice",
       "loggedOut"
     ]
     assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time", ...accounts])
