@@ -15,8 +15,8 @@ export const mutants = [
   {
     name: "the first line that is stored while a device logs in is passed over",
     file: "conversations/Feed.ts",
-    search: "this.fallBehind(conversation, key, seq - 1)",
-    replace: "this.fallBehind(conversation, key, seq)",
+    search: "this.fallBehind(conversation, key, seq - 1, seq)",
+    replace: "this.fallBehind(conversation, key, seq, seq)",
     test: feed
   },
   {
@@ -29,15 +29,15 @@ export const mutants = [
   {
     name: "a device is live after a page that is not the last",
     file: "conversations/Feed.ts",
-    search: "if (page.hasMore || behind.hasMore)",
+    search: "if (hasMore || behind.hasMore)",
     replace: "if (behind.hasMore)",
     test: delivery
   },
   {
     name: "a device is live although lines were stored since its last page was asked for",
     file: "conversations/Feed.ts",
-    search: "if (page.hasMore || behind.hasMore)",
-    replace: "if (page.hasMore)",
+    search: "if (hasMore || behind.hasMore)",
+    replace: "if (hasMore)",
     test: feed
   },
   {
@@ -62,6 +62,55 @@ export const mutants = [
     test: trouble
   },
   {
+    name: "a page that is damaged is asked for again and again",
+    file: "conversations/Feed.ts",
+    search: "    behind.isSingle = true\n",
+    replace: "",
+    test: feed
+  },
+  {
+    name: "a line that is intact is passed over with the damaged ones of its page",
+    file: "conversations/Feed.ts",
+    search: "if (behind.isSingle) behind.after += 1\n",
+    replace: "behind.after += 1\n",
+    test: feed
+  },
+  {
+    name: "everybody waits while a part of the store is damaged",
+    file: "conversations/Pager.ts",
+    search: 'error.reason === "damaged"',
+    replace: "false",
+    test: trouble
+  },
+  {
+    name: "a device whose feed has a defect stays connected, and is given nothing",
+    file: "conversations/Conversations.ts",
+    search: "if (peer.outbox.ended === undefined) this.broker.expel(peer, Reply.cannotGive(retryMillis))",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "a damaged store is logged each second",
+    file: "conversations/StoreTrouble.ts",
+    search: "if (before !== undefined && this.now() - before < logMillis) return Effect.void\n",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "a mailbox is forgotten while an address is resolved that leads to it",
+    file: "conversations/Mailboxes.ts",
+    search: "    this.await(mailbox)\n    return mailbox",
+    replace: "    this.takeFrom(mailbox)\n    return mailbox",
+    test: trouble
+  },
+  {
+    name: "a device with a guest's many conversations remembers all of them",
+    file: "conversations/RecentNumbers.ts",
+    search: "if (this.numbers.size > this.most) this.forgetOldest()\n",
+    replace: "",
+    test: "test/conversations/RecentNumbers.test.ts"
+  },
+  {
     name: "a gap is not told",
     file: "conversations/Feed.ts",
     search: "this.broker.rendering.gap(this.peer, key, lines, first, last)",
@@ -78,8 +127,8 @@ export const mutants = [
   {
     name: "a connection that replaces another is fed before that has ended",
     file: "conversations/Conversations.ts",
-    search: "if (before === undefined) this.openLater(feed)",
-    replace: "this.openLater(feed)",
+    search: "if (before === undefined) this.opening.add(feed)",
+    replace: "this.opening.add(feed)",
     test: delivery
   },
   {
@@ -119,7 +168,7 @@ export const mutants = [
   },
   {
     name: "a batch that the store may have stored returns at the end of a shutdown",
-    file: "conversations/Conversations.ts",
+    file: "conversations/Mailboxes.ts",
     search: "decidesAlone: true",
     replace: "decidesAlone: false",
     test: trouble

@@ -2,41 +2,38 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
-import type { Account } from "../chat/Device.js"
 import type { FeatureContext, MakeFeature } from "../chat/Feature.js"
-import type { WriterKind } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import type { StoreError } from "../ports/StoreError.js"
+import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
+import * as Reply from "../protocol/Reply.js"
 import { Cursors } from "./Cursors.js"
 import { Feed } from "./Feed.js"
-import * as LineHead from "./LineHead.js"
-import { Mailbox } from "./Mailbox.js"
+import { Mailboxes } from "./Mailboxes.js"
+import { Opening } from "./Opening.js"
 import { Pager } from "./Pager.js"
 import { isSelf, otherAccount } from "./Parties.js"
 import { Receipts } from "./Receipts.js"
 import { Rendering } from "./Rendering.js"
 import * as Retention from "./Retention.js"
 import { Returns } from "./Returns.js"
+import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
 
 /** Cursors are saved with the next transaction, at the latest after this time. */
 const cursorDelay = Duration.seconds(1)
 
-/** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
-const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true }
+/** Between a defect and the next step. */
+const defectDelay = Duration.seconds(1)
 
-/** Between a request that failed and the next one. */
-const retryDelay = Duration.seconds(1)
-
-/** So many mailboxes of accounts to which nothing is under way are kept, so that routes to them stay valid. */
-const maxIdle = 1_024
+/** The milliseconds after which a device may come back to which nothing can be given now. */
+const retryMillis = 60_000
 
 /** A store, and what the devices of accounts have been given that it does not know yet. */
 export interface ConversationsStore {
@@ -84,20 +81,20 @@ export const make = (
 }
 
 class Conversations {
-  private readonly mailboxes = new Map<AccountId, Mailbox>()
-  /** Mailboxes of which nothing is in use, the one that was idle longest first. */
-  private readonly idle = new Set<Mailbox>()
+  private readonly mailboxes: Mailboxes
   private readonly feeds = new Map<Peer, Feed>()
   private readonly store: StoreService
   private readonly cursors: Cursors
   private readonly rendering: Rendering
   private readonly writer: StoreWriter
+  private readonly opening: Opening
   private readonly pager: Pager
   private readonly receipts: Receipts
   private readonly returns: Returns
-  /** Feeds that ask what waits for them, in this order. */
-  private readonly opening: Array<Feed> = []
-  private readonly hasOpening = Effect.unsafeMakeLatch(false)
+  private readonly trouble: StoreTrouble
+  /** Feeds that cannot go on, and why. */
+  private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
+  private readonly hasLost = Effect.unsafeMakeLatch(false)
 
   constructor(
     { cursors, store }: ConversationsStore,
@@ -105,11 +102,25 @@ class Conversations {
     private readonly broker: FeatureContext
   ) {
     const { inTurn, put } = broker
-    const failed = (error: StoreError, again?: () => void) => this.failed(error, again)
+    const trouble = new StoreTrouble(broker.time.now)
+    const { failed } = trouble
+    const lost = (feed: Feed, cause: unknown) => this.lose(feed, cause)
     this.store = store
     this.cursors = cursors
-    this.rendering = new Rendering({ nameOf: (id) => accounts.withId(id)?.name ?? "", put })
-    this.pager = new Pager({ store, inTurn, failed })
+    this.trouble = trouble
+    this.rendering = new Rendering({ nameOf: (id) => accounts.nameOf(id), put })
+    this.opening = new Opening({
+      store,
+      cursors,
+      inTurn,
+      failed,
+      lost,
+      opened: (feed, waiting) => {
+        feed.open(waiting)
+        this.returns.check(feed.device.account)
+      }
+    })
+    this.pager = new Pager({ store, inTurn, failed, unreadable: trouble.unreadable, lost })
     this.receipts = new Receipts({
       inTurn,
       put,
@@ -126,22 +137,24 @@ class Conversations {
       store,
       inTurn,
       failed,
+      works: trouble.works,
       cursors: this.cursors,
       settled: (mailbox, batch, outcomes) => {
         broker.settledEach(mailbox.inlet, batch, outcomes)
-        this.takeFrom(mailbox)
+        this.mailboxes.takeFrom(mailbox)
       },
       stored: (mailbox, line, by, { again, at, conversation, seq }) => {
         const { account, author, conversation: key, isAuto, text, to } = line
         if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq })
         const kept = { seq, at, account, author, text, isAuto, to }
-        mailbox.stored(conversation, key, kept, by)
+        mailbox.stored(conversation, key, kept, by, lost)
         if (account === undefined) this.returns.stored(conversation, seq, by)
         else this.receipts.wrote(by, conversation)
         const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
-        own?.stored(conversation, key, kept, by)
+        own?.stored(conversation, key, kept, by, lost)
       }
     })
+    this.mailboxes = new Mailboxes(broker, this.writer)
   }
 
   /** Until the broker ends. What was given by then is saved. */
@@ -149,13 +162,14 @@ class Conversations {
     Effect.all(
       [
         this.writer.run,
+        this.opening.run,
         this.pager.run,
         this.receipts.run,
         this.returns.run,
         this.returns.report,
         this.retention,
-        this.open,
-        this.saveCursors
+        this.saveCursors,
+        this.closeLost
       ].map(surviving),
       { concurrency: "unbounded", discard: true }
     )
@@ -165,7 +179,7 @@ class Conversations {
     const account = this.accounts.named(name)
     return account === undefined || account.isRemoved
       ? undefined
-      : { outboxes: [this.mailbox(account).inlet], suffix: "" }
+      : { outboxes: [this.mailboxes.of(account).inlet], suffix: "" }
   }
 
   lookAlike(name: string): string | undefined {
@@ -178,7 +192,7 @@ class Conversations {
     const { device } = peer
     if (device === undefined) return
     const { account, name } = device
-    const mailbox = this.mailbox(account)
+    const mailbox = this.mailboxes.of(account)
     const before = mailbox.feedOf(name)
     const feed = new Feed(
       peer,
@@ -193,9 +207,9 @@ class Conversations {
     )
     mailbox.feeds.set(peer, feed)
     this.feeds.set(peer, feed)
-    this.idle.delete(mailbox)
+    this.mailboxes.inUse(mailbox)
     // The connection that this one replaces may still be given lines: only once it has ended, the cursor is exact.
-    if (before === undefined) this.openLater(feed)
+    if (before === undefined) this.opening.add(feed)
   }
 
   left(peer: Peer) {
@@ -212,84 +226,14 @@ class Conversations {
     mailbox?.feeds.delete(peer)
     if (mailbox === undefined) return
     const next = mailbox.feedOf(feed.device.device)
-    if (next !== undefined) this.openLater(next)
+    if (next !== undefined) this.opening.add(next)
     if (mailbox.feeds.size === 0) this.receipts.forget(mailbox.account.id)
-    this.rest(mailbox)
+    this.mailboxes.rest(mailbox)
   }
 
   removed(toGuests: ReadonlyArray<Undelivered>) {
     this.returns.tell(toGuests)
     for (const { device } of this.feeds.values()) this.returns.check(device.account)
-  }
-
-  private mailbox(account: Account): Mailbox {
-    const known = this.mailboxes.get(account.id)
-    if (known !== undefined) return known
-    const inlet = this.broker.outbox(account.name, storeWriter)
-    inlet.form = LineHead.form
-    const mailbox = new Mailbox(account, inlet)
-    this.mailboxes.set(account.id, mailbox)
-    this.takeFrom(mailbox)
-    return mailbox
-  }
-
-  /** Takes the next batch of an inlet, as soon as there is one. */
-  private takeFrom(mailbox: Mailbox) {
-    mailbox.inlet.onBatch((batch) => {
-      this.idle.delete(mailbox)
-      this.writer.take(mailbox, batch)
-    })
-    this.rest(mailbox)
-  }
-
-  /** Forgets the mailboxes that were idle longest, if there are too many. */
-  private rest(mailbox: Mailbox) {
-    if (!mailbox.isIdle) return
-    this.idle.add(mailbox)
-    if (this.idle.size <= maxIdle) return
-    for (const oldest of this.idle) {
-      this.idle.delete(oldest)
-      if (!oldest.isIdle) continue
-      const { id, name } = oldest.account
-      this.mailboxes.delete(id)
-      this.broker.discard(oldest.inlet)
-      this.broker.changed(name)
-      return
-    }
-  }
-
-  private openLater(feed: Feed) {
-    this.opening.push(feed)
-    this.hasOpening.unsafeOpen()
-  }
-
-  /** Asks the store what waits for devices that have logged in. */
-  private get open(): Effect.Effect<never> {
-    const next = Effect.suspend(() => {
-      const feed = this.opening.shift()
-      if (feed === undefined) {
-        this.hasOpening.unsafeClose()
-        return Effect.void
-      }
-      const { account, device } = feed.device
-      return this.cursors.save(this.store).pipe(
-        // They are never saved then, and what is intact can be read: the device may get lines again.
-        Effect.catchIf(
-          ({ reason }) => reason === "damaged",
-          () => Effect.void
-        ),
-        Effect.zipRight(this.store.waiting(account, device)),
-        Effect.flatMap((waiting) =>
-          this.broker.inTurn(() => {
-            this.mailboxes.get(account)?.opened(waiting)
-            feed.open(waiting)
-            this.returns.check(account)
-          })
-        ),
-        Effect.catchAll((error) => this.failed(error, () => this.openLater(feed)))
-      )
-    })
-    return Effect.forever(Effect.zipRight(this.hasOpening.await, next))
   }
 
   private get retention(): Effect.Effect<never> {
@@ -302,7 +246,7 @@ class Conversations {
         this.returns.tell(undelivered)
         for (const sender of senders) this.returns.check(sender)
       },
-      failed: (error) => this.failed(error)
+      failed: (error) => this.trouble.failed(error)
     })
   }
 
@@ -332,13 +276,30 @@ class Conversations {
     )
   }
 
-  /** Reports that the store did not do what it was asked to do, waits, and then asks again. */
-  private failed(error: StoreError, again: () => void = () => {}): Effect.Effect<void> {
-    const warning = Effect.logWarning("the store does not work; lines to accounts return until it does")
-    return Effect.annotateLogs(warning, { reason: error.reason, cause: error.message }).pipe(
-      Effect.zipRight(Effect.sleep(retryDelay)),
-      Effect.zipRight(Effect.sync(again))
-    )
+  /** A feed has a defect, or what waits for its device cannot be read. */
+  private lose(feed: Feed, cause: unknown) {
+    feed.end()
+    this.lostFeeds.push([feed, cause])
+    this.hasLost.unsafeOpen()
+  }
+
+  /** Closes the connections of lost feeds: it would look to these devices as if nobody wrote to them. */
+  private get closeLost(): Effect.Effect<never> {
+    const next = Effect.suspend(() => {
+      const lost = this.lostFeeds.splice(0)
+      this.hasLost.unsafeClose()
+      return Effect.forEach(lost, ([{ peer }, cause]) =>
+        Effect.zipRight(
+          cause instanceof StoreError
+            ? this.trouble.unreadable(cause)
+            : Effect.logError("a defect in what a device is given", Cause.die(cause)),
+          this.broker.inTurn(() => {
+            if (peer.outbox.ended === undefined) this.broker.expel(peer, Reply.cannotGive(retryMillis))
+          })
+        )
+      )
+    })
+    return Effect.forever(Effect.zipRight(this.hasLost.await, next))
   }
 }
 
@@ -346,6 +307,6 @@ class Conversations {
 const surviving = (loop: Effect.Effect<never>): Effect.Effect<never> =>
   Effect.forever(
     Effect.catchAllDefect(loop, (defect) =>
-      Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(retryDelay))
+      Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(defectDelay))
     )
   )

@@ -1,9 +1,17 @@
 import type { Peer } from "../chat/Peer.js"
 import type { Source } from "../chat/Source.js"
-import type { ConversationId, ConversationKey, Page, StoredLine, Waiting } from "../ports/StoreLines.js"
+import {
+  keyText,
+  type ConversationId,
+  type ConversationKey,
+  type Page,
+  type StoredLine,
+  type Waiting
+} from "../ports/StoreLines.js"
 import type { Cursors, DeviceKey } from "./Cursors.js"
 import { isSelf } from "./Parties.js"
 import type { Receipts } from "./Receipts.js"
+import { RecentNumbers } from "./RecentNumbers.js"
 import type { Rendering } from "./Rendering.js"
 
 /** The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page. */
@@ -14,11 +22,30 @@ const windowBytes = 524_288
 export const pageLines = 512
 export const pageBytes = 65_536
 
+/**
+ * The conversations of which a feed remembers the last line that it gave. More than the lines of a transaction, which may
+ * be on a page before it is known here that they are stored.
+ */
+const rememberedConversations = 4_096
+
+/** The page that a feed asks for. */
+export interface WantedPage {
+  readonly conversation: ConversationId
+  readonly after: number
+  readonly before?: number | undefined
+}
+
 /** A conversation that the device gets page by page. */
 interface Behind {
   readonly key: ConversationKey
-  /** The last line that was given. */
+  /** The last line that was given, or is known to be gone. */
   given: number
+  /** The next page begins after this line. It is above `given` if the lines between could not be read. */
+  after: number
+  /** The last line that is known to be stored. */
+  last: number
+  /** The next page has only one line, because a longer one could not be read. */
+  isSingle: boolean
   /** Lines were stored since the last page was asked for. */
   hasMore: boolean
 }
@@ -51,8 +78,10 @@ interface Collaborators {
  */
 export class Feed implements Source {
   private readonly behind = new Map<ConversationId, Behind>()
-  /** The last line that was given, of each conversation that this feed has given any. */
-  private readonly given = new Map<ConversationId, number>()
+  /** The keys of these conversations. */
+  private readonly behindKeys = new Set<string>()
+  /** The last line that was given, of the conversations of which this feed has given any lately. */
+  private readonly given = new RecentNumbers<ConversationId>(rememberedConversations)
   /** Lines in the outbox, in order. */
   private underWay: Array<UnderWay> = []
   private taken = 0
@@ -73,9 +102,9 @@ export class Feed implements Source {
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
     this.isOpen = true
-    for (const { conversation, cursor, key } of waiting) this.fallBehind(conversation, key, cursor)
+    for (const { conversation, cursor, key, last } of waiting) this.fallBehind(conversation, key, cursor, last)
     for (const [conversation, { key, seq }] of this.early) {
-      if (!this.behind.has(conversation)) this.fallBehind(conversation, key, seq - 1)
+      if (!this.behind.has(conversation)) this.fallBehind(conversation, key, seq - 1, seq)
     }
     this.early.clear()
   }
@@ -84,6 +113,7 @@ export class Feed implements Source {
   end() {
     this.isOver = true
     this.behind.clear()
+    this.behindKeys.clear()
   }
 
   /** Whether the device can be given lines: what it has not been given is known, and it is not leaving. */
@@ -92,8 +122,8 @@ export class Feed implements Source {
   }
 
   /** Whether lines of this conversation reach the device as they are stored. */
-  isLive(conversation: ConversationId | undefined): boolean {
-    return this.isReady && (conversation === undefined || !this.behind.has(conversation))
+  isLive(key: ConversationKey): boolean {
+    return this.isReady && (this.behind.size === 0 || !this.behindKeys.has(keyText(key)))
   }
 
   /** The lines in the outbox: all those after `after`. */
@@ -121,20 +151,22 @@ export class Feed implements Source {
     const behind = this.behind.get(conversation)
     if (behind !== undefined) {
       behind.hasMore = true
+      behind.last = Math.max(behind.last, seq)
       return
     }
     const before = this.given.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
-    if (seq > before + 1 || !this.hasRoom) this.fallBehind(conversation, key, before)
+    if (seq > before + 1 || !this.hasRoom) this.fallBehind(conversation, key, before, seq)
     else this.give(conversation, key, [line], by)
   }
 
   /** The page to ask for now, if the device has room for one. */
-  nextPage(): { readonly conversation: ConversationId; readonly after: number } | undefined {
+  nextPage(): WantedPage | undefined {
     if (this.isOver || !this.hasRoomForPage) return undefined
     for (const [conversation, behind] of this.behind) {
+      const { after, isSingle } = behind
       behind.hasMore = false
-      return { conversation, after: behind.given }
+      return isSingle ? { conversation, after, before: after + 2 } : { conversation, after }
     }
     return undefined
   }
@@ -143,29 +175,60 @@ export class Feed implements Source {
   page(conversation: ConversationId, page: Page) {
     const behind = this.behind.get(conversation)
     if (behind === undefined) return // it is over
-    const { hasMore, last, lines } = page
-    this.behind.delete(conversation)
+    const { last, lines } = page
     let from = 0
     lines.forEach(({ seq }, index) => {
       const expected = index === 0 ? behind.given + 1 : (lines[index - 1]?.seq ?? 0) + 1
       if (seq === expected) return
       this.give(conversation, behind.key, lines.slice(from, index), undefined)
-      this.gap(conversation, behind.key, page, expected, seq - 1)
+      this.gap(conversation, behind.key, lines, expected, seq - 1)
       from = index
     })
     this.give(conversation, behind.key, lines.slice(from), undefined)
     behind.given = lines.at(-1)?.seq ?? behind.given
+    behind.after = behind.isSingle ? behind.after + 1 : behind.given
+    const hasMore = behind.isSingle ? behind.after < last : page.hasMore
+    behind.isSingle = false
+    this.goOn(conversation, behind, hasMore, last, lines)
+  }
+
+  /** A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged. */
+  damaged(conversation: ConversationId) {
+    const behind = this.behind.get(conversation)
+    if (behind === undefined) return // it is over
+    if (behind.isSingle) behind.after += 1
+    behind.isSingle = true
+    this.goOn(conversation, behind, behind.after < behind.last, behind.last, [])
+  }
+
+  private goOn(
+    conversation: ConversationId,
+    behind: Behind,
+    hasMore: boolean,
+    last: number,
+    lines: ReadonlyArray<StoredLine>
+  ) {
+    const { key } = behind
+    this.behind.delete(conversation)
+    this.behindKeys.delete(keyText(key))
     if (!hasMore && last > behind.given) {
-      this.gap(conversation, behind.key, page, behind.given + 1, last)
+      this.gap(conversation, key, lines, behind.given + 1, last)
       behind.given = last
+      behind.after = last
     }
-    this.given.set(conversation, behind.given)
-    if (page.hasMore || behind.hasMore) this.behind.set(conversation, behind)
+    this.given.renew(conversation, behind.given)
+    if (hasMore || behind.hasMore) this.setBehind(conversation, behind)
     if (this.behind.size > 0) this.broker.wantPage(this)
   }
 
   /** These lines are gone: they are kept no longer, or damaged. */
-  private gap(conversation: ConversationId, key: ConversationKey, { lines }: Page, first: number, last: number) {
+  private gap(
+    conversation: ConversationId,
+    key: ConversationKey,
+    lines: ReadonlyArray<StoredLine>,
+    first: number,
+    last: number
+  ) {
     this.broker.rendering.gap(this.peer, key, lines, first, last)
     this.passOver(conversation, last)
   }
@@ -192,9 +255,14 @@ export class Feed implements Source {
     this.broker.receipts.given(line, this.device.account, this.peer.name)
   }
 
-  private fallBehind(conversation: ConversationId, key: ConversationKey, given: number) {
-    this.behind.set(conversation, { key, given, hasMore: true })
+  private fallBehind(conversation: ConversationId, key: ConversationKey, given: number, last: number) {
+    this.setBehind(conversation, { key, given, after: given, last, isSingle: false, hasMore: true })
     this.broker.wantPage(this)
+  }
+
+  private setBehind(conversation: ConversationId, behind: Behind) {
+    this.behind.set(conversation, behind)
+    this.behindKeys.add(keyText(behind.key))
   }
 
   private give(

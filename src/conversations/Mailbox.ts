@@ -1,21 +1,13 @@
 import type { Account } from "../chat/Device.js"
 import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
-import {
-  keyText,
-  type ConversationId,
-  type ConversationKey,
-  type StoredLine,
-  type Waiting
-} from "../ports/StoreLines.js"
+import type { ConversationId, ConversationKey, StoredLine } from "../ports/StoreLines.js"
 import type { Feed } from "./Feed.js"
 
 /** What the server holds in memory of an account that lines are written to, or that has devices connected. */
 export class Mailbox {
   /** The feeds of the connected devices. A device that has logged in again may have two for a moment. */
   readonly feeds = new Map<Peer, Feed>()
-  /** The conversations that were met since the mailbox was made, by `keyText`. */
-  private readonly conversations = new Map<string, ConversationId>()
 
   constructor(
     readonly account: Account,
@@ -42,25 +34,29 @@ export class Mailbox {
 
   /** Whether some device gets the lines of this conversation as they are stored. */
   isLive(key: ConversationKey): boolean {
-    if (this.feeds.size === 0) return false
-    const conversation = this.conversations.get(keyText(key))
-    for (const feed of this.feeds.values()) if (feed.isLive(conversation)) return true
+    for (const feed of this.feeds.values()) if (feed.isLive(key)) return true
     return false
-  }
-
-  /** A device has learned what waits for it. */
-  opened(waiting: ReadonlyArray<Waiting>) {
-    for (const { conversation, key } of waiting) this.conversations.set(keyText(key), conversation)
   }
 
   /**
    * A line has been stored.
    *
    * @param by the connection that sent it
+   * @param lost a feed has a defect; the others are given the line all the same
    */
-  stored(conversation: ConversationId, key: ConversationKey, line: StoredLine, by: Peer) {
-    if (this.feeds.size === 0) return
-    this.conversations.set(keyText(key), conversation)
-    for (const feed of this.feeds.values()) feed.stored(conversation, key, line, by)
+  stored(
+    conversation: ConversationId,
+    key: ConversationKey,
+    line: StoredLine,
+    by: Peer,
+    lost: (feed: Feed, defect: unknown) => void
+  ) {
+    for (const feed of this.feeds.values()) {
+      try {
+        feed.stored(conversation, key, line, by)
+      } catch (defect) {
+        lost(feed, defect)
+      }
+    }
   }
 }

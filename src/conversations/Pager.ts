@@ -1,13 +1,17 @@
 import * as Effect from "effect/Effect"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
-import { pageBytes, pageLines, type Feed } from "./Feed.js"
+import { pageBytes, pageLines, type Feed, type WantedPage } from "./Feed.js"
 
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** Reports a failure, and asks again after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
+  /** Reports that a page is damaged. */
+  readonly unreadable: (error: StoreError) => Effect.Effect<void>
+  /** A feed has a defect. */
+  readonly lost: (feed: Feed, defect: unknown) => void
 }
 
 /** Fetches the pages of the feeds that are behind: one page of one feed after the other. */
@@ -49,19 +53,29 @@ export class Pager {
     return Effect.void
   }
 
-  private fetch(feed: Feed, { after, conversation }: NonNullable<ReturnType<Feed["nextPage"]>>): Effect.Effect<void> {
+  private fetch(feed: Feed, { after, before, conversation }: WantedPage): Effect.Effect<void> {
     const { broker } = this
     const request = {
       conversation,
       reader: feed.device.account,
       after,
+      before,
       limit: pageLines,
       maxBytes: pageBytes
     }
     return broker.store.page(request).pipe(
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
       this.oneByOne.withPermits(1),
-      Effect.catchAll((error) => broker.failed(error, () => this.add(feed)))
+      // Asked for again, it would fail again: what can be read of it is, and other feeds do not wait.
+      Effect.catchAll((error) =>
+        error.reason === "damaged"
+          ? Effect.zipRight(
+              broker.unreadable(error),
+              broker.inTurn(() => feed.damaged(conversation))
+            )
+          : broker.failed(error, () => this.add(feed))
+      ),
+      Effect.catchAllDefect((defect) => Effect.sync(() => broker.lost(feed, defect)))
     )
   }
 }

@@ -3,6 +3,10 @@ import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import * as Reply from "../protocol/Reply.js"
+import { RecentNumbers } from "./RecentNumbers.js"
+
+/** The conversations with guests of which it is remembered how far they were reported. */
+const rememberedConversations = 4_096
 
 interface Given {
   readonly conversation: ConversationId
@@ -31,6 +35,8 @@ export class Receipts {
   private readonly due = new Map<string, Receipt>()
   /** How far each reader was given each conversation: a slower device of an account brings no second receipt. */
   private readonly latest = new Map<AccountId, Map<ConversationId, number>>()
+  /** The same of conversations with guests, which each have one reader. */
+  private readonly latestOfGuests = new RecentNumbers<ConversationId>(rememberedConversations)
   /** The connections that only send, by the conversations in which they have written: they have no feed. */
   private readonly senders = new Map<ConversationId, Set<Peer>>()
   private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
@@ -40,12 +46,19 @@ export class Receipts {
 
   /** A device of an account has been given everything up to this line. */
   given({ conversation, key, seq }: Given, account: AccountId, name: string) {
-    let latest = this.latest.get(account)
-    if (latest === undefined) this.latest.set(account, (latest = new Map()))
+    const latest = key.kind === "guest" ? this.latestOfGuests : this.latestOf(account)
     if ((latest.get(conversation) ?? 0) >= seq) return
     latest.set(conversation, seq)
     this.due.set(`${conversation}/${account}`, { conversation, key, seq, account, name })
     this.hasDue.unsafeOpen()
+  }
+
+  private latestOf(account: AccountId): Map<ConversationId, number> {
+    const known = this.latest.get(account)
+    if (known !== undefined) return known
+    const latest = new Map<ConversationId, number>()
+    this.latest.set(account, latest)
+    return latest
   }
 
   /** An account has written a line, on this connection, that is stored by now. */

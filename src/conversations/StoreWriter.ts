@@ -39,6 +39,8 @@ interface Collaborators {
   readonly stored: (mailbox: Mailbox, line: StoreLines.NewLine, by: Peer, stored: Stored) => void
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
+  /** Reports that the store works, if it did not before. */
+  readonly works: Effect.Effect<void>
 }
 
 type Stored = Extract<StoreLines.Appended, { readonly _tag: "Stored" }>
@@ -100,7 +102,7 @@ export class StoreWriter {
     return Effect.uninterruptible(
       Effect.flatMap(Effect.exit(append), (answer) => {
         const settle = broker.inTurn(() => this.answered(parts, Exit.isSuccess(answer) ? answer.value : undefined))
-        if (Exit.isSuccess(answer)) return settle
+        if (Exit.isSuccess(answer)) return Effect.zipRight(settle, broker.works)
         broker.cursors.putBack(cursors)
         return Effect.zipRight(settle, Effect.catchAll(answer, broker.failed))
       })

@@ -106,6 +106,10 @@ const unproved: Record<string, string> = {
   "So nobody can lock the owner out.": "follows from the sentences before it",
   "After `! logged-out` a client does not reconnect": "about clients; test/client/secrets.test.ts",
   "| `! logged-out reason=removed fatal: …` |": "needs an operator; test/accounts/commands.test.ts",
+  "| `! logged-out reason=kicked fatal: …` |": "needs an operator; test/accounts/devices.test.ts",
+  "A device to which nothing can be given,": "needs a damaged disk; test/conversations/trouble.test.ts",
+  "`! slow-down retry=MS fatal: …`.": "as above",
+  "For a guest, which has no devices,": "test/conversations/delivery.test.ts",
   "A line to an account is not written to a client but _stored_:":
     "a crash cannot be seen from outside; test/faults/kills.test.ts kills servers",
   "A conversation is a log.": "the sentences after it are checked",

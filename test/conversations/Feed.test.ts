@@ -82,9 +82,9 @@ describe("Feed", () => {
     const { feed, given, openNow } = open([talk, 4, 6])
     openNow()
     assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 4 })
-    assert.isFalse(feed.isLive(talk))
+    assert.isFalse(feed.isLive(key))
     feed.page(talk, pageOf(5, 6))
-    assert.isTrue(feed.isLive(talk))
+    assert.isTrue(feed.isLive(key))
     stored(feed, 7)
     assert.deepStrictEqual(given, [5, 6, 7])
   })
@@ -97,10 +97,10 @@ describe("Feed", () => {
     assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 2 })
     stored(feed, 4)
     feed.page(talk, pageOf(3, 3))
-    assert.isFalse(feed.isLive(talk))
+    assert.isFalse(feed.isLive(key))
     assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 3 })
     feed.page(talk, pageOf(4, 4))
-    assert.isTrue(feed.isLive(talk))
+    assert.isTrue(feed.isLive(key))
     assert.deepStrictEqual(given, [1, 2, 3, 4])
   })
 
@@ -172,6 +172,51 @@ describe("Feed", () => {
     feed.delivered(3)
     assert.strictEqual(cursor(), 6)
     assert.isUndefined(feed.nextPage())
+  })
+
+  it("reads a page that is damaged line by line, and passes over those that cannot be read", () => {
+    const { cursor, feed, gaps, given, openNow } = open([talk, 0, 9], [other, 0, 900])
+    openNow()
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 0 })
+    feed.damaged(talk)
+    assert.strictEqual(feed.nextPage()?.conversation, other, "it has lost its turn")
+    feed.page(other, pageOf(1, 1, true))
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 0, before: 2 })
+    const single = (seq: number) => feed.page(talk, { lines: [line(seq)], first: 1, last: 9, hasMore: false })
+    let seqOfOther = 1
+    const next = () => {
+      seqOfOther += 1
+      feed.page(other, pageOf(seqOfOther, seqOfOther, true))
+      return feed.nextPage()
+    }
+    single(1)
+    assert.deepStrictEqual(next(), { conversation: talk, after: 1 })
+    for (const after of [1, 2, 3]) {
+      feed.damaged(talk)
+      assert.deepStrictEqual(next(), { conversation: talk, after, before: after + 2 })
+    }
+    single(4)
+    assert.deepStrictEqual(next(), { conversation: talk, after: 4 })
+    assert.isFalse(feed.isLive(key))
+    for (let seq = 4; seq <= 9; seq++) feed.damaged(talk)
+    assert.deepStrictEqual(given, [1, 1, 2, 3, 4, 5, 4, 6])
+    assert.deepStrictEqual(gaps, [
+      "! gap carol first=2 last=3: these lines are no longer kept\n",
+      "! gap CAROL first=5 last=9: these lines are no longer kept\n"
+    ])
+    feed.delivered(given.length)
+    assert.strictEqual(cursor(), 9)
+  })
+
+  it("passes over a line that is missing in a page of one line", () => {
+    const { feed, gaps, given, openNow } = open([talk, 0, 3])
+    openNow()
+    feed.damaged(talk)
+    feed.page(talk, { lines: [], first: 1, last: 3, hasMore: false })
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 1 })
+    feed.page(talk, pageOf(2, 3))
+    assert.deepStrictEqual(given, [2, 3])
+    assert.deepStrictEqual(gaps, ["! gap carol first=1 last=1: these lines are no longer kept\n"])
   })
 
   it("gives nothing after its end", () => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { AccountIndex } from "../../src/accounts/AccountIndex.js"
 import type { MemoryClient } from "../support/MemoryServer.js"
 import { eventually } from "../support/Eventually.js"
 import { login, messages, password, startConversations } from "../support/Conversations.js"
@@ -25,6 +26,60 @@ const hasOutcome = (client: MemoryClient, count: number) =>
     ),
     () => outcomes(client)
   )
+
+/** The words that the latest `* hello` has. */
+const on = ({ received }: MemoryClient) =>
+  / on=(\S+)/u.exec(received.findLast((line) => line.startsWith("* hello")) ?? "")?.[1]
+
+describe("the words of /hello", () => {
+  it.scoped("are on as far as they have an effect: a guest has no devices", () =>
+    Effect.gen(function* () {
+      const { connect, join } = yield* startConversations()
+      const carol = yield* join("carol")
+      carol.say("/hello ack seq once copies receipts")
+      yield* carol.barrier
+      assert.strictEqual(on(carol), "ack+receipts+seq")
+      const bob = yield* connect
+      bob.say("/hello seq once copies")
+      yield* bob.barrier
+      assert.strictEqual(on(bob), "copies+once+seq", "it may log in to an account")
+      bob.say(...login("bob"), "/hello")
+      yield* bob.barrier
+      assert.strictEqual(on(bob), "copies+once+seq")
+    })
+  )
+})
+
+describe("the name of an account that was freed", () => {
+  it.scoped("still stands where its lines are spoken of", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      const alice = yield* connect
+      alice.say(...login("alice"), "bob: one", "bob: two", "bob: three")
+      yield* alice.barrier
+      const { index, operations } = accounts.accounts
+      yield* operations.remove("bob").pipe(Effect.zipRight(operations.free("bob")), Effect.orDie)
+      yield* accounts.store.configure({
+        keep: "30 days",
+        keepBytes: 2 ** 30,
+        keepLines: 1,
+        unreadLines: 9,
+        unreadBytes: 9
+      })
+      yield* accounts.store.retain([])
+      const phone = yield* connect
+      phone.say(...login("alice/phone", "copies"))
+      const [gap, sent] = yield* has(phone, 2)
+      assert.strictEqual(gap, "! gap bob first=1 last=2: these lines are no longer kept")
+      assert.match(sent ?? "", /^\* sent bob seq=3 at=\d+: three$/u)
+      const [bob] = yield* accounts.store.accounts.freed
+      assert.isDefined(bob)
+      // As after a restart.
+      assert.strictEqual(new AccountIndex(yield* accounts.store.accounts.all, [bob]).nameOf(bob.id), "bob")
+      assert.strictEqual(index.nameOf(bob.id), "bob")
+    }).pipe(Effect.orDie)
+  )
+})
 
 describe("a line to an account", () => {
   it.scoped("is stored while the account is away, and given to it when it logs in", () =>

@@ -1,0 +1,76 @@
+import type { Account } from "../chat/Device.js"
+import type { FeatureContext } from "../chat/Feature.js"
+import type { WriterKind } from "../chat/Outbox.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import * as LineHead from "./LineHead.js"
+import { Mailbox } from "./Mailbox.js"
+import type { StoreWriter } from "./StoreWriter.js"
+
+/** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
+const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true }
+
+/** Mailboxes of accounts to which nothing is under way that are kept, so that routes to them stay valid. */
+const maxIdle = 1_024
+
+/** The mailboxes of the accounts that lines are written to, or that have devices connected. */
+export class Mailboxes {
+  private readonly byAccount = new Map<AccountId, Mailbox>()
+  /** Mailboxes of which nothing is in use, the one that was idle longest first. */
+  private readonly idle = new Set<Mailbox>()
+
+  constructor(
+    private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox">,
+    private readonly writer: Pick<StoreWriter, "take">
+  ) {}
+
+  get(account: AccountId): Mailbox | undefined {
+    return this.byAccount.get(account)
+  }
+
+  /** The mailbox of an account. Forgets no other one, since the address that is being resolved may have led to it. */
+  of(account: Account): Mailbox {
+    const known = this.byAccount.get(account.id)
+    if (known !== undefined) return known
+    const inlet = this.broker.outbox(account.name, storeWriter)
+    inlet.form = LineHead.form
+    const mailbox = new Mailbox(account, inlet)
+    this.byAccount.set(account.id, mailbox)
+    this.idle.add(mailbox)
+    this.await(mailbox)
+    return mailbox
+  }
+
+  /** A device of the account is connected. */
+  inUse(mailbox: Mailbox) {
+    this.idle.delete(mailbox)
+  }
+
+  /** What was taken from an inlet is settled: takes the next batch, as soon as there is one. */
+  takeFrom(mailbox: Mailbox) {
+    this.await(mailbox)
+    this.rest(mailbox)
+  }
+
+  private await(mailbox: Mailbox) {
+    mailbox.inlet.onBatch((batch) => {
+      this.idle.delete(mailbox)
+      this.writer.take(mailbox, batch)
+    })
+  }
+
+  /** A mailbox may be idle from now on. Forgets those that were so longest, if there are too many. */
+  rest(mailbox: Mailbox) {
+    if (mailbox.isIdle) this.idle.add(mailbox)
+    for (const oldest of this.idle) {
+      if (this.idle.size <= maxIdle) return
+      this.idle.delete(oldest)
+      if (oldest.isIdle) this.forget(oldest)
+    }
+  }
+
+  private forget({ account, inlet }: Mailbox) {
+    this.byAccount.delete(account.id)
+    this.broker.discard(inlet)
+    this.broker.changed(account.name)
+  }
+}

@@ -1,0 +1,56 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../ports/StoreError.js"
+
+/** Between a request that failed and the next one. */
+const retryDelay = Duration.seconds(1)
+
+/** The same where data is damaged, which does not heal by itself. */
+const damagedRetryDelay = Duration.minutes(1)
+
+/** The same trouble is logged this often. */
+const logMillis = 300_000
+
+/** Reports that the store did not do what it was asked to do. */
+export class StoreTrouble {
+  /** When each kind of trouble was logged. */
+  private readonly logged = new Map<string, number>()
+
+  constructor(private readonly now: () => number) {}
+
+  /**
+   * Logs a failure, and asks again after a while. The caller waits meanwhile, since a store that does not answer carries
+   * out no other request either; but not if something is damaged, since the rest of the store still works.
+   */
+  readonly failed = (error: StoreError, again: () => void = () => {}): Effect.Effect<void> => {
+    const isDamaged = error.reason === "damaged"
+    const retry = Effect.delay(Effect.sync(again), isDamaged ? damagedRetryDelay : retryDelay)
+    const text = "the store does not work; lines to accounts return until it does"
+    // Interruptible, because a fiber is not that is started by one that is not.
+    const later = Effect.asVoid(Effect.fork(Effect.interruptible(retry)))
+    return Effect.zipRight(this.log(text, error), isDamaged ? later : retry)
+  }
+
+  /** Logs that lines cannot be read, and are passed over. */
+  readonly unreadable = (error: StoreError): Effect.Effect<void> =>
+    this.log("the store is damaged; what cannot be read of it is left out, and devices are told", error)
+
+  /** Logs that the store works, if it did not before. */
+  get works(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.logged.size === 0) return Effect.void
+      this.logged.clear()
+      return Effect.logInfo("the store works again")
+    })
+  }
+
+  private log(text: string, { message, reason }: StoreError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const kind = `${reason} ${text}`
+      const before = this.logged.get(kind)
+      if (before !== undefined && this.now() - before < logMillis) return Effect.void
+      this.logged.set(kind, this.now())
+      return Effect.annotateLogs(Effect.logWarning(text), { reason, cause: message })
+    })
+  }
+}
