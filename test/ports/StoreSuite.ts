@@ -9,6 +9,7 @@ import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } from "../../src/ports/StoreLines.js"
 import type { PendingReturn, StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import { readingSuite } from "./StoreReading.js"
 
 /** Opens a new, empty store, until the scope closes. */
 export type OpenStore = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
@@ -297,6 +298,8 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
     })
+
+    describe("reading", () => readingSuite(open))
 
     describe("cursors", () => {
       it.scoped("decide what waits for a device", () =>
