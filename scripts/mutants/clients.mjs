@@ -10,20 +10,20 @@ export const mutants = [
   {
     name: "exec acknowledges a message before its program has started",
     file: "client/Bot.ts",
-    search: "Effect.tap(() => Deferred.succeed(started, undefined)),\n    Effect.flatMap((program)",
+    search: "Effect.tap(() => Deferred.succeed(started, true)),\n    Effect.flatMap((program)",
     replace: "Effect.flatMap((program)",
     also: {
       file: "client/Bot.ts",
       search: "return begun(message, options).pipe(",
-      replace: "return Effect.zipRight(Deferred.succeed(started, undefined), begun(message, options)).pipe("
+      replace: "return Effect.zipRight(Deferred.succeed(started, true), begun(message, options)).pipe("
     },
     test: "test/client/Bot.test.ts"
   },
   {
     name: "send takes lines with an unknown outcome for complete",
     file: "client/Sending.ts",
-    search: 'return this.totals.unknown > 0 ? "Unknown" : "Complete"',
-    replace: 'return "Complete"',
+    search: 'if (this.totals.unknown > 0) return "Unknown"\n',
+    replace: "",
     test: "test/cli/send-failures.test.ts",
     build: true
   },
@@ -89,8 +89,8 @@ export const mutants = [
   {
     name: "a client takes any spelling of a number for its label",
     file: "client/Outcomes.ts",
-    search: "const label = numberBeforeBlank(line, writtenHead.length)",
-    replace: 'const label = Number(line.slice(writtenHead.length, line.indexOf(" ", writtenHead.length)))',
+    search: "return numberAt(line, head + prefix.length)",
+    replace: 'return Number(line.slice(head + prefix.length, line.indexOf(" ", head)))',
     test: "test/client/Outcomes.test.ts"
   },
   {
@@ -139,7 +139,7 @@ export const mutants = [
   {
     name: "send takes the first reply for that to its login",
     file: "client/Login.ts",
-    search: 'missing > 0 ? "part" : Exit.succeed(parseHello(received))',
+    search: 'missing > 0 ? "part" : Exit.succeed(hello)',
     replace: "Exit.succeed(parseHello(received))",
     test: "test/cli/send.test.ts",
     build: true
@@ -240,22 +240,21 @@ export const mutants = [
     file: "client/Listening.ts",
     search: "const isFree = write(lines, (error) => {",
     replace:
-      'acknowledgement.add(messages)\n      const isFree = write(lines, (error) => {\n        if (lines !== "") return',
+      'acknowledgement.add(messages)\n      const isFree = write(lines, () => {\n        const error = lines === "" ? undefined : new Error()',
     test: "test/client/acknowledgement.test.ts"
   },
   {
     name: "connect in a pipe acknowledges before the output has taken a message",
     file: "client/Pipe.ts",
-    search: "const isFree = writeOutput.write(bytes, (error) => {",
-    replace:
-      "acknowledgement.add(messages)\n      const isFree = writeOutput.write(bytes, (error) => {\n        if (bytes.length > 0) return",
+    search: "const isFree = writeOutput.write(bytes, (error) => processed(error, messages))",
+    replace: "processed(undefined, messages)\n      const isFree = writeOutput.write(bytes)",
     test: "test/client/acknowledgement.test.ts"
   },
   {
     name: "acknowledgements count notices",
     file: "client/Acknowledgement.ts",
-    search: 'line.startsWith("from ")',
-    replace: '!line.startsWith("! ")',
+    search: 'line.startsWith("* sent ")',
+    replace: 'line.startsWith("* ")',
     test: "test/client/acknowledgement.test.ts"
   },
   {
@@ -323,8 +322,8 @@ export const mutants = [
   {
     name: "ask takes a message for the answer that came before the question",
     file: "cli/commands/Asking.ts",
-    search: "this.taken < this.early || ",
-    replace: "",
+    search: "return this.taken < this.early",
+    replace: "return false",
     test: "test/cli/ask.test.ts",
     build: true
   },
@@ -362,7 +361,7 @@ export const mutants = [
   {
     name: "a client that reconnects sends again what may have arrived",
     file: "client/LastingDelivery.ts",
-    search: "connection.hasSaidBye() && fate.isInvalid !== true && fate.names.length === sentTo.length",
+    search: "connection.hasSaidBye() && fate.names.length === sentTo.length",
     replace: "true",
     test: "test/client/ReconnectingClient.test.ts"
   },
@@ -383,7 +382,7 @@ export const mutants = [
   {
     name: "a client that reconnects sends again what had an invalid outcome",
     file: "client/LastingDelivery.ts",
-    search: "&& fate.isInvalid !== true",
+    search: 'if (fate.isInvalid === true) return "final"\n',
     replace: "",
     test: "test/client/ReconnectingClient.test.ts"
   },

@@ -40,8 +40,8 @@ export const mutants = [
   {
     name: "exec does not say that it is a program",
     file: "cli/commands/exec.ts",
-    search: "...secret, ack: true, auto: true }",
-    replace: "...secret, ack: true }",
+    search: "...memory, ack: true, auto: true }",
+    replace: "...memory, ack: true }",
     test: "test/cli/exec.test.ts",
     build: true
   },

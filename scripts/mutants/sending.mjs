@@ -52,8 +52,8 @@ export const mutants = [
   {
     name: "send waits for an outcome without end",
     file: "client/Sending.ts",
-    search: "if (isExpecting && left <= 0) return yield* new Stalled({ patience })",
-    replace: "if (isExpecting && left <= 0) yield* Effect.never",
+    search: "return yield* new Stalled({ patience })",
+    replace: "yield* Effect.never",
     send: true
   },
   {
@@ -73,8 +73,8 @@ export const mutants = [
   {
     name: "send exits 0 although lines were returned",
     file: "cli/commands/Delivery.ts",
-    search: "sending.totals.returned + sending.totals.refused > 0",
-    replace: "sending.totals.refused > 0",
+    search: "sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : 0",
+    replace: "sending.totals.refused > 0 ? ExitStatus.failed : 0",
     send: true
   },
   {

@@ -94,5 +94,12 @@ export class Acknowledgement {
   }
 }
 
-/** Whether a line is a message, which is what acknowledgements count. */
-export const isMessage = (line: string): boolean => line.startsWith("from ")
+/**
+ * Whether acknowledgements count a line: a message, a line that another device of the account has sent, or stored lines
+ * that come back (protocol, sections 4 and 10).
+ */
+export const isMessage = (line: string): boolean =>
+  line.startsWith("from ") || line.startsWith("* sent ") || isReturn(line)
+
+const isReturn = (line: string) =>
+  line.startsWith("! undelivered ") && /^! undelivered [^\s@]\S* reason=\S+ first=\d+ last=\d+ count=\d+:/u.test(line)

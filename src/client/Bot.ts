@@ -16,6 +16,8 @@ import type { TransportError } from "../ports/Transport.js"
 import { AnswerLines } from "./AnswerLines.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
+import * as KeptText from "./KeptText.js"
+import { placeOf, type SeenRecord } from "./LastSeen.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import type { LoopGuard } from "./LoopGuard.js"
@@ -52,6 +54,8 @@ export interface BotOptions {
   readonly timeout: Duration.Duration
   /** Decides which messages are answered. It remembers senders, so it should outlive a connection. */
   readonly guard: LoopGuard
+  /** For an account: the messages for which a program has started. What the server gives again starts no other. */
+  readonly record?: SeenRecord | undefined
   /** Takes the delay before the next connection that the server asks for, in milliseconds. */
   readonly closing: (returnMillis: number | undefined) => void
   /** Logs a line for the operator. */
@@ -76,7 +80,7 @@ const window = 256
  */
 export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, Lost | CannotStart> =>
   Effect.gen(function* () {
-    const replies = yield* makeReplies(client)
+    const replies = yield* makeReplies(client, options)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
     const running = yield* FiberSet.make<void, never>()
     let isOver = false
@@ -101,15 +105,23 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
       Effect.gen(function* () {
         if (received._tag === "Refused") {
           const logout = Login.logoutIn(received)
-          return logout === undefined ? options.log(`${received.code}: ${received.text}`) : void logouts.push(logout)
+          return logout === undefined ? options.log(describeRefusal(received)) : void logouts.push(logout)
         }
         if (received._tag === "Notice" && received.code === "closing") options.closing(Received.returnMillis(received))
         if (received._tag !== "Message") return
         const { from } = received
+        const place = placeOf(received)
+        if (place !== undefined && options.record?.seen.isRepeat(place) === true) return
+        const passed = () => {
+          if (place === undefined || options.record === undefined) return
+          options.record.seen.passed(place)
+          options.record.changed()
+        }
         const verdict = options.guard.judge(received, yield* Time.now)
-        if (verdict === "Ignore") return
+        if (verdict === "Ignore") return passed()
         if (!isOver) yield* turns.take(1)
-        if (isOver) return void (unanswered += 1)
+        // A kept message comes again on the next connection.
+        if (isOver) return place === undefined ? void (unanswered += 1) : undefined
         busy += 1
         let isBusy = true
         const endTurn = Effect.suspend(() => {
@@ -120,15 +132,17 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         })
         if (verdict === "Pause") {
           const send = remark(from, options, Effect.ignore(replies.send(from, tooMany)))
-          return void (yield* begin(Effect.zipRight(endTurn, send), endTurn))
+          yield* begin(Effect.zipRight(endTurn, send), endTurn)
+          return passed()
         }
-        const started = yield* Deferred.make<void, CannotStart>()
+        const started = yield* Deferred.make<boolean, CannotStart>()
         const work = Effect.catchAll(answer(received, replies, options, { started, endTurn }), (error) =>
           Deferred.fail(started, error)
         )
         // Always completed: an interrupted run must not keep the messages behind it waiting.
-        yield* begin(work, Effect.zipRight(endTurn, Deferred.succeed(started, undefined)))
-        yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))
+        yield* begin(work, Effect.zipRight(endTurn, Deferred.succeed(started, false)))
+        const hasStarted = yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))
+        return hasStarted ? passed() : undefined
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
     const taken = yield* Effect.raceFirst(
@@ -143,6 +157,13 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     yield* taken
     return yield* LineConnection.closed
   }).pipe(Effect.scoped)
+
+const describeRefusal = (received: Extract<Received.Received, { readonly _tag: "Refused" }>) => {
+  const gap = Received.gapIn(received)
+  if (gap !== undefined) return KeptText.gap(gap)
+  const returned = Received.returnIn(received)
+  return returned === undefined ? `${received.code}: ${received.text}` : KeptText.returned(returned)
+}
 
 type Lost = TransportError | Client.LoginRefused
 
@@ -165,9 +186,9 @@ interface Replies {
   ) => Effect.Effect<ReadonlyArray<Client.MessageFate>, TransportError | Client.LoginRefused | Client.Unsendable>
 }
 
-const makeReplies = (client: Client.ClientHandle): Effect.Effect<Replies, Lost> =>
+const makeReplies = (client: Client.ClientHandle, { record }: BotOptions): Effect.Effect<Replies, Lost> =>
   Effect.map(
-    client.hello,
+    Effect.tap(client.hello, (hello) => record?.seen.useLog(Option.getOrUndefined(hello)?.log)),
     Option.match({
       onNone: () => ({ maxLineBytes: defaultMaxLineBytes, send: send(client) }),
       onSome: ({ maxLineBytes }) => ({
@@ -192,7 +213,7 @@ const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer
 
 interface Progress {
   /** Completed when the program has started. */
-  readonly started: Deferred.Deferred<void, CannotStart>
+  readonly started: Deferred.Deferred<boolean, CannotStart>
   /**
    * Run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it has a turn
    * itself, so two bots that kept their turns until then would wait for each other.
@@ -283,7 +304,7 @@ const speakFor = (
     onTimeout: () => `it did not end within ${Duration.format(options.timeout)}`
   })
   return begun(message, options).pipe(
-    Effect.tap(() => Deferred.succeed(started, undefined)),
+    Effect.tap(() => Deferred.succeed(started, true)),
     Effect.flatMap((program) => untilTimeout(follow(program))),
     Effect.scoped,
     Effect.tap((fault) => {

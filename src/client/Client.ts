@@ -44,7 +44,8 @@ export interface ClientHandle {
   readonly sendLine: (line: string) => Effect.Effect<void, TransportError | Encode.Unsendable>
   /**
    * Sends a text to recipients and waits for the outcome for each of them (protocol, section 7). Outcomes that are
-   * missing when the connection ends are `Unknown`. Runs `hello` first. Fails only if nothing was sent.
+   * missing when the connection ends are `Unknown`. Runs `hello` first. Fails only if nothing was sent. With `seq`, the
+   * outcome for an account has the number of the line and the time at which it was stored.
    */
   readonly deliver: (
     recipients: ReadonlyArray<string>,

@@ -31,21 +31,33 @@ export interface ClientConnectionOptions {
   readonly notices?: { areWanted: boolean }
 }
 
-export const handle = (options: ClientConnectionOptions): ClientHandle => {
+/** A handle that can send a message again with the label that it had before. */
+export interface LabellingHandle extends ClientHandle {
+  /** `deliver`, with this number in the label; by default one that no message had. */
+  readonly deliverAs: (
+    recipients: ReadonlyArray<string>,
+    text: string,
+    label: number | undefined
+  ) => ReturnType<ClientHandle["deliver"]>
+}
+
+export const handle = (options: ClientConnectionOptions): LabellingHandle => {
   const { server, started } = options
   const { connection } = started
   const { hello, lines } = acknowledging(options)
+  const deliverAs: LabellingHandle["deliverAs"] = (recipients, text, label) =>
+    Effect.zipRight(
+      Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
+      deliver(connection, Outcomes.distinct(recipients), text, label)
+    )
   return {
     remote: connection.remote,
     lines,
     received: Stream.map(lines, (line) => Received.parse(line, server)),
     send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
     sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
-    deliver: (recipients, text) =>
-      Effect.zipRight(
-        Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
-        deliver(connection, Outcomes.distinct(recipients), text)
-      ),
+    deliver: (recipients, text) => deliverAs(recipients, text, undefined),
+    deliverAs,
     hello,
     end: connection.end,
     closed: connection.closed
@@ -57,7 +69,7 @@ export const greeted = (
   started: Login.PendingLogin,
   hello: Option.Option<Login.Hello>,
   notices = { areWanted: true }
-): ClientHandle =>
+): LabellingHandle =>
   handle({
     started,
     notices,
@@ -112,20 +124,26 @@ const acknowledging = ({
 /** Notices, which a server sends after `/hello` without being asked. */
 const unrequested = /^\* (?:joined|left|closing|bye reason=shutdown)\b/u
 
-const deliver = (connection: LineConnection.LineConnection, recipients: ReadonlyArray<string>, text: string) =>
+const deliver = (
+  connection: LineConnection.LineConnection,
+  recipients: ReadonlyArray<string>,
+  text: string,
+  number: number | undefined
+) =>
   Effect.gen(function* () {
     const message = yield* Encode.message(recipients, text)
     if (connection.hasEnded() || connection.outcomes.hasEnded) return yield* LineConnection.lost
     const fates: Array<MessageFate> = []
     const settled = yield* Deferred.make<ReadonlyArray<MessageFate>>()
-    const label = connection.outcomes.expect({
+    const awaited: Outcomes.AwaitedLine = {
       recipients: new Outcomes.Recipients(recipients),
       due: undefined,
       accept: (outcome, names, isLast) => {
         fates.push(outcome._tag === "Unknown" ? { ...outcome, names } : outcome)
         if (isLast) Deferred.unsafeDone(settled, Exit.succeed(fates))
       }
-    })
+    }
+    const label = connection.outcomes.expect(awaited, number)
     // If the connection breaks here, part of the line may have been sent. The outcome is then unknown.
     yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
     return yield* Deferred.await(settled)

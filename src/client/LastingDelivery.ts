@@ -2,18 +2,26 @@ import * as Effect from "effect/Effect"
 import * as Time from "../ports/Time.js"
 import type { TransportError } from "../ports/Transport.js"
 import type { Absentees } from "./Absentees.js"
-import type { ClientHandle, MessageFate } from "./Client.js"
-import type { NoOutcomes } from "./ClientConnection.js"
+import type { MessageFate } from "./Client.js"
+import type { LabellingHandle, NoOutcomes } from "./ClientConnection.js"
 import * as Encode from "./Encode.js"
+import type { Labels } from "./Labels.js"
 import type { LoginRefused } from "./Login.js"
 import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 
-/** Delivers a message over as many connections as it takes, but never sends again what may have arrived. */
+/**
+ * Delivers a message over as many connections as it takes. What may have arrived is sent again only to accounts, with the
+ * label that it had, so that it is not stored twice.
+ */
 
 /** One of the connections. */
 export interface DeliveryConnection {
-  readonly handle: ClientHandle
+  readonly handle: LabellingHandle
+  /** Whether the server stores a line of this client once, however often it is sent with its label. */
+  readonly isOnce: boolean
+  /** Asks which of these recipients have accounts. */
+  readonly kept: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlySet<string>, TransportError>
   readonly pace: Pace
   /** One message at a time waits for its turn. */
   readonly turn: Effect.Semaphore
@@ -24,6 +32,8 @@ export interface DeliveryConnection {
 }
 
 export interface LastingDeliveryOptions {
+  /** The labels of all messages, over all connections; undefined if labels end with their connection. */
+  readonly labels: Labels | undefined
   /** Waits for a connection on which the server takes lines. Fails once there will be none. */
   readonly connected: Effect.Effect<DeliveryConnection, TransportError | LoginRefused>
   readonly absentees: Absentees
@@ -50,7 +60,7 @@ type Delivered = Effect.Effect<
 >
 
 export const deliver = (
-  { absentees, connected }: LastingDeliveryOptions,
+  { absentees, connected, labels }: LastingDeliveryOptions,
   recipients: ReadonlyArray<string>,
   text: string
 ): Delivered =>
@@ -61,12 +71,30 @@ export const deliver = (
     /** The last outcomes of the recipients in `rest`. */
     let last: ReadonlyArray<MessageFate> = []
     const absentSince = new Map<string, number>()
+    /** The recipients in `rest` that may have the message, and the number in the label with which it was sent to them. */
+    let unknown: ReadonlyArray<string> = []
+    let label = labels?.next()
+
+    /** Gives up the recipients that would get a message twice which they may have. Returns false if there are no others. */
+    const dropUnsafe = (connection: DeliveryConnection) =>
+      Effect.map(connection.kept(unknown), (kept) => {
+        const unsafe = unknown.filter((name) => !kept.has(name))
+        if (unsafe.length > 0) fates.push({ _tag: "Unknown", names: unsafe })
+        rest = rest.filter((name) => !unsafe.includes(name))
+        unknown = []
+        return rest.length > 0
+      })
 
     /** Sends the message once. Returns whether it may be sent again to the recipients that are left. */
     const attempt = (connection: DeliveryConnection) =>
       Effect.gen(function* () {
         yield* awaitTurn(connection)
-        const result = yield* Effect.either(connection.handle.deliver(rest, text))
+        const mayBeSent = unknown.length === 0 ? Effect.succeed(true) : dropUnsafe(connection)
+        const result = yield* Effect.either(
+          Effect.flatMap(mayBeSent, (may) =>
+            may ? connection.handle.deliverAs(rest, text, label) : Effect.succeed<ReadonlyArray<MessageFate>>([])
+          )
+        )
         if (result._tag === "Left") {
           if (result.left._tag !== "TransportError") return yield* Effect.fail(result.left)
           // Nothing was sent: the connection had ended before, which is about to be noticed.
@@ -78,13 +106,23 @@ export const deliver = (
         rest = []
         last = []
         let wait: "again" | "absent" | undefined = undefined
+        const sentWith = label
+        label = labels?.next()
         for (const fate of result.right) {
           const decision = decide(fate, sentTo, connection, now)
           if (decision === "final") {
             fates.push(fate)
             if (fate._tag === "Written") fate.names.forEach((name) => absentees.isHere(name))
+          } else if (decision === "unknown") {
+            // With the same label, also where other recipients of the message are known to be absent.
+            label = sentWith
+            unknown = "names" in fate ? fate.names : []
+            rest = [...rest, ...unknown]
+            last = [...last, fate]
+            wait = "again"
           } else if (decision === "again") {
             rest = sentTo.filter((name) => !settled(fates).has(name))
+            if (connection.isOnce) label = sentWith
             last = [fate._tag === "Unknown" ? shutDown : fate]
             wait = "again"
           } else {
@@ -92,7 +130,7 @@ export const deliver = (
             if (given.length > 0) fates.push({ ...decision, names: given })
             rest = [...rest, ...held]
             if (held.length > 0) last = [...last, { ...decision, names: held }]
-            if (held.length > 0) wait = "absent"
+            if (held.length > 0) wait ??= "absent"
           }
         }
         return wait
@@ -137,9 +175,9 @@ const decide = (fate: MessageFate, sentTo: ReadonlyArray<string>, connection: De
       return fate.reason === "offline" ? fate : "final"
     case "Unknown":
       // The outcomes of accepted lines precede the server's last line. An invalid one may have preceded it, too.
-      return connection.hasSaidBye() && fate.isInvalid !== true && fate.names.length === sentTo.length
-        ? "again"
-        : "final"
+      if (fate.isInvalid === true) return "final"
+      if (connection.hasSaidBye() && fate.names.length === sentTo.length) return "again"
+      return connection.isOnce ? "unknown" : "final"
     case "Refused":
       if (fate.reason === "closing") {
         connection.closing()

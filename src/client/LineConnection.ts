@@ -6,7 +6,7 @@ import type * as Stream from "effect/Stream"
 import * as Time from "../ports/Time.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import { Acknowledgement } from "./Acknowledgement.js"
-import { LineReceiver, ownLabel, type Look } from "./LineReceiver.js"
+import { LineReceiver, ownLabel, type ClientMemory, type Look } from "./LineReceiver.js"
 import type { Outcomes } from "./Outcomes.js"
 import * as Quit from "./Quit.js"
 
@@ -19,7 +19,8 @@ export interface LineConnection {
   /**
    * The lines from the server, as ordinary text and without terminators, except replies to `ask` and `outcomes`. Ends
    * when the server closes in an orderly way, fails when the connection breaks. Must be run only once; until then at
-   * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well.
+   * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well. Without the
+   * kept lines that the client has processed on an earlier connection (`ClientMemory`).
    */
   readonly lines: Stream.Stream<string, TransportError>
   /**
@@ -55,7 +56,7 @@ export interface LineConnection {
   readonly isHeld: () => boolean
 }
 
-export interface LineConnectionOptions<E, R> {
+export interface LineConnectionOptions<E, R> extends ClientMemory {
   readonly socket: Effect.Effect<Socket, E, R>
   /** Longest line accepted from the server, in bytes. */
   readonly maxLineBytes: number
@@ -71,7 +72,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
   Effect.gen(function* () {
     let sender: Sender | undefined = undefined
     const acknowledgement = new Acknowledgement((wire) => sender?.post(wire))
-    const receiver = yield* LineReceiver.make(options.maxLineBytes, acknowledgement)
+    const receiver = yield* LineReceiver.make(options.maxLineBytes, acknowledgement, options)
     const close = (socket: Socket) =>
       Effect.clockWith((clock) =>
         Effect.suspend(() => {

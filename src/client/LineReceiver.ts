@@ -10,6 +10,8 @@ import { TransportError, type Socket } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Acknowledgement from "./Acknowledgement.js"
+import type { Labels } from "./Labels.js"
+import { type KeptPlace, type LastSeen, placeOf } from "./LastSeen.js"
 import { Outcomes } from "./Outcomes.js"
 import * as Received from "./Received.js"
 
@@ -31,13 +33,21 @@ interface Arrival {
   readonly withheld: number
 }
 
+/** What a client remembers over all its connections. */
+export interface ClientMemory {
+  readonly labels?: Labels | undefined
+  /** The kept lines that the client has processed: those that come again are dropped. */
+  readonly seen?: LastSeen | undefined
+}
+
 export const lost = new TransportError({ during: "Read", reason: "the connection was lost" })
 
 /** The receiving half of a connection: lines, one read at a time. The socket is paused while too many are unread. */
 export class LineReceiver {
-  readonly outcomes = new Outcomes()
+  readonly outcomes: Outcomes
   readonly closed = Deferred.unsafeMake<void>(FiberId.none)
   private readonly framing: Framing
+  private readonly seen: LastSeen | undefined
   private readonly questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
   private socket: Socket | undefined = undefined
   private ahead = 0
@@ -53,15 +63,22 @@ export class LineReceiver {
   constructor(
     private readonly maxLineBytes: number,
     private readonly incoming: Mailbox.Mailbox<Arrival, TransportError>,
-    private readonly acknowledgement: Acknowledgement.Acknowledgement
+    private readonly acknowledgement: Acknowledgement.Acknowledgement,
+    { labels, seen }: ClientMemory
   ) {
     this.framing = new Framing(maxLineBytes)
+    this.outcomes = new Outcomes(labels)
+    this.seen = seen
   }
 
-  static make(maxLineBytes: number, acknowledgement: Acknowledgement.Acknowledgement): Effect.Effect<LineReceiver> {
+  static make(
+    maxLineBytes: number,
+    acknowledgement: Acknowledgement.Acknowledgement,
+    memory: ClientMemory = {}
+  ): Effect.Effect<LineReceiver> {
     return Effect.map(
       Mailbox.make<Arrival, TransportError>(),
-      (incoming) => new LineReceiver(maxLineBytes, incoming, acknowledgement)
+      (incoming) => new LineReceiver(maxLineBytes, incoming, acknowledgement, memory)
     )
   }
 
@@ -100,7 +117,7 @@ export class LineReceiver {
   get lines(): Stream.Stream<string, TransportError> {
     return Stream.unwrapScoped(
       Effect.gen(this, function* () {
-        const pull = new Pull(this.incoming, this.acknowledgement, () => this.isEmpty && this.readOn())
+        const pull = new Pull(this.incoming, this.acknowledgement, this.seen, () => this.isEmpty && this.readOn())
         yield* Effect.forkScoped(this.keepAlive(pull))
         return Stream.repeatEffectChunkOption(pull.next).pipe(
           Stream.ensuringWith((exit) => Effect.sync(() => pull.end(Exit.isSuccess(exit))))
@@ -243,16 +260,20 @@ class Pull {
   private at = 0
   /** Messages to acknowledge when the next line is asked for. */
   private messages = 0
+  /** The place of the kept line that the program has. */
+  private place: KeptPlace | undefined = undefined
 
   constructor(
     private readonly incoming: Mailbox.Mailbox<Arrival, TransportError>,
     private readonly acknowledgement: Acknowledgement.Acknowledgement,
+    private readonly seen: LastSeen | undefined,
     private readonly onTaken: () => void
   ) {}
 
   readonly next: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError>> = Effect.suspend(() => {
     this.processed()
-    return this.at < this.arrival.lines.length ? Effect.succeed(this.one()) : this.more
+    const line = this.one()
+    return line === undefined ? this.more : Effect.succeed(Chunk.of(line))
   })
 
   private readonly more: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError>> = Effect.suspend(() =>
@@ -261,14 +282,15 @@ class Pull {
         onFailure: (error) => (error._tag === "NoSuchElementException" ? Option.none() : Option.some(error)),
         onSuccess: (arrival) => {
           this.onTaken()
-          this.isBusy = true
-          if (!arrival.isCounted) return Chunk.unsafeFromArray(arrival.lines)
+          if (!arrival.isCounted && this.seen === undefined) {
+            this.isBusy = true
+            return Chunk.unsafeFromArray(arrival.lines)
+          }
           this.acknowledgement.add(arrival.withheld)
           this.arrival = arrival
           this.at = 0
-          if (arrival.lines.length > 0) return this.one()
-          this.isBusy = false
-          return Chunk.empty()
+          const line = this.one()
+          return line === undefined ? Chunk.empty() : Chunk.of(line)
         }
       })
     )
@@ -284,13 +306,33 @@ class Pull {
     this.isBusy = false
     this.acknowledgement.add(this.messages)
     this.messages = 0
+    if (this.place !== undefined) this.seen?.passed(this.place)
+    this.place = undefined
   }
 
-  private one(): Chunk.Chunk<string> {
-    const line = this.arrival.lines[this.at++] as string // in range
-    this.handed += 1
-    this.isBusy = true
-    this.messages = Acknowledgement.isMessage(line) ? 1 : 0
-    return Chunk.of(line)
+  /** The next line; undefined if there is none. A kept line that the program has processed before is dropped. */
+  private one(): string | undefined {
+    const { isCounted, lines } = this.arrival
+    while (this.at < lines.length) {
+      const line = lines[this.at++] as string // in range
+      const messages = isCounted && Acknowledgement.isMessage(line) ? 1 : 0
+      const place = this.seen === undefined ? undefined : placeIn(line)
+      if (place !== undefined && this.seen?.isRepeat(place) === true) {
+        this.acknowledgement.add(messages)
+        continue
+      }
+      this.handed += 1
+      this.isBusy = true
+      this.messages = messages
+      this.place = place
+      return line
+    }
+    return undefined
   }
 }
+
+/** The place of a kept line. Most lines have none. */
+const placeIn = (line: string): KeptPlace | undefined =>
+  line.includes(" seq=") && (line.startsWith("from ") || line.startsWith("* sent "))
+    ? placeOf(Received.parse(line))
+    : undefined

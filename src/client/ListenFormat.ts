@@ -1,5 +1,7 @@
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
+import * as Acknowledgement from "./Acknowledgement.js"
+import { type KeptPlace, type LastSeen, placeOf } from "./LastSeen.js"
 import * as Received from "./Received.js"
 
 export interface MessageFilterOptions {
@@ -7,6 +9,10 @@ export interface MessageFilterOptions {
   readonly from: ReadonlyArray<string>
   /** Number of messages to let through; no limit if undefined. */
   readonly count: number | undefined
+  /** The kept messages that were let through or left out before; undefined if none are kept for this client. */
+  readonly seen?: LastSeen | undefined
+  /** Whether the lines that report a gap are let through, too. */
+  readonly withGaps?: boolean
 }
 
 /**
@@ -23,8 +29,10 @@ export class MessageFilter {
   /** The starts of lines to let through, in wire form: without parameters, and with them. */
   private readonly leads: ReadonlyArray<string>
   private readonly leadsOfParams: ReadonlyArray<string>
+  /** The places of the kept messages that were handled since `takePlaces`. */
+  private places: Array<KeptPlace> = []
 
-  constructor(options: MessageFilterOptions) {
+  constructor(private readonly options: MessageFilterOptions) {
     this.left = options.count ?? Infinity
     const names = options.from.map((name) => Name.normalise(Wire.trim(Wire.encode(name))))
     this.leads = names.length === 0 ? [messageStart] : names.map((name) => `${messageStart}${name}:`)
@@ -37,6 +45,8 @@ export class MessageFilter {
    * @param report called with every line that is not a message
    */
   take(block: string, report: (received: Received.Received) => void): string {
+    const { seen } = this.options
+    if (seen !== undefined) return this.takeKept(block, seen, report)
     let taken = ""
     let from = 0
     let at = 0
@@ -48,11 +58,48 @@ export class MessageFilter {
       else {
         if (from < at) taken += block.slice(from, at)
         from = next
-        if (!isMessage) report(Received.parse(Wire.decode(block.slice(at, next - 1))))
+        if (!isMessage) this.report(Wire.decode(block.slice(at, next - 1)), report)
       }
       at = next
     }
     return taken + block.slice(from, at)
+  }
+
+  /** `take`, one line after the other: repeats are left out. */
+  private takeKept(block: string, seen: LastSeen, report: (received: Received.Received) => void): string {
+    let taken = ""
+    for (let at = 0, next = 0; at < block.length && this.left > 0; at = next) {
+      next = block.indexOf("\n", at) + 1
+      if (!block.startsWith(messageStart, at)) {
+        const line = Wire.decode(block.slice(at, next - 1))
+        this.report(line, report)
+        if (this.options.withGaps === true && line.startsWith(gapStart)) taken += block.slice(at, next)
+        continue
+      }
+      this.handled += 1
+      const place = placeOf(Received.parse(Wire.decode(block.slice(at, next - 1))))
+      if (place !== undefined) {
+        if (seen.isRepeat(place)) continue
+        seen.passed(place)
+        this.places.push(place)
+      }
+      if (!this.wants(block, at)) continue
+      this.left -= 1
+      taken += block.slice(at, next)
+    }
+    return taken
+  }
+
+  /** The places of the kept messages that were handled since the last call. */
+  takePlaces(): ReadonlyArray<KeptPlace> {
+    const { places } = this
+    if (places.length > 0) this.places = []
+    return places
+  }
+
+  private report(line: string, report: (received: Received.Received) => void) {
+    if (Acknowledgement.isMessage(line)) this.handled += 1
+    report(Received.parse(line))
   }
 
   private wants(block: string, at: number): boolean {
@@ -65,13 +112,19 @@ export class MessageFilter {
 
 const messageStart = "from "
 
+const gapStart = "! gap "
+
+/** The same lines without what is only for programs: the numbers and times of kept messages. */
+export const withoutNumbers = (lines: string): string =>
+  lines.replaceAll(/^from ([^ :\n]+)(?: guest=yes)? seq=\d+ at=\d+:/gmu, "from $1:")
+
 /**
  * Formats messages as JSON, one object per line.
  *
  * @param lines whole lines in wire form, as `MessageFilter` returns them
  */
 export const toJson = (lines: string, arrival: Date, server: Received.ServerKind): string => {
-  const at = `,"at":${JSON.stringify(arrival.toISOString())}`
+  const arrived = arrival.toISOString()
   const text = Wire.decode(lines)
   let json = ""
   let lastHead = ""
@@ -79,14 +132,19 @@ export const toJson = (lines: string, arrival: Date, server: Received.ServerKind
   let end = ""
   for (let start = 0, next = 0; start < text.length; start = next) {
     next = text.indexOf("\n", start) + 1
+    if (text.startsWith(gapStart, start)) {
+      const gap = Received.gapIn(Received.parse(text.slice(start, next - 1)))
+      if (gap !== undefined) json += `${JSON.stringify({ gap: gap.conversation, first: gap.first, last: gap.last })}\n`
+      continue
+    }
     const line = text.slice(start + messageStart.length, text[next - 2] === "\r" ? next - 2 : next - 1)
     const colon = line.indexOf(":")
     const head = line.slice(0, colon)
     if (head !== lastHead || lead === "") {
       lastHead = head
-      const { from, ...params } = Received.parseHead(head, server)
+      const { at, from, ...params } = Received.parseHead(head, server)
       lead = `{"from":${JSON.stringify(from)},"text":`
-      end = `${at}${Object.entries(params)
+      end = `,"at":"${at === undefined ? arrived : new Date(at).toISOString()}"${Object.entries(params)
         .map(([key, value]) => `,"${key}":${JSON.stringify(value)}`)
         .join("")}}\n`
     }

@@ -12,7 +12,9 @@ import { Acknowledgement, turnsOn } from "./Acknowledgement.js"
 import * as Encode from "./Encode.js"
 import * as Escape from "./Escape.js"
 import * as LineConnection from "./LineConnection.js"
-import { MessageFilter, toJson } from "./ListenFormat.js"
+import * as KeptText from "./KeptText.js"
+import { LastSeen, type SeenRecord } from "./LastSeen.js"
+import { MessageFilter, toJson, withoutNumbers } from "./ListenFormat.js"
 import * as Login from "./Login.js"
 import { flushed, flushedWithin, OutputError, readerGone, type Output } from "./Output.js"
 import * as Received from "./Received.js"
@@ -24,6 +26,11 @@ export interface ListeningOptions {
   /** As in the options of a client: the secret of the login's account, and whether others may read it. */
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
+  readonly hasAccount?: boolean | undefined
+  /** For an account: what was printed in earlier runs. What the server gives again is not printed again. */
+  readonly record?: SeenRecord | undefined
+  /** Called when messages are no longer kept that were not printed. */
+  readonly onGap?: (() => void) | undefined
   /** Senders whose messages to print; all of them if empty. */
   readonly from: ReadonlyArray<string>
   /** Number of messages after which to end; no end if undefined. */
@@ -57,9 +64,11 @@ export const run = (
 > =>
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login)
-    const filter = new MessageFilter(options)
+    // What was written to the output is not written again. What the output has taken is what the next run need not print.
+    const seen = options.record === undefined ? undefined : new LastSeen(options.record.seen.saved)
+    const filter = new MessageFilter({ ...options, seen, withGaps: options.json })
     const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>
-      converse(login, filter, { ...options, closing }, up)
+      converse(login, filter, { ...options, closing, useLog: (log) => seen?.useLog(log) }, up)
     yield* Effect.raceFirst(readerGone(options.output), Reconnect.keep({ ...options, session }))
     yield* flushed(options.output)
     const { errored } = options.output
@@ -83,16 +92,19 @@ const converse = (
       )
     )
     const sender = yield* LineConnection.makeSender(socket)
-    const hello = `/hello ack${options.json ? " auto to" : ""}\n`
-    const { secret } = options
-    if (secret === undefined) yield* sender.send(`${login}\n${hello}`)
+    const { hasAccount = false, secret } = options
+    const isOfAccount = hasAccount || secret !== undefined
+    const hello = `/hello ack${options.json ? " auto to" : ""}${isOfAccount ? " seq" : ""}\n`
+    if (!isOfAccount) yield* sender.send(`${login}\n${hello}`)
     else {
+      // Before the login, so that the first kept message has its number.
       yield* sender.send(hello)
       // An original server does not reply, and must not get the secret.
       const found = yield* Effect.timeoutOption(greeted, patience)
-      const mistake = Login.whyNot(Option.getOrUndefined(found), socket.isPrivate === true || options.insecure === true)
+      const mayBeSent = socket.isPrivate === true || options.insecure === true
+      const mistake = secret === undefined ? undefined : Login.whyNot(Option.getOrUndefined(found), mayBeSent)
       if (mistake !== undefined) return yield* mistake
-      yield* sender.send(`${login}: ${Wire.encode(yield* secret)}\n/hello\n`)
+      yield* sender.send(`${login}${secret === undefined ? "" : `: ${Wire.encode(yield* secret)}`}\n/hello\n`)
     }
     yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
     // All messages may have arrived before that fiber has started.
@@ -122,20 +134,22 @@ interface Reception {
 interface ConnectionOptions extends ListeningOptions {
   /** Takes the delay before the next connection that the server asks for, in milliseconds. */
   readonly closing: (returnMillis: number | undefined) => void
+  /** Takes the id of the server's log. */
+  readonly useLog: (log: string | undefined) => void
 }
 
 /** Writes what the server sends to the output, one read at a time; while the output is full, nothing is read. */
 const receive = (
   socket: Socket,
   filter: MessageFilter,
-  { closing, json, output, warn }: ConnectionOptions
+  { closing, hasAccount = false, json, onGap, output, record, secret, useLog, warn }: ConnectionOptions
 ): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
   const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
   const hello = Deferred.unsafeMake<Pick<Login.Hello, "accounts">>(FiberId.none)
   filter.server = "original"
   const framing = new Framing(Login.defaultMaxLineBytes)
-  const write = writer(output, json, filter)
+  const write = writer(output, json, filter, hasAccount || secret !== undefined)
   const acknowledgement = new Acknowledgement((wire) => socket.write(wire)) // a few bytes, for which nothing waits
   let isOpen = true
   /** Messages handled so far whose acknowledgement is under way, or that the server does not count. */
@@ -158,6 +172,8 @@ const receive = (
   const report = (received: Received.Received) => {
     if (received._tag === "Notice" && received.code === "hello") {
       filter.server = "a-chat"
+      useLog(received.values.get("log"))
+      record?.seen.useLog(received.values.get("log"))
       const accounts = Login.accountsIn(received.values)
       Deferred.unsafeDone(hello, Exit.succeed(accounts === undefined ? {} : { accounts }))
     }
@@ -174,7 +190,17 @@ const receive = (
       return
     }
     const refusal = Login.refusedBy(received)
-    return refusal === undefined ? warn(`${received.code}: ${received.text}`) : Deferred.unsafeDone(ended, refusal)
+    if (refusal !== undefined) return Deferred.unsafeDone(ended, refusal)
+    const gap = Received.gapIn(received)
+    if (gap !== undefined) onGap?.()
+    const returned = Received.returnIn(received)
+    warn(
+      gap === undefined
+        ? returned === undefined
+          ? `${received.code}: ${received.text}`
+          : KeptText.returned(returned)
+        : KeptText.gap(gap)
+    )
   }
   const take = (pieces: ReadonlyArray<Piece>) => {
     for (const piece of pieces) {
@@ -186,11 +212,16 @@ const receive = (
       const lines = filter.take(piece.text, report)
       const messages = acknowledgement.isOn ? filter.handled - counted : 0
       counted = filter.handled
+      const places = filter.takePlaces()
       if (lines === "" && messages === 0) continue
       Deferred.unsafeDone(taken, Exit.void)
       // Messages that are left out count as processed after those before them.
       const isFree = write(lines, (error) => {
-        if (error === null || error === undefined) acknowledgement.add(messages)
+        if (error !== null && error !== undefined) return
+        acknowledgement.add(messages)
+        if (record === undefined || places.length === 0) return
+        for (const place of places) record.seen.passed(place)
+        record.changed()
       })
       if (!isFree) hold()
       if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
@@ -217,10 +248,11 @@ const receive = (
 /** Writes lines in wire form; returns false while the output is full. Calls `taken` once the output has taken them. */
 type Writer = (lines: string, taken: (error: Error | null | undefined) => void) => boolean
 
-const writer = (output: Output, json: boolean, filter: MessageFilter): Writer => {
+const writer = (output: Output, json: boolean, filter: MessageFilter, hasNumbers: boolean): Writer => {
   const isTerminal = output.isTTY === true
-  if (!json && !isTerminal) return (lines, taken) => output.write(lines, "latin1", taken)
+  const plain = hasNumbers ? withoutNumbers : (lines: string) => lines
+  if (!json && !isTerminal) return (lines, taken) => output.write(plain(lines), "latin1", taken)
   const show = isTerminal ? (json ? Escape.json : Escape.show) : (text: string) => text
   return (lines, taken) =>
-    output.write(show(json ? toJson(lines, new Date(), filter.server) : Wire.decode(lines)), taken)
+    output.write(show(json ? toJson(lines, new Date(), filter.server) : Wire.decode(plain(lines))), taken)
 }

@@ -8,6 +8,8 @@ import type { Socket, TransportError } from "../ports/Transport.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
+import type { Labels } from "./Labels.js"
+import type { LastSeen } from "./LastSeen.js"
 import type { LineRate } from "./Pace.js"
 import * as Received from "./Received.js"
 
@@ -18,6 +20,8 @@ export class LoginRefused extends Data.TaggedError("LoginRefused")<{
   readonly retryMillis: number | undefined
   /** For people. */
   readonly text: string
+  /** Why a client was logged out, such as `replaced` (protocol, section 9); undefined for any other refusal. */
+  readonly reason?: string | undefined
 }> {
   override get message() {
     return `${this.code}: ${this.text}`
@@ -37,6 +41,10 @@ export interface Hello {
   readonly accounts?: string
   /** The device of the account that the client has logged in to; undefined for a guest. */
   readonly device?: string
+  /** Identifies what the server keeps: if it changes, the numbers of kept lines start again. */
+  readonly log?: string
+  /** The words of `/hello` that are on for this client: `ack`, `once`, … */
+  readonly words: ReadonlyArray<string>
 }
 
 export interface ClientOptions<E, R> {
@@ -70,6 +78,27 @@ export interface ClientOptions<E, R> {
   readonly ack?: boolean | undefined
   /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). False by default. */
   readonly to?: boolean | undefined
+  /**
+   * Whether a line that this client sends is stored once, however often it is sent with its label (protocol, section 10).
+   * Only for accounts. False by default.
+   */
+  readonly once?: boolean | undefined
+  /**
+   * Whether kept messages have `seq`, `at` and `guest`, and outcomes `seq`, `at` and `again` (protocol, section 10). By
+   * default, if there is `seen`.
+   */
+  readonly seq?: boolean | undefined
+  /** Whether the client gets what the account's other devices send: `* sent` (protocol, section 10). False by default. */
+  readonly copies?: boolean | undefined
+  /** Whether the client learns how far accounts were given what it sends: `* delivered`. False by default. */
+  readonly receipts?: boolean | undefined
+  /**
+   * The kept messages that the program has processed, on earlier connections or in earlier runs: those that come again are
+   * acknowledged and dropped. The client adds to it what the program has processed. Default: none.
+   */
+  readonly seen?: LastSeen | undefined
+  /** The labels of the client's lines, shared by its connections. By default each connection has labels of its own. */
+  readonly labels?: Labels | undefined
   /** Longest line accepted from the server, in bytes; 2 MiB by default, more than an a-chat server ever sends. */
   readonly maxLineBytes?: number | undefined
   /** How long closing the scope waits for the server to end its half; 5 s by default. */
@@ -81,6 +110,9 @@ export const defaultMaxLineBytes = 2 * 1024 * 1024
 
 const defaultLinger = Duration.seconds(5)
 
+/** The words of `/hello` that an option of the same name turns on. */
+const words = ["ack", "auto", "copies", "once", "receipts", "seq", "to"] as const
+
 /** Connects, but does not send the login yet. */
 export const start = <E, R>(
   options: ClientOptions<E, R>
@@ -91,6 +123,8 @@ export const start = <E, R>(
     const connection = yield* LineConnection.make({
       socket: Effect.tap(options.socket, (socket) => Effect.sync(() => (isPrivate = socket.isPrivate === true))),
       maxLineBytes: options.maxLineBytes ?? defaultMaxLineBytes,
+      labels: options.labels,
+      seen: options.seen,
       linger: Duration.decode(options.linger ?? defaultLinger)
     })
     const mayAcknowledge = options.ack !== false
@@ -100,7 +134,8 @@ export const start = <E, R>(
       login,
       account: secret === undefined && !hasAccount ? undefined : { secret, mayBeSent: isPrivate || insecure },
       mayAcknowledge,
-      words: (["ack", "auto", "to"] as const).filter((word) => options[word] === true)
+      seen: options.seen,
+      words: words.filter((word) => options[word] ?? (word === "seq" && options.seen !== undefined))
     }
   })
 
@@ -120,6 +155,7 @@ export interface PendingLogin {
   readonly mayAcknowledge: boolean
   /** The words to send with `/hello`. */
   readonly words: ReadonlyArray<string>
+  readonly seen: LastSeen | undefined
 }
 
 /**
@@ -213,7 +249,7 @@ const readable = new LoginRefused({
 })
 
 /** What a greeting asks the server, and how it tells an original server from others. */
-const greeting = ({ connection, words }: PendingLogin) => {
+const greeting = ({ connection, seen, words }: PendingLogin) => {
   const first = `/hello ${words.join(" ")} ${crypto.randomUUID()}`
   /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */
   const ask = (lines: string, replies: number) => {
@@ -225,8 +261,10 @@ const greeting = ({ connection, words }: PendingLogin) => {
         return Exit.succeed(received.retryMillis ?? slowDownMillis)
       }
       if (!line.startsWith("* hello ")) return refusedBy(received)
+      const hello = parseHello(received)
+      if (Option.isSome(hello)) seen?.useLog(hello.value.log)
       missing -= 1
-      return missing > 0 ? "part" : Exit.succeed(parseHello(received))
+      return missing > 0 ? "part" : Exit.succeed(hello)
     }
     return connection.ask(lines, look)
   }
@@ -272,6 +310,7 @@ const askHello = (
       }
       if (!line.startsWith("* hello ")) return refusal(line)
       hello = parseHello(Received.parse(line))
+      if (Option.isSome(hello)) started.seen?.useLog(hello.value.log)
       return "part"
     }
     const expected = started.words.includes("ack") ? connection.acknowledge("asked") : Effect.void
@@ -293,6 +332,8 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
     maxRecipients: Number(values.get("max-recipients")),
     ...optional("accounts", accountsIn(values)),
     ...optional("device", values.get("device")),
+    ...optional("log", values.get("log")),
+    words: values.get("on")?.split("+") ?? [],
     rates: [
       // The burst of a client's own rate is one second's worth.
       { perSecond: Number(values.get("rate")), burst: Number(values.get("rate")) },
@@ -316,11 +357,12 @@ export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefine
 /** The logout in a line, after which a client does not connect again by itself; undefined if it is another line. */
 export const logoutIn = (received: Received.Received): LoginRefused | undefined => {
   if (received._tag !== "Refused" || received.code !== "logged-out") return undefined
-  return new LoginRefused({ code: received.code, retryMillis: undefined, text: received.text })
+  const { code, text, values } = received
+  return new LoginRefused({ code, retryMillis: undefined, text, reason: values.get("reason") })
 }
 
 export const refusedBy = (received: Received.Received): Exit.Exit<never, LoginRefused> | undefined => {
   if (received._tag !== "Refused" || !received.fatal) return undefined
   const { code, retryMillis, text } = received
-  return Exit.fail(new LoginRefused({ code, retryMillis, text }))
+  return Exit.fail(logoutIn(received) ?? new LoginRefused({ code, retryMillis, text }))
 }

@@ -1,5 +1,6 @@
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
+import { Labels } from "./Labels.js"
 import * as Received from "./Received.js"
 
 /** The outcome of a labelled line for some of its recipients (protocol, section 7). */
@@ -8,7 +9,7 @@ export type Outcome =
    * The line has reached these recipients: the kernel took all its bytes for them. Later servers may add other
    * successful outcomes; `code` is then the code on the wire.
    */
-  | { readonly _tag: "Written"; readonly names: ReadonlyArray<string>; readonly code?: string }
+  | (StoredPlace & { readonly _tag: "Written"; readonly names: ReadonlyArray<string>; readonly code?: string })
   /** The line was returned for these recipients, and will never be written. */
   | (OutcomeReason & {
       readonly _tag: "Returned"
@@ -20,6 +21,16 @@ export type Outcome =
   | (OutcomeReason & { readonly _tag: "Refused" })
   /** The connection ended before the outcome arrived, or the outcome `isInvalid`. Some recipients may have the line. */
   | { readonly _tag: "Unknown"; readonly isInvalid?: true }
+
+/** Where the line is kept, if the client said `seq` (protocol, section 10). */
+export interface StoredPlace {
+  /** Its number in the conversation with the recipient, from 1. */
+  readonly seq?: number
+  /** When it was stored, in milliseconds since 1970. */
+  readonly at?: number
+  /** It had been stored before, and was sent again with its label (`once`). */
+  readonly again?: true
+}
 
 export interface OutcomeReason {
   /** The reason on the wire, `offline` or `busy`; for a refused line its code, such as `bad-line`. */
@@ -67,23 +78,28 @@ export interface AwaitedLine {
   readonly accept: (outcome: Outcome, names: ReadonlyArray<string>, isLast: boolean) => void
 }
 
-/** The labelled lines of one connection that wait for outcomes. Their labels are numbers. */
+/** The labelled lines of one connection that wait for outcomes. Their labels are a prefix and a number. */
 export class Outcomes {
   private readonly awaited = new Map<number, AwaitedLine>()
-  private last = 0
   /** Whether the connection has ended. A line expected after that would wait forever. */
   hasEnded = false
+
+  /** @param labels those of the client, which it shares with its other connections */
+  constructor(private readonly labels = new Labels()) {}
 
   /** Number of lines that wait. */
   get size(): number {
     return this.awaited.size
   }
 
-  /** Registers a line and returns its label. */
-  expect(awaited: AwaitedLine): string {
-    this.last += 1
-    this.awaited.set(this.last, awaited)
-    return String(this.last)
+  /**
+   * Registers a line and returns its label.
+   *
+   * @param number the number that the line had on an earlier connection; by default one that no line had
+   */
+  expect(awaited: AwaitedLine, number = this.labels.next()): string {
+    this.awaited.set(number, awaited)
+    return `${this.labels.prefix}${number}`
   }
 
   /**
@@ -92,7 +108,7 @@ export class Outcomes {
    * a guess might report a loss as a success.
    */
   accept(line: string): boolean {
-    const label = labelOf(line)
+    const label = labelOf(line, this.labels.prefix)
     const awaited = this.awaited.get(label)
     if (awaited === undefined) return false
     const outcome = parse(line)
@@ -171,32 +187,36 @@ type NamedOutcome = Extract<Outcome, { readonly names: ReadonlyArray<string> }>
 
 const writtenHead = "* written @"
 
-/** A label in the form that `expect` returns: `@01` and `@1e0` are not the label of line 1. */
-const anyLabel = /^[!*] [^\s:@=]+ @([1-9]\d*)(?=[\s:]|$)/u
+const anyHead = /^[!*] [^\s:@=]+ @/u
 
-/** NaN if the line has no label of this form. */
-const labelOf = (line: string): number => {
+/** The number in a label of the form that `expect` returns, where `@01` and `@1e0` are none; NaN in any other line. */
+const labelOf = (line: string, prefix: string): number => {
   // By far the most frequent line when a client sends a lot.
-  if (line.startsWith(writtenHead)) {
-    const label = numberBeforeBlank(line, writtenHead.length)
-    if (label > 0) return label
-  }
-  return line.startsWith("! ") || line.startsWith("* ") ? Number(anyLabel.exec(line)?.[1]) : NaN
+  const head = line.startsWith(writtenHead)
+    ? writtenHead.length
+    : line.startsWith("! ") || line.startsWith("* ")
+      ? (anyHead.exec(line)?.[0].length ?? 0)
+      : 0
+  if (head === 0 || !line.startsWith(prefix, head)) return NaN
+  return numberAt(line, head + prefix.length)
 }
 
-/** The number between a place in the line and the next blank; 0 if anything else is there, or a leading zero. */
-const numberBeforeBlank = (line: string, start: number): number => {
+/** The number between a place in the line and the next blank or colon; NaN if anything else is there, or a leading zero. */
+const numberAt = (line: string, start: number): number => {
   let number = 0
-  for (let at = start; ; at++) {
+  for (let at = start; at <= line.length; at++) {
     const digit = line.charCodeAt(at) - 0x30
-    if (digit === 0x20 - 0x30) return number
-    if (!(digit >= 0 && digit <= 9) || (digit === 0 && at === start)) return 0
+    if (at > start && (digit === blank || digit === colon || Number.isNaN(digit))) return number
+    if (!(digit >= 0 && digit <= 9) || (digit === 0 && at === start)) return NaN
     number = number * 10 + digit
   }
+  return NaN
 }
 
+const [blank, colon] = [0x20 - 0x30, 0x3a - 0x30]
+
 /** The code, the label, the names, and other parameters, which later servers may have. */
-const namedOutcome = /^[!*] ([^\s:@=]+) @\d+ ([^\s,:=]+(?:, [^\s,:=]+)*)(?: [^:]*)?:/u
+const namedOutcome = /^[!*] ([^\s:@=]+) @\S+ ([^\s,:=]+(?:, [^\s,:=]+)*)(?: [^:]*)?:/u
 
 /** The outcome in a line with a label, its names as the server shows them; undefined if it does not parse. */
 const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "Refused" }> | undefined => {
@@ -213,7 +233,8 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
   const names = listed?.split(", ") ?? []
   if (received._tag === "Notice") {
     if (names.length === 0) return undefined
-    return code === "written" || code === undefined ? { _tag: "Written", names } : { _tag: "Written", names, code }
+    const isPlain = code === "written" || code === undefined
+    return isPlain ? { _tag: "Written", names } : { _tag: "Written", names, code, ...placeIn(received) }
   }
   const { retryMillis, text, values } = received
   if (received.code !== "undelivered") return { _tag: "Refused", reason: received.code, retryMillis, text }
@@ -226,6 +247,15 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
     retryMillis,
     text,
     ...(like === undefined ? {} : { like: like.split("+") })
+  }
+}
+
+/** Where a stored line is kept. With numbers, an outcome is about one recipient. */
+const placeIn = ({ values }: Received.Report): StoredPlace => {
+  const [seq, at] = [Received.numberIn(values.get("seq")), Received.numberIn(values.get("at"))]
+  return {
+    ...(seq === undefined || at === undefined ? {} : { seq, at }),
+    ...(values.get("again") === "yes" ? { again: true } : {})
   }
 }
 

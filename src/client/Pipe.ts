@@ -207,15 +207,18 @@ const receive = (
   })
   options.refusals.on("drain", release(options.refusals))
   options.refusals.on("error", release(options.refusals)) // the exit status also reports refusals
+  const processed = (error: Error | null | undefined, messages: number) => {
+    if (error === null || error === undefined) acknowledgement.add(messages)
+  }
   const take = (parts: ReadonlyArray<Part>) => {
     for (const { bytes, messages, refused } of parts) {
       if (refused) {
         if (options.refusals.errored === null && !writeRefusal.write(bytes)) hold(options.refusals)
+        // Stored lines that came back count as messages, after those that the output has not taken yet.
+        if (messages > 0) options.output.write("", (error) => processed(error, messages))
         continue
       }
-      const isFree = writeOutput.write(bytes, (error) => {
-        if (error === null || error === undefined) acknowledgement.add(messages)
-      })
+      const isFree = writeOutput.write(bytes, (error) => processed(error, messages))
       if (!isFree) hold(options.output)
     }
   }

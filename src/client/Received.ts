@@ -23,6 +23,12 @@ export interface Message {
   readonly text: string
   /** Present if the sender is a program, for a client that said `auto` itself (protocol, section 6). */
   readonly auto?: true
+  /** Present if a guest sent a kept line, for a client that said `seq` (protocol, section 10). */
+  readonly guest?: true
+  /** The number of a kept line in its conversation, from 1, for a client that said `seq`. */
+  readonly seq?: number
+  /** When a kept line was stored, in milliseconds since 1970, for a client that said `seq`. */
+  readonly at?: number
   /** The other recipients, at most 20; present if there are some, for a client that said `to` (protocol, section 6). */
   readonly to?: ReadonlyArray<string>
 }
@@ -81,11 +87,73 @@ export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag
   if (blank < 0) return { from: head }
   const params = head.slice(blank + 1).split(" ")
   const to = params.find((param) => param.startsWith("to="))
+  // The number of a line in a room, which this client does not know, is none of its conversation with the sender.
+  const isOfRoom = params.some((param) => param.startsWith("#"))
+  const seq = isOfRoom ? undefined : numberOf(params, "seq=")
+  const at = numberOf(params, "at=")
   return {
     from: head.slice(0, blank),
     ...(params.includes("auto=yes") ? { auto: true } : {}),
+    ...(params.includes("guest=yes") ? { guest: true } : {}),
+    ...(seq === undefined || at === undefined ? {} : { seq, at }),
     ...(to === undefined ? {} : { to: after(to, "=").split("+") })
   }
+}
+
+const numberOf = (params: ReadonlyArray<string>, start: string) =>
+  numberIn(params.find((param) => param.startsWith(start))?.slice(start.length))
+
+/** A number of the protocol; undefined if it is none, or one that no server counts to. */
+export const numberIn = (value: string | undefined): number | undefined =>
+  value !== undefined && /^\d{1,15}$/u.test(value) ? Number(value) : undefined
+
+/** Lines that a device was not given, because they are kept no longer: `! gap` (protocol, section 10). */
+export interface Gap {
+  readonly conversation: string
+  /** The first number that is missing, and the last. */
+  readonly first: number
+  readonly last: number
+}
+
+/** The gap that a line reports; undefined for any other line. */
+export const gapIn = (received: Received): Gap | undefined => {
+  if (received._tag !== "Refused" || received.code !== "gap") return undefined
+  const [conversation] = received.words
+  const first = numberIn(received.values.get("first"))
+  const last = numberIn(received.values.get("last"))
+  return conversation === undefined || first === undefined || last === undefined
+    ? undefined
+    : { conversation, first, last }
+}
+
+/** Lines of this client that were stored, and that no device of the recipient was given in time. */
+export interface ReturnedLines extends Gap {
+  readonly reason: string
+  readonly count: number
+}
+
+/** The lines that come back although they were stored; undefined for any other line. */
+export const returnIn = (received: Received): ReturnedLines | undefined => {
+  if (received._tag !== "Refused" || received.code !== "undelivered" || received.label !== undefined) return undefined
+  const [conversation] = received.words
+  const [first, last, count] = ["first", "last", "count"].map((key) => numberIn(received.values.get(key)))
+  if (conversation === undefined || first === undefined || last === undefined || count === undefined) return undefined
+  return { conversation, first, last, count, reason: received.values.get("reason") ?? "" }
+}
+
+/** How far a device of an account was given what this client has sent: `* delivered bob seq=N` (protocol, section 10). */
+export interface Receipt {
+  readonly name: string
+  /** The number of the last line. */
+  readonly seq: number
+}
+
+/** The receipt in a line; undefined for any other line. */
+export const receiptIn = (received: Received): Receipt | undefined => {
+  if (received._tag !== "Notice" || received.code !== "delivered") return undefined
+  const [name] = received.words
+  const seq = numberIn(received.values.get("seq"))
+  return name === undefined || seq === undefined ? undefined : { name, seq }
 }
 
 /** A server asks for no longer delay: it is the limit of its `--return-after`. */

@@ -17,6 +17,8 @@ import { TransportError } from "../ports/Transport.js"
 import { Absentees } from "./Absentees.js"
 import * as Client from "./Client.js"
 import * as Encode from "./Encode.js"
+import * as Labels from "./Labels.js"
+import { LastSeen } from "./LastSeen.js"
 import * as LastingDelivery from "./LastingDelivery.js"
 import type * as Login from "./Login.js"
 import * as Reconnect from "./Reconnect.js"
@@ -71,11 +73,14 @@ export type ConnectionState =
  * A client that connects again whenever it loses its connection. It can stand in for a `ClientHandle`; the differences:
  *
  * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the login for
- *   good. Run one of them, if only with `Stream.runDrain`.
+ *   good, or has logged the client out. Run one of them, if only with `Stream.runDrain`. A kept message that comes again
+ *   is dropped if the program has processed it (`seen`), so that it is processed once. Lines that are no longer kept are
+ *   reported as `gap` (`Received.gapIn`).
  * - `send` and `sendLine` wait for a connection. What is sent shortly before it breaks can be lost without a word.
  * - `deliver` loses nothing without a word. It waits for a connection, and sends again what is known not to have been
  *   accepted: a line refused as `slow-down` or `closing`, or without an outcome after the server's `* bye`. What may have
- *   arrived is never sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
+ *   arrived is sent again only to accounts, by a client of an account, with the label that it had: it is stored once, and
+ *   its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
  *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
  *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
  * - `hello` is that of the current connection, and `remote` the address of the latest.
@@ -126,6 +131,9 @@ export const connect = <R>(
 > =>
   Effect.gen(function* () {
     yield* Encode.login(options.login) // fails before the first attempt
+    const isOfAccount = options.secret !== undefined || (options.hasAccount ?? options.login.includes("/"))
+    const labels = options.labels ?? (isOfAccount ? Labels.unique() : undefined)
+    const seen = options.seen ?? (isOfAccount ? new LastSeen() : undefined)
     const attemptTimeout = Duration.decode(options.attemptTimeout ?? "10 seconds")
     const state = yield* SubscriptionRef.make<ConnectionState>({ _tag: "Connecting" })
     const unread = yield* Mailbox.make<Client.ClientHandle, TransportError>({
@@ -155,7 +163,7 @@ export const connect = <R>(
     )
 
     const open = WatchedConnection.open({
-      login: options,
+      login: { ...options, labels, seen, once: options.once ?? isOfAccount },
       absentees,
       notices: { areWanted: false },
       heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
@@ -253,7 +261,7 @@ export const connect = <R>(
           Encode.text(line),
           sending(({ sendLine }) => sendLine(line))
         ),
-      deliver: (recipients, text) => LastingDelivery.deliver({ connected, absentees }, recipients, text),
+      deliver: (recipients, text) => LastingDelivery.deliver({ connected, absentees, labels }, recipients, text),
       hello: Effect.flatMap(connected, ({ handle }) => handle.hello),
       end: Effect.suspend(() => {
         if (isLeaving) return Effect.void

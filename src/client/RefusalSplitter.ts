@@ -1,3 +1,5 @@
+import { isMessage as isMessageLine } from "./Acknowledgement.js"
+
 const LF = 0x0a
 const CR = 0x0d
 const bang = 0x21
@@ -31,6 +33,8 @@ export class RefusalSplitter {
   /** Messages since the last part. */
   private messages = 0
   private state: "lineStart" | "message" | "longRefusal" | "longNotice" = "lineStart"
+  /** Whether the long line of the server's own counts as a message. */
+  private isLongCounted = false
   private held: Buffer = Buffer.alloc(0)
 
   /**
@@ -105,7 +109,10 @@ export class RefusalSplitter {
           if (replacement !== "") this.add(parts, true, Buffer.from(replacement))
         }
       }
-      const isMessage = !isOwn && (this.state === "lineStart" || this.state === "message")
+      if (isOwn)
+        this.isLongCounted = isMessageLine(chunk.toString("latin1", start, Math.min(next, start + maxHeldBytes)))
+      const isLong = this.state === "longRefusal" || this.state === "longNotice"
+      const isMessage = isOwn || isLong ? this.isLongCounted : true
       if (this.countsMessages && isMessage && end > 0) this.messages += 1
       if (end > 0) this.state = "lineStart"
       else if (this.state === "lineStart") this.state = isOwn ? (refused ? "longRefusal" : "longNotice") : "message"

@@ -47,10 +47,10 @@ export class RetryQueue {
     return this.queue.map(({ outcome }) => outcome)
   }
 
-  add(line: SentLine, outcome: LineOutcome, { at, tries }: Pick<Retry, "at" | "tries">): void {
+  add(line: SentLine, outcome: LineOutcome, { at, label, tries }: Pick<Retry, "at" | "label" | "tries">): void {
     // A copy: a slice would keep the whole read alive while the line waits.
     const text = Wire.copy(line.text)
-    const retry = { ...line, recipients: new Outcomes.Recipients(outcome.names), text, tries, outcome, at }
+    const retry = { ...line, recipients: new Outcomes.Recipients(outcome.names), text, tries, label, outcome, at }
     let place = this.queue.length
     while (place > 0 && (this.queue[place - 1] as Retry).number > line.number) place -= 1
     this.queue.splice(place, 0, retry)
@@ -76,7 +76,7 @@ export class RetryQueue {
     if (expected.length === 0) return false
     if (given.length > 0) this.giveUp({ ...what, outcome: { ...outcome, names: given }, names: given })
     const rest = { ...what, outcome: { ...outcome, names: expected }, names: expected }
-    this.add(line, rest, { tries: line.tries, at })
+    this.add(line, rest, { tries: line.tries, at, label: undefined })
     return true
   }
 
@@ -92,6 +92,13 @@ export class RetryQueue {
       retry.at = 0
       this.joined.unsafeOpen()
     }
+  }
+
+  /** Removes and returns the lines that may be stored already, and that may not be sent again to all of their recipients. */
+  takeUnsafe(isSafe: (names: ReadonlyArray<string>) => boolean): ReadonlyArray<Retry> {
+    const taken = this.queue.filter(({ label, outcome }) => label !== undefined && !isSafe(outcome.names))
+    for (const retry of taken) this.queue.splice(this.queue.indexOf(retry), 1)
+    return taken
   }
 
   /** There is a new connection: the lines that wait for absent recipients are due. */

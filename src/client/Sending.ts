@@ -6,10 +6,12 @@ import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
+import type { Labels } from "./Labels.js"
 import type * as LineConnection from "./LineConnection.js"
 import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
+import { PendingReceipts } from "./PendingReceipts.js"
 import { RetryQueue } from "./RetryQueue.js"
 import { SendWindow } from "./SendWindow.js"
 import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
@@ -20,6 +22,8 @@ import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
 export interface Link {
   readonly connection: LineConnection.LineConnection
   readonly pace: Pace
+  /** The recipients to which a line with an unknown outcome is sent again with its label: it is not stored twice. */
+  readonly kept: ReadonlySet<string>
 }
 
 export interface SendingOptions<E> {
@@ -34,7 +38,17 @@ export interface SendingOptions<E> {
   readonly input: Readable
   /** Longest text that is sent, in bytes. The server may still refuse it. */
   readonly maxLineBytes: number
-  /** How often a line is sent again if the server says that it may succeed later, or shuts down. */
+  /** The labels of all lines, over all connections. */
+  readonly labels: Labels
+  /**
+   * Whether a line counts only once its recipient has received it: its client has acknowledged it, or a device of its
+   * account was given it. Needs the words `seq` and `receipts`.
+   */
+  readonly untilReceived?: boolean | undefined
+  /**
+   * How often a line is sent again if the server says that it may succeed later, or shuts down, or if the outcome is
+   * unknown and a repeated line is not stored twice.
+   */
   readonly retries: number
   /** How long to wait for a recipient that is absent, in milliseconds; 0 returns its lines at once. */
   readonly absenceMillis: number
@@ -69,6 +83,8 @@ export interface SendTotals {
   readonly refused: number
   /** Lines with an unknown outcome. */
   readonly unknown: number
+  /** Lines that were delivered, but of which it is not known that they were received; counted once for each recipient. */
+  readonly unreceived: number
 }
 
 /** Lines sent in one write. */
@@ -82,20 +98,25 @@ export interface Sending<E> {
 
 /**
  * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but some outcome is
- * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well.
+ * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well. `Unreceived`: every line
+ * was delivered, returned or refused, but some were not received in time (`untilReceived`).
  */
-export type SendResult = "Complete" | "Unknown" | "Unsent"
+export type SendResult = "Complete" | "Unknown" | "Unsent" | "Unreceived"
 
 export const make = <E>(options: SendingOptions<E>): Sending<E> => new LineSending(options)
 
 class LineSending<E> implements Sending<E> {
-  readonly totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0 }
+  readonly totals = { lines: 0, written: 0, returned: 0, refused: 0, unknown: 0, unreceived: 0 }
   private readonly everyone: Outcomes.Recipients
   /** The recipients in wire form. */
   private readonly head: string
   private readonly mayResend: boolean
   private readonly retryQueue: RetryQueue
   private readonly window: SendWindow
+  /** The stored lines that were not received yet. */
+  private readonly receipts = new PendingReceipts()
+  /** The server has logged this client out: it does not connect again. */
+  private isLoggedOut = false
   /** Open while a line of the input may be sent. */
   private readonly clear = Effect.unsafeMakeLatch(true)
   /** Open while the first line of `retryQueue` may be sent. */
@@ -136,14 +157,16 @@ class LineSending<E> implements Sending<E> {
    * the totals show whether every outcome arrived.
    */
   private get result(): SendResult {
-    if (!this.isAllSent || this.retryQueue.size > 0) return "Unsent"
-    return this.totals.unknown > 0 ? "Unknown" : "Complete"
+    const unsent = this.retryQueue.outcomes.filter(({ outcome }) => outcome._tag !== "Written")
+    if (!this.isAllSent || unsent.length > 0) return "Unsent"
+    if (this.totals.unknown > 0) return "Unknown"
+    return this.totals.unreceived > 0 ? "Unreceived" : "Complete"
   }
 
   // What may be sent.
 
   private get isClear(): boolean {
-    return this.isUp && this.retryQueue.size === 0 && this.window.hasRoom
+    return this.isUp && this.retryQueue.size === 0 && this.window.hasRoom && this.receipts.hasRoom
   }
 
   private get isRetryClear(): boolean {
@@ -156,7 +179,7 @@ class LineSending<E> implements Sending<E> {
     else this.clear.unsafeClose()
     if (this.isRetryClear) this.retryClear.unsafeOpen()
     else this.retryClear.unsafeClose()
-    if (this.window.isEmpty && this.retryQueue.size === 0) this.idle.unsafeOpen()
+    if (this.window.isEmpty && this.retryQueue.size === 0 && this.receipts.isEmpty) this.idle.unsafeOpen()
     else this.idle.unsafeClose()
   }
 
@@ -176,11 +199,11 @@ class LineSending<E> implements Sending<E> {
 
   // The outcomes.
 
-  private readonly settled = (what: LineOutcome, line: SentLine, isLast: boolean) => {
+  private readonly settled = (what: LineOutcome, line: SentLine, isLast: boolean, label: number) => {
     this.lastNews = performance.now()
-    const isAgain = this.mayResend && this.retryLater(line, what)
+    const isAgain = this.mayResend && this.retryLater(line, what, label)
     if (isAgain) this.window.shrink()
-    else this.final(what)
+    else if (!this.awaitsReceipt(what, line, label)) this.final(what)
     if (isLast) {
       this.window.remove(line.text.length)
       if (!isAgain && !this.link.pace.isLimited) this.window.grow()
@@ -195,6 +218,8 @@ class LineSending<E> implements Sending<E> {
     switch (outcome._tag) {
       case "Written":
         totals.written += outcome.names.length
+        if (this.options.untilReceived === true && outcome.code !== "received")
+          totals.unreceived += outcome.names.length
         this.retryQueue.reached(outcome.names)
         break
       case "Returned":
@@ -211,7 +236,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
-  private retryLater(line: SentLine, what: LineOutcome): boolean {
+  private retryLater(line: SentLine, what: LineOutcome, label: number): boolean {
     const { patience, retries } = this.options
     const { names, outcome } = what
     if (outcome._tag === "Written") return false
@@ -224,15 +249,47 @@ class LineSending<E> implements Sending<E> {
         outcome._tag === "Refused"
           ? outcome
           : { _tag: "Refused", reason: "closing", retryMillis: undefined, text: shutDown }
-      this.retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0 })
+      // With the label, in case that the server was wrong.
+      const again = names.every((name) => this.link.kept.has(name)) ? label : undefined
+      this.retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0, label: again })
       return true
     }
-    if (outcome._tag === "Unknown" || outcome.retryMillis === undefined) return false
+    if (outcome._tag === "Unknown") return this.retryUnknown(line, what, label)
+    if (outcome.retryMillis === undefined) return false
     // A server may ask for any delay; the user has set how long an outcome may take.
     if (outcome.retryMillis > Duration.toMillis(patience)) return false
     if (outcome.reason === "slow-down") this.link.pace.refused(outcome.retryMillis, performance.now())
-    this.retryQueue.add(line, what, { tries: line.tries + 1, at: performance.now() + outcome.retryMillis })
+    const at = performance.now() + outcome.retryMillis
+    this.retryQueue.add(line, what, { tries: line.tries + 1, at, label: undefined })
     return true
+  }
+
+  /** Queues a line without an outcome, with its label, for those recipients to which it is not stored twice. */
+  private retryUnknown(line: SentLine, what: LineOutcome, label: number): boolean {
+    const { kept } = this.link
+    const names = what.names.filter((name) => kept.has(name))
+    if (names.length === 0) return false
+    const others = what.names.filter((name) => !kept.has(name))
+    if (others.length > 0) this.final({ ...what, names: others })
+    this.retryQueue.add(line, { ...what, names }, { tries: line.tries + 1, at: 0, label })
+    return true
+  }
+
+  /** Keeps a line that is stored until it was received; returns whether it has to wait. */
+  private awaitsReceipt(what: LineOutcome, line: SentLine, label: number): boolean {
+    const { outcome } = what
+    if (this.options.untilReceived !== true || outcome._tag !== "Written") return false
+    const [name] = outcome.names
+    if (outcome.code !== "stored" || outcome.seq === undefined || name === undefined) return false
+    if (this.receipts.isReceived(name, outcome.seq)) this.received(what)
+    else this.receipts.add({ name, seq: outcome.seq, what, line, label })
+    return true
+  }
+
+  /** A stored line was received. */
+  private received(what: LineOutcome) {
+    const { outcome } = what
+    if (outcome._tag === "Written") this.final({ ...what, outcome: { ...outcome, code: "received" } })
   }
 
   /** Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line. */
@@ -245,6 +302,7 @@ class LineSending<E> implements Sending<E> {
   private settleRest() {
     this.link.connection.outcomes.end()
     for (const outcome of this.retryQueue.outcomes) this.final(outcome)
+    for (const { what } of this.receipts.takeAll()) this.final(what)
   }
 
   // The sending half.
@@ -253,7 +311,8 @@ class LineSending<E> implements Sending<E> {
   private labelled(line: SentLine): string {
     if (this.window.isEmpty) this.lastNews = performance.now()
     this.window.add(line.text.length)
-    const label = this.link.connection.outcomes.expect(new AwaitedSentLine(line, this.settled))
+    const number = line.label ?? this.options.labels.next()
+    const label = this.link.connection.outcomes.expect(new AwaitedSentLine(line, number, this.settled), number)
     const to = line.recipients === this.everyone ? this.head : Wire.encode(line.recipients.names.join(", "))
     return `@${label} ${to}: ${line.text}\n`
   }
@@ -338,12 +397,17 @@ class LineSending<E> implements Sending<E> {
     this.final({ line: this.totals.lines, outcome, names: recipients })
   }
 
-  private readonly watch: Effect.Effect<never, Stalled> = Effect.gen(this, function* () {
+  /** Ends a sending of which nothing is heard any more: in good order if only receipts are missing. */
+  private readonly watch: Effect.Effect<void, Stalled> = Effect.gen(this, function* () {
     const { patience } = this.options
     for (;;) {
-      const isExpecting = !this.window.isEmpty || this.isClosing
+      const isOwed = !this.window.isEmpty || this.isClosing
+      const isExpecting = isOwed || !this.receipts.isEmpty
       const left = this.lastNews + Duration.toMillis(patience) - performance.now()
-      if (isExpecting && left <= 0) return yield* new Stalled({ patience })
+      if (isExpecting && left <= 0) {
+        if (!isOwed && this.isAllSent) return
+        return yield* new Stalled({ patience })
+      }
       yield* Effect.sleep(isExpecting ? left : patience)
     }
   })
@@ -358,7 +422,7 @@ class LineSending<E> implements Sending<E> {
   /** An unknown outcome ends the sending: the user has to decide whether that line is sent again. */
   private get mayContinue(): boolean {
     const isDone = this.isAllSent && this.retryQueue.size === 0
-    return this.options.retries > 0 && this.totals.unknown === 0 && !isDone
+    return this.options.retries > 0 && this.totals.unknown === 0 && !isDone && !this.isLoggedOut
   }
 
   private readonly next: Effect.Effect<void, E, Scope.Scope> = Effect.suspend(() => {
@@ -366,6 +430,9 @@ class LineSending<E> implements Sending<E> {
     this.hasProgressed = false
     return Effect.flatMap(this.options.reconnect(this.inVain), (made) => {
       this.link = made
+      const unsafe = this.retryQueue.takeUnsafe((names) => names.every((name) => made.kept.has(name)))
+      for (const { outcome } of unsafe) this.final(outcome)
+      if (this.totals.unknown > 0) return made.connection.end
       this.isUp = true
       this.hasSaidBye = false
       this.window.shrink()
@@ -387,12 +454,26 @@ class LineSending<E> implements Sending<E> {
           this.isUp = false
           this.isClosing = false
           connection.outcomes.end()
+          this.receiptsLost()
           this.refresh()
         })
       ),
       // A server that shuts down waits for this end, and so does the next server on its port.
       Effect.zipRight(connection.end)
     )
+  }
+
+  /**
+   * Receipts come on the connection that has sent the line. So a line that waits for one is sent again on the next, where
+   * it is not stored again.
+   */
+  private receiptsLost() {
+    const { retries } = this.options
+    for (const { label, line, name, what } of this.receipts.takeAll()) {
+      const isAgain = this.link.kept.has(name) && line.tries < retries && !this.isLoggedOut
+      if (isAgain) this.retryQueue.add(line, what, { tries: line.tries + 1, at: 0, label })
+      else this.final(what)
+    }
   }
 
   /** Sees the server's notices in order with the outcomes. */
@@ -404,6 +485,17 @@ class LineSending<E> implements Sending<E> {
       this.closing()
       this.refresh()
     } else if (line.startsWith("* bye ")) this.hasSaidBye = true
+    else if (line.startsWith("! logged-out ")) this.isLoggedOut = true
+    else if (line.startsWith("* delivered ")) this.receipt(line)
+  }
+
+  private receipt(line: string) {
+    const receipt = Received.receiptIn(Received.parse(line))
+    if (receipt === undefined || !this.everyone.shown.includes(receipt.name)) return
+    const settled = this.receipts.received(receipt)
+    if (settled.length > 0) this.lastNews = performance.now()
+    for (const { what } of settled) this.received(what)
+    this.refresh()
   }
 }
 

@@ -10,6 +10,8 @@ export interface SentLine {
   readonly recipients: Outcomes.Recipients
   /** How often the line has been sent again. */
   readonly tries: number
+  /** The number in the label that the line must have, because it may be stored with it; by default it gets a new one. */
+  readonly label?: number | undefined
 }
 
 export interface LineOutcome {
@@ -28,12 +30,13 @@ export class AwaitedSentLine implements Outcomes.AwaitedLine {
   due: Outcomes.AwaitedLine["due"] = undefined
   constructor(
     private readonly line: SentLine,
-    private readonly settle: (outcome: LineOutcome, line: SentLine, isLast: boolean) => void
+    private readonly label: number,
+    private readonly settle: (outcome: LineOutcome, line: SentLine, isLast: boolean, label: number) => void
   ) {}
   get recipients() {
     return this.line.recipients
   }
   accept(outcome: Outcomes.Outcome, names: ReadonlyArray<string>, isLast: boolean) {
-    this.settle({ line: this.line.number, outcome, names }, this.line, isLast)
+    this.settle({ line: this.line.number, outcome, names }, this.line, isLast, this.label)
   }
 }

@@ -9,6 +9,7 @@ import * as ClientConnection from "./ClientConnection.js"
 import type * as Encode from "./Encode.js"
 import type { DeliveryConnection } from "./LastingDelivery.js"
 import * as Heartbeat from "./Heartbeat.js"
+import * as KeptRecipients from "./KeptRecipients.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import { Pace } from "./Pace.js"
@@ -105,8 +106,11 @@ export const open = <R>({
     const ended = Effect.flatMap(connection.closed, () =>
       Effect.fail(refused ?? connection.failure() ?? LineConnection.closed)
     )
+    const isOnce = Option.exists(hello, ({ device, words }) => device !== undefined && words.includes("once"))
     return {
       handle: ClientConnection.greeted(started, hello, notices),
+      isOnce,
+      kept: (names) => (isOnce ? KeptRecipients.ask(connection, names) : Effect.succeed(new Set())),
       pace,
       turn: yield* Effect.makeSemaphore(1),
       hasSaidBye: () => hasSaidBye,

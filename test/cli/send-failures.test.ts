@@ -155,7 +155,7 @@ describe.concurrent("a-chat send, when something goes wrong", () => {
         [[...at(original), "--unix", "/tmp/x", "bob", "hi"], /--unix replaces/u],
         [[...at(original), "--timeout", "1ms", "bob", "hi"], /out of range/u],
         [[...at(original), "--retry", "-1", "bob", "hi"], /--retry/u],
-        [[...at(original), "--wait", "read", "bob", "hi"], /is not one of written, none/u],
+        [[...at(original), "--wait", "read", "bob", "hi"], /is not one of written, received, none/u],
         [["send"], /recipients/u]
       ]
       for (const [args, message] of cases) {

@@ -30,8 +30,15 @@ describe("Received.parse", () => {
     ["from alice: auto=yes: hi", { _tag: "Message", from: "alice", text: "auto=yes: hi" }],
     [
       "from alice #ops guest=yes word auto=yes seq=17 at=1764151201123: hi",
-      { _tag: "Message", from: "alice", text: "hi", auto: true }
+      { _tag: "Message", from: "alice", text: "hi", auto: true, guest: true }
     ],
+    [
+      "from alice seq=17 at=1764151201123: hi",
+      { _tag: "Message", from: "alice", text: "hi", seq: 17, at: 1_764_151_201_123 }
+    ],
+    ["from alice seq=17: hi", { _tag: "Message", from: "alice", text: "hi" }],
+    ["from alice seq=1e3 at=-1: hi", { _tag: "Message", from: "alice", text: "hi" }],
+    ["from alice seq=9999999999999999 at=1: hi", { _tag: "Message", from: "alice", text: "hi" }],
     ["from alice to=bob: hi", { _tag: "Message", from: "alice", text: "hi", to: ["bob"] }],
     [
       "from alice  to=zoë+#ops  auto=yes : hi",

@@ -131,7 +131,7 @@ describe("Client.greet", () => {
     Effect.gen(function* () {
       const { socket } = yield* chat({ maxLineBytes: 1000, maxRecipients: 7 })
       const alice = yield* Client.greet({ socket, login: " alice " })
-      const hello = { name: "alice", maxLineBytes: 1000, maxRecipients: 7, rates: [] }
+      const hello = { name: "alice", maxLineBytes: 1000, maxRecipients: 7, rates: [], words: [] }
       assert.deepStrictEqual(yield* alice.hello, Option.some(hello))
       assert.deepStrictEqual((yield* alice.deliver(["alice"], "hi"))[0]?._tag, "Written")
       assert.deepStrictEqual(Option.getOrThrow(yield* Stream.runHead(alice.lines)), "from alice: hi")

@@ -7,7 +7,10 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Answers } from "../../client/Answers.js"
 import * as Escape from "../../client/Escape.js"
+import * as Labels from "../../client/Labels.js"
+import { LastSeen } from "../../client/LastSeen.js"
 import type * as LineConnection from "../../client/LineConnection.js"
+import type { ClientMemory } from "../../client/LineReceiver.js"
 import { toJson } from "../../client/ListenFormat.js"
 import { print, printed, type Output, type OutputError } from "../../client/Output.js"
 import { Pace } from "../../client/Pace.js"
@@ -64,16 +67,21 @@ const linger = Duration.seconds(1)
 const noOutcomes = ExitStatus.misused("this server does not report outcomes, which ask needs; use connect instead")
 
 /** A connection to a server that reports outcomes. Messages are acknowledged. */
-const connect = (job: AskJob, which: LoginAttempts.Which) =>
-  Effect.flatMap(
-    LoginAttempts.logIn({ ...job, use: { ack: true, to: job.json, linger } }, which),
-    ({ connection, server }) =>
-      Option.match(server, {
+const connect = (job: AskJob, memory: ClientMemory, which: LoginAttempts.Which) => {
+  const kept = { ...memory, once: LoginAttempts.isOfAccount(job.secret) }
+  return Effect.flatMap(
+    LoginAttempts.logIn({ ...job, kept, use: { ack: true, to: job.json, linger } }, which),
+    (loggedIn) =>
+      Option.match(loggedIn.server, {
         onNone: () => noOutcomes,
         onSome: ({ maxLineBytes, rates }) =>
-          Effect.succeed({ link: { connection, pace: new Pace(rates, performance.now()) }, maxLineBytes })
+          Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
+            link: { connection: loggedIn.connection, pace: new Pace(rates, performance.now()), kept: keptBy },
+            maxLineBytes
+          }))
       })
   )
+}
 
 /** Why nothing more is awaited. */
 type Ending =
@@ -92,11 +100,15 @@ const over = (why: string): Ending => ({ _tag: "Over", why })
 export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const startedAt = yield* Time.now
-    const { link, maxLineBytes } = yield* connect(job, "first")
+    const isOfAccount = LoginAttempts.isOfAccount(job.secret)
+    const labels = isOfAccount ? Labels.unique() : new Labels.Labels()
+    const memory = { labels, seen: isOfAccount ? new LastSeen() : undefined }
+    const { link, maxLineBytes } = yield* connect(job, memory, "first")
     const question = new Question(job, outputs)
     const sending = Sending.make({
       link: question.follow(link),
-      reconnect: (inVain) => Effect.map(connect(job, { inVain }), (made) => question.follow(made.link)),
+      reconnect: (inVain) => Effect.map(connect(job, memory, { inVain }), (made) => question.follow(made.link)),
+      labels,
       recipients: job.recipients,
       input: Readable.from([Buffer.from(`${job.text}\n`)], { objectMode: false }),
       maxLineBytes,
@@ -146,6 +158,8 @@ class Question {
   private readonly news = Effect.unsafeMakeLatch(false)
   /** Recipients that may have the question or not. */
   private readonly unknown = new Set<string>()
+  /** The number of the question in the conversations with accounts. */
+  private readonly asked = new Map<string, number>()
   private connection: LineConnection.LineConnection | undefined = undefined
   /** Lines of this connection that were taken, and those that came before the question was sent on it. */
   private taken = 0
@@ -161,7 +175,7 @@ class Question {
   }
 
   /** Notes which lines of a connection come before the question. */
-  follow({ connection, pace }: Sending.Link): Sending.Link {
+  follow({ connection, kept, pace }: Sending.Link): Sending.Link {
     this.connection = connection
     this.taken = 0
     this.early = Infinity
@@ -170,7 +184,7 @@ class Question {
         this.early = Math.min(this.early, connection.passedOn())
         return connection.send(wire)
       })
-    return { pace, connection: { ...connection, send } }
+    return { pace, kept, connection: { ...connection, send } }
   }
 
   /** Takes lines until nothing more is expected. The run of the stream then ends well: the last line is acknowledged. */
@@ -189,6 +203,8 @@ class Question {
 
   /** Takes an outcome of the question. */
   report(outcome: LineOutcome) {
+    const { outcome: fate } = outcome
+    if (fate._tag === "Written" && fate.seq !== undefined) for (const name of fate.names) this.asked.set(name, fate.seq)
     this.overtaking = [...this.overtaking, { after: this.connection?.passedOn() ?? 0, outcome }]
     this.settleUpTo(this.taken)
   }
@@ -249,7 +265,7 @@ class Question {
       if (received._tag === "Refused" && received.fatal) this.farewell = ` (${received.code}: ${received.text})`
       if (received._tag !== "Message") return Effect.void
       const { from, text } = received
-      if (this.taken < this.early || !this.answers.take(from, now)) {
+      if (this.isEarlier(received) || !this.answers.take(from, now)) {
         // If standard error cannot be written, there is no place left to say so.
         return Effect.ignore(print(this.outputs.errors, Escape.show(`a-chat: from ${from}: ${text}\n`)))
       }
@@ -260,6 +276,15 @@ class Question {
         return this.unprintable === undefined ? Effect.void : Effect.never
       })
     })
+  }
+
+  /**
+   * Whether a message was sent before the question. Those that waited for the account may come after it: in a conversation
+   * between accounts, their numbers are lower than that of the question.
+   */
+  private isEarlier({ from, guest, seq }: Received.Message): boolean {
+    if (seq === undefined || guest === true) return this.taken < this.early
+    return seq <= (this.asked.get(from) ?? Infinity)
   }
 
   /** Prints a line of an answer. */

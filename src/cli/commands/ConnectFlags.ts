@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
 import * as Escape from "../../client/Escape.js"
+import { LoginRefused } from "../../client/Login.js"
 import type * as Reconnect from "../../client/Reconnect.js"
 import * as Tcp from "../../transport/Tcp.js"
 import * as Tls from "../../transport/Tls.js"
@@ -168,6 +169,9 @@ const connection = (given: GivenConnection): Readonly<Record<string, string>> =>
 
 /** The error, with advice if it is a transport error with a hint. */
 const advised = (error: { readonly message: string; readonly cause?: unknown }): { readonly message: string } => {
+  if (error instanceof LoginRefused && error.reason === "replaced") {
+    return { message: `${error.message}; with --login NAME/DEVICE, each has a device of its own` }
+  }
   const failure = [error, error.cause].find((one) => one instanceof TransportError)
   return failure === undefined ? error : TransportAdvice.toConnect(failure)
 }

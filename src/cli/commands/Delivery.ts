@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
+import * as Labels from "../../client/Labels.js"
 import { drained, flushed, type Output } from "../../client/Output.js"
 import { Pace } from "../../client/Pace.js"
 import * as Sending from "../../client/Sending.js"
@@ -35,6 +36,8 @@ export interface DeliveryJob {
   readonly json: boolean
   /** Whether the messages are marked as those of a program. */
   readonly auto: boolean
+  /** Whether the recipients have to receive the lines, and not only their server. */
+  readonly untilReceived: boolean
 }
 
 /** Where the lines come from, and where the reports go. */
@@ -51,7 +54,9 @@ export const withOutcomes = (
 ): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const { errors, input, output } = streams
-    const { link, maxLineBytes } = yield* connect(job, "first")
+    // The server remembers the labels of accounts. Those of guests end with their connection.
+    const labels = LoginAttempts.isOfAccount(job.secret) ? Labels.unique() : new Labels.Labels()
+    const { link, maxLineBytes } = yield* connect(job, labels, "first")
     const progress: Progress.Progress = yield* Progress.make(errors, (seconds) =>
       SendReport.progress(sending.totals, seconds)
     )
@@ -63,7 +68,9 @@ export const withOutcomes = (
     })
     const sending = Sending.make({
       link,
-      reconnect: (inVain) => Effect.map(connect(job, { inVain }), (made) => made.link),
+      reconnect: (inVain) => Effect.map(connect(job, labels, { inVain }), (made) => made.link),
+      labels,
+      untilReceived: job.untilReceived,
       recipients: job.recipients,
       input,
       maxLineBytes,
@@ -81,6 +88,10 @@ export const withOutcomes = (
       Effect.map((completion) => {
         if (completion === "Unsent") return conclude("the connection ended before everything was sent")
         if (completion === "Unknown") return conclude("the server did not report every outcome")
+        if (completion === "Unreceived") {
+          progress.write(`a-chat: ${report.unreceived(job.timeout)}\n`)
+          return sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : ExitStatus.unanswered
+        }
         return sending.totals.returned + sending.totals.refused > 0 ? ExitStatus.failed : 0
       }),
       Effect.catchTags({
@@ -99,10 +110,11 @@ export const withOutcomes = (
     )
   })
 
-const logIn = (job: DeliveryJob, which: LoginAttempts.Which) =>
+const logIn = (job: DeliveryJob, kept: LoginAttempts.LoginAttemptsOptions["kept"], which: LoginAttempts.Which) =>
   LoginAttempts.logIn(
     {
       ...job,
+      kept,
       alternative: job.mayRename ? () => GuessedLogin.alternative(job.login) : undefined,
       use: "send-only"
     },
@@ -110,14 +122,21 @@ const logIn = (job: DeliveryJob, which: LoginAttempts.Which) =>
   )
 
 /** A connection to a server that reports outcomes. */
-const connect = (job: DeliveryJob, which: LoginAttempts.Which) =>
-  Effect.flatMap(logIn(job, which), ({ connection, server }) =>
-    Option.match(server, {
+const connect = (job: DeliveryJob, labels: Labels.Labels, which: LoginAttempts.Which) => {
+  const once = LoginAttempts.isOfAccount(job.secret)
+  const { untilReceived } = job
+  const kept = { labels, once, seq: once || untilReceived || job.json, receipts: untilReceived }
+  return Effect.flatMap(logIn(job, kept, which), (loggedIn) =>
+    Option.match(loggedIn.server, {
       onNone: () => noOutcomes,
       onSome: ({ maxLineBytes, rates }) =>
-        Effect.succeed({ link: { connection, pace: new Pace(rates, performance.now()) }, maxLineBytes })
+        Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
+          link: { connection: loggedIn.connection, pace: new Pace(rates, performance.now()), kept: keptBy },
+          maxLineBytes
+        }))
     })
   )
+}
 
 /** The outcomes are the result of the command, so it waits for a slow reader. */
 const outputTaken = Effect.zipRight(flushed(process.stdout), flushed(process.stderr))
@@ -125,7 +144,7 @@ const outputTaken = Effect.zipRight(flushed(process.stdout), flushed(process.std
 /** Sends without labels, which works with any server. Prints refused and returned lines. Returns the exit status. */
 export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, server } = yield* logIn(job, "first")
+    const { connection, server } = yield* logIn(job, undefined, "first")
     let refused = 0
     const isConfirmed = yield* UnlabelledSending.run({
       connection,

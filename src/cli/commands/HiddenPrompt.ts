@@ -1,9 +1,10 @@
 import * as Effect from "effect/Effect"
 import { StringDecoder } from "node:string_decoder"
+import * as Escape from "../../client/Escape.js"
 import * as ExitStatus from "../ExitStatus.js"
 
 /** Whether there is a terminal that can be asked. */
-export const isPossible = (): boolean => process.stdin.isTTY && process.stderr.isTTY
+export const isPossible = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
 /** Asks at the terminal for a line, of which nothing is shown. Undefined if the user does not want to answer. */
 const ask = (question: string): Effect.Effect<string | undefined> =>
@@ -37,6 +38,9 @@ const ask = (question: string): Effect.Effect<string | undefined> =>
     stdin.resume()
     return Effect.sync(stop)
   })
+
+/** Asks for the password of a login. */
+export const password = (login: string): Effect.Effect<string | undefined> => ask(`password of ${Escape.show(login)}`)
 
 /** Asks twice for a new password. */
 export const newPassword: Effect.Effect<string, ExitStatus.Failure> = Effect.gen(function* () {

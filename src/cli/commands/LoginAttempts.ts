@@ -4,6 +4,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as KeptRecipients from "../../client/KeptRecipients.js"
 import * as Login from "../../client/Login.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -21,6 +22,8 @@ export interface LoginAttemptsOptions {
   readonly alternative: (() => string) | undefined
   /** What the client asks of the server: to send only, or the outcomes and messages that come to its name. */
   readonly use: "send-only" | Pick<Login.ClientOptions<never, never>, "ack" | "linger" | "to">
+  /** What it asks about kept lines, and what it remembers over all its connections. */
+  readonly kept?: Pick<Login.ClientOptions<never, never>, "labels" | "once" | "receipts" | "seen" | "seq"> | undefined
   /** Whether messages are marked as those of a program. */
   readonly auto?: boolean
   /** Time for all attempts together. */
@@ -28,6 +31,26 @@ export interface LoginAttemptsOptions {
   /** How often to connect again. */
   readonly retries: number
 }
+
+/** The recipients with accounts, if the client logged in to one and may send lines again (`once`). */
+export const keptRecipients = (
+  { connection, server }: LoggedIn,
+  recipients: ReadonlyArray<string>,
+  { retries, timeout }: Pick<LoginAttemptsOptions, "retries" | "timeout">
+): Effect.Effect<ReadonlySet<string>> => {
+  const isOnce = Option.isSome(server) && server.value.device !== undefined && server.value.words.includes("once")
+  if (!isOnce || retries === 0) return Effect.succeed(new Set())
+  return KeptRecipients.ask(connection, recipients).pipe(
+    Effect.timeoutTo({ duration: timeout, onSuccess: (kept) => kept, onTimeout: nobody }),
+    Effect.orElseSucceed(nobody) // the connection has ended, which is noticed soon
+  )
+}
+
+const nobody = (): ReadonlySet<string> => new Set()
+
+/** Whether a login is that of an account, as far as the client knows. */
+export const isOfAccount = (secret: LoginSecret | undefined): boolean =>
+  secret?.secret !== undefined || secret?.hasAccount === true
 
 /** Which login of a command it is: the first, or one that follows on so many in a row that were of no use. */
 export type Which = "first" | { readonly inVain: number }
@@ -46,11 +69,18 @@ export const logIn = (
   which: Which
 ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
   let failure: ExitStatus.Failure | undefined = undefined
-  const { alternative, auto, retries, secret, timeout, use } = options
+  const { alternative, auto, kept, retries, secret, timeout, use } = options
   const connect = (login: string) =>
     discardingFailed(options.socket, (socket, discard) =>
       Effect.gen(function* () {
-        const started = yield* Login.start({ socket, login, auto, ...secret, ...(use === "send-only" ? {} : use) })
+        const started = yield* Login.start({
+          socket,
+          login,
+          auto,
+          ...secret,
+          ...kept,
+          ...(use === "send-only" ? {} : use)
+        })
         const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
         if (Option.isSome(server)) return { ...started, server }
         // An original server took the first line for the login.

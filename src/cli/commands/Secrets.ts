@@ -1,6 +1,8 @@
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
-import type { FoundSecret, Keyring } from "../../client/Keyring.js"
+import type { Keyring } from "../../client/Keyring.js"
+import type { SeenRecord } from "../../client/LastSeen.js"
 import type { LoginRefused } from "../../client/Login.js"
 import * as TokenExchange from "../../client/TokenExchange.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -11,6 +13,8 @@ import * as Setting from "../settings/Setting.js"
 import * as Variables from "../settings/Variables.js"
 import type { Resolved } from "../settings/Sources.js"
 import type * as ConnectFlags from "./ConnectFlags.js"
+import * as HiddenPrompt from "./HiddenPrompt.js"
+import * as SeenFile from "./SeenFile.js"
 import * as TokenFile from "./TokenFile.js"
 
 /**
@@ -48,9 +52,8 @@ export const keyring = (
   socket: Effect.Effect<Socket, TransportError>,
   login: string
 ): Keyring<ExitStatus.Failure> => {
-  const { insecurePasswords: insecure, tls } = given.values
-  const address = AddressFlags.address(given)
-  const file = TokenFile.path(process.env, `${tls ? "tls " : ""}${address?.text ?? ""}`, login)
+  const { insecurePasswords: insecure } = given.values
+  const file = TokenFile.path(process.env, serverOf(given), login)
   const enter = (password: string) =>
     TokenExchange.run({ socket, login, password, insecure }).pipe(
       Effect.tap((token) => (token === undefined ? Effect.void : keep(file, token))),
@@ -71,12 +74,27 @@ export const keyring = (
   }
 }
 
+/** The server in the names of state files. */
+const serverOf = (given: Given) => `${given.values.tls ? "tls " : ""}${AddressFlags.address(given)?.text ?? ""}`
+
+/** What was received under this login before; undefined for a guest, for whom nothing is kept. */
+export const seenRecord = (
+  given: Given,
+  login: string,
+  { hasAccount = false, secret }: LoginSecret
+): Effect.Effect<SeenRecord | undefined, never, Scope.Scope> =>
+  secret === undefined && !hasAccount
+    ? Effect.succeed(undefined)
+    : SeenFile.open(SeenFile.path(process.env, serverOf(given), login), ExitStatus.say)
+
 const keep = (file: string, token: string) =>
   Effect.catchAll(TokenFile.write(file, token), (error) => Effect.sync(() => ExitStatus.say(error.message)))
 
 /**
- * Runs a client with the secret of its login, if there is one. If the server refuses a token that was kept, the token is
- * deleted, and the password is used if it can be had without asking.
+ * Runs a client with the secret of its login, if there is one: the token that is kept, or else the password that was given.
+ * A token is cheaper for the server than a password, and stays when the password changes. If the server refuses the token, it
+ * is deleted, and the password takes its place and fetches a new one. If the server wants a password that was not given, or
+ * refuses the one that was typed, the user is asked at the terminal.
  *
  * @param login undefined if the name was made up: no secret can be for that one
  */
@@ -90,24 +108,47 @@ export const use = <A, E extends { readonly _tag: string }, R>(
     const { insecurePasswords: insecure, cert } = given.values
     const hasAccount = cert === undefined ? undefined : true
     if (login === undefined) return yield* run({ secret: undefined, insecure, hasAccount })
-    const { find, forget } = keyring(given, socket, login)
+    const { enter, find, forget } = keyring(given, socket, login)
+    const runWith = (secret: string | undefined) =>
+      run({ secret: secret === undefined ? undefined : Effect.succeed(secret), insecure, hasAccount })
+    /** Asks for the password, and again if it is wrong. */
+    const ask = (tries: number, error: E): Effect.Effect<A, E | ExitStatus.Failure, R> =>
+      Effect.flatMap(HiddenPrompt.password(login), (password) => {
+        if (password === undefined || password === "") return Effect.fail(error)
+        const entered = Effect.mapError(enter(password), refusal)
+        return entered.pipe(
+          Effect.flatMap(runWith),
+          Effect.catchIf(
+            (failure) => tries < maxAsked && isWrongSecret(failure),
+            (failure) => {
+              ExitStatus.say("message" in failure ? String(failure.message) : "wrong password")
+              return ask(tries + 1, error)
+            }
+          )
+        )
+      })
+    const askIf = (wants: (error: E) => boolean, self: Effect.Effect<A, E, R>) =>
+      HiddenPrompt.isPossible() ? Effect.catchIf(self, wants, (error) => ask(1, error)) : self
+
     const found = yield* Effect.mapError(find, refusal)
-    const secretOf = (one: FoundSecret | undefined) => ({
-      secret: one && Effect.succeed(one.secret),
-      insecure,
-      hasAccount
-    })
-    if (found?.isKeptToken !== true) return yield* run(secretOf(found))
-    return yield* Effect.catchIf(run(secretOf(found)), isWrongSecret, (error) =>
+    if (found === undefined) return yield* askIf(isPasswordRequired, runWith(undefined))
+    if (!found.isKeptToken) return yield* runWith(found.secret)
+    return yield* Effect.catchIf(runWith(found.secret), isWrongSecret, (error) =>
       Effect.gen(function* () {
         yield* forget
         const password = yield* Effect.mapError(find, refusal)
-        return yield* password === undefined ? Effect.fail(error) : run(secretOf(password))
+        if (password !== undefined) return yield* runWith(password.secret)
+        return yield* askIf(() => true, Effect.fail(error))
       })
     )
   })
 
+/** How often the user may type a wrong password. */
+const maxAsked = 3
+
 const isWrongSecret = (error: object): boolean => "code" in error && error.code === "wrong-password"
+
+const isPasswordRequired = (error: object): boolean => "code" in error && error.code === "password-required"
 
 const refusal = (error: ExitStatus.Failure | LoginRefused): ExitStatus.Failure =>
   error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse(error)

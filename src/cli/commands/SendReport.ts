@@ -1,3 +1,4 @@
+import type * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
 import * as Outcomes from "../../client/Outcomes.js"
 import type { SendTotals } from "../../client/Sending.js"
@@ -9,6 +10,8 @@ export interface SendReport {
   readonly add: (outcome: LineOutcome) => void
   /** A summary of unknown outcomes to print at the end; undefined if there are none. */
   readonly summary: () => string | undefined
+  /** A summary of the lines that were not received, to print at the end. */
+  readonly unreceived: (patience: Duration.Duration) => string
 }
 
 export interface SendReportOptions {
@@ -21,6 +24,7 @@ export interface SendReportOptions {
 
 export const make = ({ errors, json, numbered, output }: SendReportOptions): SendReport => {
   const unknown = { count: 0, first: Infinity }
+  const unreceived = { count: 0, names: new Set<string>(), isWritten: false }
   // One read may bring hundreds of outcomes. They are written together.
   let lines = ""
   const write = json ? output : errors
@@ -40,6 +44,12 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
         unknown.count += 1
         unknown.first = Math.min(unknown.first, outcome.line)
       }
+      if (outcome.outcome._tag === "Written" && outcome.outcome.code !== "received") {
+        const { code, names } = outcome.outcome
+        unreceived.count += names.length
+        unreceived.isWritten ||= code !== "stored"
+        for (const name of names) if (unreceived.names.size <= maxNamed) unreceived.names.add(name)
+      }
       print(json ? jsonOf(outcome) : textOf(outcome, numbered))
     },
     summary: () => {
@@ -47,9 +57,20 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
       if (!numbered) return "the message may have arrived or not"
       if (unknown.count === 1) return `line ${unknown.first} may have arrived or not`
       return `${Units.showCount(unknown.count)} lines may have arrived or not, the first of them line ${unknown.first}`
+    },
+    unreceived: (patience) => {
+      const { count, isWritten, names } = unreceived
+      const who = names.size > maxNamed ? "recipients" : Escape.show([...names].join(", "))
+      const what = numbered ? `${Units.showCount(count)} ${count === 1 ? "line was" : "lines were"}` : "the message was"
+      return isWritten
+        ? `${who}: ${what} delivered, but not every recipient acknowledges what it receives`
+        : `${who}: ${what} stored, and not received within ${Units.showDuration(patience)}`
     }
   }
 }
+
+/** Names that are listed. */
+const maxNamed = 10
 
 const jsonOf = (outcome: LineOutcome): string => objects(outcome, { line: outcome.line })
 
@@ -57,12 +78,19 @@ const jsonOf = (outcome: LineOutcome): string => objects(outcome, { line: outcom
 export const objects = ({ names, outcome }: Omit<LineOutcome, "line">, head: object = {}): string => {
   const facts = {
     outcome: outcome._tag === "Written" ? (outcome.code ?? "written") : outcome._tag.toLowerCase(),
+    ...(outcome._tag === "Written" ? place(outcome) : {}),
     ...(outcome._tag === "Written" || outcome._tag === "Unknown"
       ? {}
       : { reason: outcome.reason, ...retry(outcome.retryMillis) })
   }
   return names.map((to) => `${JSON.stringify({ ...head, to, ...facts, ...like(outcome, to) })}\n`).join("")
 }
+
+const place = ({ again, at, seq }: Outcomes.StoredPlace) => ({
+  ...(seq === undefined ? {} : { seq }),
+  ...(at === undefined ? {} : { at: new Date(at).toISOString() }),
+  ...(again === undefined ? {} : { again })
+})
 
 const like = (outcome: Outcomes.Outcome, to: string) => {
   const suggested = Outcomes.suggested(outcome, to)

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Bot from "../../client/Bot.js"
 import * as Client from "../../client/Client.js"
 import * as Escape from "../../client/Escape.js"
+import type { SeenRecord } from "../../client/LastSeen.js"
 import { LoopGuard } from "../../client/LoopGuard.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import * as Child from "../../process/Child.js"
@@ -74,20 +75,39 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       guard: new LoopGuard({ perSecond: rate, log }),
       log
     }
-    const session = (secret: Secrets.LoginSecret) => (up: Effect.Effect<void>, closing: Bot.BotOptions["closing"]) =>
-      Effect.gen(function* () {
-        const client = yield* Effect.timeoutFail(Client.greet({ socket, login, ...secret, ack: true, auto: true }), {
-          duration: ConnectFlags.connectTimeout,
-          onTimeout: () => notLoggedIn
+    const session =
+      (secret: Secrets.LoginSecret, memory: BotMemory) =>
+      (up: Effect.Effect<void>, closing: Bot.BotOptions["closing"]) =>
+        Effect.gen(function* () {
+          const client = yield* Effect.timeoutFail(
+            Client.greet({ socket, login, ...secret, ...memory, ack: true, auto: true }),
+            {
+              duration: ConnectFlags.connectTimeout,
+              onTimeout: () => notLoggedIn
+            }
+          )
+          yield* up
+          return yield* Bot.run(client, { ...bot, closing, record: memory.record })
         })
-        yield* up
-        return yield* Bot.run(client, { ...bot, closing })
-      })
     return yield* Secrets.use(given, socket, login, (secret) =>
-      Reconnect.keep({ session: session(secret), reconnect: !noReconnect, report: ConnectFlags.report })
+      Effect.flatMap(Secrets.seenRecord(given, login, secret), (record) => {
+        const memory = { record, seq: record !== undefined }
+        return Reconnect.keep({
+          session: session(secret, memory),
+          reconnect: !noReconnect,
+          report: ConnectFlags.report
+        })
+      }).pipe(Effect.scoped)
     )
   }).pipe(ConnectFlags.orFailure)
 )
+
+/** What the bot knows of the messages to its account. */
+interface BotMemory {
+  readonly record: SeenRecord | undefined
+  /** Whether messages have numbers. */
+  readonly seq: boolean
+}
 
 const log = (line: string) => ExitStatus.say(Escape.show(line))
 

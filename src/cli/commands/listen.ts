@@ -40,25 +40,33 @@ export const command = ConnectFlags.command("listen", settings, (given) =>
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     let connected = false
+    let hasGap = false
     const Listening = yield* Effect.promise(() => import("../../client/Listening.js"))
     const listening = ConnectFlags.orFailure(
       Secrets.use(given, socket, login, (secret) =>
-        Listening.run({
-          ...secret,
-          socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
-          login,
-          from: names(from ?? ""),
-          count,
-          json,
-          reconnect: !noReconnect,
-          output: process.stdout,
-          report: ConnectFlags.report,
-          warn: (line) => ExitStatus.say(Escape.show(line))
-        })
+        Effect.flatMap(Secrets.seenRecord(given, login, secret), (record) =>
+          Listening.run({
+            ...secret,
+            record,
+            onGap: () => (hasGap = true),
+            socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
+            login,
+            from: names(from ?? ""),
+            count,
+            json,
+            reconnect: !noReconnect,
+            output: process.stdout,
+            report: ConnectFlags.report,
+            warn: (line) => ExitStatus.say(Escape.show(line))
+          })
+        ).pipe(Effect.scoped)
       )
     )
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
-    if (Option.isSome(yield* ended)) return
+    const isOver = Option.isSome(yield* ended)
+    // A gap was reported when it was found. Another failure counts more.
+    if (hasGap) process.exitCode = ExitStatus.failed
+    if (isOver) return
     if (!connected) return yield* ExitStatus.misused("there was no connection within the time of --timeout")
     if (count === undefined) return
     yield* new ExitStatus.Failure({

@@ -25,13 +25,15 @@ export const settings = {
   wait: Setting.choice(
     "wait",
     {
-      about: "What to wait for: every line written to its recipients or received by them, or nothing",
+      about:
+        "What to wait for: every line written to its recipients or stored for them; received by their programs, or by a " +
+        "device of their accounts; or nothing",
       default: "written"
     },
-    ["written", "none"]
+    ["written", "received", "none"]
   ),
   timeout: Setting.duration("timeout", {
-    about: "Time for the login, and then for each outcome, counted from the one before",
+    about: "Time for the login, and then for each outcome or receipt, counted from the one before",
     // Longer than a server waits for a recipient that does not read.
     default: Duration.minutes(1),
     min: Duration.millis(10),
@@ -80,7 +82,8 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       retries: retry,
       waitFor,
       json,
-      auto
+      auto,
+      untilReceived: wait === "received"
     }
     if (job.text?.includes("\n") === true) {
       return yield* ExitStatus.misused("a message is one line; give several lines as the input")
@@ -88,7 +91,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
     if (job.text === undefined && fstatSync(process.stdin.fd).isDirectory()) {
       return yield* ExitStatus.misused("the input is a directory")
     }
-    const isWaiting = wait === "written"
+    const isWaiting = wait !== "none"
     if (!isWaiting && (job.json || job.retries > 0 || Duration.toMillis(waitFor) > 0)) {
       return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }

@@ -18,8 +18,9 @@ const unreachable = [
 
 const accounts =
   "Where the login's account takes a password, it comes from --password-file, --password-command or the variable " +
-  "ACHAT_PASSWORD. There is no flag for it, because others can see the flags of a program. The command then fetches a " +
-  "token for the device, keeps it in $XDG_STATE_HOME/a-chat/tokens, readable only by you, and needs no password any more. " +
+  "ACHAT_PASSWORD; at a terminal, the command asks if it has none. There is no flag for it, because others can see the " +
+  "flags of a program. The command then fetches a token for the device, and keeps it in $XDG_STATE_HOME/a-chat/tokens, " +
+  "readable only by you. It uses the token from then on, and the password only when the server refuses the token. " +
   "`--login alice/phone` names the device, which otherwise is `main`: one that logs in again replaces its earlier " +
   "connection. A secret is sent only to a server that says that it has accounts, and only with TLS, over a Unix socket or " +
   "within this machine."
@@ -117,17 +118,24 @@ const send: ManualPage = {
   description: [
     "The command waits until the server has delivered each line to every recipient, or has returned it. Returned lines " +
       "are reported on standard error with the reason. With --json every outcome is one object on standard output: `line`, " +
-      "`to`, `outcome` (written, received, returned, refused, unknown), `reason`, and `retry` in milliseconds. Written " +
+      "`to`, `outcome` (written, received, stored, returned, refused, unknown), `reason`, and `retry` in milliseconds; and " +
+      "for an account `seq` and `at`, the number of the line in the conversation and when it was stored, and `again`, which " +
+      "is true if it had been stored before. Written " +
       "means that the kernel of the server's machine has taken the line for the recipient, not that anyone has read it. " +
-      "Received means that the recipient's program has: listen has printed it, or exec has started its program with it.",
+      "Received means that the recipient's program has: listen has printed it, or exec has started its program with it. " +
+      "Stored means that the server keeps the line for the recipient's account, on disk if it has a file for that.",
+    "--wait received waits until each line was received: by the recipient's program, or, where it is stored, by a device " +
+      "of the account. Receipts may come as long after each other as --timeout says. A client that does not acknowledge " +
+      "what it gets, such as nc, receives nothing in this sense.",
     "An argument such as `--retires` before the text is a mistyped flag, and nothing is sent; so is one within the text " +
       "that resembles a flag of this command. After `--`, everything is text.",
     "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
       "rate allows.",
     "With --retry, a line that may succeed later is sent again when the server says so, unless that is longer than " +
       "--timeout; the lines after it wait. So is a line that a server which shuts down has not accepted. A connection " +
-      "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown is never sent " +
-      "again. With --wait-for, the lines wait for a recipient that is absent.",
+      "that is refused, or that ends before the login, is tried again. A line whose outcome is unknown, as after " +
+      "a lost connection, is sent again only from an account and to an account, with a label by which the server stores it " +
+      "once; any other ends the command with status 3. With --wait-for, the lines wait for a recipient that is absent.",
     accounts,
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
       "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use one " +
@@ -148,6 +156,7 @@ const send: ManualPage = {
       "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a signal " +
         "came first."
     ],
+    ["4", "With --wait received: everything was delivered, but something was not received within --timeout."],
     ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it, and no outcome is unknown."]
   ],
   examples: [
@@ -170,7 +179,7 @@ const ask: ManualPage = {
       "its program prints. What comes after the answer returns to its sender.",
     "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is enough.",
     "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again as " +
-      "`a-chat send` does, until then. A question whose outcome is unknown is never sent again.",
+      "`a-chat send` does, until then.",
     "Without a text, the input is the question: one line. An argument such as `--retires` before the text is a mistyped " +
       "flag, and nothing is sent. After `--`, everything is text.",
     "Without --login the name is made from the user and the machine, with a random suffix, so that a late answer to one " +
@@ -242,7 +251,8 @@ const listen: ManualPage = {
   summary: "Prints the messages that arrive.",
   description: [
     "Each message is one line: `from alice: hi`, or with --json an object with `from`, `text` and `at`, the time of " +
-      "arrival. If a program sent the message, it also has `auto`: true (protocol, section 6); if there were other " +
+      "arrival, or, of a message that was kept, the time when it was stored. That one also has `seq`, its number in the " +
+      "conversation, and `guest`: true if a guest sent it. If a program sent the message, it also has `auto`: true (protocol, section 6); if there were other " +
       "recipients, it has them in `to`, an array of at most 20 names. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
       "pipe gets the text unchanged.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
@@ -251,12 +261,16 @@ const listen: ManualPage = {
     "A message is received, for the server and its sender, once the output has taken it. Messages that are not printed " +
       "because the command is killed, or because its output cannot be written, return to their senders. While the output " +
       "takes nothing, the messages wait at the server, which holds the senders.",
+    "Messages to an account are kept for it, and come when it does. What the server gives again, after a crash or a lost " +
+      "connection, is not printed again: the number of the last message of each conversation is recorded in " +
+      "$XDG_STATE_HOME/a-chat/seen. A gap, where messages are no longer kept that were not printed, is a line on standard " +
+      "error, with --json an object with `gap`, `first` and `last` as well, and makes the status 1.",
     reconnects,
     accounts
   ],
   statuses: [
     ["0", "--count messages arrived, --timeout ran out without --count, or the reader of the output has gone."],
-    ["1", "--timeout ran out before --count messages arrived."],
+    ["1", "--timeout ran out before --count messages arrived, or some messages are no longer kept."],
     unreachable,
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
@@ -287,7 +301,8 @@ const exec: ManualPage = {
       "shown as `\\x1b`. A line that is too long for the server is replaced by a line that says so.",
     "A message is received, for the server and its sender, once its program has started. If the program cannot be started, " +
       "as while it is being replaced or while descriptors are short, the message waits, and those behind it. After 5 s of " +
-      "attempts this command ends, and everything that waits returns to its senders.",
+      "attempts this command ends, and everything that waits returns to its senders. For an account, what the server gives " +
+      "again after a crash or a lost connection starts no program again; see `a-chat listen`.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +

@@ -63,7 +63,8 @@ export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHi
         retries: setting.retries,
         waitFor: Duration.millis(setting.waitFor),
         json: true,
-        auto: false
+        auto: false,
+        untilReceived: false
       },
       { input: input as unknown as Readable, output: output as unknown as Output, errors: errors as unknown as Output }
     )

@@ -1,0 +1,53 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { TransportError } from "../ports/Transport.js"
+import * as Wire from "../protocol/Wire.js"
+import type * as LineConnection from "./LineConnection.js"
+import * as Outcomes from "./Outcomes.js"
+import * as Received from "./Received.js"
+
+/** The recipients that have accounts: a line to them is stored only once, however often it is sent with its label. */
+
+const label = "achat-kept"
+
+/** Names in one question. A line has room for far more. */
+const maxNames = 100
+
+/** A refusal without `retry` is final; the pause after one with it is at least this, in milliseconds. */
+const leastPauseMillis = 10
+
+/** Asks which of these recipients have accounts, as a client of an account. A server that does not know says none. */
+export const ask = (
+  connection: Pick<LineConnection.LineConnection, "ask">,
+  recipients: ReadonlyArray<string>
+): Effect.Effect<ReadonlySet<string>, TransportError> =>
+  Effect.gen(function* () {
+    const kept = new Set<string>()
+    for (let at = 0; at < recipients.length; at += maxNames) {
+      const some = new Outcomes.Recipients(recipients.slice(at, at + maxNames))
+      for (const name of yield* askSome(connection, some)) kept.add(name)
+    }
+    return kept
+  })
+
+const askSome = (
+  connection: Pick<LineConnection.LineConnection, "ask">,
+  recipients: Outcomes.Recipients
+): Effect.Effect<ReadonlyArray<string>, TransportError> =>
+  Effect.suspend(() => {
+    const found: Array<string> = []
+    const look: LineConnection.Look<ReadonlyArray<string> | number, never> = (line) => {
+      const received = Received.parse(line)
+      if (!("label" in received) || received.label !== label) return undefined
+      if (received._tag === "Refused") {
+        return Exit.succeed(received.retryMillis === undefined ? [] : Math.max(leastPauseMillis, received.retryMillis))
+      }
+      for (const name of received.text.split(", ")) if (recipients.shown.includes(name)) found.push(name)
+      const isOver = received.code !== "accounts" || !(found.length < Number(received.words[0]))
+      return isOver ? Exit.succeed(recipients.named(found)) : "part"
+    }
+    const names = Wire.encode(recipients.names.join(", "))
+    return Effect.flatMap(connection.ask(`@${label} /accounts ${names}\n`, look), (answer) =>
+      typeof answer === "number" ? Effect.delay(askSome(connection, recipients), answer) : Effect.succeed(answer)
+    )
+  })

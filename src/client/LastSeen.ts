@@ -1,0 +1,97 @@
+import * as Name from "../protocol/Name.js"
+import * as Received from "./Received.js"
+
+/** The place of a kept line in its conversation (protocol, section 10). */
+export interface KeptPlace {
+  /** The name of the other account, or `guest:` and what all names of this guest have in common. */
+  readonly conversation: string
+  /** The number of the line in its conversation, from 1. */
+  readonly seq: number
+  /** When the line was stored, in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** What a program may keep of a `LastSeen` until its next run, as JSON. */
+export interface SavedPlaces {
+  /** The `log=` of the server's `* hello`. */
+  readonly log: string
+  /** For each conversation its last line: the conversation, `seq` and `at`. */
+  readonly places: ReadonlyArray<readonly [conversation: string, seq: number, at: number]>
+}
+
+/** Beyond this number of conversations, the one is forgotten of which no line has come for longest. */
+const maxConversations = 10_000
+
+/** A longer log id is that of no a-chat server, and nothing is remembered of it. */
+const maxLogLength = 128
+
+/**
+ * The last line of each conversation that a client has processed. With `ack`, a server gives a line again until it knows
+ * that the client has it: after a lost connection, or after a crash of the server. With this, the client drops it then.
+ *
+ * A line is a repeat if neither its number nor its time is greater than that of the last one. The time makes the
+ * difference for a name that was freed and has a new account: the numbers of that conversation begin again.
+ */
+export class LastSeen {
+  private log = ""
+  private readonly places = new Map<string, KeptPlace>()
+
+  /** @param saved what an earlier run has saved */
+  constructor(saved?: SavedPlaces) {
+    if (saved === undefined) return
+    this.log = saved.log
+    for (const [conversation, seq, at] of saved.places) this.passed({ conversation, seq, at })
+  }
+
+  /** The server has said which log it has. Numbers of another log mean nothing. */
+  useLog(log = ""): void {
+    if (log === this.log && log !== "" && log.length <= maxLogLength) return
+    this.places.clear()
+    this.log = log.length <= maxLogLength ? log : ""
+  }
+
+  /** Whether this line, or a later one of its conversation, has been processed before. */
+  isRepeat({ at, conversation, seq }: KeptPlace): boolean {
+    const last = this.places.get(conversation)
+    return last !== undefined && seq <= last.seq && at <= last.at
+  }
+
+  /** A line has been processed, and so have all before it in its conversation. */
+  passed(place: KeptPlace): void {
+    if (this.isRepeat(place)) return
+    this.places.delete(place.conversation)
+    this.places.set(place.conversation, place)
+    if (this.places.size <= maxConversations) return
+    for (const oldest of this.places.keys()) return void this.places.delete(oldest)
+  }
+
+  /** What the next run needs; undefined if there is nothing. */
+  get saved(): SavedPlaces | undefined {
+    if (this.log === "" || this.places.size === 0) return undefined
+    return {
+      log: this.log,
+      places: Array.from(this.places.values(), ({ at, conversation, seq }) => [conversation, seq, at])
+    }
+  }
+}
+
+/** What a client remembers from one run to the next. */
+export interface SeenRecord {
+  readonly seen: LastSeen
+  /** Called after each change of `seen`. */
+  readonly changed: () => void
+}
+
+/** The place of a message, or of a line that another device of the account has sent; undefined for any other line. */
+export const placeOf = (received: Received.Received): KeptPlace | undefined => {
+  if (received._tag === "Message") {
+    const { at, from, guest, seq } = received
+    if (seq === undefined || at === undefined) return undefined
+    return { conversation: guest === true ? `guest:${Name.likeness(from)}` : from, seq, at }
+  }
+  if (received._tag !== "Notice" || received.code !== "sent") return undefined
+  const [conversation] = received.words
+  const seq = Received.numberIn(received.values.get("seq"))
+  const at = Received.numberIn(received.values.get("at"))
+  return conversation === undefined || seq === undefined || at === undefined ? undefined : { conversation, seq, at }
+}

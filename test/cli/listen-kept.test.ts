@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import * as Tcp from "../../src/transport/Tcp.js"
+import { make as keeping, password, type KeepingServerOptions } from "../support/KeepingServer.js"
+import * as Program from "../support/Program.js"
+import { objects } from "../support/SendCommand.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
+
+/** The time for a test that starts servers, on a busy machine, in milliseconds. */
+const manyProcesses = 120_000
+
+const from = (seq: number, at = seq, text = `${seq}`) => `from bob seq=${seq} at=${at}: ${text}`
+
+const listening = (options: KeepingServerOptions, ...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { port } = yield* keeping(options)
+    return yield* Program.run(["listen", "--login", "alice", "--port", `${port}`, "--timeout", "20s", ...args], {
+      environment: { ACHAT_PASSWORD: password, HOME: yield* temporaryFolder }
+    })
+  })
+
+/** The first connection breaks once its messages are acknowledged. */
+const acknowledged = (connection: number) => (connection === 1 ? ("reset" as const) : [])
+
+const texts = (output: string) => Array.from(output.matchAll(/: (.*)/gu), ([, text]) => text)
+
+describe.concurrent("a-chat listen, of what is kept", () => {
+  it.scopedLive(
+    "prints nothing twice that a killed server gives again, in this run or in the next",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const store = ["--store", join(folder, "chat.db")]
+        let server = yield* Program.startServer(store)
+        const { port } = server
+        const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(port)))
+        const registering = yield* connect
+        yield* registering.send(`alice\n/register ${password}\n/quit\n`)
+        yield* registering.expect("* registered alice")
+        yield* registering.rest
+        const environment = { HOME: folder, ACHAT_PORT: port, ACHAT_PASSWORD: password }
+        const listen = Program.start(["listen", "--login", "alice"], { input: "", environment })
+        const restart = Effect.gen(function* () {
+          yield* server.kill("SIGKILL")
+          yield* server.exited
+          server = yield* Program.startServer([...store, "--port", port])
+        })
+        const write = (...texts: ReadonlyArray<string>) =>
+          Effect.gen(function* () {
+            const carol = yield* connect
+            yield* carol.send(`carol\n${texts.map((text) => `alice: ${text}\n`).join("")}/quit\n`)
+            yield* carol.rest
+          })
+        const first = yield* listen
+        yield* write("one", "two", "three")
+        // Killed before the second in which the server saves what was given.
+        yield* first.says("output", /three/u)
+        yield* restart
+        yield* first.says("errors", /connected again/u)
+        yield* write("four")
+        yield* first.says("output", /four/u)
+        const ending = first.kill("SIGTERM")
+        yield* server.kill("SIGKILL")
+        yield* ending
+        const { output } = yield* first.ended
+        yield* server.exited
+        server = yield* Program.startServer([...store, "--port", port])
+        const next = yield* listen
+        yield* write("five")
+        yield* next.says("output", /five/u)
+        yield* next.kill("SIGTERM")
+        const printed = `${output}${(yield* next.ended).output}`
+        const texts = ["one", "two", "three", "four", "five"]
+        assert.strictEqual(printed, texts.map((text) => `from carol: ${text}\n`).join(""))
+        const seen = join(folder, ".local", "state", "a-chat", "seen")
+        const [file = "", ...more] = readdirSync(seen)
+        assert.deepStrictEqual(more, [])
+        assert.strictEqual(statSync(join(seen, file)).mode & 0o777, 0o600)
+        assert.match(
+          readFileSync(join(seen, file), "utf8"),
+          /^\{"log":"\w+","places":\[\["guest:CAROL",5,\d+\]\]\}\n$/u
+        )
+      }),
+    manyProcesses
+  )
+
+  it.scopedLive("prints a kept message without its number, or as JSON with it and its time", () =>
+    Effect.gen(function* () {
+      const server: KeepingServerOptions = {
+        inbox: () => ["from carol guest=yes seq=1 at=1764151201123: seq=1 at=2: hi", "from bob: not kept"]
+      }
+      const text = yield* listening(server, "--count", "2")
+      assert.deepStrictEqual(text, {
+        status: 0,
+        output: "from carol: seq=1 at=2: hi\nfrom bob: not kept\n",
+        errors: ""
+      })
+      const json = yield* listening(server, "--count", "2", "--json")
+      const [kept, other] = objects(json.output)
+      assert.deepStrictEqual(kept, {
+        from: "carol",
+        text: "seq=1 at=2: hi",
+        at: "2025-11-26T10:00:01.123Z",
+        guest: true,
+        seq: 1
+      })
+      assert.deepInclude(other, { from: "bob", text: "not kept" })
+      assert.notProperty(other, "seq")
+    })
+  )
+
+  it.scopedLive("drops what comes again, and nothing that only looks like it", () =>
+    Effect.gen(function* () {
+      const server: KeepingServerOptions = {
+        acknowledged,
+        inbox: (connection) =>
+          connection === 1
+            ? [from(1), from(2), from(2), from(1), "from carol guest=yes seq=1 at=9: 3", "from carol seq=1 at=9: 4"]
+            : // The name bob has a new account, whose numbers begin again.
+              [from(2), from(3, 3, "5"), from(1, 77, "6"), from(1, 77, "again"), "from dave: 7", "from dave: 7"]
+      }
+      const { output, status } = yield* listening(server, "--count", "8")
+      assert.deepStrictEqual([status, texts(output)], [0, ["1", "2", "3", "4", "5", "6", "7", "7"]])
+    })
+  )
+
+  const logs: ReadonlyArray<readonly [what: string, first: string, second: string, printed: Array<string>]> = [
+    ["the same", "l", "l", ["1", "end"]],
+    ["another one", "l", "m", ["1", "1", "end"]],
+    ["one with a huge id", "x".repeat(900), "x".repeat(900), ["1", "1", "end"]]
+  ]
+  for (const [what, first, second, printed] of logs) {
+    it.scopedLive(`compares numbers only within one log of the server: ${what}`, () =>
+      Effect.gen(function* () {
+        const server: KeepingServerOptions = {
+          acknowledged,
+          inbox: (connection) => (connection === 1 ? [from(1)] : [from(1), "from bob: end"]),
+          log: (connection) => (connection === 1 ? first : second)
+        }
+        const { output } = yield* listening(server, "--count", `${printed.length}`)
+        assert.deepStrictEqual(texts(output), printed)
+      })
+    )
+  }
+
+  it.scopedLive("reports lines that are no longer kept, and lines that came back", () =>
+    Effect.gen(function* () {
+      const server: KeepingServerOptions = {
+        inbox: () => [
+          from(3),
+          "! gap bob first=4 last=9: x",
+          "! undelivered carol reason=expired first=1 last=3 count=3: x",
+          from(10)
+        ]
+      }
+      const text = yield* listening(server, "--count", "2")
+      const errors =
+        "a-chat: bob: lines 4 to 9 are no longer kept\na-chat: carol: 3 lines came back, not read in time\n"
+      assert.deepStrictEqual(text, { status: 1, output: "from bob: 3\nfrom bob: 10\n", errors })
+      const json = yield* listening(server, "--count", "2", "--json")
+      assert.deepStrictEqual([json.status, json.errors], [1, errors])
+      assert.deepStrictEqual(objects(json.output)[1], { gap: "bob", first: 4, last: 9 })
+    })
+  )
+})

@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Tcp from "../../src/transport/Tcp.js"
+import * as FakeServer from "../support/FakeServer.js"
+import * as Program from "../support/Program.js"
+import * as Pty from "../support/Pty.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as WireClient from "../support/WireClient.js"
+
+const password = "correct horse"
+
+/** The time for a test that runs many programs, one after the other, on a busy machine, in milliseconds. */
+const manyProcesses = 120_000
+
+/** A server with the account alice, and a home folder for its clients. */
+const start = Effect.gen(function* () {
+  const server = yield* Program.startServer(["--store", "memory"])
+  const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(server.port)))
+  const client = yield* connect
+  yield* client.send(`alice\n/register ${password}\n`)
+  yield* client.expect("* registered alice")
+  const home = yield* temporaryFolder
+  const tokens = join(home, ".local", "state", "a-chat", "tokens")
+  const kept = () => readdirSync(tokens).map((name) => readFileSync(join(tokens, name), "utf8").trim())
+  return { connect, main: client, home, kept, environment: { HOME: home, ACHAT_PORT: server.port } }
+})
+
+/** Waits until this device of the client's account is connected. */
+const isHere = (client: WireClient.WireClient, device: string) =>
+  Effect.gen(function* () {
+    yield* client.send("/devices\n")
+    let is = false
+    for (let line = yield* client.line; !line.startsWith("* end devices"); line = yield* client.line) {
+      is ||= line.startsWith(`* device ${device} here=yes`)
+    }
+    return is
+  }).pipe(Effect.repeat({ until: (is) => is }))
+
+describe.concurrent("the password of a client", () => {
+  it.scopedLive(
+    "is used only when the token that is kept is refused, and fetches another one then",
+    () =>
+      Effect.gen(function* () {
+        const { environment, home, kept, main } = yield* start
+        const file = join(home, "password")
+        const send = (...args: ReadonlyArray<string>) =>
+          Effect.flatMap(
+            Program.start(["send", "--login", "alice/ci", ...args, "alice", "hi"], { input: "", environment }),
+            ({ ended }) => ended
+          )
+        writeFileSync(file, password)
+        assert.strictEqual((yield* send("--password-file", file)).status, 0)
+        const [before] = kept()
+        // The token is still good, so the password is not looked at.
+        writeFileSync(file, "battery staple")
+        assert.strictEqual((yield* send("--password-file", file)).status, 0)
+        assert.deepStrictEqual(kept(), [before])
+        yield* main.send("/forget ci\n")
+        yield* main.until("forgot", () => main.lines.find((line) => line.startsWith("* forgot ci")))
+        const wrong = yield* send("--password-file", file)
+        assert.strictEqual(wrong.status, 2)
+        assert.match(wrong.errors, /^a-chat: wrong-password: /u)
+        writeFileSync(file, password)
+        assert.strictEqual((yield* send("--password-file", file)).status, 0)
+        const [after, ...more] = kept()
+        assert.match(after ?? "", /^achat_/u)
+        assert.notStrictEqual(after, before)
+        assert.deepStrictEqual(more, [])
+      }),
+    manyProcesses
+  )
+
+  it.scopedLive("is tried once on a server that refuses whatever it is given", () =>
+    Effect.gen(function* () {
+      let logins = 0
+      const { port } = yield* FakeServer.answering((line) => {
+        if (line.startsWith("/hello")) return ["* hello achat=1 max-line=1000 max-recipients=3 accounts=open log=l: x"]
+        if (!line.startsWith("alice")) return []
+        logins += 1
+        return ["! wrong-password fatal: no"]
+      })
+      for (const command of [["send", "bob", "hi"], ["listen"], ["exec", "--", "cat"], ["ask", "bob", "hi"]]) {
+        logins = 0
+        const [name = "", ...args] = command
+        const ended = yield* Program.run([name, "--login", "alice", "--port", `${port}`, ...args], {
+          environment: { ACHAT_PASSWORD: password, HOME: yield* temporaryFolder }
+        })
+        assert.deepStrictEqual([ended.status, ended.errors], [2, "a-chat: wrong-password: no\n"], name)
+        assert.isAtMost(logins, 2, name)
+      }
+    })
+  )
+
+  it.scopedLive(
+    "is no reason to come back after another client of the device has logged in",
+    () =>
+      Effect.gen(function* () {
+        const { connect, environment } = yield* start
+        const options = { input: "", environment: { ...environment, ACHAT_PASSWORD: password } }
+        const clients = [
+          yield* Program.start(["listen", "--login", "alice/one"], options),
+          yield* Program.start(["exec", "--login", "alice/two", "--", "cat"], options),
+          yield* Program.start(["ask", "--login", "alice/three", "--retry", "100", "alice", "anybody?"], options)
+        ]
+        const main = yield* connect
+        yield* main.send(`alice/main2: ${password}\n/hello\n`)
+        for (const device of ["one", "two", "three"]) {
+          yield* isHere(main, device)
+          const other = yield* connect
+          yield* other.send(`alice/${device}: ${password}\n/ping in\n`)
+          yield* other.until("a login", () => other.lines.find((line) => line === "* pong: in"))
+        }
+        const replaced = "a-chat: logged-out: this device has logged in again, on another connection"
+        const advice = "; with --login NAME/DEVICE, each has a device of its own\n"
+        for (const client of clients.slice(0, 2)) {
+          assert.deepStrictEqual(yield* client.ended, { status: 2, output: "", errors: replaced + advice })
+        }
+        const asked = yield* (clients[2] as Program.Program).ended
+        assert.strictEqual(asked.status, 3)
+        assert.match(asked.errors, /the connection ended \(logged-out: .*\) before alice answered\n$/u)
+      }),
+    manyProcesses
+  )
+})
+
+const atTerminal = Pty.missing === undefined ? describe : describe.skip
+
+atTerminal("a client at a terminal", () => {
+  it.scopedLive(
+    "asks for the password of an account, shows nothing of it, and asks again if it is wrong",
+    () =>
+      Effect.gen(function* () {
+        const { connect, environment, kept, main } = yield* start
+        const listen = yield* Pty.start(["listen", "--login", "alice/one", "--count", "1"], environment)
+        yield* listen.sees("password of alice/one: ")
+        yield* listen.types("battery staple\r")
+        yield* listen.sees(/wrong-password: [^]*password of alice\/one: /u)
+        yield* listen.types(`${password}\r`)
+        yield* isHere(main, "one")
+        const carol = yield* connect
+        yield* carol.send("carol\nalice: are you there?\n")
+        yield* listen.sees("from carol: are you there?")
+        assert.strictEqual((yield* listen.ended).status, "0")
+        assert.lengthOf(kept(), 1)
+        const rows = listen.rows().join("\n")
+        for (const shown of ["battery", "staple", "correct", "horse"]) assert.notInclude(rows, shown)
+        // The next one has the token.
+        const send = yield* Pty.start(["send", "--login", "alice/one", "alice", "hi"], environment)
+        assert.strictEqual((yield* send.ended).status, "0")
+        const no = yield* Pty.start(["send", "--login", "alice/two", "alice", "hi"], environment)
+        yield* no.sees("password of alice/two: ")
+        yield* no.types("\u0003")
+        assert.strictEqual((yield* no.ended).status, "2")
+      }),
+    manyProcesses
+  )
+})

@@ -1,0 +1,67 @@
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { TcpAddress } from "../../src/transport/Tcp.js"
+import { LineCutter } from "../../scripts/line-client.mjs"
+import * as FakeServer from "./FakeServer.js"
+
+/** The password that such a server takes for the account alice. */
+export const password = "correct horse"
+
+type Answer = ReadonlyArray<string> | "reset" | "end"
+
+export interface KeepingServerOptions {
+  /** Answers a labelled line. By default it is lost. */
+  readonly answer?: (line: string) => Answer
+  /** What a connection gets after its login, by the number of the connection, from 1. */
+  readonly inbox?: (connection: number) => Answer
+  /** Answers an acknowledgement, by the number of the connection. */
+  readonly acknowledged?: (connection: number) => Answer
+  /** The words that are on, by the number of the connection. */
+  readonly words?: (connection: number) => string
+  /** The id of the log, by the number of the connection. */
+  readonly log?: (connection: number) => string
+  /** Whether the client asks for a token first, on a connection that is not counted. True by default. */
+  readonly exchanges?: boolean
+  /** The answer to `/accounts`, without its head. */
+  readonly kept?: string
+}
+
+/** A server that says that it keeps lines, and does only what a test says. Each client logs in as alice. */
+export const make = ({
+  acknowledged = () => [],
+  answer = () => [],
+  exchanges = true,
+  inbox = () => [],
+  kept = "1: bob",
+  log = () => "l",
+  words = () => "ack+once+receipts+seq"
+}: KeepingServerOptions): Effect.Effect<TcpAddress, never, Scope.Scope> => {
+  let connections = exchanges ? -1 : 0
+  const answerOn = (connection: number, line: string): Answer => {
+    if (line.startsWith("/hello")) {
+      const facts = `max-line=1000 max-recipients=3 on=${words(connection)} store=disk log=${log(connection)}`
+      return [`* hello achat=1 name=alice ${facts} accounts=open device=main: x`]
+    }
+    if (line.startsWith("@token")) return ["! refused @token token reason=policy: x"]
+    if (line.startsWith("alice")) return connection === 0 ? [] : inbox(connection)
+    if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept}`]
+    if (line.startsWith("/ack")) return acknowledged(connection)
+    if (line.startsWith("/quit")) return ["* bye reason=quit: x"]
+    return line.startsWith("@") ? answer(line) : []
+  }
+  return FakeServer.make((socket) => {
+    const connection = (connections += 1)
+    const cutter = new LineCutter((line) => {
+      if (socket.writableEnded || socket.destroyed) return
+      const answers = answerOn(connection, line)
+      if (answers === "reset") socket.resetAndDestroy()
+      else if (answers === "end") socket.end()
+      else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
+    })
+    socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
+    socket.on("end", () => socket.end())
+  })
+}
+
+/** The label of a line, without its `@`. */
+export const labelOf = (line: string): string => /^@(\S+) /u.exec(line)?.[1] ?? ""
