@@ -64,6 +64,7 @@ const chat = [
   "Inbox",
   "Route",
   "Peer",
+  "Predecessors",
   "RouteParts",
   "Directory",
   "Unresponsive",

@@ -167,8 +167,8 @@ export const mutants = [
   {
     name: "a replaced connection is still read from",
     file: "chat/Lifecycle.ts",
-    search: "peer.inbox.close()\n    readLater(peer)",
-    replace: "readLater(peer)",
+    search: "    peer.inbox.close()\n    predecessors",
+    replace: "    predecessors",
     test: devices
   },
   {

@@ -76,8 +76,8 @@ export const mutants = [
   {
     name: "a client is not read from while it has acknowledged too little",
     file: "chat/Routing.ts",
-    search: "if (isHeard && (outbox.isQueueFull || outbox.isOwed)) return outbox",
-    replace: "if (isHeard && (outbox.isFull || outbox.isOwed)) return outbox",
+    search: "if (isHeard && (outbox.isQueueFull || outbox.isOwed) && !peer.isOver) return outbox",
+    replace: "if (isHeard && (outbox.isFull || outbox.isOwed) && !peer.isOver) return outbox",
     also: {
       file: "chat/PeerInput.ts",
       search: "peer.outbox === outbox ? outbox.isQueueFull || outbox.isOwed :",

@@ -25,6 +25,33 @@ export const mutants = [
     replace: "this.waiting = this.waiting"
   },
   {
+    name: "a client that comes back is ahead of the lines of its last connection",
+    file: "chat/Predecessors.ts",
+    search: "if (!isRouted(predecessor)) return false\n",
+    replace: ""
+  },
+  {
+    name: "the lines of a connection that is over wait for room, and those of the next one for them",
+    file: "chat/Routing.ts",
+    search: "to !== peer.outbox && !peer.isOver) {",
+    replace: "to !== peer.outbox) {",
+    test: "test/chat/reconnection.test.ts"
+  },
+  {
+    name: "a client that comes back waits for the answer to a command of its last connection",
+    file: "chat/Broker.ts",
+    search: "if (peer.hold !== undefined) input.routeRest(peer)\n",
+    replace: "",
+    test: "test/chat/reconnection.test.ts"
+  },
+  {
+    name: "lines of connections that are over fill a queue without a bound",
+    file: "chat/Routing.ts",
+    search: "to.bytes >= overflowBytes && to.isFull && peer.isOver",
+    replace: "false",
+    test: "test/chat/reconnection.test.ts"
+  },
+  {
     name: "a held sender continues at the start of its block",
     file: "chat/Routing.ts",
     search: "inbox.position = at\n",
@@ -39,20 +66,20 @@ export const mutants = [
   {
     name: "no sender is ever held",
     file: "chat/Routing.ts",
-    search: "if (to.isFull && !to.isJammed && to !== peer.outbox) {",
+    search: "if (to.isFull && !to.isJammed && to !== peer.outbox && !peer.isOver) {",
     replace: "if (to.isFull && to.isJammed) {"
   },
   {
     name: "some of several recipients get a line twice",
     file: "chat/Routing.ts",
-    search: "if (to.isFull && !to.isJammed && to !== peer.outbox) {\n",
+    search: "if (to.isFull && !to.isJammed && to !== peer.outbox && !peer.isOver) {\n",
     replace:
       "if (to.isFull && !to.isJammed) {\n          this.put(peer, outboxes.slice(0, i), peer.head + text, label)\n"
   },
   {
     name: "a line for a jammed outbox is accepted",
     file: "chat/Routing.ts",
-    search: "if (to.isJammed) {\n",
+    search: "if (to.isJammed || (to.bytes >= overflowBytes && to.isFull && peer.isOver)) {\n",
     replace: "if (false) {\n"
   },
   {

@@ -54,7 +54,7 @@ export const mutants = [
   {
     name: "a question is asked for a client that has gone",
     file: "chat/PeerInput.ts",
-    search: 'if (peer.phase._tag === "Gone") return undefined // the answer would have no reader',
+    search: "if (peer.isOver) return undefined // the answer would have no reader",
     replace: "",
     test
   },

@@ -3,14 +3,19 @@ export const mutants = [
   {
     name: "the drain ends the outboxes while lines are in flight",
     file: "chat/Drain.ts",
-    search: "if (ledger.inFlight > 0) return false",
-    replace: ""
+    search: "let isSettled = ledger.inFlight === 0",
+    replace: "let isSettled = true"
   },
   {
     name: "the drain does not wait for held senders",
     file: "chat/Drain.ts",
-    search: "if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false",
-    replace: ""
+    search: 'if (hold !== undefined) return "held"\n',
+    replace: "\n",
+    also: {
+      file: "chat/Drain.ts",
+      search: "if (!isShutOut && phase.isHeard) isSettled = false",
+      replace: ""
+    }
   },
   {
     name: "lines are accepted after the shutdown began",

@@ -226,6 +226,7 @@ const left = (
   turn.spend(work.membership)
   lifecycle.left(peer, departure)
   input.release(peer.outbox)
+  if (peer.hold !== undefined) input.routeRest(peer)
   lifecycle.rememberOrphan(peer)
   inspector.left(peer, departure.reason, time.wall())
 }

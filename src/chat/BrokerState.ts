@@ -27,6 +27,7 @@ import type { Options } from "./Options.js"
 import { Outbox, type Bounds } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import { PeerInput } from "./PeerInput.js"
+import { Predecessors } from "./Predecessors.js"
 import type { Question } from "./Question.js"
 import { Replies } from "./Replies.js"
 import { Routing } from "./Routing.js"
@@ -110,16 +111,18 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   ])
 
   const bans = new Bans(now)
+  const predecessors = new Predecessors()
   const settleLater = (peer: Peer) => backlog.add({ _tag: "Written", peer })
   const lifecycle = new Lifecycle({
     breakOff,
-    readLater: (peer) => input.readLater(peer),
+    routeRest: (peer) => input.routeRest(peer),
     hasRoom,
     settleLater,
     ledger,
     log,
     names,
     notices,
+    predecessors,
     presence: features,
     replies,
     time,
@@ -153,6 +156,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     hasRoom,
     lifecycle,
     options,
+    predecessors,
     replies,
     routing,
     turn,

@@ -74,36 +74,34 @@ export class Drain {
   /** Ends every outbox, but only once nothing is in flight: returned lines still go into their senders' outboxes. */
   tick() {
     if (!this.begun) return
+    const state = this.state()
     // What has arrived from a client that is held is not read, and neither is everything while the broker is behind.
-    if (this.broker.backlog.length > 0 || this.isHolding()) this.ticksSinceHeard = 0
-    else this.ticksSinceHeard += 1
-    this.settledTicks = this.isSettled() ? this.settledTicks + 1 : 0
+    const isReading = state !== "held" && this.broker.backlog.length === 0
+    this.ticksSinceHeard = isReading ? this.ticksSinceHeard + 1 : 0
+    this.settledTicks = state === "settled" ? this.settledTicks + 1 : 0
     if (this.settledTicks === 0 || (this.ticksSinceHeard < quietTicks && this.settledTicks < lastCall)) return
     const { lifecycle } = this.broker
     for (const peer of lifecycle.peers) lifecycle.leave(peer, "shutdown")
   }
 
-  private isHolding() {
-    for (const { hold } of this.broker.lifecycle.peers) if (hold !== undefined) return true
-    return false
-  }
-
-  private isSettled() {
+  /** Whether clients are held; or else, whether lines are still to be routed, or to meet their fate. */
+  private state(): "held" | "unsettled" | "settled" {
     const { ledger, lifecycle } = this.broker
-    if (ledger.inFlight > 0) return false
-    for (const peer of lifecycle.peers) {
-      // A held peer has not reached the mark of the shutdown in its input, whatever it waits for.
-      if (peer.outbox.hasWaiting || (!peer.isShutOut && peer.phase.isHeard)) return false
+    let isSettled = ledger.inFlight === 0
+    for (const { hold, isShutOut, phase } of lifecycle.peers) {
+      if (hold !== undefined) return "held"
+      // It has not reached the mark of the shutdown in its input.
+      if (!isShutOut && phase.isHeard) isSettled = false
     }
-    for (const { inbox } of lifecycle.orphans) if (!inbox.isConsumed) return false
-    return true
+    for (const { inbox } of lifecycle.orphans) if (!inbox.isConsumed) isSettled = false
+    return isSettled ? "settled" : "unsettled"
   }
 
   /** Gives up on what was not settled in time: open questions, and connections whose outboxes still hold lines. */
   cutOff() {
     const { breakOff, input, lifecycle, outboxes } = this.broker
     this.pairsBefore = this.pairsSentBack
-    for (const peer of [...lifecycle.peers, ...lifecycle.orphans]) {
+    for (const peer of lifecycle.peers) {
       // Checked before the outbox: the refusal of an open question is put there, and may still be written.
       const hasLines = !peer.outbox.isEmpty
       input.giveUpQuestion(peer)

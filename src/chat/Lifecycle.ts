@@ -15,6 +15,7 @@ import type { Names } from "./Names.js"
 import type { Notices } from "./Notices.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import type { Predecessors } from "./Predecessors.js"
 import * as Phase from "./Phase.js"
 import type { Replies } from "./Replies.js"
 import type { Runs } from "./Runs.js"
@@ -22,8 +23,8 @@ import { settle } from "./Settlement.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
-  /** Handles the rest of a peer's input in a later turn. */
-  readonly readLater: (peer: Peer) => void
+  /** Goes on with what was read from a peer whose connection is over, without waiting for anything. */
+  readonly routeRest: (peer: Peer) => void
   readonly breakOff: (peer: Peer, reason: CloseReason) => void
   /** Reports that there is room in an outbox for which senders wait. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
@@ -33,6 +34,7 @@ interface Collaborators {
   readonly log: (event: LogEvent) => void
   readonly names: Names
   readonly notices: Notices
+  readonly predecessors: Predecessors
   /** Features that are notified when a peer becomes present or absent. */
   readonly presence: ReadonlyArray<Pick<Feature, "joined" | "left" | "ended">>
   readonly replies: Replies
@@ -97,8 +99,9 @@ export class Lifecycle {
   }
 
   private hasJoined(peer: Peer, isFirst: boolean) {
-    const { log, notices, presence, time } = this.broker
+    const { log, notices, predecessors, presence, time } = this.broker
     const { device, name } = peer
+    predecessors.joined(peer)
     // A copy: V8 would keep the concatenation together with its parts (benchmark: idle memory).
     peer.head = Wire.copy(Reply.messageHead(name))
     Metrics.loggedIn()
@@ -119,13 +122,14 @@ export class Lifecycle {
    * accepted.
    */
   private replace(peer: Peer) {
-    const { breakOff, names, readLater, replies, watch } = this.broker
+    const { breakOff, names, predecessors, replies, routeRest, watch } = this.broker
     const { outbox } = peer
     const wasJammed = outbox.isJammed
     replies.flushPending(peer)
     if (names.leave(peer, Phase.replaced)) this.absent(peer)
     peer.inbox.close()
-    readLater(peer)
+    predecessors.ended(peer)
+    routeRest(peer)
     watch.unresponsive.moved(peer)
     if (outbox.ended === undefined) this.dismiss(peer, Reply.loggedOut("replaced"))
     // Its socket takes nothing: nobody would read the last line, and the new connection would wait for it.
@@ -197,7 +201,7 @@ export class Lifecycle {
 
   /** The writer of a peer has ended: frees the name, and returns the lines that were not written. */
   left(peer: Peer, { queued, reason, unfinished }: Departure) {
-    const { names, notices, watch } = this.broker
+    const { names, notices, predecessors, watch } = this.broker
     this.peers.delete(peer)
     notices.unsubscribe(peer)
     watch.forget(peer)
@@ -206,6 +210,7 @@ export class Lifecycle {
       this.absent(peer)
     }
     names.free(peer)
+    predecessors.ended(peer)
     peer.inbox.drop()
     const { outbox } = peer
     const unwritten = [...queued, ...outbox.abandon()]

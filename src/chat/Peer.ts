@@ -57,6 +57,8 @@ export class Peer {
   isShutOut = false
   /** What the peer waits for: room in this outbox, or the answer to this question. Its socket is paused meanwhile. */
   hold: Outbox<Peer> | Question | undefined = undefined
+  /** The connection that this client had before, while lines that were read from it are to be routed first. */
+  predecessor: Peer | undefined = undefined
   /** Its input waits in the broker's queue, because it had used its share of a turn. */
   isQueued = false
   /** Work done for this client since its share of a turn was renewed (`Turn`). */
@@ -114,6 +116,15 @@ export class Peer {
 
   get phase(): Phase.Phase {
     return this.current
+  }
+
+  /**
+   * The connection is over, or another one has taken its place. What was read from it is still routed, but it is not held:
+   * it sends no more, and the lines of the client's next connection would have to wait as well (`Predecessors`).
+   */
+  get isOver(): boolean {
+    const { _tag } = this.current
+    return _tag === "Leaving" || _tag === "Gone"
   }
 
   /** After `/quit`, a client that acknowledges what it processes is still heard, but for nothing else. */

@@ -17,6 +17,7 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import type { Predecessors } from "./Predecessors.js"
 import { Question } from "./Question.js"
 import type { Replies } from "./Replies.js"
 import { labelOf, OtherLine, shareUsed, type Routing } from "./Routing.js"
@@ -33,6 +34,7 @@ interface Collaborators {
   readonly commands: CommandTable
   readonly lifecycle: Lifecycle
   readonly options: Live<Options>
+  readonly predecessors: Predecessors
   readonly replies: Replies
   readonly routing: Routing
   readonly turn: Turn
@@ -62,6 +64,12 @@ export class PeerInput {
     if (peer.hold === undefined && !peer.isQueued) this.broker.backlog.continueLater(peer)
   }
 
+  /** The connection is over: goes on with what was read from it, without waiting for anything. */
+  routeRest(peer: Peer) {
+    if (peer.hold !== undefined) this.endHold(peer)
+    this.readLater(peer)
+  }
+
   /** It is a peer's turn again, after it had used its share. */
   resume(peer: Peer) {
     peer.isQueued = false
@@ -71,7 +79,11 @@ export class PeerInput {
 
   /** Handles a peer's input until it has used its share, or must be held. */
   private serve(peer: Peer) {
-    const { backlog, turn } = this.broker
+    const { backlog, predecessors, turn } = this.broker
+    if (!predecessors.isNext(peer)) {
+      peer.shareUsed = 0 // shares that it could not use are not saved up
+      return backlog.continueLater(peer)
+    }
     turn.beginShare(peer)
     let isAtEnd = false
     try {
@@ -79,6 +91,7 @@ export class PeerInput {
     } finally {
       turn.endShare(peer)
     }
+    if (isAtEnd && peer.isOver) predecessors.routed(peer)
     if (isAtEnd && !turn.hasUsedShare(peer)) peer.shareUsed = 0
     else if (!isAtEnd && peer.hold === undefined) backlog.continueLater(peer)
   }
@@ -135,6 +148,8 @@ export class PeerInput {
       if (!(stop instanceof OtherLine)) return stop
       const question = this.otherLine(peer, stop)
       if (question !== undefined) return question
+      // The line was its login: `serve` waits for the predecessor.
+      if (peer.predecessor !== undefined) return shareUsed
     }
   }
 
@@ -166,6 +181,7 @@ export class PeerInput {
     let next = 0
     for (; next < waiting.length; next++) {
       const peer = waiting[next] as Peer // in range
+      if (peer.hold !== outbox) continue // its connection is over
       if (mustWait(peer, outbox)) {
         if (peer.outbox !== outbox) break
         still.push(peer) // the owner, which the others need not wait for
@@ -308,7 +324,7 @@ export class PeerInput {
     }
     const answer = command.run({ peer, argument, label }, commandContext)
     if (!Effect.isEffect(answer)) return this.answerCommand(peer, answer, label)
-    if (peer.phase._tag === "Gone") return undefined // the answer would have no reader
+    if (peer.isOver) return undefined // the answer would have no reader
     return Question.make({
       ask: answer,
       answered: (exit) => this.withAnswer(peer, exit, (found) => this.answerCommand(peer, found, label)),

@@ -16,6 +16,12 @@ import { work, workOfLine, type Turn } from "./Turn.js"
 
 const LF = 0x0a
 
+/**
+ * A full outbox with this many bytes takes no lines of connections that are over either. They are not held, and any number
+ * of them could follow each other.
+ */
+const overflowBytes = 16_777_216
+
 /** A line that is not a message: a login, or a command. */
 export class OtherLine {
   constructor(
@@ -76,7 +82,7 @@ export class Routing {
       inbox.position = at
       if (this.turn.isShareUsed) return shareUsed
       // There would be no room for the replies.
-      if (isHeard && (outbox.isQueueFull || outbox.isOwed)) return outbox
+      if (isHeard && (outbox.isQueueFull || outbox.isOwed) && !peer.isOver) return outbox
       const end = text.indexOf("\n", at)
       this.turn.spend(workOfLine(end - at))
       const stop = isHeard ? this.line(peer, text, at, end, clean) : this.afterQuit(peer, text.slice(at, end))
@@ -153,7 +159,7 @@ export class Routing {
 
   /** Refuses a line that is too long. Returns the sender's own outbox if the refusal has to wait for room there. */
   tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
-    if (peer.outbox.isQueueFull || peer.outbox.isOwed) return peer.outbox
+    if ((peer.outbox.isQueueFull || peer.outbox.isOwed) && !peer.isOver) return peer.outbox
     peer.traffic.linesIn += 1
     this.turn.spend(work.line + work.parse)
     const label = labelOf(peer, start)
@@ -247,7 +253,7 @@ export class Routing {
       for (let i = 0; i < outboxes.length; i++) {
         const to = outboxes[i] as Outbox<Peer> // in range
         // The sender's own outbox can only be full of lines that it has not acknowledged, as it will in its input.
-        if (to.isFull && !to.isJammed && to !== peer.outbox) {
+        if (to.isFull && !to.isJammed && to !== peer.outbox && !peer.isOver) {
           // The line will be routed again once the outbox has room, so it must not use up tokens now.
           peer.rate?.putBack()
           peer.hostRate?.putBack()
@@ -273,7 +279,7 @@ export class Routing {
     this.turn.spend(work.put * outboxes.length)
     for (let i = 0; i < outboxes.length; i++) {
       const to = outboxes[i] as Outbox<Peer> // in range
-      if (to.isJammed) {
+      if (to.isJammed || (to.bytes >= overflowBytes && to.isFull && peer.isOver)) {
         jammed ??= new Map()
         const names = jammed.get(to.jamReason)
         if (names === undefined) jammed.set(to.jamReason, [to.name])

@@ -169,6 +169,32 @@ describe("devices of an account", () => {
     })
   )
 
+  it.scoped("that are replaced are not ahead of those lines, nor wait until they have room", () =>
+    Effect.gen(function* () {
+      const accounts = yield* startAccounts({ alice: password })
+      const chat = yield* startMemoryServer({ ...accounts, outboxLines: 16 })
+      const [bob, carol, dave] = [yield* chat.join("bob"), yield* chat.join("carol"), yield* chat.join("dave")]
+      bob.socket.pause()
+      const main = yield* logIn(chat, `alice: ${password}`)
+      // Bob's queue is full.
+      dave.say(...Array.from({ length: 60 }, () => `bob: ${"x".repeat(2_000)}`))
+      yield* settle
+      main.say("bob: still waiting", "carol: first")
+      yield* settle
+      assert.notInclude(carol.received, "from alice: first")
+      const again = yield* logIn(chat, `alice: ${password}`)
+      again.say("carol: second")
+      yield* ask(again)
+      yield* ask(carol)
+      assert.deepStrictEqual(
+        carol.received.filter((line) => line.startsWith("from alice: ")),
+        ["from alice: first", "from alice: second"]
+      )
+      bob.socket.resume()
+      yield* eventually(() => bob.received.includes("from alice: still waiting"), "the waiting line never came")
+    })
+  )
+
   it.scoped("that are replaced while they are slow have none of their later lines accepted", () =>
     Effect.gen(function* () {
       const chat = yield* start()

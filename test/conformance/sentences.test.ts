@@ -60,6 +60,8 @@ const unproved: Record<string, string> = {
   "A client that merely does not read is not unreachable,": "as above",
   "A client that is closed as unreachable has left,": "as above",
   "If it was only away for too long,": "as above",
+  "They no longer wait for room in a full queue":
+    "depends on what was read; test/chat/reconnection.test.ts looks inside",
   "So the queues, the outcomes and": "the server's memory cannot be seen from outside",
   "All connections together have a budget": "as above; test/chat/budget.test.ts looks inside",
   "No queue and no unfinished line may take": "as above",

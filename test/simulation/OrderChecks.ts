@@ -2,10 +2,10 @@ import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 
-/** Lines from one sender to one recipient arrive in order, and common lines of two recipients in the same order. */
+/** Lines from one client to one recipient arrive in order, also when it reconnects, and common lines of two recipients in the same order. */
 export const check = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const places = sessions.map(placesOf)
-  const sent = sessions.map(sentBy)
+  const sent = sentBy(sessions)
   sessions.forEach((session, index) => {
     checkSenders(session, sent, places[index] ?? new Map(), report)
     for (let other = index + 1; other < sessions.length; other++) {
@@ -39,15 +39,27 @@ interface Sent {
   readonly messages: ReadonlyArray<string>
 }
 
-const sentBy = ({ lines, name }: ObservedConnection): Sent => ({
-  sender: name ?? "",
-  messages:
-    name === undefined
-      ? []
-      : lines.flatMap(({ meaning }) =>
-          meaning.is === "message" ? [`from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`] : []
-        )
-})
+/** What each client sent, over all of its connections, one after the other. Several that only send may have one name. */
+const sentBy = (sessions: ReadonlyArray<ObservedConnection>): ReadonlyArray<Sent> => {
+  const clients = new Map<unknown, Array<ObservedConnection>>()
+  for (const session of sessions) {
+    const { isSendOnly, name } = session
+    if (name === undefined) continue
+    const client = isSendOnly === "no" ? name : session
+    clients.set(client, [...(clients.get(client) ?? []), session])
+  }
+  return [...clients.values()].map((connections) => ({
+    sender: connections[0]?.name ?? "",
+    messages: connections.toSorted((one, other) => loggedInAt(one) - loggedInAt(other)).flatMap(messagesOf)
+  }))
+}
+
+const loggedInAt = ({ presence }: ObservedConnection) => presence?.maybeNamed.from ?? Infinity
+
+const messagesOf = ({ lines, name = "" }: ObservedConnection) =>
+  lines.flatMap(({ meaning }) =>
+    meaning.is === "message" ? [`from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`] : []
+  )
 
 /** Compares the marks in the texts, which grow within a step and from step to step. */
 const checkSenders = (

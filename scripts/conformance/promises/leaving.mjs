@@ -132,6 +132,35 @@ check(
   { needs: ["tcp"] }
 )
 
+check(
+  "a client that comes back is not ahead of the lines of its broken connection",
+  "When a client comes back under its name, its lines come after those that the server had read from its last connection.",
+  async (t) => {
+    const [bob] = await t.login("bob")
+    const name = fresh("alice")
+    const numbers = []
+    const readUntil = async (number) => {
+      while (!(numbers.at(-1) >= number)) numbers.push(Number((await bob.line()).slice(`from ${name}: `.length)))
+    }
+    let alice = await t.loginAs(name)
+    let sent = 0
+    for (let turn = 0; turn < 20; turn++) {
+      const first = sent
+      for (let line = 0; line < 500; line++) alice.send(`${bob.name}: ${sent++}`)
+      await readUntil(first)
+      alice.reset()
+      alice = await again(t, name)
+    }
+    alice.send(`${bob.name}: ${sent}`)
+    await readUntil(sent)
+    equal(
+      numbers,
+      numbers.toSorted((one, other) => one - other)
+    )
+  },
+  { needs: ["speed", "tcp"] }
+)
+
 for (const [how, needs] of [
   ["shut", ["speed"]],
   ["reset", ["speed", "tcp"]]

@@ -1,0 +1,45 @@
+import type { Peer } from "./Peer.js"
+
+/**
+ * Keeps the lines of a client in order when it comes back under its name before all lines of its last connection are
+ * routed: the new connection waits for them. The wait is short, because a connection that is over is not held.
+ */
+export class Predecessors {
+  /** For each client, the connection that ended last, if lines that were read from it are still to be routed. */
+  private readonly unrouted = new Map<string, Peer>()
+
+  /** The connection is over, or another one has taken its place. */
+  ended(peer: Peer) {
+    if (!peer.phase.isHeard || isRouted(peer)) return
+    const client = clientOf(peer)
+    // Of several clients with one name, which only send, none has waited for the others.
+    peer.predecessor ??= this.unrouted.get(client)
+    this.unrouted.set(client, peer)
+  }
+
+  /** Everything that was read from a connection that is over has been routed. */
+  routed(peer: Peer) {
+    const client = clientOf(peer)
+    if (this.unrouted.get(client) === peer) this.unrouted.delete(client)
+  }
+
+  /** The peer has logged in. */
+  joined(peer: Peer) {
+    peer.predecessor = this.unrouted.get(clientOf(peer))
+  }
+
+  /** Whether the lines of a peer are next, because its predecessor's are routed. */
+  isNext(peer: Peer): boolean {
+    const { predecessor } = peer
+    if (predecessor === undefined) return true
+    if (!isRouted(predecessor)) return false
+    peer.predecessor = undefined
+    return true
+  }
+}
+
+/** No line that a connection sends after the mark of the shutdown, or of its replacement, is accepted. */
+const isRouted = ({ inbox, isShutOut }: Peer) => inbox.isConsumed || isShutOut
+
+/** A name has no space, so no guest's name is the key of a device. */
+const clientOf = ({ device, name }: Peer) => (device === undefined ? name : `${name} ${device.name}`)
