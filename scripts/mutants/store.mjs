@@ -145,8 +145,8 @@ export const mutants = [
   },
   {
     name: "guests with ever new names fill the store",
-    file: "store/SqlUpkeep.ts",
-    search: "guestConversationOverhead * (yield* this.state.guestConversations())",
+    file: "store/SqlState.ts",
+    search: "guestConversationOverhead * guests",
     replace: "0",
     test: suite
   },
@@ -155,6 +155,21 @@ export const mutants = [
     file: "store/SqlUpkeep.ts",
     search: "if (yield* this.isBehind(id)) {",
     replace: "if (false) {",
+    test: suite
+  },
+  {
+    name: "a line that is not stored begins a conversation",
+    file: "store/SqlLines.ts",
+    search: "const known = yield* headOf(state, key)",
+    replace: "const known = (yield* headOf(state, key)) ?? (yield* createConversation(state, key))",
+    test: suite
+  },
+  {
+    name: "guests write faster than retention removes their lines",
+    file: "store/SqlLines.ts",
+    search:
+      'if (key.kind === "guest" && (yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }\n',
+    replace: "",
     test: suite
   },
   {

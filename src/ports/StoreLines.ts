@@ -75,7 +75,10 @@ export type Appended =
     }
   /** The device has used the label for another text. The line is not stored. */
   | { readonly _tag: "LabelUsed" }
-  /** Too much is unread (`unreadLines`, `unreadBytes`). The line is not stored. */
+  /**
+   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest, and an eighth more is kept than `keepBytes`,
+   * because retention cannot keep up. The line is not stored.
+   */
   | { readonly _tag: "Full" }
   /** The recipient's account has been removed. The line is not stored. */
   | { readonly _tag: "Removed" }

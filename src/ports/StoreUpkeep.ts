@@ -11,7 +11,7 @@ export interface StoreLimits {
   readonly keep: Duration.DurationInput
   /**
    * The `StoreLines.sizeOf` of all kept lines, and `guestConversationOverhead` for each conversation with a guest. The
-   * largest conversation gives first; unread direct lines go last.
+   * largest conversation gives first; unread direct lines go last. An eighth above it, lines from guests are `Full`.
    */
   readonly keepBytes: number
   /** Lines of one conversation. */

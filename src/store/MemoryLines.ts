@@ -26,14 +26,17 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     const { account, author, conversation: key, isAuto, once, text, to } = line
     const recipient = recipientOf(key, account)
     if (state.active(recipient) === undefined) return { _tag: "Removed" }
-    const conversation = state.conversationOf(key)
-    const earlier = once === undefined ? undefined : state.labels.get(labelKey(conversation, { account, once }))
-    if (earlier !== undefined) {
+    const known = state.known(key)
+    const earlier = known && once && state.labels.get(labelKey(known, { account, once }))
+    if (known !== undefined && earlier !== undefined) {
       if (earlier.text !== text) return { _tag: "LabelUsed" }
-      return { _tag: "Stored", conversation: conversation.id, seq: earlier.seq, at: earlier.at, again: true }
+      return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true }
     }
-    if (!line.isLive && isFull(conversation, recipient, account, Keys.sizeOf(text.length, line)))
-      return { _tag: "Full" }
+    const { keepBytes } = limits()
+    if (key.kind === "guest" && state.excess(keepBytes) > keepBytes / 8) return { _tag: "Full" }
+    const waiting = known?.members.get(recipient)?.waiting ?? 0
+    if (!line.isLive && isFull(key, recipient, waiting, Keys.sizeOf(text.length, line))) return { _tag: "Full" }
+    const conversation = known ?? state.begin(key)
     const seq = nextOf(conversation)
     const at = Math.max(time.wall(), conversation.at)
     state.addLine(conversation, { seq, at, ran: time.now(), account, author, text, isAuto, to, once })
@@ -43,17 +46,11 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     return { _tag: "Stored", conversation: conversation.id, seq, at, again: false }
   }
 
-  const isFull = (
-    { key, members }: Conversation,
-    recipient: AccountId,
-    author: AccountId | undefined,
-    bytes: number
-  ): boolean => {
+  const isFull = (key: ConversationKey, recipient: AccountId, waiting: number, size: number): boolean => {
     const { unreadBytes, unreadLines } = limits()
-    if ((members.get(recipient)?.waiting ?? 0) >= unreadLines) return true
+    if (waiting >= unreadLines) return true
     const unread = state.unread(recipient)
-    if (unread.all + bytes > unreadBytes) return true
-    return key.kind === "guest" && author === undefined && unread.guests + bytes > unreadBytes / 4
+    return unread.all + size > unreadBytes || (key.kind === "guest" && unread.guests + size > unreadBytes / 4)
   }
 
   const moveCursor = ({ account, conversation: id, device, seq }: Cursor) => {

@@ -44,6 +44,12 @@ export interface Conversation {
   readonly members: Map<AccountId, Member>
 }
 
+/** The sizes of the lines that no device of an account was given, in all, and of those that guests sent. */
+interface Unread {
+  all: number
+  guests: number
+}
+
 export interface Device {
   token: string | undefined
   seen: number
@@ -78,6 +84,8 @@ export class MemoryState {
   bytes = 0
   /** The highest number of a line in a conversation that has ended. */
   ended = 0
+  private guests = 0
+  private readonly unreadOf = new Map<AccountId, Unread>()
   private lastAccount = 0
   private lastConversation = 0
   private lastReturn = 0
@@ -100,15 +108,19 @@ export class MemoryState {
     const conversation = { id, key, lines: [], first, at: 0, bytes: 0, members }
     this.lastConversation = Math.max(this.lastConversation, id)
     this.conversations.set(id, conversation)
+    if (key.kind === "guest") this.guests += 1
     this.keys.set(StoreLines.keyText(key), id)
     return conversation
   }
 
-  /** The conversation of a key, with its members. */
-  conversationOf(key: ConversationKey): Conversation {
+  /** The conversation of a key, if it has begun. */
+  known(key: ConversationKey): Conversation | undefined {
     const id = this.keys.get(StoreLines.keyText(key))
-    const known = id === undefined ? undefined : this.conversations.get(id)
-    if (known !== undefined) return known
+    return id === undefined ? undefined : this.conversations.get(id)
+  }
+
+  /** Begins a conversation, with its members. */
+  begin(key: ConversationKey): Conversation {
     const conversation = this.addConversation(key)
     for (const account of accountsOf(key)) conversation.members.set(account, newMember(conversation.first))
     return conversation
@@ -120,14 +132,17 @@ export class MemoryState {
   }
 
   /** Whether no device of the account has to learn that lines are gone. */
-  hasBeenGiven({ first, id, key }: Conversation): boolean {
-    const devices = key.kind === "guest" ? this.accounts.get(key.account)?.devices.values() : undefined
-    return [...(devices ?? [])].every(({ cursors }) => (cursors.get(id) ?? 0) >= first - 1)
+  hasBeenGiven({ first, id, key, members }: Conversation): boolean {
+    if (key.kind !== "guest") return false
+    const since = members.get(key.account)?.since ?? 1
+    const devices = this.accounts.get(key.account)?.devices.values() ?? []
+    return [...devices].every(({ cursors }) => (cursors.get(id) ?? since - 1) >= first - 1)
   }
 
   /** Ends a conversation that is empty. */
   end({ first, id, key }: Conversation) {
     this.ended = Math.max(this.ended, first - 1)
+    this.guests -= 1
     this.conversations.delete(id)
     this.keys.delete(StoreLines.keyText(key))
     const devices = key.kind === "guest" ? this.accounts.get(key.account)?.devices.values() : undefined
@@ -144,8 +159,7 @@ export class MemoryState {
     if (line.once !== undefined) this.labels.set(labelKey(conversation, line), line)
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
-      member.waiting += 1
-      member.waitingBytes += line.size
+      this.addWaiting(conversation, account, 1, line.size)
     }
   }
 
@@ -158,8 +172,7 @@ export class MemoryState {
     for (let at = from; at <= seq; at++) {
       const line = conversation.lines[at - conversation.first]
       if (line === undefined || !isOwed(conversation.key, line.account, account)) continue
-      member.waiting -= 1
-      member.waitingBytes -= line.size
+      this.addWaiting(conversation, account, -1, -line.size)
     }
     member.given = seq
     this.totals.given += waiting - member.waiting
@@ -175,8 +188,7 @@ export class MemoryState {
     if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
-      member.waiting -= 1
-      member.waitingBytes -= line.size
+      this.addWaiting(conversation, account, -1, -line.size)
       this.totals.expired += 1
       return this.undelivered(conversation, line, account, "expired")
     }
@@ -214,15 +226,24 @@ export class MemoryState {
   }
 
   /** The sizes of the lines that no device of an account was given, in all, and of those sent by guests. */
-  unread(account: AccountId): { readonly all: number; readonly guests: number } {
-    let all = 0
-    let guests = 0
-    for (const { key, members } of this.conversations.values()) {
-      const bytes = members.get(account)?.waitingBytes ?? 0
-      all += bytes
-      if (key.kind === "guest") guests += bytes
-    }
-    return { all, guests }
+  unread(account: AccountId): Readonly<Unread> {
+    return this.unreadOf.get(account) ?? { all: 0, guests: 0 }
+  }
+
+  /** How much is kept above `keepBytes`; negative if there is room. */
+  excess(keepBytes: number): number {
+    return this.bytes + this.guests * StoreLines.guestConversationOverhead - keepBytes
+  }
+
+  private addWaiting({ key, members }: Conversation, account: AccountId, lines: number, bytes: number) {
+    const member = members.get(account)
+    if (member === undefined) return
+    member.waiting += lines
+    member.waitingBytes += bytes
+    const unread = this.unreadOf.get(account) ?? { all: 0, guests: 0 }
+    unread.all += bytes
+    if (key.kind === "guest") unread.guests += bytes
+    this.unreadOf.set(account, unread)
   }
 
   forget(account: Account, device: string): boolean {

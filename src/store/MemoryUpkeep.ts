@@ -2,7 +2,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
-import { guestConversationOverhead } from "../ports/StoreLines.js"
 import {
   retainedLines,
   type Retained,
@@ -29,7 +28,7 @@ export const make = (
     // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
     const endIfEmpty = (conversation: Conversation) => {
       if (!state.isEmpty(conversation)) return
-      if (excessOf(state, limits()) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
+      if (state.excess(limits().keepBytes) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
     }
     for (const conversation of state.conversations.values()) endIfEmpty(conversation)
     for (; removed < retainedLines; removed++) {
@@ -93,15 +92,9 @@ const nextToGive = (
   )
   const oldest = now - Duration.toMillis(limits.keep)
   const outdated = removable.find(({ lines }) => lines.length > limits.keepLines || (lines[0]?.ran ?? now) < oldest)
-  if (outdated !== undefined || excessOf(state, limits) <= 0) return outdated
+  if (outdated !== undefined || state.excess(limits.keepBytes) <= 0) return outdated
   const largestFirst = removable.toSorted((one, other) => other.bytes - one.bytes)
   return largestFirst.find((conversation) => !isUnread(conversation)) ?? largestFirst[0]
-}
-
-/** How much there is above `keepBytes`. */
-const excessOf = ({ bytes, conversations }: MemoryState, { keepBytes }: StoreLimits): number => {
-  const guests = [...conversations.values()].filter(({ key }) => key.kind === "guest").length
-  return bytes + guests * guestConversationOverhead - keepBytes
 }
 
 /** Whether the first line is one that no device of its recipient was given. */

@@ -77,18 +77,22 @@ class Batch {
     const recipient = recipientOf(key, account)
     const active = state.active ?? (yield* state.activeAccounts())
     if (!active.has(recipient)) return { _tag: "Removed" }
-    const head = yield* headFor(state, key)
-    if (once !== undefined) {
-      const earlier = yield* this.labelled(head.id, account ?? 0, once)
+    const known = yield* headOf(state, key)
+    if (known !== undefined && once !== undefined) {
+      const earlier = yield* this.labelled(known.id, account ?? 0, once)
       if (earlier !== undefined) {
         if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }
-        return { _tag: "Stored", conversation: head.id, seq: earlier.seq, at: earlier.at, again: true }
+        return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true }
       }
     }
+    const size = sizeOf(line.body.length, line)
+    if (key.kind === "guest" && (yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }
+    const waiting = known?.members.get(recipient)?.waiting ?? 0
+    if (!line.isLive && (yield* isFull(state, key, recipient, waiting, size))) return { _tag: "Full" }
+    // A conversation begins with its first line: a line that is not stored leaves nothing behind.
+    const head = known ?? (yield* createConversation(state, key))
     const member = head.members.get(recipient)
     if (member === undefined) return { _tag: "Removed" }
-    const size = sizeOf(line.body.length, line)
-    if (!line.isLive && (yield* isFull(state, head, recipient, member, size))) return { _tag: "Full" }
     return this.store(head, recipient, member, line, size, yield* state.meta(), yield* state.nextId("line"))
   }
 
@@ -170,11 +174,10 @@ class Batch {
   }
 }
 
-/** The head of a conversation, which begins to exist with its first line. */
-function* headFor(state: SqlState, key: ConversationKey): Sql<Head> {
+/** The head of a conversation; undefined if it has not begun. */
+function* headOf(state: SqlState, key: ConversationKey): Sql<Head | undefined> {
   const id = state.ids.get(keyText(key)) ?? (yield* state.idOf(key))
-  const known = id === undefined ? undefined : (state.heads.get(id) ?? (yield* state.head(id)))
-  return known ?? (yield* createConversation(state, key))
+  return id === undefined ? undefined : (state.heads.get(id) ?? (yield* state.head(id)))
 }
 
 function* createConversation(state: SqlState, key: ConversationKey): Sql<Head> {
@@ -195,9 +198,9 @@ function* createConversation(state: SqlState, key: ConversationKey): Sql<Head> {
 
 function* isFull(
   state: SqlState,
-  { key }: Head,
+  key: ConversationKey,
   recipient: AccountId,
-  { waiting }: SqlMember,
+  waiting: number,
   size: number
 ): Sql<boolean> {
   const { unreadBytes, unreadLines } = state.limits

@@ -1,6 +1,6 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import { keyText } from "../ports/StoreLines.js"
+import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
 import { rows, row, run, type Sql } from "./SqlQuery.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
@@ -168,9 +168,14 @@ export class SqlState {
     return last + 1
   }
 
-  /** The number of conversations with guests. */
-  *guestConversations(): Sql<number> {
-    if (this.guests !== undefined) return this.guests
+  /** How much is kept above `keepBytes`; negative if there is room. */
+  *excess(): Sql<number> {
+    const { bytes } = yield* this.meta()
+    const guests = this.guests ?? (yield* this.guestConversations())
+    return bytes + guestConversationOverhead * guests - this.limits.keepBytes
+  }
+
+  private *guestConversations(): Sql<number> {
     return (this.guests = Number(
       (yield* row<{ n: number }>("select count(*) as n from conversation where kind = 2"))?.n
     ))

@@ -1,4 +1,4 @@
-import { guestConversationOverhead, type ConversationId } from "../ports/StoreLines.js"
+import type { ConversationId } from "../ports/StoreLines.js"
 import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
 import { LargestFirst } from "./LargestFirst.js"
@@ -78,13 +78,13 @@ class Step {
     for (const [id, { lines }] of sizes) {
       if (lines > limits.keepLines) yield* this.removeFront(id, lines - limits.keepLines, 0)
     }
-    if ((yield* this.excess()) <= 0) return
+    if ((yield* this.state.excess()) <= 0) return
     yield* this.endEmpty()
     // Unread direct lines go only if there is nothing else.
     for (const isSparing of [true, false]) {
       const largestFirst = new LargestFirst(sizes)
       for (;;) {
-        const excess = yield* this.excess()
+        const excess = yield* this.state.excess()
         const { largest } = largestFirst
         if (excess <= 0 || this.removed >= retainedLines || largest === undefined) break
         const before = this.removed
@@ -98,16 +98,10 @@ class Step {
     }
   }
 
-  /** How much there is above `keepBytes`. */
-  private *excess(): Sql<number> {
-    const { bytes } = yield* this.state.meta()
-    return bytes + guestConversationOverhead * (yield* this.state.guestConversations()) - this.state.limits.keepBytes
-  }
-
   /** Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone. */
   private *endEmpty(): Sql<void> {
     for (const id of this.state.empty) {
-      if (this.ended >= retainedLines || (yield* this.excess()) <= 0) return
+      if (this.ended >= retainedLines || (yield* this.state.excess()) <= 0) return
       yield* this.end(id)
     }
   }
@@ -132,9 +126,10 @@ class Step {
     const { account } = head.key
     const behind = yield* row(
       `select 1 as found from device d left join cursor r on r.account = d.account and r.device = d.name and r.conversation = ?
-       where d.account = ? and (r.seq is null or r.seq < ?) limit 1`,
+       where d.account = ? and coalesce(r.seq, ?) < ? limit 1`,
       id,
       account,
+      (head.members.get(account)?.since ?? 1) - 1,
       head.next - 1
     )
     return behind !== undefined

@@ -937,6 +937,41 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
 
+      it.scoped("does not begin with a line that is not stored", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, unreadBytes: 440, keep: "1 hour" })
+          const bob = yield* register(store, "bob")
+          yield* device(store, bob)
+          const [carol, dave] = [Keys.withGuest(bob, "CAROL"), Keys.withGuest(bob, "DAVE")]
+          assert.deepStrictEqual(
+            (yield* store.append([hello(carol), hello(dave)])).map(({ _tag }) => _tag),
+            ["Stored", "Full"]
+          )
+          assert.strictEqual((yield* balanced(store)).conversations, 1)
+          assert.isUndefined(yield* store.find(dave))
+        })
+      )
+
+      it.scoped("takes no line while an eighth more is kept than may be, and one between accounts does", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const key = Keys.withGuest(bob, "CAROL")
+          const kept = 8 * (Keys.sizeOf(5, hello(key)) + Keys.guestConversationOverhead)
+          yield* store.configure({ ...defaults, keepBytes: kept })
+          const guests = Array.from({ length: 11 }, (_, number) => ({
+            ...hello(Keys.withGuest(bob, `GUEST${number}`)),
+            isLive: true
+          }))
+          const tags = (yield* store.append(guests)).map(({ _tag }) => _tag)
+          assert.deepStrictEqual(tags, [...Array.from({ length: 10 }, () => "Stored"), "Full"])
+          assert.strictEqual((yield* append(store, line(Keys.between(alice, bob), alice, "hi")))._tag, "Stored")
+          while ((yield* store.retain([])).hasMore);
+          assert.strictEqual((yield* append(store, { ...hello(key), isLive: true }))._tag, "Stored")
+          yield* balanced(store)
+        })
+      )
+
       it.scoped("counts for what is kept, and above that ends although a device is behind", () =>
         Effect.gen(function* () {
           const guests = 300

@@ -255,7 +255,7 @@ check(
   "an account that reads nothing fills up, and holds nobody",
   [
     "A device that reads slowly holds nobody: it is given the lines when it has room.",
-    "| `full` | no device of the account was given its last 1,000 lines of this conversation, or 16 MiB in all, 4 MiB of these by guests; each line counts 100 bytes and its texts |",
+    "| `full` | no device of the account was given its last 1,000 lines of this conversation, or 16 MiB in all, 4 MiB of these by guests; each line counts 100 bytes and its texts; or a guest's line, while far too much is kept |",
     "Lines to an account return for these reasons, besides those of section 3:"
   ],
   async (t) => {
