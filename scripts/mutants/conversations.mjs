@@ -120,9 +120,16 @@ export const mutants = [
   {
     name: "a device gets its own lines as copies",
     file: "conversations/Feed.ts",
-    search: "by === this.peer && !isSelf(key) ? undefined :",
+    search: "isOwn && !isSelf(key) ? undefined :",
     replace: "",
     test: delivery
+  },
+  {
+    name: "a device gets its own lines as copies when they are on a page",
+    file: "conversations/Feed.ts",
+    search: "by === this.peer || this.isOwn(conversation, line.seq)",
+    replace: "by === this.peer",
+    test: feed
   },
   {
     name: "a connection that replaces another is fed before that has ended",

@@ -50,6 +50,12 @@ interface Behind {
   hasMore: boolean
 }
 
+/** A line of a conversation that is not given live. */
+interface Early {
+  readonly key: ConversationKey
+  readonly seq: number
+}
+
 /** A line in the outbox. */
 interface UnderWay {
   readonly conversation: ConversationId
@@ -90,7 +96,9 @@ export class Feed implements Source {
   private isOpen = false
   private isOver = false
   /** The first line of each conversation that was stored before that was known. */
-  private readonly early = new Map<ConversationId, { readonly key: ConversationKey; readonly seq: number }>()
+  private readonly early = new Map<ConversationId, Early>()
+  /** Lines that this connection has sent and will meet on a page, which does not say who has sent them. */
+  private readonly own = new Map<ConversationId, Set<number>>()
 
   constructor(
     readonly peer: Peer,
@@ -146,18 +154,35 @@ export class Feed implements Source {
     const { seq } = line
     if (!this.isOpen) {
       if (!this.early.has(conversation)) this.early.set(conversation, { key, seq })
-      return
+      return this.noteOwn(conversation, seq, by)
     }
     const behind = this.behind.get(conversation)
     if (behind !== undefined) {
       behind.hasMore = true
       behind.last = Math.max(behind.last, seq)
-      return
+      return this.noteOwn(conversation, seq, by)
     }
     const before = this.given.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
-    if (seq > before + 1 || !this.hasRoom) this.fallBehind(conversation, key, before, seq)
-    else this.give(conversation, key, [line], by)
+    if (seq > before + 1 || !this.hasRoom) {
+      this.fallBehind(conversation, key, before, seq)
+      this.noteOwn(conversation, seq, by)
+    } else this.give(conversation, key, [line], by)
+  }
+
+  private noteOwn(conversation: ConversationId, seq: number, by: Peer) {
+    if (by !== this.peer || !by.words.has("copies")) return
+    const own = this.own.get(conversation)
+    if (own === undefined) this.own.set(conversation, new Set([seq]))
+    // A client that sends and does not read gets copies of the rest.
+    else if (own.size < windowLines) own.add(seq)
+  }
+
+  private isOwn(conversation: ConversationId, seq: number): boolean {
+    const own = this.own.get(conversation)
+    if (own?.delete(seq) !== true) return false
+    if (own.size === 0) this.own.delete(conversation)
+    return true
   }
 
   /** The page to ask for now, if the device has room for one. */
@@ -275,7 +300,8 @@ export class Feed implements Source {
     let count = 0
     for (const line of lines) {
       this.given.set(conversation, line.seq)
-      const shown = by === this.peer && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
+      const isOwn = by === this.peer || this.isOwn(conversation, line.seq)
+      const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
       if (shown === undefined) {
         this.passOver(conversation, line.seq)
         continue

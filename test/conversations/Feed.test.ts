@@ -5,13 +5,14 @@ import { Feed, pageLines } from "../../src/conversations/Feed.js"
 import { Receipts } from "../../src/conversations/Receipts.js"
 import { Rendering } from "../../src/conversations/Rendering.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
-import { withGuest, type ConversationId, type StoredLine } from "../../src/ports/StoreLines.js"
+import * as Keys from "../../src/ports/StoreLines.js"
+import type { ConversationId, StoredLine } from "../../src/ports/StoreLines.js"
 import * as Effect from "effect/Effect"
 
 const account = 1 as AccountId
 const talk = 7 as ConversationId
 const other = 8 as ConversationId
-const key = withGuest(account, "CAROL")
+const key = Keys.withGuest(account, "CAROL")
 // A feed looks at no more of them than this.
 const device = { words: new Set(), device: { account: { id: account, name: "bob" } }, name: "bob" } as unknown as Peer
 const guest = { words: new Set() } as unknown as Peer
@@ -35,13 +36,17 @@ const pageOf = (first: number, last: number, hasMore = false) => ({
   hasMore
 })
 
-const open = (...waiting: ReadonlyArray<readonly [conversation: ConversationId, cursor: number, last: number]>) => {
+type Waits = readonly [conversation: ConversationId, cursor: number, last: number]
+
+const open = (...waiting: ReadonlyArray<Waits>) => openAs(device, ...waiting)
+
+const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
   const given: Array<number> = []
   const gaps: Array<string> = []
   const cursors = new Cursors()
   let wanted = 0
   const feed = new Feed(
-    device,
+    peer,
     { account, device: "main" },
     {
       give: (_, text) =>
@@ -102,6 +107,19 @@ describe("Feed", () => {
     feed.page(talk, pageOf(4, 4))
     assert.isTrue(feed.isLive(key))
     assert.deepStrictEqual(given, [1, 2, 3, 4])
+  })
+
+  it("gives no copies of its own lines, also where a page has them", () => {
+    const copying = { ...device, words: new Set(["copies"]) } as unknown as Peer
+    const { feed, given, openNow } = openAs(copying)
+    const between = Keys.between(account, 2 as AccountId)
+    const own = (seq: number) => ({ ...line(seq), account, author: "bob" })
+    feed.stored(talk, between, own(1), copying)
+    openNow()
+    feed.stored(talk, between, own(2), copying)
+    feed.stored(talk, between, own(3), guest)
+    feed.page(talk, { lines: [own(1), own(2), own(3)], first: 1, last: 3, hasMore: false })
+    assert.deepStrictEqual(given, [3])
   })
 
   it("heals when the store's answers overtake each other", () => {
