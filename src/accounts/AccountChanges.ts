@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
+import type { OpenedDevice } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
 import * as Reply from "../protocol/Reply.js"
@@ -76,6 +77,29 @@ export const forget = (
   Effect.zipRight(
     accounts.store.accounts.forget(account.id, device),
     logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device)
+  )
+
+/**
+ * Finds or creates a device. The one that the store forgets for it may have logged in since it was counted as away: then
+ * its clients are disconnected, because the store would ignore what they are given.
+ */
+export const openDevice = (
+  accounts: AccountsContext,
+  account: KnownAccount,
+  device: string
+): Effect.Effect<OpenedDevice, StoreError> =>
+  Effect.suspend(() => {
+    const { broker, settings, store } = accounts
+    const present = [...broker().devicesOf(account).keys()]
+    const { maxDevices } = settings.current
+    return store.accounts.openDevice(account.id, device, { maxDevices, present })
+  }).pipe(
+    Effect.tap((opened) => {
+      const forgotten = opened._tag === "Opened" ? opened.forgotten : undefined
+      return forgotten === undefined
+        ? Effect.void
+        : logOut(accounts, account, "forgotten", (peer) => peer.device?.name === forgotten)
+    })
   )
 
 /** Disconnects devices of an account, also those that only send. */

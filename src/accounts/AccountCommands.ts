@@ -85,7 +85,8 @@ const token: Row = {
   name: "token",
   usage: "/token DEVICE",
   about: "shows a secret with which this device of yours can log in, in place of the one before",
-  run: ({ argument, label, peer }, { broker, settings, store }) => {
+  run: ({ argument, label, peer }, accounts) => {
+    const { store } = accounts
     const refuse = refusing("token", label)
     const device = ownDevice(peer.device)
     if (device === undefined) return refuse("guest")
@@ -93,9 +94,7 @@ const token: Row = {
     if (!LoginLine.isDevice(argument)) return [badDevice("token", label)]
     const { account } = device
     return Effect.gen(function* () {
-      const { maxDevices } = settings.current
-      const present = [...broker().devicesOf(account).keys()]
-      const opened = yield* store.accounts.openDevice(account.id, argument, { maxDevices, present })
+      const opened = yield* AccountChanges.openDevice(accounts, account, argument)
       if (opened._tag === "TooMany") return refuse("limit", { text: "too many devices; /forget one of them" })
       const secret = Credentials.makeToken()
       const isSet = yield* store.accounts.setToken(account.id, argument, Credentials.tokenHash(secret))

@@ -114,8 +114,10 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
         // Unless another feature keeps them, lines to an account go to those of its devices that are connected.
         resolve: (name) => {
           const account = index.named(name)
-          const peers = account && broker.devicesOf(account)
-          if (peers === undefined || peers.size === 0) return undefined
+          // Devices of an account that is being removed are still connected for a moment.
+          if (account === undefined || account.isRemoved) return undefined
+          const peers = broker.devicesOf(account)
+          if (peers.size === 0) return undefined
           return { outboxes: Array.from(peers.values(), ({ outbox }) => outbox), suffix: "" }
         }
       }

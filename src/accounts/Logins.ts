@@ -6,6 +6,7 @@ import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
 import * as Reply from "../protocol/Reply.js"
+import * as AccountChanges from "./AccountChanges.js"
 import type { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
 import * as Credentials from "./Credentials.js"
@@ -87,7 +88,7 @@ const provePassword = (
 const deviceOf = ({ device = LoginLine.mainDevice }: Claim) => device
 
 const open = (
-  { broker, settings, store }: AccountsContext,
+  accounts: AccountsContext,
   claim: Claim,
   account: KnownAccount,
   proof: Proof,
@@ -95,14 +96,12 @@ const open = (
 ): Effect.Effect<Decision, StoreError> =>
   Effect.suspend(() => {
     const device = deviceOf(claim)
-    const present = [...broker().devicesOf(account).keys()]
-    const { maxDevices } = settings.current
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
-    return store.accounts.openDevice(account.id, device, { maxDevices, present }).pipe(
+    return AccountChanges.openDevice(accounts, account, device).pipe(
       Effect.map(({ _tag }): Decision => (_tag === "TooMany" ? Reply.tooManyDevices : proven)),
       // On a full disk, or a damaged one, a device that is known reads what is stored.
       Effect.catchAll((error) =>
-        Effect.flatMap(store.accounts.devices(account.id), (known) =>
+        Effect.flatMap(accounts.store.accounts.devices(account.id), (known) =>
           known.some(({ name }) => name === device) ? Effect.succeed(proven) : Effect.fail(error)
         )
       )

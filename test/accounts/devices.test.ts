@@ -13,6 +13,8 @@ const start = (...given: Parameters<typeof startAccounts>) =>
     return { ...accounts, ...(yield* startMemoryServer(accounts)) }
   })
 
+const isOver = (client: MemoryClient) => client.end().inOrder
+
 const last = (client: MemoryClient) => heads(client.received).at(-1)
 
 describe("devices of an account", () => {
@@ -255,5 +257,44 @@ describe("devices of an account", () => {
       assert.strictEqual(yield* answerTo(chat, `alice/four: ${password}`), "! full retry=60000 fatal")
       for (const client of [one, three]) assert.deepStrictEqual(yield* ask(client), [])
     })
+  )
+
+  it.scoped("that are forgotten for another while they log in are disconnected", () =>
+    Effect.gen(function* () {
+      const bothAsked = yield* Effect.makeLatch()
+      let asked = 0
+      const chat = yield* start(
+        { alice: password },
+        {
+          maxDevices: 2,
+          threads: 2,
+          store: (store) => ({
+            ...store,
+            accounts: {
+              ...store.accounts,
+              openDevice: (account, device, options) => {
+                const opened = store.accounts.openDevice(account, device, options)
+                if (device === "main") return opened
+                asked += 1
+                if (asked === 2) bothAsked.unsafeOpen()
+                return Effect.zipRight(bothAsked.await, opened)
+              }
+            }
+          })
+        }
+      )
+      const main = yield* logIn(chat, `alice: ${password}`)
+      const others = [yield* chat.connect, yield* chat.connect]
+      others[0]?.say(`alice/phone: ${password}`)
+      others[1]?.say(`alice/tablet: ${password}`)
+      yield* eventually(() => others.filter(isOver).length === 1, "no device was disconnected")
+      assert.deepStrictEqual(others.filter(isOver).map(last), ["! logged-out reason=forgotten fatal"])
+      const [account] = yield* chat.store.accounts.all
+      assert.isDefined(account)
+      const kept = (yield* chat.store.accounts.devices(account.id)).map(({ name }) => name)
+      const here = (yield* ask(main, "/devices")).filter((line) => line.includes(" here=yes "))
+      assert.lengthOf(kept, 2)
+      assert.lengthOf(here, 2)
+    }).pipe(Effect.orDie)
   )
 })
