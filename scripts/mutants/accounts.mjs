@@ -132,8 +132,8 @@ export const mutants = [
   {
     name: "no account means no work",
     file: "accounts/Verification.ts",
-    search: "Credentials.verify(claim.password, found ?? Credentials.decoy)",
-    replace: 'Credentials.verify(claim.password, found ?? "")',
+    search: "Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive)",
+    replace: 'Credentials.verify(claim.password, found ?? "", this.derive)',
     test: "test/accounts/equal-work.test.ts"
   },
   {
@@ -247,5 +247,19 @@ export const mutants = [
     search: "account.isRemoved = true",
     replace: "index.delete(account)",
     test: commands
+  },
+  {
+    name: "a line to an account that is being removed is given to its devices, and not stored",
+    file: "accounts/Accounts.ts",
+    search: "account === undefined || account.isRemoved",
+    replace: "account === undefined",
+    store: true
+  },
+  {
+    name: "a device that is forgotten for another while it logs in stays connected",
+    file: "accounts/AccountChanges.ts",
+    search: 'logOut(accounts, account, "forgotten", (peer) => peer.device?.name === forgotten)',
+    replace: "Effect.asVoid(Effect.succeed(logOut))",
+    test: devices
   }
 ]

@@ -11,7 +11,8 @@
 //   also      optional: a second change (file, search, replace), where one alone would not change the behaviour
 //   test      optional: the test file that must fail, such as "test/client/Bot.test.ts"; without it, the simulation
 //             must find the bug
-//   send      optional: true if the simulation of `send` must find the bug, and not that of the server
+//   store     optional: true if the simulation of a server with a store must find the bug, and not that of one without
+//   send      optional: true if the simulation of `send` must find it
 //   terminal  optional: true if the simulation of the client at a terminal must find it
 //   real      optional: true if clients on real sockets must find it
 //   build     optional, with `test`: true if that test runs the built program
@@ -131,7 +132,9 @@ const simulate = async (mutant, directory) => {
       })
   }
   await bundleSimulation(outfile, [plugin])
-  const flags = ["send", "terminal", "real"].flatMap((client) => (mutant[client] === true ? [`--${client}`] : []))
+  const flags = ["store", "send", "terminal", "real"].flatMap((client) =>
+    mutant[client] === true ? [`--${client}`] : []
+  )
   const options = ["--seconds", String(seconds), "--seed", "1", ...flags]
   const { signal, status, stdout } = await run([outfile, ...options], { seconds: seconds + 60 })
   if (signal === null && status === 0) return undefined

@@ -82,8 +82,11 @@ const base64 = (bytes: Buffer) => bytes.toString("base64").replace(/=+$/, "")
 
 const memoryOf = ({ ln, p, r }: Cost) => 128 * r * (2 ** ln + p)
 
+/** Derives this many bytes from a password. */
+export type Derive = (password: string, salt: Buffer, cost: Cost, bytes: number) => Effect.Effect<Buffer>
+
 /** Runs in one of libuv's threads. Once started, it cannot be interrupted. */
-const derive = (password: string, salt: Buffer, { ln, p, r }: Cost, bytes: number): Effect.Effect<Buffer> =>
+const inThread: Derive = (password, salt, { ln, p, r }, bytes) =>
   Effect.async((resume) => {
     // Twice the memory that is used: Node refuses a cost that needs all of `maxmem`.
     const options: ScryptOptions = { N: 2 ** ln, r, p, maxmem: 2 * memoryOf({ ln, r, p }) }
@@ -93,14 +96,14 @@ const derive = (password: string, salt: Buffer, { ln, p, r }: Cost, bytes: numbe
   })
 
 /** The record of a password, with its cost and a new salt: `$scrypt$ln=14,r=8,p=1$SALT$HASH`. */
-export const hash = (password: string, as: Cost = cost): Effect.Effect<string> =>
+export const hash = (password: string, as: Cost = cost, derive: Derive = inThread): Effect.Effect<string> =>
   Effect.suspend(() => {
     const salt = randomBytes(saltBytes)
     return Effect.map(derive(password, salt, as, hashBytes), (hash) => show({ cost: as, salt, hash }))
   })
 
 /** Whether a record is of this password. A record that cannot be read is of none. */
-export const verify = (password: string, record: string): Effect.Effect<boolean> => {
+export const verify = (password: string, record: string, derive: Derive = inThread): Effect.Effect<boolean> => {
   const found = parse(record)
   if (found === undefined) return Effect.succeed(false)
   return Effect.map(derive(password, found.salt, found.cost, found.hash.length), (hash) =>

@@ -37,6 +37,8 @@ export interface VerificationOptions {
   readonly threads?: number
   /** The cost of new records, and of the work where there is no account. Tests make it little. */
   readonly cost?: Credentials.Cost
+  /** How a hash is made. Default: scrypt, in a thread. A simulation has no threads. */
+  readonly derive?: Credentials.Derive | undefined
 }
 
 /** Checks that may wait or run at once, and those of one address. */
@@ -67,6 +69,7 @@ export class Verification {
   private readonly threads: Effect.Semaphore
   private readonly now: () => number
   private readonly cost: Credentials.Cost
+  private readonly derive: Credentials.Derive | undefined
   private pending = 0
   private readonly pendingByAddress = new Map<string, number>()
   /** One check at a time of each account and address that was right before. */
@@ -76,6 +79,7 @@ export class Verification {
     const { cost = Credentials.cost, threads = Math.max(1, Math.min(2, availableParallelism() - 1)), time } = options
     this.now = time.now
     this.cost = cost
+    this.derive = options.derive
     this.throttle = new Throttle(time.now)
     this.threads = Effect.unsafeMakeSemaphore(threads)
   }
@@ -104,7 +108,7 @@ export class Verification {
 
   /** The record of a new password; undefined if too many checks are waiting. */
   hash(address: string, password: string): Effect.Effect<string | undefined> {
-    return this.bounded(address, this.threads.withPermits(1)(Credentials.hash(password, this.cost)))
+    return this.bounded(address, this.threads.withPermits(1)(Credentials.hash(password, this.cost, this.derive)))
   }
 
   /** The client has made this password that of the account. */
@@ -119,7 +123,7 @@ export class Verification {
 
   private compare<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
     const compared = Effect.flatMap(record, (found) =>
-      Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy), (isSame) =>
+      Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
         isSame && found !== undefined
           ? Effect.map(this.renewed(claim.password, found), (renewed) => this.right(claim, renewed))
           : Effect.sync(() => this.wrong(claim))
@@ -130,7 +134,9 @@ export class Verification {
 
   /** The record with the present cost, if this one has another. */
   private renewed(password: string, record: string): Effect.Effect<string | undefined> {
-    return Credentials.isOutdated(record, this.cost) ? Credentials.hash(password, this.cost) : Effect.succeed(undefined)
+    return Credentials.isOutdated(record, this.cost)
+      ? Credentials.hash(password, this.cost, this.derive)
+      : Effect.succeed(undefined)
   }
 
   private right(claim: PasswordClaim, record: string | undefined): Verdict {

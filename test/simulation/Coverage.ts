@@ -9,7 +9,7 @@ import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((one, other) => one + other, 0)
 
-/** What the simulated server cannot do: it has neither accounts nor a store (test/conversations/random.test.ts has). */
+/** What this server cannot do: it has neither accounts nor a store. The one in `store/` has. */
 const withoutAccounts = new Set(["unauthorized", "logged-out", "stored"])
 
 const canBe = (name: string) => !withoutAccounts.has(name)

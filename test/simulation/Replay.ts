@@ -4,8 +4,12 @@ import { make, type Schedule } from "./Schedule.js"
 /**
  * A schedule in short form: its seed and, if steps were removed, the places of those that were kept, as in `77:0-3,9`.
  */
-export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): string => {
-  if (kept.length === steps.length) return `${seed}`
+export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): string =>
+  showPlaces(seed, steps.length, kept)
+
+/** The same for a plan with so many steps of another kind. */
+export const showPlaces = (seed: number, steps: number, kept: ReadonlyArray<number>): string => {
+  if (kept.length === steps) return `${seed}`
   const ranges: Array<readonly [number, number]> = []
   for (const place of kept) {
     const last = ranges.at(-1)
@@ -19,15 +23,23 @@ export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): st
 export const parse = (
   text: string
 ): { readonly schedule: Schedule; readonly kept: ReadonlyArray<number> } | undefined => {
+  const found = parsePlaces(text)
+  if (found === undefined) return undefined
+  const schedule = make(found.seed)
+  return { schedule, kept: found.kept ?? schedule.steps.map((_, place) => place) }
+}
+
+/** The seed, and the places; without them, all are kept. */
+export const parsePlaces = (
+  text: string
+): { readonly seed: number; readonly kept: ReadonlyArray<number> | undefined } | undefined => {
   const [, seed, places] = /^(\d+)(?::([\d,-]*))?$/.exec(text) ?? []
   if (seed === undefined) return undefined
-  const schedule = make(Number(seed))
-  if (places === undefined) return { schedule, kept: schedule.steps.map((_, place) => place) }
-  const kept = places.split(",").flatMap((range) => {
+  const kept = places?.split(",").flatMap((range) => {
     const [from = "", to = from] = range.split("-")
     return from === "" ? [] : Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => Number(from) + i)
   })
-  return { schedule, kept }
+  return { seed: Number(seed), kept }
 }
 
 /** A run in readable form: its steps, connections, log and broken promises. */

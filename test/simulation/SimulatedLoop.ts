@@ -90,6 +90,13 @@ export class SimulatedLoop {
     this.pass(0)
   }
 
+  /** The process is gone: nothing that it was about to do happens any more. */
+  crash() {
+    this.tasks = []
+    this.immediates = []
+    this.timers.clear()
+  }
+
   /** Numbers the reads of all sockets. */
   nextRead(): number {
     return ++this.reads

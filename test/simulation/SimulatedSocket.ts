@@ -39,6 +39,10 @@ const maxReads = 32
 /** The most that the server reads from a client ahead of the broker: less than one read, and then one more. */
 export const mostAhead = 2 * readBytes - 1
 
+/** Whether a line counts for `/ack`: a message, a copy of what another device of the account has sent, or a kept return. */
+export const isCounted = (line: string): boolean =>
+  line.startsWith("from ") || line.startsWith("* sent ") || /^! undelivered [^@ ]+ reason=\w+ first=/u.test(line)
+
 const lost = new TransportError({
   during: "Read",
   reason: "the connection was lost (ECONNRESET)",
@@ -208,14 +212,18 @@ export class SimulatedSocket implements Socket {
     if (bytes !== "") this.isInLine = !bytes.endsWith("\n")
   }
 
-  /** The client acknowledges messages that it has received since the server's `* hello` with `ack`. */
-  acknowledge(which: "all" | "half" | "next" | "tooMany") {
-    if (this.clientEnds || this.hasVanished) return
+  /**
+   * The client acknowledges messages that it has received since the server's `* hello` with `ack`. Returns how many it has
+   * acknowledged by then.
+   */
+  acknowledge(which: "all" | "half" | "next" | "tooMany"): number {
+    if (this.clientEnds || this.hasVanished) return this.acknowledged
     const messages = this.messages
     const next = Math.min(messages, this.acknowledged + 1)
     const count = { all: messages, half: Math.ceil(messages / 2), next, tooMany: 1_000_000 + messages }[which]
     if (which !== "tooMany" && !this.isInLine) this.acknowledged = Math.max(this.acknowledged, count)
     this.send(`/ack ${count}\n`)
+    return this.acknowledged
   }
 
   /** The messages that it has received since the server's `* hello` with `ack`. */
@@ -223,7 +231,7 @@ export class SimulatedSocket implements Socket {
     const { counted, wire } = this
     for (let end = 0; (end = wire.taken.indexOf("\n", counted.to)) >= 0; counted.to = end + 1) {
       const line = wire.taken.slice(counted.to, end)
-      if (counted.isAsked) counted.messages += line.startsWith("from ") ? 1 : 0
+      if (counted.isAsked) counted.messages += isCounted(line) ? 1 : 0
       else counted.isAsked = /^\* hello [^:\n]* on=\S*\back\b/u.test(line)
     }
     return counted.messages
@@ -288,6 +296,14 @@ export class SimulatedSocket implements Socket {
     if (first === "write") this.isNoticed = true
   }
 
+  /** The server's process is gone, and its kernel ends the connection. What the client's kernel has taken stays. */
+  crash() {
+    this.finish()
+    this.isTold = true
+    this.waiting = undefined
+    this.pending = ""
+  }
+
   /** One turn: bytes flow out, and one event comes in. */
   poll() {
     if (!this.isOver) {
@@ -317,6 +333,11 @@ export class SimulatedSocket implements Socket {
   private noteSilence() {
     if (this.silence?.since === undefined || this.isOver) return
     this.wire.silences.push({ from: this.silence.since, to: this.loop.now, isAlive: this.silence.isAlive })
+  }
+
+  /** Gone in both directions, and the server knows it: nothing happens on it any more. */
+  get isKnownToBeOver(): boolean {
+    return this.isOver && this.isTold && this.waiting === undefined
   }
 
   /** All bytes that the server has written, while its kernel has not taken the last of them; otherwise undefined. */

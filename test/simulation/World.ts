@@ -30,7 +30,7 @@ import { mostAhead, SimulatedSocket } from "./SimulatedSocket.js"
 import { hostOf, said } from "./Vocabulary.js"
 
 /** Tracks the fibers that are alive. */
-class Census extends Supervisor.AbstractSupervisor<void> {
+export class Census extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
   readonly alive = new Set<unknown>()
   override onStart(_context: unknown, _effect: unknown, _parent: unknown, fiber: Fiber.RuntimeFiber<unknown, unknown>) {
@@ -255,7 +255,8 @@ export class World {
       case "say":
         return socket.send(said(step, place))
       case "acknowledge":
-        return socket.acknowledge(step.which)
+        socket.acknowledge(step.which)
+        return
       case "tooLong": {
         const label = step.labelled ? `@t${place} ` : ""
         return socket.send(label + "y".repeat(this.schedule.setting.maxLineBytes + 1) + (step.ends ? "\n" : ""))

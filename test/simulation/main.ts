@@ -8,12 +8,14 @@ import { run } from "./Run.js"
 import { make, type Schedule } from "./Schedule.js"
 import { shrink } from "./Shrink.js"
 import * as RealRun from "./sockets/RealRun.js"
+import { StoreCoverage } from "./store/StoreCoverage.js"
+import * as StoreRun from "./store/StoreRun.js"
 import type { Violation } from "./Checks.js"
 
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
 const usage =
-  "usage: npm run simulate -- [--send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+  "usage: npm run simulate -- [--store | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)
@@ -33,6 +35,7 @@ const given = () => {
         seed: text,
         replay: text,
         send: toggle,
+        store: toggle,
         terminal: toggle,
         real: toggle
       }
@@ -92,13 +95,33 @@ const simulateClient =
     const began = performance.now()
     const elapsed = () => (performance.now() - began) / 1000
     const { runs, story } = await search(firstSeed, (done) => elapsed() < limits.seconds && done < limits.schedules)
-    if (story === undefined) console.log(`${runs} runs of ${client} from seed ${firstSeed} on; nothing was broken`)
+    const rate = (runs / elapsed()).toFixed(0)
+    if (story === undefined)
+      console.log(`${runs} runs of ${client} from seed ${firstSeed} on, ${rate} a second; nothing was broken`)
     else {
       console.log(`found after ${runs} schedules and ${elapsed().toFixed(1)} s: ${story.split("\n")[0]}`)
       console.log(story)
       process.exitCode = 1
     }
   }
+
+/** Runs the server with a store, and crashes. */
+const simulateStore = async (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+  const coverage = new StoreCoverage()
+  await simulateClient("the server with a store", StoreRun.search(coverage))(limits, firstSeed)
+  if (process.exitCode === 1) return
+  console.log(coverage.show())
+  if (coverage.missing.length === 0) return
+  console.log(`never occurred: ${coverage.missing.join("; ")}`)
+  if (limits.schedules < Infinity) process.exitCode = 1
+}
+
+const replayStore = (text: string) => {
+  const found = StoreRun.replay(text)
+  if (found === undefined) return misuse()
+  console.log(found.story)
+  process.exitCode = found.isBroken ? 1 : 0
+}
 
 const replay = (text: string) => {
   const found = Replay.parse(text)
@@ -109,7 +132,7 @@ const replay = (text: string) => {
 }
 
 const values = given()
-if (values.replay !== undefined) replay(values.replay)
+if (values.replay !== undefined) (values.store === true ? replayStore : replay)(values.replay)
 else {
   const schedules = number(values.schedules, Infinity)
   const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
@@ -120,6 +143,8 @@ else {
         ? simulateClient("the terminal", TerminalRun.search)
         : values.real === true
           ? simulateClient("clients on real sockets", RealRun.search)
-          : simulate
+          : values.store === true
+            ? simulateStore
+            : simulate
   await runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
 }

@@ -12,6 +12,8 @@ export interface ClientSimulation<
   readonly run: (schedule: Schedule, kept: ReadonlyArray<number>) => History
   readonly check: (history: History) => ReadonlyArray<Violation>
   readonly story: (history: History, kept: ReadonlyArray<number>) => string
+  /** Called with each run that broke nothing. */
+  readonly note?: (history: History) => void
 }
 
 /** What a search has found: the first broken promise, told with the fewest acts that break it. */
@@ -28,6 +30,7 @@ export const searchIn =
     check,
     client,
     make,
+    note = () => {},
     run,
     story
   }: ClientSimulation<Schedule, History>): Search =>
@@ -37,8 +40,12 @@ export const searchIn =
       const schedule = make(seed)
       const all = schedule.acts.map((_, place) => place)
       runs += 1
-      const [violation] = check(run(schedule, all))
-      if (violation === undefined) continue
+      const history = run(schedule, all)
+      const [violation] = check(history)
+      if (violation === undefined) {
+        note(history)
+        continue
+      }
       const { rule } = violation
       const kept = shrink(all, (some) => check(run(schedule, some)).some((one) => one.rule === rule))
       return { runs, story: `found by ${client}'s seed ${seed}: ${rule}\n${story(run(schedule, kept), kept)}` }

@@ -1,0 +1,123 @@
+import type { Report } from "../Checks.js"
+import type { ConversationId } from "../../../src/ports/StoreLines.js"
+import { recipientOf, type Logged } from "./SimulatedStore.js"
+import type { StoreHistory } from "./StoreHistory.js"
+import type { DeviceLife, Given, StoreModel } from "./StoreModel.js"
+
+/** Cursors are saved after a second, with the next transaction. */
+const savedAfter = 2_000
+
+/** Every device is given every line of its account that was flushed, in order, from its place on. */
+export const check = (model: StoreModel, report: Report) => {
+  const { history } = model
+  for (const { message, sitting } of model.unknown) {
+    // A guest that registers has got lines that were not kept.
+    if (sitting.isAccount) report("a line was given that is not stored", `${whose(sitting)}: ${message.line}`)
+  }
+  for (const [sitting, lines] of model.taken) {
+    if (!sitting.words.includes("send-only")) continue
+    const given = lines.find(({ is }) => is === "message" || is === "gap")
+    if (given !== undefined) report("a client that only sends was given a line", `${whose(sitting)}: ${given.line}`)
+  }
+  for (const device of model.devices) {
+    for (const given of device.given.values()) {
+      checkLines(model, given, report)
+      checkRepeats(history, given, report)
+    }
+    for (const id of model.conversations.keys()) checkWhole(model, device, id, report)
+  }
+}
+
+const whose = ({ client, socket }: Given["sitting"]) => `${client.name}/${client.device} on ${socket.remote}`
+
+/** Each line is what was flushed, is not given before, and is not given back to the connection that sent it. */
+const checkLines = (model: StoreModel, given: ReadonlyArray<Given>, report: Report) => {
+  for (const { entry, message, sitting } of given) {
+    const where = `${whose(sitting)}: ${message.line}`
+    if (message.turn < entry.flushed.turn) report("a line was given before it was flushed", where)
+    const { numbers } = message
+    if (numbers !== undefined && (numbers.seq !== entry.seq || numbers.at !== entry.at)) {
+      report("a line was given with other numbers", where)
+    }
+    if (numbers === undefined && sitting.words.includes("seq")) report("a line was given without its number", where)
+    const { isCopy, text } = message
+    if (isCopy && model.isSaidOnce(text) && sitting.said.some((line) => line.text === text)) {
+      report("a copy was given to the connection that sent the line", where)
+    }
+  }
+}
+
+/** A line that a device has surely got is given again only if its server was killed before it saved the cursor. */
+const checkRepeats = (history: StoreHistory, given: ReadonlyArray<Given>, report: Report) => {
+  if (history.hadTrouble) return
+  const known = new Map<number, Given>()
+  for (const one of given) {
+    const { seq } = one.entry
+    const before = known.get(seq)
+    if (before === undefined || one.message.knownAt < before.message.knownAt) known.set(seq, before ?? one)
+    if (before === undefined || before.message.knownAt === Infinity) continue
+    const mayBeUnsaved = history.ends.some(
+      ({ at, isOrderly, life }) =>
+        !isOrderly &&
+        life >= before.sitting.life &&
+        life < one.sitting.life &&
+        (history.wasSlow || at < before.message.knownAt + savedAfter)
+    )
+    if (!mayBeUnsaved) report("a line was given again without need", `${whose(one.sitting)}: ${one.message.line}`)
+  }
+}
+
+/** Nothing is missing between two lines, before the first one, or at the end. */
+const checkWhole = (model: StoreModel, device: DeviceLife, id: ConversationId, report: Report) => {
+  const { account, from, gaps, given, sittings, starts, to } = device
+  const { schedule, store } = model.history
+  const owed = (model.conversations.get(id) ?? []).filter(({ line }) => recipientOf(line) === account)
+  const told = gaps.get(id) ?? []
+  // A conversation with a guest ends when nobody is behind in it, or where there are too many bytes: then no gap is left.
+  const hasEnded = ({ removed }: Logged) =>
+    store.ended.has(id) && removed !== undefined && (removed.turn <= from || schedule.setting.keepBytes < 1e9)
+  // What a connection does not take before it ends is lost, and a gap that it was told is not told again.
+  const mayHaveBeenTold = ({ removed }: Logged) =>
+    removed !== undefined &&
+    sittings.slice(0, -1).some(({ life, socket: { wire } }) => {
+      const end = wire.gone ?? wire.destroyed ?? model.history.ends.find((one) => one.life === life)
+      return end !== undefined && end.turn >= removed.turn
+    })
+  const missing = (after: number, before: number) =>
+    owed.find(
+      (entry) =>
+        entry.seq > after &&
+        entry.seq < before &&
+        !hasEnded(entry) &&
+        !mayHaveBeenTold(entry) &&
+        !told.some(({ first, last }) => first <= entry.seq && entry.seq <= last)
+    )
+  let place = starts.get(id) ?? 0
+  for (const sitting of sittings) {
+    const own = (given.get(id) ?? []).filter((one) => one.sitting === sitting)
+    let previous: number | undefined = undefined
+    for (const { entry, message } of own) {
+      const { seq }: Logged = entry
+      const where = `${whose(sitting)}, conversation ${id}: ${message.line}`
+      if (previous !== undefined && seq <= previous) report("lines were given out of order", where)
+      const skipped = missing(previous ?? place, seq)
+      if (skipped !== undefined) report("a line was passed over", `${skipped.seq} ${skipped.line.text} before ${where}`)
+      previous = seq
+    }
+    place = Math.max(place, ...own.flatMap(({ entry, message }) => (message.isConfirmed ? [entry.seq] : [])))
+  }
+  const isAtRest =
+    to === Infinity &&
+    sittings.some(({ life, socket, words }) => {
+      const { ends } = model.history
+      return life === ends.at(-1)?.life && !socket.wire.broke && words.includes("ack") && words.includes("seq")
+    })
+  const lost = isAtRest ? missing(place, Infinity) : undefined
+  if (lost !== undefined) {
+    report("a stored line was never given to a device", `${device.device}, conversation ${id}: ${lost.line.text}`)
+  }
+  for (const { first, last, line } of told) {
+    const kept = owed.find(({ removed, seq }) => seq >= first && seq <= last && removed === undefined)
+    if (kept !== undefined) report("a gap was reported where lines are kept", `${device.device}: ${line}`)
+  }
+}
