@@ -1,5 +1,6 @@
 import type * as Effect from "effect/Effect"
 import type { MessageFate } from "../client/Client.js"
+import type { Receipt } from "../client/Received.js"
 import { Conversation } from "./Conversation.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
@@ -9,6 +10,7 @@ import { Outgoing, type MessageId } from "./Outgoing.js"
 import type { People } from "./People.js"
 import type { Entered, Prompt } from "./Prompt.js"
 import { span, type Row } from "./Row.js"
+import { Receipts } from "./Receipts.js"
 import { whoLabel } from "./ServerLines.js"
 import type { Transcript } from "./Transcript.js"
 import * as TypedLine from "./TypedLine.js"
@@ -29,6 +31,8 @@ export interface ComposerOptions {
   readonly wake: () => void
   /** Called when a message has all its outcomes. */
   readonly onSettled: () => void
+  /** Called when a stored message waits to be received. */
+  readonly onStored: () => void
 }
 
 /** State of the connection to the server. */
@@ -68,6 +72,10 @@ export class Composer {
   /** The new password, until the server has replied to the command that it was sent with. */
   sentPassword: string | undefined = undefined
   private readonly conversation = new Conversation()
+  private readonly receipts = new Receipts((settled, isReceived) => {
+    const { marks, transcript } = this.options
+    transcript.print(Format.settled(this.shown(settled), marks, isReceived))
+  })
   /** A line that Enter did not send, and the names in it of whom no one was ever here. */
   private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
 
@@ -268,13 +276,25 @@ export class Composer {
     this.options.onSettled()
     if (settled === undefined) return
     this.options.log.sent(settled, settled.fates)
-    this.options.transcript.print(Format.settled(this.shown(settled), this.options.marks))
+    if (this.receipts.settle(settled, this.options.now())) this.options.onStored()
     for (const fate of settled.fates) {
       if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
     }
     const isNoOne = this.conversation.settle(settled.to, settled.fates)
     // A line that is being typed is meant for the recipients that the prompt shows.
     if (isNoOne && this.options.prompt.editor.text === "") this.conversation.back()
+  }
+
+  /** An account was given messages of the user. */
+  received(receipt: Receipt): void {
+    const { marks, transcript } = this.options
+    const later = this.receipts.take(receipt)
+    if (later > 0) transcript.print(Format.receivedLater(receipt.name, later, marks))
+  }
+
+  /** Shows the stored messages that have waited to be received; returns whether others still wait. */
+  showStored(now = this.options.now()): boolean {
+    return this.receipts.showLate(now)
   }
 
   /** The message was sent to a server that reports no outcomes. */
@@ -302,6 +322,7 @@ export class Composer {
   /** Shows the messages that were not sent, and those whose outcome remains unknown. */
   showRest(): void {
     const { log, marks, transcript } = this.options
+    this.showStored(Infinity)
     for (const message of this.outgoing.all) {
       const isUnsent = message.phase === "waiting" && message.mayHaveArrived !== true
       const note = isUnsent ? "was not sent" : unknownNote
@@ -345,7 +366,9 @@ export class Composer {
       const note = message.phase === "waiting" ? this.waitingNote(message.to) : ""
       return [margin, ...Format.pending(this.shown(message), marks, note)]
     })
-    const more = this.outgoing.size - rows.length
+    const stored = this.receipts.messages.map((settled): Row => [margin, ...Format.settled(this.shown(settled), marks)])
+    rows.unshift(...stored.slice(0, maxPending))
+    const more = this.outgoing.size + stored.length - rows.length
     return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
   }
 
@@ -412,5 +435,6 @@ const help = (marks: Marks): ReadonlyArray<Row> =>
     ...TypedLine.commands,
     ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
     ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
-    [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient; returned"]
+    [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient or stored; returned"],
+    [marks.received, "received by the recipient's program, or by a device of its account"]
   ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

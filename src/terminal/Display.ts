@@ -44,6 +44,8 @@ export interface Marks {
   /** Sent or waiting to be sent; no outcome yet. */
   readonly pending: string
   readonly written: string
+  /** Received by the recipient's program, or by a device of its account. */
+  readonly received: string
   readonly returned: string
   readonly unknown: string
   /** Between a sender and the text; also after the recipients in the prompt. */
@@ -61,6 +63,7 @@ export interface Marks {
 const unicode: Marks = {
   pending: "…",
   written: "✓",
+  received: "✓✓",
   returned: "✗",
   unknown: "?",
   says: "›",
@@ -74,6 +77,7 @@ const unicode: Marks = {
 const ascii: Marks = {
   pending: "...",
   written: "ok",
+  received: "ok ok",
   returned: "x",
   unknown: "?",
   says: ">",

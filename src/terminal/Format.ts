@@ -61,10 +61,13 @@ const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks):
   span(text)
 ]
 
-/** `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: the user's own message with all its outcomes. */
-export const settled = ({ fates, text, to }: SettledMessage, marks: Marks): Row => {
+/**
+ * `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: the user's own message with all its outcomes; `✓✓ bob ‹ hi` if every
+ * recipient has received it.
+ */
+export const settled = ({ fates, text, to }: SettledMessage, marks: Marks, isReceived = false): Row => {
   const failures = fates.filter((fate) => fate._tag !== "Written")
-  if (failures.length === 0) return own(span(marks.written, "good"), to, text, marks)
+  if (failures.length === 0) return own(span(isReceived ? marks.received : marks.written, "good"), to, text, marks)
   const isOfAll = fates.length === 1
   const reasons = failures.map((fate) => reason(fate, isOfAll)).join("; ")
   return [...own(span(marks.returned, "bad"), to, text, marks), span(` ${marks.dash} ${reasons}`, "bad")]
@@ -84,6 +87,18 @@ const reason = (fate: MessageFate, isOfAll: boolean): string => {
     }
   }
 }
+
+/** `✓ bob ‹ hi — from another device`: a message that another device of the user's account has sent. */
+export const copied = (to: string, text: string, marks: Marks): Row => [
+  ...own(span(marks.written, "good"), [to], text, marks),
+  span(` ${marks.dash} from another device`, "quiet")
+]
+
+/** `✓✓ bob has received your line`, of lines that were shown as stored before. */
+export const receivedLater = (name: string, lines: number, marks: Marks): Row => [
+  span(marks.received, "good"),
+  span(` ${name} has received your ${lines === 1 ? "line" : `${lines} lines`}`, "quiet")
+]
 
 /** `· bob ‹ hi`: sent to a server that reports no outcomes. */
 export const sent = (to: ReadonlyArray<string>, text: string, marks: Marks): Row =>

@@ -7,6 +7,9 @@ import * as Stream from "effect/Stream"
 import type * as Client from "../client/Client.js"
 import * as ClientConnection from "../client/ClientConnection.js"
 import * as Heartbeat from "../client/Heartbeat.js"
+import * as KeptRecipients from "../client/KeptRecipients.js"
+import type { Labels } from "../client/Labels.js"
+import type { LastSeen } from "../client/LastSeen.js"
 import type * as LineConnection from "../client/LineConnection.js"
 import * as Login from "../client/Login.js"
 import { Pace } from "../client/Pace.js"
@@ -24,6 +27,9 @@ export interface OneConnectionOptions {
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
   readonly hasAccount?: boolean | undefined
+  /** What was shown on earlier connections, and the labels of all messages; undefined if labels end with their connection. */
+  readonly seen: LastSeen
+  readonly labels: Labels | undefined
 }
 
 /** An original server never replies if the login is in use. */
@@ -63,7 +69,9 @@ export const run = (
     const { hasAccount, insecure = false, login, secret, where } = options
     let isPrivate = false
     const socket = Effect.tap(options.socket, (opened) => Effect.sync(() => (isPrivate = opened.isPrivate === true)))
-    const asked = { socket, login, secret, insecure, hasAccount, ack: true, to: true, linger }
+    const { labels, seen } = options
+    const kept = { seen, labels, once: true, copies: true, receipts: true }
+    const asked = { socket, login, secret, insecure, hasAccount, ...kept, ack: true, to: true, linger }
     const { hello, started } = yield* Login.start(asked).pipe(
       Effect.flatMap((started) => Effect.map(Login.greet(started), (hello) => ({ hello, started }))),
       Effect.timeoutFail({ duration: greetTimeout, onTimeout: () => silent(where) })
@@ -82,10 +90,11 @@ export const run = (
     announce(ui, options, hello)
     // A server without notices would not report who is back.
     if (Option.isNone(hello)) expectNoOne(ui)
+    yield* resendKept(ui, started.connection, Option.getOrUndefined(hello)).pipe(Effect.forkScoped)
     ui.work.unsafeOpen()
 
     const expect = Effect.sync(() => expectNoOne(ui)).pipe(Effect.delay(returnTime), Effect.zipRight(Effect.never))
-    const why = yield* send(client, ui, pace, underWay).pipe(
+    const why = yield* send(client, ui, pace, { underWay, labels }).pipe(
       Effect.raceFirst(expect),
       Effect.raceFirst(Option.isSome(hello) ? watch(started.connection, pace) : Effect.never),
       Effect.raceFirst(receive(client, ui, pace))
@@ -168,6 +177,24 @@ const repeat = ({ label, retryMillis }: RefusedRequest, { composer, work }: Ui, 
     return Effect.delay(again, Math.max(leastPauseMillis, retryMillis))
   })
 
+/** Sends the messages again whose outcomes are unknown, and that are not stored twice: those to accounts. */
+const resendKept = (
+  { composer, screen, work }: Ui,
+  connection: LineConnection.LineConnection,
+  hello: Client.Hello | undefined
+): Effect.Effect<void> => {
+  const names = composer.outgoing.unknownRecipients
+  if (names.length === 0 || hello?.device === undefined || !hello.words.includes("once")) return Effect.void
+  return KeptRecipients.ask(connection, names).pipe(
+    Effect.map((kept) => {
+      if (!composer.outgoing.resendTo(kept)) return
+      work.unsafeOpen()
+      screen.changed()
+    }),
+    Effect.ignore // `receive` sees the end of the connection; the user can send them again
+  )
+}
+
 /** Waits until a line that is no message may be sent. */
 const turnOf = (pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -189,15 +216,15 @@ const watch = (connection: LineConnection.LineConnection, pace: Pace) =>
 
 /** Sends everything that is waiting or will be typed. */
 const send = (
-  client: Client.ClientHandle,
+  client: ClientConnection.LabellingHandle,
   ui: Ui,
   pace: Pace,
-  underWay: FiberSet.FiberSet<void>
+  { labels, underWay }: Pick<OneConnectionOptions, "labels"> & { readonly underWay: FiberSet.FiberSet<void> }
 ): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { phase, requests } = ui.composer
     const settled = yield* Effect.makeLatch(false)
-    const turns: Turns = { pace, to: new Map(), settled, isClosing: false }
+    const turns: Turns = { pace, labels, to: new Map(), settled, isClosing: false }
     const places = yield* Effect.makeSemaphore(maxUnderWay)
     const next =
       phase._tag === "Here" && phase.reportsOutcomes
@@ -217,6 +244,7 @@ const send = (
 /** Decides when the next message may go. */
 interface Turns {
   readonly pace: Pace
+  readonly labels: Labels | undefined
   /** The number of messages under way to each recipient; kept only where the server announced a rate. */
   readonly to: Map<string, number>
   /** Opened when a message has its outcomes. */
@@ -244,7 +272,7 @@ const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<vo
 
 /** Sends the next message, and waits for its outcomes in a separate fiber. Returns false if there is none to send. */
 const deliverNext = (
-  client: Client.ClientHandle,
+  client: ClientConnection.LabellingHandle,
   { composer, screen, work }: Ui,
   turns: Turns,
   underWay: FiberSet.FiberSet<void>,
@@ -258,7 +286,9 @@ const deliverNext = (
       if (next === undefined) return Effect.as(places.release(1), false)
       turns.pace.spend(1)
       count(turns, next.to, 1)
-      const delivery = client.deliver(next.to, next.text).pipe(
+      const label = next.label ?? turns.labels?.next()
+      composer.outgoing.labelled(next.id, label)
+      const delivery = client.deliverAs(next.to, next.text, label).pipe(
         Effect.match({
           onSuccess: (fates) => {
             composer.settle(next.id, fates)

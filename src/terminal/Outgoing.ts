@@ -8,6 +8,8 @@ export interface OwnMessage {
   readonly phase: "waiting" | "sent" | "unknown"
   /** Whether it was sent before without an outcome, and waits to be sent again. */
   readonly mayHaveArrived?: true
+  /** The number in its label, if it was sent with one that it keeps: to an account it is not stored twice. */
+  readonly label?: number | undefined
 }
 
 /** The outcomes of a message, to be shown. */
@@ -59,6 +61,25 @@ export class Outgoing {
     if (id === undefined || message === undefined) return undefined
     this.set(id, { ...message, phase: "sent" })
     return { id, ...message }
+  }
+
+  /** The message was sent with this number in its label. */
+  labelled(id: MessageId, label: number | undefined): void {
+    const message = this.messages.get(id)
+    if (message !== undefined && label !== undefined) this.set(id, { ...message, label })
+  }
+
+  /** The recipients of the messages with unknown outcomes that have labels of their own. */
+  get unknownRecipients(): ReadonlyArray<string> {
+    return [...new Set(this.all.flatMap((one) => (isRepeatable(one) ? one.to : [])))]
+  }
+
+  /** Queues the messages with unknown outcomes again that no recipient will get twice. Returns whether there are any. */
+  resendTo(kept: ReadonlySet<string>): boolean {
+    const may = (message: OwnMessage) => isRepeatable(message) && message.to.every((name) => kept.has(name))
+    const isNews = this.all.some(may)
+    if (isNews) this.resend(may)
+    return isNews
   }
 
   /** Returns the message that `take` would return. */
@@ -147,10 +168,11 @@ export class Outgoing {
     return message
   }
 
-  /** Queues all messages with unknown outcomes again. */
-  resend(): void {
+  /** Queues messages with unknown outcomes again, by default all of them. */
+  resend(may: (message: OwnMessage) => boolean = () => true): void {
     for (const [id, message] of this.messages) {
-      if (message.phase === "unknown") this.set(id, { ...message, phase: "waiting", mayHaveArrived: true })
+      if (message.phase === "unknown" && may(message))
+        this.set(id, { ...message, phase: "waiting", mayHaveArrived: true })
     }
     // In the order typed: a message that is sent again still precedes those typed after it.
     this.waiting = [...this.messages].flatMap(([id, { phase }]) => (phase === "waiting" ? [id] : []))
@@ -202,3 +224,5 @@ export class Outgoing {
     this.messages.set(id, message)
   }
 }
+
+const isRepeatable = ({ label, phase }: OwnMessage) => phase === "unknown" && label !== undefined

@@ -1,3 +1,4 @@
+import * as KeptText from "../client/KeptText.js"
 import * as Received from "../client/Received.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
@@ -33,6 +34,8 @@ export interface ServerLinesOptions {
   readonly log: ConversationLog
   /** Called with each message that is shown, but not with those of the user to themselves. */
   readonly onMessage: (message: Received.Message, isMention: boolean) => void
+  /** Called when an account was given what this one has sent. */
+  readonly onReceipt: (receipt: Received.Receipt) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
   /** Called when the server has taken, or refused, the password that the user has typed. */
@@ -72,7 +75,7 @@ export class ServerLines {
         if (received.code === "refused") this.options.onPassword(false)
         // Another client of the same address may have used the rate. The refusal proves that the server is alive.
         if (received.label === aliveLabel || isRefusedRequest(received)) break
-        transcript.print(Format.failed(showReport(received), marks))
+        transcript.print(Format.failed(showRefusal(received), marks))
         break
       case "Other":
         transcript.print(Format.quiet(received.line, marks))
@@ -86,7 +89,7 @@ export class ServerLines {
     people.wrote(message.from, message.to)
     const isOwn = message.from === people.own
     const mentions = isOwn ? [] : Mention.find(Format.shownText(message.text), people.own)
-    transcript.print(Format.said(message, marks, mentions))
+    transcript.printAt(message.at, Format.said(message, marks, mentions))
     log.received(message)
     if (!isOwn) onMessage(message, mentions.length > 0)
   }
@@ -115,7 +118,7 @@ export class ServerLines {
   }
 
   private takeNotice(notice: Notice) {
-    const { marks, now, onPresence, people, transcript } = this.options
+    const { log, marks, now, onPresence, people, transcript } = this.options
     const [word = ""] = notice.words
     switch (notice.code) {
       case "joined":
@@ -144,6 +147,15 @@ export class ServerLines {
       case "pong":
         if (notice.label !== aliveLabel) transcript.print(Format.quiet(showReport(notice), marks))
         break
+      case "sent":
+        transcript.printAt(Received.numberIn(notice.values.get("at")), Format.copied(word, notice.text, marks))
+        log.sent({ to: [word], text: notice.text }, [{ _tag: "Written", names: [word], code: "stored" }])
+        break
+      case "delivered": {
+        const receipt = Received.receiptIn(notice)
+        if (receipt !== undefined) this.options.onReceipt(receipt)
+        break
+      }
       case "who":
         this.takeWho(notice, Number(word))
         break
@@ -170,6 +182,13 @@ export class ServerLines {
 
 /** The greatest number of users who are named at the start. */
 const maxAtStart = 20
+
+const showRefusal = (refused: Refused): string => {
+  const gap = Received.gapIn(refused)
+  if (gap !== undefined) return KeptText.gap(gap)
+  const returned = Received.returnIn(refused)
+  return returned === undefined ? showReport(refused) : KeptText.returned(returned)
+}
 
 const showReport = ({ code, text, values, words }: Notice | Refused): string => {
   const parameters = [...words, ...[...values].map(([key, value]) => `${key}=${value}`)].join(" ")

@@ -9,6 +9,8 @@ import type * as Client from "../client/Client.js"
 import * as Encode from "../client/Encode.js"
 import type { ExitReason } from "../client/ExitReason.js"
 import type { Keyring } from "../client/Keyring.js"
+import * as Labels from "../client/Labels.js"
+import { LastSeen } from "../client/LastSeen.js"
 import * as Reconnect from "../client/Reconnect.js"
 import * as Time from "../ports/Time.js"
 import type { Socket, TransportError } from "../ports/Transport.js"
@@ -130,12 +132,17 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
     )
     yield* Effect.forkScoped(keepTokens(ui, () => keyring(), report))
     let found = yield* find
+    let memory = newMemory()
     for (;;) {
       const startedAt = yield* Time.now
       let upMillis = 0
       const secret = found && Effect.succeed(found.secret)
       const insecure = keyring()?.insecure ?? false
-      const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, { ...options, login, secret, insecure })))
+      const isOfAccount = secret !== undefined || (options.hasAccount ?? false)
+      const { seen } = memory
+      const labels = isOfAccount ? memory.labels : undefined
+      const one = { ...options, login, secret, insecure, seen, labels }
+      const result = yield* Effect.either(Effect.scoped(OneConnection.run(ui, one)))
       let reason = ""
       let retryMillis: number | undefined = undefined
       if (result._tag === "Right") {
@@ -145,6 +152,7 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
         if (serverLines.isLoggedOut) {
           const next = yield* askLogin(ui, login)
           if (next === undefined) return left
+          if (next !== login) memory = newMemory()
           login = next
           found = yield* find
           showAway(ui, `connecting to ${options.where}`)
@@ -178,6 +186,7 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
         if (!mayPass) {
           const next = yield* askLogin(ui, undefined)
           if (next === undefined) return { _tag: "Refused" } as const
+          if (next !== login) memory = newMemory()
           login = next
           found = yield* find
           showAway(ui, `connecting to ${options.where}`)
@@ -191,6 +200,9 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
       yield* wait({ upMillis, returnMillis, retryMillis }, reason)
     }
   })
+
+/** What a client remembers over all the connections of one login. */
+const newMemory = () => ({ seen: new LastSeen(), labels: Labels.unique() })
 
 /** Fetches a token for each new password of the user, so that the next login need not ask for it. */
 const keepTokens = (

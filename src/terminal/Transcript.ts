@@ -18,6 +18,23 @@ export class Transcript {
     this.write(this.withTime ? rows.map((row) => [span(this.time(), "quiet"), ...row]) : rows)
   }
 
+  /**
+   * Prints a row about a message that was kept, with the time when it was stored: if that is more than a minute ago, it
+   * takes the place of the time in the row.
+   *
+   * @param at in milliseconds since 1970; undefined if the message was not kept
+   */
+  printAt(at: number | undefined, row: Row): void {
+    const now = this.now()
+    if (at === undefined || !this.withTime || now - at < recentMillis) return this.print(row)
+    const [then, today] = [new Date(at), new Date(now)]
+    const isToday = dayOf(then) === dayOf(today)
+    const minute = isToday ? shown(then) : `${dayOf(then)} ${shown(then)}`
+    const isSame = minute === this.minute
+    this.minute = minute
+    this.write([[span(isSame ? this.margin : `${minute} `, "quiet"), ...row]])
+  }
+
   /** Spaces as wide as the time, to align rows without a time. */
   get margin(): string {
     return this.withTime ? " ".repeat(width) : ""
@@ -33,5 +50,12 @@ export class Transcript {
 
 const shown = (time: Date) =>
   [time.getHours(), time.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":")
+
+/** The day in local time. */
+const dayOf = (time: Date) =>
+  [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-")
+
+/** A message that was stored this short a time ago is shown like one that has just arrived. */
+const recentMillis = 60_000
 
 const width = "00:00 ".length

@@ -42,6 +42,9 @@ export interface UiOptions {
 /** Interval between checks who has stayed for a while, or stayed away. */
 const presenceDelay = Duration.millis(ServerLines.settleMillis / 4)
 
+/** Interval between checks whether stored messages have waited for long enough. */
+const storedDelay = Duration.millis(250)
+
 const minRingMillis = 1_000
 
 /** The parts of the user interface, and the signals between them. */
@@ -85,6 +88,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const work = yield* Effect.makeLatch(false)
     const settled = yield* Effect.makeLatch(false)
     const presence = yield* Effect.makeLatch(false)
+    const stored = yield* Effect.makeLatch(false)
     const file = yield* openHistory(options.history)
 
     const marks = Display.marks(options.display)
@@ -157,7 +161,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       canNotify: notifications.arePossible,
       now: () => time.now(),
       wake: () => work.unsafeOpen(),
-      onSettled: () => settled.unsafeOpen()
+      onSettled: () => settled.unsafeOpen(),
+      onStored: () => stored.unsafeOpen()
     })
     let rangAt = -Infinity
     const serverLines = new ServerLines.ServerLines({
@@ -171,6 +176,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
         rangAt = time.now()
         screen.ring()
       },
+      onReceipt: (receipt) => composer.received(receipt),
       onPresence: () => presence.unsafeOpen(),
       onPassword: (isTaken) => {
         const { sentPassword } = composer
@@ -206,6 +212,17 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       Effect.zipRight(
         Effect.sync(() => {
           if (!serverLines.showSettledPresence()) presence.unsafeClose()
+        })
+      ),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* stored.await.pipe(
+      Effect.zipRight(Effect.sleep(storedDelay)),
+      Effect.zipRight(
+        Effect.sync(() => {
+          if (!composer.showStored()) stored.unsafeClose()
+          screen.changed()
         })
       ),
       Effect.forever,

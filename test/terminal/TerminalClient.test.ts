@@ -318,7 +318,7 @@ describe("TerminalClient", () => {
       const { alice, bob, hears } = yield* both()
       yield* alice.types(`bob: /me waves${enter}/me smiles${enter}`)
       assert.deepStrictEqual(yield* hears(2), ["from alice: /me waves", "from alice: /me smiles"])
-      yield* alice.sees(/✓ bob ‹ \* alice waves\n\s+✓ bob ‹ \* alice smiles/u)
+      yield* alice.sees(/✓✓ bob ‹ \* alice waves\n\s+✓✓ bob ‹ \* alice smiles/u)
       yield* bob.send(["alice"], "/me waves back")
       yield* alice.sees("* bob waves back")
       yield* bob.send(["alice"], "/mention me")
