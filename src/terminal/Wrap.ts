@@ -115,6 +115,12 @@ const pieces = (
           at += 1
           continue
         }
+        // The word that moved into the next row, together with a wide cell, may be too long for that one as well.
+        if (column + width > columns && at > start) {
+          found.push({ start, end: at })
+          start = at
+          column = indent
+        }
       }
       if (isBlank && column >= near) [blank, afterBlank] = [at, column + width]
       at += text.length

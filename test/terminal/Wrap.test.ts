@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
 import * as Display from "../../src/terminal/Display.js"
 import * as Row from "../../src/terminal/Row.js"
 import * as Wrap from "../../src/terminal/Wrap.js"
@@ -36,6 +37,7 @@ describe("Wrap.rows", () => {
     ["👩\u200d💻".repeat(6), indented("👩\u200d💻".repeat(5), "👩\u200d💻")],
     ["xxxxxxxxxxxxxxxxxxxمی\u200cخو", indented("xxxxxxxxxxxxxxxxxxxم", "ی\u200cخو")],
     ["xxxxxxxxxxxxxxxxxxมี\u200bไทย", indented("xxxxxxxxxxxxxxxxxxมี\u200bไ", "ทย")],
+    ["12345678901 \u202e\u202e", indented("12345678901", "\\u{202e}", "\\u{202e}")],
     ["😀\u200d".repeat(20) + "😀", indented("😀\u200d".repeat(10), "😀\u200d".repeat(6), "😀\u200d".repeat(4) + "😀")]
   ]
   for (const [text, rows] of table) {
@@ -58,6 +60,19 @@ describe("Wrap.rows", () => {
       assert.strictEqual(rows.join("").replaceAll(" ", ""), text.repeat(3).replaceAll(" ", ""))
       if (columns >= 20) for (const one of rows.slice(1)) assert.match(one, /^ {8}/u)
     }
+  })
+
+  it("makes no row wider than the terminal, wherever there are blanks and escapes", () => {
+    const cells = ["a", "word", " ", "\u202e", "\u{e0041}", "日", "👩\u200d💻", "\x1b"]
+    const text = FastCheck.array(FastCheck.constantFrom(...cells), { minLength: 8, maxLength: 30 })
+    FastCheck.assert(
+      FastCheck.property(text, FastCheck.integer({ min: 20, max: 40 }), (parts, columns) => {
+        for (const row of Wrap.rows([Row.span(parts.join(""))], columns, display)) {
+          assert.isAtMost(Row.mostColumns(row, display), columns)
+        }
+      }),
+      { numRuns: 500 }
+    )
   })
 
   it("does not indent if there is no room", () => {
