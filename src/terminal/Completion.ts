@@ -37,8 +37,9 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
     return { head: before.slice(0, cursor - typed.length), tail, choices: [...matching, typed], at: 0 }
   }
 
-  const [, ignored] = /^\/ignore\s+(?:.*,\s*)?([^,\s]*)$/u.exec(before) ?? []
-  if (ignored !== undefined) return complete(ignored, names, "")
+  const [, list] = /^\/ignore\s+(.*)$/su.exec(before) ?? []
+  const ignored = list?.slice(list.lastIndexOf(",") + 1).trimStart()
+  if (ignored !== undefined && !/\s/u.test(ignored)) return complete(ignored, names, "")
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
@@ -61,7 +62,7 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
     const others = names.filter((name) => !chosen.includes(name))
     return complete(recipient, others, tail.startsWith(":") ? "" : ": ")
   }
-  const [, mentioned = ""] = /(\S*)$/u.exec(before) ?? []
+  const mentioned = before.split(/\s/u).at(-1) ?? ""
   return mentioned === "" ? undefined : complete(mentioned, names, " ")
 }
 

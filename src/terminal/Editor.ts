@@ -38,14 +38,24 @@ const removed =
     return { text, cursor: from, killed: keep ? editor.text.slice(from, until) : editor.killed }
   }
 
-const wordStart = (text: string, cursor: number): number =>
-  text.slice(0, cursor).replace(/[\p{L}\p{M}\p{N}_]*[^\p{L}\p{M}\p{N}_]*$/u, "").length
+/**
+ * Where the text starts that a pattern matches just before the cursor. The patterns are sticky, and look behind: one that
+ * ends in `$` would be tried from each index before, which takes minutes in a long line.
+ */
+const startOf =
+  (behind: RegExp) =>
+  (text: string, cursor: number): number => {
+    behind.lastIndex = cursor
+    return cursor - (behind.exec(text)?.[1]?.length ?? 0)
+  }
+
+const wordStart = startOf(/(?<=([\p{L}\p{M}\p{N}_]*[^\p{L}\p{M}\p{N}_]*))/uy)
 
 const wordEnd = (text: string, cursor: number): number =>
   cursor + (/^[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]*/u.exec(text.slice(cursor))?.[0].length ?? 0)
 
 /** As in a shell: up to white space. */
-const blankStart = (text: string, cursor: number): number => text.slice(0, cursor).replace(/\S*\s*$/u, "").length
+const blankStart = startOf(/(?<=(\S*\s*))/uy)
 
 const start = () => 0
 

@@ -113,8 +113,9 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
   const { says, sentTo } = Display.marks(display)
   const prompt = Row.fit(view.prompt, columns >> 1, display)
   const width = columns - Row.mostColumns(prompt, display)
-  const cells = placed(Row.cellsOf(view.text, display))
-  const count = cells.findIndex(({ index }) => index >= view.cursor)
+  const near = aroundCursor(view, columns)
+  const cells = placed(Row.cellsOf(near.text, display))
+  const count = cells.findIndex(({ index }) => index >= near.cursor)
   const [before, after] = count < 0 ? [cells, []] : [cells.slice(0, count), cells.slice(count)]
   const cursor = before.at(-1)?.end ?? 0
   const total = cells.at(-1)?.end ?? 0
@@ -123,15 +124,31 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
   const half = Math.max(1, width >> 1)
   const last = width - 1
   const start = total < width || cursor < last ? 0 : (Math.floor((cursor - last) / half) + 1) * half
-  const isCut = total > start + width
+  const isCut = near.isCutAfter || total > start + width
   const shown = (all: ReadonlyArray<PlacedCell>): Row.SafeSpan => ({
     text: Cells.text(
       all.filter((cell) => cell.start >= start + (start > 0 ? 1 : 0) && cell.end <= start + width - (isCut ? 1 : 0))
     )
   })
   return {
-    before: [...prompt, ...mark(sentTo, start > 0, display), shown(before)],
+    before: [...prompt, ...mark(sentTo, near.isCutBefore || start > 0, display), shown(before)],
     after: [shown(after), ...mark(says, isCut, display)]
+  }
+}
+
+/**
+ * The part of a long line that is divided into cells: with a whole paste of a megabyte, each key would take seconds. Its
+ * ends are out of sight, and it moves only after many rows, so that the row scrolls as it does with the whole line.
+ */
+const aroundCursor = ({ cursor, text }: LiveView, columns: number) => {
+  const length = Row.maxUnits(columns)
+  const start = Math.max(0, Math.floor(cursor / length) - 1) * length
+  const end = start + 3 * length
+  return {
+    text: text.slice(start, end),
+    cursor: cursor - start,
+    isCutBefore: start > 0,
+    isCutAfter: end < text.length
   }
 }
 

@@ -254,7 +254,11 @@ export class Prompt {
 const hasSecret = (line: string): boolean => /^\s*\/(?:register|password)\b/iu.test(line)
 
 /** Control characters cannot be sent, so they are inserted in their escaped form. */
-const linesOf = (pasted: string): ReadonlyArray<string> => pasted.replace(/\n+$/u, "").split("\n").map(Escape.controls)
+const linesOf = (pasted: string): ReadonlyArray<string> =>
+  pasted.replace(lastBlankLines, "").split("\n").map(Escape.controls)
+
+/** Without the look behind, V8 would try each line end of a run from there to the end of the run. */
+const lastBlankLines = /(?<!\n)\n+$/u
 
 const lengthOf = (lines: ReadonlyArray<string>) => lines.reduce((sum, line) => sum + line.length + 1, 0)
 

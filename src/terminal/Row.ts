@@ -96,7 +96,8 @@ const cut = (cells: ReadonlyArray<Cells.Cell>, width: number): ReadonlyArray<Cel
   return end < 0 ? cells : cells.slice(0, end)
 }
 
-const maxUnits = (width: number) => width * 12 + 12
+/** More code units than characters need, apart from stacked marks, that fill a width. */
+export const maxUnits = (width: number) => width * 12 + 12
 
 /** The columns of a fitted row on most terminals. */
 export const columns = (row: SafeRow): number => row.reduce((sum, { text }) => sum + Width.columns(text), 0)

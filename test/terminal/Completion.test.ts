@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Completion from "../../src/terminal/Completion.js"
+import { fastestOfThree } from "../support/FastestOfThree.js"
 
 const names = ["bob", "Bella", "carol", "élan"]
 
@@ -37,6 +38,15 @@ const table: ReadonlyArray<readonly [line: string, completed: ReadonlyArray<stri
 ]
 
 describe("Completion", () => {
+  for (const line of ["x".repeat(50_000) + " y z", "/ignore" + " ".repeat(50_000) + ", b c"]) {
+    it(`takes no time in a line that starts with ${JSON.stringify(line.slice(0, 10))}`, () => {
+      assert.isBelow(
+        fastestOfThree(() => Completion.find(line, line.length, names)),
+        200
+      )
+    })
+  }
+
   for (const [line, completed] of table) {
     it(`${line} becomes ${completed.join(", ") || "nothing else"}`, () => {
       assert.deepStrictEqual(tabs(line, Math.max(1, completed.length)), completed)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Editor from "../../src/terminal/Editor.js"
+import { fastestOfThree } from "../support/FastestOfThree.js"
 
 /** A line with `|` where the cursor is. */
 const at = (line: string, killed = ""): Editor.Editor => ({
@@ -41,6 +42,20 @@ describe("Editor", () => {
     it(`${edit}: ${before} becomes ${after}`, () => {
       assert.strictEqual(shown(Editor.edit(at(before), edit)), after)
     })
+  }
+
+  // A paste may be one long word. Patterns that end in `$` took 10 s for each of these.
+  const longLines = { "a long word": "x".repeat(50_000) + " y z", "long white space": " ".repeat(50_000) + "y. z" }
+  for (const [what, text] of Object.entries(longLines)) {
+    for (const edit of ["wordLeft", "wordRight", "killWord", "killWordLeft", "killWordRight"] as const) {
+      it(`${edit}: takes no time in a line with ${what}`, () => {
+        const line = { text, cursor: edit.endsWith("Right") ? 0 : text.length, killed: "" }
+        assert.isBelow(
+          fastestOfThree(() => Editor.edit(line, edit)),
+          200
+        )
+      })
+    }
   }
 
   it("inserts at the cursor", () => {

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Display } from "../../src/terminal/Display.js"
 import type { Key } from "../../src/terminal/Keys.js"
-import type { LiveView } from "../../src/terminal/LiveRegion.js"
+import { LiveRegion, type LiveView } from "../../src/terminal/LiveRegion.js"
 import { span } from "../../src/terminal/Row.js"
 import { Screen } from "../../src/terminal/Screen.js"
+import { fastestOfThree } from "../support/FastestOfThree.js"
 import * as TerminalEmulator from "../support/TerminalEmulator.js"
 
 const display: Display = { colours: "none", unicode: true, reflow: "all" }
@@ -208,6 +209,34 @@ describe("Screen", () => {
       assert.deepStrictEqual(rows(), ["> ‹6789abcd›"])
     })
   )
+
+  it("shows the text around the cursor wherever it is in a very long line", () => {
+    const region = new LiveRegion(display)
+    const whole = Array.from({ length: 800 }, (_, index) => `${index}ทำ👍🏽`).join(" ")
+    for (let at = 0; at >= 0; at = whole.indexOf(" ", at + 97)) {
+      region.show({ ...typed(whole), cursor: at })
+      const drawn = region.draw([], { columns: 20, rows: 24 })
+      const [left = "", right = ""] = drawn.split("\x1b7")
+      const before = left.slice(left.indexOf("> ")).replace(/^> ‹?/u, "")
+      const after = right.slice(0, right.indexOf("\x1b8")).replace(/›$/u, "")
+      assert.isTrue(whole.slice(0, at).endsWith(before) && whole.slice(at).startsWith(after), `${at}: ${drawn}`)
+      assert.isAtLeast(before.length + after.length, 10)
+      assert.isAtLeast(before.length, Math.min(at, 1))
+    }
+  })
+
+  it("draws a line of a million characters as fast as a short one", () => {
+    const region = new LiveRegion(display)
+    for (const text of ["x".repeat(1_000_000), "ทำ".repeat(500_000)]) {
+      for (const cursor of [0, 600_000, 1_000_000]) {
+        region.show({ ...typed(text), cursor })
+        assert.isBelow(
+          fastestOfThree(() => region.draw([], { columns: 80, rows: 24 })),
+          100
+        )
+      }
+    }
+  })
 
   it.scopedLive("gives a long prompt no more than half of the row", () =>
     Effect.gen(function* () {
