@@ -3,13 +3,23 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** Text as roff: no escapes, no requests, and a `-` that can be copied and searched for. */
+/**
+ * Text as roff: no escapes, no requests, and a `-` that can be copied and searched for. ASCII, because groff takes other
+ * characters for Latin-1.
+ */
 const roff = (text) =>
   text
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll(/^([.'])/gmu, "\\&$1")
     .replaceAll(/`([^`]*)`/gu, "\\fB$1\\fR")
+    .replaceAll(
+      beyondAscii,
+      (character) => `\\[u${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`
+    )
+
+/** `synopsis` has a use of its own for the no-break space. */
+const beyondAscii = /[\u0080-\u009f\u00a1-\u{10ffff}]/gu
 
 const bold = (text) => `.B ${roff(text).replaceAll('"', "\\(dq")}`
 

@@ -42,6 +42,8 @@ describe("The installed files", () => {
       for (const command of commands) {
         const file = join(manual, `a-chat-${command}.1`)
         const env = { ...process.env, MANWIDTH: "78", LC_ALL: "C.UTF-8" }
+        // `man` tells groff the encoding, but other programs do not.
+        assert.match(readFileSync(file, "latin1"), /^[\n\x20-\x7e]*$/u, command)
         const { stderr, stdout } = await run("man", ["--warnings", "--local-file", file], { env })
         assert.strictEqual(stderr, "", command)
         const shown = stdout.replaceAll(/.[\b]/gu, "") // overstruck for bold
