@@ -22,6 +22,12 @@ export const nearest = (written: string, words: ReadonlyArray<string>): string |
   return found?.word
 }
 
+/** Asks whether the closest word was meant; `otherwise` if none is close. */
+export const question = (written: string, words: ReadonlyArray<string>, otherwise: string, prefix = ""): string => {
+  const meant = nearest(written, words)
+  return meant === undefined ? otherwise : `did you mean ${prefix}${meant}?`
+}
+
 const plural = (word: string): string => (word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`)
 
 /** The number of characters to insert, delete, replace, or swap with the next one (optimal string alignment). */

@@ -1,4 +1,4 @@
-import { commands, extents } from "./TypedLine.js"
+import { commandNames, extents } from "./TypedLine.js"
 
 /** What Tab offers for a line: one choice after another, then the text as typed. */
 export interface Completion {
@@ -47,13 +47,7 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
     return ["time", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {
-    return /\s/u.test(before)
-      ? undefined
-      : complete(
-          before,
-          commands.map(([usage]) => word(usage)),
-          " "
-        )
+    return /\s/u.test(before) ? undefined : complete(before, commandNames, " ")
   }
   const [, recipient] = /^(?:\s*[^:,\s]+\s*,)*\s*([^:,\s]*)$/u.exec(before) ?? []
   const chosen = before.split(",").map((name) => name.trim())
@@ -65,5 +59,3 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
   const mentioned = before.split(/\s/u).at(-1) ?? ""
   return mentioned === "" ? undefined : complete(mentioned, names, " ")
 }
-
-const word = (usage: string) => usage.split(" ")[0] ?? usage

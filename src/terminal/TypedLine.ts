@@ -1,3 +1,4 @@
+import * as DidYouMean from "../protocol/DidYouMean.js"
 import * as Outcomes from "../client/Outcomes.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
@@ -57,6 +58,8 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/help", "shows this help"],
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
 ]
+
+export const commandNames: ReadonlyArray<string> = commands.map(([usage]) => usage.split(" ")[0] ?? usage)
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
@@ -185,7 +188,9 @@ const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingCo
     default: {
       const instead = insteadOf(name, argument)
       if (instead !== undefined) return mistake(`there is no ${name}; ${instead}`)
-      return mistake(`unknown command ${name}; /help lists the commands, and a leading blank makes the line text`)
+      const help = "/help lists the commands, and a leading blank makes the line text"
+      const meant = DidYouMean.nearest(name, commandNames)
+      return mistake(`unknown command ${name}; ${meant === undefined ? "" : `did you mean ${meant}? `}${help}`)
     }
   }
 }

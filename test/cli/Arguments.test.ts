@@ -39,4 +39,11 @@ describe("Arguments.builtInsFirst", () => {
       assert.isTrue(Either.isLeft(Arguments.builtInsFirst(line.split(" "))))
     }
   })
+
+  it("refuses completions for an unknown shell", () => {
+    for (const line of ["--completions csh", "send --completions=csh"]) {
+      const refused = Arguments.builtInsFirst(line.split(" "))
+      assert.deepStrictEqual(refused, Either.left('--completions: "csh" is not one of sh, bash, fish, zsh'))
+    }
+  })
 })

@@ -25,6 +25,9 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   ["sedn bob x", "unknown command sedn; did you mean send?"],
   ["--log-level debug serev", "unknown command serev; did you mean serve?"],
   ["constructor", "unknown command constructor; use one of 'serve', 'send', 'exec', 'who', 'control'"],
+  ["help", "unknown command help; did you mean --help?"],
+  ["help send", "unknown command help; did you mean --help?"],
+  ["version", "unknown command version; did you mean --version?"],
   ["--verson", "unknown flag --verson; did you mean --version?"],
   ["-x", "unknown flag -x; see a-chat --help"],
 

@@ -103,6 +103,9 @@ describe.concurrent("a-chat account", () => {
           ["account", "add", "alice", password, "--socket", socket],
           /^a-chat: write a-chat account and one of add NAME,/u
         ],
+        [["account", "lst", "--socket", socket], /^a-chat: "lst" is not a request; did you mean list\?$/mu],
+        [["account", "rename", "a"], /^a-chat: "rename" is not a request; write a-chat account and one of add NAME,/u],
+        [["account", "remove"], /^a-chat: write a-chat account and one of add NAME,/u],
         [["account", "add", "alice"], /^a-chat: give either --socket, .*, or --store,/u],
         [["account", "list", "--socket", socket, "--store", "x"], /^a-chat: give either --socket/u],
         [["account", "add", "alice", "--socket", socket], /^a-chat: there is no password on the standard input/u],

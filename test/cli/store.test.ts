@@ -102,13 +102,17 @@ describe.concurrent("a-chat store", () => {
 
   it.scopedLive("refuses words that mean nothing", () =>
     Effect.gen(function* () {
-      for (const words of [[], ["chck"], ["backup"], ["copy", "one"], ["check", "more"]]) {
+      for (const words of [[], ["backup"], ["copy", "one"], ["check", "more"]]) {
         assert.deepStrictEqual(yield* Program.run(["store", ...words, "--store", "x"]), {
           status: 2,
           output: "",
           errors: "a-chat: write one of: check, backup FILE, copy FROM TO, export, import\n"
         })
       }
+      const { errors, status } = yield* Program.run(["store", "chck", "--store", "x"])
+      assert.deepStrictEqual([status, errors], [2, 'a-chat: "chck" is not a request; did you mean check?\n'])
+      const { errors: unlike } = yield* Program.run(["store", "frobnicate", "--store", "x"])
+      assert.match(unlike, /^a-chat: "frobnicate" is not a request; write one of: check, backup FILE,/u)
       assert.deepStrictEqual(yield* Program.run(["store", "check"]), {
         status: 2,
         output: "",

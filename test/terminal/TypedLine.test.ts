@@ -71,6 +71,8 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["/ignore bob, a;b", context, /"a;b" is not a name; write \/ignore bob/u],
   ["/ignore bob carol", context, /"bob carol" is not a name/u],
   ["/whatever bob", context, /unknown command \/whatever; \/help/u],
+  ["/quti", context, /unknown command \/quti; did you mean \/quit\? \/help/u],
+  ["/HELP", context, /unknown command \/HELP; did you mean \/help\? \/help/u],
   ["/me", context, /write \/me and what you do/u],
   ["/me waves", noRecipients, /no recipient yet/u],
   ["/joins", context, /write \/joins on or \/joins off/u],

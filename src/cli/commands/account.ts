@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import { existsSync } from "node:fs"
 import * as Input from "../../client/Input.js"
 import { Store } from "../../ports/Store.js"
+import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as AccountAnswers from "../serve/AccountAnswers.js"
 import type * as ControlAnswer from "../serve/ControlAnswer.js"
@@ -29,7 +30,9 @@ export const settings = {
   json: Setting.toggle("json", "Print the answer, a JSON object")
 }
 
-const usages = "add NAME, password NAME, remove NAME, free NAME, list"
+const named = ["add", "password", "remove", "free"]
+
+const usages = [...named.map((verb) => `${verb} NAME`), "list"].join(", ")
 
 const args = {
   request: Args.repeated(Args.text({ name: "request" })).pipe(Args.withDescription(`One of: ${usages}`))
@@ -45,8 +48,15 @@ export const command = Command.make("account", { flags: Flags.options(settings),
     const { json, socket, store, timeout } = given.values
     const [verb = "", name, ...more] = raw.request
     const takesPassword = verb === "add" || verb === "password"
-    if (more.length > 0 || !isForm(verb, name))
-      return yield* ExitStatus.misused(`write a-chat account and one of ${usages}`)
+    if (more.length > 0 || !isForm(verb, name)) {
+      const forms = `write a-chat account and one of ${usages}`
+      const isKnown = verb === "" || verb === "list" || named.includes(verb)
+      return yield* ExitStatus.misused(
+        isKnown
+          ? forms
+          : `${JSON.stringify(verb)} is not a request; ${DidYouMean.question(verb, [...named, "list"], forms)}`
+      )
+    }
     if ((socket === undefined) === (store === undefined)) {
       return yield* ExitStatus.misused(
         "give either --socket, for a server that runs, or --store, for one that does not"
@@ -61,7 +71,7 @@ export const command = Command.make("account", { flags: Flags.options(settings),
 )
 
 const isForm = (verb: string, name: string | undefined): boolean =>
-  name === undefined ? verb === "list" : ["add", "password", "remove", "free"].includes(verb) && !/\s/u.test(name)
+  name === undefined ? verb === "list" : named.includes(verb) && !/\s/u.test(name)
 
 const readPassword: Effect.Effect<string, ExitStatus.Failure> = Effect.suspend(() =>
   HiddenPrompt.isPossible() ? HiddenPrompt.newPassword : fromInput

@@ -10,6 +10,7 @@ import { print } from "../../client/Output.js"
 import type { StoreService } from "../../ports/Store.js"
 import { StoreError } from "../../ports/StoreError.js"
 import type { StoreFault, StoreStatistics } from "../../ports/StoreUpkeep.js"
+import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
 import * as Flags from "../settings/Flags.js"
@@ -52,7 +53,13 @@ export const command = Command.make("store", { flags: Flags.options(settings), .
     const [one = "", other = ""] = words
     const needed = { check: 0, backup: 1, copy: 2, export: 0, import: 0 }
     if (!Object.hasOwn(needed, verb) || words.length !== needed[verb as keyof typeof needed]) {
-      return yield* ExitStatus.misused(`write one of: ${usages.join(", ")}`)
+      const forms = `write one of: ${usages.join(", ")}`
+      const isKnown = verb === "" || Object.hasOwn(needed, verb)
+      return yield* ExitStatus.misused(
+        isKnown
+          ? forms
+          : `${JSON.stringify(verb)} is not a request; ${DidYouMean.question(verb, Object.keys(needed), forms)}`
+      )
     }
     if (origins.socket === "flag" && (verb !== "backup" || origins.store === "flag")) {
       return yield* ExitStatus.misused("--socket is for the backup of a server that runs, without --store")

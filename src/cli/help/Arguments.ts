@@ -8,22 +8,21 @@ import * as Option from "effect/Option"
  * Puts the arguments into the order that @effect/cli needs. See `HelpText` for the other corrections to @effect/cli.
  */
 
-/** The flags of @effect/cli itself, and whether they take a value. */
-export const builtIns: ReadonlyMap<string, boolean> = new Map([
-  ["--completions", true],
-  ["--log-level", true],
-  ["--help", false],
-  ["-h", false],
-  ["--version", false],
-  ["--wizard", false]
+/** The flags of @effect/cli itself, and the values that they take. */
+export const builtIns: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["--completions", ["sh", "bash", "fish", "zsh"]],
+  ["--log-level", LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())],
+  ["--help", []],
+  ["-h", []],
+  ["--version", []],
+  ["--wizard", []]
 ])
-
-const logLevels = LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())
 
 /**
  * Moves the flags of @effect/cli right after the command, the only place where it recognises them: it would call the
  * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they
- * are. Returns a complaint about a bad log level, which @effect/cli would word differently from our other complaints.
+ * are. Returns a complaint about a bad value of one of them, which @effect/cli would word differently from our other
+ * complaints: it takes `--completions csh` for an unknown command.
  */
 export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []
@@ -35,14 +34,12 @@ export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<Readon
   for (const arg of rest) {
     const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
     const name = equals < 0 ? arg : arg.slice(0, equals)
-    const takesValue = builtIns.get(name)
-    if (takesValue === undefined) others.push(arg)
-    else if (!takesValue) first.push(arg)
+    const values = builtIns.get(name)
+    if (values === undefined) others.push(arg)
+    else if (values.length === 0) first.push(arg)
     else {
       const value: string = equals < 0 ? (rest.next().value ?? "") : arg.slice(equals + 1)
-      if (name === "--log-level" && !logLevels.includes(value)) {
-        return Either.left(`${name}: "${value}" is not one of ${logLevels.join(", ")}`)
-      }
+      if (!values.includes(value)) return Either.left(`${name}: "${value}" is not one of ${values.join(", ")}`)
       // Given --log-level, @effect/cli also removes it after `--`. A command with such arguments logs nothing anyway.
       if (program.length === 0) first.push(name, value)
     }

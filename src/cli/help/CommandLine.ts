@@ -32,9 +32,11 @@ export const mistake = (
   if (command.startsWith("-")) return command === "--" ? undefined : unknownFlag(command, [], "a-chat --help")
   const form = Object.hasOwn(commands, command) ? commands[command] : undefined
   if (form === undefined) {
+    const flag = `--${command}`
+    if (builtIns.has(flag)) return `unknown command ${command}; did you mean ${flag}?`
     const names = Object.keys(commands)
     const list = names.map((name) => `'${name}'`).join(", ")
-    return `unknown command ${command}; ${suggestion(command, names, "", `use one of ${list}`)}`
+    return `unknown command ${command}; ${DidYouMean.question(command, names, `use one of ${list}`)}`
   }
   return informational.some((flag) => beforeDashes(ordered).includes(flag))
     ? undefined
@@ -54,9 +56,9 @@ const withoutBuiltIns = (ordered: ReadonlyArray<string>): ReadonlyArray<string> 
   const rest = ordered.values()
   for (const arg of rest) {
     if (arg === "--") return [...own, arg, ...rest]
-    const takesValue = builtIns.get(arg)
-    if (takesValue === undefined) own.push(arg)
-    else if (takesValue) rest.next()
+    const values = builtIns.get(arg)
+    if (values === undefined) own.push(arg)
+    else if (values.length > 0) rest.next()
   }
   return own
 }
@@ -104,10 +106,5 @@ const switchWords = new Set(["true", "1", "y", "yes", "on", "false", "0", "n", "
 const unknownFlag = (arg: string, names: ReadonlyArray<string>, help: string): string => {
   const name = arg.replace(/^--?/u, "").replace(/=[^]*$/u, "")
   const all = [...names, ...[...builtIns.keys()].filter((flag) => flag.startsWith("--")).map((flag) => flag.slice(2))]
-  return `unknown flag ${arg}; ${suggestion(name, all, "--", `see ${help}`)}`
-}
-
-const suggestion = (written: string, words: ReadonlyArray<string>, prefix: string, otherwise: string): string => {
-  const meant = DidYouMean.nearest(written, words)
-  return meant === undefined ? otherwise : `did you mean ${prefix}${meant}?`
+  return `unknown flag ${arg}; ${DidYouMean.question(name, all, `see ${help}`, "--")}`
 }

@@ -146,8 +146,6 @@ const parseTime = (word: string): Either.Either<Duration.Duration, string> => {
 }
 
 const unknown = (verb: string) => {
-  const near = DidYouMean.nearest(verb, Object.keys(forms))
-  return near === undefined
-    ? `${JSON.stringify(verb)} is not a request; there are ${usages.join(", ")}`
-    : `${JSON.stringify(verb)} is not a request; did you mean ${near}?`
+  const question = DidYouMean.question(verb, Object.keys(forms), `there are ${usages.join(", ")}`)
+  return `${JSON.stringify(verb)} is not a request; ${question}`
 }
