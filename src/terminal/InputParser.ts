@@ -66,15 +66,19 @@ export class InputParser {
   private pastedLength = 0
   /** The start of an end mark, at the end of what was pasted so far. */
   private mark = ""
-  /** Whether a paste has just ended without its mark; the next read may be the rest of it. */
-  private isLate = false
+  /** Where a paste or a sequence has just been given up; the next read may be the rest of it. */
+  private stalled: InputState | undefined = undefined
 
   constructor(private readonly emit: (event: InputEvent) => void) {}
 
   push(bytes: Uint8Array): void {
-    if (this.isLate && isRestOfPaste(bytes)) this.startPaste()
-    this.isLate = false
-    this.bytes.decode(bytes, (point) => this.take(point))
+    const { stalled } = this
+    this.stalled = undefined
+    if (stalled === undefined) return this.bytes.decode(bytes, (point) => this.take(point))
+    const points: Array<number> = []
+    this.bytes.decode(bytes, (point) => points.push(point))
+    this.resume(stalled, points)
+    for (const point of points) this.take(point)
   }
 
   /** If nothing is pushed for as many milliseconds, the owner calls `expire`; undefined if nothing is unfinished. */
@@ -112,9 +116,32 @@ export class InputParser {
     if (this.patience === undefined) return
     const { state } = this
     this.state = "ground"
+    this.stalled = state
     if (state === "escape") this.emit({ _tag: "Escape" })
     if (state === "csiIntermediate") this.emitSequence("Csi", "$", "", this.isMeta)
     if (state === "paste") this.endPasteWithoutMark()
+  }
+
+  private resume(stalled: InputState, points: ReadonlyArray<number>) {
+    if (stalled === "paste") {
+      if (isRestOfPaste(points)) this.startPaste()
+    } else if (this.isRestOf(stalled, points)) this.state = stalled
+  }
+
+  /** Whether a read has the rest of a sequence, and no key: one key is a read of its own, unless the reader was stopped. */
+  private isRestOf(stalled: InputState, points: ReadonlyArray<number>): boolean {
+    if (points.length < 2 || (stalled === "escape" && !reportStarts.has(points[0] ?? 0))) return false
+    let hasKey = false
+    const trial = new InputParser((event) => {
+      const isEnd = event._tag === "Meta" && event.text === "\\" // of a control string: ST is ESC and a backslash
+      if (event._tag !== "Csi" && !isEnd) hasKey = true
+    })
+    trial.state = stalled
+    trial.parameters = this.parameters
+    trial.intermediates = this.intermediates
+    trial.left = this.left
+    for (const point of points) trial.take(point)
+    return !hasKey && trial.state === "ground"
   }
 
   private take(point: number) {
@@ -224,13 +251,15 @@ export class InputParser {
     if (this.mark === ESC) typed.push(ESC)
     this.mark = ""
     this.emitPaste()
-    this.isLate = true
     for (const character of typed) this.take(character.codePointAt(0) ?? 0)
   }
 }
 
+/** What may follow the ESC of a report: the rest of CSI, OSC, DCS, SOS, PM or APC. */
+const reportStarts: ReadonlySet<number> = new Set(Buffer.from("[]PX^_"))
+
 /** Whether a read is several lines at once, which no one types. */
-const isRestOfPaste = (bytes: Uint8Array) => {
-  const end = bytes.findIndex((byte) => byte === 0x0d || byte === 0x0a)
-  return end >= 0 && end < bytes.length - 1 && (bytes[0] ?? 0) !== 0x1b && (bytes[0] ?? 0) !== 0x03
+const isRestOfPaste = (points: ReadonlyArray<number>) => {
+  const end = points.findIndex((point) => point === 0x0d || point === 0x0a)
+  return end >= 0 && end < points.length - 1 && points[0] !== 0x1b && points[0] !== 0x03
 }

@@ -86,6 +86,50 @@ describe("InputParser", () => {
     })
   }
 
+  const keysAlso = ["a character set", "a control string that CAN ends", "an end of a paste"]
+  for (const [what, report] of Object.entries(reports)) {
+    if (report.length > 100 || keysAlso.includes(what)) continue
+    it(`takes no part of ${what} for typing, although the rest of it is late`, () => {
+      const bytes = Buffer.from(report)
+      for (let at = 1; at < bytes.length; at++) {
+        if (bytes.toString("utf8", at).length < 2) continue // may be a key
+        const { events, parser, push } = make()
+        parser.push(bytes.subarray(0, at))
+        parser.expire()
+        parser.push(bytes.subarray(at))
+        push("x")
+        assert.deepStrictEqual(events.filter(isTyping), [{ _tag: "Print", text: "x" }], `${at}`)
+      }
+    })
+  }
+
+  it("takes what is typed after Escape for typing", () => {
+    for (const typed of [
+      "a",
+      "[",
+      "hello",
+      "[ok",
+      "[12",
+      "]",
+      "]title",
+      "Ok",
+      "P",
+      "O",
+      "(b",
+      "[a\r",
+      "\x7f",
+      "é",
+      "日本"
+    ]) {
+      const { events, parser, push } = make()
+      push("\x1b")
+      parser.expire()
+      push(typed)
+      const text = events.map((event) => (event._tag === "Print" ? event.text : event._tag)).join("")
+      assert.strictEqual(text, `Escape${typed.replace(/[\r\x7f]/u, "Control")}`)
+    }
+  })
+
   it("takes 8-bit controls of one byte each, which are not UTF-8", () => {
     const bytes = Buffer.from("\x9b?1;2c\x9d11;rgb:0/0/0\x9c\x90>|x\x9cx", "latin1")
     assert.deepStrictEqual(parse(bytes).filter(isTyping), [{ _tag: "Print", text: "x" }])
