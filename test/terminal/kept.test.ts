@@ -45,6 +45,8 @@ const rowsWith = (terminal: { readonly rows: () => ReadonlyArray<string> }, text
     .filter((row) => row.includes(text))
     .map((row) => row.replace(/^(?:\d\d:\d\d| {5}) /u, ""))
 
+const two = (part: number) => String(part).padStart(2, "0")
+
 describe("the terminal of an account", () => {
   it.scopedLive("marks what a device has received, and reports what is received later", () =>
     Effect.gen(function* () {
@@ -99,7 +101,6 @@ describe("the terminal of an account", () => {
         ]
       })
       yield* alice.sees("bob › new")
-      const two = (part: number) => String(part).padStart(2, "0")
       const day = `${earlier.getFullYear()}-${two(earlier.getMonth() + 1)}-${two(earlier.getDate())}`
       const time = `${day} ${two(earlier.getHours())}:${two(earlier.getMinutes())}`
       assert.include(alice.rows(), `${time} bob › old`)
