@@ -195,14 +195,8 @@ export const mutants = [
   {
     name: "a device that leaves takes the name of its account from /who",
     file: "chat/Names.ts",
-    search: "if (next === undefined) this.devices.delete(account)",
-    replace:
-      "this.become(HashMap.remove(this.present, name), name)\n    if (next === undefined) this.devices.delete(account)",
-    also: {
-      file: "chat/Names.ts",
-      search: "next === undefined ? HashMap.remove(this.present, name) : HashMap.set(this.present, name, next)",
-      replace: "HashMap.remove(this.present, name)"
-    },
+    search: "next === undefined ? HashMap.remove(this.present, name) : HashMap.set(this.present, name, next)",
+    replace: "HashMap.remove(this.present, name)",
     test: devices
   },
   {

@@ -99,8 +99,8 @@ export const mutants = [
   {
     name: "a mailbox is forgotten while an address is resolved that leads to it",
     file: "conversations/Mailboxes.ts",
-    search: "    this.await(mailbox)\n    return mailbox",
-    replace: "    this.takeFrom(mailbox)\n    return mailbox",
+    search: "    this.idle.add(mailbox)\n    return mailbox",
+    replace: "    this.rest(mailbox)\n    return mailbox",
     test: trouble
   },
   {
