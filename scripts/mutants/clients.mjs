@@ -458,5 +458,102 @@ export const mutants = [
     replace: "Effect.void",
     test: "test/cli/send-failures.test.ts",
     build: true
+  },
+  {
+    name: "send gives a line with an unknown outcome another label",
+    file: "client/Sending.ts",
+    search: "this.retryQueue.add(line, { ...what, names }, { tries: line.tries + 1, at: 0, label })",
+    replace: "this.retryQueue.add(line, { ...what, names }, { tries: line.tries + 1, at: 0, label: undefined })",
+    test: "test/cli/send-kept.test.ts",
+    build: true
+  },
+  {
+    name: "send sends a line again to a guest that may have it",
+    file: "client/Sending.ts",
+    search: "const names = what.names.filter((name) => kept.has(name))",
+    replace: "const names = what.names.filter(() => kept.size > 0)",
+    test: "test/cli/send-kept.test.ts",
+    build: true
+  },
+  {
+    name: "send takes the receipt of an earlier line for that of a line",
+    file: "client/PendingReceipts.ts",
+    search: "return seq <= (this.given.get(name) ?? 0)",
+    replace: "return this.given.has(name) || seq < 0",
+    test: "test/cli/send-kept.test.ts",
+    build: true
+  },
+  {
+    name: "a client that was logged out comes back",
+    file: "client/Sending.ts",
+    search: "!isDone && !this.isLoggedOut",
+    replace: "!isDone",
+    test: "test/cli/passwords.test.ts",
+    build: true
+  },
+  {
+    name: "a client drops the messages of a new account of the same name",
+    file: "client/LastSeen.ts",
+    search: "seq <= last.seq && at <= last.at",
+    replace: "seq <= last.seq",
+    test: "test/client/kept.test.ts"
+  },
+  {
+    name: "a client compares numbers of different logs",
+    file: "client/LastSeen.ts",
+    search: "this.places.clear()\n",
+    replace: "",
+    test: "test/client/kept.test.ts"
+  },
+  {
+    name: "a client takes a message for processed before it is",
+    file: "client/LineReceiver.ts",
+    search: "this.place = place\n",
+    replace: "if (place !== undefined) this.seen?.passed(place)\n",
+    test: "test/client/kept.test.ts"
+  },
+  {
+    name: "a client does not acknowledge a message that comes again",
+    file: "client/LineReceiver.ts",
+    search: "this.acknowledgement.add(messages)\n",
+    replace: "",
+    test: "test/client/kept.test.ts"
+  },
+  {
+    name: "a client does not acknowledge lines that came back",
+    file: "client/Acknowledgement.ts",
+    search: " || isReturn(line)",
+    replace: "",
+    test: "test/client/kept.test.ts"
+  },
+  {
+    name: "listen prints what the server gives again",
+    file: "client/ListenFormat.ts",
+    search: "if (seen.isRepeat(place)) continue\n",
+    replace: "",
+    test: "test/cli/listen-kept.test.ts",
+    build: true
+  },
+  {
+    name: "ask takes a message that waited for the answer",
+    file: "cli/commands/Asking.ts",
+    search: "return seq <= (this.asked.get(from) ?? Infinity)",
+    replace: "return this.taken < this.early",
+    test: "test/cli/listen-kept.test.ts",
+    build: true
+  },
+  {
+    name: "the terminal shows a message as received that is only stored",
+    file: "terminal/Receipts.ts",
+    search: 'fate.seq <= (this.given.get(fate.names[0] ?? "") ?? 0)',
+    replace: 'this.given.has(fate.names[0] ?? "")',
+    test: "test/terminal/Receipts.test.ts"
+  },
+  {
+    name: "the terminal sends a line again to a guest that may have it",
+    file: "terminal/Outgoing.ts",
+    search: "isRepeatable(message) && message.to.every((name) => kept.has(name))",
+    replace: "isRepeatable(message)",
+    test: "test/terminal/kept.test.ts"
   }
 ]

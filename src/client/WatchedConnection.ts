@@ -77,7 +77,7 @@ export const open = <R>({
       if ("label" in received && received.label === heartbeatLabel) return "part"
       if (received._tag === "Refused" && received.fatal) {
         const { code, retryMillis, text } = received
-        refused = new Login.LoginRefused({ code, retryMillis, text })
+        refused = Login.logoutIn(received) ?? new Login.LoginRefused({ code, retryMillis, text })
       }
       if (received._tag !== "Notice") return undefined
       const [name = ""] = received.words

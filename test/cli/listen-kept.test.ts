@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { make as keeping, password, type KeepingServerOptions } from "../support/KeepingServer.js"
+import { labelOf, make as keeping, password, type KeepingServerOptions } from "../support/KeepingServer.js"
 import * as Program from "../support/Program.js"
 import { objects } from "../support/SendCommand.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -163,6 +163,59 @@ describe.concurrent("a-chat listen, of what is kept", () => {
       const json = yield* listening(server, "--count", "2", "--json")
       assert.deepStrictEqual([json.status, json.errors], [1, errors])
       assert.deepStrictEqual(objects(json.output)[1], { gap: "bob", first: 4, last: 9 })
+    })
+  )
+})
+
+describe.concurrent("a-chat exec and a-chat ask, of what is kept", () => {
+  it.scopedLive("start a program once for a message that comes again, in this run or in the next", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      const handled = join(home, "handled")
+      // The connection ends once the program has answered. Each run fetches a token first.
+      const inboxes: Readonly<Record<number, ReadonlyArray<string>>> = {
+        1: [from(1)],
+        2: [from(1), "! gap bob first=2 last=4: x", from(5)],
+        4: [from(5), from(6)]
+      }
+      let answers = 0
+      const { port } = yield* keeping({
+        inbox: (connection) => inboxes[connection] ?? [],
+        answer: () => {
+          answers += 1
+          return answers === 1 ? "reset" : ["! logged-out reason=forgotten fatal: enough"]
+        }
+      })
+      const program = ["sh", "-c", "cat >> $HANDLED; echo done"]
+      const exec = Program.run(["exec", "--login", "alice", "--port", `${port}`, "--", ...program], {
+        environment: { ACHAT_PASSWORD: password, HOME: home, HANDLED: handled }
+      })
+      const first = yield* exec
+      assert.strictEqual(first.status, 2)
+      assert.match(first.errors, /^a-chat: bob: lines 2 to 4 are no longer kept$/mu)
+      assert.match(first.errors, /^a-chat: logged-out: enough$/mu)
+      yield* exec
+      assert.strictEqual(readFileSync(handled, "utf8"), "1\n5\n6\n")
+    })
+  )
+
+  it.scopedLive("take no waiting message for the answer", () =>
+    Effect.gen(function* () {
+      const { port } = yield* keeping({
+        answer: (line) => [
+          from(4, 4, "an older one"),
+          `* stored @${labelOf(line)} bob seq=6 at=6: x`,
+          from(5, 5, "another one"),
+          from(7, 7, "the answer")
+        ]
+      })
+      const ask = ["ask", "--login", "alice", "--port", `${port}`, "--timeout", "20s", "bob", "the question"]
+      const asked = yield* Program.run(ask, { environment: { ACHAT_PASSWORD: password, HOME: yield* temporaryFolder } })
+      assert.deepStrictEqual(asked, {
+        status: 0,
+        output: "the answer\n",
+        errors: "a-chat: from bob: an older one\na-chat: from bob: another one\n"
+      })
     })
   )
 })

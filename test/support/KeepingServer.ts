@@ -10,12 +10,12 @@ export const password = "correct horse"
 type Answer = ReadonlyArray<string> | "reset" | "end"
 
 export interface KeepingServerOptions {
-  /** Answers a labelled line. By default it is lost. */
+  /** Answers a labelled message. By default it is lost. */
   readonly answer?: (line: string) => Answer
   /** What a connection gets after its login, by the number of the connection, from 1. */
   readonly inbox?: (connection: number) => Answer
-  /** Answers an acknowledgement, by the number of the connection. */
-  readonly acknowledged?: (connection: number) => Answer
+  /** Answers an acknowledgement of so many messages, by the number of the connection. */
+  readonly acknowledged?: (connection: number, messages: number) => Answer
   /** The words that are on, by the number of the connection. */
   readonly words?: (connection: number) => string
   /** The id of the log, by the number of the connection. */
@@ -38,16 +38,16 @@ export const make = ({
 }: KeepingServerOptions): Effect.Effect<TcpAddress, never, Scope.Scope> => {
   let connections = exchanges ? -1 : 0
   const answerOn = (connection: number, line: string): Answer => {
-    if (line.startsWith("/hello")) {
+    if (/^(?:@achat-ack )?\/hello/u.test(line)) {
       const facts = `max-line=1000 max-recipients=3 on=${words(connection)} store=disk log=${log(connection)}`
       return [`* hello achat=1 name=alice ${facts} accounts=open device=main: x`]
     }
     if (line.startsWith("@token")) return ["! refused @token token reason=policy: x"]
     if (line.startsWith("alice")) return connection === 0 ? [] : inbox(connection)
     if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept}`]
-    if (line.startsWith("/ack")) return acknowledged(connection)
+    if (line.startsWith("/ack")) return acknowledged(connection, Number(line.slice("/ack ".length)))
     if (line.startsWith("/quit")) return ["* bye reason=quit: x"]
-    return line.startsWith("@") ? answer(line) : []
+    return /^@\S+ [^/]/u.test(line) ? answer(line) : []
   }
   return FakeServer.make((socket) => {
     const connection = (connections += 1)
@@ -56,6 +56,7 @@ export const make = ({
       const answers = answerOn(connection, line)
       if (answers === "reset") socket.resetAndDestroy()
       else if (answers === "end") socket.end()
+      else if (answers.some((one) => one.includes(" fatal: "))) socket.end(`${answers.join("\n")}\n`)
       else if (answers.length > 0) socket.write(`${answers.join("\n")}\n`)
     })
     socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
