@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 
 /**
  * Text as roff: no escapes, no requests, and a `-` that can be copied and searched for. ASCII, because groff takes other
@@ -142,21 +143,28 @@ const files = [
   roff("The input history of `a-chat connect`, readable by its user only.")
 ]
 
+/** What the program, a path, prints for each of these command lines. */
+export const texts = (program, commands) => {
+  const script = fileURLToPath(new URL("texts.mjs", import.meta.url))
+  const env = { PATH: process.env.PATH, NO_COLOR: "1" }
+  const json = execFileSync(process.execPath, [script, program, JSON.stringify(commands)], { encoding: "utf8", env })
+  return JSON.parse(json)
+}
+
 /** Writes a page for the program and for each of its commands. Returns the names of the files. */
 export const write = ({ date, directory, program, version }) => {
-  const help = (...args) =>
-    execFileSync(process.execPath, [program, ...args, "--help"], {
-      encoding: "utf8",
-      env: { PATH: process.env.PATH, NO_COLOR: "1" }
-    })
-  const overview = help()
+  const [overview] = texts(program, [["--help"]])
   const commands = (parse(overview).find(({ name }) => name === "COMMANDS")?.blocks ?? []).map(
     (row) => /^ *- (\S+)/u.exec(row)?.[1] ?? ""
   )
   const others = ["a-chat", ...commands.map((command) => `a-chat-${command}`)]
+  const details = texts(
+    program,
+    commands.map((command) => [command, "--help"])
+  )
   mkdirSync(directory, { recursive: true })
-  return [undefined, ...commands].map((command) => {
-    const text = page({ command, date, others, version, help: command === undefined ? overview : help(command) })
+  return [undefined, ...commands].map((command, at) => {
+    const text = page({ command, date, others, version, help: [overview, ...details][at] })
     const file = join(directory, `a-chat${command === undefined ? "" : `-${command}`}.1`)
     writeFileSync(file, text)
     return file

@@ -1,5 +1,4 @@
 // The files of an installed a-chat, below a directory that stands for `/`. Imported by main.mjs.
-import { execFileSync } from "node:child_process"
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -52,9 +51,12 @@ export const install = (root, date) => {
 
   const manual = join(root, "usr/share/man/man1")
   Man.write({ date, directory: manual, program: main, version: manifest.version })
-  for (const [shell, path] of Object.entries(completions)) {
-    write(path, execFileSync(process.execPath, [main, "--completions", shell]))
-  }
+  const shells = Object.keys(completions)
+  const scripts = Man.texts(
+    main,
+    shells.map((shell) => ["--completions", shell])
+  )
+  for (const [at, shell] of shells.entries()) write(completions[shell], scripts[at])
   for (const unit of ["a-chat.socket", "a-chat.service"]) {
     copy(`scripts/packaging/systemd/${unit}`, `usr/lib/systemd/system/${unit}`)
   }
