@@ -16,8 +16,16 @@ import { shrink } from "./Shrink.js"
 
 const script = fileURLToPath(new URL("../../scripts/simulate.mjs", import.meta.url))
 
-/** Almost all objects of a run are garbage at its end: V8 has the less to copy, the later it collects the young ones. */
-const youngObjects = ["--min-semi-space-size=32", "--max-semi-space-size=64", "--single-threaded-gc"]
+/**
+ * Almost all objects of a run are garbage at its end: V8 has the less to copy, the later it collects the young ones. It
+ * optimizes a function after eight times as much work as by default: compiling took a fifth of the time.
+ */
+const flags = [
+  "--min-semi-space-size=32",
+  "--max-semi-space-size=64",
+  "--single-threaded-gc",
+  "--interrupt-budget=540000"
+]
 
 const allOf = ({ acts }: { readonly acts: ReadonlyArray<unknown> }) => acts.map((_, place) => place)
 
@@ -40,22 +48,20 @@ describe("the simulation", () => {
   it("keeps every promise under thousands of schedules, which cover everything", { timeout: 120_000 }, async () => {
     // Runs the command, whose bundle takes half the time. Not synchronously: vitest gives up a worker that is blocked for
     // a minute.
-    const args = [...youngObjects, script, "--schedules", "2500", "--seed", "1"]
+    const args = [...flags, script, "--schedules", "2500", "--seed", "1"]
     await promisify(execFile)(process.execPath, args).catch(({ stdout }) => assert.fail(stdout))
   })
 
   it("runs send against hostile servers, which break none of its promises", () => {
     const began = performance.now()
-    const { runs, story } = SendRun.search(1, (done) => done < 1_000 && performance.now() - began < 10_000)
+    const { story } = SendRun.search(1, (done) => done < 50 || (done < 1_000 && performance.now() - began < 10_000))
     if (story !== undefined) assert.fail(story)
-    assert.isAtLeast(runs, 50)
   })
 
   it("runs the terminal's client against hostile servers, which break none of its promises", () => {
     const began = performance.now()
-    const { runs, story } = TerminalRun.search(1, (done) => done < 200 && performance.now() - began < 5_000)
+    const { story } = TerminalRun.search(1, (done) => done < 20 || (done < 200 && performance.now() - began < 5_000))
     if (story !== undefined) assert.fail(story)
-    assert.isAtLeast(runs, 20)
   })
 
   it("runs both clients from a random seed as well, because the seeds above find nothing new", () => {
