@@ -1,7 +1,6 @@
 import type { Account } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
-import type { Outbox, WriterKind } from "../chat/Outbox.js"
-import type { Peer } from "../chat/Peer.js"
+import type { WriterKind } from "../chat/Outbox.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import * as LineHead from "./LineHead.js"
 import { Mailbox } from "./Mailbox.js"
@@ -32,17 +31,13 @@ export class Mailboxes {
   of(account: Account): Mailbox {
     const known = this.byAccount.get(account.id)
     if (known !== undefined) return known
-    const mailbox = new Mailbox(account, this.makeInlet)
+    const inlet = this.broker.outbox(account.name, storeWriter)
+    inlet.form = LineHead.form
+    const mailbox = new Mailbox(account, inlet)
     this.byAccount.set(account.id, mailbox)
     this.idle.add(mailbox)
+    this.await(mailbox)
     return mailbox
-  }
-
-  private readonly makeInlet = (mailbox: Mailbox) => {
-    const inlet = this.broker.outbox(mailbox.account.name, storeWriter)
-    inlet.form = LineHead.form
-    this.await(mailbox, inlet)
-    return inlet
   }
 
   /** A device of the account is connected. */
@@ -52,12 +47,12 @@ export class Mailboxes {
 
   /** What was taken from an inlet is settled: takes the next batch, as soon as there is one. */
   takeFrom(mailbox: Mailbox) {
-    this.await(mailbox, mailbox.inlet)
+    this.await(mailbox)
     this.rest(mailbox)
   }
 
-  private await(mailbox: Mailbox, inlet: Outbox<Peer>) {
-    inlet.onBatch((batch) => {
+  private await(mailbox: Mailbox) {
+    mailbox.inlet.onBatch((batch) => {
       this.idle.delete(mailbox)
       this.writer.take(mailbox, batch)
     })
@@ -73,11 +68,9 @@ export class Mailboxes {
     }
   }
 
-  private forget(mailbox: Mailbox) {
-    const { account } = mailbox
+  private forget({ account, inlet }: Mailbox) {
     this.byAccount.delete(account.id)
-    if (!mailbox.hasInlet) return
-    this.broker.discard(mailbox.inlet)
+    this.broker.discard(inlet)
     this.broker.changed(account.name)
   }
 }

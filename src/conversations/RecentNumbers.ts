@@ -1,11 +1,9 @@
-import { SparseMap } from "./SparseMap.js"
-
 /**
  * A number for each key, of which the oldest are forgotten when there are too many. Guests can begin any number of
  * conversations while one device is connected.
  */
 export class RecentNumbers<Key> {
-  private readonly numbers = new SparseMap<Key, number>()
+  private readonly numbers = new Map<Key, number>()
 
   /** @param most the keys that are remembered at most */
   constructor(private readonly most: number) {}
@@ -27,7 +25,7 @@ export class RecentNumbers<Key> {
 
   /** Half of them at once: V8 iterates over the entries of a map that were deleted before it finds the oldest. */
   private forgetOldest() {
-    for (const [key] of this.numbers) {
+    for (const key of this.numbers.keys()) {
       if (this.numbers.size <= this.most / 2) return
       this.numbers.delete(key)
     }

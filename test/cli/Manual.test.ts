@@ -45,11 +45,14 @@ const examplesIn = (text: string): ReadonlyArray<string> => {
     .map((block) => block.replaceAll(new RegExp(`^${exampleIndent}`, "gmu"), "").trimEnd())
 }
 
-/** Runs a script in bash until the scope ends. */
+/**
+ * Runs a script in bash until the scope ends. Bash takes the socket that Node connects to its standard input for a remote
+ * login, and would read ~/.bashrc, which can take longer than the script.
+ */
 const run = (script: string, home: string, environment: Record<string, string>) =>
   Effect.acquireRelease(
     Effect.sync(() =>
-      spawn("bash", ["-c", script], {
+      spawn("bash", ["--norc", "-c", script], {
         cwd: home,
         env: { PATH: `${home}:${process.env["PATH"]}`, ...environment },
         detached: true

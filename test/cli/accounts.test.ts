@@ -28,13 +28,11 @@ const start = (...args: ReadonlyArray<string>) =>
         yield* client.send("/quit\n")
         yield* client.rest
       })
+    const environment = (more: Record<string, string> = {}) => ({ HOME: home, ACHAT_PORT: server.port, ...more })
     const run = (args: ReadonlyArray<string>, options: Program.StartOptions = {}) =>
-      Program.start([...args], {
-        ...options,
-        environment: { HOME: home, ACHAT_PORT: server.port, ...options.environment }
-      })
-    const runToEnd = (args: ReadonlyArray<string>, options: Program.StartOptions = {}) =>
-      Effect.flatMap(run(args, { input: "", ...options }), ({ ended }) => ended)
+      Program.start(args, { ...options, environment: environment(options.environment) })
+    const runToEnd = (args: ReadonlyArray<string>, options: Pick<Program.StartOptions, "environment" | "input"> = {}) =>
+      Program.run(args, { ...options, environment: environment(options.environment) })
     return { server, home, tokens, connect, register, run, runToEnd }
   })
 

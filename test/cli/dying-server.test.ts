@@ -127,7 +127,7 @@ describe.concurrent("the exit status when the server dies", () => {
               assert.strictEqual(lines.length, 1, `one line at ${stage}, not ${JSON.stringify(ended.errors)}`)
               if (output !== undefined && ended.status === 3) assert.strictEqual(ended.output, output, stage)
             })
-          yield* Effect.forEach(Object.keys(statuses) as ReadonlyArray<Stage>, run, { concurrency: 3, discard: true })
+          yield* Effect.forEach(Object.keys(statuses) as ReadonlyArray<Stage>, run, { discard: true })
           assert.deepStrictEqual(results, statuses)
         })
       )

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
+import * as Effect from "effect/Effect"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Documents from "../support/Documents.js"
-import { main } from "../support/Program.js"
+import * as Program from "../support/Program.js"
 
 const { names, root } = Documents
 
@@ -14,12 +14,16 @@ const { scripts } = JSON.parse(file("package.json")) as { readonly scripts: Reco
 /** The flags that a help text or a script's comment shows. */
 const flagsIn = (text: string): ReadonlyArray<string> => [...text.matchAll(/--[a-z][a-z-]*/gu)].map(([flag]) => flag)
 
-const help = (...command: ReadonlyArray<string>) =>
-  spawnSync(process.execPath, [main, ...command, "--help"], { encoding: "utf8" }).stdout
+const help = async (...command: ReadonlyArray<string>) =>
+  (await Effect.runPromise(Program.run([...command, "--help"]))).output
 
-const commands = [...help().matchAll(/^ {2}- (\w+)/gmu)].map(([, name = ""]) => name)
+const overview = await help()
 
-const flagsOf = new Map(["", ...commands].map((name) => [name, flagsIn(name === "" ? help() : help(name))]))
+const commands = [...overview.matchAll(/^ {2}- (\w+)/gmu)].map(([, name = ""]) => name)
+
+/** The flags of each command, and of the program under the empty name. */
+const flagsOf = new Map([["", flagsIn(overview)]])
+for (const name of commands) flagsOf.set(name, flagsIn(await help(name)))
 
 /** The flags that a script of package.json takes: those that the comment at its top lists, or a help text. */
 const scriptFlags = (name: string) => {

@@ -62,7 +62,7 @@ describe("The installed files", () => {
     const file = join(root, "usr/share/bash-completion/completions/a-chat")
     const script = `source "$0"; COMP_WORDS=(a-chat connect --po); COMP_CWORD=2
       $(complete -p a-chat | sed 's/.*-F \\([^ ]*\\).*/\\1/') a-chat; echo "\${COMPREPLY[@]}"`
-    assert.strictEqual((await run("bash", ["-c", script, file])).stdout, "--port\n")
+    assert.strictEqual((await run("bash", ["--norc", "-c", script, file])).stdout, "--port\n")
   })
 
   it.each([

@@ -20,7 +20,8 @@ const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "
     return Effect.sync(() => child.kill("SIGTERM"))
   })
 
-const faulty = ["--program", path("../support/faulty-program.mjs")]
+/** A fault shows in half a second, since it affects one line in fifty or more. */
+const faulty = ["--program", path("../support/faulty-program.mjs"), "--seconds", "0.5"]
 
 const row = (output: string, title: string) => Number(new RegExp(`^ *${title} +(\\d+)$`, "mu").exec(output)?.[1])
 

@@ -100,11 +100,9 @@ export class StoreWorld {
         if (step === undefined) continue
         this.startAgain()
         this.take(step, place)
-        if (loop.restless > 0) break
       }
-      if (loop.restless === 0) this.comeToRest()
-      if (loop.restless === 0) this.end()
-      if (loop.restless > 0) history.leftOver.push("work: the server is busy without end")
+      this.comeToRest()
+      this.end()
       for (const socket of this.sockets) socket.noteEnd()
       return history
     })
