@@ -2,8 +2,8 @@
 export const mutants = [
   {
     name: "lines that wait are not shown while another login is asked for",
-    file: "terminal/Composer.ts",
-    search: "return { above: this.pendingRows(), prompt: [span(question",
+    file: "terminal/ComposerView.ts",
+    search: "return { above, prompt: [span(question",
     replace: "return { above: [], prompt: [span(question",
     test: "test/terminal/lost-connection.test.ts"
   },

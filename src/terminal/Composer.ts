@@ -1,6 +1,6 @@
-import type * as Effect from "effect/Effect"
 import type { MessageFate } from "../client/Client.js"
 import type { Receipt } from "../client/Received.js"
+import * as ComposerView from "./ComposerView.js"
 import { Conversation } from "./Conversation.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
@@ -8,7 +8,7 @@ import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
 import { Outgoing, type MessageId } from "./Outgoing.js"
 import type { People } from "./People.js"
-import type { Entered, Prompt } from "./Prompt.js"
+import type { Entered, Paste, Prompt } from "./Prompt.js"
 import { span, type Row } from "./Row.js"
 import { Receipts } from "./Receipts.js"
 import { whoLabel } from "./ServerLines.js"
@@ -35,32 +35,12 @@ export interface ComposerOptions {
   readonly onStored: () => void
 }
 
-/** State of the connection to the server. */
-export type ComposerPhase =
-  | { readonly _tag: "Login" }
-  /**
-   * `why` is shown above the prompt, with the time until the next attempt to connect (`until`, in monotonic
-   * milliseconds), and below it the reason of the last failure.
-   */
-  | { readonly _tag: "Away"; readonly why: string; readonly reason?: string; readonly until?: number }
-  | {
-      readonly _tag: "Here"
-      /** Whether the server reports outcomes, and which clients are connected. */
-      readonly reportsOutcomes: boolean
-      /** Whether messages wait for their turn, since the server announced a rate. */
-      readonly isPaced: boolean
-      /** Leaves in an orderly way, so that sent lines reach the server. */
-      readonly end: Effect.Effect<void>
-      /** Why no password may be sent; undefined if it may. */
-      readonly whyNoSecrets?: string | undefined
-    }
-
 /** Turns what the user enters into messages and commands, and shows their outcomes. */
 export class Composer {
   readonly outgoing: Outgoing
   /** Lines for the server other than messages. */
   requests: Array<string> = []
-  phase: ComposerPhase = { _tag: "Login" }
+  phase: ComposerView.ComposerPhase = { _tag: "Login" }
   isLeaving = false
   bell: TypedLine.Extent
   notify: TypedLine.Extent
@@ -76,8 +56,7 @@ export class Composer {
     const { marks, transcript } = this.options
     transcript.print(Format.settled(this.shown(settled), marks, isReceived))
   })
-  /** A line that Enter did not send, and the names in it of whom no one was ever here. */
-  private doubted: { readonly line: string; readonly strangers: ReadonlyArray<string> } | undefined = undefined
+  private doubted: ComposerView.DoubtedLine | undefined = undefined
 
   constructor(private readonly options: ComposerOptions) {
     this.bell = options.bell
@@ -305,10 +284,8 @@ export class Composer {
     this.options.transcript.print(Format.sent(to, this.shown({ text }).text, this.options.marks))
   }
 
-  /** An action, `/me waves`, is sent as it is. */
   private shown<Message extends { readonly text: string }>(message: Message): Message {
-    const action = Format.actionOf(message.text)
-    return action === undefined ? message : { ...message, text: `* ${this.options.people.own} ${action}` }
+    return Format.ownAction(message, this.options.people.own)
   }
 
   /** The message cannot be sent. */
@@ -333,89 +310,28 @@ export class Composer {
 
   /** What is drawn below the scrollback. */
   get view(): LiveView {
-    const { marks, prompt } = this.options
-    const { cursor, text } = prompt.editor
-    const { search } = prompt
-    // Nothing of a secret is shown, not even its length.
-    if (prompt.secretQuestion !== undefined) {
-      return { above: [], prompt: [span(`${prompt.secretQuestion}: `, "strong")], text: "", cursor: 0 }
-    }
-    if (prompt.asksLogin) {
-      const { suggestedLogin } = prompt
-      const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `
-      // After a later login was refused, lines may wait for the next one.
-      return { above: this.pendingRows(), prompt: [span(question, "strong")], text, cursor }
-    }
-    return {
-      above: this.pendingRows(),
-      status: this.questions(),
-      prompt: this.isLeaving
-        ? []
-        : search === undefined
-          ? Format.prompt(this.to, marks)
-          : Format.search(search.text, search.text === "" || search.found !== undefined, marks),
-      text: this.isLeaving ? "" : text,
-      cursor: this.isLeaving ? 0 : cursor
-    }
-  }
-
-  private pendingRows(): ReadonlyArray<Row> {
-    const { marks, transcript } = this.options
-    const margin = span(transcript.margin)
-    const rows = this.outgoing.first(maxPending).map((message): Row => {
-      const note = message.phase === "waiting" ? this.waitingNote(message.to) : ""
-      return [margin, ...Format.pending(this.shown(message), marks, note)]
-    })
-    const stored = this.receipts.messages.map((settled): Row => [margin, ...Format.settled(this.shown(settled), marks)])
-    rows.unshift(...stored.slice(0, maxPending))
-    const more = this.outgoing.size + stored.length - rows.length
-    return more === 0 ? rows : [...rows, [margin, span(`${marks.more} ${more} more`, "quiet")]]
-  }
-
-  /** Why a message to these recipients is not sent yet. */
-  private waitingNote(to: ReadonlyArray<string>): string {
-    const { outgoing, phase } = this
-    if (phase._tag !== "Here") return "not sent yet"
-    const absent = to.filter((name) => this.options.people.isExpected(name))
-    if (absent.length > 0) return `waiting for ${absent.join(", ")}`
-    return phase.isPaced || outgoing.isHeld(to) ? "waiting" : ""
-  }
-
-  /** Each row starts with the keys. */
-  private questions(): ReadonlyArray<Row> {
-    const { phase, outgoing } = this
     const { paste } = this.options.prompt
-    const rows: Array<Row> = []
-    const unknown = outgoing.count("unknown")
-    if (unknown > 0) {
-      const what = unknown === 1 ? "1 line that" : `${unknown} lines that`
-      rows.push([span(`Ctrl-T resends, Ctrl-X drops ${what} may or may not have arrived`, "strong")])
-    }
-    if (this.isLeaving)
-      rows.push([span(`waiting for outcomes: ${outgoing.size - unknown}; Ctrl-C leaves now`, "quiet")])
-    else if (phase._tag === "Away" && phase.why !== "") {
-      const left = Math.ceil(((phase.until ?? 0) - this.options.now()) / 1000)
-      const when = left > 0 ? ` ${this.options.marks.dash} next try in ${left} s; Enter tries now` : ""
-      rows.push([span(phase.why + when, "quiet")])
-      if ((phase.reason ?? "") !== "") rows.push([span(phase.reason ?? "", "quiet")])
-    }
-    if (paste !== undefined) rows.push([span(this.askPaste(paste.lines, paste.isHeaded), "strong")])
-    const { doubted } = this
-    if (doubted !== undefined && doubted.line === this.options.prompt.editor.text) {
-      const who = doubted.strangers.join(", ")
-      const others = this.to.join(", ")
-      const question = `Enter sends it to ${who} although no one of that name was here; a blank before it, to ${others}`
-      rows.push([span(question, "strong")])
-    }
-    return rows
+    const { conversation, doubted, isLeaving, outgoing, phase, receipts } = this
+    return ComposerView.make(
+      {
+        outgoing,
+        stored: receipts.messages,
+        phase,
+        isLeaving,
+        to: conversation.to,
+        doubted,
+        paste: paste === undefined ? undefined : { lines: paste.lines.length, ...this.addresseesOf(paste) }
+      },
+      this.options
+    )
   }
 
-  private askPaste(lines: ReadonlyArray<string>, isHeaded: boolean): string {
+  private addresseesOf({ isHeaded, lines }: Paste) {
     const meaning = isHeaded || this.to.length === 0 ? this.parse(lines[0] ?? "") : undefined
-    const to = meaning?._tag === "Say" || meaning?._tag === "Turn" ? meaning.to : this.to
-    const strangers = meaning === undefined ? [] : this.strangers(meaning)
-    const doubt = strangers.length === 0 ? "" : `, although no one named ${strangers.join(" or ")} was here`
-    return `y/n: send ${lines.length} lines${to.length === 0 ? "" : ` to ${to.join(", ")}`}${doubt}?`
+    return {
+      to: meaning?._tag === "Say" || meaning?._tag === "Turn" ? meaning.to : this.to,
+      strangers: meaning === undefined ? [] : this.strangers(meaning)
+    }
   }
 }
 
@@ -424,9 +340,6 @@ const isRefusedForNow = (fate: MessageFate) =>
 
 /** The note on a message whose outcome is unknown. */
 const unknownNote = "may or may not have arrived"
-
-/** The greatest number of pending messages that are shown; the others are only counted. */
-const maxPending = 4
 
 const help = (marks: Marks): ReadonlyArray<Row> =>
   [

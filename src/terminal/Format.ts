@@ -13,6 +13,12 @@ export const actionOf = (text: string): string | undefined => /^\/me\s+(\S.*)$/s
 /** The text of a message as it is shown: without the `/me ` of an action. */
 export const shownText = (text: string): string => actionOf(text) ?? text
 
+/** The user's own message as it is shown: the action `/me waves` as `* alice waves`. */
+export const ownAction = <Message extends { readonly text: string }>(message: Message, own: string): Message => {
+  const action = actionOf(message.text)
+  return action === undefined ? message : { ...message, text: `* ${own} ${action}` }
+}
+
 /**
  * `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. With mentions, `alice » hi bob` and `* alice » waves`.
  *
