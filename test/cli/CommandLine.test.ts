@@ -73,7 +73,10 @@ describe("CommandLine.mistake", () => {
   for (const [line, expected] of table) {
     const args = typeof line === "string" ? line.split(" ").filter((arg) => arg !== "") : line
     it(`returns ${expected ?? "nothing"} for "${args.join(" ")}"`, () =>
-      assert.strictEqual(CommandLine.mistake(args, commands), expected))
+      assert.strictEqual(
+        CommandLine.mistake(args, Object.keys(commands), (name) => commands[name]),
+        expected
+      ))
   }
 })
 

@@ -21,30 +21,42 @@ const leading = { flags: 0, words: Infinity, text: 1, program: 0 } as const
  * Returns what is wrong with the command line.
  *
  * @param ordered the arguments, with the flags of @effect/cli after the command
+ * @param names the names of all commands
+ * @param formOf returns the form of the command that is named
  */
-export const mistake = (
+export const mistake = <Name extends string>(
   ordered: ReadonlyArray<string>,
-  commands: Readonly<Record<string, CommandForm>>
+  names: ReadonlyArray<Name>,
+  formOf: (command: Name) => CommandForm | undefined
 ): string | undefined => {
   const args = withoutBuiltIns(ordered)
   const [command] = args
   if (command === undefined) return undefined
   if (command.startsWith("-")) return command === "--" ? undefined : unknownFlag(command, [], "a-chat --help")
-  const form = Object.hasOwn(commands, command) ? commands[command] : undefined
+  const name = names.find((name) => name === command)
+  const form = name && formOf(name)
   if (form === undefined) {
     const flag = `--${command}`
     if (builtIns.has(flag)) return `unknown command ${command}; did you mean ${flag}?`
-    const names = Object.keys(commands)
     const list = names.map((name) => `'${name}'`).join(", ")
     return `unknown command ${command}; ${DidYouMean.question(command, names, `use one of ${list}`)}`
   }
-  return informational.some((flag) => beforeDashes(ordered).includes(flag))
+  return includes(ordered, informational)
     ? undefined
     : mistakeInFlags(beforeDashes(args).slice(1), form, `a-chat ${command} --help`)
 }
 
+/** The command that is named, whether it exists or not. */
+export const command = (ordered: ReadonlyArray<string>): string | undefined => withoutBuiltIns(ordered)[0]
+
+/** Whether the output is about all commands, whichever is named. */
+export const concernsAll = (ordered: ReadonlyArray<string>): boolean => includes(ordered, ["--completions", "--wizard"])
+
 /** With one of these, @effect/cli ignores the other flags. */
 const informational = ["--help", "-h", "--version", "--wizard", "--completions"]
+
+const includes = (ordered: ReadonlyArray<string>, flags: ReadonlyArray<string>) =>
+  flags.some((flag) => beforeDashes(ordered).includes(flag))
 
 const beforeDashes = (args: ReadonlyArray<string>) => {
   const dashes = args.indexOf("--")

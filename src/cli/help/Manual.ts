@@ -8,15 +8,16 @@ import { pages, type CommandName } from "./ManualText.js"
 /**
  * Gives a command its description if its help is requested, else its summary. @effect/cli prints the whole description
  * in lists of commands and in completions.
+ *
+ * @param command undefined for a command that is only listed
  */
 export const describe = <Name extends CommandName, R, E, A>(
-  command: Command.Command<Name, R, E, A>,
+  command: Command.Command<Name, R, E, A> | undefined,
   name: Name,
   help: HelpRequest | undefined
 ): Command.Command<Name, R, E, A> | Command.Command<Name, never, never, object> => {
   const { description, summary } = pages[name]
-  // The list of commands shows no flags, but @effect/cli would still lay them out: a quarter of the start-up time.
-  if (help !== undefined && help.command === undefined) return Command.withDescription(Command.make(name), summary)
+  if (command === undefined) return Command.withDescription(Command.make(name), summary)
   if (help?.command !== name) return Command.withDescription(command, summary)
   return Command.withDescription(
     command,
