@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { temporaryFolder } from "./TemporaryFolder.js"
 
 /** The folder of Postgres' programs; undefined if it is not installed. Debian does not have them in the PATH. */
@@ -33,11 +34,26 @@ export interface PostgresServer {
   readonly url: string
   /** Ends the server like a power cut of its process, and waits until it is gone. */
   readonly kill: Effect.Effect<void>
+  /** Kills all of its processes with SIGKILL, and waits until they are gone. */
+  readonly killAll: Effect.Effect<void>
   /** Starts it again. */
   readonly start: Effect.Effect<void>
 }
 
 const program = (name: string) => join(programs ?? "", name)
+
+/** The processes that this one has started (Linux). */
+const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/u.test(entry)) return []
+    try {
+      // The name of the program is in parentheses, and may have spaces.
+      const [, parent] = readFileSync(`/proc/${entry}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? []
+      return Number(parent) === pid ? [Number(entry)] : []
+    } catch {
+      return [] // it has ended meanwhile
+    }
+  })
 
 /** A database server on a Unix socket, until the scope closes. */
 export const make = (...settings: ReadonlyArray<string>) =>
@@ -76,6 +92,24 @@ export const make = (...settings: ReadonlyArray<string>) =>
       server.kill("SIGQUIT") // at once: the next start recovers
       await exited
     })
+    const killAll = Effect.promise(async () => {
+      const server = child
+      if (server?.pid === undefined) return
+      child = undefined
+      const exited = once(server, "exit")
+      const children = childrenOf(server.pid)
+      server.kill("SIGKILL") // first: it would start children again
+      for (const pid of children) {
+        try {
+          process.kill(pid, "SIGKILL")
+        } catch {
+          // It ended with its parent.
+        }
+      }
+      await exited
+      // The next start refuses to work while one of them has the shared memory.
+      while (children.some((pid) => existsSync(`/proc/${pid}`))) await setTimeout(5)
+    })
     yield* Effect.acquireRelease(start, () => kill)
-    return { url: `postgres://chat@/postgres?host=${folder}`, kill, start } satisfies PostgresServer
+    return { url: `postgres://chat@/postgres?host=${folder}`, kill, killAll, start } satisfies PostgresServer
   })
