@@ -64,7 +64,7 @@ describe.concurrent("a-chat store", () => {
         waiting: 2,
         expired: 0,
         lines: 3,
-        bytes: 13
+        bytes: 3 * Keys.lineOverhead + "author1author1guest".length + "h\xc3\xa9lloagainhi".length
       })
     })
   )

@@ -31,7 +31,7 @@ it.scoped("the metrics of a store have its totals, its state, and the size of it
     yield* TestClock.adjust("10 seconds")
     const shown = values()
     assert.strictEqual(shown.get("achat_store_waiting_lines"), 2)
-    assert.strictEqual(shown.get("achat_store_text_bytes"), 12)
+    assert.strictEqual(shown.get("achat_store_text_bytes"), 2 * (Keys.lineOverhead + "author1line 1".length))
     assert.strictEqual(shown.get("achat_store_oldest_line_seconds"), 10)
     assert.strictEqual(shown.get("achat_store_stateok"), 1)
     state = "full"
