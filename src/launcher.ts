@@ -37,11 +37,14 @@ const script = new Script(source, { filename: "program.cjs", cachedData: cachedC
 const run = script.runInThisContext() as (require: NodeJS.Require, base: string) => void
 
 /**
- * Effect reads the stack of an error while it is loaded. For each function on that stack, V8 has to parse the source again,
- * since the cached code has no positions: with the function around the whole program, 2 ms of `serve` (benchmark: start-up).
- * Effect looks for a name in the first two frames.
+ * Effect reads the stack of an error while it is loaded, and looks for a name in it. For each function on that stack, V8
+ * would have to parse the source again, since the cached code has no positions: with the function around the whole program,
+ * 2 ms (benchmark: start-up). So until the program is loaded, a stack is the names of its functions.
  */
-const { stackTraceLimit } = Error
-Error.stackTraceLimit = 2
-run(require, pathToFileURL(__filename).href)
-Error.stackTraceLimit = stackTraceLimit
+const { prepareStackTrace } = Error
+Error.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFunctionName()).join("\n")
+try {
+  run(require, pathToFileURL(__filename).href)
+} finally {
+  Error.prepareStackTrace = prepareStackTrace
+}
