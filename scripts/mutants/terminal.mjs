@@ -261,5 +261,33 @@ export const mutants = [
     search: "&& !isLast && index > 0",
     replace: "&& !isLast && index < 0",
     test: "test/terminal/Width.test.ts"
+  },
+  {
+    name: "a word that moves into the next row is not wrapped there",
+    file: "terminal/Wrap.ts",
+    search: "        if (column + width > columns && at > start) {",
+    replace: "        if (at < start) {",
+    test: "test/terminal/Wrap.test.ts"
+  },
+  {
+    name: "each key divides the whole of a pasted line into cells",
+    file: "terminal/LiveRegion.ts",
+    search: "const length = Row.maxUnits(columns)",
+    replace: "const length = 1e9",
+    test: "test/terminal/Screen.test.ts"
+  },
+  {
+    name: "the rest of a report that is late is typing",
+    file: "terminal/InputParser.ts",
+    search: 'return !hasKey && trial.state === "ground"',
+    replace: "return false",
+    test: "test/terminal/InputParser.test.ts"
+  },
+  {
+    name: "the text after Escape is taken for the rest of a report",
+    file: "terminal/InputParser.ts",
+    search: 'return !hasKey && trial.state === "ground"',
+    replace: 'return trial.state === "ground"',
+    test: "test/terminal/InputParser.test.ts"
   }
 ]
