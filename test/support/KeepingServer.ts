@@ -23,7 +23,7 @@ export interface KeepingServerOptions {
   /** Whether the client asks for a token first, on a connection that is not counted. True by default. */
   readonly exchanges?: boolean
   /** The answer to `/accounts`, without its head. */
-  readonly kept?: string
+  readonly kept?: () => string
 }
 
 /** A server that says that it keeps lines, and does only what a test says. Each client logs in as alice. */
@@ -32,7 +32,7 @@ export const make = ({
   answer = () => [],
   exchanges = true,
   inbox = () => [],
-  kept = "1: bob",
+  kept = () => "1: bob",
   log = () => "l",
   words = () => "ack+once+receipts+seq"
 }: KeepingServerOptions): Effect.Effect<TcpAddress, never, Scope.Scope> => {
@@ -44,7 +44,7 @@ export const make = ({
     }
     if (line.startsWith("@token")) return ["! refused @token token reason=policy: x"]
     if (line.startsWith("alice")) return connection === 0 ? [] : inbox(connection)
-    if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept}`]
+    if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept()}`]
     if (line.startsWith("/ack")) return acknowledged(connection, Number(line.slice("/ack ".length)))
     if (line.startsWith("/quit")) return ["* bye reason=quit: x"]
     return /^@\S+ [^/]/u.test(line) ? answer(line) : []

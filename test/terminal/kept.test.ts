@@ -5,6 +5,7 @@ import type { Keyring } from "../../src/client/Keyring.js"
 import { startAccounts } from "../support/Accounts.js"
 import * as Conversations from "../../src/conversations/Conversations.js"
 import * as Tcp from "../../src/transport/Tcp.js"
+import { eventually } from "../support/Eventually.js"
 import { labelOf, make as keeping, password, type KeepingServerOptions } from "../support/KeepingServer.js"
 import { chat, enter, openTerminal } from "../support/MemoryTerminal.js"
 
@@ -142,19 +143,26 @@ describe("the terminal of an account", () => {
 
   it.scopedLive("leaves it to the user to send a line again that a guest may have", () =>
     Effect.gen(function* () {
-      let lines = 0
+      const lines: Array<string> = []
+      let isAsked = false
       const alice = yield* scripted({
-        kept: "0: ",
-        answer: () => {
-          lines += 1
-          return "reset"
+        kept: () => {
+          isAsked = true
+          return "0: "
+        },
+        answer: (line) => {
+          lines.push(line.slice(line.indexOf(" ") + 1))
+          return lines.length === 1 ? "reset" : [`* written @${labelOf(line)} dave: x`]
         }
       })
       yield* alice.types(`bob: hi${enter}`)
       yield* alice.sees(
         /connected to memory again[^]*Ctrl-T resends, Ctrl-X drops 1 line that may or may not have arrived/u
       )
-      assert.strictEqual(lines, 1)
+      yield* eventually(() => isAsked, "nobody asked whether bob has an account")
+      yield* alice.types(`dave: later${enter}${enter}`)
+      yield* alice.sees("✓ dave ‹ later")
+      assert.deepStrictEqual(lines, ["bob: hi", "dave: later"])
     })
   )
 })
