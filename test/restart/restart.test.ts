@@ -7,7 +7,8 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 const main = path("../../scripts/restart/main.mjs")
 
-const small = ["--clients", "20", "--restarts", "2", "--seconds", "1", "--return-after", "100ms"]
+/** Hundreds of lines go out in half a second, and a fault affects one line in fifty or more. */
+const small = ["--clients", "20", "--restarts", "2", "--seconds", "0.5", "--return-after", "100ms"]
 
 /** Two restarts under a small load, by default of the built program. */
 const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "none") =>
@@ -20,8 +21,7 @@ const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "
     return Effect.sync(() => child.kill("SIGTERM"))
   })
 
-/** A fault shows in half a second, since it affects one line in fifty or more. */
-const faulty = ["--program", path("../support/faulty-program.mjs"), "--seconds", "0.5"]
+const faulty = ["--program", path("../support/faulty-program.mjs")]
 
 const row = (output: string, title: string) => Number(new RegExp(`^ *${title} +(\\d+)$`, "mu").exec(output)?.[1])
 

@@ -45,7 +45,7 @@ const runTerminal = (seed: number) => {
 const tellTerminal = (seed: number) => withoutToken(TerminalRun.story(runTerminal(seed), []))
 
 describe("the simulation", () => {
-  it("keeps every promise under thousands of schedules, which cover everything", { timeout: 120_000 }, async () => {
+  it("keeps every promise under thousands of schedules, which cover everything", { timeout: 300_000 }, async () => {
     // Runs the command, whose bundle takes half the time. Not synchronously: vitest gives up a worker that is blocked for
     // a minute.
     const args = [...flags, script, "--schedules", "2500", "--seed", "1"]
