@@ -4,6 +4,14 @@ const budget = "test/chat/budget.test.ts"
 
 export const mutants = [
   {
+    name: "the thread of a store lets the young generation grow",
+    file: "cli/V8Heap.ts",
+    search: "Effect.zipRight(Effect.sync(keepYoung), Effect.forever(Effect.delay(look, interval)))",
+    replace: "Effect.forever(Effect.delay(look, interval))",
+    also: { file: "cli/V8Heap.ts", search: "    else keepYoung()\n", replace: "" },
+    test: "test/cli/young-generation.test.ts"
+  },
+  {
     name: "a label keeps the read alive that it was sliced from",
     file: "chat/Routing.ts",
     search: "labelled === undefined ? undefined : Wire.copy(labelled.label)",

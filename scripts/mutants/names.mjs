@@ -202,5 +202,12 @@ export const mutants = [
     file: "chat/Names.ts",
     search: "senders !== undefined && !(peer.isSendOnly && senders.name === name)",
     replace: "peer.isSendOnly && senders !== undefined && senders.name !== name"
+  },
+  {
+    name: "a connection that was replaced waits for itself when it ends",
+    file: "chat/Predecessors.ts",
+    search: "this.over.has(peer) || ",
+    replace: "",
+    test: "test/chat/Predecessors.test.ts"
   }
 ]

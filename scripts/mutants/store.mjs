@@ -32,6 +32,13 @@ export const mutants = [
     test: file
   },
   {
+    name: "damage to the roots of the tables is not noticed at the start",
+    file: "store/SqliteFile.ts",
+    search: "SqliteChecks.edges(connection)",
+    replace: "undefined",
+    test: file
+  },
+  {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
     search: "Checksum.ofLine({ ...line, conversation: head.id }) === line.crc",

@@ -6,7 +6,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
 import * as Reply from "../protocol/Reply.js"
 import type { KnownAccount } from "./AccountIndex.js"
-import type { AccountsContext } from "./AccountsContext.js"
+import { type AccountsContext, presentDevices } from "./AccountsContext.js"
 import { ProvenDevice } from "./ProvenDevice.js"
 
 /**
@@ -90,7 +90,7 @@ export const openDevice = (
 ): Effect.Effect<OpenedDevice, StoreError> =>
   Effect.suspend(() => {
     const { broker, settings, store } = accounts
-    const present = [...broker().devicesOf(account).keys()]
+    const present = presentDevices(broker(), account)
     const { maxDevices } = settings.current
     return store.accounts.openDevice(account.id, device, { maxDevices, present })
   }).pipe(

@@ -8,7 +8,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import { KnownAccount } from "./AccountIndex.js"
-import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
+import { type AccountsContext, presentDevices, retryStoreMillis } from "./AccountsContext.js"
 import * as AccountChanges from "./AccountChanges.js"
 import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
@@ -112,7 +112,7 @@ const devices: Row = {
     if (device === undefined) return refusing("devices", label)("guest")
     const { account } = device
     return Effect.map(store.accounts.devices(account.id), (stored) => {
-      const present = broker().devicesOf(account)
+      const present = new Set(presentDevices(broker(), account))
       const now = broker().time.wall()
       const all = stored.map(({ hasToken, name, seen }) => {
         const isHere = present.has(name)

@@ -82,7 +82,7 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
     expel: () => {},
     adopt: () => {},
     alike: () => [],
-    devicesOf: () => new Map(),
+    devicesOf: () => [],
     time
   }
   return AccountOperations.make({
@@ -117,8 +117,8 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
           // Devices of an account that is being removed are still connected for a moment.
           if (account === undefined || account.isRemoved) return undefined
           const peers = broker.devicesOf(account)
-          if (peers.size === 0) return undefined
-          return { outboxes: Array.from(peers.values(), ({ outbox }) => outbox), suffix: "" }
+          if (peers.length === 0) return undefined
+          return { outboxes: peers.map(({ outbox }) => outbox), suffix: "" }
         }
       }
     ],

@@ -1,3 +1,4 @@
+import type { Account } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { Live } from "../chat/Live.js"
 import type { StoreService } from "../ports/Store.js"
@@ -25,3 +26,7 @@ export interface AccountsContext {
 
 /** The milliseconds after which a client may try again what the store did not do. */
 export const retryStoreMillis = 1_000
+
+/** The names of an account's present devices. */
+export const presentDevices = (broker: AccountsBroker, account: Account): ReadonlyArray<string> =>
+  broker.devicesOf(account).flatMap(({ device }) => device?.name ?? [])

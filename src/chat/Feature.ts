@@ -63,8 +63,8 @@ export interface FeatureContext {
   readonly adopt: (peer: Peer, device: Device) => void
   /** In the broker's turn: all connections whose names are this one or look the same, leaving ones included. */
   readonly alike: (name: string) => ReadonlyArray<Peer>
-  /** In the broker's turn: the present devices of an account, by their names. */
-  readonly devicesOf: (account: Account) => ReadonlyMap<string, Peer>
+  /** In the broker's turn: the present devices of an account. */
+  readonly devicesOf: (account: Account) => ReadonlyArray<Peer>
   /** In the broker's turn: the present devices of all accounts. */
   readonly devices: () => ReadonlyArray<Device>
   /** The server's clocks. */

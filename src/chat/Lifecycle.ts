@@ -83,8 +83,9 @@ export class Lifecycle {
   /** Logs a peer in as a device of an account, in place of the connection that the device may still have. */
   joinAs(peer: Peer, device: Device) {
     const { names } = this.broker
-    const before = peer.isSendOnly ? undefined : names.devicesOf(device.account).get(device.name)
-    const isFirst = names.devicesOf(device.account).size === 0
+    const present = names.devicesOf(device.account)
+    const before = peer.isSendOnly ? undefined : present.find((other) => other.device?.name === device.name)
+    const isFirst = present.length === 0
     if (before !== undefined) this.replace(before)
     names.joinAs(peer, device)
     this.hasJoined(peer, isFirst)

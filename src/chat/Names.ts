@@ -22,10 +22,11 @@ export class Names implements Resolver {
   private readonly byLikeness = new Map<string, Peer>()
   /** The guests that only send, by the same key, and the name that they have. */
   private readonly senders = new Map<string, { readonly name: string; readonly clients: Set<Peer> }>()
-  /** All connections of accounts, by the same key, until their writers have ended. */
-  private readonly connections = new Map<string, Set<Peer>>()
-  /** The present devices of each account that has any, by their names. */
-  private readonly devices = new Map<Account, Map<string, Peer>>()
+  /**
+   * All connections of accounts, by the same key, until their writers have ended. In lists, since an account has few of
+   * them: a map for each takes 200 bytes more (benchmark: memory per idle connection of an account).
+   */
+  private readonly connections = new Map<string, Array<Peer>>()
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
   private sorted: Array<string> | undefined = undefined
   private whoParts: ReadonlyArray<string> | undefined = undefined
@@ -75,29 +76,28 @@ export class Names implements Resolver {
   private connect(peer: Peer, device: Device) {
     const likeness = likenessOf(device.account.name)
     peer.device = device
+    const isFirst = this.devicesOf(device.account).length === 0
     const connections = this.connections.get(likeness)
-    if (connections === undefined) this.connections.set(likeness, new Set([peer]))
-    else connections.add(peer)
-    if (!peer.isSendOnly) this.appear(peer, device)
+    if (connections === undefined) this.connections.set(likeness, [peer])
+    else connections.push(peer)
+    if (!peer.isSendOnly) this.appear(peer, isFirst)
   }
 
-  private appear(peer: Peer, { account, name: key }: Device) {
-    const { name } = account
-    const devices = this.devices.get(account)
-    if (devices === undefined) this.devices.set(account, new Map([[key, peer]]))
-    else devices.set(key, peer)
-    if (devices !== undefined) return this.changed(name)
+  private appear(peer: Peer, isFirst: boolean) {
+    const { name } = peer
+    if (!isFirst) return this.changed(name)
     this.byLikeness.set(likenessOf(name), peer)
     this.become(HashMap.set(this.present, name, peer), name)
   }
 
-  /** The present devices of an account, by their names. */
-  devicesOf(account: Account): ReadonlyMap<string, Peer> {
-    return this.devices.get(account) ?? noDevices
+  /** The present devices of an account. */
+  devicesOf({ name }: Account): ReadonlyArray<Peer> {
+    return this.connections.get(likenessOf(name))?.filter(isPresentDevice) ?? []
   }
 
   get allDevices(): ReadonlyArray<Device> {
-    return [...this.devices.values()].flatMap((devices) => [...devices.values()].flatMap(({ device }) => device ?? []))
+    const peers = [...this.connections.values()].flat().filter(isPresentDevice)
+    return peers.flatMap(({ device }) => device ?? [])
   }
 
   /**
@@ -112,12 +112,9 @@ export class Names implements Resolver {
     return true
   }
 
-  private disappear({ name }: Peer, { account, name: key }: Device) {
-    const devices = this.devices.get(account)
-    devices?.delete(key)
-    const [next] = devices?.values() ?? []
-    if (next === undefined) this.devices.delete(account)
-    else this.byLikeness.set(likenessOf(name), next)
+  private disappear({ name }: Peer, { account }: Device) {
+    const [next] = this.devicesOf(account)
+    if (next !== undefined) this.byLikeness.set(likenessOf(name), next)
     this.become(next === undefined ? HashMap.remove(this.present, name) : HashMap.set(this.present, name, next), name)
   }
 
@@ -135,7 +132,9 @@ export class Names implements Resolver {
     const senders = this.senders.get(likeness)?.clients
     if (senders?.delete(peer) === true && senders.size === 0) this.senders.delete(likeness)
     const connections = this.connections.get(likeness)
-    if (connections?.delete(peer) === true && connections.size === 0) this.connections.delete(likeness)
+    const at = connections?.indexOf(peer) ?? -1
+    if (at >= 0) connections?.splice(at, 1)
+    if (connections?.length === 0) this.connections.delete(likeness)
     if (this.byLikeness.get(likeness) === peer) this.byLikeness.delete(likeness)
   }
 
@@ -184,7 +183,7 @@ export class Names implements Resolver {
   }
 }
 
-const noDevices: ReadonlyMap<string, Peer> = new Map()
+const isPresentDevice = ({ isSendOnly, phase }: Peer) => phase._tag === "Present" && !isSendOnly
 
 /** Adds a name to a sorted list, or removes it. */
 const update = (sorted: Array<string>, name: string, isPresent: boolean) => {

@@ -7,10 +7,13 @@ import type { Peer } from "./Peer.js"
 export class Predecessors {
   /** For each client, the connection that ended last, if lines that were read from it are still to be routed. */
   private readonly unrouted = new Map<string, Peer>()
+  private readonly over = new WeakSet<Peer>()
 
   /** The connection is over, or another one has taken its place. */
   ended(peer: Peer) {
-    if (!peer.phase.isHeard || isRouted(peer)) return
+    // A connection that was replaced ends later: it would wait for itself, or for one that waits for it.
+    if (this.over.has(peer) || !peer.phase.isHeard || isRouted(peer)) return
+    this.over.add(peer)
     const client = clientOf(peer)
     // Of several clients with one name, which only send, none has waited for the others.
     peer.predecessor ??= this.unrouted.get(client)

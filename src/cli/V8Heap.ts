@@ -36,8 +36,9 @@ export const restoreYoung: Effect.Effect<never> = Effect.suspend(() => {
     before = process.cpuUsage()
     const isBusy = user + system > busy * Duration.toMillis(interval) * 1000
     if (isBusy && missingFactor() > 1) growYoung()
+    else keepYoung()
   })
-  return Effect.forever(Effect.delay(look, interval))
+  return Effect.zipRight(Effect.sync(keepYoung), Effect.forever(Effect.delay(look, interval)))
 })
 
 const zeros = Array.from({ length: 1024 }, () => 0)
@@ -47,8 +48,14 @@ const growYoung = () => {
   V8.setFlagsFromString(`--semi-space-growth-factor=${Math.max(2, missingFactor())}`)
   const surviving: Array<ReadonlyArray<number>> = []
   while (missingFactor() > 1 && surviving.length < 1000) surviving.push(Array.from(zeros))
-  if (missingFactor() <= 1) V8.setFlagsFromString("--semi-space-growth-factor=1")
+  if (missingFactor() <= 1) keepYoung()
 }
+
+/**
+ * The young generation grows no more. The start of a thread, such as that of a store in SQLite, undoes this: V8 raises the
+ * factor to 2 for the whole process when it creates a heap (benchmark: memory per idle connection of an account).
+ */
+const keepYoung = () => V8.setFlagsFromString("--semi-space-growth-factor=1")
 
 /** By what the young generation has to be multiplied to have `youngBytes`. */
 const missingFactor = () => {

@@ -14,7 +14,7 @@ import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import { Cursors } from "./Cursors.js"
-import { Feed } from "./Feed.js"
+import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
 import { Pager } from "./Pager.js"
@@ -92,6 +92,7 @@ class Conversations {
   private readonly receipts: Receipts
   private readonly returns: Returns
   private readonly trouble: StoreTrouble
+  private readonly forFeeds: FeedCollaborators
   /** Feeds that cannot go on, and why. */
   private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
   private readonly hasLost = Effect.unsafeMakeLatch(false)
@@ -155,6 +156,13 @@ class Conversations {
       }
     })
     this.mailboxes = new Mailboxes(broker, this.writer)
+    this.forFeeds = {
+      give: broker.give,
+      wantPage: (feed) => this.pager.add(feed),
+      cursors,
+      receipts: this.receipts,
+      rendering: this.rendering
+    }
   }
 
   /** Until the broker ends. What was given by then is saved. */
@@ -194,18 +202,8 @@ class Conversations {
     const { account, name } = device
     const mailbox = this.mailboxes.of(account)
     const before = mailbox.feedOf(name)
-    const feed = new Feed(
-      peer,
-      { account: account.id, device: name },
-      {
-        give: this.broker.give,
-        wantPage: (wanting) => this.pager.add(wanting),
-        cursors: this.cursors,
-        receipts: this.receipts,
-        rendering: this.rendering
-      }
-    )
-    mailbox.feeds.set(peer, feed)
+    const feed = new Feed(peer, { account: account.id, device: name }, this.forFeeds)
+    mailbox.add(feed)
     this.feeds.set(peer, feed)
     this.mailboxes.inUse(mailbox)
     // The connection that this one replaces may still be given lines: only once it has ended, the cursor is exact.
@@ -223,11 +221,11 @@ class Conversations {
     if (feed === undefined) return
     this.feeds.delete(peer)
     const mailbox = this.mailboxes.get(feed.device.account)
-    mailbox?.feeds.delete(peer)
     if (mailbox === undefined) return
+    mailbox.delete(feed)
     const next = mailbox.feedOf(feed.device.device)
     if (next !== undefined) this.opening.add(next)
-    if (mailbox.feeds.size === 0) this.receipts.forget(mailbox.account.id)
+    if (!mailbox.isConnected) this.receipts.forget(mailbox.account.id)
     this.mailboxes.rest(mailbox)
   }
 
@@ -265,7 +263,7 @@ class Conversations {
   private writersTo(conversation: ConversationId, key: ConversationKey, reader: AccountId): ReadonlyArray<Peer> {
     const writer = otherAccount(key, reader)
     if (writer === undefined) return [this.returns.guestOf(conversation)].flatMap((guest) => guest ?? [])
-    return isSelf(key) ? [] : [...(this.mailboxes.get(writer)?.feeds.keys() ?? [])]
+    return isSelf(key) ? [] : (this.mailboxes.get(writer)?.peers ?? [])
   }
 
   private get saveCursors(): Effect.Effect<never> {

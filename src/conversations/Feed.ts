@@ -13,6 +13,7 @@ import { isSelf } from "./Parties.js"
 import type { Receipts } from "./Receipts.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 import type { Rendering } from "./Rendering.js"
+import { SparseMap } from "./SparseMap.js"
 
 /** The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page. */
 const windowLines = 4_096
@@ -65,7 +66,8 @@ interface UnderWay {
   readonly bytes: number
 }
 
-interface Collaborators {
+/** What all feeds need of the broker. */
+export interface FeedCollaborators {
   /** Puts lines that come from this feed into the device's outbox. */
   readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
   /** Asks for the next page of this feed, once there is time. Idempotent. */
@@ -83,9 +85,9 @@ interface Collaborators {
  * A conversation that is not behind is live, so a feed holds nothing of the hundreds in which nothing happens.
  */
 export class Feed implements Source {
-  private readonly behind = new Map<ConversationId, Behind>()
-  /** The keys of these conversations. */
-  private readonly behindKeys = new Set<string>()
+  private readonly behind = new SparseMap<ConversationId, Behind>()
+  /** These conversations by `keyText`. */
+  private readonly behindKeys = new SparseMap<string, ConversationId>()
   /** The last line that was given, of the conversations of which this feed has given any lately. */
   private readonly given = new RecentNumbers<ConversationId>(rememberedConversations)
   /** Lines in the outbox, in order. */
@@ -96,14 +98,14 @@ export class Feed implements Source {
   private isOpen = false
   private isOver = false
   /** The first line of each conversation that was stored before that was known. */
-  private readonly early = new Map<ConversationId, Early>()
+  private readonly early = new SparseMap<ConversationId, Early>()
   /** Lines that this connection has sent and will meet on a page, which does not say who has sent them. */
-  private readonly own = new Map<ConversationId, Set<number>>()
+  private readonly own = new SparseMap<ConversationId, Set<number>>()
 
   constructor(
     readonly peer: Peer,
     readonly device: DeviceKey,
-    private readonly broker: Collaborators
+    private readonly broker: FeedCollaborators
   ) {}
 
   /** The store has answered in which conversations something waits. Whatever is stored after that is new. */
@@ -287,7 +289,7 @@ export class Feed implements Source {
 
   private setBehind(conversation: ConversationId, behind: Behind) {
     this.behind.set(conversation, behind)
-    this.behindKeys.add(keyText(behind.key))
+    this.behindKeys.set(keyText(behind.key), conversation)
   }
 
   private give(

@@ -7,35 +7,61 @@ import type { Feed } from "./Feed.js"
 /** What the server holds in memory of an account that lines are written to, or that has devices connected. */
 export class Mailbox {
   /** The feeds of the connected devices. A device that has logged in again may have two for a moment. */
-  readonly feeds = new Map<Peer, Feed>()
+  private feeds: ReadonlyArray<Feed> = []
+  private openInlet: Outbox<Peer> | undefined = undefined
 
   constructor(
     readonly account: Account,
-    /** Where lines to the account are put. The store is its writer. */
-    readonly inlet: Outbox<Peer>
+    private readonly makeInlet: (mailbox: Mailbox) => Outbox<Peer>
   ) {}
+
+  /** Where lines to the account are put; the store is its writer. Made for the first one: many only listen. */
+  get inlet(): Outbox<Peer> {
+    return (this.openInlet ??= this.makeInlet(this))
+  }
+
+  /** Whether lines have been put into the inlet, or may be, because a route leads to it. */
+  get hasInlet(): boolean {
+    return this.openInlet !== undefined
+  }
 
   /** Nothing waits, and nobody is connected: it can be forgotten. */
   get isIdle(): boolean {
-    return this.feeds.size === 0 && this.inlet.isEmpty && !this.inlet.hasWaiting
+    const { openInlet } = this
+    return !this.isConnected && (openInlet === undefined || (openInlet.isEmpty && !openInlet.hasWaiting))
+  }
+
+  /** Whether a device of the account is connected. */
+  get isConnected(): boolean {
+    return this.feeds.length > 0
+  }
+
+  /** The connections of the account's devices. */
+  get peers(): ReadonlyArray<Peer> {
+    return this.feeds.map(({ peer }) => peer)
+  }
+
+  add(feed: Feed) {
+    this.feeds = [...this.feeds, feed] // not `push`, for which V8 makes room for 17
+  }
+
+  delete(feed: Feed) {
+    this.feeds = this.feeds.filter((other) => other !== feed)
   }
 
   /** The feed of the device with this name, the earlier one if it has two. */
   feedOf(device: string): Feed | undefined {
-    for (const feed of this.feeds.values()) if (feed.device.device === device) return feed
-    return undefined
+    return this.feeds.find((feed) => feed.device.device === device)
   }
 
   /** A connected device that can be given lines. */
   get device(): Peer | undefined {
-    for (const [peer, feed] of this.feeds) if (feed.isReady) return peer
-    return undefined
+    return this.feeds.find((feed) => feed.isReady)?.peer
   }
 
   /** Whether some device gets the lines of this conversation as they are stored. */
   isLive(key: ConversationKey): boolean {
-    for (const feed of this.feeds.values()) if (feed.isLive(key)) return true
-    return false
+    return this.feeds.some((feed) => feed.isLive(key))
   }
 
   /**
@@ -51,7 +77,7 @@ export class Mailbox {
     by: Peer,
     lost: (feed: Feed, defect: unknown) => void
   ) {
-    for (const feed of this.feeds.values()) {
+    for (const feed of this.feeds) {
       try {
         feed.stored(conversation, key, line, by)
       } catch (defect) {

@@ -1,6 +1,7 @@
 import type { Account } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
-import type { WriterKind } from "../chat/Outbox.js"
+import type { Outbox, WriterKind } from "../chat/Outbox.js"
+import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import * as LineHead from "./LineHead.js"
 import { Mailbox } from "./Mailbox.js"
@@ -31,13 +32,17 @@ export class Mailboxes {
   of(account: Account): Mailbox {
     const known = this.byAccount.get(account.id)
     if (known !== undefined) return known
-    const inlet = this.broker.outbox(account.name, storeWriter)
-    inlet.form = LineHead.form
-    const mailbox = new Mailbox(account, inlet)
+    const mailbox = new Mailbox(account, this.makeInlet)
     this.byAccount.set(account.id, mailbox)
     this.idle.add(mailbox)
-    this.await(mailbox)
     return mailbox
+  }
+
+  private readonly makeInlet = (mailbox: Mailbox) => {
+    const inlet = this.broker.outbox(mailbox.account.name, storeWriter)
+    inlet.form = LineHead.form
+    this.await(mailbox, inlet)
+    return inlet
   }
 
   /** A device of the account is connected. */
@@ -47,12 +52,12 @@ export class Mailboxes {
 
   /** What was taken from an inlet is settled: takes the next batch, as soon as there is one. */
   takeFrom(mailbox: Mailbox) {
-    this.await(mailbox)
+    this.await(mailbox, mailbox.inlet)
     this.rest(mailbox)
   }
 
-  private await(mailbox: Mailbox) {
-    mailbox.inlet.onBatch((batch) => {
+  private await(mailbox: Mailbox, inlet: Outbox<Peer>) {
+    inlet.onBatch((batch) => {
       this.idle.delete(mailbox)
       this.writer.take(mailbox, batch)
     })
@@ -68,9 +73,11 @@ export class Mailboxes {
     }
   }
 
-  private forget({ account, inlet }: Mailbox) {
+  private forget(mailbox: Mailbox) {
+    const { account } = mailbox
     this.byAccount.delete(account.id)
-    this.broker.discard(inlet)
+    if (!mailbox.hasInlet) return
+    this.broker.discard(mailbox.inlet)
     this.broker.changed(account.name)
   }
 }

@@ -1,9 +1,11 @@
+import { SparseMap } from "./SparseMap.js"
+
 /**
  * A number for each key, of which the oldest are forgotten when there are too many. Guests can begin any number of
  * conversations while one device is connected.
  */
 export class RecentNumbers<Key> {
-  private readonly numbers = new Map<Key, number>()
+  private readonly numbers = new SparseMap<Key, number>()
 
   /** @param most the keys that are remembered at most */
   constructor(private readonly most: number) {}
@@ -25,7 +27,7 @@ export class RecentNumbers<Key> {
 
   /** Half of them at once: V8 iterates over the entries of a map that were deleted before it finds the oldest. */
   private forgetOldest() {
-    for (const key of this.numbers.keys()) {
+    for (const [key] of this.numbers) {
       if (this.numbers.size <= this.most / 2) return
       this.numbers.delete(key)
     }

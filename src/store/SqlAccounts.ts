@@ -140,12 +140,12 @@ export function* openDevice(
 ): Sql<OpenedDevice> {
   if (!(yield* state.activeAccounts()).has(account)) return { _tag: "TooMany" }
   const names = yield* state.devicesOf(account)
-  if (names.has(device)) {
+  if (names.includes(device)) {
     yield* markSeen(state, { account, device }, moment)
     return { _tag: "Opened", isNew: false, forgotten: undefined }
   }
   let forgotten: string | undefined
-  if (names.size >= options.maxDevices) {
+  if (names.length >= options.maxDevices) {
     const oldestFirst = yield* rows<{ name: string }>(
       "select name from device where account = ? order by ran, name",
       account
@@ -156,7 +156,7 @@ export function* openDevice(
   }
   const running = yield* state.running(moment)
   yield* run("insert into device values (?, ?, null, ?, ?)", account, device, Math.floor(moment.wall), running)
-  names.add(device)
+  state.devices.set(account, [...(yield* state.devicesOf(account)), device])
   // Where the furthest device is.
   for (const { conversation, given } of yield* rows<{ conversation: number; given: number }>(
     "select conversation, given from member where account = ? and given > 0",
@@ -169,7 +169,7 @@ export function* openDevice(
 
 /** `StoreAccounts.setToken`. */
 export function* setToken(state: SqlState, account: AccountId, device: string, hash: Uint8Array): Sql<boolean> {
-  if (!(yield* state.devicesOf(account)).has(device)) return false
+  if (!(yield* state.devicesOf(account)).includes(device)) return false
   yield* run("update device set token = ? where account = ? and name = ?", hash, account, device)
   return true
 }
@@ -183,7 +183,11 @@ export function* deviceOfToken(account: AccountId, hash: Uint8Array): Sql<string
 /** `StoreAccounts.forget`. */
 export function* forget(state: SqlState, account: AccountId, device: string): Sql<boolean> {
   const names = yield* state.devicesOf(account)
-  if (!names.delete(device)) return false
+  if (!names.includes(device)) return false
+  state.devices.set(
+    account,
+    names.filter((name) => name !== device)
+  )
   yield* run("delete from cursor where account = ? and device = ?", account, device)
   yield* run("delete from device where account = ? and name = ?", account, device)
   yield* run(

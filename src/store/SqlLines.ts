@@ -213,7 +213,7 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
   const head = yield* state.head(conversation)
   const member = head?.members.get(account)
   if (head === undefined || member === undefined) return
-  if (!(yield* state.devicesOf(account)).has(device)) return
+  if (!(yield* state.devicesOf(account)).includes(device)) return
   const last = Math.min(seq, head.next - 1)
   yield* run(
     `insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation)

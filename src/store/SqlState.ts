@@ -76,7 +76,7 @@ export class SqlState {
   limits: SqlLimits
   /** Accounts that exist and are not removed. */
   active: Set<AccountId> | undefined
-  readonly devices = new Map<AccountId, Set<string>>()
+  readonly devices = new Map<AccountId, ReadonlyArray<string>>()
   readonly unread = new Map<AccountId, Unread>()
   readonly heads = new Map<ConversationId, Head>()
   readonly ids = new Map<string, ConversationId>()
@@ -187,11 +187,11 @@ export class SqlState {
     return (this.active = new Set(found.map(({ id }) => id)))
   }
 
-  *devicesOf(account: AccountId): Sql<Set<string>> {
+  *devicesOf(account: AccountId): Sql<ReadonlyArray<string>> {
     const known = this.devices.get(account)
     if (known !== undefined) return known
     const found = yield* rows<{ name: string }>("select name from device where account = ?", account)
-    const names = new Set(found.map(({ name }) => name))
+    const names = found.map(({ name }) => name)
     this.devices.set(account, names)
     return names
   }

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, read } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
-import { load, type SqliteConnection } from "./SqliteDriver.js"
+import { describe, load, type SqliteConnection } from "./SqliteDriver.js"
 import * as SqliteFile from "./SqliteFile.js"
 
 /** Bytes that are copied at a time. */
@@ -34,7 +34,7 @@ export class SqliteBackup {
     this.isRunning = true
     try {
       const copy = await open(file, "wx", 0o600).catch((error: unknown) => {
-        throw new Error(`${file} cannot be created: ${SqliteFile.describe(error)}`, { cause: error })
+        throw new Error(`${file} cannot be created: ${describe(error)}`, { cause: error })
       })
       try {
         // Flushed here, off the thread: the flush in `complete` then has little to do.
@@ -44,7 +44,7 @@ export class SqliteBackup {
         this.complete(file)
       } catch (error) {
         await rm(file, { force: true })
-        throw new Error(`the backup failed: ${SqliteFile.describe(error)}`, { cause: error })
+        throw new Error(`the backup failed: ${describe(error)}`, { cause: error })
       }
     } finally {
       this.isRunning = false

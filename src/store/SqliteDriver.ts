@@ -62,3 +62,8 @@ export const codeOf = (error: unknown): number => {
   // The package's `all` leaves the code out if a query fails after its first row.
   return texts.find(([text]) => error.message.includes(text))?.[1] ?? 0
 }
+
+export const pragma = (connection: SqliteConnection, name: string) =>
+  Object.values(connection.prepare(`pragma ${name}`).all()[0] ?? {})[0]
+
+export const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -3,7 +3,8 @@ import type { StoreState } from "../ports/Store.js"
 import type { StoreFailure } from "../ports/StoreError.js"
 import { lineColumns, type LineRow, type Sql, type SqlRow } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
-import { codeOf, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
+import * as SqliteChecks from "./SqliteChecks.js"
+import { codeOf, describe, pragma, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
 import { SqliteBackup } from "./SqliteBackup.js"
 import * as SqliteFile from "./SqliteFile.js"
 import { SqliteReserve } from "./SqliteReserve.js"
@@ -172,7 +173,7 @@ export class SqliteEngine {
   /** Draws the consequences of an error. */
   private failed(error: unknown): EngineFailure {
     if (error instanceof EngineFailure) return error
-    const description = SqliteFile.describe(error)
+    const description = describe(error)
     switch (codeOf(error)) {
       case resultCode.full:
         this.state = "full"
@@ -204,15 +205,15 @@ export class SqliteEngine {
 
   private freeBytes(): number {
     if (this.connection === undefined) return 0
-    const pages = Number(SqliteFile.pragma(this.connection, "freelist_count"))
-    return pages * Number(SqliteFile.pragma(this.connection, "page_size"))
+    const pages = Number(pragma(this.connection, "freelist_count"))
+    return pages * Number(pragma(this.connection, "page_size"))
   }
 
   /** Returns free pages to the file system, some at a time: 200 take about 4 ms. Some stay, because they are used again. */
   shrink() {
     if (this.connection === undefined || this.state !== "ok") return
-    const free = Number(SqliteFile.pragma(this.connection, "freelist_count"))
-    if (free < freePages + Number(SqliteFile.pragma(this.connection, "page_count")) / 10) return
+    const free = Number(pragma(this.connection, "freelist_count"))
+    if (free < freePages + Number(pragma(this.connection, "page_count")) / 10) return
     try {
       this.connection.prepare("pragma incremental_vacuum(200)").all()
     } catch (error) {
@@ -229,7 +230,7 @@ export class SqliteEngine {
   }
 
   checkFiles(): ReadonlyArray<string> {
-    return this.connection === undefined ? ["the store is closed"] : SqliteFile.integrityCheck(this.connection)
+    return this.connection === undefined ? ["the store is closed"] : SqliteChecks.all(this.connection)
   }
 
   /** `StoreUpkeep.backup`, while other requests go on. Rejects with an `EngineFailure`. */
@@ -238,7 +239,7 @@ export class SqliteEngine {
     try {
       await this.backups.write(file)
     } catch (error) {
-      throw new EngineFailure("unavailable", SqliteFile.describe(error))
+      throw new EngineFailure("unavailable", describe(error))
     }
   }
 

@@ -12,7 +12,8 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { StoreObstacle } from "../ports/StoreError.js"
-import { codeOf, packageName, load, resultCode, type SqliteConnection } from "./SqliteDriver.js"
+import * as SqliteChecks from "./SqliteChecks.js"
+import { codeOf, describe, load, packageName, pragma, resultCode, type SqliteConnection } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
 
 /** A store that cannot be opened. Not yet a `StoreOpenError`: the thread of a store starts faster without Effect. */
@@ -31,7 +32,7 @@ export interface OpenedFile {
   readonly log: string
   /** How many transactions it has seen. */
   readonly commits: number
-  /** What the check found that follows after the last server did not close the file. */
+  /** What the check of the file found. */
   readonly damage: string | undefined
 }
 
@@ -163,10 +164,10 @@ const migrate = (connection: SqliteConnection, path: string) => {
   connection.exec("commit")
 }
 
-/** Checks a file that was not closed, and marks it as open. */
+/** Checks a file, thoroughly if it was not closed, and marks it as open. */
 const started = (connection: SqliteConnection): OpenedFile => {
   const [meta] = connection.prepare("select log, commits, clean from meta").all()
-  const damage = meta?.["clean"] === 1 ? undefined : quickCheck(connection)
+  const damage = meta?.["clean"] === 1 ? SqliteChecks.edges(connection) : SqliteChecks.structure(connection)
   // A new store has no log yet, nor has a backup: lines may have been stored after it, under the same numbers.
   const log = String(meta?.["log"] ?? "") || randomBytes(8).toString("hex")
   if (damage === undefined) {
@@ -175,27 +176,6 @@ const started = (connection: SqliteConnection): OpenedFile => {
     connection.prepare("pragma wal_checkpoint(truncate)").all()
   }
   return { connection, log, commits: Number(meta?.["commits"]), damage }
-}
-
-/** Checks the structure of the file, at about 1 GB in a second. Returns the first fault. */
-export const quickCheck = (connection: SqliteConnection): string | undefined => {
-  try {
-    const result = pragma(connection, "quick_check(1)")
-    return result === "ok" ? undefined : String(result)
-  } catch (error) {
-    return describe(error)
-  }
-}
-
-/** All faults that SQLite finds, also those in indexes. */
-export const integrityCheck = (connection: SqliteConnection): ReadonlyArray<string> => {
-  try {
-    const results = connection.prepare("pragma integrity_check(20)").all()
-    const faults = results.map((row) => String(Object.values(row)[0]).replaceAll("\n", " "))
-    return faults.length === 1 && faults[0] === "ok" ? [] : faults
-  } catch (error) {
-    return [describe(error)]
-  }
 }
 
 /** Marks the file as closed in an orderly way, moves the log into it and closes it. */
@@ -219,11 +199,6 @@ export const flushFolder = (path: string) => {
     closeSync(folder)
   }
 }
-
-export const pragma = (connection: SqliteConnection, name: string) =>
-  Object.values(connection.prepare(`pragma ${name}`).all()[0] ?? {})[0]
-
-export const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const asObstacle = (path: string, error: unknown): Obstacle => {
   if (error instanceof Obstacle) return error

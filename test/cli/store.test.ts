@@ -46,6 +46,21 @@ const linesIn = ({ output }: Program.Ended) =>
 
 const check = (store: string) => Program.run(["store", "check", "--store", store])
 
+describe.concurrent("--store", () => {
+  for (const target of ["mysql://localhost/chat", "redis://localhost", "Sqlite://chat.db"]) {
+    it.scopedLive(`is not taken for a file if it is ${target}`, () =>
+      Effect.gen(function* () {
+        const [scheme] = target.split(":")
+        const message = `--store takes a file, postgres://… or memory; ${scheme}:// is none of them`
+        assert.deepStrictEqual(yield* Program.run(["serve", "--port", "0", "--store", target]), failed(message))
+        assert.deepStrictEqual(yield* Program.run(["account", "list", "--store", target]), failed(message))
+        assert.deepStrictEqual(yield* Program.run(["store", "check", "--store", target]), failed(message))
+        assert.isFalse(existsSync(target.split("/")[0] ?? ""))
+      })
+    )
+  }
+})
+
 describe.concurrent("a-chat store", () => {
   it.scopedLive("check says what is there, and exits with 0 if it is intact", () =>
     Effect.gen(function* () {

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Program from "../support/Program.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const reporter = fileURLToPath(new URL("../support/report-young-generation.cjs", import.meta.url))
 
@@ -20,7 +22,22 @@ const flood = (port: string) =>
     (socket) => Effect.sync(() => socket.destroy())
   )
 
-describe("The young generation of a server", () => {
+describe.concurrent("The young generation of a server", () => {
+  it.scopedLive("stays at 8 MiB when a thread for a store has started", () =>
+    Effect.gen(function* () {
+      const store = join(yield* temporaryFolder, "chat.db")
+      const server = yield* Program.startServer(["--store", store], {
+        environment: { NODE_OPTIONS: `--require ${reporter}` }
+      })
+      yield* server.says("errors", /young=8;/u)
+      let sizes = ""
+      server.errors.on("data", (text: string) => (sizes += text))
+      yield* flood(server.port)
+      yield* Effect.sleep("3 seconds")
+      assert.strictEqual(sizes, "") // they are reported when they change
+    })
+  )
+
   it.scopedLive("has 8 MiB, is smaller after a rest and until there is work, and then has 8 MiB again", () =>
     Effect.gen(function* () {
       const server = yield* Program.startServer([], { environment: { NODE_OPTIONS: `--require ${reporter}` } })

@@ -710,18 +710,23 @@ describe("receipts for a client that only sends", () => {
 describe("accounts that are written to once", () => {
   it.scoped("get a line to all of them, however many they are", () =>
     Effect.gen(function* () {
-      const { accounts, join } = yield* startConversations({ maxRecipients: 2_000 })
-      const names = Array.from({ length: 1_500 }, (_, number) => `account${number}`)
-      for (const name of names) {
+      const { accounts, connect, join } = yield* startConversations({ maxRecipients: 2_000 })
+      const others = Array.from({ length: 1_500 }, (_, number) => `account${number}`)
+      for (const name of others) {
         const made = yield* accounts.store.accounts.create({ name, likeness: name.toUpperCase(), credential: "" })
         if (made !== undefined) accounts.accounts.index.add(made)
       }
       const carol = yield* join("carol")
-      carol.say("/hello", `@all ${names.join(", ")}: hi`)
+      const all = ["bob", ...others].join(", ")
+      carol.say("/hello", `@all ${all}: hi`)
       yield* seen(carol, "* stored @all")
-      carol.say(`@next ${names.join(", ")}: hi again`)
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* seen(bob, "from carol: hi")
+      carol.say(`@next ${all}: hi again`)
       yield* seen(carol, "* stored @next")
-      assert.strictEqual((yield* accounts.store.statistics).stored, 3_000)
+      yield* seen(bob, "from carol: hi again")
+      assert.strictEqual((yield* accounts.store.statistics).stored, 3_002)
       for (const { id } of yield* accounts.store.accounts.all) {
         if (id > 2) assert.lengthOf(yield* accounts.store.waiting(id, "main"), 1)
       }

@@ -34,6 +34,8 @@ export class SimulatedLoop {
   private reads = 0
   /** The turns after which something was left to do at once. */
   readonly busyTurns = new Set<number>()
+  /** How often it was not idle after far more turns than any input needs. */
+  restless = 0
   /** Called at the beginning of each turn, for the network. */
   poll: Task = () => {}
   /** Whether the network moved in the last turn, and so will in the next one: no time passes meanwhile. */
@@ -160,7 +162,13 @@ export class SimulatedLoop {
   /** Two turns, and more while the broker continues: it takes no noticeable time. */
   private turnsUntilIdle() {
     this.turns(2)
-    for (let left = maxBusyTurns; left > 0 && (this.isBusy || this.isMoving()); left--) this.turns(1)
+    for (let left = maxBusyTurns; this.isBusy || this.isMoving(); left--) {
+      if (left === 0) {
+        this.restless += 1
+        return
+      }
+      this.turns(1)
+    }
   }
 
   /** Moves the clock, with turns around every timer that becomes due. */

@@ -37,7 +37,11 @@ const usual: StoreSetting = {
 const client = { cut: 65_536, polite: true, opaque: false }
 
 /** Schedules that the simulation has found, and what was broken in them. */
-const found: ReadonlyArray<{ readonly title: string; readonly acts: ReadonlyArray<StoreStep> }> = [
+const found: ReadonlyArray<{
+  readonly title: string
+  readonly setting?: Partial<StoreSetting>
+  readonly acts: ReadonlyArray<StoreStep>
+}> = [
   {
     title: "a line to an account that was being removed was given to its device, and not stored",
     acts: [
@@ -45,6 +49,16 @@ const found: ReadonlyArray<{ readonly title: string; readonly acts: ReadonlyArra
       { do: "turns", count: 2 },
       { do: "remove", name: "bob" },
       { do: "say", who: 2, to: ["bob"], count: 1, size: 0, labelled: true }
+    ]
+  },
+  {
+    title: "a connection that was replaced, and had lines that were not routed yet, waited for itself",
+    setting: { outboxBytes: 200, maxOutcomes: 2, turnBounds: { work: 2_000, share: 700, flushes: 1 } },
+    acts: [
+      { do: "connect", who: 2, words: ["ack", "seq", "once"], ...client, cut: 3 },
+      { do: "turns", count: 6 },
+      { do: "connect", who: 2, words: ["ack", "once"], ...client },
+      { do: "say", who: 2, to: ["alice"], count: 5, size: 10, labelled: true }
     ]
   }
 ]
@@ -80,9 +94,9 @@ describe("the simulation of a server with a store", () => {
     assert.isUndefined(StoreRun.replay("seven"))
   })
 
-  for (const { acts, title } of found) {
+  for (const { acts, setting, title } of found) {
     it(`passes where ${title}`, () => {
-      const schedule = { seed: 0, setting: usual, acts }
+      const schedule = { seed: 0, setting: { ...usual, ...setting }, acts }
       const history = StoreRun.run(
         schedule,
         acts.map((_, place) => place)

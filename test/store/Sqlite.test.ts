@@ -13,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
   writeSync
 } from "node:fs"
@@ -45,6 +46,15 @@ const execute = (path: string, sql: string) => {
   assert.isDefined(connection)
   connection.exec(sql)
   connection.close()
+}
+
+/** The root page of a table or an index. Asked in another process: the package closes a file when statements are collected. */
+const rootOf = (path: string, name: string): number => {
+  const program = `
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite") ?? require("@photostructure/sqlite")
+    const found = new DatabaseSync(process.argv[1]).prepare("select rootpage from sqlite_master where name = ?")
+    console.log(found.get(process.argv[2]).rootpage)`
+  return Number(execFileSync(process.execPath, ["--no-warnings", "-e", program, path, name], { encoding: "utf8" }))
 }
 
 /** Overwrites bytes of a file. */
@@ -397,6 +407,37 @@ describe("damage in the file of a store", () => {
       const store = yield* open(path)
       assert.strictEqual(store.state(), "damaged")
       assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+    })
+  )
+
+  for (const [what, damage] of [
+    ["the root of a table", (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "line") - 1))],
+    [
+      "the root of an index",
+      (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "member_account") - 1))
+    ],
+    ["an index, which is missing", (path: string) => Effect.sync(() => execute(path, "drop index line_label"))]
+  ] as const) {
+    it.scopedLive(`is found at the start in ${what}, after an orderly end as well`, () =>
+      Effect.gen(function* () {
+        const path = yield* damaged
+        yield* damage(path)
+        const size = statSync(path).size
+        const store = yield* open(path)
+        assert.strictEqual(store.state(), "damaged")
+        assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+        assert.strictEqual(statSync(path).size, size)
+      })
+    )
+  }
+
+  it.scopedLive("at its end, which is missing, refuses the file", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const size = statSync(path).size - 4096
+      truncateSync(path, size)
+      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
+      assert.strictEqual(statSync(path).size, size)
     })
   )
 

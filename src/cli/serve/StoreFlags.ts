@@ -82,7 +82,9 @@ const thread = () => new URL("store-thread.cjs", import.meta.url)
 const driver = () => fileURLToPath(new URL("pg.cjs", import.meta.url))
 
 /** Whether the value of `--store` is a path. */
-export const isFile = (target: string): boolean => target !== "memory" && !isPostgres(target)
+export const isFile = (target: string): boolean => target !== "memory" && schemeOf(target) === undefined
+
+const schemeOf = (target: string) => /^(postgres(?:ql)?|[a-z][a-z0-9+.-]*(?=:\/\/)):/iu.exec(target)?.[1]
 
 const isPostgres = (target: string) => /^postgres(?:ql)?:/u.test(target)
 
@@ -105,6 +107,11 @@ export const open = (
     if (isPostgres(target)) {
       const Postgres = yield* Effect.promise(() => import("../../store/Postgres.js"))
       return yield* Effect.mapError(Postgres.make({ url: target, limits, driver: driver() }), ExitStatus.asMisuse)
+    }
+    const scheme = schemeOf(target)
+    if (scheme !== undefined) {
+      const text = `--store takes a file, postgres://… or memory; ${scheme}:// is none of them`
+      return yield* ExitStatus.misused(text)
     }
     const Sqlite = yield* Effect.promise(() => import("../../store/Sqlite.js"))
     return yield* Effect.mapError(

@@ -100,9 +100,11 @@ export class StoreWorld {
         if (step === undefined) continue
         this.startAgain()
         this.take(step, place)
+        if (loop.restless > 0) break
       }
-      this.comeToRest()
-      this.end()
+      if (loop.restless === 0) this.comeToRest()
+      if (loop.restless === 0) this.end()
+      if (loop.restless > 0) history.leftOver.push("work: the server is busy without end")
       for (const socket of this.sockets) socket.noteEnd()
       return history
     })

@@ -1,0 +1,66 @@
+import { describe, pragma, type SqliteConnection } from "./SqliteDriver.js"
+import { migrations } from "./SqlSchema.js"
+
+/** Checks of a file with a store, from the quickest to the most thorough. */
+
+/** A table, or an index with the table that it is of. */
+interface Tree {
+  readonly name: string
+  readonly table: string
+  /** Its first column, and the condition of an index that does not have all rows. */
+  readonly column: string
+  readonly condition: string
+}
+
+/** Everything that the schema creates. */
+const trees: ReadonlyArray<Tree> = migrations.flat().flatMap((statement): ReadonlyArray<Tree> => {
+  const table = /^create table (\w+) \(\s*(\w+)/u.exec(statement)
+  if (table !== null) return [{ name: table[1] ?? "", table: table[1] ?? "", column: table[2] ?? "", condition: "" }]
+  const index = /^create (?:unique )?index (\w+) on (\w+) \((\w+)[^)]*\)(.*)$/u.exec(statement)
+  if (index === null) return []
+  const [, name = "", of = "", column = "", condition = ""] = index
+  return [{ name, table: `${of} indexed by ${name}`, column, condition }]
+})
+
+/**
+ * The first fault that a few reads find, whatever the size of the file: a table or an index is missing, or cannot be read
+ * at one of its ends, on the way to which is the root of its tree. SQLite itself has compared the size of the file.
+ */
+export const edges = (connection: SqliteConnection): string | undefined => {
+  try {
+    const found = new Set(
+      connection
+        .prepare("select name from sqlite_master")
+        .all()
+        .map(({ name }) => name)
+    )
+    for (const { column, condition, name, table } of trees) {
+      if (!found.has(name)) return `${name} is missing`
+      for (const end of ["min", "max"]) connection.prepare(`select ${end}(${column}) from ${table}${condition}`).all()
+    }
+    return undefined
+  } catch (error) {
+    return describe(error)
+  }
+}
+
+/** The first fault in the structure of the file, which is read at about 1 GB in a second. */
+export const structure = (connection: SqliteConnection): string | undefined => {
+  try {
+    const result = pragma(connection, "quick_check(1)")
+    return result === "ok" ? undefined : String(result)
+  } catch (error) {
+    return describe(error)
+  }
+}
+
+/** All faults that SQLite finds, also those in indexes. */
+export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
+  try {
+    const results = connection.prepare("pragma integrity_check(20)").all()
+    const faults = results.map((row) => String(Object.values(row)[0]).replaceAll("\n", " "))
+    return faults.length === 1 && faults[0] === "ok" ? [] : faults
+  } catch (error) {
+    return [describe(error)]
+  }
+}
