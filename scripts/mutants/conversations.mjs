@@ -195,6 +195,14 @@ export const mutants = [
     test: trouble
   },
   {
+    name: "lines are reported as stored, and given, before the store has answered",
+    file: "conversations/StoreWriter.ts",
+    search: "Effect.exit(append), (answer) => {",
+    replace:
+      'Effect.exit(Effect.as(Effect.fork(append), lines.map((_, at) => ({ _tag: "Stored" as const, conversation: 1 as never, seq: at + 1, at: 0, again: false })))), (answer) => {',
+    store: true
+  },
+  {
     name: "lines that the store refused are reported as stored",
     file: "conversations/StoreWriter.ts",
     search: 'const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }',

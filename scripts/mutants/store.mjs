@@ -95,6 +95,13 @@ export const mutants = [
     test: suite
   },
   {
+    name: "a page has lines from before its reader's time",
+    file: "store/SqlLines.ts",
+    search: "const first = Math.max(head.first, member.since)\n  const last",
+    replace: "const { first } = head\n  const last",
+    test: suite
+  },
+  {
     name: "the time of a line is before that of the one before it",
     file: "store/SqlLines.ts",
     search: "const at = Math.max(this.moment.wall, head.at)",

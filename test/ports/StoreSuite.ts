@@ -8,7 +8,7 @@ import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } from "../../src/ports/StoreLines.js"
-import type { PendingReturn, StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import type { PendingReturn, StoreLimits, StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import { readingSuite } from "./StoreReading.js"
 
 /** Opens a new, empty store, until the scope closes. */
@@ -279,6 +279,55 @@ export const storeSuite = (name: string, open: OpenStore) => {
             lengths.map(({ hasMore }) => hasMore),
             [true, true, true, true, false]
           )
+        })
+      )
+
+      it.scoped("has no line from before its reader's time", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const [one, other] = [1 as AccountId, 2 as AccountId]
+          const conversation = 1 as ConversationId
+          const account = (id: AccountId, name: string): StoreRecord => ({
+            ...{ type: "account", id, name, likeness: name.toUpperCase(), credential: "hash", created: 0 },
+            state: "active"
+          })
+          const members = [1, 3].map((since, index) => ({
+            account: index === 0 ? one : other,
+            since,
+            read: 0,
+            given: 0
+          }))
+          const lines = [1, 2, 3, 4, 5].map((seq): StoreRecord => {
+            const author = { account: one, author: "alice", text: `${seq}`, auto: false, to: "" }
+            return {
+              type: "line",
+              conversation,
+              seq,
+              at: seq,
+              ageMillis: 5 - seq,
+              ...author,
+              device: null,
+              label: null
+            }
+          })
+          const records: ReadonlyArray<StoreRecord> = [
+            account(one, "alice"),
+            account(other, "bob"),
+            { type: "conversation", id: conversation, accounts: [one, other], guest: null, first: 1, at: 5, members },
+            ...lines,
+            { type: "totals", stored: 5, given: 0, expired: 0, ended: 0 }
+          ]
+          yield* store.imported(Stream.fromIterable(records))
+          const read = (reader: AccountId, request: Partial<PageRequest>) =>
+            Effect.map(store.page({ conversation, reader, limit: 10, ...request }), ({ first, lines }) => [
+              first,
+              ...lines.map(({ seq }) => seq)
+            ])
+          for (const request of [{}, { after: 0 }, { since: 0 }]) {
+            assert.deepStrictEqual(yield* read(one, request), [1, 1, 2, 3, 4, 5])
+            assert.deepStrictEqual(yield* read(other, request), [3, 3, 4, 5])
+          }
+          assert.deepStrictEqual(yield* read(other, { before: 3 }), [3])
         })
       )
 

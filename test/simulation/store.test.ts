@@ -66,7 +66,7 @@ const found: ReadonlyArray<{
 describe("the simulation of a server with a store", () => {
   it(
     "loses nothing that was reported as stored, over any crash, and covers everything",
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const args = [...youngObjects, script, "--store", "--schedules", "100", "--seed", "1"]
       await promisify(execFile)(process.execPath, args).catch(({ stdout }) => assert.fail(stdout))
