@@ -204,13 +204,15 @@ const labelOf = (line: string, prefix: string): number => {
 /** The number between a place in the line and the next blank or colon; NaN if anything else is there, or a leading zero. */
 const numberAt = (line: string, start: number): number => {
   let number = 0
-  for (let at = start; at <= line.length; at++) {
+  for (let at = start; ; at++) {
     const digit = line.charCodeAt(at) - 0x30
-    if (at > start && (digit === blank || digit === colon || Number.isNaN(digit))) return number
-    if (!(digit >= 0 && digit <= 9) || (digit === 0 && at === start)) return NaN
-    number = number * 10 + digit
+    if (digit >= 0 && digit <= 9 && (digit > 0 || at > start)) {
+      number = number * 10 + digit
+      continue
+    }
+    const isOver = digit === blank || digit === colon || at === line.length
+    return isOver && at > start ? number : NaN
   }
-  return NaN
 }
 
 const [blank, colon] = [0x20 - 0x30, 0x3a - 0x30]

@@ -99,11 +99,11 @@ describe.concurrent("a-chat send to an account", () => {
         const [one] = objects(stored.output)
         assert.deepInclude(one, { line: 1, to: "bob", outcome: "stored", seq: 1 })
         assert.isBelow(Math.abs(Date.parse(one.at) - Date.now()), 60_000)
-        const late = yield* sent("--wait", "received", "--timeout", "2s", "bob", "two")
+        const late = yield* sent("--wait", "received", "--timeout", "4s", "bob", "two")
         assert.deepStrictEqual(late, {
           status: 4,
           output: "",
-          errors: "a-chat: bob: the message was stored, and not received within 2 s\n"
+          errors: "a-chat: bob: the message was stored, and not received within 4 s\n"
         })
         const bob = yield* connect
         yield* bob.send(`bob: ${password}\n`)
@@ -213,11 +213,11 @@ describe.concurrent("a-chat send to a server that keeps lines", () => {
           `* stored @${labelOf(line)} bob seq=5 at=1: x`
         ]
       })
-      const sent = yield* send(server, "--wait", "received", "--timeout", "2s", "bob", "hi")
+      const sent = yield* send(server, "--wait", "received", "--timeout", "4s", "bob", "hi")
       assert.deepStrictEqual(sent, {
         status: 4,
         output: "",
-        errors: "a-chat: bob: the message was stored, and not received within 2 s\n"
+        errors: "a-chat: bob: the message was stored, and not received within 4 s\n"
       })
     })
   )
