@@ -82,6 +82,16 @@ export const balanced = (store: StoreService) =>
     return statistics
   })
 
+const exportedAccount = (id: AccountId, name: string): StoreRecord => ({
+  type: "account",
+  id,
+  name,
+  likeness: name.toUpperCase(),
+  credential: "hash",
+  created: 0,
+  state: "active"
+})
+
 /** A conversation whose ten lines were stored one a second, the first at 1000 ms. */
 const ten = (store: StoreService) =>
   Effect.gen(function* () {
@@ -287,10 +297,6 @@ export const storeSuite = (name: string, open: OpenStore) => {
           const store = yield* open(defaults)
           const [one, other] = [1 as AccountId, 2 as AccountId]
           const conversation = 1 as ConversationId
-          const account = (id: AccountId, name: string): StoreRecord => ({
-            ...{ type: "account", id, name, likeness: name.toUpperCase(), credential: "hash", created: 0 },
-            state: "active"
-          })
           const members = [1, 3].map((since, index) => ({
             account: index === 0 ? one : other,
             since,
@@ -311,8 +317,8 @@ export const storeSuite = (name: string, open: OpenStore) => {
             }
           })
           const records: ReadonlyArray<StoreRecord> = [
-            account(one, "alice"),
-            account(other, "bob"),
+            exportedAccount(one, "alice"),
+            exportedAccount(other, "bob"),
             { type: "conversation", id: conversation, accounts: [one, other], guest: null, first: 1, at: 5, members },
             ...lines,
             { type: "totals", stored: 5, given: 0, expired: 0, ended: 0 }
