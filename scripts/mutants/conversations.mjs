@@ -217,6 +217,13 @@ export const mutants = [
     test: delivery
   },
   {
+    name: "lines of guests that had left when they expired are not counted as dead",
+    file: "conversations/Returns.ts",
+    search: "if (dead > 0) this.wasTold([], dead)\n",
+    replace: "",
+    test: trouble
+  },
+  {
     name: "a guest is not told, because an earlier client of its name wrote first",
     file: "conversations/Returns.ts",
     search: "this.guests.get(conversation)?.peer === guest || guest.outbox.ended !== undefined",
@@ -238,7 +245,7 @@ export const mutants = [
     also: {
       file: "conversations/Returns.ts",
       search: "broker.give(peer, pending.map(Reply.returned)",
-      replace: "this.wasTold(pending); broker.give(peer, pending.map(Reply.returned)"
+      replace: "this.wasTold(pending, 0); broker.give(peer, pending.map(Reply.returned)"
     },
     test: trouble
   },

@@ -172,6 +172,13 @@ export const mutants = [
     test: suite
   },
   {
+    name: "returns that are dropped count as dead for nobody",
+    file: "store/SqlReturns.ts",
+    search: "meta.dead += Number(found?.lines) //",
+    replace: "//",
+    test: suite
+  },
+  {
     name: "a line that is not stored begins a conversation",
     file: "store/SqlLines.ts",
     search: "const known = yield* headOf(state, key)",

@@ -65,15 +65,19 @@ export class Returns {
 
   /** Tells these guests, as far as they are still connected. */
   tell(returns: ReadonlyArray<Undelivered>) {
+    let dead = 0
     for (const undelivered of returns) {
+      dead += undelivered.count
       const guest = this.guests.get(undelivered.conversation)
       if (guest === undefined || undelivered.last < guest.first || guest.peer.outbox.ended !== undefined) continue
       const first = Math.max(undelivered.first, guest.first)
       // All lines of such a conversation are the guest's, so there are no others between them.
       const count = undelivered.last - first + 1
+      dead -= count
       // Counted for `/ack`, like the returns of accounts; a guest is told only once.
       this.broker.give(guest.peer, Reply.returned({ ...undelivered, first, count }), 1, toldOnce)
     }
+    if (dead > 0) this.wasTold([], dead)
   }
 
   /** There may be something to tell this account. */
@@ -116,18 +120,21 @@ export class Returns {
         left -= lines
         if (left > 0) return
         this.underWay.set(account, undefined)
-        this.wasTold(pending)
+        this.wasTold(pending, 0)
       }
     })
   }
 
-  private wasTold(some: ReadonlyArray<PendingReturn>) {
+  private wasTold(some: ReadonlyArray<PendingReturn>, dead: number) {
     this.told.push(...some)
+    this.dead += dead
     this.hasTold.unsafeOpen()
   }
 
   /** What accounts have been told, and the store does not know yet. */
   private readonly told: Array<PendingReturn> = []
+  /** The lines of guests that had left, as far as the store does not know of them. */
+  private dead = 0
   private readonly hasTold = Effect.unsafeMakeLatch(false)
 
   /** Reports to the store what was told. Until it knows, it would answer the same again. */
@@ -135,10 +142,12 @@ export class Returns {
     const { broker } = this
     const next = Effect.suspend(() => {
       const told = this.told.splice(0)
+      const { dead } = this
+      this.dead = 0
       this.hasTold.unsafeClose()
-      return broker.store.returns.told(told).pipe(
+      return broker.store.returns.told(told, dead).pipe(
         Effect.zipRight(broker.inTurn(() => this.known(told))),
-        Effect.catchAll((error) => broker.failed(error, () => this.wasTold(told)))
+        Effect.catchAll((error) => broker.failed(error, () => this.wasTold(told, dead)))
       )
     })
     return Effect.forever(Effect.zipRight(this.hasTold.await, next))

@@ -67,6 +67,8 @@ export interface StoreStatistics {
   readonly waiting: number
   /** Direct lines that were removed before any device was given them. */
   readonly expired: number
+  /** Expired lines whose sender was not notified: an account that stayed away or was removed, or a guest that had left. */
+  readonly dead: number
   readonly accounts: number
   readonly conversations: number
   /** Kept lines. */
@@ -161,6 +163,7 @@ export type StoreRecord =
       readonly stored: number
       readonly given: number
       readonly expired: number
+      readonly dead: number
       /** The highest number of a line in a conversation with a guest that has ended. */
       readonly ended: number
     }
@@ -178,11 +181,15 @@ export interface StoreUpkeep {
   readonly retain: (
     held: ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
   ) => Effect.Effect<Retained, StoreError>
-  /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped. */
+  /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped, and count as dead. */
   readonly returns: {
     readonly pending: (account: AccountId) => Effect.Effect<ReadonlyArray<PendingReturn>, StoreError>
-    /** The sender has been notified of these, as they were pending. Lines that have been added to them since stay. */
-    readonly told: (returns: ReadonlyArray<ToldReturn>) => Effect.Effect<void, StoreError>
+    /**
+     * The sender has been notified of these, as they were pending. Lines that have been added to them since stay.
+     *
+     * @param dead the number of lines of guests that had left when these lines were undelivered; default 0
+     */
+    readonly told: (returns: ReadonlyArray<ToldReturn>, dead?: number) => Effect.Effect<void, StoreError>
   }
   readonly statistics: Effect.Effect<StoreStatistics, StoreError>
   /** Reads everything, and returns what is wrong: an empty list for an intact store. */

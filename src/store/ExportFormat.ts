@@ -79,7 +79,9 @@ const Record = Schema.Union(
     stored: Count,
     given: Count,
     expired: Count,
-    ended: Schema.optionalWith(Count, { default: () => 0 }) // exports of earlier versions do not have it
+    // Exports of earlier versions do not have these.
+    dead: Schema.optionalWith(Count, { default: () => 0 }),
+    ended: Schema.optionalWith(Count, { default: () => 0 })
   })
 )
 

@@ -30,7 +30,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     for (const device of account.devices.keys()) state.forget(account, device)
     account.credential = undefined
     account.state = "removed"
-    for (const [key, { account: sender }] of state.returns) if (sender === id) state.returns.delete(key)
+    state.drop((kept) => kept.account === id)
     return keepReturns(state, undelivered, time.now()).toGuests
   }
 
@@ -155,7 +155,7 @@ export const keepReturns = (state: MemoryState, undelivered: ReadonlyArray<Undel
     } else if (state.active(account) !== undefined) {
       state.addReturn({ ...line, account }, ran)
       senders.add(account)
-    }
+    } else state.totals.dead += line.count
   }
   return { toGuests: [...toGuests.values()], senders: [...senders] }
 }

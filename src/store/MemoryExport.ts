@@ -123,8 +123,8 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       return
     }
     case "totals": {
-      const { ended, expired, given, stored } = element
-      Object.assign(state.totals, { expired, given, stored })
+      const { dead, ended, expired, given, stored } = element
+      Object.assign(state.totals, { dead, expired, given, stored })
       state.ended = ended
     }
   }

@@ -79,7 +79,7 @@ export class MemoryState {
   /** Lines by account, device, label and conversation. */
   readonly labels = new Map<string, MemoryLine>()
   readonly returns = new Map<number, KeptReturn>()
-  readonly totals = { stored: 0, given: 0, expired: 0 }
+  readonly totals = { stored: 0, given: 0, expired: 0, dead: 0 }
   /** The sizes of all lines. */
   bytes = 0
   /** The highest number of a line in a conversation that has ended. */
@@ -215,6 +215,15 @@ export class MemoryState {
     }
     const id = ++this.lastReturn
     this.returns.set(id, { ...returned, id, ran })
+  }
+
+  /** Drops returns whose sender is not notified any more. */
+  drop(isDropped: (kept: KeptReturn) => boolean) {
+    for (const [id, kept] of this.returns) {
+      if (!isDropped(kept)) continue
+      this.returns.delete(id)
+      this.totals.dead += kept.count
+    }
   }
 
   /** The sender of a return has been notified of it. Lines that have been added to it since stay. */

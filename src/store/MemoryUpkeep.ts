@@ -38,9 +38,7 @@ export const make = (
       if (returned !== undefined) undelivered.push(returned)
       endIfEmpty(conversation)
     }
-    for (const [id, { ran }] of state.returns) {
-      if (ran < time.now() - Duration.toMillis(limits().keep)) state.returns.delete(id)
-    }
+    state.drop(({ ran }) => ran < time.now() - Duration.toMillis(limits().keep))
     const { senders, toGuests } = MemoryAccounts.keepReturns(state, undelivered, time.now())
     return { removed, undelivered: toGuests, senders, hasMore: removed === retainedLines }
   }
@@ -67,7 +65,11 @@ export const make = (
     retain: (held) => Effect.sync(() => retain(new Map(held.map(({ after, conversation }) => [conversation, after])))),
     returns: {
       pending: (account) => Effect.sync(() => [...state.returns.values()].filter((kept) => kept.account === account)),
-      told: (returns) => Effect.sync(() => returns.forEach((told) => state.told(told)))
+      told: (returns, dead = 0) =>
+        Effect.sync(() => {
+          state.totals.dead += dead
+          for (const told of returns) state.told(told)
+        })
     },
     statistics: Effect.sync(statistics),
     check: Effect.succeed([]),

@@ -3,7 +3,7 @@ import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { isOwed } from "./SqlLines.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
-import { keepReturns, type OwedLine } from "./SqlReturns.js"
+import { dropAll, keepReturns, type OwedLine } from "./SqlReturns.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
 /** One device of one account. */
@@ -104,7 +104,7 @@ export function* remove(
   yield* run("delete from member where account = ?", account)
   yield* run("delete from cursor where account = ?", account)
   yield* run("delete from device where account = ?", account)
-  yield* run("delete from undelivered where account = ?", account)
+  yield* dropAll(state, account)
   yield* run("update line set device = null, label = null where account = ? and label is not null", account)
   yield* run("update account set credential = null, state = ? where id = ?", removed, account)
   accounts.delete(account)

@@ -142,14 +142,14 @@ function* rest(state: SqlState, running: number): Sql<ExportPiece> {
     count: number
     ran: number
   }>("select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id")
-  const { endedSeq, expired, given, stored } = yield* state.meta()
+  const { dead, endedSeq, expired, given, stored } = yield* state.meta()
   const returns = found.map(({ ran, reason, ...lines }): StoreRecord => ({
     ...lines,
     type: "return",
     reason: reasons[reason] ?? "expired",
     awayMillis: running - ran
   }))
-  return { records: [...returns, { type: "totals", stored, given, expired, ended: endedSeq }], next: undefined }
+  return { records: [...returns, { type: "totals", stored, given, expired, dead, ended: endedSeq }], next: undefined }
 }
 
 /** Whether nothing has ever been stored. */
@@ -228,8 +228,8 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       )
     }
     case "totals": {
-      const { ended, expired, given, stored } = element
-      Object.assign(yield* state.meta(), { endedSeq: ended, expired, given, stored })
+      const { dead, ended, expired, given, stored } = element
+      Object.assign(yield* state.meta(), { dead, endedSeq: ended, expired, given, stored })
     }
   }
 }

@@ -78,7 +78,9 @@ export const requests = {
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
   retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),
   pendingReturns: reads((_state, _, account: AccountId) => SqlReturns.pending(account)),
-  toldReturns: writes((_state, _, returns: ReadonlyArray<ToldReturn>) => SqlReturns.told(returns)),
+  toldReturns: writes((state, _, returns: ReadonlyArray<ToldReturn>, dead: number) =>
+    SqlReturns.told(state, returns, dead)
+  ),
   statistics: reads((state, moment) => SqlUpkeep.statistics(state, moment)),
   check: reads((state) => SqlUpkeep.check(state)),
 

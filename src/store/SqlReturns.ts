@@ -44,7 +44,10 @@ export function* keepReturns(
       continue
     }
     const sender = author as AccountId // it is not 0
-    if (!active.has(sender)) continue
+    if (!active.has(sender)) {
+      ;(yield* state.meta()).dead += count
+      continue
+    }
     senders.add(sender)
     yield* run(
       `insert into undelivered values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, conversation, reason)
@@ -95,8 +98,33 @@ export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> 
   }))
 }
 
+/** Drops the returns of senders who stayed away since this running time. */
+export function* dropOutdated(state: SqlState, oldest: number): Sql<void> {
+  const found = yield* row<{ lines: number | null }>(
+    "select sum(count) as lines from undelivered where ran < ?",
+    oldest
+  )
+  if (found?.lines === null) return
+  yield* run("delete from undelivered where ran < ?", oldest)
+  const meta = yield* state.meta()
+  meta.dead += Number(found?.lines) // Postgres' sum has another type
+}
+
+/** Drops the returns of a sender that is removed. */
+export function* dropAll(state: SqlState, account: AccountId): Sql<void> {
+  const found = yield* row<{ lines: number | null }>(
+    "select sum(count) as lines from undelivered where account = ?",
+    account
+  )
+  yield* run("delete from undelivered where account = ?", account)
+  const meta = yield* state.meta()
+  meta.dead += Number(found?.lines ?? 0)
+}
+
 /** `StoreUpkeep.returns.told`. */
-export function* told(returns: ReadonlyArray<ToldReturn>): Sql<void> {
+export function* told(state: SqlState, returns: ReadonlyArray<ToldReturn>, dead: number): Sql<void> {
+  const meta = yield* state.meta()
+  meta.dead += dead
   for (const { count, id, last } of returns) {
     yield* run("delete from undelivered where id = ? and last = ?", id, last)
     yield* run("update undelivered set first = ?, count = count - ? where id = ?", last + 1, count, id)

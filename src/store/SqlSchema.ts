@@ -57,6 +57,8 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
   [
     // Of conversations that have ended: the highest id, and the highest number of a line. Neither is used again.
     "alter table meta add column ended_id integer not null default 0",
-    "alter table meta add column ended_seq integer not null default 0"
+    "alter table meta add column ended_seq integer not null default 0",
+    // Expired lines whose sender was not notified.
+    "alter table meta add column dead integer not null default 0"
   ]
 ]

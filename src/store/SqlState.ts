@@ -30,6 +30,7 @@ export interface Meta {
   lines: number
   /** The sizes of all lines. */
   bytes: number
+  dead: number
   /** The highest id and the highest number of conversations that have ended. */
   endedId: number
   endedSeq: number
@@ -122,7 +123,7 @@ export class SqlState {
   *meta(): Sql<Meta> {
     if (this.known !== undefined) return this.known
     const found = yield* row<Readonly<Meta>>(
-      `select log, commits, running, stored, given, expired, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq"
+      `select log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq"
        from meta`
     )
     if (found === undefined) throw new Error("the store has no row in its table meta")
@@ -141,15 +142,16 @@ export class SqlState {
     const meta = yield* this.meta()
     meta.commits += 1
     meta.running = yield* this.running(moment)
-    const { bytes, commits, endedId, endedSeq, expired, given, lines, running, stored } = meta
+    const { bytes, commits, dead, endedId, endedSeq, expired, given, lines, running, stored } = meta
     yield* run(
-      `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, lines = ?, bytes = ?,
-         ended_id = ?, ended_seq = ?`,
+      `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
+         bytes = ?, ended_id = ?, ended_seq = ?`,
       commits,
       running,
       stored,
       given,
       expired,
+      dead,
       lines,
       bytes,
       endedId,

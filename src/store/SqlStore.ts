@@ -61,7 +61,7 @@ export const make = (database: SqlDatabase): StoreService => {
     retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),
     returns: {
       pending: (account) => call("pendingReturns", account),
-      told: (returns) => call("toldReturns", returns)
+      told: (returns, dead = 0) => call("toldReturns", returns, dead)
     },
     statistics: Effect.zipWith(call("statistics"), database.diskBytes, (statistics, diskBytes) => ({
       ...statistics,

@@ -4,7 +4,7 @@ import * as Checksum from "./Checksum.js"
 import { LargestFirst } from "./LargestFirst.js"
 import { isOwed } from "./SqlLines.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
-import { keepReturns, type OwedLine } from "./SqlReturns.js"
+import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
 import { guestKind, type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
 
 interface OldLine {
@@ -24,7 +24,7 @@ export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, numbe
   const isMeasured = yield* measure(state)
   if (isMeasured) yield* step.removeExcess()
   yield* step.endConversations()
-  yield* run("delete from undelivered where ran < ?", oldest)
+  yield* dropOutdated(state, oldest)
   const { senders, toGuests } = yield* keepReturns(state, step.undelivered, "expired", moment)
   const hasMore = step.removed >= retainedLines || step.ended >= retainedLines || !isOver || !isMeasured
   return { removed: step.removed, undelivered: toGuests, senders, hasMore }
@@ -231,7 +231,7 @@ const isUnread = ({ key, members }: Head, { account: author, seq }: OldLine): bo
 
 /** `StoreUpkeep.statistics`, but for `diskBytes`. */
 export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStatistics, "diskBytes">> {
-  const { bytes, expired, given, lines, stored } = yield* state.meta()
+  const { bytes, dead, expired, given, lines, stored } = yield* state.meta()
   const oldest = (yield* row<{ ran: number }>("select ran from line order by id limit 1"))?.ran
   return {
     stored,
@@ -239,6 +239,7 @@ export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStat
     // What is stored and neither given nor expired. `check` counts it in the table.
     waiting: stored - given - expired,
     expired,
+    dead,
     accounts: (yield* state.activeAccounts()).size,
     conversations: Number((yield* row<{ n: number }>("select count(*) as n from conversation"))?.n ?? 0),
     lines,

@@ -24,7 +24,11 @@ export const batches = new Histogram([1, 3, 10, 30, 100, 300, 1000])
 const totals = {
   stored: total("achat_store_stored_total", "Direct lines ever stored; always given + waiting + expired"),
   given: total("achat_store_given_total", "Direct lines that were given to a device of their recipient"),
-  expired: total("achat_store_expired_total", "Direct lines that were removed before any device was given them")
+  expired: total("achat_store_expired_total", "Direct lines that were removed before any device was given them"),
+  dead: total(
+    "achat_store_dead_total",
+    "Expired lines whose sender was not notified, because it stayed away or had left"
+  )
 }
 
 const gauges = {
@@ -47,6 +51,7 @@ export interface StoreGauges {
   readonly stored: number
   readonly given: number
   readonly expired: number
+  readonly dead: number
   readonly waiting: number
   readonly accounts: number
   readonly conversations: number

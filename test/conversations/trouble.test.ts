@@ -399,8 +399,8 @@ describe("lines that are kept no longer", () => {
       assert.deepStrictEqual(yield* seen(next, "! undelivered"), [
         "! undelivered bob reason=expired first=2 last=2 count=1: was not read in time"
       ])
-      const { expired, stored, waiting } = yield* accounts.store.statistics
-      assert.deepStrictEqual([stored, expired, waiting], [4, 4, 0])
+      const { dead, expired, stored, waiting } = yield* accounts.store.statistics
+      assert.deepStrictEqual([stored, expired, waiting, dead], [4, 4, 0, 1])
     }).pipe(Effect.orDie)
   )
 

@@ -321,7 +321,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
             exportedAccount(other, "bob"),
             { type: "conversation", id: conversation, accounts: [one, other], guest: null, first: 1, at: 5, members },
             ...lines,
-            { type: "totals", stored: 5, given: 0, expired: 0, ended: 0 }
+            { type: "totals", stored: 5, given: 0, expired: 0, dead: 0, ended: 0 }
           ]
           yield* store.imported(Stream.fromIterable(records))
           const read = (reader: AccountId, request: Partial<PageRequest>) =>
@@ -907,7 +907,30 @@ export const storeSuite = (name: string, open: OpenStore) => {
           yield* TestClock.adjust("2 hours")
           yield* store.retain([])
           assert.deepStrictEqual(yield* store.returns.pending(alice), [])
-          assert.strictEqual((yield* balanced(store)).expired, 1)
+          const { dead, expired } = yield* balanced(store)
+          assert.deepStrictEqual([expired, dead], [1, 1])
+        })
+      )
+
+      it.scoped("counts as dead what no sender is notified of, and nothing else", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const carol = yield* register(store, "carol")
+          yield* store.append([
+            ...numbered(Keys.between(alice, bob), alice, 2),
+            line(Keys.between(bob, carol), carol, "hi")
+          ])
+          yield* expire(store)
+          yield* store.returns.told(yield* store.returns.pending(carol))
+          assert.strictEqual((yield* balanced(store)).dead, 0)
+          yield* store.append(numbered(Keys.between(alice, bob), alice, 3))
+          yield* store.accounts.remove(alice)
+          assert.strictEqual((yield* balanced(store)).dead, 2, "those that had expired")
+          yield* expire(store)
+          assert.strictEqual((yield* balanced(store)).dead, 5, "and those of a sender that is gone")
+          yield* store.returns.told([], 4)
+          assert.strictEqual((yield* balanced(store)).dead, 9, "and those of guests that have left")
         })
       )
     })
@@ -1067,6 +1090,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
             given: 0,
             waiting: 2,
             expired: 0,
+            dead: 0,
             accounts: 2,
             conversations: 2,
             lines: 2,
