@@ -105,17 +105,6 @@ const ten = (store: StoreService) =>
     return { alice, bob, conversation }
   })
 
-/** An account, as an export has it. */
-const exportedAccount = (id: AccountId, name: string): StoreRecord => ({
-  type: "account",
-  id,
-  name,
-  likeness: name.toUpperCase(),
-  credential: "hash",
-  created: 0,
-  state: "active"
-})
-
 const hello = (guest: ConversationKey) => line(guest, undefined, "hello")
 
 /** Everything that was stored with a `keep` of an hour expires. */
