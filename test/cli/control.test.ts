@@ -226,7 +226,7 @@ describe.concurrent("a-chat control", () => {
       const path = join(yield* temporaryFolder, "chat")
       const chat = yield* Program.start(["serve", "--unix", path], { input: "" })
       yield* chat.says("errors", /message=listening/u)
-      const { errors, status } = yield* Program.run(["control", "--socket", path, "list", "--timeout", "300ms"])
+      const { errors, status } = yield* Program.run(["control", "--socket", path, "list", "--timeout", "2s"])
       assert.strictEqual(status, 2)
       assert.include(errors, `${path} is not the socket of a-chat serve --control`)
     })
