@@ -32,8 +32,9 @@ const ask = (question: string): Effect.Effect<string | undefined> =>
         else text += character
       }
     }
-    stderr.write(`${question}: `)
+    // First, or the terminal would show what is typed as soon as the question is seen.
     stdin.setRawMode(true)
+    stderr.write(`${question}: `)
     stdin.on("data", take)
     stdin.resume()
     return Effect.sync(stop)

@@ -1,9 +1,9 @@
+import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import { constants, existsSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import * as Effect from "effect/Effect"
 import * as RegularFile from "../../process/RegularFile.js"
 
 /** Small files of the clients that only the user can read, one for each server and login. */
