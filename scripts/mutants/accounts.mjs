@@ -247,7 +247,7 @@ export const mutants = [
     file: "accounts/Accounts.ts",
     search: "account === undefined || account.isRemoved",
     replace: "account === undefined",
-    store: true
+    test: "test/simulation/store.test.ts"
   },
   {
     name: "a device that is forgotten for another while it logs in stays connected",
