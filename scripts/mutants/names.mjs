@@ -45,9 +45,16 @@ export const mutants = [
   {
     name: "a block uses its cached route after a recipient left",
     file: "chat/Routing.ts",
-    search: "if (route === undefined || route.isStale || route.absent.length > 0",
-    replace: "if (route === undefined || route.absent.length > 0",
+    search: "if (route !== undefined && !route.isStale && Block.startsWith",
+    replace: "if (route !== undefined && Block.startsWith",
     also: { file: "chat/Directory.ts", search: 'this.head = ""\n    this.parts = []\n', replace: "" }
+  },
+  {
+    name: "lines of a client that has not logged in go to an address that another client has used",
+    file: "chat/Routing.ts",
+    search: 'if (bytes.length < largeBlock || peer.name === "" ||',
+    replace: "if (bytes.length < largeBlock ||",
+    test: "test/chat/fast-paths.test.ts"
   },
   {
     name: "a second login with the same name is accepted",

@@ -62,3 +62,7 @@ export const startsWith = (block: Uint8Array, prefix: string, at: number): boole
   for (let i = 0; i < prefix.length; i++) if (block[at + i] !== prefix.charCodeAt(i)) return false
   return true
 }
+
+/** The first bytes of a block in wire form, as a string of their own. */
+export const head = (block: Uint8Array, length: number): string =>
+  String.fromCharCode(...block.subarray(0, length))

@@ -101,4 +101,46 @@ describe("lines that arrive together", () => {
       }
     })
   )
+
+  it.scoped("arrive as they do one by one if another client has used their address before", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer()
+      const [alice, bob, dave] = [yield* chat.join("alice"), yield* chat.join("bob"), yield* chat.join("dave")]
+      alice.say("bob: first", "bob: second")
+      yield* alice.barrier
+      const long = "x".repeat(1_000)
+      dave.say(`bob: ${long}`, "nobody: hi", `bob: ${long}`, "bob: ho")
+      yield* dave.barrier
+      dave.say("carol: hi", `bob: ${long}`, `bob: ${long}`)
+      dave.say(`bob: ${long}`, `bob: ${long}`, "bob: three")
+      yield* dave.barrier
+      yield* bob.barrier
+      assert.deepStrictEqual(all(bob), [
+        "from alice: first",
+        "from alice: second",
+        `from dave: ${long}`,
+        `from dave: ${long}`,
+        "from dave: ho",
+        ...Array.from({ length: 4 }, () => `from dave: ${long}`),
+        "from dave: three"
+      ])
+      assert.match(all(dave)[0] ?? "", /^! undelivered nobody reason=offline/u)
+      assert.match(all(dave)[1] ?? "", /^! undelivered carol reason=offline/u)
+      assert.strictEqual(all(dave).length, 2)
+    })
+  )
+
+  it.scoped("are no messages before a login, although another client has used their address before", () =>
+    Effect.gen(function* () {
+      const chat = yield* startMemoryServer()
+      const [alice, bob] = [yield* chat.join("alice"), yield* chat.join("bob")]
+      alice.say("bob: from alice")
+      yield* alice.barrier
+      const stranger = yield* chat.connect
+      stranger.say(`bob: ${"x".repeat(1_500)}`, `bob: ${"x".repeat(1_500)}`)
+      yield* stranger.ended
+      yield* bob.barrier
+      assert.deepStrictEqual(all(bob), ["from alice: from alice"])
+    })
+  )
 })

@@ -238,6 +238,13 @@ describe("Block.startsWith", () => {
   })
 })
 
+describe("Block.head", () => {
+  it("is the first bytes in their wire form", () => {
+    const address = Wire.encode("zoë:")
+    assert.strictEqual(Block.head(Buffer.from(`${address} hi\n`, "latin1"), address.length), address)
+  })
+})
+
 describe("BlockRoutines.wasm.ts", () => {
   it("is what BlockRoutines.wat compiles to", () => {
     const script = fileURLToPath(new URL("../../scripts/routines.mjs", import.meta.url))
