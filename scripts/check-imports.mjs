@@ -58,6 +58,8 @@ const chat = [
   "Batch",
   "LineForm",
   "Unacknowledged",
+  "OutboxLoad",
+  "OutboxBatches",
   "Outbox",
   "Turn",
   "Device",

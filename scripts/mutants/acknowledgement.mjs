@@ -16,7 +16,7 @@ export const mutants = [
   },
   {
     name: "messages from before /hello ack count",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "new Unacknowledged(owner, this.linesHere, this.bounds.budget)",
     replace: "new Unacknowledged(owner, 0, this.bounds.budget)"
   },
@@ -48,7 +48,7 @@ export const mutants = [
   },
   {
     name: "unacknowledged messages do not count against the bounds",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "if (written.isCounted) {",
     replace: "if (false) {"
   },
@@ -93,7 +93,7 @@ export const mutants = [
   },
   {
     name: "unacknowledged messages never count again after a hold",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "this.written.isCounted = true\n",
     replace: "\n",
     test
@@ -242,7 +242,7 @@ export const mutants = [
   },
   {
     name: "a client that waits for outcomes of lines to itself cannot acknowledge them",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "const pending = this.outcomes - this.ownOutcomes",
     replace: "const pending = this.outcomes",
     test: "test/chat/acknowledgement.test.ts"

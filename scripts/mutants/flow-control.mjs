@@ -8,7 +8,7 @@ export const mutants = [
   },
   {
     name: "held senders are not released when there is room",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "(hasRoom || isQueueShort || isPaid) && this.hasWaiting",
     replace: "(hasRoom || isQueueShort || isPaid) && false"
   },
@@ -20,7 +20,7 @@ export const mutants = [
   },
   {
     name: "released senders overtake those that still wait",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "this.waiting = [...senders, ...this.waiting]",
     replace: "this.waiting = this.waiting"
   },

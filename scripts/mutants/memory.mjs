@@ -34,13 +34,13 @@ export const mutants = [
   },
   {
     name: "the outbox of a disconnected client is still counted",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "this.bounds.budget.used -= this.queueCost",
     replace: ""
   },
   {
     name: "an outcome that came is still counted",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "this.bounds.budget.used -= outcomeBytes",
     replace: ""
   },
@@ -58,7 +58,7 @@ export const mutants = [
   },
   {
     name: "an outbox may take more memory than is left",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "lines <= part * bounds.lines && cost <= part * bounds.budget.share",
     replace: "lines <= part * bounds.lines",
     test: budget

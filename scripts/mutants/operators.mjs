@@ -112,15 +112,16 @@ export const mutants = [
   {
     name: "what returns to a client that is kicked follows its last line, and is never counted",
     file: "chat/Outbox.ts",
-    search: "this.returnsHere -= returns\n      this.bounds",
-    replace: "this.bounds",
+    search: "this.uncount(batch)\n      this.reported(batch.returns)",
+    replace: "this.uncount(batch)",
     test
   },
   {
     name: "the queue of a client that is kicked still counts in the memory budget",
     file: "chat/Outbox.ts",
-    search: "this.returnsHere -= returns\n      this.bounds.budget.used -= text.length + lines * lineBytes",
-    replace: "this.returnsHere -= returns",
+    search: "this.uncount(batch)\n      this.reported(batch.returns)",
+    replace:
+      "this.bounds.budget.used += batch.text.length + 48 * batch.lines; this.uncount(batch); this.reported(batch.returns)",
     test
   },
   {

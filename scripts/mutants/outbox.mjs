@@ -86,27 +86,27 @@ export const mutants = [
   },
   {
     name: "a disconnected client waits for its own outcomes",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxLoad.ts",
     search: "if (this.hasWriter && !this.owesWithin(1))",
     replace: "if (!this.owesWithin(1))"
   },
   {
     name: "a writer parks although lines were put after it had looked for some",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxBatches.ts",
     search: "const batch = this.takeQueued() ?? this.ready()",
     replace: "const batch = this.takeQueued()",
     test: "test/chat/yielding-writer.test.ts"
   },
   {
     name: "a writer waits for a queue that was retracted after it had looked",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxBatches.ts",
     search: "return batch === undefined ? this.park(go, write) : go(batch)",
     replace: "return batch === undefined ? Effect.never : go(batch)",
     test: "test/chat/yielding-writer.test.ts"
   },
   {
     name: "a writer is not woken for what is left to do after a write at the end of a turn",
-    file: "chat/Outbox.ts",
+    file: "chat/OutboxBatches.ts",
     search: "if (rest !== undefined) resume(rest)",
     replace: "if (rest !== undefined && !isEndOfTurn) resume(rest)",
     test: "test/chat/Outbox.test.ts"

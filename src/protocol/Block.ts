@@ -64,5 +64,4 @@ export const startsWith = (block: Uint8Array, prefix: string, at: number): boole
 }
 
 /** The first bytes of a block in wire form, as a string of their own. */
-export const head = (block: Uint8Array, length: number): string =>
-  String.fromCharCode(...block.subarray(0, length))
+export const head = (block: Uint8Array, length: number): string => String.fromCharCode(...block.subarray(0, length))

@@ -5,7 +5,8 @@ import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
 import { Budget } from "../../src/chat/Budget.js"
 import type { Batch } from "../../src/chat/Batch.js"
-import { Outbox, type Bounds } from "../../src/chat/Outbox.js"
+import { Outbox } from "../../src/chat/Outbox.js"
+import type { Bounds } from "../../src/chat/OutboxLoad.js"
 import type { Source } from "../../src/chat/Source.js"
 
 /** One line of a batch. The sender is a word; undefined is the server itself. */
