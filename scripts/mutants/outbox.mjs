@@ -100,8 +100,8 @@ export const mutants = [
   {
     name: "a writer waits for a queue that was retracted after it had looked",
     file: "chat/OutboxBatches.ts",
-    search: "return batch === undefined ? this.park(go, write) : go(batch)",
-    replace: "return batch === undefined ? Effect.never : go(batch)",
+    search: "return batch === undefined ? this.park(writer) : writer.go(batch)",
+    replace: "return batch === undefined ? Effect.never : writer.go(batch)",
     test: "test/chat/yielding-writer.test.ts"
   },
   {

@@ -13,6 +13,18 @@ const batchBytes = 65_536
  */
 type IdleWriter<Sender> = (batch: Batch<Sender>, isEndOfTurn: boolean) => boolean
 
+/** What a writer with a fiber does with a batch. */
+export interface BatchWriter<Sender, A> {
+  /** Writes a batch in the writer's fiber, and continues. */
+  go(batch: Batch<Sender>): Effect.Effect<A>
+  /**
+   * Writes a batch at the end of the broker's turn, without waking the writer. Returns what the writer has to do then;
+   * undefined if it is to wait for the next batch. Waking a fiber for each write would take a tenth of the server's time
+   * (benchmarks: mesh, 1 to 100).
+   */
+  write(batch: Batch<Sender>): Effect.Effect<A> | undefined
+}
+
 /**
  * The lines of an outbox, and their way to its writer: a base class of `Outbox` (see `OutboxLoad`).
  *
@@ -133,31 +145,21 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
    * Goes on with the next batch, when `ready` returned none: the first in the queue, or the next one handed over. Effect may
    * let other fibers run before each operation of the writer's, and the broker may then put lines or retract the queue. So
    * what there is to write is looked at again in the very operation that takes it, or that parks the writer.
-   *
-   * @param write writes a batch at the end of the broker's turn, without waking the writer. Returns what the writer has to
-   *   do then; undefined if it is to wait for the next batch. Waking a fiber for each write would take a tenth of the
-   *   server's time (benchmarks: mesh, 1 to 100)
    */
-  next<A>(
-    go: (batch: Batch<Sender>) => Effect.Effect<A>,
-    write: (batch: Batch<Sender>) => Effect.Effect<A> | undefined = go
-  ): Effect.Effect<A> {
-    if (this.queued === 0) return this.park(go, write)
+  next<A>(writer: BatchWriter<Sender, A>): Effect.Effect<A> {
+    if (this.queued === 0) return this.park(writer)
     return Effect.suspend(() => {
       const batch = this.takeQueued()
-      return batch === undefined ? this.park(go, write) : go(batch)
+      return batch === undefined ? this.park(writer) : writer.go(batch)
     })
   }
 
-  private park<A>(
-    go: (batch: Batch<Sender>) => Effect.Effect<A>,
-    write: (batch: Batch<Sender>) => Effect.Effect<A> | undefined
-  ): Effect.Effect<A> {
+  private park<A>(writer: BatchWriter<Sender, A>): Effect.Effect<A> {
     return Effect.async((resume) => {
       const batch = this.takeQueued() ?? this.ready()
-      if (batch !== undefined) return resume(go(batch))
+      if (batch !== undefined) return resume(writer.go(batch))
       this.idle = (batch, isEndOfTurn) => {
-        const rest = isEndOfTurn ? attempt(write, batch) : Effect.suspend(() => go(batch))
+        const rest = isEndOfTurn ? attempt(writer, batch) : Effect.suspend(() => writer.go(batch))
         if (rest !== undefined) resume(rest)
         return rest === undefined
       }
@@ -176,12 +178,9 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
 const none: ReadonlyArray<never> = []
 
 /** A defect belongs to the writer, not to the broker, in whose turn it occurred. */
-const attempt = <Sender, A>(
-  write: (batch: Batch<Sender>) => Effect.Effect<A> | undefined,
-  batch: Batch<Sender>
-): Effect.Effect<A> | undefined => {
+const attempt = <Sender, A>(writer: BatchWriter<Sender, A>, batch: Batch<Sender>): Effect.Effect<A> | undefined => {
   try {
-    return write(batch)
+    return writer.write(batch)
   } catch (defect) {
     return Effect.die(defect)
   }

@@ -41,7 +41,7 @@ const make = (given: Pick<Bounds, "lines" | "bytes">, budget = new Budget(1_000_
 const take = <Sender>(outbox: Outbox<Sender>): Effect.Effect<Batch<Sender>> =>
   Effect.suspend(() => {
     const batch = outbox.ready()
-    return batch === undefined ? outbox.next(Effect.succeed) : Effect.succeed(batch)
+    return batch === undefined ? outbox.next({ go: Effect.succeed, write: Effect.succeed }) : Effect.succeed(batch)
   })
 
 const roomy = { lines: 100_000, bytes: 10_000_000 }
@@ -137,7 +137,7 @@ describe("Outbox", () => {
         outbox.taken(batch)
         return batch.text === "3\n" ? Effect.succeed("over") : undefined
       }
-      const writer = yield* Effect.fork(outbox.next(() => Effect.die("woken in the middle of a turn"), write))
+      const writer = yield* Effect.fork(outbox.next({ go: () => Effect.die("woken in the middle of a turn"), write }))
       yield* Effect.yieldNow()
       for (const text of ["1", "2"]) {
         outbox.put(`${text}\n`, 1, "alice", undefined)

@@ -149,7 +149,7 @@ const room =
     marked.form = LineForm.of(new Set(["auto"]))
     const write = (outbox: typeof plain, member: string) =>
       Effect.gen(function* () {
-        const batch = outbox.ready() ?? (yield* outbox.next(Effect.succeed))
+        const batch = outbox.ready() ?? (yield* outbox.next({ go: Effect.succeed, write: Effect.succeed }))
         got.push(
           ...batch.text
             .split("\n")

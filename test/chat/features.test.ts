@@ -18,7 +18,7 @@ const echo: MakeFeature = (broker) => {
     })
   }
   const write = Effect.gen(function* () {
-    const batch = room.ready() ?? (yield* room.next(Effect.succeed))
+    const batch = room.ready() ?? (yield* room.next({ go: Effect.succeed, write: Effect.succeed }))
     yield* broker.inTurn(sendBack(batch))
     broker.settled(room, batch, "written")
   })

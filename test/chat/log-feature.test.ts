@@ -23,7 +23,7 @@ const makeLog = () => {
   const feature: MakeFeature = (broker) => {
     const log = broker.outbox("#log")
     const store = Effect.gen(function* () {
-      const batch = log.ready() ?? (yield* log.next(Effect.succeed))
+      const batch = log.ready() ?? (yield* log.next({ go: Effect.succeed, write: Effect.succeed }))
       const outcomes = batch.text.split("\n").slice(0, -1).map(outcomeOf)
       yield* broker.inTurn(() => {
         broker.settledEach(log, batch, outcomes)

@@ -36,7 +36,8 @@ class Steps implements Scheduler {
 
 /** A writer whose socket takes everything at once, as in `Connection`. */
 const writer = (outbox: Outbox<string>, write: (batch: Batch<string>) => void): Effect.Effect<void> => {
-  const go = (batch: Batch<string> | undefined): Effect.Effect<void> => writeAll(batch) ?? outbox.next(go, writeAll)
+  const go = (batch: Batch<string> | undefined): Effect.Effect<void> =>
+    writeAll(batch) ?? outbox.next({ go, write: writeAll })
   const writeAll = (first: Batch<string> | undefined): Effect.Effect<void> | undefined => {
     for (let batch = first; batch !== undefined; batch = outbox.ready()) {
       write(batch)
