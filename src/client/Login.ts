@@ -175,7 +175,9 @@ export const confirm = (
 
 /** Logs in and requests the server's `hello`; none if the server has none. */
 export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
-  started.account === undefined ? askHello(started, `${started.login}\n${helloLine(started)}`) : greetAccount(started)
+  started.account === undefined
+    ? untilRefused(started, askHello(started, `${started.login}\n${helloLine(started)}`))
+    : greetAccount(started)
 
 /** Requests the server's `hello`; none if the server has none. */
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
@@ -200,10 +202,11 @@ export const greetFirst = (
   const { account, connection, login, words } = started
   if (account !== undefined) return greetAccount(started)
   const { ask, first } = greeting(started)
-  return Effect.gen(function* () {
+  const greeted = Effect.gen(function* () {
     if (words.includes("ack")) yield* connection.acknowledge("asked")
     return yield* untilNamed(started, yield* ask(`${first}\n${first}: hello?\n${login}\n/hello\n`, 3), login)
   })
+  return untilRefused(started, greeted)
 }
 
 /**
@@ -213,7 +216,7 @@ export const greetFirst = (
 const greetAccount = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
   const { account, connection, login, words } = started
   const { ask, first } = greeting(started)
-  return Effect.gen(function* () {
+  const greeted = Effect.gen(function* () {
     if (words.includes("ack")) yield* connection.acknowledge("asked")
     let answer = yield* ask(`${first}\n${first}: hello?\n`, 2)
     while (typeof answer === "number") {
@@ -228,6 +231,7 @@ const greetAccount = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
     const line = `${login}${secret}`
     return yield* untilNamed(started, yield* ask(`${line}\n/hello\n`, 1), line)
   })
+  return untilRefused(started, greeted)
 }
 
 /** Why a secret must not be sent to this server, or on this connection; undefined if it may be. */
@@ -285,6 +289,10 @@ const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number,
       answer = yield* ask("/hello\n", 1)
     }
   })
+
+/** A login that fails once the server refuses it, also while the client waits for the pace of the server. */
+const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A, E>) =>
+  Effect.raceFirst(connection.ask("", refusal), login)
 
 const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 

@@ -110,9 +110,9 @@ const tcpOf = ({ port }: { readonly port: string }) => Tcp.address("127.0.0.1", 
  * A server on sockets that another program holds, which starts the server again each time it ends. `before` is shell code
  * that runs before each start.
  */
-const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> = [], before = ":") =>
+const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> = [], before?: string) =>
   Effect.gen(function* () {
-    const through = [process.execPath, activator, ...sockets, "--", "sh", "-c", `${before}; exec "$@"`, "sh"]
+    const through = [process.execPath, activator, ...sockets, "--", "sh", "-c", `${before ?? ":"}; exec "$@"`, "sh"]
     const program = yield* Program.start(["serve", "--log-format", "logfmt", ...args], { input: "", through })
     let output = ""
     program.output.on("data", (text: string) => (output += text))
@@ -127,6 +127,8 @@ const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> =
       })
     )
     const port = yield* program.says("output", /^listening (\d+)/u)
+    // See `talkOnceItServes`.
+    if (before === undefined) yield* program.says("errors", / message=listening /u)
     return { ...program, port, tcp: tcpOf({ port }), pid }
   })
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
@@ -75,7 +76,8 @@ describe.concurrent("a-chat send, at the pace of the server", () => {
       const sent = yield* Effect.forEach(
         [1, 2],
         (rate) =>
-          Effect.flatMap(LocalServer.start({ rate }), ({ port }) =>
+          // Beside busy programs, the pauses of the greeting add up to more than the usual time for a login.
+          Effect.flatMap(LocalServer.start({ rate, loginTimeout: Duration.minutes(1) }), ({ port }) =>
             Program.run(["send", "--port", port, "--login", "alice", "alice", "hi"])
           ),
         { concurrency: 2 }
@@ -83,6 +85,22 @@ describe.concurrent("a-chat send, at the pace of the server", () => {
       const offline = "a-chat: alice: offline: no recipient of that name is online\n"
       const expected = { status: 1, output: "", errors: offline }
       assert.deepStrictEqual(sent, [expected, expected])
+    })
+  )
+
+  it.scopedLive("reports at once that its login is refused while it waits for the pace of the server", () =>
+    Effect.gen(function* () {
+      // Also in the same read.
+      for (const pause of [0, 100]) {
+        const server = yield* FakeServer.make((socket) => {
+          socket.once("data", () => {
+            socket.write("! slow-down retry=600000: x\n")
+            setTimeout(() => socket.end("! login-timeout fatal: too late\n"), pause)
+          })
+        })
+        const errors = "a-chat: login-timeout: too late\n"
+        assert.deepStrictEqual(yield* Program.run([...at(server), "bob", "hi"]), { status: 2, output: "", errors })
+      }
     })
   )
 
