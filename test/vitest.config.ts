@@ -106,7 +106,7 @@ export default defineConfig({
     maxWorkers: workers,
     minWorkers: workers,
     sequence: { sequencer: LongFirst },
-    maxConcurrency: 6, // of `describe.concurrent`
+    maxConcurrency: 4, // of `describe.concurrent`
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

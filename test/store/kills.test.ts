@@ -57,8 +57,7 @@ const checked = (path: string) =>
     })
   )
 
-// Side by side, because each waits for the processes that it starts and kills.
-describe.concurrent("a store in SQLite", () => {
+describe("a store in SQLite", () => {
   it.scopedLive(
     `loses nothing of what it reported as stored when the process is killed, ${kills} times`,
     () =>
