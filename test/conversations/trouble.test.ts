@@ -710,7 +710,11 @@ describe("receipts for a client that only sends", () => {
 describe("accounts that are written to once", () => {
   it.scoped("get a line to all of them, however many they are", () =>
     Effect.gen(function* () {
-      const { accounts, connect, join } = yield* startConversations({ maxRecipients: 2_000 })
+      const state = { isStuck: false }
+      const { accounts, connect, join } = yield* startConversations(
+        { maxRecipients: 2_000, outboxLines: 16, holdTimeout: Duration.seconds(2) },
+        slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      )
       const others = Array.from({ length: 1_500 }, (_, number) => `account${number}`)
       for (const name of others) {
         const made = yield* accounts.store.accounts.create({ name, likeness: name.toUpperCase(), credential: "" })
@@ -730,6 +734,12 @@ describe("accounts that are written to once", () => {
       for (const { id } of yield* accounts.store.accounts.all) {
         if (id > 2) assert.lengthOf(yield* accounts.store.waiting(id, "main"), 1)
       }
+      // Nobody holds a sender for ever, whichever of them it is.
+      state.isStuck = true
+      carol.say(...Array.from({ length: 40 }, () => `${others.join(", ")}: hi`), "/ping after")
+      yield* passes(4_000)
+      assert.isTrue(carol.received.includes("* pong: after"))
+      state.isStuck = false
     }).pipe(Effect.orDie)
   )
 
