@@ -65,6 +65,8 @@ export class Verification {
   /** Made at start: what is remembered cannot be used anywhere else. */
   private readonly key = randomBytes(32)
   private readonly remembered = new Map<string, Remembered>()
+  /** How often something was forgotten. A check that began before may have compared with the record of an old password. */
+  private forgotten = 0
   private readonly throttle: Throttle
   private readonly threads: Effect.Semaphore
   private readonly now: () => number
@@ -118,17 +120,23 @@ export class Verification {
 
   /** Forgets what is remembered of an account, because its password has changed or it is gone. */
   forget(account: string) {
+    this.forgotten += 1
     this.remembered.delete(account)
   }
 
   private compare<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
-    const compared = Effect.flatMap(record, (found) =>
-      Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
-        isSame && found !== undefined
-          ? Effect.map(this.renewed(claim.password, found), (renewed) => this.right(claim, renewed))
-          : Effect.sync(() => this.wrong(claim))
+    const compared = Effect.suspend(() => {
+      const before = this.forgotten
+      return Effect.flatMap(record, (found) =>
+        Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
+          isSame && found !== undefined
+            ? Effect.map(this.renewed(claim.password, found), (renewed) =>
+                this.right(claim, renewed, this.forgotten === before)
+              )
+            : Effect.sync(() => this.wrong(claim))
+        )
       )
-    )
+    })
     return this.threads.withPermits(1)(compared)
   }
 
@@ -139,9 +147,9 @@ export class Verification {
       : Effect.succeed(undefined)
   }
 
-  private right(claim: PasswordClaim, record: string | undefined): Verdict {
+  private right(claim: PasswordClaim, record: string | undefined, isCurrent = true): Verdict {
     this.throttle.right(claim.account, claim.address)
-    this.remember(claim)
+    if (isCurrent) this.remember(claim)
     return { _tag: "Right", record }
   }
 

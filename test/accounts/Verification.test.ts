@@ -134,6 +134,20 @@ describe("Verification", () => {
     })
   )
 
+  it.effect("does not remember a password that was changed while it was compared", () =>
+    Effect.gen(function* () {
+      const verification = yield* start()
+      const { open, read } = yield* slowRecord
+      const early = yield* Effect.fork(verification.check(claim, read))
+      yield* settle
+      verification.forget(claim.account)
+      yield* open
+      assert.strictEqual((yield* Fiber.join(early))._tag, "Right")
+      const changed = Effect.succeed(yield* Credentials.hash("battery staple", cheap))
+      assert.strictEqual((yield* verification.check(claim, changed))._tag, "Wrong")
+    })
+  )
+
   it.effect("compares no guess with a remembered password while the address has to wait", () =>
     Effect.gen(function* () {
       const verification = yield* start()
