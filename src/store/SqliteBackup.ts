@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, read } from "node:fs"
+import { closeSync, existsSync, fsyncSync, openSync, read } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
 import { describe, load, type SqliteConnection } from "./SqliteDriver.js"
@@ -31,6 +31,9 @@ export class SqliteBackup {
   /** Writes a copy to a new file. Rejects with a sentence for the operator. */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
+    // SQLite would take it for the log of the copy, and put its pages over those of the copy.
+    const leftover = besides.map((ending) => file + ending).find((name) => existsSync(name))
+    if (leftover !== undefined) throw new Error(`${leftover} belongs to another file of that name; remove it first`)
     this.isRunning = true
     try {
       const copy = await open(file, "wx", 0o600).catch((error: unknown) => {
@@ -43,7 +46,7 @@ export class SqliteBackup {
           .finally(() => copy.close())
         this.complete(file)
       } catch (error) {
-        await rm(file, { force: true })
+        for (const ending of ["", ...besides]) await rm(file + ending, { force: true })
         throw new Error(`the backup failed: ${describe(error)}`, { cause: error })
       }
     } finally {
@@ -106,6 +109,9 @@ export class SqliteBackup {
     SqliteFile.flushFolder(file)
   }
 }
+
+/** What SQLite puts beside a file. */
+const besides = ["-wal", "-shm", "-journal"]
 
 /** SQLite's default: pages in the log that a commit moves into the file. */
 const checkpointPages = 1000

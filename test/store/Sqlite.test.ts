@@ -540,6 +540,25 @@ describe("a backup of a store in SQLite", () => {
     })
   )
 
+  it.scopedLive("does not take what is left of another file of its name", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      const store = yield* open(path)
+      yield* fill(store)
+      yield* store.backup(copy)
+      // A server with this backup was killed. Then the backup was deleted, but not its log.
+      const left = yield* using(copy, (other) =>
+        Effect.map(append(other, line(key, alice, text, { isLive: true })), () => readFileSync(`${copy}-wal`))
+      )
+      rmSync(copy)
+      writeFileSync(`${copy}-wal`, left)
+      const error = yield* Effect.flip(store.backup(copy))
+      assert.include(error.message, `${copy}-wal`)
+      assert.deepStrictEqual([existsSync(copy), readFileSync(`${copy}-wal`).equals(left)], [false, true])
+    })
+  )
+
   it.scopedLive("is refused if the file is there already", () =>
     Effect.gen(function* () {
       const path = yield* file
