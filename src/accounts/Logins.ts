@@ -98,7 +98,13 @@ const open = (
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
     return AccountChanges.openDevice(accounts, account, device).pipe(
-      Effect.map(({ _tag }): Decision => (_tag === "TooMany" ? Reply.tooManyDevices : proven)),
+      Effect.flatMap((opened): Effect.Effect<Decision, StoreError> => {
+        if (opened._tag === "TooMany") return Effect.succeed(Reply.tooManyDevices)
+        // The device of a token exists, unless it was forgotten while the token was checked.
+        const isForgotten = proof === "token" && opened.isNew
+        if (!isForgotten) return Effect.succeed(proven)
+        return Effect.as(AccountChanges.forget(accounts, account, device), Reply.wrongPassword)
+      }),
       // On a full disk, or a damaged one, a device that is known reads what is stored.
       Effect.catchAll((error) =>
         Effect.flatMap(accounts.store.accounts.devices(account.id), (known) =>

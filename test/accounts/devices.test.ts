@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { answerTo, ask, heads, logIn, startAccounts } from "../support/Accounts.js"
 import { eventually } from "../support/Eventually.js"
@@ -296,5 +297,38 @@ describe("devices of an account", () => {
       assert.lengthOf(kept, 2)
       assert.lengthOf(here, 2)
     }).pipe(Effect.orDie)
+  )
+
+  it.scoped("that are forgotten while their token is checked are refused, and are not devices again", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      let waits = 0
+      const chat = yield* start(undefined, {
+        store: (store) => ({
+          ...store,
+          accounts: {
+            ...store.accounts,
+            deviceOfToken: (...token) =>
+              Effect.tap(store.accounts.deviceOfToken(...token), () => {
+                waits += 1
+                return Deferred.await(gate)
+              })
+          }
+        })
+      })
+      const main = yield* logIn(chat, `alice: ${password}`)
+      const [token = ""] = yield* ask(main, "/token phone")
+      const phone = yield* chat.connect
+      phone.say(`alice/phone: ${token.split(" ")[3]?.replace(":", "")}`)
+      yield* eventually(() => waits === 1, "the token was not checked")
+      assert.deepStrictEqual(heads(yield* ask(main, "/forget phone")), ["* forgot phone"])
+      yield* Deferred.succeed(gate, undefined)
+      yield* phone.ended
+      assert.deepStrictEqual(heads(phone.received), ["! wrong-password fatal"])
+      assert.lengthOf(
+        (yield* ask(main, "/devices")).filter((line) => line.startsWith("* device ")),
+        1
+      )
+    })
   )
 })
