@@ -116,6 +116,20 @@ export const mutants = [
     test: commands
   },
   {
+    name: "an old password is remembered that was compared while it was changed",
+    file: "accounts/Verification.ts",
+    search: "if (isCurrent) this.remember(claim)",
+    replace: "this.remember(claim)",
+    test: verification
+  },
+  {
+    name: "a device that is forgotten while its token is checked is one again",
+    file: "accounts/Logins.ts",
+    search: 'proof === "token" && opened.isNew',
+    replace: "false",
+    test: "test/accounts/devices.test.ts"
+  },
+  {
     name: "passwords are checked on any number of threads",
     file: "accounts/Verification.ts",
     search: "return this.threads.withPermits(1)(compared)",

@@ -255,6 +255,20 @@ export const mutants = [
     test: "test/store/Sqlite.test.ts"
   },
   {
+    name: "a backup takes the log of another file of its name",
+    file: "store/SqliteBackup.ts",
+    search: "if (leftover !== undefined) throw",
+    replace: "if (leftover === file) throw",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
+    name: "numbers that are not in the table yet are dropped from memory",
+    file: "store/SqlState.ts",
+    search: "  private keep(head: Head) {\n",
+    replace: "  private keep(head: Head) {\n    this.trim()\n",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
     name: "a reload does not reach the store",
     file: "cli/serve/Reload.ts",
     search: "yield* store.configure(StoreFlags.limitsOf(next.values))",

@@ -118,5 +118,6 @@ export const sqlOf = <Name extends RequestName>(
 ): Sql<Result<Name>> => {
   // The table relates the name, the arguments and the result; TypeScript does not follow that through a union.
   const run = requests[name].run as unknown as Run<Arguments<Name>, Result<Name>>
+  state.trim()
   return run(state, moment, ...args)
 }

@@ -236,9 +236,16 @@ export class SqlState {
     return head
   }
 
-  private keep(head: Head) {
+  /**
+   * Drops the heads from memory if there are too many. Only between requests: within one, the numbers of lines that are not
+   * in the table yet are only there.
+   */
+  trim() {
     if (this.heads.size >= maxHeads) this.heads.clear()
     if (this.ids.size >= maxHeads) this.ids.clear()
+  }
+
+  private keep(head: Head) {
     this.heads.set(head.id, head)
     this.ids.set(keyText(head.key), head.id)
   }

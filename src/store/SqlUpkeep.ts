@@ -257,6 +257,7 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   let bytes = 0
   let waiting = 0
   for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
+    state.trim() // nothing is written here
     const head = yield* state.head(id)
     if (head === undefined) continue
     for (const member of head.members.values()) waiting += member.waiting

@@ -452,6 +452,34 @@ describe("damage in the file of a store", () => {
   )
 })
 
+describe("a store in SQLite with more conversations than it keeps in memory", () => {
+  it.scopedLive("gives each line of a transaction its own number", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const store = yield* open(path, { ...defaults, unreadLines: 10_000 })
+      const bob = yield* register(store, "bob")
+      let guests = 0
+      const fromGuest = (guest: number, words: string) =>
+        line(Keys.withGuest(bob, `GUEST${guest}`), undefined, words, { isLive: true })
+      for (let round = 0; round < 50; round += 1) {
+        yield* store.append(Array.from({ length: 998 }, () => fromGuest(guests++, "hi")))
+      }
+      // The 50,000th conversation begins in the middle of this transaction.
+      const lines = Array.from({ length: 200 }, (_, index) => [
+        fromGuest(0, "x".repeat(index)),
+        fromGuest(guests++, "hi")
+      ])
+      const results = yield* store.append(lines.flat())
+      const numbers = results.map((result) => (result._tag === "Stored" ? result.seq : 0))
+      assert.deepStrictEqual(
+        numbers.filter((_, index) => index % 2 === 0),
+        Array.from({ length: 200 }, (_, index) => index + 2)
+      )
+      assert.deepStrictEqual(yield* store.check, [])
+    })
+  )
+})
+
 describe("a backup of a store in SQLite", () => {
   it.scopedLive("is complete, and has another log", () =>
     Effect.gen(function* () {
