@@ -203,6 +203,20 @@ export const mutants = [
     store: true
   },
   {
+    name: "a line that is sent again brings no receipt once its reader has left",
+    file: "conversations/Receipts.ts",
+    search: "Math.max(saved, this.latest",
+    replace: "Math.max(0, this.latest",
+    test: "test/conversations/trouble.test.ts"
+  },
+  {
+    name: "of several guests with one name, the last one to write gets the receipts",
+    file: "conversations/Conversations.ts",
+    search: "        this.receipts.wrote(by, conversation)\n",
+    replace: "        if (account !== undefined) this.receipts.wrote(by, conversation)\n",
+    test: "test/conversations/trouble.test.ts"
+  },
+  {
     name: "lines that the store refused are reported as stored",
     file: "conversations/StoreWriter.ts",
     search: 'const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }',

@@ -144,13 +144,13 @@ class Conversations {
         broker.settledEach(mailbox.inlet, batch, outcomes)
         this.mailboxes.takeFrom(mailbox)
       },
-      stored: (mailbox, line, by, { again, at, conversation, seq }) => {
+      stored: (mailbox, line, by, { again, at, conversation, given, seq }) => {
         const { account, author, conversation: key, isAuto, text, to } = line
-        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq })
+        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
         const kept = { seq, at, account, author, text, isAuto, to }
         mailbox.stored(conversation, key, kept, by, lost)
         if (account === undefined) this.returns.stored(conversation, seq, by)
-        else this.receipts.wrote(by, conversation)
+        this.receipts.wrote(by, conversation)
         const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
         own?.stored(conversation, key, kept, by, lost)
       }

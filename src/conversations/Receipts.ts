@@ -61,17 +61,26 @@ export class Receipts {
     return latest
   }
 
-  /** An account has written a line, on this connection, that is stored by now. */
+  /** A line of this connection is stored by now. */
   wrote(by: Peer, conversation: ConversationId) {
     if (!by.isSendOnly || !by.words.has("receipts") || by.outbox.ended !== undefined) return
     addTo(this.senders, conversation, by)
     addTo(this.conversationsOf, by, conversation)
   }
 
-  /** The line had been stored before: what was given of it meanwhile is reported again. */
-  wroteAgain(by: Peer, reader: { readonly id: AccountId; readonly name: string }, { conversation, key, seq }: Given) {
+  /**
+   * The line had been stored before: what was given of it meanwhile is reported again.
+   *
+   * @param saved how far the reader was given the conversation, as far as that is saved: it may have left since
+   */
+  wroteAgain(
+    by: Peer,
+    reader: { readonly id: AccountId; readonly name: string },
+    { conversation, key, seq }: Given,
+    saved = 0
+  ) {
     this.wrote(by, conversation)
-    const given = this.latest.get(reader.id)?.get(conversation) ?? 0
+    const given = Math.max(saved, this.latest.get(reader.id)?.get(conversation) ?? 0)
     if (given < seq) return
     this.due.set(`${conversation}/${reader.id}`, {
       conversation,

@@ -28,7 +28,7 @@ const toldOnce: Source = { delivered: () => {} }
 export class Returns {
   /** The connections of guests whose lines are stored, and the first line of each. */
   private readonly guests = new Map<ConversationId, { readonly peer: Peer; readonly first: number }>()
-  private readonly byGuest = new Map<Peer, Array<ConversationId>>()
+  private readonly byGuest = new Map<Peer, Set<ConversationId>>()
   private readonly due = new Set<AccountId>()
   /** Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet. */
   private readonly underWay = new Map<AccountId, Peer | undefined>()
@@ -42,8 +42,8 @@ export class Returns {
     if (this.guests.get(conversation)?.peer === guest || guest.outbox.ended !== undefined) return
     this.guests.set(conversation, { peer: guest, first: seq })
     const conversations = this.byGuest.get(guest)
-    if (conversations === undefined) this.byGuest.set(guest, [conversation])
-    else conversations.push(conversation)
+    if (conversations === undefined) this.byGuest.set(guest, new Set([conversation]))
+    else conversations.add(conversation)
   }
 
   /** The guest that writes in a conversation, while it is connected. */

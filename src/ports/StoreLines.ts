@@ -72,6 +72,8 @@ export type Appended =
       readonly at: number
       /** The device had already sent this label with this text; `seq` and `at` are those of the first time. */
       readonly again: boolean
+      /** With `again`: the last line of the conversation that any device of the recipient was given. */
+      readonly given?: number | undefined
     }
   /** The device has used the label for another text. The line is not stored. */
   | { readonly _tag: "LabelUsed" }

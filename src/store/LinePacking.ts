@@ -146,7 +146,7 @@ export const packAppended = (results: ReadonlyArray<Appended>): Float64Array => 
       numbers[at + 1] = result.conversation
       numbers[at + 2] = result.seq
       numbers[at + 3] = result.at
-      numbers[at + 4] = result.again ? 1 : 0
+      numbers[at + 4] = result.again ? 1 + (result.given ?? 0) : 0
     }
     at += appendedWidth
   }
@@ -157,17 +157,18 @@ export const unpackAppended = (numbers: Float64Array): ReadonlyArray<Appended> =
   const results: Array<Appended> = []
   for (let at = 0; at < numbers.length; at += appendedWidth) {
     const tag = appendedTags[numbers[at] as number] ?? "Removed" // `packAppended` writes no other number
-    results.push(
-      tag === "Stored"
-        ? {
-            _tag: tag,
-            conversation: numbers[at + 1] as ConversationId,
-            seq: numbers[at + 2] as number,
-            at: numbers[at + 3] as number,
-            again: numbers[at + 4] === 1
-          }
-        : { _tag: tag }
-    )
+    if (tag !== "Stored") {
+      results.push({ _tag: tag })
+      continue
+    }
+    const stored = {
+      _tag: tag,
+      conversation: numbers[at + 1] as ConversationId,
+      seq: numbers[at + 2] as number,
+      at: numbers[at + 3] as number
+    }
+    const given = (numbers[at + 4] as number) - 1
+    results.push(given < 0 ? { ...stored, again: false } : { ...stored, again: true, given })
   }
   return results
 }

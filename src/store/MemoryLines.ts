@@ -30,7 +30,8 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     const earlier = known && once && state.labels.get(labelKey(known, { account, once }))
     if (known !== undefined && earlier !== undefined) {
       if (earlier.text !== text) return { _tag: "LabelUsed" }
-      return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true }
+      const given = known.members.get(recipient)?.given ?? 0
+      return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true, given }
     }
     const { keepBytes } = limits()
     if (key.kind === "guest" && state.excess(keepBytes) > keepBytes / 8) return { _tag: "Full" }

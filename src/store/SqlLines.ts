@@ -82,7 +82,8 @@ class Batch {
       const earlier = yield* this.labelled(known.id, account ?? 0, once)
       if (earlier !== undefined) {
         if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }
-        return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true }
+        const given = known.members.get(recipient)?.given ?? 0
+        return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true, given }
       }
     }
     const size = sizeOf(line.body.length, line)

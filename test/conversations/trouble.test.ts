@@ -707,6 +707,45 @@ describe("receipts for a client that only sends", () => {
   )
 })
 
+describe("receipts for clients that only send", () => {
+  it.scoped("come for a line that is sent again after its reader has left", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      const send = Effect.tap(connect, (client) => {
+        client.say(...login("alice", "send-only once receipts seq"), "@k1 bob: one")
+        return client.barrier
+      })
+      const first = yield* send
+      first.socket.reset()
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* seen(bob, "from alice: one")
+      yield* bob.barrier
+      bob.say("/quit")
+      yield* bob.ended
+      yield* passes(2_000)
+      assert.strictEqual((yield* accounts.store.statistics).given, 1)
+      assert.deepStrictEqual(yield* seen(yield* send, "* delivered"), ["* delivered bob seq=1: given to a device"])
+    })
+  )
+
+  it.scoped("come to each of several guests with one name", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations()
+      const [one, other] = [yield* connect, yield* connect]
+      for (const client of [one, other]) {
+        client.say("/hello send-only receipts seq", "build", "bob: done")
+        yield* client.barrier
+      }
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      for (const client of [one, other]) {
+        assert.deepStrictEqual(yield* seen(client, "* delivered"), ["* delivered bob seq=2: given to a device"])
+      }
+    })
+  )
+})
+
 describe("accounts that are written to once", () => {
   it.scoped("get a line to all of them, however many they are", () =>
     Effect.gen(function* () {

@@ -209,8 +209,12 @@ export const storeSuite = (name: string, open: OpenStore) => {
           ])
           const again = yield* append(store, line(key, alice, "hi", { once }))
           assert.isFalse(stored(first).again)
-          assert.deepStrictEqual(stored(same), { ...stored(first), again: true })
+          assert.deepStrictEqual(stored(same), { ...stored(first), again: true, given: 0 })
           assert.deepStrictEqual(again, same)
+          yield* device(store, bob)
+          const { conversation } = stored(first)
+          yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 1 }])
+          assert.strictEqual(stored(yield* append(store, line(key, alice, "hi", { once }))).given, 1)
           assert.strictEqual((yield* append(store, line(key, alice, "ho", { once })))._tag, "LabelUsed")
           const other = { device: "phone", label: "1" }
           assert.strictEqual(stored(yield* append(store, line(key, alice, "ho", { once: other }))).seq, 2)
