@@ -41,12 +41,27 @@ export interface ConversationsStore {
   readonly cursors: Cursors
 }
 
-/** Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors. */
+/**
+ * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
+ * what was given does not return as undelivered when the recipient, the device or the line goes.
+ */
 export const prepare = (plain: StoreService): ConversationsStore => {
   const cursors = new Cursors()
-  const openDevice: StoreService["accounts"]["openDevice"] = (...device) =>
-    Effect.zipRight(cursors.save(plain), plain.accounts.openDevice(...device))
-  return { cursors, store: { ...plain, accounts: { ...plain.accounts, openDevice } } }
+  const { forget, openDevice, remove } = plain.accounts
+  const saved = <A>(request: Effect.Effect<A, StoreError>) => Effect.zipRight(cursors.save(plain), request)
+  return {
+    cursors,
+    store: {
+      ...plain,
+      retain: (held) => saved(plain.retain(held)),
+      accounts: {
+        ...plain.accounts,
+        forget: (...device) => saved(forget(...device)),
+        openDevice: (...device) => saved(openDevice(...device)),
+        remove: (account) => saved(remove(account))
+      }
+    }
+  }
 }
 
 /**

@@ -707,6 +707,66 @@ describe("receipts for a client that only sends", () => {
   )
 })
 
+describe("a line that was given a moment ago", () => {
+  const give = Effect.gen(function* () {
+    const chat = yield* startConversations()
+    const [alice, phone] = [yield* chat.connect, yield* chat.connect]
+    alice.say(...login("alice"))
+    phone.say(...login("bob/phone"))
+    yield* phone.barrier
+    const { store } = chat.accounts
+    const once = Effect.gen(function* () {
+      alice.say("bob: one", "bob: two")
+      yield* seen(phone, "from alice: two")
+      yield* settle
+    })
+    const isGiven = Effect.gen(function* () {
+      yield* settle
+      yield* alice.barrier
+      assert.deepStrictEqual(
+        alice.received.filter((line) => line.startsWith("! ")),
+        []
+      )
+      const { expired, given, waiting } = yield* store.statistics
+      assert.deepStrictEqual({ expired, given, waiting }, { expired: 0, given: 2, waiting: 0 })
+    })
+    return { ...chat, store, once, isGiven }
+  })
+
+  it.scoped("does not return when its recipient is removed", () =>
+    Effect.gen(function* () {
+      const { accounts, isGiven, once } = yield* give
+      yield* once
+      yield* accounts.accounts.operations.remove("bob").pipe(Effect.orDie)
+      yield* isGiven
+    })
+  )
+
+  it.scoped("does not return when it is kept no longer", () =>
+    Effect.gen(function* () {
+      const { isGiven, once, store } = yield* give
+      yield* store.configure({ keep: "30 days", keepBytes: 2 ** 30, keepLines: 1, unreadLines: 9, unreadBytes: 999 })
+      yield* passes(59_500)
+      yield* once
+      yield* pass(600)
+      yield* settle
+      assert.strictEqual((yield* store.statistics).lines, 1)
+      yield* isGiven
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("is not given again when its device is forgotten", () =>
+    Effect.gen(function* () {
+      const { accounts, isGiven, once, store } = yield* give
+      yield* once
+      const bob = accounts.accounts.index.named("bob")
+      assert.isDefined(bob)
+      assert.isTrue(yield* store.accounts.forget(bob.id, "phone"))
+      yield* isGiven
+    }).pipe(Effect.orDie)
+  )
+})
+
 describe("receipts for clients that only send", () => {
   it.scoped("come for a line that is sent again after its reader has left", () =>
     Effect.gen(function* () {
