@@ -163,7 +163,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     turn,
     watch
   })
-  const drain = new Drain({ backlog, breakOff, input, ledger, lifecycle, notices, options, outboxes })
+  const drain = new Drain({ backlog, breakOff, features, input, ledger, lifecycle, notices, options, outboxes })
   const arrivals = new Arrivals({ bounds, budget, drain, events, hostLimits, lifecycle, options, time })
   const moderation = new Moderation({ bans, breakOff, lifecycle, names, now })
   const inspector = new Inspector({ budget, directory, ledger, lifecycle, outboxes })

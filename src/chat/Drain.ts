@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Backlog } from "./Backlog.js"
+import type { Feature } from "./Feature.js"
 import type { Ledger } from "./Ledger.js"
 import type { Lifecycle } from "./Lifecycle.js"
 import type { Live } from "./Live.js"
@@ -41,6 +42,7 @@ export class Drain {
       readonly lifecycle: Lifecycle
       /** The outboxes whose writers are not sockets. */
       readonly outboxes: ReadonlySet<Outbox<Peer>>
+      readonly features: ReadonlyArray<Feature>
       readonly notices: Notices
       readonly options: Live<Options>
       readonly breakOff: (peer: Peer, reason: CloseReason) => void
@@ -99,7 +101,7 @@ export class Drain {
 
   /** Gives up on what was not settled in time: open questions, and connections whose outboxes still hold lines. */
   cutOff() {
-    const { breakOff, input, lifecycle, outboxes } = this.broker
+    const { breakOff, features, input, lifecycle, outboxes } = this.broker
     this.pairsBefore = this.pairsSentBack
     for (const peer of lifecycle.peers) {
       // Checked before the outbox: the refusal of an open question is put there, and may still be written.
@@ -114,6 +116,7 @@ export class Drain {
       input.release(outbox)
       lifecycle.surrender(outbox, "cut-off")
     }
+    for (const feature of features) feature.cutOff?.()
   }
 
   /** Pairs that were returned to their senders, or are dead, since `cutOff`. */

@@ -29,6 +29,11 @@ export interface Feature {
   readonly left?: (peer: Peer) => void
   /** In the broker's turn: the writer of this peer has ended, and everything that it wrote is settled. */
   readonly ended?: (peer: Peer) => void
+  /**
+   * In the broker's turn: the time to deliver is over. Lines that this feature has taken return now, unless they may have
+   * been delivered.
+   */
+  readonly cutOff?: () => void
   /** What `* hello` announces to this client besides, by parameter name. */
   readonly facts?: (peer: Peer) => Readonly<Record<string, string>>
 }

@@ -88,7 +88,8 @@ export const make = (
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
-        ended: (peer) => started.ended(peer)
+        ended: (peer) => started.ended(peer),
+        cutOff: () => started.cutOff()
       }
     },
     removed: (toGuests) => conversations?.removed(toGuests)
@@ -242,6 +243,10 @@ class Conversations {
     if (next !== undefined) this.opening.add(next)
     if (!mailbox.isConnected) this.receipts.forget(mailbox.account.id)
     this.mailboxes.rest(mailbox)
+  }
+
+  cutOff() {
+    this.writer.giveUp()
   }
 
   removed(toGuests: ReadonlyArray<Undelivered>) {

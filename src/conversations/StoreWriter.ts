@@ -52,13 +52,22 @@ type Stored = Extract<StoreLines.Appended, { readonly _tag: "Stored" }>
 export class StoreWriter {
   private readonly work: Array<Work> = []
   private readonly hasWork = Effect.unsafeMakeLatch(false)
+  private hasGivenUp = false
 
   constructor(private readonly broker: Collaborators) {}
 
   /** In the broker's turn: takes a batch, to store it with the next transaction. */
   take(mailbox: Mailbox, batch: Batch<Peer>) {
-    this.work.push({ mailbox, batch, lines: linesOf(mailbox, batch), outcomes: [], handed: 0 })
-    this.hasWork.unsafeOpen()
+    const work: Work = { mailbox, batch, lines: linesOf(mailbox, batch), outcomes: [], handed: 0 }
+    this.work.push(work)
+    if (this.hasGivenUp) this.settle(work)
+    else this.hasWork.unsafeOpen()
+  }
+
+  /** In the broker's turn: returns everything that the store does not have yet. What it has meets its fate as always. */
+  giveUp() {
+    this.hasGivenUp = true
+    for (const work of [...this.work]) this.settle(work)
   }
 
   /** Saves cursors with the next transaction, or in one of their own. */
@@ -135,16 +144,26 @@ export class StoreWriter {
   private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
     let index = 0
     for (const { lines, work } of parts) {
-      const { batch, mailbox, outcomes } = work
+      const { mailbox, outcomes } = work
       for (const { line, sender } of lines) {
         const answer = answers?.[index++]
         outcomes.push(answer === undefined ? unavailable : outcomeOf(answer, sender))
         if (answer?._tag === "Stored") this.broker.stored(mailbox, line, sender, answer)
       }
-      if (outcomes.length < work.lines.length) continue
-      this.work.splice(this.work.indexOf(work), 1)
-      this.broker.settled(mailbox, batch, outcomes)
+      this.settle(work)
     }
+  }
+
+  /** Reports the fates of a batch, once all of its lines have one. */
+  private settle(work: Work) {
+    const { batch, lines, mailbox, outcomes } = work
+    if (this.hasGivenUp && outcomes.length === work.handed) {
+      while (outcomes.length < lines.length) outcomes.push(unavailable)
+      work.handed = lines.length
+    }
+    if (outcomes.length < lines.length) return
+    this.work.splice(this.work.indexOf(work), 1)
+    this.broker.settled(mailbox, batch, outcomes)
   }
 }
 

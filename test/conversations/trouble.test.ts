@@ -115,6 +115,32 @@ describe("a shutdown", () => {
     })
   )
 
+  it.scoped("returns what a failing store does not have when the grace time is over", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { join, server } = yield* startConversations(
+        { grace: Duration.millis(300) },
+        slow({ delay: () => 0, fails: () => state.fails })
+      )
+      state.fails = true
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a bob: one")
+      yield* seen(carol, "! undelivered @a")
+      // The store is left alone for a second now.
+      carol.say("@b bob: two", "@c bob: three")
+      yield* carol.barrier
+      const drained = yield* Effect.fork(server.drain)
+      yield* passes(500)
+      assert.deepStrictEqual(yield* seen(carol, "! undelivered @c"), [
+        "! undelivered @c bob reason=unavailable retry=1000: the server cannot store lines at the moment"
+      ])
+      carol.socket.end()
+      yield* passes(2_000)
+      const { cutOff, ledger } = yield* drained
+      assert.deepStrictEqual([cutOff, ledger.stored, ledger.returned, ledger.inFlight], [2, 0, 3, 0])
+    })
+  )
+
   it.live("saves how far the devices were given their lines", () =>
     Effect.gen(function* () {
       let store: StoreService | undefined = undefined
