@@ -67,7 +67,7 @@ export class StoreWriter {
   /** In the broker's turn: returns everything that the store does not have yet. What it has meets its fate as always. */
   giveUp() {
     this.hasGivenUp = true
-    for (const work of [...this.work]) this.settle(work)
+    for (const work of this.work.slice()) this.settle(work) // it removes them
   }
 
   /** Saves cursors with the next transaction, or in one of their own. */

@@ -8,7 +8,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const main = path("../../scripts/restart/main.mjs")
 
 /** Hundreds of lines go out in half a second, and a fault affects one line in fifty or more. */
-const small = ["--clients", "20", "--restarts", "2", "--seconds", "0.5", "--return-after", "100ms"]
+const small = ["--clients", "20", "--restarts", "2", "--seconds", "1", "--return-after", "100ms"]
 
 /** Two restarts under a small load, by default of the built program. */
 const restart = (sockets: string, options: ReadonlyArray<string> = [], fault = "none") =>
