@@ -202,7 +202,9 @@ export class Feed implements Source {
   page(conversation: ConversationId, page: Page) {
     const behind = this.behind.get(conversation)
     if (behind === undefined) return // it is over
-    const { last, lines } = page
+    const { lines } = page
+    // The conversation has ended, because too much was kept.
+    const last = page.last === 0 ? behind.last : page.last
     let from = 0
     lines.forEach(({ seq }, index) => {
       const expected = index === 0 ? behind.given + 1 : (lines[index - 1]?.seq ?? 0) + 1

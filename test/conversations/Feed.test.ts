@@ -156,6 +156,16 @@ describe("Feed", () => {
     assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: length })
   })
 
+  it("reports what waited in a conversation that has ended meanwhile", () => {
+    const { feed, gaps, openNow } = open([talk, 2, 5])
+    openNow()
+    feed.nextPage()
+    feed.page(talk, { lines: [], first: 1, last: 0, hasMore: false })
+    assert.lengthOf(gaps, 1)
+    assert.match(gaps[0] ?? "", / first=3 last=5:/u)
+    assert.isTrue(feed.isLive(key))
+  })
+
   it("feeds conversations in turn", () => {
     const { feed, openNow } = open([talk, 0, 900], [other, 0, 900])
     openNow()
