@@ -123,6 +123,13 @@ export const mutants = [
     test: verification
   },
   {
+    name: "a login that is checked while the password is changed brings the old one back",
+    file: "accounts/AccountChanges.ts",
+    search: "    account.passwordChanges += 1\n    if (!(yield*",
+    replace: "    if (!(yield*",
+    test: logins
+  },
+  {
     name: "a device that is forgotten while its token is checked is one again",
     file: "accounts/Logins.ts",
     search: 'proof === "token" && opened.isNew',

@@ -61,6 +61,9 @@ export const setPassword = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
     const { store, verification } = accounts
+    // Before the store is asked as well: a login that is being checked must not put a record of the old password in the place
+    // of the new one.
+    account.passwordChanges += 1
     if (!(yield* store.accounts.setCredential(account.id, credential))) return false
     verification.forget(account.likeness)
     account.passwordChanges += 1

@@ -2,11 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Credentials from "../../src/accounts/Credentials.js"
 import { StoreError } from "../../src/ports/StoreError.js"
 import type { StoreAccounts } from "../../src/ports/StoreAccounts.js"
 import { answerTo, ask, heads, logIn, startAccounts, withProperties } from "../support/Accounts.js"
 import { eventually } from "../support/Eventually.js"
 import { from, pass, startMemoryServer } from "../support/MemoryServer.js"
+import { settle } from "../support/Turns.js"
 
 const password = "correct horse"
 
@@ -128,6 +131,53 @@ describe("a login to an account", () => {
       yield* late.ended
       assert.deepStrictEqual(heads(late.received), ["! wrong-password fatal"])
     })
+  )
+
+  it.scoped("does not bring the old password back, whose record is renewed while it is changed", () =>
+    Effect.gen(function* () {
+      const [read, changed] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      let steps = ""
+      const accounts = yield* startAccounts(
+        { alice: password },
+        {
+          threads: 2,
+          recordedCost: { ln: 2, r: 1, p: 1 },
+          store: (store) => ({
+            ...store,
+            accounts: {
+              ...store.accounts,
+              credential: (id) =>
+                Effect.tap(store.accounts.credential(id), () => {
+                  steps += "read "
+                  return Deferred.await(read)
+                }),
+              setCredential: (...changes) =>
+                Effect.tap(store.accounts.setCredential(...changes), () => {
+                  steps += "set "
+                  return Deferred.await(changed)
+                })
+            }
+          })
+        }
+      )
+      const chat = yield* startMemoryServer(accounts)
+      const late = yield* chat.connect
+      late.say(`alice: ${password}`)
+      yield* eventually(() => steps === "read ", "the password was not checked")
+      const change = yield* Effect.fork(accounts.accounts.operations.password("alice", "battery staple"))
+      yield* eventually(() => steps === "read set ", "the password was not changed")
+      yield* Deferred.succeed(read, undefined)
+      // Until the old password was compared, in a thread.
+      yield* Effect.promise(() => Credentials.hash(password, Credentials.cost).pipe(Effect.runPromise))
+      yield* settle
+      yield* Deferred.succeed(changed, undefined)
+      yield* Fiber.join(change)
+      yield* late.ended
+      const [alice] = yield* accounts.store.accounts.all
+      assert.isDefined(alice)
+      const record = (yield* accounts.store.accounts.credential(alice.id)) ?? ""
+      assert.isTrue(yield* Credentials.verify("battery staple", record))
+    }).pipe(Effect.orDie)
   )
 
   it.scoped("is answered with the time of the next try when the store fails", () =>
