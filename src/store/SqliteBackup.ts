@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, read } from "node:fs"
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, read } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
 import { describe, load, type SqliteConnection } from "./SqliteDriver.js"
@@ -24,6 +24,8 @@ export class SqliteBackup {
 
   constructor(
     private readonly path: string,
+    /** `SqliteFile.identity` of the store. */
+    private readonly identity: string | undefined,
     private readonly base: string,
     private readonly connection: SqliteConnection
   ) {}
@@ -72,11 +74,18 @@ export class SqliteBackup {
     try {
       const [result] = this.connection.prepare("pragma wal_checkpoint(truncate)").all()
       if (result?.["busy"] !== 0) throw new Error("the write-ahead log cannot be moved into the file")
-      this.source ??= openSync(this.path, "r")
+      this.source ??= this.openSource()
       await this.transfer(this.source, copy)
     } finally {
       if (!this.isAbandoned) this.checkpoints(true)
     }
+  }
+
+  private openSource(): number {
+    const source = openSync(this.path, "r")
+    if (SqliteFile.identityOf(fstatSync(source)) === this.identity) return source
+    closeSync(source)
+    throw new Error(`${this.path} was removed or replaced`)
   }
 
   private async transfer(source: number, copy: FileHandle) {

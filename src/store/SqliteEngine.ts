@@ -69,7 +69,7 @@ export class SqliteEngine {
     this.commits = commits
     this.log = log
     this.state = damage === undefined ? "ok" : "damaged"
-    this.backups = new SqliteBackup(this.path, options.base, connection)
+    this.backups = new SqliteBackup(this.path, this.identity, options.base, connection)
   }
 
   /** Takes the reserve, which is not done before the server listens: 16 MiB take some 30 ms. */

@@ -81,8 +81,11 @@ export const open = (path: string, base: string): OpenedFile => {
 /** What another file in the place of this one does not have. */
 export const identity = (path: string): string | undefined => {
   const stats = statSync(path, { throwIfNoEntry: false })
-  return stats && `${stats.dev}:${stats.ino}`
+  return stats && identityOf(stats)
 }
+
+/** The same of a file that is open. */
+export const identityOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`
 
 /** Whether there is nothing in the file. A file that is missing is created; both are for their owner alone. */
 const isEmpty = (path: string): boolean => {

@@ -587,6 +587,19 @@ describe("a backup of a store in SQLite", () => {
     })
   )
 
+  it.scopedLive("is refused if another file has taken the place of the store", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      yield* using(`${path}.other`, fill)
+      const store = yield* open(path)
+      renameSync(`${path}.other`, path)
+      const error = yield* Effect.flip(store.backup(copy))
+      assert.include(error.message, `${path} was removed or replaced`)
+      assert.isFalse(existsSync(copy))
+    })
+  )
+
   it.scopedLive("is refused if the file is there already", () =>
     Effect.gen(function* () {
       const path = yield* file
