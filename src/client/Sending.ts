@@ -24,6 +24,8 @@ export interface Link {
   readonly pace: Pace
   /** The recipients to which a line with an unknown outcome is sent again with its label: it is not stored twice. */
   readonly kept: ReadonlySet<string>
+  /** Whether the server has logged this client out: then it does not connect again by itself. */
+  readonly isLoggedOut: () => boolean
 }
 
 export interface SendingOptions<E> {
@@ -115,8 +117,6 @@ class LineSending<E> implements Sending<E> {
   private readonly window: SendWindow
   /** The stored lines that were not received yet. */
   private readonly receipts = new PendingReceipts()
-  /** The server has logged this client out: it does not connect again. */
-  private isLoggedOut = false
   /** Open while a line of the input may be sent. */
   private readonly clear = Effect.unsafeMakeLatch(true)
   /** Open while the first line of `retryQueue` may be sent. */
@@ -422,7 +422,7 @@ class LineSending<E> implements Sending<E> {
   /** An unknown outcome ends the sending: the user has to decide whether that line is sent again. */
   private get mayContinue(): boolean {
     const isDone = this.isAllSent && this.retryQueue.size === 0
-    return this.options.retries > 0 && this.totals.unknown === 0 && !isDone && !this.isLoggedOut
+    return this.options.retries > 0 && this.totals.unknown === 0 && !isDone && !this.link.isLoggedOut()
   }
 
   private readonly next: Effect.Effect<void, E, Scope.Scope> = Effect.suspend(() => {
@@ -470,7 +470,7 @@ class LineSending<E> implements Sending<E> {
   private receiptsLost() {
     const { retries } = this.options
     for (const { label, line, name, what } of this.receipts.takeAll()) {
-      const isAgain = this.link.kept.has(name) && line.tries < retries && !this.isLoggedOut
+      const isAgain = this.link.kept.has(name) && line.tries < retries && !this.link.isLoggedOut()
       if (isAgain) this.retryQueue.add(line, what, { tries: line.tries + 1, at: 0, label })
       else this.final(what)
     }
@@ -485,7 +485,6 @@ class LineSending<E> implements Sending<E> {
       this.closing()
       this.refresh()
     } else if (line.startsWith("* bye ")) this.hasSaidBye = true
-    else if (line.startsWith("! logged-out ")) this.isLoggedOut = true
     else if (line.startsWith("* delivered ")) this.receipt(line)
   }
 

@@ -76,7 +76,12 @@ const connect = (job: AskJob, memory: ClientMemory, which: LoginAttempts.Which) 
         onNone: () => noOutcomes,
         onSome: ({ maxLineBytes, rates }) =>
           Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
-            link: { connection: loggedIn.connection, pace: new Pace(rates, performance.now()), kept: keptBy },
+            link: {
+              connection: loggedIn.connection,
+              pace: new Pace(rates, performance.now()),
+              kept: keptBy,
+              isLoggedOut: loggedIn.isLoggedOut
+            },
             maxLineBytes
           }))
       })
@@ -175,7 +180,8 @@ class Question {
   }
 
   /** Notes which lines of a connection come before the question. */
-  follow({ connection, kept, pace }: Sending.Link): Sending.Link {
+  follow(link: Sending.Link): Sending.Link {
+    const { connection } = link
     this.connection = connection
     this.taken = 0
     this.early = Infinity
@@ -184,7 +190,7 @@ class Question {
         this.early = Math.min(this.early, connection.passedOn())
         return connection.send(wire)
       })
-    return { pace, kept, connection: { ...connection, send } }
+    return { ...link, connection: { ...connection, send } }
   }
 
   /** Takes lines until nothing more is expected. The run of the stream then ends well: the last line is acknowledged. */

@@ -131,7 +131,12 @@ const connect = (job: DeliveryJob, labels: Labels.Labels, which: LoginAttempts.W
       onNone: () => noOutcomes,
       onSome: ({ maxLineBytes, rates }) =>
         Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
-          link: { connection: loggedIn.connection, pace: new Pace(rates, performance.now()), kept: keptBy },
+          link: {
+            connection: loggedIn.connection,
+            pace: new Pace(rates, performance.now()),
+            kept: keptBy,
+            isLoggedOut: loggedIn.isLoggedOut
+          },
           maxLineBytes
         }))
     })

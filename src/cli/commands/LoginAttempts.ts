@@ -58,6 +58,8 @@ export type Which = "first" | { readonly inVain: number }
 /** A login that was accepted; `server` is none for an original server. */
 export interface LoggedIn extends Login.PendingLogin {
   readonly server: Option.Option<Login.Hello>
+  /** Whether the server has logged the client out since. */
+  readonly isLoggedOut: () => boolean
 }
 
 /**
@@ -81,12 +83,16 @@ export const logIn = (
           ...kept,
           ...(use === "send-only" ? {} : use)
         })
+        let isLoggedOut = false
+        // From before the login until the end of the connection: such a line may come while something else is asked.
+        const see = (line: string) => void (isLoggedOut ||= line.startsWith("! logged-out "))
+        yield* Effect.forkScoped(Effect.ignore(started.connection.ask<never, never>("", see)))
         const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
-        if (Option.isSome(server)) return { ...started, server }
+        if (Option.isSome(server)) return { ...started, server, isLoggedOut: () => isLoggedOut }
         // An original server took the first line for the login.
         yield* discard
         const plain = yield* Login.start({ socket, login })
-        return { ...plain, server: yield* Login.greet(plain) }
+        return { ...plain, server: yield* Login.greet(plain), isLoggedOut: () => false }
       })
     )
   const attempt = (
