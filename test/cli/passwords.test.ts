@@ -116,8 +116,8 @@ describe.concurrent("the password of a client", () => {
         connections = 0
         const args = [command, "--login", "alice", "--retry", "3", "--port", `${port}`, "bob", "hi"]
         const { errors, status } = yield* Program.run(args, { environment })
-        assert.deepStrictEqual([connections, status], [1, 2], `${command}: ${errors}`)
-        assert.include(errors, "a-chat: logged-out: this device has logged in again, on another connection", command)
+        assert.deepStrictEqual([connections, status], [1, 3], `${command}: ${errors}`)
+        assert.include(errors, "a-chat: the connection ended", command)
       }
     })
   )
@@ -134,7 +134,10 @@ describe.concurrent("the password of a client", () => {
         const replacedAs = (device: string, command: string, ...args: ReadonlyArray<string>) =>
           Effect.gen(function* () {
             const client = yield* Program.start([command, "--login", `alice/${device}`, ...args], options)
-            yield* isHere(main, device)
+            // A question that is under way is a line with an unknown outcome, which may be sent again: it is to be stored.
+            if (command === "ask")
+              yield* main.until("the question", () => main.lines.find((line) => line.endsWith("anybody?")))
+            else yield* isHere(main, device)
             const other = yield* connect
             yield* other.send(`alice/${device}: ${password}\n/ping in\n`)
             yield* other.until("a login", () => other.lines.find((line) => line === "* pong: in"))
