@@ -486,7 +486,7 @@ export const mutants = [
   {
     name: "a client that was logged out comes back",
     file: "client/Sending.ts",
-    search: "!isDone && !this.isLoggedOut",
+    search: "!isDone && !this.link.isLoggedOut()",
     replace: "!isDone",
     test: "test/cli/passwords.test.ts",
     build: true
