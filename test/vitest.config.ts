@@ -77,8 +77,8 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-/** V8 of Node 24 has no such flag. */
-const hasInterruptBudget = Number(process.versions.node.split(".")[0]) < 24
+/** V8 of Node 22 and later has no such flag. */
+const hasInterruptBudget = Number(process.versions.node.split(".")[0]) < 22
 
 export default defineConfig({
   define: { ACHAT_VERSION: JSON.stringify(version) }, // as scripts/build.mjs does

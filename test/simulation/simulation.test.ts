@@ -24,8 +24,8 @@ const flags = [
   "--min-semi-space-size=32",
   "--max-semi-space-size=64",
   "--single-threaded-gc",
-  // V8 of Node 24 has no such flag.
-  ...(Number(process.versions.node.split(".")[0]) < 24 ? ["--interrupt-budget=540000"] : [])
+  // V8 of Node 22 and later has no such flag.
+  ...(Number(process.versions.node.split(".")[0]) < 22 ? ["--interrupt-budget=540000"] : [])
 ]
 
 const allOf = ({ acts }: { readonly acts: ReadonlyArray<unknown> }) => acts.map((_, place) => place)
