@@ -146,7 +146,7 @@ export const mutants = [
   },
   {
     name: "send ignores the announced rate",
-    file: "cli/commands/Delivery.ts",
+    file: "cli/commands/LoginAttempts.ts",
     search: "new Pace(rates, performance.now())",
     replace: "new Pace([], performance.now())",
     test: "test/cli/send-retry.test.ts",

@@ -28,6 +28,10 @@ export const question = (written: string, words: ReadonlyArray<string>, otherwis
   return meant === undefined ? otherwise : `did you mean ${prefix}${meant}?`
 }
 
+/** What is wrong with a request of which no verb is known. */
+export const unknownRequest = (verb: string, verbs: ReadonlyArray<string>, otherwise: string): string =>
+  `${JSON.stringify(verb)} is not a request; ${question(verb, verbs, otherwise)}`
+
 const plural = (word: string): string => (word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`)
 
 /** The number of characters to insert, delete, replace, or swap with the next one (optimal string alignment). */

@@ -1,7 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
@@ -13,7 +12,6 @@ import type * as LineConnection from "../../client/LineConnection.js"
 import type { ClientMemory } from "../../client/LineReceiver.js"
 import { toJson } from "../../client/ListenFormat.js"
 import { print, printed, type Output, type OutputError } from "../../client/Output.js"
-import { Pace } from "../../client/Pace.js"
 import * as Received from "../../client/Received.js"
 import * as Sending from "../../client/Sending.js"
 import type { LineOutcome } from "../../client/SentLine.js"
@@ -71,20 +69,7 @@ const connect = (job: AskJob, memory: ClientMemory, which: LoginAttempts.Which) 
   const kept = { ...memory, once: LoginAttempts.isOfAccount(job.secret) }
   return Effect.flatMap(
     LoginAttempts.logIn({ ...job, kept, use: { ack: true, to: job.json, linger } }, which),
-    (loggedIn) =>
-      Option.match(loggedIn.server, {
-        onNone: () => noOutcomes,
-        onSome: ({ maxLineBytes, rates }) =>
-          Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
-            link: {
-              connection: loggedIn.connection,
-              pace: new Pace(rates, performance.now()),
-              kept: keptBy,
-              isLoggedOut: loggedIn.isLoggedOut
-            },
-            maxLineBytes
-          }))
-      })
+    (loggedIn) => LoginAttempts.labelledLink(loggedIn, job, noOutcomes)
   )
 }
 

@@ -6,7 +6,6 @@ import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
 import * as Labels from "../../client/Labels.js"
 import { drained, flushed, type Output } from "../../client/Output.js"
-import { Pace } from "../../client/Pace.js"
 import * as Sending from "../../client/Sending.js"
 import * as UnlabelledSending from "../../client/UnlabelledSending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -126,21 +125,7 @@ const connect = (job: DeliveryJob, labels: Labels.Labels, which: LoginAttempts.W
   const once = LoginAttempts.isOfAccount(job.secret)
   const { untilReceived } = job
   const kept = { labels, once, seq: once || untilReceived || job.json, receipts: untilReceived }
-  return Effect.flatMap(logIn(job, kept, which), (loggedIn) =>
-    Option.match(loggedIn.server, {
-      onNone: () => noOutcomes,
-      onSome: ({ maxLineBytes, rates }) =>
-        Effect.map(LoginAttempts.keptRecipients(loggedIn, job.recipients, job), (keptBy) => ({
-          link: {
-            connection: loggedIn.connection,
-            pace: new Pace(rates, performance.now()),
-            kept: keptBy,
-            isLoggedOut: loggedIn.isLoggedOut
-          },
-          maxLineBytes
-        }))
-    })
-  )
+  return Effect.flatMap(logIn(job, kept, which), (loggedIn) => LoginAttempts.labelledLink(loggedIn, job, noOutcomes))
 }
 
 /** The outcomes are the result of the command, so it waits for a slow reader. */

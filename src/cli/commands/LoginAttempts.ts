@@ -6,7 +6,9 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as KeptRecipients from "../../client/KeptRecipients.js"
 import * as Login from "../../client/Login.js"
+import { Pace } from "../../client/Pace.js"
 import * as Reconnect from "../../client/Reconnect.js"
+import type { Link } from "../../client/Sending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
@@ -32,8 +34,23 @@ export interface LoginAttemptsOptions {
   readonly retries: number
 }
 
+/** A connection on which lines have outcomes, and its longest line. Fails with `noOutcomes` if the server reports none. */
+export const labelledLink = (
+  loggedIn: LoggedIn,
+  job: Pick<LoginAttemptsOptions, "retries" | "timeout"> & { readonly recipients: ReadonlyArray<string> },
+  noOutcomes: Effect.Effect<never, ExitStatus.Failure>
+): Effect.Effect<{ readonly link: Link; readonly maxLineBytes: number }, ExitStatus.Failure> =>
+  Option.match(loggedIn.server, {
+    onNone: () => noOutcomes,
+    onSome: ({ maxLineBytes, rates }) =>
+      Effect.map(keptRecipients(loggedIn, job.recipients, job), (kept) => {
+        const { connection, isLoggedOut } = loggedIn
+        return { link: { connection, pace: new Pace(rates, performance.now()), kept, isLoggedOut }, maxLineBytes }
+      })
+  })
+
 /** The recipients with accounts, if the client logged in to one and may send lines again (`once`). */
-export const keptRecipients = (
+const keptRecipients = (
   { connection, server }: LoggedIn,
   recipients: ReadonlyArray<string>,
   { retries, timeout }: Pick<LoginAttemptsOptions, "retries" | "timeout">

@@ -51,11 +51,7 @@ export const command = Command.make("account", { flags: Flags.options(settings),
     if (more.length > 0 || !isForm(verb, name)) {
       const forms = `write a-chat account and one of ${usages}`
       const isKnown = verb === "" || verb === "list" || named.includes(verb)
-      return yield* ExitStatus.misused(
-        isKnown
-          ? forms
-          : `${JSON.stringify(verb)} is not a request; ${DidYouMean.question(verb, [...named, "list"], forms)}`
-      )
+      return yield* ExitStatus.misused(isKnown ? forms : DidYouMean.unknownRequest(verb, [...named, "list"], forms))
     }
     if ((socket === undefined) === (store === undefined)) {
       return yield* ExitStatus.misused(

@@ -55,11 +55,7 @@ export const command = Command.make("store", { flags: Flags.options(settings), .
     if (!Object.hasOwn(needed, verb) || words.length !== needed[verb as keyof typeof needed]) {
       const forms = `write one of: ${usages.join(", ")}`
       const isKnown = verb === "" || Object.hasOwn(needed, verb)
-      return yield* ExitStatus.misused(
-        isKnown
-          ? forms
-          : `${JSON.stringify(verb)} is not a request; ${DidYouMean.question(verb, Object.keys(needed), forms)}`
-      )
+      return yield* ExitStatus.misused(isKnown ? forms : DidYouMean.unknownRequest(verb, Object.keys(needed), forms))
     }
     if (origins.socket === "flag" && (verb !== "backup" || origins.store === "flag")) {
       return yield* ExitStatus.misused("--socket is for the backup of a server that runs, without --store")

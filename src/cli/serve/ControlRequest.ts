@@ -38,11 +38,10 @@ const longest = Duration.hours(24 * 366)
 export const parse = (line: string): Either.Either<ControlRequest, string> => {
   const account = accountForm.exec(line.trim())
   if (account !== null) return parseAccount(account[1] ?? "")
-  const [, file] = /^\s*backup\s+(.*\S)\s*$/su.exec(line) ?? []
-  if (file !== undefined) return parseBackup(file)
-  const [verb = "", ...words] = line.split(/\s+/u).filter((word) => word !== "")
+  const [, verb = "", rest = ""] = /^(\S*)(.*)$/su.exec(line.trim()) ?? []
   const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
   if (form === undefined) return Either.left(unknown(verb))
+  const words = (form.hasBlanks === true ? [rest.trim()] : rest.split(/\s+/u)).filter((word) => word !== "")
   const [most] = form.words
   return words.length < form.words.length || words.length > form.words.length + form.optional
     ? Either.left(`write ${form.usage}${most === undefined ? ", and nothing after it" : ""}`)
@@ -67,7 +66,7 @@ const parseAccount = (text: string): Either.Either<ControlRequest, string> => {
   )
 }
 
-/** The path may contain blanks. A server has its own working folder, which an operator may not know. */
+/** A server has its own working folder, which an operator may not know. */
 const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
   isAbsolute(file)
     ? Either.right({ _tag: "Backup", file })
@@ -88,6 +87,8 @@ interface Form {
   readonly usage: string
   readonly words: ReadonlyArray<string>
   readonly optional: number
+  /** Everything after the verb is one word, which may contain blanks. */
+  readonly hasBlanks?: boolean
   readonly parse: (words: ReadonlyArray<string>) => Either.Either<ControlRequest, string>
 }
 
@@ -128,6 +129,7 @@ const forms: Readonly<Record<Verb, Form>> = {
     usage: "backup FILE",
     words: ["FILE"],
     optional: 0,
+    hasBlanks: true,
     parse: ([file = ""]) => parseBackup(file)
   }
 }
@@ -145,7 +147,4 @@ const parseTime = (word: string): Either.Either<Duration.Duration, string> => {
     : Either.left(`${JSON.stringify(word)} is out of range; allowed: ${range}`)
 }
 
-const unknown = (verb: string) => {
-  const question = DidYouMean.question(verb, Object.keys(forms), `there are ${usages.join(", ")}`)
-  return `${JSON.stringify(verb)} is not a request; ${question}`
-}
+const unknown = (verb: string) => DidYouMean.unknownRequest(verb, Object.keys(forms), `there are ${usages.join(", ")}`)
