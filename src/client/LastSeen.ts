@@ -1,9 +1,10 @@
 import * as Name from "../protocol/Name.js"
-import * as Received from "./Received.js"
+import * as PastReports from "./PastReports.js"
+import type * as Received from "./Received.js"
 
 /** The place of a kept line in its conversation (protocol, section 10). */
 export interface KeptPlace {
-  /** The name of the other account, or `guest:` and what all names of this guest have in common. */
+  /** A room, the name of the other account, or `guest:` and what all names of this guest have in common. */
   readonly conversation: string
   /** The number of the line in its conversation, from 1. */
   readonly seq: number
@@ -85,13 +86,10 @@ export interface SeenRecord {
 /** The place of a message, or of a line that another device of the account has sent; undefined for any other line. */
 export const placeOf = (received: Received.Received): KeptPlace | undefined => {
   if (received._tag === "Message") {
-    const { at, from, guest, seq } = received
+    const { at, from, guest, room, seq } = received
     if (seq === undefined || at === undefined) return undefined
-    return { conversation: guest === true ? `guest:${Name.likeness(from)}` : from, seq, at }
+    return { conversation: room ?? (guest === true ? `guest:${Name.likeness(from)}` : from), seq, at }
   }
-  if (received._tag !== "Notice" || received.code !== "sent") return undefined
-  const [conversation] = received.words
-  const seq = Received.numberIn(received.values.get("seq"))
-  const at = Received.numberIn(received.values.get("at"))
-  return conversation === undefined || seq === undefined || at === undefined ? undefined : { conversation, seq, at }
+  const copy = PastReports.copyIn(received)
+  return copy && { conversation: copy.conversation, seq: copy.seq, at: copy.at }
 }

@@ -116,7 +116,7 @@ const gapStart = "! gap "
 
 /** The same lines without what is only for programs: the numbers and times of kept messages. */
 export const withoutNumbers = (lines: string): string =>
-  lines.replaceAll(/^from ([^ :\n]+)(?: guest=yes)? seq=\d+ at=\d+:/gmu, "from $1:")
+  lines.replaceAll(/^from ([^ :\n]+(?: #[^ :\n]+)?)(?: guest=yes)? seq=\d+ at=\d+:/gmu, "from $1:")
 
 /**
  * Formats messages as JSON, one object per line.

@@ -21,6 +21,8 @@ export interface Message {
   readonly _tag: "Message"
   readonly from: string
   readonly text: string
+  /** The room that the message was sent to, with its `#`; absent in a direct message. */
+  readonly room?: string
   /** Present if the sender is a program, for a client that said `auto` itself (protocol, section 6). */
   readonly auto?: true
   /** Present if a guest sent a kept line, for a client that said `seq` (protocol, section 10). */
@@ -65,9 +67,7 @@ export const parse = (line: string, server: ServerKind = "a-chat"): Received => 
   const all = params.split(/[ ,]+/u).filter((param) => param !== "")
   const label = all[0]?.startsWith("@") === true ? all.shift()?.slice(1) : undefined
   const words = all.filter((param) => !param.includes("="))
-  const values = new Map(
-    all.filter((param) => param.includes("=")).map((param) => [before(param, "="), after(param, "=")])
-  )
+  const values = valuesOf(all.filter((param) => param.includes("=")))
   if (mark === "*") return { _tag: "Notice", code, label, words, values, text }
   const retry = values.get("retry") ?? ""
   const retryMillis = /^\d{1,12}$/.test(retry) ? Number(retry) : undefined
@@ -86,22 +86,26 @@ export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag
   // Nearly every message has no parameters.
   if (blank < 0) return { from: head }
   const params = head.slice(blank + 1).split(" ")
-  const to = params.find((param) => param.startsWith("to="))
-  // The number of a line in a room, which this client does not know, is none of its conversation with the sender.
-  const isOfRoom = params.some((param) => param.startsWith("#"))
-  const seq = isOfRoom ? undefined : numberOf(params, "seq=")
-  const at = numberOf(params, "at=")
+  const room = params.find((param) => param.startsWith("#"))
+  const values = valuesOf(params.filter((param) => param.includes("=") && param !== room))
+  return { from: head.slice(0, blank), ...(room === undefined ? {} : { room }), ...parametersOf(values) }
+}
+
+/** What the parameters of a line say about it besides its sender, its room and its text. */
+export const parametersOf = (
+  values: ReadonlyMap<string, string>
+): Pick<Message, "at" | "auto" | "guest" | "seq" | "to"> => {
+  const [seq, at, to] = [numberIn(values.get("seq")), numberIn(values.get("at")), values.get("to")]
   return {
-    from: head.slice(0, blank),
-    ...(params.includes("auto=yes") ? { auto: true } : {}),
-    ...(params.includes("guest=yes") ? { guest: true } : {}),
+    ...(values.get("auto") === "yes" ? { auto: true } : {}),
+    ...(values.get("guest") === "yes" ? { guest: true } : {}),
     ...(seq === undefined || at === undefined ? {} : { seq, at }),
-    ...(to === undefined ? {} : { to: after(to, "=").split("+") })
+    ...(to === undefined ? {} : { to: to.split("+") })
   }
 }
 
-const numberOf = (params: ReadonlyArray<string>, start: string) =>
-  numberIn(params.find((param) => param.startsWith(start))?.slice(start.length))
+const valuesOf = (params: ReadonlyArray<string>): ReadonlyMap<string, string> =>
+  new Map(params.map((param) => [before(param, "="), after(param, "=")]))
 
 /** A number of the protocol; undefined if it is none, or one that no server counts to. */
 export const numberIn = (value: string | undefined): number | undefined =>

@@ -14,6 +14,7 @@ import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
+import * as RoomReports from "./RoomReports.js"
 
 const heartbeatLabel = "achat-alive"
 
@@ -81,6 +82,7 @@ export const open = <R>({
       }
       if (received._tag !== "Notice") return undefined
       const [name = ""] = received.words
+      if (RoomReports.roomNoticeIn(received) !== undefined) return undefined
       if (received.code === "joined") absentees.isHere(name)
       else if (received.code === "left") absentees.hasLeft(name)
       else if (received.code === "bye") hasSaidBye = true

@@ -30,12 +30,23 @@ describe("Received.parse", () => {
     ["from alice: auto=yes: hi", { _tag: "Message", from: "alice", text: "auto=yes: hi" }],
     [
       "from alice #ops guest=yes word auto=yes seq=17 at=1764151201123: hi",
-      { _tag: "Message", from: "alice", text: "hi", auto: true, guest: true }
+      {
+        _tag: "Message",
+        from: "alice",
+        text: "hi",
+        room: "#ops",
+        auto: true,
+        guest: true,
+        seq: 17,
+        at: 1_764_151_201_123
+      }
     ],
     [
       "from alice seq=17 at=1764151201123: hi",
       { _tag: "Message", from: "alice", text: "hi", seq: 17, at: 1_764_151_201_123 }
     ],
+    ["from alice #ops: hi", { _tag: "Message", from: "alice", text: "hi", room: "#ops" }],
+    ["from alice #a=b to=#ops: hi", { _tag: "Message", from: "alice", text: "hi", room: "#a=b", to: ["#ops"] }],
     ["from alice seq=17: hi", { _tag: "Message", from: "alice", text: "hi" }],
     ["from alice seq=1e3 at=-1: hi", { _tag: "Message", from: "alice", text: "hi" }],
     ["from alice seq=9999999999999999 at=1: hi", { _tag: "Message", from: "alice", text: "hi" }],
