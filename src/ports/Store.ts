@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import type { StoreAccounts } from "./StoreAccounts.js"
 import type { StoreLines } from "./StoreLines.js"
+import type { StoreRooms } from "./StoreRooms.js"
 import type { StoreUpkeep } from "./StoreUpkeep.js"
 
 /** What a store says about itself. */
@@ -21,12 +22,13 @@ export type StoreState =
 
 export interface StoreService extends StoreFacts, StoreLines, StoreUpkeep {
   readonly accounts: StoreAccounts
+  readonly rooms: StoreRooms
   /** How the latest request that had to write ended. Synchronous, for metrics. */
   readonly state: () => StoreState
 }
 
 /**
- * The port through which a server remembers: accounts, their devices, and the conversations of accounts. Any fiber may
+ * The port through which a server remembers: accounts, their devices, their conversations, and rooms. Any fiber may
  * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is interrupted.
  *
  * Layers: `Memory` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server without

@@ -55,9 +55,9 @@ export interface StoreAccounts {
   /** Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed. */
   readonly setCredential: (account: AccountId, credential: string) => Effect.Effect<boolean, StoreError>
   /**
-   * Removes an account: devices, tokens, cursors and the credential are gone, and lines that waited for it return. Its
-   * name stays taken. The result has the returns to guests; those to accounts are in `returns`. Undefined for an account
-   * that is unknown or removed.
+   * Removes an account: devices, tokens, cursors and the credential are gone, lines that waited for it return, and it
+   * leaves all rooms (`StoreRooms.leave`; also its invitations are gone). Its name stays taken. The result has the returns
+   * to guests; those to accounts are in `returns`. Undefined for an account that is unknown or removed.
    */
   readonly remove: (account: AccountId) => Effect.Effect<ReadonlyArray<Undelivered> | undefined, StoreError>
   /** Makes the name of a removed account available. False if the account is unknown, or not removed. */

@@ -5,14 +5,16 @@ import type { StoreError } from "./StoreError.js"
 
 /**
  * Identifies a conversation within one store, and is never used again. A conversation with a guest ends when retention has
- * removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines. A later
- * one with the same guest is another conversation, with higher numbers: nobody takes its lines for those before.
+ * removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines. A room
+ * ends when the server ends it. A later conversation with the same guest, or a later room of the same name, is another one,
+ * with higher numbers: nobody takes its lines for those before.
  */
 export type ConversationId = number & Brand.Brand<"ConversationId">
 
 /**
- * What a conversation belongs to: two accounts (or one that writes to itself), or an account and a guest. Never two
- * names, because whoever registers a guest's name must not read the guest's conversations.
+ * What a conversation belongs to: two accounts (or one that writes to itself), an account and a guest, or a room. Never two
+ * names, because whoever registers a guest's name must not read the guest's conversations. The first two are *direct*, and
+ * begin with their first line; a room exists before (`StoreRooms`).
  */
 export type ConversationKey =
   | {
@@ -25,6 +27,10 @@ export type ConversationKey =
       readonly account: AccountId
       /** `Name.likeness` of the guest's name. */
       readonly likeness: string
+    }
+  | {
+      readonly kind: "room"
+      readonly room: ConversationId
     }
 
 /** The key of the conversation of two accounts, in either order. */
@@ -39,6 +45,14 @@ export const withGuest = (account: AccountId, likeness: string): ConversationKey
   account,
   likeness
 })
+
+/** The key of a room's conversation. */
+export const ofRoom = (room: ConversationId): ConversationKey => ({ kind: "room", room })
+
+/** Whether all members of a conversation are in its key. */
+export const isDirect = (key: ConversationKey): key is DirectKey => key.kind !== "room"
+
+export type DirectKey = Exclude<ConversationKey, { readonly kind: "room" }>
 
 /** A line to be stored. Strings are in wire form (`Wire`) and contain no LF. */
 export interface NewLine {
@@ -56,7 +70,7 @@ export interface NewLine {
   readonly once?: { readonly device: string; readonly label: string } | undefined
   /**
    * A device of the recipient is given the lines of this conversation as they are stored. What it has not been given is
-   * then bounded by its outbox, and `unreadLines` and `unreadBytes` do not apply.
+   * then bounded by its outbox, and `unreadLines` and `unreadBytes` do not apply. Nothing depends on it in a room.
    */
   readonly isLive: boolean
 }
@@ -66,23 +80,23 @@ export type Appended =
   | {
       readonly _tag: "Stored"
       readonly conversation: ConversationId
-      /** The line's number in its conversation: without holes, and from 1 unless another one with a guest has ended. */
+      /** The line's number in its conversation: without holes, and from 1 unless a room or one with a guest has ended. */
       readonly seq: number
       /** The wall clock in ms since 1970, raised to the `at` of the previous line of the conversation. */
       readonly at: number
       /** The device had already sent this label with this text; `seq` and `at` are those of the first time. */
       readonly again: boolean
-      /** With `again`: the last line of the conversation that any device of the recipient was given. */
+      /** With `again`: the last line of the conversation that any device of the recipient was given; 0 in rooms. */
       readonly given?: number | undefined
     }
   /** The device has used the label for another text. The line is not stored. */
   | { readonly _tag: "LabelUsed" }
   /**
-   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest, and an eighth more is kept than `keepBytes`,
-   * because retention cannot keep up. The line is not stored.
+   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest or to a room, and an eighth more is kept than
+   * `keepBytes`, because retention cannot keep up. The line is not stored.
    */
   | { readonly _tag: "Full" }
-  /** The recipient's account has been removed. The line is not stored. */
+  /** The recipient's account has been removed, or the room has ended. The line is not stored. */
   | { readonly _tag: "Removed" }
 
 /** A line as it is kept. Strings are in wire form. */
@@ -103,8 +117,11 @@ export interface StoredLine {
  */
 export interface PageRequest {
   readonly conversation: ConversationId
-  /** Who reads. The page is empty unless this account is a member. */
-  readonly reader: AccountId
+  /**
+   * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in the
+   * room, unless the conversation is a room.
+   */
+  readonly reader: AccountId | "guest"
   readonly after?: number | undefined
   readonly before?: number | undefined
   /** Wall clock, ms since 1970: lines stored at this time or later. */
@@ -120,7 +137,10 @@ export interface PageRequest {
 export interface Page {
   /** Oldest first. Where their numbers leave some out, these lines are damaged. Not empty if there are more. */
   readonly lines: ReadonlyArray<StoredLine>
-  /** The first line that the reader could read. Those before it are gone, or from before its time. */
+  /**
+   * The first line that the reader could read. Those before it are gone or, in direct conversations, from before its time.
+   * Members of a room can read everything that is kept.
+   */
   readonly first: number
   /** The last line of the conversation; `first - 1` if nothing can be read. */
   readonly last: number
@@ -141,7 +161,7 @@ export interface Cursor {
 export interface Waiting {
   readonly conversation: ConversationId
   readonly key: ConversationKey
-  /** The last line that the device has been given, or that is from before its account's time; 0 if none. */
+  /** The last line that the device has been given, or that is from before its account's time or join; 0 if none. */
   readonly cursor: number
   /** As in `Page`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
   readonly first: number
@@ -152,7 +172,7 @@ export interface Waiting {
 export interface ConversationSummary {
   readonly conversation: ConversationId
   readonly key: ConversationKey
-  /** The other party's name in wire form: an account's, or that of the guest's latest line; one's own with oneself. */
+  /** The other party's name in wire form: an account's, one's own with oneself, that of a guest's latest line, `#ops`. */
   readonly name: string
   readonly first: number
   readonly last: number
@@ -184,7 +204,7 @@ export interface StoreLines {
   readonly page: (request: PageRequest) => Effect.Effect<Page, StoreError>
   /** The conversations that are ahead of a device's cursor, also by the account's own lines. In order of creation. */
   readonly waiting: (account: AccountId, device: string) => Effect.Effect<ReadonlyArray<Waiting>, StoreError>
-  /** The id of a conversation; undefined if it has had no line yet. */
+  /** The id of a conversation; undefined if it has had no line yet, or is a room that has ended. */
   readonly find: (key: ConversationKey) => Effect.Effect<ConversationId | undefined, StoreError>
   /** The latest conversations of an account, newest first. */
   readonly conversations: (
@@ -227,5 +247,13 @@ export const sizeOf = (textBytes: number, { author, once, to }: Pick<NewLine, "a
   (once === undefined ? 0 : once.device.length + once.label.length)
 
 /** A key as a string, for maps. */
-export const keyText = (key: ConversationKey): string =>
-  key.kind === "accounts" ? key.accounts.join("+") : `${key.account} ${key.likeness}`
+export const keyText = (key: ConversationKey): string => {
+  switch (key.kind) {
+    case "accounts":
+      return key.accounts.join("+")
+    case "guest":
+      return `${key.account} ${key.likeness}`
+    case "room":
+      return `#${key.room}`
+  }
+}

@@ -70,8 +70,10 @@ export interface StoreStatistics {
   /** Expired lines whose sender was not notified: an account that stayed away or was removed, or a guest that had left. */
   readonly dead: number
   readonly accounts: number
+  /** Rooms included. */
   readonly conversations: number
-  /** Kept lines. */
+  readonly rooms: number
+  /** Kept lines, with those of ended rooms that are not deleted yet. */
   readonly lines: number
   /** The `StoreLines.sizeOf` of the kept lines. */
   readonly bytes: number
@@ -113,12 +115,15 @@ export type StoreRecord =
       readonly type: "conversation"
       readonly id: ConversationId
       readonly accounts: ReadonlyArray<AccountId>
-      /** The guest's likeness; null between accounts. */
+      /** The guest's likeness; null between accounts, and for a room. */
       readonly guest: string | null
+      /** What makes it a room; null for a direct conversation. */
+      readonly room: ExportedRoom | null
       /** The first line that is kept, or the number of the next line if none is. */
       readonly first: number
       /** The lowest `at` that its next line may have. */
       readonly at: number
+      /** Of a room, in the order in which they joined. */
       readonly members: ReadonlyArray<{
         readonly account: AccountId
         readonly since: number
@@ -164,9 +169,21 @@ export type StoreRecord =
       readonly given: number
       readonly expired: number
       readonly dead: number
-      /** The highest number of a line in a conversation with a guest that has ended. */
+      /** The highest number of a line in a conversation that has ended. */
       readonly ended: number
     }
+
+/** A room in an export. Strings are ordinary text. */
+export interface ExportedRoom {
+  readonly name: string
+  readonly likeness: string
+  readonly topic: string
+  readonly topicBy: string
+  readonly owner: AccountId | null
+  readonly locked: boolean
+  readonly slowMillis: number
+  readonly invited: ReadonlyArray<AccountId>
+}
 
 /** What keeps a store in order, and what operators do with it. */
 export interface StoreUpkeep {
@@ -174,7 +191,8 @@ export interface StoreUpkeep {
   readonly configure: (limits: StoreLimits) => Effect.Effect<void, StoreError>
   /**
    * One step of retention, in one transaction: removes at most `retainedLines` lines from the fronts of conversations,
-   * turns those that no device was given into returns, and ends at most as many conversations with guests.
+   * turns direct ones that no device was given into returns, and ends at most as many conversations with guests. The lines
+   * of rooms that have ended go first.
    *
    * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
    */

@@ -15,6 +15,17 @@ const Conversation = Schema.Number.pipe(Schema.int(), Schema.positive(), Schema.
 const Count = Schema.Number.pipe(Schema.int(), Schema.nonNegative())
 const Millis = Schema.Number
 
+const Room = Schema.Struct({
+  name: Schema.String,
+  likeness: Schema.String,
+  topic: Schema.String,
+  topicBy: Schema.String,
+  owner: Schema.NullOr(Account),
+  locked: Schema.Boolean,
+  slowMillis: Count,
+  invited: Schema.Array(Account)
+})
+
 const Record = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("account"),
@@ -38,6 +49,8 @@ const Record = Schema.Union(
     id: Conversation,
     accounts: Schema.Array(Account),
     guest: Schema.NullOr(Schema.String),
+    // Exports of earlier versions do not have it.
+    room: Schema.optionalWith(Schema.NullOr(Room), { default: () => null }),
     first: Count,
     at: Millis,
     members: Schema.Array(Schema.Struct({ account: Account, since: Count, read: Count, given: Count }))

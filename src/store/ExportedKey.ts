@@ -1,14 +1,22 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationKey } from "../ports/StoreLines.js"
+import type { ConversationKey, DirectKey } from "../ports/StoreLines.js"
 
-/** A key as an export has it. */
+/** A key as an export has it. That of a room is the id of the conversation. */
 export const exported = (
   key: ConversationKey
-): { readonly accounts: ReadonlyArray<AccountId>; readonly guest: string | null } =>
-  key.kind === "guest" ? { accounts: [key.account], guest: key.likeness } : { accounts: key.accounts, guest: null }
+): { readonly accounts: ReadonlyArray<AccountId>; readonly guest: string | null } => {
+  switch (key.kind) {
+    case "accounts":
+      return { accounts: key.accounts, guest: null }
+    case "guest":
+      return { accounts: [key.account], guest: key.likeness }
+    case "room":
+      return { accounts: [], guest: null }
+  }
+}
 
-/** The key that an export has so. */
-export const imported = (accounts: ReadonlyArray<AccountId>, guest: string | null): ConversationKey => {
+/** The key that an export has so, of a direct conversation. */
+export const imported = (accounts: ReadonlyArray<AccountId>, guest: string | null): DirectKey => {
   const [one = 0 as AccountId, other = one] = accounts
   return guest === null
     ? { kind: "accounts", accounts: [one, other] }

@@ -1,5 +1,4 @@
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { Size } from "./SqlState.js"
 
 interface Entry {
   readonly id: ConversationId
@@ -13,7 +12,7 @@ interface Entry {
 export class LargestFirst {
   private readonly heap: Array<Entry>
 
-  constructor(sizes: ReadonlyMap<ConversationId, Size>) {
+  constructor(sizes: ReadonlyMap<ConversationId, { readonly bytes: number }>) {
     this.heap = Array.from(sizes, ([id, { bytes }]) => ({ id, bytes }))
     for (let at = (this.heap.length >> 1) - 1; at >= 0; at--) this.sink(at)
   }

@@ -61,6 +61,11 @@ class Reader {
 
 const newWidth = 11
 
+/** Kinds of conversations. */
+const withGuest = 0
+const betweenAccounts = 1
+const ofRoom = 2
+
 const auto = 1
 const live = 2
 const labelled = 4
@@ -76,13 +81,12 @@ export const packNew = (lines: ReadonlyArray<NewLine>): PackedLines => {
   const writer = new Writer(size)
   let at = 0
   for (const { account, author, conversation: key, isAuto, isLive, once, text, to } of lines) {
-    const isGuest = key.kind === "guest"
-    numbers[at] = isGuest ? 0 : 1
-    numbers[at + 1] = isGuest ? key.account : key.accounts[0]
-    numbers[at + 2] = isGuest ? 0 : key.accounts[1]
+    numbers[at] = key.kind === "guest" ? withGuest : key.kind === "room" ? ofRoom : betweenAccounts
+    numbers[at + 1] = key.kind === "guest" ? key.account : key.kind === "room" ? key.room : key.accounts[0]
+    numbers[at + 2] = key.kind === "accounts" ? key.accounts[1] : 0
     numbers[at + 3] = account ?? 0
     numbers[at + 4] = (isAuto ? auto : 0) | (isLive ? live : 0) | (once === undefined ? 0 : labelled)
-    numbers[at + 5] = isGuest ? writer.write(Wire.encode(key.likeness)) : 0
+    numbers[at + 5] = key.kind === "guest" ? writer.write(Wire.encode(key.likeness)) : 0
     numbers[at + 6] = writer.write(author)
     numbers[at + 7] = writer.write(text)
     numbers[at + 8] = writer.write(to)
@@ -123,15 +127,27 @@ export const unpackNew = ({ bytes, numbers }: PackedLines): ReadonlyArray<NewLin
   return lines
 }
 
-const keyOf = (kind: number, one: number, other: number, likeness: string): ConversationKey =>
-  kind === 0
-    ? { kind: "guest", account: one as AccountId, likeness }
-    : { kind: "accounts", accounts: [one as AccountId, other as AccountId] }
+const keyOf = (kind: number, one: number, other: number, likeness: string): ConversationKey => {
+  switch (kind) {
+    case withGuest:
+      return { kind: "guest", account: one as AccountId, likeness }
+    case ofRoom:
+      return { kind: "room", room: one as ConversationId }
+    default:
+      return { kind: "accounts", accounts: [one as AccountId, other as AccountId] }
+  }
+}
 
-const isKey = (key: ConversationKey, kind: number, one: number, other: number, likeness: string): boolean =>
-  key.kind === "guest"
-    ? kind === 0 && key.account === one && key.likeness === likeness
-    : kind === 1 && key.accounts[0] === one && key.accounts[1] === other
+const isKey = (key: ConversationKey, kind: number, one: number, other: number, likeness: string): boolean => {
+  switch (key.kind) {
+    case "guest":
+      return kind === withGuest && key.account === one && key.likeness === likeness
+    case "room":
+      return kind === ofRoom && key.room === one
+    case "accounts":
+      return kind === betweenAccounts && key.accounts[0] === one && key.accounts[1] === other
+  }
+}
 
 const appendedTags = ["Stored", "LabelUsed", "Full", "Removed"] as const
 

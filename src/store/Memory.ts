@@ -6,6 +6,7 @@ import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Time from "../ports/Time.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryLines from "./MemoryLines.js"
+import * as MemoryRooms from "./MemoryRooms.js"
 import { MemoryState } from "./MemoryState.js"
 import * as MemoryUpkeep from "./MemoryUpkeep.js"
 
@@ -22,6 +23,7 @@ export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
         log: randomBytes(8).toString("hex"),
         state: () => "ok",
         accounts: MemoryAccounts.make(state, limits, time),
+        rooms: MemoryRooms.make(state),
         ...MemoryLines.make(state, limits, time),
         ...MemoryUpkeep.make(state, limits, (limits) => (current = limits), time)
       } as const

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import type { AccountId, OpenedDevice, StoreAccounts, StoredAccount } from "../ports/StoreAccounts.js"
 import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
-import { type Account, isOwed, type MemoryState } from "./MemoryState.js"
+import { type Account, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import * as MemoryRooms from "./MemoryRooms.js"
 
 /** The accounts of the store in memory. */
 export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreAccounts => {
@@ -18,7 +19,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     const account = state.active(id)
     if (account === undefined) return undefined
     const undelivered = [...state.conversations.values()].flatMap((conversation) => {
-      const member = conversation.members.get(id)
+      const member = isRoom(conversation) ? undefined : conversation.members.get(id)
       if (member === undefined) return []
       const waiting = conversation.lines.filter(
         (line) => line.seq > member.given && isOwed(conversation.key, line.account, id)
@@ -27,6 +28,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
       state.totals.expired += waiting.length
       return waiting.map((line) => state.undelivered(conversation, line, id, "removed"))
     })
+    MemoryRooms.removeAccount(state, id)
     for (const device of account.devices.keys()) state.forget(account, device)
     account.credential = undefined
     account.state = "removed"

@@ -1,11 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
-import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import * as Wire from "../protocol/Wire.js"
 import * as ExportedKey from "./ExportedKey.js"
-import { type MemoryState, newMember } from "./MemoryState.js"
+import { type MemoryState, newMember, type Room } from "./MemoryState.js"
 
 /** The content of the store in memory as records. */
 export function* records(state: MemoryState, time: Time): Generator<StoreRecord> {
@@ -18,11 +18,12 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
       yield { type: "device", account: id, name: device, token: token ?? null, seen, awayMillis: now - ran }
     }
   }
-  for (const { at, first, id, key, members } of state.conversations.values()) {
+  for (const { at, first, id, key, members, room } of state.conversations.values()) {
     yield {
       type: "conversation",
       id,
       ...ExportedKey.exported(key),
+      room: room === undefined ? null : exportedRoom(room),
       first,
       at,
       members: [...members].map(([account, { given, read, since }]) => ({ account, since, read, given }))
@@ -57,6 +58,37 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
   yield { type: "totals", ...state.totals, ended: state.ended }
 }
 
+const exportedRoom = ({
+  invited,
+  isLocked,
+  likeness,
+  name,
+  owner,
+  slowMillis,
+  topic,
+  topicBy
+}: Room): ExportedRoom => ({
+  name: Wire.decode(name),
+  likeness,
+  topic: Wire.decode(topic),
+  topicBy: Wire.decode(topicBy),
+  owner: owner ?? null,
+  locked: isLocked,
+  slowMillis,
+  invited: [...invited]
+})
+
+const importedRoom = ({ invited, likeness, locked, name, owner, slowMillis, topic, topicBy }: ExportedRoom): Room => ({
+  name: Wire.encode(name),
+  likeness,
+  topic: Wire.encode(topic),
+  topicBy: Wire.encode(topicBy),
+  owner: owner ?? undefined,
+  isLocked: locked,
+  slowMillis,
+  invited: new Set(invited)
+})
+
 /** Adds records to an empty store. */
 export const imported = <E, R>(
   state: MemoryState,
@@ -84,7 +116,11 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       return
     }
     case "conversation": {
-      const conversation = state.addConversation(ExportedKey.imported(element.accounts, element.guest), element.id)
+      const { accounts, guest, id, room } = element
+      const conversation =
+        room === null
+          ? state.addConversation(ExportedKey.imported(accounts, guest), id)
+          : state.addRoom(importedRoom(room), id)
       conversation.first = element.first
       conversation.at = element.at
       for (const { account, given, read, since } of element.members) {

@@ -17,37 +17,43 @@ import type {
 import * as Keys from "../ports/StoreLines.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
-import { type Conversation, labelKey, type MemoryLine, type MemoryState, recipientOf } from "./MemoryState.js"
+import { type Conversation, labelKey, type MemoryLine, type MemoryState, nextOf, recipientOf } from "./MemoryState.js"
 import { countWithin } from "./PageSize.js"
 
 /** The conversations of the store in memory. */
 export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreLines => {
   const append = (line: NewLine): Appended => {
     const { account, author, conversation: key, isAuto, once, text, to } = line
-    const recipient = recipientOf(key, account)
-    if (state.active(recipient) === undefined) return { _tag: "Removed" }
     const known = state.known(key)
+    const recipient = Keys.isDirect(key) ? recipientOf(key, account) : undefined
+    if (recipient === undefined ? known === undefined : state.active(recipient) === undefined)
+      return { _tag: "Removed" }
+    const reader = recipient && known?.members.get(recipient)
     const earlier = known && once && state.labels.get(labelKey(known, { account, once }))
     if (known !== undefined && earlier !== undefined) {
       if (earlier.text !== text) return { _tag: "LabelUsed" }
-      const given = known.members.get(recipient)?.given ?? 0
-      return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true, given }
+      const { at, seq } = earlier
+      return { _tag: "Stored", conversation: known.id, seq, at, again: true, given: reader?.given ?? 0 }
     }
-    const { keepBytes } = limits()
-    if (key.kind === "guest" && state.excess(keepBytes) > keepBytes / 8) return { _tag: "Full" }
-    const waiting = known?.members.get(recipient)?.waiting ?? 0
-    if (!line.isLive && isFull(key, recipient, waiting, Keys.sizeOf(text.length, line))) return { _tag: "Full" }
-    const conversation = known ?? state.begin(key)
+    const { keepBytes, keepLines } = limits()
+    if (key.kind !== "accounts" && state.excess(keepBytes) > keepBytes / 8) return { _tag: "Full" }
+    const size = Keys.sizeOf(text.length, line)
+    const isFull = !line.isLive && recipient !== undefined && isFullOf(key, recipient, reader?.waiting ?? 0, size)
+    if (isFull) return { _tag: "Full" }
+    const conversation = known ?? (Keys.isDirect(key) ? state.begin(key) : undefined)
+    if (conversation === undefined) return { _tag: "Removed" }
     const seq = nextOf(conversation)
     const at = Math.max(time.wall(), conversation.at)
     state.addLine(conversation, { seq, at, ran: time.now(), account, author, text, isAuto, to, once })
-    state.totals.stored += 1
+    if (recipient !== undefined) state.totals.stored += 1
+    // Retention would be too slow for those who fill the memory with lines that are owed to nobody.
+    else if (conversation.lines.length > keepLines) state.removeFirst(conversation)
     const member = account === undefined ? undefined : conversation.members.get(account)
     if (member !== undefined) member.read = seq
     return { _tag: "Stored", conversation: conversation.id, seq, at, again: false }
   }
 
-  const isFull = (key: ConversationKey, recipient: AccountId, waiting: number, size: number): boolean => {
+  const isFullOf = (key: ConversationKey, recipient: AccountId, waiting: number, size: number): boolean => {
     const { unreadBytes, unreadLines } = limits()
     if (waiting >= unreadLines) return true
     const unread = state.unread(recipient)
@@ -66,26 +72,26 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
 
   const page = (request: PageRequest): Page => {
     const conversation = state.conversations.get(request.conversation)
-    const member = conversation?.members.get(request.reader)
-    if (conversation === undefined || member === undefined) return { lines: [], first: 1, last: 0, hasMore: false }
-    const { after = 0, before = Infinity, since = -Infinity, until = Infinity } = request
-    const first = Math.max(conversation.first, member.since)
-    const last = nextOf(conversation) - 1
-    const visible = conversation.lines.filter(
-      ({ at, seq }) => seq >= first && seq > after && seq < before && at >= since && at <= until
-    )
-    const isForward = request.after !== undefined || request.since !== undefined
-    const ordered = isForward ? visible : visible.toReversed()
-    const allowed = ordered.slice(0, request.limit)
-    const taken = allowed.slice(
+    const first = conversation && firstFor(conversation, request.reader)
+    if (conversation === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false }
+    const { after = 0, before = Infinity, limit, maxBytes = Infinity, since, until } = request
+    const { lines } = conversation
+    const isForward = request.after !== undefined || since !== undefined
+    const from = Math.max(first, after + 1, since === undefined ? 0 : firstAt(conversation, since))
+    const to = Math.min(nextOf(conversation), before, until === undefined ? Infinity : firstAt(conversation, until + 1))
+    const visible = Math.max(0, to - from)
+    const start = (isForward ? from : Math.max(from, to - limit)) - conversation.first
+    const allowed = visible === 0 ? [] : lines.slice(start, start + Math.min(limit, visible))
+    const ordered = isForward ? allowed : allowed.toReversed()
+    const taken = ordered.slice(
       0,
-      countWithin(allowed, ({ text }) => text.length, request.maxBytes ?? Infinity)
+      countWithin(ordered, ({ text }) => text.length, maxBytes)
     )
     return {
       lines: (isForward ? taken : taken.toReversed()).map(shown),
       first,
-      last: Math.max(last, first - 1),
-      hasMore: taken.length < visible.length
+      last: Math.max(nextOf(conversation) - 1, first - 1),
+      hasMore: taken.length < visible
     }
   }
 
@@ -99,7 +105,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     const cursors = state.accounts.get(account)?.devices.get(device)?.cursors
     return memberships(account).flatMap(({ conversation, member }) => {
       const cursor = Math.max(cursors?.get(conversation.id) ?? 0, member.since - 1)
-      const first = Math.max(conversation.first, member.since)
+      const first = firstFor(conversation, account) ?? conversation.first
       const last = nextOf(conversation) - 1
       return last > cursor ? [{ conversation: conversation.id, key: conversation.key, cursor, first, last }] : []
     })
@@ -110,19 +116,19 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     if (member === undefined) return undefined
     const { id, key, lines } = conversation
     const last = nextOf(conversation) - 1
-    const first = Math.max(conversation.first, member.since)
     return {
       conversation: id,
       key,
       name: nameOf(conversation, account),
-      first,
+      first: firstFor(conversation, account) ?? conversation.first,
       last,
       read: member.read,
       at: lines.at(-1)?.at ?? 0
     }
   }
 
-  const nameOf = ({ key, lines }: Conversation, account: AccountId): string => {
+  const nameOf = ({ key, lines, room }: Conversation, account: AccountId): string => {
+    if (key.kind === "room") return room?.name ?? ""
     if (key.kind === "guest")
       return lines.findLast((line) => line.account === undefined)?.author ?? Wire.encode(key.likeness)
     const other = key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
@@ -158,7 +164,23 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
   }
 }
 
-const nextOf = ({ first, lines }: Conversation) => first + lines.length
+/** The first line that somebody can read; undefined if there is none, because it is no conversation of theirs. */
+const firstFor = ({ first, members, room }: Conversation, reader: PageRequest["reader"]): number | undefined => {
+  if (reader === "guest") return room === undefined ? undefined : first
+  const member = members.get(reader)
+  return member === undefined ? undefined : room === undefined ? Math.max(first, member.since) : first
+}
+
+/** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
+const firstAt = ({ first, lines }: Conversation, at: number): number => {
+  let [low, high] = [0, lines.length]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if ((lines[middle]?.at ?? 0) >= at) high = middle
+    else low = middle + 1
+  }
+  return first + low
+}
 
 const shown = ({ account, at, author, isAuto, seq, text, to }: MemoryLine): StoredLine => ({
   seq,

@@ -1,7 +1,8 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import type { ConversationId, ConversationKey, DirectKey } from "../ports/StoreLines.js"
 import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as StoreLines from "../ports/StoreLines.js"
+import type { StoredRoom } from "../ports/StoreRooms.js"
 
 /** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
 
@@ -22,12 +23,12 @@ export interface MemoryLine {
 }
 
 export interface Member {
-  /** The first line that the account may read. */
+  /** The first line that the account may read; in a room, the first after its join. */
   readonly since: number
   read: number
   /** The last line that any of its devices was given. */
   given: number
-  /** Lines that are owed to it: above `given`, and not its own. */
+  /** Lines that are owed to it: above `given`, and not its own; none in a room. */
   waiting: number
   waitingBytes: number
 }
@@ -41,7 +42,22 @@ export interface Conversation {
   /** The `at` of the last line. */
   at: number
   bytes: number
+  /** Of a room, in the order in which they joined. */
   readonly members: Map<AccountId, Member>
+  readonly room: Room | undefined
+}
+
+export interface Room extends Pick<StoredRoom, "name" | "likeness"> {
+  topic: string
+  topicBy: string
+  owner: AccountId | undefined
+  isLocked: boolean
+  slowMillis: number
+  readonly invited: Set<AccountId>
+}
+
+export interface RoomConversation extends Conversation {
+  readonly room: Room
 }
 
 /** The sizes of the lines that no device of an account was given, in all, and of those that guests sent. */
@@ -85,6 +101,8 @@ export class MemoryState {
   /** The highest number of a line in a conversation that has ended. */
   ended = 0
   private guests = 0
+  /** By their likeness. */
+  private readonly roomsLike = new Map<string, RoomConversation>()
   private readonly unreadOf = new Map<AccountId, Unread>()
   private lastAccount = 0
   private lastConversation = 0
@@ -102,15 +120,42 @@ export class MemoryState {
     return added
   }
 
-  addConversation(key: ConversationKey, id = (this.lastConversation + 1) as ConversationId): Conversation {
+  addConversation(key: DirectKey, id = (this.lastConversation + 1) as ConversationId): Conversation {
     const members = new Map<AccountId, Member>()
     const first = key.kind === "guest" ? this.ended + 1 : 1
-    const conversation = { id, key, lines: [], first, at: 0, bytes: 0, members }
+    const conversation = { id, key, lines: [], first, at: 0, bytes: 0, members, room: undefined }
+    this.keep(conversation)
+    if (key.kind === "guest") this.guests += 1
+    return conversation
+  }
+
+  addRoom(room: Room, id = (this.lastConversation + 1) as ConversationId): RoomConversation {
+    const key = StoreLines.ofRoom(id)
+    const conversation = { id, key, lines: [], first: this.ended + 1, at: 0, bytes: 0, members: new Map(), room }
+    this.keep(conversation)
+    this.roomsLike.set(room.likeness, conversation)
+    return conversation
+  }
+
+  private keep(conversation: Conversation) {
+    const { id, key } = conversation
     this.lastConversation = Math.max(this.lastConversation, id)
     this.conversations.set(id, conversation)
-    if (key.kind === "guest") this.guests += 1
     this.keys.set(StoreLines.keyText(key), id)
-    return conversation
+  }
+
+  /** All rooms, in order of creation. */
+  rooms(): Iterable<RoomConversation> {
+    return this.roomsLike.values()
+  }
+
+  room(id: ConversationId): RoomConversation | undefined {
+    const conversation = this.conversations.get(id)
+    return conversation !== undefined && isRoom(conversation) ? conversation : undefined
+  }
+
+  hasRoomLike(likeness: string): boolean {
+    return this.roomsLike.has(likeness)
   }
 
   /** The conversation of a key, if it has begun. */
@@ -119,8 +164,8 @@ export class MemoryState {
     return id === undefined ? undefined : this.conversations.get(id)
   }
 
-  /** Begins a conversation, with its members. */
-  begin(key: ConversationKey): Conversation {
+  /** Begins a direct conversation, with its members. */
+  begin(key: DirectKey): Conversation {
     const conversation = this.addConversation(key)
     for (const account of accountsOf(key)) conversation.members.set(account, newMember(conversation.first))
     return conversation
@@ -139,14 +184,18 @@ export class MemoryState {
     return [...devices].every(({ cursors }) => (cursors.get(id) ?? since - 1) >= first - 1)
   }
 
-  /** Ends a conversation that is empty. */
-  end({ first, id, key }: Conversation) {
-    this.ended = Math.max(this.ended, first - 1)
-    this.guests -= 1
+  /** Ends a conversation with a guest that is empty, or a room that has no members. */
+  end(conversation: Conversation) {
+    const { bytes, id, key, lines, room } = conversation
+    this.ended = Math.max(this.ended, nextOf(conversation) - 1)
     this.conversations.delete(id)
     this.keys.delete(StoreLines.keyText(key))
-    const devices = key.kind === "guest" ? this.accounts.get(key.account)?.devices.values() : undefined
-    for (const { cursors } of devices ?? []) cursors.delete(id)
+    this.bytes -= bytes
+    for (const line of lines) this.labels.delete(labelKey(conversation, line))
+    if (room !== undefined) this.roomsLike.delete(room.likeness)
+    if (key.kind !== "guest") return
+    this.guests -= 1
+    for (const { cursors } of this.accounts.get(key.account)?.devices.values() ?? []) cursors.delete(id)
   }
 
   /** Adds a line to the end of a conversation. */
@@ -157,6 +206,7 @@ export class MemoryState {
     conversation.bytes += line.size
     this.bytes += line.size
     if (line.once !== undefined) this.labels.set(labelKey(conversation, line), line)
+    if (isRoom(conversation)) return
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       this.addWaiting(conversation, account, 1, line.size)
@@ -168,7 +218,7 @@ export class MemoryState {
     const member = conversation.members.get(account)
     if (member === undefined || seq <= member.given) return
     const waiting = member.waiting
-    const from = Math.max(member.given + 1, conversation.first)
+    const from = isRoom(conversation) ? seq + 1 : Math.max(member.given + 1, conversation.first)
     for (let at = from; at <= seq; at++) {
       const line = conversation.lines[at - conversation.first]
       if (line === undefined || !isOwed(conversation.key, line.account, account)) continue
@@ -186,6 +236,7 @@ export class MemoryState {
     conversation.bytes -= line.size
     this.bytes -= line.size
     if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
+    if (isRoom(conversation)) return undefined
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       this.addWaiting(conversation, account, -1, -line.size)
@@ -267,16 +318,21 @@ export class MemoryState {
 
 export const newMember = (since: number): Member => ({ since, read: 0, given: 0, waiting: 0, waitingBytes: 0 })
 
+export const isRoom = (conversation: Conversation): conversation is RoomConversation => conversation.room !== undefined
+
+/** The number of the next line. */
+export const nextOf = ({ first, lines }: Pick<Conversation, "first" | "lines">): number => first + lines.length
+
 /** The accounts that a key names, each once. */
-export const accountsOf = (key: ConversationKey): ReadonlyArray<AccountId> =>
+export const accountsOf = (key: DirectKey): ReadonlyArray<AccountId> =>
   key.kind === "guest" ? [key.account] : [...new Set(key.accounts)]
 
-/** Whether a line of this author is one that a member of a direct conversation should be given. */
+/** Whether a line of this author is one that a member should be given, and otherwise returns: in no room. */
 export const isOwed = (key: ConversationKey, author: AccountId | undefined, member: AccountId): boolean =>
-  author !== member || (key.kind === "accounts" && key.accounts[0] === key.accounts[1])
+  key.kind !== "room" && (author !== member || (key.kind === "accounts" && key.accounts[0] === key.accounts[1]))
 
 /** The account that a line of this author is for. */
-export const recipientOf = (key: ConversationKey, author: AccountId | undefined): AccountId =>
+export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
   key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
 
 export const labelKey = ({ id }: Conversation, { account, once }: Pick<MemoryLine, "account" | "once">): string =>

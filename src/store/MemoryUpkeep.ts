@@ -11,9 +11,10 @@ import {
   type Undelivered
 } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
+import { LargestFirst } from "./LargestFirst.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryExport from "./MemoryExport.js"
-import { type Conversation, isOwed, type MemoryState } from "./MemoryState.js"
+import { type Conversation, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
 
 /** Retention, statistics and exports of the store in memory. */
 export const make = (
@@ -23,24 +24,45 @@ export const make = (
   time: Time
 ): StoreUpkeep => {
   const retain = (held: ReadonlyMap<number, number>): Retained => {
-    const undelivered: Array<Undelivered> = []
-    let removed = 0
+    const done = { removed: 0, undelivered: [] as Array<Undelivered> }
+    const isDone = () => done.removed >= retainedLines
     // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
     const endIfEmpty = (conversation: Conversation) => {
       if (!state.isEmpty(conversation)) return
       if (state.excess(limits().keepBytes) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
     }
     for (const conversation of state.conversations.values()) endIfEmpty(conversation)
-    for (; removed < retainedLines; removed++) {
-      const conversation = nextToGive(state, limits(), time.now(), held)
-      if (conversation === undefined) break
+    const remove = (conversation: Conversation) => {
       const returned = state.removeFirst(conversation)
-      if (returned !== undefined) undelivered.push(returned)
+      if (returned !== undefined) done.undelivered.push(returned)
+      done.removed += 1
       endIfEmpty(conversation)
     }
-    state.drop(({ ran }) => ran < time.now() - Duration.toMillis(limits().keep))
-    const { senders, toGuests } = MemoryAccounts.keepReturns(state, undelivered, time.now())
-    return { removed, undelivered: toGuests, senders, hasMore: removed === retainedLines }
+    const { keep, keepBytes, keepLines } = limits()
+    const oldest = time.now() - Duration.toMillis(keep)
+    const isRemovable = ({ first, id, lines }: Conversation) => lines.length > 0 && first <= (held.get(id) ?? Infinity)
+    const isOutdated = ({ lines }: Conversation) => lines.length > keepLines || (lines[0]?.ran ?? oldest) < oldest
+    for (const conversation of state.conversations.values()) {
+      while (!isDone() && isRemovable(conversation) && isOutdated(conversation)) remove(conversation)
+    }
+    // The largest conversation gives first, and an unread line only if there is no other.
+    for (const isSparing of [true, false]) {
+      if (isDone() || state.excess(keepBytes) <= 0) break
+      const largestFirst = new LargestFirst(state.conversations)
+      while (!isDone() && state.excess(keepBytes) > 0) {
+        const { largest } = largestFirst
+        const conversation = largest === undefined ? undefined : state.conversations.get(largest)
+        if (conversation === undefined) break
+        if (!isRemovable(conversation) || (isSparing && isUnread(conversation))) largestFirst.pop()
+        else {
+          remove(conversation)
+          largestFirst.shrink(conversation.bytes)
+        }
+      }
+    }
+    state.drop(({ ran }) => ran < oldest)
+    const { senders, toGuests } = MemoryAccounts.keepReturns(state, done.undelivered, time.now())
+    return { removed: done.removed, undelivered: toGuests, senders, hasMore: isDone() }
   }
 
   const statistics = (): StoreStatistics => {
@@ -48,9 +70,12 @@ export const make = (
     const oldest = Math.min(...conversations.map(({ lines }) => lines[0]?.ran ?? Infinity))
     return {
       ...state.totals,
-      waiting: sum(conversations.flatMap(({ members }) => [...members.values()].map(({ waiting }) => waiting))),
+      waiting: sum(
+        conversations.flatMap((one) => (isRoom(one) ? [] : [...one.members.values()].map(({ waiting }) => waiting)))
+      ),
       accounts: [...state.accounts.values()].filter((account) => account.state === "active").length,
       conversations: conversations.length,
+      rooms: conversations.filter(isRoom).length,
       lines: sum(conversations.map(({ lines }) => lines.length)),
       bytes: state.bytes,
       diskBytes: 0,
@@ -79,28 +104,9 @@ export const make = (
   }
 }
 
-/**
- * The conversation whose first line has to go next: too old, one of too many, or one of too many bytes. Of the last kind
- * the largest conversation gives, and an unread line only if there is no other.
- */
-const nextToGive = (
-  state: MemoryState,
-  limits: StoreLimits,
-  now: number,
-  held: ReadonlyMap<number, number>
-): Conversation | undefined => {
-  const removable = [...state.conversations.values()].filter(
-    ({ first, id, lines }) => lines.length > 0 && first <= (held.get(id) ?? Infinity)
-  )
-  const oldest = now - Duration.toMillis(limits.keep)
-  const outdated = removable.find(({ lines }) => lines.length > limits.keepLines || (lines[0]?.ran ?? now) < oldest)
-  if (outdated !== undefined || state.excess(limits.keepBytes) <= 0) return outdated
-  const largestFirst = removable.toSorted((one, other) => other.bytes - one.bytes)
-  return largestFirst.find((conversation) => !isUnread(conversation)) ?? largestFirst[0]
-}
-
 /** Whether the first line is one that no device of its recipient was given. */
 const isUnread = ({ key, lines, members }: Conversation): boolean =>
+  key.kind !== "room" &&
   [...members].some(([account, { given }]) => (lines[0]?.seq ?? 0) > given && isOwed(key, lines[0]?.account, account))
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)

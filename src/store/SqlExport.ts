@@ -76,7 +76,7 @@ function* conversation(after: number): Sql<ExportPiece> {
     "select account, since, read, given from member where conversation = ? order by account",
     id
   )
-  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found)), first, at } as const
+  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found)), room: null, first, at } as const
   return {
     records: [{ ...record, members: members.map((member) => ({ ...member })) }],
     next: { part: "conversations", id }

@@ -5,13 +5,14 @@ import type {
   ConversationKey,
   ConversationSummary,
   Cursor,
+  DirectKey,
   NewLine,
   Page,
   PageRequest,
   StoredLine,
   Waiting
 } from "../ports/StoreLines.js"
-import { keyText, sizeOf } from "../ports/StoreLines.js"
+import { isDirect, keyText, sizeOf } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import { countWithin } from "./PageSize.js"
@@ -74,6 +75,7 @@ class Batch {
   *add(line: NewLineBytes): Sql<Appended> {
     const { state } = this
     const { account, conversation: key, once } = line
+    if (!isDirect(key)) return { _tag: "Removed" }
     const recipient = recipientOf(key, account)
     const active = state.active ?? (yield* state.activeAccounts())
     if (!active.has(recipient)) return { _tag: "Removed" }
@@ -181,7 +183,7 @@ function* headOf(state: SqlState, key: ConversationKey): Sql<Head | undefined> {
   return id === undefined ? undefined : (state.heads.get(id) ?? (yield* state.head(id)))
 }
 
-function* createConversation(state: SqlState, key: ConversationKey): Sql<Head> {
+function* createConversation(state: SqlState, key: DirectKey): Sql<Head> {
   const id = (yield* state.nextId("conversation")) as ConversationId // an id of that table
   const first = key.kind === "guest" ? (yield* state.meta()).endedSeq + 1 : 1
   yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, 0)", id, ...keyColumns(key), first)
@@ -240,7 +242,7 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
 /** `StoreLines.page`. */
 export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   const head = yield* state.head(request.conversation)
-  const member = head?.members.get(request.reader)
+  const member = request.reader === "guest" ? undefined : head?.members.get(request.reader)
   if (head === undefined || member === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
   const first = Math.max(head.first, member.since)
   const last = head.next - 1
@@ -353,6 +355,7 @@ function* nameOf({ id, key }: Head, account: AccountId): Sql<string> {
     )
     return Wire.encode(line?.author ?? key.likeness)
   }
+  if (key.kind === "room") return ""
   const other = key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
   const found = yield* row<{ name: string }>("select name from account where id = ?", other)
   return Wire.encode(found?.name ?? "")
@@ -376,7 +379,7 @@ export function* markRead(
 }
 
 /** The account that a line of this author is for. */
-export const recipientOf = (key: ConversationKey, author: AccountId | undefined): AccountId =>
+export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
   key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
 
 /** Whether a line of this author is for this member. */

@@ -344,7 +344,11 @@ export interface KeyRow {
 export const guestKind = 2
 
 export const keyColumns = (key: ConversationKey): readonly [number, number, number, string] =>
-  key.kind === "guest" ? [guestKind, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
+  key.kind === "guest"
+    ? [guestKind, key.account, 0, key.likeness]
+    : key.kind === "room"
+      ? [3, 0, 0, ""]
+      : [1, key.accounts[0], key.accounts[1], ""]
 
 export const keyOf = ({ kind, likeness, one, other }: KeyRow): ConversationKey =>
   kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }

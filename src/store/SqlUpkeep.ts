@@ -242,6 +242,7 @@ export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStat
     dead,
     accounts: (yield* state.activeAccounts()).size,
     conversations: Number((yield* row<{ n: number }>("select count(*) as n from conversation"))?.n ?? 0),
+    rooms: 0,
     lines,
     bytes,
     oldestMillis: oldest === undefined ? 0 : (yield* state.running(moment)) - oldest

@@ -27,7 +27,7 @@ interface Conversation {
 }
 
 const isMember = ({ key }: Conversation, account: AccountId) =>
-  key.kind === "accounts" ? key.accounts.includes(account) : key.account === account
+  key.kind === "accounts" ? key.accounts.includes(account) : key.kind === "guest" && key.account === account
 
 /** The lines that a page of this conversation has for a member. */
 const expected = ({ lines }: Conversation, { after, before, limit, since, until }: PageRequest) => {

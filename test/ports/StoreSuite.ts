@@ -10,6 +10,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } from "../../src/ports/StoreLines.js"
 import type { PendingReturn, StoreLimits, StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import { readingSuite } from "./StoreReading.js"
+import { roomSuite } from "./StoreRooms.js"
 
 /** Opens a new, empty store, until the scope closes. */
 export type OpenStore = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
@@ -115,6 +116,9 @@ const hash = (byte: number) => new Uint8Array(32).fill(byte)
 /** What every layer of the port promises. */
 export const storeSuite = (name: string, open: OpenStore) => {
   describe(name, () => {
+    // Databases do not have rooms yet.
+    describe.skipIf(name !== "the store in memory")("rooms", () => roomSuite(open))
+
     describe("lines", () => {
       it.scoped("have numbers without holes and times that never decrease, for each conversation", () =>
         Effect.gen(function* () {
@@ -323,7 +327,16 @@ export const storeSuite = (name: string, open: OpenStore) => {
           const records: ReadonlyArray<StoreRecord> = [
             exportedAccount(one, "alice"),
             exportedAccount(other, "bob"),
-            { type: "conversation", id: conversation, accounts: [one, other], guest: null, first: 1, at: 5, members },
+            {
+              type: "conversation",
+              id: conversation,
+              accounts: [one, other],
+              guest: null,
+              room: null,
+              first: 1,
+              at: 5,
+              members
+            },
             ...lines,
             { type: "totals", stored: 5, given: 0, expired: 0, dead: 0, ended: 0 }
           ]
@@ -1097,6 +1110,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
             dead: 0,
             accounts: 2,
             conversations: 2,
+            rooms: 0,
             lines: 2,
             bytes: "abcde".length + "carol".length + "maink1".length + 2 * (Keys.lineOverhead + "author1".length),
             oldestMillis: 3000

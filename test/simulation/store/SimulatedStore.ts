@@ -93,7 +93,7 @@ export class SimulatedStore {
   /** What a server gets. */
   get service(): StoreService {
     const { content } = this
-    const { accounts, returns } = content
+    const { accounts, returns, rooms } = content
     const reads = <A>(request: Effect.Effect<A, StoreError>) => this.request(false, request)
     const writes = <A>(request: Effect.Effect<A, StoreError>) => this.request(true, request)
     return {
@@ -111,6 +111,16 @@ export class SimulatedStore {
       returns: {
         pending: (account) => reads(returns.pending(account)),
         told: (told) => writes(returns.told(told))
+      },
+      rooms: {
+        all: reads(rooms.all),
+        create: (room) => writes(rooms.create(room)),
+        change: (room, changes) => writes(rooms.change(room, changes)),
+        join: (room, account) => writes(rooms.join(room, account)),
+        leave: (room, account) => writes(rooms.leave(room, account)),
+        invite: (room, account) => writes(rooms.invite(room, account)),
+        uninvite: (room, account) => writes(rooms.uninvite(room, account)),
+        end: (room) => writes(rooms.end(room))
       },
       accounts: {
         all: reads(accounts.all),
@@ -312,9 +322,12 @@ export class SimulatedStore {
   }
 }
 
-/** The account that a line is for. */
-export const recipientOf = ({ account, conversation: key }: NewLine): AccountId =>
-  key.kind === "guest" ? key.account : key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
+/** The account that a line is for; undefined for a line to a room. */
+export const recipientOf = ({ account, conversation: key }: NewLine): AccountId | undefined => {
+  if (key.kind === "room") return undefined
+  if (key.kind === "guest") return key.account
+  return key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
+}
 
 /** How far any device of each member was given each conversation. */
 const givenBy = ({ records }: Content): ReadonlyMap<string, number> =>

@@ -90,7 +90,9 @@ export class StoreModel {
       const isIt =
         key.kind === "guest"
           ? key.account === account && key.likeness === likenessOf(name)
-          : other !== undefined && key.accounts.join() === [account, other].toSorted((a, b) => a - b).join()
+          : key.kind === "accounts" &&
+            other !== undefined &&
+            key.accounts.join() === [account, other].toSorted((a, b) => a - b).join()
       return isIt ? [id] : []
     })
   }

@@ -1,0 +1,101 @@
+import type * as Effect from "effect/Effect"
+import type { AccountId } from "./StoreAccounts.js"
+import type { StoreError } from "./StoreError.js"
+import type { ConversationId } from "./StoreLines.js"
+
+/** A room, without its lines. Its members are accounts; which guests are in it, only the server knows. */
+export interface StoredRoom {
+  readonly id: ConversationId
+  /** In wire form, with its `#`. */
+  readonly name: string
+  /** `Name.likeness` of the name without its `#`, in ordinary text. No two rooms have the same. */
+  readonly likeness: string
+  /** In wire form; empty if there is none. */
+  readonly topic: string
+  /** The name of the author of the topic, in wire form; empty if nobody has set one. */
+  readonly topicBy: string
+  /** One of the members, or nobody. */
+  readonly owner: AccountId | undefined
+  readonly isLocked: boolean
+  /** The shortest time between two lines of a member, in milliseconds; 0 in a room without slow mode. */
+  readonly slowMillis: number
+  /** The number of its last line. Numbers of a new room begin after those of every conversation that has ended. */
+  readonly last: number
+  /** In the order in which they joined. */
+  readonly members: ReadonlyArray<AccountId>
+  /** No members. */
+  readonly invited: ReadonlyArray<AccountId>
+}
+
+/** What changes about a room; the rest stays as it is. */
+export interface RoomChanges {
+  readonly topic?: { readonly text: string; readonly by: string } | undefined
+  readonly owner?: AccountId | undefined
+  readonly isLocked?: boolean | undefined
+  readonly slowMillis?: number | undefined
+}
+
+/** A member has left. */
+export interface Departure {
+  /** The owner from now on: another one if the owner has left. */
+  readonly owner: AccountId | undefined
+}
+
+/**
+ * Rooms and their members. A room is a conversation: `StoreLines` stores and reads its lines. Nothing of it is owed to its
+ * members, so its lines are never unread, given or returned. The server decides what a client may do; what is here holds
+ * whatever the server asks.
+ */
+export interface StoreRooms {
+  /** All rooms, in order of creation. */
+  readonly all: Effect.Effect<ReadonlyArray<StoredRoom>, StoreError>
+  /**
+   * Creates a room, whose owner is its first member. Undefined if a room has its likeness, or the owner is unknown or
+   * removed.
+   */
+  readonly create: (room: {
+    readonly name: string
+    readonly likeness: string
+    /** Undefined for a room that a guest creates. */
+    readonly owner: AccountId | undefined
+  }) => Effect.Effect<StoredRoom | undefined, StoreError>
+  /** False if there is no such room, or the new owner is not a member: then nothing changes. */
+  readonly change: (room: ConversationId, changes: RoomChanges) => Effect.Effect<boolean, StoreError>
+  /**
+   * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark is
+   * there. Changes nothing for a member.
+   *
+   * @returns the number of the last line; undefined if there is no such room or account, or if the room is locked and the
+   *   account is neither a member nor invited
+   */
+  readonly join: (room: ConversationId, account: AccountId) => Effect.Effect<number | undefined, StoreError>
+  /**
+   * Ends a membership, with its cursors and its read mark. A room whose owner leaves passes to the account that has been a
+   * member longest. Undefined if the account is not a member.
+   */
+  readonly leave: (room: ConversationId, account: AccountId) => Effect.Effect<Departure | undefined, StoreError>
+  /** Invites an account. False if there is no such room or account, or if it is a member. */
+  readonly invite: (room: ConversationId, account: AccountId) => Effect.Effect<boolean, StoreError>
+  /** Withdraws an invitation. False if there is none. */
+  readonly uninvite: (room: ConversationId, account: AccountId) => Effect.Effect<boolean, StoreError>
+  /**
+   * Ends a room. Nobody can read its lines from now on; they are deleted by the next steps of `retain`. False if there is
+   * no such room.
+   */
+  readonly end: (room: ConversationId) => Effect.Effect<boolean, StoreError>
+}
+
+/**
+ * The owner of a room after a member has left.
+ *
+ * @param members the others, in the order in which they joined
+ */
+export const ownerAfter = (
+  owner: AccountId | undefined,
+  leaver: AccountId,
+  members: Iterable<AccountId>
+): AccountId | undefined => {
+  if (owner !== leaver) return owner
+  for (const member of members) if (member !== leaver) return member
+  return undefined
+}

@@ -1,0 +1,102 @@
+import * as Effect from "effect/Effect"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import { type Departure, ownerAfter, type RoomChanges, type StoredRoom, type StoreRooms } from "../ports/StoreRooms.js"
+import { type MemoryState, newMember, nextOf, type RoomConversation } from "./MemoryState.js"
+
+/** The rooms of the store in memory. */
+export const make = (state: MemoryState): StoreRooms => {
+  const create: (room: {
+    readonly name: string
+    readonly likeness: string
+    readonly owner: AccountId | undefined
+  }) => StoredRoom | undefined = ({ likeness, name, owner }) => {
+    if (state.hasRoomLike(likeness) || (owner !== undefined && state.active(owner) === undefined)) return undefined
+    const room = { name, likeness, topic: "", topicBy: "", owner, isLocked: false, slowMillis: 0, invited: new Set([]) }
+    const conversation = state.addRoom(room)
+    if (owner !== undefined) addMember(conversation, owner)
+    return shown(conversation)
+  }
+
+  const change = (id: ConversationId, { isLocked, owner, slowMillis, topic }: RoomChanges): boolean => {
+    const conversation = state.room(id)
+    if (conversation === undefined || (owner !== undefined && !conversation.members.has(owner))) return false
+    const { room } = conversation
+    if (topic !== undefined) Object.assign(room, { topic: topic.text, topicBy: topic.by })
+    room.owner = owner ?? room.owner
+    room.isLocked = isLocked ?? room.isLocked
+    room.slowMillis = slowMillis ?? room.slowMillis
+    return true
+  }
+
+  const join = (id: ConversationId, account: AccountId): number | undefined => {
+    const conversation = state.room(id)
+    if (conversation === undefined || state.active(account) === undefined) return undefined
+    const { members, room } = conversation
+    if (!members.has(account)) {
+      if (!room.invited.delete(account) && room.isLocked) return undefined
+      addMember(conversation, account)
+    }
+    return nextOf(conversation) - 1
+  }
+
+  const leave = (id: ConversationId, account: AccountId): Departure | undefined => {
+    const conversation = state.room(id)
+    return conversation?.members.has(account) === true ? remove(state, conversation, account) : undefined
+  }
+
+  const invite = (id: ConversationId, account: AccountId): boolean => {
+    const conversation = state.room(id)
+    if (conversation === undefined || state.active(account) === undefined) return false
+    if (conversation.members.has(account)) return false
+    conversation.room.invited.add(account)
+    return true
+  }
+
+  const end = (id: ConversationId): boolean => {
+    const conversation = state.room(id)
+    if (conversation === undefined) return false
+    for (const account of conversation.members.keys()) remove(state, conversation, account)
+    state.end(conversation)
+    return true
+  }
+
+  return {
+    all: Effect.sync(() => [...state.rooms()].map(shown)),
+    create: (room) => Effect.sync(() => create(room)),
+    change: (room, changes) => Effect.sync(() => change(room, changes)),
+    join: (room, account) => Effect.sync(() => join(room, account)),
+    leave: (room, account) => Effect.sync(() => leave(room, account)),
+    invite: (room, account) => Effect.sync(() => invite(room, account)),
+    uninvite: (room, account) => Effect.sync(() => state.room(room)?.room.invited.delete(account) ?? false),
+    end: (room) => Effect.sync(() => end(room))
+  }
+}
+
+/** Ends a membership, and passes the room on. */
+const remove = (state: MemoryState, { id, members, room }: RoomConversation, account: AccountId): Departure => {
+  members.delete(account)
+  room.owner = ownerAfter(room.owner, account, members.keys())
+  for (const { cursors } of state.accounts.get(account)?.devices.values() ?? []) cursors.delete(id)
+  return { owner: room.owner }
+}
+
+/** An account is removed: it leaves all rooms, and its invitations are withdrawn. */
+export const removeAccount = (state: MemoryState, account: AccountId) => {
+  for (const conversation of state.rooms()) {
+    conversation.room.invited.delete(account)
+    if (conversation.members.has(account)) remove(state, conversation, account)
+  }
+}
+
+/** Devices without a cursor start at the last line, which is also where the read mark is. */
+const addMember = (conversation: RoomConversation, account: AccountId) => {
+  const next = nextOf(conversation)
+  conversation.members.set(account, { ...newMember(next), read: next - 1 })
+}
+
+const shown = (conversation: RoomConversation): StoredRoom => {
+  const { id, members, room } = conversation
+  const last = nextOf(conversation) - 1
+  return { ...room, id, last, members: [...members.keys()], invited: [...room.invited] }
+}

@@ -1,0 +1,556 @@
+import { assert, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import type { StoreService } from "../../src/ports/Store.js"
+import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import * as Keys from "../../src/ports/StoreLines.js"
+import type { Appended, ConversationId, NewLine } from "../../src/ports/StoreLines.js"
+import type { StoredRoom } from "../../src/ports/StoreRooms.js"
+import * as Wire from "../../src/protocol/Wire.js"
+import { append, balanced, defaults, device, line, type OpenStore, register } from "./StoreSuite.js"
+
+/** Creates a room with this name, which is free. */
+export const create = (store: StoreService, name: string, owner?: AccountId) =>
+  Effect.map(store.rooms.create({ name: `#${name}`, likeness: Wire.decode(name).toUpperCase(), owner }), (room) => {
+    assert.isDefined(room, `the name ${name} is free`)
+    return room
+  })
+
+const roomOf = (store: StoreService, id: ConversationId) =>
+  Effect.map(store.rooms.all, (rooms) => rooms.find((room) => room.id === id))
+
+/** Numbered lines of an account, or of a guest, to a room. */
+const lines = (
+  { id }: Pick<StoredRoom, "id">,
+  account: AccountId | undefined,
+  count: number,
+  more?: Partial<NewLine>
+) => Array.from({ length: count }, (_, index) => line(Keys.ofRoom(id), account, `line ${index + 1}`, more))
+
+const seqs = (results: ReadonlyArray<Appended>) =>
+  results.map((result) => (result._tag === "Stored" ? result.seq : result._tag))
+
+/** The numbers of all lines that somebody can read. */
+const readable = (store: StoreService, { id }: Pick<StoredRoom, "id">, reader: AccountId | "guest") =>
+  Effect.map(store.page({ conversation: id, reader, after: 0, limit: 100 }), (page) => page.lines.map(({ seq }) => seq))
+
+const readMark = (store: StoreService, { id }: StoredRoom, account: AccountId) =>
+  Effect.map(store.conversations(account, 10), (all) => all.find(({ conversation }) => conversation === id)?.read)
+
+const nothing = { lines: [], first: 1, last: 0, hasMore: false }
+
+const three = (store: StoreService) =>
+  Effect.gen(function* () {
+    return [yield* register(store, "alice"), yield* register(store, "bob"), yield* register(store, "carol")] as const
+  })
+
+/** What every layer of the port promises about rooms. */
+export const roomSuite = (open: OpenStore) => {
+  it.scoped("have names that no other room takes, and owners that are their first members", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const alice = yield* register(store, "alice")
+      const ops = yield* create(store, "\xc3\xb6ps", alice)
+      assert.deepStrictEqual(ops, {
+        id: ops.id,
+        name: "#\xc3\xb6ps",
+        likeness: "ÖPS",
+        topic: "",
+        topicBy: "",
+        owner: alice,
+        isLocked: false,
+        slowMillis: 0,
+        last: 0,
+        members: [alice],
+        invited: []
+      })
+      const dev = yield* create(store, "dev")
+      assert.deepInclude(dev, { owner: undefined, members: [] })
+      assert.isUndefined(yield* store.rooms.create({ name: "#Dev", likeness: "DEV", owner: alice }))
+      assert.deepStrictEqual(yield* store.rooms.all, [ops, dev])
+      yield* register(store, "dev") // accounts and rooms do not take each other's names
+      const nobody = (Number(alice) + 100) as AccountId
+      assert.isUndefined(yield* store.rooms.create({ name: "#new", likeness: "NEW", owner: nobody }))
+      assert.deepStrictEqual((yield* balanced(store)).rooms, 2)
+    })
+  )
+
+  it.scoped("change what is said about them, and nothing else", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      const other = yield* create(store, "dev", alice)
+      yield* store.rooms.join(room.id, bob)
+      const members = [alice, bob]
+      assert.isTrue(yield* store.rooms.change(room.id, { topic: { text: "d\xc3\xa9j\xc3\xa0 vu", by: "bob" } }))
+      const topic = { topic: "d\xc3\xa9j\xc3\xa0 vu", topicBy: "bob" }
+      assert.deepStrictEqual(yield* roomOf(store, room.id), { ...room, ...topic, members })
+      assert.isTrue(yield* store.rooms.change(room.id, { isLocked: true, slowMillis: 5000 }))
+      const changed = { ...room, ...topic, members, isLocked: true, slowMillis: 5000 }
+      assert.deepStrictEqual(yield* roomOf(store, room.id), changed)
+      assert.isTrue(yield* store.rooms.change(room.id, { owner: bob, isLocked: false }))
+      assert.deepStrictEqual(yield* roomOf(store, room.id), { ...changed, owner: bob, isLocked: false })
+      assert.isFalse(yield* store.rooms.change(room.id, { owner: carol, slowMillis: 0 }), "no member")
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: bob, slowMillis: 5000 })
+      assert.isFalse(yield* store.rooms.change((room.id + 100) as ConversationId, { isLocked: true }))
+      assert.deepStrictEqual(yield* roomOf(store, other.id), other)
+      assert.isTrue(yield* store.rooms.change(room.id, { topic: { text: "", by: "" }, slowMillis: 0 }))
+      assert.deepStrictEqual(yield* roomOf(store, room.id), { ...room, members, owner: bob })
+    })
+  )
+
+  it.scoped("store lines of members and guests, of which nothing is owed to anybody", () =>
+    Effect.gen(function* () {
+      const store = yield* open({ ...defaults, unreadLines: 2, unreadBytes: 400 })
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* store.rooms.join(room.id, bob)
+      yield* device(store, bob)
+      yield* TestClock.setTime(5000)
+      const texts = [...lines(room, alice, 2), ...lines(room, undefined, 2), ...lines(room, bob, 1)]
+      assert.deepStrictEqual(seqs(yield* store.append(texts)), [1, 2, 3, 4, 5])
+      const { given, lines: kept, stored, waiting } = yield* balanced(store)
+      assert.deepStrictEqual({ given, kept, stored, waiting }, { given: 0, kept: 5, stored: 0, waiting: 0 })
+      const page = yield* store.page({ conversation: room.id, reader: bob, limit: 2, after: 0 })
+      assert.deepStrictEqual([page.first, page.last, page.hasMore], [1, 5, true])
+      assert.deepStrictEqual(
+        page.lines,
+        [1, 2].map((seq) => ({
+          seq,
+          at: 5000,
+          account: alice,
+          author: `author${alice}`,
+          text: `line ${seq}`,
+          isAuto: false,
+          to: ""
+        }))
+      )
+      yield* store.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 5 }])
+      assert.deepStrictEqual(yield* store.waiting(bob, "main"), [])
+      assert.strictEqual((yield* balanced(store)).given, 0)
+      // Nor does what is in rooms count for what may be unread of an account.
+      const direct = line(Keys.between(alice, bob), alice, "hi")
+      assert.strictEqual((yield* append(store, direct))._tag, "Stored")
+      assert.deepStrictEqual(yield* store.check, [])
+      assert.strictEqual(yield* store.find(Keys.ofRoom(room.id)), room.id)
+      assert.deepStrictEqual((yield* store.rooms.all)[0]?.last, 5)
+    })
+  )
+
+  it.scoped("take no lines if they do not exist", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const direct = yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+      assert(direct._tag === "Stored")
+      for (const id of [direct.conversation, (direct.conversation + 100) as ConversationId]) {
+        assert.deepStrictEqual(seqs(yield* store.append(lines({ id }, alice, 1))), ["Removed"])
+        assert.isUndefined(yield* store.rooms.join(id, alice))
+        assert.isUndefined(yield* store.rooms.leave(id, alice))
+        assert.isFalse(yield* store.rooms.invite(id, bob))
+        assert.isFalse(yield* store.rooms.end(id))
+        assert.isUndefined(yield* store.find(Keys.ofRoom(id)))
+        assert.deepStrictEqual(yield* store.page({ conversation: id, reader: "guest", limit: 9 }), nothing)
+      }
+      assert.deepStrictEqual(yield* store.rooms.all, [])
+      assert.deepStrictEqual(yield* readable(store, { id: direct.conversation }, bob), [1])
+    })
+  )
+
+  it.scoped("give a member what comes after its join, and let it read what was before", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      const waits = { conversation: room.id, key: Keys.ofRoom(room.id), first: 1 }
+      yield* device(store, alice)
+      yield* device(store, bob)
+      yield* store.append(lines(room, alice, 3))
+      assert.strictEqual(yield* store.rooms.join(room.id, bob), 3)
+      assert.deepStrictEqual(yield* store.waiting(bob, "main"), [])
+      assert.strictEqual(yield* readMark(store, room, bob), 3)
+      yield* store.append(lines(room, alice, 2))
+      assert.deepStrictEqual(yield* store.waiting(bob, "main"), [{ ...waits, cursor: 3, last: 5 }])
+      assert.deepStrictEqual(yield* store.waiting(alice, "main"), [{ ...waits, cursor: 0, last: 5 }])
+      assert.strictEqual(yield* store.rooms.join(room.id, bob), 5, "it is a member")
+      assert.deepStrictEqual(yield* store.waiting(bob, "main"), [{ ...waits, cursor: 3, last: 5 }])
+      assert.deepStrictEqual(yield* readable(store, room, bob), [1, 2, 3, 4, 5])
+      assert.deepStrictEqual(yield* readable(store, room, carol), [])
+      assert.deepStrictEqual(yield* store.page({ conversation: room.id, reader: carol, limit: 9 }), nothing)
+      assert.deepStrictEqual(yield* readable(store, room, "guest"), [1, 2, 3, 4, 5])
+      // A device that comes later is where the furthest one is.
+      yield* store.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 4 }])
+      yield* device(store, bob, "phone")
+      assert.deepStrictEqual(yield* store.waiting(bob, "phone"), [{ ...waits, cursor: 4, last: 5 }])
+      // The first device of an account that has none starts at the join, too.
+      yield* store.rooms.join(room.id, carol)
+      yield* store.append(lines(room, undefined, 1))
+      yield* device(store, carol)
+      assert.deepStrictEqual(yield* store.waiting(carol, "main"), [{ ...waits, cursor: 5, last: 6 }])
+      assert.deepStrictEqual((yield* roomOf(store, room.id))?.members, [alice, bob, carol])
+    })
+  )
+
+  it.scoped("are not readable as guests' conversations, nor these as rooms", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      for (const key of [Keys.between(alice, bob), Keys.withGuest(bob, "GUEST")]) {
+        const account = key.kind === "guest" ? undefined : alice
+        const result = yield* append(store, line(key, account, "secret"))
+        assert(result._tag === "Stored")
+        const { conversation } = result
+        assert.deepStrictEqual(yield* store.page({ conversation, reader: "guest", limit: 9 }), nothing)
+        assert.isUndefined(yield* store.rooms.join(conversation, alice))
+      }
+    })
+  )
+
+  it.scoped("forget a member that leaves, or is removed, and everything that it had there", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* store.rooms.join(room.id, bob)
+      yield* device(store, bob)
+      yield* device(store, bob, "phone")
+      yield* store.append(lines(room, alice, 5))
+      yield* store.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 2 }])
+      yield* store.markRead(bob, room.id, 2)
+      assert.deepStrictEqual(yield* store.rooms.leave(room.id, bob), { owner: alice })
+      assert.isUndefined(yield* store.rooms.leave(room.id, bob))
+      assert.deepStrictEqual(yield* store.page({ conversation: room.id, reader: bob, limit: 9 }), nothing)
+      assert.deepStrictEqual(yield* store.waiting(bob, "main"), [])
+      assert.deepStrictEqual(yield* store.conversations(bob, 10), [])
+      assert.isUndefined(yield* store.markRead(bob, room.id, 5))
+      yield* store.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 3 }])
+      yield* store.append(lines(room, alice, 1))
+      assert.strictEqual(yield* store.rooms.join(room.id, bob), 6)
+      assert.strictEqual(yield* readMark(store, room, bob), 6)
+      yield* store.append(lines(room, alice, 1))
+      for (const name of ["main", "phone"]) assert.deepInclude((yield* store.waiting(bob, name))[0], { cursor: 6 })
+      yield* device(store, bob, "tablet")
+      assert.deepInclude((yield* store.waiting(bob, "tablet"))[0], { cursor: 6 })
+      const cursors = Chunk.filter(yield* Stream.runCollect(store.exported), ({ type }) => type === "cursor")
+      assert.isTrue(Chunk.every(cursors, (record) => record.type === "cursor" && record.seq >= 6))
+    })
+  )
+
+  it.scoped("pass to the account that has been a member longest when their owner leaves", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const room = yield* create(store, "ops", bob)
+      yield* store.rooms.join(room.id, carol)
+      yield* store.rooms.join(room.id, alice)
+      assert.deepStrictEqual((yield* roomOf(store, room.id))?.members, [bob, carol, alice])
+      assert.deepStrictEqual(yield* store.rooms.leave(room.id, bob), { owner: carol })
+      yield* store.rooms.join(room.id, bob)
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: carol, members: [carol, alice, bob] })
+      assert.deepStrictEqual(yield* store.rooms.leave(room.id, alice), { owner: carol })
+      assert.deepStrictEqual(yield* store.rooms.leave(room.id, carol), { owner: bob })
+      assert.deepStrictEqual(yield* store.rooms.leave(room.id, bob), { owner: undefined })
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: undefined, members: [] })
+      yield* store.rooms.join(room.id, alice)
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: undefined, members: [alice] })
+    })
+  )
+
+  it.scoped("let invited accounts in when they are locked, each once", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* store.rooms.change(room.id, { isLocked: true })
+      assert.isUndefined(yield* store.rooms.join(room.id, bob))
+      assert.isTrue(yield* store.rooms.invite(room.id, bob))
+      assert.isTrue(yield* store.rooms.invite(room.id, carol))
+      assert.isTrue(yield* store.rooms.invite(room.id, carol), "nothing happens")
+      assert.isFalse(yield* store.rooms.invite(room.id, alice), "a member")
+      assert.isFalse(yield* store.rooms.invite(room.id, (carol + 100) as AccountId))
+      assert.sameMembers([...((yield* roomOf(store, room.id))?.invited ?? [])], [bob, carol])
+      assert.strictEqual(yield* store.rooms.join(room.id, bob), 0)
+      assert.strictEqual(yield* store.rooms.join(room.id, bob), 0, "a member is one, invited or not")
+      assert.deepInclude(yield* roomOf(store, room.id), { members: [alice, bob], invited: [carol] })
+      yield* store.rooms.leave(room.id, bob)
+      assert.isUndefined(yield* store.rooms.join(room.id, bob), "the invitation is used up")
+      assert.isTrue(yield* store.rooms.uninvite(room.id, carol))
+      assert.isFalse(yield* store.rooms.uninvite(room.id, carol))
+      assert.isUndefined(yield* store.rooms.join(room.id, carol))
+      yield* store.rooms.invite(room.id, carol)
+      yield* store.rooms.change(room.id, { isLocked: false })
+      assert.strictEqual(yield* store.rooms.join(room.id, carol), 0)
+      assert.deepStrictEqual((yield* roomOf(store, room.id))?.invited, [], "it is used up, needed or not")
+    })
+  )
+
+  it.scoped("are gone when they end, and one of the same name goes on with higher numbers", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* device(store, alice)
+      yield* store.rooms.invite(room.id, bob)
+      const once = { device: "main", label: "1" }
+      yield* store.append(lines(room, alice, 5, { once: undefined }))
+      yield* store.append(lines(room, alice, 1, { once }))
+      yield* store.saveCursors([{ account: alice, device: "main", conversation: room.id, seq: 6 }])
+      assert.isTrue(yield* store.rooms.end(room.id))
+      assert.isFalse(yield* store.rooms.end(room.id))
+      const gone = Effect.gen(function* () {
+        for (const reader of [alice, bob, "guest"] as const) {
+          assert.deepStrictEqual(yield* store.page({ conversation: room.id, reader, limit: 9 }), nothing)
+        }
+        assert.deepStrictEqual(yield* store.conversations(alice, 10), [])
+        assert.isUndefined(yield* store.find(Keys.ofRoom(room.id)))
+        assert.deepStrictEqual(seqs(yield* store.append(lines(room, alice, 1))), ["Removed"])
+        assert.isUndefined(yield* store.rooms.join(room.id, bob))
+        assert.isFalse(yield* store.rooms.invite(room.id, bob))
+        assert.isFalse(yield* store.rooms.change(room.id, { isLocked: true }))
+        assert.isUndefined(yield* store.markRead(alice, room.id, 6))
+      })
+      yield* gone
+      assert.deepInclude(yield* balanced(store), { rooms: 0, conversations: 0 })
+      assert.deepStrictEqual(yield* store.check, [])
+      const next = yield* create(store, "ops", bob)
+      assert.isAbove(next.id, room.id)
+      assert.deepInclude(next, { last: 6, members: [bob], invited: [] })
+      assert.deepStrictEqual(seqs(yield* store.append(lines(next, alice, 1, { once }))), [7])
+      assert.deepStrictEqual(yield* readable(store, next, bob), [7])
+      assert.deepInclude(yield* store.page({ conversation: next.id, reader: bob, limit: 9 }), { first: 7, last: 7 })
+      yield* device(store, bob)
+      assert.deepInclude((yield* store.waiting(bob, "main"))[0], { cursor: 6, first: 7, last: 7 })
+      while ((yield* store.retain([])).hasMore);
+      yield* gone
+      assert.deepInclude(yield* balanced(store), { rooms: 1, conversations: 1, lines: 1 })
+      assert.deepStrictEqual(yield* store.check, [])
+      // Any name goes on so: nobody knows what its numbers were before.
+      const other = yield* create(store, "dev", bob)
+      assert.strictEqual(other.last, 6)
+      assert.strictEqual(yield* store.rooms.join(other.id, alice), 6)
+      assert.deepStrictEqual(yield* store.waiting(alice, "main"), [])
+    })
+  )
+
+  it.scoped("lose their oldest lines to retention, without returns", () =>
+    Effect.gen(function* () {
+      const store = yield* open({ ...defaults, keep: "1 hour" })
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* store.rooms.join(room.id, bob)
+      yield* device(store, bob)
+      yield* store.append([...lines(room, alice, 3), ...lines(room, undefined, 3)])
+      yield* TestClock.adjust("50 minutes")
+      yield* store.append(lines(room, alice, 2))
+      yield* TestClock.adjust("20 minutes")
+      const held = [{ conversation: room.id, after: 4 }]
+      assert.deepInclude(yield* store.retain(held), { removed: 4, undelivered: [], senders: [] })
+      assert.deepStrictEqual(yield* readable(store, room, bob), [5, 6, 7, 8])
+      assert.deepInclude(yield* store.retain([]), { removed: 2, undelivered: [], senders: [], hasMore: false })
+      assert.deepStrictEqual(yield* store.returns.pending(alice), [])
+      assert.deepInclude((yield* store.waiting(bob, "main"))[0], { cursor: 0, first: 7, last: 8 })
+      assert.deepInclude(yield* balanced(store), { stored: 0, expired: 0, dead: 0, lines: 2 })
+      yield* TestClock.adjust("1 hour")
+      yield* store.retain([])
+      assert.deepInclude(yield* balanced(store), { rooms: 1, conversations: 1, lines: 0 })
+      assert.deepInclude(yield* store.page({ conversation: room.id, reader: bob, limit: 9 }), { first: 9, last: 8 })
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, alice, 1))), [9])
+      assert.deepStrictEqual(yield* store.check, [])
+    })
+  )
+
+  it.scoped("have at most so many lines, and give before unread direct lines do", () =>
+    Effect.gen(function* () {
+      const store = yield* open({ ...defaults, keepLines: 3 })
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* store.append(lines(room, alice, 5))
+      while ((yield* store.retain([])).hasMore);
+      assert.deepStrictEqual(yield* readable(store, room, alice), [3, 4, 5])
+      const direct = yield* store.append([1, 2, 3].map(() => line(Keys.between(alice, bob), alice, "x".repeat(500))))
+      assert(direct[0]?._tag === "Stored")
+      const { bytes } = yield* store.statistics
+      yield* store.configure({ ...defaults, keepBytes: bytes - 1 })
+      yield* store.retain([])
+      assert.isBelow((yield* readable(store, room, alice)).length, 3)
+      assert.deepStrictEqual(yield* readable(store, { id: direct[0].conversation }, bob), [1, 2, 3])
+    })
+  )
+
+  it.scoped("take no line, of whomever, while an eighth more is kept than may be", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const alice = yield* register(store, "alice")
+      const room = yield* create(store, "ops", alice)
+      const [one] = lines(room, alice, 1)
+      assert.isDefined(one)
+      yield* store.configure({ ...defaults, keepBytes: 8 * Keys.sizeOf(one.text.length, one) })
+      const tags = seqs(yield* store.append(Array.from({ length: 11 }, () => one)))
+      assert.deepStrictEqual(tags, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "Full"])
+      while ((yield* store.retain([])).hasMore);
+      assert.deepStrictEqual(seqs(yield* store.append([one])), [11])
+    })
+  )
+
+  it.scoped("are left by accounts that are removed, and nothing of these is in a later one of the name", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", carol)]
+      yield* store.rooms.join(room.id, bob)
+      yield* store.rooms.invite(other.id, alice)
+      yield* device(store, alice)
+      yield* store.append(lines(room, alice, 2))
+      yield* store.saveCursors([{ account: alice, device: "main", conversation: room.id, seq: 1 }])
+      assert.deepStrictEqual(yield* store.accounts.remove(alice), [])
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: bob, members: [bob], invited: [] })
+      assert.deepStrictEqual((yield* roomOf(store, other.id))?.invited, [])
+      assert.isUndefined(yield* store.rooms.join(room.id, alice))
+      assert.isFalse(yield* store.rooms.invite(room.id, alice))
+      assert.deepStrictEqual(yield* readable(store, room, alice), [])
+      assert.deepStrictEqual(yield* readable(store, room, bob), [1, 2])
+      yield* store.accounts.free(alice)
+      const again = yield* register(store, "alice")
+      yield* device(store, again)
+      assert.deepStrictEqual(yield* readable(store, room, again), [])
+      assert.deepStrictEqual(yield* store.waiting(again, "main"), [])
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: bob, members: [bob], invited: [] })
+      yield* store.accounts.remove(bob)
+      assert.deepInclude(yield* roomOf(store, room.id), { owner: undefined, members: [] })
+      const { expired, stored } = yield* balanced(store)
+      assert.deepStrictEqual([stored, expired], [0, 0])
+    })
+  )
+
+  it.scoped("are listed with their name and the read mark, which writing and reading move", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      yield* TestClock.setTime(1000)
+      const room = yield* create(store, "ops", alice)
+      const common = { conversation: room.id, key: Keys.ofRoom(room.id), name: "#ops", first: 1 }
+      assert.deepStrictEqual(yield* store.conversations(alice, 10), [{ ...common, last: 0, read: 0, at: 0 }])
+      yield* store.rooms.join(room.id, bob)
+      yield* store.append([...lines(room, alice, 2), ...lines(room, undefined, 2)])
+      assert.deepStrictEqual(yield* store.conversations(alice, 10), [{ ...common, last: 4, read: 2, at: 1000 }])
+      assert.strictEqual(yield* store.markRead(bob, room.id, 3), 3)
+      assert.strictEqual(yield* store.markRead(bob, room.id, 1), 3)
+      assert.strictEqual(yield* store.markRead(bob, room.id, 9), 4)
+      assert.strictEqual(yield* readMark(store, room, alice), 2)
+    })
+  )
+
+  it.scoped("store a line with a label once", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", alice)]
+      const once = { device: "main", label: "1" }
+      const [first] = yield* store.append(lines(room, alice, 1, { once }))
+      const [again] = yield* store.append(lines(room, alice, 1, { once }))
+      assert.deepStrictEqual(again, { ...(first as Appended & { _tag: "Stored" }), again: true, given: 0 })
+      const used = line(Keys.ofRoom(room.id), alice, "another text", { once })
+      assert.deepStrictEqual(seqs(yield* store.append([used])), ["LabelUsed"])
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, bob, 1, { once }))), [2])
+      assert.deepStrictEqual(seqs(yield* store.append(lines(other, alice, 1, { once }))), [1])
+    })
+  )
+
+  it.scoped("and accounts get a line that is for several, each in its own conversation", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(store)
+      const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", alice)]
+      const text = "d\xc3\xa9j\xc3\xa0 vu ".repeat(50)
+      const each = [
+        line(Keys.between(alice, bob), alice, text, { to: "#ops+carol+#dev" }),
+        line(Keys.ofRoom(room.id), alice, text, { to: "bob+carol+#dev" }),
+        line(Keys.ofRoom(other.id), bob, "something else", { to: "bob" }),
+        line(Keys.between(alice, carol), alice, text, { to: "bob+#ops+#dev" }),
+        line(Keys.ofRoom(other.id), alice, text, { to: "bob+carol+#ops" }),
+        line(Keys.ofRoom(other.id), alice, text)
+      ]
+      const results = yield* store.append(each)
+      assert.deepStrictEqual(seqs(results), [1, 1, 1, 1, 2, 3])
+      const textsOf = (reader: AccountId) =>
+        Effect.gen(function* () {
+          const found: Array<string> = []
+          for (const { conversation } of yield* store.conversations(reader, 10)) {
+            const page = yield* store.page({ conversation, reader, after: 0, limit: 9 })
+            found.push(...page.lines.map((one) => `${one.to}: ${one.text}`))
+          }
+          return found.toSorted()
+        })
+      assert.deepStrictEqual(yield* textsOf(alice), each.map((one) => `${one.to}: ${one.text}`).toSorted())
+      assert.deepStrictEqual(yield* textsOf(bob), [`#ops+carol+#dev: ${text}`])
+      const sizes = each.map((one) => Keys.sizeOf(one.text.length, one))
+      assert.strictEqual(
+        (yield* store.statistics).bytes,
+        sizes.reduce((sum, size) => sum + size, 0)
+      )
+      assert.deepStrictEqual(yield* store.check, [])
+      // What one of them loses, the others keep.
+      yield* store.rooms.end(room.id)
+      while ((yield* store.retain([])).hasMore);
+      assert.deepStrictEqual(yield* textsOf(bob), [`#ops+carol+#dev: ${text}`])
+      yield* store.rooms.end(other.id)
+      while ((yield* store.retain([])).hasMore);
+      assert.deepStrictEqual(yield* textsOf(bob), [`#ops+carol+#dev: ${text}`])
+      assert.deepStrictEqual(yield* store.check, [])
+      yield* store.configure({ ...defaults, keep: 0 })
+      yield* TestClock.adjust("1 minute")
+      while ((yield* store.retain([])).hasMore);
+      assert.deepInclude(yield* balanced(store), { lines: 0, bytes: 0, expired: 2 })
+      assert.deepStrictEqual(yield* store.check, [])
+    })
+  )
+
+  it.scoped("are part of an export, and the same after its import", () =>
+    Effect.gen(function* () {
+      const from = yield* open(defaults)
+      const [alice, bob, carol] = yield* three(from)
+      const gone = yield* create(from, "gone", alice)
+      yield* from.append(lines(gone, alice, 4))
+      const room = yield* create(from, "\xc3\xb6ps", carol)
+      yield* create(from, "empty")
+      yield* from.rooms.join(room.id, bob)
+      yield* from.rooms.join(room.id, alice)
+      yield* from.rooms.leave(room.id, carol)
+      yield* from.rooms.invite(room.id, carol)
+      yield* from.rooms.change(room.id, {
+        topic: { text: "\xc3\xa9", by: "\xc3\xa4" },
+        isLocked: true,
+        slowMillis: 1500
+      })
+      yield* device(from, bob)
+      const text = "both ".repeat(100)
+      yield* from.append([
+        line(Keys.ofRoom(room.id), alice, text, { to: "bob" }),
+        line(Keys.between(alice, bob), alice, text, { to: "#\xc3\xb6ps" }),
+        ...lines(room, undefined, 3)
+      ])
+      yield* from.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 2 }])
+      yield* from.rooms.end(gone.id) // its lines are not exported, deleted or not
+      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(from.exported))
+      assert.notInclude(JSON.stringify(records), "gone")
+      assert.lengthOf(
+        records.filter(({ type }) => type === "line"),
+        5
+      )
+      const to = yield* open(defaults)
+      yield* to.imported(Stream.fromIterable(records))
+      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(to.exported)), records)
+      assert.deepStrictEqual(yield* to.rooms.all, yield* from.rooms.all)
+      assert.deepStrictEqual(yield* to.waiting(bob, "main"), yield* from.waiting(bob, "main"))
+      assert.deepStrictEqual(yield* to.check, [])
+      yield* to.rooms.join(room.id, carol)
+      assert.deepStrictEqual(yield* to.rooms.leave(room.id, bob), { owner: alice })
+      assert.deepStrictEqual((yield* roomOf(to, room.id))?.members, [alice, carol])
+      assert.strictEqual((yield* create(to, "gone", alice)).last, 4)
+      assert.isUndefined(yield* to.rooms.create({ name: "#x", likeness: room.likeness, owner: alice }))
+    })
+  )
+}
