@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { TransportError } from "../ports/Transport.js"
 import * as ClientConnection from "./ClientConnection.js"
+import type { ConversationsHandle } from "./ConversationHandle.js"
 import type * as Encode from "./Encode.js"
 import * as Login from "./Login.js"
 import type * as Outcomes from "./Outcomes.js"
@@ -14,6 +15,9 @@ import type * as Received from "./Received.js"
 export { NoOutcomes } from "./ClientConnection.js"
 export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
 export { Unsendable } from "./Encode.js"
+export { RequestRefused } from "./Request.js"
+export type { ConversationHandle, RoomHandle } from "./ConversationHandle.js"
+export type { Device, HistoryRange, Members, RoomChange, SearchRange } from "./Requests.js"
 
 /**
  * A client of a chat server. `lines` and `received` are two views of one stream; run only one of them, and only once.
@@ -25,7 +29,7 @@ export { Unsendable } from "./Encode.js"
  * unreachable. A program that stops reading before it disconnects is closed as unreachable when messages wait, unless it
  * connects with `ack: false`.
  */
-export interface ClientHandle {
+export interface ClientHandle extends ConversationsHandle {
   /** The server's address, for people and logs. */
   readonly remote: string
   /** Every line, unparsed. Ends when the server closes in an orderly way, fails when the connection breaks. */

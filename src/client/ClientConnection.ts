@@ -5,11 +5,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ClientHandle, MessageFate } from "./Client.js"
+import * as ConversationHandle from "./ConversationHandle.js"
 import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
 import type * as Login from "./Login.js"
 import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
+import * as Request from "./Request.js"
 
 /** A connection as the handle of a client. */
 
@@ -39,7 +41,18 @@ export interface LabellingHandle extends ClientHandle {
     text: string,
     label: number | undefined
   ) => ReturnType<ClientHandle["deliver"]>
+  readonly asking: ConversationHandle.Asking
 }
+
+/** An original server has no commands. */
+const noCommands = Effect.fail(
+  new Request.RequestRefused({
+    command: "hello",
+    reason: "unknown-command",
+    retryMillis: undefined,
+    text: "this server has no commands"
+  })
+)
 
 export const handle = (options: ClientConnectionOptions): LabellingHandle => {
   const { server, started } = options
@@ -50,14 +63,22 @@ export const handle = (options: ClientConnectionOptions): LabellingHandle => {
       Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
       deliver(connection, Outcomes.distinct(recipients), text, label)
     )
+  const requester = Request.on(connection)
+  const asking: ConversationHandle.Asking = (request) =>
+    Effect.flatMap(hello, (found) => (Option.isSome(found) ? request(requester) : noCommands))
+  const send: ClientHandle["send"] = (recipients, text) =>
+    Effect.flatMap(Encode.message(recipients, text), connection.send)
+  const plainDeliver: ClientHandle["deliver"] = (recipients, text) => deliverAs(recipients, text, undefined)
   return {
+    ...ConversationHandle.make({ asking, send, deliver: plainDeliver }),
     remote: connection.remote,
     lines,
     received: Stream.map(lines, (line) => Received.parse(line, server)),
-    send: (recipients, text) => Effect.flatMap(Encode.message(recipients, text), connection.send),
+    send,
     sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
-    deliver: (recipients, text) => deliverAs(recipients, text, undefined),
+    deliver: plainDeliver,
     deliverAs,
+    asking,
     hello,
     end: connection.end,
     closed: connection.closed

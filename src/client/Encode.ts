@@ -8,7 +8,7 @@ import * as Wire from "../protocol/Wire.js"
 
 /** A login, recipient or text that cannot be sent as one line with the intended meaning; nothing was sent. */
 export class Unsendable extends Data.TaggedError("Unsendable")<{
-  readonly reason: "BadLogin" | "BadRecipient" | "NoRecipient" | "ControlCharacter"
+  readonly reason: "BadLogin" | "BadRecipient" | "BadRoom" | "NoRecipient" | "ControlCharacter"
   /** The name or text that cannot be sent. */
   readonly value: string
 }> {
@@ -20,6 +20,7 @@ export class Unsendable extends Data.TaggedError("Unsendable")<{
 const reasons: Record<Unsendable["reason"], string> = {
   BadLogin: "not a login",
   BadRecipient: "not a recipient",
+  BadRoom: "not a room, whose name starts with #",
   NoRecipient: "a message without a recipient",
   ControlCharacter: "a line break or a control character other than TAB"
 }
@@ -40,14 +41,29 @@ export const login = (value: string): Effect.Effect<string, Unsendable> =>
     ? Effect.fail(new Unsendable({ reason: "BadLogin", value }))
     : Effect.succeed(Wire.encode(value))
 
+/** What cannot be a recipient: it would split the list of them, or give the line another meaning. */
+const badRecipient = /[,:]|^\s*(?:[/!*@]|#?\s*$)/u
+
 /** The wire form of the part before a message's colon. */
 export const recipients = (names: ReadonlyArray<string>): Effect.Effect<string, Unsendable> => {
   if (names.length === 0) return Effect.fail(new Unsendable({ reason: "NoRecipient", value: "" }))
-  const bad = names.find((name) => /[,:]|^\s*(?:[/!*#@]|$)/u.test(name) || Wire.hasControl(Wire.encode(name)))
+  const bad = names.find((name) => badRecipient.test(name) || Wire.hasControl(Wire.encode(name)))
   return bad === undefined
     ? Effect.succeed(Wire.encode(names.join(", ")))
     : Effect.fail(new Unsendable({ reason: "BadRecipient", value: bad }))
 }
+
+/** The wire form of a room or a name in a command, where a blank would end it. */
+export const conversation = (name: string): Effect.Effect<string, Unsendable> =>
+  /\s/u.test(name.trim())
+    ? Effect.fail(new Unsendable({ reason: "BadRecipient", value: name }))
+    : Effect.map(recipients([name]), (wire) => Wire.trim(wire))
+
+/** The wire form of a room in a command. */
+export const room = (name: string): Effect.Effect<string, Unsendable> =>
+  name.trim().startsWith("#")
+    ? Effect.mapError(conversation(name), () => new Unsendable({ reason: "BadRoom", value: name }))
+    : Effect.fail(new Unsendable({ reason: "BadRoom", value: name }))
 
 /** A message with its LF. */
 export const message = (to: ReadonlyArray<string>, value: string): Effect.Effect<string, Unsendable> =>

@@ -5,8 +5,9 @@ import * as Wire from "../protocol/Wire.js"
 import type * as LineConnection from "./LineConnection.js"
 import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
+import * as RoomReports from "./RoomReports.js"
 
-/** The recipients that have accounts: a line to them is stored only once, however often it is sent with its label. */
+/** The rooms and accounts among recipients: a line to them is stored only once, however often it is sent with its label. */
 
 const label = "achat-kept"
 
@@ -16,15 +17,19 @@ const maxNames = 100
 /** A refusal without `retry` is final; the pause after one with it is at least this, in milliseconds. */
 const leastPauseMillis = 10
 
-/** Asks which of these recipients have accounts, as a client of an account. A server that does not know says none. */
+/**
+ * Asks which of these recipients are rooms or have accounts, as a client of an account. A server that does not know
+ * accounts says none. A name that starts with `#` is that of a room: where there is none, the line is returned.
+ */
 export const ask = (
   connection: Pick<LineConnection.LineConnection, "ask">,
   recipients: ReadonlyArray<string>
 ): Effect.Effect<ReadonlySet<string>, TransportError> =>
   Effect.gen(function* () {
-    const kept = new Set<string>()
-    for (let at = 0; at < recipients.length; at += maxNames) {
-      const some = new Outcomes.Recipients(recipients.slice(at, at + maxNames))
+    const kept = new Set(recipients.filter(RoomReports.isRoom))
+    const others = recipients.filter((name) => !kept.has(name))
+    for (let at = 0; at < others.length; at += maxNames) {
+      const some = new Outcomes.Recipients(others.slice(at, at + maxNames))
       for (const name of yield* askSome(connection, some)) kept.add(name)
     }
     return kept

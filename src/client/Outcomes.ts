@@ -2,6 +2,7 @@ import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 import { Labels } from "./Labels.js"
 import * as Received from "./Received.js"
+import * as RoomReports from "./RoomReports.js"
 
 /** The outcome of a labelled line for some of its recipients (protocol, section 7). */
 export type Outcome =
@@ -155,7 +156,11 @@ const unknown = (awaited: AwaitedLine, fate: Extract<Outcome, { readonly _tag: "
 
 const invalid = (awaited: AwaitedLine) => unknown(awaited, { _tag: "Unknown", isInvalid: true })
 
-const show = (name: string) => Wire.decode(Name.show(Wire.encode(name)))
+/** The mark of a room is no part of its name. */
+const show = (name: string): string => {
+  const mark = RoomReports.isRoom(name) ? "#" : ""
+  return mark + Wire.decode(Name.show(Wire.encode(name.slice(mark.length))))
+}
 
 const counted = (shown: ReadonlyArray<string>): Map<string, number> => {
   const counts = new Map<string, number>()
@@ -232,7 +237,8 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
   const received = Received.parse(line)
   if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
   const [, code, listed] = namedOutcome.exec(line) ?? []
-  const names = listed?.split(", ") ?? []
+  // A server without rooms shows `#ops` as it shows everything that is no name.
+  const names = listed?.split(", ").map((name) => name.replace(/^%23/u, "#")) ?? []
   if (received._tag === "Notice") {
     if (names.length === 0) return undefined
     const isPlain = code === "written" || code === undefined

@@ -16,6 +16,7 @@ import * as Time from "../ports/Time.js"
 import { TransportError } from "../ports/Transport.js"
 import { Absentees } from "./Absentees.js"
 import * as Client from "./Client.js"
+import * as ConversationHandle from "./ConversationHandle.js"
 import * as Encode from "./Encode.js"
 import * as Labels from "./Labels.js"
 import { LastSeen } from "./LastSeen.js"
@@ -83,6 +84,8 @@ export type ConnectionState =
  *   its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
  *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
  *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
+ * - What is asked about rooms, past lines and devices waits for a connection, and is asked again on the next one if it
+ *   breaks before the reply.
  * - `hello` is that of the current connection, and `remote` the address of the latest.
  * - `end` also ends a client that is waiting to connect, and `closed` waits for the end of the client.
  */
@@ -244,24 +247,41 @@ export const connect = <R>(
         Effect.flatMap(({ handle }) => send(handle))
       )
 
+    /** A command says the same again on the next connection: none of them counts or adds up. */
+    const asking: ConversationHandle.Asking = (request) =>
+      Effect.flatMap(connected, (connection) =>
+        Effect.zipRight(LastingDelivery.awaitTurn(connection), connection.handle.asking(request)).pipe(
+          Effect.catchAll((error) =>
+            error instanceof TransportError
+              ? connection.handle.closed.pipe(Effect.zipRight(Effect.yieldNow()), Effect.zipRight(asking(request)))
+              : Effect.fail(error)
+          )
+        )
+      )
+
+    const send: Client.ClientHandle["send"] = (recipients, text) =>
+      Effect.zipRight(
+        Encode.message(recipients, text),
+        sending(({ send }) => send(recipients, text))
+      )
+    const deliver: Client.ClientHandle["deliver"] = (recipients, text) =>
+      LastingDelivery.deliver({ connected, absentees, labels }, recipients, text)
+    const conversations = ConversationHandle.make({ asking, send, deliver })
     return {
+      ...conversations,
       get remote() {
         return latest?.handle.remote ?? ""
       },
       state,
       lines: all(({ lines }) => lines),
       received: all(({ received }) => received),
-      send: (recipients, text) =>
-        Effect.zipRight(
-          Encode.message(recipients, text),
-          sending(({ send }) => send(recipients, text))
-        ),
+      send,
       sendLine: (line) =>
         Effect.zipRight(
           Encode.text(line),
           sending(({ sendLine }) => sendLine(line))
         ),
-      deliver: (recipients, text) => LastingDelivery.deliver({ connected, absentees, labels }, recipients, text),
+      deliver,
       hello: Effect.flatMap(connected, ({ handle }) => handle.hello),
       end: Effect.suspend(() => {
         if (isLeaving) return Effect.void

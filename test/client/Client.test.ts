@@ -182,7 +182,7 @@ describe("Client", () => {
         assert.strictEqual(yield* reason(client.send(["alice"], text)), "ControlCharacter")
         assert.strictEqual(yield* reason(client.sendLine(text)), "ControlCharacter")
       }
-      for (const name of ["", " ", "a,b", "a:b", "/who", "@k1", "#room", "!", "*", "a\nb"]) {
+      for (const name of ["", " ", "a,b", "a:b", "/who", "@k1", "#", "# ", "!", "*", "a\nb"]) {
         assert.strictEqual(yield* reason(client.send([name], "hi")), "BadRecipient")
       }
       assert.strictEqual(yield* reason(client.send([], "hi")), "NoRecipient")

@@ -86,7 +86,7 @@ describe("toJson", () => {
       [
         { from: "a", text: "1", at: arrival.toISOString(), auto: true },
         { from: "a", text: "2", at: arrival.toISOString() },
-        { from: "a", text: "3", at: arrival.toISOString(), to: ["b", "zoë"] },
+        { from: "a", text: "3", at: arrival.toISOString(), room: "#x", to: ["b", "zoë"] },
         { from: "a", text: "to=c: 4", at: arrival.toISOString(), auto: true, to: ["b"] }
       ]
     )

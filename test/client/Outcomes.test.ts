@@ -160,6 +160,23 @@ describe("Outcomes, of a line to several", () => {
     assert.isTrue(isOver)
   })
 
+  it("knows rooms, also as a server without rooms shows them", () => {
+    const { found, isOver } = outcomesOf(
+      ["#ops", "#a b", "#dev"],
+      [
+        "* stored @1 #ops seq=7 at=9: x",
+        "! undelivered @1 #a%20b reason=no-room: no",
+        "! undelivered @1 %23dev reason=offline: no"
+      ]
+    )
+    assert.deepStrictEqual(found, [
+      ["stored", ["#ops"]],
+      ["no-room", ["#a b"]],
+      ["offline", ["#dev"]]
+    ])
+    assert.isTrue(isOver)
+  })
+
   it("counts two names that are shown alike as two", () => {
     const [one, two] = [`${"x".repeat(40)}1`, `${"x".repeat(40)}2`]
     const shown = `${"x".repeat(32)}…`

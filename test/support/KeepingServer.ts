@@ -12,6 +12,8 @@ type Answer = ReadonlyArray<string> | "reset" | "end"
 export interface KeepingServerOptions {
   /** Answers a labelled message. By default it is lost. */
   readonly answer?: (line: string) => Answer
+  /** Answers a labelled command, such as `/join #ops`, by the number of the connection. By default it is lost. */
+  readonly command?: (line: string, label: string, connection: number) => Answer
   /** What a connection gets after its login, by the number of the connection, from 1. */
   readonly inbox?: (connection: number) => Answer
   /** Answers an acknowledgement of so many messages, by the number of the connection. */
@@ -30,6 +32,7 @@ export interface KeepingServerOptions {
 export const make = ({
   acknowledged = () => [],
   answer = () => [],
+  command = () => [],
   exchanges = true,
   inbox = () => [],
   kept = () => "1: bob",
@@ -47,7 +50,9 @@ export const make = ({
     if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept()}`]
     if (line.startsWith("/ack")) return acknowledged(connection, Number(line.slice("/ack ".length)))
     if (line.startsWith("/quit")) return ["* bye reason=quit: x"]
-    return /^@\S+ [^/]/u.test(line) ? answer(line) : []
+    if (/^@\S+ [^/]/u.test(line)) return answer(line)
+    const [, label, asked] = /^@(\S+) (\/.*)$/u.exec(line) ?? []
+    return label === undefined || asked === undefined ? [] : command(asked, label, connection)
   }
   return FakeServer.make((socket) => {
     const connection = (connections += 1)

@@ -1,0 +1,146 @@
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { TransportError } from "../ports/Transport.js"
+import type { ClientHandle } from "./Client.js"
+import type * as Encode from "./Encode.js"
+import type { LoginRefused } from "./Login.js"
+import type * as PastReports from "./PastReports.js"
+import type { Requester, RequestRefused } from "./Request.js"
+import * as Requests from "./Requests.js"
+import type * as RoomReports from "./RoomReports.js"
+
+/** Conversations and rooms, as a program uses them. */
+
+/** The server refused the command, or there is no connection. */
+export type AskError = TransportError | LoginRefused | RequestRefused
+
+/** The same, or the name or the text cannot be sent. */
+export type ConversationError = AskError | Encode.Unsendable
+
+/** A room, or the direct conversation of the client's account with one other name. */
+export interface ConversationHandle {
+  readonly name: string
+  /** As `send` and `deliver` of the client, to this conversation alone. */
+  readonly send: (text: string) => ReturnType<ClientHandle["send"]>
+  readonly deliver: (text: string) => ReturnType<ClientHandle["deliver"]>
+  /**
+   * The lines that are kept, page by page: a page is requested when the program has taken the one before. With `after` or
+   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile.
+   */
+  readonly history: (range?: Requests.HistoryRange) => Stream.Stream<PastReports.PastLine, ConversationError>
+  /**
+   * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line until
+   * this time. It never moves back. Returns where it is; undefined if the server does not tell.
+   */
+  readonly markRead: (upTo: number | { readonly at: number }) => Effect.Effect<number | undefined, ConversationError>
+}
+
+/** A room. Whatever is refused fails with `RequestRefused`, such as `no-room` and `not-member`. */
+export interface RoomHandle extends ConversationHandle {
+  /** Joins, and creates a room that is not there yet. A guest is a member only as long as it is connected. */
+  readonly join: Effect.Effect<RoomReports.RoomReport, ConversationError>
+  readonly leave: Effect.Effect<void, ConversationError>
+  readonly members: Effect.Effect<Requests.Members, ConversationError>
+  /** Empty if there is none. */
+  readonly topic: Effect.Effect<string, ConversationError>
+  readonly setTopic: (text: string) => Effect.Effect<void, ConversationError>
+  /** For the owner: invites, removes, locks, silences. */
+  readonly change: (what: Requests.RoomChange) => Effect.Effect<void, ConversationError>
+}
+
+/** What a client can read and be in besides single conversations. */
+export interface ConversationsHandle {
+  readonly conversation: (name: string) => ConversationHandle
+  /** @param name with its `#` */
+  readonly room: (name: string) => RoomHandle
+  /** The rooms that the client is in or may join. */
+  readonly rooms: Effect.Effect<ReadonlyArray<RoomReports.RoomReport>, AskError>
+  /** The conversations that the client can read, the one with the newest line first. */
+  readonly conversations: Effect.Effect<ReadonlyArray<PastReports.ConversationReport>, AskError>
+  /** Lines with all words of a text, newest first: at most `limit`, which is 20 by default and 100 at most. */
+  readonly search: (
+    text: string,
+    range?: Partial<Requests.SearchRange>
+  ) => Effect.Effect<ReadonlyArray<PastReports.PastLine>, ConversationError>
+  /** The devices of the client's account. */
+  readonly devices: Effect.Effect<ReadonlyArray<Requests.Device>, AskError>
+}
+
+/** Runs a request on a connection. */
+export type Asking = <A, E>(
+  request: (ask: Requester) => Effect.Effect<A, E | TransportError | RequestRefused>
+) => Effect.Effect<A, E | AskError>
+
+export interface ConversationsOptions extends Pick<ClientHandle, "deliver" | "send"> {
+  readonly asking: Asking
+  /** Called after the client has joined a room, or left it. */
+  readonly joined?: (report: RoomReports.RoomReport) => void
+  readonly left?: (room: string) => void
+}
+
+/** Lines that are searched for by default. */
+const defaultSearchLimit = 20
+
+export const make = ({
+  asking,
+  deliver,
+  joined = () => {},
+  left = () => {},
+  send
+}: ConversationsOptions): ConversationsHandle => {
+  const conversation = (name: string): ConversationHandle => ({
+    name,
+    send: (text) => send([name], text),
+    deliver: (text) => deliver([name], text),
+    history: (range) => history(asking, name, range),
+    markRead: (upTo) => asking((ask) => Requests.read(ask, name, upTo))
+  })
+  return {
+    conversation,
+    room: (name) => ({
+      ...conversation(name),
+      join: Effect.tap(
+        asking((ask) => Requests.join(ask, name)),
+        joined
+      ),
+      leave: Effect.tap(
+        asking((ask) => Requests.leave(ask, name)),
+        () => left(name)
+      ),
+      members: asking((ask) => Requests.members(ask, name)),
+      topic: asking((ask) => Requests.topic(ask, name)),
+      setTopic: (text) => asking((ask) => Requests.setTopic(ask, name, text)),
+      change: (what) => asking((ask) => Requests.change(ask, name, what))
+    }),
+    rooms: asking(Requests.rooms),
+    conversations: asking(Requests.conversations),
+    search: (text, range = {}) =>
+      asking((ask) => Requests.search(ask, text, { ...range, limit: range.limit ?? defaultSearchLimit })),
+    devices: asking(Requests.devices)
+  }
+}
+
+/** The pages of a conversation as one stream: from the front on, or from the end back. */
+export const history = (
+  asking: Asking,
+  name: string,
+  range: Requests.HistoryRange = {}
+): Stream.Stream<PastReports.PastLine, ConversationError> => {
+  const isForward = range.after !== undefined || range.since !== undefined
+  const page = (from: Requests.HistoryRange) =>
+    Effect.map(
+      asking((ask) => Requests.history(ask, name, { ...from, limit: Requests.maxPageLines })),
+      ({ hasMore, lines }) => {
+        const last = isForward ? lines.at(-1) : lines[0]
+        // A server that says that there is more, and sends nothing, has nothing.
+        const next = hasMore && last !== undefined ? Option.some(rest(last.seq)) : Option.none()
+        return [Chunk.fromIterable(isForward ? lines : lines.toReversed()), next] as const
+      }
+    )
+  /** What is left after a page. The other end of the range stays. */
+  const rest = (seq: number): Requests.HistoryRange =>
+    isForward ? { after: seq, before: range.before, until: range.until } : { before: seq }
+  return Stream.paginateChunkEffect(range, page)
+}
