@@ -96,7 +96,10 @@ export type Appended =
    * `keepBytes`, because retention cannot keep up. The line is not stored.
    */
   | { readonly _tag: "Full" }
-  /** The recipient's account has been removed, or the room has ended. The line is not stored. */
+  /**
+   * The recipient's account has been removed, or the author's, or the room has ended; or the device of `once` has been
+   * forgotten, and with it whether it had sent the line before. The line is not stored.
+   */
   | { readonly _tag: "Removed" }
 
 /** A line as it is kept. Strings are in wire form. */

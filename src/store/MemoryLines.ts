@@ -28,6 +28,9 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     const recipient = Keys.isDirect(key) ? recipientOf(key, account) : undefined
     if (recipient === undefined ? known === undefined : state.active(recipient) === undefined)
       return { _tag: "Removed" }
+    const devices = account === undefined ? undefined : state.active(account)?.devices
+    if (account !== undefined && devices === undefined) return { _tag: "Removed" }
+    if (once !== undefined && devices?.has(once.device) !== true) return { _tag: "Removed" }
     const reader = recipient && known?.members.get(recipient)
     const earlier = known && once && state.labels.get(labelKey(known, { account, once }))
     if (known !== undefined && earlier !== undefined) {

@@ -79,6 +79,9 @@ class Batch {
     const recipient = recipientOf(key, account)
     const active = state.active ?? (yield* state.activeAccounts())
     if (!active.has(recipient)) return { _tag: "Removed" }
+    if (account !== undefined && !(active.has(account) && (yield* this.hasDevice(account, once)))) {
+      return { _tag: "Removed" }
+    }
     const known = yield* headOf(state, key)
     if (known !== undefined && once !== undefined) {
       const earlier = yield* this.labelled(known.id, account ?? 0, once)
@@ -97,6 +100,13 @@ class Batch {
     const member = head.members.get(recipient)
     if (member === undefined) return { _tag: "Removed" }
     return this.store(head, recipient, member, line, size, yield* state.meta(), yield* state.nextId("line"))
+  }
+
+  /** The labels of a device are gone with it: nobody knows whether a line that comes after them was stored before. */
+  private *hasDevice(account: AccountId, once: NewLine["once"]): Sql<boolean> {
+    if (once === undefined) return true
+    const { state } = this
+    return (state.devices.get(account) ?? (yield* state.devicesOf(account))).includes(once.device)
   }
 
   private store(

@@ -205,6 +205,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
         Effect.gen(function* () {
           const store = yield* open(defaults)
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          for (const name of ["main", "phone"]) yield* device(store, alice, name)
           const key = Keys.between(alice, bob)
           const once = { device: "main", label: "1" }
           const [first, same] = yield* store.append([
@@ -238,8 +239,36 @@ export const storeSuite = (name: string, open: OpenStore) => {
           const once = { device: "phone", label: "1" }
           yield* append(store, line(Keys.between(alice, bob), alice, "hi", { once }))
           assert.isTrue(yield* store.accounts.forget(alice, "phone"))
+          yield* device(store, alice, "phone")
           const again = stored(yield* append(store, line(Keys.between(alice, bob), alice, "other", { once })))
           assert.deepStrictEqual([again.seq, again.again], [2, false])
+        })
+      )
+
+      it.scoped("is free again after its line is gone", () =>
+        Effect.gen(function* () {
+          const store = yield* open({ ...defaults, keep: "1 hour" })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          yield* device(store, alice, "phone")
+          const once = { device: "phone", label: "1" }
+          yield* append(store, line(Keys.between(alice, bob), alice, "hi", { once }))
+          yield* TestClock.adjust("2 hours")
+          yield* store.retain([])
+          const again = stored(yield* append(store, line(Keys.between(alice, bob), alice, "other", { once })))
+          assert.deepStrictEqual([again.seq, again.again], [2, false])
+        })
+      )
+
+      it.scoped("stores nothing for a device that has been forgotten: the line may have been stored before", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          yield* device(store, alice, "phone")
+          const hi = line(Keys.between(alice, bob), alice, "hi", { once: { device: "phone", label: "1" } })
+          assert.strictEqual((yield* append(store, hi))._tag, "Stored")
+          yield* store.accounts.forget(alice, "phone")
+          assert.strictEqual((yield* append(store, hi))._tag, "Removed")
+          assert.strictEqual((yield* balanced(store)).stored, 1)
         })
       )
     })
@@ -627,6 +656,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
           const { expired, given, waiting } = yield* balanced(store)
           assert.deepStrictEqual([given, waiting, expired], [1, 0, 4])
           assert.strictEqual((yield* append(store, line(key, alice, "more")))._tag, "Removed")
+          assert.strictEqual((yield* append(store, line(key, bob, "from a removed account")))._tag, "Removed")
           assert.isUndefined(yield* store.accounts.credential(bob))
           assert.deepStrictEqual(yield* store.accounts.devices(bob), [])
           assert.isUndefined(yield* store.accounts.remove(bob))
@@ -1097,6 +1127,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
         Effect.gen(function* () {
           const store = yield* open(defaults)
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          yield* device(store, bob)
           const abc = line(Keys.between(alice, bob), alice, "abc", { to: "carol" })
           const de = line(Keys.between(bob, bob), bob, "de", { once: { device: "main", label: "k1" } })
           yield* store.append([abc, de])
@@ -1133,6 +1164,7 @@ export const storeSuite = (name: string, open: OpenStore) => {
           yield* append(from, line(Keys.withGuest(alice, "GUEST"), undefined, "expires"))
           yield* TestClock.adjust("2 hours")
           yield* from.retain([])
+          yield* device(from, alice)
           yield* device(from, bob, "phone")
           const once = { device: "main", label: "1" }
           const results = yield* from.append([

@@ -40,9 +40,8 @@ const checkOutcomes = (model: StoreModel, sitting: Sitting, outcomes: ReadonlyAr
       const count = (told.get(key) ?? 0) + 1
       told.set(key, count)
       if (count > said.length * (name === "" ? line.to.length : 1)) report("a line has two outcomes", where)
-      // With one recipient, the outcomes of lines with one label come in their order.
-      const possible = line.to.length === 1 ? said.slice(count - 1, count) : said
-      const stored = possible.flatMap(({ text }) => model.stored(text, name))
+      // The outcomes of lines with one label come in no particular order, like all outcomes.
+      const stored = said.flatMap(({ text }) => model.stored(text, name))
       if (outcome.outcome === "stored")
         checkStored(stored, outcome, !said.every(({ text }) => model.isSaidOnce(text)), report, where)
       else if (accounts.includes(name) && said.length === 1 && model.isSaidOnce(line.text) && stored.length > 0) {
@@ -101,15 +100,12 @@ const checkOnce = ({ history: { store } }: StoreModel, report: Report) => {
     const [first, second] = entries
     if (first === undefined || second === undefined) continue
     const { account, once } = first.line
-    // A label is remembered as long as its line and its device.
+    // A label is remembered as long as its line and its device. What is left of a device that is forgotten is not stored.
     const isForgotten =
       (first.removed !== undefined && first.removed.turn <= second.flushed.turn) ||
-      store.forgotten.some(
-        (one) =>
-          one.account === account &&
-          one.device === once?.device &&
-          one.turn >= first.flushed.turn &&
-          one.turn <= second.flushed.turn
+      store.openings.some(
+        ({ device, turn, ...one }) =>
+          one.account === account && device === once?.device && turn > first.flushed.turn && turn <= second.flushed.turn
       ) ||
       recipientOf(first.line) !== recipientOf(second.line)
     if (!isForgotten) report("a line was stored twice", text)

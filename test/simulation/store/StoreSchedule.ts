@@ -251,7 +251,8 @@ class Author {
     const some = (word: string, chance: number) => (random.chance(chance) ? [word] : [])
     const words = [
       ...(isDevice ? some("ack", 0.6) : []),
-      ...some("seq", 0.7),
+      // A text is stored twice if its label was gone. Only its number says then which of the two a device was given.
+      ...some("seq", this.kinds.includes("again") ? 1 : 0.7),
       ...(isDevice ? [...some("once", 0.4), ...some("copies", 0.2), ...some("send-only", 0.05)] : []),
       ...some("receipts", 0.3)
     ]
@@ -259,7 +260,8 @@ class Author {
       do: "connect",
       who,
       words: [...new Set([...words, ...more])],
-      cut: random.pick([3, 65_536, 65_536]),
+      // In pieces of 3 bytes, what is written of a large amount would keep the loop busy for longer than it may be.
+      cut: random.pick(this.isLarge ? [65_536] : [3, 65_536, 65_536]),
       polite: random.chance(0.9),
       opaque: random.chance(0.2)
     })
