@@ -11,8 +11,8 @@ export const mutants = [
   {
     name: "replies count as messages for an acknowledgement",
     file: "chat/Unacknowledged.ts",
-    search: "if (sender !== undefined && before < count)",
-    replace: "if (before < count)"
+    search: "if (sender === undefined || before === count) continue",
+    replace: "if (before === count) continue"
   },
   {
     name: "messages from before /hello ack count",

@@ -7,9 +7,9 @@ export const mutants = [
   {
     name: "a cursor is moved when a line is given, not when it was taken",
     file: "conversations/Feed.ts",
-    search: "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length })",
+    search: "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false })",
     replace:
-      "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length }); this.broker.cursors.moved(this.device, conversation, line.seq)",
+      "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false }); this.broker.cursors.moved(this.device, conversation, line.seq)",
     test: delivery
   },
   {
@@ -303,6 +303,20 @@ export const mutants = [
     file: "conversations/Receipts.ts",
     search: "if ((latest.get(conversation) ?? 0) >= seq) return\n",
     replace: "",
+    test: trouble
+  },
+  {
+    name: "a gap is passed before the device has been told of it",
+    file: "conversations/Feed.ts",
+    search: '    Metrics.refused("gap")\n',
+    replace: '    Metrics.refused("gap")\n    this.broker.cursors.moved(this.device, conversation, last)\n',
+    store: true
+  },
+  {
+    name: "a gap counts as a message of a client that acknowledges",
+    file: "conversations/Feed.ts",
+    search: "this.broker.give(this.peer, text, 1, this.gaps)",
+    replace: "this.broker.give(this.peer, text, 1, { delivered: this.gaps.delivered })",
     test: trouble
   }
 ]

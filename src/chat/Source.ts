@@ -6,3 +6,8 @@ export interface Source {
   /** So many of its lines, the first that were put, have been written, or acknowledged by a client with `ack`. */
   readonly delivered: (lines: number) => void
 }
+
+/** A source of lines that are no messages: a client with `ack` does not count them, so they are delivered once written. */
+export class NoticeSource implements Source {
+  constructor(readonly delivered: (lines: number) => void) {}
+}

@@ -1,6 +1,7 @@
 import type { Batch } from "./Batch.js"
 import type { Budget } from "./Budget.js"
 import { Runs } from "./Runs.js"
+import { NoticeSource } from "./Source.js"
 
 /** Memory of a run that waits for its acknowledgement: its places in three arrays, which grow by half at a time. */
 const runBytes = 48
@@ -61,18 +62,18 @@ export class Unacknowledged<Sender> {
 
   /**
    * The kernel has taken a batch: its messages wait from now on. Returns the lines that do not: those that were put
-   * before the client said `ack`.
+   * before the client said `ack`, and those of a `NoticeSource`.
    */
   wrote(batch: Batch<Sender>): Runs<Sender> | undefined {
-    const earlier = this.earlier === 0 ? undefined : new Runs<Sender>()
+    const written = this.earlier > 0 || batch.senders.some(isNotice) ? new Runs<Sender>() : undefined
     let last = this.waiting.at(-1)
     if (last === undefined || last.lines >= enoughLines || last.bytes >= enoughBytes) last = new WrittenLines<Sender>()
     const { lines: linesBefore, senders } = last
     const runsBefore = senders.length
-    this.split(batch, earlier, last)
-    this.earlier -= earlier?.lines ?? 0
+    this.split(batch, written, last)
+    this.earlier = Math.max(0, this.earlier - batch.lines)
     const lines = last.lines - linesBefore
-    if (lines === 0) return earlier
+    if (lines === 0) return written
     if (linesBefore === 0) {
       this.waiting.push(last)
       this.budget.used += objectBytes
@@ -82,11 +83,11 @@ export class Unacknowledged<Sender> {
     this.lines += lines
     this.written += lines
     this.count(senders.length - runsBefore)
-    return earlier
+    return written
   }
 
-  /** Copies the lines of a batch: the earlier ones, and the messages after them. */
-  private split(batch: Batch<Sender>, earlier: Runs<Sender> | undefined, later: Runs<Sender>) {
+  /** Copies the lines of a batch: those that settle as written, and the messages that wait. */
+  private split(batch: Batch<Sender>, written: Runs<Sender> | undefined, waiting: Runs<Sender>) {
     let left = this.earlier
     const { counts, labels, senders } = batch
     for (let run = 0; run < senders.length; run++) {
@@ -94,8 +95,10 @@ export class Unacknowledged<Sender> {
       const count = counts[run] as number // in range: parallel to the senders
       const before = Math.min(left, count)
       left -= before
-      if (before > 0) earlier?.count(before, sender, labels?.[run])
-      if (sender !== undefined && before < count) later.count(count - before, sender, labels?.[run])
+      if (before > 0) written?.count(before, sender, labels?.[run])
+      if (sender === undefined || before === count) continue
+      const runs = isNotice(sender) ? written : waiting
+      runs?.count(count - before, sender, labels?.[run])
     }
   }
 
@@ -127,7 +130,8 @@ export class Unacknowledged<Sender> {
       const count = counts[run] as number // in range: `acknowledge` has made sure that there are so many messages
       const before = Math.min(earlier, count)
       earlier -= before
-      const some = senders[run] === undefined ? 0 : Math.min(messages, count - before)
+      const sender = senders[run]
+      const some = sender === undefined || isNotice(sender) ? 0 : Math.min(messages, count - before)
       messages -= some
       lines += messages > 0 ? count : before + some
     }
@@ -178,3 +182,6 @@ export class Unacknowledged<Sender> {
     this.budget.used += runs * runBytes
   }
 }
+
+/** Whether lines come from a log, and are no messages. */
+const isNotice = (sender: unknown): boolean => sender instanceof NoticeSource

@@ -125,7 +125,7 @@ class Conversations {
     this.store = store
     this.cursors = cursors
     this.trouble = trouble
-    this.rendering = new Rendering({ nameOf: (id) => accounts.nameOf(id), put })
+    this.rendering = new Rendering({ nameOf: (id) => accounts.nameOf(id) })
     this.opening = new Opening({
       store,
       cursors,

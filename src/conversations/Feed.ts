@@ -1,5 +1,5 @@
 import type { Peer } from "../chat/Peer.js"
-import type { Source } from "../chat/Source.js"
+import { NoticeSource, type Source } from "../chat/Source.js"
 import {
   keyText,
   type ConversationId,
@@ -8,6 +8,7 @@ import {
   type StoredLine,
   type Waiting
 } from "../ports/StoreLines.js"
+import * as Metrics from "../telemetry/Metrics.js"
 import type { Cursors, DeviceKey } from "./Cursors.js"
 import { isSelf } from "./Parties.js"
 import type { Receipts } from "./Receipts.js"
@@ -64,6 +65,8 @@ interface UnderWay {
   /** Its number, or that of the last line after it that is not for this device. */
   seq: number
   readonly bytes: number
+  /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
+  readonly isGap: boolean
 }
 
 /** What all feeds need of the broker. */
@@ -94,6 +97,8 @@ export class Feed implements Source {
   private underWay: Array<UnderWay> = []
   private taken = 0
   private bytes = 0
+  /** Of the gaps in the outbox, those that are written. */
+  private gapsTold = 0
   /** It is known what the device has not been given. */
   private isOpen = false
   private isOver = false
@@ -141,7 +146,7 @@ export class Feed implements Source {
     const first = new Map<ConversationId, number>()
     for (let index = this.taken; index < this.underWay.length; index++) {
       const line = this.underWay[index]
-      if (line !== undefined && !first.has(line.conversation)) first.set(line.conversation, line.seq - 1)
+      if (line?.isGap === false && !first.has(line.conversation)) first.set(line.conversation, line.seq - 1)
     }
     return Array.from(first, ([conversation, after]) => ({ conversation, after }))
   }
@@ -258,17 +263,35 @@ export class Feed implements Source {
     first: number,
     last: number
   ) {
-    this.broker.rendering.gap(this.peer, key, lines, first, last)
-    this.passOver(conversation, last)
+    const text = this.broker.rendering.gap(this.peer, key, lines, first, last)
+    Metrics.refused("gap")
+    this.bytes += text.length
+    this.underWay.push({ conversation, key, seq: last, bytes: text.length, isGap: true })
+    this.broker.give(this.peer, text, 1, this.gaps)
   }
 
+  /** With `ack`, lines may be before a gap that are acknowledged later. Those after it are taken later in any case. */
+  private readonly gaps = new NoticeSource((count) => {
+    this.gapsTold += count
+    this.delivered(0)
+  })
+
   delivered(lines: number) {
-    for (let left = lines; left > 0; left--) {
+    for (let left = lines; ;) {
       const line = this.underWay[this.taken]
-      if (line === undefined) throw new Error("more lines were taken than given")
+      const isTold = line?.isGap === true && this.gapsTold > 0
+      if (left === 0 && !isTold) break
+      if (line === undefined || (line.isGap && !isTold)) throw new Error("more lines were taken than given")
       this.taken += 1
       this.bytes -= line.bytes
-      const isLastOfRun = left === 1 || this.underWay[this.taken]?.conversation !== line.conversation
+      if (isTold) {
+        this.gapsTold -= 1
+        this.hasTakenGap(line)
+        continue
+      }
+      left -= 1
+      const next = this.underWay[this.taken]
+      const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
       if (isLastOfRun) this.hasTaken(line)
     }
     if (this.taken >= windowLines || this.taken === this.underWay.length) {
@@ -282,6 +305,14 @@ export class Feed implements Source {
   private hasTaken(line: UnderWay) {
     this.broker.cursors.moved(this.device, line.conversation, line.seq)
     this.broker.receipts.given(line, this.device.account, this.peer.name)
+  }
+
+  /** The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap. */
+  private hasTakenGap({ conversation, seq }: UnderWay) {
+    for (let index = this.taken; index < this.underWay.length; index++) {
+      if (this.underWay[index]?.conversation === conversation) return
+    }
+    this.broker.cursors.moved(this.device, conversation, seq)
   }
 
   private fallBehind(conversation: ConversationId, key: ConversationKey, given: number, last: number) {
@@ -313,7 +344,7 @@ export class Feed implements Source {
       text += shown
       count += 1
       this.bytes += shown.length
-      this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length })
+      this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false })
     }
     if (count > 0) this.broker.give(this.peer, text, count, this)
   }

@@ -16,7 +16,6 @@ export class Rendering {
     private readonly broker: {
       /** The name of an account, in wire form. */
       readonly nameOf: (account: AccountId) => string
-      readonly put: (peer: Peer, line: string) => void
     }
   ) {}
 
@@ -34,15 +33,14 @@ export class Rendering {
   }
 
   /**
-   * Notifies a device that lines are gone which it was not given: those from `first` to `last`.
+   * The line, with its LF, that tells a device which lines are gone that it was not given: those from `first` to `last`.
    *
    * @param lines others of the conversation
    */
-  gap(peer: Peer, key: ConversationKey, lines: ReadonlyArray<StoredLine>, first: number, last: number) {
-    const { device } = peer
+  gap({ device }: Peer, key: ConversationKey, lines: ReadonlyArray<StoredLine>, first: number, last: number): string {
     const other = device && otherAccount(key, device.account.id)
     const guest = key.kind === "guest" ? (lines[0]?.author ?? Wire.encode(key.likeness)) : ""
     const name = other === undefined ? guest : this.broker.nameOf(other)
-    this.broker.put(peer, Reply.gap(name, first, last))
+    return Reply.gap(name, first, last)
   }
 }

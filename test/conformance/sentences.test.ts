@@ -121,6 +121,8 @@ const unproved: Record<string, string> = {
   "So it does while the account `bob` is away,": "test/conversations/delivery.test.ts",
   "An `/ack` with a larger N counts as progress,": "takes the stall timeout; test/chat/vanished.test.ts",
   "`! gap bob first=4 last=9: …`.": "as above",
+  "Its place passes the gap once the kernel took that line": "as above",
+  "A label is remembered as long as its line": "takes too long; test/ports/Store.test.ts",
   "`* stored @k1 bob seq=17": "an example",
   "`* sent` counts like a message": "as above; test/conversations/copies.test.ts",
   "| `unavailable` | the store does not work": "needs a store that does not; test/conversations/trouble.test.ts",

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Peer } from "../../src/chat/Peer.js"
+import { NoticeSource } from "../../src/chat/Source.js"
 import { Cursors } from "../../src/conversations/Cursors.js"
 import { Feed, pageLines } from "../../src/conversations/Feed.js"
 import { Receipts } from "../../src/conversations/Receipts.js"
@@ -49,17 +50,19 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
     peer,
     { account, device: "main" },
     {
-      give: (_, text) =>
-        void given.push(
-          ...text
-            .split("\n")
-            .slice(0, -1)
-            .map((one) => Number(one.split(": ")[1]))
-        ),
+      give: (_, text, __, source) => {
+        if (source instanceof NoticeSource) {
+          gaps.push(text)
+          source.delivered(1) // it is written at once
+        } else {
+          const lines = text.split("\n").slice(0, -1)
+          given.push(...lines.map((one) => Number(one.split(": ")[1])))
+        }
+      },
       wantPage: () => (wanted += 1),
       cursors,
       receipts: new Receipts({ inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
-      rendering: new Rendering({ nameOf: () => "", put: (_, text) => void gaps.push(text) })
+      rendering: new Rendering({ nameOf: () => "" })
     }
   )
   const openNow = () =>

@@ -590,7 +590,7 @@ describe("lines that are kept no longer", () => {
   it.scoped("stay while they are in a device's outbox", () =>
     Effect.gen(function* () {
       const { accounts, connect, join } = yield* startConversations({
-        memory: { bufferBytes: 64 },
+        memory: { bufferBytes: 32 },
         stallTimeout: Duration.hours(9)
       })
       yield* Effect.orDie(accounts.store.configure(keep))
@@ -674,6 +674,75 @@ describe("lines that are kept no longer", () => {
         "from alice: 4",
         "from alice: 5"
       ])
+    }).pipe(Effect.orDie)
+  )
+
+  /** Three lines to bob, of which the first `gone` are kept no longer. */
+  const leavingGap = (gone: number) =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations({ memory: { bufferBytes: 32 } })
+      yield* accounts.store.configure({ ...keep, keepLines: 3 - gone })
+      const alice = yield* connect
+      alice.say(...login("alice"), "bob: 1", "bob: 2", "bob: 3")
+      yield* alice.barrier
+      yield* pass(61_000)
+      return (...words: ReadonlyArray<string>) =>
+        Effect.map(connect, (phone) => {
+          phone.say(...login("bob/phone", ...words))
+          return phone
+        })
+    })
+
+  const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
+
+  it.scoped("leave a gap of which a device is told until its kernel has taken that", () =>
+    Effect.gen(function* () {
+      const come = yield* leavingGap(3)
+      const first = yield* come()
+      first.socket.pause()
+      yield* settle // the kernel has 32 bytes of the line
+      first.socket.reset()
+      const second = yield* come()
+      yield* seen(second, gap(3))
+      yield* second.barrier
+      second.say("/quit")
+      yield* second.ended
+      const third = yield* come()
+      yield* third.barrier
+      yield* settle
+      assert.deepStrictEqual(messages(third), [])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("leave a gap of which a device with 'ack' is told until it has acknowledged what comes after it", () =>
+    Effect.gen(function* () {
+      const come = yield* leavingGap(1)
+      const all = [gap(1), "from alice: 2", "from alice: 3"]
+      for (const acknowledged of [0, 1]) {
+        const phone = yield* come("ack")
+        yield* seen(phone, "from alice: 3")
+        assert.deepStrictEqual(messages(phone), all)
+        phone.say(`/ack ${acknowledged}`)
+        yield* phone.barrier
+        phone.socket.reset()
+      }
+      const last = yield* come("ack")
+      yield* seen(last, "from alice: 3")
+      assert.deepStrictEqual(messages(last), ["from alice: 3"])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("leave a gap of which a device with 'ack' is told once, if nothing comes after it", () =>
+    Effect.gen(function* () {
+      const come = yield* leavingGap(3)
+      const first = yield* come("ack")
+      yield* seen(first, gap(3))
+      yield* first.barrier
+      first.socket.reset()
+      const second = yield* come("ack")
+      yield* second.barrier
+      yield* settle
+      assert.deepStrictEqual(messages(second), [])
     }).pipe(Effect.orDie)
   )
 })

@@ -76,20 +76,12 @@ const checkWhole = (model: StoreModel, device: DeviceLife, id: ConversationId, r
   // A conversation with a guest ends when nobody is behind in it, or where there are too many bytes: then no gap is left.
   const hasEnded = ({ removed }: Logged) =>
     store.ended.has(id) && removed !== undefined && (removed.turn <= from || schedule.setting.keepBytes < 1e9)
-  // What a connection does not take before it ends is lost, and a gap that it was told is not told again.
-  const mayHaveBeenTold = ({ removed }: Logged) =>
-    removed !== undefined &&
-    sittings.slice(0, -1).some(({ life, socket: { wire } }) => {
-      const end = wire.gone ?? wire.destroyed ?? model.history.ends.find((one) => one.life === life)
-      return end !== undefined && end.turn >= removed.turn
-    })
   const missing = (after: number, before: number) =>
     owed.find(
       (entry) =>
         entry.seq > after &&
         entry.seq < before &&
         !hasEnded(entry) &&
-        !mayHaveBeenTold(entry) &&
         !told.some(({ first, last }) => first <= entry.seq && entry.seq <= last)
     )
   let place = starts.get(id) ?? 0
