@@ -21,6 +21,8 @@ const seen = (client: MemoryClient, start: string) =>
   )
 
 /** Moves the clock in steps, so that everything that ticks can tick. */
+const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
+
 const passes = (millis: number) => Effect.repeatN(pass(250), millis / 250 - 1)
 
 describe("a store that does not work", () => {
@@ -692,8 +694,6 @@ describe("lines that are kept no longer", () => {
           return phone
         })
     })
-
-  const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
 
   it.scoped("leave a gap of which a device is told until its kernel has taken that", () =>
     Effect.gen(function* () {

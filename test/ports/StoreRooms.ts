@@ -447,6 +447,7 @@ export const roomSuite = (open: OpenStore) => {
     Effect.gen(function* () {
       const store = yield* open(defaults)
       const [alice, bob] = yield* three(store)
+      for (const account of [alice, bob]) yield* device(store, account)
       const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", alice)]
       const once = { device: "main", label: "1" }
       const [first] = yield* store.append(lines(room, alice, 1, { once }))
