@@ -75,6 +75,8 @@ export type Asking = <A, E>(
 
 export interface ConversationsOptions extends Pick<ClientHandle, "deliver" | "send"> {
   readonly asking: Asking
+  /** Whether the client has to know the numbers of the lines in a room that it joins. False by default. */
+  readonly needsNumbers?: () => boolean
   /** Called after the client has joined a room, or left it. */
   readonly joined?: (report: RoomReports.RoomReport) => void
   readonly left?: (room: string) => void
@@ -88,6 +90,7 @@ export const make = ({
   deliver,
   joined = () => {},
   left = () => {},
+  needsNumbers = () => false,
   send
 }: ConversationsOptions): ConversationsHandle => {
   const conversation = (name: string): ConversationHandle => ({
@@ -102,7 +105,9 @@ export const make = ({
     room: (name) => ({
       ...conversation(name),
       join: Effect.tap(
-        asking((ask) => Requests.join(ask, name)),
+        asking((ask) =>
+          Effect.zipRight(needsNumbers() ? Requests.askForNumbers(ask) : Effect.void, Requests.join(ask, name))
+        ),
         joined
       ),
       leave: Effect.tap(

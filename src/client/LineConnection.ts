@@ -34,6 +34,8 @@ export interface LineConnection {
   readonly outcomes: Outcomes
   /** Sends whole lines in wire form (`Wire`), each with its LF; waits until the kernel has taken them. */
   readonly send: (wire: string) => Effect.Effect<void, TransportError>
+  /** Sends a line of a few bytes in wire form, with its LF, without waiting. Does nothing after the end. */
+  readonly post: (wire: string) => void
   /** Sends lines in wire form and waits for the first line that `look` recognises as the reply. */
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
   /**
@@ -89,7 +91,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       )
     )
     const scope = yield* Effect.scope
-    const { end, hasEnded, send } = (sender = yield* makeSender(socket))
+    const { end, hasEnded, post, send } = (sender = yield* makeSender(socket))
     const closed = Deferred.await(receiver.closed)
     const ask: LineConnection["ask"] = (wire, look) =>
       Effect.flatMap(receiver.answer(look), (answer) => Effect.zipRight(send(wire), answer))
@@ -124,6 +126,9 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
           return send(whose === "labelled" ? `@${ownLabel} /hello ack\n` : "/hello ack\n")
         }),
       send: (wire) => (hasQuit ? Effect.fail(ended) : send(wire)),
+      post: (wire) => {
+        if (!hasQuit) post(wire)
+      },
       end: Effect.suspend(() => {
         if (hasQuit) return Effect.void
         return acknowledgement.isOn && !hasEnded() ? Effect.zipRight(quit, Effect.yieldNow()) : end

@@ -23,6 +23,7 @@ import { LastSeen } from "./LastSeen.js"
 import * as LastingDelivery from "./LastingDelivery.js"
 import type * as Login from "./Login.js"
 import * as Reconnect from "./Reconnect.js"
+import { FollowedRooms } from "./RoomFeed.js"
 import * as WatchedConnection from "./WatchedConnection.js"
 
 export interface ReconnectingClientOptions<R> extends Login.ClientOptions<TransportError, R> {
@@ -84,6 +85,9 @@ export type ConnectionState =
  *   its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
  *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
  *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
+ * - A guest is in the rooms again that it joined with `room(…).join`. What was written there meanwhile comes first, as long as
+ *   it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server goes on with the
+ *   first line that the program has not processed.
  * - What is asked about rooms, past lines and devices waits for a connection, and is asked again on the next one if it
  *   breaks before the reply.
  * - `hello` is that of the current connection, and `remote` the address of the latest.
@@ -152,6 +156,7 @@ export const connect = <R>(
       returnMillis: Duration.toMillis(options.returnTime ?? "15 seconds"),
       waitMillis: Duration.toMillis(options.waitFor ?? 0)
     })
+    const rooms = new FollowedRooms()
     let latest: WatchedConnection.WatchedConnection | undefined = undefined
     let isConnected = false
     let isLeaving = false
@@ -168,6 +173,7 @@ export const connect = <R>(
     const open = WatchedConnection.open({
       login: { ...options, labels, seen, once: options.once ?? isOfAccount },
       absentees,
+      rooms,
       notices: { areWanted: false },
       heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
       // A message may learn that it was refused after the next connection is up.
@@ -266,9 +272,17 @@ export const connect = <R>(
       )
     const deliver: Client.ClientHandle["deliver"] = (recipients, text) =>
       LastingDelivery.deliver({ connected, absentees, labels }, recipients, text)
-    const conversations = ConversationHandle.make({ asking, send, deliver })
     return {
-      ...conversations,
+      ...ConversationHandle.make({
+        asking,
+        send,
+        deliver,
+        needsNumbers: () => latest?.isGuest === true,
+        joined: ({ last, room }) => {
+          if (latest?.isGuest === true) rooms.joined(room, last)
+        },
+        left: (room) => rooms.unfollow(room)
+      }),
       get remote() {
         return latest?.handle.remote ?? ""
       },

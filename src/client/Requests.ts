@@ -89,6 +89,10 @@ const several = <A>(wire: string, parse: (received: Received) => A | undefined, 
   maxLines: most
 })
 
+/** From now on, kept lines come with their numbers. */
+export const askForNumbers = (ask: Requester): Effect.Effect<void, RequestError> =>
+  Effect.asVoid(ask(one("hello seq", () => undefined)))
+
 export const join = (ask: Requester, room: string): Asked<RoomReports.RoomReport> =>
   Effect.flatMap(Encode.room(room), (name) =>
     Effect.map(ask(one(`join ${name}`, RoomReports.roomIn)), ({ lines: [report] }) => report ?? unknownRoom(room))

@@ -2,8 +2,10 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Time from "../ports/Time.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
+import * as Wire from "../protocol/Wire.js"
 import type { Absentees } from "./Absentees.js"
 import * as ClientConnection from "./ClientConnection.js"
 import type * as Encode from "./Encode.js"
@@ -14,12 +16,15 @@ import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
+import { RoomFeed, type FollowedRooms } from "./RoomFeed.js"
 import * as RoomReports from "./RoomReports.js"
 
 const heartbeatLabel = "achat-alive"
 
 /** A connection of a client that connects again: it keeps what the server says about its end. */
 export interface WatchedConnection extends DeliveryConnection {
+  /** Whether the client is no device of an account. */
+  readonly isGuest: boolean
   /** Whether the server takes no more lines. */
   readonly isClosing: () => boolean
   /** The delay before the next connection that the server has asked for, in milliseconds. */
@@ -31,6 +36,8 @@ export interface WatchedConnection extends DeliveryConnection {
 export interface WatchedConnectionOptions<R> {
   readonly login: Login.ClientOptions<TransportError, R>
   readonly absentees: Absentees
+  /** The rooms that the client joins again as a guest. */
+  readonly rooms: FollowedRooms
   /** Whether the program wants notices. */
   readonly notices: { areWanted: boolean }
   /** How often to check that the server is alive, and how long it has for its reply. */
@@ -47,7 +54,8 @@ export const open = <R>({
   heartbeat,
   login,
   notices,
-  onClosing
+  onClosing,
+  rooms
 }: WatchedConnectionOptions<R>): Effect.Effect<
   WatchedConnection,
   TransportError | Encode.Unsendable | Login.LoginRefused,
@@ -56,7 +64,8 @@ export const open = <R>({
   Effect.gen(function* () {
     let raw: Socket | undefined = undefined
     const socket = Effect.tap(login.socket, (made) => Effect.sync(() => (raw = made)))
-    const started = yield* Login.start({ ...login, socket })
+    const seq = rooms.names.length > 0 ? true : login.seq
+    const started = yield* Login.start({ ...login, socket, seq })
     const { connection } = started
     let returnMillis: number | undefined = undefined
     let refused: Login.LoginRefused | undefined = undefined
@@ -109,8 +118,11 @@ export const open = <R>({
       Effect.fail(refused ?? connection.failure() ?? LineConnection.closed)
     )
     const isOnce = Option.exists(hello, ({ device, words }) => device !== undefined && words.includes("once"))
+    const isGuest = !Option.exists(hello, ({ device }) => device !== undefined)
+    const handle = ClientConnection.greeted(started, hello, notices)
     return {
-      handle: ClientConnection.greeted(started, hello, notices),
+      handle: Option.isSome(hello) && isGuest ? following(handle, connection, hello.value, rooms) : handle,
+      isGuest,
       isOnce,
       kept: (names) => (isOnce ? KeptRecipients.ask(connection, names) : Effect.succeed(new Set())),
       pace,
@@ -122,3 +134,24 @@ export const open = <R>({
       lost: Option.isSome(hello) ? Effect.raceFirst(ended, watch) : ended
     }
   })
+
+/** A guest's connection on which it is in its rooms again, and gets what it has missed there. */
+const following = (
+  handle: ClientConnection.LabellingHandle,
+  connection: LineConnection.LineConnection,
+  { log, name }: Login.Hello,
+  rooms: FollowedRooms
+): ClientConnection.LabellingHandle => {
+  rooms.useLog(log)
+  const feed = new RoomFeed<string>({
+    rooms,
+    name,
+    isOfAccount: false,
+    post: (line) => connection.post(`${Wire.encode(line)}\n`),
+    item: (line) => line,
+    drop: () => {}
+  })
+  feed.start()
+  const lines = Stream.mapConcat(handle.lines, (line) => feed.take(line, line))
+  return { ...handle, lines, received: Stream.map(lines, (line) => Received.parse(line)) }
+}

@@ -24,6 +24,8 @@ export interface KeepingServerOptions {
   readonly log?: (connection: number) => string
   /** Whether the client asks for a token first, on a connection that is not counted. True by default. */
   readonly exchanges?: boolean
+  /** Whether the client is a guest, and not the account. False by default. */
+  readonly isGuest?: boolean
   /** The answer to `/accounts`, without its head. */
   readonly kept?: () => string
 }
@@ -35,6 +37,7 @@ export const make = ({
   command = () => [],
   exchanges = true,
   inbox = () => [],
+  isGuest = false,
   kept = () => "1: bob",
   log = () => "l",
   words = () => "ack+once+receipts+seq"
@@ -43,8 +46,9 @@ export const make = ({
   const answerOn = (connection: number, line: string): Answer => {
     if (/^(?:@achat-ack )?\/hello/u.test(line)) {
       const facts = `max-line=1000 max-recipients=3 on=${words(connection)} store=disk log=${log(connection)}`
-      return [`* hello achat=1 name=alice ${facts} accounts=open device=main: x`]
+      return [`* hello achat=1 name=alice ${facts} accounts=open${isGuest ? "" : " device=main"}: x`]
     }
+    if (line.startsWith("alice: hello? ")) return [`from ${line}`]
     if (line.startsWith("@token")) return ["! refused @token token reason=policy: x"]
     if (line.startsWith("alice")) return connection === 0 ? [] : inbox(connection)
     if (line.startsWith("@achat-kept")) return [`* accounts @achat-kept ${kept()}`]

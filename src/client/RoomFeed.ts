@@ -1,0 +1,298 @@
+import * as PastReports from "./PastReports.js"
+import * as Received from "./Received.js"
+import * as Requests from "./Requests.js"
+import * as RoomReports from "./RoomReports.js"
+
+/**
+ * The lines of rooms over all connections of a client, in order, without gaps and without repeats.
+ *
+ * A guest is a member of a room only as long as it is connected. On each connection it joins again, and reads from the
+ * room's log what it has missed; the lines that come meanwhile wait. An account needs this only to begin in the past: its
+ * device has a place in the log, and the server goes on from there.
+ */
+
+/** Where a client begins in a room. By default after the last line. */
+export interface RoomStart {
+  /** The line before the first. */
+  readonly after?: number | undefined
+  /** The time of the first line, in milliseconds since 1970. */
+  readonly since?: number | undefined
+}
+
+/** How far a client is in a room. */
+interface RoomPlace extends RoomStart {
+  /** Whether the client has been in the room before, and has got what was written until then. */
+  readonly wasIn: boolean
+}
+
+/** The rooms that a client follows, over all its connections. */
+export class FollowedRooms {
+  private readonly places = new Map<string, RoomPlace>()
+  /** The last lines of rooms that are not followed, because the reply to `/join` may be late. */
+  private readonly others = new Map<string, number>()
+  private log: string | undefined = undefined
+
+  /** Begins to follow a room with the next connection. */
+  follow(room: string, start: RoomStart = {}): void {
+    this.places.set(room, { ...start, wasIn: false })
+  }
+
+  /** The client has joined the room on this connection, after the line with this number. */
+  joined(room: string, last: number): void {
+    this.places.set(room, { after: Math.max(last, this.others.get(room) ?? 0), wasIn: true })
+    this.others.delete(room)
+  }
+
+  unfollow(room: string): void {
+    this.places.delete(room)
+  }
+
+  get names(): ReadonlyArray<string> {
+    return [...this.places.keys()]
+  }
+
+  place(room: string): RoomPlace | undefined {
+    return this.places.get(room)
+  }
+
+  /** The past of the room was read: what comes now is new. */
+  isIn(room: string): void {
+    const place = this.places.get(room)
+    if (place !== undefined) this.places.set(room, { ...place, wasIn: true })
+  }
+
+  /** The program has got this line, and all before it. */
+  passed(room: string, seq: number): void {
+    const place = this.places.get(room)
+    if (place !== undefined) this.places.set(room, { ...place, after: Math.max(seq, place.after ?? 0) })
+    else if (this.others.size < maxOthers || this.others.has(room)) this.others.set(room, seq)
+  }
+
+  /** The server has said which log it has. Numbers of another log mean nothing. */
+  useLog(log: string | undefined): void {
+    if (this.log !== undefined && this.log !== log) {
+      this.others.clear()
+      for (const room of this.names) this.follow(room)
+    }
+    this.log = log
+  }
+}
+
+/** No client is in more rooms. */
+const maxOthers = 1000
+
+/** Lines that wait while the past is read. In a room in which more are written in that time, the rest of it is a gap. */
+const maxHeld = 10_000
+
+export interface RoomFeedOptions<Item> {
+  readonly rooms: FollowedRooms
+  /** The client's own name. */
+  readonly name: string
+  /** Whether the client is a device of an account. */
+  readonly isOfAccount: boolean
+  /** Sends a line in ordinary text, without its LF. */
+  readonly post: (line: string) => void
+  /** Makes what `take` returns of a line that the server has sent in another form. */
+  readonly item: (line: string) => Item
+  /** Takes what `take` does not return. */
+  readonly drop: (item: Item) => void
+}
+
+/** A line of a room that came before the past was read. */
+interface HeldLine<Item> {
+  readonly seq: number
+  readonly item: Item
+}
+
+interface OpenRoom<Item> {
+  readonly room: string
+  /** `live`: the lines that come are passed on. */
+  phase: "joining" | "past" | "live"
+  held: Array<HeldLine<Item>>
+  /** The number of the last line when the client joined. */
+  last: number
+  /** Whether the client has been in the room on an earlier connection. */
+  readonly isAgain: boolean
+}
+
+/** The rooms on one connection. Takes every line of the server, in order. */
+export class RoomFeed<Item> {
+  private readonly open = new Map<string, OpenRoom<Item>>()
+  private readonly asked = new Map<string, { readonly room: OpenRoom<Item>; readonly line: string }>()
+  private labels = 0
+
+  constructor(private readonly options: RoomFeedOptions<Item>) {}
+
+  /** Joins the rooms that are followed. Call once the client is logged in and has greeted with `seq`. */
+  start(): void {
+    const { isOfAccount, rooms } = this.options
+    for (const name of rooms.names) {
+      const isAgain = rooms.place(name)?.wasIn === true
+      // An account is a member while it is away, and the server goes on where its device is.
+      if (isAgain && isOfAccount) continue
+      const room: OpenRoom<Item> = { room: name, phase: "joining", held: [], last: 0, isAgain }
+      this.open.set(name, room)
+      this.ask(room, `/join ${name}`)
+    }
+  }
+
+  /** Whether the past of all rooms was read. */
+  get isLive(): boolean {
+    for (const { phase } of this.open.values()) if (phase !== "live") return false
+    return true
+  }
+
+  /** What to pass on when this line comes: nothing, the line, or lines that have waited for it. */
+  take(line: string, item: Item): ReadonlyArray<Item> {
+    if (line.startsWith("from ")) {
+      // Nearly all lines are direct messages.
+      if (!line.includes(" #")) return [item]
+      const message = Received.parse(line)
+      return message._tag === "Message" ? this.takeMessage(message, item) : [item]
+    }
+    const received = Received.parse(line)
+    if (received._tag !== "Notice" && received._tag !== "Refused") return [item]
+    const question = received.label === undefined ? undefined : this.asked.get(received.label)
+    if (question !== undefined) {
+      this.options.drop(item)
+      return this.takeReply(received, question)
+    }
+    this.watch(received)
+    return [item]
+  }
+
+  private takeMessage({ room: name, seq }: Received.Message, item: Item): ReadonlyArray<Item> {
+    if (name === undefined || seq === undefined) return [item]
+    const room = this.open.get(name)
+    if (room === undefined || room.phase === "live") return this.pass(name, seq, item)
+    room.held.push({ seq, item })
+    return room.held.length > maxHeld ? this.cutShort(room) : []
+  }
+
+  /** Passes a line on, unless the client has it. */
+  private pass(room: string, seq: number, item: Item): ReadonlyArray<Item> {
+    const { drop, rooms } = this.options
+    if (seq <= (rooms.place(room)?.after ?? 0)) {
+      drop(item)
+      return []
+    }
+    rooms.passed(room, seq)
+    return [item]
+  }
+
+  private takeReply(
+    received: Received.Received & { readonly _tag: "Notice" | "Refused" },
+    { line, room }: { readonly room: OpenRoom<Item>; readonly line: string }
+  ): ReadonlyArray<Item> {
+    if (received._tag === "Refused") return this.takeRefusal(received, room, line)
+    const past = PastReports.pastIn(received)
+    if (past !== undefined) return this.takePast(past, room)
+    const joined = RoomReports.roomIn(received)
+    const end = PastReports.endIn(received)
+    if (joined === undefined && end === undefined) return []
+    this.asked.delete(received.label ?? "")
+    if (room.phase === "live") return []
+    const { isOfAccount, rooms } = this.options
+    if (joined !== undefined) room.last = joined.last
+    const place = rooms.place(room.room)
+    const { after, since } = place ?? {}
+    // Left meanwhile, or an account that begins where its device is.
+    if (place === undefined || (isOfAccount && after === undefined && since === undefined)) return this.goLive(room)
+    const isRead =
+      end === undefined
+        ? room.last <= (after ?? (since === undefined ? Infinity : 0))
+        : !end.hasMore || after === undefined
+    if (!isRead) {
+      this.readOn(room, place)
+      return []
+    }
+    rooms.passed(room.room, after ?? room.last)
+    return this.goLive(room)
+  }
+
+  private readOn(room: OpenRoom<Item>, { after, since }: RoomStart) {
+    room.phase = "past"
+    const from = after === undefined ? `since=${since}` : `after=${after}`
+    this.ask(room, `/history ${room.room} ${from} limit=${Requests.maxPageLines}`)
+  }
+
+  private takePast(past: PastReports.PastLine, { isAgain, room }: OpenRoom<Item>): ReadonlyArray<Item> {
+    const { item, name, rooms } = this.options
+    const place = rooms.place(room)
+    const after = place?.after
+    if (place === undefined || past.seq <= (after ?? 0)) return []
+    const isGap = isAgain && after !== undefined && past.seq > after + 1
+    const gap = isGap ? [item(gapLine(room, after + 1, past.seq - 1))] : []
+    rooms.passed(room, past.seq)
+    // No client is given what it has sent itself.
+    return isAgain && past.from === name ? gap : [...gap, item(messageLine(past))]
+  }
+
+  private takeRefusal(
+    refused: Received.Received & { readonly _tag: "Refused" },
+    room: OpenRoom<Item>,
+    line: string
+  ): ReadonlyArray<Item> {
+    this.asked.delete(refused.label ?? "")
+    if (refused.code === "slow-down" || refused.retryMillis !== undefined) {
+      setTimeout(() => this.ask(room, line), Math.max(leastPauseMillis, refused.retryMillis ?? 0)).unref()
+      return []
+    }
+    const [command = ""] = line.slice(1).split(" ", 1)
+    if (command === "join") this.options.rooms.unfollow(room.room)
+    const reason = refused.code === "refused" ? refused.values.get("reason") : refused.code
+    const report = this.options.item(`! refused ${command} ${room.room} reason=${reason}: ${refused.text}`)
+    return [report, ...this.cutShort(room)]
+  }
+
+  /** Passes on what has waited, although the past before it was not read. */
+  private cutShort(room: OpenRoom<Item>): ReadonlyArray<Item> {
+    const [first] = room.held
+    const after = this.options.rooms.place(room.room)?.after
+    const isGap = first !== undefined && after !== undefined && first.seq > after + 1
+    const gap = isGap ? [this.options.item(gapLine(room.room, after + 1, first.seq - 1))] : []
+    return [...gap, ...this.goLive(room)]
+  }
+
+  /** Passes on what has waited. */
+  private goLive(room: OpenRoom<Item>): ReadonlyArray<Item> {
+    room.phase = "live"
+    this.options.rooms.isIn(room.room)
+    const { held } = room
+    room.held = []
+    return held.flatMap(({ item, seq }) => this.pass(room.room, seq, item))
+  }
+
+  /** Sees what else concerns a room. */
+  private watch(received: Received.Received) {
+    const { name, rooms } = this.options
+    const gap = Received.gapIn(received)
+    if (gap !== undefined && RoomReports.isRoom(gap.conversation)) rooms.passed(gap.conversation, gap.last)
+    const notice = RoomReports.roomNoticeIn(received)
+    if (notice?._tag === "Left" && notice.names.includes(name)) rooms.unfollow(notice.room)
+  }
+
+  private ask(room: OpenRoom<Item>, line: string) {
+    const label = `achat-room.${(this.labels += 1)}`
+    this.asked.set(label, { room, line })
+    this.options.post(`@${label} ${line}`)
+  }
+}
+
+/** The least pause before a line is sent again, in milliseconds. */
+const leastPauseMillis = 10
+
+const gapLine = (room: string, first: number, last: number) =>
+  `! gap ${room} first=${first} last=${last}: lines that this client was not given`
+
+/** A past line as the message that it was. */
+const messageLine = ({ at, auto, conversation, from, guest, seq, text, to }: PastReports.PastLine): string => {
+  const params = [
+    ...(to === undefined ? [] : [`to=${to.join("+")}`]),
+    ...(auto === true ? ["auto=yes"] : []),
+    ...(guest === true ? ["guest=yes"] : []),
+    `seq=${seq}`,
+    `at=${at}`
+  ]
+  return `from ${from} ${conversation} ${params.join(" ")}: ${text}`
+}
