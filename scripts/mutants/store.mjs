@@ -76,7 +76,7 @@ export const mutants = [
   {
     name: "a label is recognised whatever its text",
     file: "store/SqlLines.ts",
-    search: 'if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }',
+    search: 'if (!equal(earlier.body, body)) return { _tag: "LabelUsed" }',
     replace: "",
     test: suite
   },
@@ -90,15 +90,15 @@ export const mutants = [
   {
     name: "anybody can read a conversation",
     file: "store/SqlLines.ts",
-    search: 'const member = request.reader === "guest" ? undefined : head?.members.get(request.reader)',
-    replace: "const member = head?.members.values().next().value",
+    search: "const member = yield* state.member(head, reader)",
+    replace: "const member = head.members.values().next().value",
     test: suite
   },
   {
     name: "a page has lines from before its reader's time",
     file: "store/SqlLines.ts",
-    search: "const first = Math.max(head.first, member.since)\n  const last",
-    replace: "const { first } = head\n  const last",
+    search: "return isRoom ? head.first : Math.max(head.first, member.since)",
+    replace: "return head.first",
     test: suite
   },
   {
@@ -203,7 +203,7 @@ export const mutants = [
   {
     name: "the id of a conversation is used again",
     file: "store/SqlUpkeep.ts",
-    search: "meta.endedId = Math.max(meta.endedId, id)\n",
+    search: "meta.endedId = Math.max(meta.endedId, head.id)\n",
     replace: "",
     test: file
   },

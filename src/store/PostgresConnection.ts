@@ -1,6 +1,6 @@
 import type { Client, ClientConfig, QueryResult } from "pg"
 import { createRequire } from "node:module"
-import { lineColumns, type LineRow, type SqlQuery, type SqlRow } from "./SqlQuery.js"
+import { lineColumns, type LineRow, ownBody, type SqlQuery, type SqlRow } from "./SqlQuery.js"
 
 /** The part of the package `pg` that is used. */
 interface Driver {
@@ -67,7 +67,9 @@ export class PostgresConnection {
 
   /** All lines in one statement. */
   async insert(lines: ReadonlyArray<LineRow>): Promise<void> {
-    const columns = lineColumns.map((column) => lines.map((line) => line[column]))
+    const columns = insertedColumns.map((column) =>
+      lines.map((line) => (column === "body" ? ownBody(line) : line[column]))
+    )
     await this.client.query({ name: "lines", text: insertLines, values: columns })
   }
 
@@ -84,9 +86,11 @@ const arrayTypes: Readonly<Record<string, string>> = {
   body: "bytea[]"
 }
 
-const arrays = lineColumns.map((column, index) => `$${index + 1}::${arrayTypes[column] ?? "bigint[]"}`)
+const insertedColumns = [...lineColumns, "shared"] as const
 
-const insertLines = `insert into line (${lineColumns.join(", ")}) select * from unnest(${arrays.join(", ")})`
+const arrays = insertedColumns.map((column, index) => `$${index + 1}::${arrayTypes[column] ?? "bigint[]"}`)
+
+const insertLines = `insert into line (${insertedColumns.join(", ")}) select * from unnest(${arrays.join(", ")})`
 
 /** A query with `$1`, `$2` in the place of `?`. None of the texts contains one that is not a parameter. */
 const numbered = (sql: string): string => {

@@ -52,7 +52,7 @@ export const migrate = async (
 }
 
 /** A statement of the schema for Postgres. */
-const translated = (statement: string): string =>
+export const translated = (statement: string): string =>
   statement
     .replaceAll(/\binteger\b/gu, "bigint")
     .replaceAll(/\bblob\b/gu, "bytea")

@@ -4,6 +4,7 @@ import * as Wire from "../protocol/Wire.js"
 import { isOwed } from "./SqlLines.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { dropAll, keepReturns, type OwedLine } from "./SqlReturns.js"
+import { removeMember } from "./SqlRooms.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
 /** One device of one account. */
@@ -88,6 +89,10 @@ export function* remove(
   const meta = yield* state.meta()
   const owed: Array<OwedLine> = []
   for (const head of yield* state.headsOf(account)) {
+    if (head.key.kind === "room") {
+      yield* removeMember(state, head, account)
+      continue
+    }
     const member = head.members.get(account)
     if (member === undefined) continue
     for (const line of yield* rows<{ seq: number; account: number }>(
@@ -102,6 +107,7 @@ export function* remove(
   }
   meta.expired += owed.length
   yield* run("delete from member where account = ?", account)
+  yield* run("delete from invitation where account = ?", account)
   yield* run("delete from cursor where account = ?", account)
   yield* run("delete from device where account = ?", account)
   yield* dropAll(state, account)
@@ -157,14 +163,29 @@ export function* openDevice(
   const running = yield* state.running(moment)
   yield* run("insert into device values (?, ?, null, ?, ?)", account, device, Math.floor(moment.wall), running)
   state.devices.set(account, [...(yield* state.devicesOf(account)), device])
-  // Where the furthest device is.
-  for (const { conversation, given } of yield* rows<{ conversation: number; given: number }>(
-    "select conversation, given from member where account = ? and given > 0",
-    account
-  )) {
+  for (const [conversation, given] of yield* furthest(account)) {
     yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given)
   }
   return { _tag: "Opened", isNew: true, forgotten }
+}
+
+/** How far the account's devices have been given its conversations; 0 is left out. */
+function* furthest(account: AccountId): Sql<ReadonlyMap<number, number>> {
+  const given = yield* rows<{ conversation: number; given: number }>(
+    "select conversation, given from member where account = ? and given > 0",
+    account
+  )
+  const inRooms = yield* rows<{ conversation: number; given: number }>(
+    `select r.conversation, max(r.seq) as given from member m join device d on d.account = m.account
+     join cursor r on r.account = m.account and r.device = d.name and r.conversation = m.conversation
+     where m.account = ? and m.joined > 0 group by r.conversation`,
+    account
+  )
+  const found = new Map(given.map(({ conversation, given }) => [conversation, given]))
+  for (const { conversation, given } of inRooms) {
+    found.set(conversation, Math.max(given, found.get(conversation) ?? 0))
+  }
+  return found
 }
 
 /** `StoreAccounts.setToken`. */
@@ -188,6 +209,16 @@ export function* forget(state: SqlState, account: AccountId, device: string): Sq
     account,
     names.filter((name) => name !== device)
   )
+  // In rooms, only cursors say what an account has been given: see `SqlLines.moveCursor`.
+  for (const { conversation, seq } of yield* rows<{ conversation: number; seq: number }>(
+    `select r.conversation, r.seq from cursor r
+     join member m on m.conversation = r.conversation and m.account = r.account
+     where r.account = ? and r.device = ? and m.joined > 0 and r.seq > m.given`,
+    account,
+    device
+  )) {
+    yield* run("update member set given = ? where conversation = ? and account = ?", seq, conversation, account)
+  }
   yield* run("delete from cursor where account = ? and device = ?", account, device)
   yield* run("delete from device where account = ? and name = ?", account, device)
   yield* run(

@@ -1,12 +1,13 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
 import { sizeOf } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
-import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
-import { keyColumns, keyOf, type KeyRow, type Moment, type SqlState } from "./SqlState.js"
+import { share } from "./SharedTexts.js"
+import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
+import { endedKind, keyColumns, keyOf, type KeyRow, type Moment, roomKind, type SqlState } from "./SqlState.js"
 
 /** Where an export goes on: a part of the content, and the last id in it that is done. */
 export interface ExportPosition {
@@ -67,27 +68,61 @@ function* accounts(after: number, running: number): Sql<ExportPiece> {
 
 function* conversation(after: number): Sql<ExportPiece> {
   const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number }>(
-    "select id, kind, one, other, likeness, first, at from conversation where id > ? order by id limit 1",
+    `select id, kind, one, other, likeness, first, at from conversation where id > ? and kind < ${endedKind}
+     order by id limit 1`,
     after
   )
   if (found === undefined) return { records: [], next: { part: "lines", id: 0 } }
   const { at, first, id } = found
   const members = yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
-    "select account, since, read, given from member where conversation = ? order by account",
+    "select account, since, read, given from member where conversation = ? order by joined, account",
     id
   )
-  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found)), room: null, first, at } as const
+  const room = found.kind === roomKind ? yield* roomOf(id, found.likeness) : null
+  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found, id)), room, first, at } as const
   return {
     records: [{ ...record, members: members.map((member) => ({ ...member })) }],
     next: { part: "conversations", id }
   }
 }
 
+function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
+  const found = yield* row<{
+    name: string
+    topic: string
+    topicBy: string
+    owner: number
+    locked: number
+    slowMillis: number
+  }>(
+    `select name, topic, topic_by as "topicBy", owner, locked, slow as "slowMillis" from room where conversation = ?`,
+    id
+  )
+  if (found === undefined) throw new Error(`conversation ${id} is a room without a name`)
+  const invited = yield* rows<{ account: AccountId }>(
+    "select account from invitation where conversation = ? order by account",
+    id
+  )
+  const { locked, name, owner, slowMillis, topic, topicBy } = found
+  return {
+    name,
+    likeness,
+    topic,
+    topicBy,
+    owner: owner === 0 ? null : (owner as AccountId), // the column holds ids of accounts
+    locked: locked === 1,
+    slowMillis,
+    invited: invited.map(({ account }) => account)
+  }
+}
+
 /** In the order in which they were stored, which is that of their age. */
 function* lines(after: number, running: number): Sql<ExportPiece> {
   const found = yield* rows<LineRow>(
-    `select id, conversation, seq, at, ran, account, author, flags, recipients, body, device, label from line
-     where id > ? order by id limit ?`,
+    `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
+            l.device, l.label
+     from ${linesWithText} join conversation c on c.id = l.conversation
+     where l.id > ? and c.kind < ${endedKind} order by l.id limit ?`,
     after,
     exportedLines
   )
@@ -167,6 +202,7 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
     if (element.type === "line") added.push(yield* lineOf(state, element, running))
     else yield* add(state, element, running)
   }
+  yield* share(state, added)
   if (added.length > 0) yield { lines: added }
   meta.lines += added.length
   for (const { size } of added) meta.bytes += size
@@ -184,7 +220,14 @@ function* lineOf(state: SqlState, line: StoreRecord & { readonly type: "line" },
   const ran = running - Math.floor(ageMillis)
   const once = device === null || label === null ? undefined : { device, label: Wire.encode(label) }
   const size = sizeOf(body.length, { author: Wire.encode(author), to: Wire.encode(to), once })
-  return { ...content, id, ran, size, crc: Checksum.ofLine(content), device, label }
+  return { ...content, id, ran, size, crc: Checksum.ofLine(content), device, label, shared: null }
+}
+
+function* addRoom(id: ConversationId, room: ExportedRoom): Sql<void> {
+  const { invited, locked, name, owner, slowMillis, topic, topicBy } = room
+  const values = [name, topic, topicBy, owner ?? 0, locked ? 1 : 0, slowMillis]
+  yield* run("insert into room values (?, ?, ?, ?, ?, ?, ?)", id, ...values)
+  for (const account of invited) yield* run("insert into invitation values (?, ?)", id, account)
 }
 
 function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, running: number): Sql<void> {
@@ -201,11 +244,13 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
     }
     case "conversation": {
-      const { accounts, at, first, guest, id, members } = element
-      const key = keyColumns(ExportedKey.imported(accounts, guest))
+      const { accounts, at, first, guest, id, members, room } = element
+      const key = room === null ? keyColumns(ExportedKey.imported(accounts, guest)) : [roomKind, 0, 0, room.likeness]
       yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at)
-      for (const { account, given, read, since } of members) {
-        yield* run("insert into member values (?, ?, ?, ?, ?)", id, account, since, read, given)
+      if (room !== null) yield* addRoom(id, room)
+      for (const [index, { account, given, read, since }] of members.entries()) {
+        const joined = room === null ? 0 : index + 1
+        yield* run("insert into member values (?, ?, ?, ?, ?, ?)", id, account, since, read, given, joined)
       }
       return
     }

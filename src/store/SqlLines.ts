@@ -12,11 +12,12 @@ import type {
   StoredLine,
   Waiting
 } from "../ports/StoreLines.js"
-import { isDirect, keyText, sizeOf } from "../ports/StoreLines.js"
+import { keyText, sizeOf } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import { countWithin } from "./PageSize.js"
-import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
+import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
+import { share } from "./SharedTexts.js"
 import {
   type Head,
   keyColumns,
@@ -24,6 +25,7 @@ import {
   type KeyRow,
   type Moment,
   ownAuthor,
+  roomKind,
   type SqlMember,
   type SqlState
 } from "./SqlState.js"
@@ -64,7 +66,11 @@ class Batch {
   private readonly added: Array<LineRow> = []
   /** By `labelOf`, since the table does not have them yet. */
   private readonly labels = new Map<string, LineRow>()
-  private readonly dirty = new Set<Head>()
+  private readonly dirty: Array<{
+    readonly conversation: ConversationId
+    readonly account: AccountId
+    readonly member: SqlMember
+  }> = []
 
   constructor(
     private readonly state: SqlState,
@@ -75,7 +81,7 @@ class Batch {
   *add(line: NewLineBytes): Sql<Appended> {
     const { state } = this
     const { account, conversation: key, once } = line
-    if (!isDirect(key)) return { _tag: "Removed" }
+    if (key.kind === "room") return yield* this.addToRoom(key.room, line)
     const recipient = recipientOf(key, account)
     const active = state.active ?? (yield* state.activeAccounts())
     if (!active.has(recipient)) return { _tag: "Removed" }
@@ -84,12 +90,8 @@ class Batch {
     }
     const known = yield* headOf(state, key)
     if (known !== undefined && once !== undefined) {
-      const earlier = yield* this.labelled(known.id, account ?? 0, once)
-      if (earlier !== undefined) {
-        if (!equal(earlier.body, line.body)) return { _tag: "LabelUsed" }
-        const given = known.members.get(recipient)?.given ?? 0
-        return { _tag: "Stored", conversation: known.id, seq: earlier.seq, at: earlier.at, again: true, given }
-      }
+      const again = yield* this.again(known.id, line, once, known.members.get(recipient)?.given ?? 0)
+      if (again !== undefined) return again
     }
     const size = sizeOf(line.body.length, line)
     if (key.kind === "guest" && (yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }
@@ -99,7 +101,38 @@ class Batch {
     const head = known ?? (yield* createConversation(state, key))
     const member = head.members.get(recipient)
     if (member === undefined) return { _tag: "Removed" }
-    return this.store(head, recipient, member, line, size, yield* state.meta(), yield* state.nextId("line"))
+    const meta = yield* state.meta()
+    const stored = this.store(head, line, size, meta, yield* state.nextId("line"))
+    meta.stored += 1
+    state.addUnread(head, recipient, member, 1, size)
+    return stored
+  }
+
+  /** Nothing of it is owed to the members, so their number does not matter. */
+  private *addToRoom(id: ConversationId, line: NewLineBytes): Sql<Appended> {
+    const { state } = this
+    const { account, once } = line
+    const head = yield* state.room(id)
+    if (head === undefined) return { _tag: "Removed" }
+    const again = once && (yield* this.again(id, line, once, 0))
+    if (again !== undefined) return again
+    if ((yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }
+    if (account !== undefined) yield* state.member(head, account) // its read mark moves
+    const size = sizeOf(line.body.length, line)
+    return this.store(head, line, size, yield* state.meta(), yield* state.nextId("line"))
+  }
+
+  /** What became of a line whose label the device has used before; undefined if it has not. */
+  private *again(
+    conversation: ConversationId,
+    { account, body }: NewLineBytes,
+    once: NonNullable<NewLine["once"]>,
+    given: number
+  ): Sql<Appended | undefined> {
+    const earlier = yield* this.labelled(conversation, account ?? 0, once)
+    if (earlier === undefined) return undefined
+    if (!equal(earlier.body, body)) return { _tag: "LabelUsed" }
+    return { _tag: "Stored", conversation, seq: earlier.seq, at: earlier.at, again: true, given }
   }
 
   /** The labels of a device are gone with it: nobody knows whether a line that comes after them was stored before. */
@@ -111,11 +144,9 @@ class Batch {
 
   private store(
     head: Head,
-    recipient: AccountId,
-    member: SqlMember,
     line: NewLineBytes,
     size: number,
-    meta: { stored: number; lines: number; bytes: number },
+    meta: { lines: number; bytes: number },
     id: number
   ): Appended {
     const { account, author, body, isAuto, once, to } = line
@@ -136,36 +167,40 @@ class Batch {
       size,
       crc: 0,
       device: once?.device ?? null,
-      label: once === undefined ? null : Wire.decode(once.label)
+      label: once === undefined ? null : Wire.decode(once.label),
+      shared: null
     }
     added.crc = Checksum.ofLine(added)
     this.added.push(added)
     if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)
     head.next = seq + 1
     head.at = at
-    meta.stored += 1
     meta.lines += 1
     meta.bytes += size
-    this.state.addUnread(head, recipient, member, 1, size)
     this.state.addSize(head.id, 1, size)
     this.state.empty.delete(head.id)
     const own = account === undefined ? undefined : head.members.get(account)
-    if (own !== undefined) {
+    if (account !== undefined && own !== undefined) {
       own.read = seq
-      own.isReadDirty = true
-      this.dirty.add(head)
+      if (!own.isReadDirty) {
+        own.isReadDirty = true
+        this.dirty.push({ conversation: head.id, account, member: own })
+      }
     }
     return { _tag: "Stored", conversation: head.id, seq, at, again: false }
   }
 
   *write(): Sql<void> {
+    yield* share(this.state, this.added)
     if (this.added.length > 0) yield { lines: this.added }
-    for (const head of this.dirty) {
-      for (const [account, member] of head.members) {
-        if (!member.isReadDirty) continue
-        member.isReadDirty = false
-        yield* run("update member set read = ? where conversation = ? and account = ?", member.read, head.id, account)
-      }
+    for (const { account, conversation, member } of this.dirty) {
+      member.isReadDirty = false
+      yield* run(
+        "update member set read = ? where conversation = ? and account = ?",
+        member.read,
+        conversation,
+        account
+      )
     }
   }
 
@@ -177,7 +212,8 @@ class Batch {
     return (
       this.labels.get(labelOf(conversation, account, once)) ??
       (yield* row<Pick<LineRow, "seq" | "at" | "body">>(
-        "select seq, at, body from line where account = ? and device = ? and label = ? and conversation = ?",
+        `select l.seq, l.at, ${text} from ${linesWithText}
+         where l.account = ? and l.device = ? and l.label = ? and l.conversation = ?`,
         account,
         once.device,
         Wire.decode(once.label),
@@ -187,8 +223,8 @@ class Batch {
   }
 }
 
-/** The head of a conversation; undefined if it has not begun. */
-function* headOf(state: SqlState, key: ConversationKey): Sql<Head | undefined> {
+/** The head of a direct conversation; undefined if it has not begun. */
+function* headOf(state: SqlState, key: DirectKey): Sql<Head | undefined> {
   const id = state.ids.get(keyText(key)) ?? (yield* state.idOf(key))
   return id === undefined ? undefined : (state.heads.get(id) ?? (yield* state.head(id)))
 }
@@ -201,10 +237,10 @@ function* createConversation(state: SqlState, key: DirectKey): Sql<Head> {
   const active = yield* state.activeAccounts()
   for (const account of new Set(key.kind === "guest" ? [key.account] : key.accounts)) {
     if (!active.has(account)) continue
-    yield* run("insert into member values (?, ?, ?, 0, 0)", id, account, first)
+    yield* run("insert into member values (?, ?, ?, 0, 0, 0)", id, account, first)
     members.set(account, { since: first, read: 0, isReadDirty: false, given: 0, waiting: 0, waitingBytes: 0 })
   }
-  const head = { id, key, first, next: first, at: 0, members }
+  const head = { id, key, isEnded: false, first, next: first, at: 0, members }
   state.added(head)
   return head
 }
@@ -224,7 +260,7 @@ function* isFull(
 
 function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cursor): Sql<void> {
   const head = yield* state.head(conversation)
-  const member = head?.members.get(account)
+  const member = head && (yield* state.member(head, account))
   if (head === undefined || member === undefined) return
   if (!(yield* state.devicesOf(account)).includes(device)) return
   const last = Math.min(seq, head.next - 1)
@@ -236,7 +272,8 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
     conversation,
     last
   )
-  if (last <= member.given) return
+  // In a room, nothing depends on what the account was given, and there may be thousands of members.
+  if (last <= member.given || head.key.kind === "room") return
   // Nothing is left to wait after the last line, so that it need not be counted.
   const owed =
     last === head.next - 1
@@ -252,9 +289,8 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
 /** `StoreLines.page`. */
 export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   const head = yield* state.head(request.conversation)
-  const member = request.reader === "guest" ? undefined : head?.members.get(request.reader)
-  if (head === undefined || member === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
-  const first = Math.max(head.first, member.since)
+  const first = head && (yield* firstFor(state, head, request.reader))
+  if (head === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
   const last = head.next - 1
   const { after, before, limit, maxBytes = Infinity, since, until } = request
   let from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
@@ -267,8 +303,8 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
       from > to
         ? []
         : yield* rows<LineRow>(
-            `select seq, at, account, author, flags, recipients, body, crc from line
-             where conversation = ? and seq >= ? and seq <= ? order by seq ${isForward ? "" : "desc"} limit ?`,
+            `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc from ${linesWithText}
+             where l.conversation = ? and l.seq >= ? and l.seq <= ? order by l.seq ${isForward ? "" : "desc"} limit ?`,
             head.id,
             from,
             to,
@@ -295,6 +331,15 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
       damaged
     }
   }
+}
+
+/** The first line that somebody may read; undefined if it may read none. Every request that reads lines asks here. */
+function* firstFor(state: SqlState, head: Head, reader: PageRequest["reader"]): Sql<number | undefined> {
+  const isRoom = head.key.kind === "room" && !head.isEnded
+  if (reader === "guest") return isRoom ? head.first : undefined
+  const member = yield* state.member(head, reader)
+  if (member === undefined) return undefined
+  return isRoom ? head.first : Math.max(head.first, member.since)
 }
 
 /** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
@@ -332,7 +377,15 @@ export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<
   )) {
     const last = lastKept ?? first - 1
     const cursor = Math.max(seq ?? 0, since - 1)
-    if (last > cursor) found.push({ conversation, key: keyOf(key), cursor, first: Math.max(first, since), last })
+    if (last <= cursor) continue
+    const isRoom = key.kind === roomKind
+    found.push({
+      conversation,
+      key: keyOf(key, conversation),
+      cursor,
+      first: isRoom ? first : Math.max(first, since),
+      last
+    })
   }
   return found
 }
@@ -348,9 +401,9 @@ export function* conversations(
     .toSorted((one, other) => other.at - one.at || other.head.id - one.head.id)
   const found: Array<ConversationSummary> = []
   for (const { at, head } of heads.slice(0, limit)) {
-    const member = head.members.get(account)
-    if (member === undefined) continue
-    const first = Math.max(head.first, member.since)
+    const member = yield* state.member(head, account)
+    const first = yield* firstFor(state, head, account)
+    if (member === undefined || first === undefined) continue
     const name = yield* nameOf(head, account)
     found.push({ conversation: head.id, key: head.key, name, first, last: head.next - 1, read: member.read, at })
   }
@@ -365,7 +418,10 @@ function* nameOf({ id, key }: Head, account: AccountId): Sql<string> {
     )
     return Wire.encode(line?.author ?? key.likeness)
   }
-  if (key.kind === "room") return ""
+  if (key.kind === "room") {
+    const room = yield* row<{ name: string }>("select name from room where conversation = ?", id)
+    return Wire.encode(room?.name ?? "")
+  }
   const other = key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
   const found = yield* row<{ name: string }>("select name from account where id = ?", other)
   return Wire.encode(found?.name ?? "")
@@ -379,7 +435,7 @@ export function* markRead(
   seq: number
 ): Sql<number | undefined> {
   const head = yield* state.head(conversation)
-  const member = head?.members.get(account)
+  const member = head && (yield* state.member(head, account))
   if (head === undefined || member === undefined) return undefined
   const read = Math.min(seq, head.next - 1)
   if (read <= member.read) return member.read
@@ -392,9 +448,9 @@ export function* markRead(
 export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
   key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
 
-/** Whether a line of this author is for this member. */
+/** Whether a line of this author is for this member, and otherwise returns: in no room. */
 export const isOwed = (key: ConversationKey, author: number, account: AccountId): boolean =>
-  author !== ownAuthor(key, account)
+  key.kind !== "room" && author !== ownAuthor(key, account)
 
 const labelOf = (conversation: number, account: number, { device, label }: NonNullable<NewLine["once"]>) =>
   `${conversation} ${account} ${device} ${label}`

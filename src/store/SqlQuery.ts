@@ -28,11 +28,14 @@ export interface LineRow {
   /** Bit 0: sent by a program. */
   readonly flags: number
   readonly recipients: string
+  /** Its text. Queries find it with `linesWithText`. */
   readonly body: Uint8Array
   readonly size: number
   readonly crc: number
   readonly device: string | null
   readonly label: string | null
+  /** The row of `shared_text` that has its text, if several lines have the same. */
+  shared: number | null
 }
 
 /** Adds lines, in whatever way is fastest for the database. */
@@ -42,7 +45,7 @@ export interface LineInsert {
 
 export type Sql<A> = Generator<SqlQuery | LineInsert, A, ReadonlyArray<SqlRow>>
 
-/** The columns of `line`, in the order of `lineValues`. */
+/** The columns of `line` but for `shared`, which most lines do not have. */
 export const lineColumns = [
   "id",
   "conversation",
@@ -59,6 +62,18 @@ export const lineColumns = [
   "device",
   "label"
 ] as const satisfies ReadonlyArray<keyof LineRow>
+
+/** What the column `body` of a line has: nothing if its text is elsewhere. */
+export const ownBody = ({ body, shared }: Pick<LineRow, "body" | "shared">): Uint8Array =>
+  shared === null ? body : nothing
+
+const nothing = new Uint8Array(0)
+
+/** What to select lines from, to get their texts: as `l`, with `text`. */
+export const linesWithText = "line l left join shared_text t on t.id = l.shared"
+
+/** The text of a line of `linesWithText`. */
+export const text = "coalesce(t.body, l.body) as body"
 
 /** The rows of a query. The caller names the columns that it selects. */
 export function* rows<Row extends { readonly [Column in keyof Row]: SqlValue }>(

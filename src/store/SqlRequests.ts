@@ -1,11 +1,13 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
+import type { RoomChanges } from "../ports/StoreRooms.js"
 import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
 import * as SqlExport from "./SqlExport.js"
 import * as SqlLines from "./SqlLines.js"
 import type { Sql } from "./SqlQuery.js"
 import * as SqlReturns from "./SqlReturns.js"
+import * as SqlRooms from "./SqlRooms.js"
 import type { Moment, SqlLimits, SqlState } from "./SqlState.js"
 import * as SqlUpkeep from "./SqlUpkeep.js"
 
@@ -74,6 +76,17 @@ export const requests = {
   left: writes((state, moment, devices: ReadonlyArray<SqlAccounts.DeviceOf>) =>
     SqlAccounts.left(state, devices, moment)
   ),
+
+  rooms: reads(() => SqlRooms.all()),
+  createRoom: writes((state, _, room: { name: string; likeness: string; owner: AccountId | undefined }) =>
+    SqlRooms.create(state, room)
+  ),
+  changeRoom: writes((state, _, room: ConversationId, changes: RoomChanges) => SqlRooms.change(state, room, changes)),
+  joinRoom: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.join(state, room, account)),
+  leaveRoom: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.leave(state, room, account)),
+  invite: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.invite(state, room, account)),
+  uninvite: writes((_state, _, room: ConversationId, account: AccountId) => SqlRooms.uninvite(room, account)),
+  endRoom: writes((state, _, room: ConversationId) => SqlRooms.end(state, room)),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
   retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),

@@ -88,7 +88,7 @@ export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> 
   return found.map((kept) => ({
     id: kept.id,
     conversation: kept.conversation,
-    key: keyOf(kept),
+    key: keyOf(kept, kept.conversation),
     reason: kept.reason === 1 ? "removed" : "expired",
     recipient: Wire.encode(kept.recipient),
     account: kept.account,

@@ -60,5 +60,25 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table meta add column ended_seq integer not null default 0",
     // Expired lines whose sender was not notified.
     "alter table meta add column dead integer not null default 0"
+  ],
+  [
+    // A room is a conversation of kind 3, with its likeness, so that no two rooms look the same; one and other are 0. Of
+    // kind 4 is a room that has ended and still has lines; one is its id. Accounts are 0 for nobody.
+    `create table room (
+       conversation integer primary key, name text not null, topic text not null, topic_by text not null,
+       owner integer not null, locked integer not null, slow integer not null
+     )`,
+    `create table invitation (
+       conversation integer not null, account integer not null, primary key (conversation, account)
+     ) without rowid`,
+    "create index invitation_account on invitation (account)",
+    // The order of joining, from 1; 0 in direct conversations.
+    "alter table member add column joined integer not null default 0",
+    "create index member_joined on member (conversation, joined) where joined > 0"
+  ],
+  [
+    // Texts of lines to several recipients; uses is the number of lines that refer to it. Their own body is empty.
+    "create table shared_text (id integer primary key, body blob not null, uses integer not null)",
+    "alter table line add column shared integer"
   ]
 ]

@@ -1,6 +1,6 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
+import { type DirectKey, guestConversationOverhead, keyText, ofRoom } from "../ports/StoreLines.js"
 import { rows, row, run, type Sql } from "./SqlQuery.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
@@ -42,7 +42,7 @@ export interface SqlMember {
   /** `read` has changed in this transaction. */
   isReadDirty: boolean
   given: number
-  /** Lines that are owed to it: above `given`, and not its own. */
+  /** Lines that are owed to it: above `given`, and not its own; none in a room. */
   waiting: number
   waitingBytes: number
 }
@@ -50,9 +50,12 @@ export interface SqlMember {
 export interface Head {
   readonly id: ConversationId
   readonly key: ConversationKey
+  /** It was a room, of which only lines are left. */
+  readonly isEnded: boolean
   first: number
   next: number
   at: number
+  /** All of a direct conversation; of a room, those that have been asked for (`SqlState.member`). */
   readonly members: Map<AccountId, SqlMember>
 }
 
@@ -89,6 +92,8 @@ export class SqlState {
   /** The last row that retention has looked at on its way through the table of lines; 0 before it begins. */
   passed = 0
   private guests: number | undefined
+  /** The members of rooms in `heads`. */
+  private roomMembers = 0
   private known: Meta | undefined
   private readonly lastIds = new Map<string, number>()
   /** The running time at the start, and the monotonic clock then. */
@@ -110,6 +115,7 @@ export class SqlState {
     this.guests = undefined
     this.measured = 0
     this.passed = 0
+    this.roomMembers = 0
     const { devices, empty, heads, ids, lastIds, sizes, unread } = this
     for (const cache of [devices, empty, heads, ids, lastIds, sizes, unread]) cache.clear()
   }
@@ -160,7 +166,7 @@ export class SqlState {
   }
 
   /** The next id for a row of a table. Ids of accounts and conversations are never used again: rows of accounts stay. */
-  *nextId(table: "account" | "conversation" | "line" | "undelivered"): Sql<number> {
+  *nextId(table: "account" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
     if (last === undefined) {
       last = (yield* row<{ last: number | null }>(`select max(id) as last from ${table}`))?.last ?? 0
@@ -199,6 +205,7 @@ export class SqlState {
   }
 
   *idOf(key: ConversationKey): Sql<ConversationId | undefined> {
+    if (key.kind === "room") return (yield* this.room(key.room))?.id
     const text = keyText(key)
     const known = this.ids.get(text)
     if (known !== undefined) return known
@@ -223,17 +230,53 @@ export class SqlState {
     )
     const members = new Map<AccountId, SqlMember>()
     const next = last === undefined ? found.first : last.seq + 1
-    const head = { id, key: keyOf(found), first: found.first, next, at: last?.at ?? found.at, members }
+    const { first, kind } = found
+    const head: Head = {
+      id,
+      key: keyOf(found, id),
+      isEnded: kind === endedKind,
+      first,
+      next,
+      at: last?.at ?? found.at,
+      members
+    }
+    // Those of a room may be thousands, and nothing is owed to them.
+    if (head.key.kind !== "room") yield* this.loadMembers(head)
+    this.keep(head)
+    return head
+  }
+
+  private *loadMembers({ id, key, members, next }: Head): Sql<void> {
     for (const member of yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
       "select account, since, read, given from member where conversation = ? order by account",
       id
     )) {
       const { account, given, read, since } = member
-      const owed = yield* this.owed(head.key, id, account, given, next - 1)
+      const owed = yield* this.owed(key, id, account, given, next - 1)
       members.set(account, { since, read, isReadDirty: false, given, waiting: owed.lines, waitingBytes: owed.bytes })
     }
-    this.keep(head)
-    return head
+  }
+
+  /** The head of a room that has not ended. */
+  *room(id: ConversationId): Sql<Head | undefined> {
+    const head = this.heads.get(id) ?? (yield* this.head(id))
+    return head?.key.kind === "room" && !head.isEnded ? head : undefined
+  }
+
+  /** A member of a conversation; undefined for an account that is none. */
+  *member({ id, key, members }: Head, account: AccountId): Sql<SqlMember | undefined> {
+    const known = members.get(account)
+    if (known !== undefined || key.kind !== "room") return known
+    const found = yield* row<Pick<SqlMember, "since" | "read" | "given">>(
+      "select since, read, given from member where conversation = ? and account = ?",
+      id,
+      account
+    )
+    if (found === undefined) return undefined
+    const member = { ...found, isReadDirty: false, waiting: 0, waitingBytes: 0 }
+    members.set(account, member)
+    this.roomMembers += 1
+    return member
   }
 
   /**
@@ -241,13 +284,16 @@ export class SqlState {
    * in the table yet are only there.
    */
   trim() {
-    if (this.heads.size >= maxHeads) this.heads.clear()
+    if (this.heads.size + this.roomMembers >= maxHeads) {
+      this.heads.clear()
+      this.roomMembers = 0
+    }
     if (this.ids.size >= maxHeads) this.ids.clear()
   }
 
   private keep(head: Head) {
     this.heads.set(head.id, head)
-    this.ids.set(keyText(head.key), head.id)
+    if (head.key.kind !== "room") this.ids.set(keyText(head.key), head.id)
   }
 
   /** A conversation has been added to the tables. */
@@ -256,13 +302,18 @@ export class SqlState {
     if (head.key.kind === "guest" && this.guests !== undefined) this.guests += 1
   }
 
-  /** A conversation with a guest has been removed from the tables. */
+  /** A conversation has been removed from the tables. */
   removed({ id, key }: Head) {
     this.heads.delete(id)
     this.ids.delete(keyText(key))
     this.sizes.delete(id)
     this.empty.delete(id)
-    if (this.guests !== undefined) this.guests -= 1
+    if (key.kind === "guest" && this.guests !== undefined) this.guests -= 1
+  }
+
+  /** Of a room, only lines are left in the tables. */
+  ended(head: Head) {
+    this.heads.set(head.id, { ...head, isEnded: true, members: new Map() })
   }
 
   /** The lines of a conversation above one and up to another that are for a member. */
@@ -287,7 +338,7 @@ export class SqlState {
     for (const { kind, ...found } of yield* rows<{ readonly kind: number; readonly bytes: number }>(
       `select c.kind, sum(l.size) as bytes from member m join conversation c on c.id = m.conversation
        join line l on l.conversation = m.conversation and l.seq > m.given
-       where m.account = ? and (l.account <> m.account or c.one = c.other) group by c.kind`,
+       where m.account = ? and c.kind < ${roomKind} and (l.account <> m.account or c.one = c.other) group by c.kind`,
       account
     )) {
       const bytes = Number(found.bytes) // Postgres' sum has another type
@@ -340,18 +391,18 @@ export interface KeyRow {
   readonly likeness: string
 }
 
-/** The column `kind` of a conversation with a guest. */
+/** The column `kind` of a conversation with a guest, of a room, and of what is left of one. */
 export const guestKind = 2
+export const roomKind = 3
+export const endedKind = 4
 
-export const keyColumns = (key: ConversationKey): readonly [number, number, number, string] =>
-  key.kind === "guest"
-    ? [guestKind, key.account, 0, key.likeness]
-    : key.kind === "room"
-      ? [3, 0, 0, ""]
-      : [1, key.accounts[0], key.accounts[1], ""]
+export const keyColumns = (key: DirectKey): readonly [number, number, number, string] =>
+  key.kind === "guest" ? [guestKind, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
 
-export const keyOf = ({ kind, likeness, one, other }: KeyRow): ConversationKey =>
-  kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
+export const keyOf = ({ kind, likeness, one, other }: KeyRow, id: ConversationId): ConversationKey => {
+  if (kind >= roomKind) return ofRoom(id)
+  return kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
+}
 
 /** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
 export const ownAuthor = (key: ConversationKey, account: AccountId): number =>

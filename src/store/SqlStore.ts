@@ -6,7 +6,6 @@ import * as Stream from "effect/Stream"
 import type { StoreFacts, StoreService, StoreState } from "../ports/Store.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { StoreLines } from "../ports/StoreLines.js"
-import type { StoreRooms } from "../ports/StoreRooms.js"
 import type { StoreFault, StoreLimits, StoreRecord } from "../ports/StoreUpkeep.js"
 import type { ExportPosition } from "./SqlExport.js"
 import type { Arguments, RequestName, Result } from "./SqlRequests.js"
@@ -58,7 +57,16 @@ export const make = (database: SqlDatabase): StoreService => {
       seen: (present) => call("seen", present),
       left: (devices) => call("left", devices)
     },
-    rooms: noRooms,
+    rooms: {
+      all: call("rooms"),
+      create: (room) => call("createRoom", room),
+      change: (room, changes) => call("changeRoom", room, changes),
+      join: (room, account) => call("joinRoom", room, account),
+      leave: (room, account) => call("leaveRoom", room, account),
+      invite: (room, account) => call("invite", room, account),
+      uninvite: (room, account) => call("uninvite", room, account),
+      end: (room) => call("endRoom", room)
+    },
     configure: (limits) => call("configure", toSqlLimits(limits)),
     retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),
     returns: {
@@ -74,19 +82,6 @@ export const make = (database: SqlDatabase): StoreService => {
     exported: exported(database),
     imported: (records) => imported(database, records)
   }
-}
-
-const notYet = Effect.fail(new StoreError({ reason: "unavailable", description: "databases have no rooms yet" }))
-
-const noRooms: StoreRooms = {
-  all: notYet,
-  create: () => notYet,
-  change: () => notYet,
-  join: () => notYet,
-  leave: () => notYet,
-  invite: () => notYet,
-  uninvite: () => notYet,
-  end: () => notYet
 }
 
 export const toSqlLimits = ({ keep, ...limits }: StoreLimits): SqlLimits => ({

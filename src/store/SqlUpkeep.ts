@@ -3,9 +3,11 @@ import { retainedLines, type Retained, type StoreFault, type StoreStatistics } f
 import * as Checksum from "./Checksum.js"
 import { LargestFirst } from "./LargestFirst.js"
 import { isOwed } from "./SqlLines.js"
-import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
+import * as SharedTexts from "./SharedTexts.js"
+import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
 import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
-import { guestKind, type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
+import * as SqlRooms from "./SqlRooms.js"
+import { endedKind, guestKind, type Head, type Moment, roomKind, type Size, type SqlState } from "./SqlState.js"
 
 interface OldLine {
   readonly id: number
@@ -14,12 +16,16 @@ interface OldLine {
   readonly at: number
   readonly account: number
   readonly size: number
+  readonly shared: number | null
 }
+
+const oldLine = "id, conversation, seq, at, account, size, shared"
 
 /** One step of `StoreUpkeep.retain`. */
 export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
   const step = new Step(state, held)
   const oldest = (yield* state.running(moment)) - state.limits.keepMillis
+  yield* step.removeEnded()
   const isOver = yield* step.removeOutdated(oldest)
   const isMeasured = yield* measure(state)
   if (isMeasured) yield* step.removeExcess()
@@ -41,6 +47,26 @@ class Step {
     private readonly held: ReadonlyMap<ConversationId, number>
   ) {}
 
+  /** The lines of rooms that have ended, and then what is left of the rooms. */
+  *removeEnded(): Sql<void> {
+    const { state } = this
+    for (const { id } of yield* rows<{ id: ConversationId }>(
+      "select id from conversation where kind = ? order by id limit ?",
+      endedKind,
+      retainedLines
+    )) {
+      const found = yield* rows<OldLine>(
+        `select ${oldLine} from line where conversation = ? order by seq limit ?`,
+        id,
+        retainedLines - this.removed
+      )
+      for (const line of found) yield* this.remove(line)
+      if (this.removed >= retainedLines) return
+      const head = yield* state.head(id)
+      if (head !== undefined) yield* this.delete(head)
+    }
+  }
+
   /**
    * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay, and
    * there may be thousands of them before one that goes: a step looks at some rows, and the next one goes on after them.
@@ -51,7 +77,7 @@ class Step {
     const { state } = this
     for (let pages = 0; pages < outdatedPages; pages++) {
       const found = yield* rows<OldLine & { readonly ran: number }>(
-        "select id, conversation, seq, at, account, size, ran from line where id > ? order by id limit ?",
+        `select ${oldLine}, ran from line where id > ? order by id limit ?`,
         state.passed,
         retainedLines
       )
@@ -146,9 +172,14 @@ class Step {
       yield* run("delete from cursor where account = ? and device = ? and conversation = ?", account, device, id)
     }
     yield* run("delete from member where conversation = ?", id)
-    yield* run("delete from conversation where id = ?", id)
+    yield* this.delete(head)
+  }
+
+  private *delete(head: Head): Sql<void> {
+    const { state } = this
+    yield* run("delete from conversation where id = ?", head.id)
     const meta = yield* state.meta()
-    meta.endedId = Math.max(meta.endedId, id)
+    meta.endedId = Math.max(meta.endedId, head.id)
     meta.endedSeq = Math.max(meta.endedSeq, head.next - 1)
     state.removed(head)
     this.ended += 1
@@ -162,8 +193,7 @@ class Step {
     const head = yield* this.state.head(id)
     if (head === undefined) return
     const found = yield* rows<OldLine>(
-      `select id, conversation, seq, at, account, size from line where conversation = ? and seq <= ?
-       order by seq limit ?`,
+      `select ${oldLine} from line where conversation = ? and seq <= ? order by seq limit ?`,
       id,
       Math.min(this.held.get(id) ?? head.next, head.next),
       Math.min(most, retainedLines - this.removed)
@@ -182,6 +212,7 @@ class Step {
     if (head === undefined) throw new Error(`line ${line.id} is in an unknown conversation`)
     const meta = yield* state.meta()
     yield* run("delete from line where id = ?", line.id)
+    if (line.shared !== null) yield* SharedTexts.release(line.shared)
     head.first = line.seq + 1
     yield* run("update conversation set first = ?, at = ? where id = ?", head.first, line.at, head.id)
     meta.lines -= 1
@@ -189,6 +220,7 @@ class Step {
     state.addSize(head.id, -1, -line.size)
     if (head.key.kind === "guest" && head.first === head.next) state.empty.add(head.id)
     this.removed += 1
+    if (head.key.kind === "room") return
     for (const [account, member] of head.members) {
       if (line.seq <= member.given || !isOwed(head.key, line.account, account)) continue
       state.addUnread(head, account, member, -1, -line.size)
@@ -227,7 +259,7 @@ function* measure(state: SqlState): Sql<boolean> {
 const measuredConversations = 50
 
 const isUnread = ({ key, members }: Head, { account: author, seq }: OldLine): boolean =>
-  [...members].some(([account, { given }]) => seq > given && isOwed(key, author, account))
+  key.kind !== "room" && [...members].some(([account, { given }]) => seq > given && isOwed(key, author, account))
 
 /** `StoreUpkeep.statistics`, but for `diskBytes`. */
 export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStatistics, "diskBytes">> {
@@ -241,12 +273,17 @@ export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStat
     expired,
     dead,
     accounts: (yield* state.activeAccounts()).size,
-    conversations: Number((yield* row<{ n: number }>("select count(*) as n from conversation"))?.n ?? 0),
-    rooms: 0,
+    conversations: yield* count("conversation", `kind < ${endedKind}`),
+    rooms: yield* count("conversation", `kind = ${roomKind}`),
     lines,
     bytes,
     oldestMillis: oldest === undefined ? 0 : (yield* state.running(moment)) - oldest
   }
+}
+
+function* count(table: string, condition: string): Sql<number> {
+  const found = yield* row<{ n: number }>(`select count(*) as n from ${table} where ${condition}`)
+  return Number(found?.n ?? 0) // Postgres' count has another type
 }
 
 /** What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. */
@@ -265,8 +302,8 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
     let expected = head.first
     for (let after = 0; ;) {
       const page = yield* rows<LineRow>(
-        `select seq, at, account, author, flags, recipients, body, size, crc from line
-         where conversation = ? and seq > ? order by seq limit ?`,
+        `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}
+         where l.conversation = ? and l.seq > ? order by l.seq limit ?`,
         id,
         after,
         checkedLines
@@ -284,6 +321,7 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
       if (page.length < checkedLines) break
     }
   }
+  faults.push(...(yield* SharedTexts.check()), ...(yield* SqlRooms.check()))
   if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
   if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)
   const { expired, given, stored } = meta

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs"
 import type { StoreState } from "../ports/Store.js"
 import type { StoreFailure } from "../ports/StoreError.js"
-import { lineColumns, type LineRow, type Sql, type SqlRow } from "./SqlQuery.js"
+import { lineColumns, type LineRow, ownBody, type Sql, type SqlRow } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
 import * as SqliteChecks from "./SqliteChecks.js"
 import { codeOf, describe, pragma, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
@@ -33,9 +33,13 @@ export class EngineFailure extends Error {
 }
 
 const insertLine = `insert into line (${lineColumns.join(", ")}) values (${lineColumns.map(() => "?").join(", ")})`
+const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${lineColumns.map(() => "?").join(", ")}, ?)`
 
 /** Requests that need no more space than the reserve has. */
-const frugal: ReadonlySet<RequestName> = new Set(["retain", "remove", "free", "forget", "seen", "left", "toldReturns"])
+const frugal: ReadonlySet<RequestName> = new Set([
+  ...(["retain", "remove", "free", "forget", "seen", "left", "toldReturns"] as const),
+  ...(["leaveRoom", "uninvite", "endRoom"] as const)
+])
 
 /** How long the engine waits before it looks again whether the disk has space. */
 const retryMillis = 500
@@ -156,6 +160,11 @@ export class SqliteEngine {
     for (const line of lines) {
       const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
         line
+      if (line.shared !== null) {
+        const values = lineColumns.map((column) => (column === "body" ? ownBody(line) : line[column]))
+        this.statement(insertSharing).run(...values, line.shared)
+        continue
+      }
       // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
       statement.run(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
     }

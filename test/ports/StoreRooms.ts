@@ -194,6 +194,38 @@ export const roomSuite = (open: OpenStore) => {
     })
   )
 
+  it.scoped("give a new device what no other has been given, also if these were forgotten", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", alice)]
+      yield* store.rooms.join(room.id, bob)
+      yield* store.rooms.join(other.id, bob)
+      for (const name of ["main", "phone"]) yield* device(store, bob, name)
+      yield* store.append([...lines(room, alice, 5), ...lines(other, alice, 5)])
+      const given = (name: string, seq: number) =>
+        store.saveCursors([{ account: bob, device: name, conversation: room.id, seq }])
+      const cursors = (name: string) =>
+        Effect.map(store.waiting(bob, name), (waiting) =>
+          waiting.map(({ conversation, cursor }) => [conversation === room.id, cursor])
+        )
+      yield* given("main", 3)
+      yield* given("phone", 2)
+      yield* device(store, bob, "tablet")
+      const expected = [
+        [true, 3],
+        [false, 0]
+      ]
+      assert.deepStrictEqual(yield* cursors("tablet"), expected)
+      for (const name of ["main", "phone", "tablet"]) yield* store.accounts.forget(bob, name)
+      yield* device(store, bob, "laptop")
+      assert.deepStrictEqual(yield* cursors("laptop"), expected)
+      yield* given("laptop", 4)
+      yield* device(store, bob, "main")
+      assert.deepStrictEqual((yield* cursors("main"))[0], [true, 4])
+    })
+  )
+
   it.scoped("are not readable as guests' conversations, nor these as rooms", () =>
     Effect.gen(function* () {
       const store = yield* open(defaults)

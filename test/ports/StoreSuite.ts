@@ -116,8 +116,7 @@ const hash = (byte: number) => new Uint8Array(32).fill(byte)
 /** What every layer of the port promises. */
 export const storeSuite = (name: string, open: OpenStore) => {
   describe(name, () => {
-    // Databases do not have rooms yet.
-    describe.skipIf(name !== "the store in memory")("rooms", () => roomSuite(open))
+    describe("rooms", () => roomSuite(open))
 
     describe("lines", () => {
       it.scoped("have numbers without holes and times that never decrease, for each conversation", () =>

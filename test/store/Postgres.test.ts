@@ -9,7 +9,10 @@ import * as Stream from "effect/Stream"
 import { afterAll, beforeAll } from "vitest"
 import * as Keys from "../../src/ports/StoreLines.js"
 import * as Postgres from "../../src/store/Postgres.js"
+import * as PostgresConnection from "../../src/store/PostgresConnection.js"
+import * as PostgresSchema from "../../src/store/PostgresSchema.js"
 import { append, balanced, defaults, device, line, register, storeSuite } from "../ports/StoreSuite.js"
+import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import * as PostgresServer from "../support/PostgresServer.js"
 
 describe.skipIf(PostgresServer.missing !== undefined)(
@@ -50,6 +53,30 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           const store = yield* open("kept")
           assert.strictEqual(store.log, log)
           assert.strictEqual((yield* balanced(store)).lines, 1)
+        })
+      )
+
+      it.scopedLive("keeps everything that a version without rooms has stored", () =>
+        Effect.gen(function* () {
+          const { content, schema, verify } = StoreWithoutRooms
+          const connection = new PostgresConnection.PostgresConnection(
+            PostgresConnection.driver(PostgresServer.driver),
+            server?.url ?? "",
+            "old"
+          )
+          yield* Effect.promise(async () => {
+            await connection.open()
+            await connection.execute("create schema old")
+            for (const statement of schema.flat()) await connection.execute(PostgresSchema.translated(statement))
+            await connection.execute("create table schema_version (version bigint not null)")
+            await connection.execute(`insert into schema_version values (${schema.length})`)
+            for (const statement of content((bytes) => `'\\x${bytes.toString("hex")}'`)) {
+              await connection.execute(statement)
+            }
+            await connection.close()
+          })
+          yield* verify(yield* open("old"))
+          assert.deepInclude(yield* balanced(yield* open("old")), { lines: 6, rooms: 1, conversations: 3 })
         })
       )
 

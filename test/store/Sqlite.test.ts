@@ -29,6 +29,7 @@ import { migrations } from "../../src/store/SqlSchema.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
 import { eventually } from "../support/Eventually.js"
+import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const open = (path: string, limits: StoreLimits = defaults) =>
@@ -157,6 +158,23 @@ describe("the file of a store in SQLite", () => {
         })
       )
       yield* using(path, (store) => Effect.map(balanced(store), ({ lines }) => assert.strictEqual(lines, 1000)))
+    })
+  )
+
+  it.scopedLive("keeps everything that a version without rooms has stored", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const { content, schema, verify } = StoreWithoutRooms
+      execute(path, schema.flat().join(";"))
+      execute(path, content((bytes) => `x'${bytes.toString("hex")}'`).join(";"))
+      execute(path, `pragma application_id = 22428; pragma user_version = ${schema.length}; pragma journal_mode = wal`)
+      yield* using(path, verify)
+      yield* using(path, (store) =>
+        Effect.gen(function* () {
+          assert.deepInclude(yield* balanced(store), { lines: 6, rooms: 1, conversations: 3 })
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
     })
   )
 

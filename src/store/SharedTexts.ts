@@ -1,0 +1,42 @@
+import type { StoreFault } from "../ports/StoreUpkeep.js"
+import { type LineRow, rows, run, type Sql } from "./SqlQuery.js"
+import type { SqlState } from "./SqlState.js"
+
+/** Texts of lines to several recipients, which are stored once. */
+
+/** Finds texts that several of these lines have, which are not in the tables yet, and stores each of them. */
+export function* share(state: SqlState, lines: ReadonlyArray<LineRow>): Sql<void> {
+  let first: Map<string, Array<LineRow>> | undefined
+  for (const line of lines) {
+    if (line.recipients === "" || line.body.length === 0) continue
+    first ??= new Map()
+    const text = Buffer.from(line.body.buffer, line.body.byteOffset, line.body.length).toString("latin1")
+    const others = first.get(text)
+    if (others === undefined) first.set(text, [line])
+    else others.push(line)
+  }
+  for (const [one, ...others] of first?.values() ?? []) {
+    if (one === undefined || others.length === 0) continue
+    const id = yield* state.nextId("shared_text")
+    yield* run("insert into shared_text values (?, ?, ?)", id, one.body, others.length + 1)
+    for (const line of [one, ...others]) line.shared = id
+  }
+}
+
+/** A line has been deleted that shared its text. */
+export function* release(text: number): Sql<void> {
+  yield* run("update shared_text set uses = uses - 1 where id = ?", text)
+  yield* run("delete from shared_text where id = ? and uses = 0", text)
+}
+
+/** Texts that are kept for another number of lines than there are. */
+export function* check(): Sql<ReadonlyArray<StoreFault>> {
+  const found = yield* rows<{ id: number; uses: number; lines: number }>(
+    `select t.id, t.uses, count(l.id) as lines from shared_text t left join line l on l.shared = t.id
+     group by t.id, t.uses having count(l.id) <> t.uses order by t.id limit ?`,
+    reportedFaults
+  )
+  return found.map(({ id, lines, uses }) => `text ${id} belongs to ${lines} lines, and ${uses} should share it`)
+}
+
+const reportedFaults = 20
