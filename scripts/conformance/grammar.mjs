@@ -3,6 +3,7 @@
 const label = "(?: @[A-Za-z0-9_.-]{1,32})?"
 const name = "[^\\s:,=@]+"
 const names = `${name}(?:, ${name})*`
+const room = "#[^\\s:,=@]+"
 const reasons = [
   `offline(?: like=[^\\s:,=@]+)?(?: count=\\d+)?`,
   "busy retry=\\d+(?: count=\\d+)?",
@@ -11,7 +12,8 @@ const reasons = [
   "unreachable(?: count=\\d+)?",
   "full(?: count=\\d+)?",
   "unavailable retry=\\d+(?: count=\\d+)?",
-  "(?:expired|removed) first=\\d+ last=\\d+ count=\\d+"
+  "(?:expired|removed) first=\\d+ last=\\d+ count=\\d+",
+  "(?:no-room|not-member)(?: count=\\d+)?"
 ].join("|")
 
 const count = "(?: count=\\d+)?"
@@ -52,15 +54,19 @@ const notices = {
   stored: ` ${names}(?: seq=\\d+ at=\\d+)?(?: again=yes)?`,
   delivered: ` ${name} seq=\\d+`,
   sent: ` ${name} seq=\\d+ at=\\d+`,
-  joined: ` ${name}`,
-  left: ` ${name}`,
+  joined: ` (?:${room} ${name}(?: guest=yes)?|${name})`,
+  left: ` (?:${room} )?${name}`,
   closing: " grace=\\d+ return=\\d+",
   registered: ` ${name}`,
   "password-changed": " tokens=\\d+",
   token: ` ${name} achat_[0-9a-f]{32}`,
   device: ` ${name}(?: here=yes)?(?: token=yes)? seen=\\d+`,
   forgot: ` ${name}`,
-  end: " [a-z]+ count=\\d+"
+  room: ` ${room} members=\\d+ last=\\d+(?: in=yes)?(?: locked=yes)?(?: owner=${name})?`,
+  members: ` ${room} \\d+ here=\\d+`,
+  topic: ` ${room}(?: ${name})?`,
+  owner: ` ${room} ${name}`,
+  end: ` (?:[a-z]+ count=\\d+|members ${room})`
 }
 
 const pattern = (mark, codes) =>
@@ -69,7 +75,7 @@ const pattern = (mark, codes) =>
     .join("|")}):(?: .*)?`
 
 const anyLine = new RegExp(
-  `^(?:from ${name}(?: [^\\s:]+=[^\\s:]+)*: .*|${pattern("!", refusals)}|${pattern("*", notices)})$`,
+  `^(?:from ${name}(?: ${room})?(?: [^\\s:]+=[^\\s:]+)*: .*|${pattern("!", refusals)}|${pattern("*", notices)})$`,
   "su"
 )
 

@@ -6,7 +6,7 @@
 //   --ca FILE            certificate authorities to trust (default: those that Node trusts)
 //   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small limits,
 //                        signals or exit statuses; without --port and --unix, all checks use such servers
-//   --group GROUP        only `original` (what the tutorial's server does) or `promises` (PROTOCOL.md)
+//   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its section 11)
 //   --only TEXT          only checks whose name contains TEXT; repeatable
 //   --patience SECONDS   how long to wait for anything that must happen (default 5)
 //   --verbose            shows the sentence that each check proves
@@ -43,8 +43,8 @@ const readOptions = () => {
   })
   const patience = 1000 * Number(values.patience ?? 5)
   if (!(patience > 0)) nothingToCheck("--patience takes a number of seconds")
-  if (values.group !== undefined && !["original", "promises"].includes(values.group)) {
-    nothingToCheck("--group takes `original` or `promises`")
+  if (values.group !== undefined && !["original", "promises", "rooms"].includes(values.group)) {
+    nothingToCheck("--group takes `original`, `promises` or `rooms`")
   }
   if (!values.tls && values.ca !== undefined) nothingToCheck("--ca needs --tls")
   if (values.tls && values.unix !== undefined)
@@ -111,7 +111,7 @@ if (why !== undefined) nothingToCheck(`cannot reach the server: ${why}`)
 
 const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
-const isAsked = checks.some(({ group }) => group === "promises")
+const isAsked = checks.some(({ group }) => group !== "original")
 const { limits: asked, words } = (isAsked ? await announced(strict, options) : undefined) ?? { words: [] }
 const limits = asked ?? defaults
 const lacks = {
@@ -122,14 +122,11 @@ const lacks = {
   tcp: endpoint.path === undefined ? undefined : "needs TCP, to break connections",
   speed: limits.rate === 0 ? undefined : "needs a server without a rate limit"
 }
+const start = options.command === undefined ? undefined : startWith(options.command, options.tls)
 const servers = {
   original: { ...plain, lacks, limits },
-  promises: {
-    ...strict,
-    lacks,
-    limits,
-    start: options.command === undefined ? undefined : startWith(options.command, options.tls)
-  }
+  promises: { ...strict, lacks, limits, start },
+  rooms: { ...strict, group: "rooms", lacks, limits, start }
 }
 const { outcomes, seconds } = await runAll(checks, (group) => servers[group], { ...options, atOnce: 12 })
 console.log(table(outcomes, seconds, options))

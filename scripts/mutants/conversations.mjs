@@ -182,7 +182,7 @@ export const mutants = [
   },
   {
     name: "a batch that the store may have stored returns at the end of a shutdown",
-    file: "conversations/Mailboxes.ts",
+    file: "conversations/KeptRecipient.ts",
     search: "decidesAlone: true",
     replace: "decidesAlone: false",
     test: trouble
@@ -233,8 +233,8 @@ export const mutants = [
   {
     name: "of several guests with one name, the last one to write gets the receipts",
     file: "conversations/Conversations.ts",
-    search: "        this.receipts.wrote(by, conversation)\n",
-    replace: "        if (account !== undefined) this.receipts.wrote(by, conversation)\n",
+    search: "      this.receipts.wrote(by, conversation)\n",
+    replace: "      if (account !== undefined) this.receipts.wrote(by, conversation)\n",
     test: "test/conversations/trouble.test.ts"
   },
   {
@@ -287,7 +287,7 @@ export const mutants = [
   {
     name: "a client that only sends gets no receipts",
     file: "conversations/Conversations.ts",
-    search: "        this.receipts.wrote(by, conversation)\n",
+    search: "      this.receipts.wrote(by, conversation)\n",
     replace: "",
     test: trouble
   },

@@ -69,7 +69,7 @@ export const mutants = [
   {
     name: "an outcome of a labelled line is lost when its recipient disconnects",
     file: "chat/Replies.ts",
-    search: "this.putUndelivered(sender, names, reason, 1, label)",
+    search: "this.putReturned(sender, names, reason, 1, label, retryMillis)",
     replace: ""
   },
   {

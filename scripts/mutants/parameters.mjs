@@ -15,8 +15,8 @@ export const mutants = [
   {
     name: "a recipient is listed among the others",
     file: "chat/RouteParts.ts",
-    search: "other !== index && recipient !== undefined",
-    replace: "recipient !== undefined"
+    search: "other === index || recipient === undefined",
+    replace: "recipient === undefined"
   },
   {
     name: "other recipients are listed without end",

@@ -2,13 +2,13 @@ import * as Effect from "effect/Effect"
 import { isLoopback } from "../ports/Transport.js"
 import type { Answer, Call, Command } from "../chat/Commands.js"
 import { subscriber } from "../chat/HostLimits.js"
-import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, presentDevices, retryStoreMillis } from "./AccountsContext.js"
+import { refusing, unlessStoreFails } from "./CommandAnswers.js"
 import * as AccountChanges from "./AccountChanges.js"
 import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
@@ -169,12 +169,6 @@ export const make = (accounts: AccountsContext): ReadonlyArray<Command> =>
 
 const ownDevice = (device: unknown): ProvenDevice | undefined => (device instanceof ProvenDevice ? device : undefined)
 
-type Refuse = (reason: Reply.RefusedReason, more?: Parameters<typeof Reply.refused>[2]) => ReadonlyArray<string>
-
-const refusing =
-  (command: string, label: string | undefined): Refuse =>
-  (reason, more) => [Reply.refused(command, reason, more)(label)]
-
 const badDevice = (command: string, label: string | undefined) =>
   Reply.badLine(`write '/${command} DEVICE'; a device has 1 to 32 letters, digits, '_', '-' or '.'`)(label)
 
@@ -189,14 +183,3 @@ const newPassword = (argument: string, isPrivate: boolean | undefined, { setting
   const password = Credentials.parsePassword(Wire.decode(argument))
   return password === undefined ? { _tag: "Refused", why: Credentials.passwordRule } : { _tag: "Password", password }
 }
-
-/** A store that does not answer is logged, and the client may try again. */
-const unlessStoreFails =
-  (command: string, label: string | undefined) =>
-  (answer: Effect.Effect<ReadonlyArray<string>, StoreError>): Effect.Effect<Answer> =>
-    Effect.catchTag(answer, "StoreError", ({ message }) =>
-      Effect.logWarning("a command failed, because the store did").pipe(
-        Effect.annotateLogs({ command, reason: message }),
-        Effect.as(refusing(command, label)("unavailable", { retryMillis: retryStoreMillis }))
-      )
-    )

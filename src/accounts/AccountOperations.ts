@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../ports/StoreError.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
@@ -36,7 +37,7 @@ export interface AccountOperations {
 /** @param removed called in the broker's turn: lines that waited for a removed account return to these guests */
 export const make = (
   accounts: AccountsContext,
-  removed: (returns: ReadonlyArray<Undelivered>) => void = () => {}
+  removed: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void = () => {}
 ): AccountOperations => {
   const { index, store, verification } = accounts
   const found = (name: string): Effect.Effect<KnownAccount, Impossible> => {
@@ -80,7 +81,7 @@ export const make = (
         yield* AccountChanges.logOut(accounts, account, "removed", () => true)
         yield* accounts.broker().inTurn(() => {
           accounts.broker().changed(account.name)
-          removed(returns)
+          removed(returns, account.id)
         })
       }),
     free: (name) =>

@@ -6,6 +6,7 @@ import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { LiveSource, type Live } from "../chat/Live.js"
 import { Store } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Time from "../ports/Time.js"
 import * as AccountCommands from "./AccountCommands.js"
@@ -20,7 +21,7 @@ import { Verification, type VerificationOptions } from "./Verification.js"
 export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
   readonly settings: Live<AccountsSettings>
   /** Called in the broker's turn: lines that waited for a removed account return to these guests. */
-  readonly removed?: (returns: ReadonlyArray<Undelivered>) => void
+  readonly removed?: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void
 }
 
 /** Accounts for a server, which takes `admission` and `feature`. */

@@ -2,7 +2,7 @@ import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as HelloWord from "../protocol/HelloWord.js"
-import type { Facts } from "../protocol/Reply.js"
+import type { AbsentReason, Facts } from "../protocol/Reply.js"
 import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Admission from "./Admission.js"
 import { Arrivals } from "./Arrivals.js"
@@ -70,7 +70,10 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const hostLimits = new HostLimits(options, now)
   const lookAlike = (name: string) =>
     features.reduce((found, feature) => found ?? feature.lookAlike?.(name), names.lookAlike(name))
-  const replies = new Replies({ ledger, turn, lookAlike })
+  const absence = (name: string) =>
+    features.reduce<AbsentReason | undefined>((found, feature) => found ?? feature.absence?.(name), undefined) ??
+    "offline"
+  const replies = new Replies({ ledger, turn, lookAlike, absence })
   const notices = new Notices({ replies, turn, now, sendLater: () => backlog.add({ _tag: "Notices" }) })
 
   const outboxes = new Set<Outbox<Peer>>()
@@ -89,7 +92,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       settled,
       settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
       inTurn: (run) => events.inTurn(run),
-      put: (peer, line) => replies.reply(peer, line),
+      put: (peer, text, lines = 1) => (lines === 1 ? replies.reply(peer, text) : replies.notices(peer, text, lines)),
       give: (peer, text, lines, source) => {
         turn.spend(text.length + work.put)
         turn.touch(peer.outbox)

@@ -21,6 +21,8 @@ export interface Feature {
   readonly resolvers?: ReadonlyArray<Resolver>
   /** The recipient of this feature, present or not, whose name looks the same as this absent one; both in wire form. */
   readonly lookAlike?: (name: string) => string | undefined
+  /** Why lines to this absent name return, if the name could only be that of a recipient of this feature. */
+  readonly absence?: (name: string) => Reply.AbsentReason | undefined
   /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
   readonly run?: Effect.Effect<void>
   /** In the broker's turn: this peer can be addressed from now on. */
@@ -53,8 +55,8 @@ export interface FeatureContext {
   readonly settledEach: SettledEach
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** In the broker's turn: puts a line, with its LF. No sender is notified if it cannot be written. */
-  readonly put: (peer: Peer, line: string) => void
+  /** In the broker's turn: puts whole lines, by default one. No sender is notified if they cannot be written. */
+  readonly put: (peer: Peer, text: string, lines?: number) => void
   /**
    * In the broker's turn: puts whole lines that come from a log, which learns how far they were delivered. The peer's
    * outbox must not have ended.

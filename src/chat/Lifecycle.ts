@@ -251,8 +251,8 @@ export class Lifecycle {
   }
 
   /** Returns lines for this recipient to their senders. */
-  return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason) {
-    for (const sender of this.broker.replies.returnAll(name, lines, reason)) this.finishIfSettled(sender)
+  return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason, retryMillis?: number) {
+    for (const sender of this.broker.replies.returnAll(name, lines, reason, retryMillis)) this.finishIfSettled(sender)
   }
 
   /**

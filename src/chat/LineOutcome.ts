@@ -8,7 +8,8 @@ import type { Peer } from "./Peer.js"
 export type LineOutcome =
   /** `params`: what the outcome of a labelled line says besides its fate, each after a space; may be empty. */
   | { readonly _tag: "Delivered"; readonly fate: Delivered; readonly params: string }
-  | { readonly _tag: "Returned"; readonly reason: UndeliveredReason }
+  /** `retryMillis`: when the same line may succeed, for a reason that is worth it. */
+  | { readonly _tag: "Returned"; readonly reason: UndeliveredReason; readonly retryMillis?: number }
   /** Returned as well, with a line that says what the sender did wrong. */
   | { readonly _tag: "Refused"; readonly refusal: Refusal }
 

@@ -18,6 +18,12 @@ interface Collaborators {
   readonly turn: Turn
 }
 
+/** Lines of a batch that return for one reason. */
+interface Returned {
+  readonly runs: Runs<Peer>
+  readonly retryMillis: number | undefined
+}
+
 /**
  * For writers whose lines can meet different fates. A socket's lines all meet the same one, which takes no turn of the
  * broker (`Settlement`).
@@ -28,7 +34,7 @@ export const make =
     // The lines were already returned to their senders.
     if (!outbox.awaits(batch)) return
     const { counts, labels, lines, senders } = batch
-    const returned = new Map<UndeliveredReason, Runs<Peer>>()
+    const returned = new Map<UndeliveredReason, Returned>()
     let line = 0
     senders.forEach((sender, run) => {
       const end = line + (counts[run] as number) // in range: parallel to the senders
@@ -38,7 +44,7 @@ export const make =
       }
       if (sender instanceof Peer && sender.inFlight === 0) lifecycle.finishIfSettled(sender)
     })
-    for (const [reason, runs] of returned) lifecycle.return(outbox.name, [runs], reason)
+    for (const [reason, { retryMillis, runs }] of returned) lifecycle.return(outbox.name, [runs], reason, retryMillis)
     turn.spend(work.put * lines)
     Metrics.delivery.record((performance.now() - batch.since) / 1000, lines)
     if (outbox.taken(batch)) hasRoom(outbox)
@@ -55,8 +61,10 @@ export const make =
           replies.refuseAccepted(sender, outbox.name, outcome.refusal, label)
           return
         case "Returned": {
-          const runs = returned.get(outcome.reason) ?? new Runs<Peer>()
-          returned.set(outcome.reason, runs)
+          const { reason, retryMillis } = outcome
+          const runs = returned.get(reason)?.runs ?? new Runs<Peer>()
+          // Lines that return together have one reply: the `retry` of the last one holds.
+          returned.set(reason, { runs, retryMillis })
           runs.count(1, sender, label)
         }
       }

@@ -13,15 +13,19 @@ export class Replies {
   private readonly ledger: Ledger
   private readonly turn: Turn
   private readonly lookAlike: (name: string) => string | undefined
+  private readonly absence: (name: string) => Reply.AbsentReason
 
   constructor(broker: {
     readonly ledger: Ledger
     readonly turn: Turn
     /** The name of a recipient that looks the same as an absent one, if there is one. */
     readonly lookAlike: (name: string) => string | undefined
+    /** Why lines to an absent name return. */
+    readonly absence: (name: string) => Reply.AbsentReason
   }) {
     this.ledger = broker.ledger
     this.lookAlike = broker.lookAlike
+    this.absence = broker.absence
     this.turn = broker.turn
   }
 
@@ -109,9 +113,24 @@ export class Replies {
     count: number,
     label: string | undefined
   ) {
-    const retryMillis = Reply.isJam(reason) ? Duration.toMillis(retryBusy) : undefined
+    if (reason !== "offline") return this.putReturned(peer, names, reason, count, label)
+    this.turn.spend(work.name * names.length)
+    const reasons = names.map(this.absence)
+    for (const why of new Set(reasons)) {
+      const some = names.filter((_, index) => reasons[index] === why)
+      this.putReturned(peer, some, why, count, label)
+    }
+  }
+
+  private putReturned(
+    peer: Peer,
+    names: ReadonlyArray<string>,
+    reason: Reply.UndeliveredReason,
+    count: number,
+    label: string | undefined,
+    retryMillis = Reply.isJam(reason) ? Duration.toMillis(retryBusy) : undefined
+  ) {
     Metrics.undelivered(reason, names.length * count)
-    if (reason === "offline") this.turn.spend(work.name * names.length)
     const lookAlike = reason === "offline" ? this.lookAlike : undefined
     const lines = Reply.undelivered({ names, reason, count, label, retryMillis, lookAlike })
     // Names may be spread over several lines; the last one reports all the pairs.
@@ -122,7 +141,12 @@ export class Replies {
    * Reports the lines that a recipient did not get before it left to their senders: one `! undelivered` for each
    * sender, and one for each labelled line. Returns the senders.
    */
-  returnAll(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason): ReadonlySet<Peer> {
+  returnAll(
+    name: string,
+    lines: ReadonlyArray<Runs<Peer>>,
+    reason: Reply.UndeliveredReason,
+    retryMillis?: number
+  ): ReadonlySet<Peer> {
     const names = [name]
     const unlabelled = new Map<Peer, number>()
     const senders = new Set<Peer>()
@@ -136,13 +160,13 @@ export class Replies {
         if (label === undefined) unlabelled.set(sender, (unlabelled.get(sender) ?? 0) + count)
         else {
           sender.outbox.outcomeCame(name)
-          this.putUndelivered(sender, names, reason, 1, label)
+          this.putReturned(sender, names, reason, 1, label, retryMillis)
         }
       })
     }
     for (const [sender, count] of unlabelled) {
       this.flushPending(sender)
-      this.putUndelivered(sender, names, reason, count, undefined)
+      this.putReturned(sender, names, reason, count, undefined, retryMillis)
     }
     return senders
   }

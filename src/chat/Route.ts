@@ -6,10 +6,12 @@ export interface Destination<Sender> {
   readonly outboxes: ReadonlyArray<Outbox<Sender>>
   /** What follows the sender's name at the start of these lines: nothing, or ` #room`. */
   readonly suffix: string
+  /** The other recipients of a line do not learn that it was sent here, too. */
+  readonly isUnlisted?: boolean
 }
 
 /** Outboxes that get the same bytes of a line. */
-export interface RoutePart<Sender> extends Destination<Sender> {
+export interface RoutePart<Sender> extends Omit<Destination<Sender>, "isUnlisted"> {
   /** The form that the readers of all these outboxes want. */
   readonly form: LineForm
 }

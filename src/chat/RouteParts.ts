@@ -42,7 +42,8 @@ const others = (found: ReadonlyArray<FoundRecipient>, index: number): string => 
   const names: Array<string> = []
   for (let other = 0; other < found.length && names.length < maxListed; other++) {
     const recipient = found[other]
-    if (other !== index && recipient !== undefined) names.push(recipient.name)
+    if (other === index || recipient === undefined || recipient.destination.isUnlisted === true) continue
+    names.push(recipient.name)
   }
   return names.length === 0 ? "" : Reply.recipients(names)
 }

@@ -7,7 +7,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
@@ -20,6 +20,7 @@ import { Opening } from "./Opening.js"
 import { Pager } from "./Pager.js"
 import { isSelf, otherAccount } from "./Parties.js"
 import { Receipts } from "./Receipts.js"
+import { noRooms, type MakeRooms, type RoomsFeature } from "./RoomsFeature.js"
 import { Rendering } from "./Rendering.js"
 import * as Retention from "./Retention.js"
 import { Returns } from "./Returns.js"
@@ -65,26 +66,32 @@ export const prepare = (plain: StoreService): ConversationsStore => {
 }
 
 /**
- * Lines to accounts: they are stored, and then given to the account's devices (protocol, section 10). An account is a
- * recipient whose writer is the store.
+ * Lines to accounts and rooms: they are stored, and then given to the account's devices, or to the clients in the room
+ * (protocol, sections 10 and 11). An account and a room are recipients whose writer is the store.
  */
 export const make = (
   prepared: ConversationsStore,
-  accounts: AccountIndex
+  accounts: AccountIndex,
+  makeRooms: MakeRooms = noRooms
 ): {
   readonly feature: MakeFeature
   /** In the broker's turn: an account was removed, and lines that waited for it return. */
-  readonly removed: (toGuests: ReadonlyArray<Undelivered>) => void
+  readonly removed: (toGuests: ReadonlyArray<Undelivered>, account: AccountId) => void
 } => {
   let conversations: Conversations | undefined = undefined
   return {
     feature: (broker) => {
-      const started = new Conversations(prepared, accounts, broker)
+      const started = new Conversations(prepared, accounts, broker, makeRooms)
+      const { rooms } = started
+      const { kind, log } = prepared.store
       conversations = started
       return {
         words: HelloWord.kept,
-        resolvers: [started],
+        commands: rooms.commands ?? [],
+        resolvers: [started, ...(rooms.resolvers ?? [])],
         lookAlike: (name) => started.lookAlike(name),
+        ...(rooms.absence === undefined ? {} : { absence: rooms.absence }),
+        facts: (peer) => ({ store: kind, log, ...rooms.facts?.(peer) }),
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
@@ -92,11 +99,12 @@ export const make = (
         cutOff: () => started.cutOff()
       }
     },
-    removed: (toGuests) => conversations?.removed(toGuests)
+    removed: (toGuests, account) => conversations?.removed(toGuests, account)
   }
 }
 
 class Conversations {
+  readonly rooms: RoomsFeature
   private readonly mailboxes: Mailboxes
   private readonly feeds = new Map<Peer, Feed>()
   private readonly store: StoreService
@@ -116,7 +124,8 @@ class Conversations {
   constructor(
     { cursors, store }: ConversationsStore,
     private readonly accounts: AccountIndex,
-    private readonly broker: FeatureContext
+    private readonly broker: FeatureContext,
+    makeRooms: MakeRooms
   ) {
     const { inTurn, put } = broker
     const trouble = new StoreTrouble(broker.time.now)
@@ -125,7 +134,11 @@ class Conversations {
     this.store = store
     this.cursors = cursors
     this.trouble = trouble
-    this.rendering = new Rendering({ nameOf: (id) => accounts.nameOf(id) })
+    this.rendering = new Rendering({
+      nameOf: (id) => accounts.nameOf(id),
+      nameOfRoom: (room) => this.rooms.nameOf(room),
+      isListed: (room) => this.rooms.isListed(room)
+    })
     this.opening = new Opening({
       store,
       cursors,
@@ -134,7 +147,7 @@ class Conversations {
       lost,
       opened: (feed, waiting) => {
         feed.open(waiting)
-        this.returns.check(feed.device.account)
+        if (feed.device !== undefined) this.returns.check(feed.device.account)
       }
     })
     this.pager = new Pager({ store, inTurn, failed, unreadable: trouble.unreadable, lost })
@@ -155,29 +168,40 @@ class Conversations {
       inTurn,
       failed,
       works: trouble.works,
-      cursors: this.cursors,
-      settled: (mailbox, batch, outcomes) => {
-        broker.settledEach(mailbox.inlet, batch, outcomes)
-        this.mailboxes.takeFrom(mailbox)
-      },
-      stored: (mailbox, line, by, { again, at, conversation, given, seq }) => {
-        const { account, author, conversation: key, isAuto, text, to } = line
-        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
-        const kept = { seq, at, account, author, text, isAuto, to }
-        mailbox.stored(conversation, key, kept, by, lost)
-        if (account === undefined) this.returns.stored(conversation, seq, by)
-        this.receipts.wrote(by, conversation)
-        const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
-        own?.stored(conversation, key, kept, by, lost)
-      }
+      cursors: this.cursors
     })
-    this.mailboxes = new Mailboxes(broker, this.writer)
+    this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, { answer, by, line }) => {
+      const { again, at, conversation, given, seq } = answer
+      const { account, author, conversation: key, isAuto, text, to } = line
+      if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
+      const kept = { seq, at, account, author, text, isAuto, to }
+      mailbox.give(conversation, key, kept, by, lost)
+      if (account === undefined) this.returns.stored(conversation, seq, by)
+      this.receipts.wrote(by, conversation)
+      const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
+      own?.give(conversation, key, kept, by, lost)
+    })
+    this.rooms = makeRooms({
+      broker,
+      take: (recipient, batch) => this.writer.take(recipient, batch),
+      feedsOf: (account) => this.mailboxes.get(account)?.allFeeds ?? [],
+      guestFeed: (guest) => this.guestFeed(guest),
+      give: (feed, room, line, by) => {
+        try {
+          feed.stored(room, ofRoom(room), line, by)
+        } catch (defect) {
+          lost(feed, defect)
+        }
+      },
+      failed
+    })
     this.forFeeds = {
       give: broker.give,
       wantPage: (feed) => this.pager.add(feed),
       cursors,
       receipts: this.receipts,
-      rendering: this.rendering
+      rendering: this.rendering,
+      mayRead: (reader, key) => key.kind !== "room" || this.rooms.mayRead(reader, key.room)
     }
   }
 
@@ -193,7 +217,8 @@ class Conversations {
         this.returns.report,
         this.retention,
         this.saveCursors,
-        this.closeLost
+        this.closeLost,
+        ...(this.rooms.run === undefined ? [] : [Effect.zipRight(this.rooms.run, Effect.never)])
       ].map(surviving),
       { concurrency: "unbounded", discard: true }
     )
@@ -222,19 +247,33 @@ class Conversations {
     mailbox.add(feed)
     this.feeds.set(peer, feed)
     this.mailboxes.inUse(mailbox)
+    this.rooms.connected(feed)
     // The connection that this one replaces may still be given lines: only once it has ended, the cursor is exact.
     if (before === undefined) this.opening.add(feed)
   }
 
+  private guestFeed(guest: Peer): Feed {
+    const known = this.feeds.get(guest)
+    if (known !== undefined) return known
+    const feed = new Feed(guest, undefined, this.forFeeds)
+    feed.open([])
+    this.feeds.set(guest, feed)
+    return feed
+  }
+
   left(peer: Peer) {
+    this.rooms.left?.(peer)
     this.feeds.get(peer)?.end()
+    // A guest has nothing to come back for, and may be about to get an account.
+    if (peer.device === undefined) this.feeds.delete(peer)
   }
 
   ended(peer: Peer) {
+    this.rooms.ended?.(peer)
     this.returns.ended(peer)
     this.receipts.ended(peer)
     const feed = this.feeds.get(peer)
-    if (feed === undefined) return
+    if (feed?.device === undefined) return
     this.feeds.delete(peer)
     const mailbox = this.mailboxes.get(feed.device.account)
     if (mailbox === undefined) return
@@ -249,9 +288,10 @@ class Conversations {
     this.writer.giveUp()
   }
 
-  removed(toGuests: ReadonlyArray<Undelivered>) {
+  removed(toGuests: ReadonlyArray<Undelivered>, account: AccountId) {
+    this.rooms.accountRemoved(account)
     this.returns.tell(toGuests)
-    for (const { device } of this.feeds.values()) this.returns.check(device.account)
+    for (const { device } of this.feeds.values()) if (device !== undefined) this.returns.check(device.account)
   }
 
   private get retention(): Effect.Effect<never> {

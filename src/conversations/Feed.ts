@@ -61,7 +61,8 @@ interface Early {
 /** A line in the outbox. */
 interface UnderWay {
   readonly conversation: ConversationId
-  readonly key: ConversationKey
+  /** Undefined once the client has left the room. */
+  key: ConversationKey | undefined
   /** Its number, or that of the last line after it that is not for this device. */
   seq: number
   readonly bytes: number
@@ -78,12 +79,14 @@ export interface FeedCollaborators {
   readonly cursors: Cursors
   readonly receipts: Receipts
   readonly rendering: Rendering
+  /** Whether this client may read this conversation now. */
+  readonly mayRead: (reader: Peer, key: ConversationKey) => boolean
 }
 
 /**
- * Gives one connected device the lines of its account's conversations: each one as it is stored while there is room
- * (_live_), and otherwise page by page from the log (_behind_), until it has caught up. Lines of one conversation keep
- * their order. The cursor of a conversation follows what the device has taken.
+ * Gives one connected device the lines of its account's conversations, or a guest those of its rooms: each one as it is
+ * stored while there is room (_live_), and otherwise page by page from the log (_behind_), until it has caught up. Lines of
+ * one conversation keep their order. The cursor of a conversation follows what the device has taken; a guest has none.
  *
  * A conversation that is not behind is live, so a feed holds nothing of the hundreds in which nothing happens.
  */
@@ -96,6 +99,8 @@ export class Feed implements Source {
   /** Lines in the outbox, in order. */
   private underWay: Array<UnderWay> = []
   private taken = 0
+  /** The conversation of the page that is on its way, unless the client has left that room since. */
+  private asked: ConversationId | "forgotten" | undefined = undefined
   private bytes = 0
   /** Of the gaps in the outbox, those that are written. */
   private gapsTold = 0
@@ -109,7 +114,8 @@ export class Feed implements Source {
 
   constructor(
     readonly peer: Peer,
-    readonly device: DeviceKey,
+    /** Undefined for a guest. */
+    readonly device: DeviceKey | undefined,
     private readonly broker: FeedCollaborators
   ) {}
 
@@ -117,11 +123,39 @@ export class Feed implements Source {
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
     this.isOpen = true
-    for (const { conversation, cursor, key, last } of waiting) this.fallBehind(conversation, key, cursor, last)
+    for (const { conversation, cursor, key, last } of waiting) {
+      // The account may have left a room since, or entered it again.
+      const given = Math.max(cursor, this.given.get(conversation) ?? 0)
+      if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last)
+    }
     for (const [conversation, { key, seq }] of this.early) {
       if (!this.behind.has(conversation)) this.fallBehind(conversation, key, seq - 1, seq)
     }
     this.early.clear()
+  }
+
+  /**
+   * The client has entered a room, of which it gets the lines after this one.
+   *
+   * @param stored the last line that is known to be stored
+   */
+  follow(conversation: ConversationId, key: ConversationKey, last: number, stored: number) {
+    this.forget(conversation, key)
+    this.given.set(conversation, last)
+    if (stored <= last) return
+    if (this.isOpen) this.fallBehind(conversation, key, last, stored)
+    else this.early.set(conversation, { key, seq: last + 1 })
+  }
+
+  /** The client has left a room: it gets nothing more of it, and what it has not taken yet counts no longer. */
+  forget(conversation: ConversationId, key: ConversationKey) {
+    this.behind.delete(conversation)
+    this.behindKeys.delete(keyText(key))
+    this.early.delete(conversation)
+    this.given.delete(conversation)
+    this.own.delete(conversation)
+    if (this.asked === conversation) this.asked = "forgotten"
+    for (const line of this.underWay) if (line.conversation === conversation) line.key = undefined
   }
 
   /** The device leaves, or another connection takes its place: it gets nothing more. */
@@ -146,7 +180,8 @@ export class Feed implements Source {
     const first = new Map<ConversationId, number>()
     for (let index = this.taken; index < this.underWay.length; index++) {
       const line = this.underWay[index]
-      if (line?.isGap === false && !first.has(line.conversation)) first.set(line.conversation, line.seq - 1)
+      if (line === undefined || line.isGap || line.key === undefined || first.has(line.conversation)) continue
+      first.set(line.conversation, line.seq - 1)
     }
     return Array.from(first, ([conversation, after]) => ({ conversation, after }))
   }
@@ -178,10 +213,11 @@ export class Feed implements Source {
   }
 
   private noteOwn(conversation: ConversationId, seq: number, by: Peer) {
-    if (by !== this.peer || !by.words.has("copies")) return
+    // Without `copies`, a device gets none of the lines of its account.
+    if (by !== this.peer || (this.device !== undefined && !by.words.has("copies"))) return
     const own = this.own.get(conversation)
     if (own === undefined) this.own.set(conversation, new Set([seq]))
-    // A client that sends and does not read gets copies of the rest.
+    // A client that sends and does not read gets copies of the rest, a guest the lines themselves.
     else if (own.size < windowLines) own.add(seq)
   }
 
@@ -198,6 +234,7 @@ export class Feed implements Source {
     for (const [conversation, behind] of this.behind) {
       const { after, isSingle } = behind
       behind.hasMore = false
+      this.asked = conversation
       return isSingle ? { conversation, after, before: after + 2 } : { conversation, after }
     }
     return undefined
@@ -205,8 +242,8 @@ export class Feed implements Source {
 
   /** A page has arrived. Conversations take turns: the next page is of another one. */
   page(conversation: ConversationId, page: Page) {
-    const behind = this.behind.get(conversation)
-    if (behind === undefined) return // it is over
+    const behind = this.wantedBy(conversation)
+    if (behind === undefined) return
     const { lines } = page
     // The conversation has ended, because too much was kept.
     const last = page.last === 0 ? behind.last : page.last
@@ -228,11 +265,24 @@ export class Feed implements Source {
 
   /** A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged. */
   damaged(conversation: ConversationId) {
-    const behind = this.behind.get(conversation)
-    if (behind === undefined) return // it is over
+    const behind = this.wantedBy(conversation)
+    if (behind === undefined) return
     if (behind.isSingle) behind.after += 1
     behind.isSingle = true
     this.goOn(conversation, behind, behind.after < behind.last, behind.last, [])
+  }
+
+  /**
+   * The state that wanted the page that has come; undefined if the feed is over, or the client has left this room, which it
+   * may even have entered again. A page of another conversation may be wanted then.
+   */
+  private wantedBy(conversation: ConversationId): Behind | undefined {
+    const behind = this.behind.get(conversation)
+    const isOld = this.asked === "forgotten"
+    this.asked = undefined
+    if (behind !== undefined && !isOld && this.broker.mayRead(this.peer, behind.key)) return behind
+    if (this.behind.size > 0) this.broker.wantPage(this)
+    return undefined
   }
 
   private goOn(
@@ -302,13 +352,15 @@ export class Feed implements Source {
   }
 
   /** The device has taken a line, and all those before it. */
-  private hasTaken(line: UnderWay) {
-    this.broker.cursors.moved(this.device, line.conversation, line.seq)
-    this.broker.receipts.given(line, this.device.account, this.peer.name)
+  private hasTaken({ conversation, key, seq }: UnderWay) {
+    if (this.device === undefined || key === undefined) return
+    this.broker.cursors.moved(this.device, conversation, seq)
+    if (key.kind !== "room") this.broker.receipts.given({ conversation, key, seq }, this.device.account, this.peer.name)
   }
 
   /** The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap. */
-  private hasTakenGap({ conversation, seq }: UnderWay) {
+  private hasTakenGap({ conversation, key, seq }: UnderWay) {
+    if (this.device === undefined || key === undefined) return
     for (let index = this.taken; index < this.underWay.length; index++) {
       if (this.underWay[index]?.conversation === conversation) return
     }
@@ -353,11 +405,11 @@ export class Feed implements Source {
   private passOver(conversation: ConversationId, seq: number) {
     for (let index = this.underWay.length - 1; index >= this.taken; index--) {
       const line = this.underWay[index]
-      if (line?.conversation !== conversation) continue
+      if (line?.conversation !== conversation || line.key === undefined) continue
       line.seq = seq
       return
     }
-    this.broker.cursors.moved(this.device, conversation, seq)
+    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)
   }
 
   private get lines(): number {

@@ -1,23 +1,44 @@
+import type { Batch } from "../chat/Batch.js"
 import type { Account } from "../chat/Device.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import { likenessOf } from "../chat/Names.js"
 import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
-import type { ConversationId, ConversationKey, StoredLine } from "../ports/StoreLines.js"
+import {
+  between,
+  withGuest,
+  type ConversationId,
+  type ConversationKey,
+  type NewLine,
+  type StoredLine
+} from "../ports/StoreLines.js"
 import type { Feed } from "./Feed.js"
+import type { KeptLine, KeptRecipient, SentLine } from "./KeptRecipient.js"
+import { authorOf } from "./StoreWriter.js"
+
+/** What a mailbox does with its lines once they are stored. */
+interface MailboxOwner {
+  readonly makeInlet: (mailbox: Mailbox) => Outbox<Peer>
+  readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
+  readonly wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
+}
 
 /** What the server holds in memory of an account that lines are written to, or that has devices connected. */
-export class Mailbox {
+export class Mailbox implements KeptRecipient {
   /** The feeds of the connected devices. A device that has logged in again may have two for a moment. */
   private feeds: ReadonlyArray<Feed> = []
   private openInlet: Outbox<Peer> | undefined = undefined
 
+  readonly goneReason = "removed"
+
   constructor(
     readonly account: Account,
-    private readonly makeInlet: (mailbox: Mailbox) => Outbox<Peer>
+    private readonly owner: MailboxOwner
   ) {}
 
   /** Where lines to the account are put; the store is its writer. Made for the first one: many only listen. */
   get inlet(): Outbox<Peer> {
-    return (this.openInlet ??= this.makeInlet(this))
+    return (this.openInlet ??= this.owner.makeInlet(this))
   }
 
   /** Whether lines have been put into the inlet, or may be, because a route leads to it. */
@@ -36,6 +57,10 @@ export class Mailbox {
     return this.feeds.length > 0
   }
 
+  get allFeeds(): ReadonlyArray<Feed> {
+    return this.feeds
+  }
+
   /** The connections of the account's devices. */
   get peers(): ReadonlyArray<Peer> {
     return this.feeds.map(({ peer }) => peer)
@@ -51,7 +76,7 @@ export class Mailbox {
 
   /** The feed of the device with this name, the earlier one if it has two. */
   feedOf(device: string): Feed | undefined {
-    return this.feeds.find((feed) => feed.device.device === device)
+    return this.feeds.find((feed) => feed.device?.device === device)
   }
 
   /** A connected device that can be given lines. */
@@ -64,13 +89,29 @@ export class Mailbox {
     return this.feeds.some((feed) => feed.isLive(key))
   }
 
+  newLine(sent: SentLine): NewLine {
+    const author = authorOf(sent)
+    const { account } = author
+    const conversation =
+      account === undefined ? withGuest(this.account.id, likenessOf(author.author)) : between(account, this.account.id)
+    return { conversation, ...author, isLive: this.isLive(conversation) }
+  }
+
+  stored(lines: ReadonlyArray<KeptLine>) {
+    for (const line of lines) this.owner.wasStored(this, line)
+  }
+
+  settled(batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) {
+    this.owner.wasSettled(this, batch, outcomes)
+  }
+
   /**
-   * A line has been stored.
+   * Gives a line to the account's devices that has been stored.
    *
    * @param by the connection that sent it
    * @param lost a feed has a defect; the others are given the line all the same
    */
-  stored(
+  give(
     conversation: ConversationId,
     key: ConversationKey,
     line: StoredLine,

@@ -1,14 +1,14 @@
+import type { Batch } from "../chat/Batch.js"
 import type { Account } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
-import type { Outbox, WriterKind } from "../chat/Outbox.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
+import { storeWriter, type KeptLine } from "./KeptRecipient.js"
 import * as LineHead from "./LineHead.js"
 import { Mailbox } from "./Mailbox.js"
 import type { StoreWriter } from "./StoreWriter.js"
-
-/** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
-const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true }
 
 /** Mailboxes of accounts to which nothing is under way that are kept, so that routes to them stay valid. */
 const maxIdle = 1_024
@@ -20,8 +20,10 @@ export class Mailboxes {
   private readonly idle = new Set<Mailbox>()
 
   constructor(
-    private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox">,
-    private readonly writer: Pick<StoreWriter, "take">
+    private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox" | "settledEach">,
+    private readonly writer: Pick<StoreWriter, "take">,
+    /** A line has been stored. */
+    private readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
   ) {}
 
   get(account: AccountId): Mailbox | undefined {
@@ -32,17 +34,25 @@ export class Mailboxes {
   of(account: Account): Mailbox {
     const known = this.byAccount.get(account.id)
     if (known !== undefined) return known
-    const mailbox = new Mailbox(account, this.makeInlet)
+    const mailbox = new Mailbox(account, this.owner)
     this.byAccount.set(account.id, mailbox)
     this.idle.add(mailbox)
     return mailbox
   }
 
-  private readonly makeInlet = (mailbox: Mailbox) => {
-    const inlet = this.broker.outbox(mailbox.account.name, storeWriter)
-    inlet.form = LineHead.form
-    this.await(mailbox, inlet)
-    return inlet
+  private readonly owner = {
+    makeInlet: (mailbox: Mailbox) => {
+      const inlet = this.broker.outbox(mailbox.account.name, storeWriter)
+      inlet.form = LineHead.form
+      this.await(mailbox, inlet)
+      return inlet
+    },
+    wasStored: (mailbox: Mailbox, kept: KeptLine) => this.wasStored(mailbox, kept),
+    wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => {
+      this.broker.settledEach(mailbox.inlet, batch, outcomes)
+      this.await(mailbox, mailbox.inlet)
+      this.rest(mailbox)
+    }
   }
 
   /** A device of the account is connected. */
@@ -50,12 +60,7 @@ export class Mailboxes {
     this.idle.delete(mailbox)
   }
 
-  /** What was taken from an inlet is settled: takes the next batch, as soon as there is one. */
-  takeFrom(mailbox: Mailbox) {
-    this.await(mailbox, mailbox.inlet)
-    this.rest(mailbox)
-  }
-
+  /** Takes the next batch of an inlet, as soon as there is one. */
   private await(mailbox: Mailbox, inlet: Outbox<Peer>) {
     inlet.onBatch((batch) => {
       this.idle.delete(mailbox)

@@ -49,6 +49,7 @@ export class Opening {
 
   private open(feed: Feed): Effect.Effect<void> {
     const { cursors, failed, inTurn, lost, opened, store } = this.broker
+    if (feed.device === undefined) return Effect.void
     const { account, device } = feed.device
     return cursors.save(store).pipe(
       // They are never saved then, and what is intact can be read: the device may get lines again.

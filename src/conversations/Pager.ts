@@ -57,7 +57,7 @@ export class Pager {
     const { broker } = this
     const request = {
       conversation,
-      reader: feed.device.account,
+      reader: feed.device?.account ?? ("guest" as const),
       after,
       before,
       limit: pageLines,

@@ -19,6 +19,10 @@ export class RecentNumbers<Key> {
     if (this.numbers.size > this.most) this.forgetOldest()
   }
 
+  delete(key: Key) {
+    this.numbers.delete(key)
+  }
+
   /** The same, and the key counts as new. */
   renew(key: Key, value: number) {
     this.numbers.delete(key)

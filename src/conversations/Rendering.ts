@@ -1,8 +1,9 @@
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationKey, StoredLine } from "../ports/StoreLines.js"
+import type { ConversationId, ConversationKey, StoredLine } from "../ports/StoreLines.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
 import * as Reply from "../protocol/Reply.js"
+import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
 import { isSelf, otherAccount } from "./Parties.js"
 
@@ -16,31 +17,56 @@ export class Rendering {
     private readonly broker: {
       /** The name of an account, in wire form. */
       readonly nameOf: (account: AccountId) => string
+      /** The name of a room, in wire form. */
+      readonly nameOfRoom: (room: ConversationId) => string
+      /** Whether readers may learn that a line was sent to this room as well. */
+      readonly isListed: (room: string) => boolean
     }
   ) {}
 
-  /** A line as this device gets it, with its LF; undefined if it does not get it. */
+  /** A line as this client gets it, with its LF; undefined if it does not get it. */
   line({ device, words }: Peer, key: ConversationKey, line: StoredLine): string | undefined {
-    const to = device === undefined ? undefined : otherAccount(key, device.account.id)
-    if (to !== undefined && line.account === device?.account.id && !isSelf(key)) {
-      return words.has("copies") ? Reply.sent(this.broker.nameOf(to), line) : undefined
+    if (device !== undefined && line.account === device.account.id && !isSelf(key)) {
+      return words.has("copies") ? Reply.sent(this.nameOf(key, device.account.id, [line]), line) : undefined
     }
+    return this.message(words, key, line)
+  }
+
+  /** A line that is not the reader's own, for a client that said these words. */
+  message(words: ReadonlySet<HelloWord>, key: ConversationKey, line: StoredLine): string {
+    const room = key.kind === "room" ? ` ${this.broker.nameOfRoom(key.room)}` : ""
     const guest = line.account === undefined && words.has("seq") ? Reply.guest : ""
-    const others = line.to !== "" && words.has("to") ? Reply.recipients([line.to]) : ""
+    const others = line.to !== "" && words.has("to") ? this.others(line.to) : ""
     const auto = line.isAuto && words.has("auto") ? Reply.auto : ""
-    const params = guest + others + auto + numbers(words, line.seq, line.at)
+    const params = room + guest + others + auto + numbers(words, line.seq, line.at)
     return `${Reply.messageHead(line.author, params)}${line.text}\n`
   }
 
+  /** The parameter that lists the other recipients. A room may have been locked since. */
+  private others(to: string): string {
+    if (!to.includes("#")) return Reply.recipients([to])
+    const listed = to.split("+").filter((name) => !RoomName.isOfRoom(name) || this.broker.isListed(name))
+    return listed.length === 0 ? "" : Reply.recipients(listed)
+  }
+
   /**
-   * The line, with its LF, that tells a device which lines are gone that it was not given: those from `first` to `last`.
+   * What a conversation is called for this reader, an account or a guest.
+   *
+   * @param lines some of the conversation, of which the latest has the name that its guest has now
+   */
+  nameOf(key: ConversationKey, reader: AccountId | undefined, lines: ReadonlyArray<StoredLine> = []): string {
+    if (key.kind === "room") return this.broker.nameOfRoom(key.room)
+    if (key.kind === "guest") return lines[0]?.author ?? Wire.encode(key.likeness)
+    const other = reader === undefined ? undefined : otherAccount(key, reader)
+    return other === undefined ? "" : this.broker.nameOf(other)
+  }
+
+  /**
+   * The line, with its LF, that tells a client which lines are gone that it was not given: those from `first` to `last`.
    *
    * @param lines others of the conversation
    */
   gap({ device }: Peer, key: ConversationKey, lines: ReadonlyArray<StoredLine>, first: number, last: number): string {
-    const other = device && otherAccount(key, device.account.id)
-    const guest = key.kind === "guest" ? (lines[0]?.author ?? Wire.encode(key.likeness)) : ""
-    const name = other === undefined ? guest : this.broker.nameOf(other)
-    return Reply.gap(name, first, last)
+    return Reply.gap(this.nameOf(key, device?.account.id, lines), first, last)
   }
 }

@@ -8,14 +8,13 @@ import type { StoreError } from "../ports/StoreError.js"
 import * as StoreLines from "../ports/StoreLines.js"
 import * as Reply from "../protocol/Reply.js"
 import type { Cursors } from "./Cursors.js"
+import type { KeptLine, KeptRecipient, SentLine } from "./KeptRecipient.js"
 import * as LineHead from "./LineHead.js"
-import { likenessOf } from "../chat/Names.js"
-import type { Mailbox } from "./Mailbox.js"
 import { numbers } from "./Rendering.js"
 
 /** A batch that the writer has taken from an inlet. Its lines may be stored in several transactions. */
 interface Work {
-  readonly mailbox: Mailbox
+  readonly recipient: KeptRecipient
   readonly batch: Batch<Peer>
   readonly lines: ReadonlyArray<Pending>
   /** Of the first lines, those that were handed to the store. */
@@ -25,25 +24,20 @@ interface Work {
 }
 
 interface Pending {
-  readonly line: StoreLines.NewLine
   readonly sender: Peer
+  /** The line, or what has become of it without the store. */
+  readonly line: StoreLines.NewLine | LineOutcome
 }
 
 interface Collaborators {
   readonly store: StoreService
   readonly cursors: Cursors
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** In the broker's turn: the lines of a batch have met these fates. */
-  readonly settled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
-  /** In the broker's turn: a line is on disk, by now or since it was sent before (`again`). */
-  readonly stored: (mailbox: Mailbox, line: StoreLines.NewLine, by: Peer, stored: Stored) => void
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
   /** Reports that the store works, if it did not before. */
   readonly works: Effect.Effect<void>
 }
-
-type Stored = Extract<StoreLines.Appended, { readonly _tag: "Stored" }>
 
 /**
  * Stores what is put into the inlets. Group commit: everything that waits becomes one transaction, of at most
@@ -57,8 +51,8 @@ export class StoreWriter {
   constructor(private readonly broker: Collaborators) {}
 
   /** In the broker's turn: takes a batch, to store it with the next transaction. */
-  take(mailbox: Mailbox, batch: Batch<Peer>) {
-    const work: Work = { mailbox, batch, lines: linesOf(mailbox, batch), outcomes: [], handed: 0 }
+  take(recipient: KeptRecipient, batch: Batch<Peer>) {
+    const work: Work = { recipient, batch, lines: linesOf(recipient, batch), outcomes: [], handed: 0 }
     this.work.push(work)
     if (this.hasGivenUp) this.settle(work)
     else this.hasWork.unsafeOpen()
@@ -101,13 +95,11 @@ export class StoreWriter {
     const { broker } = this
     this.hasWork.unsafeClose()
     const parts = this.takeParts()
-    const lines = parts.flatMap(({ lines: some }) => some)
+    const lines = parts.flatMap(({ lines: some }) => some.flatMap(({ line }) => (isOutcome(line) ? [] : [line])))
     const cursors = broker.cursors.take()
-    if (lines.length === 0 && cursors.length === 0) return Effect.void
-    const append = broker.store.append(
-      lines.map(({ line }) => line),
-      cursors
-    )
+    if (parts.length === 0 && cursors.length === 0) return Effect.void
+    if (lines.length === 0 && cursors.length === 0) return broker.inTurn(() => this.answered(parts, []))
+    const append = broker.store.append(lines, cursors)
     return Effect.uninterruptible(
       Effect.flatMap(Effect.exit(append), (answer) => {
         const settle = broker.inTurn(() => this.answered(parts, Exit.isSuccess(answer) ? answer.value : undefined))
@@ -126,7 +118,9 @@ export class StoreWriter {
     for (const work of this.work) {
       const from = work.handed
       for (; work.handed < work.lines.length; work.handed++) {
-        const { length } = (work.lines[work.handed] as Pending).line.text // in range
+        const { line } = work.lines[work.handed] as Pending // in range
+        if (isOutcome(line)) continue
+        const { length } = line.text
         if (lines > 0 && (lines === StoreLines.maxBatchLines || bytes + length > StoreLines.maxBatchBytes)) break
         lines += 1
         bytes += length
@@ -144,26 +138,32 @@ export class StoreWriter {
   private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
     let index = 0
     for (const { lines, work } of parts) {
-      const { mailbox, outcomes } = work
+      const { outcomes, recipient } = work
+      const kept: Array<KeptLine> = []
       for (const { line, sender } of lines) {
+        if (isOutcome(line)) {
+          outcomes.push(line)
+          continue
+        }
         const answer = answers?.[index++]
-        outcomes.push(answer === undefined ? unavailable : outcomeOf(answer, sender))
-        if (answer?._tag === "Stored") this.broker.stored(mailbox, line, sender, answer)
+        outcomes.push(answer === undefined ? unavailable : outcomeOf(answer, sender, recipient))
+        if (answer?._tag === "Stored") kept.push({ line, by: sender, answer })
       }
+      if (kept.length > 0) recipient.stored(kept)
       this.settle(work)
     }
   }
 
   /** Reports the fates of a batch, once all of its lines have one. */
   private settle(work: Work) {
-    const { batch, lines, mailbox, outcomes } = work
+    const { batch, lines, outcomes, recipient } = work
     if (this.hasGivenUp && outcomes.length === work.handed) {
       while (outcomes.length < lines.length) outcomes.push(unavailable)
       work.handed = lines.length
     }
     if (outcomes.length < lines.length) return
     this.work.splice(this.work.indexOf(work), 1)
-    this.broker.settled(mailbox, batch, outcomes)
+    recipient.settled(batch, outcomes)
   }
 }
 
@@ -174,7 +174,13 @@ interface Part {
 
 const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }
 
-const outcomeOf = (answer: StoreLines.Appended, { words }: Peer): LineOutcome => {
+const isOutcome = (line: StoreLines.NewLine | LineOutcome): line is LineOutcome => "_tag" in line
+
+const outcomeOf = (
+  answer: StoreLines.Appended,
+  { words }: Peer,
+  { goneReason }: Pick<KeptRecipient, "goneReason">
+): LineOutcome => {
   switch (answer._tag) {
     case "Stored":
       return {
@@ -187,46 +193,40 @@ const outcomeOf = (answer: StoreLines.Appended, { words }: Peer): LineOutcome =>
     case "Full":
       return { _tag: "Returned", reason: "full" }
     case "Removed":
-      return { _tag: "Returned", reason: "removed" }
+      return { _tag: "Returned", reason: goneReason }
   }
 }
 
 /** The lines of a batch, as the store gets them. */
-const linesOf = (mailbox: Mailbox, batch: Batch<Peer>): ReadonlyArray<Pending> => {
+const linesOf = (recipient: KeptRecipient, batch: Batch<Peer>): ReadonlyArray<Pending> => {
   const { counts, labels, senders, text } = batch
   const lines: Array<Pending> = []
   let at = 0
   senders.forEach((sender, run) => {
-    if (!(sender instanceof Peer)) throw new Error("only clients write to an account")
+    if (!(sender instanceof Peer)) throw new Error("only clients write to accounts and rooms")
+    const label = labels?.[run]
     for (let left = counts[run] as number; left > 0; left--) {
       const end = text.indexOf("\n", at)
-      lines.push({ sender, line: newLine(mailbox, sender, LineHead.parse(text.slice(at, end)), labels?.[run]) })
+      const { isAuto, text: body, to } = LineHead.parse(text.slice(at, end))
+      lines.push({ sender, line: recipient.newLine({ sender, label, isAuto, to, text: body }) })
       at = end + 1
     }
   })
   return lines
 }
 
-const newLine = (
-  mailbox: Mailbox,
-  { device, name, words }: Peer,
-  { isAuto, text, to }: LineHead.LineHead,
-  label: string | undefined
-): StoreLines.NewLine => {
-  const account = device?.account.id
-  const conversation =
-    account === undefined
-      ? StoreLines.withGuest(mailbox.account.id, likenessOf(name))
-      : StoreLines.between(account, mailbox.account.id)
-  const isOnce = device !== undefined && label !== undefined && words.has("once")
-  return {
-    conversation,
-    account,
-    author: name,
-    text,
-    isAuto,
-    to,
-    once: isOnce ? { device: device.name, label } : undefined,
-    isLive: mailbox.isLive(conversation)
-  }
-}
+/** The part of a new line that follows from its sender. */
+export const authorOf = ({
+  isAuto,
+  label,
+  sender: { device, name, words },
+  text,
+  to
+}: SentLine): Omit<StoreLines.NewLine, "conversation" | "isLive"> => ({
+  account: device?.account.id,
+  author: name,
+  text,
+  isAuto,
+  to,
+  once: device !== undefined && label !== undefined && words.has("once") ? { device: device.name, label } : undefined
+})

@@ -48,11 +48,16 @@ export const likeness = (name: string): string =>
 
 /**
  * A recipient as a parameter of a reply, which must not contain blanks, commas or colons: a text longer than a name is
- * cut, and then each byte of a character that no name may contain becomes `%XX`.
+ * cut, and then each byte of a character that no name may contain becomes `%XX`. The `#` of a room stays.
  *
  * @param wire the result of `normalise`
  */
 export const show = (wire: string): string => {
+  if (plain.test(wire)) return wire
+  return wire.charCodeAt(0) === 0x23 /* # */ ? `#${showName(wire.slice(1))}` : showName(wire)
+}
+
+const showName = (wire: string): string => {
   if (plain.test(wire)) return wire
   // What is longer was not normalised. These bytes have more code points than are shown, whatever their normal form.
   const start = Wire.decode(wire.slice(0, maxBytes + 4))

@@ -52,6 +52,10 @@ export const notices = [
   "end",
   "sent",
   "delivered",
+  "room",
+  "members",
+  "topic",
+  "owner",
   ...Fate.delivered
 ] as const
 
@@ -78,7 +82,8 @@ export const isSameRefusal = (one: string, other: string): boolean =>
 
 const slowDownStart = "! slow-down retry="
 
-const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
+/** A `*` line. */
+export const notice = (code: (typeof notices)[number], params: string, text: string, label?: string): string =>
   `* ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}: ${text}\n`
 
 /** The code of a refusal or a notice. */
@@ -300,7 +305,22 @@ export const banned = (retryMillis: number | undefined): Fatal => ({
 
 /** Why a message did not reach a recipient. */
 export type UndeliveredReason =
-  "offline" | "disconnected" | "busy" | "slow" | "unreachable" | "full" | "unavailable" | "expired" | "removed"
+  | "offline"
+  | "disconnected"
+  | "busy"
+  | "slow"
+  | "unreachable"
+  | "full"
+  | "unavailable"
+  | "expired"
+  | "removed"
+  | "no-room"
+  | "not-member"
+  | "silenced"
+  | "slow-mode"
+
+/** Why a line to a name that leads nowhere returns. */
+export type AbsentReason = "offline" | "no-room"
 
 /** Why a line returns at once while its recipient makes no progress. */
 export type JamReason = "busy" | "unavailable"
@@ -317,10 +337,25 @@ const undeliveredText: Record<UndeliveredReason, string> = {
   full: "too many lines wait for this account; it must read some first",
   unavailable: "the server cannot store lines at the moment",
   expired: "was not read in time",
-  removed: "the account was removed"
+  removed: "the account was removed",
+  "no-room": "there is no such room",
+  "not-member": "you are not in this room; /join it first",
+  silenced: "you may not write in this room for now",
+  "slow-mode": "this room is in slow mode; wait before your next line"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)
+
+/** The reasons for which a line does not even wait for its recipient. */
+const refusedAtOnce: ReadonlySet<UndeliveredReason> = new Set([
+  "offline",
+  "busy",
+  "unavailable",
+  "no-room",
+  "not-member",
+  "silenced",
+  "slow-mode"
+])
 
 /** Names in the text of an `undelivered`: more would hardly be read. */
 const maxSuggested = 3
@@ -329,11 +364,13 @@ const maxSuggested = 3
 const maxNamesBytes = 4096
 
 /**
+ * Lists names in as many lines as it takes.
+ *
  * @param render called with the names of each line, joined, and with the positions of the first of them and of the next
  *   line's first
  * @param extraOf the bytes that the name at a position adds to its line besides itself
  */
-const withNames = (
+export const listed = (
   names: ReadonlyArray<string>,
   render: (joined: string, start: number, end: number) => string,
   extraOf: (position: number) => number = () => 0
@@ -370,8 +407,8 @@ export const undelivered = (options: {
 }): ReadonlyArray<string> => {
   const { count, label, lookAlike = () => undefined, names, reason, retryMillis } = options
   const retry = retryMillis === undefined ? "" : ` retry=${retryMillis}`
-  // A single offline or busy line has no count. Lines that return from a queue always have one.
-  const isImmediate = reason === "offline" || isJam(reason)
+  // A single line that was refused has no count. Lines that return from a queue always have one.
+  const isImmediate = refusedAtOnce.has(reason)
   const counted = (count > 1 || !isImmediate) && label === undefined
   const found = names.map(lookAlike)
   // A recipient may have logged in since: other clients are handled between a line and its reply.
@@ -384,7 +421,7 @@ export const undelivered = (options: {
     const params = `${joined} reason=${reason}${retry}${like}${counted ? ` count=${count}` : ""}`
     return refusal("undelivered", params, `${undeliveredText[reason]}${suggestion}`)(label)
   }
-  return withNames(names, render, (position) => likes[position]?.length ?? 0)
+  return listed(names, render, (position) => likes[position]?.length ?? 0)
 }
 
 /**
@@ -397,7 +434,7 @@ export const delivered = (
   label: string,
   names: ReadonlyArray<string>,
   params = ""
-): ReadonlyArray<string> => withNames(names, (joined) => notice(fate, joined + params, fate, label))
+): ReadonlyArray<string> => listed(names, (joined) => notice(fate, joined + params, fate, label))
 
 // Replies to commands (protocol, section 6).
 
@@ -405,7 +442,7 @@ export const who = (names: ReadonlyArray<string>, label?: string): ReadonlyArray
   whoOf(names.length, whoParts(names), label)
 
 /** The names of each line of a `* who`, for `whoOf`. */
-export const whoParts = (names: ReadonlyArray<string>): ReadonlyArray<string> => withNames(names, (joined) => joined)
+export const whoParts = (names: ReadonlyArray<string>): ReadonlyArray<string> => listed(names, (joined) => joined)
 
 /** @param parts the result of `whoParts` for this number of names */
 export const whoOf = (count: number, parts: ReadonlyArray<string>, label?: string): ReadonlyArray<string> =>
@@ -432,7 +469,10 @@ const refusedTexts = {
   limit: "too many",
   unavailable: "the store did not answer; try again later",
   "looks-like": "that name, or one that looks the same, belongs to an account",
-  "login-first": "log in first"
+  "login-first": "log in first",
+  "no-room": "there is no such room",
+  "not-member": "you are not in this room; /join it first",
+  "not-owner": "only for the owner of the room"
 } as const
 
 export type RefusedReason = keyof typeof refusedTexts
@@ -490,7 +530,7 @@ export const devices = (all: ReadonlyArray<DeviceFacts>, label: string | undefin
 
 /** Those of the names that a client has asked about to which lines are kept. */
 export const accounts = (names: ReadonlyArray<string>, label: string | undefined): ReadonlyArray<string> =>
-  withNames(names, (joined) => notice("accounts", `${names.length}`, joined, label))
+  listed(names, (joined) => notice("accounts", `${names.length}`, joined, label))
 
 export const forgot = (device: string, label: string | undefined): string =>
   notice("forgot", device, "the device is forgotten, and its token no longer works", label)

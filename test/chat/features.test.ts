@@ -61,8 +61,8 @@ describe("a feature", () => {
         "from alice #echo: two",
         "from alice #echo: four",
         "from alice #echo: five",
-        "! undelivered %23other reason=offline: no recipient of that name is online",
-        "* written @k %23echo: written",
+        "! undelivered #other reason=offline: no recipient of that name is online",
+        "* written @k #echo: written",
         "* written @k bob: written"
       ])
       const { accepted, inFlight, returned, written } = yield* server.ledger
@@ -125,7 +125,7 @@ describe("a feature", () => {
       // One tick sees that it is full, and later ones that nothing has changed.
       for (let passed = 0; passed < 3_000; passed += 250) yield* pass(250)
       assert.deepStrictEqual(alice.received.slice(1), [
-        "! undelivered %23stuck reason=busy retry=1000 count=3: not reading at the moment",
+        "! undelivered #stuck reason=busy retry=1000 count=3: not reading at the moment",
         "* pong: after"
       ])
       const drained = yield* Effect.fork(server.drain)
@@ -134,7 +134,7 @@ describe("a feature", () => {
       yield* pass(10_000)
       const { cutOff, ledger } = yield* drained
       assert.deepStrictEqual([cutOff, ledger.returned, ledger.inFlight], [17, 20, 0])
-      assert.match(alice.received.at(-1) ?? "", /^! undelivered %23stuck reason=disconnected count=17: /u)
+      assert.match(alice.received.at(-1) ?? "", /^! undelivered #stuck reason=disconnected count=17: /u)
     })
   )
 

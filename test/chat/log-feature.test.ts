@@ -61,11 +61,11 @@ describe("a feature that keeps lines", () => {
       assert.deepStrictEqual(
         alice.received.filter((line) => !/^(from|\* hello|\* pong)/u.test(line)),
         [
-          "* stored @a %23log seq=7: stored",
+          "* stored @a #log seq=7: stored",
           "! bad-line: not here",
           "! bad-line @c: not here",
-          "! undelivered @b %23log reason=full: too many lines wait for this account; it must read some first",
-          "! undelivered %23log reason=full count=2: too many lines wait for this account; it must read some first"
+          "! undelivered @b #log reason=full: too many lines wait for this account; it must read some first",
+          "! undelivered #log reason=full count=2: too many lines wait for this account; it must read some first"
         ]
       )
       const { accepted, inFlight, returned, stored, written } = yield* server.ledger

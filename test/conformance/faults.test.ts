@@ -19,7 +19,7 @@ const run = (port: number, ...args: ReadonlyArray<string>) =>
   Effect.async<{ readonly status: number; readonly failed: ReadonlyArray<string>; readonly output: string }>(
     (resume) => {
       execFile(process.execPath, [main, "--port", String(port), ...args], (error, output) => {
-        const failed = [...output.matchAll(/^failed {2}(.*?) {2,}(?:original|promises)/gm)].map(
+        const failed = [...output.matchAll(/^failed {2}(.*?) {2,}(?:original|promises|rooms)/gm)].map(
           ([, name]) => name ?? ""
         )
         resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), failed, output }))

@@ -62,7 +62,8 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
       wantPage: () => (wanted += 1),
       cursors,
       receipts: new Receipts({ inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
-      rendering: new Rendering({ nameOf: () => "" })
+      rendering: new Rendering({ nameOf: () => "", nameOfRoom: () => "", isListed: () => true }),
+      mayRead: () => true
     }
   )
   const openNow = () =>

@@ -6,6 +6,7 @@ import * as CloseReason from "../../src/protocol/CloseReason.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as Reply from "../../src/protocol/Reply.js"
+import * as RoomReply from "../../src/protocol/RoomReply.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyBytes } from "../support/Arbitraries.js"
 
@@ -22,6 +23,15 @@ const lookAlike = (name: string) => (name.toLowerCase() === "bob" ? "bob" : unde
 
 /** A name that looks the same and is as long as possible: it has invisible characters. */
 const withInvisible = (name: string) => name + Wire.encode("\u{e0100}".repeat(31))
+
+const room: RoomReply.RoomFacts = {
+  name: "#ops",
+  members: 3,
+  last: 17,
+  isLocked: true,
+  owner: "alice",
+  topic: "a: topic"
+}
 
 /** Every function that renders a line, with an optional label if it accepts one. */
 const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
@@ -84,7 +94,12 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   ],
   "hello before the login": (label) => [
     Reply.hello({ name: undefined, maxLineBytes: 1, maxRecipients: 1, limits: {}, words: [] }, label)
-  ]
+  ],
+  room: (label) => [RoomReply.room(room, true, label)],
+  rooms: (label) => RoomReply.rooms([{ facts: room, isIn: false }], label),
+  members: (label) => RoomReply.members("#ops", ["alice", "bob"], 1, label),
+  leftRoom: (label) => [RoomReply.left("#ops", "alice", undefined, label)],
+  topic: (label) => [RoomReply.topic("#ops", "alice", "a: topic", label)]
 }
 
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
@@ -94,6 +109,9 @@ const unlabelled: Record<string, () => ReadonlyArray<string>> = {
   returned: () => [Reply.returned({ recipient: "bob", reason: "expired", first: 1, last: 3, count: 2 })],
   joined: () => [Reply.joined("alice")],
   left: () => [Reply.left("alice")],
+  joinedRoom: () => [RoomReply.joined("#ops", "bob", true)],
+  removed: () => [RoomReply.left("#ops", "bob", "alice")],
+  owner: () => [RoomReply.owner("#ops", "alice")],
   serverClosing: () => [Reply.serverClosing(10_000, 1_500)]
 }
 
@@ -207,6 +225,13 @@ describe("Reply", () => {
     assert.strictEqual(line("hello before the login"), "* hello achat=1 max-line=1 max-recipients=1 max-name=32")
     assert.strictEqual(Reply.joined("a"), "* joined a: has joined\n")
     assert.strictEqual(Reply.messageHead("alice"), "from alice: ")
+    assert.strictEqual(
+      replies["room"]?.()[0],
+      "* room #ops members=3 last=17 in=yes locked=yes owner=alice: a: topic\n"
+    )
+    assert.strictEqual(line("members", "k"), "* members @k #ops 2 here=1")
+    assert.strictEqual(RoomReply.topic("#ops", "", ""), "* topic #ops: \n")
+    assert.strictEqual(RoomReply.left("#ops", "bob", "alice"), "* left #ops bob by=alice: is no longer in the room\n")
   })
 
   describe("undelivered", () => {

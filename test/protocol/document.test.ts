@@ -5,6 +5,7 @@ import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as HelloWord from "../../src/protocol/HelloWord.js"
 import * as Reply from "../../src/protocol/Reply.js"
+import * as RoomCommands from "../../src/rooms/RoomCommands.js"
 
 const document = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8")
 const [, section6 = ""] = document.split("\n## 6. Commands\n")
@@ -18,7 +19,7 @@ describe("PROTOCOL.md", () => {
     const commands = firstCells(section6).filter((cell) => cell.startsWith("/"))
     assert.sameMembers(
       commands,
-      [...builtIn(), ...AccountCommands.rows].map(({ usage }) => usage)
+      [...builtIn(), ...AccountCommands.rows, ...RoomCommands.rows].map(({ usage }) => usage)
     )
   })
 

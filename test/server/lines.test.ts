@@ -134,7 +134,7 @@ describe("lines", () => {
     })
   )
 
-  it.scopedLive("that start with '!', '*', '#' or 'from ' are ordinary messages", () =>
+  it.scopedLive("that start with '!', '*' or 'from ' are ordinary messages", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.join("alice")

@@ -37,6 +37,7 @@ export interface TestAccountsOptions extends Partial<AccountsSettings.AccountsSe
   /** The cost of the records in the store; by default the same. */
   readonly recordedCost?: Credentials.Cost
   readonly threads?: number
+  readonly removed?: NonNullable<Accounts.AccountsOptions["removed"]>
   /** Replaces parts of the store. */
   readonly store?: (store: StoreService) => StoreService
 }
@@ -47,6 +48,7 @@ export const startAccounts = (
   {
     cost = cheap,
     recordedCost = cost,
+    removed = () => {},
     store: change = (store) => store,
     threads = 1,
     ...settings
@@ -60,7 +62,9 @@ export const startAccounts = (
       yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     }
     const live = new LiveSource({ ...AccountsSettings.defaults, ...settings })
-    const accounts = yield* Accounts.make({ settings: live, cost, threads }).pipe(Effect.provideService(Store, store))
+    const accounts = yield* Accounts.make({ settings: live, cost, removed, threads }).pipe(
+      Effect.provideService(Store, store)
+    )
     return { accounts, store, settings: live, admission: accounts.admission, features: [accounts.feature] }
   }).pipe(Effect.orDie)
 

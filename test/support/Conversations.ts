@@ -1,5 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { AccountIndex } from "../../src/accounts/AccountIndex.js"
+import type { MakeRooms } from "../../src/conversations/RoomsFeature.js"
 import { createHash } from "node:crypto"
 import * as Credentials from "../../src/accounts/Credentials.js"
 import * as Conversations from "../../src/conversations/Conversations.js"
@@ -48,19 +50,37 @@ const addDevices = ({ accounts }: StoreService) =>
     }
   }).pipe(Effect.orDie)
 
+interface MoreOptions {
+  /** Further accounts. */
+  readonly accounts?: ReadonlyArray<string>
+  /** By default there are none. */
+  readonly rooms?: (store: StoreService, accounts: AccountIndex) => Effect.Effect<MakeRooms>
+}
+
 /** A server in memory that keeps lines to the accounts alice and bob, which have two devices each. */
 export const startConversations = (
   options: MemoryServerOptions = {},
-  store: NonNullable<Accounts.TestAccountsOptions["store"]> = (plain) => plain
+  store: NonNullable<Accounts.TestAccountsOptions["store"]> = (plain) => plain,
+  { accounts: more = [], rooms }: MoreOptions = {}
 ): Effect.Effect<ConversationsServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     let prepared: Conversations.ConversationsStore | undefined = undefined
+    let conversations: ReturnType<typeof Conversations.make> | undefined = undefined
     const accounts = yield* Accounts.startAccounts(
-      { alice: password, bob: password },
-      { store: (plain) => (prepared = Conversations.prepare(store(plain))).store }
+      Object.fromEntries(["alice", "bob", ...more].map((name) => [name, password])),
+      {
+        removed: (toGuests, account) => conversations?.removed(toGuests, account),
+        store: (plain) => (prepared = Conversations.prepare(store(plain))).store
+      }
     )
     yield* addDevices(accounts.store)
-    const conversations = Conversations.make(prepared ?? Conversations.prepare(accounts.store), accounts.accounts.index)
+    const { index } = accounts.accounts
+    const makeRooms = rooms === undefined ? undefined : yield* rooms(accounts.store, index)
+    conversations = Conversations.make(
+      prepared ?? Conversations.prepare(accounts.store),
+      index,
+      ...(makeRooms === undefined ? [] : [makeRooms])
+    )
     const chat = yield* startMemoryServer({
       wrap: isPrivate,
       ...options,

@@ -160,7 +160,7 @@ for (const [what, lineTo] of Object.entries({
   "white space": () => utf8(" \t\u3000"),
   "no recipient": () => ": hi",
   "no recipient but commas": () => " , ,,: hi",
-  "a room, which is reserved": () => "#room",
+  "a room without a text": () => "#room",
   "a server's mark without a colon": () => "!"
 })) {
   check(`a bad line: ${what}`, "no `:` and not a command; no recipient", (t) => refuses(t, lineTo, /^! bad-line: /u))

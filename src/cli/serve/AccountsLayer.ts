@@ -3,12 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccountOperations } from "../../accounts/AccountOperations.js"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
+import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 
 /** What the operator can do to the accounts of this server; nothing where it has no store. */
@@ -22,22 +24,50 @@ export class RunningStore extends Context.Tag("a-chat/RunningStore")<RunningStor
 
 type Services = Server.Server | RunningAccounts | RunningStore
 
-/** The server, with accounts if it has a store. */
+/** What a server with a store takes besides its limits. */
+export interface KeepingSettings {
+  readonly accounts: LiveSource<AccountsSettings>
+  readonly rooms: LiveSource<RoomsSettings>
+}
+
+/** The server, with accounts if it has a store, and with rooms unless they are off. */
 export const serving = (
   store: string | undefined,
   limits: StoreLimits,
-  settings: LiveSource<AccountsSettings>,
+  settings: KeepingSettings,
   options: Server.ServerOptions
-): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> =>
-  store === undefined
-    ? Layer.mergeAll(
-        Server.layer(options),
-        Layer.succeed(RunningAccounts, undefined),
-        Layer.succeed(RunningStore, undefined)
-      )
-    : Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, limits))
+): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> => {
+  if (store !== undefined) return Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, limits))
+  const { rooms } = settings
+  const isPlain = rooms.current.mode === "off"
+  return Layer.mergeAll(
+    isPlain ? Server.layer(options) : withRoomsOnly(rooms, RoomFlags.limitsWithoutStore(limits), options),
+    Layer.succeed(RunningAccounts, undefined),
+    Layer.succeed(RunningStore, undefined)
+  )
+}
 
-const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.ServerOptions) =>
+/** Rooms in memory, and nothing else that is kept. */
+const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, options: Server.ServerOptions) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      // Imported only here, because a server without rooms needs none of it.
+      const [{ AccountIndex }, Conversations, Rooms] = yield* Effect.promise(() =>
+        Promise.all([
+          import("../../accounts/AccountIndex.js"),
+          import("../../conversations/Conversations.js"),
+          import("../../rooms/Rooms.js")
+        ])
+      )
+      const prepared = Conversations.prepare(yield* StoreFlags.open("memory", { limits }))
+      const nobody = new AccountIndex([])
+      const makeRooms = yield* Effect.orDie(Rooms.make({ store: prepared.store, accounts: nobody, settings: rooms }))
+      const { feature } = Conversations.make(prepared, nobody, makeRooms)
+      return Server.layer({ ...options, features: [...(options.features ?? []), feature] })
+    })
+  )
+
+const withAccounts = ({ accounts: settings, rooms }: KeepingSettings, options: Server.ServerOptions) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       // Imported only here: a server without a store needs none of it.
@@ -48,9 +78,18 @@ const withAccounts = (settings: LiveSource<AccountsSettings>, options: Server.Se
       const prepared = Conversations.prepare(store)
       const { admission, feature, index, operations } = yield* Accounts.make({
         settings,
-        removed: (toGuests) => conversations.removed(toGuests)
+        removed: (toGuests, account) => conversations.removed(toGuests, account)
       }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
-      const conversations = Conversations.make(prepared, index)
+      const makeRooms =
+        rooms.current.mode === "off"
+          ? []
+          : [
+              yield* Effect.flatMap(
+                Effect.promise(() => import("../../rooms/Rooms.js")),
+                (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
+              ).pipe(Effect.mapError(ExitStatus.asMisuse))
+            ]
+      const conversations = Conversations.make(prepared, index, ...makeRooms)
       const features = [...(options.features ?? []), conversations.feature, feature]
       const server = Server.layer({ ...options, admission, features })
       return Layer.mergeAll(server, Layer.succeed(RunningAccounts, operations), Layer.succeed(RunningStore, store))

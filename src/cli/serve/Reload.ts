@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
+import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import { Server, type ServerHandle } from "../../chat/Server.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -15,6 +16,7 @@ import type { Source } from "../settings/Sources.js"
 import * as AccountFlags from "./AccountFlags.js"
 import { RunningStore } from "./AccountsLayer.js"
 import * as LimitFlags from "./LimitFlags.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
 import * as StoreFlags from "./StoreFlags.js"
 
@@ -52,6 +54,7 @@ export interface ReloadOptions {
   readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>
   readonly accounts: LiveSource<AccountsSettings>
+  readonly rooms: LiveSource<RoomsSettings>
   /** The number of connections for which there was room at the start. The listeners cannot accept more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
@@ -128,7 +131,7 @@ interface Running {
 const reloading = (
   path: string,
   { server, store }: Running,
-  { accounts, flags, given, log, maxConnections }: ReloadOptions
+  { accounts, flags, given, log, maxConnections, rooms }: ReloadOptions
 ) => {
   let current = given
   const apply = (next: ServerSettings.GivenSettings) =>
@@ -141,6 +144,7 @@ const reloading = (
       yield* server.configure(LimitFlags.pick(limits, changed.filter(ServerSettings.isLive)))
       log.set(ServerSettings.logSettings(next))
       accounts.set(AccountFlags.of({ ...next.values, store: given.values.store }))
+      rooms.set(RoomFlags.of({ ...next.values, rooms: given.values.rooms }))
       current = next
       const isCapped = (next.values.maxConnections ?? 0) > maxConnections
       const [missed, applied] = Arr.partition(

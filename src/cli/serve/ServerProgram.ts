@@ -16,6 +16,7 @@ import * as AdminEndpoint from "./AdminEndpoint.js"
 import * as Control from "./Control.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 import * as Reload from "./Reload.js"
 import type * as ServerSettings from "./ServerSettings.js"
@@ -32,8 +33,14 @@ export const layer = (parts: Parts) =>
       const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
       const accounts = new LiveSource(AccountFlags.of(given.values))
+      const rooms = new LiveSource(RoomFlags.of(given.values))
       const limits = LimitFlags.limitsOf(given.values, maxConnections)
-      const chat = AccountsLayer.serving(given.values.store, StoreFlags.limitsOf(given.values), accounts, limits).pipe(
+      const chat = AccountsLayer.serving(
+        given.values.store,
+        StoreFlags.limitsOf(given.values),
+        { accounts, rooms },
+        limits
+      ).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
         Layer.provide(KernelReachability.layer),
@@ -45,7 +52,7 @@ export const layer = (parts: Parts) =>
       return drainAtTheEnd.pipe(
         Layer.provideMerge(Control.layer(given.values.control)),
         Layer.provideMerge(
-          Reload.layer({ ...parts, accounts, maxConnections, certificates: listeners.reloadCertificates })
+          Reload.layer({ ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates })
         ),
         Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(V8Heap.restoreYoung))),
         Layer.provideMerge(Signals.logUnused),

@@ -12,6 +12,7 @@ import * as AccountFlags from "./AccountFlags.js"
 import * as AdminFlag from "./AdminFlag.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 
 /** All settings of a server, in the order in which help and `a-chat config` list them. */
@@ -27,6 +28,7 @@ export const settings = {
   ...LimitFlags.settings,
   ...StoreFlags.settings,
   ...AccountFlags.settings,
+  ...RoomFlags.settings,
   logLevel: Setting.choice(
     "log-level",
     { about: "The least severe events that are logged", default: "info", live: true },

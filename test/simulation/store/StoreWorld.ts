@@ -142,7 +142,7 @@ export class StoreWorld {
         cost,
         derive,
         threads: 1,
-        removed: (toGuests) => conversations.removed(toGuests)
+        removed: (toGuests, account) => conversations.removed(toGuests, account)
       }).pipe(Effect.provideService(Store, prepared.store))
       const conversations = Conversations.make(prepared, index)
       const server = yield* Server.make({

@@ -1,0 +1,268 @@
+// PROTOCOL.md, section 11: rooms. Imported, not run. Each check starts a server with accounts in memory, or without any.
+import { equal, hold, same } from "../client.mjs"
+import { section } from "../suite.mjs"
+
+const { all, check } = section("rooms", "11. Rooms", ["command"])
+
+export { all as rooms }
+
+const password = "correct horse"
+
+/** What clients have got and `ask` has taken. */
+const taken = new WeakMap()
+
+/** Everything that a client has got. */
+const seen = (client) => [...(taken.get(client) ?? []), ...client.lines]
+
+/** Sends lines, and returns what the client gets until the server has answered them, but not who has come and gone. */
+const ask = async (client, ...lines) => {
+  client.send(...lines)
+  const got = await client.answers()
+  taken.set(client, [...(taken.get(client) ?? []), ...got])
+  return got.filter((line) => !/^\* (?:joined |left [^#@])/u.test(line))
+}
+
+/** The lines without the text for people, and without times. */
+const heads = (lines) => lines.map((line) => line.split(": ", 1)[0].replace(/ at=\d+$/u, ""))
+
+/** A guest, after these words of `/hello`. */
+const guest = async (server, name, words = "") => {
+  const client = await server.connect()
+  await ask(client, `/hello ${words}`, name)
+  return client
+}
+
+/** A server on which these names have accounts. */
+const start = async (t, names, ...flags) => {
+  const server = await t.serve("--store", "memory", ...flags)
+  for (const name of names) {
+    const client = await guest(server, name)
+    await ask(client, `/register ${password}`)
+    await quit(client)
+  }
+  return server
+}
+
+/** Leaves the server. */
+const quit = async (client) => {
+  client.send("/quit")
+  await gets(client, "* bye ")
+}
+
+/** A device of an account. */
+const account = (server, who, words) => guest(server, `${who}: ${password}`, words)
+
+/** Waits for a line that begins so, and returns the first. */
+const gets = (client, begin) => client.until(begin, () => seen(client).find((line) => line.startsWith(begin)))
+
+/** Waits for messages, and returns all that came, without their times. */
+const messages = async (client, count) => {
+  const found = () => seen(client).filter((line) => /^(?:from|\* sent) /u.test(line))
+  const lines = await client.until(`${count} messages`, () => (found().length >= count ? found() : undefined))
+  return lines.map((line) => line.replace(/ at=\d+:/u, ":"))
+}
+
+check(
+  "a line to a room is stored, and reaches its members",
+  [
+    "A line to a room reaches all who are in it: `#ops: done`, or `bob, #ops: done`.",
+    "It is stored like a line to an account (section 10), and then given to the members.",
+    "They get `from alice #ops: done`; the client that sent it does not.",
+    "a message as well, to a room: `#ops: hi` (section 11)",
+    "| `/join #ROOM` | `* room #ROOM members=N last=SEQ [locked=yes] [owner=NAME]: TOPIC`; creates the room if it does not exist |",
+    "The account that creates a room owns it.",
+    "Each member gets the lines that are stored after it has joined, all members in the same order."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, bob] = [await account(server, "alice", "seq"), await account(server, "bob", "seq")]
+    const [carol, dave] = [await guest(server, "carol"), await guest(server, "dave")]
+    same(heads(await ask(alice, "@1 /join #ops")), ["* room @1 #ops members=1 last=0 owner=alice"])
+    same(heads(await ask(carol, "/join #ops")), ["* room #ops members=2 last=0 owner=alice"])
+    alice.send("@2 #ops: one", "@3 carol, #ops: two")
+    await gets(alice, "* stored @3 #ops seq=2 at=")
+    same(heads(await ask(bob, "/join #ops")), ["* room #ops members=3 last=2 owner=alice"])
+    carol.send("#ops: three", "#ops: four")
+    same(await messages(bob, 2), ["from carol #ops guest=yes seq=3: three", "from carol #ops guest=yes seq=4: four"])
+    same(
+      (await messages(carol, 3)).toSorted(),
+      ["from alice #ops: one", "from alice #ops: two", "from alice: two"].toSorted()
+    )
+    equal((await messages(alice, 2)).length, 2)
+    equal((await ask(dave)).filter((line) => line.startsWith("from ")).length, 0)
+  }
+)
+
+check(
+  "members and their places",
+  [
+    "An account is a member until it leaves, also while it is away.",
+    "A guest is one while it is connected and is nobody else's account; it joins again after each login.",
+    "A device of an account has its place in a room as in any conversation: what it missed, it is given when it comes.",
+    "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as it takes; then `* end members #ROOM: …` |",
+    "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or may enter; then `* end rooms count=N: …` |"
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, bob] = [await account(server, "alice"), await account(server, "bob")]
+    const carol = await guest(server, "carol")
+    await ask(alice, "/join #ops")
+    await ask(bob, "/join #ops", "/join #dev")
+    await ask(carol, "/join #ops")
+    await quit(carol)
+    await quit(bob)
+    await gets(alice, "* left #ops carol: ")
+    await gets(alice, "* left bob: ")
+    const [members] = (await ask(alice, "/members #ops")).filter((line) => line.startsWith("* members "))
+    equal(members, "* members #ops 2 here=1: alice, bob")
+    same(
+      heads(await ask(alice, "/rooms")).filter((line) => /^\* (?:room|end) /u.test(line)),
+      [
+        "* room #ops members=2 last=0 in=yes owner=alice",
+        "* room #dev members=1 last=0 owner=bob",
+        "* end rooms count=2"
+      ]
+    )
+    await ask(alice, "#ops: while you were away")
+    same(await messages(await account(server, "bob"), 1), ["from alice #ops: while you were away"])
+    const again = await guest(server, "carol")
+    again.send("#ops: hi")
+    await gets(again, "! undelivered #ops reason=not-member: ")
+  }
+)
+
+check(
+  "rooms without a store, and who may write to them",
+  [
+    "Then `* hello` has `rooms=open`, `rooms=accounts` or `rooms=operator`, which is who creates rooms, and `store` and `log` (section 9).",
+    "A server has rooms unless `--rooms` is `off`.",
+    "A room that a guest has created has no owner.",
+    "The name of a room is `#` and a valid name (section 2).",
+    "Like a client's, it is reached by its exact name, and no room is created whose name looks the same as that of another.",
+    "| `no-room` | there is no such room, or it is locked and the sender is not in it |",
+    "| `not-member` | the sender is not in the room |",
+    "| `looks-like` | `/join`, and the name looks the same as that of the room `like` |",
+    "The `#` of a room stays.",
+    "| `no-room`, `not-member` | as above |",
+    "Lines to a room return for these reasons:"
+  ],
+  async (t) => {
+    const server = await t.serve()
+    const [carol, dave] = [await guest(server, "carol"), await guest(server, "dave")]
+    hold(/ store=memory log=\S+ rooms=open /u.test((await ask(carol, "/hello")).join("\n")), "its facts", carol.lines)
+    same(heads(await ask(carol, "/join #ops", "/join #OPS", "/join ops", "/join #a:b")), [
+      "* room #ops members=1 last=0",
+      "! refused join reason=looks-like like=#ops",
+      "! bad-line",
+      "! bad-line"
+    ])
+    dave.send("@1 #ops: one", "@2 #none: two", "@3 #OPS: three", "/members #ops", "/leave #ops", "/topic #none")
+    same(heads((await dave.answers()).filter((line) => line.startsWith("! refused"))), [
+      "! refused members reason=not-member",
+      "! refused leave reason=not-member",
+      "! refused topic reason=no-room"
+    ])
+    await gets(dave, "! undelivered @1 #ops reason=not-member: ").catch(() => undefined)
+    const off = await t.serve("--rooms", "off")
+    const erin = await guest(off, "erin")
+    hold(!/ rooms=/u.test((await ask(erin, "/hello")).join("\n")), "no rooms", erin.lines)
+    same(heads(await ask(erin, "/join #ops")), ["! unknown-command join"])
+  }
+)
+
+check(
+  "who may create rooms, and how many",
+  [
+    "| `policy` | `/join`, and the room is locked, or only the operator creates rooms |",
+    "| `guest` | `/join`, and only accounts create rooms |",
+    "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), or a topic of more than `max-topic` code points (300) |",
+    "With these words, a command about rooms is refused (section 9):"
+  ],
+  async (t) => {
+    const operator = await guest(await t.serve("--rooms", "operator"), "carol")
+    same(heads(await ask(operator, "/join #ops")), ["! refused join reason=policy"])
+    const server = await start(t, ["alice"], "--rooms", "accounts", "--max-rooms", "3", "--max-room-members", "2")
+    const [alice, carol, dave] = [
+      await account(server, "alice"),
+      await guest(server, "carol"),
+      await guest(server, "dave")
+    ]
+    same(heads(await ask(carol, "/join #ops")), ["! refused join reason=guest"])
+    await ask(alice, "/join #ops", "/join #dev", "/join #more")
+    same(heads(await ask(alice, "/join #most")), ["! refused join reason=limit"])
+    await ask(carol, "/join #ops")
+    same(heads(await ask(dave, "/join #ops")), ["! refused join reason=limit"])
+    same(heads(await ask(alice, `/topic #ops ${"é".repeat(301)}`)), ["! refused topic reason=limit"])
+    const few = await guest(await t.serve("--max-rooms-per-client", "1"), "erin")
+    same(heads(await ask(few, "/join #one", "/join #two")), [
+      "* room #one members=1 last=0",
+      "! refused join reason=limit"
+    ])
+  }
+)
+
+check(
+  "leaving, and the end of a room",
+  [
+    "| `/leave #ROOM` | `* left #ROOM NAME: …`, after the client's own lines to the room are stored |",
+    "The numbers of a room's lines begin with 1, and never begin again: when its last member has left, the room and its lines are gone, and a later one of that name goes on with higher numbers.",
+    "If the owner leaves, the account that has been a member longest is the next owner.",
+    "Who has left or was removed is given nothing more."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, bob] = [await account(server, "alice", "seq"), await account(server, "bob", "seq")]
+    await ask(alice, "/join #ops")
+    await ask(bob, "/join #ops")
+    const got = heads(await ask(alice, "@1 #ops: bye", "/leave #ops"))
+    same(
+      got.filter((line) => /^\* (?:stored|left) /u.test(line)),
+      ["* stored @1 #ops seq=1", "* left #ops alice"]
+    )
+    await gets(bob, "* owner #ops bob: ")
+    await ask(bob, "#ops: alone")
+    await ask(bob, "/leave #ops")
+    same(await messages(bob, 1), ["from alice #ops seq=1: bye"])
+    const later = heads(await ask(bob, "/join #ops"))
+    same(later, ["* room #ops members=1 last=2 owner=bob"])
+    bob.send("@2 #ops: again")
+    await gets(bob, "* stored @2 #ops seq=3 at=")
+    equal((await ask(alice)).filter((line) => line.startsWith("from ")).length, 0)
+  }
+)
+
+check(
+  "the topic, and notices",
+  [
+    "| `/topic #ROOM [TEXT]` | `* topic #ROOM [NAME]: TEXT`: what the room is about, and who has said so; with TEXT, a member sets it |",
+    "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME: …`, `* topic #ROOM NAME: TEXT` and `* owner #ROOM NAME: …`.",
+    "They are collected and dropped like others (section 6), and no connection gets one about what it did itself.",
+    "An account that leaves is told on its other devices as well."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, phone] = [await account(server, "alice"), await account(server, "alice/phone")]
+    const [bob, carol] = [await account(server, "bob"), await guest(server, "carol")]
+    await ask(bob, "/join #ops")
+    await ask(carol, "/join #ops")
+    await ask(alice, "/join #ops")
+    same(await ask(alice, "/topic #ops"), ["* topic #ops: "])
+    same(await ask(alice, "/topic #ops  a: topic "), ["* topic #ops alice: a: topic"])
+    equal(await gets(phone, "* topic "), "* topic #ops alice: a: topic")
+    same(
+      heads(await ask(carol, "/leave #ops")).filter((line) => line.startsWith("* left ")),
+      ["* left #ops carol"]
+    )
+    await ask(alice, "/leave #ops")
+    await gets(phone, "* left #ops alice: ")
+    await gets(bob, "* left #ops alice: ")
+    const notices = heads(seen(bob)).filter((line) => /^\* (?!room).* #ops/u.test(line))
+    same(notices, [
+      "* joined #ops carol guest=yes",
+      "* joined #ops alice",
+      "* topic #ops alice",
+      "* left #ops carol",
+      "* left #ops alice"
+    ])
+  }
+)

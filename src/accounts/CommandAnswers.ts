@@ -1,0 +1,25 @@
+import * as Effect from "effect/Effect"
+import type { Answer } from "../chat/Commands.js"
+import type { StoreError } from "../ports/StoreError.js"
+import * as Reply from "../protocol/Reply.js"
+import { retryStoreMillis } from "./AccountsContext.js"
+
+/** What commands answer that need the store. */
+
+export type Refuse = (reason: Reply.RefusedReason, more?: Parameters<typeof Reply.refused>[2]) => ReadonlyArray<string>
+
+/** Refuses a command (`! refused`). */
+export const refusing =
+  (command: string, label: string | undefined): Refuse =>
+  (reason, more) => [Reply.refused(command, reason, more)(label)]
+
+/** A store that does not answer is logged, and the client may try again. */
+export const unlessStoreFails =
+  (command: string, label: string | undefined) =>
+  (answer: Effect.Effect<ReadonlyArray<string>, StoreError>): Effect.Effect<Answer> =>
+    Effect.catchTag(answer, "StoreError", ({ message }) =>
+      Effect.logWarning("a command failed, because the store did").pipe(
+        Effect.annotateLogs({ command, reason: message }),
+        Effect.as(refusing(command, label)("unavailable", { retryMillis: retryStoreMillis }))
+      )
+    )

@@ -1,0 +1,35 @@
+import type { Batch } from "../chat/Batch.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import type { WriterKind } from "../chat/Outbox.js"
+import type { Peer } from "../chat/Peer.js"
+import type { Appended, NewLine } from "../ports/StoreLines.js"
+import type { UndeliveredReason } from "../protocol/Reply.js"
+import type { LineHead } from "./LineHead.js"
+
+/** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
+export const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true }
+
+/** A line in an inlet. */
+export interface SentLine extends LineHead {
+  readonly sender: Peer
+  readonly label: string | undefined
+}
+
+/** A line that is on disk, by now or since it was sent before (`again`). */
+export interface KeptLine {
+  readonly line: NewLine
+  readonly by: Peer
+  readonly answer: Extract<Appended, { readonly _tag: "Stored" }>
+}
+
+/** A recipient whose lines are stored: an account, or a room. Everything happens in the broker's turn. */
+export interface KeptRecipient {
+  /** The line as the store gets it, or what becomes of a line that must not be stored. */
+  readonly newLine: (sent: SentLine) => NewLine | LineOutcome
+  /** Lines have been stored, in this order. */
+  readonly stored: (lines: ReadonlyArray<KeptLine>) => void
+  /** All lines of a batch have met their fates. */
+  readonly settled: (batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
+  /** Why lines return that the store does not take, because the recipient is gone. */
+  readonly goneReason: UndeliveredReason
+}

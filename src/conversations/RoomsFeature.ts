@@ -1,0 +1,55 @@
+import type * as Effect from "effect/Effect"
+import type { Batch } from "../chat/Batch.js"
+import type { Feature, FeatureContext } from "../chat/Feature.js"
+import type { Peer } from "../chat/Peer.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId, StoredLine } from "../ports/StoreLines.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { Feed } from "./Feed.js"
+import type { KeptRecipient } from "./KeptRecipient.js"
+
+/** Rooms, as an extension of the conversations: they have members, and everything else is as in other conversations. */
+export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
+  /** The name of a room in wire form. */
+  readonly nameOf: (room: ConversationId) => string
+  /**
+   * Whether a client is in a room. Whatever gives clients lines of a room, or tells them of its lines, asks this before:
+   * feeds, pages, searches.
+   */
+  readonly mayRead: (reader: Peer, room: ConversationId) => boolean
+  /** The room of this name, if the client is in it; otherwise why commands about it, and lines to it, are refused. */
+  readonly find: (reader: Peer, name: string) => ConversationId | "no-room" | "not-member"
+  /** Whether readers of a line may learn that it was sent to this room as well. */
+  readonly isListed: (name: string) => boolean
+  /** In the broker's turn: a device of an account is connected. */
+  readonly connected: (feed: Feed) => void
+  /** In the broker's turn: the store has removed an account, also from its rooms. */
+  readonly accountRemoved: (account: AccountId) => void
+}
+
+/** What rooms use of the conversations. */
+export interface RoomsHost {
+  readonly broker: FeatureContext
+  /** Stores a batch that was put into a room's inlet. */
+  readonly take: (recipient: KeptRecipient, batch: Batch<Peer>) => void
+  /** The feeds of an account's connected devices. */
+  readonly feedsOf: (account: AccountId) => ReadonlyArray<Feed>
+  /** The feed of a guest, which has one from its first room on. */
+  readonly guestFeed: (guest: Peer) => Feed
+  /** Gives a line of a room to a client that is in it. */
+  readonly give: (feed: Feed, room: ConversationId, line: StoredLine, by: Peer) => void
+  /** Reports that a request failed, and waits before it is made again. */
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+export type MakeRooms = (host: RoomsHost) => RoomsFeature
+
+/** A server without rooms. */
+export const noRooms: MakeRooms = () => ({
+  nameOf: () => "",
+  mayRead: () => false,
+  find: () => "no-room",
+  isListed: () => false,
+  connected: () => {},
+  accountRemoved: () => {}
+})

@@ -1,0 +1,64 @@
+import { Peer } from "../chat/Peer.js"
+import type { Feed } from "../conversations/Feed.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import type { StoredRoom } from "../ports/StoreRooms.js"
+
+/** Who is in a room: an account, also while it is away, or the connection of a guest. */
+export type Member = AccountId | Peer
+
+/** The member that a client is, or would be. */
+export const memberOf = (peer: Peer): Member => peer.device?.account.id ?? peer
+
+/** Whether a member is seen by others: clients of guests that only send are not. */
+export const isVisible = (member: Member): boolean => !(member instanceof Peer && member.isSendOnly)
+
+/** A room, as it is in the store, and who is in it. Changes only in the broker's turn. */
+export class Room {
+  readonly id: ConversationId
+  /** In wire form, with its `#`. */
+  readonly name: string
+  readonly likeness: string
+  topic: string
+  /** The name of the author of the topic; empty if nobody has set one. */
+  topicBy: string
+  owner: AccountId | undefined
+  isLocked: boolean
+  slowMillis: number
+  /** The number of the last line that is known to be stored. */
+  last: number
+  /** In the order in which they joined. Only `RoomIndex` changes this. */
+  readonly members: Set<Member>
+  /** Members that others do not see. */
+  hidden = 0
+  /** Guests that have left with their connection: what had been read from them is still theirs to write. */
+  readonly departed = new WeakSet<Peer>()
+  readonly invited: Set<AccountId>
+  /** The feeds of the members that are present. */
+  readonly feeds = new Set<Feed>()
+  /** Nobody is in the room any more: it ends with the next step, and nobody can enter it before. */
+  isEnding = false
+
+  constructor(stored: StoredRoom) {
+    this.id = stored.id
+    this.name = stored.name
+    this.likeness = stored.likeness
+    this.topic = stored.topic
+    this.topicBy = stored.topicBy
+    this.owner = stored.owner
+    this.isLocked = stored.isLocked
+    this.slowMillis = stored.slowMillis
+    this.last = stored.last
+    this.members = new Set(stored.members)
+    this.invited = new Set(stored.invited)
+  }
+
+  /** The number of members, as clients are told. */
+  get size(): number {
+    return this.members.size - this.hidden
+  }
+
+  get accounts(): ReadonlyArray<AccountId> {
+    return [...this.members].filter((member) => typeof member === "number")
+  }
+}

@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect"
+import type { FeatureContext } from "../chat/Feature.js"
+import type { StoreService } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { Room } from "./Room.js"
+import type { RoomInlet } from "./RoomInlet.js"
+
+/** What was decided in the broker's turn: a result, or what the store has to do for it. Its answer is used in a later turn. */
+export type Decision<A> = A | Effect.Effect<() => A, StoreError>
+
+/** A change that needs the store: `done` runs in the broker's turn once the store has it. */
+export const after = <A, B>(
+  ask: Effect.Effect<A, StoreError>,
+  done: (answer: A) => B
+): Effect.Effect<() => B, StoreError> => Effect.map(ask, (answer) => () => done(answer))
+
+/**
+ * Changes of rooms: one at a time, each decided in the broker's turn, then made by the store, and then in memory. So each
+ * is decided on what the changes before it have left, and memory changes in the order in which the store did.
+ */
+export class RoomChanges {
+  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
+  private readonly ending = new Set<Room>()
+  private readonly hasEnding = Effect.unsafeMakeLatch(false)
+
+  constructor(
+    private readonly broker: Pick<FeatureContext, "inTurn">,
+    private readonly store: Pick<StoreService, "rooms">,
+    private readonly inletOf: (room: Room) => RoomInlet | undefined,
+    /** In the broker's turn: the store has ended a room. */
+    private readonly ended: (room: Room) => void
+  ) {}
+
+  make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
+    return this.oneByOne.withPermits(1)(this.attempt(decide))
+  }
+
+  private attempt<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
+    const { inTurn } = this.broker
+    // A guest may have left the last room that had anybody in it since the others were ended.
+    const decided = inTurn((): Decision<A> => (this.ending.size > 0 ? again : decide()))
+    const again = Effect.suspend(() => Effect.map(this.attempt(decide), (result) => () => result))
+    return Effect.zipRight(this.endEmpty(), decided).pipe(
+      Effect.flatMap((decision) =>
+        Effect.isEffect(decision)
+          ? Effect.flatMap(decision as Effect.Effect<() => A, StoreError>, inTurn)
+          : Effect.succeed(decision)
+      )
+    )
+  }
+
+  /** In the broker's turn, within a change: somebody has entered a room, which may have been empty for a moment. */
+  keep(room: Room) {
+    room.isEnding = false
+    this.ending.delete(room)
+  }
+
+  /** In the broker's turn: nobody is in a room any more. It ends before any other change, and nobody can enter it before. */
+  end(room: Room) {
+    room.isEnding = true
+    this.ending.add(room)
+    this.hasEnding.unsafeOpen()
+  }
+
+  /** Ends rooms that nobody is in, for ever. */
+  run(failed: (error: StoreError) => Effect.Effect<void>): Effect.Effect<never> {
+    const next = Effect.catchAll(this.oneByOne.withPermits(1)(Effect.suspend(() => this.endEmpty())), failed)
+    return Effect.forever(Effect.zipRight(this.hasEnding.await, next))
+  }
+
+  private endEmpty(): Effect.Effect<void, StoreError> {
+    return Effect.suspend(() => {
+      for (const room of this.ending) return Effect.zipRight(this.endOne(room), this.endEmpty())
+      this.hasEnding.unsafeClose()
+      return Effect.void
+    })
+  }
+
+  /** What members had written before they left is stored first: their lines must not be lost with the room. */
+  private endOne(room: Room): Effect.Effect<void, StoreError> {
+    const flushed = Effect.suspend(() => this.inletOf(room)?.flushed ?? Effect.void)
+    return flushed.pipe(
+      Effect.zipRight(this.store.rooms.end(room.id)),
+      Effect.zipRight(
+        this.broker.inTurn(() => {
+          this.ending.delete(room)
+          this.ended(room)
+        })
+      )
+    )
+  }
+}

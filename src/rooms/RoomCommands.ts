@@ -1,0 +1,229 @@
+import * as Effect from "effect/Effect"
+import { refusing, unlessStoreFails, type Refuse } from "../accounts/CommandAnswers.js"
+import type { Answer, Call, Command } from "../chat/Commands.js"
+import { likenessOf } from "../chat/Names.js"
+import type { Peer } from "../chat/Peer.js"
+import type { StoredRoom } from "../ports/StoreRooms.js"
+import * as Reply from "../protocol/Reply.js"
+import * as RoomName from "../protocol/RoomName.js"
+import * as RoomReply from "../protocol/RoomReply.js"
+import * as Wire from "../protocol/Wire.js"
+import { isVisible, memberOf, type Member, type Room } from "./Room.js"
+import { after, type Decision } from "./RoomChanges.js"
+import { factsOf, nameOf, type RoomsContext } from "./RoomsContext.js"
+import { maxTopicLength } from "./RoomsSettings.js"
+
+type Lines = ReadonlyArray<string>
+
+interface Row extends Omit<Command, "run" | "needsLogin"> {
+  readonly run: (call: Call, rooms: RoomsContext) => Answer | Effect.Effect<Answer>
+}
+
+/** A call of a command about one room. */
+interface RoomCall extends Call {
+  readonly command: string
+  /** The name of the room. */
+  readonly name: string
+  /** What follows the name. */
+  readonly rest: string
+  readonly refuse: Refuse
+}
+
+const join: Row = {
+  name: "join",
+  usage: "/join #ROOM",
+  about: "enters a room, and creates it if it does not exist",
+  run: (call, rooms) => aboutRoom(join, call, (about) => changing(about, rooms, () => decideJoin(about, rooms)))
+}
+
+const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+  const { label, name, peer, refuse } = call
+  const { index, settings, store } = rooms
+  const member = memberOf(peer)
+  const { maxMembers, maxRoomsPerClient } = settings.current
+  const room = index.named(name)
+  if (room?.members.has(member) === true) return [RoomReply.room(factsOf(rooms, room), false, label)]
+  if (room !== undefined && !index.isVisible(peer, room)) {
+    return refuse("policy", { text: "the room is locked; its owner can invite you" })
+  }
+  if (index.of(member).size >= maxRoomsPerClient) return refuse("limit", { text: "you are in too many rooms" })
+  if (room === undefined) return decideCreate(call, rooms)
+  if (room.members.size >= maxMembers) return refuse("limit", { text: "too many are in this room" })
+  if (typeof member !== "number") return entered(call, rooms, room, room.last)
+  return after(store.rooms.join(room.id, member), (last) =>
+    last === undefined ? refuse("no-room") : entered(call, rooms, room, last)
+  )
+}
+
+const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+  const { name, peer, refuse } = call
+  const { index, settings, store } = rooms
+  const { maxRooms, mode } = settings.current
+  if (mode === "operator") return refuse("policy", { text: "only the server's operator creates rooms" })
+  if (mode === "accounts" && peer.device === undefined) return refuse("guest")
+  const likeness = likenessOf(name.slice(1))
+  const like = index.alike(likeness)
+  if (like !== undefined)
+    return refuse("looks-like", { like: like.name, text: "a room has a name that looks the same" })
+  if (index.size >= maxRooms) return refuse("limit", { text: "there are too many rooms" })
+  const owner = peer.device?.account.id
+  return after(store.rooms.create({ name, likeness, owner }), (stored) =>
+    stored === undefined ? refuse("no-room") : entered(call, rooms, created(rooms, stored), stored.last)
+  )
+}
+
+/** In the broker's turn: the store has created a room. Its owner enters it like anybody else. */
+const created = ({ host, index }: RoomsContext, stored: StoredRoom): Room => {
+  host.broker.changed(stored.name)
+  return index.add({ ...stored, members: [] })
+}
+
+/** In the broker's turn: the client enters a room, unless it has gone meanwhile. */
+const entered = ({ label, peer }: RoomCall, rooms: RoomsContext, room: Room, last: number): Lines => {
+  const { changes, membership } = rooms
+  if (isStill(rooms, peer)) {
+    membership.enter(room, memberOf(peer), last, peer)
+    changes.keep(room)
+  } else if (room.members.size === 0) changes.end(room)
+  return [RoomReply.room({ ...factsOf(rooms, room), last }, false, label)]
+}
+
+/** Whether a client can become a member: an account that still exists can, even if its connection has ended meanwhile. */
+const isStill = ({ accounts }: RoomsContext, { device, phase }: Peer): boolean =>
+  device === undefined ? phase._tag === "Present" : accounts.withId(device.account.id)?.isRemoved === false
+
+const leave: Row = {
+  name: "leave",
+  usage: "/leave #ROOM",
+  about: "leaves a room",
+  run: (call, rooms) =>
+    aboutRoom(leave, call, (about) =>
+      // First, what the client has written before is stored.
+      Effect.zipRight(
+        rooms.flushed(about.name),
+        changing(about, rooms, () => decideLeave(about, rooms))
+      )
+    )
+}
+
+const decideLeave = ({ label, name, peer, refuse }: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+  const { index, membership, store } = rooms
+  const room = index.find(peer, name)
+  if (typeof room === "string") return refuse(room)
+  const member = memberOf(peer)
+  const left = (): Lines => {
+    membership.exit(room, member, peer)
+    return [RoomReply.left(room.name, peer.name, undefined, label)]
+  }
+  return typeof member === "number" ? after(store.rooms.leave(room.id, member), left) : left()
+}
+
+const list: Row = {
+  name: "rooms",
+  usage: "/rooms",
+  about: "lists the rooms that you are in or may enter",
+  run: ({ label, peer }, rooms) => {
+    const member = memberOf(peer)
+    const visible = [...rooms.index.all].filter((room) => !room.isEnding && rooms.index.isVisible(peer, room))
+    return RoomReply.rooms(
+      visible.map((room) => ({ facts: factsOf(rooms, room), isIn: room.members.has(member) })),
+      label
+    )
+  }
+}
+
+const members: Row = {
+  name: "members",
+  usage: "/members #ROOM",
+  about: "lists who is in a room, those first that are present",
+  run: (call, rooms) =>
+    aboutRoom(members, call, ({ label, name, peer, refuse }) => {
+      const room = rooms.index.find(peer, name)
+      if (typeof room === "string") return refuse(room)
+      const visible = [...room.members].filter(isVisible)
+      const here = visible.filter((member) => isPresent(rooms, member))
+      const away = visible.filter((member) => !isPresent(rooms, member))
+      const names = [...here, ...away].map((member) => nameOf(rooms, member))
+      return RoomReply.members(room.name, names, here.length, label)
+    })
+}
+
+const isPresent = ({ accounts, host }: RoomsContext, member: Member): boolean => {
+  if (typeof member !== "number") return true
+  const account = accounts.withId(member)
+  return account !== undefined && host.broker.devicesOf(account).length > 0
+}
+
+const topic: Row = {
+  name: "topic",
+  usage: "/topic #ROOM [TEXT]",
+  about: "shows what a room is about, or sets it",
+  run: (call, rooms) =>
+    aboutRoom(topic, call, (about) => {
+      if (about.rest !== "") return changing(about, rooms, () => decideTopic(about, rooms))
+      const room = rooms.index.find(about.peer, about.name)
+      return typeof room === "string"
+        ? about.refuse(room)
+        : [RoomReply.topic(room.name, room.topicBy, room.topic, about.label)]
+    })
+}
+
+const decideTopic = (call: RoomCall, { index, notices, store }: RoomsContext): Decision<Lines> => {
+  const { label, name, peer, refuse, rest } = call
+  const room = index.find(peer, name)
+  if (typeof room === "string") return refuse(room)
+  if (rest.length > maxTopicLength && [...Wire.decode(rest)].length > maxTopicLength) {
+    return refuse("limit", { text: `a topic has at most ${maxTopicLength} characters` })
+  }
+  const text = Wire.copy(rest)
+  return after(store.rooms.change(room.id, { topic: { text, by: peer.name } }), (isChanged) => {
+    if (!isChanged) return refuse("no-room")
+    room.topic = text
+    room.topicBy = peer.name
+    notices.tell(room, RoomReply.topic(room.name, peer.name, text), peer)
+    return [RoomReply.topic(room.name, peer.name, text, label)]
+  })
+}
+
+export const rows: ReadonlyArray<Row> = [join, leave, list, members, topic]
+
+export const make = (rooms: RoomsContext): ReadonlyArray<Command> =>
+  rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, rooms) }))
+
+/** Runs a command about a room, whose name is the first word of its argument. */
+const aboutRoom = (
+  { name: command, usage }: Row,
+  call: Call,
+  run: (call: RoomCall) => Answer | Effect.Effect<Answer>
+): Answer | Effect.Effect<Answer> => {
+  const { argument, label } = call
+  const end = argument.search(/[ \t]/)
+  const name = RoomName.parse(end < 0 ? argument : argument.slice(0, end))
+  if (name === undefined) return [Reply.badLine(`write '${usage}'; a room's name is '#' and a name`)(label)]
+  const rest = end < 0 ? "" : Wire.trim(argument, end)
+  return run({ ...call, command, name: Wire.copy(name), rest, refuse: refusing(command, label) })
+}
+
+/**
+ * Makes a change. The client gets its answer in the turn in which the change takes effect, so it comes before everything
+ * that follows from it.
+ */
+const changing = (
+  { command, label, peer }: RoomCall,
+  { changes, host }: RoomsContext,
+  decide: () => Decision<Lines>
+): Effect.Effect<Answer> => {
+  const answer = (lines: Lines): Lines => {
+    // During a shutdown, the client may have been told that there will be no answer.
+    if (!peer.isShutOut) for (const line of lines) host.broker.put(peer, line)
+    return []
+  }
+  return changes
+    .make((): Decision<Lines> => {
+      const decision = decide()
+      return Effect.isEffect(decision)
+        ? Effect.map(decision as Effect.Effect<() => Lines, never>, (done) => () => answer(done()))
+        : answer(decision as Lines)
+    })
+    .pipe(unlessStoreFails(command, label))
+}

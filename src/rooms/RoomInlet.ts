@@ -1,0 +1,89 @@
+import * as Effect from "effect/Effect"
+import type { Batch } from "../chat/Batch.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import type { Outbox } from "../chat/Outbox.js"
+import type { Peer } from "../chat/Peer.js"
+import { storeWriter, type KeptLine, type KeptRecipient, type SentLine } from "../conversations/KeptRecipient.js"
+import * as LineHead from "../conversations/LineHead.js"
+import type { RoomsHost } from "../conversations/RoomsFeature.js"
+import { authorOf } from "../conversations/StoreWriter.js"
+import { ofRoom, type NewLine } from "../ports/StoreLines.js"
+import type { Room } from "./Room.js"
+
+interface Waiter {
+  /** The lines that have to be settled. */
+  readonly until: number
+  readonly latch: Effect.Latch
+}
+
+/** Where lines to a room are put; the store is its writer. */
+export class RoomInlet implements KeptRecipient {
+  readonly goneReason = "no-room"
+  readonly outbox: Outbox<Peer>
+  /** The lines that have met their fates since the room is in memory. */
+  private settledLines = 0
+  private waiters: ReadonlyArray<Waiter> = []
+  private isOver = false
+
+  constructor(
+    private readonly room: Room,
+    private readonly host: Pick<RoomsHost, "broker" | "give" | "take">,
+    /** What becomes of a line that this sender must not write; undefined if it may. */
+    private readonly refusal: (sender: Peer, room: Room) => LineOutcome | undefined
+  ) {
+    this.outbox = host.broker.outbox(room.name, storeWriter)
+    this.outbox.form = LineHead.form
+    this.await()
+  }
+
+  newLine(sent: SentLine): NewLine | LineOutcome {
+    const { room } = this
+    return this.refusal(sent.sender, room) ?? { conversation: ofRoom(room.id), ...authorOf(sent), isLive: true }
+  }
+
+  stored(lines: ReadonlyArray<KeptLine>) {
+    const { room } = this
+    for (const { answer, by, line } of lines) {
+      const { again, at, seq } = answer
+      if (again) continue
+      const { account, author, isAuto, text, to } = line
+      room.last = Math.max(room.last, seq)
+      const kept = { seq, at, account, author, text, isAuto, to }
+      for (const feed of room.feeds) this.host.give(feed, room.id, kept, by)
+    }
+  }
+
+  settled(batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) {
+    this.settledLines += batch.lines
+    this.host.broker.settledEach(this.outbox, batch, outcomes)
+    for (const { latch, until } of this.waiters) if (until <= this.settledLines) latch.unsafeOpen()
+    this.waiters = this.waiters.filter(({ until }) => until > this.settledLines)
+    this.await()
+    this.discardIfOver()
+  }
+
+  /** Waits until the lines that are here now have met their fates. */
+  get flushed(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { lines } = this.outbox
+      if (lines === 0) return Effect.void
+      const waiter = { until: this.settledLines + lines, latch: Effect.unsafeMakeLatch(false) }
+      this.waiters = [...this.waiters, waiter]
+      return waiter.latch.await
+    })
+  }
+
+  /** The room has ended, and its name does not lead here any more. */
+  end() {
+    this.isOver = true
+    this.discardIfOver()
+  }
+
+  private discardIfOver() {
+    if (this.isOver && this.outbox.isEmpty && !this.outbox.hasWaiting) this.host.broker.discard(this.outbox)
+  }
+
+  private await() {
+    this.outbox.onBatch((batch) => this.host.take(this, batch))
+  }
+}

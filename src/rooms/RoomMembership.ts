@@ -1,0 +1,119 @@
+import type { Peer } from "../chat/Peer.js"
+import type { Feed } from "../conversations/Feed.js"
+import type { RoomsHost } from "../conversations/RoomsFeature.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import { ofRoom } from "../ports/StoreLines.js"
+import * as RoomReply from "../protocol/RoomReply.js"
+import { isVisible, type Member, type Room } from "./Room.js"
+import type { RoomIndex } from "./RoomIndex.js"
+import type { RoomNotices } from "./RoomNotices.js"
+
+/** Who did something to a room, if it was not the member itself: shown to the others. */
+export interface Actor {
+  /** In wire form. */
+  readonly name: string
+  /** The connection, which gets an answer and no notice; undefined for the operator. */
+  readonly peer: Peer | undefined
+}
+
+interface Collaborators {
+  readonly host: Pick<RoomsHost, "broker" | "feedsOf" | "guestFeed">
+  readonly index: RoomIndex
+  readonly notices: RoomNotices
+  readonly nameOf: (member: Member) => string
+  /** Nobody is in this room any more. */
+  readonly isEmpty: (room: Room) => void
+}
+
+/** Members come and go: what that means for their feeds, and for the others. Runs in the broker's turn. */
+export class RoomMembership {
+  constructor(private readonly rooms: Collaborators) {}
+
+  /**
+   * A client or an account is in the room from now on.
+   *
+   * @param last it gets the lines after this one
+   * @param by the connection that asked for it
+   */
+  enter(room: Room, member: Member, last: number, by?: Peer) {
+    const { index, nameOf, notices } = this.rooms
+    if (room.members.has(member)) return
+    index.enter(room, member)
+    for (const feed of this.feedsOf(member)) {
+      feed.follow(room.id, ofRoom(room.id), last, room.last)
+      room.feeds.add(feed)
+    }
+    if (isVisible(member)) {
+      notices.tell(room, RoomReply.joined(room.name, nameOf(member), typeof member !== "number"), by)
+    }
+  }
+
+  /**
+   * A client or an account is no longer in the room, and gets nothing more of it.
+   *
+   * @param by the connection that asked to leave
+   * @param remover who has removed the member
+   */
+  exit(room: Room, member: Member, by?: Peer, remover?: Actor) {
+    const { index, isEmpty, nameOf, notices } = this.rooms
+    if (!room.members.has(member)) return
+    for (const feed of this.feedsOf(member)) {
+      room.feeds.delete(feed)
+      feed.forget(room.id, ofRoom(room.id))
+    }
+    const { owner } = room
+    index.leave(room, member)
+    if (isVisible(member)) {
+      const line = RoomReply.left(room.name, nameOf(member), remover?.name)
+      this.tellOwn(member, line, by)
+      notices.tell(room, line, remover?.peer)
+    }
+    if (room.owner !== undefined && room.owner !== owner) {
+      notices.tell(room, RoomReply.owner(room.name, nameOf(room.owner)))
+    }
+    if (room.members.size === 0) isEmpty(room)
+  }
+
+  /** The former member's own connections, which get no more notices of the room. */
+  private tellOwn(member: Member, line: string, by: Peer | undefined) {
+    for (const { peer } of this.feedsOf(member)) {
+      if (peer !== by && peer.hasGreeted && !peer.outbox.isQueueFull) this.rooms.host.broker.put(peer, line)
+    }
+  }
+
+  /** A device of an account is connected. */
+  connected(feed: Feed) {
+    if (feed.device === undefined) return
+    for (const room of this.rooms.index.of(feed.device.account)) room.feeds.add(feed)
+  }
+
+  /** A client can no longer be addressed. A guest leaves its rooms; what was read from it is still its to write. */
+  left(peer: Peer) {
+    const { host, index } = this.rooms
+    const { device } = peer
+    if (device === undefined) return this.guestLeft(peer)
+    const feed = host.feedsOf(device.account.id).find((one) => one.peer === peer)
+    if (feed === undefined) return
+    for (const room of index.of(device.account.id)) room.feeds.delete(feed)
+  }
+
+  guestLeft(guest: Peer) {
+    for (const room of this.rooms.index.of(guest)) {
+      room.departed.add(guest)
+      this.exit(room, guest, guest)
+    }
+  }
+
+  /** The store has removed an account, also from its rooms. */
+  accountRemoved(account: AccountId) {
+    const { index } = this.rooms
+    for (const room of index.of(account)) this.exit(room, account)
+    index.forgetInvitations(account)
+  }
+
+  private feedsOf(member: Member): ReadonlyArray<Feed> {
+    const { host } = this.rooms
+    if (typeof member === "number") return host.feedsOf(member)
+    return member.isSendOnly || member.phase._tag === "Gone" ? [] : [host.guestFeed(member)]
+  }
+}

@@ -1,0 +1,115 @@
+import * as Effect from "effect/Effect"
+import type { AccountIndex } from "../accounts/AccountIndex.js"
+import type { LineOutcome } from "../chat/LineOutcome.js"
+import type { Live } from "../chat/Live.js"
+import type { Peer } from "../chat/Peer.js"
+import type { MakeRooms, RoomsFeature, RoomsHost } from "../conversations/RoomsFeature.js"
+import type { StoreService } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { StoredRoom } from "../ports/StoreRooms.js"
+import * as RoomName from "../protocol/RoomName.js"
+import { memberOf, type Room } from "./Room.js"
+import { RoomChanges } from "./RoomChanges.js"
+import * as RoomCommands from "./RoomCommands.js"
+import { RoomIndex } from "./RoomIndex.js"
+import { RoomInlet } from "./RoomInlet.js"
+import { RoomMembership } from "./RoomMembership.js"
+import { RoomNotices } from "./RoomNotices.js"
+import { nameOf, type RoomsContext } from "./RoomsContext.js"
+import { maxTopicLength, type RoomsSettings } from "./RoomsSettings.js"
+
+export interface RoomsOptions {
+  readonly store: StoreService
+  readonly accounts: AccountIndex
+  readonly settings: Live<RoomsSettings>
+}
+
+/** Rooms for a server's conversations. Loads all of them; fails if the store does not answer. */
+export const make = (options: RoomsOptions): Effect.Effect<MakeRooms, StoreError> =>
+  Effect.map(options.store.rooms.all, (all) => (host) => featureOf(options, all, host))
+
+const featureOf = (
+  { accounts, settings, store }: RoomsOptions,
+  all: ReadonlyArray<StoredRoom>,
+  host: RoomsHost
+): RoomsFeature => {
+  const { broker } = host
+  const index = new RoomIndex(all)
+  const inlets = new Map<Room, RoomInlet>()
+  const inletOf = (room: Room): RoomInlet => {
+    const known = inlets.get(room)
+    if (known !== undefined) return known
+    const inlet = new RoomInlet(room, host, refusal)
+    inlets.set(room, inlet)
+    return inlet
+  }
+  const refusal = (sender: Peer, { name }: Room): LineOutcome | undefined => {
+    const found = index.find(sender, name)
+    return typeof found === "string" ? { _tag: "Returned", reason: found } : undefined
+  }
+  const notices = new RoomNotices(broker)
+  const changes = new RoomChanges(
+    broker,
+    store,
+    (room) => inlets.get(room),
+    (room) => {
+      index.delete(room)
+      broker.changed(room.name)
+      inlets.get(room)?.end()
+      inlets.delete(room)
+    }
+  )
+  const membership = new RoomMembership({
+    host,
+    index,
+    notices,
+    nameOf: (member) => nameOf({ accounts }, member),
+    isEmpty: (room) => changes.end(room)
+  })
+  const context: RoomsContext = {
+    host,
+    store,
+    settings,
+    accounts,
+    index,
+    notices,
+    membership,
+    changes,
+    flushed: (name) =>
+      Effect.suspend(() => {
+        const room = index.named(name)
+        return (room && inlets.get(room)?.flushed) ?? Effect.void
+      })
+  }
+  // Only guests were in them when the server stopped.
+  for (const room of index.all) if (room.members.size === 0) changes.end(room)
+  return {
+    commands: RoomCommands.make(context),
+    resolvers: [
+      {
+        resolve: (name) => {
+          const room = RoomName.isOfRoom(name) ? index.named(name) : undefined
+          return room && { outboxes: [inletOf(room).outbox], suffix: "", isUnlisted: room.isLocked }
+        }
+      }
+    ],
+    absence: (name) => (RoomName.isOfRoom(name) ? "no-room" : undefined),
+    facts: () => {
+      const { maxRoomsPerClient, mode } = settings.current
+      return { rooms: mode, "max-rooms": `${maxRoomsPerClient}`, "max-topic": `${maxTopicLength}` }
+    },
+    run: Effect.all([changes.run(host.failed), notices.run], { concurrency: "unbounded", discard: true }),
+    left: (peer) => membership.left(peer),
+    // A client that only sends is not addressed, so nobody has said that it has left.
+    ended: (peer) => membership.guestLeft(peer),
+    nameOf: (room) => index.withId(room)?.name ?? "",
+    mayRead: (reader, room) => index.withId(room)?.members.has(memberOf(reader)) === true,
+    find: (reader, name) => {
+      const found = index.find(reader, name)
+      return typeof found === "string" ? found : found.id
+    },
+    isListed: (name) => index.named(name)?.isLocked !== true,
+    connected: (feed) => membership.connected(feed),
+    accountRemoved: (account) => membership.accountRemoved(account)
+  }
+}

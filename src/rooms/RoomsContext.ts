@@ -1,0 +1,39 @@
+import type * as Effect from "effect/Effect"
+import type { AccountIndex } from "../accounts/AccountIndex.js"
+import type { Live } from "../chat/Live.js"
+import type { RoomsHost } from "../conversations/RoomsFeature.js"
+import type { StoreService } from "../ports/Store.js"
+import type { RoomFacts } from "../protocol/RoomReply.js"
+import type { Room, Member } from "./Room.js"
+import type { RoomChanges } from "./RoomChanges.js"
+import type { RoomIndex } from "./RoomIndex.js"
+import type { RoomMembership } from "./RoomMembership.js"
+import type { RoomNotices } from "./RoomNotices.js"
+import type { RoomsSettings } from "./RoomsSettings.js"
+
+/** What the parts of the rooms share. */
+export interface RoomsContext {
+  readonly host: RoomsHost
+  readonly store: StoreService
+  readonly settings: Live<RoomsSettings>
+  readonly accounts: AccountIndex
+  readonly index: RoomIndex
+  readonly notices: RoomNotices
+  readonly membership: RoomMembership
+  readonly changes: RoomChanges
+  /** Waits until the lines to the room of this name that were put so far have met their fates. */
+  readonly flushed: (name: string) => Effect.Effect<void>
+}
+
+/** The name of a member, in wire form. */
+export const nameOf = ({ accounts }: Pick<RoomsContext, "accounts">, member: Member): string =>
+  typeof member === "number" ? accounts.nameOf(member) : member.name
+
+export const factsOf = ({ accounts }: Pick<RoomsContext, "accounts">, room: Room): RoomFacts => ({
+  name: room.name,
+  members: room.size,
+  last: room.last,
+  isLocked: room.isLocked,
+  owner: room.owner === undefined ? undefined : accounts.nameOf(room.owner),
+  topic: room.topic
+})
