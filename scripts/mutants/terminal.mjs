@@ -202,16 +202,16 @@ export const mutants = [
   {
     name: "the prompt changes its recipients while a line is typed",
     file: "terminal/Composer.ts",
-    search: 'if (isNoOne && this.options.prompt.editor.text === "") this.conversation.back()',
-    replace: "if (isNoOne) this.conversation.back()",
+    search: 'if (isNoOne && this.options.prompt.editor.text === "") this.recipients.back()',
+    replace: "if (isNoOne) this.recipients.back()",
     test: "test/terminal/TerminalClient.test.ts"
   },
   {
     name: "the conversation before is one in which no one was",
-    file: "terminal/Conversation.ts",
+    file: "terminal/CurrentRecipients.ts",
     search: 'if (talk.state !== "absent") return',
     replace: "return",
-    test: "test/terminal/Conversation.test.ts"
+    test: "test/terminal/CurrentRecipients.test.ts"
   },
   {
     name: "a room's name is text to the last recipient",

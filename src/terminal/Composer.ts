@@ -1,7 +1,7 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Receipt } from "../client/Received.js"
 import * as ComposerView from "./ComposerView.js"
-import { Conversation } from "./Conversation.js"
+import { CurrentRecipients } from "./CurrentRecipients.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
@@ -51,7 +51,7 @@ export class Composer {
     undefined
   /** The new password, until the server has replied to the command that it was sent with. */
   sentPassword: string | undefined = undefined
-  private readonly conversation = new Conversation()
+  private readonly recipients = new CurrentRecipients()
   private readonly receipts = new Receipts((settled, isReceived) => {
     const { marks, transcript } = this.options
     transcript.print(Format.settled(this.shown(settled), marks, isReceived))
@@ -70,7 +70,7 @@ export class Composer {
   }
 
   private get to(): ReadonlyArray<string> {
-    return this.conversation.to
+    return this.recipients.to
   }
 
   /**
@@ -175,7 +175,7 @@ export class Composer {
   }
 
   private turn(to: ReadonlyArray<string>) {
-    this.conversation.turn(to)
+    this.recipients.turn(to)
     this.options.people.addressed(to)
   }
 
@@ -259,9 +259,9 @@ export class Composer {
     for (const fate of settled.fates) {
       if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
     }
-    const isNoOne = this.conversation.settle(settled.to, settled.fates)
+    const isNoOne = this.recipients.settle(settled.to, settled.fates)
     // A line that is being typed is meant for the recipients that the prompt shows.
-    if (isNoOne && this.options.prompt.editor.text === "") this.conversation.back()
+    if (isNoOne && this.options.prompt.editor.text === "") this.recipients.back()
   }
 
   /** An account was given messages of the user. */
@@ -311,14 +311,14 @@ export class Composer {
   /** What is drawn below the scrollback. */
   get view(): LiveView {
     const { paste } = this.options.prompt
-    const { conversation, doubted, isLeaving, outgoing, phase, receipts } = this
+    const { recipients, doubted, isLeaving, outgoing, phase, receipts } = this
     return ComposerView.make(
       {
         outgoing,
         stored: receipts.messages,
         phase,
         isLeaving,
-        to: conversation.to,
+        to: recipients.to,
         doubted,
         paste: paste === undefined ? undefined : { lines: paste.lines.length, ...this.addresseesOf(paste) }
       },

@@ -10,7 +10,7 @@ interface Talk {
  * The recipients of lines without recipients. Whoever is named becomes one; if no one of a new name is there, the
  * conversation before it continues.
  */
-export class Conversation {
+export class CurrentRecipients {
   private current: Talk = { to: [], state: "there" }
   /** Conversations before, the last one last. */
   private readonly earlier: Array<Talk> = []
