@@ -202,8 +202,8 @@ export const mutants = [
   {
     name: "the prompt changes its recipients while a line is typed",
     file: "terminal/Composer.ts",
-    search: 'if (isNoOne && this.options.prompt.editor.text === "") this.recipients.back()',
-    replace: "if (isNoOne) this.recipients.back()",
+    search: 'if (isNoOne && prompt.editor.text === "") this.options.navigation.back()',
+    replace: "if (isNoOne) this.options.navigation.back()",
     test: "test/terminal/TerminalClient.test.ts"
   },
   {

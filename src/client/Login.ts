@@ -41,6 +41,8 @@ export interface Hello {
   readonly accounts?: string
   /** The device of the account that the client has logged in to; undefined for a guest. */
   readonly device?: string
+  /** Who may make rooms: `open`, `accounts` or `operator`. Undefined from a server without rooms. */
+  readonly rooms?: string
   /** Identifies what the server keeps: if it changes, the numbers of kept lines start again. */
   readonly log?: string
   /** The words of `/hello` that are on for this client: `ack`, `once`, … */
@@ -340,6 +342,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
     maxRecipients: Number(values.get("max-recipients")),
     ...optional("accounts", accountsIn(values)),
     ...optional("device", values.get("device")),
+    ...optional("rooms", values.get("rooms")),
     ...optional("log", values.get("log")),
     words: values.get("on")?.split("+") ?? [],
     rates: [

@@ -1,3 +1,4 @@
+import * as RoomCommands from "./RoomCommands.js"
 import { commandNames, extents } from "./TypedLine.js"
 
 /** What Tab offers for a line: one choice after another, then the text as typed. */
@@ -22,13 +23,27 @@ export const turn = (completion: Completion, by: 1 | -1): Completion => {
   return { ...completion, at: (completion.at + by + length) % length }
 }
 
+/** What there is to complete. */
+export interface CompletionChoices {
+  /** All known users, the likeliest first. */
+  readonly names: ReadonlyArray<string>
+  /** The user's rooms, if the server has any. */
+  readonly rooms?: ReadonlyArray<string> | undefined
+  /** All conversations, for `/go`. */
+  readonly conversations?: ReadonlyArray<string>
+  /** Whether the next line goes to a room: then a name at its start is likelier a mention than a recipient. */
+  readonly isInRoom?: boolean
+}
+
 /**
  * Completes a command, its argument, a recipient, or a name in a text once part of it is typed; undefined if there is
  * nothing to complete at the cursor.
- *
- * @param names all known names, the likeliest first
  */
-export const find = (text: string, cursor: number, names: ReadonlyArray<string>): Completion | undefined => {
+export const find = (
+  text: string,
+  cursor: number,
+  { conversations = [], isInRoom = false, names, rooms }: CompletionChoices
+): Completion | undefined => {
   const [before, tail] = [text.slice(0, cursor), text.slice(cursor)]
   const complete = (typed: string, all: ReadonlyArray<string>, suffix: string): Completion | undefined => {
     const start = typed.toLowerCase()
@@ -40,6 +55,11 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
   const [, list] = /^\/ignore\s+(.*)$/su.exec(before) ?? []
   const ignored = list?.slice(list.lastIndexOf(",") + 1).trimStart()
   if (ignored !== undefined && !/\s/u.test(ignored)) return complete(ignored, names, "")
+  const atRoom = rooms === undefined ? undefined : roomArgument(before)
+  if (atRoom !== undefined) {
+    const { of, typed } = atRoom
+    return complete(typed, of === "conversations" ? conversations : of === "rooms" ? (rooms ?? []) : names, "")
+  }
   const argument = /^\/(\S+)\s+(\S*)$/u.exec(before)
   if (argument !== null) {
     const [, name = "", typed = ""] = argument
@@ -47,15 +67,27 @@ export const find = (text: string, cursor: number, names: ReadonlyArray<string>)
     return ["time", "joins"].includes(name) ? complete(typed, ["on", "off"], "") : undefined
   }
   if (before.startsWith("/")) {
-    return /\s/u.test(before) ? undefined : complete(before, commandNames, " ")
+    return /\s/u.test(before) ? undefined : complete(before, commandNames(rooms !== undefined), " ")
   }
   const [, recipient] = /^(?:\s*[^:,\s]+\s*,)*\s*([^:,\s]*)$/u.exec(before) ?? []
+  const recipients = rooms === undefined ? names : [...names, ...rooms]
   const chosen = before.split(",").map((name) => name.trim())
   chosen.pop() // the one being typed
-  if (recipient !== undefined && chosen.every((name) => names.includes(name))) {
-    const others = names.filter((name) => !chosen.includes(name))
-    return complete(recipient, others, tail.startsWith(":") ? "" : ": ")
+  if (recipient !== undefined && chosen.every((name) => recipients.includes(name))) {
+    const others = recipients.filter((name) => !chosen.includes(name))
+    const isMention = isInRoom && chosen.length === 0 && !recipient.startsWith("#")
+    return complete(recipient, others, tail.startsWith(":") ? "" : isMention ? " " : ": ")
   }
   const mentioned = before.split(/\s/u).at(-1) ?? ""
-  return mentioned === "" ? undefined : complete(mentioned, names, " ")
+  return mentioned === "" ? undefined : complete(mentioned, recipients, " ")
+}
+
+/** The word that is being typed in a command about conversations, and what it may be. */
+const roomArgument = (before: string) => {
+  const [, name = "", rest, typed = ""] = /^(\/\S+)\s+((?:\S+\s+)?)(\S*)$/u.exec(before) ?? []
+  if (rest === undefined) return undefined
+  if (RoomCommands.takesConversation(name)) return rest === "" ? ({ of: "conversations", typed } as const) : undefined
+  const of = RoomCommands.takes(name)
+  if (of === undefined) return undefined
+  return { of: rest === "" && (typed.startsWith("#") || of === "rooms") ? "rooms" : "names", typed } as const
 }

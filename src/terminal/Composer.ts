@@ -1,14 +1,20 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Receipt } from "../client/Received.js"
+import * as RoomReports from "../client/RoomReports.js"
 import * as ComposerView from "./ComposerView.js"
-import { CurrentRecipients } from "./CurrentRecipients.js"
+import type { ConversationReader } from "./ConversationReader.js"
+import type { Conversations } from "./Conversations.js"
+import type { CurrentRecipients } from "./CurrentRecipients.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
+import type { Navigation } from "./Navigation.js"
 import { Outgoing, type MessageId } from "./Outgoing.js"
 import type { People } from "./People.js"
 import type { Entered, Paste, Prompt } from "./Prompt.js"
+import type { RequestQueue } from "./RequestQueue.js"
+import * as RoomLines from "./RoomLines.js"
 import { span, type Row } from "./Row.js"
 import { Receipts } from "./Receipts.js"
 import { whoLabel } from "./ServerLines.js"
@@ -21,6 +27,11 @@ export interface ComposerOptions {
   readonly prompt: Prompt
   readonly transcript: Transcript
   readonly log: ConversationLog
+  readonly conversations: Conversations
+  readonly recipients: CurrentRecipients
+  readonly reader: ConversationReader
+  readonly navigation: Navigation
+  readonly requests: RequestQueue
   readonly bell: TypedLine.Extent
   readonly notify: TypedLine.Extent
   /** Whether there is any way to notify the user. */
@@ -38,8 +49,6 @@ export interface ComposerOptions {
 /** Turns what the user enters into messages and commands, and shows their outcomes. */
 export class Composer {
   readonly outgoing: Outgoing
-  /** Lines for the server other than messages. */
-  requests: Array<string> = []
   phase: ComposerView.ComposerPhase = { _tag: "Login" }
   isLeaving = false
   bell: TypedLine.Extent
@@ -51,7 +60,6 @@ export class Composer {
     undefined
   /** The new password, until the server has replied to the command that it was sent with. */
   sentPassword: string | undefined = undefined
-  private readonly recipients = new CurrentRecipients()
   private readonly receipts = new Receipts((settled, isReceived) => {
     const { marks, transcript } = this.options
     transcript.print(Format.settled(this.shown(settled), marks, isReceived))
@@ -70,7 +78,7 @@ export class Composer {
   }
 
   private get to(): ReadonlyArray<string> {
-    return this.recipients.to
+    return this.options.recipients.to
   }
 
   /**
@@ -86,7 +94,10 @@ export class Composer {
 
   private strangers(meaning: TypedLine.Meaning): ReadonlyArray<string> {
     if ((meaning._tag !== "Say" && meaning._tag !== "Turn") || this.to.length === 0) return []
-    return meaning.to.filter((name) => !this.to.includes(name) && !this.options.people.mayExist(name))
+    const { conversations, people } = this.options
+    return meaning.to.filter(
+      (name) => !this.to.includes(name) && !people.mayExist(name) && conversations.find(name) === undefined
+    )
   }
 
   /** Returns whether the user wants to leave. */
@@ -117,14 +128,14 @@ export class Composer {
   }
 
   private parse(line: string): TypedLine.Meaning {
-    const { people } = this.options
-    const isKnown = (name: string) => people.isKnown(name)
+    const { conversations, people, reader } = this.options
+    const isKnown = (name: string) => people.isKnown(name) || conversations.find(name) !== undefined
     const { lastOthers, lastSender } = people
-    return TypedLine.parse(line, { to: this.to, lastSender, lastOthers, isKnown })
+    return TypedLine.parse(line, { to: this.to, lastSender, lastOthers, isKnown, hasRooms: reader.isOn })
   }
 
   private execute(meaning: TypedLine.Meaning): boolean {
-    const { marks, transcript } = this.options
+    const { marks, navigation, reader, requests, transcript } = this.options
     switch (meaning._tag) {
       case "Say":
         this.say(meaning.to, meaning.text)
@@ -136,7 +147,22 @@ export class Composer {
         this.askWho()
         break
       case "Help":
-        transcript.print(...help(marks))
+        transcript.print(...help(marks, reader.isOn))
+        break
+      case "Join":
+        requests.ask(RoomLines.joinLabel, `/join ${meaning.room}`)
+        break
+      case "Go":
+        navigation.goTo(meaning.name)
+        break
+      case "Earlier":
+        this.earlier()
+        break
+      case "Search":
+        reader.search(meaning.text)
+        break
+      case "Mute":
+        navigation.mute(meaning.name)
         break
       case "NewPassword":
         this.askPassword(meaning.command)
@@ -175,8 +201,14 @@ export class Composer {
   }
 
   private turn(to: ReadonlyArray<string>) {
-    this.recipients.turn(to)
-    this.options.people.addressed(to)
+    this.options.navigation.address(to)
+    this.options.people.addressed(to.filter((name) => !RoomReports.isRoom(name)))
+  }
+
+  /** Shows what was said earlier in the conversation. */
+  earlier(): void {
+    const { marks, reader, transcript } = this.options
+    if (!reader.earlier()) transcript.print(Format.quiet("no earlier lines are kept for you here", marks))
   }
 
   /** Pasted lines are text, whatever they contain: a log is full of `error: ...`. */
@@ -203,8 +235,7 @@ export class Composer {
     const { phase } = this
     if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
     if (!phase.reportsOutcomes) return transcript.print(Format.failed(why, marks))
-    this.requests.push(line)
-    return this.options.wake()
+    return this.options.requests.add(line)
   }
 
   private askPassword(command: "register" | "password") {
@@ -258,10 +289,16 @@ export class Composer {
     if (this.receipts.settle(settled, this.options.now())) this.options.onStored()
     for (const fate of settled.fates) {
       if (fate._tag === "Returned" && fate.reason === "offline") this.options.people.missed(fate.names)
+      if (fate._tag === "Written" && fate.seq !== undefined) this.stored(fate.names, fate.seq, fate.at ?? 0)
     }
-    const isNoOne = this.recipients.settle(settled.to, settled.fates)
+    const { prompt, recipients } = this.options
+    const isNoOne = recipients.settle(settled.to, settled.fates)
     // A line that is being typed is meant for the recipients that the prompt shows.
-    if (isNoOne && this.options.prompt.editor.text === "") this.recipients.back()
+    if (isNoOne && prompt.editor.text === "") this.options.navigation.back()
+  }
+
+  private stored([name = ""]: ReadonlyArray<string>, seq: number, at: number) {
+    this.options.reader.sent(name, seq, at)
   }
 
   /** An account was given messages of the user. */
@@ -311,14 +348,15 @@ export class Composer {
   /** What is drawn below the scrollback. */
   get view(): LiveView {
     const { paste } = this.options.prompt
-    const { recipients, doubted, isLeaving, outgoing, phase, receipts } = this
+    const { doubted, isLeaving, outgoing, phase, receipts } = this
     return ComposerView.make(
       {
         outgoing,
         stored: receipts.messages,
         phase,
         isLeaving,
-        to: recipients.to,
+        to: this.to,
+        unread: this.options.navigation.unread,
         doubted,
         paste: paste === undefined ? undefined : { lines: paste.lines.length, ...this.addresseesOf(paste) }
       },
@@ -341,11 +379,18 @@ const isRefusedForNow = (fate: MessageFate) =>
 /** The note on a message whose outcome is unknown. */
 const unknownNote = "may or may not have arrived"
 
-const help = (marks: Marks): ReadonlyArray<Row> =>
+const roomKeys = [
+  ["Alt-1 to Alt-9", "go to a conversation by its number; Alt-Left, Alt-Right: to the one beside"],
+  ["Alt-A, PageUp", "go to the next one with unread lines; show earlier lines"]
+]
+
+const help = (marks: Marks, hasRooms: boolean): ReadonlyArray<Row> =>
   [
     ["name: text", "sends text to name; `bob, carol: text` to both; later lines go to the same names"],
+    ...(hasRooms ? [["#room: text", "sends text to a room; what is unread elsewhere is listed above the prompt"]] : []),
     [" text", "sends the text to the same names, whatever it contains"],
-    ...TypedLine.commands,
+    ...TypedLine.commands(hasRooms),
+    ...(hasRooms ? roomKeys : []),
     ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
     ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
     [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient or stored; returned"],

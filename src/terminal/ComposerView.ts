@@ -1,4 +1,5 @@
 import type * as Effect from "effect/Effect"
+import * as RoomReports from "../client/RoomReports.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { LiveView } from "./LiveRegion.js"
@@ -46,6 +47,8 @@ export interface ComposerState {
   /** Recipients of a line that names none. */
   readonly to: ReadonlyArray<string>
   readonly doubted: DoubtedLine | undefined
+  /** The conversations with unread lines. */
+  readonly unread?: Row | undefined
   /** Pasted lines that wait for an answer, their recipients, and those of whom no one was ever here. */
   readonly paste:
     | { readonly lines: number; readonly to: ReadonlyArray<string>; readonly strangers: ReadonlyArray<string> }
@@ -69,7 +72,8 @@ export const make = (state: ComposerState, options: ComposerViewOptions): LiveVi
   if (prompt.secretQuestion !== undefined) {
     return { above: [], prompt: [span(`${prompt.secretQuestion}: `, "strong")], text: "", cursor: 0 }
   }
-  const above = messages(state, options)
+  const pending = messages(state, options)
+  const above = state.unread === undefined ? pending : [...pending, state.unread]
   if (prompt.asksLogin) {
     const { suggestedLogin } = prompt
     const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `
@@ -136,7 +140,8 @@ const questions = (state: ComposerState, { marks, now, prompt }: ComposerViewOpt
   }
   if (doubted !== undefined && doubted.line === prompt.editor.text) {
     const who = doubted.strangers.join(", ")
-    const question = `Enter sends it to ${who} although no one of that name was here; a blank before it, to ${to.join(", ")}`
+    const why = doubted.strangers.every(RoomReports.isRoom) ? "you are not in it" : "no one of that name was here"
+    const question = `Enter sends it to ${who} although ${why}; a blank before it, to ${to.join(", ")}`
     rows.push([span(question, "strong")])
   }
   return rows

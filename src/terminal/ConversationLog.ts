@@ -4,6 +4,7 @@ import * as Path from "node:path"
 import type { MessageFate } from "../client/Client.js"
 import * as Escape from "../client/Escape.js"
 import type { Message } from "../client/Received.js"
+import * as RoomReports from "../client/RoomReports.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
 import * as LogFile from "./LogFile.js"
@@ -33,6 +34,7 @@ export type LoggedOutcome =
  *
  *     2026-11-26T20:04:17.123Z * alice at 127.0.0.1:8080
  *     2026-11-26T20:04:18.001Z from bob to=carol: lunch?
+ *     2026-11-26T20:04:19.310Z from bob #ops: all quiet
  *     2026-11-26T20:04:21.950Z to bob+carol written: at noon
  *     2026-11-26T20:04:30.004Z to dave returned reason=offline: hi
  *
@@ -77,9 +79,10 @@ export const make = (options: ConversationLogOptions): Effect.Effect<Conversatio
     }
     yield* Effect.addFinalizer(() => writer.end)
     return {
-      received: ({ from, text, to = [] }) => {
+      received: ({ from, room, text, to = [] }) => {
+        const where = room === undefined ? "" : ` ${shown(room)}`
         const others = to.length === 0 ? "" : ` to=${joined(to)}`
-        writer.add([from, ...to], [`from ${shown(from)}${others}: ${text}`])
+        writer.add(room === undefined ? [from, ...to] : [room], [`from ${shown(from)}${where}${others}: ${text}`])
       },
       sent: ({ text, to }, outcomes) =>
         writer.add(
@@ -90,7 +93,8 @@ export const make = (options: ConversationLogOptions): Effect.Effect<Conversatio
   })
 
 /** A name without blanks and colons, as replies of the server show it. */
-const shown = (name: string) => Wire.decode(Name.show(Wire.encode(name)))
+const shown = (name: string): string =>
+  RoomReports.isRoom(name) ? `#${shown(name.slice(1))}` : Wire.decode(Name.show(Wire.encode(name)))
 
 const joined = (names: ReadonlyArray<string>) => names.map(shown).join("+")
 

@@ -9,6 +9,8 @@ export interface KnownConversation {
   readonly isListed: boolean
   /** Whether its unread lines are not listed. */
   readonly isMuted: boolean
+  /** The topic of a room, if it is known; otherwise empty. */
+  readonly topic: string
   /** The greatest number of a line in it, as far as it is known. */
   readonly last: number
   /** The lines up to this number have been read, on any device of the account. */
@@ -62,6 +64,7 @@ type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[K
 export class Conversations {
   private readonly known = new Map<string, Mutable>()
   private order: Array<Mutable> = []
+  private log = ""
 
   find(name: string): KnownConversation | undefined {
     return this.known.get(name)
@@ -160,6 +163,11 @@ export class Conversations {
     return one
   }
 
+  describe(name: string, topic: string): void {
+    const one = this.known.get(name)
+    if (one !== undefined) one.topic = topic
+  }
+
   keepDraft(name: string, draft: string): void {
     const one = this.known.get(name)
     if (one !== undefined) one.draft = draft
@@ -172,8 +180,10 @@ export class Conversations {
     return one.isMuted
   }
 
-  /** The numbers of the server's log begin again. */
-  forgetNumbers(): void {
+  /** The server has said which log it has: the numbers of another one mean nothing. */
+  useLog(log = ""): void {
+    if (log === this.log && log !== "") return
+    this.log = log
     for (const one of this.known.values()) Object.assign(one, unnumbered)
   }
 
@@ -185,7 +195,6 @@ export class Conversations {
     const all = this.order.filter(
       ({ isMuted, mentions, name, unread }) => (isMuted ? mentions > 0 : unread > 0) && !isInSight(name)
     )
-    const importance = ({ isRoom, mentions }: Mutable) => (mentions > 0 ? 0 : isRoom ? 2 : 1)
     return all.toSorted((a, b) => importance(a) - importance(b))
   }
 
@@ -206,14 +215,8 @@ export class Conversations {
   private at(name: string): Mutable {
     const known = this.known.get(name)
     if (known !== undefined) return known
-    const one: Mutable = {
-      ...unnumbered,
-      name,
-      isRoom: RoomReports.isRoom(name),
-      isListed: false,
-      isMuted: false,
-      draft: ""
-    }
+    const about = { isRoom: RoomReports.isRoom(name), isListed: false, isMuted: false, topic: "", draft: "" }
+    const one: Mutable = { ...unnumbered, ...about, name }
     this.known.set(name, one)
     if (this.known.size > maxConversations) this.forgetOne(one)
     return one
@@ -227,6 +230,8 @@ export class Conversations {
     if (forgotten !== undefined) this.leave(forgotten.name)
   }
 }
+
+const importance = ({ isRoom, mentions }: KnownConversation) => (mentions > 0 ? 0 : isRoom ? 2 : 1)
 
 const unnumbered = {
   last: 0,

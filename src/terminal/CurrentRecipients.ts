@@ -6,14 +6,16 @@ interface Talk {
   state: "untried" | "there" | "absent"
 }
 
+const nobody: Talk = { to: [], state: "there" }
+
 /**
  * The recipients of lines without recipients. Whoever is named becomes one; if no one of a new name is there, the
  * conversation before it continues.
  */
 export class CurrentRecipients {
-  private current: Talk = { to: [], state: "there" }
+  private current: Talk = nobody
   /** Conversations before, the last one last. */
-  private readonly earlier: Array<Talk> = []
+  private earlier: Array<Talk> = []
 
   get to(): ReadonlyArray<string> {
     return this.current.to
@@ -30,10 +32,19 @@ export class CurrentRecipients {
   settle(to: ReadonlyArray<string>, fates: ReadonlyArray<MessageFate>): boolean {
     const talk = [...this.earlier, this.current].findLast((one) => isSame(to, one.to))
     if (talk === undefined) return false
-    const isOffline = fates.every((fate) => fate._tag === "Returned" && fate.reason === "offline")
+    const isOffline = fates.every((fate) => fate._tag === "Returned" && absences.has(fate.reason))
     if (!isOffline) talk.state = "there"
     else if (talk.state === "untried") talk.state = "absent"
     return talk === this.current && talk.state === "absent"
+  }
+
+  /** The user is not in a room any more: no line goes there. */
+  leave(room: string): void {
+    const isHere = this.to.includes(room)
+    this.earlier = this.earlier.filter(({ to }) => !to.includes(room))
+    if (!isHere) return
+    this.current = nobody
+    this.back()
   }
 
   /** Continues the last conversation before in which someone may be there. */
@@ -46,6 +57,9 @@ export class CurrentRecipients {
 }
 
 const maxEarlier = 16
+
+/** Reasons for which nobody was there. */
+const absences: ReadonlySet<string> = new Set(["offline", "no-room", "not-member"])
 
 const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>) =>
   one.length === other.length && one.every((name) => other.includes(name))

@@ -1,5 +1,6 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Message } from "../client/Received.js"
+import type { KnownConversation } from "./Conversations.js"
 import type { Marks } from "./Display.js"
 import type * as Mention from "./Mention.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
@@ -20,12 +21,13 @@ export const ownAction = <Message extends { readonly text: string }>(message: Me
 }
 
 /**
- * `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. With mentions, `alice » hi bob` and `* alice » waves`.
+ * `alice › hi`, or `alice (also to carol) › hi`; `* alice waves`. In a room, `#ops alice › hi`. With mentions,
+ * `alice » hi bob` and `* alice » waves`.
  *
  * @param mentions where the shown text mentions the user
  */
 export const said = (
-  { from, text, to = [] }: Message,
+  { from, room, text, to = [] }: Message,
   marks: Marks,
   mentions: ReadonlyArray<Mention.TextRange> = []
 ): Row => {
@@ -34,7 +36,8 @@ export const said = (
   const mark =
     mentions.length > 0 ? span(` ${marks.mentions} `, "strong") : span(isAction ? " " : ` ${marks.says} `, "quiet")
   const shown = marked(shownText(text), mentions)
-  return [...(isAction ? [span("* ", "quiet")] : []), name(from), ...others, mark, ...shown]
+  const where = room === undefined ? [] : [name(room), span(" ")]
+  return [...where, ...(isAction ? [span("* ", "quiet")] : []), name(from), ...others, mark, ...shown]
 }
 
 const marked = (text: string, mentions: ReadonlyArray<Mention.TextRange>): Row => {
@@ -94,9 +97,13 @@ const reason = (fate: MessageFate, isOfAll: boolean): string => {
   }
 }
 
+/** `✓ bob ‹ hi`: the user's own message, as the server keeps it. */
+export const stored = (to: ReadonlyArray<string>, text: string, marks: Marks): Row =>
+  own(span(marks.written, "good"), to, text, marks)
+
 /** `✓ bob ‹ hi — from another device`: a message that another device of the user's account has sent. */
 export const copied = (to: string, text: string, marks: Marks): Row => [
-  ...own(span(marks.written, "good"), [to], text, marks),
+  ...stored([to], text, marks),
   span(` ${marks.dash} from another device`, "quiet")
 ]
 
@@ -119,6 +126,21 @@ export const pending = ({ phase, text, to }: OwnMessage, marks: Marks, note = ""
 /** A remark from the server or from this program. */
 export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} ${text}`, "quiet")]
 
+/** `—— #ops ——`: what the rows below it are. */
+export const rule = (text: string, marks: Marks): Row => {
+  const line = marks.dash.repeat(2)
+  return [span(`${line} ${text} ${line}`, "quiet")]
+}
+
+/** `» #dev 3 · bob 2 · #ops 17`: the conversations with unread lines, and how many there are in each. */
+export const unread = (all: ReadonlyArray<KnownConversation>, hint: string, marks: Marks): Row => [
+  ...all.flatMap(({ mentions, name: of, unread }, index) => [
+    span(index === 0 ? "" : ` ${marks.quiet} `, "quiet"),
+    mentions > 0 ? span(`${marks.mentions} ${of} ${unread}`, "strong") : span(`${of} ${unread}`, "quiet")
+  ]),
+  span(hint === "" ? "" : ` ${marks.dash} ${hint}`, "quiet")
+]
+
 /** A failure. */
 export const failed = (text: string, marks: Marks): Row => [span(`${marks.returned} ${text}`, "bad")]
 
@@ -128,6 +150,27 @@ export const who = (all: ReadonlyArray<string>, max: number, marks: Marks): Row 
   ...names(all.slice(0, max)),
   ...(all.length > max ? [span(` and ${all.length - max} more; /who lists all`, "quiet")] : [])
 ]
+
+/** `· #ops: 2 here: alice, bob; 1 away: carol`, with at most `max` names. */
+export const members = (
+  room: string,
+  here: ReadonlyArray<string>,
+  away: ReadonlyArray<string>,
+  max: number,
+  marks: Marks
+): Row => {
+  const shown = [here.slice(0, max), away.slice(0, Math.max(0, max - here.length))] as const
+  const hidden = here.length + away.length - shown[0].length - shown[1].length
+  return [
+    span(`${marks.quiet} ${room}: ${here.length} here: `, "quiet"),
+    ...names(shown[0]),
+    ...(away.length === 0 ? [] : [span(`; ${away.length} away: `, "quiet"), ...names(shown[1])]),
+    ...(hidden === 0 ? [] : [span(` and ${hidden} more`, "quiet")])
+  ]
+}
+
+/** A name in its colour. */
+export const named = (text: string): Row => [name(text)]
 
 /** The prompt, with the recipients of the next line. */
 export const prompt = (to: ReadonlyArray<string>, marks: Marks): Row => [

@@ -9,6 +9,8 @@ export type Key =
   | { readonly _tag: "Pasted"; readonly text: string; readonly isCut: boolean }
   | { readonly _tag: "Edit"; readonly edit: Edit }
   | { readonly _tag: "Pressed"; readonly key: Press }
+  /** Goes to a conversation: by its number, or to the one before or after. `edit` is for where there are none. */
+  | { readonly _tag: "Go"; readonly to: number | "previous" | "next"; readonly edit?: Edit }
 
 export type Press =
   | "enter"
@@ -26,6 +28,10 @@ export type Press =
   | "leave"
   /** Ctrl-D: deletes if there is something to delete, otherwise leaves. */
   | "endOrDelete"
+  /** Shows what was said earlier in the conversation. */
+  | "earlier"
+  /** The next conversation with unread lines. */
+  | "unread"
 
 /** As in a shell (Emacs style). */
 const edits: Readonly<Record<string, Edit>> = {
@@ -34,10 +40,8 @@ const edits: Readonly<Record<string, Edit>> = {
   right: "right",
   "ctrl-f": "right",
   "ctrl-left": "wordLeft",
-  "meta-left": "wordLeft",
   "meta-b": "wordLeft",
   "ctrl-right": "wordRight",
-  "meta-right": "wordRight",
   "meta-f": "wordRight",
   home: "home",
   "ctrl-a": "home",
@@ -71,7 +75,18 @@ const presses: Readonly<Record<string, Press>> = {
   escape: "escape",
   "ctrl-g": "escape",
   "ctrl-c": "leave",
-  "ctrl-d": "endOrDelete"
+  "ctrl-d": "endOrDelete",
+  pageup: "earlier",
+  "meta-a": "unread"
+}
+
+/** As in WeeChat and senpai. */
+const goes: Readonly<Record<string, Key>> = {
+  "meta-left": { _tag: "Go", to: "previous", edit: "wordLeft" },
+  "meta-right": { _tag: "Go", to: "next", edit: "wordRight" },
+  ...Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((place): [string, Key] => [`meta-${place}`, { _tag: "Go", to: place }])
+  )
 }
 
 /** Names of keys by final byte, after CSI or SS3. */
@@ -94,7 +109,14 @@ const keypad: Readonly<Record<string, string>> = Object.fromEntries(
 )
 
 /** Names of keys by the number before `~`, and before `^`, `$` and `@` in rxvt. */
-const numbered: Readonly<Record<string, string>> = { 1: "home", 3: "delete", 4: "end", 7: "home", 8: "end" }
+const numbered: Readonly<Record<string, string>> = {
+  1: "home",
+  3: "delete",
+  4: "end",
+  5: "pageup",
+  7: "home",
+  8: "end"
+}
 
 /** Names of keys by code point; those above U+E000 are from the kitty keyboard protocol. */
 const named: ReadonlyMap<number, string> = new Map([
@@ -110,6 +132,7 @@ const named: ReadonlyMap<number, string> = new Map([
   [57419, "up"],
   [57420, "down"],
   [57423, "home"],
+  [57421, "pageup"],
   [57424, "end"],
   [57426, "delete"]
 ])
@@ -138,7 +161,7 @@ const namedKey = (key: string, { ctrl, meta, shift }: Modifiers): Key | undefine
   const name = `${ctrl ? "ctrl-" : ""}${meta ? "meta-" : ""}${shift && key === "tab" ? "shift-" : ""}${key}`
   if (Object.hasOwn(edits, name)) return { _tag: "Edit", edit: edits[name] as Edit } // `hasOwn` has just checked
   if (Object.hasOwn(presses, name)) return { _tag: "Pressed", key: presses[name] as Press } // as above
-  return undefined
+  return Object.hasOwn(goes, name) ? goes[name] : undefined
 }
 
 const typed = (text: string): Key => ({ _tag: "Typed", text })

@@ -15,7 +15,9 @@ import * as Login from "../client/Login.js"
 import { Pace } from "../client/Pace.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
-import { aliveLabel, countLabel, isRefusedRequest, startLabel, type RefusedRequest } from "./ServerLines.js"
+import type { PostponedRequest } from "./RequestQueue.js"
+import { againLabel } from "./RoomLines.js"
+import { aliveLabel, countLabel, startLabel } from "./ServerLines.js"
 import type { Ui } from "./Ui.js"
 
 export interface OneConnectionOptions {
@@ -34,6 +36,8 @@ export interface OneConnectionOptions {
 
 /** An original server never replies if the login is in use. */
 const greetTimeout = Duration.seconds(10)
+
+const conversationsLabel = "conversations"
 
 /** How long closing the connection waits for the server to end its half. */
 const linger = Duration.seconds(1)
@@ -88,6 +92,7 @@ export const run = (
       whyNoSecrets: whyNoSecrets(Option.getOrUndefined(hello), isPrivate || insecure)
     }
     announce(ui, options, hello)
+    if (Option.isSome(hello)) openConversations(ui, hello.value)
     // A server without notices would not report who is back.
     if (Option.isNone(hello)) expectNoOne(ui)
     yield* resendKept(ui, started.connection, Option.getOrUndefined(hello)).pipe(Effect.forkScoped)
@@ -101,6 +106,7 @@ export const run = (
     )
     composer.phase = { _tag: "Away", why: "" }
     people.ended()
+    ui.reader.disconnected()
     // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
     // timeout.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), settleTime)
@@ -125,20 +131,31 @@ const silent = (where: string) =>
 
 /** Shows where the client is connected, and requests the list of users. */
 const announce = (
-  { composer, marks, people, transcript }: Ui,
+  { marks, people, requests, transcript }: Ui,
   { login, where }: OneConnectionOptions,
   hello: Option.Option<Client.Hello>
 ) => {
   const isAgain = people.own !== ""
+  requests.clear()
   people.own = Option.match(hello, { onNone: () => login, onSome: ({ name }) => name })
   const more = isAgain ? "again" : `as ${people.own}; see /help`
   transcript.print(Format.quiet(`connected to ${where} ${more}`, marks))
-  if (Option.isSome(hello)) composer.requests = [`@${isAgain ? countLabel : startLabel} /who`]
+  if (Option.isSome(hello)) requests.ask(isAgain ? countLabel : startLabel, "/who")
   else {
-    composer.requests = []
     const what = `this server does not report outcomes of messages; ${marks.quiet} only means sent`
     transcript.print(Format.quiet(what, marks))
   }
+}
+
+/** Requests the user's conversations: those of an account are kept, and a guest has to join the rooms again. */
+const openConversations = ({ conversations, reader, requests, rooms }: Ui, hello: Client.Hello) => {
+  if (hello.rooms === undefined) return
+  const isOfAccount = hello.device !== undefined
+  conversations.useLog(hello.log)
+  rooms.connected()
+  if (isOfAccount) requests.ask(conversationsLabel, "/conversations")
+  else for (const room of conversations.rooms) requests.askAs(againLabel, `/join ${room}`)
+  reader.connected({ hasRooms: true, isOfAccount })
 }
 
 /** Sends the messages that are held, although their recipients are not back. */
@@ -156,7 +173,8 @@ const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect
         const { composer, screen, serverLines } = ui
         for (const line of lines) {
           serverLines.take(line)
-          if (isRefusedRequest(line)) yield* Effect.forkScoped(repeat(line, ui, pace))
+          const postponed = ui.requests.postponed(line)
+          if (postponed !== undefined) yield* Effect.forkScoped(repeat(postponed, ui, pace))
         }
         composer.release()
         screen.changed()
@@ -167,13 +185,10 @@ const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect
   )
 
 /** Sends a request of the program's own again once the server takes it. Without it, no one would be known to be present. */
-const repeat = ({ label, retryMillis }: RefusedRequest, { composer, work }: Ui, pace: Pace): Effect.Effect<void> =>
+const repeat = ({ command, label, retryMillis }: PostponedRequest, { requests }: Ui, pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
     pace.refused(retryMillis, performance.now())
-    const again = Effect.sync(() => {
-      composer.requests.push(`@${label} /who`)
-      work.unsafeOpen()
-    })
+    const again = Effect.sync(() => requests.ask(label, command))
     return Effect.delay(again, Math.max(leastPauseMillis, retryMillis))
   })
 
@@ -222,7 +237,7 @@ const send = (
   { labels, underWay }: Pick<OneConnectionOptions, "labels"> & { readonly underWay: FiberSet.FiberSet<void> }
 ): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { phase, requests } = ui.composer
+    const { phase } = ui.composer
     const settled = yield* Effect.makeLatch(false)
     const turns: Turns = { pace, labels, to: new Map(), settled, isClosing: false }
     const places = yield* Effect.makeSemaphore(maxUnderWay)
@@ -233,7 +248,7 @@ const send = (
     for (;;) {
       yield* ui.work.await
       yield* ui.work.close
-      for (const request of requests.splice(0)) {
+      for (const request of ui.requests.take()) {
         // `receive` sees the end of the connection.
         yield* Effect.zipRight(turnOf(pace), Effect.ignore(client.sendLine(request)))
       }

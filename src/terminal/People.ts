@@ -85,7 +85,8 @@ export class People {
     }
   }
 
-  private speak(name: string) {
+  /** A user has written in a room. */
+  speak(name: string): void {
     addBounded(this.spoken, name)
   }
 
@@ -127,6 +128,16 @@ export class People {
       ...others,
       ...recent.filter((name) => !this.present.has(name))
     ].filter((name) => name !== this.own)
+  }
+
+  /** All known names, and the members of the room in which the user is: those before others. */
+  namesWith(members: Iterable<string>): ReadonlyArray<string> {
+    const here = new Set(members)
+    if (here.size === 0) return this.names
+    const { names } = this
+    const known = new Set(names)
+    const others = [...here].filter((name) => !known.has(name) && name !== this.own)
+    return [...names.filter((name) => here.has(name)), ...others, ...names.filter((name) => !here.has(name))]
   }
 }
 

@@ -19,8 +19,7 @@ export type Entered =
 
 export interface PromptOptions {
   readonly history: History
-  /** Names for completion, the likeliest first. */
-  readonly names: () => ReadonlyArray<string>
+  readonly choices: () => Completion.CompletionChoices
   readonly enter: (entered: Entered) => void
   /** Called when Enter is pressed in an empty line. */
   readonly hurry: () => void
@@ -33,7 +32,14 @@ export interface PromptOptions {
   readonly cut: () => void
   readonly redraw: () => void
   readonly suspend: () => void
+  /** Goes to a conversation; returns whether the server has rooms, without which keys have their other meaning. */
+  readonly go: (to: ConversationKey) => boolean
+  /** Shows what was said earlier in the conversation. */
+  readonly earlier: () => void
 }
+
+/** What the keys for conversations say: a number in the list, one beside the current one, or the next with unread lines. */
+export type ConversationKey = Extract<Key, { readonly _tag: "Go" }>["to"] | "unread"
 
 /**
  * Pasted lines that wait for confirmation. When they are sent, the text after the cursor is appended to the last line.
@@ -103,6 +109,10 @@ export class Prompt {
         break
       case "Edit":
         this.editor = Editor.edit(this.editor, key.edit)
+        break
+      case "Go":
+        if (!this.isAsking && this.options.go(key.to)) break
+        if (key.edit !== undefined) this.editor = Editor.edit(this.editor, key.edit)
         break
       case "Pressed":
         this.act(key.key, completion)
@@ -175,6 +185,13 @@ export class Prompt {
     this.editor = { ...this.editor, text: found?.line ?? "", cursor: Math.max(0, at) }
   }
 
+  /** Shows another line to be edited, in the place of this one, which it returns. */
+  exchange(text: string): string {
+    const before = this.editor.text
+    this.editor = Editor.set(this.editor, text)
+    return before
+  }
+
   private clear() {
     this.editor = { ...Editor.empty, killed: this.editor.text }
   }
@@ -200,6 +217,12 @@ export class Prompt {
         return this.options.redraw()
       case "suspend":
         return this.options.suspend()
+      case "earlier":
+        if (!this.isAsking) this.options.earlier()
+        return
+      case "unread":
+        if (!this.isAsking) this.options.go("unread")
+        return
       case "leave":
         if (this.secretQuestion !== undefined) return this.answerSecret(undefined)
         if (this.editor.text === "" || this.options.isLeaving()) return this.options.leave()
@@ -243,7 +266,7 @@ export class Prompt {
   private complete(completion: Completion.Completion | undefined, by: 1 | -1) {
     if (this.isAsking) return
     const { cursor, text } = this.editor
-    const found = completion === undefined ? Completion.find(text, cursor, this.options.names()) : completion
+    const found = completion === undefined ? Completion.find(text, cursor, this.options.choices()) : completion
     if (found === undefined) return
     this.completion = completion === undefined && by === 1 ? found : Completion.turn(found, by)
     this.editor = { ...this.editor, ...Completion.apply(this.completion) }

@@ -1,5 +1,6 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Receipt } from "../client/Received.js"
+import * as RoomReports from "../client/RoomReports.js"
 import type { SettledMessage } from "./Outgoing.js"
 
 /** A stored message waits for this time to be received, before it is shown as only stored, in milliseconds. */
@@ -37,7 +38,7 @@ export class Receipts {
   /** A message has its outcomes. Returns whether it waits to be received; otherwise it has been shown. */
   settle(settled: SettledMessage, now: number): boolean {
     if (this.isReceived(settled)) this.show(settled, true)
-    else if (!settled.fates.every((fate) => isReceived(fate) || isStored(fate))) this.showStored(settled)
+    else if (!settled.fates.every((fate) => isReceived(fate) || isAwaited(fate))) this.showStored(settled)
     else {
       this.waiting.push({ settled, until: now + waitMillis })
       return true
@@ -73,7 +74,7 @@ export class Receipts {
   private showStored(settled: SettledMessage) {
     this.show(settled, false)
     for (const fate of settled.fates) {
-      if (!isStored(fate) || this.isGiven(fate)) continue
+      if (!isAwaited(fate) || this.isGiven(fate)) continue
       const [name = ""] = fate.names
       const numbers = this.later.get(name) ?? []
       if (numbers.length < maxLater) this.later.set(name, [...numbers, fate.seq])
@@ -86,7 +87,7 @@ export class Receipts {
   }
 
   private isGiven(fate: MessageFate): boolean {
-    return isStored(fate) && fate.seq <= (this.given.get(fate.names[0] ?? "") ?? 0)
+    return isAwaited(fate) && fate.seq <= (this.given.get(fate.names[0] ?? "") ?? 0)
   }
 }
 
@@ -94,5 +95,8 @@ type Stored = Extract<MessageFate, { readonly _tag: "Written" }> & { readonly se
 
 const isStored = (fate: MessageFate): fate is Stored =>
   fate._tag === "Written" && fate.code === "stored" && fate.seq !== undefined && fate.names.length === 1
+
+/** Nobody learns how far the members of a room were given its lines. */
+const isAwaited = (fate: MessageFate): fate is Stored => isStored(fate) && !fate.names.some(RoomReports.isRoom)
 
 const isReceived = (fate: MessageFate) => fate._tag === "Written" && fate.code === "received"

@@ -200,6 +200,10 @@ export class Screen {
     return added
   }
 
+  get rows(): number {
+    return this.size.rows
+  }
+
   /** A size of 0 means that the terminal has none. */
   private get size(): TerminalSize {
     const { fallback, output } = this

@@ -1,11 +1,16 @@
 import * as KeptText from "../client/KeptText.js"
+import * as PastReports from "../client/PastReports.js"
 import * as Received from "../client/Received.js"
 import type { ConversationLog } from "./ConversationLog.js"
+import type { ConversationReader } from "./ConversationReader.js"
+import type { LineKind } from "./Conversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import * as Mention from "./Mention.js"
 import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
+import type { RequestQueue } from "./RequestQueue.js"
+import type { RoomLines } from "./RoomLines.js"
 import type { Transcript } from "./Transcript.js"
 
 /** Labels of the three kinds of `/who`: at the start, after a reconnect (for completions only), and from the user. */
@@ -18,21 +23,15 @@ export const aliveLabel = "alive"
 type Notice = Extract<Received.Received, { readonly _tag: "Notice" }>
 type Refused = Extract<Received.Received, { readonly _tag: "Refused" }>
 
-/** The refusal of a `/who` that the program has sent, and that the server takes later. */
-export type RefusedRequest = Refused & { readonly retryMillis: number }
-
-export const isRefusedRequest = (received: Received.Received): received is RefusedRequest =>
-  received._tag === "Refused" &&
-  received.code === "slow-down" &&
-  (received.label === startLabel || received.label === countLabel) &&
-  received.retryMillis !== undefined
-
 export interface ServerLinesOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
   readonly log: ConversationLog
-  /** Called with each message that is shown, but not with those of the user to themselves. */
+  readonly reader: ConversationReader
+  readonly rooms: RoomLines
+  readonly requests: RequestQueue
+  /** Called with each message that the user is to know of: none of a room in which they are not mentioned. */
   readonly onMessage: (message: Received.Message, isMention: boolean) => void
   /** Called when an account was given what this one has sent. */
   readonly onReceipt: (receipt: Received.Receipt) => void
@@ -62,7 +61,8 @@ export class ServerLines {
   constructor(private readonly options: ServerLinesOptions) {}
 
   take(received: Received.Received): void {
-    const { marks, transcript } = this.options
+    const { marks, reader, requests, rooms, transcript } = this.options
+    if (requests.postponed(received) !== undefined || reader.take(received) || rooms.take(received)) return
     switch (received._tag) {
       case "Message":
         this.takeMessage(received)
@@ -73,25 +73,64 @@ export class ServerLines {
       case "Refused":
         if (received.code === "logged-out") this.isLoggedOut = true
         if (received.code === "refused") this.options.onPassword(false)
-        // Another client of the same address may have used the rate. The refusal proves that the server is alive.
-        if (received.label === aliveLabel || isRefusedRequest(received)) break
-        transcript.print(Format.failed(showRefusal(received), marks))
+        this.takeRefusal(received)
         break
       case "Other":
         transcript.print(Format.quiet(received.line, marks))
     }
   }
 
+  private takeRefusal(refused: Refused) {
+    const { marks, reader, rooms, transcript } = this.options
+    const gap = Received.gapIn(refused)
+    if (gap !== undefined && !reader.missing(gap)) return
+    // Another client of the same address may have used the rate. The refusal proves that the server is alive.
+    if (refused.label === aliveLabel || rooms.refused(refused)) return
+    transcript.print(Format.failed(showRefusal(refused), marks))
+  }
+
   private takeMessage(message: Received.Message) {
-    const { log, marks, onMessage, people, transcript } = this.options
-    if (people.isIgnored(message.from)) return
-    this.presence.wrote(message.from)
-    people.wrote(message.from, message.to)
-    const isOwn = message.from === people.own
-    const mentions = isOwn ? [] : Mention.find(Format.shownText(message.text), people.own)
-    transcript.printAt(message.at, Format.said(message, marks, mentions))
+    const { log, marks, onMessage, people, reader, rooms, transcript } = this.options
+    const { from, room } = message
+    const isIgnored = people.isIgnored(from)
+    const isOwn = from === people.own
+    const mentions = isOwn || isIgnored ? [] : Mention.find(Format.shownText(message.text), people.own)
+    const isMention = mentions.length > 0
+    const print = () => transcript.printAt(message.at, Format.said(message, marks, mentions))
+    const kind = isIgnored ? "uncounted" : isOwn ? "own" : isMention ? "mention" : "counted"
+    const isNews = this.showMessage(message, kind, print)
+    if (isIgnored) return
+    if (room === undefined) {
+      this.presence.wrote(from)
+      people.wrote(from, message.to)
+    } else {
+      rooms.wrote(room, from)
+      people.speak(from)
+    }
     log.received(message)
-    if (!isOwn) onMessage(message, mentions.length > 0)
+    const calls = room === undefined || isMention
+    if (isNews && !isOwn && calls && !reader.isMuted(room ?? from)) onMessage(message, isMention)
+  }
+
+  /** Shows a message now, or where the user reads its conversation; returns whether the user has not read it before. */
+  private showMessage({ at, from, guest, room, seq }: Received.Message, kind: LineKind, print: () => void): boolean {
+    const { reader } = this.options
+    if (reader.isOn && seq !== undefined && at !== undefined) {
+      const isWithGuest = room === undefined && guest === true
+      return reader.arrived({ conversation: room ?? from, seq, at, isWithGuest }, kind, print)
+    }
+    // The server does not keep it: nothing could show it later.
+    if (kind !== "uncounted") print()
+    return true
+  }
+
+  private takeCopy(notice: Notice, conversation: string) {
+    const { log, marks, reader, transcript } = this.options
+    const copy = PastReports.copyIn(notice)
+    const print = () => transcript.printAt(copy?.at, Format.copied(conversation, notice.text, marks))
+    if (copy === undefined || !reader.isOn) print()
+    else reader.arrived({ ...copy, isWithGuest: false }, "own", print)
+    log.sent({ to: [conversation], text: notice.text }, [{ _tag: "Written", names: [conversation], code: "stored" }])
   }
 
   /** Call for each new connection: drops an unfinished reply from the previous one. */
@@ -109,7 +148,8 @@ export class ServerLines {
   /** Shows those of them who have stayed for a while; returns whether others wait. */
   showSettledPresence(): boolean {
     this.printPresence(this.presence.takeSettled(this.options.now()))
-    return !this.presence.isEmpty
+    const areOthersInRooms = this.options.rooms.showSettledPresence()
+    return !this.presence.isEmpty || areOthersInRooms
   }
 
   private printPresence(text: string) {
@@ -118,7 +158,7 @@ export class ServerLines {
   }
 
   private takeNotice(notice: Notice) {
-    const { log, marks, now, onPresence, people, transcript } = this.options
+    const { marks, now, onPresence, people, transcript } = this.options
     const [word = ""] = notice.words
     switch (notice.code) {
       case "joined":
@@ -148,8 +188,7 @@ export class ServerLines {
         if (notice.label !== aliveLabel) transcript.print(Format.quiet(showReport(notice), marks))
         break
       case "sent":
-        transcript.printAt(Received.numberIn(notice.values.get("at")), Format.copied(word, notice.text, marks))
-        log.sent({ to: [word], text: notice.text }, [{ _tag: "Written", names: [word], code: "stored" }])
+        this.takeCopy(notice, word)
         break
       case "delivered": {
         const receipt = Received.receiptIn(notice)

@@ -2,6 +2,7 @@ import * as DidYouMean from "../protocol/DidYouMean.js"
 import * as Outcomes from "../client/Outcomes.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
+import * as RoomCommands from "./RoomCommands.js"
 
 /** The meaning of a typed line. */
 export type Meaning =
@@ -10,6 +11,14 @@ export type Meaning =
   /** Sends nothing, but chooses the recipients of the next lines. */
   | { readonly _tag: "Turn"; readonly to: ReadonlyArray<string> }
   | { readonly _tag: "Who" | "Help" | "Quit" }
+  | { readonly _tag: "Join"; readonly room: string }
+  /** Goes to a conversation; without a name, lists them. */
+  | { readonly _tag: "Go"; readonly name: string }
+  /** Shows what came before. */
+  | { readonly _tag: "Earlier" }
+  | { readonly _tag: "Search"; readonly text: string }
+  /** Mutes a conversation, or ends that. */
+  | { readonly _tag: "Mute"; readonly name: string }
   /** Asks for a new password, and sends it to the server with this command. */
   | { readonly _tag: "NewPassword"; readonly command: "register" | "password" }
   /** A command that the server answers. */
@@ -36,12 +45,14 @@ export interface TypingContext {
   readonly lastSender: string | undefined
   /** The other recipients of that sender's message. */
   readonly lastOthers: ReadonlyArray<string>
-  /** Whether a user of that name is present, or has exchanged messages with this user. */
+  /** Whether a user of that name is present, or has exchanged messages with this user; or whether this user is in a room. */
   readonly isKnown: (name: string) => boolean
+  /** Whether the server has rooms. */
+  readonly hasRooms?: boolean
 }
 
-/** The commands, with their descriptions. */
-export const commands: ReadonlyArray<readonly [usage: string, about: string]> = [
+/** The commands of every server, with their descriptions. */
+const everywhere: ReadonlyArray<readonly [usage: string, about: string]> = [
   ["/who", "lists the users who are connected"],
   ["/reply [TEXT]", "replies to the last sender"],
   ["/all [TEXT]", "replies to the last sender and the other recipients"],
@@ -59,7 +70,14 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/quit", "leaves, as do Ctrl-D and Ctrl-C"]
 ]
 
-export const commandNames: ReadonlyArray<string> = commands.map(([usage]) => usage.split(" ")[0] ?? usage)
+/** The commands, with their descriptions: those that every server has, and those of one with rooms. */
+export const commands = (hasRooms: boolean): typeof everywhere =>
+  hasRooms ? [...RoomCommands.commands, ...everywhere] : everywhere
+
+const namesEverywhere: ReadonlyArray<string> = everywhere.map(([usage]) => usage.split(" ")[0] ?? usage)
+
+export const commandNames = (hasRooms: boolean): ReadonlyArray<string> =>
+  hasRooms ? [...RoomCommands.commandNames, ...namesEverywhere] : namesEverywhere
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
@@ -74,7 +92,7 @@ export const parse = (line: string, context: TypingContext): Meaning => {
   if (line.startsWith("/")) return command(line, context)
   if (/^\s/u.test(line))
     return context.to.length === 0 ? noRecipient : { _tag: "Say", to: context.to, text: line.trim() }
-  const otherwise = sigil(line)
+  const otherwise = sigil(line, context)
   if (otherwise !== undefined) return otherwise
   const addressed = address(line, context)
   if (addressed !== undefined) {
@@ -84,12 +102,12 @@ export const parse = (line: string, context: TypingContext): Meaning => {
 }
 
 /** Recipients as other chats write them, which must not be taken for a text to the wrong ones. */
-const sigil = (line: string): Meaning | undefined => {
+const sigil = (line: string, { hasRooms = false }: TypingContext): Meaning | undefined => {
   const [, mentioned] = /^@([^\s:,]+)/u.exec(line) ?? []
   const colon = line.indexOf(":")
   const heads = colon < 0 ? [] : line.slice(0, colon).split(",")
-  const marked =
-    mentioned === undefined ? heads.find((head) => /^[#@]\S*$/u.test(head.trim()))?.trim() : `@${mentioned}`
+  const isOdd = (head: string) => /^[#@]\S*$/u.test(head) && !(hasRooms && RoomCommands.isRoomName(head))
+  const marked = mentioned === undefined ? heads.map((head) => head.trim()).find(isOdd) : `@${mentioned}`
   if (marked === undefined) return undefined
   const name = marked.slice(1)
   const text = "a leading blank makes the line text"
@@ -100,12 +118,13 @@ const sigil = (line: string): Meaning | undefined => {
   )
 }
 
-const address = (line: string, { isKnown }: TypingContext) => {
+const address = (line: string, { hasRooms = false, isKnown }: TypingContext) => {
   const colon = line.indexOf(":")
   if (colon < 0) return undefined
   const to = Outcomes.distinct(line.slice(0, colon).split(","))
   const isSpaced = colon + 1 === line.length || /^\s/u.test(line.slice(colon + 1))
-  const isPossible = to.every((name) => isKnown(name) || (isSpaced && isName(name)))
+  const isRecipient = (name: string) => isName(name) || (hasRooms && RoomCommands.isRoomName(name))
+  const isPossible = to.every((name) => isKnown(name) || (isSpaced && isRecipient(name)))
   return to.length > 0 && isPossible ? { to, text: line.slice(colon + 1).trim() } : undefined
 }
 
@@ -131,9 +150,12 @@ const insteadOf = (name: string, argument: string): string | undefined => {
   return isName(to) ? `write \`${to}: ${text}\`` : instead
 }
 
-const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingContext): Meaning => {
+const command = (line: string, context: TypingContext): Meaning => {
+  const { hasRooms = false, isKnown, lastOthers, lastSender, to } = context
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
+  const aboutRooms = hasRooms ? RoomCommands.parse(name, argument, to) : undefined
+  if (aboutRooms !== undefined) return aboutRooms
   switch (name) {
     case "/who":
       return { _tag: "Who" }
@@ -189,7 +211,7 @@ const command = (line: string, { isKnown, lastOthers, lastSender, to }: TypingCo
       const instead = insteadOf(name, argument)
       if (instead !== undefined) return mistake(`there is no ${name}; ${instead}`)
       const help = "/help lists the commands, and a leading blank makes the line text"
-      const meant = DidYouMean.nearest(name, commandNames)
+      const meant = DidYouMean.nearest(name, commandNames(hasRooms))
       return mistake(`unknown command ${name}; ${meant === undefined ? "" : `did you mean ${meant}? `}${help}`)
     }
   }

@@ -4,18 +4,26 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
+import * as RoomReports from "../client/RoomReports.js"
 import * as Time from "../ports/Time.js"
+import type { CompletionChoices } from "./Completion.js"
 import { Composer } from "./Composer.js"
 import * as ConversationLog from "./ConversationLog.js"
+import { ConversationReader } from "./ConversationReader.js"
+import { Conversations } from "./Conversations.js"
+import { CurrentRecipients } from "./CurrentRecipients.js"
 import * as Display from "./Display.js"
 import * as Format from "./Format.js"
 import { History } from "./History.js"
 import * as HistoryFile from "./HistoryFile.js"
 import { maxPaste } from "./InputParser.js"
 import type { TerminalSize } from "./LiveRegion.js"
+import { Navigation } from "./Navigation.js"
 import * as Notifications from "./Notifications.js"
 import { People } from "./People.js"
 import { Prompt, type Entered } from "./Prompt.js"
+import { RequestQueue } from "./RequestQueue.js"
+import { RoomLines } from "./RoomLines.js"
 import * as Screen from "./Screen.js"
 import * as ServerLines from "./ServerLines.js"
 import { Transcript } from "./Transcript.js"
@@ -45,6 +53,9 @@ const presenceDelay = Duration.millis(ServerLines.settleMillis / 4)
 /** Interval between checks whether stored messages have waited for long enough. */
 const storedDelay = Duration.millis(250)
 
+/** The time from a read mark's move to its report: the user may read more. */
+const readDelay = Duration.seconds(1)
+
 const minRingMillis = 1_000
 
 /** The parts of the user interface, and the signals between them. */
@@ -54,6 +65,10 @@ export interface Ui {
   readonly composer: Composer
   readonly serverLines: ServerLines.ServerLines
   readonly people: People
+  readonly conversations: Conversations
+  readonly reader: ConversationReader
+  readonly rooms: RoomLines
+  readonly requests: RequestQueue
   readonly transcript: Transcript
   readonly marks: Display.Marks
   /** Answers to the question for the login; ends when the user wants to leave. */
@@ -89,6 +104,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const settled = yield* Effect.makeLatch(false)
     const presence = yield* Effect.makeLatch(false)
     const stored = yield* Effect.makeLatch(false)
+    const read = yield* Effect.makeLatch(false)
     const file = yield* openHistory(options.history)
 
     const marks = Display.marks(options.display)
@@ -114,6 +130,45 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       write: (sequence) => screen.notify(sequence),
       warn
     })
+    const conversations = new Conversations()
+    const recipients = new CurrentRecipients()
+    const requests = new RequestQueue(() => work.unsafeOpen())
+    const reader = new ConversationReader({
+      marks,
+      people,
+      transcript,
+      conversations,
+      current: () => recipients.to,
+      requests,
+      rows: () => screen.rows,
+      onRead: () => read.unsafeOpen()
+    })
+    const rooms: RoomLines = new RoomLines({
+      marks,
+      people,
+      transcript,
+      conversations,
+      requests,
+      settleMillis: ServerLines.settleMillis,
+      isInSight: (name) => recipients.to.includes(name),
+      showsJoins: () => composer.showsJoins,
+      onJoin: (room) => navigation.enter(room),
+      onAgain: (room) => reader.missed(room),
+      onLeave: (room) => navigation.left(room),
+      onPresence: () => presence.unsafeOpen(),
+      now: () => time.now()
+    })
+    const choices = (): CompletionChoices => {
+      const room = recipients.to.find(RoomReports.isRoom)
+      const members = room === undefined ? [] : rooms.membersOf(room)
+      if (!reader.isOn) return { names: people.names }
+      return {
+        names: people.namesWith(members),
+        rooms: conversations.rooms,
+        conversations: conversations.names,
+        isInRoom: room !== undefined
+      }
+    }
     let hasLeft = false
     const leave = () => {
       if (hasLeft) Deferred.unsafeDone(hurried, Exit.void)
@@ -140,7 +195,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     }
     const prompt: Prompt = new Prompt({
       history: new History(file.lines, HistoryFile.maxLines),
-      names: () => people.names,
+      choices,
       enter,
       hurry: () => hurry.unsafeOpen(),
       doubts: (line) => composer.doubts(line),
@@ -148,7 +203,19 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       isLeaving: () => hasLeft,
       cut: () => warn(`only the first ${maxPaste} characters of the paste were kept`),
       redraw: () => screen.clear(),
-      suspend: () => screen.suspend()
+      suspend: () => screen.suspend(),
+      go: (to) => navigation.go(to),
+      earlier: () => composer.earlier()
+    })
+    const navigation: Navigation = new Navigation({
+      marks,
+      transcript,
+      prompt,
+      conversations,
+      recipients,
+      reader,
+      rooms,
+      requests
     })
     const composer: Composer = new Composer({
       marks,
@@ -156,6 +223,11 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       prompt,
       transcript,
       log,
+      conversations,
+      recipients,
+      reader,
+      navigation,
+      requests,
       bell: options.bell,
       notify,
       canNotify: notifications.arePossible,
@@ -170,6 +242,9 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       transcript,
       log,
+      reader,
+      rooms,
+      requests,
       onMessage: (message, isMention) => {
         notifications.message(message, isMention, composer.notify)
         if (!TypedLine.isFor(composer.bell, isMention) || time.now() - rangAt < minRingMillis) return
@@ -189,6 +264,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
 
     yield* screen.open({
       onKey: (key) => {
+        reader.acted()
         prompt.press(key)
         screen.changed()
       },
@@ -228,12 +304,27 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       Effect.forever,
       Effect.forkScoped
     )
+    yield* read.await.pipe(
+      Effect.zipRight(Effect.sleep(readDelay)),
+      Effect.zipRight(
+        Effect.sync(() => {
+          read.unsafeClose()
+          reader.report()
+        })
+      ),
+      Effect.forever,
+      Effect.forkScoped
+    )
     return {
       screen,
       prompt,
       composer,
       serverLines,
       people,
+      conversations,
+      reader,
+      rooms,
+      requests,
       transcript,
       marks,
       logins,

@@ -44,6 +44,23 @@ const logged = (options: Partial<ConversationLog.ConversationLogOptions> = {}) =
   })
 
 describe("ConversationLog", () => {
+  it.scopedLive("has a file for each room", () =>
+    Effect.gen(function* () {
+      const { ended, log } = yield* logged()
+      log.received({ ...message("bob", "all quiet"), room: "#ops" })
+      log.received({ ...message("bob", "done", ["carol"]), room: "#ops" })
+      log.sent({ to: ["#ops"], text: "thanks" }, [{ _tag: "Written", names: ["#ops"], code: "stored" }])
+      assert.deepStrictEqual(yield* ended, {
+        "%23ops.log": [
+          "* alice at chat.example:1",
+          "from bob #ops: all quiet",
+          "from bob #ops to=carol: done",
+          "to #ops stored: thanks"
+        ]
+      })
+    })
+  )
+
   it.scopedLive("has a file for each conversation, with what came, what was sent, and what became of it", () =>
     Effect.gen(function* () {
       const { ended, folder, log, warnings } = yield* logged()

@@ -1,8 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Conversations, type LineKind } from "../../src/terminal/Conversations.js"
 
-const none = () => false
-
 /** A line in a conversation, stored a millisecond after the one before it. */
 const line = (
   conversations: Conversations,
@@ -155,7 +153,11 @@ describe("Conversations", () => {
   it("forgets the numbers of another log, and keeps the list", () => {
     const conversations = three()
     line(conversations, "#ops", 11, "mention")
-    conversations.forgetNumbers()
+    conversations.useLog("one")
+    line(conversations, "#ops", 12)
+    conversations.useLog("one")
+    assert.deepStrictEqual(unread(conversations), ["#ops 1"])
+    conversations.useLog("other")
     assert.deepStrictEqual(unread(conversations), [])
     assert.isTrue(line(conversations, "#ops", 1, "counted", { at: 1 }))
     assert.deepStrictEqual(unread(conversations), ["#ops 1"])

@@ -66,4 +66,25 @@ describe("CurrentRecipients", () => {
     recipients.back()
     assert.deepStrictEqual(recipients.to, [])
   })
+
+  it("returns from a room that is not there, or that the user is not in", () => {
+    for (const reason of ["no-room", "not-member"]) {
+      const recipients = withBob("#typo")
+      assert.isTrue(recipients.settle(["#typo"], [{ ...offline("#typo"), reason } as MessageFate]))
+    }
+  })
+
+  it("leaves a room for good, for the conversation before or for none", () => {
+    const recipients = withBob("#ops")
+    recipients.turn(["carol", "#ops"])
+    recipients.turn(["#dev"])
+    recipients.leave("#ops")
+    assert.deepStrictEqual(recipients.to, ["#dev"])
+    recipients.leave("#dev")
+    assert.deepStrictEqual(recipients.to, ["bob"])
+    const other = new CurrentRecipients()
+    other.turn(["#ops"])
+    other.leave("#ops")
+    assert.deepStrictEqual(other.to, [])
+  })
 })

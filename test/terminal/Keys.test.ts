@@ -11,6 +11,7 @@ const keys = (...bytes: ReadonlyArray<string>) => {
   const stop = Keys.listen(input, (key) => {
     if (key._tag === "Typed") taken.push(key.text)
     else if (key._tag === "Pasted") taken.push(`<${key.text}>`)
+    else if (key._tag === "Go") taken.push(`go ${key.to}`)
     else taken.push(key._tag === "Edit" ? key.edit : key.key)
   })
   for (const part of bytes) input.emit("data", Buffer.from(part, "utf8"))
@@ -37,8 +38,10 @@ const table: ReadonlyArray<readonly [what: string, bytes: string, meaning: Reado
   ["a paste", "a\x1b[200~x\r\ny\x1b[201~b", ["a", "<x\ny>", "b"]],
   ["a paste with keys in it", "\x1b[200~\x03\x1b[A\x7f\x1b[201~", ["<\x03\x1b[A\x7f>"]],
   ["an empty paste", "\x1b[200~\x1b[201~", []],
-  ["keys without a meaning", "\x1b[I\x1b[5~\x1f\x1bx\x00", []],
-  ["arrows with Alt, after a second ESC", "\x1b\x1b[D\x1b\x1bOC\x1b[1;3D", ["wordLeft", "wordRight", "wordLeft"]],
+  ["keys without a meaning", "\x1b[I\x1b[6~\x1f\x1bx\x1b0\x00", []],
+  ["arrows with Alt, after a second ESC", "\x1b\x1b[D\x1b\x1bOC\x1b[1;3D", ["go previous", "go next", "go previous"]],
+  ["going to a conversation by its number", "\x1b1\x1b9\x1b[50;3u\x1b[27;3;51~", ["go 1", "go 9", "go 2", "go 3"]],
+  ["going to what is unread, and back in time", "\x1ba\x1b[5~\x1b[57421u", ["unread", "earlier", "earlier"]],
   ["arrows with Shift, and with Caps Lock", "\x1b[1;2C\x1b[1;65D\x1b[1;6C", ["right", "left", "wordRight"]],
   ["keys with Ctrl in a single parameter", "\x1b[5C\x1bO5D", ["wordRight", "wordLeft"]],
   [

@@ -79,4 +79,12 @@ describe("People", () => {
       ["alice", "bob", "carol", "zoe"]
     )
   })
+
+  it("lists the members of a room before others, without the user", () => {
+    const people = new People("alice")
+    people.listed(["alice", "zoe", "bob", "carol"])
+    people.speak("carol")
+    assert.deepStrictEqual(people.namesWith(["zoe", "alice", "dave"]), ["zoe", "dave", "carol", "bob"])
+    assert.deepStrictEqual(people.namesWith([]), people.names)
+  })
 })

@@ -84,4 +84,13 @@ describe("Receipts", () => {
     assert.isTrue(receipts.settle(message("old", stored("n0", 1)), 0))
     assert.isFalse(receipts.settle(message("new", stored("n2999", 1)), 0))
   })
+
+  it("waits for no receipt of a room, whose members do not send any", () => {
+    const { receipts, shown } = start()
+    assert.isFalse(receipts.settle(message("to the room", stored("#ops", 4)), 0))
+    assert.isFalse(receipts.settle(message("to both", stored("bob", 1), stored("#ops", 5)), 0))
+    assert.deepStrictEqual(shown, ["to the room", "to both"])
+    assert.strictEqual(receipts.take({ name: "#ops", seq: 5 }), 0)
+    assert.strictEqual(receipts.take({ name: "bob", seq: 1 }), 1)
+  })
 })

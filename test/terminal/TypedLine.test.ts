@@ -94,7 +94,80 @@ const mistakes: ReadonlyArray<readonly [line: string, TypedLine.TypingContext, p
   ["//x", context, /a leading blank makes the line text/u]
 ]
 
+/** On a server with rooms, in one of them. */
+const inRoom: TypedLine.TypingContext = { ...context, to: ["#ops"], hasRooms: true }
+
+const send = (line: string): TypedLine.Meaning => ({ _tag: "Command", line })
+
+const roomTable: ReadonlyArray<readonly [line: string, meaning: TypedLine.Meaning]> = [
+  ["hi", say(["#ops"], "hi")],
+  ["#dev: hi", say(["#dev"], "hi")],
+  ["#dev:hi", say(["#ops"], "#dev:hi")],
+  ["bob, #ops: done", say(["bob", "#ops"], "done")],
+  ["#dev:", { _tag: "Turn", to: ["#dev"] }],
+  ["#42 is fixed", say(["#ops"], "#42 is fixed")],
+  ["/me waves", say(["#ops"], "/me waves")],
+  ["/join #dev", { _tag: "Join", room: "#dev" }],
+  ["/j dev", { _tag: "Join", room: "#dev" }],
+  ["/go", { _tag: "Go", name: "" }],
+  ["/go bob", { _tag: "Go", name: "bob" }],
+  ["/query bob:", { _tag: "Go", name: "bob" }],
+  ["/switch 3", { _tag: "Go", name: "3" }],
+  ["/rooms", send("/rooms")],
+  ["/leave", send("/leave #ops")],
+  ["/part #dev", send("/leave #dev")],
+  ["/members", send("/members #ops")],
+  ["/names #dev", send("/members #dev")],
+  ["/topic", send("/topic #ops")],
+  ["/topic ship  it: now", send("/topic #ops ship  it: now")],
+  ["/topic #dev", send("/topic #dev")],
+  ["/topic #dev ship it", send("/topic #dev ship it")],
+  ["/invite bob", send("/invite #ops bob")],
+  ["/invite #dev bob", send("/invite #dev bob")],
+  ["/lock", send("/lock #ops")],
+  ["/silence bob 10m", send("/silence #ops bob 10m")],
+  ["/slow #dev off", send("/slow #dev off")],
+  ["/history", { _tag: "Earlier" }],
+  ["/history #ops before=7", send("/history #ops before=7")],
+  ["/search in=#ops two words", { _tag: "Search", text: "in=#ops two words" }],
+  ["/mute", { _tag: "Mute", name: "#ops" }],
+  ["/mute #dev", { _tag: "Mute", name: "#dev" }]
+]
+
+const roomMistakes: ReadonlyArray<readonly [line: string, pattern: RegExp]> = [
+  ["/join", /write \/join and the name of a room/u],
+  ["/join #a, #b", /write \/join and the name/u],
+  ["/join #", /write \/join and the name/u],
+  ["/search", /write \/search and some words/u],
+  ["/rooms x", /write \/rooms alone/u],
+  ["/leave #ops now", /write \/leave #ops$/u],
+  ["/invite", /write \/invite #ops bob/u],
+  ["/invite bob carol", /write \/invite #ops bob/u],
+  ["/silence bob", /write \/silence #ops bob 10m/u],
+  ["/topic #a,b x", /write \/topic #ops TEXT/u],
+  ["/raise", /unknown command \/raise; \/help/u],
+  ["/serch x", /did you mean \/search\?/u]
+]
+
 describe("TypedLine.parse", () => {
+  for (const [line, meaning] of roomTable) {
+    it(`${JSON.stringify(line)} in a room`, () => assert.deepStrictEqual(TypedLine.parse(line, inRoom), meaning))
+  }
+
+  for (const [line, pattern] of roomMistakes) {
+    it(`explains the mistake in ${JSON.stringify(line)} in a room`, () => {
+      const meaning = TypedLine.parse(line, inRoom)
+      assert.match(meaning._tag === "Mistake" ? meaning.text : JSON.stringify(meaning), pattern)
+    })
+  }
+
+  it("asks for the room where the next line goes to none", () => {
+    const meaning = TypedLine.parse("/leave", { ...inRoom, to: ["bob"] })
+    assert.deepStrictEqual(meaning, { _tag: "Mistake", text: "write /leave #ops" })
+    assert.strictEqual(TypedLine.parse("/mute", { ...inRoom, to: [] })._tag, "Mistake")
+    assert.deepStrictEqual(TypedLine.parse("#ops:hi", { ...inRoom, isKnown: () => true }), say(["#ops"], "hi"))
+  })
+
   for (const [line, meaning] of table) {
     it(JSON.stringify(line), () => assert.deepStrictEqual(TypedLine.parse(line, context), meaning))
   }

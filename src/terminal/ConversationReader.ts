@@ -1,0 +1,365 @@
+import * as KeptText from "../client/KeptText.js"
+import * as PastReports from "../client/PastReports.js"
+import type { Gap, Received } from "../client/Received.js"
+import type { Conversations, LineKind, LinePlace } from "./Conversations.js"
+import type { Marks } from "./Display.js"
+import * as Format from "./Format.js"
+import * as Mention from "./Mention.js"
+import { type Page, type PageReason, Pages } from "./Pages.js"
+import type { People } from "./People.js"
+import type { RequestQueue } from "./RequestQueue.js"
+import { readLabel } from "./RoomLines.js"
+import type { Row } from "./Row.js"
+import type { Transcript } from "./Transcript.js"
+
+export interface ConversationReaderOptions {
+  readonly marks: Marks
+  readonly people: People
+  readonly transcript: Transcript
+  readonly conversations: Conversations
+  /** The names that the next line goes to: their conversations are in sight. */
+  readonly current: () => ReadonlyArray<string>
+  readonly requests: RequestQueue
+  /** The rows of the terminal. */
+  readonly rows: () => number
+  /** Called when a read mark has moved, which is to be reported soon. */
+  readonly onRead: () => void
+}
+
+/** What the connection is good for. */
+export interface ReaderConnection {
+  /** Whether the server has rooms, and sends past lines. */
+  readonly hasRooms: boolean
+  /** Whether the client has logged in to an account, which can read its direct conversations. */
+  readonly isOfAccount: boolean
+}
+
+const away: ReaderConnection = { hasRooms: false, isOfAccount: false }
+
+/** The greatest number of lines in a page, and the rows that are left for what is around it. */
+const maxPage = 100
+const otherRows = 6
+const minPage = 5
+
+/** More lines are loaded again instead, once the page has come. */
+const maxHeld = 1_000
+
+/** A conversation that the user has gone to. */
+interface Visit {
+  readonly name: string
+  /** The read mark when the user went there. */
+  readonly read: number
+}
+
+/** A line that came while a page of its conversation was on its way. */
+interface HeldLine {
+  readonly seq: number
+  readonly print: () => void
+}
+
+/**
+ * Shows the lines of the conversation that the user is in, and counts those of all others. Lines that the server keeps
+ * are shown only there: whoever goes to a conversation is shown its last lines, which the server sends.
+ */
+export class ConversationReader {
+  private connection = away
+  private readonly pages = new Pages()
+  private visit: Visit | undefined = undefined
+  /** Conversations of which a page is to be requested once there is a connection. */
+  private readonly wanted = new Set<string>()
+  private readonly held = new Map<string, Array<HeldLine>>()
+  /** The gaps in conversations that are not in sight. */
+  private readonly gaps = new Map<string, Gap>()
+  /** The numbers of the user's own lines that are in the scrollback, although lines before them have not come yet. */
+  private readonly own = new Map<string, Set<number>>()
+  /** The read marks that the server does not know yet. */
+  private readonly reads = new Map<string, number>()
+
+  constructor(private readonly options: ConversationReaderOptions) {}
+
+  /** Whether the server keeps lines, sends past ones, and has rooms. */
+  get isOn(): boolean {
+    return this.connection.hasRooms
+  }
+
+  connected(connection: ReaderConnection): void {
+    this.connection = connection
+    const wanted = [...this.wanted].filter((name) => this.isInSight(name))
+    this.wanted.clear()
+    for (const name of wanted) this.load(name, "entry")
+    if (this.reads.size > 0) this.options.onRead()
+  }
+
+  /** The connection has ended: shows the lines that waited for a page, which does not come. */
+  disconnected(): void {
+    for (const name of this.options.current()) if (this.pages.isLoading(name)) this.wanted.add(name)
+    this.connection = away
+    this.pages.clear()
+    for (const name of this.held.keys()) this.release(name)
+  }
+
+  private isInSight(name: string): boolean {
+    return this.options.current().includes(name)
+  }
+
+  /**
+   * A kept line has come: shows it, or counts it.
+   *
+   * @param print shows the line
+   * @returns whether the user has not read it yet
+   */
+  arrived(place: LinePlace, kind: LineKind, print: () => void): boolean {
+    const { conversation: name, seq } = place
+    const { conversations } = this.options
+    const isUnread = conversations.arrived(place, kind)
+    if (!this.isInSight(name) || kind === "uncounted") return isUnread
+    if (this.pages.isLoading(name)) this.hold(name, { seq, print })
+    else this.show(name, { seq, print })
+    return isUnread
+  }
+
+  private show(name: string, { print, seq }: HeldLine) {
+    const { conversations } = this.options
+    if (seq <= (conversations.find(name)?.shown ?? 0)) return
+    this.shown(name, seq, seq)
+    print()
+  }
+
+  /** The lines from one number to another are in the scrollback, and so may be the user's own after them. */
+  private shown(name: string, first: number, last: number) {
+    const { conversations } = this.options
+    conversations.show(name, first, last)
+    const own = this.own.get(name)
+    if (own === undefined) return
+    let { shown = 0 } = conversations.find(name) ?? {}
+    while (own.delete(shown + 1)) shown += 1
+    conversations.show(name, first, shown)
+    for (const seq of own) if (seq <= shown) own.delete(seq)
+    if (own.size === 0) this.own.delete(name)
+  }
+
+  private hold(name: string, line: HeldLine) {
+    const held = this.held.get(name)
+    if (held === undefined) this.held.set(name, [line])
+    else if (held.length < maxHeld) held.push(line)
+    else this.wanted.add(name)
+  }
+
+  private release(name: string) {
+    const held = this.held.get(name) ?? []
+    this.held.delete(name)
+    for (const line of held) this.show(name, line)
+  }
+
+  /** A line of the user is stored, and is shown. */
+  sent(name: string, seq: number, at: number): void {
+    const { conversations } = this.options
+    if (!this.isOn) return
+    conversations.arrived({ conversation: name, seq, at, isWithGuest: false }, "own")
+    const { shown = 0 } = conversations.find(name) ?? {}
+    if (seq <= shown) return
+    const own = this.own.get(name) ?? new Set()
+    if (own.size < maxHeld) own.add(seq)
+    this.own.set(name, own)
+    // A line before it may still be on its way.
+    if (seq === shown + 1) this.shown(name, seq, seq)
+  }
+
+  /** The user goes to a conversation: shows its last lines. */
+  enter(name: string): void {
+    const { conversations } = this.options
+    const { read } = conversations.enter(name)
+    this.visit = { name, read }
+    this.load(name, "entry")
+  }
+
+  /** The user writes to these names: shows what is unread in their conversations. */
+  address(names: ReadonlyArray<string>): void {
+    for (const name of names) if ((this.options.conversations.find(name)?.unread ?? 0) > 0) this.enter(name)
+  }
+
+  /** The user wants to see what came before; returns whether there is anything to request. */
+  earlier(): boolean {
+    const [name] = this.options.current()
+    if (name === undefined || !this.canLoad(name)) return false
+    this.load(name, "earlier")
+    return true
+  }
+
+  /** The user is in a room again after a break: shows what came meanwhile. */
+  missed(name: string): void {
+    const { last = 0, shown = 0 } = this.options.conversations.find(name) ?? {}
+    if (!this.isInSight(name) || last <= shown) return
+    this.load(name, last - shown > maxPage ? "entry" : "missed")
+  }
+
+  search(text: string): void {
+    this.options.requests.ask(this.pages.request("search", text), `/search ${text}`)
+  }
+
+  private canLoad(name: string): boolean {
+    return this.connection.hasRooms && (this.connection.isOfAccount || name.startsWith("#"))
+  }
+
+  private load(name: string, reason: Exclude<PageReason, "search">) {
+    const { conversations, requests, rows } = this.options
+    if (!this.connection.hasRooms) return void this.wanted.add(name)
+    if (!this.canLoad(name) || this.pages.isLoading(name, reason)) return
+    const { first = 0, shown = 0 } = conversations.find(name) ?? {}
+    const size = Math.min(maxPage, Math.max(minPage, rows() - otherRows))
+    const range = {
+      entry: `limit=${size}`,
+      earlier: `${first > 0 ? `before=${first} ` : ""}limit=${size}`,
+      missed: `after=${shown} limit=${maxPage}`
+    }[reason]
+    requests.ask(this.pages.request(reason, name), `/history ${name} ${range}`)
+  }
+
+  /** Whether the last lines of a conversation are on their way. */
+  isLoading(name: string): boolean {
+    return this.pages.isLoading(name, "entry")
+  }
+
+  /** Takes a line of the server if it is part of a page, or about a conversation; returns whether it is. */
+  take(received: Received): boolean {
+    const taken = this.pages.take(received)
+    if (taken === undefined) return this.takeFacts(received)
+    if (taken === "part") return true
+    const { marks, transcript } = this.options
+    if ("refusal" in taken) {
+      const { text, values } = taken.refusal
+      transcript.print(Format.failed(`${taken.of}: ${values.get("reason") ?? taken.refusal.code}: ${text}`, marks))
+    } else if (taken.reason === "search") this.showFound(taken)
+    else this.showPage(taken)
+    if (taken.reason !== "search") this.release(taken.of)
+    if (this.isOn && this.wanted.delete(taken.of)) this.load(taken.of, "entry")
+    return true
+  }
+
+  private takeFacts(received: Received): boolean {
+    const { conversations } = this.options
+    const facts = PastReports.conversationIn(received)
+    if (facts !== undefined) conversations.learn({ name: facts.conversation, last: facts.last, read: facts.read })
+    const mark = PastReports.readMarkIn(received)
+    if (mark !== undefined) conversations.readUpTo(mark.conversation, mark.seq)
+    return facts !== undefined || mark !== undefined
+  }
+
+  private showPage(page: Page) {
+    const { conversations, marks, transcript } = this.options
+    const { of: name, reason } = page
+    // The user has gone on.
+    if (!this.isInSight(name)) return
+    const shown = conversations.find(name)?.shown ?? 0
+    const own = this.own.get(name)
+    const lines =
+      reason === "missed" ? page.lines.filter(({ seq }) => seq > shown && own?.has(seq) !== true) : page.lines
+    const [first, last] = [page.lines[0]?.seq ?? 0, page.lines.at(-1)?.seq ?? 0]
+    if (reason === "earlier" && lines.length === 0) return this.remark(`nothing came before in ${name}`)
+    this.printHead(page, first)
+    this.printLines(name, lines, reason === "missed" ? 0 : this.readAt(name))
+    if (reason === "earlier") transcript.print(Format.rule("end", marks))
+    if (last > 0) this.shown(name, first, reason === "earlier" ? 0 : last)
+    if (reason !== "earlier") this.acted()
+    if (reason === "missed" && page.hasMore) this.load(name, "missed")
+  }
+
+  private readAt(name: string): number {
+    return this.visit?.name === name ? this.visit.read : 0
+  }
+
+  private printHead({ hasMore, of: name, reason }: Page, first: number) {
+    if (reason === "missed") return
+    const { conversations, marks, transcript } = this.options
+    const gap = this.gaps.get(name)
+    this.gaps.delete(name)
+    const earlier = hasMore ? `earlier in ${name}` : `the beginning of ${name}`
+    transcript.print(Format.rule(reason === "entry" ? name : earlier, marks))
+    const { topic = "" } = conversations.find(name) ?? {}
+    if (reason === "entry" && topic !== "") this.remark(`topic: ${topic}`)
+    if (gap !== undefined) transcript.print(Format.failed(KeptText.gap(gap), marks))
+    const unread = reason === "entry" && first > 0 ? first - 1 - this.readAt(name) : 0
+    if (hasMore && unread > 0) this.remark(`${unread} unread lines before these; PageUp shows them`)
+  }
+
+  /** @param read the read mark, which is shown before the first unread line; 0 for none */
+  private printLines(name: string, lines: ReadonlyArray<PastReports.PastLine>, read: number) {
+    const { marks, people, transcript } = this.options
+    let isMarked = read === 0 || (lines[0]?.seq ?? 0) > read + 1
+    for (const line of lines) {
+      if (people.isIgnored(line.from)) continue
+      if (!isMarked && line.seq > read) {
+        isMarked = true
+        transcript.print(Format.rule("new", marks))
+      }
+      transcript.printAt(line.at, this.rowOf(name, line))
+    }
+  }
+
+  private rowOf(name: string, { conversation, ...line }: PastReports.PastLine): Row {
+    const { marks, people } = this.options
+    if (line.from === people.own && name !== people.own) {
+      const shown = Format.ownAction({ text: line.text }, people.own)
+      return Format.stored([conversation], shown.text, marks)
+    }
+    const mentions = Mention.find(Format.shownText(line.text), people.own)
+    const room = conversation.startsWith("#") ? { room: conversation } : {}
+    return Format.said({ _tag: "Message", ...line, ...room }, marks, mentions)
+  }
+
+  private showFound({ lines, of: text }: Page) {
+    const { marks, people, transcript } = this.options
+    transcript.print(Format.rule(`search: ${text}`, marks))
+    for (const line of lines) {
+      if (!people.isIgnored(line.from)) transcript.printAt(line.at, this.rowOf(line.conversation, line))
+    }
+    this.remark(lines.length === 0 ? "nothing found" : `${lines.length} found`)
+  }
+
+  private remark(text: string) {
+    this.options.transcript.print(Format.quiet(text, this.options.marks))
+  }
+
+  /** Whether the user is not to be called to a conversation. */
+  isMuted(name: string): boolean {
+    return this.options.conversations.find(name)?.isMuted === true
+  }
+
+  /** Lines of a conversation are gone. Returns whether that is shown now. */
+  missing(gap: Gap): boolean {
+    if (!this.isOn || this.isInSight(gap.conversation)) return true
+    this.gaps.set(gap.conversation, gap)
+    return false
+  }
+
+  /** The user is there: what is shown has been read. */
+  acted(): void {
+    const { conversations, current, onRead } = this.options
+    if (!this.isOn) return
+    for (const name of current()) {
+      const { shown = 0 } = conversations.find(name) ?? {}
+      if (!conversations.readUpTo(name, shown) || !this.canLoad(name)) continue
+      this.reads.set(name, shown)
+      onRead()
+    }
+  }
+
+  /** Reports the read marks that have moved. */
+  report(): void {
+    const { requests } = this.options
+    if (!this.isOn) return
+    if (this.connection.isOfAccount) {
+      for (const [name, seq] of this.reads) requests.askAs(readLabel, `/read ${name} ${seq}`)
+    }
+    this.reads.clear()
+  }
+
+  /** The user has left a room. */
+  left(name: string): void {
+    this.wanted.delete(name)
+    this.held.delete(name)
+    this.gaps.delete(name)
+    this.own.delete(name)
+    this.reads.delete(name)
+  }
+}

@@ -1,0 +1,162 @@
+import * as RoomReports from "../client/RoomReports.js"
+import type { ConversationReader } from "./ConversationReader.js"
+import type { Conversations, KnownConversation } from "./Conversations.js"
+import type { CurrentRecipients } from "./CurrentRecipients.js"
+import type { Marks } from "./Display.js"
+import * as Format from "./Format.js"
+import type { ConversationKey, Prompt } from "./Prompt.js"
+import type { RequestQueue } from "./RequestQueue.js"
+import * as RoomCommands from "./RoomCommands.js"
+import * as RoomLines from "./RoomLines.js"
+import { span, type Row } from "./Row.js"
+import type { Transcript } from "./Transcript.js"
+
+export interface NavigationOptions {
+  readonly marks: Marks
+  readonly transcript: Transcript
+  readonly prompt: Prompt
+  readonly conversations: Conversations
+  readonly recipients: CurrentRecipients
+  readonly reader: ConversationReader
+  readonly rooms: RoomLines.RoomLines
+  readonly requests: RequestQueue
+}
+
+/** Leads the user from one conversation to another. What is typed and not sent stays with its conversation. */
+export class Navigation {
+  /** Whether the user knows how to go to a conversation. */
+  private hasGone = false
+
+  constructor(private readonly options: NavigationOptions) {}
+
+  /** Returns whether the server has rooms. */
+  go(to: ConversationKey): boolean {
+    const { conversations, reader } = this.options
+    if (!reader.isOn) return false
+    const found =
+      to === "unread"
+        ? this.nextUnread
+        : typeof to === "number"
+          ? conversations.listed[to - 1]
+          : conversations.neighbour(this.only, to === "next" ? 1 : -1)
+    if (found !== undefined && found.name !== this.only) this.enter(found.name)
+    return true
+  }
+
+  /** Whoever presses the key again before a conversation is shown is led to the next one. */
+  private get nextUnread(): KnownConversation | undefined {
+    const { conversations, reader } = this.options
+    return conversations.unread((name) => this.isInSight(name) || reader.isLoading(name))[0]
+  }
+
+  /** The user has typed where to go. */
+  goTo(typed: string): void {
+    const { conversations } = this.options
+    if (typed === "") return this.print(...this.list())
+    const name = conversations.meant(typed)?.name ?? typed
+    if (conversations.find(name) !== undefined || !RoomReports.isRoom(name)) return this.enter(name)
+    const how = RoomCommands.isRoomName(name) ? `you are not in ${name}; /join ${name}` : `"${name}" is not a room`
+    return this.print(Format.failed(how, this.options.marks))
+  }
+
+  /** Leads to a conversation, and shows its last lines. */
+  enter(name: string): void {
+    const { conversations, prompt, reader, recipients } = this.options
+    const { only } = this
+    this.hasGone = true
+    recipients.turn([name])
+    if (only !== name) {
+      const draft = prompt.exchange(conversations.find(name)?.draft ?? "")
+      if (only !== undefined) conversations.keepDraft(only, draft)
+    }
+    this.expectRoom(name)
+    reader.enter(name)
+  }
+
+  /** The user has written to these names. */
+  address(to: ReadonlyArray<string>): void {
+    const { reader, recipients } = this.options
+    const before = recipients.to
+    recipients.turn(to)
+    for (const name of to) this.expectRoom(name)
+    reader.address(to.filter((name) => !before.includes(name)))
+  }
+
+  /** Requests the topic and the members of a room, once for each connection. */
+  private expectRoom(room: string) {
+    const { reader, requests, rooms } = this.options
+    if (!reader.isOn || !RoomReports.isRoom(room) || rooms.knows(room)) return
+    rooms.expect(room)
+    requests.askAs(RoomLines.topicLabel, `/topic ${room}`)
+    requests.askAs(RoomLines.membersLabel, `/members ${room}`)
+  }
+
+  /** The conversation before continues. */
+  back(): void {
+    const { reader, recipients } = this.options
+    recipients.back()
+    reader.address(recipients.to)
+  }
+
+  /** The user is not in a room any more: the conversation before it continues. */
+  left(room: string): void {
+    const { reader, recipients } = this.options
+    const isHere = this.isInSight(room)
+    reader.left(room)
+    recipients.leave(room)
+    if (isHere) reader.address(recipients.to)
+  }
+
+  /** Mutes a conversation, or ends that. */
+  mute(typed: string): void {
+    const { conversations, marks } = this.options
+    const name = conversations.meant(typed)?.name
+    if (name === undefined) return this.print(Format.failed(`there is no conversation ${typed}`, marks))
+    const isMuted = conversations.toggleMuted(name)
+    const text = isMuted ? `${name} is muted; /mute ${name} undoes it` : `${name} is no longer muted`
+    return this.print(Format.quiet(text, marks))
+  }
+
+  /** The conversations with unread lines, for the row above the prompt; undefined if there are none. */
+  get unread(): Row | undefined {
+    const { conversations, marks, reader } = this.options
+    if (!reader.isOn) return undefined
+    const unread = conversations.unread((name) => this.isInSight(name))
+    return unread.length === 0 ? undefined : Format.unread(unread, this.hasGone ? "" : "Alt-A or /go shows them", marks)
+  }
+
+  private list(): ReadonlyArray<Row> {
+    const { conversations, marks } = this.options
+    const { listed } = conversations
+    if (listed.length === 0) return [Format.quiet("no conversations yet; /join #ops, or write `bob: text`", marks)]
+    return listed.slice(0, maxListed).map((one, index) => this.listedRow(one, index + 1))
+  }
+
+  private listedRow({ isMuted, mentions, name, unread }: KnownConversation, place: number): Row {
+    const notes = [
+      ...(unread > 0 && !this.isInSight(name) ? [`${unread} unread`] : []),
+      ...(mentions > 0 && !this.isInSight(name) ? ["mentions you"] : []),
+      ...(isMuted ? ["muted"] : [])
+    ]
+    const { marks } = this.options
+    const note = notes.length === 0 ? "" : ` ${marks.dash} ${notes.join(", ")}`
+    return [span(`${String(place).padStart(3)} `, "quiet"), ...Format.named(name), span(note, "quiet")]
+  }
+
+  /** The only recipient of the next line; undefined if there are several, or none. */
+  private get only(): string | undefined {
+    const { to } = this.options.recipients
+    return to.length === 1 ? to[0] : undefined
+  }
+
+  private isInSight(name: string): boolean {
+    return this.options.recipients.to.includes(name)
+  }
+
+  private print(...rows: ReadonlyArray<Row>) {
+    this.options.transcript.print(...rows)
+  }
+}
+
+/** More conversations are only found by their names. */
+const maxListed = 200

@@ -1,0 +1,88 @@
+import * as PastReports from "../client/PastReports.js"
+import type * as Received from "../client/Received.js"
+
+/** Why past lines were requested. */
+export type PageReason =
+  /** The user has gone to the conversation. */
+  | "entry"
+  /** The user wants to see what came before. */
+  | "earlier"
+  /** The client was disconnected, and was not given what came then. */
+  | "missed"
+  | "search"
+
+/** Past lines that the server has sent, the oldest first. */
+export interface Page {
+  readonly reason: PageReason
+  /** A room, or the name of another user; for a search the text. */
+  readonly of: string
+  readonly lines: ReadonlyArray<PastReports.PastLine>
+  /** Whether there are more in the direction of the request. */
+  readonly hasMore: boolean
+}
+
+/** A page that was requested. */
+interface Requested {
+  readonly reason: PageReason
+  readonly of: string
+  readonly lines: Array<PastReports.PastLine>
+}
+
+/** A server sends no more lines than this at once (protocol, section 12). */
+const maxLines = 100
+
+const prefix = "show-"
+
+/** The requests for past lines on one connection. */
+export class Pages {
+  private readonly requested = new Map<string, Requested>()
+  private last = 0
+
+  /** Returns the label of the request for a page. */
+  request(reason: PageReason, of: string): string {
+    this.last += 1
+    const label = `${prefix}${this.last}`
+    this.requested.set(label, { reason, of, lines: [] })
+    return label
+  }
+
+  /** Whether a page of that conversation is on its way; with a reason, one that was requested for it. */
+  isLoading(name: string, why?: PageReason): boolean {
+    for (const { of, reason } of this.requested.values()) {
+      if (of === name && (why === undefined ? reason !== "search" : reason === why)) return true
+    }
+    return false
+  }
+
+  /**
+   * Takes a line of the server if it is part of a reply: returns the page that it completes, or what was requested if the
+   * server refuses it. Undefined for any other line.
+   */
+  take(received: Received.Received): Page | "part" | PageRefusal | undefined {
+    if (!("label" in received) || received.label === undefined) return undefined
+    const requested = this.requested.get(received.label)
+    if (requested === undefined) return undefined
+    const { lines, of, reason } = requested
+    const line = PastReports.pastIn(received)
+    if (line !== undefined) {
+      if (lines.length < maxLines) lines.push(line)
+      return "part"
+    }
+    this.requested.delete(received.label)
+    if (received._tag === "Refused") return { reason, of, refusal: received }
+    const hasMore = PastReports.endIn(received)?.hasMore === true
+    return { reason, of, lines: reason === "search" ? lines.toReversed() : lines, hasMore }
+  }
+
+  /** The connection has ended: no page will come. */
+  clear(): void {
+    this.requested.clear()
+  }
+}
+
+/** The server does not send the page. */
+export interface PageRefusal {
+  readonly reason: PageReason
+  readonly of: string
+  readonly refusal: Extract<Received.Received, { readonly _tag: "Refused" }>
+}
