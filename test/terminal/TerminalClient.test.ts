@@ -318,14 +318,14 @@ describe("TerminalClient", () => {
       const { alice, bob, hears } = yield* both()
       yield* alice.types(`bob: /me waves${enter}/me smiles${enter}`)
       assert.deepStrictEqual(yield* hears(2), ["from alice: /me waves", "from alice: /me smiles"])
-      yield* alice.sees(/✓✓ bob ‹ \* alice waves\n\s+✓✓ bob ‹ \* alice smiles/u)
+      yield* alice.sees(/✓✓ bob ‹ \* alice waves\n.*✓✓ bob ‹ \* alice smiles/u)
       yield* bob.send(["alice"], "/me waves back")
       yield* alice.sees("* bob waves back")
       yield* bob.send(["alice"], "/mention me")
       yield* alice.sees("bob › /mention me")
       yield* alice.types(`/msg carol hi${enter}/nick alicia${enter}`)
       yield* alice.sees(
-        /✗ there is no \/msg; write `carol: hi`\n\s+✗ there is no \/nick; the name is chosen at the login/u
+        /✗ there is no \/msg; write `carol: hi`\n.*✗ there is no \/nick; the name is chosen at the login/u
       )
     })
   )
@@ -479,7 +479,7 @@ describe("TerminalClient", () => {
       yield* bob.sees("this server")
       yield* alice.types(`bob: one${enter}two${enter}`)
       yield* bob.sees(/alice › one\n\s+alice › two/u)
-      yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n/u)
+      yield* alice.sees(/· bob ‹ one\n.*· bob ‹ two\n/u)
       yield* alice.types(`/who${enter}`)
       yield* alice.sees("✗ this server does not report who is connected")
       yield* alice.types(ctrl("c"))

@@ -64,7 +64,7 @@ describe("TerminalClient, while users come back after a restart", () => {
       const bob = yield* Client.connect({ socket, login: "bob" })
       const heard = yield* Stream.runCollect(Stream.take(bob.lines, 3))
       assert.deepStrictEqual([...heard], ["from alice: one", "from alice: two", "from alice: three"])
-      yield* alice.sees(/✓ bob ‹ one\n\s+✓ bob ‹ two\n\s+✓ bob ‹ three/u)
+      yield* alice.sees(/✓ bob ‹ one\n.*✓ bob ‹ two\n.*✓ bob ‹ three/u)
       yield* alice.types(ctrl("d"))
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
     })

@@ -148,7 +148,7 @@ describe("TerminalClient, when the server goes away", () => {
       yield* alice.types(`bob: one${enter}two${enter}three${enter}`)
       yield* alice.sees("… bob ‹ three — not sent yet")
       yield* Deferred.succeed(retries, undefined)
-      yield* alice.sees(/· bob ‹ one\n\s+· bob ‹ two\n\s+· bob ‹ three\n/u)
+      yield* alice.sees(/· bob ‹ one\n.*· bob ‹ two\n.*· bob ‹ three\n/u)
       yield* alice.sees("bob › all")
       assert.include(heard.join(""), "bob: one\nbob: two\nbob: three\n")
     })

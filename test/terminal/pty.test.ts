@@ -96,7 +96,7 @@ describe.skipIf(Pty.missing !== undefined)(title, { concurrent: true }, () => {
       const bob = yield* Pty.start(["connect", "--port", server.port], { HOME: folder, USER: "bob" })
       yield* bob.sees(/\nlogin \(bob\): $/u)
       yield* bob.types(enter)
-      yield* bob.sees(/as bob; see \/help\n\s+· 2 here: alice, bob\n› $/u)
+      yield* bob.sees(/as bob; see \/help\n.*· 2 here: alice, bob\n› $/u)
       const other = yield* Pty.start(["connect", "--port", server.port], { HOME: folder, USER: "not a name" })
       yield* other.sees(/\nlogin: $/u)
       yield* other.types(ctrl("d"))
