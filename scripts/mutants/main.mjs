@@ -39,6 +39,7 @@ import { mutants as outbox } from "./outbox.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
+import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as sockets } from "./sockets.mjs"
@@ -74,7 +75,8 @@ const mutants = [
   sockets,
   transport,
   operators,
-  store
+  store,
+  search
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import type { StoreAccounts } from "./StoreAccounts.js"
 import type { StoreLines } from "./StoreLines.js"
 import type { StoreRooms } from "./StoreRooms.js"
+import type { StoreSearch } from "./StoreSearch.js"
 import type { StoreUpkeep } from "./StoreUpkeep.js"
 
 /** What a store says about itself. */
@@ -20,7 +21,7 @@ export type StoreState =
   | "damaged"
   | "unavailable"
 
-export interface StoreService extends StoreFacts, StoreLines, StoreUpkeep {
+export interface StoreService extends StoreFacts, StoreLines, StoreSearch, StoreUpkeep {
   readonly accounts: StoreAccounts
   readonly rooms: StoreRooms
   /** How the latest request that had to write ended. Synchronous, for metrics. */

@@ -7,6 +7,7 @@ import * as Time from "../ports/Time.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryLines from "./MemoryLines.js"
 import * as MemoryRooms from "./MemoryRooms.js"
+import * as MemorySearch from "./MemorySearch.js"
 import { MemoryState } from "./MemoryState.js"
 import * as MemoryUpkeep from "./MemoryUpkeep.js"
 
@@ -25,6 +26,7 @@ export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
         accounts: MemoryAccounts.make(state, limits, time),
         rooms: MemoryRooms.make(state),
         ...MemoryLines.make(state, limits, time),
+        ...MemorySearch.make(state),
         ...MemoryUpkeep.make(state, limits, (limits) => (current = limits), time)
       } as const
     })

@@ -168,7 +168,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
 }
 
 /** The first line that somebody can read; undefined if there is none, because it is no conversation of theirs. */
-const firstFor = ({ first, members, room }: Conversation, reader: PageRequest["reader"]): number | undefined => {
+export const firstFor = ({ first, members, room }: Conversation, reader: PageRequest["reader"]): number | undefined => {
   if (reader === "guest") return room === undefined ? undefined : first
   const member = members.get(reader)
   return member === undefined ? undefined : room === undefined ? Math.max(first, member.since) : first
@@ -185,7 +185,7 @@ const firstAt = ({ first, lines }: Conversation, at: number): number => {
   return first + low
 }
 
-const shown = ({ account, at, author, isAuto, seq, text, to }: MemoryLine): StoredLine => ({
+export const shown = ({ account, at, author, isAuto, seq, text, to }: MemoryLine): StoredLine => ({
   seq,
   at,
   account,

@@ -7,6 +7,8 @@ import type { StoredRoom } from "../ports/StoreRooms.js"
 /** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
 
 export interface MemoryLine {
+  /** Counts all lines, in the order in which they were stored. */
+  readonly id: number
   readonly seq: number
   readonly at: number
   /** Running time when it was stored. */
@@ -107,6 +109,8 @@ export class MemoryState {
   private lastAccount = 0
   private lastConversation = 0
   private lastReturn = 0
+  /** The `id` of the line that was added last. */
+  lastLine = 0
 
   active(id: AccountId): Account | undefined {
     const account = this.accounts.get(id)
@@ -199,8 +203,8 @@ export class MemoryState {
   }
 
   /** Adds a line to the end of a conversation. */
-  addLine(conversation: Conversation, added: Omit<MemoryLine, "size">) {
-    const line = { ...added, size: StoreLines.sizeOf(added.text.length, added) }
+  addLine(conversation: Conversation, added: Omit<MemoryLine, "id" | "size">) {
+    const line = { ...added, id: ++this.lastLine, size: StoreLines.sizeOf(added.text.length, added) }
     conversation.lines.push(line)
     conversation.at = line.at
     conversation.bytes += line.size

@@ -43,7 +43,7 @@ export const migrate = async (
   }
   for (const statement of migrations.slice(version).flat()) await connection.execute(translated(statement))
   if (version === 0) {
-    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
   }
   if (version < migrations.length) await connection.execute(`update schema_version set version = ${migrations.length}`)
   const [meta] = await connection.execute("select log from meta")

@@ -334,7 +334,7 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
 }
 
 /** The first line that somebody may read; undefined if it may read none. Every request that reads lines asks here. */
-function* firstFor(state: SqlState, head: Head, reader: PageRequest["reader"]): Sql<number | undefined> {
+export function* firstFor(state: SqlState, head: Head, reader: PageRequest["reader"]): Sql<number | undefined> {
   const isRoom = head.key.kind === "room" && !head.isEnded
   if (reader === "guest") return isRoom ? head.first : undefined
   const member = yield* state.member(head, reader)
@@ -457,7 +457,7 @@ const labelOf = (conversation: number, account: number, { device, label }: NonNu
 
 const equal = (one: Uint8Array, other: Uint8Array) => Buffer.compare(one, other) === 0
 
-const shown = ({ account, at, author, body, flags, recipients, seq }: LineRow): StoredLineBytes => ({
+export const shown = ({ account, at, author, body, flags, recipients, seq }: LineRow): StoredLineBytes => ({
   seq,
   at,
   account: account === 0 ? undefined : (account as AccountId), // the column holds ids of accounts

@@ -1,13 +1,16 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
 import type { RoomChanges } from "../ports/StoreRooms.js"
+import type { SearchRequest } from "../ports/StoreSearch.js"
 import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
 import * as SqlExport from "./SqlExport.js"
+import * as SqlIndex from "./SqlIndex.js"
 import * as SqlLines from "./SqlLines.js"
 import type { Sql } from "./SqlQuery.js"
 import * as SqlReturns from "./SqlReturns.js"
 import * as SqlRooms from "./SqlRooms.js"
+import * as SqlSearch from "./SqlSearch.js"
 import type { Moment, SqlLimits, SqlState } from "./SqlState.js"
 import * as SqlUpkeep from "./SqlUpkeep.js"
 
@@ -40,6 +43,9 @@ export const requests = {
   waiting: reads((_state, _, account: AccountId, device: string) => SqlLines.waiting(account, device)),
   find: reads((state, _, key: ConversationKey) => state.idOf(key)),
   conversations: reads((state, _, account: AccountId, limit: number) => SqlLines.conversations(state, account, limit)),
+  search: reads((state, _, request: SearchRequest) => SqlSearch.search(state, request)),
+  readForIndex: reads((state) => SqlIndex.read(state)),
+  writeIndex: writes((state) => SqlIndex.write(state)),
   markRead: writes((state, _, account: AccountId, conversation: ConversationId, seq: number) =>
     SqlLines.markRead(state, account, conversation, seq)
   ),

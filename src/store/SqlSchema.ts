@@ -80,5 +80,13 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     // Texts of lines to several recipients; uses is the number of lines that refer to it. Their own body is empty.
     "create table shared_text (id integer primary key, body blob not null, uses integer not null)",
     "alter table line add column shared integer"
+  ],
+  [
+    // The highest id of a line, which is not used again either; and how many lines were gone when the index was cleaned.
+    "alter table meta add column last_line integer not null default 0",
+    "alter table meta add column cleaned integer not null default 0",
+    "update meta set last_line = (select coalesce(max(id), 0) from line)",
+    // See `WordBlock`.
+    "create table word (id integer primary key, postings blob not null)"
   ]
 ]

@@ -1,6 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { type DirectKey, guestConversationOverhead, keyText, ofRoom } from "../ports/StoreLines.js"
+import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
 import { rows, row, run, type Sql } from "./SqlQuery.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
@@ -34,6 +35,10 @@ export interface Meta {
   /** The highest id and the highest number of conversations that have ended. */
   endedId: number
   endedSeq: number
+  /** The highest id of a line, kept or not. */
+  lastLine: number
+  /** How many lines had been removed when the index of words was cleaned. */
+  cleaned: number
 }
 
 export interface SqlMember {
@@ -91,6 +96,10 @@ export class SqlState {
   readonly empty = new Set<ConversationId>()
   /** The last row that retention has looked at on its way through the table of lines; 0 before it begins. */
   passed = 0
+  /** The block that is being added to the index of words. What it has read is committed, and stays true. */
+  indexed: IndexedBlock | undefined
+  /** The walk that cleans the index of words. */
+  walk: IndexWalk | undefined
   private guests: number | undefined
   /** The members of rooms in `heads`. */
   private roomMembers = 0
@@ -129,7 +138,8 @@ export class SqlState {
   *meta(): Sql<Meta> {
     if (this.known !== undefined) return this.known
     const found = yield* row<Readonly<Meta>>(
-      `select log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq"
+      `select log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq",
+         last_line as "lastLine", cleaned
        from meta`
     )
     if (found === undefined) throw new Error("the store has no row in its table meta")
@@ -148,10 +158,10 @@ export class SqlState {
     const meta = yield* this.meta()
     meta.commits += 1
     meta.running = yield* this.running(moment)
-    const { bytes, commits, dead, endedId, endedSeq, expired, given, lines, running, stored } = meta
+    const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, running, stored } = meta
     yield* run(
       `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
-         bytes = ?, ended_id = ?, ended_seq = ?`,
+         bytes = ?, ended_id = ?, ended_seq = ?, last_line = ?, cleaned = ?`,
       commits,
       running,
       stored,
@@ -161,18 +171,22 @@ export class SqlState {
       lines,
       bytes,
       endedId,
-      endedSeq
+      endedSeq,
+      lastLine,
+      cleaned
     )
   }
 
-  /** The next id for a row of a table. Ids of accounts and conversations are never used again: rows of accounts stay. */
+  /** The next id for a row of a table. Those of accounts, conversations and lines are never used again: rows of accounts stay. */
   *nextId(table: "account" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
     if (last === undefined) {
       last = (yield* row<{ last: number | null }>(`select max(id) as last from ${table}`))?.last ?? 0
       if (table === "conversation") last = Math.max(last, (yield* this.meta()).endedId)
+      if (table === "line") last = Math.max(last, (yield* this.meta()).lastLine)
     }
     this.lastIds.set(table, last + 1)
+    if (table === "line") (this.known ?? (yield* this.meta())).lastLine = last + 1
     return last + 1
   }
 

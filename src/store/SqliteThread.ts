@@ -35,6 +35,11 @@ const carryOut = (
         const packed = LinePacking.packPage(page)
         return { result: packed, moved: LinePacking.transferred(packed) }
       }
+      if (request.name === "search") {
+        const step = engine.call("search", request.moment, request.args as Arguments<"search">)
+        if (step.damaged > 0) engine.foundDamage()
+        return { result: step }
+      }
       return { result: engine.call(request.name, request.moment, request.args as Arguments<RequestName>) }
     case "diskBytes":
       return { result: engine.diskBytes() }

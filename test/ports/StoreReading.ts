@@ -6,12 +6,15 @@ import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId, ConversationKey, Page, PageRequest } from "../../src/ports/StoreLines.js"
+import { indexAll, searched } from "./StoreSearching.js"
 import { defaults, device, line, type OpenStore, register } from "./StoreSuite.js"
 
 /** What an account gets of a conversation that it is not in. */
 const nothing: Page = { lines: [], first: 1, last: 0, hasMore: false }
 
 interface Kept {
+  /** Counts all lines, in the order in which they were stored. */
+  readonly order: number
   readonly seq: number
   readonly at: number
   readonly text: string
@@ -43,6 +46,8 @@ class Schedule {
   private readonly accounts: Array<{ readonly id: AccountId; readonly name: string; isRemoved: boolean }> = []
   private readonly conversations = new Map<ConversationId, Conversation>()
   private names = 0
+  private stored = 0
+  private others: AccountId | undefined
 
   constructor(
     private readonly store: StoreService,
@@ -103,7 +108,7 @@ class Schedule {
       const { at, conversation, seq } = result
       const known = this.conversations.get(conversation) ?? { key, lines: [], first: seq, last: 0 }
       assert.deepStrictEqual(known.key, key)
-      known.lines.push({ seq, at, text: lines[index]?.text ?? "" })
+      known.lines.push({ order: ++this.stored, seq, at, text: lines[index]?.text ?? "" })
       this.conversations.set(conversation, { ...known, last: seq })
     })
   })
@@ -147,10 +152,10 @@ class Schedule {
           assert.isUndefined(yield* this.store.markRead(id, conversation, 1))
           continue
         }
-        const lines = page.lines.map(({ at, seq, text }) => ({ seq, at, text }))
-        assert.deepStrictEqual(lines, expected(known, request), JSON.stringify(request))
+        assert.deepStrictEqual(page.lines.map(shown), expected(known, request).map(shown), JSON.stringify(request))
         assert.deepStrictEqual([page.first, page.last], [known.first, known.last])
       }
+      yield* this.checkSearch(id, isRemoved)
       const listed = [...(yield* this.store.waiting(id, "main")), ...(yield* this.store.conversations(id, 100))]
       for (const { conversation, first, key, last } of listed) {
         const known = this.conversations.get(conversation)
@@ -159,7 +164,41 @@ class Schedule {
       }
     }
   })
+
+  /** All lines have the word that is searched for. */
+  private checkSearch(reader: AccountId, isRemoved: boolean) {
+    return Effect.gen(this, function* () {
+      const ids = this.random.chance(0.5)
+        ? undefined
+        : [...this.conversations.keys()].filter(() => this.random.chance(0.5))
+      if (this.random.chance(0.3)) yield* this.index
+      const readable = [...this.conversations].filter(
+        ([id, known]) => !isRemoved && isMember(known, reader) && ids?.includes(id) !== false
+      )
+      const newestFirst = readable
+        .flatMap(([conversation, { lines }]) => lines.map((line) => ({ conversation, ...line })))
+        .toSorted((one, other) => other.order - one.order)
+        .map(({ order: _order, ...line }) => line)
+      const found = yield* searched(this.store, { reader, within: ids, text: "text" })
+      assert.deepStrictEqual(
+        found.map(({ conversation, line }) => ({ conversation, ...shown(line) })),
+        newestFirst
+      )
+    })
+  }
+
+  /** Enough lines of others that those before are in the index. */
+  private readonly index = Effect.gen(this, function* () {
+    if (this.others === undefined) this.others = yield* register(this.store, "others")
+    const key = Keys.between(this.others, this.others)
+    const lines = Array.from({ length: 600 }, () => line(key, this.others, "text of others", { isLive: true }))
+    yield* this.store.append(lines)
+    yield* this.store.append(lines)
+    yield* indexAll(this.store)
+  })
 }
+
+const shown = ({ at, seq, text }: Pick<Kept, "seq" | "at" | "text">) => ({ seq, at, text })
 
 const keepLines = 6
 

@@ -11,6 +11,7 @@ import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } 
 import type { PendingReturn, StoreLimits, StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import { readingSuite } from "./StoreReading.js"
 import { roomSuite } from "./StoreRooms.js"
+import { searchSuite } from "./StoreSearching.js"
 
 /** Opens a new, empty store, until the scope closes. */
 export type OpenStore = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
@@ -400,6 +401,8 @@ export const storeSuite = (name: string, open: OpenStore) => {
     })
 
     describe("reading", () => readingSuite(open))
+
+    describe("searching", () => searchSuite(open))
 
     describe("cursors", () => {
       it.scoped("decide what waits for a device", () =>

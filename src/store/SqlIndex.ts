@@ -1,0 +1,126 @@
+import * as Words from "../protocol/Words.js"
+import { countWithin } from "./PageSize.js"
+import { linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
+import type { SqlState } from "./SqlState.js"
+import * as WordBlock from "./WordBlock.js"
+
+/**
+ * Makes and cleans the index of words (`WordBlock`) in small steps. A block is read line by line, and written once all of its
+ * lines are stored. The lines after the last block are searched one by one.
+ */
+
+/** A block that is being read, with the id of the next line. */
+export interface IndexedBlock {
+  readonly block: WordBlock.WordBlock
+  next: number
+}
+
+/** A walk through the index, from its first block to its last one, which removes the words of lines that are gone. */
+export interface IndexWalk {
+  /** The next block. */
+  block: number
+  /** The number of lines that had been removed when it began. */
+  readonly removed: number
+}
+
+/** The most lines and bytes of text that one step reads. */
+const stepLines = 256
+const stepBytes = 32_768
+
+/** A walk begins once this many lines have been removed since the last one, or this part of those that are kept. */
+const removedLines = 8 * WordBlock.blockLines
+const removedShare = 1 / 8
+
+/** `write`: there is something that `write` has to do before the next step. */
+export type IndexStep = "more" | "write" | "done"
+
+/** The id of the first line that is not in the index. All later ones are not either. */
+export function* end(): Sql<number> {
+  const last = (yield* row<{ id: number | null }>("select max(id) as id from word"))?.id ?? null
+  return last === null ? 0 : WordBlock.firstLineOf(WordBlock.blockOfRow(last) + 1)
+}
+
+/** Reads some lines, or looks for something to do. */
+export function* read(state: SqlState): Sql<IndexStep> {
+  state.indexed ??= yield* nextBlock(state)
+  const { indexed } = state
+  return indexed === undefined ? yield* clean(state) : yield* readLines(indexed)
+}
+
+/** Writes what `read` has prepared, in a transaction. If that fails, it is prepared again. */
+export function* write(state: SqlState): Sql<void> {
+  const { indexed, walk } = state
+  state.indexed = undefined
+  if (indexed !== undefined) {
+    const { block } = indexed
+    const [first, next] = [WordBlock.firstRowOf(block.block), WordBlock.firstRowOf(block.block + 1)]
+    yield* run("delete from word where id >= ? and id < ?", first, next)
+    for (const { id, postings } of block.rows()) yield* run("insert into word values (?, ?)", id, postings)
+  } else if (walk !== undefined) {
+    state.walk = undefined
+    ;(yield* state.meta()).cleaned = walk.removed
+  }
+}
+
+/** The next block all of whose lines have been stored. */
+function* nextBlock(state: SqlState): Sql<IndexedBlock | undefined> {
+  const first = yield* row<{ id: number }>("select id from line where id >= ? order by id limit 1", yield* end())
+  if (first === undefined) return undefined
+  const block = WordBlock.blockOf(first.id)
+  const { lastLine } = yield* state.meta()
+  return lastLine + 1 < WordBlock.firstLineOf(block + 1) ? undefined : newBlock(block)
+}
+
+const newBlock = (block: number): IndexedBlock => ({
+  block: new WordBlock.WordBlock(block),
+  next: WordBlock.firstLineOf(block)
+})
+
+function* readLines(indexed: IndexedBlock): Sql<IndexStep> {
+  const { block } = indexed
+  const found = yield* rows<{ id: number; size: number }>(
+    "select id, size from line where id >= ? and id < ? order by id limit ?",
+    indexed.next,
+    WordBlock.firstLineOf(block.block + 1),
+    stepLines
+  )
+  const count = countWithin(found, ({ size }) => size, stepBytes)
+  const last = found[count - 1]
+  if (last === undefined) return "write"
+  for (const { body, conversation, id } of yield* rows<{ id: number; conversation: number; body: Uint8Array }>(
+    `select l.id, conversation, ${text} from ${linesWithText} where l.id >= ? and l.id <= ? order by l.id`,
+    indexed.next,
+    last.id
+  )) {
+    block.add(id, conversation, Words.of(Buffer.from(body).toString("utf8")))
+  }
+  indexed.next = last.id + 1
+  return count === found.length && count < stepLines ? "write" : "more"
+}
+
+/** Looks at the next block of a walk. One that has lost half of its lines, or more, is read again. */
+function* clean(state: SqlState): Sql<IndexStep> {
+  const { cleaned, lastLine, lines } = yield* state.meta()
+  // No id is used twice, so these are all that are gone.
+  const removed = lastLine - lines
+  if (state.walk === undefined && removed - cleaned < Math.max(removedLines, lines * removedShare)) return "done"
+  const walk = (state.walk ??= { block: 0, removed })
+  const next = yield* row<{ id: number }>(
+    "select id from word where id >= ? order by id limit 1",
+    WordBlock.firstRowOf(walk.block)
+  )
+  if (next === undefined) return "write"
+  const block = WordBlock.blockOfRow(next.id)
+  walk.block = block + 1
+  const known = yield* row<{ postings: Uint8Array }>(
+    "select postings from word where id = ?",
+    WordBlock.conversationRow(block)
+  )
+  const kept = yield* row<{ n: number }>(
+    "select count(*) as n from line where id >= ? and id < ?",
+    WordBlock.firstLineOf(block),
+    WordBlock.firstLineOf(block + 1)
+  )
+  if (Number(kept?.n) * 2 <= WordBlock.countIn(known?.postings)) state.indexed = newBlock(block)
+  return "more"
+}

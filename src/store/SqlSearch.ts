@@ -1,0 +1,196 @@
+import type { ConversationId } from "../ports/StoreLines.js"
+import type { FoundLine, SearchRequest, SearchStep } from "../ports/StoreSearch.js"
+import * as Words from "../protocol/Words.js"
+import * as Checksum from "./Checksum.js"
+import * as SqlIndex from "./SqlIndex.js"
+import { firstFor, shown } from "./SqlLines.js"
+import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQuery.js"
+import type { SqlState } from "./SqlState.js"
+import * as WordBlock from "./WordBlock.js"
+
+export interface SqlSearchStep extends SearchStep {
+  /** Lines that were left out because their checksum is wrong. */
+  readonly damaged: number
+}
+
+/** `StoreSearch.search`. */
+export function* search(state: SqlState, request: SearchRequest): Sql<SqlSearchStep> {
+  return yield* new Step(state, request).run()
+}
+
+/** What a step may cost, in bytes of text that are read for words. */
+const stepCost = 65_536
+
+/** What else takes about as much time as this many bytes of text: to read a row of a line, of the index, of ids. */
+const lineCost = 1_024
+const blockCost = 256
+const conversationsCost = 1_024
+const idCost = 32
+
+/** Rows that are asked for at once: in Postgres each query is a round trip. */
+const chunk = 16
+
+/** The values of `in (…)`; those that are missing are null, which nothing is equal to. */
+const places = Array.from({ length: chunk }, () => "?").join(", ")
+
+/** The most lines after the index that are looked at in one query. */
+const tailLines = 256
+
+/** The index narrows a search down by this many of its words at most. */
+const indexWords = 8
+
+/** With more conversations than this, each line that has the words is looked at, and its conversation then. */
+const maxConversations = 2_000
+
+class Step {
+  private readonly found: Array<FoundLine> = []
+  private damaged = 0
+  private cost = 0
+  private readonly isMatch: (words: ReadonlyArray<string>) => boolean
+  private readonly hashes: ReadonlyArray<number>
+
+  constructor(
+    private readonly state: SqlState,
+    private readonly request: SearchRequest
+  ) {
+    this.isMatch = Words.matching(request.phrases)
+    // The longest words are in the fewest lines, mostly.
+    const longestFirst = request.phrases.flat().toSorted((one, other) => other.length - one.length)
+    this.hashes = [...new Set(longestFirst.map(WordBlock.hashOf))].slice(0, indexWords)
+  }
+
+  *run(): Sql<SqlSearchStep> {
+    let before =
+      this.request.from ?? ((yield* row<{ id: number | null }>("select max(id) as id from line"))?.id ?? 0) + 1
+    const isSearched = yield* this.conversations()
+    const end = yield* SqlIndex.end()
+    while (before > 0 && !this.isOver) {
+      before = before > end ? yield* this.tail(end, before, isSearched) : yield* this.blocks(before, isSearched)
+    }
+    return { lines: this.found, next: before > 0 ? before : undefined, damaged: this.damaged }
+  }
+
+  private get isOver(): boolean {
+    return this.cost >= stepCost || this.found.length >= this.request.limit
+  }
+
+  /**
+   * Whether lines of a conversation have to be looked at. This only spares work: `firstFor` decides who may read what.
+   */
+  private *conversations(): Sql<(conversation: number) => boolean> {
+    const { reader, within } = this.request
+    if (within !== undefined || reader === "guest") {
+      const searched = new Set<number>(within)
+      return (conversation) => searched.has(conversation)
+    }
+    const found = yield* rows<{ conversation: number }>(
+      "select conversation from member where account = ? order by conversation limit ?",
+      reader,
+      maxConversations + 1
+    )
+    if (found.length > maxConversations) return () => true
+    const searched = new Set(found.map(({ conversation }) => conversation))
+    return (conversation) => searched.has(conversation)
+  }
+
+  /** Looks at lines that are not in the index, the latest ones before an id. Returns the next such id. */
+  private *tail(end: number, before: number, isSearched: (conversation: number) => boolean): Sql<number> {
+    const found = yield* rows<{ id: number; conversation: number }>(
+      "select id, conversation from line where id >= ? and id < ? order by id desc limit ?",
+      end,
+      before,
+      tailLines
+    )
+    this.cost += found.length * idCost
+    const ids = found.flatMap(({ conversation, id }) => (isSearched(conversation) ? [id] : []))
+    const last = found.length < tailLines ? end : (found.at(-1)?.id ?? end)
+    return (yield* this.look(ids)) ?? last
+  }
+
+  /** Looks at the latest blocks of the index before an id. Returns the next such id. */
+  private *blocks(before: number, isSearched: (conversation: number) => boolean): Sql<number> {
+    const latest = WordBlock.blockOf(before - 1)
+    const blocks = Array.from({ length: Math.min(chunk, latest + 1) }, (_, index) => latest - index)
+    this.cost += blocks.length * blockCost
+    let left = blocks.map((block): Candidates => ({ block, lines: undefined }))
+    for (const hash of this.hashes) {
+      left = yield* this.narrowed(
+        left,
+        (block) => WordBlock.wordRow(block, hash),
+        (row) => WordBlock.linesWithWord(row, hash)
+      )
+    }
+    this.cost += left.length * conversationsCost
+    left = yield* this.narrowed(left, WordBlock.conversationRow, (row) => WordBlock.linesWithin(row, isSearched))
+    const ids = left.flatMap(({ block, lines = [] }) => lines.map((offset) => WordBlock.firstLineOf(block) + offset))
+    const latestFirst = ids.filter((id) => id < before).toSorted((one, other) => other - one)
+    return (yield* this.look(latestFirst)) ?? WordBlock.firstLineOf(blocks.at(-1) ?? 0)
+  }
+
+  /** The blocks with the lines that a row of each has, too, but for blocks that have none. */
+  private *narrowed(
+    blocks: ReadonlyArray<Candidates>,
+    rowOf: (block: number) => number,
+    linesOf: (row: Uint8Array | undefined) => ReadonlyArray<number>
+  ): Sql<Array<Candidates>> {
+    if (blocks.length === 0) return []
+    const found = yield* this.indexRows(blocks.map(({ block }) => rowOf(block)))
+    return blocks.flatMap(({ block, lines }) => {
+      const others = new Set(linesOf(found.get(rowOf(block))))
+      const common = lines === undefined ? [...others] : lines.filter((line) => others.has(line))
+      return common.length === 0 ? [] : [{ block, lines: common }]
+    })
+  }
+
+  private *indexRows(ids: ReadonlyArray<number>): Sql<ReadonlyMap<number, Uint8Array>> {
+    const found = yield* rows<{ id: number; postings: Uint8Array }>(
+      `select id, postings from word where id in (${places})`,
+      ...padded(ids)
+    )
+    return new Map(found.map(({ id, postings }) => [id, postings]))
+  }
+
+  /** Looks at lines, the latest first. If the step is over before the last one, returns the id that the next one begins before. */
+  private *look(ids: ReadonlyArray<number>): Sql<number | undefined> {
+    for (let at = 0; at < ids.length; at += chunk) {
+      const lines = yield* rows<LineRow>(
+        `select l.id, conversation, seq, at, account, author, flags, recipients, ${text}, crc from ${linesWithText}
+         where l.id in (${places}) order by l.id desc`,
+        ...padded(ids.slice(at, at + chunk))
+      )
+      for (const line of lines) {
+        if (this.isOver) return line.id + 1
+        this.cost += lineCost + line.body.length
+        yield* this.lookAt(line)
+      }
+    }
+    return undefined
+  }
+
+  private *lookAt(line: LineRow): Sql<void> {
+    const { body, seq } = line
+    const { reader, within } = this.request
+    const conversation = line.conversation as ConversationId // the column holds ids of conversations
+    if (within?.includes(conversation) === false) return
+    const head = yield* this.state.head(conversation)
+    const first = head && (yield* firstFor(this.state, head, reader))
+    if (head === undefined || first === undefined || seq < first) return
+    if (!this.isMatch(Words.of(Buffer.from(body).toString("utf8")))) return
+    if (Checksum.ofLine(line) !== line.crc) {
+      this.damaged += 1
+      return
+    }
+    const { body: bytes, ...rest } = shown(line)
+    const wire = Buffer.from(bytes).toString("latin1")
+    this.found.push({ conversation, key: head.key, line: { ...rest, text: wire } })
+  }
+}
+
+const padded = (ids: ReadonlyArray<number>): ReadonlyArray<number | null> =>
+  Array.from({ length: chunk }, (_, index) => ids[index] ?? null)
+
+/** The lines of a block, as offsets, that may be what is looked for; undefined for all of them. */
+interface Candidates {
+  readonly block: number
+  readonly lines: ReadonlyArray<number> | undefined
+}

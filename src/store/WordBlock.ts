@@ -1,0 +1,168 @@
+/**
+ * The index of words covers the lines of a store in blocks: those with the ids from `blockLines * block` on. It leads to
+ * lines that may have a word, since it knows hashes of words only; their texts decide.
+ *
+ * Databases have indexes of their own, but this one works in each of them and in every version of Node's SQLite, it is
+ * written with one flush for a thousand lines, and the time that a step of a search takes is known.
+ */
+
+/** Lines in a block, those included that are gone. */
+export const blockLines = 1024
+
+/** Words are spread over rows of a kilobyte or two, so that a search reads no more. */
+const parts = 64
+
+/** The rows of a block: `parts` of them for words, then one for conversations. */
+const rows = parts + 1
+
+/** The block that a line is in. */
+export const blockOf = (line: number): number => Math.floor(line / blockLines)
+
+/** The id of the first line of a block. */
+export const firstLineOf = (block: number): number => block * blockLines
+
+/** The block that a row of the index belongs to. */
+export const blockOfRow = (row: number): number => Math.floor(row / rows)
+
+/** The id of the first row of a block. */
+export const firstRowOf = (block: number): number => block * rows
+
+/** The id of the row that has the conversations of a block. Every block has one. */
+export const conversationRow = (block: number): number => firstRowOf(block) + parts
+
+/** The id of the row that has this word of a block, if there is one. */
+export const wordRow = (block: number, hash: number): number => firstRowOf(block) + (hash % parts)
+
+/** 32 bits that stand for a word (FNV-1a); not 0. */
+export const hashOf = (word: string): number => {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < word.length; at++) hash = Math.imul(hash ^ word.charCodeAt(at), 0x01000193)
+  // The low bits choose the row, and those of FNV depend on little else than the low bits of the characters.
+  return (hash ^ (hash >>> 15)) >>> 0 || 1
+}
+
+/** A line with more different words counts as one that has every word: so the size of a block has a bound. */
+const maxWords = 256
+
+/** The key of lines that have every word. */
+const everyWord = 0
+
+/** Key by key, the lines that have it, as offsets in their block. */
+type Postings = Map<number, Array<number>>
+
+/** A block that is being indexed, line by line. */
+export class WordBlock {
+  private readonly words = Array.from({ length: parts }, (): Postings => new Map())
+  private readonly conversations: Postings = new Map()
+
+  constructor(readonly block: number) {}
+
+  /** Adds a line. Lines come in the order of their ids. */
+  add(line: number, conversation: number, words: ReadonlyArray<string>) {
+    const offset = line - firstLineOf(this.block)
+    post(this.conversations, conversation, offset)
+    const hashes = new Set(words.map(hashOf))
+    if (hashes.size > maxWords) for (const words of this.words) post(words, everyWord, offset)
+    else for (const hash of hashes) post(this.words[hash % parts] as Postings, hash, offset) // there are `parts` of them
+  }
+
+  /** The rows of the finished block. None if there are no lines. */
+  rows(): ReadonlyArray<{ readonly id: number; readonly postings: Uint8Array }> {
+    const all = [...this.words, this.conversations].map((postings, index) => ({
+      id: firstRowOf(this.block) + index,
+      postings
+    }))
+    return all
+      .filter(({ postings }) => postings.size > 0)
+      .map(({ id, postings }) => ({ id, postings: packed(postings) }))
+  }
+}
+
+const post = (postings: Postings, key: number, offset: number) => {
+  const offsets = postings.get(key)
+  if (offsets === undefined) postings.set(key, [offset])
+  else offsets.push(offset)
+}
+
+/** The lines of a block that have a word, from its row, and those that have every word: as offsets, in order. */
+export const linesWithWord = (row: Uint8Array | undefined, hash: number): ReadonlyArray<number> =>
+  row === undefined ? [] : linesWith(row, (key) => key === hash || key === everyWord, hash)
+
+/** The lines of a block in some of its conversations, from the row that has these: as offsets. */
+export const linesWithin = (
+  row: Uint8Array | undefined,
+  isWanted: (conversation: number) => boolean
+): ReadonlyArray<number> => (row === undefined ? [] : linesWith(row, isWanted))
+
+/** The lines that have a key which is wanted, and none above `last`. */
+const linesWith = (row: Uint8Array, isWanted: (key: number) => boolean, last = Infinity): ReadonlyArray<number> => {
+  let found: ReadonlyArray<number> = []
+  const reader = new Reader(row)
+  for (let key = 0; !reader.isAtEnd && key < last;) {
+    key += reader.number()
+    const length = reader.number()
+    if (!isWanted(key)) reader.skip(length)
+    else if (found.length === 0) found = reader.offsets(length)
+    else found = [...found, ...reader.offsets(length)]
+  }
+  return found
+}
+
+/** How many lines a block had when it was indexed, from the row that has its conversations. */
+export const countIn = (row: Uint8Array | undefined): number => linesWithin(row, () => true).length
+
+/** For each key the difference to the one before, the length of its offsets in bytes, and their differences. */
+const packed = (postings: Postings): Uint8Array => {
+  const bytes: Array<number> = []
+  let before = 0
+  for (const [key, offsets] of [...postings].toSorted(([one], [other]) => one - other)) {
+    const differences: Array<number> = []
+    offsets.forEach((offset, index) => write(differences, offset - (offsets[index - 1] ?? 0)))
+    write(bytes, key - before)
+    write(bytes, differences.length)
+    bytes.push(...differences)
+    before = key
+  }
+  return Uint8Array.from(bytes)
+}
+
+/** Seven bits in a byte, the lowest first. Without bit operations, because ids may have more than 32 bits. */
+const write = (bytes: Array<number>, number: number) => {
+  let rest = number
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(128 + (rest % 128))
+  bytes.push(rest)
+}
+
+/** Reads what `packed` has written. Of damaged bytes it makes something, and ends. */
+class Reader {
+  private at = 0
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get isAtEnd(): boolean {
+    return !(this.at < this.bytes.length) // also if it is not a number any more
+  }
+
+  number(): number {
+    let number = 0
+    for (let unit = 1; ; unit *= 128) {
+      const byte = this.bytes[this.at++] ?? 0
+      if (byte < 128) return number + unit * byte
+      number += unit * (byte - 128)
+    }
+  }
+
+  skip(length: number) {
+    this.at += length
+  }
+
+  offsets(length: number): ReadonlyArray<number> {
+    const end = this.at + length
+    const offsets: Array<number> = []
+    for (let offset = 0; this.at < end;) {
+      offset += this.number()
+      if (offset < blockLines) offsets.push(offset)
+    }
+    return offsets
+  }
+}
