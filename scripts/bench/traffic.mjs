@@ -31,7 +31,7 @@ class Sender {
   constructor(index, { to, isRandom = false }, load, wire) {
     this.index = index
     this.window = load.windows?.[index] ?? load.window ?? Infinity
-    this.quota = load.quota ?? Infinity
+    this.quota = 0
     this.copies = isRandom ? 1 : to.length
     const names = to.map(nameOf)
     const text = (sequence) => textOf(index, sequence, load)
@@ -83,7 +83,22 @@ class Sender {
   }
 }
 
-/** All peers of a load, logged in, and the state of their messages in flight. */
+/**
+ * Each sender sends one message and pauses, as all senders do sooner or later. Linux then acknowledges the message by its
+ * timer (40 ms), which ends the interactive ("ping-pong") mode of the connection: from then on, the kernel acknowledges
+ * every read that empties the socket and not every second one, which costs an eighth of the rate (50 to 1). Without the
+ * pause, the mode depends on whether a new server, of which V8 has compiled little, is late by 40 ms at some moment.
+ */
+const pauseOnce = async (state) => {
+  for (const sender of state.senders) {
+    sender.quota += 1
+    sender.send(state.peers[sender.index].socket)
+  }
+  while (state.delivered < state.due()) await sleep(5)
+  await sleep(100)
+}
+
+/** All peers of a load, logged in, and the state of their messages in flight: each sender has sent one. */
 const stage = async (load, wire, place, fail) => {
   const shape = shapes[load.shape](load.peers)
   const senders = shape.map((plan, index) => new Sender(index, plan, load, wire))
@@ -100,7 +115,7 @@ const stage = async (load, wire, place, fail) => {
   await Promise.all(range(0, 64).map(logIn))
   await Promise.all(peers.map((peer) => peer.greet()))
 
-  const state = { peers, senders, delivered: 0, isSending: true, isPaced: false, samples: [], isTiming: false }
+  const state = { peers, senders, delivered: 0, isSending: true, isPaced: true, samples: [], isTiming: false }
   state.due = () => senders.reduce((sum, sender) => sum + sender.sent * sender.copies, 0)
 
   let dirty = []
@@ -150,11 +165,14 @@ const stage = async (load, wire, place, fail) => {
     peer.expect({ rings, textAt, head, firstByte: sample.charCodeAt(0) }, heard)
   }
   state.start = () => {
+    state.isPaced = false
     for (const sender of senders) {
+      sender.quota = load.quota ?? Infinity
       peers[sender.index].socket.on("drain", () => mark(sender))
       mark(sender)
     }
   }
+  await pauseOnce(state)
   return state
 }
 
@@ -274,6 +292,7 @@ export const traffic = async (load, wire, place, pid, fail) => {
 export const slow = async (load, wire, place, pid, fail) => {
   const state = await stage(load, wire, place, fail)
   const receiver = state.peers[load.peers].socket
+  const first = state.delivered
   const before = residentOf(pid)
   let peak = before
   const timer = setInterval(() => (peak = Math.max(peak, residentOf(pid))), 50)
@@ -282,7 +301,7 @@ export const slow = async (load, wire, place, pid, fail) => {
   state.start()
   await sleep(load.stall)
   const taken = state.due() - state.senders.reduce((sum, { index }) => sum + queued(state, index), 0)
-  const stalled = state.delivered
+  const stalled = state.delivered - first
   receiver.resume()
   while (state.due() < load.quota * load.peers) await sleep(5)
   const allAt = await settle(state, fail)
