@@ -21,7 +21,7 @@ export const mutants = [
   {
     name: "a connection is destroyed instead of closed",
     file: "chat/Connection.ts",
-    search: "Effect.as(peer.socket.close(options.current.linger), reason)",
+    search: "Effect.as(peer.socket.close(surroundings.options.current.linger), reason)",
     replace: "Effect.succeed(reason)"
   },
   {

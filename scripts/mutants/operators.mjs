@@ -26,7 +26,7 @@ export const mutants = [
   {
     name: "the facts of events that are not written are collected",
     file: "telemetry/LogEvent.ts",
-    search: " && get(selection)(level, message)",
+    search: " && isSelected(level, message)",
     replace: "",
     test: "test/cli/Log.test.ts"
   },

@@ -6,7 +6,7 @@ export const lineBytes = 48
 /** Memory of a pending outcome: the label, kept with the line, and room for the outcome line itself. */
 export const outcomeBytes = 160
 
-/** Memory of an idle connection: its socket, two fibers, its peer (benchmark: idle memory). */
+/** Memory of an idle connection: its socket, its fiber, its peer (benchmark: idle memory). */
 export const connectionBytes = 10_240
 
 /** What a queue may always hold, however little memory is left: clients that read keep receiving small lines. */

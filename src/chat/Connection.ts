@@ -1,16 +1,14 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
 import type { Time } from "../ports/Time.js"
 import type { Socket, SocketEvents } from "../ports/Transport.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
-import * as LogEvent from "../telemetry/LogEvent.js"
+import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import type { Broker } from "./Broker.js"
-import type { Start } from "./Fibers.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { BatchWriter } from "./OutboxBatches.js"
@@ -20,7 +18,7 @@ import type { Peer } from "./Peer.js"
 export interface Surroundings {
   readonly broker: Broker
   readonly options: Live<Pick<Options, "linger">>
-  readonly start: Start
+  readonly log: (event: LogEvent) => void
 }
 
 /**
@@ -42,35 +40,34 @@ export const run = (surroundings: Surroundings): ((socket: Socket) => Effect.Eff
 }
 
 /** Reads and writes until the writer ends. Frees the name before waiting for a slow client to close its side. */
-const serve = (peer: Peer, { broker, options, start }: Surroundings): Effect.Effect<CloseReason> =>
-  Effect.flatMap(untilWriterEnds(peer, broker, start), () =>
-    Effect.flatMap(Effect.uninterruptible(depart(peer, broker)), (reason) =>
-      Effect.as(peer.socket.close(options.current.linger), reason)
-    )
-  )
-
-/**
- * Starts to read, and starts the writer with its first batch: a fiber that has nothing to do yet would be woken for it
- * (benchmark: churn). An observer of the writer is cheaper than `Fiber.await`, which sends it a message (churn as well).
- */
-const untilWriterEnds = (peer: Peer, broker: Broker, start: Start): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    peer.outbox.begin(() => {
-      start(new SocketWriter(peer, broker).run).addObserver((exit) =>
-        resume(Exit.isSuccess(exit) ? Effect.void : defective(peer, exit.cause))
-      )
-      return false
-    })
-    peer.socket.attach(new Reader(peer, broker))
+const serve = (peer: Peer, surroundings: Surroundings): Effect.Effect<CloseReason> =>
+  Effect.flatMap(untilWriterEnds(peer, surroundings.broker), () => {
+    const reason = depart(peer, surroundings)
+    return Effect.as(peer.socket.close(surroundings.options.current.linger), reason)
   })
 
-const reap = (peer: Peer, { broker }: Surroundings): Effect.Effect<void> => {
-  const destroy = Effect.sync(() => peer.socket.destroy())
-  if (peer.hasDeparted) return destroy
-  // The writer has not finished and the drain's deadline has passed: end it now, without lingering.
-  peer.outbox.break("cut-off")
-  return Effect.zipRight(depart(peer, broker), destroy)
-}
+/**
+ * Starts to read, and writes until the outbox ends. The connection's fiber is the writer's, since it would otherwise only
+ * wait for a second fiber (benchmarks: churn, idle memory).
+ */
+const untilWriterEnds = (peer: Peer, broker: Broker): Effect.Effect<void> =>
+  Effect.catchAllCause(
+    Effect.async<void>((resume) => {
+      peer.outbox.begin(new SocketWriter(peer, broker), resume)
+      peer.socket.attach(new Reader(peer, broker))
+    }),
+    (cause) => defective(peer, cause)
+  )
+
+const reap = (peer: Peer, surroundings: Surroundings): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (!peer.hasDeparted) {
+      // The writer has not finished and the drain's deadline has passed: end it now, without lingering.
+      peer.outbox.break("cut-off")
+      depart(peer, surroundings)
+    }
+    peer.socket.destroy()
+  })
 
 const defective = (peer: Peer, cause: Cause.Cause<never>) =>
   Effect.suspend(() => {
@@ -107,19 +104,14 @@ class Reader implements SocketEvents {
 }
 
 /**
- * The writer of a connection. A class, because closures would take 0.2 KB more for each connection, and a suspended
- * generator half a kilobyte (benchmark: idle memory).
+ * The writer of a connection, in the connection's fiber. A class, because closures would take 0.2 KB more for each
+ * connection, and a suspended generator half a kilobyte (benchmark: idle memory).
  */
 class SocketWriter implements BatchWriter<Peer, void> {
   constructor(
     private readonly peer: Peer,
     private readonly broker: Broker
   ) {}
-
-  /** Writes until the outbox ends. The first batch is in hand. */
-  get run(): Effect.Effect<void> {
-    return Effect.suspend(() => this.go(this.peer.outbox.inHand))
-  }
 
   go(batch: Batch<Peer> | undefined): Effect.Effect<void> {
     return this.write(batch) ?? this.peer.outbox.next(this)
@@ -163,23 +155,26 @@ const wrote = ({ outbox, traffic }: Peer, broker: Broker, batch: Batch<Peer>) =>
   broker.settled(outbox, batch, "written")
 }
 
-/** Reports the end of the connection to the broker, the log and the metrics. */
-const depart = (peer: Peer, broker: Broker): Effect.Effect<CloseReason> =>
-  Effect.suspend(() => {
-    const { outbox, socket } = peer
-    peer.hasDeparted = true
-    const reason = outbox.ended ?? "internal-error"
-    const { inHand } = outbox
-    const unfinished = inHand && {
-      batch: inHand,
-      taken: inHand.isOffered ? inHand.text.length - socket.untaken() : 0
-    }
-    Metrics.closed(reason)
-    broker.leave(peer, { reason, unfinished, queued: outbox.leftOver() })
-    return Effect.as(LogEvent.log(farewell(peer, reason, broker.time)), reason)
-  })
+/**
+ * Reports the end of the connection to the broker, the log and the metrics. Not an effect: nothing may interrupt it
+ * half-way.
+ */
+const depart = (peer: Peer, { broker, log }: Surroundings): CloseReason => {
+  const { outbox, socket } = peer
+  peer.hasDeparted = true
+  const reason = outbox.ended ?? "internal-error"
+  const { inHand } = outbox
+  const unfinished = inHand && {
+    batch: inHand,
+    taken: inHand.isOffered ? inHand.text.length - socket.untaken() : 0
+  }
+  Metrics.closed(reason)
+  broker.leave(peer, { reason, unfinished, queued: outbox.leftOver() })
+  log(farewell(peer, reason, broker.time))
+  return reason
+}
 
-const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEvent.LogEvent => ({
+const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEvent => ({
   level: isHealthCheck(peer, reason) ? LogLevel.Debug : LogLevel.Info,
   message: "connection closed",
   facts: () => facts(peer, reason, Math.round(now() - peer.openedAt)),

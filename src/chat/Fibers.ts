@@ -3,12 +3,12 @@ import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 
 /** Starts a fiber without a parent: the caller is responsible for its end. */
-export type Start = <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
+type Start = <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
 
 /**
  * Starts fibers that share the `FiberRefs` of the fiber that runs this effect. `Effect.fork` would give each its own
- * copy: a tenth of the cost of a connection and its two fibers (benchmarks: idle memory, churn). Sharing is safe
- * because `FiberRefs` are immutable, and no fiber joins these to inherit their changes.
+ * copy: a tenth of the cost of a connection (benchmarks: idle memory, churn). Sharing is safe because `FiberRefs` are
+ * immutable, and no fiber joins these to inherit their changes.
  */
 export const start: Effect.Effect<Start> = Effect.map(
   Effect.getFiberRefs,

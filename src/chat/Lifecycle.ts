@@ -252,6 +252,7 @@ export class Lifecycle {
 
   /** Returns lines for this recipient to their senders. */
   return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason, retryMillis?: number) {
+    if (lines.length === 0) return // as for most connections that end (benchmark: churn)
     for (const sender of this.broker.replies.returnAll(name, lines, reason, retryMillis)) this.finishIfSettled(sender)
   }
 

@@ -118,9 +118,9 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
 
   // The writer's side.
 
-  /** Calls `start` once the first batch is in hand: a writer without anything to write need not exist. */
-  begin(start: () => false) {
-    this.idle = start
+  /** Starts a writer, which waits for its first batch. `resume` gets what it has to do in its fiber. */
+  begin<A>(writer: BatchWriter<Sender, A>, resume: (rest: Effect.Effect<A>) => void) {
+    this.await(writer, resume)
     this.flush()
   }
 
@@ -158,12 +158,17 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
     return Effect.async((resume) => {
       const batch = this.takeQueued() ?? this.ready()
       if (batch !== undefined) return resume(writer.go(batch))
-      this.idle = (batch, isEndOfTurn) => {
-        const rest = isEndOfTurn ? attempt(writer, batch) : Effect.suspend(() => writer.go(batch))
-        if (rest !== undefined) resume(rest)
-        return rest === undefined
-      }
+      this.await(writer, resume)
     })
+  }
+
+  /** The next batch goes to this writer, and what it does not finish at once to its fiber. */
+  private await<A>(writer: BatchWriter<Sender, A>, resume: (rest: Effect.Effect<A>) => void) {
+    this.idle = (batch, isEndOfTurn) => {
+      const rest = isEndOfTurn ? attempt(writer, batch) : Effect.suspend(() => writer.go(batch))
+      if (rest !== undefined) resume(rest)
+      return rest === undefined
+    }
   }
 
   /** Takes the first batch in the queue, which then is in the writer's hands; undefined if the queue is empty. */

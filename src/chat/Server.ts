@@ -17,6 +17,7 @@ import * as Time from "../ports/Time.js"
 import type { Address, Listen, Listener, TransportError } from "../ports/Transport.js"
 import * as Block from "../protocol/Block.js"
 import * as Wire from "../protocol/Wire.js"
+import * as LogEvent from "../telemetry/LogEvent.js"
 import type { Gauges } from "../telemetry/Metrics.js"
 import * as AcceptLoop from "./AcceptLoop.js"
 import * as Broker from "./Broker.js"
@@ -141,7 +142,7 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
         FiberSet.unsafeAdd(connections, fiber)
         return fiber
       },
-      serve: Connection.run({ broker, options: live, start: startFiber })
+      serve: Connection.run({ broker, options: live, log: yield* LogEvent.logger })
     })
     const isOutOfTime = yield* Effect.makeLatch()
     const drain = yield* onceInItsOwnFiber(drained({ live, broker, connections, acceptLoop, isOutOfTime }))

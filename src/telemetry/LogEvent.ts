@@ -36,7 +36,7 @@ export const log = (event: LogEvent): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
     // `getFiberRefs` makes a copy.
     const get = <A>(ref: FiberRef.FiberRef<A>) => fiber.getFiberRef(ref)
-    if (isWritten(event, get)) write(event, get, fiber.getFiberRefs(), fiber.id())
+    if (selectionOf(get)(event)) write(event, get, fiber.getFiberRefs(), fiber.id())
     return Effect.void
   })
 
@@ -45,15 +45,20 @@ export const logger: Effect.Effect<(event: LogEvent) => void> = Effect.withFiber
   const refs = fiber.getFiberRefs()
   const id = fiber.id()
   const get = <A>(ref: FiberRef.FiberRef<A>) => FiberRefs.getOrDefault(refs, ref)
+  const isWritten = selectionOf(get)
   return Effect.succeed((event) => {
-    if (isWritten(event, get)) write(event, get, refs, id)
+    if (isWritten(event)) write(event, get, refs, id)
   })
 })
 
 type Get = <A>(ref: FiberRef.FiberRef<A>) => A
 
-const isWritten = ({ level, message }: LogEvent, get: Get) =>
-  !LogLevel.greaterThan(get(FiberRef.currentMinimumLogLevel), level) && get(selection)(level, message)
+/** Whether an event is written. What that depends on is looked up once. */
+const selectionOf = (get: Get) => {
+  const minimum = get(FiberRef.currentMinimumLogLevel)
+  const isSelected = get(selection)
+  return ({ level, message }: LogEvent) => !LogLevel.greaterThan(minimum, level) && isSelected(level, message)
+}
 
 const write = (
   { at, facts, level, message }: LogEvent,

@@ -8,7 +8,6 @@ import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Broker from "../../src/chat/Broker.js"
 import type { Extensions } from "../../src/chat/BrokerState.js"
 import * as Connection from "../../src/chat/Connection.js"
-import * as Fibers from "../../src/chat/Fibers.js"
 import { LiveSource } from "../../src/chat/Live.js"
 import { defaults, type Options } from "../../src/chat/Options.js"
 import * as Server from "../../src/chat/Server.js"
@@ -20,6 +19,7 @@ import * as Fate from "../../src/protocol/Fate.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/ports/Memory.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
+import * as LogEvent from "../../src/telemetry/LogEvent.js"
 import { settle, turns, turnsUntil } from "./Turns.js"
 
 /** A client on the in-memory network. It reads immediately unless its socket is paused. */
@@ -216,7 +216,7 @@ export const startMemoryBroker = (
     const chat = makeClients(network, options)
     const broker = yield* Broker.make(live, extensions, options.reachability)
     const connections = yield* FiberSet.make<unknown>()
-    const start = yield* Fibers.start
+    const log = yield* LogEvent.logger
     const fork = yield* FiberSet.runtime(connections)<never>()
     const reasons = new Array<CloseReason>()
     const reasonOf = new Map<number, CloseReason>()
@@ -224,7 +224,7 @@ export const startMemoryBroker = (
     const accepted = (socket: Socket) => {
       const number = ++accepts
       fork(
-        Effect.map(Connection.run({ broker, options: live, start })(socket), (reason) => {
+        Effect.map(Connection.run({ broker, options: live, log })(socket), (reason) => {
           reasons.push(reason)
           reasonOf.set(number, reason)
         })
