@@ -20,12 +20,17 @@ const explanations: Readonly<Record<string, Pick<TransportError, "reason" | "hin
 /** The `Socket` of the port over TLS, once the handshake has finished. */
 export class TlsSocket extends NetSocket {
   private wasCutShort = false
-  /** Where the last write lies in the connection's ciphertext; undefined while that is unknown. */
-  private record: { readonly begin: number; readonly end: number; readonly bytes: number } | undefined = undefined
+  private readonly ciphertext: NodeInternals.Ciphertext | undefined
+  /** Where the last write lies in the connection's ciphertext; `writtenTo` is 0 while that is unknown. */
+  private writtenFrom = 0
+  private writtenTo = 0
+  /** The bytes of its records, of which the last one may be shorter. */
+  private recordBytes = 0
   private written = 0
 
   constructor(tls: Net.Socket, { host, remote }: Remote) {
     super(tls, remote, host)
+    this.ciphertext = NodeInternals.Ciphertext.of(tls)
     // Checked when the end arrives, not when Node emits it: a paused socket may emit it long after.
     const push = tls.push.bind(tls)
     tls.push = (chunk: unknown, encoding?: BufferEncoding) => {
@@ -55,21 +60,22 @@ export class TlsSocket extends NetSocket {
 
   /** Node reports a write over TLS a turn later, although the kernel has usually taken all of it immediately. */
   override write(bytes: string) {
+    const { ciphertext } = this
     const isIdle = this.socket.writableLength === 0
-    const before = NodeInternals.ciphertext(this.socket)
+    const begin = ciphertext === undefined || this.isBroken ? 0 : ciphertext.handed
     if (super.write(bytes)) return true
-    const after = NodeInternals.ciphertext(this.socket)
-    if (before === undefined || after === undefined || this.isBroken) return false
     this.written = bytes.length
-    this.record = undefined
+    this.writtenTo = 0
     // Node encrypts a write only after it has reported the previous one.
-    if (!isIdle) return false
-    const overhead = (after.pending - bytes.length) / Math.ceil(bytes.length / plainRecordBytes)
+    if (!isIdle || ciphertext === undefined || this.isBroken) return false
+    const { pending } = ciphertext
+    const overhead = (pending - bytes.length) / Math.ceil(bytes.length / plainRecordBytes)
     // Otherwise other ciphertext is on its way, such as session tickets.
     if (!Number.isInteger(overhead) || overhead <= 0) return false
-    const end = before.handed + after.pending
-    this.record = { begin: before.handed, end, bytes: plainRecordBytes + overhead }
-    if (after.handed < end || after.queued > 0) return false
+    this.writtenFrom = begin
+    this.writtenTo = begin + pending
+    this.recordBytes = plainRecordBytes + overhead
+    if (ciphertext.handed < this.writtenTo || ciphertext.queued > 0) return false
     this.lastUntaken = 0
     return true
   }
@@ -85,12 +91,11 @@ export class TlsSocket extends NetSocket {
   /** The peer cannot decrypt a record of which the kernel has taken only a part, so such a record counts as untaken. */
   override untaken() {
     if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
-    const now = this.record && NodeInternals.ciphertext(this.socket)
-    if (now === undefined || this.record === undefined) return this.lastUntaken
-    const { begin, bytes, end } = this.record
-    const taken = now.handed - now.queued
-    const whole = Math.floor((taken - begin) / bytes) * plainRecordBytes
-    this.lastUntaken = taken >= end ? 0 : Math.max(0, this.written - Math.max(0, whole))
+    const { ciphertext, recordBytes, writtenFrom, writtenTo } = this
+    if (ciphertext === undefined || writtenTo === 0) return this.lastUntaken
+    const taken = ciphertext.handed - ciphertext.queued
+    const whole = Math.floor((taken - writtenFrom) / recordBytes) * plainRecordBytes
+    this.lastUntaken = taken >= writtenTo ? 0 : Math.max(0, this.written - Math.max(0, whole))
     return this.lastUntaken
   }
 }
