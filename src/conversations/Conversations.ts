@@ -322,7 +322,7 @@ class Conversations {
   /** The connections that may want to know that an account was given what they sent. */
   private writersTo(conversation: ConversationId, key: ConversationKey, reader: AccountId): ReadonlyArray<Peer> {
     const writer = otherAccount(key, reader)
-    if (writer === undefined) return [this.returns.guestOf(conversation)].flatMap((guest) => guest ?? [])
+    if (writer === undefined) return this.returns.guestsIn(conversation)
     return isSelf(key) ? [] : (this.mailboxes.get(writer)?.peers ?? [])
   }
 

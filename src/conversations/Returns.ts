@@ -7,6 +7,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as Reply from "../protocol/Reply.js"
+import { GuestLines } from "./GuestLines.js"
 
 interface Collaborators {
   readonly store: StoreService
@@ -26,9 +27,7 @@ const toldOnce: Source = { delivered: () => {} }
  * next client of that name may be somebody else.
  */
 export class Returns {
-  /** The connections of guests whose lines are stored, and the first line of each. */
-  private readonly guests = new Map<ConversationId, { readonly peer: Peer; readonly first: number }>()
-  private readonly byGuest = new Map<Peer, Set<ConversationId>>()
+  private readonly guestLines = new GuestLines()
   private readonly due = new Set<AccountId>()
   /** Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet. */
   private readonly underWay = new Map<AccountId, Peer | undefined>()
@@ -38,25 +37,16 @@ export class Returns {
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
-    // It may end while its line is in the store's hands: nothing would remove it then.
-    if (this.guests.get(conversation)?.peer === guest || guest.outbox.ended !== undefined) return
-    this.guests.set(conversation, { peer: guest, first: seq })
-    const conversations = this.byGuest.get(guest)
-    if (conversations === undefined) this.byGuest.set(guest, new Set([conversation]))
-    else conversations.add(conversation)
+    this.guestLines.stored(conversation, seq, guest)
   }
 
-  /** The guest that writes in a conversation, while it is connected. */
-  guestOf(conversation: ConversationId): Peer | undefined {
-    return this.guests.get(conversation)?.peer
+  /** The guests that have written in a conversation, while they are connected. */
+  guestsIn(conversation: ConversationId): ReadonlyArray<Peer> {
+    return this.guestLines.writersIn(conversation)
   }
 
   ended(peer: Peer) {
-    for (const conversation of this.byGuest.get(peer) ?? []) {
-      // The next client of its name may have written already.
-      if (this.guests.get(conversation)?.peer === peer) this.guests.delete(conversation)
-    }
-    this.byGuest.delete(peer)
+    this.guestLines.ended(peer)
     const account = peer.device?.account.id
     if (account === undefined || this.underWay.get(account) !== peer) return
     this.underWay.delete(account)
@@ -68,14 +58,11 @@ export class Returns {
     let dead = 0
     for (const undelivered of returns) {
       dead += undelivered.count
-      const guest = this.guests.get(undelivered.conversation)
-      if (guest === undefined || undelivered.last < guest.first || guest.peer.outbox.ended !== undefined) continue
-      const first = Math.max(undelivered.first, guest.first)
-      // All lines of such a conversation are the guest's, so there are no others between them.
-      const count = undelivered.last - first + 1
-      dead -= count
-      // Counted for `/ack`, like the returns of accounts; a guest is told only once.
-      this.broker.give(guest.peer, Reply.returned({ ...undelivered, first, count }), 1, toldOnce)
+      for (const { peer, ...own } of this.guestLines.among(undelivered)) {
+        dead -= own.count
+        // Counted for `/ack`, like the returns of accounts; a guest is told only once.
+        this.broker.give(peer, Reply.returned({ ...undelivered, ...own }), 1, toldOnce)
+      }
     }
     if (dead > 0) this.wasTold([], dead)
   }

@@ -432,6 +432,37 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.scoped("return to each of several guests with one name, as far as it has sent them", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const guests = [yield* connect, yield* connect, yield* connect]
+      for (const guest of guests) {
+        guest.say("/hello send-only", "build")
+        yield* guest.barrier
+      }
+      const [one, other, gone] = guests
+      assert(one !== undefined && other !== undefined && gone !== undefined)
+      for (const guest of [one, other, other, gone, one, other]) {
+        guest.say("bob: done")
+        yield* guest.barrier
+        yield* settle
+      }
+      gone.socket.reset()
+      yield* settle
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      assert.deepStrictEqual(yield* seen(one, "! undelivered"), [
+        "! undelivered bob reason=expired first=1 last=5 count=2: was not read in time"
+      ])
+      assert.deepStrictEqual(yield* seen(other, "! undelivered"), [
+        "! undelivered bob reason=expired first=2 last=6 count=3: was not read in time"
+      ])
+      const { dead, expired } = yield* accounts.store.statistics
+      assert.deepStrictEqual([expired, dead], [6, 1])
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("count for the acknowledgements of a guest", () =>
     Effect.gen(function* () {
       const { accounts, join } = yield* startConversations({ stallTimeout: Duration.hours(9) })
