@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, read } from "node:fs"
+import { closeSync, existsSync, fstatSync, fsyncSync, lstatSync, openSync, read, renameSync } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
 import { describe, load, type SqliteConnection } from "./SqliteDriver.js"
@@ -30,15 +30,19 @@ export class SqliteBackup {
     private readonly connection: SqliteConnection
   ) {}
 
-  /** Writes a copy to a new file. Rejects with a sentence for the operator. */
+  /**
+   * Writes a copy to a new file, which has its name once it is complete: a process that is killed leaves `FILE.partial`, and
+   * the next backup replaces that. Rejects with a sentence for the operator.
+   */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
     // SQLite would take it for the log of the copy, and put its pages over those of the copy.
     const leftover = besides.map((ending) => file + ending).find((name) => existsSync(name))
     if (leftover !== undefined) throw new Error(`${leftover} belongs to another file of that name; remove it first`)
+    const partial = `${file}.partial`
     this.isRunning = true
     try {
-      const copy = await open(file, "wx", 0o600).catch((error: unknown) => {
+      const copy = await this.create(file, partial).catch((error: unknown) => {
         throw new Error(`${file} cannot be created: ${describe(error)}`, { cause: error })
       })
       try {
@@ -46,9 +50,13 @@ export class SqliteBackup {
         await this.fill(copy)
           .then(() => copy.sync())
           .finally(() => copy.close())
-        this.complete(file)
+        this.refuseAbandoned()
+        this.complete(partial)
+        refuseExisting(file)
+        renameSync(partial, file)
+        SqliteFile.flushFolder(file)
       } catch (error) {
-        for (const ending of ["", ...besides]) await rm(file + ending, { force: true })
+        await remove(partial)
         throw new Error(`the backup failed: ${describe(error)}`, { cause: error })
       }
     } finally {
@@ -67,6 +75,12 @@ export class SqliteBackup {
     if (this.source === undefined || this.isRunning) return
     closeSync(this.source)
     this.source = undefined
+  }
+
+  private async create(file: string, partial: string): Promise<FileHandle> {
+    refuseExisting(file)
+    await remove(partial)
+    return open(partial, "wx", 0o600)
   }
 
   private async fill(copy: FileHandle) {
@@ -91,12 +105,16 @@ export class SqliteBackup {
   private async transfer(source: number, copy: FileHandle) {
     const chunk = Buffer.allocUnsafe(chunkBytes)
     for (let position = 0; ;) {
-      if (this.isAbandoned) throw new Error("the store was closed")
+      this.refuseAbandoned()
       const { bytesRead } = await readPart(source, chunk, 0, chunkBytes, position)
       if (bytesRead === 0) return
       await copy.writeFile(chunk.subarray(0, bytesRead))
       position += bytesRead
     }
+  }
+
+  private refuseAbandoned() {
+    if (this.isAbandoned) throw new Error("the store was closed")
   }
 
   /** Whether the log is moved into the file now and then, as it is by default. */
@@ -115,8 +133,16 @@ export class SqliteBackup {
     } finally {
       closeSync(descriptor)
     }
-    SqliteFile.flushFolder(file)
   }
+}
+
+/** `rename` would overwrite it. */
+const refuseExisting = (file: string) => {
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) throw new Error("EEXIST: there is a file of that name")
+}
+
+const remove = async (file: string) => {
+  for (const ending of ["", ...besides]) await rm(file + ending, { force: true })
 }
 
 /** What SQLite puts beside a file. */

@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,14 +18,17 @@ import {
   writeFileSync,
   writeSync
 } from "node:fs"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
+import { SqliteEngine } from "../../src/store/SqliteEngine.js"
 import * as SqliteFile from "../../src/store/SqliteFile.js"
+import * as SqlStore from "../../src/store/SqlStore.js"
 import { migrations } from "../../src/store/SqlSchema.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
 import { storeThread } from "../support/Bundled.js"
@@ -574,15 +578,39 @@ describe("a backup of a store in SQLite", () => {
             yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
           }
           const backup = yield* Effect.forkDaemon(store.backup(copy))
-          yield* eventually(() => existsSync(copy), "the backup did not begin")
+          yield* eventually(() => existsSync(`${copy}.partial`), "the backup did not begin")
           assert.include((yield* Effect.flip(store.backup(`${path}.two`))).message, "another backup is being written")
           return backup
         })
       )
       const { reason } = yield* Effect.flip(Fiber.join(backup))
       assert.strictEqual(reason, "unavailable")
-      yield* eventually(() => !existsSync(copy), "a part of the backup is left")
+      yield* eventually(() => !existsSync(`${copy}.partial`), "a part of the backup is left")
+      assert.isFalse(existsSync(copy))
       yield* using(path, (store) => Effect.map(store.check, (faults) => assert.deepStrictEqual(faults, [])))
+    })
+  )
+
+  it.scopedLive("has its name once it is complete, and replaces what a backup has left that was killed", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const copy = `${path}.backup`
+      const { lines } = yield* using(path, (store) => Effect.zipRight(fill(store), store.statistics))
+      for (const ending of [".partial", ".partial-wal", ".partial-journal"]) writeFileSync(copy + ending, "left")
+      const limits = SqlStore.toSqlLimits(defaults)
+      const engine = new SqliteEngine({ path, base: import.meta.filename ?? "", limits, reserveBytes: 0 })
+      let isComplete = false
+      const backup = engine.backup(copy).then(() => (isComplete = true))
+      for (; !isComplete; yield* Effect.promise(() => setImmediate())) assert.isFalse(existsSync(copy))
+      yield* Effect.promise(() => backup)
+      engine.close()
+      assert.deepStrictEqual(
+        readdirSync(dirname(path)).filter((name) => name.includes(".backup")),
+        [basename(copy)]
+      )
+      const restored = yield* open(copy)
+      assert.deepStrictEqual(yield* restored.check, [])
+      assert.strictEqual((yield* restored.statistics).lines, lines)
     })
   )
 
