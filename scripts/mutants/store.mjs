@@ -314,5 +314,12 @@ export const mutants = [
     search: ".includes(once.device)",
     replace: ".includes(once.device) || true",
     test: suite
+  },
+  {
+    name: "a commit that fails for want of memory is never answered",
+    file: "store/SqliteEngine.ts",
+    search: 'this.state = "unavailable"\n        failure.uncertain',
+    replace: "failure.uncertain",
+    test: file
   }
 ]

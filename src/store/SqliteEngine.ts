@@ -127,8 +127,11 @@ export class SqliteEngine {
     } catch (error) {
       this.rollback()
       const failure = this.failed(error)
-      // An I/O error during the commit leaves open whether the file has the transaction.
-      if (commits !== undefined && failure.reason === "unavailable") failure.uncertain = { commits, result }
+      // An I/O error during the commit, or no memory, leaves open whether the file has the transaction. It is opened again to see.
+      if (commits !== undefined && failure.reason === "unavailable") {
+        this.state = "unavailable"
+        failure.uncertain = { commits, result }
+      }
       throw failure
     }
   }

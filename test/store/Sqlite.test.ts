@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { execFileSync } from "node:child_process"
 import {
@@ -31,7 +33,7 @@ import * as SqliteFile from "../../src/store/SqliteFile.js"
 import * as SqlStore from "../../src/store/SqlStore.js"
 import { migrations } from "../../src/store/SqlSchema.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreSuite.js"
-import { storeThread } from "../support/Bundled.js"
+import { bundled, storeThread } from "../support/Bundled.js"
 import { eventually } from "../support/Eventually.js"
 import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
@@ -371,6 +373,30 @@ describe("the file of a store in SQLite", () => {
       assert.isBelow(statSync(path).size, 6 * 1024 * 1024)
     })
   )
+})
+
+describe("a commit of a store in SQLite that fails for want of memory", () => {
+  for (const [when, result] of [
+    ["before", "unavailable"],
+    ["after", "Stored"]
+  ] as const) {
+    it.scopedLive(`${when} it was carried out is looked for in the file, and answered`, () =>
+      Effect.gen(function* () {
+        const path = yield* file
+        const thread = yield* bundled("test/store/FailingCommit.ts")
+        const store = yield* Sqlite.make({ path, limits: defaults, thread, reserveBytes: 4096 })
+        yield* fill(store)
+        writeFileSync(`${path}.${when}`, "")
+        const one = line(key, alice, "one", { isLive: true })
+        const answer = yield* Effect.either(append(store, one))
+        assert.strictEqual(Either.isRight(answer) ? answer.right._tag : answer.left.reason, result)
+        // The file is opened again after a moment.
+        yield* Effect.retry(append(store, one), { schedule: Schedule.spaced("50 millis"), times: 600 })
+        assert.strictEqual((yield* balanced(store)).lines, result === "Stored" ? 1002 : 1001)
+        assert.deepStrictEqual(yield* store.check, [])
+      })
+    )
+  }
 })
 
 describe("damage in the file of a store", () => {
