@@ -325,5 +325,12 @@ export const mutants = [
     search: "return [...shares.values()]",
     replace: "return [...shares.values()].slice(-1)",
     test: trouble
+  },
+  {
+    name: "lines of which the store has not answered yet are removed, and given",
+    file: "conversations/Conversations.ts",
+    search: "this.pager.between(this.writer.between(step))",
+    replace: "this.pager.between(step)",
+    test: trouble
   }
 ]

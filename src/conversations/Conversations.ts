@@ -298,7 +298,7 @@ class Conversations {
     return Retention.run({
       store: this.store,
       inTurn: this.broker.inTurn,
-      betweenPages: (step) => this.pager.between(step),
+      alone: (step) => this.pager.between(this.writer.between(step)),
       held: () => this.held(),
       removed: ({ senders, undelivered }) => {
         this.returns.tell(undelivered)

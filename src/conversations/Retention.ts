@@ -14,8 +14,8 @@ const restFactor = 9
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** Pages do not pass meanwhile from the store to a device's outbox: their lines would be removed, and given. */
-  readonly betweenPages: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Lines do not pass meanwhile from the store to a device's outbox: they would be removed, and given. */
+  readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** In the broker's turn: the lines that are in devices' outboxes. */
   readonly held: () => ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
   /** In the broker's turn: lines were removed. */
@@ -24,8 +24,8 @@ interface Collaborators {
 }
 
 /** Removes what is kept no longer: in small steps, with pauses between them. */
-export const run = ({ betweenPages, failed, held, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
-  const remove = betweenPages(Effect.flatMap(inTurn(held), (under) => Effect.timed(store.retain(under))))
+export const run = ({ alone, failed, held, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
+  const remove = alone(Effect.flatMap(inTurn(held), (under) => Effect.timed(store.retain(under))))
   const step: Effect.Effect<void> = Effect.flatMap(remove, ([took, retained]) =>
     Effect.zipRight(
       inTurn(() => removed(retained)),

@@ -47,6 +47,7 @@ export class StoreWriter {
   private readonly work: Array<Work> = []
   private readonly hasWork = Effect.unsafeMakeLatch(false)
   private hasGivenUp = false
+  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
 
   constructor(private readonly broker: Collaborators) {}
 
@@ -77,14 +78,15 @@ export class StoreWriter {
     })
   }
 
+  /** Runs `step` while no line is in the hands of the store that a device will be given. */
+  between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.oneByOne.withPermits(1)(step)
+  }
+
   /** Stores, one transaction after the other, for ever. */
   get run(): Effect.Effect<never> {
-    return Effect.forever(
-      Effect.zipRight(
-        this.hasWork.await,
-        Effect.suspend(() => this.commit())
-      )
-    )
+    const commit = this.oneByOne.withPermits(1)(Effect.suspend(() => this.commit()))
+    return Effect.forever(Effect.zipRight(this.hasWork.await, commit))
   }
 
   /**

@@ -21,9 +21,9 @@ const seen = (client: MemoryClient, start: string) =>
   )
 
 /** Moves the clock in steps, so that everything that ticks can tick. */
-const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
-
 const passes = (millis: number) => Effect.repeatN(pass(250), millis / 250 - 1)
+
+const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
 
 describe("a store that does not work", () => {
   it.scoped("returns lines to accounts, while guests write to each other, and recovers", () =>
@@ -683,6 +683,34 @@ describe("lines that are kept no longer", () => {
       yield* settle
       assert.strictEqual((yield* accounts.store.statistics).expired, 0)
       assert.deepStrictEqual(messages(bob), ["from carol: one", "from carol: two"])
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("stay while the store has not answered that they are stored", () =>
+    Effect.gen(function* () {
+      const answer = yield* Effect.makeLatch(true)
+      const { accounts, connect, join } = yield* startConversations({ stallTimeout: Duration.hours(9) }, (store) => ({
+        ...store,
+        append: (...lines) => Effect.tap(store.append(...lines), () => answer.await)
+      }))
+      yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))
+      const [carol, bob] = [yield* join("carol"), yield* connect]
+      bob.say(...login("bob", "ack"))
+      yield* bob.barrier
+      yield* answer.close
+      carol.say("bob: one", "bob: two")
+      yield* settle
+      yield* pass(61_000)
+      yield* answer.open
+      yield* seen(bob, "from carol: two")
+      yield* settle
+      assert.strictEqual((yield* accounts.store.statistics).expired, 0)
+      bob.say("/ack 2")
+      yield* bob.barrier
+      yield* passes(2_000)
+      yield* pass(61_000)
+      const { expired, given, lines } = yield* accounts.store.statistics
+      assert.deepStrictEqual({ expired, given, lines }, { expired: 0, given: 2, lines: 1 })
     }).pipe(Effect.orDie)
   )
 
