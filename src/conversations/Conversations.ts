@@ -15,6 +15,7 @@ import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
+import { Indexing } from "./Indexing.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
 import { Pager } from "./Pager.js"
@@ -115,6 +116,7 @@ class Conversations {
   private readonly pager: Pager
   private readonly receipts: Receipts
   private readonly returns: Returns
+  private readonly indexing: Indexing
   private readonly trouble: StoreTrouble
   private readonly forFeeds: FeedCollaborators
   /** Feeds that cannot go on, and why. */
@@ -163,11 +165,15 @@ class Conversations {
       give: broker.give,
       deviceOf: (account) => this.mailboxes.get(account)?.device
     })
+    this.indexing = new Indexing({ store, failed })
     this.writer = new StoreWriter({
       store,
       inTurn,
       failed,
-      works: trouble.works,
+      works: Effect.zipRight(
+        Effect.sync(() => this.indexing.changed()),
+        trouble.works
+      ),
       cursors: this.cursors
     })
     this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, { answer, by, line }) => {
@@ -216,6 +222,7 @@ class Conversations {
         this.returns.run,
         this.returns.report,
         this.retention,
+        this.indexing.run,
         this.saveCursors,
         this.closeLost,
         ...(this.rooms.run === undefined ? [] : [Effect.zipRight(this.rooms.run, Effect.never)])
@@ -301,6 +308,7 @@ class Conversations {
       alone: (step) => this.pager.between(this.writer.between(step)),
       held: () => this.held(),
       removed: ({ senders, undelivered }) => {
+        this.indexing.changed()
         this.returns.tell(undelivered)
         for (const sender of senders) this.returns.check(sender)
       },
