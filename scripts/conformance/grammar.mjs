@@ -66,7 +66,10 @@ const notices = {
   members: ` ${room} \\d+ here=\\d+`,
   topic: ` ${room}(?: ${name})?`,
   owner: ` ${room} ${name}`,
-  end: ` (?:[a-z]+ count=\\d+|members ${room})`
+  past: ` ${name} ${name}(?: [^\\s:]+=[^\\s:]+)* seq=\\d+ at=\\d+`,
+  conversation: ` ${name}(?: guest=yes)? last=\\d+ read=\\d+ at=\\d+`,
+  read: ` ${name} seq=\\d+`,
+  end: ` (?:[a-z]+ count=\\d+|members ${room}|history ${name}(?: first=\\d+ last=\\d+)?(?: more=yes)?)`
 }
 
 const pattern = (mark, codes) =>

@@ -1,5 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { Answer } from "../chat/Commands.js"
+import type { FeatureContext } from "../chat/Feature.js"
+import type { Peer } from "../chat/Peer.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as Reply from "../protocol/Reply.js"
 import { retryStoreMillis } from "./AccountsContext.js"
@@ -23,3 +25,17 @@ export const unlessStoreFails =
         Effect.as(refusing(command, label)("unavailable", { retryMillis: retryStoreMillis }))
       )
     )
+
+/**
+ * In the broker's turn: gives a client its answer in the turn in which it becomes true, before anything that follows from
+ * it. To be returned by a command whose answer is an effect.
+ */
+export const answerNow = (
+  { put }: Pick<FeatureContext, "put">,
+  peer: Peer,
+  lines: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  // At the end of a shutdown, the client was told that there would be no answer.
+  if (!peer.isShutOut) for (const line of lines) put(peer, line)
+  return []
+}

@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
+import type { Command } from "../chat/Commands.js"
 import type { FeatureContext, MakeFeature } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
@@ -18,6 +19,7 @@ import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Indexing } from "./Indexing.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
+import * as PastCommands from "./PastCommands.js"
 import { Pager } from "./Pager.js"
 import { isSelf, otherAccount } from "./Parties.js"
 import { Receipts } from "./Receipts.js"
@@ -88,11 +90,11 @@ export const make = (
       conversations = started
       return {
         words: HelloWord.kept,
-        commands: rooms.commands ?? [],
+        commands: [...started.commands, ...(rooms.commands ?? [])],
         resolvers: [started, ...(rooms.resolvers ?? [])],
         lookAlike: (name) => started.lookAlike(name),
         ...(rooms.absence === undefined ? {} : { absence: rooms.absence }),
-        facts: (peer) => ({ store: kind, log, ...rooms.facts?.(peer) }),
+        facts: (peer) => ({ store: kind, log, ...rooms.facts?.(peer), "max-history": `${PastCommands.maxPageLines}` }),
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
@@ -230,6 +232,11 @@ class Conversations {
       { concurrency: "unbounded", discard: true }
     )
   ).pipe(Effect.ensuring(Effect.suspend(() => this.writer.finish)))
+
+  get commands(): ReadonlyArray<Command> {
+    const { accounts, broker, rendering, rooms, store } = this
+    return PastCommands.make({ store, accounts, rooms, rendering, broker })
+  }
 
   resolve(name: string): Destination<Peer> | undefined {
     const account = this.accounts.named(name)

@@ -2,6 +2,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, StoredLine } from "../ports/StoreLines.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
+import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
@@ -40,6 +41,19 @@ export class Rendering {
     const auto = line.isAuto && words.has("auto") ? Reply.auto : ""
     const params = room + guest + others + auto + numbers(words, line.seq, line.at)
     return `${Reply.messageHead(line.author, params)}${line.text}\n`
+  }
+
+  /** A line as a client gets it that looks back. Its numbers are always there. */
+  past(
+    { words }: Peer,
+    conversation: string,
+    { account, at, author, isAuto, seq, text, to }: StoredLine,
+    label: string | undefined
+  ): string {
+    const guest = account === undefined ? Reply.guest : ""
+    const others = to !== "" && words.has("to") ? this.others(to) : ""
+    const auto = isAuto && words.has("auto") ? Reply.auto : ""
+    return PastReply.past(conversation, author, `${guest}${others}${auto} seq=${seq} at=${at}`, text, label)
   }
 
   /** The parameter that lists the other recipients. A room may have been locked since. */

@@ -19,6 +19,8 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   readonly mayRead: (reader: Peer, room: ConversationId) => boolean
   /** The room of this name, if the client is in it; otherwise why commands about it, and lines to it, are refused. */
   readonly find: (reader: Peer, name: string) => ConversationId | "no-room" | "not-member"
+  /** The rooms that a client is in. */
+  readonly of: (reader: Peer) => ReadonlyArray<ConversationId>
   /** Whether readers of a line may learn that it was sent to this room as well. */
   readonly isListed: (name: string) => boolean
   /** In the broker's turn: a device of an account is connected. */
@@ -49,6 +51,7 @@ export const noRooms: MakeRooms = () => ({
   nameOf: () => "",
   mayRead: () => false,
   find: () => "no-room",
+  of: () => [],
   isListed: () => false,
   connected: () => {},
   accountRemoved: () => {}

@@ -56,6 +56,9 @@ export const notices = [
   "members",
   "topic",
   "owner",
+  "past",
+  "conversation",
+  "read",
   ...Fate.delivered
 ] as const
 

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { refusing, unlessStoreFails, type Refuse } from "../accounts/CommandAnswers.js"
+import { answerNow, refusing, unlessStoreFails, type Refuse } from "../accounts/CommandAnswers.js"
 import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
@@ -213,11 +213,7 @@ const changing = (
   { changes, host }: RoomsContext,
   decide: () => Decision<Lines>
 ): Effect.Effect<Answer> => {
-  const answer = (lines: Lines): Lines => {
-    // During a shutdown, the client may have been told that there will be no answer.
-    if (!peer.isShutOut) for (const line of lines) host.broker.put(peer, line)
-    return []
-  }
+  const answer = (lines: Lines) => answerNow(host.broker, peer, lines)
   return changes
     .make((): Decision<Lines> => {
       const decision = decide()

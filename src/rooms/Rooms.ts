@@ -108,6 +108,7 @@ const featureOf = (
       const found = index.find(reader, name)
       return typeof found === "string" ? found : found.id
     },
+    of: (reader) => Array.from(index.of(memberOf(reader)), ({ id }) => id),
     isListed: (name) => index.named(name)?.isLocked !== true,
     connected: (feed) => membership.connected(feed),
     accountRemoved: (account) => membership.accountRemoved(account)

@@ -175,7 +175,7 @@ describe("a-chat serve", () => {
       const environment = { ACHAT_CONFIG: path, ACHAT_RATE: "8" }
       const { port } = yield* Program.startServer(["--max-recipients", "4"], { environment })
       const { output } = yield* Program.run(["connect", "--port", port], { input: "/hello\n" })
-      assert.include(output, " max-line=100 max-recipients=4 max-name=32 rate=8: ")
+      assert.include(output, " max-line=100 max-recipients=4 max-name=32 rate=8 store=")
     })
   )
 
@@ -221,12 +221,12 @@ describe("SIGHUP", () => {
         Program.run(["connect", "--port", server.port], { input: "/hello\n" }),
         ({ output }) => output
       )
-      assert.include(yield* hello, " max-line=100 max-recipients=3 max-name=32 rate=50: ")
+      assert.include(yield* hello, " max-line=100 max-recipients=3 max-name=32 rate=50 store=")
       writeFileSync(path, 'max-recipients = 4\nmax-line = 5000\nadmin = "9000"\nlog-level = "debug"\n')
       yield* server.kill("SIGHUP")
       yield* server.says("errors", /message="settings read again" .*changed=max-recipients,rate,log-level/u)
       yield* server.says("errors", /message="settings that need a restart to change" settings=admin/u)
-      assert.include(yield* hello, " max-line=100 max-recipients=4 max-name=32: ")
+      assert.include(yield* hello, " max-line=100 max-recipients=4 max-name=32 store=")
     })
   )
 

@@ -134,6 +134,7 @@ const unproved: Record<string, string> = {
   "`stored = given + waiting + expired`.": "as above",
   "Without `--store`, rooms are kept in memory,": "needs 64 MiB of lines",
   "A guest that reads slowly is given the lines": "needs a client that reads slowly; test/rooms/feeds.test.ts",
+  "It has at most `limit` lines, 50 if that": "test/rooms/looking-back.test.ts",
   "| `limit` |": "needs a second address; test/accounts/commands.test.ts",
   "| `looks-like` |": "needs a race; test/accounts/commands.test.ts",
   "| `unavailable` |": "needs a store that fails; test/accounts/commands.test.ts"

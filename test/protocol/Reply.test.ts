@@ -5,6 +5,7 @@ import { assert } from "vitest"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
+import * as PastReply from "../../src/protocol/PastReply.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as RoomReply from "../../src/protocol/RoomReply.js"
 import * as Wire from "../../src/protocol/Wire.js"
@@ -99,7 +100,12 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   rooms: (label) => RoomReply.rooms([{ facts: room, isIn: false }], label),
   members: (label) => RoomReply.members("#ops", ["alice", "bob"], 1, label),
   leftRoom: (label) => [RoomReply.left("#ops", "alice", undefined, label)],
-  topic: (label) => [RoomReply.topic("#ops", "alice", "a: topic", label)]
+  topic: (label) => [RoomReply.topic("#ops", "alice", "a: topic", label)],
+  past: (label) => [PastReply.past("#ops", "alice", " seq=17 at=1", "a: text", label)],
+  endHistory: (label) => [PastReply.endHistory("#ops", { first: 4, last: 9, hasMore: true }, label)],
+  conversations: (label) =>
+    PastReply.conversations([{ name: "bob", isWithGuest: true, last: 9, read: 4, at: 1 }], label),
+  read: (label) => [PastReply.read("bob", 4, label)]
 }
 
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
@@ -229,6 +235,8 @@ describe("Reply", () => {
       replies["room"]?.()[0],
       "* room #ops members=3 last=17 in=yes locked=yes owner=alice: a: topic\n"
     )
+    assert.strictEqual(line("endHistory", "k"), "* end @k history #ops first=4 last=9 more=yes")
+    assert.strictEqual(line("conversations"), "* conversation bob guest=yes last=9 read=4 at=1")
     assert.strictEqual(line("members", "k"), "* members @k #ops 2 here=1")
     assert.strictEqual(RoomReply.topic("#ops", "", ""), "* topic #ops: \n")
     assert.strictEqual(RoomReply.left("#ops", "bob", "alice"), "* left #ops bob by=alice: is no longer in the room\n")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import * as AccountCommands from "../../src/accounts/AccountCommands.js"
+import * as PastCommands from "../../src/conversations/PastCommands.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as HelloWord from "../../src/protocol/HelloWord.js"
@@ -19,7 +20,7 @@ describe("PROTOCOL.md", () => {
     const commands = firstCells(section6).filter((cell) => cell.startsWith("/"))
     assert.sameMembers(
       commands,
-      [...builtIn(), ...AccountCommands.rows, ...RoomCommands.rows].map(({ usage }) => usage)
+      [...builtIn(), ...AccountCommands.rows, ...RoomCommands.rows, ...PastCommands.rows].map(({ usage }) => usage)
     )
   })
 

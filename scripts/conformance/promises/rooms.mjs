@@ -1,4 +1,4 @@
-// PROTOCOL.md, section 11: rooms. Imported, not run. Each check starts a server with accounts in memory, or without any.
+// PROTOCOL.md, sections 11 and 12: rooms, and what is kept. Imported, not run. Each check starts a server with accounts in memory, or without any.
 import { equal, hold, same } from "../client.mjs"
 import { section } from "../suite.mjs"
 
@@ -263,6 +263,98 @@ check(
       "* topic #ops alice",
       "* left #ops carol",
       "* left #ops alice"
+    ])
+  }
+)
+
+check(
+  "looking back at a room",
+  [
+    "What is kept can be read again: by an account, its direct conversations since the account exists; by who is in a room, all of the room that is kept, also what was written before.",
+    "NAME is that of the room, with its `#`, or the other name of a direct conversation.",
+    "`* hello` has `max-history=N`, the greatest number of lines of a page (100).",
+    "| `/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each line, oldest first; then `* end history NAME [first=SEQ last=SEQ] [more=yes]: …` |",
+    "A page has the first lines after the number `after`, or stored at the time `since` or later.",
+    "Without these it has the last lines, those before `before` or stored until `until`.",
+    "with `more=yes`, there are more in the same direction.",
+    "`first` and `last` are the numbers of its first and its last line.",
+    "A conversation that has never had a line is an empty page, whatever its name.",
+    "Guests have no direct conversations and no read marks: these commands are refused to them as `guest`.",
+    "For a room, they are refused as other commands about it are (section 11), and a page with more lines as `limit`."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, carol] = [await account(server, "alice"), await guest(server, "carol")]
+    hold(/ max-history=100/u.test((await ask(alice, "/hello")).join()), "`max-history`", alice.lines)
+    await ask(alice, "/join #ops", "#ops: one", "#ops: two", "#ops: three")
+    same(heads(await ask(carol, "/history #ops", "/history bob", "/history #none")), [
+      "! refused history reason=not-member",
+      "! refused history reason=guest",
+      "! refused history reason=no-room"
+    ])
+    await ask(carol, "/join #ops", "#ops: four")
+    await messages(alice, 1)
+    const page = async (...words) =>
+      (await ask(carol, `/history #ops ${words.join(" ")}`)).map((line) =>
+        line.startsWith("* past ") ? line.replace(/ at=\d+/u, "") : line.split(": ")[0]
+      )
+    same(await page("limit=2"), [
+      "* past #ops alice seq=3: three",
+      "* past #ops carol guest=yes seq=4: four",
+      "* end history #ops first=3 last=4 more=yes"
+    ])
+    same(await page("after=1", "limit=1"), [
+      "* past #ops alice seq=2: two",
+      "* end history #ops first=2 last=2 more=yes"
+    ])
+    same(await page("since=1", "before=2"), ["* past #ops alice seq=1: one", "* end history #ops first=1 last=1"])
+    same(await page("until=1"), ["* end history #ops"])
+    same(await page("limit=101"), ["! refused history reason=limit"])
+    await ask(alice, "bob: hi")
+    const direct = (await ask(alice, "/history bob", "/history nobody")).map((line) => line.replace(/ at=\d+/u, ""))
+    hold(direct[0] === "* past bob alice seq=1: hi", "the line to bob", direct)
+    equal(direct.at(-1)?.split(": ")[0], "* end history nobody")
+  }
+)
+
+check(
+  "conversations and read marks",
+  [
+    "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest first, where `guest=yes` is one with a guest; then `* end conversations count=N: …` |",
+    "| `/read NAME SEQ`, `/read NAME at=MS` | `* read NAME seq=SEQ: …`: how far the account has read, which never goes back |",
+    "A read mark belongs to the account, whatever device says it, and nobody else is told of it.",
+    "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
+    "Sending a line to a conversation moves the mark there as well.",
+    "`at=MS` stands for the last line until that time."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, phone] = [await account(server, "alice"), await account(server, "alice/phone", "copies")]
+    const [bob, carol] = [await account(server, "bob"), await guest(server, "carol")]
+    await ask(bob, "alice: one", "alice: two")
+    await messages(alice, 2)
+    await ask(carol, "alice: hi")
+    await messages(alice, 3)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await ask(alice, "/join #ops", "#ops: mine")
+    const marks = async () => heads(await ask(alice, "/conversations"))
+    same(await marks(), [
+      "* conversation #ops last=1 read=1",
+      "* conversation carol guest=yes last=1 read=0",
+      "* conversation bob last=2 read=0",
+      "* end conversations count=3"
+    ])
+    same(heads(await ask(alice, "/read bob 1", "/read bob 0", "/read carol at=1", "/read carol at=9999999999999")), [
+      "* read bob seq=1",
+      "* read bob seq=1",
+      "* read carol seq=0",
+      "* read carol seq=1"
+    ])
+    await gets(phone, "* read bob seq=1: ")
+    hold((await marks()).includes("* conversation bob last=2 read=1"), "the mark", alice.lines)
+    same(heads(await ask(carol, "/conversations", "/read alice 1")), [
+      "! refused conversations reason=guest",
+      "! refused read reason=guest"
     ])
   }
 )

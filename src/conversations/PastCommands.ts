@@ -1,0 +1,247 @@
+import * as Effect from "effect/Effect"
+import type { AccountIndex } from "../accounts/AccountIndex.js"
+import { answerNow, refusing, unlessStoreFails, type Refuse } from "../accounts/CommandAnswers.js"
+import type { Answer, Call, Command } from "../chat/Commands.js"
+import type { FeatureContext } from "../chat/Feature.js"
+import { likenessOf } from "../chat/Names.js"
+import type { Peer } from "../chat/Peer.js"
+import type { StoreService } from "../ports/Store.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { StoreError } from "../ports/StoreError.js"
+import {
+  between,
+  ofRoom,
+  withGuest,
+  type ConversationId,
+  type ConversationKey,
+  type Page
+} from "../ports/StoreLines.js"
+import * as Name from "../protocol/Name.js"
+import * as PastReply from "../protocol/PastReply.js"
+import * as Reply from "../protocol/Reply.js"
+import * as RoomName from "../protocol/RoomName.js"
+import * as Wire from "../protocol/Wire.js"
+import type { Rendering } from "./Rendering.js"
+import type { RoomsFeature } from "./RoomsFeature.js"
+
+/** Lines of a page: by default, and at most. */
+const defaultLines = 50
+export const maxPageLines = 100
+
+/** Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece. */
+const maxPageBytes = 262_144
+
+/** The latest conversations of an account that are listed. */
+const maxConversations = 1_000
+
+type Lines = ReadonlyArray<string>
+
+interface PastContext {
+  readonly store: StoreService
+  readonly accounts: AccountIndex
+  readonly rooms: RoomsFeature
+  readonly rendering: Rendering
+  readonly broker: Pick<FeatureContext, "devicesOf" | "inTurn" | "put">
+}
+
+interface Row extends Omit<Command, "run" | "needsLogin"> {
+  readonly run: (call: Call, context: PastContext) => Answer | Effect.Effect<Answer>
+}
+
+/** A conversation that a client may read. */
+interface Readable {
+  readonly name: string
+  readonly key: ConversationKey
+  readonly reader: AccountId | "guest"
+}
+
+/**
+ * What a client may read under a name: all commands that look back ask this, before the store reads and again when the
+ * client is answered. A name that nobody has ever had is that of an empty conversation, so it tells nothing.
+ */
+export const readable = (
+  { accounts, rooms }: Pick<PastContext, "accounts" | "rooms">,
+  peer: Peer,
+  name: string
+): Readable | Reply.RefusedReason => {
+  const account = peer.device?.account
+  const reader = account?.id ?? "guest"
+  if (RoomName.isOfRoom(name)) {
+    const room = rooms.find(peer, name)
+    return typeof room === "string" ? room : { name, key: ofRoom(room), reader }
+  }
+  if (account === undefined) return "guest"
+  const other = accounts.named(name)
+  const key = other === undefined ? withGuest(account.id, likenessOf(name)) : between(account.id, other.id)
+  return { name, key, reader: account.id }
+}
+
+const history: Row = {
+  name: "history",
+  usage: "/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]",
+  about: "shows lines of a room, or with somebody, that are kept: the last ones, or those that you ask for",
+  run: (call, context) =>
+    about(history, call, context, (asked) => {
+      const { refuse, rest } = asked
+      const range = rangeIn(rest)
+      if (range === undefined) return badForm(history, call)
+      if (range.limit > maxPageLines) return refuse("limit", { text: `a page has at most ${maxPageLines} lines` })
+      return answering(asked, context, ({ reader }, conversation) =>
+        Effect.map(
+          conversation === undefined
+            ? Effect.succeed(emptyPage)
+            : context.store.page({ conversation, reader, ...range, maxBytes: maxPageBytes }),
+          (page) => (found) => pageOf(asked, context, found, page)
+        )
+      )
+    })
+}
+
+const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Readable, page: Page): Lines => {
+  const { hasMore, lines } = page
+  return [
+    ...lines.map((line) => rendering.past(peer, name, line, label)),
+    PastReply.endHistory(name, { first: lines[0]?.seq, last: lines.at(-1)?.seq, hasMore }, label)
+  ]
+}
+
+const list: Row = {
+  name: "conversations",
+  usage: "/conversations",
+  about: "lists your conversations, the latest first",
+  run: ({ label, peer }, { broker, rooms, store }) => {
+    const account = peer.device?.account
+    if (account === undefined) return refusing("conversations", label)("guest")
+    return Effect.flatMap(store.conversations(account.id, maxConversations), (all) =>
+      broker.inTurn(() => {
+        const open = all.filter(({ key }) => key.kind !== "room" || rooms.mayRead(peer, key.room))
+        const facts = open.map(({ at, key, last, name, read }) => ({
+          name,
+          isWithGuest: key.kind === "guest",
+          last,
+          read,
+          at: Math.round(at)
+        }))
+        return answerNow(broker, peer, PastReply.conversations(facts, label))
+      })
+    ).pipe(unlessStoreFails("conversations", label))
+  }
+}
+
+const read: Row = {
+  name: "read",
+  usage: "/read NAME SEQ",
+  about: "says how far you have read, to your other devices and for later",
+  forms: [{ usage: "/read NAME at=MS", about: "the same by a time, in milliseconds since 1970" }],
+  run: (call, context) =>
+    about(read, call, context, (asked) => {
+      const { label, peer, refuse, rest } = asked
+      const { broker, store } = context
+      const account = peer.device?.account
+      if (account === undefined) return refuse("guest")
+      const [, at, seq] = /^(?:at=(\d{1,15})|(\d{1,15}))$/u.exec(rest) ?? []
+      if (at === undefined && seq === undefined) return badForm(read, call)
+      return answering(asked, context, ({ reader }, conversation) => {
+        if (conversation === undefined) return Effect.succeed(({ name }) => [PastReply.read(name, 0, label)])
+        const upTo =
+          at === undefined
+            ? Effect.succeed(Number(seq))
+            : Effect.map(
+                store.page({ conversation, reader, until: Number(at), limit: 1 }),
+                ({ lines }) => lines.at(-1)?.seq ?? 0
+              )
+        return Effect.flatMap(upTo, (mark) =>
+          Effect.map(store.markRead(account.id, conversation, mark), (marked = 0) => ({ name }: Readable) => {
+            for (const other of broker.devicesOf(account)) {
+              if (other !== peer && other.words.has("copies")) broker.put(other, PastReply.read(name, marked))
+            }
+            return [PastReply.read(name, marked, label)]
+          })
+        )
+      })
+    })
+}
+
+export const rows: ReadonlyArray<Row> = [history, list, read]
+
+export const make = (context: PastContext): ReadonlyArray<Command> =>
+  rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, context) }))
+
+/** A call of a command about one conversation. */
+interface Asked extends Call {
+  readonly command: string
+  readonly name: string
+  /** What follows the name. */
+  readonly rest: string
+  readonly refuse: Refuse
+}
+
+/** Runs a command about a conversation, whose name is the first word of its argument, unless the client may not read it. */
+const about = (
+  row: Row,
+  call: Call,
+  context: PastContext,
+  run: (asked: Asked) => Answer | Effect.Effect<Answer>
+): Answer | Effect.Effect<Answer> => {
+  const { argument, label, peer } = call
+  const end = argument.search(/[ \t]/)
+  const word = end < 0 ? argument : argument.slice(0, end)
+  const name = RoomName.isOfRoom(word) ? RoomName.parse(word) : Name.parse(word)
+  if (name === undefined) return badForm(row, call)
+  const refuse = refusing(row.name, label)
+  const found = readable(context, peer, name)
+  if (typeof found === "string") return refuse(found)
+  const rest = end < 0 ? "" : Wire.trim(argument, end)
+  return run({ ...call, command: row.name, name: Wire.copy(name), rest, refuse })
+}
+
+/**
+ * Asks the store, and answers in a turn of the broker, unless the client may not read the conversation any more.
+ *
+ * @param ask given the conversation's id, which one without lines does not have
+ */
+const answering = (
+  { command, label, name, peer, refuse }: Asked,
+  context: PastContext,
+  ask: (
+    found: Readable,
+    conversation: ConversationId | undefined
+  ) => Effect.Effect<(found: Readable) => Lines, StoreError>
+): Effect.Effect<Answer> => {
+  const { broker, store } = context
+  const check = (then: (found: Readable) => Lines): Lines => {
+    const found = readable(context, peer, name)
+    return typeof found === "string" ? refuse(found) : then(found)
+  }
+  return Effect.gen(function* () {
+    const found = yield* broker.inTurn(() => readable(context, peer, name))
+    const answer =
+      typeof found === "string"
+        ? () => refuse(found)
+        : yield* Effect.flatMap(store.find(found.key), (id) => ask(found, id))
+    return yield* broker.inTurn(() => answerNow(broker, peer, check(answer)))
+  }).pipe(unlessStoreFails(command, label))
+}
+
+const emptyPage: Page = { lines: [], first: 1, last: 0, hasMore: false }
+
+interface Range {
+  readonly after?: number
+  readonly before?: number
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
+}
+
+/** The range in `after=5 limit=20`; undefined if that is none. */
+const rangeIn = (text: string): Range | undefined => {
+  const range: { -readonly [Key in keyof Range]: Range[Key] } = { limit: defaultLines }
+  for (const word of text.split(/[ \t]+/).filter((part) => part !== "")) {
+    const [, key, value] = /^(after|before|since|until|limit)=(\d{1,15})$/u.exec(word) ?? []
+    if (key === undefined) return undefined
+    range[key as keyof Range] = Number(value)
+  }
+  return range.limit === 0 ? undefined : range
+}
+
+const badForm = ({ usage }: Row, { label }: Call): Lines => [Reply.badLine(`write '${usage}'`)(label)]
