@@ -29,6 +29,8 @@ const program = (help: Arguments.HelpRequest | undefined, loaded: CommandTable.L
         Manual.describe(loaded.ask?.command, "ask", help),
         Manual.describe(loaded.listen?.command, "listen", help),
         Manual.describe(loaded.exec?.command, "exec", help),
+        Manual.describe(loaded.history?.command, "history", help),
+        Manual.describe(loaded.search?.command, "search", help),
         Manual.describe(loaded.who?.command, "who", help),
         Manual.describe(loaded.ping?.command, "ping", help),
         Manual.describe(loaded.config?.command, "config", help),

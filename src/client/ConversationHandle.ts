@@ -97,7 +97,7 @@ export const make = ({
     name,
     send: (text) => send([name], text),
     deliver: (text) => deliver([name], text),
-    history: (range) => history(asking, name, range),
+    history: (range) => pages((page) => asking((ask) => Requests.history(ask, name, page)), range),
     markRead: (upTo) => asking((ask) => Requests.read(ask, name, upTo))
   })
   return {
@@ -127,25 +127,25 @@ export const make = ({
   }
 }
 
-/** The pages of a conversation as one stream: from the front on, or from the end back. */
-export const history = (
-  asking: Asking,
-  name: string,
-  range: Requests.HistoryRange = {}
-): Stream.Stream<PastReports.PastLine, ConversationError> => {
+/**
+ * The pages of a conversation as one stream: from the front on with `after` or `since`, otherwise from the end back. A page
+ * is loaded once the lines before it are taken.
+ */
+export const pages = <E, R>(
+  load: (range: Requests.PageRange) => Effect.Effect<Requests.Page, E, R>,
+  range: Requests.HistoryRange = {},
+  limit = Requests.maxPageLines
+): Stream.Stream<PastReports.PastLine, E, R> => {
   const isForward = range.after !== undefined || range.since !== undefined
-  const page = (from: Requests.HistoryRange) =>
-    Effect.map(
-      asking((ask) => Requests.history(ask, name, { ...from, limit: Requests.maxPageLines })),
-      ({ hasMore, lines }) => {
-        const last = isForward ? lines.at(-1) : lines[0]
-        // A server that says that there is more, and sends nothing, has nothing.
-        const next = hasMore && last !== undefined ? Option.some(rest(last.seq)) : Option.none()
-        return [Chunk.fromIterable(isForward ? lines : lines.toReversed()), next] as const
-      }
-    )
   /** What is left after a page. The other end of the range stays. */
   const rest = (seq: number): Requests.HistoryRange =>
     isForward ? { after: seq, before: range.before, until: range.until } : { before: seq }
-  return Stream.paginateChunkEffect(range, page)
+  return Stream.paginateChunkEffect(range, (from) =>
+    Effect.map(load({ ...from, limit }), ({ hasMore, lines }) => {
+      const last = isForward ? lines.at(-1) : lines[0]
+      // A server that says that there is more, and sends nothing, has nothing.
+      const next = hasMore && last !== undefined ? Option.some(rest(last.seq)) : Option.none()
+      return [Chunk.fromIterable(isForward ? lines : lines.toReversed()), next] as const
+    })
+  )
 }

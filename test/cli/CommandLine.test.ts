@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Control from "../../src/cli/commands/control.js"
 import * as Exec from "../../src/cli/commands/exec.js"
+import * as History from "../../src/cli/commands/history.js"
+import * as Search from "../../src/cli/commands/search.js"
 import * as Send from "../../src/cli/commands/send.js"
 import * as Serve from "../../src/cli/commands/serve.js"
 import * as Who from "../../src/cli/commands/who.js"
@@ -10,11 +12,15 @@ import * as Program from "../support/Program.js"
 
 const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   serve: { settings: Serve.settings, takes: "flags" },
-  send: { settings: Send.settings, takes: "text" },
+  send: { settings: Send.settings, takes: "text", needs: "recipients are required" },
   exec: { settings: Exec.settings, takes: "program" },
   who: { settings: Who.settings, takes: "flags" },
-  control: { settings: Control.settings, takes: "words" }
+  control: { settings: Control.settings, takes: "words" },
+  history: { settings: History.settings, takes: "words", needs: "a room is required" },
+  search: { settings: Search.settings, takes: "query", needs: "words are required" }
 }
+
+const quoteRooms = "; a room needs quotes in a shell, where # begins a comment: '#ops'"
 
 const asText = "; to send it as text, write -- before it"
 
@@ -24,7 +30,10 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   ["--help", undefined],
   ["sedn bob x", "unknown command sedn; did you mean send?"],
   ["--log-level debug serev", "unknown command serev; did you mean serve?"],
-  ["constructor", "unknown command constructor; use one of 'serve', 'send', 'exec', 'who', 'control'"],
+  [
+    "constructor",
+    "unknown command constructor; use one of 'serve', 'send', 'exec', 'who', 'control', 'history', 'search'"
+  ],
   ["help", "unknown command help; did you mean --help?"],
   ["help send", "unknown command help; did you mean --help?"],
   ["version", "unknown command version; did you mean --version?"],
@@ -45,6 +54,19 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   ["who -j", "unknown flag -j; see a-chat who --help"],
   ["who bob", "unexpected argument bob; see a-chat who --help"],
   ["who --json yes --port 1", undefined],
+
+  ["send", `recipients are required${quoteRooms}`],
+  ["send --json --wait none", `recipients are required${quoteRooms}`],
+  ["send --json -- bob hi", undefined],
+  ["send #ops hi", undefined],
+  ["history --json", `a room is required${quoteRooms}`],
+  ["history #ops --limit 5", undefined],
+  ["search", `words are required${quoteRooms}`],
+  ["search disk --in", `--in lacks its value${quoteRooms}`],
+  ["search --disk", "unknown flag --disk; see a-chat search --help; to search for it, write -- before it"],
+  ["search disk --full", undefined],
+  ["search disk --limt 5", "unknown flag --limt; did you mean --limit?; to search for it, write -- before it"],
+  ["search -- --disk", undefined],
 
   ["send --retires 3 bob x", `unknown flag --retires; did you mean --retry?${asText}`],
   ["send bob --retires 3", `unknown flag --retires; did you mean --retry?${asText}`],

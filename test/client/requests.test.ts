@@ -9,6 +9,7 @@ import type { HistoryRange } from "../../src/client/Requests.js"
 import * as ReconnectingClient from "../../src/client/ReconnectingClient.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import { make as keeping, password, type KeepingServerOptions } from "../support/KeepingServer.js"
+import { log } from "../support/RoomLog.js"
 
 type Command = NonNullable<KeepingServerOptions["command"]>
 
@@ -206,24 +207,6 @@ describe("a client that asks what is kept", () => {
     })
   )
 })
-
-/** A server's log of one conversation, from line 1 to `last`, in pages of three. */
-const log =
-  (last: number): Command =>
-  (line, label) => {
-    const value = (key: string) => Number(new RegExp(` ${key}=(\\d+)`, "u").exec(line)?.[1] ?? NaN)
-    const [after, before, since] = ["after", "before", "since"].map(value) as [number, number, number]
-    const all = Array.from({ length: last }, (_, index) => index + 1).filter(
-      (seq) => !(seq <= after) && !(seq >= before) && !(seq < since)
-    )
-    const isForward = !Number.isNaN(after) || !Number.isNaN(since)
-    const page = isForward ? all.slice(0, 3) : all.slice(-3)
-    const more = page.length < all.length ? " more=yes" : ""
-    return [
-      ...page.map((seq) => `* past @${label} #ops bob seq=${seq} at=${seq}: ${seq}`),
-      `* end @${label} history #ops${more}: x`
-    ]
-  }
 
 describe("the history of a conversation", () => {
   const table: ReadonlyArray<readonly [string, HistoryRange | undefined, ReadonlyArray<number>]> = [

@@ -8,10 +8,12 @@ import type * as Setting from "../settings/Setting.js"
 const table = {
   serve: { takes: "flags", load: () => import("./serve.js") },
   connect: { takes: "flags", load: () => import("./connect.js") },
-  send: { takes: "text", load: () => import("./send.js") },
-  ask: { takes: "text", load: () => import("./ask.js") },
+  send: { takes: "text", needs: "recipients are required", load: () => import("./send.js") },
+  ask: { takes: "text", needs: "recipients are required", load: () => import("./ask.js") },
   listen: { takes: "flags", load: () => import("./listen.js") },
   exec: { takes: "program", load: () => import("./exec.js") },
+  history: { takes: "words", needs: "a room or a name is required", load: () => import("./history.js") },
+  search: { takes: "query", needs: "words to search for are required", load: () => import("./search.js") },
   who: { takes: "flags", load: () => import("./who.js") },
   ping: { takes: "flags", load: () => import("./ping.js") },
   config: { takes: "flags", load: () => import("./config.js") },
@@ -37,7 +39,8 @@ export const load = (names: ReadonlyArray<CommandName>): Effect.Effect<Loaded> =
 /** What the command line of a command may contain. */
 export const form = (name: CommandName, loaded: Loaded): CommandForm | undefined => {
   const settings = loaded[name]?.settings
-  return settings && { settings, takes: table[name].takes }
+  const row: Pick<CommandForm, "needs" | "takes"> = table[name]
+  return settings && { settings, takes: row.takes, needs: row.needs }
 }
 
 /** The settings of the loaded commands. */

@@ -6,6 +6,9 @@ import { Readable } from "node:stream"
 import * as Escape from "../../client/Escape.js"
 import * as Labels from "../../client/Labels.js"
 import { drained, flushed, type Output } from "../../client/Output.js"
+import * as Request from "../../client/Request.js"
+import * as Requests from "../../client/Requests.js"
+import * as RoomReports from "../../client/RoomReports.js"
 import * as Sending from "../../client/Sending.js"
 import * as UnlabelledSending from "../../client/UnlabelledSending.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -35,6 +38,8 @@ export interface DeliveryJob {
   readonly json: boolean
   /** Whether the messages are marked as those of a program. */
   readonly auto: boolean
+  /** Whether to enter the rooms among the recipients first. */
+  readonly join: boolean
   /** Whether the recipients have to receive the lines, and not only their server. */
   readonly untilReceived: boolean
 }
@@ -125,7 +130,28 @@ const connect = (job: DeliveryJob, labels: Labels.Labels, which: LoginAttempts.W
   const once = LoginAttempts.isOfAccount(job.secret)
   const { untilReceived } = job
   const kept = { labels, once, seq: once || untilReceived || job.json, receipts: untilReceived }
-  return Effect.flatMap(logIn(job, kept, which), (loggedIn) => LoginAttempts.labelledLink(loggedIn, job, noOutcomes))
+  return logIn(job, kept, which).pipe(
+    Effect.tap((loggedIn) => enterRooms(loggedIn, job)),
+    Effect.flatMap((loggedIn) => LoginAttempts.labelledLink(loggedIn, job, noOutcomes))
+  )
+}
+
+/** Enters the rooms: a guest is in a room only as long as it is connected. */
+const enterRooms = ({ connection, server }: LoginAttempts.LoggedIn, { join, recipients, timeout }: DeliveryJob) => {
+  const rooms = join && Option.isSome(server) ? recipients.filter(RoomReports.isRoom) : []
+  const ask = Request.on(connection)
+  return Effect.forEach(
+    rooms,
+    (room) =>
+      Requests.join(ask, room).pipe(
+        Effect.timeoutFail({ duration: timeout, onTimeout: () => ({ message: "the server did not answer" }) }),
+        Effect.mapError(
+          ({ message }) =>
+            new ExitStatus.Failure({ status: ExitStatus.failed, message: Escape.show(`${room}: ${message}`) })
+        )
+      ),
+    { discard: true }
+  )
 }
 
 /** The outcomes are the result of the command, so it waits for a slow reader. */
@@ -134,7 +160,9 @@ const outputTaken = Effect.zipRight(flushed(process.stdout), flushed(process.std
 /** Sends without labels, which works with any server. Prints refused and returned lines. Returns the exit status. */
 export const withoutOutcomes = (job: DeliveryJob): Effect.Effect<number, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, server } = yield* logIn(job, undefined, "first")
+    const loggedIn = yield* logIn(job, undefined, "first")
+    const { connection, server } = loggedIn
+    yield* enterRooms(loggedIn, job)
     let refused = 0
     const isConfirmed = yield* UnlabelledSending.run({
       connection,

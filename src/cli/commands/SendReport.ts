@@ -99,6 +99,12 @@ const like = (outcome: Outcomes.Outcome, to: string) => {
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
 
+/** What the user can do, by the reason of a return. */
+const advice = new Map([
+  ["not-member", "; with --join, the command enters the room first"],
+  ["no-room", "; check the name: with --join, the command creates the room"]
+])
+
 /** What was not delivered, in lines; empty for other outcomes. */
 export const textOf = ({ line, outcome }: Pick<LineOutcome, "line" | "outcome">, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
@@ -106,7 +112,9 @@ export const textOf = ({ line, outcome }: Pick<LineOutcome, "line" | "outcome">,
     case "Returned":
       // A suggestion in the text need not be for each of the names.
       return (outcome.like === undefined ? outcome.names : [outcome.names.join(", ")])
-        .map((to) => Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}\n`))
+        .map((to) =>
+          Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}${advice.get(outcome.reason) ?? ""}\n`)
+        )
         .join("")
     case "Refused":
       return Escape.show(`${head}${outcome.reason}: ${outcome.text}\n`)

@@ -7,6 +7,7 @@ import { fstatSync } from "node:fs"
 import * as Encode from "../../client/Encode.js"
 import * as Input from "../../client/Input.js"
 import * as Outcomes from "../../client/Outcomes.js"
+import * as RoomReports from "../../client/RoomReports.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
@@ -64,6 +65,11 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
     const { any, auto, json, lines, login, quiet, retry, timeout, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
+    if (recipients.some(RoomReports.isRoom)) {
+      return yield* ExitStatus.misused(
+        "a room does not answer: ask one of its members, or write to it with a-chat send"
+      )
+    }
     const socket = ConnectFlags.socket(given)
     const text = raw.text.length === 0 ? yield* question : raw.text.join(" ")
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")

@@ -52,12 +52,15 @@ export const settings = {
     min: Duration.zero,
     max: Duration.days(1)
   }),
+  join: Setting.toggle("join", "Enter the rooms among the recipients first; a guest is in a room only meanwhile"),
   json: Setting.toggle("json", "Print every outcome, one JSON object per line"),
   auto: Setting.toggle("auto", "Mark the messages as a program's, so that bots do not answer them")
 }
 
 const args = {
-  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, separated by commas")),
+  recipients: Args.text({ name: "recipients" }).pipe(
+    Args.withDescription("Names and rooms, such as '#ops', separated by commas")
+  ),
   text: Args.text({ name: "text" }).pipe(
     Args.repeated,
     Args.withDescription("The message; without it, each line of the input is a message")
@@ -67,7 +70,7 @@ const args = {
 export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* ConnectFlags.resolve(settings, raw.flags)
-    const { auto, json, login, retry, timeout, wait, waitFor } = given.values
+    const { auto, join, json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(raw.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
@@ -83,6 +86,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       waitFor,
       json,
       auto,
+      join,
       untilReceived: wait === "received"
     }
     if (job.text?.includes("\n") === true) {

@@ -10,12 +10,14 @@ import { builtIns } from "./Arguments.js"
 /** What the command line of a command may contain. */
 export interface CommandForm {
   readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
-  /** What it takes besides flags: words, recipients and a text, or a program with its arguments. */
-  readonly takes: "flags" | "words" | "text" | "program"
+  /** What it takes besides flags: words, recipients and a text, a text alone, or a program with its arguments. */
+  readonly takes: "flags" | "words" | "text" | "query" | "program"
+  /** The complaint if its first argument is missing; undefined if none is required. */
+  readonly needs?: string | undefined
 }
 
 /** The arguments that come before the text or the program. */
-const leading = { flags: 0, words: Infinity, text: 1, program: 0 } as const
+const leading = { flags: 0, words: Infinity, text: 1, query: 0, program: 0 } as const
 
 /**
  * Returns what is wrong with the command line.
@@ -43,7 +45,10 @@ export const mistake = <Name extends string>(
   }
   return includes(ordered, informational)
     ? undefined
-    : mistakeInFlags(beforeDashes(args).slice(1), form, `a-chat ${command} --help`)
+    : mistakeInFlags(beforeDashes(args).slice(1), form, {
+        help: `a-chat ${command} --help`,
+        isAll: !args.includes("--")
+      })
 }
 
 /** The command that is named, whether it exists or not. */
@@ -75,15 +80,26 @@ const withoutBuiltIns = (ordered: ReadonlyArray<string>): ReadonlyArray<string> 
   return own
 }
 
+const hints = {
+  flags: "",
+  words: "",
+  text: "; to send it as text, write -- before it",
+  query: "; to search for it, write -- before it",
+  program: ""
+} as const
+
 /** An argument in the form of a flag. A text with blanks, `:-)` or `--- cut here ---` is none. */
 const flagPattern = /^--?[a-z][\w-]*(?:=[^]*)?$/iu
 
 const mistakeInFlags = (
   args: ReadonlyArray<string>,
-  { settings, takes }: CommandForm,
-  help: string
+  { needs, settings, takes }: CommandForm,
+  { help, isAll }: { readonly help: string; readonly isAll: boolean }
 ): string | undefined => {
   const forms = new Map(Object.values(settings).map(({ form, name }) => [name, form] as const))
+  const rooms = new Set(
+    Object.values(settings).flatMap(({ name, placeholder }) => (placeholder.startsWith("#") ? [name] : []))
+  )
   const given = new Set<string>()
   // `-x` is a flag only where no text can be: no command has flags of one letter.
   let others = 0
@@ -95,13 +111,15 @@ const mistakeInFlags = (
     const flag = equals < 0 ? arg : arg.slice(0, equals)
     const name = flag.replace(/^--?/u, "").toLowerCase()
     const form = arg.startsWith("--") ? forms.get(name) : undefined
-    const hint = takes === "text" ? "; to send it as text, write -- before it" : ""
+    const hint = hints[takes]
     if (form !== undefined) {
       if (given.has(name) && form !== "list") return `${flag} is given twice${hint}`
       given.add(name)
       if (form === "switch") {
         if (equals < 0 && switchWords.has(args[at + 1]?.toLowerCase() ?? "")) at++
-      } else if (equals < 0 && ++at >= args.length) return `${flag} lacks its value${hint}`
+      } else if (equals < 0 && ++at >= args.length) {
+        return `${flag} lacks its value${rooms.has(name) ? `; ${quoteRooms}` : hint}`
+      }
     } else if (flagPattern.test(arg) && (!isInside || DidYouMean.nearest(name, [...forms.keys()]) !== undefined)) {
       return unknownFlag(flag, [...forms.keys()], help) + hint
     } else {
@@ -109,8 +127,11 @@ const mistakeInFlags = (
       if (takes === "flags") return `unexpected argument ${arg}; see ${help}`
     }
   }
-  return undefined
+  return needs !== undefined && others === 0 && isAll ? `${needs}; ${quoteRooms}` : undefined
 }
+
+/** Nothing of an unquoted name arrives here. */
+const quoteRooms = "a room needs quotes in a shell, where # begins a comment: '#ops'"
 
 /** The values of a switch that @effect/cli takes from the next argument. */
 const switchWords = new Set(["true", "1", "y", "yes", "on", "false", "0", "n", "no", "off"])

@@ -127,6 +127,9 @@ const send: ManualPage = {
     "--wait received waits until each line was received: by the recipient's program, or, where it is stored, by a device " +
       "of the account. Receipts may come as long after each other as --timeout says. A client that does not acknowledge " +
       "what it gets, such as nc, receives nothing in this sense.",
+    "A room is a recipient such as '#ops', in quotes, because an unquoted # begins a comment in a shell. Lines to it are " +
+      "stored. A line returns as `not-member` if the login is not in the room, and as `no-room` if there is none of that " +
+      "name, or a locked one. --join enters the room first: an account stays in it, and a guest leaves it with the command.",
     "An argument such as `--retires` before the text is a mistyped flag, and nothing is sent; so is one within the text " +
       "that resembles a flag of this command. After `--`, everything is text.",
     "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
@@ -163,6 +166,7 @@ const send: ManualPage = {
     ["A message, with a check:", "a-chat send bob 'the build is done' || echo 'bob does not know'"],
     ["To several recipients, for a program:", "a-chat send bob,carol 'hi' --json || true"],
     ["A text that looks like a flag:", "a-chat send bob -- '--retry is a flag of send' || true"],
+    ["To everybody in a room:", "a-chat send --join '#ops' 'the build is done' || true"],
     ["Every line of a file, with retries:", "seq 3 | a-chat send bob --retry 10 || true"],
     ["Without waiting, which also works with the original server:", "a-chat send bob 'hi' --wait none || true"]
   ]
@@ -334,6 +338,64 @@ const exec: ManualPage = {
   ]
 }
 
+const reading =
+  "The command does not show up in the chat: it only sends commands, and takes no messages away from other devices. " +
+  "Without --login it reads as a guest, which may read every room that is not locked, and enters it for the moment. An " +
+  "account reads its direct conversations and the rooms that it is in; with --join it enters a room first, and stays in it."
+
+const history: ManualPage = {
+  summary: "Prints what was said in a room or a direct conversation.",
+  description: [
+    "The last 50 lines are printed, or as many as --limit says, the oldest first: `2026-11-27T08:00:00.000Z alice: hi`, in " +
+      "UTC. With --since the command begins with a line of that number, or at a time, and prints everything from there on: " +
+      "`--since 1` is all that is kept. A time is `10m` or `2d` ago, `2026-11-27`, or `2026-11-27T08:00`, here or with a " +
+      "zone such as `Z`. --until ends with a line, or before a time. To go on with what is said next, see `a-chat listen " +
+      "--since`.",
+    "With --json each line is an object: `from`, `text`, `at`, `room` or, in a direct conversation, `with`, `seq`, and where " +
+      "they apply `guest`, `auto` and `to`, as of `a-chat listen`.",
+    reading,
+    "A room's name needs quotes in a shell, where # begins a comment.",
+    accounts
+  ],
+  statuses: [
+    ["0", "The lines were printed; there may be none."],
+    [
+      "1",
+      "The server refused: there is no such room, the login is not in it, or a guest asks for a direct conversation."
+    ],
+    unreachable,
+    ["3", "The connection was lost, or no reply came within --timeout."],
+    interrupted
+  ],
+  examples: [
+    ["The last lines of a room:", "a-chat history '#ops' || true"],
+    ["Everything since yesterday, for jq and other programs:", "a-chat history '#ops' --since 1d --json || true"],
+    ["The first ten lines that are kept:", "a-chat history '#ops' --since 1 --limit 10 || true"]
+  ]
+}
+
+const search: ManualPage = {
+  summary: "Prints the lines that have all of the given words, newest first.",
+  description: [
+    "Words are compared without regard to their case. All conversations of the login are searched, or with --in one of them; " +
+      "a guest has to name a room. Each line is `2026-11-27T08:00:00.000Z #ops alice: hi`, without the room where --in names " +
+      "it. With --json it is an object as of `a-chat history`.",
+    reading,
+    accounts
+  ],
+  statuses: [
+    ["0", "Some lines were found."],
+    ["1", "None was, or the server refused."],
+    unreachable,
+    ["3", "The connection was lost, or no reply came within --timeout."],
+    interrupted
+  ],
+  examples: [
+    ["Who has spoken of the disk?", "a-chat search disk full --in '#ops' || echo 'nobody'"],
+    ["Words that look like flags:", "a-chat search --in '#ops' -- --retry || true"]
+  ]
+}
+
 const who: ManualPage = {
   summary: "Prints the names of the clients that are logged in.",
   description: [
@@ -459,6 +521,8 @@ export const pages = {
   ask,
   listen,
   exec,
+  history,
+  search,
   who,
   ping,
   config,

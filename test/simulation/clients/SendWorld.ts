@@ -64,6 +64,7 @@ export const run = (schedule: SendSchedule, kept: ReadonlyArray<number>): SendHi
         waitFor: Duration.millis(setting.waitFor),
         json: true,
         auto: false,
+        join: false,
         untilReceived: false
       },
       { input: input as unknown as Readable, output: output as unknown as Output, errors: errors as unknown as Output }

@@ -1,0 +1,82 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { pages } from "../../client/ConversationHandle.js"
+import * as Encode from "../../client/Encode.js"
+import { printed } from "../../client/Output.js"
+import * as Requests from "../../client/Requests.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
+import * as Reading from "./Reading.js"
+import * as RoomFlags from "./RoomFlags.js"
+import * as Secrets from "./Secrets.js"
+
+export const settings = {
+  ...ConnectFlags.settings,
+  ...Secrets.settings,
+  ...Reading.settings,
+  limit: Setting.count("limit", {
+    about: "Print the last lines, or with --since the first ones",
+    default: undefined,
+    defaultText: "50, or off with --since",
+    min: 1,
+    max: 1_000_000,
+    off: true
+  }),
+  since: RoomFlags.place("since", "Begin with this line, or at this time"),
+  until: RoomFlags.place("until", "End with this line, or before this time")
+}
+
+const args = {
+  conversation: Args.text({ name: "conversation" }).pipe(
+    Args.withDescription("A room, such as '#ops', or the other name of a direct conversation")
+  )
+}
+
+export const command = Command.make("history", { flags: Flags.options(settings), ...args }, (raw) =>
+  Effect.gen(function* () {
+    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const { join, json, limit, login, since, timeout, until } = given.values
+    const conversation = raw.conversation.trim()
+    yield* Effect.mapError(Encode.conversation(conversation), ExitStatus.asMisuse)
+    const socket = ConnectFlags.socket(given)
+    const most = limit === 0 ? everything : (limit ?? (since === undefined ? defaultLimit : everything))
+    const range = rangeOf(since, until)
+    const show = (lines: Iterable<Reading.Line>) =>
+      printed(
+        process.stdout,
+        Reading.format([...lines], { json, isTerminal: process.stdout.isTTY, isOneConversation: true })
+      )
+    yield* Secrets.use(given, socket, login, (secret) =>
+      Effect.gen(function* () {
+        const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
+        const load = (page: Requests.PageRange) =>
+          ask(conversation, (requester) => Requests.history(requester, conversation, page))
+        // The end of a conversation is read backwards, and printed once it is known.
+        if (since === undefined && most < everything) {
+          const lines = Stream.take(pages(load, range, Math.min(most, Requests.maxPageLines)), most)
+          return yield* Effect.flatMap(Stream.runCollect(lines), (all) => show(Chunk.toReadonlyArray(all).toReversed()))
+        }
+        const forward = since === undefined ? { ...range, after: 0 } : range
+        const lines = Stream.take(pages(load, forward), most)
+        return yield* Stream.runForEachWhile(Stream.chunks(lines), show)
+      }).pipe(Effect.scoped)
+    )
+  }).pipe(ConnectFlags.orFailure)
+)
+
+const defaultLimit = 50
+
+/** No conversation has more lines. */
+const everything = Number.MAX_SAFE_INTEGER
+
+const rangeOf = (since: RoomFlags.Place | undefined, until: RoomFlags.Place | undefined): Requests.HistoryRange => ({
+  ...(since?._tag === "Number" ? { after: Math.max(0, since.seq - 1) } : {}),
+  ...(since?._tag === "Time" ? { since: since.at } : {}),
+  ...(until?._tag === "Number" ? { before: until.seq + 1 } : {}),
+  ...(until?._tag === "Time" ? { until: until.at } : {})
+})

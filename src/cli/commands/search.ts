@@ -1,0 +1,57 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Encode from "../../client/Encode.js"
+import { print } from "../../client/Output.js"
+import * as Requests from "../../client/Requests.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as Flags from "../settings/Flags.js"
+import * as Setting from "../settings/Setting.js"
+import * as ConnectFlags from "./ConnectFlags.js"
+import * as Reading from "./Reading.js"
+import * as RoomFlags from "./RoomFlags.js"
+import * as Secrets from "./Secrets.js"
+
+export const settings = {
+  ...ConnectFlags.settings,
+  ...Secrets.settings,
+  ...Reading.settings,
+  in: RoomFlags.conversation("in", "Search only this room, or the direct conversation with this name"),
+  limit: Setting.count("limit", {
+    about: "Print at most this number of lines, the newest",
+    default: 20,
+    min: 1,
+    max: Requests.maxPageLines
+  })
+}
+
+const args = {
+  text: Args.text({ name: "text" }).pipe(
+    Args.repeated,
+    Args.withDescription("Words that a line must have, all of them")
+  )
+}
+
+export const command = Command.make("search", { flags: Flags.options(settings), ...args }, (raw) =>
+  Effect.gen(function* () {
+    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const { in: conversation, join, json, limit, login, timeout } = given.values
+    const text = raw.text.join(" ").trim()
+    if (text === "") return yield* ExitStatus.misused("words to search for are required: a-chat search TEXT")
+    yield* Effect.mapError(Encode.text(text), ExitStatus.asMisuse)
+    const socket = ConnectFlags.socket(given)
+    const found = yield* Secrets.use(given, socket, login, (secret) =>
+      Effect.gen(function* () {
+        const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
+        return yield* ask(conversation, (requester) => Requests.search(requester, text, { in: conversation, limit }))
+      }).pipe(Effect.scoped)
+    )
+    const lines = Reading.format(found, {
+      json,
+      isTerminal: process.stdout.isTTY,
+      isOneConversation: conversation !== undefined
+    })
+    yield* print(process.stdout, lines)
+    if (found.length === 0) process.exitCode = ExitStatus.failed
+  }).pipe(ConnectFlags.orFailure)
+)
