@@ -8,14 +8,15 @@ import type { CurrentRecipients } from "./CurrentRecipients.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
+import * as Help from "./Help.js"
 import type { LiveView } from "./LiveRegion.js"
 import type { Navigation } from "./Navigation.js"
+import { NewPassword } from "./NewPassword.js"
 import { Outgoing, type MessageId } from "./Outgoing.js"
 import type { People } from "./People.js"
 import type { Entered, Paste, Prompt } from "./Prompt.js"
 import type { RequestQueue } from "./RequestQueue.js"
 import * as RoomLines from "./RoomLines.js"
-import { span, type Row } from "./Row.js"
 import { Receipts } from "./Receipts.js"
 import { whoLabel } from "./ServerLines.js"
 import type { Transcript } from "./Transcript.js"
@@ -55,11 +56,7 @@ export class Composer {
   notify: TypedLine.Extent
   /** Whether users who join and leave are shown. */
   showsJoins = true
-  /** The command for which the user is asked for a new password, and what was typed the first time. */
-  private asked: { readonly command: "register" | "password"; readonly first: string | undefined } | undefined =
-    undefined
-  /** The new password, until the server has replied to the command that it was sent with. */
-  sentPassword: string | undefined = undefined
+  readonly newPassword: NewPassword
   private readonly receipts = new Receipts((settled, isReceived) => {
     const { marks, transcript } = this.options
     transcript.print(Format.settled(this.shown(settled), marks, isReceived))
@@ -69,6 +66,7 @@ export class Composer {
   constructor(private readonly options: ComposerOptions) {
     this.bell = options.bell
     this.notify = options.notify
+    this.newPassword = new NewPassword({ ...options, request: (line) => this.request(line) })
     this.outgoing = new Outgoing((name) => options.people.isExpected(name))
   }
 
@@ -110,7 +108,7 @@ export class Composer {
         this.enterPaste(entered.lines, entered.isHeaded)
         return false
       case "Secret":
-        this.newPassword(entered.secret)
+        this.newPassword.answer(entered.secret)
         return false
       case "Resend":
         this.outgoing.resend()
@@ -147,7 +145,7 @@ export class Composer {
         this.askWho()
         break
       case "Help":
-        transcript.print(...help(marks, reader.isOn))
+        transcript.print(...Help.rows(marks, reader.isOn))
         break
       case "Join":
         requests.ask(RoomLines.joinLabel, `/join ${meaning.room}`)
@@ -165,7 +163,7 @@ export class Composer {
         navigation.mute(meaning.name)
         break
       case "NewPassword":
-        this.askPassword(meaning.command)
+        this.newPassword.ask(meaning.command, this.phase)
         break
       case "Command":
         this.request(meaning.line)
@@ -236,31 +234,6 @@ export class Composer {
     if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
     if (!phase.reportsOutcomes) return transcript.print(Format.failed(why, marks))
     return this.options.requests.add(line)
-  }
-
-  private askPassword(command: "register" | "password") {
-    const { marks, prompt, transcript } = this.options
-    const { phase } = this
-    if (phase._tag !== "Here") return transcript.print(Format.failed("not connected", marks))
-    if (phase.whyNoSecrets !== undefined) return transcript.print(Format.failed(phase.whyNoSecrets, marks))
-    this.asked = { command, first: undefined }
-    return prompt.askSecret("new password")
-  }
-
-  /** The user has typed the new password, for the first or the second time. */
-  private newPassword(secret: string | undefined) {
-    const { marks, prompt, transcript } = this.options
-    const { asked } = this
-    this.asked = undefined
-    if (asked === undefined) return
-    if (secret === undefined) return transcript.print(Format.quiet("the password stays as it is", marks))
-    if (asked.first === undefined) {
-      this.asked = { ...asked, first: secret }
-      return prompt.askSecret("the same again")
-    }
-    if (asked.first !== secret) return transcript.print(Format.failed("the passwords differ; nothing was sent", marks))
-    this.sentPassword = secret
-    return this.request(`/${asked.command} ${secret}`)
   }
 
   private ignore(names: ReadonlyArray<string>) {
@@ -378,21 +351,3 @@ const isRefusedForNow = (fate: MessageFate) =>
 
 /** The note on a message whose outcome is unknown. */
 const unknownNote = "may or may not have arrived"
-
-const roomKeys = [
-  ["Alt-1 to Alt-9", "go to a conversation by its number; Alt-Left, Alt-Right: to the one beside"],
-  ["Alt-A, PageUp", "go to the next one with unread lines; show earlier lines"]
-]
-
-const help = (marks: Marks, hasRooms: boolean): ReadonlyArray<Row> =>
-  [
-    ["name: text", "sends text to name; `bob, carol: text` to both; later lines go to the same names"],
-    ...(hasRooms ? [["#room: text", "sends text to a room; what is unread elsewhere is listed above the prompt"]] : []),
-    [" text", "sends the text to the same names, whatever it contains"],
-    ...TypedLine.commands(hasRooms),
-    ...(hasRooms ? roomKeys : []),
-    ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
-    ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
-    [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient or stored; returned"],
-    [marks.received, "received by the recipient's program, or by a device of its account"]
-  ].map(([usage = "", about = ""]): Row => [span(usage.padEnd(16), "strong"), span(about)])

@@ -1,15 +1,14 @@
-import * as KeptText from "../client/KeptText.js"
 import * as PastReports from "../client/PastReports.js"
 import type { Gap, Received } from "../client/Received.js"
+import * as RoomReports from "../client/RoomReports.js"
 import type { Conversations, LineKind, LinePlace } from "./Conversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
-import * as Mention from "./Mention.js"
+import { PagePrinter } from "./PagePrinter.js"
 import { type Page, type PageReason, Pages } from "./Pages.js"
 import type { People } from "./People.js"
 import type { RequestQueue } from "./RequestQueue.js"
 import { readLabel } from "./RoomLines.js"
-import type { Row } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
 
 export interface ConversationReaderOptions {
@@ -22,6 +21,8 @@ export interface ConversationReaderOptions {
   readonly requests: RequestQueue
   /** The rows of the terminal. */
   readonly rows: () => number
+  /** Called when the user turns out not to be in a room any more. */
+  readonly onGone: (room: string) => void
   /** Called when a read mark has moved, which is to be reported soon. */
   readonly onRead: () => void
 }
@@ -40,6 +41,9 @@ const away: ReaderConnection = { hasRooms: false, isOfAccount: false }
 const maxPage = 100
 const otherRows = 6
 const minPage = 5
+
+/** A server lists no more conversations than these, and leaves out others. */
+const maxListed = 1_000
 
 /** More lines are loaded again instead, once the page has come. */
 const maxHeld = 1_000
@@ -64,7 +68,10 @@ interface HeldLine {
 export class ConversationReader {
   private connection = away
   private readonly pages = new Pages()
+  private readonly printer: PagePrinter
   private visit: Visit | undefined = undefined
+  /** The rooms in a reply to `/conversations` that has not ended yet. */
+  private readonly listedRooms = new Set<string>()
   /** Conversations of which a page is to be requested once there is a connection. */
   private readonly wanted = new Set<string>()
   private readonly held = new Map<string, Array<HeldLine>>()
@@ -75,7 +82,9 @@ export class ConversationReader {
   /** The read marks that the server does not know yet. */
   private readonly reads = new Map<string, number>()
 
-  constructor(private readonly options: ConversationReaderOptions) {}
+  constructor(private readonly options: ConversationReaderOptions) {
+    this.printer = new PagePrinter(options)
+  }
 
   /** Whether the server keeps lines, sends past ones, and has rooms. */
   get isOn(): boolean {
@@ -84,6 +93,7 @@ export class ConversationReader {
 
   connected(connection: ReaderConnection): void {
     this.connection = connection
+    this.listedRooms.clear()
     const wanted = [...this.wanted].filter((name) => this.isInSight(name))
     this.wanted.clear()
     for (const name of wanted) this.load(name, "entry")
@@ -198,7 +208,7 @@ export class ConversationReader {
   }
 
   private canLoad(name: string): boolean {
-    return this.connection.hasRooms && (this.connection.isOfAccount || name.startsWith("#"))
+    return this.connection.hasRooms && (this.connection.isOfAccount || RoomReports.isRoom(name))
   }
 
   private load(name: string, reason: Exclude<PageReason, "search">) {
@@ -229,7 +239,7 @@ export class ConversationReader {
     if ("refusal" in taken) {
       const { text, values } = taken.refusal
       transcript.print(Format.failed(`${taken.of}: ${values.get("reason") ?? taken.refusal.code}: ${text}`, marks))
-    } else if (taken.reason === "search") this.showFound(taken)
+    } else if (taken.reason === "search") this.printer.found(taken)
     else this.showPage(taken)
     if (taken.reason !== "search") this.release(taken.of)
     if (this.isOn && this.wanted.delete(taken.of)) this.load(taken.of, "entry")
@@ -240,84 +250,41 @@ export class ConversationReader {
     const { conversations } = this.options
     const facts = PastReports.conversationIn(received)
     if (facts !== undefined) conversations.learn({ name: facts.conversation, last: facts.last, read: facts.read })
+    if (facts !== undefined && RoomReports.isRoom(facts.conversation)) this.listedRooms.add(facts.conversation)
     const mark = PastReports.readMarkIn(received)
     if (mark !== undefined) conversations.readUpTo(mark.conversation, mark.seq)
-    return facts !== undefined || mark !== undefined
+    const end = PastReports.endIn(received)
+    if (end?.what === "conversations") this.listedAll(end.count ?? maxListed)
+    return facts !== undefined || mark !== undefined || end?.what === "conversations"
+  }
+
+  /** The server has listed the conversations: a room that is missing is one that the user has left on another device. */
+  private listedAll(count: number) {
+    const { conversations, onGone } = this.options
+    const gone = conversations.rooms.filter((room) => !this.listedRooms.has(room))
+    this.listedRooms.clear()
+    if (count < maxListed) for (const room of gone) onGone(room)
   }
 
   private showPage(page: Page) {
-    const { conversations, marks, transcript } = this.options
-    const { of: name, reason } = page
+    const { conversations } = this.options
+    const { lines, of: name, reason } = page
     // The user has gone on.
     if (!this.isInSight(name)) return
-    const shown = conversations.find(name)?.shown ?? 0
-    const own = this.own.get(name)
-    const lines =
-      reason === "missed" ? page.lines.filter(({ seq }) => seq > shown && own?.has(seq) !== true) : page.lines
-    const [first, last] = [page.lines[0]?.seq ?? 0, page.lines.at(-1)?.seq ?? 0]
-    if (reason === "earlier" && lines.length === 0) return this.remark(`nothing came before in ${name}`)
-    this.printHead(page, first)
-    this.printLines(name, lines, reason === "missed" ? 0 : this.readAt(name))
-    if (reason === "earlier") transcript.print(Format.rule("end", marks))
+    const [first, last] = [lines[0]?.seq ?? 0, lines.at(-1)?.seq ?? 0]
+    const read = this.visit?.name === name ? this.visit.read : 0
+    if (reason === "entry") {
+      this.printer.entry(page, read, this.gaps.get(name))
+      this.gaps.delete(name)
+    } else if (reason === "earlier") this.printer.earlier(page, read)
+    else {
+      const { shown = 0 } = conversations.find(name) ?? {}
+      const own = this.own.get(name)
+      this.printer.lines(lines.filter(({ seq }) => seq > shown && own?.has(seq) !== true))
+    }
     if (last > 0) this.shown(name, first, reason === "earlier" ? 0 : last)
     if (reason !== "earlier") this.acted()
     if (reason === "missed" && page.hasMore) this.load(name, "missed")
-  }
-
-  private readAt(name: string): number {
-    return this.visit?.name === name ? this.visit.read : 0
-  }
-
-  private printHead({ hasMore, of: name, reason }: Page, first: number) {
-    if (reason === "missed") return
-    const { conversations, marks, transcript } = this.options
-    const gap = this.gaps.get(name)
-    this.gaps.delete(name)
-    const earlier = hasMore ? `earlier in ${name}` : `the beginning of ${name}`
-    transcript.print(Format.rule(reason === "entry" ? name : earlier, marks))
-    const { topic = "" } = conversations.find(name) ?? {}
-    if (reason === "entry" && topic !== "") this.remark(`topic: ${topic}`)
-    if (gap !== undefined) transcript.print(Format.failed(KeptText.gap(gap), marks))
-    const unread = reason === "entry" && first > 0 ? first - 1 - this.readAt(name) : 0
-    if (hasMore && unread > 0) this.remark(`${unread} unread lines before these; PageUp shows them`)
-  }
-
-  /** @param read the read mark, which is shown before the first unread line; 0 for none */
-  private printLines(name: string, lines: ReadonlyArray<PastReports.PastLine>, read: number) {
-    const { marks, people, transcript } = this.options
-    let isMarked = read === 0 || (lines[0]?.seq ?? 0) > read + 1
-    for (const line of lines) {
-      if (people.isIgnored(line.from)) continue
-      if (!isMarked && line.seq > read) {
-        isMarked = true
-        transcript.print(Format.rule("new", marks))
-      }
-      transcript.printAt(line.at, this.rowOf(name, line))
-    }
-  }
-
-  private rowOf(name: string, { conversation, ...line }: PastReports.PastLine): Row {
-    const { marks, people } = this.options
-    if (line.from === people.own && name !== people.own) {
-      const shown = Format.ownAction({ text: line.text }, people.own)
-      return Format.stored([conversation], shown.text, marks)
-    }
-    const mentions = Mention.find(Format.shownText(line.text), people.own)
-    const room = conversation.startsWith("#") ? { room: conversation } : {}
-    return Format.said({ _tag: "Message", ...line, ...room }, marks, mentions)
-  }
-
-  private showFound({ lines, of: text }: Page) {
-    const { marks, people, transcript } = this.options
-    transcript.print(Format.rule(`search: ${text}`, marks))
-    for (const line of lines) {
-      if (!people.isIgnored(line.from)) transcript.printAt(line.at, this.rowOf(line.conversation, line))
-    }
-    this.remark(lines.length === 0 ? "nothing found" : `${lines.length} found`)
-  }
-
-  private remark(text: string) {
-    this.options.transcript.print(Format.quiet(text, this.options.marks))
   }
 
   /** Whether the user is not to be called to a conversation. */

@@ -42,6 +42,8 @@ export class LiveRegion {
   private view: LiveView = { above: [], prompt: [], text: "", cursor: 0 }
   /** Number of rows from the first row down to the cursor. */
   private cursorRow = 0
+  /** What is on the screen; undefined if the terminal may show something else. */
+  private shown: string | undefined = undefined
   /** Widths of the rows as drawn, and the column of the cursor in the last one. */
   private drawn: { readonly widths: ReadonlyArray<number>; readonly cursor: number } = { widths: [], cursor: 0 }
 
@@ -51,7 +53,10 @@ export class LiveRegion {
     this.view = view
   }
 
-  /** Returns the write that adds rows to the scrollback and draws the region below them. */
+  /**
+   * Returns the write that adds rows to the scrollback and draws the region below them; empty if that would change nothing,
+   * as with lines that are only counted.
+   */
   draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
     const cut = view.above.map((row) => Row.fit(row, size.columns, display))
@@ -60,19 +65,17 @@ export class LiveRegion {
     if (size.rows < 2) above.length = 0
     const prompt = promptRow(view, size.columns, display)
     const before = Row.columns(prompt.before)
-    const written =
-      hideCursor +
-      this.erase(added, size) +
-      wrapOff +
+    const region =
       above.map((row) => `${Row.render(row, display)}\r\n`).join("") +
       Row.render(prompt.before, display) +
       saveCursor + // no column number: terminals disagree on the width of the text before it
       Row.render(prompt.after, display) +
-      restoreCursor +
-      wrapOn +
-      showCursor
+      restoreCursor
+    if (added.length === 0 && region === this.shown) return ""
+    const written = hideCursor + this.erase(added, size) + wrapOff + region + wrapOn + showCursor
     this.cursorRow = above.length
     this.drawn = { widths: above.map(Row.columns), cursor: before }
+    this.shown = region
     return written
   }
 
@@ -80,6 +83,7 @@ export class LiveRegion {
   erase(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const up = this.cursorRow === 0 ? "" : `\x1b[${this.cursorRow}A`
     this.cursorRow = 0
+    this.shown = undefined
     this.drawn = { widths: [], cursor: 0 }
     return `${up}\r${clearBelow}${this.written(added, size, "\r\n")}`
   }
@@ -98,9 +102,15 @@ export class LiveRegion {
     return this.erase([], size) + "\n".repeat(size.rows) + topLeft
   }
 
+  /** Call when the terminal may show something else: the region is drawn again even if it is the same. */
+  invalidate(): void {
+    this.shown = undefined
+  }
+
   /** Call after a resize: the terminal has rewrapped the rows, and the cursor has moved with them. */
   resized({ columns }: TerminalSize): void {
     const { reflow } = this.display
+    this.shown = undefined
     if (reflow === "none") return
     const { cursor, widths } = this.drawn
     const above = widths.reduce((rows, width) => rows + Math.max(1, Math.ceil(width / columns)), 0)

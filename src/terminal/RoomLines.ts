@@ -85,15 +85,21 @@ export class RoomLines {
 
   /** Takes the refusal of a request of the program; returns whether it is one that the user need not know of. */
   refused({ label = "", values }: Refused): boolean {
-    const { conversations, marks, onLeave, requests, transcript } = this.options
+    const { requests } = this.options
     if (label.startsWith(againLabel)) {
       const [, room = ""] = requests.command(label)?.split(" ") ?? []
-      const why = values.get("reason") ?? "refused"
-      if (conversations.leave(room)) onLeave(room)
-      transcript.print(Format.failed(`you are not in ${room} any more: ${why}`, marks))
+      this.gone(room, values.get("reason"))
       return true
     }
     return label.startsWith(membersLabel) || label.startsWith(topicLabel) || label.startsWith(readLabel)
+  }
+
+  /** The user turns out not to be in a room any more. */
+  gone(room: string, why = ""): void {
+    const { conversations, marks, onLeave, transcript } = this.options
+    if (!conversations.leave(room)) return
+    transcript.print(Format.failed(`you are not in ${room} any more${why === "" ? "" : `: ${why}`}`, marks))
+    onLeave(room)
   }
 
   /** Takes a line of the server if it is about rooms; returns whether it is. */
@@ -175,8 +181,9 @@ export class RoomLines {
   }
 
   private joined(room: string, name: string) {
-    const { isInSight, now, people } = this.options
-    if (name === people.own) return
+    const { conversations, isInSight, now, people } = this.options
+    // On another device of the account.
+    if (name === people.own) return void conversations.join({ name: room, last: 0 })
     const members = this.members.get(room)
     if (members !== undefined && members.size < maxMembers) members.add(name)
     if (isInSight(room) && !people.isIgnored(name)) this.presenceIn(room).joined(name, now())

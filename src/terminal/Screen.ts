@@ -96,7 +96,8 @@ export class Screen {
       if (!this.isOpen) return
       this.region.show(this.view())
       const signals = (this.rings ? bell : "") + this.notification
-      this.output.write(signals + this.region.draw(this.takeAdded(), this.size))
+      const written = signals + this.region.draw(this.takeAdded(), this.size)
+      if (written !== "") this.output.write(written)
       this.rings = false
       this.notification = ""
     })
@@ -180,6 +181,7 @@ export class Screen {
 
   private take() {
     this.isOpen = true
+    this.region.invalidate()
     this.input.setRawMode?.(true)
     this.input.resume()
     this.output.write(markPastes + (this.reportsFocus ? reportFocus : ""))

@@ -133,7 +133,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const conversations = new Conversations()
     const recipients = new CurrentRecipients()
     const requests = new RequestQueue(() => work.unsafeOpen())
-    const reader = new ConversationReader({
+    const reader: ConversationReader = new ConversationReader({
       marks,
       people,
       transcript,
@@ -141,6 +141,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       current: () => recipients.to,
       requests,
       rows: () => screen.rows,
+      onGone: (room) => rooms.gone(room),
       onRead: () => read.unsafeOpen()
     })
     const rooms: RoomLines = new RoomLines({
@@ -254,9 +255,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       onReceipt: (receipt) => composer.received(receipt),
       onPresence: () => presence.unsafeOpen(),
       onPassword: (isTaken) => {
-        const { sentPassword } = composer
-        composer.sentPassword = undefined
-        if (isTaken && sentPassword !== undefined) passwords.unsafeOffer(sentPassword)
+        const sent = composer.newPassword.replied()
+        if (isTaken && sent !== undefined) passwords.unsafeOffer(sent)
       },
       showsJoins: () => composer.showsJoins,
       now: () => time.now()

@@ -46,6 +46,23 @@ const open = (options: TerminalEmulator.Options & { readonly display?: Display }
   })
 
 describe("Screen", () => {
+  it.scopedLive("writes nothing while nothing changes, except to a terminal that may show something else", () =>
+    Effect.gen(function* () {
+      const { drawn, resize, rows, screen, shows, written } = yield* open()
+      yield* shows(typed("hello", ["above"]))
+      const before = written().length
+      yield* shows(typed("hello", ["above"]))
+      assert.strictEqual(written().length, before)
+      for (const changes of [() => process.emit("SIGCONT"), () => resize(70, 24), () => screen.clear()]) {
+        const length = written().length
+        changes()
+        yield* drawn
+        assert.isAbove(written().length, length)
+        assert.deepStrictEqual(rows().slice(-2), ["above", "> hello"])
+      }
+    })
+  )
+
   it.scopedLive("prints above the prompt, and leaves the prompt and its cursor alone", () =>
     Effect.gen(function* () {
       const { cursor, drawn, print, rows, shows } = yield* open()

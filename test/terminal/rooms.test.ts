@@ -285,6 +285,23 @@ describe("conversations at the terminal", () => {
     })
   )
 
+  it.scopedLive("is in the rooms that the account has joined or left on another device", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"] } })
+      yield* alice.sees("#dev 1 —")
+      yield* server.says("* joined #all alice: x")
+      yield* server.says("from bob #all seq=8 at=8: hello all")
+      yield* alice.sees("#dev 1 · #all 1 —")
+      yield* server.says("* left #all alice: x")
+      yield* alice.sees("· you have left #all")
+      yield* alice.types(alt("1"))
+      yield* alice.sees(/#ops › $/u)
+      server.forget("#ops")
+      yield* server.breaks
+      yield* alice.sees(/connected to memory again\n[^]*✗ you are not in #ops any more\n#dev 1\n› $/u)
+    })
+  )
+
   it.scopedLive("starts anew when the server has another log", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({
@@ -463,6 +480,50 @@ describe("conversations at the terminal", () => {
       yield* alice.types(`${ctrl("u")}/go #ops${enter}end`)
       yield* alice.sees(/#ops › end$/u)
       assert.deepStrictEqual(foreign(alice.written()), [])
+    })
+  )
+
+  it.scopedLive("counts a flood in a muted room, and draws nothing for it", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"] } })
+      yield* alice.sees("#dev 1 —")
+      yield* alice.types(`${alt("1")}/mute dev${enter}`)
+      yield* alice.sees(/#dev is muted; .*\n#ops › $/u)
+      yield* alice.settled
+      const before = alice.written().length
+      const lines = Array.from({ length: 5_000 }, (_, at) => `from bob #dev seq=${at + 2} at=${at + 2}: line ${at}`)
+      yield* server.says(lines.join("\n"))
+      yield* server.posts("#ops", "bob", "the end")
+      yield* alice.sees(/#ops bob › the end\n#ops › $/u)
+      assert.isBelow(alice.written().length - before, 500)
+      yield* alice.types(`/go${enter}`)
+      yield* alice.sees("2 #dev — 5001 unread, muted")
+    })
+  )
+
+  it.scopedLive("knows 10,000 members of a room, and names 500", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 10_000 }, (_, at) => `member-${at}`)
+      const { alice } = yield* start({
+        kept: { "#ops": ["bob: hi"] },
+        answer: (line) => {
+          const [at] = line.split(" ")
+          if (!line.includes("/members")) return undefined
+          const parts = Array.from({ length: 40 }, (_, part) => names.slice(part * 250, (part + 1) * 250).join(", "))
+          const label = at?.startsWith("@") === true ? ` ${at}` : ""
+          return [
+            ...parts.map((part) => `* members${label} #ops 10000 here=2: ${part}`),
+            `* end${label} members #ops: x`
+          ]
+        }
+      })
+      yield* alice.sees("#ops 1 —")
+      yield* alice.types(alt("a"))
+      yield* alice.sees(/› hi\n#ops › $/u)
+      yield* alice.types(`member-9999${tab}`)
+      yield* alice.sees(/#ops › member-9999 $/u)
+      yield* alice.types(`${ctrl("u")}/members${enter}`)
+      yield* alice.sees(/· #ops: 2 here: member-0, member-1; 9998 away: member-2, [^]*member-499\s+and\s+9500\s+more/u)
     })
   )
 
