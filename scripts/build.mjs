@@ -8,6 +8,8 @@
 //   dist/store-thread.cjs
 //                   the thread of a store in SQLite, which the program starts. On versions of Node without SQLite it
 //                   requires the package that contains it from node_modules.
+//   dist/hash-thread.cjs
+//                   a thread that hashes passwords
 //   dist/pg.cjs     the package pg, which the program loads for a store in Postgres only
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
@@ -63,6 +65,16 @@ const storeThread = () =>
   bundle({
     entryPoints: ["src/store/SqliteThread.ts"],
     outfile: `${aside}/store-thread.cjs`,
+    format: "cjs",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    metafile: true
+  })
+
+const hashThread = () =>
+  bundle({
+    entryPoints: ["src/accounts/HashThread.ts"],
+    outfile: `${aside}/hash-thread.cjs`,
     format: "cjs",
     minifySyntax: true,
     minifyWhitespace: true,
@@ -184,16 +196,18 @@ const publish = async () => {
 }
 
 try {
-  const [main, index, thread, driver] = await Promise.all([
+  const [main, index, thread, hashing, driver] = await Promise.all([
     program(),
     library(),
     storeThread(),
+    hashThread(),
     postgresDriver(),
     declarations(),
     launcher()
   ])
   checkImports(main.metafile, optional)
   checkImports(thread.metafile, [])
+  checkImports(hashing.metafile, [])
   checkImports(driver.metafile, ["pg-native", "pg-cloudflare"])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs } })

@@ -276,5 +276,19 @@ export const mutants = [
     search: 'logOut(accounts, account, "forgotten", (peer) => peer.device?.name === forgotten)',
     replace: "Effect.asVoid(Effect.succeed(logOut))",
     test: devices
+  },
+  {
+    name: "a password that is being checked when a thread ends is never checked",
+    file: "accounts/HashThreads.ts",
+    search: "for (const settle of this.asked.splice(0)) settle(",
+    replace: "for (const settle of this.asked.splice(0, 0)) settle(",
+    test: "test/accounts/HashThreads.test.ts"
+  },
+  {
+    name: "passwords are checked with the priority of the event loop",
+    file: "accounts/HashThread.ts",
+    search: "setPriority(Number(thread), niceness)",
+    replace: "setPriority(Number(thread), 0)",
+    test: "test/accounts/HashThreads.test.ts"
   }
 ]

@@ -10,7 +10,15 @@ const project = fileURLToPath(new URL("../..", import.meta.url))
 export const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8"))
 
 /** What the program needs of dist/; the rest is the library. */
-const program = ["main.js", "program.cjs", "program.cjs.LICENSE.txt", "store-thread.cjs", "pg.cjs", "page"]
+const program = [
+  "main.js",
+  "program.cjs",
+  "program.cjs.LICENSE.txt",
+  "store-thread.cjs",
+  "hash-thread.cjs",
+  "pg.cjs",
+  "page"
+]
 
 const documents = ["README.md", "PROTOCOL.md", "test/protocol/client.py", "OPERATING.md", "SECURITY.md"]
 

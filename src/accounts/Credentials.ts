@@ -85,25 +85,31 @@ const memoryOf = ({ ln, p, r }: Cost) => 128 * r * (2 ** ln + p)
 /** Derives this many bytes from a password. */
 export type Derive = (password: string, salt: Buffer, cost: Cost, bytes: number) => Effect.Effect<Buffer>
 
+/** The options with which scrypt has this cost. */
+export const scryptOptions = ({ ln, p, r }: Cost): ScryptOptions => ({
+  N: 2 ** ln,
+  r,
+  p,
+  maxmem: 2 * memoryOf({ ln, r, p }) // twice of what is used: Node refuses a cost that needs all of it
+})
+
 /** Runs in one of libuv's threads. Once started, it cannot be interrupted. */
-const inThread: Derive = (password, salt, { ln, p, r }, bytes) =>
+export const inLibuv: Derive = (password, salt, cost, bytes) =>
   Effect.async((resume) => {
-    // Twice the memory that is used: Node refuses a cost that needs all of `maxmem`.
-    const options: ScryptOptions = { N: 2 ** ln, r, p, maxmem: 2 * memoryOf({ ln, r, p }) }
-    scrypt(password, salt, bytes, options, (error, hash) =>
+    scrypt(password, salt, bytes, scryptOptions(cost), (error, hash) =>
       resume(error === null ? Effect.succeed(hash) : Effect.die(error))
     )
   })
 
 /** The record of a password, with its cost and a new salt: `$scrypt$ln=14,r=8,p=1$SALT$HASH`. */
-export const hash = (password: string, as: Cost = cost, derive: Derive = inThread): Effect.Effect<string> =>
+export const hash = (password: string, as: Cost = cost, derive: Derive = inLibuv): Effect.Effect<string> =>
   Effect.suspend(() => {
     const salt = randomBytes(saltBytes)
     return Effect.map(derive(password, salt, as, hashBytes), (hash) => show({ cost: as, salt, hash }))
   })
 
 /** Whether a record is of this password. A record that cannot be read is of none. */
-export const verify = (password: string, record: string, derive: Derive = inThread): Effect.Effect<boolean> => {
+export const verify = (password: string, record: string, derive: Derive = inLibuv): Effect.Effect<boolean> => {
   const found = parse(record)
   if (found === undefined) return Effect.succeed(false)
   return Effect.map(derive(password, found.salt, found.cost, found.hash.length), (hash) =>

@@ -6,8 +6,8 @@ import * as Credentials from "./Credentials.js"
 import { Throttle } from "./Throttle.js"
 
 /**
- * Checks passwords without keeping anybody else waiting. A hash takes one of libuv's few threads for 50 ms, so a storm of
- * logins would keep files and names from being looked up for as long as it lasts.
+ * Checks passwords without keeping anybody else waiting. A hash takes a thread for 50 ms, so a storm of logins would take all
+ * cores, or all of libuv's few threads, for as long as it lasts.
  */
 
 /** A password that a client claims to be that of an account. */
@@ -31,13 +31,16 @@ export type Verdict =
   /** Too many checks are waiting. */
   | { readonly _tag: "Busy"; readonly retryMillis: number }
 
+/** Hashes at once, by default: as many as there are cores, except for one, and no more than two. */
+export const defaultThreads = Math.max(1, Math.min(2, availableParallelism() - 1))
+
 export interface VerificationOptions {
   readonly time: Time
-  /** Hashes at once. Default: as many as there are cores, except for one. */
+  /** Hashes at once. */
   readonly threads?: number
   /** The cost of new records, and of the work where there is no account. Tests make it little. */
   readonly cost?: Credentials.Cost
-  /** How a hash is made. Default: scrypt, in a thread. A simulation has no threads. */
+  /** How a hash is made. Default: scrypt, in one of libuv's threads. A simulation has no threads. */
   readonly derive?: Credentials.Derive | undefined
 }
 
@@ -78,7 +81,7 @@ export class Verification {
   private readonly familiar = new Map<string, { readonly turn: Effect.Semaphore; users: number }>()
 
   constructor(options: VerificationOptions) {
-    const { cost = Credentials.cost, threads = Math.max(1, Math.min(2, availableParallelism() - 1)), time } = options
+    const { cost = Credentials.cost, threads = defaultThreads, time } = options
     this.now = time.now
     this.cost = cost
     this.derive = options.derive

@@ -13,6 +13,9 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 
+/** The thread that hashes passwords. The build puts it beside the program. */
+const hashThread = () => new URL("hash-thread.cjs", import.meta.url)
+
 /** What the operator can do to the accounts of this server; nothing where it has no store. */
 export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
   RunningAccounts,
@@ -68,16 +71,22 @@ const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, op
   )
 
 const withAccounts = ({ accounts: settings, rooms }: KeepingSettings, options: Server.ServerOptions) =>
-  Layer.unwrapEffect(
+  Layer.unwrapScoped(
     Effect.gen(function* () {
       // Imported only here: a server without a store needs none of it.
-      const [Accounts, Conversations] = yield* Effect.promise(() =>
-        Promise.all([import("../../accounts/Accounts.js"), import("../../conversations/Conversations.js")])
+      const [Accounts, HashThreads, Verification, Conversations] = yield* Effect.promise(() =>
+        Promise.all([
+          import("../../accounts/Accounts.js"),
+          import("../../accounts/HashThreads.js"),
+          import("../../accounts/Verification.js"),
+          import("../../conversations/Conversations.js")
+        ])
       )
       const store = yield* Store
       const prepared = Conversations.prepare(store)
       const { admission, feature, index, operations } = yield* Accounts.make({
         settings,
+        derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
         removed: (toGuests, account) => conversations.removed(toGuests, account)
       }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
       const makeRooms =

@@ -1,0 +1,31 @@
+import { scryptSync } from "node:crypto"
+import { readlinkSync } from "node:fs"
+import { setPriority } from "node:os"
+import { parentPort } from "node:worker_threads"
+import { type HashAnswer, type HashRequest, niceness } from "./HashProtocol.js"
+
+/** A thread that hashes passwords, as a program of its own (`dist/hash-thread.cjs`). See `HashThreads`. */
+
+const port = parentPort
+if (port === null) throw new Error("this file is a thread that hashes passwords, and not a program")
+
+/** On Linux, a thread has a priority of its own. Elsewhere it would be that of the whole process, which stays as it is. */
+const giveWay = () => {
+  try {
+    const [, thread] = /(\d+)$/u.exec(readlinkSync("/proc/thread-self")) ?? []
+    if (thread !== undefined) setPriority(Number(thread), niceness)
+  } catch {
+    // Without /proc, or without the right to do so, hashes take time from the event loop.
+  }
+}
+
+const answer = ({ bytes, options, password, salt }: HashRequest): HashAnswer => {
+  try {
+    return { hash: scryptSync(password, salt, bytes, options) }
+  } catch (failure) {
+    return { failure }
+  }
+}
+
+giveWay()
+port.on("message", (request: HashRequest) => port.postMessage(answer(request)))
