@@ -47,8 +47,8 @@ const program = () =>
     minifyWhitespace: true,
     legalComments: "none", // licenses() carries them
     metafile: true,
-    define: { "import.meta.url": "base" },
-    banner: { js: "(function (require, base) {" },
+    define: { "import.meta.url": "base", ACHAT_STORE_THREAD: "storeThread" },
+    banner: { js: "(function (require, base, storeThread) {" },
     footer: { js: "})" }
   })
 

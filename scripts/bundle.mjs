@@ -19,7 +19,7 @@ export const bundle = ({ define, ...options }) =>
     format: "esm",
     target: "node20",
     logLevel: "warning",
-    define: { ACHAT_VERSION: JSON.stringify(version), ...define },
+    define: { ACHAT_VERSION: JSON.stringify(version), ACHAT_STORE_THREAD: "undefined", ...define },
     external: optional,
     ...options
   })

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Script } from "node:vm"
+import type * as Threads from "node:worker_threads"
 
 /**
  * `dist/main.js`, which starts the program: it runs `program.cjs` with V8's compiled code, which the build has stored.
@@ -13,8 +14,31 @@ for (const signal of ["SIGUSR1", "SIGUSR2"]) process.on(signal, () => {})
 
 const pathOf = (name: string) => join(__dirname, name)
 
+const isServer = process.argv[2] === "serve"
+
+/** The store in the arguments or the environment, whichever counts. */
+const store = () => {
+  const at = process.argv.findIndex((arg) => /^--store(?:=|$)/u.test(arg))
+  const [, value = process.argv[at + 1]] = /=(.*)/su.exec(process.argv[at] ?? "") ?? []
+  return (at < 0 ? process.env["ACHAT_STORE"] : value) ?? ""
+}
+
+/**
+ * The thread of a store in a file, which takes 30 ms to start: as long as the program takes to be compiled and to read its
+ * settings (benchmark: start-up with a store). The program ends it if the settings turn out to be others.
+ */
+const startStoreThread = (): Threads.Worker | undefined => {
+  if (!isServer || /^$|^memory$|^postgres|:\/\//iu.test(store())) return undefined
+  const { Worker } = require("node:worker_threads") as typeof Threads
+  const thread = new Worker(pathOf("store-thread.cjs"))
+  thread.unref()
+  return thread.on("error", () => {}) // the program starts another one, and reports its failure
+}
+
+const storeThread = startStoreThread()
+
 /** A server and the other commands need different functions, and V8 loads everything in a file of compiled code. */
-const cacheName = process.argv.includes("serve") ? "serve.cache" : "program.cache"
+const cacheName = isServer ? "serve.cache" : "program.cache"
 
 /**
  * The cached code, if it belongs to this program: both files end in the same digest. V8 itself compares only lengths.
@@ -34,7 +58,11 @@ const digestBytes = 64
 
 const source = readFileSync(pathOf("program.cjs"), "latin1") // it is ASCII, which takes 1 ms less than UTF-8
 const script = new Script(source, { filename: "program.cjs", cachedData: cachedCode(source) })
-const run = script.runInThisContext() as (require: NodeJS.Require, base: string) => void
+const run = script.runInThisContext() as (
+  require: NodeJS.Require,
+  base: string,
+  storeThread: Threads.Worker | undefined
+) => void
 
 /**
  * Effect reads the stack of an error while it is loaded, and looks for a name in it. For each function on that stack, V8
@@ -44,7 +72,7 @@ const run = script.runInThisContext() as (require: NodeJS.Require, base: string)
 const { prepareStackTrace } = Error
 Error.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFunctionName()).join("\n")
 try {
-  run(require, pathToFileURL(__filename).href)
+  run(require, pathToFileURL(__filename).href, storeThread)
 } finally {
   Error.prepareStackTrace = prepareStackTrace
 }

@@ -81,7 +81,7 @@ class LongFirst extends BaseSequencer {
 const hasInterruptBudget = Number(process.versions.node.split(".")[0]) < 22
 
 export default defineConfig({
-  define: { ACHAT_VERSION: JSON.stringify(version) }, // as scripts/build.mjs does
+  define: { ACHAT_VERSION: JSON.stringify(version), ACHAT_STORE_THREAD: "undefined" }, // as scripts/build.mjs does
   test: {
     root: fileURLToPath(root),
     include: ["test/**/*.test.ts"],

@@ -39,6 +39,13 @@ export const mutants = [
     test: file
   },
   {
+    name: "a file that is written to is not marked",
+    file: "store/SqliteEngine.ts",
+    search: "if (!this.isMarked) this.statement(SqliteFile.mark).run()",
+    replace: "",
+    test: file
+  },
+  {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
     search: "Checksum.ofLine({ ...line, conversation: head.id }) === line.crc",

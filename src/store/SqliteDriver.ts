@@ -31,7 +31,15 @@ export const load = (base: string): ((path: string) => SqliteConnection) | undef
   return module === undefined ? undefined : (path) => new module.DatabaseSync(path)
 }
 
-const builtIn = () => process.getBuiltinModule("node:sqlite") as SqliteModule | undefined // its types depend on the version
+const builtIn = () => {
+  const { emitWarning } = process
+  process.emitWarning = () => {} // Node 22 warns that its SQLite is experimental
+  try {
+    return process.getBuiltinModule("node:sqlite") as SqliteModule | undefined // its types depend on the version
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
 
 const installed = (base: string): SqliteModule | undefined => {
   try {

@@ -59,6 +59,7 @@ export class SqliteEngine {
   private readonly reserve: SqliteReserve
   private readonly backups: SqliteBackup
   private retryAt = 0
+  private isMarked: boolean
 
   /** Throws a `SqliteFile.Obstacle`. */
   constructor(private readonly options: EngineOptions) {
@@ -67,10 +68,11 @@ export class SqliteEngine {
     const reserve = `${this.path}-reserve`
     this.reserve = new SqliteReserve(reserve, options.reserveBytes)
     if (!this.reserve.isPossible()) throw new SqliteFile.Obstacle("not-accessible", `${reserve} is not a regular file`)
-    const { commits, connection, damage, log } = SqliteFile.open(this.path, options.base)
+    const { commits, connection, damage, isMarked, log } = SqliteFile.open(this.path, options.base)
     this.connection = connection
     this.identity = SqliteFile.identity(this.path)
     this.commits = commits
+    this.isMarked = isMarked
     this.log = log
     this.state = damage === undefined ? "ok" : "damaged"
     this.backups = new SqliteBackup(this.path, this.identity, options.base, connection)
@@ -120,9 +122,11 @@ export class SqliteEngine {
     let commits: number | undefined
     try {
       this.statement("begin immediate").run()
+      if (!this.isMarked) this.statement(SqliteFile.mark).run()
       result = this.drive(sql)
       commits = this.drive(this.derived.meta()).commits
       this.statement("commit").run()
+      this.isMarked = true
       return result
     } catch (error) {
       this.rollback()
@@ -262,7 +266,7 @@ export class SqliteEngine {
     if (connection === undefined) return
     this.backups.abandon()
     try {
-      SqliteFile.close(connection, this.state === "ok" || this.state === "full")
+      SqliteFile.close(connection, this.isMarked && (this.state === "ok" || this.state === "full"))
     } catch {
       // The next start finds a file that was not closed, and checks it.
     }

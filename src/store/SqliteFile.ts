@@ -34,6 +34,8 @@ export interface OpenedFile {
   readonly commits: number
   /** What the check of the file found. */
   readonly damage: string | undefined
+  /** Whether the file is marked as one that is written to: unless it is closed in an orderly way, it is checked thoroughly. */
+  readonly isMarked: boolean
 }
 
 /** `achat` on a telephone keypad. SQLite keeps it in the header, so that no other application's database is taken. */
@@ -68,10 +70,11 @@ export const open = (path: string, base: string): OpenedFile => {
   let connection: SqliteConnection | undefined
   try {
     if (isEmpty(path)) create(path, connect)
+    const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
     connection = connect(path)
     prepare(connection)
     migrate(connection, path)
-    return started(connection)
+    return started(connection, hasLog)
   } catch (error) {
     connection?.close()
     throw asObstacle(path, error)
@@ -160,31 +163,41 @@ const migrate = (connection: SqliteConnection, path: string) => {
   connection.exec("begin immediate")
   for (const statement of migrations.slice(version).flat()) connection.exec(statement)
   if (isNew) {
-    connection.exec("insert into meta values (1, '', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
+    connection.exec(`insert into meta values (1, '${newLog()}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
     connection.exec(`pragma application_id = ${applicationId}`)
   }
   connection.exec(`pragma user_version = ${migrations.length}`)
   connection.exec("commit")
 }
 
-/** Checks a file, thoroughly if it was not closed, and marks it as open. */
-const started = (connection: SqliteConnection): OpenedFile => {
+/**
+ * Checks a file, thoroughly if it was written to and not closed. Nothing is written to one that was closed: each flush would
+ * delay the start of the server.
+ */
+const started = (connection: SqliteConnection, hasLog: boolean): OpenedFile => {
   const [meta] = connection.prepare("select log, commits, clean from meta").all()
-  const damage = meta?.["clean"] === 1 ? SqliteChecks.edges(connection) : SqliteChecks.structure(connection)
-  // A new store has no log yet, nor has a backup: lines may have been stored after it, under the same numbers.
-  const log = String(meta?.["log"] ?? "") || randomBytes(8).toString("hex")
+  const isMarked = meta?.["clean"] !== 1
+  const damage = isMarked ? SqliteChecks.structure(connection) : SqliteChecks.edges(connection)
+  // A backup has no log yet: lines may have been stored after it, under the same numbers.
+  const known = String(meta?.["log"] ?? "")
+  const log = known || newLog()
   if (damage === undefined) {
-    connection.prepare("update meta set clean = 0, log = ?").run(log)
+    if (known === "") connection.prepare("update meta set log = ?").run(log)
     // After a failed flush the operating system may hold pages that are not on the disk. Now they are written again.
-    connection.prepare("pragma wal_checkpoint(truncate)").all()
+    if (hasLog) connection.prepare("pragma wal_checkpoint(truncate)").all()
   }
-  return { connection, log, commits: Number(meta?.["commits"]), damage }
+  return { connection, log, commits: Number(meta?.["commits"]), damage, isMarked }
 }
 
-/** Marks the file as closed in an orderly way, moves the log into it and closes it. */
-export const close = (connection: SqliteConnection, isIntact: boolean) => {
+const newLog = () => randomBytes(8).toString("hex")
+
+/** With the first change: see `OpenedFile.isMarked`. */
+export const mark = "update meta set clean = 0"
+
+/** Closes a file in an orderly way. If it is marked, the mark goes, and the log is moved into the file. */
+export const close = (connection: SqliteConnection, isMarked: boolean) => {
   try {
-    if (isIntact) {
+    if (isMarked) {
       connection.exec("update meta set clean = 1")
       connection.prepare("pragma wal_checkpoint(truncate)").all()
     }

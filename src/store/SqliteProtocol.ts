@@ -5,15 +5,20 @@ import type { PackedLines } from "./LinePacking.js"
 import type { RequestName } from "./SqlRequests.js"
 import type { Moment, SqlLimits } from "./SqlState.js"
 
-/** What the thread of a store is started with. */
+/** The store that a thread opens. */
 export interface ThreadData {
   readonly path: string
   readonly limits: SqlLimits
   readonly reserveBytes: number
 }
 
-/** A message to the thread. All but the last two are answered in order; a backup is answered when it is complete. */
-export type ToThread =
+/**
+ * A message to the thread: first the store to open, then requests. All but the last two are answered in order; a backup is
+ * answered when it is complete.
+ */
+export type ToThread = { readonly ask: "open"; readonly data: ThreadData } | ThreadRequest
+
+export type ThreadRequest =
   | {
       readonly ask: "request"
       readonly name: RequestName

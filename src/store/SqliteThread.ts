@@ -1,10 +1,10 @@
-import { parentPort, workerData } from "node:worker_threads"
+import { parentPort } from "node:worker_threads"
 import type { Appended } from "../ports/StoreLines.js"
 import * as LinePacking from "./LinePacking.js"
 import { EngineFailure, SqliteEngine } from "./SqliteEngine.js"
-import { describe } from "./SqliteDriver.js"
+import * as SqliteDriver from "./SqliteDriver.js"
 import { Obstacle } from "./SqliteFile.js"
-import type { FromThread, ThreadData, ToThread } from "./SqliteProtocol.js"
+import type { FromThread, ThreadData, ThreadRequest, ToThread } from "./SqliteProtocol.js"
 import type { Arguments, RequestName } from "./SqlRequests.js"
 
 /**
@@ -20,7 +20,7 @@ const reply = (message: FromThread, moved: ReadonlyArray<ArrayBuffer> = []) => p
 /** Carries out a request; `moved` is memory of the result that moves to the main thread. */
 const carryOut = (
   engine: SqliteEngine,
-  request: Exclude<ToThread, { ask: "close" | "backup" }>
+  request: Exclude<ThreadRequest, { ask: "close" | "backup" }>
 ): { readonly result: unknown; readonly moved?: ReadonlyArray<ArrayBuffer> } => {
   switch (request.ask) {
     case "append": {
@@ -50,33 +50,31 @@ const carryOut = (
   }
 }
 
-const serve = (engine: SqliteEngine) => {
-  port.on("message", (request: ToThread) => {
-    if (request.ask === "close") {
-      engine.close()
-      return port.close()
-    }
-    if (request.ask === "backup") {
-      const { id } = request
-      return void engine.backup(request.file).then(
-        () => reply({ is: "backup", id, failure: undefined }),
-        (error: unknown) => reply({ is: "backup", id, failure: describe(error) })
-      )
-    }
-    try {
-      const { moved, result } = carryOut(engine, request)
-      reply({ is: "done", result, state: engine.state }, moved)
-    } catch (error) {
-      reply(failed(engine, error, request.ask === "append"))
-      if (engine.state !== "unavailable") return
-      engine.close()
-      port.close()
-    }
-  })
+const serve = (engine: SqliteEngine, request: ThreadRequest) => {
+  if (request.ask === "close") {
+    engine.close()
+    return port.close()
+  }
+  if (request.ask === "backup") {
+    const { id } = request
+    return void engine.backup(request.file).then(
+      () => reply({ is: "backup", id, failure: undefined }),
+      (error: unknown) => reply({ is: "backup", id, failure: SqliteDriver.describe(error) })
+    )
+  }
+  try {
+    const { moved, result } = carryOut(engine, request)
+    reply({ is: "done", result, state: engine.state }, moved)
+  } catch (error) {
+    reply(failed(engine, error, request.ask === "append"))
+    if (engine.state !== "unavailable") return
+    engine.close()
+    port.close()
+  }
 }
 
 const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromThread => {
-  const description = describe(error)
+  const description = SqliteDriver.describe(error)
   if (!(error instanceof EngineFailure))
     return { is: "failed", reason: "unavailable", description, state: engine.state }
   const { reason, uncertain } = error
@@ -94,13 +92,26 @@ const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromTh
   }
 }
 
-try {
-  const engine = new SqliteEngine({ ...(workerData as ThreadData), base: __filename })
-  reply({ is: "open", log: engine.log, commits: engine.commits, state: engine.state })
-  serve(engine)
-  setImmediate(() => engine.prepare())
-} catch (error) {
-  if (!(error instanceof Obstacle)) throw error
-  reply({ is: "closed", reason: error.reason, description: error.message })
-  port.close()
+/** Undefined if there is an obstacle: then the thread ends. */
+const open = (data: ThreadData): SqliteEngine | undefined => {
+  try {
+    const engine = new SqliteEngine({ ...data, base: __filename })
+    reply({ is: "open", log: engine.log, commits: engine.commits, state: engine.state })
+    setImmediate(() => engine.prepare())
+    return engine
+  } catch (error) {
+    if (!(error instanceof Obstacle)) throw error
+    reply({ is: "closed", reason: error.reason, description: error.message })
+    port.close()
+    return undefined
+  }
 }
+
+let engine: SqliteEngine | undefined
+port.on("message", (message: ToThread) => {
+  if (message.ask === "open") engine = open(message.data)
+  else if (engine !== undefined) serve(engine, message)
+})
+
+// The driver takes some milliseconds to load, in which the main thread may still be reading its settings.
+SqliteDriver.load(__filename)

@@ -12,6 +12,8 @@ export interface SqliteOptions {
   readonly limits: StoreLimits
   /** The file of the thread: `store-thread.cjs`, which the build makes of `SqliteThread.ts`. */
   readonly thread: string | URL
+  /** A thread with that file which runs already, and waits until it is asked to open a store. */
+  readonly started?: Worker | undefined
   /** Disk space to keep for when the disk is full. By default 16 MiB. */
   readonly reserveBytes?: number | undefined
 }
@@ -20,6 +22,16 @@ const reserveBytes = 16 * 1024 * 1024
 
 /** How long a thread that could not open the file is not followed by another one. */
 const retryMillis = 500
+
+/**
+ * Starts a thread that waits until a store uses it (`SqliteOptions.started`). The process does not wait for it. If it fails,
+ * the store starts another one, and reports why that fails.
+ */
+export const start = (file: string | URL): Worker => {
+  const worker = new Worker(file)
+  worker.unref()
+  return worker.on("error", () => {})
+}
 
 type Settle = (answer: Effect.Effect<unknown, StoreError>) => void
 
@@ -46,9 +58,11 @@ export class StoreThread {
   private retryAt = 0
   private uncertain: Uncertain | undefined
   private retry: NodeJS.Timeout | undefined
+  private started: Worker | undefined
 
   constructor(private readonly options: SqliteOptions) {
     this.limits = options.limits
+    this.started = options.started
   }
 
   /** Starts the first thread, and waits until the file is open. */
@@ -93,7 +107,11 @@ export class StoreThread {
   private start(opened: (result: Effect.Effect<void, StoreOpenError>) => void) {
     const { path, reserveBytes: reserve = reserveBytes, thread } = this.options
     const data: ThreadData = { path, limits: SqlStore.toSqlLimits(this.limits), reserveBytes: reserve }
-    this.current = new Run(thread, data, {
+    const { started } = this
+    this.started = undefined
+    // One that has ended meanwhile has no id.
+    const worker = started === undefined || started.threadId < 0 ? new Worker(thread) : started
+    this.current = new Run(worker, data, {
       opened: ({ commits, log }) => {
         this.log ||= log
         this.decide(commits)
@@ -142,7 +160,6 @@ interface RunEvents {
 
 /** One thread, from its start to its end. */
 class Run {
-  private readonly worker: Worker
   /** Requests without an answer, in order. */
   private readonly asked: Array<Settle> = []
   /** Backups that are being written, by their numbers. */
@@ -153,14 +170,12 @@ class Run {
   private readonly closing: Array<() => void> = []
 
   constructor(
-    file: string | URL,
+    private readonly worker: Worker,
     data: ThreadData,
     private readonly events: RunEvents
   ) {
-    this.worker = new Worker(file, {
-      workerData: data,
-      execArgv: ["--disable-warning=ExperimentalWarning"] // of Node 22 about its SQLite
-    })
+    this.worker.ref()
+    this.worker.postMessage({ ask: "open", data } satisfies ToThread)
     this.worker.on("message", (message: FromThread) => this.receive(message))
     this.worker.on("error", (error) => this.end(`the thread of the store failed: ${String(error)}`))
     this.worker.on("exit", () => this.end("the store is closed"))

@@ -1,7 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFile, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -62,6 +73,61 @@ describe("dist/main.js", () => {
       versionAfter((folder) => writeFileSync(join(folder, "program.cjs"), changed)),
       other
     )
+  })
+})
+
+/** Runs a server until it listens or ends, with a program in the place of the thread of its store. */
+const serveWith = async (thread: string, args: ReadonlyArray<string>, environment: Record<string, string> = {}) => {
+  const root = mkdtempSync(join(tmpdir(), "a-chat-thread-"))
+  const folder = join(root, "dist")
+  try {
+    copyDist(folder)
+    symlinkSync(fileURLToPath(new URL("../../node_modules", import.meta.url)), join(root, "node_modules"))
+    renameSync(join(folder, "store-thread.cjs"), join(folder, "thread.cjs"))
+    writeFileSync(join(folder, "store-thread.cjs"), thread)
+    writeFileSync(join(root, "chat.toml"), `store = "chat.db"`)
+    const server = spawn(process.execPath, [join(folder, "main.js"), "serve", "--port", "0", ...args], {
+      cwd: root,
+      env: { PATH: process.env["PATH"], ...environment }
+    })
+    let errors = ""
+    server.stderr.setEncoding("utf8").on("data", (text: string) => {
+      errors += text
+      if (text.includes("message=listening")) server.kill()
+    })
+    const [status] = (await once(server, "close")) as [number | null]
+    const starts = join(root, "starts")
+    return { status, errors, threads: existsSync(starts) ? readFileSync(starts, "utf8").split("\n").length - 1 : 0 }
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+}
+
+describe("The thread of a store", () => {
+  const counted = `require("node:fs").appendFileSync("starts", "started\\n"); require("./thread.cjs")`
+
+  it.each([
+    ["an argument", ["--store", "chat.db"], {}, 1],
+    ["an argument with an equals sign", ["--store=chat.db"], { ACHAT_STORE: "memory" }, 1],
+    ["a variable", [], { ACHAT_STORE: "chat.db" }, 1],
+    ["a settings file", ["--config", "chat.toml"], {}, 1],
+    ["none of them", [], {}, 0],
+    ["no file", ["--store", "memory"], { ACHAT_STORE: "chat.db" }, 0]
+  ])("starts once if the store is in a file, whoever names it: %s", async (_, args, environment, expected) => {
+    const { errors, status, threads } = await serveWith(counted, args, environment)
+    assert.strictEqual(status, 0, errors)
+    assert.strictEqual(threads, expected)
+  })
+
+  it("has one sentence for the operator if it fails", async () => {
+    for (const args of [
+      ["--store", "chat.db"],
+      ["--config", "chat.toml"]
+    ]) {
+      const { errors, status } = await serveWith(`throw new Error("no memory")`, args)
+      assert.strictEqual(errors, "a-chat: the thread of the store failed: Error: no memory\n")
+      assert.strictEqual(status, 2)
+    }
   })
 })
 

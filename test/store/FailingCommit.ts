@@ -1,8 +1,6 @@
 import { existsSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
-import { workerData } from "node:worker_threads"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
-import type { ThreadData } from "../../src/store/SqliteProtocol.js"
 
 /**
  * The thread of a store, in which the next commit fails for want of memory: with `PATH.before` before it is carried out,
@@ -14,23 +12,27 @@ const { DatabaseSync } = (process.getBuiltinModule("node:sqlite") ??
   readonly DatabaseSync: new (path: string) => SqliteDriver.SqliteConnection
 }
 
-const failIf = (when: "before" | "after") => {
-  const flag = `${(workerData as ThreadData).path}.${when}`
+const failIf = (path: string, when: "before" | "after") => {
+  const flag = `${path}.${when}`
   if (!existsSync(flag)) return
   rmSync(flag)
   throw Object.assign(new Error("out of memory"), { errcode: 7 })
 }
 
 class FailingDatabase extends DatabaseSync {
+  constructor(private readonly path: string) {
+    super(path)
+  }
+
   override readonly prepare = (sql: string): SqliteDriver.SqliteStatement => {
     const statement = DatabaseSync.prototype.prepare.call(this, sql)
     if (sql !== "commit") return statement
     return {
       all: (...values) => statement.all(...values),
       run: () => {
-        failIf("before")
+        failIf(this.path, "before")
         const result = statement.run()
-        failIf("after")
+        failIf(this.path, "after")
         return result
       }
     }

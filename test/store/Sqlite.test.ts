@@ -399,6 +399,40 @@ describe("a commit of a store in SQLite that fails for want of memory", () => {
   }
 })
 
+describe("the file of a store that was closed", () => {
+  it.scopedLive("is not changed by a store that nothing is written to", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, fill)
+      const before = readFileSync(path)
+      yield* using(path, (store) =>
+        Effect.map(store.accounts.all, (accounts) => {
+          assert.lengthOf(accounts, 2)
+          assert.isFalse(existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0)
+        })
+      )
+      assert.isTrue(readFileSync(path).equals(before))
+    })
+  )
+
+  it.scopedLive("is checked thoroughly again if a server was killed that had written to it", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, fill)
+      const killed = `${path}-killed`
+      yield* using(path, (store) =>
+        Effect.map(carolWrites(store), () => {
+          copyFileSync(path, killed)
+          copyFileSync(`${path}-wal`, `${killed}-wal`)
+        })
+      )
+      yield* write(killed, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(killed)
+      assert.strictEqual(store.state(), "damaged")
+    })
+  )
+})
+
 describe("damage in the file of a store", () => {
   const damaged = Effect.gen(function* () {
     const path = yield* file

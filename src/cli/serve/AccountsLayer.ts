@@ -36,15 +36,15 @@ export interface KeepingSettings {
 /** The server, with accounts if it has a store, and with rooms unless they are off. */
 export const serving = (
   store: string | undefined,
-  limits: StoreLimits,
+  storeOptions: StoreFlags.OpenOptions & { readonly limits: StoreLimits },
   settings: KeepingSettings,
   options: Server.ServerOptions
 ): Layer.Layer<Services, TransportError | ExitStatus.Failure, Server.Ports> => {
-  if (store !== undefined) return Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, limits))
+  if (store !== undefined) return Layer.provide(withAccounts(settings, options), StoreFlags.layer(store, storeOptions))
   const { rooms } = settings
   const isPlain = rooms.current.mode === "off"
   return Layer.mergeAll(
-    isPlain ? Server.layer(options) : withRoomsOnly(rooms, RoomFlags.limitsWithoutStore(limits), options),
+    isPlain ? Server.layer(options) : withRoomsOnly(rooms, RoomFlags.limitsWithoutStore(storeOptions.limits), options),
     Layer.succeed(RunningAccounts, undefined),
     Layer.succeed(RunningStore, undefined)
   )

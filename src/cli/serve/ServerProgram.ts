@@ -25,22 +25,19 @@ type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
 /** A server and everything around it, the outermost first. A part that is off is an empty layer. */
 export const layer = (parts: Parts) =>
-  Layer.unwrapEffect(
+  Layer.unwrapScoped(
     Effect.gen(function* () {
-      yield* V8Heap.keepSmall
       const { given } = parts
+      const started = yield* StoreFlags.startThread(given.values.store)
+      yield* V8Heap.keepSmall
       const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
       const descriptors = ProcessDescriptors.read()
       const maxConnections = yield* connections(given, descriptors)
       const accounts = new LiveSource(AccountFlags.of(given.values))
       const rooms = new LiveSource(RoomFlags.of(given.values))
       const limits = LimitFlags.limitsOf(given.values, maxConnections)
-      const chat = AccountsLayer.serving(
-        given.values.store,
-        StoreFlags.limitsOf(given.values),
-        { accounts, rooms },
-        limits
-      ).pipe(
+      const store = { limits: StoreFlags.limitsOf(given.values), started }
+      const chat = AccountsLayer.serving(given.values.store, store, { accounts, rooms }, limits).pipe(
         Layer.provide(Endpoints.layer(...listeners.listen)),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
         Layer.provide(KernelReachability.layer),

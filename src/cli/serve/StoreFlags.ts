@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
+import type { Worker } from "node:worker_threads"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -78,6 +79,22 @@ const defaults: StoreLimits = {
 /** The thread of a store in a file. The build puts it beside the program. */
 const thread = () => new URL("store-thread.cjs", import.meta.url)
 
+/** The thread that the launcher has started. The build replaces this constant. */
+declare const ACHAT_STORE_THREAD: Worker | undefined
+
+/**
+ * Has the thread of a store started, if this is a file, until the scope closes. To be used before flags of V8 change: Node's
+ * own code in the thread would be compiled anew, which takes 15 to 30 ms (benchmark: start-up with a store).
+ */
+export const startThread = (target: string | undefined): Effect.Effect<Worker | undefined, never, Scope.Scope> => {
+  const started = ACHAT_STORE_THREAD
+  if (target === undefined || !isFile(target)) return Effect.as(end(started), undefined)
+  const start = Effect.promise(async () => started ?? (await import("../../store/StoreThread.js")).start(thread()))
+  return Effect.acquireRelease(start, end) // its store has ended it before
+}
+
+const end = (worker: Worker | undefined) => Effect.promise(async () => worker?.terminate())
+
 /** The driver of Postgres, from the same place. */
 const driver = () => fileURLToPath(new URL("pg.cjs", import.meta.url))
 
@@ -90,6 +107,8 @@ const isPostgres = (target: string) => /^postgres(?:ql)?:/u.test(target)
 
 export interface OpenOptions {
   readonly limits?: StoreLimits
+  /** See `startThread`. */
+  readonly started?: Worker | undefined
   /** See `SqliteOptions`. */
   readonly reserveBytes?: number
 }
@@ -97,7 +116,7 @@ export interface OpenOptions {
 /** Opens a store, until the scope closes. Its code is loaded only here: most servers have none. */
 export const open = (
   target: string,
-  { limits = defaults, reserveBytes }: OpenOptions = {}
+  { limits = defaults, reserveBytes, started }: OpenOptions = {}
 ): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     if (target === "memory") {
@@ -115,17 +134,17 @@ export const open = (
     }
     const Sqlite = yield* Effect.promise(() => import("../../store/Sqlite.js"))
     return yield* Effect.mapError(
-      Sqlite.make({ path: target, limits, reserveBytes, thread: thread() }),
+      Sqlite.make({ path: target, limits, reserveBytes, thread: thread(), started }),
       ExitStatus.asMisuse
     )
   })
 
 /** `open` as a layer, with metrics. */
-export const layer = (target: string, limits: StoreLimits): Layer.Layer<Store, ExitStatus.Failure> =>
+export const layer = (target: string, options: OpenOptions): Layer.Layer<Store, ExitStatus.Failure> =>
   Layer.scoped(
     Store,
     Effect.gen(function* () {
-      const store = yield* open(target, { limits })
+      const store = yield* open(target, options)
       const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
       return yield* Measured.make(store)
     })
