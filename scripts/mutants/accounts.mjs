@@ -91,9 +91,8 @@ export const mutants = [
   {
     name: "a guess is compared with the remembered password although the address has to wait",
     file: "accounts/Verification.ts",
-    search: 'if (retryMillis > 0) return Effect.succeed<Verdict>({ _tag: "Throttled", retryMillis })\n',
-    replace:
-      'if (retryMillis > 0 && !this.isRemembered(claim)) return Effect.succeed<Verdict>({ _tag: "Throttled", retryMillis })\n',
+    search: 'if (retryMillis > 0) return { _tag: "Throttled", retryMillis }\n',
+    replace: 'if (retryMillis > 0 && !this.isRemembered(claim)) return { _tag: "Throttled", retryMillis }\n',
     test: verification
   },
   {
@@ -146,8 +145,8 @@ export const mutants = [
   {
     name: "an address may have any number of checks waiting",
     file: "accounts/Verification.ts",
-    search: "this.pending >= maxPending || own >= maxPendingPerAddress",
-    replace: "this.pending >= maxPending && own >= 0",
+    search: "this.pending < maxPending && (this.pendingByAddress.get(address) ?? 0) < maxPendingPerAddress",
+    replace: "this.pending < maxPending && address.length >= 0",
     test: verification
   },
   {

@@ -10,5 +10,8 @@ export interface HashRequest {
 
 export type HashAnswer = { readonly hash: Uint8Array } | { readonly failure: unknown }
 
-/** The nice value of these threads: the lowest priority that Linux has. */
-export const niceness = 19
+/**
+ * The nice value of these threads. Of a core that another thread wants as well, they get a quarter: with the lowest priority,
+ * which is 19, a login would take seconds on a busy machine.
+ */
+export const niceness = 5

@@ -11,6 +11,7 @@ import type { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
 import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
+import type { Unchecked } from "./Verification.js"
 
 /** Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn. */
 export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effect.Effect<Decision> => {
@@ -20,7 +21,10 @@ export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effe
   if (!isIdentified(claim)) return Reply.otherIdentity
   if (mode === "off") return undefined
   const account = accounts.index.alike(name)
-  if (secret !== undefined) return unlessStoreFails(prove(accounts, claim, secret, account))
+  if (secret !== undefined) {
+    const proof = prove(accounts, claim, secret, account)
+    return Effect.isEffect(proof) ? unlessStoreFails(proof) : proof
+  }
   if (account !== undefined) {
     // A certificate is for a name, and not for one that looks the same.
     const isCertified = identity !== undefined && account.name === name && !account.isRemoved
@@ -38,10 +42,15 @@ const unlessStoreFails = (decision: Effect.Effect<Decision, StoreError>): Effect
     )
   )
 
-const prove = (accounts: AccountsContext, claim: Claim, secret: string, account: KnownAccount | undefined) => {
+const prove = (
+  accounts: AccountsContext,
+  claim: Claim,
+  secret: string,
+  account: KnownAccount | undefined
+): Decision | Effect.Effect<Decision, StoreError> => {
   const active = account?.isRemoved === true ? undefined : account
   if (!Credentials.isToken(secret)) return provePassword(accounts, claim, secret, active)
-  if (active === undefined) return Effect.succeed(Reply.wrongPassword)
+  if (active === undefined) return Reply.wrongPassword
   const found = accounts.store.accounts.deviceOfToken(active.id, Credentials.tokenHash(secret))
   return Effect.flatMap(found, (device) =>
     device === deviceOf(claim) ? open(accounts, claim, active, "token") : Effect.succeed(Reply.wrongPassword)
@@ -54,24 +63,22 @@ const provePassword = (
   claim: Claim,
   secret: string,
   account: KnownAccount | undefined
-): Effect.Effect<Decision, StoreError> => {
+): Decision | Effect.Effect<Decision, StoreError> => {
   const { store, verification } = accounts
   const password = Credentials.parsePassword(secret)
-  if (password === undefined) return Effect.succeed(Reply.wrongPassword)
+  if (password === undefined) return Reply.wrongPassword
+  const claimed = { account: likenessOf(claim.name), address: subscriber(claim.host), password }
+  const unchecked = verification.refusal(claimed)
+  if (unchecked !== undefined) return notNow(unchecked)
   const changesBefore = account?.passwordChanges
   const record = account === undefined ? Effect.succeed(undefined) : store.accounts.credential(account.id)
-  const check = verification.check(
-    { account: likenessOf(claim.name), address: subscriber(claim.host), password },
-    record
-  )
-  return Effect.flatMap(check, (verdict): Effect.Effect<Decision, StoreError> => {
+  return Effect.flatMap(verification.check(claimed, record), (verdict): Effect.Effect<Decision, StoreError> => {
     switch (verdict._tag) {
       case "Wrong":
         return Effect.succeed(Reply.wrongPassword)
       case "Throttled":
-        return Effect.succeed(Reply.tooManyWrong(verdict.retryMillis))
       case "Busy":
-        return Effect.succeed(Reply.tooManyChecks(verdict.retryMillis))
+        return Effect.succeed(notNow(verdict))
       case "Right": {
         if (account === undefined) return Effect.succeed(Reply.wrongPassword)
         const opened = open(accounts, claim, account, "password", changesBefore)
@@ -84,6 +91,9 @@ const provePassword = (
     }
   })
 }
+
+const notNow = ({ _tag, retryMillis }: Unchecked): Reply.Fatal =>
+  _tag === "Throttled" ? Reply.tooManyWrong(retryMillis) : Reply.tooManyChecks(retryMillis)
 
 const deviceOf = ({ device = LoginLine.mainDevice }: Claim) => device
 

@@ -155,13 +155,15 @@ export class PeerInput {
 
   /** Holds the peer until there is room, or an answer. Its socket is not read from meanwhile. */
   private hold(peer: Peer, hold: Outbox<Peer> | Question) {
-    const { ask, hasRoom, replies, watch } = this.broker
+    const { ask, hasRoom, replies, turn, watch } = this.broker
     replies.flushPending(peer)
     peer.inbox.pause()
     peer.hold = hold
     watch.holdBegins(peer)
-    if (hold instanceof Question) ask(peer, hold)
-    else hold.hold(peer)
+    if (hold instanceof Question) {
+      turn.spendUnshared(work.question)
+      ask(peer, hold)
+    } else hold.hold(peer)
     // Last: it may lift the very cause of this hold, and then the peer has to be among those that wait.
     if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)
   }

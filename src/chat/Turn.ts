@@ -35,6 +35,8 @@ export const work = {
   flush: 4_000,
   /** Probing a client that is not read from, which makes a system call. */
   probe: 2_000,
+  /** Asking a question, which takes a fiber (benchmark: 1,000 logins with passwords at once). */
+  question: 10_000,
   /** A client that joins or leaves, with the work of its fibers. */
   membership: 20_000
 } as const

@@ -29,7 +29,7 @@ const niceValues = () =>
     }
   })
 
-const lowest = () => niceValues().filter((value) => value === niceness).length
+const low = () => niceValues().filter((value) => value === niceness).length
 
 /** Runs with a thread that does this before it does its work; `text` is its program. Returns what was logged as well. */
 const withThread = <A>(text: (real: string) => string, use: (derive: Credentials.Derive) => Effect.Effect<A>) =>
@@ -70,21 +70,21 @@ describe("threads that hash passwords", () => {
   )
 
   if (process.platform === "linux") {
-    it.live("start with the first password, have the lowest priority, and end with the scope", () =>
+    it.live("start with the first password, have a low priority, and end with the scope", () =>
       Effect.gen(function* () {
         const mainBefore = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16]
         const used = Effect.gen(function* () {
           const derive = yield* made(yield* hashThread, 2)
-          assert.strictEqual(lowest(), 0)
+          assert.strictEqual(low(), 0)
           yield* Effect.all(
             Array.from({ length: 4 }, () => Credentials.hash("correct horse", cost, derive)),
             { concurrency: "unbounded" }
           )
-          assert.strictEqual(lowest(), 2)
+          assert.strictEqual(low(), 2)
           assert.strictEqual(readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16], mainBefore)
         })
         yield* Effect.scoped(used)
-        yield* eventually(() => lowest() === 0, "a thread is still there")
+        yield* eventually(() => low() === 0, "a thread is still there")
       })
     )
   }

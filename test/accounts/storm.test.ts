@@ -1,12 +1,44 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Credentials from "../../src/accounts/Credentials.js"
+import { maxPendingPerAddress } from "../../src/accounts/Verification.js"
+import { Device } from "../../src/chat/Device.js"
 import { startAccounts } from "../support/Accounts.js"
 import { startSocketServer } from "../support/SocketServer.js"
+import { settle } from "../support/Turns.js"
 
 const logins = 200
 
 describe("many logins with passwords at once", () => {
+  it.scoped("are refused without a question if too many wait, whether the account exists or not", () =>
+    Effect.gen(function* () {
+      const { accounts } = yield* startAccounts(
+        { alice: "correct horse" },
+        { store: (store) => ({ ...store, accounts: { ...store.accounts, credential: () => Effect.never } }) }
+      )
+      const claim = {
+        name: "alice",
+        device: undefined,
+        secret: "battery staple",
+        identity: undefined,
+        host: "192.0.2.1",
+        isPrivate: true
+      }
+      for (let count = 0; count < maxPendingPerAddress; count++) {
+        const decision = accounts.admission.decide(claim)
+        assert(Effect.isEffect(decision))
+        yield* Effect.fork(decision)
+      }
+      yield* settle
+      for (const name of ["alice", "bob"]) {
+        const decision = accounts.admission.decide({ ...claim, name })
+        assert(!Effect.isEffect(decision) && decision !== undefined && !(decision instanceof Device))
+        assert.match(decision.line(undefined), /^! slow-down retry=[12]\d\d\d fatal: too many logins/u)
+      }
+      assert.isTrue(Effect.isEffect(accounts.admission.decide({ ...claim, host: "192.0.2.2" })))
+    })
+  )
+
   it.scopedLive("are answered, each of them, and keep nobody else waiting for a password check", () =>
     Effect.gen(function* () {
       const accounts = yield* startAccounts({ alice: "correct horse" }, { cost: Credentials.cost })
