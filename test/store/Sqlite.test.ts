@@ -659,10 +659,12 @@ describe("a backup of a store in SQLite", () => {
       for (const ending of [".partial", ".partial-wal", ".partial-journal"]) writeFileSync(copy + ending, "left")
       const limits = SqlStore.toSqlLimits(defaults)
       const engine = new SqliteEngine({ path, base: import.meta.filename ?? "", limits, reserveBytes: 0 })
-      let isComplete = false
-      const backup = engine.backup(copy).then(() => (isComplete = true))
-      for (; !isComplete; yield* Effect.promise(() => setImmediate())) assert.isFalse(existsSync(copy))
-      yield* Effect.promise(() => backup)
+      const backup = yield* Effect.fork(Effect.promise(() => engine.backup(copy)))
+      while ((yield* Fiber.poll(backup))._tag === "None") {
+        assert.isFalse(existsSync(copy))
+        yield* Effect.promise(() => setImmediate())
+      }
+      yield* Fiber.join(backup)
       engine.close()
       assert.deepStrictEqual(
         readdirSync(dirname(path)).filter((name) => name.includes(".backup")),
