@@ -555,5 +555,13 @@ export const mutants = [
     search: "isRepeatable(message) && message.to.every((name) => kept.has(name))",
     replace: "isRepeatable(message)",
     test: "test/terminal/kept.test.ts"
+  },
+  {
+    name: "a logout that comes with the end of the login is withheld from the program",
+    file: "client/Login.ts",
+    search: 'connection.ask<never, never>("", see)',
+    replace: 'connection.ask("", (line) => (see(line), refusal(line)))',
+    test: "test/cli/passwords.test.ts",
+    build: true
   }
 ]

@@ -1,7 +1,9 @@
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
@@ -292,9 +294,20 @@ const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number,
     }
   })
 
-/** A login that fails once the server refuses it, also while the client waits for the pace of the server. */
+/**
+ * A login that fails once the server refuses it, also while the client waits for the pace of the server. The refusal is not
+ * withheld from the program: it may be a logout that comes in one read with the end of the login.
+ */
 const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A, E>) =>
-  Effect.raceFirst(connection.ask("", refusal), login)
+  Effect.suspend(() => {
+    const refused = Deferred.unsafeMake<never, LoginRefused>(FiberId.none)
+    const see = (line: string): undefined => {
+      const found = refusal(line)
+      if (found !== undefined) Deferred.unsafeDone(refused, found)
+    }
+    const ended = connection.ask<never, never>("", see)
+    return Deferred.await(refused).pipe(Effect.raceFirst(ended), Effect.raceFirst(login))
+  })
 
 const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 

@@ -122,6 +122,44 @@ describe.concurrent("the password of a client", () => {
     })
   )
 
+  it.scopedLive("is no reason to come back if the logout comes in one read with the end of the login", () =>
+    Effect.gen(function* () {
+      const hello = "* hello achat=1 name=alice max-line=1000 max-recipients=3 accounts=open log=l device=main"
+      const loggedOut = "! logged-out reason=replaced fatal: this device has logged in again, on another connection"
+      let hasToken = false
+      let logins = 0
+      const { port } = yield* FakeServer.make((socket) => {
+        const greeting = `${hello} on=ack+once+seq+receipts+send-only: x\n`
+        const answer = (line: string) => {
+          if (line.startsWith("@token ")) {
+            hasToken = true
+            socket.write(`* token @token main achat_${"1".repeat(32)}: x\n`)
+          } else if (line.startsWith("alice: ")) logins += hasToken ? 1 : 0
+          else if (line.startsWith("/hello")) {
+            if (hasToken && line === "/hello") socket.end(`${greeting}${loggedOut}\n`)
+            else socket.write(greeting)
+          }
+        }
+        const cutter = new LineCutter(answer)
+        socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
+      })
+      const tries = ["--retry", "3"]
+      for (const [command = "", ...args] of [
+        ["send", ...tries, "bob", "hi"],
+        ["ask", ...tries, "bob", "hi"],
+        ["listen"],
+        ["exec", "--", "cat"]
+      ]) {
+        hasToken = false
+        logins = 0
+        const environment = { ACHAT_PASSWORD: password, HOME: yield* temporaryFolder }
+        const ended = yield* Program.run([command, "--login", "alice", "--port", `${port}`, ...args], { environment })
+        assert.strictEqual(logins, 1, `${command}: ${ended.errors}`)
+        if (command !== "send") assert.include(ended.errors, "logged-out: this device has logged in again", command)
+      }
+    })
+  )
+
   it.scopedLive(
     "is no reason to come back after another client of the device has logged in",
     () =>
