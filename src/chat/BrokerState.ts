@@ -104,7 +104,8 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       alike: (name) => moderation.alike(name),
       devicesOf: (account) => names.devicesOf(account),
       devices: () => names.allDevices,
-      time
+      time,
+      options
     })
   )
   const names = new Names(changed)

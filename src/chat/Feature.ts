@@ -8,6 +8,8 @@ import type { Command } from "./Commands.js"
 import type { Account, Device } from "./Device.js"
 import type { Resolver } from "./Directory.js"
 import type { SettledEach } from "./LineOutcome.js"
+import type { Live } from "./Live.js"
+import type { Options } from "./Options.js"
 import type { Outbox, WriterKind } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Source } from "./Source.js"
@@ -76,6 +78,8 @@ export interface FeatureContext {
   readonly devices: () => ReadonlyArray<Device>
   /** The server's clocks. */
   readonly time: Time
+  /** The server's limits. */
+  readonly options: Live<Options>
 }
 
 export type MakeFeature = (broker: FeatureContext) => Feature

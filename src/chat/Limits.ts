@@ -193,6 +193,15 @@ export const limits = {
     max: 1_024 * GiB,
     live: true
   }),
+  /** Of clients that may read what is kept. The burst is one second's worth. */
+  searchRate: count("search-rate", {
+    about: "Searches per second from one client; beyond it `/search` is refused as `limit`",
+    default: 4,
+    min: 1,
+    max: 1_000,
+    off: true,
+    live: true
+  }),
   /** The burst is one second's worth. */
   rate: count("rate", {
     about: "Lines per second from one client; beyond it the client gets `! slow-down`",

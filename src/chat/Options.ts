@@ -63,6 +63,8 @@ export interface Options extends LimitValues {
    * the heap limit of V8, or of the control group.
    */
   readonly maxMemory: number
+  /** Searches per second from one client; beyond it `/search` is refused as `limit`. Default: 4. */
+  readonly searchRate: number
   /** Lines per second from one client; beyond it the client gets `! slow-down`. Default: 0, which means off. */
   readonly rate: number
   /**

@@ -27,6 +27,8 @@ import { noRooms, type MakeRooms, type RoomsFeature } from "./RoomsFeature.js"
 import { Rendering } from "./Rendering.js"
 import * as Retention from "./Retention.js"
 import { Returns } from "./Returns.js"
+import * as SearchCommand from "./SearchCommand.js"
+import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
 
@@ -94,7 +96,7 @@ export const make = (
         resolvers: [started, ...(rooms.resolvers ?? [])],
         lookAlike: (name) => started.lookAlike(name),
         ...(rooms.absence === undefined ? {} : { absence: rooms.absence }),
-        facts: (peer) => ({ store: kind, log, ...rooms.facts?.(peer), "max-history": `${PastCommands.maxPageLines}` }),
+        facts: (peer) => ({ store: kind, log, ...rooms.facts?.(peer), ...started.facts }),
         run: started.run,
         joined: (peer) => started.joined(peer),
         left: (peer) => started.left(peer),
@@ -233,9 +235,16 @@ class Conversations {
     )
   ).pipe(Effect.ensuring(Effect.suspend(() => this.writer.finish)))
 
+  get facts(): Readonly<Record<string, string>> {
+    const { searchRate } = this.broker.options.current
+    const rate: Readonly<Record<string, string>> = searchRate === 0 ? {} : { "search-rate": `${searchRate}` }
+    return { "max-history": `${PastCommands.maxPageLines}`, ...rate }
+  }
+
   get commands(): ReadonlyArray<Command> {
     const { accounts, broker, rendering, rooms, store } = this
-    return PastCommands.make({ store, accounts, rooms, rendering, broker })
+    const context = { store, accounts, rooms, rendering, broker }
+    return [...PastCommands.make(context), SearchCommand.make({ ...context, searches: new Searches(store) })]
   }
 
   resolve(name: string): Destination<Peer> | undefined {

@@ -29,7 +29,7 @@ const defaultLines = 50
 export const maxPageLines = 100
 
 /** Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece. */
-const maxPageBytes = 262_144
+export const maxPageBytes = 262_144
 
 /** The latest conversations of an account that are listed. */
 const maxConversations = 1_000

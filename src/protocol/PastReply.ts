@@ -31,6 +31,10 @@ export const endHistory = (
   return notice("end", `history ${Name.show(conversation)}${range}${hasMore ? " more=yes" : ""}`, "a page", label)
 }
 
+/** The end of the lines that were found. */
+export const endSearch = (count: number, label: string | undefined): string =>
+  notice("end", `search count=${count}`, "lines found, newest first", label)
+
 export interface ConversationFacts {
   readonly name: string
   /** The other party is a guest, whose name others may have, too. */

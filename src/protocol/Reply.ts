@@ -475,7 +475,8 @@ const refusedTexts = {
   "login-first": "log in first",
   "no-room": "there is no such room",
   "not-member": "you are not in this room; /join it first",
-  "not-owner": "only for the owner of the room"
+  "not-owner": "only for the owner of the room",
+  "no-words": "there is no word to search for; words have letters or digits"
 } as const
 
 export type RefusedReason = keyof typeof refusedTexts

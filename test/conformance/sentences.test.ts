@@ -135,6 +135,7 @@ const unproved: Record<string, string> = {
   "Without `--store`, rooms are kept in memory,": "needs 64 MiB of lines",
   "A guest that reads slowly is given the lines": "needs a client that reads slowly; test/rooms/feeds.test.ts",
   "It has at most `limit` lines, 50 if that": "test/rooms/looking-back.test.ts",
+  "In a line of more than 65,536 characters": "test/protocol/Words.test.ts",
   "| `limit` |": "needs a second address; test/accounts/commands.test.ts",
   "| `looks-like` |": "needs a race; test/accounts/commands.test.ts",
   "| `unavailable` |": "needs a store that fails; test/accounts/commands.test.ts"

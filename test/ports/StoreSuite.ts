@@ -11,7 +11,7 @@ import type { Appended, ConversationId, ConversationKey, NewLine, PageRequest } 
 import type { PendingReturn, StoreLimits, StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import { readingSuite } from "./StoreReading.js"
 import { roomSuite } from "./StoreRooms.js"
-import { searchSuite } from "./StoreSearching.js"
+import { searched, searchSuite } from "./StoreSearching.js"
 
 /** Opens a new, empty store, until the scope closes. */
 export type OpenStore = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
@@ -380,6 +380,10 @@ export const storeSuite = (name: string, open: OpenStore) => {
             assert.deepStrictEqual(yield* read(other, request), [3, 3, 4, 5])
           }
           assert.deepStrictEqual(yield* read(other, { before: 3 }), [3])
+          // Nor does a search find one.
+          const find = (reader: AccountId) =>
+            Effect.map(searched(store, { reader, text: "2" }), (found) => found.map(({ line }) => line.seq))
+          assert.deepStrictEqual([yield* find(one), yield* find(other)], [[2], []])
         })
       )
 

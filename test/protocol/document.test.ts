@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import * as AccountCommands from "../../src/accounts/AccountCommands.js"
 import * as PastCommands from "../../src/conversations/PastCommands.js"
+import * as SearchCommand from "../../src/conversations/SearchCommand.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as HelloWord from "../../src/protocol/HelloWord.js"
@@ -20,7 +21,9 @@ describe("PROTOCOL.md", () => {
     const commands = firstCells(section6).filter((cell) => cell.startsWith("/"))
     assert.sameMembers(
       commands,
-      [...builtIn(), ...AccountCommands.rows, ...RoomCommands.rows, ...PastCommands.rows].map(({ usage }) => usage)
+      [...builtIn(), ...AccountCommands.rows, ...RoomCommands.rows, ...PastCommands.rows, SearchCommand].map(
+        ({ usage }) => usage
+      )
     )
   })
 

@@ -279,7 +279,7 @@ check(
     "with `more=yes`, there are more in the same direction.",
     "`first` and `last` are the numbers of its first and its last line.",
     "A conversation that has never had a line is an empty page, whatever its name.",
-    "Guests have no direct conversations and no read marks: these commands are refused to them as `guest`.",
+    "Guests have no direct conversations and no read marks: commands about these are refused to them as `guest`.",
     "For a room, they are refused as other commands about it are (section 11), and a page with more lines as `limit`."
   ],
   async (t) => {
@@ -314,6 +314,88 @@ check(
     const direct = (await ask(alice, "/history bob", "/history nobody")).map((line) => line.replace(/ at=\d+/u, ""))
     hold(direct[0] === "* past bob alice seq=1: hi", "the line to bob", direct)
     equal(direct.at(-1)?.split(": ")[0], "* end history nobody")
+  }
+)
+
+check(
+  "searches",
+  [
+    "| `/search [in=NAME] [limit=N] TEXT` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each of the latest lines that have all words of TEXT, newest first; then `* end search count=N: …` |",
+    "A search finds lines of the conversation `in`, or without it of all that the client may read, which for a guest is the rooms that it is in.",
+    "It finds at most `limit` lines, 20 if that is not given, and fewer if they have more than 262,144 bytes.",
+    "Parameters come before TEXT.",
+    "There are no operators: all of TEXT is text.",
+    "A word is a run of letters, marks and digits.",
+    "It is found as a whole, whatever its case and accents: `cafe` finds `CAFÉ`, and `strasse` finds `Straße`.",
+    "Each character of a script that is written without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, and also Korean) is a word, and so is each emoji, whatever its skin tone.",
+    "What stands between blanks in TEXT and has several words, such as `10.0.0.1`, `don't` or `東京`, is found where they follow each other;",
+    "so any part of a Chinese text is found.",
+    "A client may search 4 times a second (`--search-rate`, in `* hello` as `search-rate`).",
+    "Further searches are refused as `limit` with `retry`, those for more than `max-history` lines as `limit`, and those without a word as `no-words`."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"], "--search-rate", "1000")
+    const [alice, carol] = [await account(server, "alice"), await guest(server, "carol")]
+    hold(/ search-rate=1000/u.test((await ask(alice, "/hello")).join()), "`search-rate`", alice.lines)
+    const texts = ["CAFÉ Straße 10.0.0.1", "我在東京塔下", "サクラ 서울에서 ไปไหน", "👍🏽 NEAR don't", "10 0"]
+    await ask(alice, "/join #ops", ...texts.map((text) => `#ops: ${text}`), "bob: a secret cafe")
+    await ask(carol, "/join #ops", "#ops: 10.0.0.1 again")
+    await messages(alice, 1)
+    const found = async (client, words) =>
+      (await ask(client, `/search ${words}`))
+        .filter((line) => !line.startsWith("from "))
+        .map((line) => (line.startsWith("* past ") ? line.replace(/ at=\d+/u, "") : line.split(": ")[0]))
+    same(await found(carol, "10.0.0.1"), [
+      "* past #ops carol guest=yes seq=6: 10.0.0.1 again",
+      `* past #ops alice seq=1: ${texts[0]}`,
+      "* end search count=2"
+    ])
+    same(await found(carol, "limit=1 10.0.0.1"), [
+      "* past #ops carol guest=yes seq=6: 10.0.0.1 again",
+      "* end search count=1"
+    ])
+    same(await found(alice, "cafe"), [
+      "* past bob alice seq=1: a secret cafe",
+      `* past #ops alice seq=1: ${texts[0]}`,
+      "* end search count=2"
+    ])
+    same(await found(alice, "in=bob cafe"), ["* past bob alice seq=1: a secret cafe", "* end search count=1"])
+    same(await found(carol, "secret"), ["* end search count=0"])
+    const pairs = [
+      ["strasse", 1],
+      ["Café straße", 1],
+      ["東京", 2],
+      ["京塔", 2],
+      ["クラ", 3],
+      ["서울", 3],
+      ["ไหน", 3],
+      ["👍", 4],
+      ["near don't", 4],
+      ["NEAR -10", undefined],
+      ["caf", undefined],
+      ["京東", undefined],
+      ["0.10", undefined],
+      ["cafe in=#ops", undefined]
+    ]
+    for (const [words, seq] of pairs) {
+      const [first] = await found(alice, `in=#ops ${words}`)
+      equal(first, seq === undefined ? "* end search count=0" : `* past #ops alice seq=${seq}: ${texts[seq - 1]}`)
+    }
+    same(heads(await ask(alice, "/search * - !", "/search limit=101 a", "/search limit=x a")), [
+      "! refused search reason=no-words",
+      "! refused search reason=limit",
+      "! bad-line"
+    ])
+    same(heads(await ask(carol, "/search in=bob a", "/search in=#none a")), [
+      "! refused search reason=guest",
+      "! refused search reason=no-room"
+    ])
+    const usual = await guest(await start(t, []), "dave")
+    const answers = await ask(usual, ...Array.from({ length: 5 }, () => "/search a"))
+    same(
+      heads(answers).map((line) => line.replace(/retry=\d+/u, "retry=MS")),
+      [...Array.from({ length: 4 }, () => "* end search count=0"), "! refused search reason=limit retry=MS"]
+    )
   }
 )
 
