@@ -4,22 +4,22 @@ import type { SqlState } from "./SqlState.js"
 
 /** Texts of lines to several recipients, which are stored once. */
 
-/** Finds texts that several of these lines have, which are not in the tables yet, and stores each of them. */
+/** Stores each text that several of these lines have, which are not in the tables yet and have several recipients. */
 export function* share(state: SqlState, lines: ReadonlyArray<LineRow>): Sql<void> {
-  let first: Map<string, Array<LineRow>> | undefined
+  const byText = new Map<string, Array<LineRow>>()
   for (const line of lines) {
-    if (line.recipients === "" || line.body.length === 0) continue
-    first ??= new Map()
+    if (line.body.length === 0) continue
     const text = Buffer.from(line.body.buffer, line.body.byteOffset, line.body.length).toString("latin1")
-    const others = first.get(text)
-    if (others === undefined) first.set(text, [line])
-    else others.push(line)
+    const same = byText.get(text)
+    if (same === undefined) byText.set(text, [line])
+    else same.push(line)
   }
-  for (const [one, ...others] of first?.values() ?? []) {
-    if (one === undefined || others.length === 0) continue
+  for (const same of byText.values()) {
+    const [first] = same
+    if (first === undefined || same.length === 1) continue
     const id = yield* state.nextId("shared_text")
-    yield* run("insert into shared_text values (?, ?, ?)", id, one.body, others.length + 1)
-    for (const line of [one, ...others]) line.shared = id
+    yield* run("insert into shared_text values (?, ?, ?)", id, first.body, same.length)
+    for (const line of same) line.shared = id
   }
 }
 

@@ -202,7 +202,10 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
     if (element.type === "line") added.push(yield* lineOf(state, element, running))
     else yield* add(state, element, running)
   }
-  yield* share(state, added)
+  yield* share(
+    state,
+    added.filter(({ recipients }) => recipients !== "")
+  )
   if (added.length > 0) yield { lines: added }
   meta.lines += added.length
   for (const { size } of added) meta.bytes += size

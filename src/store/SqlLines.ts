@@ -64,6 +64,8 @@ export function* append(
 /** The lines of one transaction. */
 class Batch {
   private readonly added: Array<LineRow> = []
+  /** Those that have other recipients. */
+  private readonly toSeveral: Array<LineRow> = []
   /** By `labelOf`, since the table does not have them yet. */
   private readonly labels = new Map<string, LineRow>()
   private readonly dirty: Array<{
@@ -81,13 +83,14 @@ class Batch {
   *add(line: NewLineBytes): Sql<Appended> {
     const { state } = this
     const { account, conversation: key, once } = line
-    if (key.kind === "room") return yield* this.addToRoom(key.room, line)
-    const recipient = recipientOf(key, account)
     const active = state.active ?? (yield* state.activeAccounts())
-    if (!active.has(recipient)) return { _tag: "Removed" }
-    if (account !== undefined && !(active.has(account) && (yield* this.hasDevice(account, once)))) {
+    if (account !== undefined && !active.has(account)) return { _tag: "Removed" }
+    if (account !== undefined && once !== undefined && !(yield* this.hasDevice(account, once))) {
       return { _tag: "Removed" }
     }
+    if (key.kind === "room") return yield* this.addToRoom(key.room, line)
+    const recipient = recipientOf(key, account)
+    if (!active.has(recipient)) return { _tag: "Removed" }
     const known = yield* headOf(state, key)
     if (known !== undefined && once !== undefined) {
       const again = yield* this.again(known.id, line, once, known.members.get(recipient)?.given ?? 0)
@@ -136,10 +139,9 @@ class Batch {
   }
 
   /** The labels of a device are gone with it: nobody knows whether a line that comes after them was stored before. */
-  private *hasDevice(account: AccountId, once: NewLine["once"]): Sql<boolean> {
-    if (once === undefined) return true
+  private *hasDevice(account: AccountId, { device }: NonNullable<NewLine["once"]>): Sql<boolean> {
     const { state } = this
-    return (state.devices.get(account) ?? (yield* state.devicesOf(account))).includes(once.device)
+    return (state.devices.get(account) ?? (yield* state.devicesOf(account))).includes(device)
   }
 
   private store(
@@ -172,6 +174,7 @@ class Batch {
     }
     added.crc = Checksum.ofLine(added)
     this.added.push(added)
+    if (to !== "") this.toSeveral.push(added)
     if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)
     head.next = seq + 1
     head.at = at
@@ -191,7 +194,7 @@ class Batch {
   }
 
   *write(): Sql<void> {
-    yield* share(this.state, this.added)
+    if (this.toSeveral.length > 1) yield* share(this.state, this.toSeveral)
     if (this.added.length > 0) yield { lines: this.added }
     for (const { account, conversation, member } of this.dirty) {
       member.isReadDirty = false

@@ -160,6 +160,22 @@ export const roomSuite = (open: OpenStore) => {
     })
   )
 
+  it.scoped("take no lines that were on their way when their author or its device was removed", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* device(store, alice, "phone")
+      const once = { device: "phone", label: "1" }
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, alice, 1, { once }))), [1])
+      yield* store.accounts.forget(alice, "phone")
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, alice, 1, { once }))), ["Removed"])
+      yield* store.accounts.remove(alice)
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, alice, 1))), ["Removed"])
+      assert.deepStrictEqual(seqs(yield* store.append(lines(room, bob, 1))), [2])
+    })
+  )
+
   it.scoped("give a member what comes after its join, and let it read what was before", () =>
     Effect.gen(function* () {
       const store = yield* open(defaults)
