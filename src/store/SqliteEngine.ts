@@ -168,13 +168,17 @@ export class SqliteEngine {
       const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
         line
       if (line.shared !== null) {
-        const values = lineColumns.map((column) => (column === "body" ? ownBody(line) : line[column]))
-        this.statement(insertSharing).run(...values, line.shared)
+        this.insertSharing(line)
         continue
       }
       // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
       statement.run(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
     }
+  }
+
+  private insertSharing(line: LineRow) {
+    const values = lineColumns.map((column) => (column === "body" ? ownBody(line) : line[column]))
+    this.statement(insertSharing).run(...values, line.shared)
   }
 
   private statement(sql: string): SqliteStatement {
