@@ -16,6 +16,7 @@ const long = [
   "faults/vanished", // waits
   "soak/faults", // waits
   "admin/Admin", // waits
+  "ports/Store", // waits
   "restart/restart",
   "cli/young-generation", // waits
   "packaging/packages",

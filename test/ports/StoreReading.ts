@@ -20,6 +20,17 @@ interface Kept {
   readonly text: string
 }
 
+/** What a room has besides its lines. */
+interface Room {
+  readonly name: string
+  owner: AccountId | undefined
+  isLocked: boolean
+  isEnded: boolean
+  /** In the order of joining, with the last line that the device of each has been given. */
+  readonly members: Map<AccountId, number>
+  readonly invited: Set<AccountId>
+}
+
 /** A conversation as the model knows it. */
 interface Conversation {
   readonly key: ConversationKey
@@ -27,10 +38,19 @@ interface Conversation {
   /** The first line that retention has left, or the number of the next one. */
   first: number
   last: number
+  readonly room: Room | undefined
 }
 
-const isMember = ({ key }: Conversation, account: AccountId) =>
-  key.kind === "accounts" ? key.accounts.includes(account) : key.kind === "guest" && key.account === account
+type RoomConversation = Conversation & { readonly room: Room }
+
+const isRoom = (known: Conversation): known is RoomConversation => known.room !== undefined
+
+/** Of guests, only the server knows where they are: to the store they are in every room. */
+const isMember = ({ key, room }: Conversation, reader: AccountId | "guest") => {
+  if (room !== undefined) return !room.isEnded && (reader === "guest" || room.members.has(reader))
+  if (reader === "guest") return false
+  return key.kind === "accounts" ? key.accounts.includes(reader) : key.kind === "guest" && key.account === reader
+}
 
 /** The lines that a page of this conversation has for a member. */
 const expected = ({ lines }: Conversation, { after, before, limit, since, until }: PageRequest) => {
@@ -41,7 +61,11 @@ const expected = ({ lines }: Conversation, { after, before, limit, since, until 
   return isForward ? matching.slice(0, limit) : matching.slice(-limit)
 }
 
-/** Accounts come, write to each other and to themselves, get lines from guests, are removed, and leave their names to others. */
+/**
+ * Accounts come, write to each other and to themselves, get lines from guests, are removed, and leave their names to others.
+ * Rooms are created, locked and ended, and others take their names; accounts join them with and without invitations, leave
+ * them and come back.
+ */
 class Schedule {
   private readonly accounts: Array<{ readonly id: AccountId; readonly name: string; isRemoved: boolean }> = []
   private readonly conversations = new Map<ConversationId, Conversation>()
@@ -56,10 +80,11 @@ class Schedule {
 
   readonly run = Effect.gen(this, function* () {
     for (let count = 0; count < 3; count += 1) yield* this.create(`account${++this.names}`)
-    for (let step = 1; step <= 40; step += 1) {
+    for (let step = 1; step <= steps; step += 1) {
       yield* this.step
       if (step % 4 === 0) yield* this.check
     }
+    assert.deepStrictEqual(yield* this.store.check, [])
   })
 
   private create(name: string) {
@@ -72,12 +97,113 @@ class Schedule {
 
   private readonly step = Effect.suspend(() => {
     const { random } = this
-    const action = random.below(12)
+    const action = random.below(24)
     if (action === 0) return this.create(`account${++this.names}`)
     if (action === 1 && this.present.length > 2) return this.replace
-    if (action === 2) return this.retain
+    if (action <= 3) return this.retain
+    const rooms = this.rooms
+    if (rooms.length === 0 || (action === 4 && rooms.length < 3)) return this.createRoom
+    const room = random.pick(rooms)
+    if (action <= 8) return this.join(room, random.pick(this.present).id)
+    if (action === 9) return this.leave(room)
+    if (action === 10) return this.change(room)
+    if (action === 11) return this.invite(room)
+    if (action === 12) return this.end(room)
+    if (action <= 15) return this.take(room)
     return this.write
   })
+
+  /** Those that have not ended. */
+  private get rooms(): ReadonlyArray<RoomConversation> {
+    return [...this.conversations.values()].filter(isRoom).filter(({ room }) => !room.isEnded)
+  }
+
+  private idOf(known: Conversation): ConversationId {
+    const [found] = [...this.conversations].find(([, one]) => one === known) ?? []
+    assert.isDefined(found)
+    return found
+  }
+
+  private readonly createRoom = Effect.gen(this, function* () {
+    const { random, rooms, store } = this
+    const name = random.pick(["#red", "#green", "#blue"])
+    const owner = random.chance(0.8) ? random.pick(this.present).id : undefined
+    const created = yield* store.rooms.create({ name, likeness: name.toUpperCase(), owner })
+    if (rooms.some(({ room }) => room.name === name)) return assert.isUndefined(created)
+    assert.isDefined(created)
+    const { id, last } = created
+    assert.isFalse(this.conversations.has(id), "the id of another conversation")
+    for (const { last: before, room } of this.conversations.values()) {
+      if (room?.isEnded === true) assert.isAtLeast(last, before, "numbers of a room that has ended")
+    }
+    const members = new Map(owner === undefined ? [] : [[owner, last]])
+    const room = { name, owner, isLocked: false, isEnded: false, members, invited: new Set<AccountId>() }
+    this.conversations.set(id, { key: Keys.ofRoom(id), lines: [], first: last + 1, last, room })
+  })
+
+  private join(known: RoomConversation, account: AccountId) {
+    return Effect.gen(this, function* () {
+      const { last, room } = known
+      const isIn = room.members.has(account)
+      const mayJoin = isIn || !room.isLocked || room.invited.has(account)
+      assert.strictEqual(yield* this.store.rooms.join(this.idOf(known), account), mayJoin ? last : undefined)
+      if (!mayJoin || isIn) return
+      room.members.set(account, last)
+      room.invited.delete(account)
+    })
+  }
+
+  private leave(known: RoomConversation) {
+    return Effect.gen(this, function* () {
+      const account = this.random.pick(this.present).id
+      const departure = yield* this.store.rooms.leave(this.idOf(known), account)
+      if (!leaves(known.room, account)) return assert.isUndefined(departure)
+      assert.deepStrictEqual(departure, { owner: known.room.owner })
+    })
+  }
+
+  private change(known: RoomConversation) {
+    return Effect.gen(this, function* () {
+      const { room } = known
+      room.isLocked = !room.isLocked
+      assert.isTrue(yield* this.store.rooms.change(this.idOf(known), { isLocked: room.isLocked }))
+    })
+  }
+
+  private invite(known: RoomConversation) {
+    return Effect.gen(this, function* () {
+      const { random, store } = this
+      const { invited, members } = known.room
+      const account = random.pick(this.present).id
+      if (random.chance(0.3)) {
+        assert.strictEqual(yield* store.rooms.uninvite(this.idOf(known), account), invited.delete(account))
+        return
+      }
+      assert.strictEqual(yield* store.rooms.invite(this.idOf(known), account), !members.has(account))
+      if (!members.has(account)) invited.add(account)
+    })
+  }
+
+  private end(known: RoomConversation) {
+    return Effect.gen(this, function* () {
+      const { random, store } = this
+      assert.isTrue(yield* store.rooms.end(this.idOf(known)))
+      known.room.isEnded = true
+      known.room.members.clear()
+      if (random.chance(0.5)) yield* this.createRoom
+    })
+  }
+
+  /** A member's device is given lines of a room. */
+  private take(known: RoomConversation) {
+    return Effect.gen(this, function* () {
+      const account = this.random.pick(this.present).id
+      const seq = this.random.below(known.last + 2)
+      yield* this.store.saveCursors([{ account, device: "main", conversation: this.idOf(known), seq }])
+      const before = known.room.members.get(account)
+      if (before !== undefined) known.room.members.set(account, Math.max(before, Math.min(seq, known.last)))
+    })
+  }
 
   private get present() {
     return this.accounts.filter(({ isRemoved }) => !isRemoved)
@@ -88,46 +214,74 @@ class Schedule {
     const account = this.random.pick(this.present)
     yield* this.store.accounts.remove(account.id)
     account.isRemoved = true
+    for (const { room } of this.rooms) {
+      room.invited.delete(account.id)
+      leaves(room, account.id)
+    }
     if (this.random.chance(0.3)) return
     yield* this.store.accounts.free(account.id)
     yield* this.create(account.name)
   })
 
   private readonly write = Effect.gen(this, function* () {
-    const { random } = this
+    const { random, rooms } = this
     yield* TestClock.adjust(random.between(0, 2000))
     const [to, by] = [random.pick(this.present).id, random.pick(this.present).id]
     const isGuest = random.chance(0.4)
-    const key = isGuest ? Keys.withGuest(to, random.pick(["ONE", "TWO"])) : Keys.between(to, by)
-    const lines = Array.from({ length: random.between(1, 4) }, () =>
-      line(key, isGuest ? undefined : by, `text ${random.below(1e9)}`, { isLive: true })
-    )
+    const direct = isGuest ? Keys.withGuest(to, random.pick(["ONE", "TWO"])) : Keys.between(to, by)
+    const inRoom = rooms.length > 0 && random.chance(0.6) ? [random.pick(rooms).key] : []
+    const keys = inRoom.length > 0 && random.chance(0.5) ? inRoom : [direct, ...inRoom]
+    const lines = Array.from({ length: random.between(1, 4) }, () => {
+      const text = `text ${random.below(1e9)}`
+      return keys.map((key) => {
+        const more = { isLive: true, to: keys.length > 1 ? "another" : "" }
+        return line(key, isGuest ? undefined : by, text, more)
+      })
+    }).flat()
     const results = yield* this.store.append(lines)
-    results.forEach((result, index) => {
+    for (const [index, result] of results.entries()) {
       assert(result._tag === "Stored")
       const { at, conversation, seq } = result
-      const known = this.conversations.get(conversation) ?? { key, lines: [], first: seq, last: 0 }
+      const key = lines[index]?.conversation as ConversationKey // there is one result for each line
+      const known = this.conversations.get(conversation) ?? {
+        key,
+        lines: [],
+        first: seq,
+        last: seq - 1,
+        room: undefined
+      }
       assert.deepStrictEqual(known.key, key)
+      assert.strictEqual(seq, known.last + 1)
       known.lines.push({ order: ++this.stored, seq, at, text: lines[index]?.text ?? "" })
-      this.conversations.set(conversation, { ...known, last: seq })
-    })
+      known.last = seq
+      this.conversations.set(conversation, known)
+    }
+    // A store may remove the first lines of a long room with the next ones.
+    for (const known of rooms) yield* this.learn(this.idOf(known), known, "guest")
   })
 
-  /** The oldest lines of long conversations go. Which ones, a member learns from `first`; then nobody gets them any more. */
+  /** The oldest lines of long conversations go. */
   private readonly retain = Effect.gen(this, function* () {
     while ((yield* this.store.retain([])).hasMore);
     for (const [conversation, known] of this.conversations) {
-      const member = this.present.find(({ id }) => isMember(known, id))
-      if (member === undefined) continue
-      const { first } = yield* this.store.page({ conversation, reader: member.id, limit: 1 })
-      if (first < known.first) continue // it has ended: whatever comes next is another one
-      known.first = first
-      known.lines.splice(0, known.lines.length, ...known.lines.filter(({ seq }) => seq >= first))
+      const reader = isRoom(known) ? "guest" : this.present.find(({ id }) => isMember(known, id))?.id
+      if (reader === undefined || !isMember(known, reader)) continue
+      yield* this.learn(conversation, known, reader)
       assert.isAtMost(known.lines.length, keepLines)
     }
   })
 
-  private request(conversation: ConversationId, reader: AccountId): PageRequest {
+  /** Which lines are gone, a reader learns from `first`; then nobody gets them any more. */
+  private learn(conversation: ConversationId, known: Conversation, reader: AccountId | "guest") {
+    return Effect.gen(this, function* () {
+      const { first } = yield* this.store.page({ conversation, reader, limit: 1 })
+      if (first < known.first) return // it has ended: whatever comes next is another one
+      known.first = first
+      known.lines.splice(0, known.lines.length, ...known.lines.filter(({ seq }) => seq >= first))
+    })
+  }
+
+  private request(conversation: ConversationId, reader: AccountId | "guest"): PageRequest {
     const { random } = this
     const some = (below: number) => (random.chance(0.3) ? random.below(below) : undefined)
     return {
@@ -143,34 +297,66 @@ class Schedule {
 
   /** Nobody gets a line, a number or a name of a conversation that is not its own, by any request that reads. */
   private readonly check = Effect.gen(this, function* () {
+    yield* this.checkPages("guest", false)
+    yield* this.checkSearch("guest", false)
     for (const { id, isRemoved } of this.accounts) {
+      yield* this.checkPages(id, isRemoved)
+      yield* this.checkSearch(id, isRemoved)
+      const waiting = yield* this.store.waiting(id, "main")
+      const all = yield* this.store.conversations(id, 100)
+      for (const { conversation, first, key, last } of [...waiting, ...all]) {
+        const known = this.conversations.get(conversation)
+        assert(known !== undefined && !isRemoved && isMember(known, id), "a conversation of others is listed")
+        assert.deepStrictEqual({ key, first, last }, { key: known.key, first: known.first, last: known.last })
+      }
+      for (const known of this.rooms) {
+        const conversation = this.idOf(known)
+        const { last, room } = known
+        const cursor = room.members.get(id)
+        const waits = waiting.find((one) => one.conversation === conversation)
+        assert.strictEqual(waits?.cursor, cursor === undefined || cursor === last ? undefined : cursor)
+        const listed = all.find((one) => one.conversation === conversation)
+        assert.strictEqual(listed?.name, cursor === undefined ? undefined : room.name)
+      }
+    }
+    assert.deepStrictEqual(
+      (yield* this.store.rooms.all).map(({ id, invited, isLocked, last, members, name, owner }) => ({
+        id,
+        invited: new Set(invited),
+        isLocked,
+        last,
+        members,
+        name,
+        owner
+      })),
+      this.rooms.map((known) => {
+        const { invited, isLocked, members, name, owner } = known.room
+        return { id: this.idOf(known), invited, isLocked, last: known.last, members: [...members.keys()], name, owner }
+      })
+    )
+  })
+
+  private checkPages(reader: AccountId | "guest", isRemoved: boolean) {
+    return Effect.gen(this, function* () {
       for (const [conversation, known] of this.conversations) {
-        const request = this.request(conversation, id)
+        const request = this.request(conversation, reader)
         const page = yield* this.store.page(request)
-        if (isRemoved || !isMember(known, id)) {
+        if (isRemoved || !isMember(known, reader)) {
           assert.deepStrictEqual(page, nothing)
-          assert.isUndefined(yield* this.store.markRead(id, conversation, 1))
+          if (reader !== "guest") assert.isUndefined(yield* this.store.markRead(reader, conversation, 1))
           continue
         }
         assert.deepStrictEqual(page.lines.map(shown), expected(known, request).map(shown), JSON.stringify(request))
         assert.deepStrictEqual([page.first, page.last], [known.first, known.last])
       }
-      yield* this.checkSearch(id, isRemoved)
-      const listed = [...(yield* this.store.waiting(id, "main")), ...(yield* this.store.conversations(id, 100))]
-      for (const { conversation, first, key, last } of listed) {
-        const known = this.conversations.get(conversation)
-        assert(known !== undefined && !isRemoved && isMember(known, id), "a conversation of others is listed")
-        assert.deepStrictEqual({ key, first, last }, { key: known.key, first: known.first, last: known.last })
-      }
-    }
-  })
+    })
+  }
 
   /** All lines have the word that is searched for. */
-  private checkSearch(reader: AccountId, isRemoved: boolean) {
+  private checkSearch(reader: AccountId | "guest", isRemoved: boolean) {
     return Effect.gen(this, function* () {
-      const ids = this.random.chance(0.5)
-        ? undefined
-        : [...this.conversations.keys()].filter(() => this.random.chance(0.5))
+      const isEverywhere = reader !== "guest" && this.random.chance(0.5)
+      const ids = isEverywhere ? undefined : [...this.conversations.keys()].filter(() => this.random.chance(0.5))
       if (this.random.chance(0.3)) yield* this.index
       const readable = [...this.conversations].filter(
         ([id, known]) => !isRemoved && isMember(known, reader) && ids?.includes(id) !== false
@@ -200,13 +386,27 @@ class Schedule {
 
 const shown = ({ at, seq, text }: Pick<Kept, "seq" | "at" | "text">) => ({ seq, at, text })
 
+/** An account is removed from a room. Returns whether it was a member. */
+const leaves = (room: Room, account: AccountId): boolean => {
+  if (!room.members.delete(account)) return false
+  if (room.owner === account) room.owner = [...room.members.keys()][0]
+  return true
+}
+
 const keepLines = 6
+
+const steps = 44
+
+/** Thousands of requests, each of which is a round trip to a database. */
+const timeout = 120_000
 
 /** Who may read what, checked against a model: for histories, feeds, gaps and `first`, which all come from these requests. */
 export const readingSuite = (open: OpenStore) => {
   for (const seed of [1, 2]) {
-    it.scoped(`gives each account what is its own, and nothing else: seed ${seed}`, () =>
-      Effect.flatMap(open({ ...defaults, keepLines }), (store) => new Schedule(store, seededRandom(seed)).run)
+    it.scoped(
+      `gives each account what is its own, and nothing else: seed ${seed}`,
+      () => Effect.flatMap(open({ ...defaults, keepLines }), (store) => new Schedule(store, seededRandom(seed)).run),
+      timeout
     )
   }
 }
