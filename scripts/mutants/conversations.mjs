@@ -7,9 +7,9 @@ export const mutants = [
   {
     name: "a cursor is moved when a line is given, not when it was taken",
     file: "conversations/Feed.ts",
-    search: "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false })",
+    search: "this.underWay.push({ conversation, key, seq, bytes: shown.length, isGap: false })",
     replace:
-      "this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false }); this.broker.cursors.moved(this.device, conversation, line.seq)",
+      "this.underWay.push({ conversation, key, seq, bytes: shown.length, isGap: false }); this.broker.cursors.moved(this.device, conversation, seq)",
     test: delivery
   },
   {
@@ -134,7 +134,7 @@ export const mutants = [
   {
     name: "a device gets its own lines as copies when they are on a page",
     file: "conversations/Feed.ts",
-    search: "by === this.peer || this.isOwn(conversation, line.seq)",
+    search: "by === this.peer || this.isOwn(conversation, seq)",
     replace: "by === this.peer",
     test: feed
   },

@@ -91,11 +91,11 @@ export interface FeedCollaborators {
  * A conversation that is not behind is live, so a feed holds nothing of the hundreds in which nothing happens.
  */
 export class Feed implements Source {
-  private readonly behind = new SparseMap<ConversationId, Behind>()
+  private behind = SparseMap.empty<ConversationId, Behind>()
   /** These conversations by `keyText`. */
-  private readonly behindKeys = new SparseMap<string, ConversationId>()
+  private behindKeys = SparseMap.empty<string, ConversationId>()
   /** The last line that was given, of the conversations of which this feed has given any lately. */
-  private readonly given = new RecentNumbers<ConversationId>(rememberedConversations)
+  private given: RecentNumbers<ConversationId> | undefined = undefined
   /** Lines in the outbox, in order. */
   private underWay: Array<UnderWay> = []
   private taken = 0
@@ -104,13 +104,14 @@ export class Feed implements Source {
   private bytes = 0
   /** Of the gaps in the outbox, those that are written. */
   private gapsTold = 0
+  private gapSource: NoticeSource | undefined = undefined
   /** It is known what the device has not been given. */
   private isOpen = false
   private isOver = false
   /** The first line of each conversation that was stored before that was known. */
-  private readonly early = new SparseMap<ConversationId, Early>()
+  private early = SparseMap.empty<ConversationId, Early>()
   /** Lines that this connection has sent and will meet on a page, which does not say who has sent them. */
-  private readonly own = new SparseMap<ConversationId, Set<number>>()
+  private own = SparseMap.empty<ConversationId, Set<number>>()
 
   constructor(
     readonly peer: Peer,
@@ -119,13 +120,18 @@ export class Feed implements Source {
     private readonly broker: FeedCollaborators
   ) {}
 
+  /** Made for the first line, since most feeds give none (benchmark: memory per idle connection of an account). */
+  private get numbers(): RecentNumbers<ConversationId> {
+    return (this.given ??= new RecentNumbers(rememberedConversations))
+  }
+
   /** The store has answered in which conversations something waits. Whatever is stored after that is new. */
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
     this.isOpen = true
     for (const { conversation, cursor, key, last } of waiting) {
       // The account may have left a room since, or entered it again.
-      const given = Math.max(cursor, this.given.get(conversation) ?? 0)
+      const given = Math.max(cursor, this.given?.get(conversation) ?? 0)
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last)
     }
     for (const [conversation, { key, seq }] of this.early) {
@@ -141,10 +147,10 @@ export class Feed implements Source {
    */
   follow(conversation: ConversationId, key: ConversationKey, last: number, stored: number) {
     this.forget(conversation, key)
-    this.given.set(conversation, last)
+    this.numbers.set(conversation, last)
     if (stored <= last) return
     if (this.isOpen) this.fallBehind(conversation, key, last, stored)
-    else this.early.set(conversation, { key, seq: last + 1 })
+    else this.early = this.early.put(conversation, { key, seq: last + 1 })
   }
 
   /** The client has left a room: it gets nothing more of it, and what it has not taken yet counts no longer. */
@@ -152,7 +158,7 @@ export class Feed implements Source {
     this.behind.delete(conversation)
     this.behindKeys.delete(keyText(key))
     this.early.delete(conversation)
-    this.given.delete(conversation)
+    this.given?.delete(conversation)
     this.own.delete(conversation)
     if (this.asked === conversation) this.asked = "forgotten"
     for (const line of this.underWay) if (line.conversation === conversation) line.key = undefined
@@ -195,7 +201,7 @@ export class Feed implements Source {
     if (this.isOver) return
     const { seq } = line
     if (!this.isOpen) {
-      if (!this.early.has(conversation)) this.early.set(conversation, { key, seq })
+      if (!this.early.has(conversation)) this.early = this.early.put(conversation, { key, seq })
       return this.noteOwn(conversation, seq, by)
     }
     const behind = this.behind.get(conversation)
@@ -204,19 +210,22 @@ export class Feed implements Source {
       behind.last = Math.max(behind.last, seq)
       return this.noteOwn(conversation, seq, by)
     }
-    const before = this.given.get(conversation) ?? seq - 1
+    const before = this.given?.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
     if (seq > before + 1 || !this.hasRoom) {
       this.fallBehind(conversation, key, before, seq)
       this.noteOwn(conversation, seq, by)
-    } else this.give(conversation, key, [line], by)
+    } else {
+      const text = this.takeUp(conversation, key, line, by)
+      if (text !== undefined) this.broker.give(this.peer, text, 1, this)
+    }
   }
 
   private noteOwn(conversation: ConversationId, seq: number, by: Peer) {
     // Without `copies`, a device gets none of the lines of its account.
     if (by !== this.peer || (this.device !== undefined && !by.words.has("copies"))) return
     const own = this.own.get(conversation)
-    if (own === undefined) this.own.set(conversation, new Set([seq]))
+    if (own === undefined) this.own = this.own.put(conversation, new Set([seq]))
     // A client that sends and does not read gets copies of the rest, a guest the lines themselves.
     else if (own.size < windowLines) own.add(seq)
   }
@@ -300,7 +309,7 @@ export class Feed implements Source {
       behind.given = last
       behind.after = last
     }
-    this.given.renew(conversation, behind.given)
+    this.numbers.renew(conversation, behind.given)
     if (hasMore || behind.hasMore) this.setBehind(conversation, behind)
     if (this.behind.size > 0) this.broker.wantPage(this)
   }
@@ -321,10 +330,12 @@ export class Feed implements Source {
   }
 
   /** With `ack`, lines may be before a gap that are acknowledged later. Those after it are taken later in any case. */
-  private readonly gaps = new NoticeSource((count) => {
-    this.gapsTold += count
-    this.delivered(0)
-  })
+  private get gaps(): NoticeSource {
+    return (this.gapSource ??= new NoticeSource((count) => {
+      this.gapsTold += count
+      this.delivered(0)
+    }))
+  }
 
   delivered(lines: number) {
     for (let left = lines; ;) {
@@ -373,8 +384,8 @@ export class Feed implements Source {
   }
 
   private setBehind(conversation: ConversationId, behind: Behind) {
-    this.behind.set(conversation, behind)
-    this.behindKeys.set(keyText(behind.key), conversation)
+    this.behind = this.behind.put(conversation, behind)
+    this.behindKeys = this.behindKeys.put(keyText(behind.key), conversation)
   }
 
   private give(
@@ -386,19 +397,32 @@ export class Feed implements Source {
     let text = ""
     let count = 0
     for (const line of lines) {
-      this.given.set(conversation, line.seq)
-      const isOwn = by === this.peer || this.isOwn(conversation, line.seq)
-      const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
-      if (shown === undefined) {
-        this.passOver(conversation, line.seq)
-        continue
-      }
+      const shown = this.takeUp(conversation, key, line, by)
+      if (shown === undefined) continue
       text += shown
       count += 1
-      this.bytes += shown.length
-      this.underWay.push({ conversation, key, seq: line.seq, bytes: shown.length, isGap: false })
     }
     if (count > 0) this.broker.give(this.peer, text, count, this)
+  }
+
+  /** Counts a line as given, and returns it as this client gets it; undefined if it does not get it. */
+  private takeUp(
+    conversation: ConversationId,
+    key: ConversationKey,
+    line: StoredLine,
+    by: Peer | undefined
+  ): string | undefined {
+    const { seq } = line
+    this.numbers.set(conversation, seq)
+    const isOwn = by === this.peer || this.isOwn(conversation, seq)
+    const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
+    if (shown === undefined) {
+      this.passOver(conversation, seq)
+      return undefined
+    }
+    this.bytes += shown.length
+    this.underWay.push({ conversation, key, seq, bytes: shown.length, isGap: false })
+    return shown
   }
 
   /** A line that is not for this device. The cursor passes it together with the line before it, if that is under way. */

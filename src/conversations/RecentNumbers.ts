@@ -5,7 +5,7 @@ import { SparseMap } from "./SparseMap.js"
  * conversations while one device is connected.
  */
 export class RecentNumbers<Key> {
-  private readonly numbers = new SparseMap<Key, number>()
+  private numbers = SparseMap.empty<Key, number>()
 
   /** @param most the keys that are remembered at most */
   constructor(private readonly most: number) {}
@@ -15,7 +15,7 @@ export class RecentNumbers<Key> {
   }
 
   set(key: Key, value: number) {
-    this.numbers.set(key, value)
+    this.numbers = this.numbers.put(key, value)
     if (this.numbers.size > this.most) this.forgetOldest()
   }
 

@@ -97,7 +97,8 @@ export class StoreWriter {
     const { broker } = this
     this.hasWork.unsafeClose()
     const parts = this.takeParts()
-    const lines = parts.flatMap(({ lines: some }) => some.flatMap(({ line }) => (isOutcome(line) ? [] : [line])))
+    const lines: Array<StoreLines.NewLine> = []
+    for (const part of parts) for (const { line } of part.lines) if (!isOutcome(line)) lines.push(line)
     const cursors = broker.cursors.take()
     if (parts.length === 0 && cursors.length === 0) return Effect.void
     if (lines.length === 0 && cursors.length === 0) return broker.inTurn(() => this.answered(parts, []))
@@ -174,6 +175,9 @@ interface Part {
   readonly lines: ReadonlyArray<Pending>
 }
 
+/** The outcome of nearly all lines. One object, because the next ones come 50,000 times a second (benchmark: outcomes). */
+const stored: LineOutcome = { _tag: "Delivered", fate: "stored", params: "" }
+
 const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }
 
 const isOutcome = (line: StoreLines.NewLine | LineOutcome): line is LineOutcome => "_tag" in line
@@ -184,12 +188,10 @@ const outcomeOf = (
   { goneReason }: Pick<KeptRecipient, "goneReason">
 ): LineOutcome => {
   switch (answer._tag) {
-    case "Stored":
-      return {
-        _tag: "Delivered",
-        fate: "stored",
-        params: numbers(words, answer.seq, answer.at) + (answer.again ? Reply.again : "")
-      }
+    case "Stored": {
+      const params = numbers(words, answer.seq, answer.at) + (answer.again ? Reply.again : "")
+      return params === "" ? stored : { _tag: "Delivered", fate: "stored", params }
+    }
     case "LabelUsed":
       return { _tag: "Refused", refusal: Reply.labelUsed }
     case "Full":
@@ -207,10 +209,14 @@ const linesOf = (recipient: KeptRecipient, batch: Batch<Peer>): ReadonlyArray<Pe
   senders.forEach((sender, run) => {
     if (!(sender instanceof Peer)) throw new Error("only clients write to accounts and rooms")
     const label = labels?.[run]
+    const plain = Reply.messageHead(sender.name)
     for (let left = counts[run] as number; left > 0; left--) {
       const end = text.indexOf("\n", at)
-      const { isAuto, text: body, to } = LineHead.parse(text.slice(at, end))
-      lines.push({ sender, line: recipient.newLine({ sender, label, isAuto, to, text: body }) })
+      // Most lines have no parameters. To parse them as those that have some took a tenth of the time (benchmark: outcomes).
+      const sent: SentLine = text.startsWith(plain, at)
+        ? { sender, label, isAuto: false, to: "", text: text.slice(at + plain.length, end) }
+        : { sender, label, ...LineHead.parse(text.slice(at, end)) }
+      lines.push({ sender, line: recipient.newLine(sent) })
       at = end + 1
     }
   })
@@ -230,5 +236,12 @@ export const authorOf = ({
   text,
   isAuto,
   to,
-  once: device !== undefined && label !== undefined && words.has("once") ? { device: device.name, label } : undefined
+  once: onceOf(device, words, label)
 })
+
+export const onceOf = (
+  device: Peer["device"],
+  words: Peer["words"],
+  label: string | undefined
+): StoreLines.NewLine["once"] =>
+  device !== undefined && label !== undefined && words.has("once") ? { device: device.name, label } : undefined

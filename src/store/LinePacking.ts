@@ -28,6 +28,7 @@ class Writer {
   }
 
   write(wire: string): number {
+    if (wire === "") return 0
     this.at += this.buffer.write(wire, this.at, "latin1")
     return wire.length
   }
@@ -66,32 +67,50 @@ const withGuest = 0
 const betweenAccounts = 1
 const ofRoom = 2
 
+/**
+ * In the place of a kind, or of an author's length: as in the line before. Neighbours often have their sender in common, and
+ * each string that is written takes as long as the numbers of a line.
+ */
+const same = -1
+
 const auto = 1
 const live = 2
 const labelled = 4
 
 export const packNew = (lines: ReadonlyArray<NewLine>): PackedLines => {
   let size = 0
-  for (const { author, conversation: key, once, text, to } of lines) {
-    size += author.length + text.length + to.length
-    if (key.kind === "guest") size += Wire.encode(key.likeness).length
+  let before: NewLine | undefined
+  for (const line of lines) {
+    const { author, conversation: key, once, text, to } = line
+    size += text.length + to.length
+    if (author !== before?.author) size += author.length
+    if (key !== before?.conversation && key.kind === "guest") size += Wire.encode(key.likeness).length
     if (once !== undefined) size += once.device.length + once.label.length
+    before = line
   }
   const numbers = new Float64Array(newWidth * lines.length)
   const writer = new Writer(size)
   let at = 0
-  for (const { account, author, conversation: key, isAuto, isLive, once, text, to } of lines) {
-    numbers[at] = key.kind === "guest" ? withGuest : key.kind === "room" ? ofRoom : betweenAccounts
-    numbers[at + 1] = key.kind === "guest" ? key.account : key.kind === "room" ? key.room : key.accounts[0]
-    numbers[at + 2] = key.kind === "accounts" ? key.accounts[1] : 0
+  before = undefined
+  for (const line of lines) {
+    const { account, author, conversation: key, isAuto, isLive, once, text, to } = line
+    if (key === before?.conversation) numbers[at] = same
+    else {
+      numbers[at] = key.kind === "guest" ? withGuest : key.kind === "room" ? ofRoom : betweenAccounts
+      numbers[at + 1] = key.kind === "guest" ? key.account : key.kind === "room" ? key.room : key.accounts[0]
+      numbers[at + 2] = key.kind === "accounts" ? key.accounts[1] : 0
+      numbers[at + 5] = key.kind === "guest" ? writer.write(Wire.encode(key.likeness)) : 0
+    }
     numbers[at + 3] = account ?? 0
     numbers[at + 4] = (isAuto ? auto : 0) | (isLive ? live : 0) | (once === undefined ? 0 : labelled)
-    numbers[at + 5] = key.kind === "guest" ? writer.write(Wire.encode(key.likeness)) : 0
-    numbers[at + 6] = writer.write(author)
+    numbers[at + 6] = author === before?.author ? same : writer.write(author)
     numbers[at + 7] = writer.write(text)
     numbers[at + 8] = writer.write(to)
-    numbers[at + 9] = once === undefined ? 0 : writer.write(once.device)
-    numbers[at + 10] = once === undefined ? 0 : writer.write(once.label)
+    if (once !== undefined) {
+      numbers[at + 9] = writer.write(once.device)
+      numbers[at + 10] = writer.write(once.label)
+    }
+    before = line
     at += newWidth
   }
   return { numbers, bytes: writer.buffer }
@@ -101,19 +120,18 @@ export const unpackNew = ({ bytes, numbers }: PackedLines): ReadonlyArray<NewLin
   const reader = new Reader(bytes)
   const number = (index: number) => numbers[index] as number // `packNew` has written it
   const lines: Array<NewLineBytes> = []
-  let key: ConversationKey | undefined
+  let before: NewLineBytes | undefined
   for (let at = 0; at < numbers.length; at += newWidth) {
-    const likeness = Wire.decode(reader.read(number(at + 5)))
-    // Neighbours often belong to one conversation.
-    key =
-      key !== undefined && isKey(key, number(at), number(at + 1), number(at + 2), likeness)
-        ? key
-        : keyOf(number(at), number(at + 1), number(at + 2), likeness)
+    const isSameKey = number(at) === same
+    const likeness = isSameKey ? "" : Wire.decode(reader.read(number(at + 5)))
     const flags = number(at + 4)
-    lines.push({
-      conversation: key,
+    // `same` is only where there is a line before.
+    const line: NewLineBytes = {
+      conversation: isSameKey
+        ? (before as NewLineBytes).conversation
+        : keyOf(number(at), number(at + 1), number(at + 2), likeness),
       account: number(at + 3) === 0 ? undefined : (number(at + 3) as AccountId),
-      author: reader.read(number(at + 6)),
+      author: number(at + 6) === same ? (before as NewLineBytes).author : reader.read(number(at + 6)),
       body: reader.bytes(number(at + 7)),
       to: reader.read(number(at + 8)),
       once:
@@ -122,7 +140,9 @@ export const unpackNew = ({ bytes, numbers }: PackedLines): ReadonlyArray<NewLin
           : { device: reader.read(number(at + 9)), label: reader.read(number(at + 10)) },
       isAuto: (flags & auto) !== 0,
       isLive: (flags & live) !== 0
-    })
+    }
+    lines.push(line)
+    before = line
   }
   return lines
 }
@@ -135,17 +155,6 @@ const keyOf = (kind: number, one: number, other: number, likeness: string): Conv
       return { kind: "room", room: one as ConversationId }
     default:
       return { kind: "accounts", accounts: [one as AccountId, other as AccountId] }
-  }
-}
-
-const isKey = (key: ConversationKey, kind: number, one: number, other: number, likeness: string): boolean => {
-  switch (key.kind) {
-    case "guest":
-      return kind === withGuest && key.account === one && key.likeness === likeness
-    case "room":
-      return kind === ofRoom && key.room === one
-    case "accounts":
-      return kind === betweenAccounts && key.accounts[0] === one && key.accounts[1] === other
   }
 }
 
@@ -177,14 +186,15 @@ export const unpackAppended = (numbers: Float64Array): ReadonlyArray<Appended> =
       results.push({ _tag: tag })
       continue
     }
-    const stored = {
+    const given = (numbers[at + 4] as number) - 1
+    results.push({
       _tag: tag,
       conversation: numbers[at + 1] as ConversationId,
       seq: numbers[at + 2] as number,
-      at: numbers[at + 3] as number
-    }
-    const given = (numbers[at + 4] as number) - 1
-    results.push(given < 0 ? { ...stored, again: false } : { ...stored, again: true, given })
+      at: numbers[at + 3] as number,
+      again: given >= 0,
+      given: given >= 0 ? given : undefined
+    })
   }
   return results
 }
