@@ -4,6 +4,7 @@ const label = "(?: @[A-Za-z0-9_.-]{1,32})?"
 const name = "[^\\s:,=@]+"
 const names = `${name}(?:, ${name})*`
 const room = "#[^\\s:,=@]+"
+const by = `(?:\\*operator|${name})`
 const reasons = [
   `offline(?: like=[^\\s:,=@]+)?(?: count=\\d+)?`,
   "busy retry=\\d+(?: count=\\d+)?",
@@ -13,7 +14,8 @@ const reasons = [
   "full(?: count=\\d+)?",
   "unavailable retry=\\d+(?: count=\\d+)?",
   "(?:expired|removed) first=\\d+ last=\\d+ count=\\d+",
-  "(?:no-room|not-member)(?: count=\\d+)?"
+  "(?:no-room|not-member)(?: count=\\d+)?",
+  "(?:silenced|slow-mode) retry=\\d+(?: count=\\d+)?"
 ].join("|")
 
 const count = "(?: count=\\d+)?"
@@ -55,7 +57,7 @@ const notices = {
   delivered: ` ${name} seq=\\d+`,
   sent: ` ${name} seq=\\d+ at=\\d+`,
   joined: ` (?:${room} ${name}(?: guest=yes)?|${name})`,
-  left: ` (?:${room} )?${name}`,
+  left: ` (?:${room} ${name}(?: by=${by})?|${name})`,
   closing: " grace=\\d+ return=\\d+",
   registered: ` ${name}`,
   "password-changed": " tokens=\\d+",
@@ -64,7 +66,13 @@ const notices = {
   forgot: ` ${name}`,
   room: ` ${room} members=\\d+ last=\\d+(?: in=yes)?(?: locked=yes)?(?: owner=${name})?`,
   members: ` ${room} \\d+ here=\\d+`,
-  topic: ` ${room}(?: ${name})?`,
+  topic: ` ${room}(?: ${by})?`,
+  invited: ` ${room} (?:${name} by=${by}|${by})`,
+  locked: ` ${room} ${by}`,
+  unlocked: ` ${room} ${by}`,
+  silenced: ` ${room} ${name} by=${by} until=\\d+`,
+  unsilenced: ` ${room} ${name} by=${by}`,
+  slow: ` ${room} ${by} millis=\\d+`,
   owner: ` ${room} ${name}`,
   past: ` ${name} ${name}(?: [^\\s:]+=[^\\s:]+)* seq=\\d+ at=\\d+`,
   conversation: ` ${name}(?: guest=yes)? last=\\d+ read=\\d+ at=\\d+`,

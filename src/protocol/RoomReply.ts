@@ -65,5 +65,34 @@ export const topic = (name: string, by: string, text: string, label?: string): s
   notice("topic", by === "" ? name : `${name} ${by}`, text, label)
 
 /** A room passes to another owner. */
-export const owner = (name: string, member: string): string =>
-  notice("owner", `${name} ${member}`, "owns the room from now on")
+export const owner = (name: string, member: string, label?: string): string =>
+  notice("owner", `${name} ${member}`, "owns the room from now on", label)
+
+// What owners and the operator do. `by` is the name of who does it.
+
+/** The name of the server's operator, which is none of a client. */
+export const operator = "*operator"
+
+/** For the account that is invited. */
+export const invited = (name: string, by: string): string =>
+  notice("invited", `${name} ${by}`, "invites you; you can /join this room")
+
+/** For who has invited. */
+export const hasInvited = (name: string, account: string, by: string, label?: string): string =>
+  notice("invited", `${name} ${account} by=${by}`, "can join the room", label)
+
+export const locked = (name: string, by: string, isLocked: boolean, label?: string): string =>
+  isLocked
+    ? notice("locked", `${name} ${by}`, "the room is for invited accounts from now on", label)
+    : notice("unlocked", `${name} ${by}`, "the room is open to everybody", label)
+
+/** @param until the wall clock, in milliseconds since 1970 */
+export const silenced = (name: string, member: string, by: string, until: number, label?: string): string =>
+  notice("silenced", `${name} ${member} by=${by} until=${until}`, "may not write in the room for now", label)
+
+export const unsilenced = (name: string, member: string, by: string, label?: string): string =>
+  notice("unsilenced", `${name} ${member} by=${by}`, "may write in the room again", label)
+
+/** @param millis the shortest time between two lines of a member; 0 if there is none any more */
+export const slow = (name: string, by: string, millis: number, label?: string): string =>
+  notice("slow", `${name} ${by} millis=${millis}`, "the shortest time between two lines of a member", label)

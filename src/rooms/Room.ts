@@ -4,6 +4,8 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 
+import { Manners } from "./Manners.js"
+
 /** Who is in a room: an account, also while it is away, or the connection of a guest. */
 export type Member = AccountId | Peer
 
@@ -31,6 +33,8 @@ export class Room {
   readonly members: Set<Member>
   /** Members that others do not see. */
   hidden = 0
+  /** Who may not write for now. */
+  readonly manners: Manners
   /** Guests that have left with their connection: what had been read from them is still theirs to write. */
   readonly departed = new WeakSet<Peer>()
   readonly invited: Set<AccountId>
@@ -39,7 +43,9 @@ export class Room {
   /** Nobody is in the room any more: it ends with the next step, and nobody can enter it before. */
   isEnding = false
 
-  constructor(stored: StoredRoom) {
+  /** @param now the monotonic clock */
+  constructor(stored: StoredRoom, now: () => number) {
+    this.manners = new Manners(now)
     this.id = stored.id
     this.name = stored.name
     this.likeness = stored.likeness

@@ -4,14 +4,16 @@ import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
+import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as RoomReply from "../protocol/RoomReply.js"
 import * as Wire from "../protocol/Wire.js"
 import { isVisible, memberOf, type Member, type Room } from "./Room.js"
+import * as RoomActs from "./RoomActs.js"
+import type { NotDone, RoomAct } from "./RoomActs.js"
 import { after, type Decision } from "./RoomChanges.js"
 import { factsOf, nameOf, type RoomsContext } from "./RoomsContext.js"
-import { maxTopicLength } from "./RoomsSettings.js"
 
 type Lines = ReadonlyArray<string>
 
@@ -160,7 +162,7 @@ const topic: Row = {
   about: "shows what a room is about, or sets it",
   run: (call, rooms) =>
     aboutRoom(topic, call, (about) => {
-      if (about.rest !== "") return changing(about, rooms, () => decideTopic(about, rooms))
+      if (about.rest !== "") return acting(about, rooms, { _tag: "Topic", text: about.rest })
       const room = rooms.index.find(about.peer, about.name)
       return typeof room === "string"
         ? about.refuse(room)
@@ -168,24 +170,79 @@ const topic: Row = {
     })
 }
 
-const decideTopic = (call: RoomCall, { index, notices, store }: RoomsContext): Decision<Lines> => {
-  const { label, name, peer, refuse, rest } = call
-  const room = index.find(peer, name)
-  if (typeof room === "string") return refuse(room)
-  if (rest.length > maxTopicLength && [...Wire.decode(rest)].length > maxTopicLength) {
-    return refuse("limit", { text: `a topic has at most ${maxTopicLength} characters` })
+/** A command of owners. `parse` returns what it asks for, given what follows the room's name; undefined if that is wrong. */
+const owners = (row: Omit<Row, "run">, parse: (rest: string) => RoomAct | undefined): Row => {
+  const command: Row = {
+    ...row,
+    run: (call, rooms) =>
+      aboutRoom(command, call, (about) => {
+        const act = parse(about.rest)
+        return act === undefined ? badForm(command, call) : acting(about, rooms, act)
+      })
   }
-  const text = Wire.copy(rest)
-  return after(store.rooms.change(room.id, { topic: { text, by: peer.name } }), (isChanged) => {
-    if (!isChanged) return refuse("no-room")
-    room.topic = text
-    room.topicBy = peer.name
-    notices.tell(room, RoomReply.topic(room.name, peer.name, text), peer)
-    return [RoomReply.topic(room.name, peer.name, text, label)]
-  })
+  return command
 }
 
-export const rows: ReadonlyArray<Row> = [join, leave, list, members, topic]
+const withName =
+  (tag: "Invite" | "Owner" | "Remove" | "Unsilence") =>
+  (rest: string): RoomAct | undefined => {
+    const name = Name.parse(rest)
+    return name === undefined ? undefined : { _tag: tag, name: Wire.copy(name) }
+  }
+
+const alone =
+  (tag: "Lock" | "Unlock") =>
+  (rest: string): RoomAct | undefined =>
+    rest === "" ? { _tag: tag } : undefined
+
+const parseSilence = (rest: string): RoomAct | undefined => {
+  const [, who = "", time = ""] = /^(\S+)[ \t]+(\S+)$/u.exec(rest) ?? []
+  const name = Name.parse(who)
+  const millis = millisIn(time)
+  return name === undefined || millis === undefined ? undefined : { _tag: "Silence", name: Wire.copy(name), millis }
+}
+
+const parseSlow = (rest: string): RoomAct | undefined => {
+  const millis = rest === "off" ? 0 : millisIn(rest)
+  return millis === undefined ? undefined : { _tag: "Slow", millis }
+}
+
+export const rows: ReadonlyArray<Row> = [
+  join,
+  leave,
+  list,
+  members,
+  topic,
+  owners(
+    { name: "invite", usage: "/invite #ROOM NAME", about: "lets an account enter your room while it is locked" },
+    withName("Invite")
+  ),
+  owners({ name: "remove", usage: "/remove #ROOM NAME", about: "removes somebody from your room" }, withName("Remove")),
+  owners({ name: "owner", usage: "/owner #ROOM NAME", about: "gives your room to another member" }, withName("Owner")),
+  owners({ name: "lock", usage: "/lock #ROOM", about: "keeps your room for invited accounts" }, alone("Lock")),
+  owners({ name: "unlock", usage: "/unlock #ROOM", about: "opens your room to everybody" }, alone("Unlock")),
+  owners(
+    {
+      name: "silence",
+      usage: "/silence #ROOM NAME TIME",
+      about: "lets a member of your room not write for a time: 10m"
+    },
+    parseSilence
+  ),
+  owners(
+    { name: "unsilence", usage: "/unsilence #ROOM NAME", about: "lets a member of your room write again" },
+    withName("Unsilence")
+  ),
+  owners(
+    {
+      name: "slow",
+      usage: "/slow #ROOM TIME",
+      about: "sets the shortest time between two lines of a member: 5s",
+      forms: [{ usage: "/slow #ROOM off", about: "lets everybody write as often as they like" }]
+    },
+    parseSlow
+  )
+]
 
 export const make = (rooms: RoomsContext): ReadonlyArray<Command> =>
   rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, rooms) }))
@@ -199,7 +256,7 @@ const aboutRoom = (
   const { argument, label } = call
   const end = argument.search(/[ \t]/)
   const name = RoomName.parse(end < 0 ? argument : argument.slice(0, end))
-  if (name === undefined) return [Reply.badLine(`write '${usage}'; a room's name is '#' and a name`)(label)]
+  if (name === undefined) return badForm({ usage }, call)
   const rest = end < 0 ? "" : Wire.trim(argument, end)
   return run({ ...call, command, name: Wire.copy(name), rest, refuse: refusing(command, label) })
 }
@@ -222,4 +279,35 @@ const changing = (
         : answer(decision as Lines)
     })
     .pipe(unlessStoreFails(command, label))
+}
+
+/** Does something to a room, for a member or, all but the topic, for its owner. */
+const acting = (
+  { command, label, name, peer, refuse }: RoomCall,
+  rooms: RoomsContext,
+  act: RoomAct
+): Effect.Effect<Answer> => {
+  const { host, index } = rooms
+  const find = (): Room | NotDone => {
+    const room = index.find(peer, name)
+    if (typeof room === "string") return { reason: room }
+    const isOwner = peer.device !== undefined && peer.device.account.id === room.owner
+    return act._tag === "Topic" || isOwner ? room : { reason: "not-owner" }
+  }
+  return RoomActs.perform(rooms, { name: peer.name, peer }, act, find, (result) =>
+    answerNow(host.broker, peer, RoomActs.isDone(result) ? [result(label)] : refuse(result.reason, result))
+  ).pipe(unlessStoreFails(command, label))
+}
+
+const badForm = ({ usage }: Pick<Row, "usage">, { label }: Call): Lines => [
+  Reply.badLine(`write '${usage}'; a room's name is '#' and a name`)(label)
+]
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** The milliseconds in a time such as `10m`, of a second to a year; undefined if it is none. */
+const millisIn = (text: string): number | undefined => {
+  const [, count, unit = ""] = /^(\d{1,8})([smhd])$/u.exec(text) ?? []
+  const millis = Number(count) * (units[unit] ?? NaN)
+  return millis >= 1_000 && millis <= 366 * 86_400_000 ? millis : undefined
 }

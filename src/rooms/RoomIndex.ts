@@ -16,7 +16,11 @@ export class RoomIndex {
   private readonly byLikeness = new Map<string, Room>()
   private readonly byMember = new Map<Member, Set<Room>>()
 
-  constructor(all: Iterable<StoredRoom>) {
+  constructor(
+    all: Iterable<StoredRoom>,
+    /** The monotonic clock. */
+    private readonly now: () => number
+  ) {
     for (const stored of all) this.add(stored)
   }
 
@@ -29,7 +33,7 @@ export class RoomIndex {
   }
 
   add(stored: StoredRoom): Room {
-    const room = new Room(stored)
+    const room = new Room(stored, this.now)
     this.byId.set(room.id, room)
     this.byName.set(room.name, room)
     this.byLikeness.set(room.likeness, room)

@@ -8,6 +8,7 @@ import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import * as RoomName from "../protocol/RoomName.js"
+import { writerOf } from "./Manners.js"
 import { memberOf, type Room } from "./Room.js"
 import { RoomChanges } from "./RoomChanges.js"
 import * as RoomCommands from "./RoomCommands.js"
@@ -34,7 +35,7 @@ const featureOf = (
   host: RoomsHost
 ): RoomsFeature => {
   const { broker } = host
-  const index = new RoomIndex(all)
+  const index = new RoomIndex(all, broker.time.now)
   const inlets = new Map<Room, RoomInlet>()
   const inletOf = (room: Room): RoomInlet => {
     const known = inlets.get(room)
@@ -43,9 +44,15 @@ const featureOf = (
     inlets.set(room, inlet)
     return inlet
   }
-  const refusal = (sender: Peer, { name }: Room): LineOutcome | undefined => {
-    const found = index.find(sender, name)
-    return typeof found === "string" ? { _tag: "Returned", reason: found } : undefined
+  const refusal = (sender: Peer, room: Room): LineOutcome | undefined => {
+    const found = index.find(sender, room.name)
+    if (typeof found === "string") return { _tag: "Returned", reason: found }
+    const writer = writerOf(sender)
+    const silencedMillis = room.manners.silencedFor(writer)
+    if (silencedMillis > 0) return { _tag: "Returned", reason: "silenced", retryMillis: silencedMillis }
+    if (room.slowMillis === 0 || writer === room.owner) return undefined
+    const waitMillis = room.manners.write(writer, room.slowMillis)
+    return waitMillis > 0 ? { _tag: "Returned", reason: "slow-mode", retryMillis: waitMillis } : undefined
   }
   const notices = new RoomNotices(broker)
   const changes = new RoomChanges(

@@ -101,6 +101,12 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   members: (label) => RoomReply.members("#ops", ["alice", "bob"], 1, label),
   leftRoom: (label) => [RoomReply.left("#ops", "alice", undefined, label)],
   topic: (label) => [RoomReply.topic("#ops", "alice", "a: topic", label)],
+  hasInvited: (label) => [RoomReply.hasInvited("#ops", "bob", "alice", label)],
+  locked: (label) => [RoomReply.locked("#ops", "alice", true, label)],
+  unlocked: (label) => [RoomReply.locked("#ops", "alice", false, label)],
+  silenced: (label) => [RoomReply.silenced("#ops", "bob", "alice", 1, label)],
+  unsilenced: (label) => [RoomReply.unsilenced("#ops", "bob", RoomReply.operator, label)],
+  slow: (label) => [RoomReply.slow("#ops", "alice", 5_000, label)],
   past: (label) => [PastReply.past("#ops", "alice", " seq=17 at=1", "a: text", label)],
   endHistory: (label) => [PastReply.endHistory("#ops", { first: 4, last: 9, hasMore: true }, label)],
   conversations: (label) =>
@@ -117,6 +123,7 @@ const unlabelled: Record<string, () => ReadonlyArray<string>> = {
   left: () => [Reply.left("alice")],
   joinedRoom: () => [RoomReply.joined("#ops", "bob", true)],
   removed: () => [RoomReply.left("#ops", "bob", "alice")],
+  invited: () => [RoomReply.invited("#ops", "alice")],
   owner: () => [RoomReply.owner("#ops", "alice")],
   serverClosing: () => [Reply.serverClosing(10_000, 1_500)]
 }

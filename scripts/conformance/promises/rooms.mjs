@@ -143,7 +143,7 @@ check(
     "| `not-member` | the sender is not in the room |",
     "| `looks-like` | `/join`, and the name looks the same as that of the room `like` |",
     "The `#` of a room stays.",
-    "| `no-room`, `not-member` | as above |",
+    "| `no-room`, `not-member` | as above; also if who the command is about is not in the room |",
     "Lines to a room return for these reasons:"
   ],
   async (t) => {
@@ -173,7 +173,7 @@ check(
 check(
   "who may create rooms, and how many",
   [
-    "| `policy` | `/join`, and the room is locked, or only the operator creates rooms |",
+    "| `policy` | not allowed: the room is locked, only the operator creates rooms; the text says why |",
     "| `guest` | `/join`, and only accounts create rooms |",
     "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), or a topic of more than `max-topic` code points (300) |",
     "With these words, a command about rooms is refused (section 9):"
@@ -235,9 +235,9 @@ check(
   "the topic, and notices",
   [
     "| `/topic #ROOM [TEXT]` | `* topic #ROOM [NAME]: TEXT`: what the room is about, and who has said so; with TEXT, a member sets it |",
-    "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME: …`, `* topic #ROOM NAME: TEXT` and `* owner #ROOM NAME: …`.",
-    "They are collected and dropped like others (section 6), and no connection gets one about what it did itself.",
-    "An account that leaves is told on its other devices as well."
+    "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME [by=NAME]: …`, and the lines that answer `/topic` and the commands of owners, but not that of `/invite`.",
+    "Notices are collected and dropped like others (section 6), and no connection gets one about what it did itself.",
+    "Who is removed is told as well, and an account that leaves, on its other devices."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -264,6 +264,96 @@ check(
       "* left #ops carol",
       "* left #ops alice"
     ])
+  }
+)
+
+check(
+  "a locked room",
+  [
+    "| `/invite #ROOM NAME` | `* invited #ROOM NAME by=OWNER: …`: the account can join while the room is locked |",
+    "| `/lock #ROOM` | `* locked #ROOM OWNER: …`: the room is for its members and for invited accounts, and its guests are removed |",
+    "| `/unlock #ROOM` | `* unlocked #ROOM OWNER: …` |",
+    "To all others, a locked room is not there: it is not in `/rooms`, lines to it return as `no-room`, and no message lists it among its recipients.",
+    "Only `/join` says that the name is taken.",
+    "An account that is invited gets `* invited #ROOM OWNER: …` on those of its devices that have sent `/hello`, and the room is in its `/rooms`."
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, bob] = [await account(server, "alice"), await account(server, "bob")]
+    const [carol, dave] = [await guest(server, "carol"), await guest(server, "dave", "to")]
+    await ask(alice, "/join #ops")
+    await ask(carol, "/join #ops")
+    same(heads(await ask(alice, "/lock #ops", "dave, #ops: x")), ["* locked #ops alice"])
+    await gets(carol, "* left #ops carol by=alice: ")
+    same(await messages(dave, 1), ["from alice: x"])
+    same(heads(await ask(bob, "/join #ops", "/members #ops", "/rooms")), [
+      "! refused join reason=policy",
+      "! refused members reason=no-room",
+      "* end rooms count=0"
+    ])
+    bob.send("@1 #ops: x")
+    await gets(bob, "! undelivered @1 #ops reason=no-room: ")
+    same(heads(await ask(alice, "/invite #ops bob")), ["* invited #ops bob by=alice"])
+    await gets(bob, "* invited #ops alice: ")
+    same(
+      heads(await ask(bob, "/rooms", "/join #ops")).filter((line) => line.startsWith("* room ")),
+      ["* room #ops members=1 last=1 locked=yes owner=alice", "* room #ops members=2 last=1 locked=yes owner=alice"]
+    )
+    same(heads(await ask(alice, "/unlock #ops")), ["* unlocked #ops alice"])
+    await ask(dave, "/join #ops")
+    await gets(dave, "* room #ops members=3 last=1 owner=alice: ")
+  }
+)
+
+check(
+  "owners remove, silence and slow down members, and pass the room on",
+  [
+    "| `/remove #ROOM NAME` | `* left #ROOM NAME by=OWNER: …`: the member is no longer in the room, or the account no longer invited |",
+    "| `/owner #ROOM NAME` | `* owner #ROOM NAME: …`: the account, a member, is the owner from now on |",
+    "| `/silence #ROOM NAME TIME` | `* silenced #ROOM NAME by=OWNER until=MS: …`: the member may not write for a time such as `30s`, `10m`, `2h` or `1d` |",
+    "| `/unsilence #ROOM NAME` | `* unsilenced #ROOM NAME by=OWNER: …` |",
+    "| `/slow #ROOM TIME` | `* slow #ROOM OWNER millis=N: …`: each member but the owner may write a line only so often; `off` ends it |",
+    "From `/invite` on, the commands are the owner's.",
+    "Who was removed may join again if the room is not locked.",
+    "| `silenced` | with `retry`: the sender was silenced |",
+    "| `slow-mode` | with `retry`: the sender has written a moment ago, in a room with slow mode |",
+    "| `not-owner` | a command of owners |"
+  ],
+  async (t) => {
+    const server = await start(t, ["alice", "bob"])
+    const [alice, bob, carol] = [
+      await account(server, "alice"),
+      await account(server, "bob"),
+      await guest(server, "carol")
+    ]
+    for (const client of [alice, bob, carol]) await ask(client, "/join #ops")
+    same(heads(await ask(bob, "/remove #ops carol")), ["! refused remove reason=not-owner"])
+    hold(
+      /^\* silenced #ops carol by=alice until=\d+: /u.test((await ask(alice, "/silence #ops carol 10m")).join()),
+      "`* silenced`",
+      seen(alice)
+    )
+    carol.send("@1 #ops: x")
+    await gets(carol, "! undelivered @1 #ops reason=silenced retry=")
+    same(heads(await ask(alice, "/unsilence #ops carol", "/slow #ops 1h")), [
+      "* unsilenced #ops carol by=alice",
+      "* slow #ops alice millis=3600000"
+    ])
+    carol.send("#ops: one", "@2 #ops: two")
+    await gets(carol, "! undelivered @2 #ops reason=slow-mode retry=")
+    await ask(alice, "#ops: a", "#ops: b", "/slow #ops off")
+    same(await messages(bob, 3), ["from carol #ops: one", "from alice #ops: a", "from alice #ops: b"])
+    same(heads(await ask(alice, "/remove #ops carol", "#ops: gone", "/owner #ops bob", "/lock #ops")), [
+      "* left #ops carol by=alice",
+      "* owner #ops bob",
+      "! refused lock reason=not-owner"
+    ])
+    await gets(carol, "* left #ops carol by=alice: ")
+    await gets(bob, "* owner #ops bob: ")
+    await ask(carol, "/history #ops", "/join #ops")
+    await gets(carol, "! refused history reason=not-member: ")
+    await gets(carol, "* room #ops members=3 last=4 owner=bob: ")
+    equal(seen(carol).filter((line) => line.includes("gone")).length, 0)
   }
 )
 

@@ -1,0 +1,230 @@
+import * as Effect from "effect/Effect"
+import { likenessOf } from "../chat/Names.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { RoomChanges as StoredChanges } from "../ports/StoreRooms.js"
+import type { RefusedReason } from "../protocol/Reply.js"
+import * as RoomReply from "../protocol/RoomReply.js"
+import * as Wire from "../protocol/Wire.js"
+import { Peer } from "../chat/Peer.js"
+import { isVisible, type Member, type Room } from "./Room.js"
+import { after, type Decision } from "./RoomChanges.js"
+import type { Actor } from "./RoomMembership.js"
+import type { RoomsContext } from "./RoomsContext.js"
+import { maxTopicLength } from "./RoomsSettings.js"
+
+/**
+ * What is done to rooms and their members, by their owners and by the operator: one list for both. Each act is logged, and
+ * shown in the room. Names and texts are in wire form.
+ */
+export type RoomAct =
+  | { readonly _tag: "Topic"; readonly text: string }
+  /** To an account. */
+  | { readonly _tag: "Invite" | "Owner"; readonly name: string }
+  /** To an account or a guest. */
+  | { readonly _tag: "Remove" | "Unsilence"; readonly name: string }
+  | { readonly _tag: "Silence"; readonly name: string; readonly millis: number }
+  | { readonly _tag: "Lock" | "Unlock" }
+  /** 0 ends slow mode. */
+  | { readonly _tag: "Slow"; readonly millis: number }
+
+/** The line that shows the act, or why it was not done. */
+export type ActResult = ((label?: string) => string) | NotDone
+
+export interface NotDone {
+  readonly reason: RefusedReason
+  /** For people; by default that of the reason. */
+  readonly text?: string
+}
+
+export const isDone = (result: ActResult): result is (label?: string) => string => typeof result === "function"
+
+/**
+ * Does something to a room.
+ *
+ * @param find in the broker's turn: the room, or why the actor may not do this
+ * @param done in the broker's turn, in which the act takes effect: what to return
+ */
+export const perform = <A>(
+  rooms: RoomsContext,
+  actor: Actor,
+  act: RoomAct,
+  find: () => Room | NotDone,
+  done: (result: ActResult) => A
+): Effect.Effect<A, StoreError> => {
+  let log: Effect.Effect<void> = Effect.void
+  const decide = (): Decision<A> => {
+    const room = find()
+    if ("reason" in room) return done(room)
+    const finish = (result: ActResult): A => {
+      if (isDone(result)) log = logged(room, actor, act)
+      return done(result)
+    }
+    const decision = decideIn(rooms, room, actor, act)
+    return Effect.isEffect(decision)
+      ? Effect.map(decision as Effect.Effect<() => ActResult, StoreError>, (answer) => () => finish(answer()))
+      : finish(decision)
+  }
+  return Effect.tap(rooms.changes.make(decide), () => log)
+}
+
+const logged = (room: Room, { name: by }: Actor, act: RoomAct) =>
+  Effect.annotateLogs(Effect.logInfo("room moderated"), {
+    room: Wire.decode(room.name),
+    act: act._tag.toLowerCase(),
+    by: Wire.decode(by),
+    ...("name" in act ? { name: Wire.decode(act.name) } : {}),
+    ...("millis" in act ? { millis: act.millis } : {})
+  })
+
+const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): Decision<ActResult> => {
+  switch (act._tag) {
+    case "Topic":
+      return setTopic(rooms, room, actor, act.text)
+    case "Invite":
+      return invite(rooms, room, actor, act.name)
+    case "Remove":
+      return remove(rooms, room, actor, act.name)
+    case "Owner":
+      return setOwner(rooms, room, actor, act.name)
+    case "Lock":
+    case "Unlock":
+      return setLocked(rooms, room, actor, act._tag === "Lock")
+    case "Silence":
+      return silence(rooms, room, actor, act.name, act.millis)
+    case "Unsilence":
+      return unsilence(rooms, room, actor, act.name)
+    case "Slow":
+      return changed(rooms, room, actor, { slowMillis: act.millis }, () => {
+        room.slowMillis = act.millis
+        return (label) => RoomReply.slow(room.name, actor.name, act.millis, label)
+      })
+  }
+}
+
+/** Changes the room in the store, then in memory, and tells its members. */
+const changed = (
+  { notices, store }: RoomsContext,
+  room: Room,
+  actor: Actor,
+  changes: StoredChanges,
+  apply: () => (label?: string) => string
+): Decision<ActResult> =>
+  after(store.rooms.change(room.id, changes), (isChanged): ActResult => {
+    if (!isChanged) return { reason: "no-room" }
+    const line = apply()
+    notices.tell(room, line(), actor.peer)
+    return line
+  })
+
+const setTopic = (rooms: RoomsContext, room: Room, actor: Actor, given: string): Decision<ActResult> => {
+  if (given.length > maxTopicLength && [...Wire.decode(given)].length > maxTopicLength) {
+    return { reason: "limit", text: `a topic has at most ${maxTopicLength} characters` }
+  }
+  const text = Wire.copy(given)
+  return changed(rooms, room, actor, { topic: { text, by: actor.name } }, () => {
+    room.topic = text
+    room.topicBy = actor.name
+    return (label) => RoomReply.topic(room.name, actor.name, text, label)
+  })
+}
+
+const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+  const { accounts, host, store } = rooms
+  const account = accounts.named(name)
+  if (account === undefined || account.isRemoved) {
+    return { reason: "policy", text: "only accounts can be invited, and there is none of that name" }
+  }
+  if (room.members.has(account.id)) return { reason: "policy", text: "that account is in the room" }
+  return after(store.rooms.invite(room.id, account.id), (isInvited): ActResult => {
+    if (!isInvited) return { reason: "no-room" }
+    room.invited.add(account.id)
+    for (const { peer } of host.feedsOf(account.id)) {
+      if (peer.hasGreeted && !peer.outbox.isQueueFull) host.broker.put(peer, RoomReply.invited(room.name, actor.name))
+    }
+    return (label) => RoomReply.hasInvited(room.name, account.name, actor.name, label)
+  })
+}
+
+const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+  const { accounts, membership, store } = rooms
+  const line = (label?: string) => RoomReply.left(room.name, name, actor.name, label)
+  const account = accounts.named(name)
+  if (account !== undefined && room.members.has(account.id)) {
+    if (actor.peer?.device?.account.id === account.id) return { reason: "policy", text: "use /leave" }
+    return after(store.rooms.leave(room.id, account.id), (): ActResult => {
+      membership.exit(room, account.id, undefined, actor)
+      return line
+    })
+  }
+  if (account !== undefined && room.invited.has(account.id)) {
+    return after(store.rooms.uninvite(room.id, account.id), (): ActResult => {
+      room.invited.delete(account.id)
+      return line
+    })
+  }
+  const guests = guestsNamed(room, name)
+  for (const guest of guests) membership.exit(room, guest, undefined, actor)
+  return guests.length === 0 ? notInRoom : line
+}
+
+const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+  const account = rooms.accounts.named(name)
+  if (account === undefined || !room.members.has(account.id)) {
+    return { reason: "not-member", text: "the owner must be an account that is in the room" }
+  }
+  return changed(rooms, room, actor, { owner: account.id }, () => {
+    room.owner = account.id
+    return (label) => RoomReply.owner(room.name, account.name, label)
+  })
+}
+
+/** Guests cannot be in a locked room: whoever has the name next would be in it. */
+const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): Decision<ActResult> => {
+  if (isLocked && room.owner === undefined) return { reason: "policy", text: "a room without an owner stays open" }
+  return changed(rooms, room, actor, { isLocked }, () => {
+    room.isLocked = isLocked
+    // Routes list the room among the other recipients of a line, or not.
+    rooms.host.broker.changed(room.name)
+    if (isLocked) {
+      for (const member of room.members) {
+        if (member instanceof Peer) rooms.membership.exit(room, member, undefined, actor)
+      }
+    }
+    return (label) => RoomReply.locked(room.name, actor.name, isLocked, label)
+  })
+}
+
+/** Silences are only in memory: they end with the server. */
+const silence = (
+  { accounts, host, notices }: RoomsContext,
+  room: Room,
+  actor: Actor,
+  name: string,
+  millis: number
+): ActResult => {
+  const account = accounts.named(name)
+  const isHere = account === undefined ? guestsNamed(room, name).length > 0 : room.members.has(account.id)
+  if (!isHere) return notInRoom
+  if (account !== undefined && account.id === room.owner) {
+    return { reason: "policy", text: "the owner of a room cannot be silenced" }
+  }
+  room.manners.silence(account?.id ?? likenessOf(name), millis)
+  const until = Math.round(host.broker.time.wall() + millis)
+  const line = (label?: string) => RoomReply.silenced(room.name, name, actor.name, until, label)
+  notices.tell(room, line(), actor.peer)
+  return line
+}
+
+const unsilence = ({ accounts, notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
+  if (!room.manners.unsilence(accounts.named(name)?.id ?? likenessOf(name))) {
+    return { reason: "policy", text: "nobody of that name is silenced" }
+  }
+  const line = (label?: string) => RoomReply.unsilenced(room.name, name, actor.name, label)
+  notices.tell(room, line(), actor.peer)
+  return line
+}
+
+const notInRoom: NotDone = { reason: "not-member", text: "nobody of that name is in the room" }
+
+const guestsNamed = (room: Room, name: string): ReadonlyArray<Member> =>
+  [...room.members].filter((member) => member instanceof Peer && member.name === name && isVisible(member))
