@@ -487,6 +487,9 @@ const refusedTexts = {
 
 export type RefusedReason = keyof typeof refusedTexts
 
+/** The text of a refusal with this reason. */
+export const refusedText = (reason: RefusedReason): string => refusedTexts[reason]
+
 /** A command that was understood and not done. */
 export const refused = (
   command: string,

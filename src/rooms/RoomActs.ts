@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { RoomChanges as StoredChanges } from "../ports/StoreRooms.js"
+import * as Name from "../protocol/Name.js"
 import type { RefusedReason } from "../protocol/Reply.js"
 import * as RoomReply from "../protocol/RoomReply.js"
 import * as Wire from "../protocol/Wire.js"
@@ -26,6 +27,55 @@ export type RoomAct =
   | { readonly _tag: "Lock" | "Unlock" }
   /** 0 ends slow mode. */
   | { readonly _tag: "Slow"; readonly millis: number }
+
+/** The words for them, in both places. */
+export const verbs = ["topic", "invite", "remove", "owner", "lock", "unlock", "silence", "unsilence", "slow"] as const
+
+export type Verb = (typeof verbs)[number]
+
+/** The act that a verb and what follows the room's name ask for; undefined if they ask for none. */
+export const parse = (verb: Verb, rest: string): RoomAct | undefined => {
+  switch (verb) {
+    case "topic":
+      return rest === "" ? undefined : { _tag: "Topic", text: rest }
+    case "lock":
+      return rest === "" ? { _tag: "Lock" } : undefined
+    case "unlock":
+      return rest === "" ? { _tag: "Unlock" } : undefined
+    case "invite":
+      return withName("Invite", rest)
+    case "remove":
+      return withName("Remove", rest)
+    case "owner":
+      return withName("Owner", rest)
+    case "unsilence":
+      return withName("Unsilence", rest)
+    case "silence": {
+      const [, who = "", time = ""] = /^(\S+)[ \t]+(\S+)$/u.exec(rest) ?? []
+      const millis = millisIn(time)
+      const name = Name.parse(who)
+      return name === undefined || millis === undefined ? undefined : { _tag: "Silence", name: Wire.copy(name), millis }
+    }
+    case "slow": {
+      const millis = rest === "off" ? 0 : millisIn(rest)
+      return millis === undefined ? undefined : { _tag: "Slow", millis }
+    }
+  }
+}
+
+const withName = (tag: "Invite" | "Owner" | "Remove" | "Unsilence", rest: string): RoomAct | undefined => {
+  const name = Name.parse(rest)
+  return name === undefined ? undefined : { _tag: tag, name: Wire.copy(name) }
+}
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** The milliseconds in a time such as `10m`, of a second to a year; undefined if it is none. */
+const millisIn = (text: string): number | undefined => {
+  const [, count, unit = ""] = /^(\d{1,8})([smhd])$/u.exec(text) ?? []
+  const millis = Number(count) * (units[unit] ?? NaN)
+  return millis >= 1_000 && millis <= 366 * 86_400_000 ? millis : undefined
+}
 
 /** The line that shows the act, or why it was not done. */
 export type ActResult = ((label?: string) => string) | NotDone
@@ -70,10 +120,12 @@ export const perform = <A>(
 const logged = (room: Room, { name: by }: Actor, act: RoomAct) =>
   Effect.annotateLogs(Effect.logInfo("room moderated"), {
     room: Wire.decode(room.name),
-    act: act._tag.toLowerCase(),
-    by: Wire.decode(by),
-    ...("name" in act ? { name: Wire.decode(act.name) } : {}),
-    ...("millis" in act ? { millis: act.millis } : {})
+    act: [
+      act._tag.toLowerCase(),
+      ...("name" in act ? [Wire.decode(act.name)] : []),
+      ...("millis" in act ? [`${act.millis}ms`] : [])
+    ].join(" "),
+    by: Wire.decode(by)
   })
 
 const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): Decision<ActResult> => {

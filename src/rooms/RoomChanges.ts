@@ -28,7 +28,7 @@ export class RoomChanges {
     private readonly store: Pick<StoreService, "rooms">,
     private readonly inletOf: (room: Room) => RoomInlet | undefined,
     /** In the broker's turn: the store has ended a room. */
-    private readonly ended: (room: Room) => void
+    readonly ended: (room: Room) => void
   ) {}
 
   make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {

@@ -4,7 +4,6 @@ import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
-import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as RoomReply from "../protocol/RoomReply.js"
@@ -170,41 +169,18 @@ const topic: Row = {
     })
 }
 
-/** A command of owners. `parse` returns what it asks for, given what follows the room's name; undefined if that is wrong. */
-const owners = (row: Omit<Row, "run">, parse: (rest: string) => RoomAct | undefined): Row => {
+/** A command of owners. */
+const owners = (verb: RoomActs.Verb, row: Omit<Row, "name" | "run">): Row => {
   const command: Row = {
     ...row,
+    name: verb,
     run: (call, rooms) =>
       aboutRoom(command, call, (about) => {
-        const act = parse(about.rest)
+        const act = RoomActs.parse(verb, about.rest)
         return act === undefined ? badForm(command, call) : acting(about, rooms, act)
       })
   }
   return command
-}
-
-const withName =
-  (tag: "Invite" | "Owner" | "Remove" | "Unsilence") =>
-  (rest: string): RoomAct | undefined => {
-    const name = Name.parse(rest)
-    return name === undefined ? undefined : { _tag: tag, name: Wire.copy(name) }
-  }
-
-const alone =
-  (tag: "Lock" | "Unlock") =>
-  (rest: string): RoomAct | undefined =>
-    rest === "" ? { _tag: tag } : undefined
-
-const parseSilence = (rest: string): RoomAct | undefined => {
-  const [, who = "", time = ""] = /^(\S+)[ \t]+(\S+)$/u.exec(rest) ?? []
-  const name = Name.parse(who)
-  const millis = millisIn(time)
-  return name === undefined || millis === undefined ? undefined : { _tag: "Silence", name: Wire.copy(name), millis }
-}
-
-const parseSlow = (rest: string): RoomAct | undefined => {
-  const millis = rest === "off" ? 0 : millisIn(rest)
-  return millis === undefined ? undefined : { _tag: "Slow", millis }
 }
 
 export const rows: ReadonlyArray<Row> = [
@@ -213,35 +189,21 @@ export const rows: ReadonlyArray<Row> = [
   list,
   members,
   topic,
-  owners(
-    { name: "invite", usage: "/invite #ROOM NAME", about: "lets an account enter your room while it is locked" },
-    withName("Invite")
-  ),
-  owners({ name: "remove", usage: "/remove #ROOM NAME", about: "removes somebody from your room" }, withName("Remove")),
-  owners({ name: "owner", usage: "/owner #ROOM NAME", about: "gives your room to another member" }, withName("Owner")),
-  owners({ name: "lock", usage: "/lock #ROOM", about: "keeps your room for invited accounts" }, alone("Lock")),
-  owners({ name: "unlock", usage: "/unlock #ROOM", about: "opens your room to everybody" }, alone("Unlock")),
-  owners(
-    {
-      name: "silence",
-      usage: "/silence #ROOM NAME TIME",
-      about: "lets a member of your room not write for a time: 10m"
-    },
-    parseSilence
-  ),
-  owners(
-    { name: "unsilence", usage: "/unsilence #ROOM NAME", about: "lets a member of your room write again" },
-    withName("Unsilence")
-  ),
-  owners(
-    {
-      name: "slow",
-      usage: "/slow #ROOM TIME",
-      about: "sets the shortest time between two lines of a member: 5s",
-      forms: [{ usage: "/slow #ROOM off", about: "lets everybody write as often as they like" }]
-    },
-    parseSlow
-  )
+  owners("invite", { usage: "/invite #ROOM NAME", about: "lets an account enter your room while it is locked" }),
+  owners("remove", { usage: "/remove #ROOM NAME", about: "removes somebody from your room" }),
+  owners("owner", { usage: "/owner #ROOM NAME", about: "gives your room to another member" }),
+  owners("lock", { usage: "/lock #ROOM", about: "keeps your room for invited accounts" }),
+  owners("unlock", { usage: "/unlock #ROOM", about: "opens your room to everybody" }),
+  owners("silence", {
+    usage: "/silence #ROOM NAME TIME",
+    about: "lets a member of your room not write for a time: 10m"
+  }),
+  owners("unsilence", { usage: "/unsilence #ROOM NAME", about: "lets a member of your room write again" }),
+  owners("slow", {
+    usage: "/slow #ROOM TIME",
+    about: "sets the shortest time between two lines of a member: 5s",
+    forms: [{ usage: "/slow #ROOM off", about: "lets everybody write as often as they like" }]
+  })
 ]
 
 export const make = (rooms: RoomsContext): ReadonlyArray<Command> =>
@@ -302,12 +264,3 @@ const acting = (
 const badForm = ({ usage }: Pick<Row, "usage">, { label }: Call): Lines => [
   Reply.badLine(`write '${usage}'; a room's name is '#' and a name`)(label)
 ]
-
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** The milliseconds in a time such as `10m`, of a second to a year; undefined if it is none. */
-const millisIn = (text: string): number | undefined => {
-  const [, count, unit = ""] = /^(\d{1,8})([smhd])$/u.exec(text) ?? []
-  const millis = Number(count) * (units[unit] ?? NaN)
-  return millis >= 1_000 && millis <= 366 * 86_400_000 ? millis : undefined
-}

@@ -74,6 +74,18 @@ export class RoomMembership {
     if (room.members.size === 0) isEmpty(room)
   }
 
+  /** A room ends, whoever is in it. */
+  close(room: Room, by: Actor) {
+    const { host, index, nameOf } = this.rooms
+    for (const member of room.members) {
+      for (const feed of this.feedsOf(member)) feed.forget(room.id, ofRoom(room.id))
+      this.tellOwn(member, RoomReply.left(room.name, nameOf(member), by.name), undefined)
+      index.leave(room, member)
+    }
+    room.feeds.clear()
+    host.broker.changed(room.name)
+  }
+
   /** The former member's own connections, which get no more notices of the room. */
   private tellOwn(member: Member, line: string, by: Peer | undefined) {
     for (const { peer } of this.feedsOf(member)) {

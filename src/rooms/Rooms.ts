@@ -11,6 +11,7 @@ import * as RoomName from "../protocol/RoomName.js"
 import { writerOf } from "./Manners.js"
 import { memberOf, type Room } from "./Room.js"
 import { RoomChanges } from "./RoomChanges.js"
+import * as RoomOperations from "./RoomOperations.js"
 import * as RoomCommands from "./RoomCommands.js"
 import { RoomIndex } from "./RoomIndex.js"
 import { RoomInlet } from "./RoomInlet.js"
@@ -25,15 +26,35 @@ export interface RoomsOptions {
   readonly settings: Live<RoomsSettings>
 }
 
-/** Rooms for a server's conversations. Loads all of them; fails if the store does not answer. */
-export const make = (options: RoomsOptions): Effect.Effect<MakeRooms, StoreError> =>
-  Effect.map(options.store.rooms.all, (all) => (host) => featureOf(options, all, host))
+/** Rooms for a server, whose conversations take `feature`. */
+export interface Rooms {
+  readonly feature: MakeRooms
+  /** What the operator does to rooms while the server runs. */
+  readonly operations: RoomOperations.RoomOperations
+}
 
-const featureOf = (
+/** Loads all rooms. Fails if the store does not answer. */
+export const make = (options: RoomsOptions): Effect.Effect<Rooms, StoreError> =>
+  Effect.map(options.store.rooms.all, (all) => {
+    let running: RoomsContext | undefined = undefined
+    return {
+      feature: (host) => {
+        const { context, feature } = started(options, all, host)
+        running = context
+        return feature
+      },
+      operations: RoomOperations.make(() => {
+        if (running === undefined) throw new Error("the server of these rooms has not started")
+        return running
+      })
+    }
+  })
+
+const started = (
   { accounts, settings, store }: RoomsOptions,
   all: ReadonlyArray<StoredRoom>,
   host: RoomsHost
-): RoomsFeature => {
+): { readonly context: RoomsContext; readonly feature: RoomsFeature } => {
   const { broker } = host
   const index = new RoomIndex(all, broker.time.now)
   const inlets = new Map<Room, RoomInlet>()
@@ -90,7 +111,7 @@ const featureOf = (
   }
   // Only guests were in them when the server stopped.
   for (const room of index.all) if (room.members.size === 0) changes.end(room)
-  return {
+  const feature: RoomsFeature = {
     commands: RoomCommands.make(context),
     resolvers: [
       {
@@ -120,4 +141,5 @@ const featureOf = (
     connected: (feed) => membership.connected(feed),
     accountRemoved: (account) => membership.accountRemoved(account)
   }
+  return { context, feature }
 }

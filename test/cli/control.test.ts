@@ -37,7 +37,32 @@ const answers = (path: string, lines: string, count: number) =>
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }).pipe(Effect.scoped)
 
+const says = (output: string) => ({ status: 0, output, errors: "" })
+
 describe.concurrent("a-chat control", () => {
+  it.scopedLive("creates rooms, does what owners do, lists and ends them", () =>
+    Effect.gen(function* () {
+      const { address, control, server } = yield* controlled()
+      const carol = yield* WireClient.join(address, "carol")
+      assert.deepStrictEqual(yield* control("room", "create", "#ops"), says("create #ops\n"))
+      yield* carol.send("/hello\n/join #ops\n")
+      assert.match(yield* carol.line, /^\* hello /u)
+      yield* carol.expect("* room #ops members=1 last=0")
+      assert.deepStrictEqual(yield* control("room", "topic", "#ops", "on", "call"), says("topic #ops\n"))
+      yield* carol.expect("* topic #ops *operator: on call")
+      const { output } = yield* control("room", "list")
+      assert.match(output, /^ROOM +MEMBERS +HERE +LAST LINE +OWNER +STATE +TOPIC\n#ops +1 +1 +0 +- +- +on call\n$/u)
+      assert.strictEqual((yield* control("room", "lock", "#ops")).status, 1, "it has no owner")
+      assert.deepStrictEqual(yield* control("room", "remove", "#ops"), says("remove #ops\n"))
+      yield* carol.expect("* left #ops carol by=*operator")
+      const none = yield* control("room", "slow", "#ops", "5s")
+      assert.deepStrictEqual([none.status, none.errors], [1, "a-chat: there is no room #ops\n"])
+      const misspelt = yield* control("room", "look", "#ops")
+      assert.strictEqual(misspelt.status, 2)
+      yield* server.says("errors", /message="control request" request="room topic #ops"/u)
+    })
+  )
+
   it.scopedLive(
     "writes a backup of the store, from which a server can start",
     () =>

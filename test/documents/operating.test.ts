@@ -150,6 +150,10 @@ describe("Watching in OPERATING", () => {
   it.scopedLive("names the levels and the fields of the log's events", () =>
     Effect.gen(function* () {
       const { control, server } = yield* watched
+      for (const words of [["create"], ["slow", "5s"]]) {
+        const [verb = "", ...more] = words
+        yield* Program.run(["control", "--socket", control, "room", verb, "#ops", ...more])
+      }
       const { output, status } = yield* Program.run(["control", "--socket", control, "reload"])
       assert.deepStrictEqual([status, output.split("\n")[0]], [0, "no setting has changed"])
       yield* server.kill("SIGTERM")

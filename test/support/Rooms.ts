@@ -4,6 +4,7 @@ import { AccountIndex } from "../../src/accounts/AccountIndex.js"
 import { LiveSource } from "../../src/chat/Live.js"
 import * as Conversations from "../../src/conversations/Conversations.js"
 import type { StoreService } from "../../src/ports/Store.js"
+import type { RoomOperations } from "../../src/rooms/RoomOperations.js"
 import * as Rooms from "../../src/rooms/Rooms.js"
 import * as RoomsSettings from "../../src/rooms/RoomsSettings.js"
 import * as Memory from "../../src/store/Memory.js"
@@ -19,15 +20,29 @@ export interface RoomsOptions extends Partial<RoomsSettings.RoomsSettings> {
   readonly accounts?: ReadonlyArray<string>
 }
 
+export interface RoomsServer extends ConversationsServer {
+  /** What the operator does to rooms. */
+  readonly operations: RoomOperations
+}
+
 /** A server in memory with rooms, and with the accounts alice and bob. */
 export const startRooms = ({ accounts, server, store, ...settings }: RoomsOptions = {}): Effect.Effect<
-  ConversationsServer,
+  RoomsServer,
   never,
   Scope.Scope
 > =>
-  startConversations(server, store, {
-    accounts: accounts ?? [],
-    rooms: (kept, index) => Effect.orDie(Rooms.make({ store: kept, accounts: index, settings: settingsOf(settings) }))
+  Effect.gen(function* () {
+    let made: Rooms.Rooms | undefined = undefined
+    const chat = yield* startConversations(server, store, {
+      accounts: accounts ?? [],
+      rooms: (kept, index) =>
+        Effect.map(
+          Effect.orDie(Rooms.make({ store: kept, accounts: index, settings: settingsOf(settings) })),
+          (rooms) => (made = rooms).feature
+        )
+    })
+    const { operations } = made as unknown as Rooms.Rooms // made by now
+    return { ...chat, operations }
   })
 
 export interface GuestRooms extends MemoryServer {
@@ -49,7 +64,7 @@ export const startGuestRooms = ({
     const { store, ...prepared } = Conversations.prepare(yield* Memory.make(limits))
     const nobody = new AccountIndex([])
     const rooms = yield* Rooms.make({ store, accounts: nobody, settings: settingsOf(settings) })
-    const { feature } = Conversations.make({ store, ...prepared }, nobody, rooms)
+    const { feature } = Conversations.make({ store, ...prepared }, nobody, rooms.feature)
     const chat = yield* startMemoryServer({ features: [feature] })
     return { ...chat, retain: Effect.orDie(Effect.asVoid(store.retain([]))) }
   }).pipe(Effect.orDie)

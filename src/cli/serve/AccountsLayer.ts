@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccountOperations } from "../../accounts/AccountOperations.js"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
+import type { RoomOperations } from "../../rooms/RoomOperations.js"
 import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
@@ -25,7 +26,10 @@ export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
 /** The store of this server, if it has one. */
 export class RunningStore extends Context.Tag("a-chat/RunningStore")<RunningStore, StoreService | undefined>() {}
 
-type Services = Server.Server | RunningAccounts | RunningStore
+/** What the operator can do to the rooms of this server; nothing if they are off. */
+export class RunningRooms extends Context.Tag("a-chat/RunningRooms")<RunningRooms, RoomOperations | undefined>() {}
+
+type Services = Server.Server | RunningAccounts | RunningRooms | RunningStore
 
 /** What a server with a store takes besides its limits. */
 export interface KeepingSettings {
@@ -44,7 +48,9 @@ export const serving = (
   const { rooms } = settings
   const isPlain = rooms.current.mode === "off"
   return Layer.mergeAll(
-    isPlain ? Server.layer(options) : withRoomsOnly(rooms, RoomFlags.limitsWithoutStore(storeOptions.limits), options),
+    isPlain
+      ? Layer.merge(Server.layer(options), Layer.succeed(RunningRooms, undefined))
+      : withRoomsOnly(rooms, RoomFlags.limitsWithoutStore(storeOptions.limits), options),
     Layer.succeed(RunningAccounts, undefined),
     Layer.succeed(RunningStore, undefined)
   )
@@ -64,9 +70,12 @@ const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, op
       )
       const prepared = Conversations.prepare(yield* StoreFlags.open("memory", { limits }))
       const nobody = new AccountIndex([])
-      const makeRooms = yield* Effect.orDie(Rooms.make({ store: prepared.store, accounts: nobody, settings: rooms }))
-      const { feature } = Conversations.make(prepared, nobody, makeRooms)
-      return Server.layer({ ...options, features: [...(options.features ?? []), feature] })
+      const made = yield* Effect.orDie(Rooms.make({ store: prepared.store, accounts: nobody, settings: rooms }))
+      const { feature } = Conversations.make(prepared, nobody, made.feature)
+      return Layer.merge(
+        Server.layer({ ...options, features: [...(options.features ?? []), feature] }),
+        Layer.succeed(RunningRooms, made.operations)
+      )
     })
   )
 
@@ -89,18 +98,21 @@ const withAccounts = ({ accounts: settings, rooms }: KeepingSettings, options: S
         derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
         removed: (toGuests, account) => conversations.removed(toGuests, account)
       }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
-      const makeRooms =
+      const made =
         rooms.current.mode === "off"
-          ? []
-          : [
-              yield* Effect.flatMap(
-                Effect.promise(() => import("../../rooms/Rooms.js")),
-                (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
-              ).pipe(Effect.mapError(ExitStatus.asMisuse))
-            ]
-      const conversations = Conversations.make(prepared, index, ...makeRooms)
+          ? undefined
+          : yield* Effect.flatMap(
+              Effect.promise(() => import("../../rooms/Rooms.js")),
+              (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
+            ).pipe(Effect.mapError(ExitStatus.asMisuse))
+      const conversations = Conversations.make(prepared, index, made?.feature)
       const features = [...(options.features ?? []), conversations.feature, feature]
       const server = Server.layer({ ...options, admission, features })
-      return Layer.mergeAll(server, Layer.succeed(RunningAccounts, operations), Layer.succeed(RunningStore, store))
+      return Layer.mergeAll(
+        server,
+        Layer.succeed(RunningAccounts, operations),
+        Layer.succeed(RunningRooms, made?.operations),
+        Layer.succeed(RunningStore, store)
+      )
     })
   )

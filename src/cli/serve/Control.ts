@@ -13,8 +13,9 @@ import * as Unix from "../../transport/Unix.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
-import { RunningAccounts, RunningStore } from "./AccountsLayer.js"
+import { RunningAccounts, RunningRooms, RunningStore } from "./AccountsLayer.js"
 import * as ControlRequest from "./ControlRequest.js"
+import * as RoomAnswers from "./RoomAnswers.js"
 import * as Reload from "./Reload.js"
 
 /** `--control`: a Unix socket through which the server's owner disconnects and bans clients, reloads and drains. */
@@ -33,7 +34,7 @@ const linger = Duration.seconds(1)
 /** The control socket, or nothing where it is off. */
 export const layer = (
   path: string | undefined
-): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts | RunningStore> =>
+): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore> =>
   path === undefined ? Layer.empty : serving(path)
 
 const serving = (path: string) =>
@@ -85,6 +86,7 @@ const answering = Effect.gen(function* () {
   const server = yield* Server
   const reload = yield* Reload.Reload
   const accounts = yield* RunningAccounts
+  const rooms = yield* RunningRooms
   const store = yield* RunningStore
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
@@ -112,6 +114,16 @@ const answering = Effect.gen(function* () {
         return accounts === undefined
           ? refused("this server has no accounts; it needs --store")
           : Effect.mapBoth(AccountAnswers.run(accounts, request), {
+              onFailure: (error): Refused => ({ error }),
+              onSuccess: (fields) => object({ ok: true, ...fields })
+            })
+      case "ListRooms":
+      case "CreateRoom":
+      case "EndRoom":
+      case "ActInRoom":
+        return rooms === undefined
+          ? refused("this server has no rooms; they are off (--rooms)")
+          : Effect.mapBoth(RoomAnswers.run(rooms, request), {
               onFailure: (error): Refused => ({ error }),
               onSuccess: (fields) => object({ ok: true, ...fields })
             })
@@ -150,7 +162,7 @@ const answering = Effect.gen(function* () {
   return (line: string): Effect.Effect<Answer> => {
     const request = ControlRequest.parse(line)
     const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
-    const isLogged = Either.isLeft(request) || !["List", "ListAccounts"].includes(request.right._tag)
+    const isLogged = Either.isLeft(request) || !["List", "ListAccounts", "ListRooms"].includes(request.right._tag)
     const log = (fields: object) =>
       isLogged
         ? Effect.annotateLogs(Effect.logInfo("control request"), { request: ControlRequest.shown(line), ...fields })

@@ -27,6 +27,23 @@ export interface ControlAnswer {
   /** The name of that account. */
   readonly name?: string
   readonly accounts?: ReadonlyArray<ListedAccount>
+  /** The room to which something was done, and what. */
+  readonly room?: string
+  readonly done?: string
+  readonly rooms?: ReadonlyArray<ListedRoom>
+}
+
+export interface ListedRoom {
+  readonly name: string
+  readonly members: number
+  /** Clients in it that are connected. */
+  readonly here: number
+  /** The number of its last line. */
+  readonly last: number
+  readonly isLocked: boolean
+  readonly slowMillis: number
+  readonly owner: string | null
+  readonly topic: string
 }
 
 export interface ListedAccount {
@@ -75,9 +92,12 @@ const parseObject = (line: string): Record<string, unknown> | undefined => {
 /** The answer for people. */
 export const text = (answer: ControlAnswer): string => {
   const { account, accounts, backup, bans, changed, connections, disconnected, kicked, unbanned } = answer
+  const { done, room, rooms } = answer
   if (connections !== undefined) return lists(connections, bans ?? [])
   if (accounts !== undefined) return accountTable(accounts)
   if (account !== undefined) return `${accountTexts[account]} ${Escape.show(answer.name ?? "")}\n`
+  if (rooms !== undefined) return roomTable(rooms)
+  if (room !== undefined) return `${done ?? "done"} ${Escape.show(room)}\n`
   if (backup !== undefined) return `wrote ${Escape.show(backup)}\n`
   if (kicked !== undefined) return `kicked ${kicked}\n`
   if (unbanned !== undefined) return `lifted the ban of ${unbanned}\n`
@@ -103,6 +123,19 @@ const accountTable = (accounts: ReadonlyArray<ListedAccount>) => {
     devices.length === 0 ? "-" : devices.map((device) => `${device.name}${device.hasToken ? "*" : ""}`).join(", ")
   ])
   return Escape.show(table([["NAME", "STATE", "CREATED", "DEVICES (* WITH A TOKEN)"], ...rows]))
+}
+
+const roomTable = (rooms: ReadonlyArray<ListedRoom>) => {
+  const rows = rooms.map(({ here, isLocked, last, members, name, owner, slowMillis, topic }) => [
+    name,
+    String(members),
+    String(here),
+    String(last),
+    owner ?? "-",
+    [...(isLocked ? ["locked"] : []), ...(slowMillis > 0 ? ["slow"] : [])].join(" ") || "-",
+    topic
+  ])
+  return Escape.show(table([["ROOM", "MEMBERS", "HERE", "LAST LINE", "OWNER", "STATE", "TOPIC"], ...rows]))
 }
 
 const left = (millis: number | null | undefined) => {

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import { isAbsolute } from "node:path"
 import * as BanSubject from "../../chat/BanSubject.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
+import type * as RoomActs from "../../rooms/RoomActs.js"
 import * as Units from "../settings/Units.js"
 
 /** What an operator may ask of a running server: one line each, answered by one line of JSON (OPERATING.md). */
@@ -21,12 +22,34 @@ export type ControlRequest =
   /** The path is absolute. */
   | { readonly _tag: "Backup"; readonly file: string }
   | AccountRequest
+  | RoomRequest
+
+/** What an operator may ask about rooms. Strings are ordinary text. */
+export type RoomRequest =
+  | { readonly _tag: "ListRooms" }
+  | { readonly _tag: "CreateRoom"; readonly room: string; readonly owner: string | undefined }
+  | { readonly _tag: "EndRoom"; readonly room: string }
+  /** `text`: what follows the room's name. */
+  | { readonly _tag: "ActInRoom"; readonly verb: RoomActs.Verb; readonly room: string; readonly text: string }
 
 /** What an operator may ask about accounts. */
 export type AccountRequest =
   | { readonly _tag: "ListAccounts" }
   | { readonly _tag: "RemoveAccount" | "FreeAccount"; readonly name: string }
   | { readonly _tag: "AddAccount" | "SetPassword"; readonly name: string; readonly password: string }
+
+/** Those of `RoomActs`, which is not loaded here: a server may have no rooms. */
+const roomVerbs: ReadonlyArray<RoomActs.Verb> = [
+  "topic",
+  "invite",
+  "remove",
+  "owner",
+  "lock",
+  "unlock",
+  "silence",
+  "unsilence",
+  "slow"
+]
 
 /** The version of these requests and of their answers, which the server announces first. */
 export const version = 1
@@ -38,6 +61,8 @@ const longest = Duration.hours(24 * 366)
 export const parse = (line: string): Either.Either<ControlRequest, string> => {
   const account = accountForm.exec(line.trim())
   if (account !== null) return parseAccount(account[1] ?? "")
+  const room = roomForm.exec(line.trim())
+  if (room !== null) return parseRoom(room[1] ?? "")
   const [, verb = "", rest = ""] = /^(\S*)(.*)$/su.exec(line.trim()) ?? []
   const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
   if (form === undefined) return Either.left(unknown(verb))
@@ -66,6 +91,26 @@ const parseAccount = (text: string): Either.Either<ControlRequest, string> => {
   )
 }
 
+const roomForm = /^room(?:\s+(.*))?$/su
+
+/** The forms of a request about rooms. */
+const parseRoom = (text: string): Either.Either<ControlRequest, string> => {
+  const [, verb = "", room = "", rest = ""] = /^(\S+)(?:\s+(\S+)(?:\s+(.+))?)?$/su.exec(text) ?? []
+  if (verb === "list" && room === "") return Either.right({ _tag: "ListRooms" })
+  if (room.startsWith("#")) {
+    if (verb === "create" && !/\s/u.test(rest)) {
+      return Either.right({ _tag: "CreateRoom", room, owner: rest === "" ? undefined : rest })
+    }
+    if (verb === "remove" && rest === "") return Either.right({ _tag: "EndRoom", room })
+    const act = roomVerbs.find((one) => one === verb)
+    if (act !== undefined) return Either.right({ _tag: "ActInRoom", verb: act, room, text: rest })
+  }
+  return Either.left(
+    "write room list, room create #ROOM [OWNER], room remove #ROOM, or what owners do without its slash, such as " +
+      "room lock #ROOM or room silence #ROOM NAME 10m"
+  )
+}
+
 /** A server has its own working folder, which an operator may not know. */
 const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
   isAbsolute(file)
@@ -75,10 +120,11 @@ const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
 export const isAboutAccounts = (request: ControlRequest): request is AccountRequest =>
   ["ListAccounts", "RemoveAccount", "FreeAccount", "AddAccount", "SetPassword"].includes(request._tag)
 
-/** The request as it may be logged: without a password. */
+/** The request as it may be logged: without a password, and without the topic of a room. */
 export const shown = (line: string): string => {
   const words = line.trim().split(/\s+/u)
-  return (words[0] === "account" ? words.slice(0, 3) : words).join(" ")
+  const isShort = words[0] === "account" || (words[0] === "room" && words[1] === "topic")
+  return (isShort ? words.slice(0, 3) : words).join(" ")
 }
 
 type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain" | "backup"
