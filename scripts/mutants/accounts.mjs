@@ -131,8 +131,8 @@ export const mutants = [
   {
     name: "a device that is forgotten while its token is checked is one again",
     file: "accounts/Logins.ts",
-    search: 'proof === "token" && opened.isNew',
-    replace: "false",
+    search: 'account, device, proof === "token")',
+    replace: "account, device, false)",
     test: "test/accounts/devices.test.ts"
   },
   {

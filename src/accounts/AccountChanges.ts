@@ -83,19 +83,20 @@ export const forget = (
   )
 
 /**
- * Finds or creates a device. The one that the store forgets for it may have logged in since it was counted as away: then
+ * Finds or creates a device; with `isKnown` it only finds one. The one that the store forgets for it may have logged in since it was counted as away: then
  * its clients are disconnected, because the store would ignore what they are given.
  */
 export const openDevice = (
   accounts: AccountsContext,
   account: KnownAccount,
-  device: string
+  device: string,
+  isKnown = false
 ): Effect.Effect<OpenedDevice, StoreError> =>
   Effect.suspend(() => {
     const { broker, settings, store } = accounts
     const present = presentDevices(broker(), account)
     const { maxDevices } = settings.current
-    return store.accounts.openDevice(account.id, device, { maxDevices, present })
+    return store.accounts.openDevice(account.id, device, { maxDevices, present, isKnown })
   }).pipe(
     Effect.tap((opened) => {
       const forgotten = opened._tag === "Opened" ? opened.forgotten : undefined

@@ -71,25 +71,28 @@ const provePassword = (
   const unchecked = verification.refusal(claimed)
   if (unchecked !== undefined) return notNow(unchecked)
   const changesBefore = account?.passwordChanges
+  const isCurrent = () => account?.isRemoved === false && account.passwordChanges === changesBefore
   const record = account === undefined ? Effect.succeed(undefined) : store.accounts.credential(account.id)
-  return Effect.flatMap(verification.check(claimed, record), (verdict): Effect.Effect<Decision, StoreError> => {
-    switch (verdict._tag) {
-      case "Wrong":
-        return Effect.succeed(Reply.wrongPassword)
-      case "Throttled":
-      case "Busy":
-        return Effect.succeed(notNow(verdict))
-      case "Right": {
-        if (account === undefined) return Effect.succeed(Reply.wrongPassword)
-        const opened = open(accounts, claim, account, "password", changesBefore)
-        // A record of the old password must not replace that of a new one.
-        const isCurrent = changesBefore === account.passwordChanges
-        if (verdict.record === undefined || !isCurrent) return opened
-        // If it cannot be stored, the next login tries again.
-        return Effect.zipRight(Effect.ignore(store.accounts.setCredential(account.id, verdict.record)), opened)
+  return Effect.flatMap(
+    verification.check(claimed, record, isCurrent),
+    (verdict): Effect.Effect<Decision, StoreError> => {
+      switch (verdict._tag) {
+        case "Wrong":
+          return Effect.succeed(Reply.wrongPassword)
+        case "Throttled":
+        case "Busy":
+          return Effect.succeed(notNow(verdict))
+        case "Right": {
+          if (account === undefined) return Effect.succeed(Reply.wrongPassword)
+          const opened = open(accounts, claim, account, "password", changesBefore)
+          // A record of the old password must not replace that of a new one.
+          if (verdict.record === undefined || !isCurrent()) return opened
+          // If it cannot be stored, the next login tries again.
+          return Effect.zipRight(Effect.ignore(store.accounts.setCredential(account.id, verdict.record)), opened)
+        }
       }
     }
-  })
+  )
 }
 
 const notNow = ({ _tag, retryMillis }: Unchecked): Reply.Fatal =>
@@ -107,13 +110,17 @@ const open = (
   Effect.suspend(() => {
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
-    return AccountChanges.openDevice(accounts, account, device).pipe(
-      Effect.flatMap((opened): Effect.Effect<Decision, StoreError> => {
-        if (opened._tag === "TooMany") return Effect.succeed(Reply.tooManyDevices)
-        // The device of a token exists, unless it was forgotten while the token was checked.
-        const isForgotten = proof === "token" && opened.isNew
-        if (!isForgotten) return Effect.succeed(proven)
-        return Effect.as(AccountChanges.forget(accounts, account, device), Reply.wrongPassword)
+    // The device of a token exists, unless it was forgotten while the token was checked.
+    return AccountChanges.openDevice(accounts, account, device, proof === "token").pipe(
+      Effect.map((opened): Decision => {
+        switch (opened._tag) {
+          case "TooMany":
+            return Reply.tooManyDevices
+          case "Unknown":
+            return Reply.wrongPassword
+          case "Opened":
+            return proven
+        }
       }),
       // On a full disk, or a damaged one, a device that is known reads what is stored.
       Effect.catchAll((error) =>

@@ -72,8 +72,6 @@ export class Verification {
   /** Made at start: what is remembered cannot be used anywhere else. */
   private readonly key = randomBytes(32)
   private readonly remembered = new Map<string, Remembered>()
-  /** How often something was forgotten. A check that began before may have compared with the record of an old password. */
-  private forgotten = 0
   private readonly throttle: Throttle
   private readonly threads: Effect.Semaphore
   private readonly now: () => number
@@ -98,8 +96,14 @@ export class Verification {
    * the same time then.
    *
    * @param record fails if the store does not answer
+   * @param isCurrent whether the record is still that of the account. It may have been replaced while it was compared;
+   * then the password is not remembered.
    */
-  check<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
+  check<E>(
+    claim: PasswordClaim,
+    record: Effect.Effect<string | undefined, E>,
+    isCurrent: () => boolean = () => true
+  ): Effect.Effect<Verdict, E> {
     return Effect.suspend(() => {
       const { account, address } = claim
       const refused = this.refusal(claim)
@@ -107,7 +111,7 @@ export class Verification {
       if (this.isRemembered(claim)) return Effect.succeed(this.right(claim, undefined))
       const work = Effect.suspend(() =>
         // Another connection may have been checked meanwhile.
-        this.isRemembered(claim) ? Effect.succeed(this.right(claim, undefined)) : this.compare(claim, record)
+        this.isRemembered(claim) ? Effect.succeed(this.right(claim, undefined)) : this.compare(claim, record, isCurrent)
       )
       if (this.throttle.isFamiliar(account, address)) return this.inTurn(claim, work)
       return Effect.map(this.bounded(address, work), (verdict) => verdict ?? busy())
@@ -139,23 +143,21 @@ export class Verification {
 
   /** Forgets what is remembered of an account, because its password has changed or it is gone. */
   forget(account: string) {
-    this.forgotten += 1
     this.remembered.delete(account)
   }
 
-  private compare<E>(claim: PasswordClaim, record: Effect.Effect<string | undefined, E>): Effect.Effect<Verdict, E> {
-    const compared = Effect.suspend(() => {
-      const before = this.forgotten
-      return Effect.flatMap(record, (found) =>
-        Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
-          isSame && found !== undefined
-            ? Effect.map(this.renewed(claim.password, found), (renewed) =>
-                this.right(claim, renewed, this.forgotten === before)
-              )
-            : Effect.sync(() => this.wrong(claim))
-        )
+  private compare<E>(
+    claim: PasswordClaim,
+    record: Effect.Effect<string | undefined, E>,
+    isCurrent: () => boolean
+  ): Effect.Effect<Verdict, E> {
+    const compared = Effect.flatMap(record, (found) =>
+      Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
+        isSame && found !== undefined
+          ? Effect.map(this.renewed(claim.password, found), (renewed) => this.right(claim, renewed, isCurrent()))
+          : Effect.sync(() => this.wrong(claim))
       )
-    })
+    )
     return this.threads.withPermits(1)(compared)
   }
 

@@ -37,6 +37,15 @@ export type OpenedDevice =
     }
   /** The account has `maxDevices` devices, and all of them are present. */
   | { readonly _tag: "TooMany" }
+  /** There is no such device, and none was to be made. */
+  | { readonly _tag: "Unknown" }
+
+export interface OpenDeviceOptions {
+  readonly maxDevices: number
+  readonly present: ReadonlyArray<string>
+  /** Whether the device must exist. Default: false. */
+  readonly isKnown?: boolean | undefined
+}
 
 /** Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token. */
 export interface StoreAccounts {
@@ -71,7 +80,7 @@ export interface StoreAccounts {
   readonly openDevice: (
     account: AccountId,
     device: string,
-    options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
+    options: OpenDeviceOptions
   ) => Effect.Effect<OpenedDevice, StoreError>
   /** Sets a device's token to the SHA-256 of a new one. The device must exist; otherwise the result is false. */
   readonly setToken: (account: AccountId, device: string, hash: Uint8Array) => Effect.Effect<boolean, StoreError>

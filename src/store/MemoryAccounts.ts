@@ -1,6 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { AccountId, OpenedDevice, StoreAccounts, StoredAccount } from "../ports/StoreAccounts.js"
+import type {
+  AccountId,
+  OpenDeviceOptions,
+  OpenedDevice,
+  StoreAccounts,
+  StoredAccount
+} from "../ports/StoreAccounts.js"
 import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import { type Account, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
@@ -36,11 +42,11 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     return keepReturns(state, undelivered, time.now()).toGuests
   }
 
-  const openDevice: (
-    account: AccountId,
-    device: string,
-    options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
-  ) => OpenedDevice = (id, name, { maxDevices, present }) => {
+  const openDevice = (
+    id: AccountId,
+    name: string,
+    { isKnown = false, maxDevices, present }: OpenDeviceOptions
+  ): OpenedDevice => {
     const account = state.active(id)
     if (account === undefined) return { _tag: "TooMany" }
     const known = account.devices.get(name)
@@ -49,6 +55,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
       known.ran = time.now()
       return { _tag: "Opened", isNew: false, forgotten: undefined }
     }
+    if (isKnown) return { _tag: "Unknown" }
     let forgotten: string | undefined
     if (account.devices.size >= maxDevices) {
       const away = [...account.devices].filter(([device]) => !present.includes(device))

@@ -1,4 +1,11 @@
-import type { AccountId, FreedAccount, OpenedDevice, StoredAccount, StoredDevice } from "../ports/StoreAccounts.js"
+import type {
+  AccountId,
+  FreedAccount,
+  OpenDeviceOptions,
+  OpenedDevice,
+  StoredAccount,
+  StoredDevice
+} from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { isOwed } from "./SqlLines.js"
@@ -141,7 +148,7 @@ export function* openDevice(
   state: SqlState,
   account: AccountId,
   device: string,
-  options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> },
+  options: OpenDeviceOptions,
   moment: Moment
 ): Sql<OpenedDevice> {
   if (!(yield* state.activeAccounts()).has(account)) return { _tag: "TooMany" }
@@ -150,6 +157,7 @@ export function* openDevice(
     yield* markSeen(state, { account, device }, moment)
     return { _tag: "Opened", isNew: false, forgotten: undefined }
   }
+  if (options.isKnown === true) return { _tag: "Unknown" }
   let forgotten: string | undefined
   if (names.length >= options.maxDevices) {
     const oldestFirst = yield* rows<{ name: string }>(

@@ -1,4 +1,4 @@
-import type { AccountId } from "../ports/StoreAccounts.js"
+import type { AccountId, OpenDeviceOptions } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
 import type { RoomChanges } from "../ports/StoreRooms.js"
 import type { SearchRequest } from "../ports/StoreSearch.js"
@@ -62,14 +62,8 @@ export const requests = {
   remove: writes((state, moment, account: AccountId) => SqlAccounts.remove(state, account, moment)),
   free: writes((_state, _, account: AccountId) => SqlAccounts.free(account)),
   devices: reads((_state, _, account: AccountId) => SqlAccounts.devices(account)),
-  openDevice: writes(
-    (
-      state,
-      moment,
-      account: AccountId,
-      device: string,
-      options: { readonly maxDevices: number; readonly present: ReadonlyArray<string> }
-    ) => SqlAccounts.openDevice(state, account, device, options, moment)
+  openDevice: writes((state, moment, account: AccountId, device: string, options: OpenDeviceOptions) =>
+    SqlAccounts.openDevice(state, account, device, options, moment)
   ),
   setToken: writes((state, _, account: AccountId, device: string, hash: Uint8Array) =>
     SqlAccounts.setToken(state, account, device, hash)

@@ -138,8 +138,10 @@ describe("Verification", () => {
     Effect.gen(function* () {
       const verification = yield* start()
       const { open, read } = yield* slowRecord
-      const early = yield* Effect.fork(verification.check(claim, read))
+      let isCurrent = true
+      const early = yield* Effect.fork(verification.check(claim, read, () => isCurrent))
       yield* settle
+      isCurrent = false
       verification.forget(claim.account)
       yield* open
       assert.strictEqual((yield* Fiber.join(early))._tag, "Right")

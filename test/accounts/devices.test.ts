@@ -303,11 +303,17 @@ describe("devices of an account", () => {
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       let waits = 0
+      let forgets = 0
       const chat = yield* start(undefined, {
         store: (store) => ({
           ...store,
           accounts: {
             ...store.accounts,
+            // A device that was made and forgotten might have taken the place of another one.
+            forget: (...device) => {
+              forgets += 1
+              return store.accounts.forget(...device)
+            },
             deviceOfToken: (...token) =>
               Effect.tap(store.accounts.deviceOfToken(...token), () => {
                 waits += 1
@@ -329,6 +335,7 @@ describe("devices of an account", () => {
         (yield* ask(main, "/devices")).filter((line) => line.startsWith("* device ")),
         1
       )
+      assert.strictEqual(forgets, 1)
     })
   )
 })

@@ -203,6 +203,16 @@ describe("a-chat with client settings", () => {
     })
   )
 
+  it.scopedLive("say in one way where a server is", () =>
+    Effect.gen(function* () {
+      const { environment, path } = yield* configured(
+        'server = "both"\n[servers.both]\nunix = "/s"\nhost = "chat.example"\n[servers.one]\nunix = "/s"\nport = 9\n'
+      )
+      const { errors, status } = yield* Program.run(["who"], { environment })
+      assert.deepStrictEqual([status, errors], [2, `a-chat: ${path}:4: unix replaces host; give one or the other\n`])
+    })
+  )
+
   it.scopedLive("are listed by config --client, with the place of each", () =>
     Effect.gen(function* () {
       const { environment, folder, path } = yield* configured(text)

@@ -698,6 +698,22 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
 
+      it.scoped("find a device that must exist, and make none", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const alice = yield* register(store, "alice")
+          yield* device(store, alice, "main")
+          const find = (name: string) =>
+            store.accounts.openDevice(alice, name, { maxDevices: 1, present: [], isKnown: true })
+          assert.deepStrictEqual(yield* find("main"), { _tag: "Opened", isNew: false, forgotten: undefined })
+          assert.deepStrictEqual(yield* find("phone"), { _tag: "Unknown" })
+          assert.deepStrictEqual(
+            (yield* store.accounts.devices(alice)).map(({ name }) => name),
+            ["main"]
+          )
+        })
+      )
+
       it.scoped("forget no device when others leave, which are seen then", () =>
         Effect.gen(function* () {
           const store = yield* open({ ...defaults, keep: "1 hour" })

@@ -32,7 +32,7 @@ export const content = (blob: (bytes: Buffer) => string): ReadonlyArray<string> 
   `insert into meta (id, log, commits, clean, running, stored, given, expired, lines, bytes, ended_id, ended_seq, dead)
    values (1, 'abc', 7, 1, 5000, 4, 1, 0, 4, ${stored.reduce((sum, line) => sum + size(line), 0)}, 4, 9, 0)`,
   "insert into account values (1, 'alice', 'ALICE', 'hash', 0, 0), (2, 'bob', 'BOB', 'hash', 0, 0)",
-  "insert into device values (2, 'main', null, 0, 0)",
+  "insert into device values (1, 'main', null, 0, 0), (2, 'main', null, 0, 0)",
   "insert into conversation values (1, 1, 1, 2, '', 1, 0), (5, 2, 2, 0, 'CAROL', 10, 0)",
   "insert into member values (1, 1, 1, 1, 0), (1, 2, 1, 2, 1), (5, 2, 10, 0, 0)",
   "insert into cursor values (2, 'main', 1, 1)",

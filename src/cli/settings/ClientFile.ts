@@ -71,6 +71,7 @@ export const mistakes = (
   const names = Object.values(settings).map(({ name }) => name)
   const inTable = (table: Entries, allowed: ReadonlyArray<string>) => [
     ...SettingsFile.mistakes(table, allowed, "a-chat connect --help"),
+    ...twoPlaces(table),
     ...Sources.resolve(settings, expanded(source(table))).mistakes
   ]
   const { entries, path } = file
@@ -96,6 +97,13 @@ export const mistakes = (
     all.push({ name: "server", line: server.line, text: `${server.place}: ${unknownServer(server, file)}` })
   }
   return all.toSorted((one, other) => one.line - other.line)
+}
+
+/** A table that says in two ways where the server is: one of them would be ignored. */
+const twoPlaces = ({ entries, path }: Entries): ReadonlyArray<Sources.Mistake> => {
+  const line = entries.get("host")?.line
+  if (line === undefined || !entries.has("unix")) return []
+  return [{ name: "host", line, text: `${path}:${line}: unix replaces host; give one or the other` }]
 }
 
 /** The settings of the server that a setting names: a table of the file, or a place. */
