@@ -44,6 +44,7 @@ import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as sockets } from "./sockets.mjs"
 import { mutants as store } from "./store.mjs"
+import { mutants as storeRooms } from "./store-rooms.mjs"
 import { mutants as terminal } from "./terminal.mjs"
 import { mutants as time } from "./time.mjs"
 import { mutants as transport } from "./transport.mjs"
@@ -76,6 +77,7 @@ const mutants = [
   transport,
   operators,
   store,
+  storeRooms,
   search
 ].flat()
 

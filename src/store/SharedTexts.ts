@@ -33,7 +33,7 @@ export function* release(text: number): Sql<void> {
 export function* check(): Sql<ReadonlyArray<StoreFault>> {
   const found = yield* rows<{ id: number; uses: number; lines: number }>(
     `select t.id, t.uses, count(l.id) as lines from shared_text t left join line l on l.shared = t.id
-     group by t.id, t.uses having count(l.id) <> t.uses order by t.id limit ?`,
+     group by t.id, t.uses having count(l.id) <> t.uses or t.uses = 0 order by t.id limit ?`,
     reportedFaults
   )
   return found.map(({ id, lines, uses }) => `text ${id} belongs to ${lines} lines, and ${uses} should share it`)

@@ -34,7 +34,8 @@ const totals = {
 const gauges = {
   waiting: gauge("achat_store_waiting_lines", "Direct lines that no device of their recipient has been given yet"),
   accounts: gauge("achat_store_accounts", "Accounts"),
-  conversations: gauge("achat_store_conversations", "Conversations"),
+  conversations: gauge("achat_store_conversations", "Conversations, rooms included"),
+  rooms: gauge("achat_store_rooms", "Rooms"),
   lines: gauge("achat_store_lines", "Kept lines"),
   bytes: gauge(
     "achat_store_text_bytes",
@@ -55,6 +56,7 @@ export interface StoreGauges {
   readonly waiting: number
   readonly accounts: number
   readonly conversations: number
+  readonly rooms: number
   readonly lines: number
   readonly bytes: number
   readonly diskBytes: number

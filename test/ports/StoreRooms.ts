@@ -557,6 +557,29 @@ export const roomSuite = (open: OpenStore) => {
     })
   )
 
+  it.scoped("and accounts get a line that is sent to them again once, also if they share its text", () =>
+    Effect.gen(function* () {
+      const store = yield* open(defaults)
+      const [alice, bob] = yield* three(store)
+      const room = yield* create(store, "ops", alice)
+      yield* device(store, alice)
+      const keys = [Keys.ofRoom(room.id), Keys.between(alice, bob)]
+      const once = { device: "main", label: "1" }
+      const each = (text: string) => keys.map((key) => line(key, alice, text, { once, to: "others" }))
+      assert.deepStrictEqual(seqs(yield* store.append(each("to both"))), [1, 1])
+      const again = yield* store.append(each("to both"))
+      assert.deepStrictEqual(
+        again.map((result) => result._tag === "Stored" && [result.seq, result.again]),
+        [
+          [1, true],
+          [1, true]
+        ]
+      )
+      assert.deepStrictEqual(seqs(yield* store.append(each("another text"))), ["LabelUsed", "LabelUsed"])
+      assert.strictEqual((yield* balanced(store)).lines, 2)
+    })
+  )
+
   it.scoped("are part of an export, and the same after its import", () =>
     Effect.gen(function* () {
       const from = yield* open(defaults)

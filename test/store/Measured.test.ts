@@ -24,6 +24,7 @@ it.scoped("the metrics of a store have its totals, its state, and the size of it
     const before = [...StoreMetrics.batches.counts]
     yield* store.append([1, 2].map((number) => line(Keys.between(alice, bob), alice, `line ${number}`)))
     yield* store.saveCursors([])
+    yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: alice })
     assert.deepStrictEqual(
       StoreMetrics.batches.counts.map((count, bucket) => count - (before[bucket] ?? 0)),
       [0, 1, 0, 0, 0, 0, 0, 0]
@@ -33,6 +34,8 @@ it.scoped("the metrics of a store have its totals, its state, and the size of it
     assert.strictEqual(shown.get("achat_store_waiting_lines"), 2)
     assert.strictEqual(shown.get("achat_store_text_bytes"), 2 * (Keys.lineOverhead + "author1line 1".length))
     assert.strictEqual(shown.get("achat_store_oldest_line_seconds"), 10)
+    assert.strictEqual(shown.get("achat_store_conversations"), 2)
+    assert.strictEqual(shown.get("achat_store_rooms"), 1)
     assert.strictEqual(shown.get("achat_store_stateok"), 1)
     state = "full"
     yield* TestClock.adjust("10 seconds")

@@ -143,6 +143,7 @@ const store = (metrics, now, before) => {
     ["expired", now("achat_store_expired_total")],
     ["accounts", now("achat_store_accounts")],
     ["conversations", now("achat_store_conversations")],
+    ["rooms", now("achat_store_rooms")],
     ["kept lines", now("achat_store_lines")],
     ["texts", bytes(now("achat_store_text_bytes"))],
     ["on disk", bytes(now("achat_store_disk_bytes"))],
