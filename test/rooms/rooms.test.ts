@@ -91,7 +91,10 @@ describe("a server without a store of its own", () => {
       const [carol, dave] = [yield* chat.join("carol"), yield* chat.join("dave")]
       yield* ask(carol, "/hello seq", "/join #ops")
       const hello = carol.received.find((line) => line.startsWith("* hello")) ?? ""
-      assert.match(hello, / on=seq store=memory log=\S+ rooms=open max-rooms=100 max-topic=300 max-history=100 search-rate=4:/u)
+      assert.match(
+        hello,
+        / on=seq store=memory log=\S+ rooms=open max-rooms=100 max-topic=300 max-history=100 search-rate=4:/u
+      )
       yield* ask(dave, "/join #ops", "#ops: one")
       yield* gets(carol, "* joined #ops dave guest=yes: is in the room")
       yield* ask(carol, "@1 #ops: two")
