@@ -9,7 +9,7 @@ import { churn, idle, rush, who } from "./connections.mjs"
 import { rowOf } from "./loads.mjs"
 import { paced, slow, traffic } from "./traffic.mjs"
 import { withAccounts } from "./accounts.mjs"
-import { catchUp, outcomes, passwords } from "./stored.mjs"
+import { catchUp, history, outcomes, passwords, search } from "./stored.mjs"
 import { wires } from "./wire.mjs"
 
 const { values } = parseArgs({
@@ -29,7 +29,9 @@ const fail = (failure) => {
 }
 
 const load = { ...rowOf(values.load, values.quick), protocol: values.protocol }
-const run = { traffic, slow, paced, churn, idle, rush, who, outcomes, "catch-up": catchUp, passwords }[load.kind]
+const run = { traffic, slow, paced, churn, idle, rush, who, outcomes, "catch-up": catchUp, passwords, history, search }[
+  load.kind
+]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
 const result = await run(load, withAccounts(wires[values.protocol], load), place, Number(values.pid), fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)

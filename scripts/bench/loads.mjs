@@ -251,6 +251,37 @@ const rows = [
     ]
   },
   {
+    id: "history",
+    kind: "history",
+    lines: 1_000_000,
+    accounts: [0, 1000],
+    cold: 200,
+    warm: 2000,
+    quick: { lines: 100_000, warm: 500 },
+    servers: ["a-chat-store"],
+    figures: [
+      { key: "cold", title: "the last 50 of 1,000,000 lines, after a start: p99", unit: "ms", better: "less" },
+      { key: "warm", title: "the same again: p99", unit: "ms", better: "less" }
+    ]
+  },
+  {
+    id: "search",
+    kind: "search",
+    lines: 1_000_000,
+    accounts: [0, 1000],
+    measure: 9000,
+    quick: { lines: 100_000, measure: 3000 },
+    servers: ["a-chat-store"],
+    figures: [
+      { key: "rare", title: "a search in 1,000,000 lines, for a word in ten of them: p99", unit: "ms", better: "less" },
+      { key: "common", title: "for a word in half of them: p99", unit: "ms", better: "less" },
+      { key: "none", title: "for a word in none of them: p99", unit: "ms", better: "less" },
+      { key: "delay", title: "a bystander's p99 meanwhile", unit: "ms", better: "less" },
+      { key: "outcome", title: "a line to an account is stored meanwhile: p99", unit: "ms", better: "less" },
+      { key: "alone", title: "the same without searches: p99", unit: "ms", better: "less" }
+    ]
+  },
+  {
     id: "tokens",
     title: "connect, log in with a token, ping, leave (50 at a time)",
     kind: "churn",
@@ -316,7 +347,7 @@ export const tables = {
   clients: clients.map(({ id }) => id),
   store: [
     "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",
-    "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up",
+    "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up history search",
     "tokens passwords idle-accounts serving"
   ].flatMap((ids) => ids.split(" "))
 }

@@ -13,7 +13,8 @@
 //   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape every
 //                        second, clients that acknowledge, and TLS; and plain Node over TLS
 //   --clients            a-chat's commands: send, listen, exec
-//   --store              a server with a store: guests next to a server without one, and lines to accounts
+//   --store              a server with a store: guests next to a server without one, lines to accounts, and looking back
+//                        at a million lines
 //
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import {
   closeSync,
+  copyFileSync,
   cpSync,
   existsSync,
   fdatasyncSync,
@@ -20,6 +21,7 @@ import { fileURLToPath } from "node:url"
 import { neutral } from "../environment.mjs"
 import { answers, freePort } from "../port.mjs"
 import { exported } from "./accounts.mjs"
+import { fill } from "./kept.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
@@ -72,9 +74,16 @@ const setUp = (name, protocol, flags, more = {}) => ({
   isOptional: true,
   isInstalled: () => true,
   help: [process.execPath, [program, "--help"]],
-  command: (port, row, other) => [
+  command: async (port, row, other) => [
     process.execPath,
-    [program, "serve", "--port", String(port), ...flags(other, row), ...(row.kind === "slow" ? patient["a-chat"] : [])]
+    [
+      program,
+      "serve",
+      "--port",
+      String(port),
+      ...(await flags(other, row)),
+      ...(row.kind === "slow" ? patient["a-chat"] : [])
+    ]
   ],
   ...more
 })
@@ -84,14 +93,45 @@ const socket = join(folder, "socket")
 let stores = 0
 
 /** A new store with the accounts of a row. It keeps more unread lines than by default, for the row of those. */
-const stored = (row) => {
+const imported = (row) => {
   const file = join(folder, `store-${++stores}.db`)
   const { status, stderr } = spawnSync(process.execPath, [program, "store", "import", "--store", file], {
     input: exported(row),
     env: neutral()
   })
   if (status !== 0) throw new Error(`the accounts could not be created: ${stderr}`)
-  return ["--store", file, "--keep-lines", "10000000", "--unread-lines", "100000", "--unread-bytes", "1GiB"]
+  return file
+}
+
+/** Stores that are filled already, by the number of their lines. */
+const filled = new Map()
+
+/** A copy of a store with the lines of a row, of which the operating system has nothing in memory, if `dd` can do that. */
+const filledWith = async (row) => {
+  const known = filled.get(row.lines) ?? imported(row)
+  if (!filled.has(row.lines)) await fill(known, { accounts: row.accounts[1], lines: row.lines })
+  filled.set(row.lines, known)
+  const file = join(folder, `store-${++stores}.db`)
+  copyFileSync(known, file)
+  spawnSync("sync", [file])
+  spawnSync("dd", [`if=${file}`, "iflag=nocache", "count=0"], { stdio: "ignore" })
+  return file
+}
+
+const limits = [
+  "--keep-lines",
+  "10000000",
+  "--unread-lines",
+  "100000",
+  "--unread-bytes",
+  "1GiB",
+  "--search-rate",
+  "off"
+]
+
+const stored = async (row) => {
+  const file = row.kind === "history" || row.kind === "search" ? await filledWith(row) : imported(row)
+  return ["--store", file, ...limits]
 }
 
 /** Appends lines like those of a row to a file, in batches as large as its window, and flushes each batch. */
@@ -221,7 +261,7 @@ const scrape = async (port) => {
 export const start = async (server, row) => {
   const [port, other] = [await freePort(), await freePort()]
   const place = server.socket ?? port
-  const [command, args] = server.command(port, row, other)
+  const [command, args] = await server.command(port, row, other)
   const log = join(folder, `${server.name}.log`)
   const env = neutral()
   const file = openSync(log, "w")

@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { performance } from "node:perf_hooks"
 import { Worker } from "node:worker_threads"
 import { password } from "./accounts.mjs"
+import { words } from "./kept.mjs"
 import { leave, open } from "./peer.mjs"
 import { mainThreadCpuOf } from "./resources.mjs"
 import { nameOf, textOf } from "./wire.mjs"
@@ -202,4 +203,90 @@ export const passwords = async (load, wire, place, _pid, fail) => {
   isOver = true
   if (loggedIn === 0) fail("nobody could log in")
   return { delay: quantile([...delays], 0.99), rate: loggedIn / (load.measure / 1000), checked: loggedIn }
+}
+
+/** A client that asks commands, one after the other; `ask` returns the milliseconds until its `* end`, and the lines. */
+const asking = async (index, wire, place, fail) => {
+  let lines = []
+  let answered
+  const heard = (line) => {
+    if (isBad(line)) fail(`came ${line}`)
+    if (line.startsWith("* past ")) lines.push(line)
+    if (!line.startsWith("* end ")) return
+    answered(lines)
+    lines = []
+  }
+  const { socket } = await enter(index, "", heard, wire, place, fail)
+  return async (command) => {
+    const begun = performance.now()
+    const answer = new Promise((resolve) => (answered = resolve))
+    socket.write(`${command}\n`)
+    return { lines: await answer, milliseconds: performance.now() - begun }
+  }
+}
+
+/** The last lines of conversations, each for the first time after a start, then again. */
+export const history = async (load, wire, place, _pid, fail) => {
+  const { accounts, cold, warm } = load
+  const ask = await asking(accounts[0], wire, place, fail)
+  let checked = 0
+  const page = async (index) => {
+    const other = nameOf(accounts[0] + 1 + ((index * 7) % cold))
+    const { lines, milliseconds } = await ask(`/history ${other} limit=50`)
+    if (lines.length < 50 && load.lines === 1_000_000) fail(`the history with ${other} has ${lines.length} lines`)
+    checked += lines.length
+    return milliseconds
+  }
+  const times = { cold: [], warm: [] }
+  for (let index = 0; index < cold; index++) times.cold.push(await page(index))
+  for (let index = 0; index < warm; index++) times.warm.push(await page(index))
+  return { cold: quantile(times.cold, 0.99), warm: quantile(times.warm, 0.99), checked }
+}
+
+/** Sends a line to an account every few milliseconds, and notes how long each takes to be stored. */
+const writer = async (index, to, wire, place, fail) => {
+  const sentAt = new Map()
+  const waits = []
+  const heard = (line) => {
+    if (isBad(line)) fail(`came ${line}`)
+    const [, label] = /^\* stored @(\d+) /u.exec(line) ?? []
+    if (label === undefined) return
+    waits.push(performance.now() - sentAt.get(label))
+    sentAt.delete(label)
+  }
+  const { socket } = await enter(index, "/hello\n", heard, wire, place, fail)
+  let sent = 0
+  setInterval(() => {
+    sent += 1
+    sentAt.set(String(sent), performance.now())
+    socket.write(`@${sent} ${to}: a line that is stored\n`)
+  }, 5)
+  return { waits: () => waits.splice(0) }
+}
+
+/** Searches of one client, one after the other, next to clients that do something else. */
+export const search = async (load, wire, place, _pid, fail) => {
+  const { accounts, measure } = load
+  const ask = await asking(accounts[0], wire, place, fail)
+  const { waits } = await writer(accounts[1], nameOf(accounts[0] + 1), wire, place, fail)
+  const other = await bystander(load, place, fail)
+  await sleep(1000)
+  waits()
+  await sleep(measure / 3)
+  const alone = quantile(waits(), 0.99)
+  const times = { rare: [], common: [], none: [] }
+  const found = { rare: 10, common: 20, none: 0 }
+  const { delays } = await other.delays(async () => {
+    const end = performance.now() + measure
+    while (performance.now() < end) {
+      for (const kind of Object.keys(times)) {
+        const { lines, milliseconds } = await ask(`/search ${words[kind]}`)
+        if (lines.length !== found[kind]) fail(`${lines.length} lines with ${words[kind]} were found`)
+        times[kind].push(milliseconds)
+      }
+    }
+  })
+  const p99 = Object.fromEntries(Object.entries(times).map(([kind, all]) => [kind, quantile(all, 0.99)]))
+  const outcome = quantile(waits(), 0.99)
+  return { ...p99, delay: quantile([...delays], 0.99), outcome, alone, checked: times.none.length }
 }

@@ -2,6 +2,7 @@
 const suite = "test/ports/Store.test.ts"
 const file = "test/store/search.test.ts"
 const words = "test/protocol/Words.test.ts"
+const command = "test/rooms/searching.test.ts"
 
 export const mutants = [
   {
@@ -101,6 +102,20 @@ export const mutants = [
     test: suite
   },
   {
+    name: "a damaged row of the index is read without end",
+    file: "store/WordBlock.ts",
+    search: "Math.min(this.at + length, this.bytes.length)",
+    replace: "Math.min(this.at + length, 1e6)",
+    test: "test/store/WordBlock.test.ts"
+  },
+  {
+    name: "lines that the index lacks are no fault",
+    file: "store/SqlIndex.ts",
+    search: "faults.push(`the index of words lacks",
+    replace: "if (next < 0) faults.push(`the index of words lacks",
+    test: file
+  },
+  {
     name: "a damaged text is found",
     file: "store/SqlSearch.ts",
     search: "if (Checksum.ofLine(line) !== line.crc) {",
@@ -127,5 +142,68 @@ export const mutants = [
     search: '.replace(manyMarks, "$1")',
     replace: "",
     test: words
+  },
+  {
+    name: "a search shows lines of a room that the client has left meanwhile",
+    file: "conversations/SearchCommand.ts",
+    search: 'key.kind !== "room" || rooms.mayRead(peer, key.room)',
+    replace: "true",
+    test: command
+  },
+  {
+    name: "a search in one conversation does not ask again whether the client may read it",
+    file: "conversations/SearchCommand.ts",
+    search: "const known = within === undefined ? undefined : readable(context, peer, within)",
+    replace: "const known = undefined as string | undefined",
+    test: command
+  },
+  {
+    name: "a guest searches in all rooms",
+    file: "conversations/SearchCommand.ts",
+    search: 'within: reader === "guest" ? context.rooms.of(peer) : undefined',
+    replace: "within: [1, 2, 3] as never",
+    test: command
+  },
+  {
+    name: "a client searches as often as it likes",
+    file: "conversations/SearchCommand.ts",
+    search: "return bucket.take(now)",
+    replace: "return 0",
+    test: command
+  },
+  {
+    name: "a search goes first until it is over, and the others wait",
+    file: "conversations/Searches.ts",
+    search: "const before = this.last",
+    replace: "const before = request.from === undefined ? this.last : Effect.void",
+    test: command
+  },
+  {
+    name: "the steps of searches leave no time to others",
+    file: "conversations/Searches.ts",
+    search: "Effect.as(Effect.sleep(took), step)",
+    replace: "Effect.succeed(step)",
+    test: command
+  },
+  {
+    name: "a search finds more lines than it may",
+    file: "conversations/Searches.ts",
+    search: "limit: limit - found.length",
+    replace: "limit",
+    test: command
+  },
+  {
+    name: "indexing leaves no time to others",
+    file: "conversations/Indexing.ts",
+    search: "Effect.delay(step, Duration.times(took, restFactor))",
+    replace: "step",
+    test: "test/conversations/Indexing.test.ts"
+  },
+  {
+    name: "indexing ends with the first failure of the store",
+    file: "conversations/Indexing.ts",
+    search: "Effect.sync(() => this.changed())",
+    replace: "Effect.void",
+    test: "test/conversations/Indexing.test.ts"
   }
 ]

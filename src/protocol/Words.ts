@@ -1,5 +1,5 @@
 /**
- * The words of texts, for searches. A word is a run of letters, marks and digits. A character of a
+ * The words of texts, for searches (protocol, section 12). A word is a run of letters, marks and digits. A character of a
  * script that is written without blanks between words is a word of its own, and so is an emoji.
  */
 

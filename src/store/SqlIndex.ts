@@ -1,3 +1,4 @@
+import type { StoreFault } from "../ports/StoreUpkeep.js"
 import * as Words from "../protocol/Words.js"
 import { countWithin } from "./PageSize.js"
 import { linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
@@ -59,6 +60,31 @@ export function* write(state: SqlState): Sql<void> {
   } else if (walk !== undefined) {
     state.walk = undefined
     ;(yield* state.meta()).cleaned = walk.removed
+  }
+}
+
+/** Faults of the index, all of which is read: lines that it does not lead to are not found. */
+export function* check(): Sql<ReadonlyArray<StoreFault>> {
+  const faults: Array<StoreFault> = []
+  const after = yield* end()
+  for (let next = 0; ;) {
+    const first = yield* row<{ id: number }>(
+      "select id from line where id >= ? and id < ? order by id limit 1",
+      next,
+      after
+    )
+    if (first === undefined) return faults
+    const indexed = newBlock(WordBlock.blockOf(first.id))
+    while ((yield* readLines(indexed)) === "more");
+    const { block } = indexed
+    const found = yield* rows<{ id: number; postings: Uint8Array }>(
+      "select id, postings from word where id >= ? and id < ?",
+      WordBlock.firstRowOf(block.block),
+      WordBlock.firstRowOf(block.block + 1)
+    )
+    next = WordBlock.firstLineOf(block.block + 1)
+    if (WordBlock.leadTo(block, new Map(found.map(({ id, postings }) => [id, postings])))) continue
+    faults.push(`the index of words lacks some of the lines before line ${next} of the table`)
   }
 }
 

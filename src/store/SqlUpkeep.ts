@@ -2,6 +2,7 @@ import type { ConversationId } from "../ports/StoreLines.js"
 import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
 import { LargestFirst } from "./LargestFirst.js"
+import * as SqlIndex from "./SqlIndex.js"
 import { isOwed } from "./SqlLines.js"
 import * as SharedTexts from "./SharedTexts.js"
 import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
@@ -328,6 +329,7 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   if (stored !== given + waiting + expired) {
     faults.push(`${stored} direct lines were stored, but ${given} were given, ${waiting} wait and ${expired} expired`)
   }
+  faults.push(...(yield* SqlIndex.check()))
   return faults
 }
 

@@ -84,7 +84,7 @@ const post = (postings: Postings, key: number, offset: number) => {
   else offsets.push(offset)
 }
 
-/** The lines of a block that have a word, from its row, and those that have every word: as offsets, in order. */
+/** The lines of a block that have a word, from its row, and those that have every word: as offsets. */
 export const linesWithWord = (row: Uint8Array | undefined, hash: number): ReadonlyArray<number> =>
   row === undefined ? [] : linesWith(row, (key) => key === hash || key === everyWord, hash)
 
@@ -96,16 +96,36 @@ export const linesWithin = (
 
 /** The lines that have a key which is wanted, and none above `last`. */
 const linesWith = (row: Uint8Array, isWanted: (key: number) => boolean, last = Infinity): ReadonlyArray<number> => {
-  let found: ReadonlyArray<number> = []
+  const found: Array<number> = []
   const reader = new Reader(row)
   for (let key = 0; !reader.isAtEnd && key < last;) {
     key += reader.number()
     const length = reader.number()
-    if (!isWanted(key)) reader.skip(length)
-    else if (found.length === 0) found = reader.offsets(length)
-    else found = [...found, ...reader.offsets(length)]
+    if (isWanted(key)) found.push(...reader.offsets(length))
+    else reader.skip(length)
   }
   return found
+}
+
+/** Whether these rows lead to all lines of a block. They may lead to others as well, which are gone. */
+export const leadTo = (block: WordBlock, rows: ReadonlyMap<number, Uint8Array>): boolean =>
+  block.rows().every(({ id, postings }) => {
+    const found = unpacked(rows.get(id))
+    return [...unpacked(postings)].every(([key, offsets]) => {
+      const known = new Set(found.get(key))
+      return offsets.every((offset) => known.has(offset))
+    })
+  })
+
+const unpacked = (row: Uint8Array | undefined): ReadonlyMap<number, ReadonlyArray<number>> => {
+  const postings = new Map<number, ReadonlyArray<number>>()
+  if (row === undefined) return postings
+  const reader = new Reader(row)
+  for (let key = 0; !reader.isAtEnd;) {
+    key += reader.number()
+    postings.set(key, reader.offsets(reader.number()))
+  }
+  return postings
 }
 
 /** How many lines a block had when it was indexed, from the row that has its conversations. */
@@ -157,7 +177,7 @@ class Reader {
   }
 
   offsets(length: number): ReadonlyArray<number> {
-    const end = this.at + length
+    const end = Math.min(this.at + length, this.bytes.length)
     const offsets: Array<number> = []
     for (let offset = 0; this.at < end;) {
       offset += this.number()

@@ -180,6 +180,41 @@ describe("the index of a store in a file", () => {
     })
   )
 
+  it.scoped("is checked with the store, whatever has become of it", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, (one) =>
+        Effect.gen(function* () {
+          yield* register(one, "alice")
+          for (let from = 1; from < 2500; from += 500) yield* store(one, from, 500)
+          yield* indexAll(one)
+          assert.deepStrictEqual(yield* one.check, [])
+        })
+      )
+      const change = (sql: string) => {
+        const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+        connection?.exec(sql)
+        connection?.close()
+      }
+      change("delete from word where id = (select min(id) from word where id >= 65)")
+      yield* using(path, (one) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* one.check, [
+            "the index of words lacks some of the lines before line 2048 of the table"
+          ])
+          assert.strictEqual((yield* numbers(one, "line")).length, 2500)
+        })
+      )
+      change("update word set postings = zeroblob(300)")
+      yield* using(path, (one) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* one.check).length, 2)
+          assert.isBelow((yield* numbers(one, "line")).length, 2500)
+        })
+      )
+    })
+  )
+
   it.scoped("is made for what a store of an earlier version has", () =>
     Effect.gen(function* () {
       const path = yield* file
