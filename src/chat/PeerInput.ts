@@ -291,17 +291,21 @@ export class PeerInput {
 
   private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
     const { bans, lifecycle, turn } = this.broker
-    turn.spendUnshared(work.membership)
     const device = decision instanceof Device ? decision : undefined
     const refusal =
       decision instanceof Device
         ? (decision.refusal ?? bans.ofName(decision.account.name))
         : (decision ?? bans.ofName(name))
     if (refusal === undefined && device !== undefined) {
+      turn.spendUnshared(work.membership)
       lifecycle.joinAs(peer, device)
       return undefined
     }
-    if (refusal === undefined && lifecycle.join(peer, name)) return undefined
+    if (refusal === undefined && lifecycle.join(peer, name)) {
+      turn.spendUnshared(work.membership)
+      return undefined
+    }
+    turn.spendUnshared(work.refusedLogin)
     peer.refusedLogin = name
     return lifecycle.refuse(peer, refusal ?? Reply.loginInUse(name), label)
   }

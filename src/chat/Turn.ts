@@ -37,6 +37,11 @@ export const work = {
   probe: 2_000,
   /** Asking a question, which takes a fiber (benchmark: 1,000 logins with passwords at once). */
   question: 10_000,
+  /**
+   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may come again at once, and
+   * they have time (benchmark: 1,000 logins with passwords at once).
+   */
+  refusedLogin: 100_000,
   /** A client that joins or leaves, with the work of its fibers. */
   membership: 20_000
 } as const
