@@ -1,4 +1,3 @@
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
@@ -176,11 +175,7 @@ export class Events {
 
   /** Runs `look` in the broker's turn, after everything that was reported before. */
   inTurn<A>(look: () => A): Effect.Effect<A> {
-    return Effect.flatMap(Deferred.make<A>(), (answer) => {
-      const answerWith = () => Deferred.unsafeDone(answer, attempt(look))
-      this.report({ _tag: "Look", look: answerWith })
-      return Deferred.await(answer)
-    })
+    return Effect.async((resume) => this.report({ _tag: "Look", look: () => resume(attempt(look)) }))
   }
 }
 

@@ -1,5 +1,13 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { Appended, ConversationId, ConversationKey, NewLine, Page, StoredLine } from "../ports/StoreLines.js"
+import type {
+  Appended,
+  ConversationId,
+  ConversationKey,
+  Cursor,
+  NewLine,
+  Page,
+  StoredLine
+} from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import type { NewLineBytes, PageBytes } from "./SqlLines.js"
 
@@ -12,20 +20,20 @@ export interface PackedLines {
   readonly bytes: Uint8Array
 }
 
-/** For `postMessage`: the memory that moves to the other thread. */
-export const transferred = ({ bytes, numbers }: PackedLines): ReadonlyArray<ArrayBuffer> => [
-  numbers.buffer as ArrayBuffer, // both are allocated below
-  bytes.buffer as ArrayBuffer
-]
+/** For `postMessage`: the memory that moves to the other thread. `allocate` has allocated one for both. */
+export const transferred = ({ numbers }: PackedLines): ReadonlyArray<ArrayBuffer> => [numbers.buffer as ArrayBuffer]
+
+const allocate = (numbers: number, bytes: number) => {
+  // Memory of its own, because it is transferred.
+  const { buffer } = Buffer.allocUnsafeSlow(8 * numbers + bytes)
+  return { numbers: new Float64Array(buffer, 0, numbers).fill(0), writer: new Writer(Buffer.from(buffer, 8 * numbers)) }
+}
 
 /** Writes strings in wire form one after the other. */
 class Writer {
-  readonly buffer: Buffer
   private at = 0
 
-  constructor(bytes: number) {
-    this.buffer = Buffer.allocUnsafeSlow(bytes) // memory of its own, because it is transferred
-  }
+  constructor(readonly buffer: Buffer) {}
 
   write(wire: string): number {
     if (wire === "") return 0
@@ -77,8 +85,16 @@ const auto = 1
 const live = 2
 const labelled = 4
 
-export const packNew = (lines: ReadonlyArray<NewLine>): PackedLines => {
+/** A request to append lines and to save cursors. */
+export interface PackedAppend extends PackedLines {
+  readonly lineCount: number
+}
+
+const cursorWidth = 4
+
+export const packAppend = (lines: ReadonlyArray<NewLine>, cursors: ReadonlyArray<Cursor>): PackedAppend => {
   let size = 0
+  for (const { device } of cursors) size += device.length
   let before: NewLine | undefined
   for (const line of lines) {
     const { author, conversation: key, once, text, to } = line
@@ -88,8 +104,7 @@ export const packNew = (lines: ReadonlyArray<NewLine>): PackedLines => {
     if (once !== undefined) size += once.device.length + once.label.length
     before = line
   }
-  const numbers = new Float64Array(newWidth * lines.length)
-  const writer = new Writer(size)
+  const { numbers, writer } = allocate(newWidth * lines.length + cursorWidth * cursors.length, size)
   let at = 0
   before = undefined
   for (const line of lines) {
@@ -113,15 +128,27 @@ export const packNew = (lines: ReadonlyArray<NewLine>): PackedLines => {
     before = line
     at += newWidth
   }
-  return { numbers, bytes: writer.buffer }
+  for (const { account, conversation, device, seq } of cursors) {
+    numbers[at] = account
+    numbers[at + 1] = conversation
+    numbers[at + 2] = seq
+    numbers[at + 3] = writer.write(device)
+    at += cursorWidth
+  }
+  return { numbers, bytes: writer.buffer, lineCount: lines.length }
 }
 
-export const unpackNew = ({ bytes, numbers }: PackedLines): ReadonlyArray<NewLineBytes> => {
+export const unpackAppend = ({
+  bytes,
+  lineCount,
+  numbers
+}: PackedAppend): { readonly lines: ReadonlyArray<NewLineBytes>; readonly cursors: ReadonlyArray<Cursor> } => {
   const reader = new Reader(bytes)
-  const number = (index: number) => numbers[index] as number // `packNew` has written it
+  const number = (index: number) => numbers[index] as number // `packAppend` has written it
   const lines: Array<NewLineBytes> = []
   let before: NewLineBytes | undefined
-  for (let at = 0; at < numbers.length; at += newWidth) {
+  let at = 0
+  for (; at < newWidth * lineCount; at += newWidth) {
     const isSameKey = number(at) === same
     const likeness = isSameKey ? "" : Wire.decode(reader.read(number(at + 5)))
     const flags = number(at + 4)
@@ -144,7 +171,16 @@ export const unpackNew = ({ bytes, numbers }: PackedLines): ReadonlyArray<NewLin
     lines.push(line)
     before = line
   }
-  return lines
+  const cursors: Array<Cursor> = []
+  for (; at < numbers.length; at += cursorWidth) {
+    cursors.push({
+      account: number(at) as AccountId,
+      conversation: number(at + 1) as ConversationId,
+      seq: number(at + 2),
+      device: reader.read(number(at + 3))
+    })
+  }
+  return { lines, cursors }
 }
 
 const keyOf = (kind: number, one: number, other: number, likeness: string): ConversationKey => {
@@ -208,10 +244,8 @@ export interface PackedPage extends PackedLines {
 const storedWidth = 7
 
 export const packPage = ({ first, hasMore, last, lines }: PageBytes): PackedPage => {
-  const numbers = new Float64Array(storedWidth * lines.length)
-  const writer = new Writer(
-    lines.reduce((sum, { author, body, to }) => sum + author.length + body.length + to.length, 0)
-  )
+  const size = lines.reduce((sum, { author, body, to }) => sum + author.length + body.length + to.length, 0)
+  const { numbers, writer } = allocate(storedWidth * lines.length, size)
   let at = 0
   for (const { account, at: time, author, body, isAuto, seq, to } of lines) {
     numbers[at] = seq

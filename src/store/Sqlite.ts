@@ -32,8 +32,8 @@ export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreO
       append: (lines, cursors = []) =>
         Effect.map(
           thread.ask<Float64Array>(() => {
-            const packed = LinePacking.packNew(lines)
-            return [{ ask: "append", lines: packed, cursors, moment: moment() }, LinePacking.transferred(packed)]
+            const packed = LinePacking.packAppend(lines, cursors)
+            return [{ ask: "append", packed, moment: moment() }, LinePacking.transferred(packed)]
           }),
           LinePacking.unpackAppended
         ),

@@ -78,7 +78,7 @@ export class SqliteEngine {
     this.backups = new SqliteBackup(this.path, this.identity, options.base, connection)
   }
 
-  /** Takes the reserve, which is not done before the server listens: 16 MiB take some 30 ms. */
+  /** Takes the reserve, which is not done before the answer that the file is open: 16 MiB take some 30 ms. */
   prepare() {
     if (this.state === "ok" && !this.reserve.take()) this.state = "full"
   }

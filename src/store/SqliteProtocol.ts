@@ -1,7 +1,6 @@
 import type { StoreFailure, StoreObstacle } from "../ports/StoreError.js"
 import type { StoreState } from "../ports/Store.js"
-import type { Cursor } from "../ports/StoreLines.js"
-import type { PackedLines } from "./LinePacking.js"
+import type { PackedAppend } from "./LinePacking.js"
 import type { RequestName } from "./SqlRequests.js"
 import type { Moment, SqlLimits } from "./SqlState.js"
 
@@ -27,8 +26,7 @@ export type ThreadRequest =
     }
   | {
       readonly ask: "append"
-      readonly lines: PackedLines
-      readonly cursors: ReadonlyArray<Cursor>
+      readonly packed: PackedAppend
       readonly moment: Moment
     }
   | { readonly ask: "diskBytes" | "checkFiles" | "shrink" }

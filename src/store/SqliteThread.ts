@@ -24,8 +24,8 @@ const carryOut = (
 ): { readonly result: unknown; readonly moved?: ReadonlyArray<ArrayBuffer> } => {
   switch (request.ask) {
     case "append": {
-      const lines = LinePacking.unpackNew(request.lines)
-      const numbers = LinePacking.packAppended(engine.call("append", request.moment, [lines, request.cursors]))
+      const { cursors, lines } = LinePacking.unpackAppend(request.packed)
+      const numbers = LinePacking.packAppended(engine.call("append", request.moment, [lines, cursors]))
       return { result: numbers, moved: [numbers.buffer as ArrayBuffer] }
     }
     case "request":
@@ -97,7 +97,7 @@ const open = (data: ThreadData): SqliteEngine | undefined => {
   try {
     const engine = new SqliteEngine({ ...data, base: __filename })
     reply({ is: "open", log: engine.log, commits: engine.commits, state: engine.state })
-    setImmediate(() => engine.prepare())
+    engine.prepare() // after the answer, but before any request
     return engine
   } catch (error) {
     if (!(error instanceof Obstacle)) throw error
