@@ -265,8 +265,9 @@ export const start = async (server, row) => {
   const log = join(folder, `${server.name}.log`)
   const env = neutral()
   const file = openSync(log, "w")
-  // The store has a thread of its own, which must not take the time of the event loop's.
-  const cores = server.name === "a-chat-store" && row.accounts !== undefined ? "0,1" : 0
+  // The store has a thread of its own, which must not take the time of the event loop's, nor start after it.
+  const hasBoth = row.kind === "serving" || (server.name === "a-chat-store" && row.accounts !== undefined)
+  const cores = hasBoth ? "0,1" : 0
   const child = spawnOn(cores, command, args, { env, stdio: ["ignore", file, file] })
   closeSync(file)
   const ended = once(child, "exit")

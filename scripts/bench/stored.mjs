@@ -170,17 +170,21 @@ export const catchUp = async (load, wire, place, _pid, fail) => {
   }
 }
 
-/** All accounts log in with their passwords at once, and try again when they are told to. */
+const logIn = (socket, index) => socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
+
+/**
+ * All accounts log in with their passwords at once, and try again when they are told to. Their first connections are there
+ * before: what it takes to accept so many is another row.
+ */
 export const passwords = async (load, wire, place, _pid, fail) => {
   const [first, end] = load.accounts
   const other = await bystander(load, place, fail)
-  await sleep(500)
   let [isOver, loggedIn] = [false, 0]
-  const attempt = (index) => {
+  const connect = (index) => {
     const retry = (line) => {
       const [, wait] = /^! slow-down .*retry=(\d+)/u.exec(line) ?? []
       if (wait === undefined) return line.startsWith("* pong") ? undefined : fail(`came ${line}`)
-      setTimeout(() => isOver || attempt(index), Number(wait))
+      setTimeout(() => isOver || logIn(connect(index), index), Number(wait))
     }
     let rest = ""
     const receive = (bytes, length) => {
@@ -194,10 +198,17 @@ export const passwords = async (load, wire, place, _pid, fail) => {
     const socket = open(place, receive, wire)
     socket.on("error", () => {})
     socket.on("end", () => leave(socket))
-    socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
+    return socket
   }
+  const sockets = []
+  for (let index = first; index < end; index++) {
+    const socket = connect(index)
+    await once(socket, "connect")
+    sockets.push(socket)
+  }
+  await sleep(500)
   const { delays } = await other.delays(async () => {
-    for (let index = first; index < end; index++) attempt(index)
+    for (const [at, socket] of sockets.entries()) logIn(socket, first + at)
     await sleep(load.measure)
   })
   isOver = true
