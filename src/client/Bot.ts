@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import * as Time from "../ports/Time.js"
 import type { TransportError } from "../ports/Transport.js"
+import * as Address from "./Address.js"
 import { AnswerLines } from "./AnswerLines.js"
 import type * as Client from "./Client.js"
 import * as Input from "./Input.js"
@@ -22,6 +23,7 @@ import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import type { LoopGuard } from "./LoopGuard.js"
 import * as Received from "./Received.js"
+import * as RoomReports from "./RoomReports.js"
 
 /** A running program that handles a message. */
 export interface RunningProgram {
@@ -33,7 +35,17 @@ export interface RunningProgram {
 
 export interface BotMessage {
   readonly from: string
+  /** Without the name of the bot, if it was addressed in a room. */
   readonly text: string
+  /** The room in which the message was written and is answered; absent for a direct message. */
+  readonly room?: string
+}
+
+/** The rooms in which a bot is. */
+export interface BotRooms {
+  readonly names: ReadonlyArray<string>
+  /** Whether it handles every line, and not only those that begin with its name. */
+  readonly takesAll: boolean
 }
 
 /** The program could not be started, in several attempts. */
@@ -54,6 +66,8 @@ export interface BotOptions {
   readonly timeout: Duration.Duration
   /** Decides which messages are answered. It remembers senders, so it should outlive a connection. */
   readonly guard: LoopGuard
+  /** By default none: what is written in a room is ignored. */
+  readonly rooms?: BotRooms | undefined
   /** For an account: the messages for which a program has started. What the server gives again starts no other. */
   readonly record?: SeenRecord | undefined
   /** Takes the delay before the next connection that the server asks for, in milliseconds. */
@@ -78,9 +92,9 @@ const window = 256
  * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs and
  * fails with `CannotStart`: that message, and those after it, then return to their senders.
  */
-export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, Lost | CannotStart> =>
+export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, BotError> =>
   Effect.gen(function* () {
-    const replies = yield* makeReplies(client, options)
+    const { name, replies } = yield* makeReplies(client, options)
     const turns = yield* Effect.makeSemaphore(options.concurrency)
     const running = yield* FiberSet.make<void, never>()
     let isOver = false
@@ -107,6 +121,8 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
           const logout = Login.logoutIn(received)
           return logout === undefined ? options.log(describeRefusal(received)) : void logouts.push(logout)
         }
+        const notice = RoomReports.roomNoticeIn(received)
+        if (notice?._tag === "Left" && notice.names.includes(name)) options.log(`no longer in ${notice.room}`)
         if (received._tag === "Notice" && received.code === "closing") options.closing(Received.returnMillis(received))
         if (received._tag !== "Message") return
         const { from } = received
@@ -117,6 +133,8 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
           options.record.seen.passed(place)
           options.record.changed()
         }
+        const message = messageFor(received, name, options.rooms)
+        if (message === undefined) return passed()
         const verdict = options.guard.judge(received, yield* Time.now)
         if (verdict === "Ignore") return passed()
         if (!isOver) yield* turns.take(1)
@@ -131,12 +149,12 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
           return turns.release(1)
         })
         if (verdict === "Pause") {
-          const send = remark(from, options, Effect.ignore(replies.send(from, tooMany)))
+          const send = remark(from, options, Effect.ignore(replies.send(targetOf(message), tooMany)))
           yield* begin(Effect.zipRight(endTurn, send), endTurn)
           return passed()
         }
         const started = yield* Deferred.make<boolean, CannotStart>()
-        const work = Effect.catchAll(answer(received, replies, options, { started, endTurn }), (error) =>
+        const work = Effect.catchAll(answer(message, replies, options, { started, endTurn }), (error) =>
           Deferred.fail(started, error)
         )
         // Always completed: an interrupted run must not keep the messages behind it waiting.
@@ -145,9 +163,14 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         return hasStarted ? passed() : undefined
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
-    const taken = yield* Effect.raceFirst(
-      Effect.exit(Stream.runForEach(client.received, take)),
-      Effect.exit(FiberSet.join(running)) // ends only with a defect
+    // On each connection: a guest is in a room only as long as it is connected. The replies may come after many messages.
+    const enter = Effect.forEach(options.rooms?.names ?? [], (room) => client.room(room).join, { discard: true })
+    const taken: Exit.Exit<void, BotError> = yield* Effect.raceFirst(
+      Effect.raceFirst(
+        Effect.exit(Stream.runForEach(client.received, take)),
+        Effect.exit(FiberSet.join(running)) // ends only with a defect
+      ),
+      Effect.exit(Effect.zipRight(enter, Effect.never))
     )
     if (Exit.isFailure(taken) && !isLoss(taken.cause)) return yield* Effect.failCause(taken.cause)
     yield* Fiber.join(ending)
@@ -158,6 +181,21 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     return yield* LineConnection.closed
   }).pipe(Effect.scoped)
 
+/** What a message asks of the bot; undefined if nothing. */
+const messageFor = (
+  { from, room, text }: Received.Message,
+  name: string,
+  rooms: BotRooms | undefined
+): BotMessage | undefined => {
+  if (room === undefined) return { from, text }
+  if (rooms?.names.includes(room) !== true) return undefined
+  const asked = Address.textFor(text, name)
+  if (asked === undefined && !rooms.takesAll) return undefined
+  return { from, room, text: asked ?? text }
+}
+
+const targetOf = ({ from, room }: BotMessage) => room ?? from
+
 const describeRefusal = (received: Extract<Received.Received, { readonly _tag: "Refused" }>) => {
   const gap = Received.gapIn(received)
   if (gap !== undefined) return KeptText.gap(gap)
@@ -167,8 +205,14 @@ const describeRefusal = (received: Extract<Received.Received, { readonly _tag: "
 
 type Lost = TransportError | Client.LoginRefused
 
-const isLoss = (cause: Cause.Cause<Lost | CannotStart>) =>
-  !Cause.isDie(cause) && Option.getOrUndefined(Cause.failureOption(cause))?._tag !== "CannotStart"
+/** Why a bot has ended; a room that it may not enter is `RequestRefused`. */
+export type BotError = Lost | CannotStart | Client.RequestRefused | Client.Unsendable
+
+const isLoss = (cause: Cause.Cause<{ readonly _tag: string }>) => {
+  if (Cause.isDie(cause)) return false
+  const failure = Option.getOrUndefined(Cause.failureOption(cause))
+  return failure === undefined || failure._tag === "TransportError" || failure._tag === "LoginRefused"
+}
 
 const tooMany = "too many messages: the next ones are not answered"
 
@@ -186,16 +230,23 @@ interface Replies {
   ) => Effect.Effect<ReadonlyArray<Client.MessageFate>, TransportError | Client.LoginRefused | Client.Unsendable>
 }
 
-const makeReplies = (client: Client.ClientHandle, { record }: BotOptions): Effect.Effect<Replies, Lost> =>
+/** How the bot replies, and its name on this server. */
+const makeReplies = (
+  client: Client.ClientHandle,
+  { record }: BotOptions
+): Effect.Effect<{ readonly name: string; readonly replies: Replies }, Lost> =>
   Effect.map(
     Effect.tap(client.hello, (hello) => record?.seen.useLog(Option.getOrUndefined(hello)?.log)),
     Option.match({
-      onNone: () => ({ maxLineBytes: defaultMaxLineBytes, send: send(client) }),
-      onSome: ({ maxLineBytes }) => ({
-        maxLineBytes,
-        // `NoOutcomes` cannot happen: the server has sent `hello`.
-        send: (to: string, text: string) =>
-          Effect.catchTag(client.deliver([to], text), "NoOutcomes", () => send(client)(to, text))
+      onNone: () => ({ name: "", replies: { maxLineBytes: defaultMaxLineBytes, send: send(client) } }),
+      onSome: ({ maxLineBytes, name }) => ({
+        name,
+        replies: {
+          maxLineBytes,
+          // `NoOutcomes` cannot happen: the server has sent `hello`.
+          send: (to: string, text: string) =>
+            Effect.catchTag(client.deliver([to], text), "NoOutcomes", () => send(client)(to, text))
+        }
       })
     })
   )
@@ -253,7 +304,8 @@ const speakFor = (
   }: Pick<Progress, "started"> & { readonly spoken: (settled: Effect.Effect<void>) => Effect.Effect<unknown> }
 ): Effect.Effect<() => void, CannotStart> => {
   const { from } = message
-  const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(from)))
+  const target = targetOf(message)
+  const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(target)))
   const failures = new Map<string, number>()
   const count = (failure: string) => failures.set(failure, (failures.get(failure) ?? 0) + 1)
 
@@ -264,7 +316,7 @@ const speakFor = (
   }
 
   const speak = (text: string) =>
-    replies.send(from, text).pipe(
+    replies.send(target, text).pipe(
       Effect.map((fates) => {
         for (const fate of fates) {
           if (fate._tag === "Returned" && absences.has(fate.reason)) left(fate.reason)

@@ -15,16 +15,33 @@ export interface MessageFilterOptions {
   readonly withGaps?: boolean
 }
 
+/** Picks messages out of what a server sends, one block of whole lines at a time. */
+export interface LineFilter {
+  /** Number of messages still to be let through. */
+  readonly left: number
+  /** Number of messages handled, let through or not. Those after the last one let through do not count. */
+  handled: number
+  /** The kind of server; only an a-chat server sends parameters after a name. */
+  server: Received.ServerKind
+  /** Another connection begins. */
+  readonly connected: () => void
+  /**
+   * Returns the lines of a block to let through, each with its LF; both in wire form (`Wire`).
+   *
+   * @param report called with every line that is not a message
+   */
+  readonly take: (block: string, report: (received: Received.Received) => void) => string
+  /** The places of the kept messages that were handled since the last call. */
+  readonly takePlaces: () => ReadonlyArray<KeptPlace>
+}
+
 /**
- * Picks messages out of what a server sends, one block of whole lines at a time. Consecutive messages are sliced in one
+ * Picks messages by their senders. Consecutive messages are sliced in one
  * piece, because a million may arrive in a second.
  */
-export class MessageFilter {
-  /** Number of messages still to be let through. */
+export class MessageFilter implements LineFilter {
   left: number
-  /** Number of messages handled, let through or not. Those after the last one let through do not count. */
   handled = 0
-  /** The kind of server; only an a-chat server sends parameters after a name. */
   server: Received.ServerKind = "original"
   /** The starts of lines to let through, in wire form: without parameters, and with them. */
   private readonly leads: ReadonlyArray<string>
@@ -39,11 +56,10 @@ export class MessageFilter {
     this.leadsOfParams = names.map((name) => `${messageStart}${name} `)
   }
 
-  /**
-   * Returns the lines of a block to let through, each with its LF; both in wire form (`Wire`).
-   *
-   * @param report called with every line that is not a message
-   */
+  connected(): void {
+    this.server = "original"
+  }
+
   take(block: string, report: (received: Received.Received) => void): string {
     const { seen } = this.options
     if (seen !== undefined) return this.takeKept(block, seen, report)
@@ -90,7 +106,6 @@ export class MessageFilter {
     return taken
   }
 
-  /** The places of the kept messages that were handled since the last call. */
   takePlaces(): ReadonlyArray<KeptPlace> {
     const { places } = this
     if (places.length > 0) this.places = []

@@ -14,11 +14,15 @@ import * as Escape from "./Escape.js"
 import * as LineConnection from "./LineConnection.js"
 import * as KeptText from "./KeptText.js"
 import { LastSeen, type SeenRecord } from "./LastSeen.js"
-import { MessageFilter, toJson, withoutNumbers } from "./ListenFormat.js"
+import { MessageFilter, toJson, withoutNumbers, type LineFilter, type MessageFilterOptions } from "./ListenFormat.js"
 import * as Login from "./Login.js"
 import { flushed, flushedWithin, OutputError, readerGone, type Output } from "./Output.js"
 import * as Received from "./Received.js"
 import * as Reconnect from "./Reconnect.js"
+import { RequestRefused } from "./Request.js"
+import { FollowedRooms, type RoomStart } from "./RoomFeed.js"
+import { RoomFilter } from "./RoomFilter.js"
+import * as RoomReports from "./RoomReports.js"
 
 export interface ListeningOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -35,12 +39,22 @@ export interface ListeningOptions {
   readonly from: ReadonlyArray<string>
   /** Number of messages after which to end; no end if undefined. */
   readonly count: number | undefined
+  /** The rooms to be in, of which alone messages are printed. By default messages of every kind are. */
+  readonly rooms?: ListenedRooms | undefined
   readonly json: boolean
   readonly reconnect: boolean
   readonly output: Output
   readonly report: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
   /** Takes a warning for the user: a line was too long, or a refusal did not end the connection. */
   readonly warn: (line: string) => void
+}
+
+export interface ListenedRooms {
+  readonly names: ReadonlyArray<string>
+  /** Where to begin; by default with what is new, or what waits for the device of an account. */
+  readonly start: RoomStart | undefined
+  /** Whether to end once everything was printed that was kept. */
+  readonly isPastOnly: boolean
 }
 
 /** How long closing the connection waits for the server to end its half, after which the name is free again. */
@@ -58,15 +72,12 @@ const patience = Duration.seconds(2)
  */
 export const run = (
   options: ListeningOptions
-): Effect.Effect<
-  void,
-  TransportError | Login.LoginRefused | Encode.Unsendable | Reconnect.ConnectionGone | OutputError
-> =>
+): Effect.Effect<void, ListeningError | Encode.Unsendable | Reconnect.ConnectionGone | OutputError> =>
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login)
     // What was written to the output is not written again. What the output has taken is what the next run need not print.
     const seen = options.record === undefined ? undefined : new LastSeen(options.record.seen.saved)
-    const filter = new MessageFilter({ ...options, seen, withGaps: options.json })
+    const filter = filterOf({ ...options, seen, withGaps: options.json }, options.rooms)
     const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>
       converse(login, filter, { ...options, closing, useLog: (log) => seen?.useLog(log) }, up)
     yield* Effect.raceFirst(readerGone(options.output), Reconnect.keep({ ...options, session }))
@@ -75,15 +86,22 @@ export const run = (
     if (errored !== null && errorCode(errored) !== "EPIPE") return yield* new OutputError({ cause: errored })
   })
 
+const filterOf = (options: MessageFilterOptions, rooms: ListenedRooms | undefined): MessageFilter | RoomFilter => {
+  if (rooms === undefined) return new MessageFilter(options)
+  const followed = new FollowedRooms()
+  for (const name of rooms.names) followed.follow(name, rooms.start)
+  return new RoomFilter({ ...options, rooms: followed, isPastOnly: rooms.isPastOnly })
+}
+
 const errorCode = (error: NodeJS.ErrnoException) => error.code
 
 /** One connection, until `count` is reached; fails if the connection ends before that. */
 const converse = (
   login: string,
-  filter: MessageFilter,
+  filter: MessageFilter | RoomFilter,
   options: ConnectionOptions,
   up: Effect.Effect<void>
-): Effect.Effect<void, TransportError | Login.LoginRefused, Scope.Scope> =>
+): Effect.Effect<void, ListeningError, Scope.Scope> =>
   Effect.gen(function* () {
     const { socket, ended, greeted, taken } = yield* Effect.uninterruptibleMask((restore) =>
       restore(options.socket).pipe(
@@ -92,9 +110,9 @@ const converse = (
       )
     )
     const sender = yield* LineConnection.makeSender(socket)
-    const { hasAccount = false, secret } = options
+    const { hasAccount = false, rooms, secret } = options
     const isOfAccount = hasAccount || secret !== undefined
-    const hello = `/hello ack${options.json ? " auto to" : ""}${isOfAccount ? " seq" : ""}\n`
+    const hello = `/hello ack${options.json ? " auto to" : ""}${isOfAccount || rooms !== undefined ? " seq" : ""}\n`
     if (!isOfAccount) yield* sender.send(`${login}\n${hello}`)
     else {
       // Before the login, so that the first kept message has its number.
@@ -106,7 +124,13 @@ const converse = (
       if (mistake !== undefined) return yield* mistake
       yield* sender.send(`${login}${secret === undefined ? "" : `: ${Wire.encode(yield* secret)}`}\n/hello\n`)
     }
-    yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(Effect.zipRight(up), Effect.forkScoped)
+    yield* Effect.timeoutOption(Deferred.await(taken), patience).pipe(
+      Effect.zipRight(up),
+      Effect.tap(() =>
+        rooms === undefined || filter.server === "a-chat" ? Effect.void : Deferred.fail(ended, noRooms)
+      ),
+      Effect.forkScoped
+    )
     // All messages may have arrived before that fiber has started.
     yield* Effect.onExit(Deferred.await(ended), () => Effect.whenEffect(up, Deferred.isDone(taken)))
     yield* flushed(options.output)
@@ -124,12 +148,15 @@ interface Reception {
   /** Whether the connection lasts. */
   readonly isOpen: () => boolean
   /** The server's first `hello`; fails if the connection ends before it. */
-  readonly greeted: Effect.Effect<Pick<Login.Hello, "accounts">, TransportError | Login.LoginRefused>
+  readonly greeted: Effect.Effect<Pick<Login.Hello, "accounts">, ListeningError>
   /** Done once the server has accepted the login. */
   readonly taken: Deferred.Deferred<void>
   /** Done when `count` is reached or the connection has ended. */
-  readonly ended: Deferred.Deferred<void, TransportError | Login.LoginRefused>
+  readonly ended: Deferred.Deferred<void, ListeningError>
 }
+
+/** Why a connection has ended. */
+type ListeningError = TransportError | Login.LoginRefused | RequestRefused
 
 interface ConnectionOptions extends ListeningOptions {
   /** Takes the delay before the next connection that the server asks for, in milliseconds. */
@@ -141,15 +168,16 @@ interface ConnectionOptions extends ListeningOptions {
 /** Writes what the server sends to the output, one read at a time; while the output is full, nothing is read. */
 const receive = (
   socket: Socket,
-  filter: MessageFilter,
-  { closing, hasAccount = false, json, onGap, output, record, secret, useLog, warn }: ConnectionOptions
+  filter: MessageFilter | RoomFilter,
+  { closing, hasAccount = false, json, onGap, output, record, rooms, secret, useLog, warn }: ConnectionOptions
 ): Reception => {
   const taken = Deferred.unsafeMake<void>(FiberId.none)
-  const ended = Deferred.unsafeMake<void, TransportError | Login.LoginRefused>(FiberId.none)
+  const ended = Deferred.unsafeMake<void, ListeningError>(FiberId.none)
   const hello = Deferred.unsafeMake<Pick<Login.Hello, "accounts">>(FiberId.none)
-  filter.server = "original"
+  filter.connected()
+  let name = ""
   const framing = new Framing(Login.defaultMaxLineBytes)
-  const write = writer(output, json, filter, hasAccount || secret !== undefined)
+  const write = writer(output, json, filter, hasAccount || secret !== undefined || rooms !== undefined)
   const acknowledgement = new Acknowledgement((wire) => socket.write(wire)) // a few bytes, for which nothing waits
   let isOpen = true
   /** Messages handled so far whose acknowledgement is under way, or that the server does not count. */
@@ -176,6 +204,15 @@ const receive = (
       record?.seen.useLog(received.values.get("log"))
       const accounts = Login.accountsIn(received.values)
       Deferred.unsafeDone(hello, Exit.succeed(accounts === undefined ? {} : { accounts }))
+      name = received.values.get("name") ?? ""
+      if (name !== "" && filter instanceof RoomFilter) {
+        const post = (line: string) => void socket.write(`${Wire.encode(line)}\n`)
+        filter.enter({ name, isOfAccount: received.values.has("device"), log: received.values.get("log"), post })
+      }
+    }
+    const notice = RoomReports.roomNoticeIn(received)
+    if (notice?._tag === "Left" && notice.names.includes(name) && rooms?.names.includes(notice.room) === true) {
+      return Deferred.unsafeDone(ended, Exit.fail(removedFrom(notice.room, notice.by)))
     }
     if (received._tag === "Notice" && received.code === "closing") closing(Received.returnMillis(received))
     if (received._tag !== "Refused") {
@@ -189,7 +226,7 @@ const receive = (
       }
       return
     }
-    const refusal = Login.refusedBy(received)
+    const refusal = Login.refusedBy(received) ?? notEntered(received)
     if (refusal !== undefined) return Deferred.unsafeDone(ended, refusal)
     const gap = Received.gapIn(received)
     if (gap !== undefined) onGap?.()
@@ -213,6 +250,10 @@ const receive = (
       const messages = acknowledgement.isOn ? filter.handled - counted : 0
       counted = filter.handled
       const places = filter.takePlaces()
+      // The server closes a client that acknowledges nothing for long.
+      if (filter instanceof RoomFilter && filter.isHolding) acknowledgement.startRepeating()
+      else if (!held) acknowledgement.stopRepeating()
+      if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
       if (lines === "" && messages === 0) continue
       Deferred.unsafeDone(taken, Exit.void)
       // Messages that are left out count as processed after those before them.
@@ -224,7 +265,6 @@ const receive = (
         record.changed()
       })
       if (!isFree) hold()
-      if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
     }
   }
   socket.attach({
@@ -245,10 +285,34 @@ const receive = (
   return { acknowledgement, isOpen: () => isOpen, taken, greeted, ended }
 }
 
+/** A room that the server does not let the client enter. */
+const notEntered = (received: Received.Received & { readonly _tag: "Refused" }) => {
+  const [command, room = ""] = received.words
+  if (received.code !== "refused" || command !== "join") return undefined
+  const reason = received.values.get("reason") ?? ""
+  const text = reason === "unknown-command" ? "this server has no rooms" : received.text
+  return Exit.fail(new RequestRefused({ command, reason, retryMillis: undefined, text: `${room}: ${text}` }))
+}
+
+const removedFrom = (room: string, by: string | undefined) =>
+  new RequestRefused({
+    command: "join",
+    reason: "removed",
+    retryMillis: undefined,
+    text: `no longer in ${room}${by === undefined ? "" : `, removed by ${by}`}`
+  })
+
+const noRooms = new RequestRefused({
+  command: "join",
+  reason: "unknown-command",
+  retryMillis: undefined,
+  text: "this server has no rooms"
+})
+
 /** Writes lines in wire form; returns false while the output is full. Calls `taken` once the output has taken them. */
 type Writer = (lines: string, taken: (error: Error | null | undefined) => void) => boolean
 
-const writer = (output: Output, json: boolean, filter: MessageFilter, hasNumbers: boolean): Writer => {
+const writer = (output: Output, json: boolean, filter: LineFilter, hasNumbers: boolean): Writer => {
   const isTerminal = output.isTTY === true
   const plain = hasNumbers ? withoutNumbers : (lines: string) => lines
   if (!json && !isTerminal) return (lines, taken) => output.write(plain(lines), "latin1", taken)

@@ -144,7 +144,8 @@ describe.concurrent("Every example of the manual", () => {
             const empty = '{"a-chat export":1}\n{"type":"totals","stored":0,"given":0,"expired":0}\n'
             yield* Program.run(["store", "import", "--store", join(home, "a-chat.db")], { input: empty })
           }
-          const chat = yield* WatchedServer.make()
+          // Only the program has rooms.
+          const chat = yield* script.includes("#ops") ? WatchedServer.ofProgram() : WatchedServer.make()
           const running = yield* run(script, home, { ACHAT_PORT: chat.port })
           if (command === "exec") return yield* ask(chat, /--login (\S+)/u.exec(script)?.[1] ?? "")
           const status = yield* running.ended

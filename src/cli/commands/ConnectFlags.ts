@@ -176,15 +176,22 @@ const advised = (error: { readonly message: string; readonly cause?: unknown }):
   return failure === undefined ? error : TransportAdvice.toConnect(failure)
 }
 
+const statuses = new Map([
+  ["ConnectionGone", ExitStatus.lost],
+  ["RequestRefused", ExitStatus.failed]
+])
+
 /** Gives an error its exit status, which depends on whether there was a connection before. */
 export const orFailure = <A, R>(
   effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | ExitStatus.Failure, R>
 ): Effect.Effect<A, ExitStatus.Failure, R> =>
   Effect.mapError(effect, (error) => {
     if (error instanceof ExitStatus.Failure) return error
-    const status = error._tag === "ConnectionGone" ? ExitStatus.lost : ExitStatus.misuse
     // Escaped, because the text may come from the server.
-    return new ExitStatus.Failure({ status, message: Escape.show(advised(error).message) })
+    return new ExitStatus.Failure({
+      status: statuses.get(error._tag) ?? ExitStatus.misuse,
+      message: Escape.show(advised(error).message)
+    })
   })
 
 /** Reports on standard error that the connection was lost, or is back. */

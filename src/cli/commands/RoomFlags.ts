@@ -49,3 +49,7 @@ export const parsePlace = (text: string, now: number): Place | undefined => {
   const at = Date.parse(text.length === "2026-11-27".length ? `${text}T00:00` : text.replace(" ", "T"))
   return Number.isNaN(at) ? undefined : { _tag: "Time", at }
 }
+
+/** The beginning of what a client reads. A line is the first of it. */
+export const startOf = (place: Place): { readonly after: number } | { readonly since: number } =>
+  place._tag === "Number" ? { after: Math.max(0, place.seq - 1) } : { since: place.at }

@@ -14,12 +14,15 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
   login: ConnectFlags.login,
+  room: RoomFlags.rooms("Enter these rooms, and answer there what begins with the name of the bot: `bot: status`"),
+  all: Setting.toggle("all", "With --room: handle every line, not only those that begin with the name"),
   concurrency: Setting.count("concurrency", {
     about: "Programs that run at once; with more than one, answers can overtake each other",
     default: 1,
@@ -52,7 +55,8 @@ const args = {
 export const command = Command.make("exec", { flags: Flags.options(settings), ...args }, (raw) =>
   Effect.gen(function* () {
     const given = yield* ConnectFlags.resolve(settings, raw.flags)
-    const { concurrency, noReconnect, rate } = given.values
+    const { all, concurrency, noReconnect, rate, room } = given.values
+    if (all && room === undefined) return yield* ExitStatus.misused("--all needs --room")
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     const [program, ...args] = raw.program
@@ -73,6 +77,7 @@ export const command = Command.make("exec", { flags: Flags.options(settings), ..
       concurrency,
       timeout: timeout(given.values.timeout),
       guard: new LoopGuard({ perSecond: rate, log }),
+      rooms: room && { names: room, takesAll: all },
       log
     }
     const session =
@@ -124,8 +129,13 @@ const timeout = (given: Duration.Duration) => (Duration.toMillis(given) === 0 ? 
 
 const start =
   (program: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv): Bot.BotOptions["start"] =>
-  ({ from, text }) =>
-    Child.start({ program, args, environment: { ...environment, ACHAT_FROM: from }, input: `${text}\n` }).pipe(
+  ({ from, room, text }) =>
+    Child.start({
+      program,
+      args,
+      environment: { ...environment, ACHAT_FROM: from, ...(room === undefined ? {} : { ACHAT_ROOM: room }) },
+      input: `${text}\n`
+    }).pipe(
       Effect.map(({ ended, output }) => ({ output, fault: Effect.map(ended, Child.fault) })),
       Effect.mapError(({ message }) => message)
     )

@@ -28,7 +28,7 @@ export const settings = {
     off: true
   }),
   since: RoomFlags.place("since", "Begin with this line, or at this time"),
-  until: RoomFlags.place("until", "End with this line, or before this time")
+  until: RoomFlags.place("until", "End with this line, or at this time")
 }
 
 const args = {
@@ -75,8 +75,7 @@ const defaultLimit = 50
 const everything = Number.MAX_SAFE_INTEGER
 
 const rangeOf = (since: RoomFlags.Place | undefined, until: RoomFlags.Place | undefined): Requests.HistoryRange => ({
-  ...(since?._tag === "Number" ? { after: Math.max(0, since.seq - 1) } : {}),
-  ...(since?._tag === "Time" ? { since: since.at } : {}),
+  ...(since === undefined ? {} : RoomFlags.startOf(since)),
   ...(until?._tag === "Number" ? { before: until.seq + 1 } : {}),
   ...(until?._tag === "Time" ? { until: until.at } : {})
 })

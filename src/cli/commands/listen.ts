@@ -5,6 +5,7 @@ import * as Escape from "../../client/Escape.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as RoomFlags from "./RoomFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
@@ -16,6 +17,9 @@ export const settings = {
     default: undefined,
     defaultText: "all senders"
   }),
+  room: RoomFlags.rooms("Enter these rooms, and print their messages alone"),
+  since: RoomFlags.place("since", "With --room: print what is kept from this line or time on, and exit"),
+  follow: Setting.toggle("follow", "With --since: go on with new messages"),
   count: Setting.count("count", {
     about: "Exit after this many messages",
     default: undefined,
@@ -30,13 +34,22 @@ export const settings = {
     min: Duration.millis(1),
     max: Duration.days(7)
   }),
-  json: Setting.toggle("json", `Print {"from","text","at"} for each message, and "auto" or "to" where they apply`),
+  json: Setting.toggle(
+    "json",
+    `Print {"from","text","at"} for each message, and "room", "seq", "to" and others where they apply`
+  ),
   noReconnect: ConnectFlags.noReconnect
 }
 
 export const command = ConnectFlags.command("listen", settings, (given) =>
   Effect.gen(function* () {
-    const { count, from, json, noReconnect, timeout } = given.values
+    const { count, follow, from, json, noReconnect, room, since, timeout } = given.values
+    if (room === undefined && (since !== undefined || follow)) {
+      return yield* ExitStatus.misused(`--${since === undefined ? "follow" : "since"} needs --room`)
+    }
+    if (room !== undefined && room.length > 1 && since?._tag === "Number") {
+      return yield* ExitStatus.misused("--since LINE is for one room: each has numbers of its own; give a time instead")
+    }
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     let connected = false
@@ -52,6 +65,11 @@ export const command = ConnectFlags.command("listen", settings, (given) =>
             socket: Effect.tap(socket, () => Effect.sync(() => (connected = true))),
             login,
             from: names(from ?? ""),
+            rooms: room && {
+              names: room,
+              start: since && RoomFlags.startOf(since),
+              isPastOnly: since !== undefined && !follow
+            },
             count,
             json,
             reconnect: !noReconnect,

@@ -259,6 +259,14 @@ const listen: ManualPage = {
       "conversation, and `guest`: true if a guest sent it. If a program sent the message, it also has `auto`: true (protocol, section 6); if there were other " +
       "recipients, it has them in `to`, an array of at most 20 names. Other lines from the server are not printed. At a terminal, control characters are shown as `\\x1b`; a " +
       "pipe gets the text unchanged.",
+    "With --room '#ops' the command enters the room and prints only what is written there: `from alice #ops: hi`, and with " +
+      "--json an object with `room`. A room's name needs quotes in a shell, where # begins a comment. An account stays in the " +
+      "room when the command ends, and its device gets in the next run what was written meanwhile: a job that runs every " +
+      "hour with a device of its own, `--login alice/ci`, gets every line once. A guest is in the room only meanwhile; after a " +
+      "lost connection it enters again, and reads what it has missed.",
+    "With --since the command prints what is kept in the room from a line on, or from a time, and exits: `--since 1` is " +
+      "everything, and `10m`, `2026-11-27` or `2026-11-27T08:00Z` is a time. With --follow it goes on with new messages, " +
+      "without a gap and without a repeat. `a-chat history` prints the end of a conversation.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
       "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
       "Messages after the last one of --count are not printed, and return to their senders.",
@@ -273,8 +281,16 @@ const listen: ManualPage = {
     accounts
   ],
   statuses: [
-    ["0", "--count messages arrived, --timeout ran out without --count, or the reader of the output has gone."],
-    ["1", "--timeout ran out before --count messages arrived, or some messages are no longer kept."],
+    [
+      "0",
+      "--count messages arrived, --timeout ran out without --count, what was kept was printed, or the reader of the output " +
+        "has gone."
+    ],
+    [
+      "1",
+      "--timeout ran out before --count messages arrived, some messages are no longer kept, or the server does not let the " +
+        "login be in a room."
+    ],
     unreachable,
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
@@ -285,7 +301,11 @@ const listen: ManualPage = {
       "The next message from alice, or an error after one second:",
       "a-chat listen --login bob --from alice --count 1 --timeout 1s || echo 'nothing arrived'"
     ],
-    ["As JSON, for jq and other programs:", "a-chat listen --login bob --json --timeout 1s > messages.json"]
+    ["As JSON, for jq and other programs:", "a-chat listen --login bob --json --timeout 1s > messages.json"],
+    [
+      "All that is kept of a room, and what follows:",
+      "a-chat listen --login bob --room '#ops' --since 1 --follow --timeout 1s"
+    ]
   ]
 }
 
@@ -307,6 +327,9 @@ const exec: ManualPage = {
       "as while it is being replaced or while descriptors are short, the message waits, and those behind it. After 5 s of " +
       "attempts this command ends, and everything that waits returns to its senders. For an account, what the server gives " +
       "again after a crash or a lost connection starts no program again; see `a-chat listen`.",
+    "With --room '#ops' the bot is in a room, too. There it answers what begins with its name: `bot: status`, `bot, status` or " +
+      "`@bot status`; the program gets `status`, and the room in ACHAT_ROOM. Its lines go to the room. With --all it handles " +
+      "every line that is written there. What a program has written is not answered in a room either.",
     "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
       "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
       "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
@@ -321,6 +344,7 @@ const exec: ManualPage = {
     accounts
   ],
   statuses: [
+    ["1", "The server does not let the login be in a room."],
     ["2", "A flag is wrong, the program cannot be started, or there was no connection."],
     ["3", "The connection was lost, with --no-reconnect."],
     interrupted
@@ -328,6 +352,10 @@ const exec: ManualPage = {
   examples: [
     ["A bot that repeats each message:", "a-chat exec --login echo -- cat"],
     ["A bot that counts characters:", "a-chat exec --login count -- wc -c"],
+    [
+      "A bot in a room:",
+      "a-chat exec --login clock --room '#ops' -- sh -c 'read -r text; echo \"hello $ACHAT_FROM, you said: $text\"'"
+    ],
     [
       "Three lines of shell, for several senders at a time:",
       `a-chat exec --login greeter --concurrency 4 -- sh -c '
@@ -349,7 +377,7 @@ const history: ManualPage = {
     "The last 50 lines are printed, or as many as --limit says, the oldest first: `2026-11-27T08:00:00.000Z alice: hi`, in " +
       "UTC. With --since the command begins with a line of that number, or at a time, and prints everything from there on: " +
       "`--since 1` is all that is kept. A time is `10m` or `2d` ago, `2026-11-27`, or `2026-11-27T08:00`, here or with a " +
-      "zone such as `Z`. --until ends with a line, or before a time. To go on with what is said next, see `a-chat listen " +
+      "zone such as `Z`. --until ends with a line, or at a time. To go on with what is said next, see `a-chat listen " +
       "--since`.",
     "With --json each line is an object: `from`, `text`, `at`, `room` or, in a direct conversation, `with`, `seq`, and where " +
       "they apply `guest`, `auto` and `to`, as of `a-chat listen`.",
