@@ -148,7 +148,8 @@ export class Composer {
         transcript.print(...Help.rows(marks, reader.isOn))
         break
       case "Join":
-        requests.ask(RoomLines.joinLabel, `/join ${meaning.room}`)
+        if (this.phase._tag !== "Here") transcript.print(Format.failed("not connected", marks))
+        else requests.ask(RoomLines.joinLabel, `/join ${meaning.room}`)
         break
       case "Go":
         navigation.goTo(meaning.name)
@@ -157,7 +158,8 @@ export class Composer {
         this.earlier()
         break
       case "Search":
-        reader.search(meaning.text)
+        if (this.phase._tag !== "Here") transcript.print(Format.failed("not connected", marks))
+        else reader.search(meaning.text)
         break
       case "Mute":
         navigation.mute(meaning.name)

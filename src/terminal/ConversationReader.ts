@@ -35,8 +35,6 @@ export interface ReaderConnection {
   readonly isOfAccount: boolean
 }
 
-const away: ReaderConnection = { hasRooms: false, isOfAccount: false }
-
 /** The greatest number of lines in a page, and the rows that are left for what is around it. */
 const maxPage = 100
 const otherRows = 6
@@ -66,7 +64,9 @@ interface HeldLine {
  * are shown only there: whoever goes to a conversation is shown its last lines, which the server sends.
  */
 export class ConversationReader {
-  private connection = away
+  private connection: ReaderConnection | undefined = undefined
+  private hasRooms = false
+  private isArranged = false
   private readonly pages = new Pages()
   private readonly printer: PagePrinter
   private visit: Visit | undefined = undefined
@@ -86,24 +86,35 @@ export class ConversationReader {
     this.printer = new PagePrinter(options)
   }
 
-  /** Whether the server keeps lines, sends past ones, and has rooms. */
+  /** Whether the server has rooms and sends past lines; while the client is away, whether it did. */
   get isOn(): boolean {
-    return this.connection.hasRooms
+    return this.hasRooms
   }
 
   connected(connection: ReaderConnection): void {
-    this.connection = connection
-    this.listedRooms.clear()
+    this.list(connection)
     const wanted = [...this.wanted].filter((name) => this.isInSight(name))
     this.wanted.clear()
     for (const name of wanted) this.load(name, "entry")
     if (this.reads.size > 0) this.options.onRead()
   }
 
+  /** The user has an account from here on. */
+  registered(): void {
+    if (this.connection?.hasRooms === true) this.list({ ...this.connection, isOfAccount: true })
+  }
+
+  private list(connection: ReaderConnection) {
+    this.connection = connection
+    this.hasRooms = connection.hasRooms
+    this.listedRooms.clear()
+    if (connection.hasRooms && connection.isOfAccount) this.options.requests.ask("conversations", "/conversations")
+  }
+
   /** The connection has ended: shows the lines that waited for a page, which does not come. */
   disconnected(): void {
     for (const name of this.options.current()) if (this.pages.isLoading(name)) this.wanted.add(name)
-    this.connection = away
+    this.connection = undefined
     this.pages.clear()
     for (const name of this.held.keys()) this.release(name)
   }
@@ -207,13 +218,14 @@ export class ConversationReader {
     this.options.requests.ask(this.pages.request("search", text), `/search ${text}`)
   }
 
-  private canLoad(name: string): boolean {
-    return this.connection.hasRooms && (this.connection.isOfAccount || RoomReports.isRoom(name))
+  /** Whether the server sends past lines of a conversation. */
+  canLoad(name: string): boolean {
+    return this.hasRooms && (this.connection?.isOfAccount === true || RoomReports.isRoom(name))
   }
 
   private load(name: string, reason: Exclude<PageReason, "search">) {
     const { conversations, requests, rows } = this.options
-    if (!this.connection.hasRooms) return void this.wanted.add(name)
+    if (this.connection === undefined) return void this.wanted.add(name)
     if (!this.canLoad(name) || this.pages.isLoading(name, reason)) return
     const { first = 0, shown = 0 } = conversations.find(name) ?? {}
     const size = Math.min(maxPage, Math.max(minPage, rows() - otherRows))
@@ -242,7 +254,7 @@ export class ConversationReader {
     } else if (taken.reason === "search") this.printer.found(taken)
     else this.showPage(taken)
     if (taken.reason !== "search") this.release(taken.of)
-    if (this.isOn && this.wanted.delete(taken.of)) this.load(taken.of, "entry")
+    if (this.wanted.delete(taken.of)) this.load(taken.of, "entry")
     return true
   }
 
@@ -261,6 +273,9 @@ export class ConversationReader {
   /** The server has listed the conversations: a room that is missing is one that the user has left on another device. */
   private listedAll(count: number) {
     const { conversations, onGone } = this.options
+    // The order of the server is that of the last lines, in which a room would never have the same number.
+    if (!this.isArranged) conversations.arrange()
+    this.isArranged = true
     const gone = conversations.rooms.filter((room) => !this.listedRooms.has(room))
     this.listedRooms.clear()
     if (count < maxListed) for (const room of gone) onGone(room)
@@ -314,7 +329,7 @@ export class ConversationReader {
   /** Reports the read marks that have moved. */
   report(): void {
     const { requests } = this.options
-    if (!this.isOn) return
+    if (this.connection === undefined) return
     if (this.connection.isOfAccount) {
       for (const [name, seq] of this.reads) requests.askAs(readLabel, `/read ${name} ${seq}`)
     }

@@ -107,6 +107,12 @@ export class Conversations {
     if (one.isRoom || one.unread > 0) this.list(one)
   }
 
+  /** Numbers them anew: rooms by their names, then the others in the order in which they were learned. */
+  arrange(): void {
+    const byName = this.order.filter((one) => one.isRoom).toSorted((a, b) => compare(a.name, b.name))
+    this.order = [...byName, ...this.order.filter((one) => !one.isRoom)]
+  }
+
   /** The user is in a room, and reads it from here on. Returns whether this is news. */
   join({ last, name }: ConversationFacts): boolean {
     const isNews = this.known.get(name)?.isListed !== true
@@ -230,6 +236,8 @@ export class Conversations {
     if (forgotten !== undefined) this.leave(forgotten.name)
   }
 }
+
+const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
 
 const importance = ({ isRoom, mentions }: KnownConversation) => (mentions > 0 ? 0 : isRoom ? 2 : 1)
 

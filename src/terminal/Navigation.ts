@@ -82,10 +82,15 @@ export class Navigation {
     reader.address(to.filter((name) => !before.includes(name)))
   }
 
+  /** A new connection: what is known about the room may have changed. */
+  connected(): void {
+    for (const name of this.options.recipients.to) this.expectRoom(name)
+  }
+
   /** Requests the topic and the members of a room, once for each connection. */
   private expectRoom(room: string) {
-    const { reader, requests, rooms } = this.options
-    if (!reader.isOn || !RoomReports.isRoom(room) || rooms.knows(room)) return
+    const { requests, rooms } = this.options
+    if (!RoomReports.isRoom(room) || rooms.knows(room)) return
     rooms.expect(room)
     requests.askAs(RoomLines.topicLabel, `/topic ${room}`)
     requests.askAs(RoomLines.membersLabel, `/members ${room}`)

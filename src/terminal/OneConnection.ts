@@ -37,8 +37,6 @@ export interface OneConnectionOptions {
 /** An original server never replies if the login is in use. */
 const greetTimeout = Duration.seconds(10)
 
-const conversationsLabel = "conversations"
-
 /** How long closing the connection waits for the server to end its half. */
 const linger = Duration.seconds(1)
 
@@ -92,7 +90,7 @@ export const run = (
       whyNoSecrets: whyNoSecrets(Option.getOrUndefined(hello), isPrivate || insecure)
     }
     announce(ui, options, hello)
-    if (Option.isSome(hello)) openConversations(ui, hello.value)
+    openConversations(ui, Option.getOrUndefined(hello))
     // A server without notices would not report who is back.
     if (Option.isNone(hello)) expectNoOne(ui)
     yield* resendKept(ui, started.connection, Option.getOrUndefined(hello)).pipe(Effect.forkScoped)
@@ -148,14 +146,14 @@ const announce = (
 }
 
 /** Requests the user's conversations: those of an account are kept, and a guest has to join the rooms again. */
-const openConversations = ({ conversations, reader, requests, rooms }: Ui, hello: Client.Hello) => {
-  if (hello.rooms === undefined) return
-  const isOfAccount = hello.device !== undefined
+const openConversations = ({ conversations, navigation, reader, requests, rooms }: Ui, hello?: Client.Hello) => {
+  const isOfAccount = hello?.device !== undefined
+  if (hello?.rooms === undefined) return reader.connected({ hasRooms: false, isOfAccount })
   conversations.useLog(hello.log)
   rooms.connected()
-  if (isOfAccount) requests.ask(conversationsLabel, "/conversations")
-  else for (const room of conversations.rooms) requests.askAs(againLabel, `/join ${room}`)
-  reader.connected({ hasRooms: true, isOfAccount })
+  if (!isOfAccount) for (const room of conversations.rooms) requests.askAs(againLabel, `/join ${room}`)
+  navigation.connected()
+  return reader.connected({ hasRooms: true, isOfAccount })
 }
 
 /** Sends the messages that are held, although their recipients are not back. */

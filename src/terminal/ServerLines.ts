@@ -115,11 +115,12 @@ export class ServerLines {
   /** Shows a message now, or where the user reads its conversation; returns whether the user has not read it before. */
   private showMessage({ at, from, guest, room, seq }: Received.Message, kind: LineKind, print: () => void): boolean {
     const { reader } = this.options
-    if (reader.isOn && seq !== undefined && at !== undefined) {
+    const conversation = room ?? from
+    if (seq !== undefined && at !== undefined && reader.canLoad(conversation)) {
       const isWithGuest = room === undefined && guest === true
-      return reader.arrived({ conversation: room ?? from, seq, at, isWithGuest }, kind, print)
+      return reader.arrived({ conversation, seq, at, isWithGuest }, kind, print)
     }
-    // The server does not keep it: nothing could show it later.
+    // Nothing could show it later.
     if (kind !== "uncounted") print()
     return true
   }
@@ -128,7 +129,7 @@ export class ServerLines {
     const { log, marks, reader, transcript } = this.options
     const copy = PastReports.copyIn(notice)
     const print = () => transcript.printAt(copy?.at, Format.copied(conversation, notice.text, marks))
-    if (copy === undefined || !reader.isOn) print()
+    if (copy === undefined || !reader.canLoad(conversation)) print()
     else reader.arrived({ ...copy, isWithGuest: false }, "own", print)
     log.sent({ to: [conversation], text: notice.text }, [{ _tag: "Written", names: [conversation], code: "stored" }])
   }
@@ -199,13 +200,21 @@ export class ServerLines {
         this.takeWho(notice, Number(word))
         break
       case "registered":
+        this.options.reader.registered()
+        this.takePassword(notice)
+        break
       case "password-changed":
-        this.options.onPassword(true)
-        transcript.print(Format.quiet(showReport(notice), marks))
+        this.takePassword(notice)
         break
       default:
         transcript.print(Format.quiet(showReport(notice), marks))
     }
+  }
+
+  private takePassword(notice: Notice) {
+    const { marks, onPassword, transcript } = this.options
+    onPassword(true)
+    transcript.print(Format.quiet(showReport(notice), marks))
   }
 
   private takeWho({ label, text }: Notice, count: number) {

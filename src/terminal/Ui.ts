@@ -67,6 +67,7 @@ export interface Ui {
   readonly people: People
   readonly conversations: Conversations
   readonly reader: ConversationReader
+  readonly navigation: Navigation
   readonly rooms: RoomLines
   readonly requests: RequestQueue
   readonly transcript: Transcript
@@ -323,6 +324,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       people,
       conversations,
       reader,
+      navigation,
       rooms,
       requests,
       transcript,

@@ -24,6 +24,8 @@ export interface RoomsServerOptions {
   readonly answer?: (line: string) => ReadonlyArray<string> | undefined
   /** Whether the server has rooms. True by default. */
   readonly hasRooms?: boolean
+  /** Whether it takes a new connection. */
+  readonly accepts?: () => boolean
   /** The id of the log, by the number of the connection, from 1. */
   readonly log?: (connection: number) => string
 }
@@ -63,6 +65,7 @@ const timeOf = (seq: number) => startedAt + seq
 export const make = (options: RoomsServerOptions = {}): Effect.Effect<RoomsServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const {
+      accepts = () => true,
       answer = () => undefined,
       hasRooms = true,
       isOfAccount = true,
@@ -129,6 +132,7 @@ export const make = (options: RoomsServerOptions = {}): Effect.Effect<RoomsServe
       return answer(line) ?? commands[command]?.(at, rest.split(" ")) ?? []
     }
     const address = yield* FakeServer.make((socket) => {
+      if (!accepts()) return void socket.resetAndDestroy()
       last = socket
       connections += 1
       const cutter = new LineCutter((line) => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 
 import { ctrl, enter, openTerminal, tab, type TerminalOptions } from "../support/MemoryTerminal.js"
 import * as RoomsServer from "../support/RoomsServer.js"
@@ -69,20 +70,20 @@ describe("conversations at the terminal", () => {
     "goes to a conversation by its number, its neighbours and its name, and keeps what is typed in each",
     () =>
       Effect.gen(function* () {
-        const { alice } = yield* start({ kept: { "#ops": [], "#dev": [], bob: ["bob: hi"] } })
+        const { alice } = yield* start({ kept: { "#ops": [], "#web": [], bob: ["bob: hi"] } })
         yield* alice.sees("bob 1 —")
         yield* alice.types(`${alt("2")}half a thought`)
-        yield* alice.sees(/#dev › half a thought$/u)
+        yield* alice.sees(/#web › half a thought$/u)
         yield* alice.types(altLeft)
         yield* alice.sees(/#ops › $/u)
         yield* alice.types(`${altLeft}${altLeft}`)
-        yield* alice.sees(/#dev › half a thought$/u)
-        yield* alice.types(`${altRight}${altRight}${alt("7")}${ctrl("u")}/go dev${enter}`)
-        yield* alice.sees(/#dev › half a thought$/u)
+        yield* alice.sees(/#web › half a thought$/u)
+        yield* alice.types(`${altRight}${altRight}${alt("7")}${ctrl("u")}/go web${enter}`)
+        yield* alice.sees(/#web › half a thought$/u)
         yield* alice.types(`${ctrl("u")}/go #nowhere${enter}`)
         yield* alice.sees("✗ you are not in #nowhere; /join #nowhere")
         yield* alice.types(`/go${enter}`)
-        yield* alice.sees(/ {2}1 #ops\n.* {2}2 #dev\n.* {2}3 bob — 1 unread\n/u)
+        yield* alice.sees(/ {2}1 #ops\n.* {2}2 #web\n.* {2}3 bob — 1 unread\n/u)
         yield* alice.types(`/go carol${enter}`)
         yield* alice.sees(/\ncarol › $/u)
       })
@@ -121,31 +122,31 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("marks mentions and rings for them, and for no other line of a room, and not in a muted one", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"] } })
-      yield* alice.sees("#dev 1 —")
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#web": ["bob: hi"] } })
+      yield* alice.sees("#web 1 —")
       yield* alice.types(`${alt("2")}${alt("1")}`)
       yield* alice.sees(/#ops › $/u)
       yield* server.posts("#ops", "bob", "hello all")
-      yield* server.posts("#dev", "bob", "hello all")
-      yield* alice.sees(/#ops bob › hello all\n#dev 2\n/u)
+      yield* server.posts("#web", "bob", "hello all")
+      yield* alice.sees(/#ops bob › hello all\n#web 2\n/u)
       yield* alice.settled
       assert.strictEqual(alice.bells(), 0)
-      yield* server.posts("#dev", "bob", "alice, look")
-      yield* alice.sees(/\n» #dev 3\n/u)
+      yield* server.posts("#web", "bob", "alice, look")
+      yield* alice.sees(/\n» #web 3\n/u)
       yield* server.posts("#ops", "bob", "and here, Alice")
       yield* alice.sees("#ops bob » and here, Alice")
       yield* alice.settled
       assert.strictEqual(alice.bells(), 1)
-      yield* alice.types(`/mute${enter}/mute dev${enter}`)
-      yield* alice.sees(/#ops is muted; [^]*#dev is muted; /u)
+      yield* alice.types(`/mute${enter}/mute web${enter}`)
+      yield* alice.sees(/#ops is muted; [^]*#web is muted; /u)
       yield* Effect.sleep("1.1 seconds") // it rings once a second
       yield* server.posts("#ops", "bob", "alice!")
-      yield* server.posts("#dev", "bob", "nothing")
-      yield* alice.sees(/alice!\n» #dev 4\n#ops › $/u)
+      yield* server.posts("#web", "bob", "nothing")
+      yield* alice.sees(/alice!\n» #web 4\n#ops › $/u)
       yield* alice.settled
       assert.strictEqual(alice.bells(), 1)
       yield* alice.types(`/go${enter}`)
-      yield* alice.sees(/ 1 #ops — muted\n.* 2 #dev — 4 unread, mentions you, muted\n/u)
+      yield* alice.sees(/ 1 #ops — muted\n.* 2 #web — 4 unread, mentions you, muted\n/u)
     })
   )
 
@@ -171,48 +172,49 @@ describe("conversations at the terminal", () => {
   it.scopedLive("joins a room and leaves it, and is told of its removal", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({
-        kept: { "#ops": numbered(2), "#dev": ["bob: hi"] },
+        kept: { "#ops": numbered(2), "#web": ["bob: hi"] },
         read: { "#ops": 2 },
         answer: (line) =>
           line === "@room-join /join #x" ? ["! refused @room-join join reason=looks-like: no"] : undefined
       })
-      yield* alice.sees("#dev 1 —")
+      yield* alice.sees("#web 1 —")
       yield* alice.types(`/join x${enter}`)
       yield* alice.sees(/✗ refused join reason=looks-like: no\n/u)
       server.keeps("#new", "bob", "before")
       yield* alice.types(`/join new${enter}`)
-      yield* alice.sees(/—— #new ——\n.*topic: .*\n.*#new bob › before\n#dev 1\n#new › $/u)
+      yield* alice.sees(/—— #new ——\n.*topic: .*\n.*#new bob › before\n#web 1\n#new › $/u)
       yield* alice.types(`${alt("1")}`)
-      yield* alice.sees(/line 2\n#dev 1\n#ops › $/u)
+      yield* alice.sees(/line 2\n#web 1\n#ops › $/u)
       yield* server.says("* left #ops alice by=bob: x")
-      yield* alice.sees(/✗ bob has removed you from #ops\n#dev 1\n#new › $/u)
+      yield* alice.sees(/✗ bob has removed you from #ops\n#web 1\n#new › $/u)
       yield* alice.types(`/part${enter}`)
-      yield* alice.sees(/· you have left #new\n#dev 1\n› $/u)
+      yield* alice.sees(/· you have left #new\n#web 1\n› $/u)
       assert.include(server.taken, "/leave #new")
       yield* alice.types(`/go${enter}`)
-      yield* alice.sees(/ {2}1 #dev — 1 unread\n#dev 1\n› $/u)
+      yield* alice.sees(/ {2}1 #web — 1 unread\n#web 1\n› $/u)
     })
   )
 
   it.scopedLive("shows nothing twice and leaves nothing out after a reconnection to an account", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({
-        kept: { "#ops": numbered(3), "#dev": ["bob: hi"] },
+        kept: { "#ops": numbered(3), "#web": ["bob: hi"] },
         read: { "#ops": 3 }
       })
-      yield* alice.sees("#dev 1 —")
+      yield* alice.sees("#web 1 —")
       yield* alice.types(alt("1"))
-      yield* alice.sees(/line 3\n#dev 1\n#ops › $/u)
+      yield* alice.sees(/line 3\n#web 1\n#ops › $/u)
       yield* server.posts("#ops", "bob", "line 4")
       yield* alice.sees("line 4")
-      server.keeps("#dev", "bob", "meanwhile")
+      server.keeps("#web", "bob", "meanwhile")
       yield* server.breaks
-      yield* alice.sees(/connected to memory again\n#dev 2\n#ops › $/u)
+      yield* alice.sees(/connected to memory again\n#web 2\n#ops › $/u)
+      yield* server.takes(/^@room-members-[2-9] /u)
       // The server gives the device again what it has not acknowledged, and what came meanwhile.
       yield* server.says(`from bob #ops seq=4 at=${server.timeOf(4)}: line 4`)
-      yield* server.says(`from bob #dev seq=2 at=${server.timeOf(2)}: meanwhile`)
+      yield* server.says(`from bob #web seq=2 at=${server.timeOf(2)}: meanwhile`)
       yield* server.posts("#ops", "bob", "line 5")
-      yield* alice.sees(/#ops bob › line 5\n#dev 2\n#ops › $/u)
+      yield* alice.sees(/#ops bob › line 5\n#web 2\n#ops › $/u)
       for (const number of [1, 2, 3, 4, 5]) {
         assert.lengthOf(
           plain(alice).filter((row) => row.endsWith(`line ${number}`)),
@@ -221,7 +223,30 @@ describe("conversations at the terminal", () => {
         )
       }
       yield* alice.types(alt("a"))
-      yield* alice.sees(/—— #dev ——\n.*topic.*\n.*#dev bob › hi\n.*#dev bob › meanwhile\n#dev › $/u)
+      yield* alice.sees(/—— #web ——\n.*topic.*\n.*#web bob › hi\n.*#web bob › meanwhile\n#web › $/u)
+    })
+  )
+
+  it.scopedLive("keeps lines for rooms while the server is away, and shows the room to which the user has gone", () =>
+    Effect.gen(function* () {
+      let mayConnect = true
+      const { alice, server } = yield* start({
+        kept: { "#ops": numbered(2), "#web": ["bob: hi"] },
+        terminal: { backoff: Schedule.spaced("100 millis") },
+        answer: (line) => (/^@\S+ #/u.test(line) ? [`* stored ${line.split(" ")[0]} #web seq=2 at=9: x`] : undefined),
+        accepts: () => mayConnect
+      })
+      yield* alice.sees("#ops 2 · #web 1 —")
+      yield* alice.types(alt("1"))
+      yield* alice.sees(/line 2\n#web 1\n#ops › $/u)
+      mayConnect = false
+      yield* server.breaks
+      yield* alice.sees("trying again")
+      yield* alice.types(`${alt("2")}/search x${enter}/join #all${enter}kept for later${enter}`)
+      yield* alice.sees(/✗ not connected\n.*✗ not connected\n[^]*… #web ‹ kept for later — not sent yet\n[^]*#web › $/u)
+      mayConnect = true
+      yield* alice.sees(/—— #web ——\n.*topic.*\n.*#web bob › hi\n[^]*#web › $/u)
+      yield* alice.sees("✓ #web ‹ kept for later")
     })
   )
 
@@ -230,7 +255,7 @@ describe("conversations at the terminal", () => {
       let sent = 0
       const { alice, server }: Started = yield* start({
         isOfAccount: false,
-        kept: { "#ops": numbered(2), "#dev": [] },
+        kept: { "#ops": numbered(2), "#web": [] },
         answer: (line): ReadonlyArray<string> | undefined => {
           const [, at, to = ""] = /^@(\S+) (#[^/:]*): /u.exec(line) ?? []
           return at === undefined
@@ -238,15 +263,15 @@ describe("conversations at the terminal", () => {
             : [`* stored @${at} ${to} seq=${(sent = server.keeps(to, "alice", "mine"))} at=1: x`]
         }
       })
-      yield* alice.types(`/join #dev${enter}/join #ops${enter}`)
+      yield* alice.types(`/join #web${enter}/join #ops${enter}`)
       yield* alice.sees(/line 2\n#ops › $/u)
       yield* alice.types(`mine${enter}`)
       yield* alice.sees("✓ #ops ‹ mine")
       assert.strictEqual(sent, 3)
       server.keeps("#ops", "bob", "line 4")
-      server.keeps("#dev", "bob", "there")
+      server.keeps("#web", "bob", "there")
       yield* server.breaks
-      yield* alice.sees(/connected to memory again[^]*#ops bob › line 4\n#dev 1.*\n#ops › $/u)
+      yield* alice.sees(/connected to memory again[^]*#ops bob › line 4\n#web 1.*\n#ops › $/u)
       yield* server.posts("#ops", "bob", "line 5")
       yield* alice.sees("line 5")
       for (const text of ["line 1", "line 2", "mine", "line 4", "line 5"]) {
@@ -261,8 +286,24 @@ describe("conversations at the terminal", () => {
       yield* alice.sees(/\nbob › $/u)
       yield* server.says("from bob: psst")
       yield* alice.types(alt("1"))
-      yield* alice.sees(/bob › psst\n[^]*#dev bob › there\n#dev › $/u)
+      yield* alice.sees(/bob › psst\n[^]*#web bob › there\n#web › $/u)
       assert.isFalse(server.taken.some((line) => /\/read|\/history bob|\/conversations/u.test(line)))
+    })
+  )
+
+  it.scopedLive("reads the direct conversations of a guest who registers", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* start({ isOfAccount: false })
+      // An account has written it to a guest who had just registered.
+      yield* server.says("from bob seq=1 at=1: before")
+      yield* alice.sees("bob › before")
+      yield* server.says("* registered alice: the name is yours")
+      yield* server.takes(/\/conversations$/u)
+      server.keeps("bob", "bob", "before")
+      yield* server.posts("bob", "bob", "after")
+      yield* alice.sees(/\nbob 1 — /u)
+      yield* alice.types(alt("a"))
+      yield* alice.sees(/—— bob ——\n.*bob › before\n.*bob › after\nbob › $/u)
     })
   )
 
@@ -287,18 +328,18 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("is in the rooms that the account has joined or left on another device", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"] } })
-      yield* alice.sees("#dev 1 —")
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#web": ["bob: hi"] } })
+      yield* alice.sees("#web 1 —")
       yield* server.says("* joined #all alice: x")
       yield* server.says("from bob #all seq=8 at=8: hello all")
-      yield* alice.sees("#dev 1 · #all 1 —")
+      yield* alice.sees("#web 1 · #all 1 —")
       yield* server.says("* left #all alice: x")
       yield* alice.sees("· you have left #all")
       yield* alice.types(alt("1"))
       yield* alice.sees(/#ops › $/u)
       server.forget("#ops")
       yield* server.breaks
-      yield* alice.sees(/connected to memory again\n[^]*✗ you are not in #ops any more\n#dev 1\n› $/u)
+      yield* alice.sees(/connected to memory again\n[^]*✗ you are not in #ops any more\n#web 1\n› $/u)
     })
   )
 
@@ -320,11 +361,11 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("follows the account's other devices: what they send, and what they read", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"], bob: ["bob: hello"] } })
-      yield* alice.sees("bob 1 · #dev 1 —")
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#web": ["bob: hi"], bob: ["bob: hello"] } })
+      yield* alice.sees("bob 1 · #web 1 —")
       yield* alice.types(alt("1"))
-      yield* alice.sees(/bob 1 · #dev 1\n#ops › $/u)
-      yield* server.says("* read #dev seq=1: x")
+      yield* alice.sees(/bob 1 · #web 1\n#ops › $/u)
+      yield* server.says("* read #web seq=1: x")
       yield* alice.sees(/\nbob 1\n#ops › $/u)
       yield* server.says("* sent bob seq=2 at=2000: hello yourself")
       yield* server.says("* sent #ops seq=1 at=2000: from my phone")
@@ -336,23 +377,23 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("shows what happens in the room, and completes its members", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* start({ kept: { "#ops": ["bob: hi"], "#dev": [] } })
+      const { alice, server } = yield* start({ kept: { "#ops": ["bob: hi"], "#web": [] } })
       yield* alice.sees("#ops 1 —")
       yield* alice.types(alt("1"))
       yield* alice.sees(/› hi\n#ops › $/u)
       for (const line of [
         "* topic #ops bob: new topic",
-        "* topic #dev bob: not here",
+        "* topic #web bob: not here",
         "* owner #ops bob: x",
         "* locked #ops bob: x",
         "* unlocked #ops bob: x",
         "* slow #ops millis=5000: x",
         "* silenced #ops carol by=bob until=0: x",
-        "* silenced #dev alice by=bob: x",
+        "* silenced #web alice by=bob: x",
         "* unsilenced #ops carol by=bob: x",
         "* left #ops carol by=bob: x",
         "* invited #secret bob: x",
-        "* joined #dev dave: x",
+        "* joined #web dave: x",
         "* joined #ops erin: x"
       ]) {
         yield* server.says(line)
@@ -369,7 +410,7 @@ describe("conversations at the terminal", () => {
           "· #ops is open to all",
           "· #ops: members may write once in 5 s",
           "· #ops: carol is silenced until hh:mm, by bob",
-          "· #dev: alice is silenced, by bob",
+          "· #web: alice is silenced, by bob",
           "· #ops: carol may write again, by bob",
           "· bob has removed carol from #ops",
           "· bob invites you to #secret; /join #secret",
@@ -378,15 +419,15 @@ describe("conversations at the terminal", () => {
       )
       yield* alice.types(`zo${tab}`)
       yield* alice.sees(/#ops › Zoltan $/u)
-      yield* alice.types(`${ctrl("u")}#d${tab}`)
-      yield* alice.sees(/#ops › #dev: $/u)
-      yield* alice.types(`${ctrl("u")}see #d${tab}`)
-      yield* alice.sees(/#ops › see #dev $/u)
+      yield* alice.types(`${ctrl("u")}#w${tab}`)
+      yield* alice.sees(/#ops › #web: $/u)
+      yield* alice.types(`${ctrl("u")}see #w${tab}`)
+      yield* alice.sees(/#ops › see #web $/u)
       yield* alice.types(`${ctrl("u")}/members${enter}`)
       yield* alice.sees("· #ops: 2 here: alice, bob; 1 away: Zoltan")
-      yield* alice.types(`/invite dave${enter}/topic ship it${enter}/remove #dev bob${enter}/silence bob 10m${enter}`)
+      yield* alice.types(`/invite dave${enter}/topic ship it${enter}/remove #web bob${enter}/silence bob 10m${enter}`)
       yield* server.takes(/^\/silence #ops bob 10m$/u)
-      assert.includeMembers([...server.taken], ["/invite #ops dave", "/topic #ops ship it", "/remove #dev bob"])
+      assert.includeMembers([...server.taken], ["/invite #ops dave", "/topic #ops ship it", "/remove #web bob"])
     })
   )
 
@@ -406,7 +447,7 @@ describe("conversations at the terminal", () => {
           if (!line.endsWith("/rooms")) return undefined
           return [
             "* room #ops members=3 last=9 in=yes owner=bob: x",
-            "* room #dev members=1 last=0 locked=yes: ",
+            "* room #web members=1 last=0 locked=yes: ",
             "* end rooms count=2: x"
           ]
         }
@@ -416,7 +457,7 @@ describe("conversations at the terminal", () => {
       yield* alice.types(`/search in=#ops deploy${enter}`)
       yield* alice.sees("· nothing found")
       yield* alice.types(`/rooms${enter}`)
-      yield* alice.sees(/· #ops: 3 members, you are in it, owned by bob: x\n.*· #dev: 1 member, locked\n› $/u)
+      yield* alice.sees(/· #ops: 3 members, you are in it, owned by bob: x\n.*· #web: 1 member, locked\n› $/u)
     })
   )
 
@@ -424,27 +465,27 @@ describe("conversations at the terminal", () => {
     Effect.gen(function* () {
       const label: { at: string } = { at: "" }
       const { alice, server } = yield* start({
-        kept: { "#ops": [], "#dev": ["bob: hi"] },
+        kept: { "#ops": [], "#web": ["bob: hi"] },
         answer: (line) => {
           if (!line.includes("/history #ops")) return undefined
           label.at = line.split(" ")[0] ?? ""
           return []
         }
       })
-      yield* alice.sees("#dev 1 —")
+      yield* alice.sees("#web 1 —")
       yield* alice.types(alt("1"))
       yield* server.takes(/\/history #ops/u)
       for (const seq of [1, 2, 3]) yield* server.says(`from bob #ops seq=${seq} at=${seq}: line ${seq}`)
       yield* server.says(`* past ${label.at} #ops bob seq=1 at=1: line 1`)
       yield* server.says(`* past ${label.at} #ops bob seq=2 at=2: line 2`)
       yield* server.says(`* end ${label.at} history #ops first=1 last=2: x`)
-      yield* alice.sees(/—— #ops ——\n.*\n.*line 1\n.*line 2\n.*line 3\n#dev 1\n#ops › $/u)
+      yield* alice.sees(/—— #ops ——\n.*\n.*line 1\n.*line 2\n.*line 3\n#web 1\n#ops › $/u)
       yield* alice.types(`${alt("2")}${alt("1")}${alt("2")}`)
-      yield* alice.sees(/#dev › $/u)
+      yield* alice.sees(/#web › $/u)
       yield* server.says(`* past ${label.at} #ops bob seq=1 at=1: late`)
       yield* server.says(`* end ${label.at} history #ops first=1 last=1: x`)
-      yield* server.posts("#dev", "bob", "here")
-      yield* alice.sees(/#dev bob › here\n#dev › $/u)
+      yield* server.posts("#web", "bob", "here")
+      yield* alice.sees(/#web bob › here\n#web › $/u)
       assert.notInclude(alice.rows().join("\n"), "late")
       // Lines that wait for a page are shown when the connection breaks before it comes.
       yield* alice.types(alt("1"))
@@ -485,19 +526,19 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("counts a flood in a muted room, and draws nothing for it", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* start({ kept: { "#ops": [], "#dev": ["bob: hi"] } })
-      yield* alice.sees("#dev 1 —")
-      yield* alice.types(`${alt("1")}/mute dev${enter}`)
-      yield* alice.sees(/#dev is muted; .*\n#ops › $/u)
+      const { alice, server } = yield* start({ kept: { "#ops": [], "#web": ["bob: hi"] } })
+      yield* alice.sees("#web 1 —")
+      yield* alice.types(`${alt("1")}/mute web${enter}`)
+      yield* alice.sees(/#web is muted; .*\n#ops › $/u)
       yield* alice.settled
       const before = alice.written().length
-      const lines = Array.from({ length: 5_000 }, (_, at) => `from bob #dev seq=${at + 2} at=${at + 2}: line ${at}`)
+      const lines = Array.from({ length: 5_000 }, (_, at) => `from bob #web seq=${at + 2} at=${at + 2}: line ${at}`)
       yield* server.says(lines.join("\n"))
       yield* server.posts("#ops", "bob", "the end")
       yield* alice.sees(/#ops bob › the end\n#ops › $/u)
       assert.isBelow(alice.written().length - before, 500)
       yield* alice.types(`/go${enter}`)
-      yield* alice.sees("2 #dev — 5001 unread, muted")
+      yield* alice.sees("2 #web — 5001 unread, muted")
     })
   )
 
@@ -529,15 +570,18 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("fits into 20 columns, with a hundred conversations", () =>
     Effect.gen(function* () {
-      const rooms = Array.from({ length: 100 }, (_, at) => [`#r-${at + 1}`, ["bob: hi"]] as const)
+      const rooms = Array.from(
+        { length: 100 },
+        (_, at) => [`#r${String(at + 1).padStart(3, "0")}`, ["bob: hi"]] as const
+      )
       const { alice } = yield* start({ kept: Object.fromEntries(rooms), terminal: { columns: 20, rows: 5 } })
-      yield* alice.sees(/\n#r-1 1 · #r-2 1 ·.*\n› $/u)
+      yield* alice.sees(/\n#r001 1 · #r002 1 ·.*\n› $/u)
       for (let at = 0; at < 100; at++) yield* alice.types(alt("a"))
-      yield* alice.sees(/#r-100 › $/u)
+      yield* alice.sees(/#r100 › $/u)
       yield* alice.types(`${altRight}${altLeft}${altLeft}`)
-      yield* alice.sees(/#r-99 › $/u)
+      yield* alice.sees(/#r099 › $/u)
       yield* alice.types("some text")
-      yield* alice.sees(/#r-99 › some text$/u)
+      yield* alice.sees(/#r099 › some text$/u)
       for (const row of alice.rows()) assert.isAtMost(row.length, 20)
     })
   )
