@@ -71,6 +71,14 @@ const connect: ManualPage = {
       "lines are kept in " +
       "$XDG_STATE_HOME/a-chat/history. A message with your name in it, as a whole word in any case, is marked: `bob » hi " +
       "alice`. --bell mentions rings for nothing else.",
+    "A row above the prompt lists the rooms and the users with unread lines. The lines that a server keeps are shown only " +
+      "in their conversation: /go NAME leads to it, or its number; Alt-1 to Alt-9, Alt-Left and Alt-Right do as well, and " +
+      "Alt-A leads to the next one with unread lines. There the last lines are shown, with a mark where you had stopped " +
+      "reading, on any device of your account; PageUp or /history shows earlier ones. /join #ops enters a room, and `#ops: " +
+      "hi` writes to it; /leave (or /part), /rooms, /members, /topic, /search and /mute are about rooms, and so are the " +
+      "commands of a room's owner: /invite, /remove, /owner, /lock, /unlock, /silence, /unsilence and /slow. They are about " +
+      "the room in the prompt if you name no other. In a room, only lines that mention you ring, and none in a muted one. " +
+      "`bob: hi` writes to bob alone, also in a room.",
     accounts,
     "At a terminal the client asks for the password that it needs. /register makes an account of your name and /password " +
       "changes its password: both ask for it, and show and keep nothing of it. /token, /devices and /forget manage your " +
