@@ -90,13 +90,18 @@ export class Writer extends Client {
   isResting = false
   unanswered = new Map()
   count = 0
+  /** With `seq` and `receipts`, on this connection: the last line that is stored, and the last that bob was given. */
+  storedUpTo = 0
+  givenUpTo = 0
 
   constructor(port, name, words = "") {
     super(port, name, "main", words)
   }
 
   came() {
-    if (this.words === "once") {
+    this.storedUpTo = 0
+    this.givenUpTo = 0
+    if (this.words.includes("once")) {
       for (const [label, text] of this.unanswered) {
         this.sentAgain += 1
         this.connection.say(`@${label} bob: ${text}\n`)
@@ -106,9 +111,12 @@ export class Writer extends Client {
   }
 
   received(line) {
-    const found = /^[*!] ([a-z-]+) @(\S+) /.exec(line)
+    const receipt = /^\* delivered bob seq=(\d+): /.exec(line)
+    if (receipt !== null) this.givenUpTo = Math.max(this.givenUpTo, Number(receipt[1]))
+    const found = /^[*!] ([a-z-]+) @(\S+) \S+?(?: seq=(\d+))?[ :]/.exec(line)
     if (found === null) return
-    const [, outcome, label] = found
+    const [, outcome, label, seq = "0"] = found
+    if (outcome === "stored") this.storedUpTo = Math.max(this.storedUpTo, Number(seq))
     const text = this.unanswered.get(label)
     if (text === undefined) return
     this.unanswered.delete(label)
@@ -137,7 +145,7 @@ export class Writer extends Client {
   }
 }
 
-/** A device of bob. */
+/** A device of bob; with `copies`, one of an account that writes to bob. */
 export class Reader extends Client {
   /** How many numbers each text has. */
   texts = new Map()
@@ -157,7 +165,7 @@ export class Reader extends Client {
   }
 
   received(line) {
-    const found = /^from (\S+)(?: guest=yes)? seq=(\d+) at=\d+: (.*)$/.exec(line)
+    const found = /^(?:from|\* sent) (\S+)(?: guest=yes)? seq=(\d+) at=\d+: (.*)$/.exec(line)
     if (found === null) {
       if (line.startsWith("! gap")) this.faults.push(line)
       return

@@ -7,7 +7,8 @@
 //
 // Guests and the account alice write to the account bob, which acknowledges on one device and not on the other. Exits
 // with 1 if a line that was reported as stored does not reach the device that acknowledges, if a number is missing or
-// stands for two lines, or if a line that alice sent again with its label (`once`) is stored twice.
+// stands for two lines, if a line that alice sent again with its label (`once`) is stored twice, if one of her lines has no
+// copy on her other device, or if at last she has no receipt for them.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -65,13 +66,21 @@ const until = async (holds, what) => {
   }
 }
 
-const writers = [...["carol", "dave", "erin"].map((name) => new Writer(port, name)), new Writer(port, "alice", "once")]
-const readers = [new Reader(port, "bob", "main", "ack seq"), new Reader(port, "bob", "phone", "seq")]
-const [main] = readers
+const writers = [
+  ...["carol", "dave", "erin"].map((name) => new Writer(port, name)),
+  new Writer(port, "alice", "once seq receipts")
+]
+const alice = writers.at(-1)
+const [main, phone, copies] = [
+  new Reader(port, "bob", "main", "ack seq"),
+  new Reader(port, "bob", "phone", "seq"),
+  new Reader(port, "alice", "phone", "ack seq copies")
+]
+const readers = [main, phone, copies]
 
 try {
   await start()
-  for (const client of [writers.at(-1), ...readers]) await client.register()
+  for (const client of [alice, ...readers]) await client.register()
   for (let count = 0; count < kills; count++) {
     await Promise.all([...writers, ...readers].map((client) => client.come()))
     await sleep(random.between(20, 400))
@@ -89,18 +98,29 @@ try {
         .filter((text) => !main.texts.has(text))
         .slice(0, 5)}`
   )
+  await until(
+    () => [...alice.stored].every((text) => copies.texts.has(text)),
+    () => "lines of alice have no copies"
+  )
+  await until(
+    () => alice.givenUpTo >= alice.storedUpTo,
+    () => `alice has receipts up to ${alice.givenUpTo}, and lines up to ${alice.storedUpTo}`
+  )
   const ended = once(server, "exit")
   server.kill("SIGTERM")
   const [status] = await ended
-  const faults = [...main.faults, ...readers[1].faults, ...main.holes()]
+  const faults = [...readers.flatMap(({ faults: some }) => some), ...main.holes(), ...copies.holes()]
   if (status !== 0) faults.push(`the server ended with status ${status}`)
   const own = [...main.texts.keys()].filter((text) => text.startsWith("alice "))
   for (const text of own) if (main.texts.get(text) > 1) faults.push(`"${text}" was stored twice`)
+  for (const [text, count] of copies.texts) if (count > 1) faults.push(`"${text}" has two copies`)
   console.log(`kills                       ${kills}`)
   console.log(`lines reported as stored    ${stored().length}`)
   console.log(`stored, and not reported    ${main.texts.size - new Set(stored()).size}`)
   console.log(`given again after a kill    ${main.again}`)
-  console.log(`sent again by alice         ${writers.at(-1).sentAgain}`)
+  console.log(`sent again by alice         ${alice.sentAgain}`)
+  console.log(`copies of hers              ${copies.texts.size}`)
+  console.log(`receipts for her, up to     ${alice.givenUpTo}`)
   console.log(`lost                        0`)
   for (const fault of faults.slice(0, 10)) console.log(`FAULT  ${fault}`)
   console.log(faults.length === 0 ? `ok: seed ${values.seed}` : `${faults.length} faults: seed ${values.seed}`)

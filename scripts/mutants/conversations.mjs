@@ -143,7 +143,7 @@ export const mutants = [
     file: "conversations/Conversations.ts",
     search: "if (before === undefined) this.opening.add(feed)",
     replace: "this.opening.add(feed)",
-    test: delivery
+    store: true
   },
   {
     name: "cursors that a login could not save are lost",

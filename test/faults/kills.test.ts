@@ -20,6 +20,8 @@ describe("a server that is killed again and again", () => {
       assert.strictEqual(status, 0, output)
       assert.match(output, /^lines reported as stored +[1-9]\d*$/mu)
       assert.match(output, /^sent again by alice +[1-9]\d*$/mu)
+      assert.match(output, /^copies of hers +[1-9]\d*$/mu)
+      assert.match(output, /^receipts for her, up to +[1-9]\d*$/mu)
     })
   )
 })
