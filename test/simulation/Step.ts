@@ -37,6 +37,17 @@ export type OperatorStep =
   | { readonly do: "ban"; readonly subject: string; readonly millis: number }
   | { readonly do: "unban"; readonly subject: string }
 
+/** What the network of a connected client does, and when it ends its sending half. */
+export type SocketStep =
+  | { readonly do: "pace"; readonly who: number; readonly bytes: number }
+  | { readonly do: "grant"; readonly who: number; readonly bytes: number }
+  | { readonly do: "end"; readonly who: number }
+  | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
+
+/** Time passes: turns of the loop, or milliseconds. */
+export type TimeStep =
+  { readonly do: "turns"; readonly count: number } | { readonly do: "pass"; readonly millis: number }
+
 /** A client is a slot with one connection at a time. */
 export type Step =
   | {
@@ -63,10 +74,7 @@ export type Step =
   | { readonly do: "tooLong"; readonly who: number; readonly labelled: boolean; readonly ends: boolean }
   /** Acknowledges messages that the client has received: all, half of them, one more, or more than there are. */
   | { readonly do: "acknowledge"; readonly who: number; readonly which: "all" | "half" | "next" | "tooMany" }
-  | { readonly do: "pace"; readonly who: number; readonly bytes: number }
-  | { readonly do: "grant"; readonly who: number; readonly bytes: number }
-  | { readonly do: "end"; readonly who: number }
-  | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
+  | SocketStep
   /**
    * The client's machine is gone without a word: its kernel acknowledges nothing. With `isAlive` it only takes nothing
    * more from the server's kernel, and says so.
@@ -75,8 +83,7 @@ export type Step =
   /** It is back, and acknowledges everything. */
   | { readonly do: "comeBack"; readonly who: number }
   | OperatorStep
-  | { readonly do: "turns"; readonly count: number }
-  | { readonly do: "pass"; readonly millis: number }
+  | TimeStep
   /** The wall clock is set forward, or back. */
   | { readonly do: "setClock"; readonly millis: number }
   /** The process is stopped for this time, while it reads from sockets or just before it runs its timers. */

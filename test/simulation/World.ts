@@ -1,17 +1,9 @@
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import * as HashMap from "effect/HashMap"
-import * as HashSet from "effect/HashSet"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import * as Supervisor from "effect/Supervisor"
 import * as Memory from "../../src/ports/Memory.js"
 import * as BanSubject from "../../src/chat/BanSubject.js"
 import type { Options } from "../../src/chat/Options.js"
@@ -23,23 +15,12 @@ import * as Reachability from "../../src/ports/Reachability.js"
 import { TransportError, type Listen, type ListenerEvents } from "../../src/ports/Transport.js"
 import type { History, LogLine, Moment, Wire } from "./History.js"
 import { hasLittleMemory } from "./ProtocolModel.js"
+import { SimulatedFibers } from "./SimulatedFibers.js"
 import { SimulatedLoop } from "./SimulatedLoop.js"
 import type { Schedule } from "./Schedule.js"
 import type { OperatorStep, Setting, Step } from "./Step.js"
 import { mostAhead, SimulatedSocket } from "./SimulatedSocket.js"
 import { hostOf, said } from "./Vocabulary.js"
-
-/** Tracks the fibers that are alive. */
-export class Census extends Supervisor.AbstractSupervisor<void> {
-  readonly value = Effect.void
-  readonly alive = new Set<unknown>()
-  override onStart(_context: unknown, _effect: unknown, _parent: unknown, fiber: Fiber.RuntimeFiber<unknown, unknown>) {
-    this.alive.add(fiber)
-  }
-  override onEnd(_exit: unknown, fiber: Fiber.RuntimeFiber<unknown, unknown>) {
-    this.alive.delete(fiber)
-  }
-}
 
 const options = (setting: Setting): Partial<Options> => ({
   ...setting,
@@ -65,7 +46,6 @@ const longestDrain = (setting: Setting) => setting.grace + 1_000 + setting.linge
 export class World {
   readonly history: History
   private readonly loop = new SimulatedLoop()
-  private readonly census = new Census()
   private readonly scope = Effect.runSync(Scope.make())
   private readonly sockets: Array<SimulatedSocket> = []
   private readonly slots = new Map<number, SimulatedSocket>()
@@ -73,6 +53,14 @@ export class World {
   private readonly times: Array<number> = []
   private readonly clocks: Array<number> = []
   private readonly wires: Array<Wire> = []
+  private readonly fibers = new SimulatedFibers(this.loop, ({ annotations, logLevel, message }) => {
+    this.logs.push({
+      ...this.moment(),
+      message: [message].flat().join(" "),
+      level: logLevel.label,
+      fields: Object.fromEntries(HashMap.toEntries(annotations))
+    })
+  })
   private server: Server.ServerHandle | undefined = undefined
   private listening: { readonly events: ListenerEvents; readonly hardLimit: number } | undefined = undefined
   private isShort = false
@@ -105,7 +93,7 @@ export class World {
       memoryUnaccounted: [],
       readAhead: [],
       unsettled: [],
-      defects: [],
+      defects: this.fibers.defects,
       ledger: new Ledger().snapshot(),
       end: moment
     }
@@ -116,14 +104,14 @@ export class World {
       const { history, loop } = this
       loop.poll = () => this.poll()
       this.start()
-      const idleFibers = this.census.alive.size
+      const idleFibers = this.fibers.alive
       for (const [place, step] of history.steps) {
         this.take(step, place)
         this.checkSettled()
         if (history.killed !== undefined) break
       }
       if (history.killed === undefined) this.rest(idleFibers)
-      if (this.server !== undefined) history.ledger = this.ask(this.server.ledger) ?? history.ledger
+      if (this.server !== undefined) history.ledger = this.fibers.ask(this.server.ledger) ?? history.ledger
       for (const socket of this.sockets) socket.noteEnd()
       history.end = this.moment()
       return history
@@ -141,7 +129,7 @@ export class World {
         hasProbe ? { limit: 100, isShort: () => this.isShort } : Descriptors.unlimited
       )
     )
-    this.fork(Scope.extend(made, this.scope), (server) => {
+    this.fibers.fork(Scope.extend(made, this.scope), (server) => {
       this.server = server
     })
     this.loop.turns(2)
@@ -214,13 +202,13 @@ export class World {
     const { hasProbe } = this.schedule.setting
     this.history.rests.push({
       when,
-      fibers: this.census.alive.size - idleFibers,
+      fibers: this.fibers.alive - idleFibers,
       // The probe of descriptors sleeps as long as the server runs.
       timers: this.loop.pending - (hasProbe && idleFibers > 0 ? 1 : 0),
       isListening: this.listening !== undefined,
-      names: (this.server && this.ask(this.server.names)) ?? [],
-      ledger: (this.server && this.ask(this.server.ledger)) ?? this.history.ledger,
-      memory: (this.server && this.ask(this.server.memory)?.used) ?? 0,
+      names: (this.server && this.fibers.ask(this.server.names)) ?? [],
+      ledger: (this.server && this.fibers.ask(this.server.ledger)) ?? this.history.ledger,
+      memory: (this.server && this.fibers.ask(this.server.memory)?.used) ?? 0,
       openSockets: this.sockets.filter(({ isOver }) => !isOver).length
     })
   }
@@ -288,7 +276,7 @@ export class World {
   private checkSettled() {
     const { history, loop, server, sockets } = this
     if (server === undefined || loop.isBusy || sockets.some((socket) => socket.mayKeepLines)) return
-    const inFlight = this.ask(server.ledger)?.inFlight ?? 0
+    const inFlight = this.fibers.ask(server.ledger)?.inFlight ?? 0
     if (inFlight !== 0) history.unsettled.push(inFlight)
   }
 
@@ -296,7 +284,7 @@ export class World {
   private inspect() {
     if (this.server === undefined || this.isClosing) return
     const { memoryUnaccounted, readAhead, unaccounted } = this.history
-    this.fork(this.server.measure, (gauges) => {
+    this.fibers.fork(this.server.measure, (gauges) => {
       if (gauges.pairsUnaccounted !== 0) unaccounted.push(gauges.pairsUnaccounted)
       if (gauges.memoryUnaccountedBytes !== 0) memoryUnaccounted.push(gauges.memoryUnaccountedBytes)
       if (gauges.inboxBytes > gauges.connections * mostAhead) readAhead.push(gauges.inboxBytes)
@@ -308,7 +296,7 @@ export class World {
     const { history, loop, server } = this
     if (server === undefined || this.isClosing) return
     const before = this.sockets.map(({ handed }) => handed)
-    this.fork(requested(server, step), (count) => {
+    this.fibers.fork(requested(server, step), (count) => {
       const writing = new Map(
         this.sockets.flatMap(({ handed, wire }, index) =>
           handed !== undefined && handed === before[index] ? [[wire, handed] as const] : []
@@ -343,7 +331,7 @@ export class World {
     const { server } = this
     if (server === undefined) return
     this.history.drainAsked ??= this.moment()
-    const waiting = this.fork(server.drain, (drained) => {
+    const waiting = this.fibers.fork(server.drain, (drained) => {
       this.history.drained ??= { ...this.moment(), ...drained }
     })
     if (isPatient) return
@@ -356,7 +344,7 @@ export class World {
     if (this.isClosing) return
     this.isClosing = true
     this.drain(true)
-    this.fork(Scope.close(this.scope, Exit.void), () => {
+    this.fibers.fork(Scope.close(this.scope, Exit.void), () => {
       this.isClosed = true
     })
   }
@@ -384,45 +372,6 @@ export class World {
       loop.settle()
     }
   }
-
-  private ask<A>(effect: Effect.Effect<A>): A | undefined {
-    let answer: A | undefined = undefined
-    this.fork(effect, (found) => {
-      answer = found
-    })
-    return answer
-  }
-
-  private fork<A, E>(effect: Effect.Effect<A, E>, then: (value: A) => void): Fiber.RuntimeFiber<A, E> {
-    const fiber = Runtime.runFork(this.runtime, effect, { scheduler: this.loop.scheduler })
-    this.census.alive.delete(fiber) // it belongs to the client that asks, not to the server
-    fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) then(exit.value)
-      else if (!Cause.isInterruptedOnly(exit.cause)) this.history.defects.push(Cause.pretty(exit.cause))
-    })
-    this.loop.settle()
-    return fiber
-  }
-
-  private readonly logger = Logger.make<unknown, void>(({ annotations, cause, logLevel, message }) => {
-    this.logs.push({
-      ...this.moment(),
-      message: [message].flat().join(" "),
-      level: logLevel.label,
-      fields: Object.fromEntries(HashMap.toEntries(annotations))
-    })
-    if (!Cause.isEmpty(cause)) this.history.defects.push(Cause.pretty(cause))
-  })
-
-  /** What every fiber of this world starts with. */
-  private readonly runtime = Effect.runSync(
-    Effect.runtime<never>().pipe(
-      Effect.withClock(this.loop.clock),
-      Effect.supervised(this.census),
-      Effect.locally(FiberRef.currentLoggers, HashSet.make(this.logger)),
-      Logger.withMinimumLogLevel(LogLevel.All)
-    )
-  )
 
   private moment(): Moment {
     return { turn: this.loop.turn, at: this.loop.now }

@@ -1,6 +1,6 @@
 import type { TurnBounds } from "../../../src/chat/Turn.js"
 import type { StoreFailure } from "../../../src/ports/StoreError.js"
-import type { Side } from "../SimulatedSocket.js"
+import type { SocketStep, TimeStep } from "../Step.js"
 
 /** The steps of a run with a store. As in `Step`, any of them can be removed. */
 
@@ -50,12 +50,8 @@ export type StoreStep =
   | { readonly do: "again"; readonly who: number; readonly altered: boolean }
   | { readonly do: "command"; readonly who: number; readonly line: string }
   | { readonly do: "acknowledge"; readonly who: number; readonly which: "all" | "half" | "next" }
-  | { readonly do: "pace"; readonly who: number; readonly bytes: number }
-  | { readonly do: "grant"; readonly who: number; readonly bytes: number }
-  | { readonly do: "end"; readonly who: number }
-  | { readonly do: "reset"; readonly who: number; readonly first: Side; readonly gap: number }
-  | { readonly do: "turns"; readonly count: number }
-  | { readonly do: "pass"; readonly millis: number }
+  | SocketStep
+  | TimeStep
   | { readonly do: "disk"; readonly is: DiskState }
   /** The next requests that write fail. */
   | { readonly do: "fail"; readonly count: number; readonly reason: StoreFailure }

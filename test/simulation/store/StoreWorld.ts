@@ -1,14 +1,8 @@
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import * as Accounts from "../../../src/accounts/Accounts.js"
@@ -24,9 +18,9 @@ import * as Memory from "../../../src/ports/Memory.js"
 import { Store } from "../../../src/ports/Store.js"
 import type { Listen, ListenerEvents } from "../../../src/ports/Transport.js"
 import { withinLoop } from "../clients/Globals.js"
+import { SimulatedFibers } from "../SimulatedFibers.js"
 import { SimulatedLoop } from "../SimulatedLoop.js"
 import { SimulatedSocket } from "../SimulatedSocket.js"
-import { Census } from "../World.js"
 import { hostOf } from "../Vocabulary.js"
 import { accounts, clients, loginOf, password } from "./Clients.js"
 import { SimulatedStore } from "./SimulatedStore.js"
@@ -55,7 +49,7 @@ interface Running {
 export class StoreWorld {
   readonly history: StoreHistory
   private readonly loop = new SimulatedLoop()
-  private readonly census = new Census()
+  private readonly fibers = new SimulatedFibers(this.loop)
   private readonly sockets: Array<SimulatedSocket> = []
   private readonly slots = new Map<number, Sitting>()
   /** The labelled lines that each client has sent last with `once`. */
@@ -80,7 +74,7 @@ export class StoreWorld {
       sittings: [],
       ends: [],
       leftOver: [],
-      defects: [],
+      defects: this.fibers.defects,
       hadTrouble: false,
       wasSlow: false,
       atRest: undefined,
@@ -160,7 +154,7 @@ export class StoreWorld {
       }).pipe(Effect.provide(Layer.merge(Server.standalone, Layer.succeed(Endpoints, [this.listen]))))
       return { server, operations }
     })
-    this.fork(Effect.either(Scope.extend(made, this.scope)), (started) => {
+    this.fibers.fork(Effect.either(Scope.extend(made, this.scope)), (started) => {
       this.isStarting = false
       if (Either.isRight(started)) this.running = started.right
     })
@@ -173,12 +167,12 @@ export class StoreWorld {
   }
 
   private crash(downMillis: number) {
-    const { census, loop, sockets, store } = this
+    const { fibers, loop, sockets, store } = this
     this.noteEnd(false)
     loop.crash()
     store.crash()
     for (const socket of sockets) if (!socket.isOver) socket.crash()
-    census.alive.clear()
+    fibers.forget()
     this.slots.clear()
     this.running = undefined
     this.isStarting = false
@@ -188,10 +182,10 @@ export class StoreWorld {
 
   /** Ends the process in order. One that does not end in time is killed. */
   private end() {
-    const { census, history, loop, running, schedule, store } = this
+    const { fibers, history, loop, running, schedule, store } = this
     if (running === undefined) return this.crash(0)
     const closing = { isDone: false }
-    this.fork(Scope.close(this.scope, Exit.void), () => {
+    this.fibers.fork(Scope.close(this.scope, Exit.void), () => {
       closing.isDone = true
     })
     const until = loop.now + schedule.setting.grace + 1_000 + linger + 500
@@ -199,11 +193,11 @@ export class StoreWorld {
     while (!(closing.isDone && store.isIdle) && loop.now < until) loop.pass(20)
     loop.turns(4)
     if (!closing.isDone || !store.isIdle) return this.crash(0)
-    const ledger = this.ask(running.server.ledger)
+    const ledger = this.fibers.ask(running.server.ledger)
     // A process may end before the store has answered: what it has of the lines in flight, nobody knows then.
     const isQuiet = history.atRest !== undefined || !(history.hadTrouble || history.wasSlow)
     if (ledger !== undefined && isQuiet) history.ledgers.push(ledger)
-    if (census.alive.size > 0) history.leftOver.push(`${census.alive.size} fibers`)
+    if (fibers.alive > 0) history.leftOver.push(`${fibers.alive} fibers`)
     if (loop.pending > 0) history.leftOver.push(`${loop.pending} timers`)
     const open = this.sockets.filter(({ isOver }) => !isOver).length
     if (open > 0) history.leftOver.push(`${open} sockets`)
@@ -245,7 +239,8 @@ export class StoreWorld {
       case "restart":
         return this.end()
       case "remove":
-        if (this.running !== undefined) this.fork(Effect.ignore(this.running.operations.remove(step.name)), () => {})
+        if (this.running !== undefined)
+          this.fibers.fork(Effect.ignore(this.running.operations.remove(step.name)), () => {})
         return
       case "connect":
         return this.connect(step)
@@ -322,7 +317,7 @@ export class StoreWorld {
   /** Compares the ledger and the memory budget with the queues. */
   private inspect() {
     if (this.running === undefined) return
-    this.fork(this.running.server.measure, ({ memoryUnaccountedBytes, pairsUnaccounted }) => {
+    this.fibers.fork(this.running.server.measure, ({ memoryUnaccountedBytes, pairsUnaccounted }) => {
       if (pairsUnaccounted !== 0) this.history.leftOver.push(`${pairsUnaccounted} pairs in no queue`)
       if (memoryUnaccountedBytes !== 0) this.history.leftOver.push(`${memoryUnaccountedBytes} bytes of memory`)
     })
@@ -395,37 +390,6 @@ export class StoreWorld {
       loop.settle()
     }
   }
-
-  private ask<A>(effect: Effect.Effect<A>): A | undefined {
-    let answer: A | undefined = undefined
-    this.fork(effect, (found) => {
-      answer = found
-    })
-    return answer
-  }
-
-  private fork<A, E>(effect: Effect.Effect<A, E>, then: (value: A) => void): Fiber.RuntimeFiber<A, E> {
-    const fiber = Runtime.runFork(this.runtime, effect, { scheduler: this.loop.scheduler })
-    this.census.alive.delete(fiber)
-    fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) then(exit.value)
-      else if (!Cause.isInterruptedOnly(exit.cause)) this.history.defects.push(Cause.pretty(exit.cause))
-    })
-    this.loop.settle()
-    return fiber
-  }
-
-  private readonly logger = Logger.make<unknown, void>(({ cause }) => {
-    if (!Cause.isEmpty(cause)) this.history.defects.push(Cause.pretty(cause))
-  })
-
-  private readonly runtime = Effect.runSync(
-    Effect.runtime<never>().pipe(
-      Effect.withClock(this.loop.clock),
-      Effect.supervised(this.census),
-      Effect.locally(FiberRef.currentLoggers, HashSet.make(this.logger))
-    )
-  )
 }
 
 /** Whether the labels of its lines are remembered with them. */
