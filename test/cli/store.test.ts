@@ -14,7 +14,7 @@ import { temporaryFolder } from "../support/TemporaryFolder.js"
 const open = (path: string) =>
   Effect.flatMap(storeThread, (thread) => Sqlite.make({ path, limits: defaults, thread, reserveBytes: 4096 }))
 
-/** A store in which Alice and a guest have written to Bob. */
+/** A store in which Alice and a guest have written to Bob, and Alice to him and a room at once. */
 const filled = Effect.gen(function* () {
   const path = join(yield* temporaryFolder, "chat.db")
   yield* Effect.scoped(
@@ -22,10 +22,16 @@ const filled = Effect.gen(function* () {
       const store = yield* open(path)
       const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
       yield* device(store, bob)
+      const room = yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: alice })
+      assert.isDefined(room)
+      yield* store.rooms.join(room.id, bob)
+      yield* store.rooms.change(room.id, { topic: { text: "d\xc3\xa9j\xc3\xa0 vu", by: "bob" }, isLocked: true })
       const results = yield* store.append([
         line(Keys.between(alice, bob), alice, "h\xc3\xa9llo"),
         line(Keys.between(alice, bob), alice, "again"),
-        line(Keys.withGuest(bob, "GUEST"), undefined, "hi")
+        line(Keys.withGuest(bob, "GUEST"), undefined, "hi"),
+        line(Keys.between(alice, bob), alice, "both", { to: "#ops" }),
+        line(Keys.ofRoom(room.id), alice, "both", { to: "bob" })
       ])
       const [first] = results
       assert(first?._tag === "Stored")
@@ -36,13 +42,15 @@ const filled = Effect.gen(function* () {
 })
 
 const intact =
-  "no faults; 2 accounts, 2 conversations, 3 lines; 3 direct lines stored = 1 given + 2 waiting + 0 expired\n"
+  "no faults; 2 accounts, 3 conversations, 5 lines; 4 direct lines stored = 1 given + 3 waiting + 0 expired\n"
 
 const failed = (message: string) => ({ status: 2, output: "", errors: `a-chat: ${message}\n` })
 
-/** The lines in an export, without their ages. */
+/** The conversations and lines in an export, without their ages. */
 const linesIn = ({ output }: Program.Ended) =>
-  output.split("\n").flatMap((text) => (text.includes('"line"') ? [text.replace(/"ageMillis":\d+/u, "")] : []))
+  output
+    .split("\n")
+    .flatMap((text) => (/"type":"(?:line|conversation)"/u.test(text) ? [text.replace(/"ageMillis":\d+/u, "")] : []))
 
 const check = (store: string) => Program.run(["store", "check", "--store", store])
 
@@ -74,12 +82,17 @@ describe.concurrent("a-chat store", () => {
       assert.strictEqual(status, 0)
       assert.deepInclude(JSON.parse(output), {
         ok: true,
-        stored: 3,
+        stored: 4,
         given: 1,
-        waiting: 2,
+        waiting: 3,
         expired: 0,
-        lines: 3,
-        bytes: 3 * Keys.lineOverhead + "author1author1guest".length + "h\xc3\xa9lloagainhi".length
+        conversations: 3,
+        rooms: 1,
+        lines: 5,
+        bytes:
+          5 * Keys.lineOverhead +
+          "author1author1guestauthor1#opsauthor1bob".length +
+          "h\xc3\xa9lloagainhibothboth".length
       })
     })
   )
@@ -92,7 +105,7 @@ describe.concurrent("a-chat store", () => {
       writeFileSync(path, bytes)
       assert.deepStrictEqual(yield* check(path), {
         status: 1,
-        output: "line 2 of conversation 1 is damaged: its checksum is wrong\n",
+        output: "line 2 of conversation 2 is damaged: its checksum is wrong\n",
         errors: ""
       })
     })
@@ -155,7 +168,7 @@ describe.concurrent("a-chat store", () => {
       const path = yield* filled
       const to = `${path}.copy`
       const copied = yield* Program.run(["store", "copy", path, to])
-      assert.deepStrictEqual(copied, { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" })
+      assert.deepStrictEqual(copied, { status: 0, output: "2 accounts, 3 conversations, 5 lines\n", errors: "" })
       assert.strictEqual((yield* check(to)).output, intact)
       assert.deepStrictEqual(yield* Program.run(["store", "copy", path, to]), {
         status: 2,
@@ -170,7 +183,7 @@ describe.concurrent("a-chat store", () => {
     Effect.gen(function* () {
       const path = yield* filled
       const { url } = yield* PostgresServer.make()
-      const copied = { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" }
+      const copied = { status: 0, output: "2 accounts, 3 conversations, 5 lines\n", errors: "" }
       assert.deepStrictEqual(yield* Program.run(["store", "copy", path, url]), copied)
       assert.deepStrictEqual(yield* check(url), { status: 0, output: intact, errors: "" })
       assert.deepStrictEqual(yield* Program.run(["store", "copy", url, `${path}.back`]), copied)
@@ -192,13 +205,29 @@ describe.concurrent("a-chat store", () => {
         const record = JSON.parse(text) as { type?: string; text?: string }
         return record.type === "line" ? [record.text] : []
       })
-      assert.deepStrictEqual(texts, ["héllo", "again", "hi"])
+      assert.deepStrictEqual(texts, ["héllo", "again", "hi", "both", "both"])
       const to = `${path}.imported`
       const imported = yield* Program.run(["store", "import", "--store", to], { input: exported.output })
-      assert.deepStrictEqual(imported, { status: 0, output: "2 accounts, 2 conversations, 3 lines\n", errors: "" })
+      assert.deepStrictEqual(imported, { status: 0, output: "2 accounts, 3 conversations, 5 lines\n", errors: "" })
       assert.strictEqual((yield* check(to)).output, intact)
       const store = yield* open(to)
       assert.strictEqual(yield* store.accounts.credential(1 as AccountId), "hash of alice")
+      const [room] = yield* store.rooms.all
+      assert.deepInclude(room, { name: "#ops", topic: "d\xc3\xa9j\xc3\xa0 vu", isLocked: true, last: 1 })
+      assert.deepStrictEqual(room?.members.join(), "1,2")
+    })
+  )
+
+  it.scopedLive("import reads an export of a version without rooms", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const { output } = yield* Program.run(["store", "export", "--store", path])
+      const earlier = output.replaceAll('"room":null,', "")
+      assert.notInclude(earlier, '"room":null')
+      const to = `${path}.imported`
+      const { status } = yield* Program.run(["store", "import", "--store", to], { input: earlier })
+      assert.strictEqual(status, 0)
+      assert.strictEqual((yield* check(to)).output, intact)
     })
   )
 
