@@ -15,6 +15,7 @@ import * as Documents from "../support/Documents.js"
 import * as LocalServer from "../support/LocalServer.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
+import * as Tcp from "../../src/transport/Tcp.js"
 import * as WireClient from "../support/WireClient.js"
 
 const { root } = Documents
@@ -123,11 +124,29 @@ describe("The library in README", () => {
     assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
   })
 
-  it("shows a chat without sockets", async () => {
-    const { result } = await runExample(examples[1] ?? "")
-    assert.include(JSON.stringify(result), '"text":"anybody here?"')
-    assert.include(JSON.stringify(result), '"code":"undelivered"')
+  it("says how a chat needs no sockets", async () => {
+    const made = quoted("const network = yield* Memory.make()")
+    const { result } = await runExample(
+      (examples[0] ?? "")
+        .replace("const server =", `${made}\n const server =`)
+        .replace('Tcp.listen("127.0.0.1", 0)', quoted("network.listen"))
+        .replace("Tcp.connect(server.address)", quoted("network.connect"))
+        .replace("Tcp }", "Memory }")
+    )
+    assert.include(JSON.stringify(result), '{"_tag":"Written","names":["bob"]}')
+    assert.include(JSON.stringify(result), '"text":"hi"')
   })
+
+  it.scopedLive("shows a client in a room, of the program's server", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.startServer()
+      const example = (examples[1] ?? "").replace("8080", port)
+      const { result } = yield* Effect.promise(() => runExample(example))
+      const { values: lines } = result as { readonly values: ReadonlyArray<object> }
+      assert.lengthOf(lines, 1)
+      assert.deepInclude(lines[0], { conversation: "#ops", from: "dana", text: "deployed", guest: true, seq: 1 })
+    })
+  )
 })
 
 /** A server and a shell in which `a-chat` is the built program and speaks to that server. */
@@ -253,10 +272,32 @@ describe("The scripts and bots in README", () => {
     })
   )
 
+  it.scopedLive("give a job each line of a room in one of its runs, and answer in the room", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { port } = yield* Program.startServer(["--store", join(folder, "chat.db")])
+      const { start } = yield* shell
+      const address = Tcp.address("127.0.0.1", Number(port))
+      const [alice, bob] = [yield* WireClient.connect(address), yield* WireClient.join(address, "bob")]
+      yield* alice.send("alice\n/register correct horse\n/join #ops\n/quit\n")
+      yield* alice.rest
+      yield* bob.send("/hello\n/join #ops\n#ops: one\n")
+      const job = line("--login alice/ci").replace("--timeout 1m", "--count 1")
+      const settings = `export ACHAT_PORT=${port} ACHAT_PASSWORD='correct horse' HOME=${folder};`
+      assert.strictEqual(yield* yield* start(`${settings} ${job}`), "from bob #ops: one\n")
+      yield* bob.send("#ops: two\n")
+      assert.strictEqual(yield* yield* start(`${settings} ${job}`), "from bob #ops: two\n")
+      yield* start(`export ACHAT_PORT=${port}; ${line("--login clock").replace("-- date", "-- echo noon")}`)
+      yield* bob.until("the bot", () => bob.lines.find((found) => found.startsWith("* joined #ops clock")))
+      yield* bob.send("#ops: clock: what time is it?\n")
+      yield* bob.until("the answer", () => bob.lines.find((found) => found === "from clock #ops: noon"))
+    })
+  )
+
   it.scopedLive("answer a message", () =>
     Effect.gen(function* () {
       const { address, start } = yield* shell
-      yield* start(line("a-chat exec"))
+      yield* start(line("--login greeter"))
       yield* WireClient.present(address, "greeter")
       const zoe = yield* WireClient.connect(address)
       yield* zoe.send("zoe\ngreeter: hey\n")
@@ -264,5 +305,5 @@ describe("The scripts and bots in README", () => {
     })
   )
 
-  it("are all run above", () => assert.lengthOf(lines, 8))
+  it("are all run above", () => assert.lengthOf(lines, 10))
 })
