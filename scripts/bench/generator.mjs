@@ -10,7 +10,7 @@ import { rowOf } from "./loads.mjs"
 import { paced, slow, traffic } from "./traffic.mjs"
 import { withAccounts } from "./accounts.mjs"
 import { catchUp, history, outcomes, passwords, search } from "./stored.mjs"
-import { wires } from "./wire.mjs"
+import { wires, withRoom } from "./wire.mjs"
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +33,12 @@ const run = { traffic, slow, paced, churn, idle, rush, who, outcomes, "catch-up"
   load.kind
 ]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
-const result = await run(load, withAccounts(wires[values.protocol], load), place, Number(values.pid), fail)
+const result = await run(
+  load,
+  withRoom(withAccounts(wires[values.protocol], load), load),
+  place,
+  Number(values.pid),
+  fail
+)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
 process.exit(0)

@@ -201,6 +201,23 @@ const rows = [
     figures: [{ key: "activeKilobytes", unit: "KB", better: "less" }]
   },
   ...clients,
+  {
+    id: "names-1000",
+    title: "1 to 1,000 names in one line, window 10",
+    shape: "fanout",
+    peers: 1000,
+    window: 10,
+    servers: ["a-chat", "a-chat-store"]
+  },
+  {
+    id: "room-1000",
+    title: "1 to a room of 1,000, window 10",
+    shape: "fanout",
+    peers: 1000,
+    window: 10,
+    room: "#bench",
+    servers: ["a-chat", "a-chat-store"]
+  },
   ...[1, 10, 100, 1000].map((window) => ({
     id: `stored-${window}`,
     title: `a guest to an account, window ${thousands(window)}: stored and delivered`,

@@ -34,6 +34,19 @@ export const wires = {
   }
 }
 
+/** A wire on which the clients of the row enter a room and write to that, if the row has one. */
+export const withRoom = (wire, { room }) => {
+  if (room === undefined) return wire
+  return {
+    ...wire,
+    login: (name, isFan) => `${wire.login(name, isFan)}/join ${room}\n`,
+    // A message to itself does not come back from a room.
+    self: () => ({ sent: "/ping ready\n", received: "* pong: ready\n" }),
+    send: (_names, text) => `${room}: ${text}\n`,
+    receive: (from, _names, text) => `from ${from} ${room}: ${text}\n`
+  }
+}
+
 export const nameOf = (index) => `p${String(index).padStart(5, "0")}`
 export const indexOf = (name) => Number(name.slice(1))
 

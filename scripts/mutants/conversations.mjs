@@ -7,9 +7,9 @@ export const mutants = [
   {
     name: "a cursor is moved when a line is given, not when it was taken",
     file: "conversations/Feed.ts",
-    search: "this.underWay.push({ conversation, key, seq, bytes: shown.length, isGap: false })",
+    search: "this.put(conversation, key, 1, seq, shown.length, false)",
     replace:
-      "this.underWay.push({ conversation, key, seq, bytes: shown.length, isGap: false }); this.broker.cursors.moved(this.device, conversation, seq)",
+      "this.put(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)",
     test: delivery
   },
   {

@@ -8,7 +8,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
+import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
@@ -196,9 +196,9 @@ class Conversations {
       take: (recipient, batch) => this.writer.take(recipient, batch),
       feedsOf: (account) => this.mailboxes.get(account)?.allFeeds ?? [],
       guestFeed: (guest) => this.guestFeed(guest),
-      give: (feed, room, line, by) => {
+      give: (feed, run) => {
         try {
-          feed.stored(room, ofRoom(room), line, by)
+          feed.storedAll(run)
         } catch (defect) {
           lost(feed, defect)
         }

@@ -6,11 +6,16 @@ import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
+import type { RoomRun } from "./RoomRun.js"
 import { isSelf, otherAccount } from "./Parties.js"
 
 /** ` seq=17 at=1764151201123` for clients that said `seq`, otherwise nothing. */
 export const numbers = (words: ReadonlySet<HelloWord>, seq: number, at: number): string =>
   words.has("seq") ? ` seq=${seq} at=${at}` : ""
+
+/** A number for the words that change how a message looks. */
+const formOf = (words: ReadonlySet<HelloWord>): number =>
+  words.size === 0 ? 0 : (words.has("auto") ? 1 : 0) + (words.has("seq") ? 2 : 0) + (words.has("to") ? 4 : 0)
 
 /** Renders kept lines for the devices of accounts (protocol, section 10). */
 export class Rendering {
@@ -31,6 +36,16 @@ export class Rendering {
       return words.has("copies") ? Reply.sent(this.nameOf(key, device.account.id, [line]), line) : undefined
     }
     return this.message(words, key, line)
+  }
+
+  /** Lines of a room as clients get them that have sent none of them. Rendered once for each form. */
+  run({ words }: Peer, run: RoomRun): string {
+    const form = formOf(words)
+    const known = run.texts.get(form)
+    if (known !== undefined) return known
+    const text = run.lines.map((line) => this.message(words, run.key, line)).join("")
+    run.texts.set(form, text)
+    return text
   }
 
   /** A line that is not the reader's own, for a client that said these words. */

@@ -3,9 +3,10 @@ import type { Batch } from "../chat/Batch.js"
 import type { Feature, FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ConversationId, StoredLine } from "../ports/StoreLines.js"
+import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Feed } from "./Feed.js"
+import type { RoomRun } from "./RoomRun.js"
 import type { KeptRecipient } from "./KeptRecipient.js"
 
 /** Rooms, as an extension of the conversations: they have members, and everything else is as in other conversations. */
@@ -38,8 +39,8 @@ export interface RoomsHost {
   readonly feedsOf: (account: AccountId) => ReadonlyArray<Feed>
   /** The feed of a guest, which has one from its first room on. */
   readonly guestFeed: (guest: Peer) => Feed
-  /** Gives a line of a room to a client that is in it. */
-  readonly give: (feed: Feed, room: ConversationId, line: StoredLine, by: Peer) => void
+  /** Gives lines of a room to a client that is in it. */
+  readonly give: (feed: Feed, run: RoomRun) => void
   /** Reports that a request failed, and waits before it is made again. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
 }

@@ -6,6 +6,7 @@ import type { Peer } from "../chat/Peer.js"
 import { storeWriter, type KeptLine, type KeptRecipient, type SentLine } from "../conversations/KeptRecipient.js"
 import * as LineHead from "../conversations/LineHead.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
+import { RoomRun } from "../conversations/RoomRun.js"
 import { authorOf } from "../conversations/StoreWriter.js"
 import { ofRoom, type NewLine } from "../ports/StoreLines.js"
 import type { Room } from "./Room.js"
@@ -42,15 +43,19 @@ export class RoomInlet implements KeptRecipient {
   }
 
   stored(lines: ReadonlyArray<KeptLine>) {
-    const { room } = this
-    for (const { answer, by, line } of lines) {
-      const { again, at, seq } = answer
-      if (again) continue
-      const { account, author, isAuto, text, to } = line
-      room.last = Math.max(room.last, seq)
-      const kept = { seq, at, account, author, text, isAuto, to }
-      for (const feed of room.feeds) this.host.give(feed, room.id, kept, by)
-    }
+    const { host, room } = this
+    const fresh = lines.filter(({ answer }) => !answer.again)
+    if (fresh.length === 0) return
+    const kept = fresh.map(({ answer: { at, seq }, line: { account, author, isAuto, text, to } }) => {
+      return { seq, at, account, author, text, isAuto, to }
+    })
+    const run = new RoomRun(
+      room.id,
+      kept,
+      fresh.map(({ by }) => by)
+    )
+    room.last = Math.max(room.last, run.last)
+    for (const feed of room.feeds) host.give(feed, run)
   }
 
   settled(batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) {

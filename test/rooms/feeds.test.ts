@@ -11,6 +11,8 @@ const has = (client: MemoryClient, count: number) =>
     () => `${count} messages; there are ${messages(client).length}: ${client.received.slice(-3).join(" | ")}`
   )
 
+const texts = (client: MemoryClient) => messages(client).map((line) => line.split(": ")[1] ?? "")
+
 const many = 3_000
 
 /** More than the outbox, and what a feed gives live, can hold. */
@@ -19,6 +21,43 @@ const numbered = Array.from({ length: many }, (_, line) => `#ops: ${line} ${"x".
 const numbersIn = (client: MemoryClient) => messages(client).map((line) => Number(line.split(": ")[1]?.split(" ")[0]))
 
 const expected = Array.from({ length: many }, (_, line) => line)
+
+describe("all members of a room", () => {
+  it.scoped("get the lines of all others in one order, however these were stored", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const [alice, bob, carol] = [
+        yield* account(chat, "alice", "seq"),
+        yield* account(chat, "bob"),
+        yield* chat.join("carol")
+      ]
+      const readers = [yield* chat.join("dave"), yield* chat.join("erin"), alice]
+      for (const client of [alice, bob, carol, ...readers]) yield* ask(client, "/join #ops")
+      for (let round = 0; round < 20; round++) {
+        for (const [who, client] of [bob, carol].entries()) {
+          client.say(...Array.from({ length: 1 + (round % 3) }, (_, line) => `#ops: ${who} ${round} ${line}`))
+          if (round % 4 === who) yield* settle
+        }
+      }
+      yield* ask(bob, "#ops: last")
+      yield* ask(carol, "#ops: last")
+      for (const client of readers) yield* has(client, 80)
+      const [first = [], ...others] = readers.map(texts)
+      for (const other of others) assert.deepStrictEqual(other, first)
+      assert.deepStrictEqual(
+        messages(alice).map((line) => Number(/ seq=(\d+) /u.exec(line)?.[1])),
+        first.map((_, index) => index + 1)
+      )
+      // The senders get each other's lines in the same order.
+      for (const [who, client] of [bob, carol].entries()) {
+        assert.deepStrictEqual(
+          texts(client).filter((text) => text !== "last"),
+          first.filter((text) => text !== "last" && !text.startsWith(`${who} `))
+        )
+      }
+    })
+  )
+})
 
 describe("the feed of a guest", () => {
   it.scoped("gives what the guest was too slow for from the log, in order, and holds nobody", () =>

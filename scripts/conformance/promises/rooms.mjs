@@ -497,7 +497,8 @@ check(
     "A read mark belongs to the account, whatever device says it, and nobody else is told of it.",
     "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
     "Sending a line to a conversation moves the mark there as well.",
-    "`at=MS` stands for the last line until that time."
+    "`at=MS` stands for the last line until that time.",
+    "The words of section 10 are about rooms as well, except for `receipts`: with `seq`, members get `from carol #ops guest=yes seq=3 at=MS: hi`, and with `copies` the sender's other devices get `* sent #ops seq=3 at=MS: hi`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -509,6 +510,7 @@ check(
     await messages(alice, 3)
     await new Promise((resolve) => setTimeout(resolve, 5))
     await ask(alice, "/join #ops", "#ops: mine")
+    await gets(phone, "* sent #ops seq=1 at=")
     const marks = async () => heads(await ask(alice, "/conversations"))
     same(await marks(), [
       "* conversation #ops last=1 read=1",
