@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ClientHandle, MessageFate } from "./Client.js"
+import * as Wire from "../protocol/Wire.js"
 import * as ConversationHandle from "./ConversationHandle.js"
 import * as Encode from "./Encode.js"
 import * as LineConnection from "./LineConnection.js"
@@ -110,7 +111,8 @@ const acknowledging = ({
   stage,
   started
 }: ClientConnectionOptions): Pick<ClientHandle, "hello" | "lines"> => {
-  const { connection, mayAcknowledge, words } = started
+  const { connection, login, mayAcknowledge, words } = started
+  const [name = ""] = Wire.decode(login).split("/", 1)
   let isKnown = stage !== "sent"
   let isRunning = false
   let isOn = words.includes("ack") || !mayAcknowledge
@@ -123,7 +125,8 @@ const acknowledging = ({
   const isWanted = (line: string): boolean => {
     if (notices.areWanted || !line.startsWith("* ")) return true
     if (line.startsWith("* hello ")) notices.areWanted = true // the program asked with `sendLine`
-    return !unrequested.test(line)
+    const received = Received.parse(line)
+    return received._tag !== "Notice" || !Received.isUnrequested(received, name)
   }
   return {
     hello: Effect.suspend(() => {
@@ -141,9 +144,6 @@ const acknowledging = ({
     )
   }
 }
-
-/** Notices, which a server sends after `/hello` without being asked. */
-const unrequested = /^\* (?:joined|left|closing|bye reason=shutdown)\b/u
 
 const deliver = (
   connection: LineConnection.LineConnection,

@@ -38,6 +38,8 @@ export class Confirmation {
   /** Number of our lines after the login that have no reply yet. */
   private greetings = 2
   private showsNotices = false
+  /** As the server writes it. */
+  private name = ""
   /** Number of pings sent at the end of the input. */
   private pings = 0
   private hasSeenAll = false
@@ -65,7 +67,7 @@ export class Confirmation {
     if (received._tag === "Notice") {
       if (received.code === "pong") return this.pong(received.text)
       if (received.code === "hello") return this.hello(received)
-      if (!this.showsNotices && isUnrequested(received)) return ""
+      if (!this.showsNotices && Received.isUnrequested(received, this.name)) return ""
       if (!this.hasSeenAll || received.code !== "bye" || received.values.get("reason") !== "quit") return undefined
       this.isGiven = true
       return ""
@@ -125,6 +127,7 @@ export class Confirmation {
 
   /** The first `hello` with acknowledgements replies to ours. */
   private hello(received: Received.Received): string | undefined {
+    if (received._tag === "Notice") this.name = received.values.get("name") ?? this.name
     if (!this.acknowledges && turnsOn(received)) {
       this.acknowledges = true
       const accounts = received._tag === "Notice" ? Login.accountsIn(received.values) : undefined
@@ -159,7 +162,3 @@ export class Confirmation {
     return users.join("")
   }
 }
-
-/** Whether a server sends this after `/hello` without being asked. */
-const isUnrequested = ({ code, values }: Received.Report): boolean =>
-  code === "joined" || code === "left" || code === "closing" || (code === "bye" && values.get("reason") === "shutdown")

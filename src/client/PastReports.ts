@@ -48,6 +48,8 @@ export interface ConversationReport {
   readonly read: number
   /** When its last line was stored, in milliseconds since 1970. */
   readonly at: number
+  /** Present if the other one is a guest: the next client of that name may be somebody else. */
+  readonly guest?: true
 }
 
 /** The conversation in a line; undefined for any other line. */
@@ -57,7 +59,8 @@ export const conversationIn = (received: Received): ConversationReport | undefin
   const last = numberIn(report?.values.get("last"))
   if (report === undefined || conversation === undefined || last === undefined) return undefined
   const [read, at] = ["read", "at"].map((key) => numberIn(report.values.get(key)) ?? 0)
-  return { conversation, last, read: read ?? 0, at: at ?? 0 }
+  const isWithGuest = report.values.get("guest") === "yes"
+  return { conversation, last, read: read ?? 0, at: at ?? 0, ...(isWithGuest ? { guest: true } : {}) }
 }
 
 /** How far the account has read a conversation: `* read #ops seq=N: …`. */

@@ -169,6 +169,18 @@ export const returnMillis = ({ values }: Report): number | undefined => {
   return millis >= 0 && millis <= maxReturnMillis ? millis : undefined
 }
 
+/**
+ * Whether a server sends this after `/hello` without being asked. That a client itself is no longer in a room is the reply
+ * to its `/leave`, or something that it should know.
+ *
+ * @param own the name of the client
+ */
+export const isUnrequested = ({ code, values, words: [, member] }: Report, own: string): boolean =>
+  code === "joined" ||
+  (code === "left" && (member === undefined || member !== own)) ||
+  code === "closing" ||
+  (code === "bye" && values.get("reason") === "shutdown")
+
 const before = (param: string, mark: string) => param.slice(0, param.indexOf(mark))
 
 const after = (param: string, mark: string) => param.slice(param.indexOf(mark) + 1)

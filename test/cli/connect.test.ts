@@ -177,3 +177,25 @@ describe.concurrent("a-chat connect", () => {
     )
   }
 })
+
+it.scopedLive("a-chat connect in a pipe shows the replies of a room, and no notices", () =>
+  Effect.gen(function* () {
+    const { port } = yield* Program.startServer()
+    const input = "/join #ops\n#ops: hi\n/history #ops\n/leave #ops\n"
+    const { errors, output, status } = yield* Program.run(["connect", "--login", "alice", "--port", port], { input })
+    assert.deepStrictEqual([status, errors], [0, ""])
+    const shown = output
+      .replace(/ at=\d+/u, "")
+      .trim()
+      .split("\n")
+    assert.deepStrictEqual(
+      shown.map((line) => line.split(":")[0]),
+      [
+        "* room #ops members=1 last=0",
+        "* past #ops alice guest=yes seq=1",
+        "* end history #ops first=1 last=1",
+        "* left #ops alice"
+      ]
+    )
+  })
+)

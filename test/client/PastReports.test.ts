@@ -40,6 +40,10 @@ describe("what a server says about copies", () => {
 describe("what a server says about conversations and read marks", () => {
   table(PastReports.conversationIn, [
     ["* conversation #ops last=9 read=7 at=5: x", { conversation: "#ops", last: 9, read: 7, at: 5 }],
+    [
+      "* conversation Bob guest=yes last=9 read=7 at=5: x",
+      { conversation: "Bob", last: 9, read: 7, at: 5, guest: true }
+    ],
     ["* conversation bob last=9 at=5: x", { conversation: "bob", last: 9, read: 0, at: 5 }],
     ["* conversation bob read=7 at=5: x", undefined],
     ["* conversation last=9: x", undefined]

@@ -172,3 +172,25 @@ describe("Received.parse", () => {
     }
   })
 })
+
+describe("Received.isUnrequested", () => {
+  const table: ReadonlyArray<readonly [string, boolean]> = [
+    ["* joined bob: x", true],
+    ["* joined #ops bob guest=yes: x", true],
+    ["* left bob: x", true],
+    ["* left #ops bob: x", true],
+    ["* left #ops alice: x", false],
+    ["* left #ops alice by=bob: x", false],
+    ["* closing grace=1 return=1: x", true],
+    ["* bye reason=shutdown: x", true],
+    ["* bye reason=quit: x", false],
+    ["* room #ops members=1 last=0: x", false],
+    ["* topic #ops bob: x", false]
+  ]
+  for (const [notice, isUnrequested] of table) {
+    it(`of ${notice} is ${isUnrequested} for alice`, () => {
+      const received = Received.parse(notice)
+      assert.strictEqual(received._tag === "Notice" && Received.isUnrequested(received, "alice"), isUnrequested)
+    })
+  }
+})
