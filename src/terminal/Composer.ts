@@ -168,7 +168,7 @@ export class Composer {
         this.newPassword.ask(meaning.command, this.phase)
         break
       case "Command":
-        this.request(meaning.line)
+        this.request(`@${RoomLines.askedLabel} ${meaning.line}`)
         break
       case "Quit":
         return true

@@ -16,6 +16,8 @@ export const topicLabel = "room-topic"
 export const againLabel = "room-again"
 /** The start of the labels of read marks, which the program reports. */
 export const readLabel = "read"
+/** Label of a command that the user has typed: its reply is shown wherever they are. */
+export const askedLabel = "asked"
 /** Label of the `/join` that the user has typed. */
 export const joinLabel = "room-join"
 
@@ -152,28 +154,29 @@ export class RoomLines {
 
   private takeNotice(notice: RoomReports.RoomNotice, label: string | undefined) {
     const { room } = notice
+    const isAsked = label === askedLabel
     switch (notice._tag) {
       case "Joined":
         for (const name of notice.names) this.joined(room, name)
         break
       case "Left":
-        for (const name of notice.names) this.left(room, name, notice.by)
+        for (const name of notice.names) this.left(room, name, notice.by, isAsked)
         break
       case "Topic":
         this.options.conversations.describe(room, notice.topic)
-        if (label?.startsWith(topicLabel) !== true) this.printIn(room, topicText(notice))
+        if (label?.startsWith(topicLabel) !== true) this.printIn(room, topicText(notice), isAsked)
         break
       case "Owner":
-        this.printIn(room, `${notice.name} owns ${room}`)
+        this.printIn(room, `${notice.name} owns ${room}`, isAsked)
         break
       case "Locked":
-        this.printIn(room, `${room} is ${notice.isLocked ? "locked: only invited accounts can join" : "open to all"}`)
+        this.printIn(room, lockedText(room, notice.isLocked), isAsked)
         break
       case "Slow":
-        this.printIn(room, slowText(room, notice.millis))
+        this.printIn(room, slowText(room, notice.millis), isAsked)
         break
       case "Silenced":
-        this.printIn(room, silencedText(notice), notice.name)
+        this.printIn(room, silencedText(notice), isAsked || notice.name === this.options.people.own)
         break
       case "Invited":
         this.print(`${notice.by ?? "someone"} invites you to ${room}; /join ${room}`)
@@ -189,7 +192,7 @@ export class RoomLines {
     if (isInSight(room) && !people.isIgnored(name)) this.presenceIn(room).joined(name, now())
   }
 
-  private left(room: string, name: string, by: string | undefined) {
+  private left(room: string, name: string, by: string | undefined, isAsked: boolean) {
     const { conversations, isInSight, marks, now, onLeave, people, transcript } = this.options
     if (name === people.own) {
       this.members.delete(room)
@@ -200,7 +203,7 @@ export class RoomLines {
       return onLeave(room)
     }
     this.members.get(room)?.delete(name)
-    if (!isInSight(room) || people.isIgnored(name)) return
+    if (!(isInSight(room) || isAsked) || people.isIgnored(name)) return
     if (by !== undefined) this.print(`${by} has removed ${name} from ${room}`)
     else this.presenceIn(room).left(name, now())
   }
@@ -232,9 +235,9 @@ export class RoomLines {
     return this.presence.size > 0
   }
 
-  /** Shows what concerns a room if it is in sight, or if it concerns the user. */
-  private printIn(room: string, text: string, name?: string) {
-    if (this.options.isInSight(room) || name === this.options.people.own) this.print(text)
+  /** Shows what happens in a room if it is in sight, or if the user is to know of it anyway. */
+  private printIn(room: string, text: string, isForUser: boolean) {
+    if (isForUser || this.options.isInSight(room)) this.print(text)
   }
 
   private print(text: string) {
@@ -257,6 +260,9 @@ const topicText = ({ name, room, topic }: Extract<RoomReports.RoomNotice, { read
   if (topic === "") return `${room} has no topic; /topic TEXT sets one`
   return `topic of ${room}${name === undefined ? "" : `, by ${name}`}: ${topic}`
 }
+
+const lockedText = (room: string, isLocked: boolean): string =>
+  `${room} is ${isLocked ? "locked: only invited accounts can join" : "open to all"}`
 
 const slowText = (room: string, millis: number): string =>
   millis === 0

@@ -167,6 +167,11 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
           found = yield* find
           if (found !== undefined) continue
         }
+        if (code === "password-required" && found === undefined) {
+          // The user has registered on the last connection, and the token is kept since then.
+          found = yield* find
+          if (found !== undefined) continue
+        }
         if (code === "password-required" || code === "wrong-password") {
           if (code === "wrong-password") transcript.print(Format.failed(message, marks))
           const password = yield* askSecret(ui, login)

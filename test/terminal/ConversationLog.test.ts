@@ -7,6 +7,7 @@ import * as Path from "node:path"
 import type { Message } from "../../src/client/Received.js"
 import * as ConversationLog from "../../src/terminal/ConversationLog.js"
 import * as LogFile from "../../src/terminal/LogFile.js"
+import { eventually } from "../support/Eventually.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const at = "2026-11-26T20:04:17.123Z"
@@ -153,7 +154,10 @@ describe("ConversationLog", () => {
       for (let turn = 0; turn < 3; turn++) {
         log.received(message("eve", `lost ${turn}`))
         log.received(message("bob", `kept ${turn}`))
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+        // Written after that of eve.
+        const bob = Path.join(folder, "bob.log")
+        const isKept = () => Fs.existsSync(bob) && Fs.readFileSync(bob, "utf8").includes(`kept ${turn}`)
+        yield* eventually(isKept, "nothing is logged for bob")
       }
       Fs.rmSync(Path.join(folder, "eve.log"))
       log.received(message("eve", "kept"))

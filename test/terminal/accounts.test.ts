@@ -90,6 +90,23 @@ describe("TerminalClient with accounts", () => {
     })
   )
 
+  it.scopedLive("comes back with the token that was kept when the user registered", () =>
+    Effect.gen(function* () {
+      const accounts = yield* startAccounts({})
+      const { person, reset, serve } = yield* chat
+      yield* serve(accounts)
+      const { keyring, state } = memoryKeyring()
+      const alice = yield* openTerminal(person, { keyring })
+      yield* alice.sees("connected to memory as alice")
+      yield* alice.types(`/register${enter}${password}${enter}${password}${enter}`)
+      yield* alice.sees("registered alice:")
+      state.kept = password
+      yield* reset
+      yield* alice.sees(/connected to memory again[^]*\n› $/u)
+      assert.notInclude(alice.written(), "password of alice")
+    })
+  )
+
   it.scopedLive("does not change the password when the question is not answered", () =>
     Effect.gen(function* () {
       const { alice } = yield* start({})

@@ -189,7 +189,7 @@ describe("conversations at the terminal", () => {
       yield* alice.sees(/✗ bob has removed you from #ops\n#web 1\n#new › $/u)
       yield* alice.types(`/part${enter}`)
       yield* alice.sees(/· you have left #new\n#web 1\n› $/u)
-      assert.include(server.taken, "/leave #new")
+      assert.include(server.taken, "@asked /leave #new")
       yield* alice.types(`/go${enter}`)
       yield* alice.sees(/ {2}1 #web — 1 unread\n#web 1\n› $/u)
     })
@@ -426,8 +426,11 @@ describe("conversations at the terminal", () => {
       yield* alice.types(`${ctrl("u")}/members${enter}`)
       yield* alice.sees("· #ops: 2 here: alice, bob; 1 away: Zoltan")
       yield* alice.types(`/invite dave${enter}/topic ship it${enter}/remove #web bob${enter}/silence bob 10m${enter}`)
-      yield* server.takes(/^\/silence #ops bob 10m$/u)
-      assert.includeMembers([...server.taken], ["/invite #ops dave", "/topic #ops ship it", "/remove #web bob"])
+      yield* server.takes(/^@asked \/silence #ops bob 10m$/u)
+      assert.includeMembers(
+        [...server.taken],
+        ["@asked /invite #ops dave", "@asked /topic #ops ship it", "@asked /remove #web bob"]
+      )
     })
   )
 
