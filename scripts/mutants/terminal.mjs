@@ -221,6 +221,70 @@ export const mutants = [
     test: "test/terminal/TypedLine.test.ts"
   },
   {
+    name: "a line that was given before counts as unread again",
+    file: "terminal/Conversations.ts",
+    search: "if (isNew) one.unread += 1",
+    replace: "one.unread += 1",
+    test: "test/terminal/Conversations.test.ts"
+  },
+  {
+    name: "a read mark moves back",
+    file: "terminal/Conversations.ts",
+    search: "if (one === undefined || seq <= one.read) return false",
+    replace: "if (one === undefined) return false",
+    test: "test/terminal/Conversations.test.ts"
+  },
+  {
+    name: "a line of the current room is shown again after a page that has it",
+    file: "terminal/ConversationReader.ts",
+    search: "if (seq <= (conversations.find(name)?.shown ?? 0)) return",
+    replace: "",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "lines that waited for a page are lost with the connection",
+    file: "terminal/ConversationReader.ts",
+    search: "for (const name of this.held.keys()) this.release(name)",
+    replace: "this.held.clear()",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "a page is shown although the user has gone on",
+    file: "terminal/ConversationReader.ts",
+    search: `if (!this.isInSight(name)) return
+    const [first`,
+    replace: "const [first",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "a guest's own line is shown again after a break",
+    file: "terminal/ConversationReader.ts",
+    search: "seq > shown && own?.has(seq) !== true",
+    replace: "seq > 0",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "every line of a room rings",
+    file: "terminal/ServerLines.ts",
+    search: "const calls = room === undefined || isMention",
+    replace: "const calls = true",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "a line that cannot be loaded later is only counted",
+    file: "terminal/ServerLines.ts",
+    search: "at !== undefined && reader.canLoad(conversation)",
+    replace: "at !== undefined && reader.isOn",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "what is typed for one room goes to another",
+    file: "terminal/Navigation.ts",
+    search: 'const draft = prompt.exchange(conversations.find(name)?.draft ?? "")',
+    replace: "const draft = prompt.editor.text",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
     name: "Ctrl-C leaves although a line is typed",
     file: "terminal/Prompt.ts",
     search: 'if (this.editor.text === "" || this.options.isLeaving()) return this.options.leave()',

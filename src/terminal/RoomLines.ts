@@ -179,7 +179,9 @@ export class RoomLines {
         this.printIn(room, silencedText(notice), isAsked || notice.name === this.options.people.own)
         break
       case "Invited":
-        this.print(`${notice.by ?? "someone"} invites you to ${room}; /join ${room}`)
+        this.print(
+          isAsked ? `${notice.by} may join ${room}` : `${whoIs(notice.by)} invites you to ${room}; /join ${room}`
+        )
     }
   }
 
@@ -199,12 +201,12 @@ export class RoomLines {
       this.presence.delete(room)
       if (!conversations.leave(room)) return
       if (by === undefined || by === name) this.print(`you have left ${room}`)
-      else transcript.print(Format.failed(`${by} has removed you from ${room}`, marks))
+      else transcript.print(Format.failed(`${whoIs(by)} has removed you from ${room}`, marks))
       return onLeave(room)
     }
     this.members.get(room)?.delete(name)
     if (!(isInSight(room) || isAsked) || people.isIgnored(name)) return
-    if (by !== undefined) this.print(`${by} has removed ${name} from ${room}`)
+    if (by !== undefined) this.print(`${whoIs(by)} has removed ${name} from ${room}`)
     else this.presenceIn(room).left(name, now())
   }
 
@@ -258,8 +260,11 @@ const describe = ({ isIn, isLocked, members, owner, room, topic }: RoomReports.R
 
 const topicText = ({ name, room, topic }: Extract<RoomReports.RoomNotice, { readonly _tag: "Topic" }>): string => {
   if (topic === "") return `${room} has no topic; /topic TEXT sets one`
-  return `topic of ${room}${name === undefined ? "" : `, by ${name}`}: ${topic}`
+  return `topic of ${room}${name === undefined ? "" : `, by ${whoIs(name)}`}: ${topic}`
 }
+
+/** The server's operator has no name. */
+const whoIs = (name = "someone"): string => (name === "*operator" ? "the operator" : name)
 
 const lockedText = (room: string, isLocked: boolean): string =>
   `${room} is ${isLocked ? "locked: only invited accounts can join" : "open to all"}`
@@ -270,7 +275,7 @@ const slowText = (room: string, millis: number): string =>
     : `${room}: members may write once in ${Math.ceil(millis / 1000)} s`
 
 const silencedText = ({ by, name, room, until }: Extract<RoomReports.RoomNotice, { readonly _tag: "Silenced" }>) => {
-  const whose = by === undefined ? "" : `, by ${by}`
+  const whose = by === undefined ? "" : `, by ${whoIs(by)}`
   if (until === undefined) return `${room}: ${name} may write again${whose}`
   return `${room}: ${name} is silenced${until === Infinity ? "" : ` until ${timeOf(until)}`}${whose}`
 }

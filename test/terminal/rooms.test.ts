@@ -393,6 +393,8 @@ describe("conversations at the terminal", () => {
         "* unsilenced #ops carol by=bob: x",
         "* left #ops carol by=bob: x",
         "* invited #secret bob: x",
+        "* invited @asked #ops erin by=alice: x",
+        "* left #ops dora by=*operator: x",
         "* joined #web dave: x",
         "* joined #ops erin: x"
       ]) {
@@ -401,7 +403,7 @@ describe("conversations at the terminal", () => {
       yield* alice.sees("#ops: erin joined")
       assert.deepStrictEqual(
         plain(alice)
-          .slice(-12, -1)
+          .slice(-14, -1)
           .map((row) => row.replace(/\d\d:\d\d/u, "hh:mm")),
         [
           "· topic of #ops, by bob: new topic",
@@ -414,6 +416,8 @@ describe("conversations at the terminal", () => {
           "· #ops: carol may write again, by bob",
           "· bob has removed carol from #ops",
           "· bob invites you to #secret; /join #secret",
+          "· erin may join #ops",
+          "· the operator has removed dora from #ops",
           "· #ops: erin joined"
         ]
       )
