@@ -235,7 +235,12 @@ export const mutants = [
     file: "conversations/Conversations.ts",
     search: "      this.receipts.wrote(by, conversation)\n",
     replace: "      if (account !== undefined) this.receipts.wrote(by, conversation)\n",
-    test: "test/conversations/trouble.test.ts"
+    also: {
+      file: "conversations/Conversations.ts",
+      search: "return this.returns.guestsIn(conversation)",
+      replace: "return this.returns.guestsIn(conversation).slice(-1)"
+    },
+    test: trouble
   },
   {
     name: "lines that the store refused are reported as stored",
