@@ -25,11 +25,16 @@ export const lines = (block: string): ReadonlyArray<string> => {
 
 const scratch = Buffer.alloc(64)
 
+/** V8 copies slices and concatenations that are shorter than this (`SlicedString::kMinLength`). */
+const copiedByV8 = 13
+
 /** A copy with its own memory. In V8 a slice keeps the whole string alive that it was cut from, such as a 64 KiB read. */
-export const copy = (wire: string): string =>
-  wire.length <= scratch.length
+export const copy = (wire: string): string => {
+  if (wire.length < copiedByV8) return wire
+  return wire.length <= scratch.length
     ? scratch.toString("latin1", 0, scratch.write(wire, 0, "latin1"))
     : Buffer.from(wire, "latin1").toString("latin1")
+}
 
 /** Removes white space (the Unicode property White_Space) from both ends of `wire.slice(start, end)`. */
 export const trim = (wire: string, start = 0, end = wire.length): string => {

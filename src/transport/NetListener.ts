@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { TransportError, type Address, type Listen, type ListenerEvents } from "../ports/Transport.js"
+import * as NodeInternals from "./NodeInternals.js"
 import { remoteOf, socketOptions, wrap, type Remote } from "./NetSocket.js"
 import { errorCode, listenError, type Explain } from "./SystemError.js"
 
@@ -51,7 +52,11 @@ export const listen =
   ({ events, hardLimit }) =>
     Effect.gen(function* () {
       let nameless = "unknown"
-      const server = Net.createServer(socketOptions, (socket) => admit(socket, remoteOf(socket, nameless), events))
+      let isInherited = false
+      const server = Net.createServer({ allowHalfOpen: socketOptions.allowHalfOpen }, (socket) => {
+        if (!isInherited) setOptions(socket)
+        admit(socket, remoteOf(socket, nameless), events)
+      })
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
 
@@ -66,6 +71,7 @@ export const listen =
           }
           const listening = () => {
             server.off("error", failed)
+            isInherited = NodeInternals.setInherited(server, socketOptions)
             if (isSuspended) server.close() // suspended while Node resolved the host name
             resume(Effect.void)
           }
@@ -103,6 +109,11 @@ export const listen =
         })
       }
     })
+
+const setOptions = (socket: Net.Socket) => {
+  socket.setNoDelay(socketOptions.noDelay)
+  socket.setKeepAlive(socketOptions.keepAlive, socketOptions.keepAliveInitialDelay)
+}
 
 const acceptError = (cause: unknown) => {
   const code = errorCode(cause)

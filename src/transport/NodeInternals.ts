@@ -61,13 +61,27 @@ export const internals: ReadonlyArray<Internal> = [
     type: "function",
     why: "see the previous one",
     without: "see the previous one"
+  },
+  {
+    path: ["_handle", "setNoDelay"],
+    of: "TCP server",
+    type: "function",
+    why: "sets the options of a listening socket, which accepted ones inherit on Linux",
+    without: "five system calls for each connection set them (benchmark: churn)"
+  },
+  {
+    path: ["_handle", "setKeepAlive"],
+    of: "TCP server",
+    type: "function",
+    why: "see the previous one",
+    without: "see the previous one"
   }
 ]
 
 export interface Internal {
-  /** The property, as seen from a `net.Socket`. */
+  /** The property, as seen from a `net.Socket` or a `net.Server`. */
   readonly path: ReadonlyArray<string>
-  readonly of: "TCP socket" | "TLS socket"
+  readonly of: "TCP socket" | "TLS socket" | "TCP server"
   readonly type: "function" | "number" | "boolean"
   /** What it is read for. */
   readonly why: string
@@ -77,7 +91,7 @@ export interface Internal {
 
 type Handle = Readonly<Record<string, unknown>> | null | undefined
 
-const handleOf = (socket: Net.Socket) => Reflect.get(socket, "_handle") as Handle
+const handleOf = (socket: Net.Socket | Net.Server) => Reflect.get(socket, "_handle") as Handle
 
 /** The handle of the TCP connection below a TLS socket. */
 const carrierOf = (tls: Handle) => tls?.["_parent"] as Handle
@@ -155,4 +169,26 @@ export const hasTcpEnded = (tls: Net.Socket): boolean => {
   const readStart = carrier?.["readStart"]
   if (handle?.["reading"] !== true || typeof readStart !== "function") return false
   return Reflect.apply(readStart, carrier, []) === 0
+}
+
+interface InheritedOptions {
+  readonly noDelay: boolean
+  readonly keepAlive: boolean
+  readonly keepAliveInitialDelay: number
+}
+
+/** Sets options of a listening socket that accepted ones inherit. False if they have to be set on each. */
+export const setInherited = (
+  server: Net.Server,
+  { keepAlive, keepAliveInitialDelay, noDelay }: InheritedOptions
+): boolean => {
+  const handle = handleOf(server)
+  const [setNoDelay, setKeepAlive] = [handle?.["setNoDelay"], handle?.["setKeepAlive"]]
+  if (process.platform !== "linux" || typeof setNoDelay !== "function" || typeof setKeepAlive !== "function")
+    return false
+  const seconds = Math.round(keepAliveInitialDelay / 1000)
+  return (
+    Reflect.apply(setNoDelay, handle, [noDelay]) === 0 &&
+    Reflect.apply(setKeepAlive, handle, [keepAlive, seconds]) === 0
+  )
 }

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import * as NodeInternals from "../../src/transport/NodeInternals.js"
+import { socketOptions } from "../../src/transport/NetSocket.js"
 import { client, dial, listening } from "../support/TlsConnections.js"
 
-const valueAt = (socket: Net.Socket, path: ReadonlyArray<string>) =>
+const valueAt = (socket: Net.Socket | Net.Server, path: ReadonlyArray<string>) =>
   path.reduce<unknown>(
     (value, key) => (value === undefined || value === null ? value : Reflect.get(value, key)),
     socket
@@ -13,8 +14,19 @@ const valueAt = (socket: Net.Socket, path: ReadonlyArray<string>) =>
 describe(`Node ${process.version} has the internals that we read:`, () => {
   const sockets = Effect.gen(function* () {
     const { port } = yield* listening()
-    return { "TCP socket": (yield* dial(port)).socket, "TLS socket": (yield* client(port)).tls }
+    return {
+      "TCP socket": (yield* dial(port)).socket,
+      "TLS socket": (yield* client(port)).tls,
+      "TCP server": yield* server
+    }
   })
+
+  const server = Effect.acquireRelease(
+    Effect.async<Net.Server>((resume) => {
+      const server = Net.createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  )
 
   for (const { of, path, type, without } of NodeInternals.internals) {
     it.scopedLive(`${path.join(".")} of a ${of}`, () =>
@@ -27,7 +39,8 @@ describe(`Node ${process.version} has the internals that we read:`, () => {
 
   it.scopedLive("and they mean what we take them for", () =>
     Effect.gen(function* () {
-      const { "TCP socket": tcp, "TLS socket": tls } = yield* sockets
+      const { "TCP server": server, "TCP socket": tcp, "TLS socket": tls } = yield* sockets
+      assert.strictEqual(NodeInternals.setInherited(server, socketOptions), process.platform === "linux")
       assert.isTrue(NodeInternals.hasPeer(tcp))
       assert.strictEqual(NodeInternals.queuedBytes(tcp), 0)
       assert.isFalse(NodeInternals.hasTcpEnded(tls))
