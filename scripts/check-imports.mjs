@@ -45,6 +45,7 @@ const entryPoints = ["index", "launcher", "main"]
 const chat = [
   "Scheduler",
   "Fibers",
+  "Turnover",
   "Live",
   "Budget",
   "Ledger",

@@ -20,6 +20,7 @@ import * as Phase from "./Phase.js"
 import type { Replies } from "./Replies.js"
 import type { Runs } from "./Runs.js"
 import { settle } from "./Settlement.js"
+import { TurnoverSet } from "./Turnover.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
@@ -61,7 +62,7 @@ const isOrphan = (gone: Peer) => gone.inFlight > 0 || !gone.inbox.isConsumed
 
 /** The life of the peers, from their login to their end. Runs only in the broker's turn. */
 export class Lifecycle {
-  readonly peers = new Set<Peer>()
+  readonly peers = new TurnoverSet<Peer>()
   /** Gone peers with lines in flight, or with lines that the server read completely but has not routed yet. */
   readonly orphans = new Set<Peer>()
   private sweepAbove = fewOrphans

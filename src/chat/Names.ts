@@ -8,6 +8,7 @@ import type { LineForm } from "./LineForm.js"
 import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import type { Destination } from "./Route.js"
+import { TurnoverMap } from "./Turnover.js"
 
 /**
  * The clients that lines can be addressed to, by their names in wire form. Of several devices of an account it has the
@@ -19,7 +20,7 @@ export type Members = HashMap.HashMap<string, Peer>
 export class Names implements Resolver {
   private present: Members = HashMap.empty()
   /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
-  private readonly byLikeness = new Map<string, Peer>()
+  private readonly byLikeness = new TurnoverMap<string, Peer>()
   /** The guests that only send, by the same key, and the name that they have. */
   private readonly senders = new Map<string, { readonly name: string; readonly clients: Set<Peer> }>()
   /**

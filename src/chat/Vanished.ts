@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Finding, ReachabilityProbe, Transmission } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Peer } from "./Peer.js"
+import { TurnoverMap } from "./Turnover.js"
 
 /** The first write in a period: when it was, and how many bytes the kernel had taken before it. */
 interface Mark {
@@ -54,9 +55,9 @@ const periods = 8
  */
 export class Vanished {
   /** Peers that were written to since the last check, and those that were silent then. */
-  private unconfirmed = new Map<Socket, Unconfirmed>()
+  private unconfirmed = new TurnoverMap<Socket, Unconfirmed>()
   /** The peers of the check that is under way. */
-  private checked: ReadonlyMap<Socket, Unconfirmed> = new Map()
+  private checked = new TurnoverMap<Socket, Unconfirmed>()
   private readonly isDue = Effect.unsafeMakeLatch(false)
   private isChecking = false
   private checkedAt = -Infinity
@@ -178,7 +179,7 @@ export class Vanished {
     // Writes from now on are unconfirmed again, whatever the check finds.
     this.nextPeriod(this.checkedAt)
     this.checked = this.unconfirmed
-    this.unconfirmed = new Map()
+    this.unconfirmed = new TurnoverMap()
     return [...this.checked.keys()]
   }
 
@@ -207,7 +208,7 @@ export class Vanished {
       this.keep(socket, one)
       deadline = Math.min(deadline, since + this.stallMillis)
     }
-    this.checked = new Map()
+    this.checked = new TurnoverMap()
     this.isChecking = false
     const next = deadline === Infinity ? this.intervalMillis : this.intervalMillis / 2
     this.dueAt = this.checkedAt + Math.max(minInterval, Math.min(next, deadline - this.checkedAt))

@@ -9,6 +9,7 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import { Unresponsive, type UnresponsivePeers } from "./Unresponsive.js"
 import { Vanished } from "./Vanished.js"
+import { TurnoverMap } from "./Turnover.js"
 
 interface Blocked {
   /** When the socket last took a byte. */
@@ -40,7 +41,7 @@ const maxTickMillis = 250
  */
 export class Watch {
   /** When each login began, in the order in which they were accepted: the first in the map is the first to expire. */
-  private readonly logins = new Map<Peer, number>()
+  private readonly logins = new TurnoverMap<Peer, number>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
   /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
