@@ -117,7 +117,9 @@ export class StoreThread {
         this.decide(commits)
         opened(Effect.void)
       },
-      notOpened: (error) => {
+      notOpened: (error, hasAnswered) => {
+        // It may have failed before this listened: another one reports why.
+        if (worker === started && !hasAnswered) return this.start(opened)
         this.retryAt = performance.now() + retryMillis
         opened(Effect.fail(error))
       },
@@ -152,7 +154,8 @@ export class StoreThread {
 
 interface RunEvents {
   readonly opened: (message: FromThread & { readonly is: "open" }) => void
-  readonly notOpened: (error: StoreOpenError) => void
+  /** Without an answer, the thread has ended by itself. */
+  readonly notOpened: (error: StoreOpenError, hasAnswered: boolean) => void
   readonly state: (state: StoreState) => void
   readonly uncertain: (uncertain: Uncertain) => void
   readonly ended: (run: Run) => void
@@ -229,7 +232,8 @@ class Run {
     this.hasEnded = true
     if (!this.isOpen) {
       this.events.state("unavailable")
-      this.events.notOpened(obstacle ?? new StoreOpenError({ reason: "not-accessible", description }))
+      const error = obstacle ?? new StoreOpenError({ reason: "not-accessible", description })
+      this.events.notOpened(error, obstacle !== undefined)
     }
     const failure = new StoreError({ reason: "unavailable", description })
     for (const settle of [...this.asked.splice(0), ...this.backups.values()]) settle(Effect.fail(failure))

@@ -119,6 +119,16 @@ describe("The thread of a store", () => {
     assert.strictEqual(threads, expected)
   })
 
+  it("starts again if the first one has ended before it opened the store", async () => {
+    const mortal = `const fs = require("node:fs")
+      fs.appendFileSync("starts", "started\\n")
+      if (fs.readFileSync("starts", "utf8") === "started\\n") process.exit(3)
+      require("./thread.cjs")`
+    const { errors, status, threads } = await serveWith(mortal, ["--store", "chat.db"])
+    assert.strictEqual(status, 0, errors)
+    assert.strictEqual(threads, 2)
+  })
+
   it("has one sentence for the operator if it fails", async () => {
     for (const args of [
       ["--store", "chat.db"],
