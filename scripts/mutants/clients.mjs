@@ -1,6 +1,56 @@
 // Mutants of the clients. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "a guest that is in a room again gets what it has sent itself",
+    file: "client/RoomFeed.ts",
+    search: "return isAgain && past.from === name ? gap",
+    replace: "return false ? gap",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a guest that is in a room again does not read what it has missed",
+    file: "client/RoomFeed.ts",
+    search: "      this.readOn(room, place)\n      return []",
+    replace: "      return this.goLive(room)",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "lines of a room that come while its past is read overtake it",
+    file: "client/RoomFeed.ts",
+    search: 'if (room === undefined || room.phase === "live") return this.pass(name, seq, item)',
+    replace: "if (room !== undefined || seq > 0) return this.pass(name, seq, item)",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a guest goes on with the numbers of another log",
+    file: "client/RoomFeed.ts",
+    search: "for (const room of this.names) this.follow(room)",
+    replace: "this.others.clear()",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "listen acknowledges lines of a room before those that are read from its past",
+    file: "client/RoomFilter.ts",
+    search: "      if (this.isHolding) continue\n",
+    replace: "",
+    test: "test/client/RoomFilter.test.ts"
+  },
+  {
+    name: "the next page of a history begins with the last line of the page before",
+    file: "client/ConversationHandle.ts",
+    search: "isForward ? { after: seq,",
+    replace: "isForward ? { after: seq - 1,",
+    test: "test/client/requests.test.ts"
+  },
+  {
+    name: "a bot answers what is said in a room to others",
+    file: "client/Bot.ts",
+    search: "if (asked === undefined && !rooms.takesAll) return undefined",
+    replace: "if (asked === undefined && text === name) return undefined",
+    test: "test/cli/exec-rooms.test.ts",
+    build: true
+  },
+  {
     name: "exec acknowledges a message although its program cannot be started",
     file: "client/Bot.ts",
     search: "yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))",

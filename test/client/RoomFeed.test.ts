@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { eventually } from "../support/Eventually.js"
 import { FollowedRooms, RoomFeed } from "../../src/client/RoomFeed.js"
 
 /** A connection of a client that follows these rooms: what it passes on, and what it asks, of whatever the server says. */
@@ -176,6 +178,17 @@ describe("a guest that follows a room", () => {
     assert.deepStrictEqual(says(joined(9)), [])
     assert.deepStrictEqual(posted, ["@achat-room.1 /join #ops"])
   })
+
+  it.live("asks again where lines come too fast", () =>
+    Effect.gen(function* () {
+      const { feed, posted, says } = connect(ops({ after: 0 }))
+      assert.deepStrictEqual(says("! slow-down @achat-room.1 retry=20: x"), [])
+      yield* eventually(() => posted.length === 2, "the room is not joined again")
+      assert.deepStrictEqual(posted[1], "@achat-room.2 /join #ops")
+      assert.deepStrictEqual(says(joined(0, 2)), [])
+      assert.isTrue(feed.isLive)
+    })
+  )
 
   it("goes on after a gap that the server has told", () => {
     const rooms = ops()
