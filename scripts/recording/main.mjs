@@ -100,6 +100,20 @@ try {
   await bob.sees(/alice › another one/u)
   await scene("It is back, and so is bob: he gets what was kept.", [alice, bob])
 
+  for (const person of [alice, bob]) {
+    person.types(`\x0c/join #ops${enter}`)
+    await person.sees(/#ops › $/u)
+  }
+  bob.types(`deploying 1.4${enter}`)
+  await alice.sees(/#ops bob › deploying 1\.4/u)
+  alice.types(`/join #web${enter}`)
+  await alice.sees(/#web › $/u)
+  bob.types(`done, alice${enter}`)
+  await alice.sees(/» #ops 1/u)
+  bob.types(`/topic Deployments${enter}`)
+  await bob.sees(/topic of #ops/u)
+  await scene("In rooms: what is unread elsewhere is listed above the prompt.", [alice, bob])
+
   await writeFile(path("session.svg"), draw(scenes, size))
 } finally {
   for (const end of ends.toReversed()) end()
