@@ -265,16 +265,18 @@ describe("conversations at the terminal", () => {
       })
       yield* alice.types(`/join #web${enter}/join #ops${enter}`)
       yield* alice.sees(/line 2\n#ops › $/u)
+      // It is still on its way when the connection breaks.
+      server.keeps("#ops", "bob", "line 3")
       yield* alice.types(`mine${enter}`)
       yield* alice.sees("✓ #ops ‹ mine")
-      assert.strictEqual(sent, 3)
+      assert.strictEqual(sent, 4)
       server.keeps("#ops", "bob", "line 4")
       server.keeps("#web", "bob", "there")
       yield* server.breaks
       yield* alice.sees(/connected to memory again[^]*#ops bob › line 4\n#web 1.*\n#ops › $/u)
       yield* server.posts("#ops", "bob", "line 5")
       yield* alice.sees("line 5")
-      for (const text of ["line 1", "line 2", "mine", "line 4", "line 5"]) {
+      for (const text of ["line 1", "line 2", "line 3", "mine", "line 4", "line 5"]) {
         assert.lengthOf(
           plain(alice).filter((row) => row.endsWith(text)),
           1,
