@@ -101,7 +101,7 @@ export class RoomIndex {
     if (!room.members.delete(member)) return
     if (!isVisible(member)) room.hidden -= 1
     this.forget(member, room)
-    if (typeof member === "number") room.owner = ownerAfter(room.owner, member, room.accounts)
+    if (typeof member === "number" && member === room.owner) room.owner = ownerAfter(member, member, room.accounts)
   }
 
   /** The account exists no longer. */

@@ -44,7 +44,7 @@ export class RoomMembership {
       room.feeds.add(feed)
     }
     if (isVisible(member)) {
-      notices.tell(room, RoomReply.joined(room.name, nameOf(member), typeof member !== "number"), by)
+      notices.tellPresence(room, RoomReply.joined(room.name, nameOf(member), typeof member !== "number"), by)
     }
   }
 
@@ -66,7 +66,7 @@ export class RoomMembership {
     if (isVisible(member)) {
       const line = RoomReply.left(room.name, nameOf(member), remover?.name)
       this.tellOwn(member, line, by)
-      notices.tell(room, line, remover?.peer)
+      notices.tellPresence(room, line, remover?.peer)
     }
     if (room.owner !== undefined && room.owner !== owner) {
       notices.tell(room, RoomReply.owner(room.name, nameOf(room.owner)))

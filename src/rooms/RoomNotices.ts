@@ -7,6 +7,9 @@ import type { Room } from "./Room.js"
 /** How long further notices are collected after some were sent, as other notices are. */
 const collectMillis = 100
 
+/** The notices of a room that are sent at once. In a crowd, who comes and goes beyond that is not announced. */
+const mostAtOnce = 1_000
+
 /** The members that get notices in one turn of the broker. */
 const membersAtOnce = 256
 
@@ -21,6 +24,8 @@ interface Sending {
   readonly room: Room
   readonly notices: ReadonlyArray<Notice>
   readonly text: string
+  /** The clients that get fewer, because they have done something themselves. */
+  readonly doers: ReadonlySet<Peer | undefined>
   readonly to: Iterator<Feed>
 }
 
@@ -39,6 +44,11 @@ export class RoomNotices {
     if (notices === undefined) this.collected.set(room, [{ line, by }])
     else notices.push({ line, by })
     this.hasNotices.unsafeOpen()
+  }
+
+  /** The same for somebody who comes or goes. In a large crowd, some are not announced. */
+  tellPresence(room: Room, line: string, by?: Peer) {
+    if ((this.collected.get(room)?.length ?? 0) < mostAtOnce) this.tell(room, line, by)
   }
 
   get run(): Effect.Effect<never> {
@@ -73,15 +83,16 @@ export class RoomNotices {
     for (const [room, notices] of this.collected) {
       this.collected.delete(room)
       const text = notices.map(({ line }) => line).join("")
-      return { room, notices, text, to: new Set(room.feeds).values() }
+      const doers = new Set(notices.map(({ by }) => by))
+      return { room, notices, text, doers, to: new Set(room.feeds).values() }
     }
     return undefined
   }
 
   /** A client whose queue is full misses notices: they are not messages. */
-  private give(peer: Peer, { notices, text }: Sending) {
+  private give(peer: Peer, { doers, notices, text }: Sending) {
     if (!peer.hasGreeted || peer.outbox.isQueueFull) return
-    const others = notices.every(({ by }) => by !== peer) ? notices : notices.filter(({ by }) => by !== peer)
+    const others = doers.has(peer) ? notices.filter(({ by }) => by !== peer) : notices
     if (others.length === 0) return
     this.broker.put(peer, others === notices ? text : others.map(({ line }) => line).join(""), others.length)
     this.hasSent = true
