@@ -191,6 +191,11 @@ describe.concurrent("a-chat search", () => {
     Effect.gen(function* () {
       const nothing = yield* byAlice((_, label) => [`* end @${label} search count=0: x`], "search", "disk")
       assert.deepStrictEqual([nothing.status, nothing.output, nothing.errors], [1, "", ""])
+      const inNone = yield* byGuest((_, label) => [`* end @${label} search count=0: x`], "search", "disk")
+      assert.deepStrictEqual(
+        [inNone.status, inNone.errors],
+        [1, "a-chat: a guest searches one room: name it with --in\n"]
+      )
       const guest = yield* byGuest(refuse("guest"), "search", "disk")
       assert.deepStrictEqual(
         [guest.status, guest.errors],

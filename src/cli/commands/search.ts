@@ -52,6 +52,9 @@ export const command = Command.make("search", { flags: Flags.options(settings), 
       isOneConversation: conversation !== undefined
     })
     yield* print(process.stdout, lines)
-    if (found.length === 0) process.exitCode = ExitStatus.failed
+    if (found.length > 0) return
+    process.exitCode = ExitStatus.failed
+    if (login === undefined && conversation === undefined)
+      ExitStatus.say("a guest searches one room: name it with --in")
   }).pipe(ConnectFlags.orFailure)
 )
