@@ -81,7 +81,8 @@ export class Peer {
       this.#receives = (bytes, length) => {
         reply += bytes.latin1Slice(0, length)
         if (!reply.endsWith("\n")) return
-        if (!/^\* hello [^:]* on=ack(?: [^:]*)?: [^\n]*\n$/u.test(reply)) return this.fail(`the greeting was answered ${reply}`)
+        if (!/^\* hello [^:]* on=ack(?: [^:]*)?: [^\n]*\n$/u.test(reply))
+          return this.fail(`the greeting was answered ${reply}`)
         this.#receives = (bytes, length) => this.#receive(bytes, length)
         resolve()
       }
