@@ -18,6 +18,13 @@ export const mutants = [
     test: kills
   },
   {
+    name: "Postgres says that a commit has failed, and is believed",
+    file: "store/PostgresEngine.ts",
+    search: "if (await this.hasCommitted(committing.transaction)) return committing.result",
+    replace: "",
+    test: "test/store/Postgres.test.ts"
+  },
+  {
     name: "two servers can use one file",
     file: "store/SqliteFile.ts",
     search: '  "locking_mode = exclusive",\n',

@@ -133,10 +133,13 @@ export class PostgresEngine {
       return result
     } catch (error) {
       this.derived.forget()
-      if (connection.isBroken) {
-        // The commit may have arrived. Whoever sent the lines again would send them twice.
-        if (committing !== undefined && (await this.hasCommitted(committing.transaction))) return committing.result
-      } else await connection.execute("rollback").catch(() => (connection.isBroken = true))
+      if (committing !== undefined) {
+        // The commit may have arrived, whatever the error says and although the connection may still look open: a session
+        // that is terminated gets the error first. Whoever sent the lines again would send them twice.
+        connection.isBroken = true
+        void connection.close()
+        if (await this.hasCommitted(committing.transaction)) return committing.result
+      } else if (!connection.isBroken) await connection.execute("rollback").catch(() => (connection.isBroken = true))
       throw error
     }
   }

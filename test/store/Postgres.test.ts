@@ -6,6 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as Keys from "../../src/ports/StoreLines.js"
 import * as Postgres from "../../src/store/Postgres.js"
@@ -14,6 +16,29 @@ import * as PostgresSchema from "../../src/store/PostgresSchema.js"
 import { append, balanced, defaults, device, line, register, storeSuite } from "../ports/StoreSuite.js"
 import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import * as PostgresServer from "../support/PostgresServer.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+
+/**
+ * A driver whose every second commit fails with the error of a session that is terminated, after the database has
+ * committed. The connection is open until a moment later.
+ */
+const failingDriver = Effect.map(temporaryFolder, (folder) => {
+  const file = join(folder, "pg.cjs")
+  writeFileSync(
+    file,
+    `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+    let commits = 0
+    exports.Client = class extends Client {
+      async query(...given) {
+        const result = await super.query(...given)
+        if (given[0] !== "commit" || ++commits % 2 === 1) return result
+        setTimeout(() => this.end(), 20)
+        throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" })
+      }
+    }`
+  )
+  return file
+})
 
 describe.skipIf(PostgresServer.missing !== undefined)(
   `with Postgres (${PostgresServer.missing ?? "installed"})`,
@@ -126,6 +151,20 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
           assert.strictEqual(records.filter(({ type }) => type === "line").length, stored)
           assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
+
+      it.scopedLive("says that a line is stored although its commit has failed, and stores it once", () =>
+        Effect.gen(function* () {
+          const options = { url: server?.url ?? "", limits: defaults, schema: `test${schemas++}` }
+          const store = yield* Postgres.make({ ...options, driver: yield* failingDriver })
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const key = Keys.between(alice, bob)
+          for (let round = 1; round <= 3; round++) {
+            const stored = yield* append(store, line(key, alice, "hi", { isLive: true }))
+            assert.deepInclude(stored, { _tag: "Stored", seq: round, again: false })
+          }
+          assert.strictEqual((yield* balanced(store)).stored, 3)
         })
       )
 
