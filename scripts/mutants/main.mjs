@@ -39,6 +39,7 @@ import { mutants as outbox } from "./outbox.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
+import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
@@ -78,6 +79,7 @@ const mutants = [
   operators,
   store,
   storeRooms,
+  rooms,
   search
 ].flat()
 

@@ -41,8 +41,8 @@ export interface RoomsHost {
   readonly guestFeed: (guest: Peer) => Feed
   /** Gives lines of a room to a client that is in it. */
   readonly give: (feed: Feed, run: RoomRun) => void
-  /** Reports that a request failed, and waits before it is made again. */
-  readonly failed: (error: StoreError) => Effect.Effect<void>
+  /** Reports that a request failed, and calls `again` when it may be made again (`StoreTrouble.failed`). */
+  readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
 
 export type MakeRooms = (host: RoomsHost) => RoomsFeature

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { FeatureContext } from "../chat/Feature.js"
+import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Room } from "./Room.js"
@@ -63,8 +64,13 @@ export class RoomChanges {
   }
 
   /** Ends rooms that nobody is in, for ever. */
-  run(failed: (error: StoreError) => Effect.Effect<void>): Effect.Effect<never> {
-    const next = Effect.catchAll(this.oneByOne.withPermits(1)(Effect.suspend(() => this.endEmpty())), failed)
+  run(failed: RoomsHost["failed"]): Effect.Effect<never> {
+    const ended = this.oneByOne.withPermits(1)(Effect.suspend(() => this.endEmpty()))
+    const next = Effect.catchAll(ended, (error) => {
+      // `failed` waits only for a store that may soon work again.
+      this.hasEnding.unsafeClose()
+      return failed(error, () => this.hasEnding.unsafeOpen())
+    })
     return Effect.forever(Effect.zipRight(this.hasEnding.await, next))
   }
 

@@ -41,7 +41,7 @@ export class RoomMembership {
     index.enter(room, member)
     for (const feed of this.feedsOf(member)) {
       feed.follow(room.id, ofRoom(room.id), last, room.last)
-      room.feeds.add(feed)
+      this.present(room, feed)
     }
     if (isVisible(member)) {
       notices.tellPresence(room, RoomReply.joined(room.name, nameOf(member), typeof member !== "number"), by)
@@ -96,7 +96,12 @@ export class RoomMembership {
   /** A device of an account is connected. */
   connected(feed: Feed) {
     if (feed.device === undefined) return
-    for (const room of this.rooms.index.of(feed.device.account)) room.feeds.add(feed)
+    for (const room of this.rooms.index.of(feed.device.account)) this.present(room, feed)
+  }
+
+  private present(room: Room, feed: Feed) {
+    room.feeds.add(feed)
+    this.rooms.notices.present(room, feed.peer)
   }
 
   /** A client can no longer be addressed. A guest leaves its rooms; what was read from it is still its to write. */

@@ -19,10 +19,15 @@ interface Notice {
   readonly by: Peer | undefined
 }
 
+/** What will be sent to a room. */
+interface Collected {
+  readonly notices: Array<Notice>
+  /** How many of them are from before these clients came. */
+  readonly before: Map<Peer, number>
+}
+
 /** What is sent to a room, and the members that have not got it yet. */
-interface Sending {
-  readonly room: Room
-  readonly notices: ReadonlyArray<Notice>
+interface Sending extends Collected {
   readonly text: string
   /** The clients that get fewer, because they have done something themselves. */
   readonly doers: ReadonlySet<Peer | undefined>
@@ -31,7 +36,7 @@ interface Sending {
 
 /** Notices about a room, for its members that sent `/hello` (protocol, section 11). Many at a time become one write. */
 export class RoomNotices {
-  private readonly collected = new Map<Room, Array<Notice>>()
+  private readonly collected = new Map<Room, Collected>()
   private sending: Sending | undefined = undefined
   private hasSent = false
   private readonly hasNotices = Effect.unsafeMakeLatch(false)
@@ -40,15 +45,24 @@ export class RoomNotices {
 
   /** In the broker's turn: sends a line to the members of a room that are present. */
   tell(room: Room, line: string, by?: Peer) {
-    const notices = this.collected.get(room)
-    if (notices === undefined) this.collected.set(room, [{ line, by }])
-    else notices.push({ line, by })
+    const known = this.collected.get(room)
+    if (known === undefined) this.collected.set(room, { notices: [{ line, by }], before: new Map() })
+    else known.notices.push({ line, by })
     this.hasNotices.unsafeOpen()
   }
 
   /** The same for somebody who comes or goes. In a large crowd, some are not announced. */
   tellPresence(room: Room, line: string, by?: Peer) {
-    if ((this.collected.get(room)?.length ?? 0) < mostAtOnce) this.tell(room, line, by)
+    if ((this.collected.get(room)?.notices.length ?? 0) < mostAtOnce) this.tell(room, line, by)
+  }
+
+  /**
+   * In the broker's turn: a client is present in a room from now on. It is not told of what was before: that it has left,
+   * above all, if it left and came back within `collectMillis`.
+   */
+  present(room: Room, peer: Peer) {
+    const known = this.collected.get(room)
+    known?.before.set(peer, known.notices.length)
   }
 
   get run(): Effect.Effect<never> {
@@ -80,21 +94,24 @@ export class RoomNotices {
   }
 
   private next(): Sending | undefined {
-    for (const [room, notices] of this.collected) {
+    for (const [room, collected] of this.collected) {
       this.collected.delete(room)
+      const { notices } = collected
       const text = notices.map(({ line }) => line).join("")
       const doers = new Set(notices.map(({ by }) => by))
-      return { room, notices, text, doers, to: new Set(room.feeds).values() }
+      return { ...collected, text, doers, to: new Set(room.feeds).values() }
     }
     return undefined
   }
 
   /** A client whose queue is full misses notices: they are not messages. */
-  private give(peer: Peer, { doers, notices, text }: Sending) {
+  private give(peer: Peer, { before, doers, notices, text }: Sending) {
     if (!peer.hasGreeted || peer.outbox.isQueueFull) return
-    const others = doers.has(peer) ? notices.filter(({ by }) => by !== peer) : notices
+    const since = before.get(peer) ?? 0
+    const isAll = since === 0 && !doers.has(peer)
+    const others = isAll ? notices : notices.filter(({ by }, index) => index >= since && by !== peer)
     if (others.length === 0) return
-    this.broker.put(peer, others === notices ? text : others.map(({ line }) => line).join(""), others.length)
+    this.broker.put(peer, isAll ? text : others.map(({ line }) => line).join(""), others.length)
     this.hasSent = true
   }
 }

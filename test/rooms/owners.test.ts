@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { heads } from "../support/Accounts.js"
 import { messages } from "../support/Conversations.js"
-import { pass } from "../support/MemoryServer.js"
+import { pass, type MemoryClient } from "../support/MemoryServer.js"
 import { account, ask, gets, startRooms } from "../support/Rooms.js"
 import { settle } from "../support/Turns.js"
+
+const aboutBob = ({ received }: MemoryClient) => heads(received.filter((line) => line.includes(" #ops bob")))
 
 describe("the owner of a room", () => {
   it.scoped("locks it for invited accounts, and invites them", () =>
@@ -86,6 +88,22 @@ describe("the owner of a room", () => {
       yield* ask(alice, "#ops: welcome")
       yield* gets(again, "from alice #ops: welcome")
       assert.deepStrictEqual(messages(again), ["from alice #ops: welcome"])
+    })
+  )
+
+  it.scoped("removes members who come back at once, and are not told of their removal again", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob")]
+      const carol = yield* chat.join("carol")
+      for (const client of [alice, carol, bob]) yield* ask(client, "/hello", "/join #ops")
+      yield* pass(200)
+      // The first notice is sent at once, and further ones are collected.
+      yield* ask(alice, "/topic #ops lunch", "/remove #ops bob")
+      yield* ask(bob, "/join #ops")
+      yield* pass(200)
+      assert.deepStrictEqual(aboutBob(carol), ["* joined #ops bob", "* left #ops bob by=alice", "* joined #ops bob"])
+      assert.deepStrictEqual(aboutBob(bob), ["* left #ops bob by=alice"])
     })
   )
 

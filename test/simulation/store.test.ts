@@ -60,6 +60,35 @@ const found: ReadonlyArray<{
       { do: "connect", who: 2, words: ["ack", "once"], ...client },
       { do: "say", who: 2, to: ["alice"], count: 5, size: 10, labelled: true }
     ]
+  },
+  {
+    title: "a room without members could not end on a damaged disk, and the server tried without a pause",
+    acts: [
+      { do: "connect", who: 5, words: ["seq"], ...client },
+      { do: "turns", count: 2 },
+      { do: "command", who: 5, line: "/join #dev" },
+      { do: "turns", count: 4 },
+      { do: "disk", is: "damaged" },
+      { do: "end", who: 5 },
+      { do: "pass", millis: 1_500 }
+    ]
+  },
+  {
+    title: "a guest that took the place of another one in a room was told that it had left",
+    acts: [
+      { do: "connect", who: 2, words: ["seq"], ...client },
+      { do: "turns", count: 3 },
+      { do: "command", who: 2, line: "/join #ops" },
+      { do: "turns", count: 6 },
+      { do: "connect", who: 6, words: [], ...client },
+      { do: "command", who: 6, line: "/join #ops" },
+      { do: "turns", count: 6 },
+      { do: "end", who: 6 },
+      { do: "turns", count: 3 },
+      { do: "connect", who: 6, words: ["seq"], ...client },
+      { do: "turns", count: 3 },
+      { do: "command", who: 6, line: "/join #ops" }
+    ]
   }
 ]
 

@@ -25,6 +25,9 @@ export const bystander = clients.findIndex(({ name }) => name === "fay")
 /** The accounts that exist from the start. */
 export const accounts = ["alice", "bob"]
 
+/** The rooms that clients enter and leave. */
+export const rooms = ["#ops", "#dev"]
+
 /** Of every account. */
 export const password = "correct horse"
 

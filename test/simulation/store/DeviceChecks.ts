@@ -1,6 +1,6 @@
 import type { Report } from "../Checks.js"
 import type { ConversationId } from "../../../src/ports/StoreLines.js"
-import { recipientOf, type Logged } from "./SimulatedStore.js"
+import type { Logged, Membership } from "./SimulatedStore.js"
 import type { StoreHistory } from "./StoreHistory.js"
 import type { DeviceLife, Given, StoreModel } from "./StoreModel.js"
 
@@ -21,19 +21,30 @@ export const check = (model: StoreModel, report: Report) => {
   }
   for (const device of model.devices) {
     for (const given of device.given.values()) {
-      checkLines(model, given, report)
+      checkLines(model, device, given, report)
       checkRepeats(history, given, report)
     }
-    for (const id of model.conversations.keys()) checkWhole(model, device, id, report)
+    for (const [id, [first]] of model.conversations) {
+      if (first?.line.conversation.kind !== "room") checkWhole(model, device, id, everything, report)
+    }
+    for (const membership of model.history.store.memberships) {
+      if (membership.account === device.account) checkWhole(model, device, membership.room, membership, report)
+    }
   }
 }
+
+/** The lines of a conversation that are for an account: those after one, until another one. */
+type Part = Pick<Membership, "after" | "last">
+
+const everything: Part = { after: 0, last: Infinity }
 
 const whose = ({ client, socket }: Given["sitting"]) => `${client.name}/${client.device} on ${socket.remote}`
 
 /** Each line is what was flushed, is not given before, and is not given back to the connection that sent it. */
-const checkLines = (model: StoreModel, given: ReadonlyArray<Given>, report: Report) => {
+const checkLines = (model: StoreModel, device: DeviceLife, given: ReadonlyArray<Given>, report: Report) => {
   for (const { entry, message, sitting } of given) {
     const where = `${whose(sitting)}: ${message.line}`
+    if (message.room !== undefined) checkRoomLine(model, device, { entry, message, sitting }, report, where)
     if (message.turn < entry.flushed.turn) report("a line was given before it was flushed", where)
     const { numbers } = message
     if (numbers !== undefined && (numbers.seq !== entry.seq || numbers.at !== entry.at)) {
@@ -45,6 +56,20 @@ const checkLines = (model: StoreModel, given: ReadonlyArray<Given>, report: Repo
       report("a copy was given to the connection that sent the line", where)
     }
   }
+}
+
+/** A line of a room is for those who were in it when it was stored, and does not come back to the account that sent it. */
+const checkRoomLine = (
+  model: StoreModel,
+  { account }: DeviceLife,
+  { entry, message }: Given,
+  report: Report,
+  where: string
+) => {
+  if (model.membership(account, entry) === undefined)
+    report("a line of a room was given to an account that was not in it", where)
+  if (!message.isCopy && entry.line.account === account)
+    report("a line of a room came back to the account that sent it", where)
 }
 
 /** A line that a device has surely got is given again only if its server was killed before it saved the cursor. */
@@ -68,10 +93,17 @@ const checkRepeats = (history: StoreHistory, given: ReadonlyArray<Given>, report
 }
 
 /** Nothing is missing between two lines, before the first one, or at the end. */
-const checkWhole = (model: StoreModel, device: DeviceLife, id: ConversationId, report: Report) => {
+const checkWhole = (
+  model: StoreModel,
+  device: DeviceLife,
+  id: ConversationId,
+  { after: begin, last: end }: Part,
+  report: Report
+) => {
   const { account, from, gaps, given, sittings, starts, to } = device
   const { schedule, store } = model.history
-  const owed = (model.conversations.get(id) ?? []).filter(({ line }) => recipientOf(line) === account)
+  const isInPart = ({ seq }: Logged) => begin < seq && seq <= end
+  const owed = (model.conversations.get(id) ?? []).filter((entry) => isInPart(entry) && model.isFor(account, entry))
   const told = gaps.get(id) ?? []
   // A conversation with a guest ends when nobody is behind in it, or where there are too many bytes: then no gap is left.
   const hasEnded = ({ removed }: Logged) =>
@@ -84,9 +116,9 @@ const checkWhole = (model: StoreModel, device: DeviceLife, id: ConversationId, r
         !hasEnded(entry) &&
         !told.some(({ first, last }) => first <= entry.seq && entry.seq <= last)
     )
-  let place = starts.get(id) ?? 0
+  let place = Math.max(begin, starts.get(id) ?? 0)
   for (const sitting of sittings) {
-    const own = (given.get(id) ?? []).filter((one) => one.sitting === sitting)
+    const own = (given.get(id) ?? []).filter((one) => one.sitting === sitting && isInPart(one.entry))
     let previous: number | undefined = undefined
     for (const { entry, message } of own) {
       const { seq }: Logged = entry
@@ -100,6 +132,7 @@ const checkWhole = (model: StoreModel, device: DeviceLife, id: ConversationId, r
   }
   const isAtRest =
     to === Infinity &&
+    end === Infinity &&
     sittings.some(({ life, socket, words }) => {
       const { ends } = model.history
       return life === ends.at(-1)?.life && !socket.wire.broke && words.includes("ack") && words.includes("seq")

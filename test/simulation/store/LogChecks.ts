@@ -1,6 +1,7 @@
 import type { Report } from "../Checks.js"
+import type { AccountId } from "../../../src/ports/StoreAccounts.js"
 import type { Moment } from "../History.js"
-import { recipientOf, type Content } from "./SimulatedStore.js"
+import type { Content } from "./SimulatedStore.js"
 import type { DeviceLife, StoreModel } from "./StoreModel.js"
 
 /** The content of the store at the end of each process, and when everything had come to rest. */
@@ -29,7 +30,8 @@ const checkContent = (
   const kept = new Map(lines.map((line) => [`${line.conversation} ${line.seq}`, line.text]))
   if (kept.size !== lines.length) report("two lines have one number", when)
   for (const { conversation, line, removed, seq } of flushed) {
-    const hasEnded = firsts.get(conversation) === undefined && removed !== undefined && removed.turn <= turn
+    const isGone = Math.min(removed?.turn ?? Infinity, store.endedRooms.get(conversation) ?? Infinity) <= turn
+    const hasEnded = firsts.get(conversation) === undefined && isGone
     if (hasEnded || seq < (firsts.get(conversation) ?? 1)) continue
     if (kept.get(`${conversation} ${seq}`) !== line.text)
       report("a flushed line is not in the log", `${when}: ${line.text}`)
@@ -37,7 +39,8 @@ const checkContent = (
   const { expired, given, stored, waiting } = statistics
   const ledger = `${when}: ${stored} = ${given} + ${waiting} + ${expired}`
   if (stored !== given + waiting + expired) report("the ledger of the store does not balance", ledger)
-  if (stored !== flushed.length) report("the store has counted other lines than it has flushed", ledger)
+  const direct = flushed.filter(({ line }) => line.conversation.kind !== "room")
+  if (stored !== direct.length) report("the store has counted other lines than it has flushed", ledger)
   const returned = flushed.filter(({ removed }) => removed?.isReturned === true && removed.turn <= turn)
   if (expired !== returned.length) report("the store has counted other lines than have expired", ledger)
 }
@@ -61,11 +64,11 @@ const checkCursors = (
   }
   const owed = (account: number, conversation: number, after: number, upTo: number) =>
     (model.conversations.get(conversation as never) ?? []).filter(
-      ({ line, removed, seq }) =>
-        recipientOf(line) === account &&
-        seq > after &&
-        seq <= upTo &&
-        !(removed !== undefined && removed.turn <= end.turn)
+      (entry) =>
+        model.isFor(account as AccountId, entry) &&
+        entry.seq > after &&
+        entry.seq <= upTo &&
+        !(entry.removed !== undefined && entry.removed.turn <= end.turn)
     )
   for (const record of records) {
     if (record.type === "cursor") {
@@ -74,12 +77,21 @@ const checkCursors = (
         (one) => one.account === account && one.device === device && one.from <= end.turn
       )
       if (life === undefined) continue
-      const ahead = owed(account, conversation, 0, seq).find((entry) => !hasGot(life, conversation, entry.seq))
+      const { memberships } = model.history.store
+      const [latest] = memberships
+        .filter((one) => one.account === account && one.room === conversation && one.from <= end.turn)
+        .slice(-1)
+      if (latest !== undefined && latest.to <= end.turn)
+        report("a cursor is in a room that its account has left", `${account}/${device} at ${seq}`)
+      const ahead = owed(account, conversation, latest?.after ?? 0, seq).find(
+        (entry) => !hasGot(life, conversation, entry.seq)
+      )
       if (ahead !== undefined) {
         report("a cursor is ahead of its device", `${account}/${device} at ${seq}: ${ahead.seq} ${ahead.line.text}`)
       }
     } else if (record.type === "conversation") {
-      for (const { account, given } of record.members) {
+      // Nothing of a room is owed to its members.
+      for (const { account, given } of record.room === null ? record.members : []) {
         const own = model.devices.filter((one) => one.account === account && one.from <= end.turn)
         const ahead = owed(account, record.id, 0, given).find(
           ({ seq }) => !own.some((life) => hasGot({ ...life, starts: new Map() }, record.id, seq))

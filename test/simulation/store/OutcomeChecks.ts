@@ -44,7 +44,12 @@ const checkOutcomes = (model: StoreModel, sitting: Sitting, outcomes: ReadonlyAr
       const stored = said.flatMap(({ text }) => model.stored(text, name))
       if (outcome.outcome === "stored")
         checkStored(stored, outcome, !said.every(({ text }) => model.isSaidOnce(text)), report, where)
-      else if (accounts.includes(name) && said.length === 1 && model.isSaidOnce(line.text) && stored.length > 0) {
+      else if (
+        (accounts.includes(name) || name.startsWith("#")) &&
+        said.length === 1 &&
+        model.isSaidOnce(line.text) &&
+        stored.length > 0
+      ) {
         report("a line was stored and reported as something else", where)
       }
     }

@@ -13,11 +13,14 @@ export interface Taken {
   readonly knownAt: number
 }
 
-/** `from alice guest=yes seq=1 at=2: text`, and `* sent bob seq=1 at=2: text`. */
+/** `from alice guest=yes seq=1 at=2: text`, `from alice #ops seq=1 at=2: text`, and `* sent bob seq=1 at=2: text`. */
 export interface TakenMessage extends Taken {
   readonly is: "message"
   readonly isCopy: boolean
+  /** The author; for a copy, whom it was sent to. */
   readonly name: string
+  /** The room of the line; undefined for a direct one. */
+  readonly room: string | undefined
   readonly text: string
   readonly numbers: Pick<StoredLine, "seq" | "at"> | undefined
 }
@@ -59,7 +62,31 @@ export interface TakenReceipt extends Taken {
   readonly seq: number
 }
 
-export type TakenLine = TakenMessage | TakenGap | TakenReturn | TakenOutcome | TakenReceipt | (Taken & { is: "other" })
+/** A line of the reply to a command: `* room @c12 #ops members=1 last=2: …`. */
+export interface TakenReply extends Taken {
+  readonly is: "reply"
+  readonly label: string
+  readonly code: string
+  /** What follows the label. */
+  readonly rest: string
+}
+
+/** `* left #ops bob by=alice: …`. */
+export interface TakenLeft extends Taken {
+  readonly is: "left"
+  readonly room: string
+  readonly name: string
+}
+
+export type TakenLine =
+  | TakenMessage
+  | TakenGap
+  | TakenReturn
+  | TakenOutcome
+  | TakenReceipt
+  | TakenReply
+  | TakenLeft
+  | (Taken & { is: "other" })
 
 /** Cuts what a client has taken into lines. */
 export const takenBy = (sitting: Sitting): ReadonlyArray<TakenLine> => {
@@ -93,10 +120,19 @@ export const takenBy = (sitting: Sitting): ReadonlyArray<TakenLine> => {
 
 const parse = (taken: Taken): TakenLine => {
   const { line } = taken
-  const message = /^(?:from|(\* sent)) ([^ :]+)((?: [a-z]+=[^ :]+)*): (.*)$/u.exec(line)
+  const message = /^(?:from|(\* sent)) ([^ :]+)(?: (#[^ :]+))?((?: [a-z]+=[^ :]+)*): (.*)$/u.exec(line)
   if (message !== null) {
-    const [, copy, name = "", params = "", text = ""] = message
-    return { ...taken, is: "message", isCopy: copy !== undefined, name, text, numbers: numbersIn(params) }
+    const [, copy, name = "", inRoom, params = "", text = ""] = message
+    const isCopy = copy !== undefined
+    const room = isCopy && name.startsWith("#") ? name : inRoom
+    return { ...taken, is: "message", isCopy, name, room, text, numbers: numbersIn(params) }
+  }
+  const left = /^\* left (?:@\S+ )?(#[^ :]+) ([^ :]+)/u.exec(line)
+  if (left !== null) return { ...taken, is: "left", room: left[1] ?? "", name: left[2] ?? "" }
+  const reply = /^[!*] ([a-z-]+) @(c\d+):? (.*)$/u.exec(line)
+  if (reply !== null) {
+    const [, code = "", label = "", rest = ""] = reply
+    return { ...taken, is: "reply", code, label, rest }
   }
   const gap = /^! gap (\S+) first=(\d+) last=(\d+): /u.exec(line)
   if (gap !== null) return { ...taken, is: "gap", name: gap[1] ?? "", first: Number(gap[2]), last: Number(gap[3]) }
@@ -114,7 +150,7 @@ const parse = (taken: Taken): TakenLine => {
       ...taken,
       is: "outcome",
       label,
-      outcome: code === "undelivered" ? (/ reason=(\w+)/u.exec(params)?.[1] ?? "") : code,
+      outcome: code === "undelivered" ? (/ reason=([\w-]+)/u.exec(params)?.[1] ?? "") : code,
       names: names === undefined ? [] : names.split(", "),
       numbers: numbersIn(params),
       isAgain: params.includes(" again=yes")

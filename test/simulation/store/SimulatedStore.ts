@@ -35,6 +35,21 @@ export interface Opening {
   readonly starts: ReadonlyMap<ConversationId, number>
 }
 
+/** An account was in a room. */
+export interface Membership {
+  readonly room: ConversationId
+  /** The name of the room. */
+  readonly name: string
+  readonly account: AccountId
+  /** Its last line when the account joined. */
+  readonly after: number
+  readonly from: number
+  /** `Infinity` while the account is in the room. */
+  to: number
+  /** Its last line when the account left. */
+  last: number
+}
+
 /** Everything that is in the store. */
 export interface Content {
   readonly records: ReadonlyArray<StoreRecord>
@@ -67,6 +82,12 @@ export class SimulatedStore {
   /** Conversations with guests that were ended, because all of their lines were gone. */
   readonly ended = new Set<ConversationId>()
   readonly openings: Array<Opening> = []
+  /** In the order in which they began. */
+  readonly memberships: Array<Membership> = []
+  /** Of all rooms that there were. */
+  readonly roomNames = new Map<ConversationId, string>()
+  /** Rooms that have ended, and in which turn. */
+  readonly endedRooms = new Map<ConversationId, number>()
   readonly forgotten: Array<{ readonly account: AccountId; readonly device: string; readonly turn: number }> = []
   /** Requests that failed, by reason. */
   readonly failures = new Map<StoreFailure, number>()
@@ -107,6 +128,7 @@ export class SimulatedStore {
       find: (key) => reads(content.find(key)),
       conversations: (account, limit) => reads(content.conversations(account, limit)),
       markRead: (account, conversation, seq) => writes(content.markRead(account, conversation, seq)),
+      search: (request) => reads(content.search(request)),
       retain: (held) => writes(this.removing(content.retain(held))),
       returns: {
         pending: (account) => reads(returns.pending(account)),
@@ -114,13 +136,13 @@ export class SimulatedStore {
       },
       rooms: {
         all: reads(rooms.all),
-        create: (room) => writes(rooms.create(room)),
+        create: (room) => writes(this.moving(rooms.create(room))),
         change: (room, changes) => writes(rooms.change(room, changes)),
-        join: (room, account) => writes(rooms.join(room, account)),
-        leave: (room, account) => writes(rooms.leave(room, account)),
+        join: (room, account) => writes(this.moving(rooms.join(room, account))),
+        leave: (room, account) => writes(this.moving(rooms.leave(room, account))),
         invite: (room, account) => writes(rooms.invite(room, account)),
         uninvite: (room, account) => writes(rooms.uninvite(room, account)),
-        end: (room) => writes(rooms.end(room))
+        end: (room) => writes(this.moving(rooms.end(room)))
       },
       accounts: {
         all: reads(accounts.all),
@@ -128,7 +150,7 @@ export class SimulatedStore {
         create: (account) => writes(accounts.create(account)),
         credential: (account) => reads(accounts.credential(account)),
         setCredential: (account, credential) => writes(accounts.setCredential(account, credential)),
-        remove: (account) => writes(this.removing(this.removeAccount(account))),
+        remove: (account) => writes(this.moving(this.removing(this.removeAccount(account)))),
         free: (account) => writes(accounts.free(account)),
         devices: (account) => reads(accounts.devices(account)),
         openDevice: (account, device, options) => writes(this.openDevice(account, device, options)),
@@ -249,7 +271,7 @@ export class SimulatedStore {
     lines: ReadonlyArray<NewLine>,
     cursors: Parameters<StoreLines["append"]>[1]
   ): Effect.Effect<ReadonlyArray<Appended>, StoreError> {
-    return Effect.tap(this.content.append(lines, cursors), (results) => {
+    const appended = Effect.tap(this.content.append(lines, cursors), (results) => {
       const flushed = this.moment()
       results.forEach((result, index) => {
         const line = lines[index]
@@ -258,6 +280,8 @@ export class SimulatedStore {
         this.log.push({ conversation, seq, at, line, flushed, removed: undefined })
       })
     })
+    // In memory, a room that has too many lines loses the first ones at once.
+    return lines.some(({ conversation }) => conversation.kind === "room") ? this.removing(appended) : appended
   }
 
   private openDevice(...[account, device, options]: Parameters<StoreAccounts["openDevice"]>) {
@@ -296,6 +320,30 @@ export class SimulatedStore {
       const before = this.snapshot
       return Effect.tap(request, () => this.noteRemoved(before, this.snapshot))
     })
+  }
+
+  /** A request after which other accounts may be in a room, or a room may be new or gone. */
+  private moving<A>(request: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> {
+    return Effect.tap(request, () => this.noteMembers())
+  }
+
+  private noteMembers() {
+    const { content, endedRooms, log, loop, memberships, roomNames } = this
+    const all = new Map(Effect.runSync(content.rooms.all).map((room) => [room.id, room]))
+    for (const one of memberships) {
+      const { account, room } = one
+      if (one.to < Infinity || all.get(room)?.members.includes(account) === true) continue
+      one.to = loop.turn
+      one.last = log.findLast(({ conversation }) => conversation === room)?.seq ?? one.after
+    }
+    for (const { id, last, members, name } of all.values()) {
+      roomNames.set(id, name)
+      for (const account of members) {
+        if (memberships.some((one) => one.room === id && one.account === account && one.to === Infinity)) continue
+        memberships.push({ room: id, name, account, after: last, from: loop.turn, to: Infinity, last: Infinity })
+      }
+    }
+    for (const id of roomNames.keys()) if (!all.has(id) && !endedRooms.has(id)) endedRooms.set(id, loop.turn)
   }
 
   private noteRemoved(before: Content, after: Content) {

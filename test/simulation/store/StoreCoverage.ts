@@ -13,6 +13,10 @@ const counts = (history: StoreHistory): ReadonlyArray<readonly [string, number]>
   const lines = (head: RegExp) => taken.filter(({ line }) => head.test(line.line)).length
   const returns = (toAccount: boolean) =>
     taken.filter(({ line, sitting }) => line.is === "return" && sitting.isAccount === toAccount).length
+  const ofRooms = (toAccount: boolean) =>
+    taken.filter(
+      ({ line, sitting }) => line.is === "message" && line.room !== undefined && sitting.isAccount === toAccount
+    ).length
   const given = model.devices.flatMap(({ given }) => [...given.values()])
   const lives = Math.max(0, ...ends.map(({ life }) => life))
   return [
@@ -48,6 +52,14 @@ const counts = (history: StoreHistory): ReadonlyArray<readonly [string, number]>
     ["replaced connections", lines(/^! logged-out reason=replaced /u)],
     ["connections that only send", sittings.filter(({ words }) => words.includes("send-only")).length],
     ["conversations of which pages were full", given.filter(isFedInPages).length],
+    ["lines to rooms flushed", store.log.filter(({ line }) => line.conversation.kind === "room").length],
+    ["lines returned as not-member", ofOutcomes(({ outcome }) => outcome === "not-member")],
+    ["lines returned as no-room", ofOutcomes(({ outcome }) => outcome === "no-room")],
+    ["lines of rooms given to guests", ofRooms(false)],
+    ["lines of rooms given to accounts", ofRooms(true)],
+    ["members that joined a room with lines", store.memberships.filter(({ after }) => after > 0).length],
+    ["members that left a room", store.memberships.filter(({ to }) => to < Infinity).length],
+    ["rooms that ended", store.endedRooms.size],
     ["conversations with oneself", given.filter(isSelf).length]
   ]
 }

@@ -15,6 +15,15 @@ export interface SaidLine {
   readonly at: number
 }
 
+/** The label with which everybody asks at the end which rooms it is in. */
+export const lastRooms = "c999999"
+
+/** A command that a client has sent, whose reply has its label. */
+export interface AskedCommand {
+  readonly line: string
+  readonly turn: number
+}
+
 /** One connection of a client. */
 export interface Sitting {
   readonly who: number
@@ -28,6 +37,8 @@ export interface Sitting {
   /** The process that it was connected to, from 1 on. */
   readonly life: number
   readonly said: Array<SaidLine>
+  /** By label. */
+  readonly asked: Map<string, AskedCommand>
   /** How many messages it has acknowledged. */
   acknowledged: number
 }

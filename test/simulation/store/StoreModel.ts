@@ -2,7 +2,7 @@ import { likenessOf } from "../../../src/chat/Names.js"
 import type { AccountId } from "../../../src/ports/StoreAccounts.js"
 import type { ConversationId } from "../../../src/ports/StoreLines.js"
 import { takenBy, type TakenGap, type TakenLine, type TakenMessage } from "./Received.js"
-import { recipientOf, type Logged } from "./SimulatedStore.js"
+import { recipientOf, type Logged, type Membership } from "./SimulatedStore.js"
 import type { Sitting, StoreHistory } from "./StoreHistory.js"
 
 /** A kept line that a device was given on one of its connections. */
@@ -63,9 +63,33 @@ export class StoreModel {
     return [...this.ids].find(([, one]) => one === id)?.[0]
   }
 
-  /** The flushed lines with this text that are for the account of this name. */
+  /** The flushed lines with this text that are for the account, or the room, of this name. */
   stored(text: string, recipient: string): ReadonlyArray<Logged> {
-    return (this.byText.get(text) ?? []).filter(({ line }) => recipientOf(line) === this.idOf(recipient))
+    return (this.byText.get(text) ?? []).filter((entry) =>
+      recipient.startsWith("#")
+        ? this.roomOf(entry) === recipient
+        : recipientOf(entry.line) !== undefined && recipientOf(entry.line) === this.idOf(recipient)
+    )
+  }
+
+  /** The name of the room of a line; undefined if it is direct. */
+  roomOf({ conversation, line }: Logged): string | undefined {
+    return line.conversation.kind === "room" ? this.history.store.roomNames.get(conversation) : undefined
+  }
+
+  /** The membership of an account within which a line of a room was stored. */
+  membership(account: AccountId, { conversation, seq }: Logged): Membership | undefined {
+    return this.history.store.memberships.find(
+      (one) => one.account === account && one.room === conversation && one.after < seq && seq <= one.last
+    )
+  }
+
+  /** Whether a line is for the devices of an account. Those that the account has sent are not. */
+  isFor(account: AccountId, entry: Logged): boolean {
+    const { line } = entry
+    return line.conversation.kind === "room"
+      ? line.account !== account && this.membership(account, entry) !== undefined
+      : recipientOf(line) === account
   }
 
   /** The account of a connection, once it has one. */
@@ -81,8 +105,12 @@ export class StoreModel {
     return first?.turn ?? sitting.socket.wire.accepted.turn
   }
 
-  /** The conversations that an account has with this name, of an account or a guest. */
+  /** The conversations that an account has with this name, of an account or a guest, or the rooms of it. */
   conversationsWith(account: AccountId, name: string): ReadonlyArray<ConversationId> {
+    if (name.startsWith("#")) {
+      const own = this.history.store.memberships.filter((one) => one.account === account && one.name === name)
+      return [...new Set(own.map(({ room }) => room))]
+    }
     const other = this.idOf(name)
     return [...this.conversations].flatMap(([id, [first]]) => {
       const key = first?.line.conversation
@@ -111,8 +139,10 @@ export class StoreModel {
       const given = new Map<ConversationId, Array<Given>>()
       const gaps = new Map<ConversationId, Array<TakenGap>>()
       for (const sitting of sittings) {
+        let isGuest = !sitting.isAccount
         for (const line of this.taken.get(sitting) ?? []) {
-          if (line.turn < turn || line.turn >= next) continue
+          if (line.line.startsWith("* registered ")) isGuest = false
+          if (line.turn < turn || line.turn >= next || (isGuest && isOfRoom(line))) continue
           if (line.is === "gap") {
             for (const id of this.conversationsWith(account, line.name)) push(gaps, id, line)
           } else if (line.is === "message") {
@@ -127,15 +157,25 @@ export class StoreModel {
   }
 
   private entryOf(account: AccountId, message: TakenMessage): Logged | undefined {
-    const { isCopy, name, numbers, text } = message
-    const possible = (this.byText.get(text) ?? []).filter(({ line }) =>
-      isCopy
-        ? line.account === account && recipientOf(line) === this.idOf(name)
-        : line.author === name && recipientOf(line) === account
-    )
+    const { isCopy, name, room } = message
+    return this.entry(message, (entry) => {
+      const { line } = entry
+      const isAuthor = isCopy ? line.account === account : line.author === name
+      if (room !== undefined) return isAuthor && this.roomOf(entry) === room
+      return isAuthor && recipientOf(line) === (isCopy ? this.idOf(name) : account)
+    })
+  }
+
+  /** The flushed line of a message, out of those that it may be. */
+  entry({ numbers, text }: TakenMessage, mayBe: (entry: Logged) => boolean): Logged | undefined {
+    const possible = (this.byText.get(text) ?? []).filter(mayBe)
     return possible.find(({ seq }) => seq === numbers?.seq) ?? possible[0]
   }
 }
+
+/** Whether a message or a gap is of a room. */
+const isOfRoom = (line: TakenLine): boolean =>
+  (line.is === "message" && line.room !== undefined) || (line.is === "gap" && line.name.startsWith("#"))
 
 /** Groups in the order of the elements. */
 export const grouped = <K, A>(all: ReadonlyArray<A>, keyOf: (one: A) => K): ReadonlyMap<K, ReadonlyArray<A>> => {

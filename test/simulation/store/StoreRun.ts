@@ -5,6 +5,7 @@ import * as DeviceChecks from "./DeviceChecks.js"
 import * as LogChecks from "./LogChecks.js"
 import * as OutcomeChecks from "./OutcomeChecks.js"
 import * as ReturnChecks from "./ReturnChecks.js"
+import * as RoomChecks from "./RoomChecks.js"
 import { StoreCoverage } from "./StoreCoverage.js"
 import type { StoreHistory } from "./StoreHistory.js"
 import { StoreModel } from "./StoreModel.js"
@@ -24,6 +25,7 @@ export const check = (history: StoreHistory): ReadonlyArray<Violation> => {
   LogChecks.check(model, report)
   OutcomeChecks.check(model, report)
   ReturnChecks.check(model, report)
+  RoomChecks.check(model, report)
   checkProcess(history, report)
   return violations
 }

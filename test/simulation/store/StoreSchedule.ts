@@ -1,5 +1,5 @@
 import { seededRandom } from "../../../scripts/random.mjs"
-import { accounts, bystander, clients, password } from "./Clients.js"
+import { accounts, bystander, clients, password, rooms } from "./Clients.js"
 import type { StoreSetting, StoreStep } from "./StoreStep.js"
 
 /** The plan of a run with a store: plain data, made from a seed alone. */
@@ -54,6 +54,9 @@ const settingOf = (random: Random, isLarge: boolean): StoreSetting => ({
   unreadBytes: isLarge ? 1e9 : random.pick([1_500, 1e9, 1e9])
 })
 
+/** Kinds of events in schedules with rooms. */
+const roomKinds = ["enter", "exit", "exit", "talk", "talk", "talk", "govern"] as const
+
 /** The schedule of a seed. */
 export const make = (seed: number): StoreSchedule => {
   const author = new Author(seed)
@@ -68,6 +71,8 @@ class Author {
   /** Lines of which some thousand bytes wait, so that a device is fed in several pages. */
   private readonly isLarge: boolean
   private readonly kinds: ReadonlyArray<Kind>
+  /** Whether clients are in rooms. */
+  private readonly hasRooms: boolean
 
   constructor(seed: number) {
     const random = seededRandom(seed)
@@ -76,6 +81,7 @@ class Author {
     this.setting = settingOf(random, this.isLarge)
     const chosen = kinds.filter((kind) => random.chance(rare.includes(kind) ? 0.2 : 0.6))
     this.kinds = chosen.length === 0 ? kinds : chosen
+    this.hasRooms = random.chance(0.5)
   }
 
   write() {
@@ -85,7 +91,8 @@ class Author {
     })
     this.turns(20)
     for (let left = 5 + random.below(30); left > 0; left--) {
-      this.happen(random.pick(this.kinds))
+      if (this.hasRooms && random.chance(0.4)) this.happenInRoom(random.pick(roomKinds))
+      else this.happen(random.pick(this.kinds))
       this.turns(6)
     }
   }
@@ -128,6 +135,43 @@ class Author {
         return this.push({ do: "command", who, line: random.pick(["/devices", "/forget phone", "/token tablet"]) })
       case "remove":
         return this.remove()
+    }
+  }
+
+  private happenInRoom(kind: (typeof roomKinds)[number]) {
+    const { random } = this
+    const who = random.below(bystander)
+    const room = random.pick(rooms)
+    switch (kind) {
+      case "enter":
+        return this.push({ do: "command", who, line: `/join ${room}` })
+      case "exit":
+        if (random.chance(0.5)) return this.push({ do: "command", who, line: `/leave ${room}` })
+        return this.push({ do: "command", who, line: `/remove ${room} ${random.pick(clients).name}` })
+      case "talk":
+        return this.say(
+          who,
+          random.pick([1, 1, 2, 5, 20]),
+          false,
+          random.chance(0.3) ? [random.pick(accounts), room] : [room]
+        )
+      case "govern": {
+        const name = random.pick(clients).name
+        const acts = [
+          `lock ${room}`,
+          `unlock ${room}`,
+          `unlock ${room}`,
+          `invite ${room} ${name}`,
+          `owner ${room} ${name}`
+        ]
+        const manners = [
+          `silence ${room} ${name} 1s`,
+          `unsilence ${room} ${name}`,
+          `slow ${room} 1s`,
+          `slow ${room} off`
+        ]
+        return this.push({ do: "command", who, line: `/${random.pick([...acts, ...manners])}` })
+      }
     }
   }
 
@@ -265,6 +309,12 @@ class Author {
       polite: random.chance(0.9),
       opaque: random.chance(0.2)
     })
+    // An account is in a room from then on, a guest as long as it is connected.
+    if (!this.hasRooms || who === bystander || !random.chance(isDevice ? 0.3 : 0.7)) return
+    this.turns(3)
+    for (const room of random.chance(0.3) ? rooms : rooms.slice(0, 1)) {
+      this.push({ do: "command", who, line: `/join ${room}` })
+    }
   }
 
   /** To the given names, or mostly to one of the accounts. */

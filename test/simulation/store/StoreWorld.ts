@@ -15,6 +15,8 @@ import * as Server from "../../../src/chat/Server.js"
 import * as Conversations from "../../../src/conversations/Conversations.js"
 import { Endpoints } from "../../../src/ports/Endpoints.js"
 import * as Memory from "../../../src/ports/Memory.js"
+import * as Rooms from "../../../src/rooms/Rooms.js"
+import * as RoomsSettings from "../../../src/rooms/RoomsSettings.js"
 import { Store } from "../../../src/ports/Store.js"
 import type { Listen, ListenerEvents } from "../../../src/ports/Transport.js"
 import { withinLoop } from "../clients/Globals.js"
@@ -24,7 +26,7 @@ import { SimulatedSocket } from "../SimulatedSocket.js"
 import { hostOf } from "../Vocabulary.js"
 import { accounts, clients, loginOf, password } from "./Clients.js"
 import { SimulatedStore } from "./SimulatedStore.js"
-import type { SaidLine, Sitting, StoreHistory } from "./StoreHistory.js"
+import { lastRooms, type SaidLine, type Sitting, type StoreHistory } from "./StoreHistory.js"
 import type { StoreSchedule } from "./StoreSchedule.js"
 import type { StoreStep } from "./StoreStep.js"
 
@@ -138,7 +140,12 @@ export class StoreWorld {
         threads: 1,
         removed: (toGuests, account) => conversations.removed(toGuests, account)
       }).pipe(Effect.provideService(Store, prepared.store))
-      const conversations = Conversations.make(prepared, index)
+      const rooms = yield* Rooms.make({
+        store: prepared.store,
+        accounts: index,
+        settings: new LiveSource(RoomsSettings.defaults)
+      })
+      const conversations = Conversations.make(prepared, index, rooms.feature)
       const server = yield* Server.make({
         admission,
         features: [conversations.feature, feature],
@@ -254,7 +261,7 @@ export class StoreWorld {
       case "again":
         return this.sayAgain(sitting, step.altered, place)
       case "command":
-        socket.send(`${step.line}\n`)
+        this.ask(sitting, step.line, `c${place}`)
         if (step.line === "/quit") this.slots.delete(step.who)
         return
       case "acknowledge":
@@ -281,13 +288,21 @@ export class StoreWorld {
     const socket = new SimulatedSocket(loop, sockets.length + 1, hostOf(who), { cut, opaque, polite })
     const isAccount = client.device !== undefined && this.isAccount(client.name)
     const { life } = this
-    const sitting = { who, client, words, isAccount, cut, opaque, socket, life, said: [], acknowledged: 0 }
+    const about = { who, client, words, isAccount, cut, opaque, socket, life }
+    const sitting = { ...about, said: [], asked: new Map(), acknowledged: 0 }
     sockets.push(socket)
     this.history.sittings.push(sitting)
     this.slots.set(who, sitting)
     this.listening.accepted(socket)
     loop.settle()
     socket.send(`/hello ${words.join(" ")}\n${loginOf(client, isAccount)}\n`)
+  }
+
+  /** Sends a command with a label, if its reply is checked. */
+  private ask({ asked, socket }: Sitting, line: string, label: string) {
+    const isChecked = /^\/(?:join|leave|rooms)/u.test(line)
+    if (isChecked) asked.set(label, { line, turn: this.loop.turn })
+    socket.send(`${isChecked ? `@${label} ` : ""}${line}\n`)
   }
 
   private say(sitting: Sitting, step: Extract<StoreStep, { do: "say" }>, place: number) {
@@ -350,6 +365,8 @@ export class StoreWorld {
         for (const sitting of this.slots.values()) if (sitting.socket.isSilent) acknowledge(sitting, "all")
       }
     }
+    for (const sitting of this.slots.values()) this.ask(sitting, "/rooms", lastRooms)
+    loop.pass(400)
     history.atRest = { turn: loop.turn, at: loop.now, content: store.snapshot }
   }
 
