@@ -81,12 +81,25 @@ export const make = (database: SqlDatabase): StoreService => {
       ...statistics,
       diskBytes
     })),
-    check: Effect.zipWith(database.checkFiles, call("check"), (files, tables) => [...files, ...tables]),
+    check: Effect.flatMap(database.checkFiles, (files) =>
+      Effect.map(checkedTables(database, files), (tables) => [...files, ...tables])
+    ),
     backup: database.backup,
     exported: exported(database),
     imported: (records) => imported(database, records)
   }
 }
+
+/** What queries find. Damage may make them fail, too: what the database has found out about its files remains. */
+const checkedTables = (
+  { call }: SqlDatabase,
+  files: ReadonlyArray<StoreFault>
+): Effect.Effect<ReadonlyArray<StoreFault>, StoreError> =>
+  Effect.catchIf(
+    call("check"),
+    ({ reason }) => reason === "damaged",
+    ({ description }) => Effect.succeed(files.length > 0 ? [] : [description])
+  )
 
 export const toSqlLimits = ({ keep, ...limits }: StoreLimits): SqlLimits => ({
   ...limits,

@@ -56,11 +56,15 @@ export const structure = (connection: SqliteConnection): string | undefined => {
 
 /** All faults that SQLite finds, also those in indexes. */
 export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
+  const faults: Array<string> = []
   try {
-    const results = connection.prepare("pragma integrity_check(20)").all()
-    const faults = results.map((row) => String(Object.values(row)[0]).replaceAll("\n", " "))
-    return faults.length === 1 && faults[0] === "ok" ? [] : faults
+    // One by one: damage on which the check itself fails does not take away what it has found before.
+    for (const row of connection.prepare("pragma integrity_check(20)").iterate()) {
+      const lines = String(Object.values(row)[0]).split("\n")
+      faults.push(...lines.filter((line) => line !== "ok" && !line.startsWith("***")))
+    }
   } catch (error) {
-    return [describe(error)]
+    if (faults.length === 0) faults.push(describe(error))
   }
+  return faults
 }

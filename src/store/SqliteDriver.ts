@@ -11,6 +11,7 @@ export interface SqliteConnection {
 export interface SqliteStatement {
   readonly run: (...values: ReadonlyArray<SqlValue>) => unknown
   readonly all: (...values: ReadonlyArray<SqlValue>) => Array<SqlRow>
+  readonly iterate: (...values: ReadonlyArray<SqlValue>) => Iterable<SqlRow>
 }
 
 interface SqliteModule {

@@ -111,6 +111,22 @@ describe.concurrent("a-chat store", () => {
     })
   )
 
+  it.scopedLive("check names damaged pages that nothing can be read from", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const bytes = readFileSync(path)
+      const page = Math.floor(bytes.lastIndexOf("again") / 4096)
+      bytes.fill("Z", page * 4096, (page + 1) * 4096)
+      writeFileSync(path, bytes)
+      const { errors, output, status } = yield* check(path)
+      assert.deepStrictEqual([status, errors], [1, ""])
+      assert.match(output, new RegExp(`\\bpage ${page + 1}\\b`, "u"))
+      const json = yield* Program.run(["store", "check", "--json", "--store", path])
+      assert.deepInclude(JSON.parse(json.output), { ok: false, faults: output.trimEnd().split("\n") })
+      assert.strictEqual(json.status, 1)
+    })
+  )
+
   it.scopedLive("refuses a store that a server uses, one that does not exist, and what is no store", () =>
     Effect.gen(function* () {
       const path = yield* filled

@@ -29,6 +29,7 @@ class FailingDatabase extends DatabaseSync {
     if (sql !== "commit") return statement
     return {
       all: (...values) => statement.all(...values),
+      iterate: (...values) => statement.iterate(...values),
       run: () => {
         failIf(this.path, "before")
         const result = statement.run()

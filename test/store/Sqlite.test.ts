@@ -481,6 +481,20 @@ describe("damage in the file of a store", () => {
     })
   )
 
+  it.scopedLive("in several pages is located by the check, also where the check itself cannot read on", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      for (const page of [60, 90]) yield* write(path, Buffer.alloc(4096, 0x5a), 4096 * page)
+      const faults = yield* Effect.flatMap(open(path), (store) => store.check)
+      // Pages have numbers from 1.
+      for (const page of [61, 91])
+        assert.isTrue(
+          faults.some((fault) => fault.includes(` page ${page}`)),
+          faults.join("\n")
+        )
+    })
+  )
+
   it.scopedLive("is found at the start after a server was killed", () =>
     Effect.gen(function* () {
       const path = yield* damaged

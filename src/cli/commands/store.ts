@@ -1,6 +1,7 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Duration from "effect/Duration"
 import { existsSync, rmSync } from "node:fs"
@@ -83,17 +84,21 @@ const existing = (target: string) =>
 const check = (json: boolean) => (store: StoreService) =>
   Effect.gen(function* () {
     const faults = yield* store.check
-    const statistics = yield* store.statistics
-    if (faults.length > 0) process.exitCode = ExitStatus.failed
-    return yield* print(
-      process.stdout,
-      json ? `${JSON.stringify({ ok: faults.length === 0, faults, ...statistics })}\n` : resultOf(faults, statistics)
+    const isIntact = faults.length === 0
+    if (!isIntact) process.exitCode = ExitStatus.failed
+    // A damaged file may be unable to tell how much is in it.
+    const statistics = yield* Effect.catchIf(
+      Effect.asSome(store.statistics),
+      () => !isIntact,
+      () => Effect.succeedNone
     )
+    const result = { ok: isIntact, faults, ...Option.getOrElse(statistics, () => ({})) }
+    return yield* print(process.stdout, json ? `${JSON.stringify(result)}\n` : resultOf(faults, statistics))
   })
 
-const resultOf = (faults: ReadonlyArray<StoreFault>, statistics: StoreStatistics): string => {
-  if (faults.length > 0) return faults.map((fault) => `${Escape.show(fault)}\n`).join("")
-  const { accounts, conversations, expired, given, lines, stored, waiting } = statistics
+const resultOf = (faults: ReadonlyArray<StoreFault>, statistics: Option.Option<StoreStatistics>): string => {
+  if (faults.length > 0 || Option.isNone(statistics)) return faults.map((fault) => `${Escape.show(fault)}\n`).join("")
+  const { accounts, conversations, expired, given, lines, stored, waiting } = statistics.value
   const content = `${accounts} accounts, ${conversations} conversations, ${lines} lines`
   return `no faults; ${content}; ${stored} direct lines stored = ${given} given + ${waiting} waiting + ${expired} expired\n`
 }
