@@ -114,10 +114,12 @@ export class RoomMembership {
     for (const room of index.of(device.account.id)) room.feeds.delete(feed)
   }
 
+  /** A guest that is still present becomes an account: it has to join again, and so it is told. */
   guestLeft(guest: Peer) {
+    const isPresent = guest.phase._tag === "Present"
     for (const room of this.rooms.index.of(guest)) {
-      room.departed.add(guest)
-      this.exit(room, guest, guest)
+      if (!isPresent) room.departed.add(guest)
+      this.exit(room, guest, isPresent ? undefined : guest)
     }
   }
 

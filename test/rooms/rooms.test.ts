@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { heads } from "../support/Accounts.js"
 import { messages } from "../support/Conversations.js"
+import { eventually } from "../support/Eventually.js"
 import { account, ask, gets, startGuestRooms, startRooms } from "../support/Rooms.js"
+import { turnsUntil } from "../support/Turns.js"
 
 describe("a room", () => {
   it.scoped("is created by who joins it first, and found by others", () =>
@@ -81,6 +83,42 @@ describe("a room", () => {
       yield* ask(alice, "/hello", "#ops: bye", "/leave #ops", "@2 #ops: late")
       yield* gets(alice, "! undelivered @2 #ops reason=no-room: there is no such room")
     })
+  )
+})
+
+describe("a guest that registers", () => {
+  it.scoped(
+    "is told that it has left its rooms, writes to none before it joins again, and is in them as an account then",
+    () =>
+      Effect.gen(function* () {
+        const chat = yield* startRooms()
+        const alice = yield* account(chat, "alice", "seq")
+        yield* ask(alice, "/join #ops")
+        const carol = yield* chat.connect
+        yield* ask(carol, "/hello", "carol", "/join #ops", "/join #own")
+        carol.say("/register correct horse")
+        yield* eventually(() => carol.received.some((line) => line.startsWith("* registered carol")), "carol registers")
+        assert.deepStrictEqual(
+          carol.received.filter((line) => line.startsWith("* left")),
+          ["* left #ops carol: is no longer in the room", "* left #own carol: is no longer in the room"]
+        )
+        yield* ask(carol, "@1 #ops: one", "@2 /history #ops", "@3 /members #ops", "@4 #own: two")
+        yield* gets(carol, "! undelivered @1 #ops reason=not-member: you are not in this room; /join it first")
+        yield* gets(carol, "! undelivered @4 #own reason=no-room: there is no such room")
+        assert.deepStrictEqual(heads(carol.received.filter((line) => line.startsWith("! refused"))), [
+          "! refused @2 history reason=not-member",
+          "! refused @3 members reason=not-member"
+        ])
+        yield* ask(carol, "/join #ops", "#ops: three")
+        yield* turnsUntil(
+          () => messages(alice).length > 0,
+          () => "alice gets the line"
+        )
+        assert.deepStrictEqual(
+          messages(alice).map((line) => line.replace(/at=\d+/u, "at=…")),
+          ["from carol #ops seq=1 at=…: three"]
+        )
+      })
   )
 })
 
