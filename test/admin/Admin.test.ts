@@ -144,7 +144,8 @@ describe("Admin", () => {
       const undelivered = shown(/^achat_pairs_undelivered_total\{reason="([^"]*)"\} \d+$/gmu)
       const ofLines = ["offline", "disconnected", "busy", "slow", "unreachable"]
       const ofKeptLines = ["full", "unavailable", "expired", "removed"]
-      assert.sameMembers(undelivered, [...ofLines, ...ofKeptLines])
+      const ofRooms = ["no-room", "not-member", "silenced", "slow-mode"]
+      assert.sameMembers(undelivered, [...ofLines, ...ofKeptLines, ...ofRooms])
       for (const name of ["logins", "connections_opened", "connections_dropped", "pairs_accepted", "pairs_dead"]) {
         assert.isDefined(value(body, `achat_${name}_total`), name)
       }

@@ -4,6 +4,7 @@ import * as Schedule from "effect/Schedule"
 
 import { ctrl, enter, openTerminal, tab, type TerminalOptions } from "../support/MemoryTerminal.js"
 import * as RoomsServer from "../support/RoomsServer.js"
+import { eventually } from "../support/Eventually.js"
 import { foreign } from "../support/TerminalEmulator.js"
 
 const alt = (key: string) => `\x1b${key}`
@@ -472,27 +473,30 @@ describe("conversations at the terminal", () => {
 
   it.scopedLive("shows lines once that come while a page is on its way, and a page only where the user is", () =>
     Effect.gen(function* () {
-      const label: { at: string } = { at: "" }
+      const labels: Array<string> = []
+      const requests = (count: number) =>
+        eventually(() => labels.length === count, `the client did not request ${count} pages`)
       const { alice, server } = yield* start({
         kept: { "#ops": [], "#web": ["bob: hi"] },
         answer: (line) => {
           if (!line.includes("/history #ops")) return undefined
-          label.at = line.split(" ")[0] ?? ""
+          labels.push(line.split(" ")[0] ?? "")
           return []
         }
       })
       yield* alice.sees("#web 1 —")
       yield* alice.types(alt("1"))
-      yield* server.takes(/\/history #ops/u)
+      yield* requests(1)
       for (const seq of [1, 2, 3]) yield* server.says(`from bob #ops seq=${seq} at=${seq}: line ${seq}`)
-      yield* server.says(`* past ${label.at} #ops bob seq=1 at=1: line 1`)
-      yield* server.says(`* past ${label.at} #ops bob seq=2 at=2: line 2`)
-      yield* server.says(`* end ${label.at} history #ops first=1 last=2: x`)
+      yield* server.says(`* past ${labels.at(-1)} #ops bob seq=1 at=1: line 1`)
+      yield* server.says(`* past ${labels.at(-1)} #ops bob seq=2 at=2: line 2`)
+      yield* server.says(`* end ${labels.at(-1)} history #ops first=1 last=2: x`)
       yield* alice.sees(/—— #ops ——\n.*\n.*line 1\n.*line 2\n.*line 3\n#web 1\n#ops › $/u)
       yield* alice.types(`${alt("2")}${alt("1")}${alt("2")}`)
       yield* alice.sees(/#web › $/u)
-      yield* server.says(`* past ${label.at} #ops bob seq=1 at=1: late`)
-      yield* server.says(`* end ${label.at} history #ops first=1 last=1: x`)
+      yield* requests(2)
+      yield* server.says(`* past ${labels.at(-1)} #ops bob seq=1 at=1: late`)
+      yield* server.says(`* end ${labels.at(-1)} history #ops first=1 last=1: x`)
       yield* server.posts("#web", "bob", "here")
       yield* alice.sees(/#web bob › here\n#web › $/u)
       assert.notInclude(alice.rows().join("\n"), "late")
