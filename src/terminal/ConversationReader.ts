@@ -91,6 +91,11 @@ export class ConversationReader {
     return this.hasRooms
   }
 
+  /** Whether the user is connected, without an account. */
+  get isOfGuest(): boolean {
+    return this.connection?.isOfAccount === false
+  }
+
   connected(connection: ReaderConnection): void {
     this.list(connection)
     const wanted = [...this.wanted].filter((name) => this.isInSight(name))

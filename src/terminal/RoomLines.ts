@@ -32,6 +32,7 @@ export interface RoomLinesOptions {
   /** How long a member stays in a room, or away, before that is shown. */
   readonly settleMillis: number
   readonly isInSight: (name: string) => boolean
+  readonly isGuest: () => boolean
   readonly showsJoins: () => boolean
   /** Called when the user is in a room, because they have typed `/join`. */
   readonly onJoin: (room: string) => void
@@ -195,8 +196,12 @@ export class RoomLines {
   }
 
   private left(room: string, name: string, by: string | undefined, isAsked: boolean) {
-    const { conversations, isInSight, marks, now, onLeave, people, transcript } = this.options
+    const { conversations, isGuest, isInSight, marks, now, onLeave, people, requests, transcript } = this.options
     if (name === people.own) {
+      // A guest is about to be told that it has registered: it goes on in its rooms as an account.
+      if (by === undefined && !isAsked && isGuest() && conversations.rooms.includes(room)) {
+        return requests.askAs(againLabel, `/join ${room}`)
+      }
       this.members.delete(room)
       this.presence.delete(room)
       if (!conversations.leave(room)) return

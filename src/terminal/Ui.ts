@@ -153,6 +153,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       requests,
       settleMillis: ServerLines.settleMillis,
       isInSight: (name) => recipients.to.includes(name),
+      isGuest: () => reader.isOfGuest,
       showsJoins: () => composer.showsJoins,
       onJoin: (room) => navigation.enter(room),
       onAgain: (room) => reader.missed(room),

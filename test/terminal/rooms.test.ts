@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
+import { eventually } from "../support/Eventually.js"
 import { ctrl, enter, openTerminal, tab, type TerminalOptions } from "../support/MemoryTerminal.js"
 import * as RoomsServer from "../support/RoomsServer.js"
 import { eventually } from "../support/Eventually.js"
@@ -307,6 +308,28 @@ describe("conversations at the terminal", () => {
       yield* alice.sees(/\nbob 1 — /u)
       yield* alice.types(alt("a"))
       yield* alice.sees(/—— bob ——\n.*bob › before\n.*bob › after\nbob › $/u)
+    })
+  )
+
+  it.scopedLive("keeps the rooms of a guest who registers: joins them again, and reads what it missed", () =>
+    Effect.gen(function* () {
+      const { alice, server } = yield* start({ isOfAccount: false, kept: { "#ops": [] } })
+      yield* alice.types(`/join #ops${enter}`)
+      yield* alice.sees(/#ops › $/u)
+      yield* server.posts("#ops", "bob", "before")
+      yield* alice.sees("bob › before")
+      const joins = server.taken.filter((line) => line.endsWith("/join #ops")).length
+      server.keeps("#ops", "bob", "meanwhile")
+      yield* server.says("* left #ops alice: is no longer in the room")
+      yield* server.says("* registered alice: the name is yours")
+      yield* eventually(
+        () => server.taken.filter((line) => line.endsWith("/join #ops")).length === joins + 1,
+        "the terminal joins the room again"
+      )
+      yield* alice.sees(/bob › before\n[^]*bob › meanwhile\n[^]*#ops › $/u)
+      yield* server.posts("#ops", "bob", "after")
+      yield* alice.sees(/bob › meanwhile\n[^]*bob › after\n[^]*#ops › $/u)
+      assert.notInclude(plain(alice).join("\n"), "you have left")
     })
   )
 
