@@ -36,8 +36,11 @@ export class SqliteBackup {
    */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
-    // SQLite would take it for the log of the copy, and put its pages over those of the copy.
-    const leftover = besides.map((ending) => file + ending).find((name) => existsSync(name))
+    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside a file that is there, it
+    // belongs to that file, which may be the store: nobody is to remove it.
+    const leftover = existsSync(file)
+      ? undefined
+      : besides.map((ending) => file + ending).find((name) => existsSync(name))
     if (leftover !== undefined) throw new Error(`${leftover} belongs to another file of that name; remove it first`)
     const partial = `${file}.partial`
     this.isRunning = true

@@ -730,6 +730,9 @@ describe("a backup of a store in SQLite", () => {
       const error = yield* Effect.flip(store.backup(`${path}.backup`))
       assert.include(error.message, `${path}.backup cannot be created: EEXIST`)
       assert.strictEqual(readFileSync(`${path}.backup`, "utf8"), "something else")
+      // The log of the store is there as well, and must not be taken for something to remove.
+      const itself = yield* Effect.flip(store.backup(path))
+      assert.include(itself.message, `${path} cannot be created: EEXIST`)
     })
   )
 })
