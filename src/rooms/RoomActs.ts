@@ -260,15 +260,15 @@ const silence = (
   if (account !== undefined && account.id === room.owner) {
     return { reason: "policy", text: "the owner of a room cannot be silenced" }
   }
-  room.manners.silence(account?.id ?? likenessOf(name), millis)
+  room.manners.silence(likenessOf(name), millis)
   const until = Math.round(host.broker.time.wall() + millis)
   const line = (label?: string) => RoomReply.silenced(room.name, name, actor.name, until, label)
   notices.tell(room, line(), actor.peer)
   return line
 }
 
-const unsilence = ({ accounts, notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
-  if (!room.manners.unsilence(accounts.named(name)?.id ?? likenessOf(name))) {
+const unsilence = ({ notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
+  if (!room.manners.unsilence(likenessOf(name))) {
     return { reason: "policy", text: "nobody of that name is silenced" }
   }
   const line = (label?: string) => RoomReply.unsilenced(room.name, name, actor.name, label)

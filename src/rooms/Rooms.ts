@@ -2,13 +2,13 @@ import * as Effect from "effect/Effect"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import type { Live } from "../chat/Live.js"
+import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
 import type { MakeRooms, RoomsFeature, RoomsHost } from "../conversations/RoomsFeature.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import * as RoomName from "../protocol/RoomName.js"
-import { writerOf } from "./Manners.js"
 import { memberOf, type Room } from "./Room.js"
 import { RoomChanges } from "./RoomChanges.js"
 import * as RoomOperations from "./RoomOperations.js"
@@ -68,11 +68,15 @@ const started = (
   const refusal = (sender: Peer, room: Room): LineOutcome | undefined => {
     const found = index.find(sender, room.name)
     if (typeof found === "string") return { _tag: "Returned", reason: found }
-    const writer = writerOf(sender)
-    const silencedMillis = room.manners.silencedFor(writer)
+    const { manners, owner, slowMillis } = room
+    if (slowMillis === 0 && !manners.hasSilenced) return undefined
+    // Somebody who was silenced may have become the owner since.
+    if (sender.device !== undefined && sender.device.account.id === owner) return undefined
+    const writer = likenessOf(sender.name)
+    const silencedMillis = manners.silencedFor(writer)
     if (silencedMillis > 0) return { _tag: "Returned", reason: "silenced", retryMillis: silencedMillis }
-    if (room.slowMillis === 0 || writer === room.owner) return undefined
-    const waitMillis = room.manners.write(writer, room.slowMillis)
+    if (slowMillis === 0) return undefined
+    const waitMillis = manners.write(writer, slowMillis)
     return waitMillis > 0 ? { _tag: "Returned", reason: "slow-mode", retryMillis: waitMillis } : undefined
   }
   const notices = new RoomNotices(broker)

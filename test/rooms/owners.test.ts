@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { heads } from "../support/Accounts.js"
 import { messages } from "../support/Conversations.js"
+import { eventually } from "../support/Eventually.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
 import { account, ask, gets, startRooms } from "../support/Rooms.js"
 import { settle } from "../support/Turns.js"
@@ -166,6 +167,32 @@ describe("the owner of a room", () => {
         heads(yield* ask(alice, "/silence #ops nobody 1m", "/silence #ops alice 1m", "/silence #ops carol 1w")),
         ["! refused silence reason=not-member", "! refused silence reason=policy", "! bad-line"]
       )
+    })
+  )
+
+  it.scoped("silences a guest also after it has registered, and nobody who has become the owner", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob", "")]
+      const carol = yield* chat.join("carol")
+      yield* ask(alice, "/join #ops")
+      yield* ask(bob, "/join #ops")
+      yield* ask(carol, "/hello", "/join #ops")
+      yield* ask(alice, "/silence #ops bob 10m", "/silence #ops carol 10m")
+      carol.say("/register correct horse")
+      yield* eventually(() => carol.received.some((line) => line.startsWith("* registered carol")), "carol registers")
+      yield* ask(carol, "/join #ops", "@1 #ops: one")
+      yield* gets(carol, "! undelivered @1 #ops reason=silenced retry=600000: you may not write in this room for now")
+      yield* ask(bob, "@2 #ops: two")
+      yield* gets(bob, "! undelivered @2 #ops reason=silenced retry=600000: you may not write in this room for now")
+      assert.deepStrictEqual(heads(yield* ask(alice, "/unsilence #ops carol", "/owner #ops bob")), [
+        "* unsilenced #ops carol by=alice",
+        "* owner #ops bob"
+      ])
+      yield* ask(carol, "#ops: three")
+      yield* gets(alice, "from carol #ops: three")
+      yield* ask(bob, "#ops: four")
+      yield* gets(alice, "from bob #ops: four")
     })
   )
 
