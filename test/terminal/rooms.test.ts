@@ -5,7 +5,6 @@ import * as Schedule from "effect/Schedule"
 import { eventually } from "../support/Eventually.js"
 import { ctrl, enter, openTerminal, tab, type TerminalOptions } from "../support/MemoryTerminal.js"
 import * as RoomsServer from "../support/RoomsServer.js"
-import { eventually } from "../support/Eventually.js"
 import { foreign } from "../support/TerminalEmulator.js"
 
 const alt = (key: string) => `\x1b${key}`
