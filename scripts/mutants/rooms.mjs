@@ -1,4 +1,4 @@
-// Bugs in rooms, which the simulation of a server with a store must find. Imported by main.mjs.
+// Bugs in rooms, most of which the simulation of a server with a store must find. Imported by main.mjs.
 export const mutants = [
   {
     name: "who left a room and came back at once is told that it has left",
@@ -12,7 +12,7 @@ export const mutants = [
     file: "rooms/RoomChanges.ts",
     search: "      this.hasEnding.unsafeClose()\n      return failed",
     replace: "      return failed",
-    store: true
+    test: "test/simulation/store.test.ts"
   },
   {
     name: "a newcomer in a room is given one line from before its join",
@@ -30,18 +30,6 @@ export const mutants = [
     store: true
   },
   {
-    name: "what waited for who has left a room is still given",
-    file: "rooms/RoomMembership.ts",
-    search: "      feed.forget(room.id, ofRoom(room.id))\n    }\n    const { owner } = room",
-    replace: "    }\n    const { owner } = room",
-    also: {
-      file: "conversations/Feed.ts",
-      search: "behind !== undefined && !isOld && this.broker.mayRead(this.peer, behind.key)",
-      replace: "behind !== undefined && !isOld"
-    },
-    store: true
-  },
-  {
     name: "a line to a room comes back to the connection that sent it",
     file: "conversations/Feed.ts",
     search: "const isOwn = by === this.peer || this.isOwn(conversation, seq)",
@@ -53,16 +41,7 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: 'if (by !== this.peer || (this.device !== undefined && !by.words.has("copies"))) return',
     replace: 'if (by !== this.peer || this.device === undefined || !by.words.has("copies")) return',
-    store: true
-  },
-  {
-    name: "a client in a room misses the lines that are stored while its page is read",
-    file: "conversations/Feed.ts",
-    search:
-      "      behind.hasMore = true\n      behind.last = Math.max(behind.last, seq)\n      return this.noteOwn(conversation, seq, by)\n",
-    replace:
-      '      if (key.kind !== "room") behind.hasMore = true\n      behind.last = Math.max(behind.last, seq)\n      return this.noteOwn(conversation, seq, by)\n',
-    store: true
+    test: "test/rooms/feeds.test.ts"
   },
   {
     name: "a device that connects is not given lines of its rooms as they are stored",
@@ -76,6 +55,20 @@ export const mutants = [
     file: "rooms/RoomIndex.ts",
     search: 'return room.members.has(memberOf(client)) || room.departed.has(client) ? room : "not-member"',
     replace: "return room",
+    store: true
+  },
+  {
+    name: "who is in a room does not find what was before its join",
+    file: "store/MemoryLines.ts",
+    search: "room === undefined ? Math.max(first, member.since) : first",
+    replace: "Math.max(first, member.since)",
+    store: true
+  },
+  {
+    name: "a read mark in the store moves back",
+    file: "store/MemoryLines.ts",
+    search: "member.read = Math.max(member.read, Math.min(seq, nextOf(conversation) - 1))",
+    replace: "member.read = Math.min(seq, nextOf(conversation) - 1)",
     store: true
   }
 ]

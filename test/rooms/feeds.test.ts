@@ -85,11 +85,13 @@ describe("the feed of a guest", () => {
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const carol = yield* chat.join("carol")
-      const alice = yield* account(chat, "alice")
+      const alice = yield* account(chat, "alice", "to")
       yield* ask(alice, "/join #ops")
       yield* ask(carol, "/join #ops")
       carol.socket.pause()
-      alice.say(...numbered)
+      alice.say(...numbered.slice(0, -1), `@9 ${numbered.at(-1)}`)
+      yield* gets(alice, "* stored @9 #ops: stored")
+      // By now, the feed has given as much as it may have under way.
       carol.say("#ops: mine")
       yield* gets(alice, "from carol #ops: mine")
       alice.say("#ops: 3000")

@@ -59,6 +59,11 @@ const counts = (history: StoreHistory): ReadonlyArray<readonly [string, number]>
     ["lines of rooms given to accounts", ofRooms(true)],
     ["members that joined a room with lines", store.memberships.filter(({ after }) => after > 0).length],
     ["members that left a room", store.memberships.filter(({ to }) => to < Infinity).length],
+    ["lines of rooms shown by /history or /search", lines(/^\* past @\S+ #/u)],
+    ["lines of direct conversations shown by these", lines(/^\* past @\S+ [^#]/u)],
+    ["read marks above 0", lines(/^\* read @\S+ \S+ seq=[1-9]/u)],
+    ["conversations listed", lines(/^\* conversation /u)],
+    ["requests about rooms that were refused", lines(/^! refused @\S+ \S+ reason=(?:no-room|not-member)/u)],
     ["rooms that ended", store.endedRooms.size],
     ["conversations with oneself", given.filter(isSelf).length]
   ]

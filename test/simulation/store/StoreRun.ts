@@ -4,6 +4,7 @@ import * as Replay from "../Replay.js"
 import * as DeviceChecks from "./DeviceChecks.js"
 import * as LogChecks from "./LogChecks.js"
 import * as OutcomeChecks from "./OutcomeChecks.js"
+import * as PastChecks from "./PastChecks.js"
 import * as ReturnChecks from "./ReturnChecks.js"
 import * as RoomChecks from "./RoomChecks.js"
 import { StoreCoverage } from "./StoreCoverage.js"
@@ -26,6 +27,7 @@ export const check = (history: StoreHistory): ReadonlyArray<Violation> => {
   OutcomeChecks.check(model, report)
   ReturnChecks.check(model, report)
   RoomChecks.check(model, report)
+  PastChecks.check(model, report)
   checkProcess(history, report)
   return violations
 }

@@ -55,7 +55,20 @@ const settingOf = (random: Random, isLarge: boolean): StoreSetting => ({
 })
 
 /** Kinds of events in schedules with rooms. */
-const roomKinds = ["enter", "exit", "exit", "talk", "talk", "talk", "govern"] as const
+const roomKinds = [
+  "enter",
+  "exit",
+  "exit",
+  "talk",
+  "talk",
+  "talk",
+  "govern",
+  "look",
+  "look",
+  "look",
+  "newcomer",
+  "absent"
+] as const
 
 /** The schedule of a seed. */
 export const make = (seed: number): StoreSchedule => {
@@ -91,7 +104,7 @@ class Author {
     })
     this.turns(20)
     for (let left = 5 + random.below(30); left > 0; left--) {
-      if (this.hasRooms && random.chance(0.4)) this.happenInRoom(random.pick(roomKinds))
+      if (this.hasRooms && random.chance(0.6)) this.happenInRoom(random.pick(roomKinds))
       else this.happen(random.pick(this.kinds))
       this.turns(6)
     }
@@ -151,10 +164,17 @@ class Author {
       case "talk":
         return this.say(
           who,
-          random.pick([1, 1, 2, 5, 20]),
+          random.pick(this.isLarge ? [5, 120] : [1, 1, 2, 5, 20]),
           false,
           random.chance(0.3) ? [random.pick(accounts), room] : [room]
         )
+      case "newcomer":
+        return this.newcomer(random.below(firstGuest), room)
+      case "absent":
+        return this.absent(random.below(firstGuest), room)
+      case "look":
+        for (let left = random.pick([1, 1, 3]); left > 0; left--) this.look(who)
+        return
       case "govern": {
         const name = random.pick(clients).name
         const acts = [
@@ -173,6 +193,48 @@ class Author {
         return this.push({ do: "command", who, line: `/${random.pick([...acts, ...manners])}` })
       }
     }
+  }
+
+  /** An account joins a room in which there are lines. */
+  private newcomer(who: number, room: string) {
+    const { random } = this
+    if (random.chance(0.5)) this.push({ do: "command", who, line: `/leave ${room}` })
+    this.turns(8)
+    this.say(random.below(bystander), random.pick([1, 5]), false, [room])
+    this.turns(8)
+    this.push({ do: "command", who, line: `/join ${room}` })
+    this.turns(8)
+    this.push({ do: "command", who, line: `/history ${room}` })
+    if (random.chance(0.5)) this.say(random.below(bystander), random.pick([1, 5]), false, [room])
+  }
+
+  /** A device comes back to a room in which others have written, and still write. */
+  private absent(who: number, room: string) {
+    const { random } = this
+    this.push({ do: "end", who })
+    this.turns(8)
+    this.say(random.below(bystander), random.pick([1, 5]), false, [room])
+    this.turns(8)
+    this.come(who)
+    this.turns(8)
+    this.say(random.below(bystander), 1, false, [room])
+  }
+
+  private look(who: number) {
+    const { random } = this
+    const name = random.pick([...rooms, ...rooms, ...accounts])
+    const line = random.pick([
+      `/history ${name}`,
+      `/history ${name} limit=3`,
+      `/history ${name} after=${random.below(30)} limit=${random.pick([3, 100])}`,
+      `/search limit=100 ${random.below(5)}`,
+      `/search in=${name} limit=100 ${random.below(3)}`,
+      `/read ${name} ${random.below(30)}`,
+      `/read ${name} ${random.below(10)}`,
+      "/conversations"
+    ])
+    this.push({ do: "command", who, line })
+    this.turns(8)
   }
 
   /** Lines wait for an account, or for one of its devices, until they are too old or too many. */
@@ -310,7 +372,7 @@ class Author {
       opaque: random.chance(0.2)
     })
     // An account is in a room from then on, a guest as long as it is connected.
-    if (!this.hasRooms || who === bystander || !random.chance(isDevice ? 0.3 : 0.7)) return
+    if (!this.hasRooms || who === bystander || !random.chance(isDevice ? 0.5 : 0.8)) return
     this.turns(3)
     for (const room of random.chance(0.3) ? rooms : rooms.slice(0, 1)) {
       this.push({ do: "command", who, line: `/join ${room}` })

@@ -300,7 +300,7 @@ export class StoreWorld {
 
   /** Sends a command with a label, if its reply is checked. */
   private ask({ asked, socket }: Sitting, line: string, label: string) {
-    const isChecked = /^\/(?:join|leave|rooms)/u.test(line)
+    const isChecked = /^\/(?:join|leave|rooms|history|search|read|conversations)/u.test(line)
     if (isChecked) asked.set(label, { line, turn: this.loop.turn })
     socket.send(`${isChecked ? `@${label} ` : ""}${line}\n`)
   }
