@@ -14,6 +14,7 @@ import {
   withGuest,
   type ConversationId,
   type ConversationKey,
+  type ConversationSummary,
   type Page
 } from "../ports/StoreLines.js"
 import * as Name from "../protocol/Name.js"
@@ -21,6 +22,7 @@ import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
+import { otherAccount } from "./Parties.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 
@@ -109,13 +111,18 @@ const list: Row = {
   name: "conversations",
   usage: "/conversations",
   about: "lists your conversations, the latest first",
-  run: ({ label, peer }, { broker, rooms, store }) => {
+  run: ({ label, peer }, { accounts, broker, rooms, store }) => {
     const account = peer.device?.account
     if (account === undefined) return refusing("conversations", label)("guest")
+    /** Whether its name still leads to a conversation: it may have passed to somebody else, with whom there is another one. */
+    const isNamed = ({ key, name }: ConversationSummary): boolean => {
+      if (key.kind === "room") return true
+      return accounts.named(name)?.id === otherAccount(key, account.id)
+    }
     return Effect.flatMap(store.conversations(account.id, maxConversations), (all) =>
       broker.inTurn(() => {
         const open = all.filter(({ key }) => key.kind !== "room" || rooms.mayRead(peer, key.room))
-        const facts = open.map(({ at, key, last, name, read }) => ({
+        const facts = open.filter(isNamed).map(({ at, key, last, name, read }) => ({
           name,
           isWithGuest: key.kind === "guest",
           last,

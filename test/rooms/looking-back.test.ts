@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { heads } from "../support/Accounts.js"
+import { eventually } from "../support/Eventually.js"
 import { account, ask, gets, startGuestRooms, startRooms } from "../support/Rooms.js"
 
 /** Lines without their times and without the text for people. */
@@ -114,6 +115,35 @@ describe("/history", () => {
 })
 
 describe("/conversations and /read", () => {
+  it.scoped("list the conversation that a name leads to, and none with a former owner of the name", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const [alice, carol] = [yield* account(chat, "alice"), yield* chat.join("carol")]
+      const listed = Effect.map(ask(alice, "/conversations"), shown)
+      yield* ask(carol, "/hello", "alice: one", "alice: two")
+      yield* gets(alice, "from carol: two")
+      yield* ask(alice, "/read carol 2")
+      assert.deepStrictEqual(yield* listed, [
+        "* conversation carol guest=yes last=2 read=2",
+        "* end conversations count=1"
+      ])
+      carol.say("/register correct horse")
+      yield* eventually(() => carol.received.some((line) => line.startsWith("* registered carol")), "carol registers")
+      assert.deepStrictEqual(yield* listed, ["* end conversations count=0"])
+      yield* ask(carol, "alice: three")
+      yield* gets(alice, "from carol: three")
+      assert.deepStrictEqual(yield* listed, ["* conversation carol last=1 read=0", "* end conversations count=1"])
+      const { operations } = chat.accounts.accounts
+      yield* operations.remove("carol")
+      assert.deepStrictEqual(yield* listed, ["* conversation carol last=1 read=0", "* end conversations count=1"])
+      yield* operations.free("carol")
+      assert.deepStrictEqual(yield* listed, [
+        "* conversation carol guest=yes last=2 read=2",
+        "* end conversations count=1"
+      ])
+    })
+  )
+
   it.scoped("show how far an account has read, on all of its devices", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
