@@ -30,6 +30,27 @@ export const mutants = [
     store: true
   },
   {
+    name: "a guest that has registered still writes to the rooms that it was in",
+    file: "rooms/RoomMembership.ts",
+    search: "if (!isPresent) room.departed.add(guest)",
+    replace: "room.departed.add(guest)",
+    test: "test/rooms/rooms.test.ts"
+  },
+  {
+    name: "who becomes the owner of a room stays silenced",
+    file: "rooms/Rooms.ts",
+    search: "if (sender.device !== undefined && sender.device.account.id === owner) return undefined",
+    replace: "",
+    test: "test/rooms/owners.test.ts"
+  },
+  {
+    name: "conversations are listed with former owners of a name",
+    file: "conversations/PastCommands.ts",
+    search: "open.filter(isNamed).map",
+    replace: "open.map",
+    test: "test/rooms/looking-back.test.ts"
+  },
+  {
     name: "a line to a room comes back to the connection that sent it",
     file: "conversations/Feed.ts",
     search: "const isOwn = by === this.peer || this.isOwn(conversation, seq)",

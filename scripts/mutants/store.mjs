@@ -6,6 +6,13 @@ const kills = "test/store/kills.test.ts"
 
 export const mutants = [
   {
+    name: "a check of a damaged file loses what it has found before it fails",
+    file: "store/SqliteChecks.ts",
+    search: "if (faults.length === 0) faults.push(describe(error))",
+    replace: "faults.splice(0, faults.length, describe(error))",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
     name: "a transaction is reported as stored before it is flushed",
     file: "store/SqliteFile.ts",
     search: '"synchronous = full"',
