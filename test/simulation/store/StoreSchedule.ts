@@ -94,7 +94,7 @@ class Author {
     this.setting = settingOf(random, this.isLarge)
     const chosen = kinds.filter((kind) => random.chance(rare.includes(kind) ? 0.2 : 0.6))
     this.kinds = chosen.length === 0 ? kinds : chosen
-    this.hasRooms = random.chance(0.5)
+    this.hasRooms = seed % 2 === 1
   }
 
   write() {
