@@ -235,6 +235,8 @@ class Author {
     ])
     this.push({ do: "command", who, line })
     this.turns(8)
+    // Where the mark is now.
+    if (line.startsWith("/read ")) this.push({ do: "command", who, line: `/read ${name} 0` })
   }
 
   /** Lines wait for an account, or for one of its devices, until they are too old or too many. */
