@@ -136,6 +136,8 @@ const unproved: Record<string, string> = {
   "A guest that reads slowly is given the lines": "needs a client that reads slowly; test/rooms/feeds.test.ts",
   "It has at most `limit` lines, 50 if that": "test/rooms/looking-back.test.ts",
   "In a line of more than 65,536 characters": "test/protocol/Words.test.ts",
+  "A name that has passed to somebody else leads": "needs an operator; test/rooms/looking-back.test.ts",
+  "A search finds the lines of the others, too.": "as above",
   "A silence lasts until the server stops,": "takes a restart; silences are only in memory",
   "`by`, and the name in the place of the owner's,": "needs an operator; test/rooms/operator.test.ts",
   "| `limit` |": "needs a second address; test/accounts/commands.test.ts",

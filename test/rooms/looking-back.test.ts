@@ -133,6 +133,8 @@ describe("/conversations and /read", () => {
       yield* ask(carol, "alice: three")
       yield* gets(alice, "from carol: three")
       assert.deepStrictEqual(yield* listed, ["* conversation carol last=1 read=0", "* end conversations count=1"])
+      const found = (yield* ask(alice, "/search one")).filter((line) => line.startsWith("* past "))
+      assert.match(found.join("\n"), /^\* past carol carol guest=yes seq=1 at=\d+: one$/u)
       const { operations } = chat.accounts.accounts
       yield* operations.remove("carol")
       assert.deepStrictEqual(yield* listed, ["* conversation carol last=1 read=0", "* end conversations count=1"])

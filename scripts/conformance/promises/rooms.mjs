@@ -97,7 +97,8 @@ check(
   "members and their places",
   [
     "An account is a member until it leaves, also while it is away.",
-    "A guest is one while it is connected and is nobody else's account; it joins again after each login.",
+    "A guest is one while it is connected and has no account; it joins again after each login.",
+    "A guest that registers has left its rooms, and is told so with `* left`.",
     "A device of an account has its place in a room as in any conversation: what it missed, it is given when it comes.",
     "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as it takes; then `* end members #ROOM: …` |",
     "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or may enter; then `* end rooms count=N: …` |"
@@ -128,6 +129,11 @@ check(
     const again = await guest(server, "carol")
     again.send("#ops: hi")
     await gets(again, "! undelivered #ops reason=not-member: ")
+    const dave = await guest(server, "dave")
+    await ask(dave, "/join #ops", `/register ${password}`)
+    await gets(dave, "* left #ops dave: ")
+    dave.send("#ops: hi")
+    await gets(dave, "! undelivered #ops reason=not-member: ")
   }
 )
 
