@@ -32,6 +32,13 @@ export const mutants = [
     test: "test/store/Postgres.test.ts"
   },
   {
+    name: "Postgres is asked for ever about a transaction that it does not know",
+    file: "store/PostgresEngine.ts",
+    search: 'if (codeOf(error) === "22023") return false',
+    replace: "",
+    test: "test/store/Postgres.test.ts"
+  },
+  {
     name: "two servers can use one file",
     file: "store/SqliteFile.ts",
     search: '  "locking_mode = exclusive",\n',

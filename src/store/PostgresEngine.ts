@@ -120,7 +120,7 @@ export class PostgresEngine {
 
   /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
   private async transaction<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
-    let committing: { readonly transaction: string; readonly result: A } | undefined
+    let committing: { readonly transaction: Transaction; readonly result: A } | undefined
     try {
       await connection.execute("begin")
       const [row] = await connection.execute(
@@ -128,7 +128,7 @@ export class PostgresEngine {
       )
       await this.drive(connection, this.derived.refresh())
       const result = await this.drive(connection, sql())
-      committing = { transaction: String(row?.["id"]), result }
+      committing = { transaction: { id: String(row?.["id"]), commits: this.derived.commits }, result }
       await connection.execute("commit")
       return result
     } catch (error) {
@@ -145,16 +145,23 @@ export class PostgresEngine {
   }
 
   /** Asks the database what became of a transaction, as often as necessary. */
-  private async hasCommitted(transaction: string): Promise<boolean> {
+  private async hasCommitted({ commits, id }: Transaction): Promise<boolean> {
     this.state = "unavailable"
-    while (!this.isClosed) {
+    for (let isFirst = true; !this.isClosed; isFirst = false) {
+      if (!isFirst) await setTimeout(Math.max(backoffMillis.first, this.backoff))
       try {
-        const [row] = await (await this.connect()).execute(`select pg_xact_status('${transaction}') as status`)
-        if (row?.["status"] !== "in progress") return row?.["status"] === "committed"
-      } catch {
-        // It is not there again yet.
+        const connection = await this.connect()
+        const [row] = await connection.execute(
+          `select pg_xact_status('${id}') as status, (select commits from meta) as commits`
+        )
+        if (row?.["status"] === "in progress") continue
+        // A crashed database may have given the number to another transaction, which the store has not seen.
+        return row?.["status"] === "committed" && Number(row["commits"]) >= commits
+      } catch (error) {
+        // Nor has the database given it away yet: it crashed before anything of the transaction was on its disk.
+        if (codeOf(error) === "22023") return false
+        // Otherwise it is not there again yet.
       }
-      await setTimeout(Math.max(backoffMillis.first, this.backoff))
     }
     return false
   }
@@ -171,6 +178,13 @@ export class PostgresEngine {
   }
 }
 
+/** A transaction whose commit has been requested. */
+interface Transaction {
+  readonly id: string
+  /** `Meta.commits` with this one. */
+  readonly commits: number
+}
+
 const newLog = () => randomBytes(8).toString("hex")
 
 const describe = (error: unknown) => (error instanceof Error ? error.message || error.name : String(error))
@@ -181,8 +195,10 @@ const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
   [/^XX00[12]$/u, "damaged"]
 ]
 
+const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "")
+
 const toFailure = (error: unknown): StoreError => {
-  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  const code = codeOf(error)
   const reason = failures.find(([pattern]) => pattern.test(code))?.[1] ?? "unavailable"
   return new StoreError({ reason, description: `the database: ${describe(error)}`, cause: error })
 }

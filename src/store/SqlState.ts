@@ -135,6 +135,12 @@ export class SqlState {
     if (current?.commits !== this.known?.commits) this.forget()
   }
 
+  /** `Meta.commits` with the transaction under way, which has been flushed. */
+  get commits(): number {
+    if (this.known === undefined) throw new Error("no transaction is under way")
+    return this.known.commits
+  }
+
   *meta(): Sql<Meta> {
     if (this.known !== undefined) return this.known
     const found = yield* row<Readonly<Meta>>(

@@ -19,26 +19,32 @@ import * as PostgresServer from "../support/PostgresServer.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 /**
- * A driver whose every second commit fails with the error of a session that is terminated, after the database has
- * committed. The connection is open until a moment later.
+ * A driver whose every second commit fails with the error of a session that is terminated: after the database has
+ * committed, or after it has crashed without a trace of the transaction. The connection is open until a moment later.
  */
-const failingDriver = Effect.map(temporaryFolder, (folder) => {
-  const file = join(folder, "pg.cjs")
-  writeFileSync(
-    file,
-    `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
-    let commits = 0
-    exports.Client = class extends Client {
-      async query(...given) {
-        const result = await super.query(...given)
-        if (given[0] !== "commit" || ++commits % 2 === 1) return result
-        setTimeout(() => this.end(), 20)
-        throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" })
-      }
-    }`
-  )
-  return file
-})
+const failingDriver = (fate: "committed" | "lost") =>
+  Effect.map(temporaryFolder, (folder) => {
+    const file = join(folder, "pg.cjs")
+    writeFileSync(
+      file,
+      `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+      const isLost = ${fate === "lost"}
+      let commits = 0
+      exports.Client = class extends Client {
+        async query(sql, ...rest) {
+          if (sql !== "commit" || ++commits % 2 === 1) {
+            // The numbers of lost transactions have not been given away yet.
+            const isStatus = typeof sql === "string" && sql.includes("pg_xact_status")
+            return super.query(isStatus && isLost ? sql.replace("('", "('1000000") : sql, ...rest)
+          }
+          await super.query(isLost ? "rollback" : "commit")
+          setTimeout(() => this.end(), 20)
+          throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" })
+        }
+      }`
+    )
+    return file
+  })
 
 describe.skipIf(PostgresServer.missing !== undefined)(
   `with Postgres (${PostgresServer.missing ?? "installed"})`,
@@ -157,7 +163,7 @@ describe.skipIf(PostgresServer.missing !== undefined)(
       it.scopedLive("says that a line is stored although its commit has failed, and stores it once", () =>
         Effect.gen(function* () {
           const options = { url: server?.url ?? "", limits: defaults, schema: `test${schemas++}` }
-          const store = yield* Postgres.make({ ...options, driver: yield* failingDriver })
+          const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("committed") })
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
           const key = Keys.between(alice, bob)
           for (let round = 1; round <= 3; round++) {
@@ -165,6 +171,22 @@ describe.skipIf(PostgresServer.missing !== undefined)(
             assert.deepInclude(stored, { _tag: "Stored", seq: round, again: false })
           }
           assert.strictEqual((yield* balanced(store)).stored, 3)
+        })
+      )
+
+      it.scopedLive("says that a line is not stored if the database has crashed without a trace of it", () =>
+        Effect.gen(function* () {
+          const options = { url: server?.url ?? "", limits: defaults, schema: `test${schemas++}` }
+          const [alice, bob] = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const store = yield* Postgres.make({ ...options, driver: PostgresServer.driver })
+              return [yield* register(store, "alice"), yield* register(store, "bob")] as const
+            })
+          )
+          const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("lost") })
+          const one = line(Keys.between(alice, bob), alice, "hi", { isLive: true })
+          assert.strictEqual((yield* Effect.flip(append(store, one))).reason, "unavailable")
+          assert.strictEqual((yield* balanced(store)).stored, 0)
         })
       )
 
