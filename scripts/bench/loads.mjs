@@ -365,7 +365,6 @@ export const tables = {
   store: [
     "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",
     "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up history search",
-    "names-1000 room-1000",
     "tokens passwords idle-accounts serving"
   ].flatMap((ids) => ids.split(" "))
 }
