@@ -33,6 +33,11 @@ const both = (options: TerminalOptions = {}) =>
     const heard = yield* Queue.unbounded<string>()
     yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))
     const hears = (count: number) => Effect.map(Queue.takeN(heard, count), (all) => [...all])
+    // He says that he acknowledges once he reads. The second answer comes after the server knows it.
+    for (const text of ["one", "two"]) {
+      yield* bob.sendLine(`/ping ${text}`)
+      assert.deepStrictEqual(yield* hears(1), [`* pong: ${text}`])
+    }
     return { alice, bob, hears, socket }
   })
 
