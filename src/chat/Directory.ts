@@ -3,7 +3,6 @@ import type { Budget } from "./Budget.js"
 import type { Peer } from "./Peer.js"
 import type { Destination, Route, RoutePart } from "./Route.js"
 import * as RouteParts from "./RouteParts.js"
-import { TurnoverMap } from "./Turnover.js"
 
 /**
  * Resolves some of the names that lines can be addressed to. It must call `Directory.changed` with a name whenever the
@@ -77,8 +76,8 @@ const none: ReadonlyArray<never> = []
  * that contain it.
  */
 export class Directory {
-  private readonly routes = new TurnoverMap<string, KnownRoute>()
-  private readonly byName = new TurnoverMap<string, RoutesOfName>()
+  private readonly routes = new Map<string, KnownRoute>()
+  private readonly byName = new Map<string, RoutesOfName>()
   private used = 0
 
   constructor(
