@@ -8,7 +8,7 @@ const minDeletions = 32
  * it for the sake of iterators. Once an old storage is in V8's old generation, a scavenge takes it for alive, and with it
  * all storages after it and all clients that were in them, until the next full collection. So most connections that had
  * ended were copied twice and moved to the old generation. This map copies itself before V8 does, which leaves no link
- * (benchmark: churn, 4 %).
+ * (benchmark: churn).
  *
  * After such a copy, an iterator that began before goes on with the entries of that time.
  */

@@ -17,6 +17,7 @@ import * as Reply from "../protocol/Reply.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Indexing } from "./Indexing.js"
+import { storedLine } from "./KeptRecipient.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
 import * as PastCommands from "./PastCommands.js"
@@ -180,11 +181,12 @@ class Conversations {
       ),
       cursors: this.cursors
     })
-    this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, { answer, by, line }) => {
-      const { again, at, conversation, given, seq } = answer
-      const { account, author, conversation: key, isAuto, text, to } = line
+    this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, stored) => {
+      const { by } = stored
+      const { again, conversation, given, seq } = stored.answer
+      const { account, conversation: key } = stored.line
       if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
-      const kept = { seq, at, account, author, text, isAuto, to }
+      const kept = storedLine(stored)
       mailbox.give(conversation, key, kept, by, lost)
       if (account === undefined) this.returns.stored(conversation, seq, by)
       this.receipts.wrote(by, conversation)

@@ -2,7 +2,7 @@ import type { Batch } from "../chat/Batch.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import type { WriterKind } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
-import type { Appended, NewLine } from "../ports/StoreLines.js"
+import type { Appended, NewLine, StoredLine } from "../ports/StoreLines.js"
 import type { UndeliveredReason } from "../protocol/Reply.js"
 import type { LineHead } from "./LineHead.js"
 
@@ -20,6 +20,12 @@ export interface KeptLine {
   readonly line: NewLine
   readonly by: Peer
   readonly answer: Extract<Appended, { readonly _tag: "Stored" }>
+}
+
+/** The line as it is read from the store. */
+export const storedLine = ({ answer: { at, seq }, line }: KeptLine): StoredLine => {
+  const { account, author, isAuto, text, to } = line
+  return { seq, at, account, author, text, isAuto, to }
 }
 
 /** A recipient whose lines are stored: an account, or a room. Everything happens in the broker's turn. */

@@ -3,7 +3,6 @@ import type { Feed } from "../conversations/Feed.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
-
 import { Manners } from "./Manners.js"
 
 /** Who is in a room: an account, also while it is away, or the connection of a guest. */

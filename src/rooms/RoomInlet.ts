@@ -3,7 +3,13 @@ import type { Batch } from "../chat/Batch.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
-import { storeWriter, type KeptLine, type KeptRecipient, type SentLine } from "../conversations/KeptRecipient.js"
+import {
+  storedLine,
+  storeWriter,
+  type KeptLine,
+  type KeptRecipient,
+  type SentLine
+} from "../conversations/KeptRecipient.js"
 import * as LineHead from "../conversations/LineHead.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import { RoomRun } from "../conversations/RoomRun.js"
@@ -46,12 +52,9 @@ export class RoomInlet implements KeptRecipient {
     const { host, room } = this
     const fresh = lines.filter(({ answer }) => !answer.again)
     if (fresh.length === 0) return
-    const kept = fresh.map(({ answer: { at, seq }, line: { account, author, isAuto, text, to } }) => {
-      return { seq, at, account, author, text, isAuto, to }
-    })
     const run = new RoomRun(
       room.id,
-      kept,
+      fresh.map(storedLine),
       fresh.map(({ by }) => by)
     )
     room.last = Math.max(room.last, run.last)

@@ -23,6 +23,7 @@ export interface ListedRoom {
   readonly members: number
   /** Clients in it that are connected. */
   readonly here: number
+  /** The number of its last line. */
   readonly last: number
   readonly isLocked: boolean
   readonly slowMillis: number
@@ -33,7 +34,7 @@ export interface ListedRoom {
 /** What the operator does to rooms. Names are ordinary text. */
 export interface RoomOperations {
   readonly list: Effect.Effect<ReadonlyArray<ListedRoom>>
-  /** Creates a room. Without an owner, who is its first member, it lasts until somebody has been in it, or the server stops. */
+  /** Creates a room. Without an owner, who is its first member, it ends when its last member leaves, or the server stops. */
   readonly create: (name: string, owner: string | undefined) => Effect.Effect<void, Impossible | StoreError>
   /** Ends a room with its lines, whoever is in it. */
   readonly end: (name: string) => Effect.Effect<void, Impossible | StoreError>

@@ -19,15 +19,9 @@ const start = (...args: ReadonlyArray<string>) =>
     const server = yield* Program.startServer(["--store", "memory", ...args])
     const home = yield* temporaryFolder
     const tokens = join(home, ".local", "state", "a-chat", "tokens")
-    const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(server.port)))
-    const register = (name: string) =>
-      Effect.gen(function* () {
-        const client = yield* connect
-        yield* client.send(`${name}\n/register ${password}\n`)
-        yield* client.expect(`* registered ${name}`)
-        yield* client.send("/quit\n")
-        yield* client.rest
-      })
+    const address = Tcp.address("127.0.0.1", Number(server.port))
+    const connect = WireClient.connect(address)
+    const register = (name: string) => WireClient.register(address, name, password)
     const environment = (more: Record<string, string> = {}) => ({ HOME: home, ACHAT_PORT: server.port, ...more })
     const run = (args: ReadonlyArray<string>, options: Program.StartOptions = {}) =>
       Program.start(args, { ...options, environment: environment(options.environment) })

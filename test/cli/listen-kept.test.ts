@@ -36,11 +36,9 @@ describe.concurrent("a-chat listen, of what is kept", () => {
         const store = ["--store", join(folder, "chat.db")]
         let server = yield* Program.startServer(store)
         const { port } = server
-        const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(port)))
-        const registering = yield* connect
-        yield* registering.send(`alice\n/register ${password}\n/quit\n`)
-        yield* registering.expect("* registered alice")
-        yield* registering.rest
+        const address = Tcp.address("127.0.0.1", Number(port))
+        const connect = WireClient.connect(address)
+        yield* WireClient.register(address, "alice", password)
         const environment = { HOME: folder, ACHAT_PORT: port, ACHAT_PASSWORD: password }
         const listen = Program.start(["listen", "--login", "alice"], { input: "", environment })
         const restart = Effect.gen(function* () {

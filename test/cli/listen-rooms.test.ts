@@ -108,12 +108,9 @@ describe.concurrent("a-chat listen --room", () => {
         const store = ["--store", join(folder, "chat.db")]
         const server = yield* Program.startServer(store)
         const { port } = server
-        const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(port)))
-        const registering = yield* connect
-        yield* registering.send(`alice\n/register ${password}\n/quit\n`)
-        yield* registering.expect("* registered alice")
-        yield* registering.rest
-        const bob = yield* WireClient.join(Tcp.address("127.0.0.1", Number(port)), "bob")
+        const address = Tcp.address("127.0.0.1", Number(port))
+        yield* WireClient.register(address, "alice", password)
+        const bob = yield* WireClient.join(address, "bob")
         yield* bob.send("/join #ops\n")
         yield* sees(bob, "* room #ops")
         const environment = { HOME: folder, ACHAT_PORT: port, ACHAT_PASSWORD: password }

@@ -19,13 +19,9 @@ const keepingServer = Effect.gen(function* () {
   const store = join(folder, "chat.db")
   const first = yield* Program.startServer(["--store", store])
   const { port } = first
-  const connect = WireClient.connect(Tcp.address("127.0.0.1", Number(port)))
-  for (const name of ["alice", "bob"]) {
-    const client = yield* connect
-    yield* client.send(`${name}\n/register ${password}\n/quit\n`)
-    yield* client.expect(`* registered ${name}`)
-    yield* client.rest
-  }
+  const address = Tcp.address("127.0.0.1", Number(port))
+  const connect = WireClient.connect(address)
+  for (const name of ["alice", "bob"]) yield* WireClient.register(address, name, password)
   let server = first
   const restart = Effect.gen(function* () {
     yield* server.kill("SIGKILL")

@@ -244,6 +244,15 @@ const greeting = (client: WireClient) =>
     return place < 0 ? undefined : client.lines.splice(place, 1)[0]
   })
 
+/** Makes an account, and leaves. */
+export const register = (address: Address, name: string, password: string): Effect.Effect<void, string> =>
+  Effect.gen(function* () {
+    const client = yield* connect(address)
+    yield* client.send(`${name}\n/register ${password}\n/quit\n`)
+    yield* client.expect(`* registered ${name}`)
+    yield* client.rest
+  }).pipe(Effect.scoped)
+
 /** Waits until a client of that name is logged in, without a login of its own. */
 export const present = (address: Address, name: string): Effect.Effect<void, string> =>
   Effect.gen(function* () {

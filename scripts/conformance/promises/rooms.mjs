@@ -243,7 +243,7 @@ check(
     "| `/topic #ROOM [TEXT]` | `* topic #ROOM [NAME]: TEXT`: what the room is about, and who has said so; with TEXT, a member sets it |",
     "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME [by=NAME]: …`, and the lines that answer `/topic` and the commands of owners, but not that of `/invite`.",
     "Notices are collected and dropped like others (section 6), and no connection gets one about what it did itself.",
-    "Who is removed is told as well, and an account that leaves, on its other devices."
+    "A member that is removed is told as well, and so are the other devices of an account that leaves."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -500,7 +500,7 @@ check(
   [
     "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest first, where `guest=yes` is one with a guest; then `* end conversations count=N: …` |",
     "| `/read NAME SEQ`, `/read NAME at=MS` | `* read NAME seq=SEQ: …`: how far the account has read, which never goes back |",
-    "A read mark belongs to the account, whatever device says it, and nobody else is told of it.",
+    "A read mark belongs to the account, whichever of its devices sets it, and nobody else is told of it.",
     "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
     "Sending a line to a conversation moves the mark there as well.",
     "`at=MS` stands for the last line until that time.",

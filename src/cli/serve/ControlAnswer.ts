@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
+import type * as RoomOperations from "../../rooms/RoomOperations.js"
 import * as Units from "../settings/Units.js"
 
 /** An answer of the control socket (OPERATING.md). All fields but `ok` depend on the request. */
@@ -33,17 +34,9 @@ export interface ControlAnswer {
   readonly rooms?: ReadonlyArray<ListedRoom>
 }
 
-export interface ListedRoom {
-  readonly name: string
-  readonly members: number
-  /** Clients in it that are connected. */
-  readonly here: number
-  /** The number of its last line. */
-  readonly last: number
-  readonly isLocked: boolean
-  readonly slowMillis: number
+/** A room as it is listed, in JSON. */
+interface ListedRoom extends Omit<RoomOperations.ListedRoom, "owner"> {
   readonly owner: string | null
-  readonly topic: string
 }
 
 export interface ListedAccount {
