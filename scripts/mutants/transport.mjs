@@ -36,6 +36,13 @@ export const mutants = [
     test: "test/transport/Tcp.test.ts"
   },
   {
+    name: "a write over TLS that waits behind another counts as untaken for ever",
+    file: "transport/TlsSocket.ts",
+    search: "if (begin === previousEnd) {",
+    replace: "if (false) {",
+    test: "test/transport/tls-end.test.ts"
+  },
+  {
     name: "a TLS connection that was cut short ends in order",
     file: "transport/TlsSocket.ts",
     search: "if (this.wasCutShort) this.socket.destroy(cutShort())",

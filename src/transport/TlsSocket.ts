@@ -65,14 +65,22 @@ export class TlsSocket extends NetSocket {
     const begin = ciphertext === undefined || this.isBroken ? 0 : ciphertext.handed
     if (super.write(bytes)) return true
     this.written = bytes.length
+    this.writtenFrom = begin
+    const previousEnd = this.writtenTo
     this.writtenTo = 0
-    // Node encrypts a write only after it has reported the previous one.
-    if (!isIdle || ciphertext === undefined || this.isBroken) return false
+    if (ciphertext === undefined || this.isBroken) return false
+    const records = Math.ceil(bytes.length / plainRecordBytes)
+    if (!isIdle) {
+      // Node encrypts it only after it has reported the previous write, behind which it will lie.
+      if (begin === previousEnd) {
+        this.writtenTo = begin + bytes.length + records * (this.recordBytes - plainRecordBytes)
+      }
+      return false
+    }
     const { pending } = ciphertext
-    const overhead = (pending - bytes.length) / Math.ceil(bytes.length / plainRecordBytes)
+    const overhead = (pending - bytes.length) / records
     // Otherwise other ciphertext is on its way, such as session tickets.
     if (!Number.isInteger(overhead) || overhead <= 0) return false
-    this.writtenFrom = begin
     this.writtenTo = begin + pending
     this.recordBytes = plainRecordBytes + overhead
     if (ciphertext.handed < this.writtenTo || ciphertext.queued > 0) return false
@@ -92,7 +100,8 @@ export class TlsSocket extends NetSocket {
   override untaken() {
     if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
     const { ciphertext, recordBytes, writtenFrom, writtenTo } = this
-    if (ciphertext === undefined || writtenTo === 0) return this.lastUntaken
+    // More ciphertext than that of the write: something else came before it, such as an update of the keys.
+    if (ciphertext === undefined || writtenTo === 0 || ciphertext.handed > writtenTo) return this.lastUntaken
     const taken = ciphertext.handed - ciphertext.queued
     const whole = Math.floor((taken - writtenFrom) / recordBytes) * plainRecordBytes
     this.lastUntaken = taken >= writtenTo ? 0 : Math.max(0, this.written - Math.max(0, whole))

@@ -71,4 +71,28 @@ describe("the end of a TLS connection", () => {
       }
     })
   )
+
+  it.scopedLive("counts what the other side can read of a write that waits behind another", () =>
+    Effect.gen(function* () {
+      const { accepted, port } = yield* listening()
+      const made = yield* client(port)
+      const server = accepted[0] as Seen // its handshake has finished
+      server.socket.write("x")
+      yield* server.socket.taken
+      yield* eventually(() => made.text === "x", "nothing came")
+      made.tls.pause()
+      // Node reports it a turn later, and encrypts the next write only then.
+      assert.isTrue(server.socket.write("y".repeat(1_000)))
+      const size = 16_000_000
+      assert.isFalse(server.socket.write("z".repeat(size)))
+      assert.strictEqual(server.socket.untaken(), size)
+      yield* Effect.sleep("50 millis")
+      server.socket.destroy()
+      const left = server.socket.untaken()
+      made.tls.resume()
+      yield* eventually(() => made.ended !== "", "no end")
+      assert.strictEqual(made.text.length, 1_001 + size - left)
+      assert.isAbove(left, 0)
+    })
+  )
 })
