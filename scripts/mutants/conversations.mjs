@@ -7,9 +7,9 @@ export const mutants = [
   {
     name: "a cursor is moved when a line is given, not when it was taken",
     file: "conversations/Feed.ts",
-    search: "this.put(conversation, key, 1, seq, shown.length, false)",
+    search: "this.window.add(conversation, key, 1, seq, shown.length, false)",
     replace:
-      "this.put(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)",
+      "this.window.add(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)",
     test: delivery
   },
   {
@@ -43,7 +43,7 @@ export const mutants = [
   {
     name: "a device that is full is given more",
     file: "conversations/Feed.ts",
-    search: "if (seq > before + 1 || !this.hasRoom)",
+    search: "if (seq > before + 1 || !this.window.hasRoom)",
     replace: "if (seq > before + 1)",
     test: feed
   },

@@ -10,20 +10,13 @@ import {
 } from "../ports/StoreLines.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Cursors, DeviceKey } from "./Cursors.js"
+import { FeedWindow, windowLines } from "./FeedWindow.js"
 import { isSelf } from "./Parties.js"
 import type { Receipts } from "./Receipts.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomRun } from "./RoomRun.js"
 import { SparseMap } from "./SparseMap.js"
-
-/** The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page. */
-const windowLines = 4_096
-const windowBytes = 524_288
-
-/** The most lines and bytes of a page. Its lines are read in one go, and transactions wait for that. */
-export const pageLines = 512
-export const pageBytes = 65_536
 
 /**
  * The conversations of which a feed remembers the last line that it gave. More than the lines of a transaction, which may
@@ -59,22 +52,6 @@ interface Early {
   readonly seq: number
 }
 
-/** A line in the outbox, or several that follow each other. */
-interface UnderWay {
-  readonly conversation: ConversationId
-  /** Undefined once the client has left the room. */
-  key: ConversationKey | undefined
-  /** The lines that are not taken yet. */
-  lines: number
-  /** The number of the last of them. */
-  readonly seq: number
-  /** The same, or the number of the last line after it that is not for this device. */
-  upTo: number
-  readonly bytes: number
-  /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
-  readonly isGap: boolean
-}
-
 /** What all feeds need of the broker. */
 export interface FeedCollaborators {
   /** Puts lines that come from this feed into the device's outbox. */
@@ -101,16 +78,9 @@ export class Feed implements Source {
   private behindKeys = SparseMap.empty<string, ConversationId>()
   /** The last line that was given, of the conversations of which this feed has given any lately. */
   private given: RecentNumbers<ConversationId> | undefined = undefined
-  /** Lines in the outbox, in order. */
-  private underWay: Array<UnderWay> = []
-  private taken = 0
-  /** The number of those lines. */
-  private lines = 0
+  private readonly window: FeedWindow
   /** The conversation of the page that is on its way, unless the client has left that room since. */
   private asked: ConversationId | "forgotten" | undefined = undefined
-  private bytes = 0
-  /** Of the gaps in the outbox, those that are written. */
-  private gapsTold = 0
   private gapSource: NoticeSource | undefined = undefined
   /** It is known what the device has not been given. */
   private isOpen = false
@@ -125,7 +95,9 @@ export class Feed implements Source {
     /** Undefined for a guest. */
     readonly device: DeviceKey | undefined,
     private readonly broker: FeedCollaborators
-  ) {}
+  ) {
+    this.window = new FeedWindow(peer, device, broker)
+  }
 
   /** Made for the first line, since most feeds give none (benchmark: memory per idle connection of an account). */
   private get numbers(): RecentNumbers<ConversationId> {
@@ -168,7 +140,7 @@ export class Feed implements Source {
     this.given?.delete(conversation)
     this.own.delete(conversation)
     if (this.asked === conversation) this.asked = "forgotten"
-    for (const line of this.underWay) if (line.conversation === conversation) line.key = undefined
+    this.window.forget(conversation)
   }
 
   /** The device leaves, or another connection takes its place: it gets nothing more. */
@@ -190,13 +162,7 @@ export class Feed implements Source {
 
   /** The lines in the outbox: all those after `after`. */
   get held(): ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }> {
-    const first = new Map<ConversationId, number>()
-    for (let index = this.taken; index < this.underWay.length; index++) {
-      const line = this.underWay[index]
-      if (line === undefined || line.isGap || line.key === undefined || first.has(line.conversation)) continue
-      first.set(line.conversation, line.seq - line.lines)
-    }
-    return Array.from(first, ([conversation, after]) => ({ conversation, after }))
+    return this.window.held
   }
 
   /**
@@ -219,7 +185,7 @@ export class Feed implements Source {
     }
     const before = this.given?.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
-    if (seq > before + 1 || !this.hasRoom) {
+    if (seq > before + 1 || !this.window.hasRoom) {
       this.fallBehind(conversation, key, before, seq)
       this.noteOwn(conversation, seq, by)
     } else {
@@ -240,7 +206,7 @@ export class Feed implements Source {
       !this.behind.has(conversation) &&
       last - first + 1 === lines.length &&
       this.given?.get(conversation) === first - 1 &&
-      this.hasRoom &&
+      this.window.hasRoom &&
       !senders.has(peer) &&
       (device === undefined || !accounts.has(device.account))
     if (!isPlain) {
@@ -251,21 +217,8 @@ export class Feed implements Source {
     }
     const text = this.broker.rendering.run(peer, run)
     this.numbers.set(conversation, last)
-    this.put(conversation, key, lines.length, last, text.length, false)
+    this.window.add(conversation, key, lines.length, last, text.length, false)
     this.broker.give(peer, text, lines.length, this)
-  }
-
-  private put(
-    conversation: ConversationId,
-    key: ConversationKey,
-    lines: number,
-    seq: number,
-    bytes: number,
-    isGap: boolean
-  ) {
-    this.lines += lines
-    this.bytes += bytes
-    this.underWay.push({ conversation, key, lines, seq, upTo: seq, bytes, isGap })
   }
 
   private noteOwn(conversation: ConversationId, seq: number, by: Peer) {
@@ -286,7 +239,7 @@ export class Feed implements Source {
 
   /** The page to ask for now, if the device has room for one. */
   nextPage(): WantedPage | undefined {
-    if (this.isOver || !this.hasRoomForPage) return undefined
+    if (this.isOver || !this.window.hasRoomForPage) return undefined
     for (const [conversation, behind] of this.behind) {
       const { after, isSingle } = behind
       behind.hasMore = false
@@ -371,64 +324,21 @@ export class Feed implements Source {
   ) {
     const text = this.broker.rendering.gap(this.peer, key, lines, first, last)
     Metrics.refused("gap")
-    this.put(conversation, key, 1, last, text.length, true)
+    this.window.add(conversation, key, 1, last, text.length, true)
     this.broker.give(this.peer, text, 1, this.gaps)
   }
 
   /** With `ack`, lines may be before a gap that are acknowledged later. Those after it are taken later in any case. */
   private get gaps(): NoticeSource {
     return (this.gapSource ??= new NoticeSource((count) => {
-      this.gapsTold += count
+      this.window.gapsWritten(count)
       this.delivered(0)
     }))
   }
 
   delivered(lines: number) {
-    for (let left = lines; ;) {
-      const line = this.underWay[this.taken]
-      const isTold = line?.isGap === true && this.gapsTold > 0
-      if (left === 0 && !isTold) break
-      if (line === undefined || (line.isGap && !isTold)) throw new Error("more lines were taken than given")
-      if (!isTold && line.lines > left) {
-        line.lines -= left
-        this.lines -= left
-        this.hasTaken(line, line.seq - line.lines)
-        break
-      }
-      this.taken += 1
-      this.lines -= line.lines
-      this.bytes -= line.bytes
-      if (isTold) {
-        this.gapsTold -= 1
-        this.hasTakenGap(line)
-        continue
-      }
-      left -= line.lines
-      const next = this.underWay[this.taken]
-      const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
-      if (isLastOfRun) this.hasTaken(line, line.upTo)
-    }
-    if (this.taken >= windowLines || this.taken === this.underWay.length) {
-      this.underWay = this.underWay.slice(this.taken)
-      this.taken = 0
-    }
-    if (this.behind.size > 0 && this.hasRoomForPage) this.broker.wantPage(this)
-  }
-
-  /** The device has taken a line with this number, and all those before it. */
-  private hasTaken({ conversation, key }: UnderWay, seq: number) {
-    if (this.device === undefined || key === undefined) return
-    this.broker.cursors.moved(this.device, conversation, seq)
-    if (key.kind !== "room") this.broker.receipts.given({ conversation, key, seq }, this.device.account, this.peer.name)
-  }
-
-  /** The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap. */
-  private hasTakenGap({ conversation, key, upTo }: UnderWay) {
-    if (this.device === undefined || key === undefined) return
-    for (let index = this.taken; index < this.underWay.length; index++) {
-      if (this.underWay[index]?.conversation === conversation) return
-    }
-    this.broker.cursors.moved(this.device, conversation, upTo)
+    this.window.taken(lines)
+    if (this.behind.size > 0 && this.window.hasRoomForPage) this.broker.wantPage(this)
   }
 
   private fallBehind(conversation: ConversationId, key: ConversationKey, given: number, last: number) {
@@ -470,29 +380,10 @@ export class Feed implements Source {
     const isOwn = by === this.peer || this.isOwn(conversation, seq)
     const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
     if (shown === undefined) {
-      this.passOver(conversation, seq)
+      this.window.passOver(conversation, seq)
       return undefined
     }
-    this.put(conversation, key, 1, seq, shown.length, false)
+    this.window.add(conversation, key, 1, seq, shown.length, false)
     return shown
-  }
-
-  /** A line that is not for this device. The cursor passes it together with the line before it, if that is under way. */
-  private passOver(conversation: ConversationId, seq: number) {
-    for (let index = this.underWay.length - 1; index >= this.taken; index--) {
-      const line = this.underWay[index]
-      if (line?.conversation !== conversation || line.key === undefined) continue
-      line.upTo = seq
-      return
-    }
-    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)
-  }
-
-  private get hasRoom(): boolean {
-    return this.lines < windowLines && this.bytes < windowBytes
-  }
-
-  private get hasRoomForPage(): boolean {
-    return this.lines <= windowLines - pageLines && this.bytes <= windowBytes - pageBytes
   }
 }

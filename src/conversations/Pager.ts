@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
-import { pageBytes, pageLines, type Feed, type WantedPage } from "./Feed.js"
+import type { Feed, WantedPage } from "./Feed.js"
+import { pageBytes, pageLines } from "./FeedWindow.js"
 
 interface Collaborators {
   readonly store: StoreService

@@ -1,0 +1,145 @@
+import type { Peer } from "../chat/Peer.js"
+import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import type { Cursors, DeviceKey } from "./Cursors.js"
+import type { Receipts } from "./Receipts.js"
+
+/** The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page. */
+export const windowLines = 4_096
+const windowBytes = 524_288
+
+/** The most lines and bytes of a page. Its lines are read in one go, and transactions wait for that. */
+export const pageLines = 512
+export const pageBytes = 65_536
+
+/** A line in the outbox, or several that follow each other. */
+interface UnderWay {
+  readonly conversation: ConversationId
+  /** Undefined once the client has left the room. */
+  key: ConversationKey | undefined
+  /** The lines that are not taken yet. */
+  lines: number
+  /** The number of the last of them. */
+  readonly seq: number
+  /** The same, or the number of the last line after it that is not for this device. */
+  upTo: number
+  readonly bytes: number
+  /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
+  readonly isGap: boolean
+}
+
+/**
+ * The lines that a device has been given and has not taken, in order. The cursor of a conversation follows what the device
+ * takes; a guest has none.
+ */
+export class FeedWindow {
+  private underWay: Array<UnderWay> = []
+  /** The entries of `underWay`, from the first, that are taken. */
+  private passed = 0
+  /** The number of lines that are not taken yet, and their bytes. */
+  private lines = 0
+  private bytes = 0
+  /** Of the gaps in the outbox, those that are written. */
+  private writtenGaps = 0
+
+  constructor(
+    private readonly peer: Peer,
+    /** Undefined for a guest. */
+    private readonly device: DeviceKey | undefined,
+    private readonly broker: { readonly cursors: Cursors; readonly receipts: Receipts }
+  ) {}
+
+  get hasRoom(): boolean {
+    return this.lines < windowLines && this.bytes < windowBytes
+  }
+
+  get hasRoomForPage(): boolean {
+    return this.lines <= windowLines - pageLines && this.bytes <= windowBytes - pageBytes
+  }
+
+  /** The lines in the window: all those after `after`. */
+  get held(): ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }> {
+    const first = new Map<ConversationId, number>()
+    for (let index = this.passed; index < this.underWay.length; index++) {
+      const line = this.underWay[index]
+      if (line === undefined || line.isGap || line.key === undefined || first.has(line.conversation)) continue
+      first.set(line.conversation, line.seq - line.lines)
+    }
+    return Array.from(first, ([conversation, after]) => ({ conversation, after }))
+  }
+
+  /** Lines of a conversation, of which the last has the number `seq`, were put into the device's outbox. */
+  add(conversation: ConversationId, key: ConversationKey, lines: number, seq: number, bytes: number, isGap: boolean) {
+    this.lines += lines
+    this.bytes += bytes
+    this.underWay.push({ conversation, key, lines, seq, upTo: seq, bytes, isGap })
+  }
+
+  /** A line is not for this device. The cursor passes it together with the line before it, if that is under way. */
+  passOver(conversation: ConversationId, seq: number) {
+    for (let index = this.underWay.length - 1; index >= this.passed; index--) {
+      const line = this.underWay[index]
+      if (line?.conversation !== conversation || line.key === undefined) continue
+      line.upTo = seq
+      return
+    }
+    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)
+  }
+
+  /** The client has left a room: what it has not taken of it counts no longer. */
+  forget(conversation: ConversationId) {
+    for (const line of this.underWay) if (line.conversation === conversation) line.key = undefined
+  }
+
+  /** Gaps are written. They count once all lines before them are taken. */
+  gapsWritten(count: number) {
+    this.writtenGaps += count
+  }
+
+  /** The device has taken lines that are not gaps, and the gaps between them that are written. */
+  taken(lines: number) {
+    for (let left = lines; ;) {
+      const line = this.underWay[this.passed]
+      const isWrittenGap = line?.isGap === true && this.writtenGaps > 0
+      if (left === 0 && !isWrittenGap) break
+      if (line === undefined || (line.isGap && !isWrittenGap)) throw new Error("more lines were taken than given")
+      if (!isWrittenGap && line.lines > left) {
+        line.lines -= left
+        this.lines -= left
+        this.hasTaken(line, line.seq - line.lines)
+        break
+      }
+      this.passed += 1
+      this.lines -= line.lines
+      this.bytes -= line.bytes
+      if (isWrittenGap) {
+        this.writtenGaps -= 1
+        this.hasTakenGap(line)
+        continue
+      }
+      left -= line.lines
+      const next = this.underWay[this.passed]
+      const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
+      if (isLastOfRun) this.hasTaken(line, line.upTo)
+    }
+    if (this.passed >= windowLines || this.passed === this.underWay.length) {
+      this.underWay = this.underWay.slice(this.passed)
+      this.passed = 0
+    }
+  }
+
+  /** The device has taken a line with this number, and all those before it. */
+  private hasTaken({ conversation, key }: UnderWay, seq: number) {
+    if (this.device === undefined || key === undefined) return
+    this.broker.cursors.moved(this.device, conversation, seq)
+    if (key.kind !== "room") this.broker.receipts.given({ conversation, key, seq }, this.device.account, this.peer.name)
+  }
+
+  /** The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap. */
+  private hasTakenGap({ conversation, key, upTo }: UnderWay) {
+    if (this.device === undefined || key === undefined) return
+    for (let index = this.passed; index < this.underWay.length; index++) {
+      if (this.underWay[index]?.conversation === conversation) return
+    }
+    this.broker.cursors.moved(this.device, conversation, upTo)
+  }
+}
