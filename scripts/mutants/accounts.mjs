@@ -30,7 +30,7 @@ export const mutants = [
   {
     name: "a secret is looked at on a connection that others can read",
     file: "accounts/Logins.ts",
-    search: "if (secret !== undefined && !isPrivate && !takesReadableSecrets) return Reply.tlsRequired\n",
+    search: "if (secret !== undefined && !isPrivate && !takesReadableSecrets) return FatalReply.tlsRequired\n",
     replace: "",
     test: logins
   },
@@ -58,8 +58,8 @@ export const mutants = [
   {
     name: "a password that was changed while it was checked logs in",
     file: "accounts/ProvenDevice.ts",
-    search: "return isChanged || this.account.isRemoved ? Reply.wrongPassword : undefined",
-    replace: "return isChanged && this.account.isRemoved ? Reply.wrongPassword : undefined",
+    search: "return isChanged || this.account.isRemoved ? FatalReply.wrongPassword : undefined",
+    replace: "return isChanged && this.account.isRemoved ? FatalReply.wrongPassword : undefined",
     test: logins
   },
   {
@@ -237,7 +237,7 @@ export const mutants = [
     name: "a guest keeps a name that became an account",
     file: "accounts/AccountChanges.ts",
     search:
-      'if (peer !== owner || device?._tag !== "Some") expel(peer, Reply.passwordRequired(peer.name))\n        else if',
+      'if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))\n        else if',
     replace: "if",
     test: commands
   },

@@ -3,7 +3,7 @@ export const mutants = [
   {
     name: "a client that never logs in is never closed",
     file: "chat/Broker.ts",
-    search: "for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)",
+    search: "for (const peer of loginsExpired) lifecycle.refuse(peer, FatalReply.loginTimeout, undefined)",
     replace: "void loginsExpired"
   },
   {

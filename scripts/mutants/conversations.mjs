@@ -85,7 +85,7 @@ export const mutants = [
   {
     name: "a device whose feed has a defect stays connected, and is given nothing",
     file: "conversations/Conversations.ts",
-    search: "if (peer.outbox.ended === undefined) this.broker.expel(peer, Reply.cannotGive(retryMillis))",
+    search: "if (peer.outbox.ended === undefined) this.broker.expel(peer, FatalReply.cannotGive(retryMillis))",
     replace: "",
     test: trouble
   },
@@ -284,8 +284,8 @@ export const mutants = [
     replace: "return",
     also: {
       file: "conversations/Returns.ts",
-      search: "broker.give(peer, pending.map(Reply.returned)",
-      replace: "this.wasTold(pending, 0); broker.give(peer, pending.map(Reply.returned)"
+      search: "broker.give(peer, pending.map(OutcomeReply.returned)",
+      replace: "this.wasTold(pending, 0); broker.give(peer, pending.map(OutcomeReply.returned)"
     },
     test: trouble
   },
@@ -299,8 +299,8 @@ export const mutants = [
   {
     name: "a guest is told of expired lines in a line that does not count for /ack",
     file: "conversations/Returns.ts",
-    search: "this.broker.give(peer, Reply.returned({ ...undelivered, ...own }), 1, toldOnce)",
-    replace: "peer.outbox.put(Reply.returned({ ...undelivered, ...own }), 1, undefined, undefined)",
+    search: "this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)",
+    replace: "peer.outbox.put(OutcomeReply.returned({ ...undelivered, ...own }), 1, undefined, undefined)",
     test: trouble
   },
   {

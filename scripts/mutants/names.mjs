@@ -133,14 +133,14 @@ export const mutants = [
   },
   {
     name: "a name is suggested to a sender that has addressed it",
-    file: "protocol/Reply.ts",
+    file: "protocol/OutcomeReply.ts",
     search: "name === undefined || addressed.has(name) ? undefined : name",
     replace: "addressed.size === 0 ? undefined : name",
     test: "test/protocol/Reply.test.ts"
   },
   {
     name: "a name is suggested for all absent names",
-    file: "protocol/Reply.ts",
+    file: "protocol/OutcomeReply.ts",
     search: "likes.slice(start, end).flatMap((name) => name ?? [])",
     replace: "likes.flatMap((name) => name ?? [])",
     test: "test/protocol/Reply.test.ts"

@@ -246,8 +246,8 @@ export const mutants = [
   {
     name: "a device that the operator disconnects is told so like a guest",
     file: "chat/Moderation.ts",
-    search: "peer.device === undefined ? Reply.kicked : Reply.kickedDevice",
-    replace: "Reply.kicked",
+    search: "peer.device === undefined ? FatalReply.kicked : FatalReply.kickedDevice",
+    replace: "FatalReply.kicked",
     test: "test/accounts/devices.test.ts"
   },
   {

@@ -4,7 +4,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { OpenedDevice } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import type { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, presentDevices } from "./AccountsContext.js"
 import { ProvenDevice } from "./ProvenDevice.js"
@@ -44,7 +44,7 @@ export const create = (
     return yield* inTurn(() => {
       const account = index.add(stored)
       for (const peer of alike(name)) {
-        if (peer !== owner || device?._tag !== "Some") expel(peer, Reply.passwordRequired(peer.name))
+        if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))
         else if (peer.phase._tag === "Present") adopt(peer, new ProvenDevice(account, LoginLine.mainDevice, "password"))
       }
       changed(name)
@@ -110,13 +110,13 @@ export const openDevice = (
 export const logOut = (
   { broker }: AccountsContext,
   account: KnownAccount,
-  reason: Reply.LogoutReason,
+  reason: FatalReply.LogoutReason,
   concerns: (peer: Peer) => boolean
 ): Effect.Effect<void> => {
   const { alike, expel, inTurn } = broker()
   return inTurn(() => {
     for (const peer of alike(account.name)) {
-      if (peer.device?.account === account && concerns(peer)) expel(peer, Reply.loggedOut(reason))
+      if (peer.device?.account === account && concerns(peer)) expel(peer, FatalReply.loggedOut(reason))
     }
   })
 }

@@ -5,7 +5,7 @@ import { subscriber } from "../chat/HostLimits.js"
 import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as LoginLine from "../protocol/LoginLine.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as AccountChanges from "./AccountChanges.js"
 import type { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, retryStoreMillis } from "./AccountsContext.js"
@@ -17,8 +17,8 @@ import type { Unchecked } from "./Verification.js"
 export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effect.Effect<Decision> => {
   const { mode, takesReadableSecrets } = accounts.settings.current
   const { device, identity, isPrivate, name, secret } = claim
-  if (secret !== undefined && !isPrivate && !takesReadableSecrets) return Reply.tlsRequired
-  if (!isIdentified(claim)) return Reply.otherIdentity
+  if (secret !== undefined && !isPrivate && !takesReadableSecrets) return FatalReply.tlsRequired
+  if (!isIdentified(claim)) return FatalReply.otherIdentity
   if (mode === "off") return undefined
   const account = accounts.index.alike(name)
   if (secret !== undefined) {
@@ -28,17 +28,19 @@ export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effe
   if (account !== undefined) {
     // A certificate is for a name, and not for one that looks the same.
     const isCertified = identity !== undefined && account.name === name && !account.isRemoved
-    return isCertified ? unlessStoreFails(open(accounts, claim, account, "certificate")) : Reply.passwordRequired(name)
+    return isCertified
+      ? unlessStoreFails(open(accounts, claim, account, "certificate"))
+      : FatalReply.passwordRequired(name)
   }
-  if (mode === "required") return Reply.accountRequired
-  return device === undefined ? undefined : Reply.deviceWithoutAccount
+  if (mode === "required") return FatalReply.accountRequired
+  return device === undefined ? undefined : FatalReply.deviceWithoutAccount
 }
 
 const unlessStoreFails = (decision: Effect.Effect<Decision, StoreError>): Effect.Effect<Decision> =>
   Effect.catchTag(decision, "StoreError", ({ message }) =>
     Effect.logWarning("a login could not be checked").pipe(
       Effect.annotateLogs({ reason: message }),
-      Effect.as(Reply.accountsUnavailable(retryStoreMillis))
+      Effect.as(FatalReply.accountsUnavailable(retryStoreMillis))
     )
   )
 
@@ -50,10 +52,10 @@ const prove = (
 ): Decision | Effect.Effect<Decision, StoreError> => {
   const active = account?.isRemoved === true ? undefined : account
   if (!Credentials.isToken(secret)) return provePassword(accounts, claim, secret, active)
-  if (active === undefined) return Reply.wrongPassword
+  if (active === undefined) return FatalReply.wrongPassword
   const found = accounts.store.accounts.deviceOfToken(active.id, Credentials.tokenHash(secret))
   return Effect.flatMap(found, (device) =>
-    device === deviceOf(claim) ? open(accounts, claim, active, "token") : Effect.succeed(Reply.wrongPassword)
+    device === deviceOf(claim) ? open(accounts, claim, active, "token") : Effect.succeed(FatalReply.wrongPassword)
   )
 }
 
@@ -66,7 +68,7 @@ const provePassword = (
 ): Decision | Effect.Effect<Decision, StoreError> => {
   const { store, verification } = accounts
   const password = Credentials.parsePassword(secret)
-  if (password === undefined) return Reply.wrongPassword
+  if (password === undefined) return FatalReply.wrongPassword
   const claimed = { account: likenessOf(claim.name), address: subscriber(claim.host), password }
   const unchecked = verification.refusal(claimed)
   if (unchecked !== undefined) return notNow(unchecked)
@@ -78,12 +80,12 @@ const provePassword = (
     (verdict): Effect.Effect<Decision, StoreError> => {
       switch (verdict._tag) {
         case "Wrong":
-          return Effect.succeed(Reply.wrongPassword)
+          return Effect.succeed(FatalReply.wrongPassword)
         case "Throttled":
         case "Busy":
           return Effect.succeed(notNow(verdict))
         case "Right": {
-          if (account === undefined) return Effect.succeed(Reply.wrongPassword)
+          if (account === undefined) return Effect.succeed(FatalReply.wrongPassword)
           const opened = open(accounts, claim, account, "password", changesBefore)
           // A record of the old password must not replace that of a new one.
           if (verdict.record === undefined || !isCurrent()) return opened
@@ -95,8 +97,8 @@ const provePassword = (
   )
 }
 
-const notNow = ({ _tag, retryMillis }: Unchecked): Reply.Fatal =>
-  _tag === "Throttled" ? Reply.tooManyWrong(retryMillis) : Reply.tooManyChecks(retryMillis)
+const notNow = ({ _tag, retryMillis }: Unchecked): FatalReply.Fatal =>
+  _tag === "Throttled" ? FatalReply.tooManyWrong(retryMillis) : FatalReply.tooManyChecks(retryMillis)
 
 const deviceOf = ({ device = LoginLine.mainDevice }: Claim) => device
 
@@ -115,9 +117,9 @@ const open = (
       Effect.map((opened): Decision => {
         switch (opened._tag) {
           case "TooMany":
-            return Reply.tooManyDevices
+            return FatalReply.tooManyDevices
           case "Unknown":
-            return Reply.wrongPassword
+            return FatalReply.wrongPassword
           case "Opened":
             return proven
         }

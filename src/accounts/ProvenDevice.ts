@@ -1,5 +1,5 @@
 import { Device, type Proof } from "../chat/Device.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import type { KnownAccount } from "./AccountIndex.js"
 
 /** A device whose account was proven, and what must still hold when its login is complete. */
@@ -15,8 +15,8 @@ export class ProvenDevice extends Device {
   }
 
   /** The account may have been removed, or its password changed, since it was proven. */
-  override get refusal(): Reply.Fatal | undefined {
+  override get refusal(): FatalReply.Fatal | undefined {
     const isChanged = this.proof === "password" && this.passwordChanges !== this.account.passwordChanges
-    return isChanged || this.account.isRemoved ? Reply.wrongPassword : undefined
+    return isChanged || this.account.isRemoved ? FatalReply.wrongPassword : undefined
   }
 }

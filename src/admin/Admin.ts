@@ -10,6 +10,7 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import type { ServerHandle } from "../chat/Server.js"
 import * as CloseReason from "../protocol/CloseReason.js"
+import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import * as StoreMetrics from "../telemetry/StoreMetrics.js"
@@ -42,7 +43,7 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     Metrics.createAll({
       closed: CloseReason.all,
       refused: Reply.refusals.filter((code) => code !== "undelivered"), // counted in pairs, as `undelivered`
-      undelivered: Reply.undeliveredReasons
+      undelivered: OutcomeReply.undeliveredReasons
     })
     const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import type { DescriptorProbe } from "../ports/Descriptors.js"
 import * as Time from "../ports/Time.js"
 import { ignoreEvents, type Listen, type Listener, type Socket, type TransportError } from "../ports/Transport.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as LogEvent from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Bans } from "./Bans.js"
@@ -128,10 +128,10 @@ export const make = ({
 /** The client broke the connection before it was accepted: nothing is wrong here, and health checks do so all day. */
 const isGone = ({ code }: TransportError) => code === "ECONNRESET" || code === "ECONNABORTED"
 
-const fullFor = (retryMillis: number) => (retryMillis === 0 ? undefined : Reply.full(retryMillis))
+const fullFor = (retryMillis: number) => (retryMillis === 0 ? undefined : FatalReply.full(retryMillis))
 
 /** Sends the refusal, then closes the connection. */
-const refuse = (socket: Socket, { line, reason }: Reply.Fatal) =>
+const refuse = (socket: Socket, { line, reason }: FatalReply.Fatal) =>
   Effect.suspend(() => {
     socket.attach(ignoreEvents)
     socket.write(line(undefined))

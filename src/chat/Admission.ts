@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
 import type { LoginLine } from "../protocol/LoginLine.js"
 import * as Name from "../protocol/Name.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Device } from "./Device.js"
 
@@ -27,7 +27,7 @@ export interface Admission {
 }
 
 /** A refusal; the device as which the client logs in; or undefined: the client logs in as a guest. */
-export type Decision = Reply.Fatal | Device | undefined
+export type Decision = FatalReply.Fatal | Device | undefined
 
 /** Whether the claimed name is the one in the client's certificate, or there is no certificate. */
 export const isIdentified = ({ identity, name }: Claim): boolean =>
@@ -35,5 +35,5 @@ export const isIdentified = ({ identity, name }: Claim): boolean =>
 
 /** Admits every client as a guest, but a client with a proven name only under that name. */
 export const open: Admission = {
-  decide: (claim) => (isIdentified(claim) ? undefined : Reply.otherIdentity)
+  decide: (claim) => (isIdentified(claim) ? undefined : FatalReply.otherIdentity)
 }

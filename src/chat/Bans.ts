@@ -1,4 +1,4 @@
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as AddressRange from "./AddressRange.js"
 import type { BanSubject } from "./BanSubject.js"
 import { likenessOf } from "./Names.js"
@@ -50,7 +50,7 @@ export class Bans {
   }
 
   /** The refusal of a connection from this host; undefined if no ban concerns it. */
-  ofHost(host: string): Reply.Fatal | undefined {
+  ofHost(host: string): FatalReply.Fatal | undefined {
     if (this.byRange.size === 0) return undefined
     const address = AddressRange.valueOf(host)
     if (address === undefined) return undefined
@@ -63,20 +63,20 @@ export class Bans {
   }
 
   /** The refusal of a login under this name, in wire form; undefined if no ban concerns it. */
-  ofName(name: string): Reply.Fatal | undefined {
+  ofName(name: string): FatalReply.Fatal | undefined {
     if (this.byName.size === 0) return undefined
     return this.refusal(this.byName.get(likenessOf(name))?.until ?? -Infinity)
   }
 
   /** The refusal of a client that is connected; undefined if no ban concerns it. */
-  ofPeer({ name, socket }: Peer): Reply.Fatal | undefined {
+  ofPeer({ name, socket }: Peer): FatalReply.Fatal | undefined {
     return this.ofHost(socket.host) ?? (name === "" ? undefined : this.ofName(name))
   }
 
-  private refusal(until: number): Reply.Fatal | undefined {
+  private refusal(until: number): FatalReply.Fatal | undefined {
     const left = until - this.now()
     if (left <= 0) return undefined
-    return Reply.banned(until === Infinity ? undefined : Math.ceil(left))
+    return FatalReply.banned(until === Infinity ? undefined : Math.ceil(left))
   }
 
   private removeOver() {

@@ -9,7 +9,7 @@ import * as Time from "../ports/Time.js"
 import type { Socket } from "../ports/Transport.js"
 import * as CloseReason from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as LogEvent from "../telemetry/LogEvent.js"
 import type * as Metrics from "../telemetry/Metrics.js"
 import type { Bans } from "./Bans.js"
@@ -260,7 +260,7 @@ const closeVanished = ({ breakOff, events, watch }: BrokerState.BrokerState) =>
 const tick = (state: BrokerState.BrokerState) => {
   const { backlog, breakOff, budget, drain, lifecycle, watch } = state
   const { jammed, loginsExpired, stalled, starved, unresponsive } = watch.tick()
-  for (const peer of loginsExpired) lifecycle.refuse(peer, Reply.loginTimeout, undefined)
+  for (const peer of loginsExpired) lifecycle.refuse(peer, FatalReply.loginTimeout, undefined)
   for (const peer of unresponsive.leaving) lifecycle.acknowledgesNoMore(peer)
   for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
   for (const peer of stalled) breakOff(peer, expulsion(peer) ?? "slow-consumer")

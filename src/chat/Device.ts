@@ -1,5 +1,5 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type * as Reply from "../protocol/Reply.js"
+import type * as FatalReply from "../protocol/FatalReply.js"
 
 /** How a connection has shown that its account is its own. */
 export type Proof = "password" | "token" | "certificate"
@@ -24,7 +24,7 @@ export class Device {
   ) {}
 
   /** Why the login must be refused after all. Asked in the turn in which it completes. */
-  get refusal(): Reply.Fatal | undefined {
+  get refusal(): FatalReply.Fatal | undefined {
     return undefined
   }
 }

@@ -1,7 +1,8 @@
 import type * as Effect from "effect/Effect"
 import type { Delivered } from "../protocol/Fate.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
-import type * as Reply from "../protocol/Reply.js"
+import type * as FatalReply from "../protocol/FatalReply.js"
+import type * as OutcomeReply from "../protocol/OutcomeReply.js"
 import type { Time } from "../ports/Time.js"
 import type { Batch } from "./Batch.js"
 import type { Command } from "./Commands.js"
@@ -24,7 +25,7 @@ export interface Feature {
   /** The recipient of this feature, present or not, whose name looks the same as this absent one; both in wire form. */
   readonly lookAlike?: (name: string) => string | undefined
   /** Why lines to this absent name return, if the name could only be that of a recipient of this feature. */
-  readonly absence?: (name: string) => Reply.AbsentReason | undefined
+  readonly absence?: (name: string) => OutcomeReply.AbsentReason | undefined
   /** Runs for the lifetime of the broker, such as the writers of the feature's outboxes. */
   readonly run?: Effect.Effect<void>
   /** In the broker's turn: this peer can be addressed from now on. */
@@ -67,7 +68,7 @@ export interface FeatureContext {
   /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
   /** In the broker's turn: ends a connection with this last line, and returns the rest of its queue. */
-  readonly expel: (peer: Peer, fatal: Reply.Fatal) => void
+  readonly expel: (peer: Peer, fatal: FatalReply.Fatal) => void
   /** In the broker's turn: makes a guest that is logged in a device of the account that has the guest's name. */
   readonly adopt: (peer: Peer, device: Device) => void
   /** In the broker's turn: all connections whose names are this one or look the same, leaving ones included. */

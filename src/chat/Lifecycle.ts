@@ -2,6 +2,8 @@ import * as LogLevel from "effect/LogLevel"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
+import * as FatalReply from "../protocol/FatalReply.js"
+import type * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { LogEvent } from "../telemetry/LogEvent.js"
@@ -53,7 +55,7 @@ const settledAtOnce = 256
 const fewOrphans = 16
 
 /** Why the lines of a connection's queue return, by the reason of its close. */
-const returnedAs = (closed: CloseReason): Reply.UndeliveredReason => {
+const returnedAs = (closed: CloseReason): OutcomeReply.UndeliveredReason => {
   if (closed === "unreachable") return "unreachable"
   return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
 }
@@ -133,13 +135,13 @@ export class Lifecycle {
     predecessors.ended(peer)
     routeRest(peer)
     watch.unresponsive.moved(peer)
-    if (outbox.ended === undefined) this.dismiss(peer, Reply.loggedOut("replaced"))
+    if (outbox.ended === undefined) this.dismiss(peer, FatalReply.loggedOut("replaced"))
     // Its socket takes nothing: nobody would read the last line, and the new connection would wait for it.
     if (wasJammed) breakOff(peer, "logged-out")
   }
 
   /** Refuses a login and ends the connection. */
-  refuse(peer: Peer, fatal: Reply.Fatal, label: string | undefined): undefined {
+  refuse(peer: Peer, fatal: FatalReply.Fatal, label: string | undefined): undefined {
     this.broker.replies.reply(peer, fatal.line(label))
     this.leave(peer, fatal.reason)
   }
@@ -154,13 +156,13 @@ export class Lifecycle {
    * Ends a connection without waiting for anything: the line of the refusal follows what the writer already has in hand,
    * and the rest of the queue returns to its senders.
    */
-  expel(peer: Peer, fatal: Reply.Fatal) {
+  expel(peer: Peer, fatal: FatalReply.Fatal) {
     this.endInput(peer, fatal.reason)
     this.dismiss(peer, fatal)
   }
 
   /** Ends the outbox with a refusal, and returns the rest of the queue. */
-  private dismiss(peer: Peer, { line, reason }: Reply.Fatal) {
+  private dismiss(peer: Peer, { line, reason }: FatalReply.Fatal) {
     const { hasRoom, replies } = this.broker
     const { outbox } = peer
     const unwritten = outbox.retract()
@@ -252,7 +254,7 @@ export class Lifecycle {
   }
 
   /** Returns lines for this recipient to their senders. */
-  return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: Reply.UndeliveredReason, retryMillis?: number) {
+  return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: OutcomeReply.UndeliveredReason, retryMillis?: number) {
     if (lines.length === 0) return // as for most connections that end (benchmark: churn)
     for (const sender of this.broker.replies.returnAll(name, lines, reason, retryMillis)) this.finishIfSettled(sender)
   }

@@ -1,5 +1,6 @@
 import type { Delivered } from "../protocol/Fate.js"
-import type { Refusal, UndeliveredReason } from "../protocol/Reply.js"
+import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
+import type { Refusal } from "../protocol/Reply.js"
 import type { Batch } from "./Batch.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"

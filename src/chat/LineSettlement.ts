@@ -1,4 +1,4 @@
-import type { UndeliveredReason } from "../protocol/Reply.js"
+import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Ledger } from "./Ledger.js"
 import type { Lifecycle } from "./Lifecycle.js"

@@ -1,5 +1,5 @@
 import * as CloseReason from "../protocol/CloseReason.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import { concerns, type Ban, type Bans } from "./Bans.js"
 import type { BanSubject } from "./BanSubject.js"
 import type { Lifecycle } from "./Lifecycle.js"
@@ -24,7 +24,7 @@ export class Moderation {
    */
   kick(name: string): boolean {
     const found = this.alike(name)
-    for (const peer of found) this.expel(peer, peer.device === undefined ? Reply.kicked : Reply.kickedDevice)
+    for (const peer of found) this.expel(peer, peer.device === undefined ? FatalReply.kicked : FatalReply.kickedDevice)
     return found.length > 0
   }
 
@@ -66,7 +66,7 @@ export class Moderation {
    * Ends a connection with this line. A connection that is ending already can only be broken off, unless it is being
    * disconnected: it then gets the first such line, and has no more time for that than for this one.
    */
-  expel(peer: Peer, fatal: Reply.Fatal) {
+  expel(peer: Peer, fatal: FatalReply.Fatal) {
     const { breakOff, lifecycle } = this.broker
     const { ended } = peer.outbox
     if (ended === undefined) lifecycle.expel(peer, fatal)

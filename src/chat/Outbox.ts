@@ -1,5 +1,5 @@
 import type { CloseReason } from "../protocol/CloseReason.js"
-import type { JamReason } from "../protocol/Reply.js"
+import type { JamReason } from "../protocol/OutcomeReply.js"
 import { Batch } from "./Batch.js"
 import * as LineForm from "./LineForm.js"
 import { OutboxBatches } from "./OutboxBatches.js"

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
 import * as LoginLine from "../protocol/LoginLine.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Telnet from "../protocol/Telnet.js"
 import * as Wire from "../protocol/Wire.js"
@@ -232,7 +233,7 @@ export class PeerInput {
     const { lifecycle, options, replies } = this.broker
     if (peer.phase._tag === "Login") {
       const retryMillis = Duration.toMillis(options.current.returnAfter)
-      lifecycle.refuse(peer, Reply.closingLogin(retryMillis), hold.label)
+      lifecycle.refuse(peer, FatalReply.closingLogin(retryMillis), hold.label)
     } else if (peer.phase._tag !== "Gone") replies.refuse(peer, Reply.closing, hold.label)
     peer.isShutOut = true
     this.read(peer)
@@ -262,7 +263,7 @@ export class PeerInput {
     if (peer.phase._tag !== "Login" || peer.isShutOut) return routing.tooLong(peer, start)
     peer.traffic.linesIn += 1
     const label = labelOf(peer, start)
-    return routing.mayPass(peer, label) ? lifecycle.refuse(peer, Reply.badLogin, label) : undefined
+    return routing.mayPass(peer, label) ? lifecycle.refuse(peer, FatalReply.badLogin, label) : undefined
   }
 
   private login(peer: Peer, line: string, label: string | undefined): Question | undefined {
@@ -271,7 +272,7 @@ export class PeerInput {
     const copy = Wire.copy(line)
     const claim = admission.takesSecrets === true ? LoginLine.parse(copy) : LoginLine.parseName(copy)
     if (claim === undefined) {
-      this.broker.lifecycle.refuse(peer, Telnet.isIn(line) ? Reply.telnetLogin : Reply.badLogin, label)
+      this.broker.lifecycle.refuse(peer, Telnet.isIn(line) ? FatalReply.telnetLogin : FatalReply.badLogin, label)
       return undefined
     }
     this.broker.watch.loginEnds(peer)
@@ -307,7 +308,7 @@ export class PeerInput {
     }
     turn.spendUnshared(work.refusedLogin)
     peer.refusedLogin = name
-    return lifecycle.refuse(peer, refusal ?? Reply.loginInUse(name), label)
+    return lifecycle.refuse(peer, refusal ?? FatalReply.loginInUse(name), label)
   }
 
   /** A question that fails is a defect: an expected refusal is an answer, not a failure. */

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import type { Delivered } from "../protocol/Fate.js"
+import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Ledger } from "./Ledger.js"
@@ -13,7 +14,7 @@ export class Replies {
   private readonly ledger: Ledger
   private readonly turn: Turn
   private readonly lookAlike: (name: string) => string | undefined
-  private readonly absence: (name: string) => Reply.AbsentReason
+  private readonly absence: (name: string) => OutcomeReply.AbsentReason
 
   constructor(broker: {
     readonly ledger: Ledger
@@ -21,7 +22,7 @@ export class Replies {
     /** The name of a recipient that looks the same as an absent one, if there is one. */
     readonly lookAlike: (name: string) => string | undefined
     /** Why lines to an absent name return. */
-    readonly absence: (name: string) => Reply.AbsentReason
+    readonly absence: (name: string) => OutcomeReply.AbsentReason
   }) {
     this.ledger = broker.ledger
     this.lookAlike = broker.lookAlike
@@ -74,7 +75,7 @@ export class Replies {
   undelivered(
     peer: Peer,
     names: ReadonlyArray<string>,
-    reason: "offline" | Reply.JamReason,
+    reason: "offline" | OutcomeReply.JamReason,
     label: string | undefined
   ) {
     const pending = peer.pendingReply
@@ -109,7 +110,7 @@ export class Replies {
   private putUndelivered(
     peer: Peer,
     names: ReadonlyArray<string>,
-    reason: Reply.UndeliveredReason,
+    reason: OutcomeReply.UndeliveredReason,
     count: number,
     label: string | undefined
   ) {
@@ -125,14 +126,14 @@ export class Replies {
   private putReturned(
     peer: Peer,
     names: ReadonlyArray<string>,
-    reason: Reply.UndeliveredReason,
+    reason: OutcomeReply.UndeliveredReason,
     count: number,
     label: string | undefined,
-    retryMillis = Reply.isJam(reason) ? Duration.toMillis(retryBusy) : undefined
+    retryMillis = OutcomeReply.isJam(reason) ? Duration.toMillis(retryBusy) : undefined
   ) {
     Metrics.undelivered(reason, names.length * count)
     const lookAlike = reason === "offline" ? this.lookAlike : undefined
-    const lines = Reply.undelivered({ names, reason, count, label, retryMillis, lookAlike })
+    const lines = OutcomeReply.undelivered({ names, reason, count, label, retryMillis, lookAlike })
     // Names may be spread over several lines; the last one reports all the pairs.
     lines.forEach((line, index) => this.put(peer, line, index === lines.length - 1 ? names.length * count : 0))
   }
@@ -144,7 +145,7 @@ export class Replies {
   returnAll(
     name: string,
     lines: ReadonlyArray<Runs<Peer>>,
-    reason: Reply.UndeliveredReason,
+    reason: OutcomeReply.UndeliveredReason,
     retryMillis?: number
   ): ReadonlySet<Peer> {
     const names = [name]
@@ -182,7 +183,7 @@ export class Replies {
   /** Sends the outcome of one labelled line that has been delivered. */
   outcome(sender: Peer, label: string, name: string, fate: Delivered, params = "") {
     sender.outbox.outcomeCame(name)
-    for (const line of Reply.delivered(fate, label, [name], params)) this.put(sender, line, 0)
+    for (const line of OutcomeReply.delivered(fate, label, [name], params)) this.put(sender, line, 0)
   }
 
   /** Refuses one accepted line to this recipient, which returns by that. */

@@ -1,6 +1,7 @@
 import * as Block from "../protocol/Block.js"
 import type { Lines } from "../protocol/Framing.js"
 import * as Line from "../protocol/Line.js"
+import type * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Directory } from "./Directory.js"
@@ -299,7 +300,7 @@ export class Routing {
   }
 
   private put(peer: Peer, outboxes: ReadonlyArray<Outbox<Peer>>, line: string, label: string | undefined) {
-    let jammed: Map<Reply.JamReason, Array<string>> | undefined = undefined
+    let jammed: Map<OutcomeReply.JamReason, Array<string>> | undefined = undefined
     let put = 0
     this.turn.spend(work.put * outboxes.length)
     for (let i = 0; i < outboxes.length; i++) {

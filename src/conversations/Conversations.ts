@@ -13,7 +13,7 @@ import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Indexing } from "./Indexing.js"
@@ -378,7 +378,7 @@ class Conversations {
             ? this.trouble.unreadable(cause)
             : Effect.logError("a defect in what a device is given", Cause.die(cause)),
           this.broker.inTurn(() => {
-            if (peer.outbox.ended === undefined) this.broker.expel(peer, Reply.cannotGive(retryMillis))
+            if (peer.outbox.ended === undefined) this.broker.expel(peer, FatalReply.cannotGive(retryMillis))
           })
         )
       )

@@ -3,7 +3,7 @@ import type { LineOutcome } from "../chat/LineOutcome.js"
 import type { WriterKind } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Appended, NewLine, StoredLine } from "../ports/StoreLines.js"
-import type { UndeliveredReason } from "../protocol/Reply.js"
+import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import type { LineHead } from "./LineHead.js"
 
 /** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */

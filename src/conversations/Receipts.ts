@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import * as Reply from "../protocol/Reply.js"
+import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 
 /** The conversations with guests of which it is remembered how far they were reported. */
@@ -116,7 +116,7 @@ export class Receipts {
           // In a conversation between two accounts, a reader is no writer of its own lines.
           if (peer.device?.account.id === account) continue
           if (!peer.words.has("receipts") || peer.outbox.ended !== undefined) continue
-          this.broker.put(peer, Reply.given(name, seq))
+          this.broker.put(peer, OutcomeReply.given(name, seq))
         }
       }
       this.due.clear()

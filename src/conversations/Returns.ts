@@ -6,7 +6,7 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
-import * as Reply from "../protocol/Reply.js"
+import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import { GuestLines } from "./GuestLines.js"
 
 interface Collaborators {
@@ -61,7 +61,7 @@ export class Returns {
       for (const { peer, ...own } of this.guestLines.among(undelivered)) {
         dead -= own.count
         // Counted for `/ack`, like the returns of accounts; a guest is told only once.
-        this.broker.give(peer, Reply.returned({ ...undelivered, ...own }), 1, toldOnce)
+        this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)
       }
     }
     if (dead > 0) this.wasTold([], dead)
@@ -102,7 +102,7 @@ export class Returns {
     if (peer === undefined || pending.length === 0) return
     let left = pending.length
     this.underWay.set(account, peer)
-    broker.give(peer, pending.map(Reply.returned).join(""), pending.length, {
+    broker.give(peer, pending.map(OutcomeReply.returned).join(""), pending.length, {
       delivered: (lines) => {
         left -= lines
         if (left > 0) return

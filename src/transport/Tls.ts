@@ -6,7 +6,7 @@ import type * as Net from "node:net"
 import type * as NodeTls from "node:tls"
 import * as Endpoints from "../ports/Endpoints.js"
 import { TransportError, type Address, type Listen, type Socket } from "../ports/Transport.js"
-import * as Reply from "../protocol/Reply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import * as Certificates from "./Certificates.js"
 import * as FirstBytes from "./FirstBytes.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
@@ -180,7 +180,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
       FirstBytes.read(raw, isHandshake, (isTls) => {
         if (!isTls) {
           failed("the client does not speak TLS")
-          return turnAway(raw, Reply.tlsOnly)
+          return turnAway(raw, FatalReply.tlsOnly)
         }
         handshaking.set(key, (secured) => {
           done()
@@ -191,7 +191,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
           // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
           socket.refused(secured)
           secured.on("error", () => {})
-          return setImmediate(() => turnAway(secured, Reply.badCertificate(why)))
+          return setImmediate(() => turnAway(secured, FatalReply.badCertificate(why)))
         })
         // While TLS lasts, the end of one direction is the end of both.
         raw.allowHalfOpen = false
@@ -203,7 +203,7 @@ const securing = ({ credentials, ...options }: TlsListenOptions) =>
   })
 
 /** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
-const turnAway = (socket: Net.Socket, why: Reply.Fatal) => {
+const turnAway = (socket: Net.Socket, why: FatalReply.Fatal) => {
   socket.on("error", () => {})
   socket.end(why.line(undefined), "latin1")
   socket.resume()

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Admission, Decision } from "../../src/chat/Admission.js"
 import type { Answer, Command } from "../../src/chat/Commands.js"
-import * as Reply from "../../src/protocol/Reply.js"
+import * as FatalReply from "../../src/protocol/FatalReply.js"
 import { pass, startMemoryBroker, type MemoryClient } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 
@@ -18,7 +18,7 @@ const slowLogins = () => {
         return Deferred.await(decision)
       })
   }
-  const decide = (name: string, decision?: Reply.Fatal) =>
+  const decide = (name: string, decision?: FatalReply.Fatal) =>
     Effect.gen(function* () {
       yield* settle
       const question = open.get(name)
@@ -83,7 +83,7 @@ describe("a login that takes its time", () => {
       const chat = yield* startMemoryBroker({}, { admission })
       const alice = yield* chat.connect
       alice.say("alice", "/ping", "alice")
-      yield* decide("alice", Reply.otherIdentity)
+      yield* decide("alice", FatalReply.otherIdentity)
       yield* alice.ended
       assert.deepStrictEqual(heard(alice), ["! bad-login fatal"])
       assert.isTrue(alice.end().inOrder)

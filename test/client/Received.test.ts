@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Received from "../../src/client/Received.js"
+import * as FatalReply from "../../src/protocol/FatalReply.js"
+import * as OutcomeReply from "../../src/protocol/OutcomeReply.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyString } from "../support/Arbitraries.js"
@@ -130,18 +132,18 @@ describe("Received.parse", () => {
       Reply.slowDown(1),
       Reply.unknownCommand("x"),
       Reply.closing,
-      Reply.badLogin.line,
-      Reply.loginInUse("bob").line,
-      Reply.loginTimeout.line,
-      Reply.full(1).line,
-      Reply.kicked.line,
-      Reply.banned(1).line,
+      FatalReply.badLogin.line,
+      FatalReply.loginInUse("bob").line,
+      FatalReply.loginTimeout.line,
+      FatalReply.full(1).line,
+      FatalReply.kicked.line,
+      FatalReply.banned(1).line,
       Reply.labelUsed,
-      Reply.passwordRequired("bob").line,
-      Reply.wrongPassword.line,
-      Reply.accountRequired.line,
-      Reply.tlsRequired.line,
-      Reply.loggedOut("replaced").line,
+      FatalReply.passwordRequired("bob").line,
+      FatalReply.wrongPassword.line,
+      FatalReply.accountRequired.line,
+      FatalReply.tlsRequired.line,
+      FatalReply.loggedOut("replaced").line,
       Reply.refused("register", "policy")
     ]
     const codes = refusals.map((refusal) => {
@@ -149,7 +151,7 @@ describe("Received.parse", () => {
       assert.strictEqual(received._tag === "Refused" && received.label, "k1")
       return received._tag === "Refused" && received.code
     })
-    const [undelivered = ""] = Reply.undelivered({ names: ["bob"], reason: "offline", count: 1 })
+    const [undelivered = ""] = OutcomeReply.undelivered({ names: ["bob"], reason: "offline", count: 1 })
     const unlabelled = [undelivered, Reply.gap("bob", 1, 2)].map((one) => {
       const parsed = Received.parse(line(one))
       return parsed._tag === "Refused" && parsed.code
@@ -159,12 +161,12 @@ describe("Received.parse", () => {
 
   it("recognises the refusals after which the server closes", () => {
     const fatal = [
-      Reply.badLogin,
-      Reply.loginInUse("bob"),
-      Reply.loginTimeout,
-      Reply.full(1),
-      Reply.kicked,
-      Reply.banned(1)
+      FatalReply.badLogin,
+      FatalReply.loginInUse("bob"),
+      FatalReply.loginTimeout,
+      FatalReply.full(1),
+      FatalReply.kicked,
+      FatalReply.banned(1)
     ]
     for (const { line: refusal } of fatal) {
       const received = Received.parse(line(refusal(undefined)))

@@ -3,6 +3,8 @@ import * as Escape from "../../src/client/Escape.js"
 import * as Received from "../../src/client/Received.js"
 import { RefusalSplitter, type Part } from "../../src/client/RefusalSplitter.js"
 import * as Name from "../../src/protocol/Name.js"
+import * as FatalReply from "../../src/protocol/FatalReply.js"
+import * as OutcomeReply from "../../src/protocol/OutcomeReply.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { fuzz, hostile, hostileStream, inReads, same } from "../support/Fuzzing.js"
@@ -27,13 +29,13 @@ interface Case {
 /** Replies with a name that a client chose, and how a client must understand them. */
 const naming: ReadonlyArray<(name: string, shown: string, label: string) => Case> = [
   (name, shown, label) => ({
-    lines: Reply.undelivered({ names: [name, "bob"], reason: "offline", count: 2, label }),
+    lines: OutcomeReply.undelivered({ names: [name, "bob"], reason: "offline", count: 2, label }),
     code: "undelivered",
     words: [shown, "bob"],
     values: [["reason", "offline"]]
   }),
   (name, shown, label) => ({
-    lines: Reply.undelivered({ names: ["bob", name], reason: "busy", count: 1, label, retryMillis: 1_000 }),
+    lines: OutcomeReply.undelivered({ names: ["bob", name], reason: "busy", count: 1, label, retryMillis: 1_000 }),
     code: "undelivered",
     words: ["bob", shown],
     values: [
@@ -41,9 +43,13 @@ const naming: ReadonlyArray<(name: string, shown: string, label: string) => Case
       ["retry", "1000"]
     ]
   }),
-  (name, shown, label) => ({ lines: Reply.delivered("written", label, [name]), code: "written", words: [shown] }),
   (name, shown, label) => ({
-    lines: [Reply.loginInUse(name).line(label)],
+    lines: OutcomeReply.delivered("written", label, [name]),
+    code: "written",
+    words: [shown]
+  }),
+  (name, shown, label) => ({
+    lines: [FatalReply.loginInUse(name).line(label)],
     code: "login-in-use",
     words: [shown, "fatal"],
     fatal: true

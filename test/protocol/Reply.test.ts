@@ -6,13 +6,15 @@ import * as CloseReason from "../../src/protocol/CloseReason.js"
 import { builtIn } from "../../src/chat/Commands.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as PastReply from "../../src/protocol/PastReply.js"
+import * as FatalReply from "../../src/protocol/FatalReply.js"
+import * as OutcomeReply from "../../src/protocol/OutcomeReply.js"
 import * as Reply from "../../src/protocol/Reply.js"
 import * as RoomReply from "../../src/protocol/RoomReply.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyBytes } from "../support/Arbitraries.js"
 
-const undeliveredFor = (reason: Reply.UndeliveredReason) => (label?: string) =>
-  Reply.undelivered({
+const undeliveredFor = (reason: OutcomeReply.UndeliveredReason) => (label?: string) =>
+  OutcomeReply.undelivered({
     names: ["bob", "b b:,"],
     reason,
     count: 3,
@@ -44,15 +46,15 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   slowDown: (label) => [Reply.slowDown(20)(label)],
   unknownCommand: (label) => [Reply.unknownCommand("no such: thing")(label)],
   closing: (label) => [Reply.closing(label)],
-  closingLogin: (label) => [Reply.closingLogin(1_000).line(label)],
-  badLogin: (label) => [Reply.badLogin.line(label)],
-  telnetLogin: (label) => [Reply.telnetLogin.line(label)],
-  loginInUse: (label) => [Reply.loginInUse("alice").line(label)],
-  loginTimeout: (label) => [Reply.loginTimeout.line(label)],
-  full: (label) => [Reply.full(5_000).line(label)],
-  kicked: (label) => [Reply.kicked.line(label)],
-  banned: (label) => [Reply.banned(undefined).line(label)],
-  "banned for a time": (label) => [Reply.banned(60_000).line(label)],
+  closingLogin: (label) => [FatalReply.closingLogin(1_000).line(label)],
+  badLogin: (label) => [FatalReply.badLogin.line(label)],
+  telnetLogin: (label) => [FatalReply.telnetLogin.line(label)],
+  loginInUse: (label) => [FatalReply.loginInUse("alice").line(label)],
+  loginTimeout: (label) => [FatalReply.loginTimeout.line(label)],
+  full: (label) => [FatalReply.full(5_000).line(label)],
+  kicked: (label) => [FatalReply.kicked.line(label)],
+  banned: (label) => [FatalReply.banned(undefined).line(label)],
+  "banned for a time": (label) => [FatalReply.banned(60_000).line(label)],
   "undelivered offline": undeliveredFor("offline"),
   "undelivered disconnected": undeliveredFor("disconnected"),
   "undelivered busy": undeliveredFor("busy"),
@@ -60,21 +62,21 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   "undelivered unreachable": undeliveredFor("unreachable"),
   "unknownCommand, with a suggestion": (label) => [Reply.unknownCommand("whoo", "who")(label)],
   ...Object.fromEntries(
-    Fate.delivered.map((fate) => [fate, (label = "k1") => Reply.delivered(fate, label, ["bob", "carol"])])
+    Fate.delivered.map((fate) => [fate, (label = "k1") => OutcomeReply.delivered(fate, label, ["bob", "carol"])])
   ),
-  passwordRequired: (label) => [Reply.passwordRequired("alice").line(label)],
-  wrongPassword: (label) => [Reply.wrongPassword.line(label)],
-  accountRequired: (label) => [Reply.accountRequired.line(label)],
-  tlsRequired: (label) => [Reply.tlsRequired.line(label)],
-  deviceWithoutAccount: (label) => [Reply.deviceWithoutAccount.line(label)],
-  tooManyWrong: (label) => [Reply.tooManyWrong(1_000).line(label)],
-  tooManyChecks: (label) => [Reply.tooManyChecks(1_000).line(label)],
-  tooManyDevices: (label) => [Reply.tooManyDevices.line(label)],
-  accountsUnavailable: (label) => [Reply.accountsUnavailable(1_000).line(label)],
+  passwordRequired: (label) => [FatalReply.passwordRequired("alice").line(label)],
+  wrongPassword: (label) => [FatalReply.wrongPassword.line(label)],
+  accountRequired: (label) => [FatalReply.accountRequired.line(label)],
+  tlsRequired: (label) => [FatalReply.tlsRequired.line(label)],
+  deviceWithoutAccount: (label) => [FatalReply.deviceWithoutAccount.line(label)],
+  tooManyWrong: (label) => [FatalReply.tooManyWrong(1_000).line(label)],
+  tooManyChecks: (label) => [FatalReply.tooManyChecks(1_000).line(label)],
+  tooManyDevices: (label) => [FatalReply.tooManyDevices.line(label)],
+  accountsUnavailable: (label) => [FatalReply.accountsUnavailable(1_000).line(label)],
   accounts: (label) => Reply.accounts(["alice"], label),
-  cannotGive: (label) => [Reply.cannotGive(1_000).line(label)],
-  kickedDevice: (label) => [Reply.kickedDevice.line(label)],
-  loggedOut: (label) => [Reply.loggedOut("replaced").line(label)],
+  cannotGive: (label) => [FatalReply.cannotGive(1_000).line(label)],
+  kickedDevice: (label) => [FatalReply.kickedDevice.line(label)],
+  loggedOut: (label) => [FatalReply.loggedOut("replaced").line(label)],
   refused: (label) => [Reply.refused("register", "looks-like", { like: "alice" })(label)],
   "refused for now": (label) => [Reply.refused("register", "limit", { retryMillis: 1_000 })(label)],
   registered: (label) => [Reply.registered("alice", label)],
@@ -117,8 +119,8 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
 const unlabelled: Record<string, () => ReadonlyArray<string>> = {
   sent: () => [Reply.sent("bob", { seq: 1, at: 2, text: "hi" })],
   gap: () => [Reply.gap("bob", 1, 2)],
-  given: () => [Reply.given("bob", 3)],
-  returned: () => [Reply.returned({ recipient: "bob", reason: "expired", first: 1, last: 3, count: 2 })],
+  given: () => [OutcomeReply.given("bob", 3)],
+  returned: () => [OutcomeReply.returned({ recipient: "bob", reason: "expired", first: 1, last: 3, count: 2 })],
   joined: () => [Reply.joined("alice")],
   left: () => [Reply.left("alice")],
   joinedRoom: () => [RoomReply.joined("#ops", "bob", true)],
@@ -140,8 +142,8 @@ const split = (line: string) => {
   return { code: found?.[1] ?? "", params: found?.[2] ?? "" }
 }
 
-const params = (reason: Reply.UndeliveredReason, count: number, label?: string) =>
-  split(Reply.undelivered({ names: ["bob"], reason, count, label })[0] ?? "").params
+const params = (reason: OutcomeReply.UndeliveredReason, count: number, label?: string) =>
+  split(OutcomeReply.undelivered({ names: ["bob"], reason, count, label })[0] ?? "").params
 
 describe("Reply", () => {
   for (const [what, render] of Object.entries({ ...replies, ...unlabelled })) {
@@ -203,8 +205,14 @@ describe("Reply", () => {
       "loggedOut"
     ]
     assert.deepStrictEqual(fatal, [...logins, "kicked", "banned", "banned for a time", ...accounts])
-    const refusals = [Reply.badLogin, Reply.loginInUse("a"), Reply.loginTimeout, Reply.full(1), Reply.kicked]
-    for (const { reason } of [...refusals, Reply.banned(undefined)]) {
+    const refusals = [
+      FatalReply.badLogin,
+      FatalReply.loginInUse("a"),
+      FatalReply.loginTimeout,
+      FatalReply.full(1),
+      FatalReply.kicked
+    ]
+    for (const { reason } of [...refusals, FatalReply.banned(undefined)]) {
       assert.include(CloseReason.all, reason)
     }
   })
@@ -262,11 +270,11 @@ describe("Reply", () => {
   })
 
   it("a suggestion comes before the count, on the line that has its name", () => {
-    const [line] = Reply.undelivered({ names: ["Bob", "carol", "BOB"], reason: "offline", count: 2, lookAlike })
+    const [line] = OutcomeReply.undelivered({ names: ["Bob", "carol", "BOB"], reason: "offline", count: 2, lookAlike })
     const text = "no recipient of that name is online; did you mean bob?"
     assert.strictEqual(line, `! undelivered Bob, carol, BOB reason=offline like=bob count=2: ${text}\n`)
     const names = ["Bob", ...Array.from({ length: 300 }, (_, index) => `${"n".repeat(26)}${index}`), "BOB", "x"]
-    const lines = Reply.undelivered({ names, reason: "offline", count: 1, lookAlike })
+    const lines = OutcomeReply.undelivered({ names, reason: "offline", count: 1, lookAlike })
     assert.deepStrictEqual(
       lines.map((one) => [/[Bb][Oo][Bb][, ]/u.test(one.split("like=")[0] ?? ""), one.includes(" like=bob: ")]),
       lines.map((_, index) => [index % (lines.length - 1) === 0, index % (lines.length - 1) === 0])
@@ -274,7 +282,7 @@ describe("Reply", () => {
   })
 
   it("does not suggest a name that the line was addressed to, and whose client has come meanwhile", () => {
-    const [line = ""] = Reply.undelivered({ names: ["bob", "Bob"], reason: "offline", count: 1, lookAlike })
+    const [line = ""] = OutcomeReply.undelivered({ names: ["bob", "Bob"], reason: "offline", count: 1, lookAlike })
     assert.strictEqual(line, "! undelivered bob, Bob reason=offline: no recipient of that name is online\n")
   })
 
@@ -284,8 +292,8 @@ describe("Reply", () => {
     it("are split into lines of 4 KiB, in their order, without omissions", () => {
       for (const lines of [
         Reply.who(many),
-        Reply.delivered("written", "k", many),
-        Reply.undelivered({ names: many, reason: "offline", count: 1 })
+        OutcomeReply.delivered("written", "k", many),
+        OutcomeReply.undelivered({ names: many, reason: "offline", count: 1 })
       ]) {
         assert.isAbove(lines.length, 1)
         for (const line of lines) assert.isBelow(line.length, 4_096 + 128)
@@ -295,7 +303,7 @@ describe("Reply", () => {
     })
 
     it("count together with the names that they look like", () => {
-      const lines = Reply.undelivered({ names: many, reason: "offline", count: 1, lookAlike: withInvisible })
+      const lines = OutcomeReply.undelivered({ names: many, reason: "offline", count: 1, lookAlike: withInvisible })
       for (const line of lines) assert.isBelow(line.length, 4_096 + 1_024)
       assert.deepStrictEqual(lines.join("").match(/n{26}\d+(?=[, ])/g), many)
       assert.deepStrictEqual(
@@ -319,9 +327,9 @@ describe("Reply", () => {
           const name = Buffer.from(bytes).toString("latin1")
           FastCheck.pre(name !== "")
           for (const line of [
-            ...Reply.undelivered({ names: [name], reason: "offline", count: 1 }),
+            ...OutcomeReply.undelivered({ names: [name], reason: "offline", count: 1 }),
             Reply.unknownCommand(name)(undefined),
-            Reply.loginInUse(name).line(undefined)
+            FatalReply.loginInUse(name).line(undefined)
           ]) {
             assert.match(Wire.decode(line), /^! [a-z-]+ [^\s:,]+ ?[a-z=]*: [^\n]*\n$/)
           }

@@ -6,7 +6,7 @@ import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import type { Claim } from "../../src/chat/Admission.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
-import * as Reply from "../../src/protocol/Reply.js"
+import * as FatalReply from "../../src/protocol/FatalReply.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
 import { eventually } from "../support/Eventually.js"
@@ -223,7 +223,7 @@ describe("the log and the metrics", () => {
 
   it.scopedLive("name the login that was refused, unless the line was not a name", () =>
     Effect.gen(function* () {
-      const admission = { decide: ({ name }: Claim) => (name === "mallory" ? Reply.otherIdentity : undefined) }
+      const admission = { decide: ({ name }: Claim) => (name === "mallory" ? FatalReply.otherIdentity : undefined) }
       const server = yield* startSocketServer({ admission })
       yield* server.join("alice")
       for (const [line, login, reason] of [
