@@ -10,9 +10,37 @@ export const mutants = [
   {
     name: "a room that cannot end on a damaged disk is tried without a pause",
     file: "rooms/RoomChanges.ts",
-    search: "      this.hasEnding.unsafeClose()\n      return failed",
-    replace: "      return failed",
-    test: "test/simulation/store.test.ts"
+    search: "failed(trouble, () => this.retryStuck())",
+    replace: "Effect.sync(() => this.retryStuck())",
+    test: "test/rooms/stuck.test.ts"
+  },
+  {
+    name: "a room that cannot end holds every change of other rooms",
+    file: "rooms/RoomChanges.ts",
+    search: "          this.ending.delete(room)\n          this.stuck.add(room)",
+    replace: "          this.stuck.add(room)",
+    test: "test/rooms/stuck.test.ts"
+  },
+  {
+    name: "a room that the store could not end is entered",
+    file: "rooms/RoomCommands.ts",
+    search: 'if (room?.isEnding === true) return refuse("unavailable", stuck)',
+    replace: "",
+    test: "test/rooms/stuck.test.ts"
+  },
+  {
+    name: "slow mode remembers every writer for ever",
+    file: "rooms/Manners.ts",
+    search: "&& this.written.size <= maxWriters) break",
+    replace: ") break",
+    test: "test/rooms/Manners.test.ts"
+  },
+  {
+    name: "a room takes any number of silences",
+    file: "rooms/Manners.ts",
+    search: "if (this.silenced.size >= maxSilenced && !this.silenced.has(writer)) return false",
+    replace: "",
+    test: "test/rooms/Manners.test.ts"
   },
   {
     name: "a newcomer in a room is given one line from before its join",

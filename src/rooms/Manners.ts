@@ -1,23 +1,31 @@
-/** Beyond this number of writers, those are forgotten that may write again. */
-const fewWriters = 1_000
+/** Writers that one room remembers in slow mode. Beyond it, the one is forgotten that has not written for longest. */
+export const maxWriters = 10_000
+
+/** Writers that can be silenced in one room at the same time. */
+export const maxSilenced = 1_000
 
 /**
  * Who may not write to a room for now: those that were silenced and, in slow mode, those that have just written. A writer is
  * known by the likeness of its name, so that a guest cannot evade it by connecting again, nor by registering.
+ *
+ * Whoever connects under ever new names writes as often as before: slow mode does not hold them. So nothing is lost if
+ * the server forgets a writer for whom there is no more room. A silence is never forgotten before its time.
  */
 export class Manners {
   /** When they may write again, on the monotonic clock. */
   private readonly silenced = new Map<string, number>()
-  /** When they have written last. */
+  /** When they have written last, in the order of these times. */
   private readonly written = new Map<string, number>()
-  private sweepAbove = fewWriters
 
   constructor(private readonly now: () => number) {}
 
-  silence(writer: string, millis: number) {
+  /** False if too many are silenced. */
+  silence(writer: string, millis: number): boolean {
     const now = this.now()
     for (const [other, until] of this.silenced) if (until <= now) this.silenced.delete(other)
+    if (this.silenced.size >= maxSilenced && !this.silenced.has(writer)) return false
     this.silenced.set(writer, now + millis)
+    return true
   }
 
   /** False if the writer is not silenced. */
@@ -44,14 +52,17 @@ export class Manners {
     const before = this.written.get(writer)
     const wait = before === undefined ? 0 : Math.ceil(before + slowMillis - now)
     if (wait > 0) return wait
+    this.written.delete(writer)
     this.written.set(writer, now)
-    if (this.written.size > this.sweepAbove) this.sweep(now - slowMillis)
+    for (const [other, at] of this.written) {
+      if (at > now - slowMillis && this.written.size <= maxWriters) break
+      this.written.delete(other)
+    }
     return 0
   }
 
-  private sweep(since: number) {
-    for (const [writer, at] of this.written) if (at <= since) this.written.delete(writer)
-    // Doubled, so that the cost of sweeping stays constant for each writer.
-    this.sweepAbove = Math.max(fewWriters, 2 * this.written.size)
+  /** Slow mode has ended. */
+  forgetWriters() {
+    this.written.clear()
   }
 }

@@ -7,6 +7,7 @@ import type { RefusedReason } from "../protocol/Reply.js"
 import * as RoomReply from "../protocol/RoomReply.js"
 import * as Wire from "../protocol/Wire.js"
 import { Peer } from "../chat/Peer.js"
+import { maxSilenced } from "./Manners.js"
 import { isVisible, type Member, type Room } from "./Room.js"
 import { after, type Decision } from "./RoomChanges.js"
 import type { Actor } from "./RoomMembership.js"
@@ -148,6 +149,7 @@ const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): 
     case "Slow":
       return changed(rooms, room, actor, { slowMillis: act.millis }, () => {
         room.slowMillis = act.millis
+        if (act.millis === 0) room.manners.forgetWriters()
         return (label) => RoomReply.slow(room.name, actor.name, act.millis, label)
       })
   }
@@ -260,7 +262,9 @@ const silence = (
   if (account !== undefined && account.id === room.owner) {
     return { reason: "policy", text: "the owner of a room cannot be silenced" }
   }
-  room.manners.silence(likenessOf(name), millis)
+  if (!room.manners.silence(likenessOf(name), millis)) {
+    return { reason: "limit", text: `at most ${maxSilenced} can be silenced in a room at the same time` }
+  }
   const until = Math.round(host.broker.time.wall() + millis)
   const line = (label?: string) => RoomReply.silenced(room.name, name, actor.name, until, label)
   notices.tell(room, line(), actor.peer)

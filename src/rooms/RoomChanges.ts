@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import type { StoreService } from "../ports/Store.js"
-import type { StoreError } from "../ports/StoreError.js"
+import { StoreError } from "../ports/StoreError.js"
+import * as Wire from "../protocol/Wire.js"
+import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 import type { Room } from "./Room.js"
 import type { RoomInlet } from "./RoomInlet.js"
 
@@ -21,8 +23,15 @@ export const after = <A, B>(
  */
 export class RoomChanges {
   private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
+  /** Rooms that nobody is in, to be ended before the next change. */
   private readonly ending = new Set<Room>()
-  private readonly hasEnding = Effect.unsafeMakeLatch(false)
+  /** Those that the store could not end. Nobody can enter them, and other changes do not wait for them. */
+  private readonly stuck = new Set<Room>()
+  /** Why the store could not end the last of them, until somebody has taken care of it. */
+  private trouble: StoreError | undefined = undefined
+  /** Rooms that are in the log as stuck. */
+  private readonly reported = new WeakSet<Room>()
+  private readonly hasWork = Effect.unsafeMakeLatch(false)
 
   constructor(
     private readonly broker: Pick<FeatureContext, "inTurn">,
@@ -41,7 +50,7 @@ export class RoomChanges {
     // A guest may have left the last room that had anybody in it since the others were ended.
     const decided = inTurn((): Decision<A> => (this.ending.size > 0 ? again : decide()))
     const again = Effect.suspend(() => Effect.map(this.attempt(decide), (result) => () => result))
-    return Effect.zipRight(this.endEmpty(), decided).pipe(
+    return Effect.zipRight(this.endEmpty, decided).pipe(
       Effect.flatMap((decision) =>
         Effect.isEffect(decision)
           ? Effect.flatMap(decision as Effect.Effect<() => A, StoreError>, inTurn)
@@ -60,26 +69,58 @@ export class RoomChanges {
   end(room: Room) {
     room.isEnding = true
     this.ending.add(room)
-    this.hasEnding.unsafeOpen()
+    this.hasWork.unsafeOpen()
   }
 
-  /** Ends rooms that nobody is in, for ever. */
+  /** Ends rooms that nobody is in, for ever. What the store could not end is tried again when it may work. */
   run(failed: RoomsHost["failed"]): Effect.Effect<never> {
-    const ended = this.oneByOne.withPermits(1)(Effect.suspend(() => this.endEmpty()))
-    const next = Effect.catchAll(ended, (error) => {
-      // `failed` waits only for a store that may soon work again.
-      this.hasEnding.unsafeClose()
-      return failed(error, () => this.hasEnding.unsafeOpen())
+    const retryLater = Effect.suspend(() => {
+      const { trouble } = this
+      this.trouble = undefined
+      return trouble === undefined ? Effect.void : failed(trouble, () => this.retryStuck())
     })
-    return Effect.forever(Effect.zipRight(this.hasEnding.await, next))
+    return this.hasWork.await.pipe(
+      Effect.zipRight(Effect.sync(() => this.hasWork.unsafeClose())),
+      Effect.zipRight(this.oneByOne.withPermits(1)(this.endEmpty)),
+      Effect.zipRight(retryLater),
+      Effect.forever
+    )
   }
 
-  private endEmpty(): Effect.Effect<void, StoreError> {
-    return Effect.suspend(() => {
-      for (const room of this.ending) return Effect.zipRight(this.endOne(room), this.endEmpty())
-      this.hasEnding.unsafeClose()
-      return Effect.void
-    })
+  private retryStuck() {
+    for (const room of this.stuck) this.ending.add(room)
+    this.stuck.clear()
+    this.hasWork.unsafeOpen()
+  }
+
+  private readonly endEmpty: Effect.Effect<void> = Effect.suspend(() => {
+    for (const room of this.ending) return Effect.zipRight(this.endOrSetAside(room), this.endEmpty)
+    return Effect.void
+  })
+
+  private endOrSetAside(room: Room): Effect.Effect<void> {
+    return this.endOne(room).pipe(
+      Effect.catchAllDefect((cause) =>
+        Effect.fail(new StoreError({ reason: "unavailable", description: "a defect in the store", cause }))
+      ),
+      Effect.catchAll((error) =>
+        Effect.suspend(() => {
+          this.ending.delete(room)
+          this.stuck.add(room)
+          this.trouble = error
+          this.hasWork.unsafeOpen()
+          StoreMetrics.roomEndFailed()
+          return this.report(room, error)
+        })
+      )
+    )
+  }
+
+  private report(room: Room, { message: cause, reason }: StoreError): Effect.Effect<void> {
+    if (this.reported.has(room)) return Effect.void
+    this.reported.add(room)
+    const text = "the store cannot end a room that nobody is in; nobody can enter it until that works"
+    return Effect.annotateLogs(Effect.logWarning(text), { room: Wire.decode(room.name), reason, cause })
   }
 
   /** What members had written before they left is stored first: their lines must not be lost with the room. */

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { answerNow, refusing, unlessStoreFails, type Refuse } from "../accounts/CommandAnswers.js"
+import { retryStoreMillis } from "../accounts/AccountsContext.js"
 import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
@@ -44,6 +45,7 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
   const { maxMembers, maxRoomsPerClient } = settings.current
   const room = index.named(name)
   if (room?.members.has(member) === true) return [RoomReply.room(factsOf(rooms, room), false, label)]
+  if (room?.isEnding === true) return refuse("unavailable", stuck)
   if (room !== undefined && !index.isVisible(peer, room)) {
     return refuse("policy", { text: "the room is locked; its owner can invite you" })
   }
@@ -56,6 +58,9 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
   )
 }
 
+/** The store could not end the room that had this name. */
+const stuck = { retryMillis: retryStoreMillis }
+
 const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
   const { name, peer, refuse } = call
   const { index, settings, store } = rooms
@@ -64,6 +69,7 @@ const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
   if (mode === "accounts" && peer.device === undefined) return refuse("guest")
   const likeness = likenessOf(name.slice(1))
   const like = index.alike(likeness)
+  if (like?.isEnding === true) return refuse("unavailable", stuck)
   if (like !== undefined)
     return refuse("looks-like", { like: like.name, text: "a room has a name that looks the same" })
   if (index.size >= maxRooms) return refuse("limit", { text: "there are too many rooms" })

@@ -106,6 +106,7 @@ const decideCreate = (
   if (name === undefined) return { impossible: `${JSON.stringify(text)} is not a room's name: # and a name` }
   const likeness = likenessOf(name.slice(1))
   const like = index.alike(likeness)
+  if (like?.isEnding === true) return { impossible: `the store could not end the room ${Wire.decode(like.name)} yet` }
   if (like !== undefined) return { impossible: `there is the room ${Wire.decode(like.name)}` }
   if (index.size >= settings.current.maxRooms) return { impossible: "there are too many rooms (--max-rooms)" }
   const wire = owner === undefined ? undefined : Name.parse(Wire.encode(owner))

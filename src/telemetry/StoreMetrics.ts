@@ -46,6 +46,13 @@ const gauges = {
 
 const oldest = gauge("achat_store_oldest_line_seconds", "Running time since the oldest kept line was stored")
 
+const roomEnds = Metric.counter("achat_store_room_ends_failed_total", {
+  description: "Attempts to end a room that nobody is in which failed because the store did",
+  incremental: true
+})
+
+export const roomEndFailed = () => roomEnds.unsafeUpdate(1, [])
+
 const states = Metric.gauge("achat_store_state", { description: "1 for the state in which the store is, otherwise 0" })
 
 export interface StoreGauges {
@@ -79,5 +86,6 @@ export const hasStore = (): boolean => isUsed
 /** @param all every state that there is */
 export const publishState = (state: string, all: ReadonlyArray<string>) => {
   isUsed = true
+  roomEnds.unsafeUpdate(0, [])
   for (const one of all) Metric.tagged(states, "state", one).unsafeUpdate(one === state ? 1 : 0, [])
 }

@@ -124,6 +124,7 @@ const unproved: Record<string, string> = {
   "A label is remembered as long as its line": "takes too long; test/ports/Store.test.ts",
   "`* stored @k1 bob seq=17": "an example",
   "`* sent` counts like a message": "as above; test/conversations/copies.test.ts",
+  "After a crash of the server, a device may also get a copy": "needs a crash; test/conversations/delivery.test.ts",
   "| `unavailable` | the store does not work": "needs a store that does not; test/conversations/trouble.test.ts",
   "| `expired` |": "takes too long; test/conversations/trouble.test.ts",
   "| `removed` | the account": "needs an operator; test/conversations/trouble.test.ts",

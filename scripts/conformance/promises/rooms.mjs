@@ -181,7 +181,7 @@ check(
   [
     "| `policy` | not allowed: the room is locked, only the operator creates rooms; the text says why |",
     "| `guest` | `/join`, and only accounts create rooms |",
-    "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), or a topic of more than `max-topic` code points (300) |",
+    "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), more than 1,000 who are silenced at the same time, or a topic of more than `max-topic` code points (300) |",
     "With these words, a command about rooms is refused (section 9):"
   ],
   async (t) => {
