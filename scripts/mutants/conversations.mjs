@@ -5,6 +5,13 @@ const trouble = "test/conversations/trouble.test.ts"
 
 export const mutants = [
   {
+    name: "after a crash, a device gets copies of what it sent itself",
+    file: "conversations/Feed.ts",
+    search: " || line.isOwn === true",
+    replace: "",
+    test: "test/conversations/delivery.test.ts"
+  },
+  {
     name: "a cursor is moved when a line is given, not when it was taken",
     file: "conversations/Feed.ts",
     search: "this.window.add(conversation, key, 1, seq, shown.length, false)",

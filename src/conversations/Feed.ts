@@ -377,7 +377,7 @@ export class Feed implements Source {
   ): string | undefined {
     const { seq } = line
     this.numbers.set(conversation, seq)
-    const isOwn = by === this.peer || this.isOwn(conversation, seq)
+    const isOwn = by === this.peer || this.isOwn(conversation, seq) || line.isOwn === true
     const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
     if (shown === undefined) {
       this.window.passOver(conversation, seq)

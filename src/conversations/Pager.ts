@@ -59,6 +59,7 @@ export class Pager {
     const request = {
       conversation,
       reader: feed.device?.account ?? ("guest" as const),
+      device: feed.device?.device,
       after,
       before,
       limit: pageLines,

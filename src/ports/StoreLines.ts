@@ -112,6 +112,11 @@ export interface StoredLine {
   readonly text: string
   readonly isAuto: boolean
   readonly to: string
+  /**
+   * The device for which a page was read has sent the line itself, with `once`. Of other lines the store does not know
+   * which device has sent them.
+   */
+  readonly isOwn?: boolean
 }
 
 /**
@@ -125,6 +130,8 @@ export interface PageRequest {
    * room, unless the conversation is a room.
    */
   readonly reader: AccountId | "guest"
+  /** The device of the reader that will be given the page, if one will: `isOwn` depends on it. */
+  readonly device?: string | undefined
   readonly after?: number | undefined
   readonly before?: number | undefined
   /** Wall clock, ms since 1970: lines stored at this time or later. */

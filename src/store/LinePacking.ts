@@ -84,6 +84,7 @@ const same = -1
 const auto = 1
 const live = 2
 const labelled = 4
+const own = 8
 
 /** A request to append lines and to save cursors. */
 export interface PackedAppend extends PackedLines {
@@ -247,11 +248,11 @@ export const packPage = ({ first, hasMore, last, lines }: PageBytes): PackedPage
   const size = lines.reduce((sum, { author, body, to }) => sum + author.length + body.length + to.length, 0)
   const { numbers, writer } = allocate(storedWidth * lines.length, size)
   let at = 0
-  for (const { account, at: time, author, body, isAuto, seq, to } of lines) {
+  for (const { account, at: time, author, body, isAuto, isOwn, seq, to } of lines) {
     numbers[at] = seq
     numbers[at + 1] = time
     numbers[at + 2] = account ?? 0
-    numbers[at + 3] = isAuto ? 1 : 0
+    numbers[at + 3] = (isAuto ? auto : 0) | (isOwn === true ? own : 0)
     numbers[at + 4] = writer.write(author)
     numbers[at + 5] = writer.copy(body)
     numbers[at + 6] = writer.write(to)
@@ -265,11 +266,13 @@ export const unpackPage = ({ bytes, first, hasMore, last, numbers }: PackedPage)
   const number = (index: number) => numbers[index] as number // `packPage` has written it
   const lines: Array<StoredLine> = []
   for (let at = 0; at < numbers.length; at += storedWidth) {
+    const flags = number(at + 3)
     lines.push({
       seq: number(at),
       at: number(at + 1),
       account: number(at + 2) === 0 ? undefined : (number(at + 2) as AccountId),
-      isAuto: number(at + 3) === 1,
+      isAuto: (flags & auto) !== 0,
+      ...((flags & own) === 0 ? {} : { isOwn: true }),
       author: reader.read(number(at + 4)),
       text: reader.read(number(at + 5)),
       to: reader.read(number(at + 6))

@@ -91,7 +91,10 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
       countWithin(ordered, ({ text }) => text.length, maxBytes)
     )
     return {
-      lines: (isForward ? taken : taken.toReversed()).map(shown),
+      lines: (isForward ? taken : taken.toReversed()).map((line) => {
+        const isOwn = line.account === request.reader && line.once !== undefined && line.once.device === request.device
+        return isOwn ? { ...shown(line), isOwn } : shown(line)
+      }),
       first,
       last: Math.max(nextOf(conversation) - 1, first - 1),
       hasMore: taken.length < visible

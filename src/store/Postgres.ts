@@ -70,14 +70,9 @@ export const layer = (options: PostgresOptions): Layer.Layer<Store, StoreOpenErr
 
 const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: asStoreError })
 
-const toText = ({ account, at, author, body, isAuto, seq, to }: StoredLineBytes): StoredLine => ({
-  seq,
-  at,
-  account,
-  author,
-  text: Buffer.from(body).toString("latin1"),
-  isAuto,
-  to
+const toText = ({ body, ...line }: StoredLineBytes): StoredLine => ({
+  ...line,
+  text: Buffer.from(body).toString("latin1")
 })
 
 const asStoreError = (error: unknown) =>

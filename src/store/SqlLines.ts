@@ -306,7 +306,7 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
       from > to
         ? []
         : yield* rows<LineRow>(
-            `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc from ${linesWithText}
+            `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device from ${linesWithText}
              where l.conversation = ? and l.seq >= ? and l.seq <= ? order by l.seq ${isForward ? "" : "desc"} limit ?`,
             head.id,
             from,
@@ -325,7 +325,10 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
     // Lines may be missing, so their number says nothing.
     const hasMore = taken.length < found.length || (found.length === limit && from <= to)
     if (hasMore && intact.length === 0 && taken.length > 0) continue
-    const lines = intact.map(shown)
+    const lines = intact.map((line) => {
+      const isOwn = line.account === request.reader && line.device !== null && line.device === request.device
+      return isOwn ? { ...shown(line), isOwn } : shown(line)
+    })
     return {
       lines: isForward ? lines : lines.toReversed(),
       first,

@@ -198,6 +198,40 @@ describe("a line to an account", () => {
     })
   )
 
+  it.scoped("does not come back to its device as a copy after a crash, if that sent it with `once`", () =>
+    Effect.gen(function* () {
+      // What devices have been given is not saved, as in the last second before a crash.
+      const { connect } = yield* startConversations({}, (store) => ({
+        ...store,
+        append: (lines) => store.append(lines, []),
+        saveCursors: () => Effect.void
+      }))
+      const [bob, phone, laptop] = [yield* connect, yield* connect, yield* connect]
+      for (const [client, device] of [
+        [bob, "bob"],
+        [phone, "alice/phone"],
+        [laptop, "alice"]
+      ] as const) {
+        client.say(...login(device, "copies once seq"))
+        yield* client.barrier
+      }
+      laptop.say("@1 bob: one", "@2 alice: a note")
+      phone.say("@1 bob: two")
+      yield* has(laptop, 2)
+      laptop.socket.destroy()
+      bob.say("alice: three")
+      yield* has(phone, 3)
+      const again = yield* connect
+      again.say(...login("alice", "copies once seq"))
+      const texts = (yield* has(again, 3)).map((line) => line.replace(/ at=\d+/u, ""))
+      assert.deepStrictEqual(texts.toSorted(), [
+        "* sent bob seq=2: two",
+        "from alice seq=1: a note",
+        "from bob seq=3: three"
+      ])
+    })
+  )
+
   it.scoped("comes in order, none twice and none lost, however many wait and come meanwhile", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startConversations()

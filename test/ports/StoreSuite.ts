@@ -231,6 +231,28 @@ export const storeSuite = (name: string, open: OpenStore) => {
         })
       )
 
+      it.scoped("shows a device its own lines in a page", () =>
+        Effect.gen(function* () {
+          const store = yield* open(defaults)
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          for (const name of ["main", "phone"]) yield* device(store, alice, name)
+          const key = Keys.between(alice, bob)
+          const { conversation } = stored(
+            yield* append(store, line(key, alice, "one", { once: { device: "main", label: "1" } }))
+          )
+          yield* append(store, line(key, alice, "two", { once: { device: "phone", label: "1" } }))
+          yield* append(store, line(key, alice, "three"))
+          const own = (reader: AccountId, name?: string) =>
+            Effect.map(store.page({ conversation, reader, device: name, limit: 9 }), ({ lines }) =>
+              lines.filter(({ isOwn }) => isOwn === true).map(({ text }) => text)
+            )
+          assert.deepStrictEqual(
+            [yield* own(alice, "main"), yield* own(alice, "phone"), yield* own(alice), yield* own(bob, "main")],
+            [["one"], ["two"], [], []]
+          )
+        })
+      )
+
       it.scoped("is free again after its device was forgotten", () =>
         Effect.gen(function* () {
           const store = yield* open(defaults)
