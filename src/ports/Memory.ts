@@ -38,7 +38,7 @@ export const make = (options: NetworkOptions = {}): Effect.Effect<Network> =>
     let connected = 0
 
     const accept = ({ events, hardLimit }: ListenOptions): MemorySocket => {
-      const [client, accepted] = pair(sizes, `memory:${++connected}`, () => (connections -= 1))
+      const [client, accepted] = pair(sizes, { remote: `memory:${++connected}` }, () => (connections -= 1))
       connections += 1
       if (connections > hardLimit) {
         accepted.reset()

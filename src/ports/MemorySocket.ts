@@ -9,6 +9,21 @@ import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "./
 export interface MemorySocket extends Socket {
   /** Breaks the connection: bytes on their way are lost, and the other side gets `ECONNRESET`. */
   reset(): void
+  /** These bytes have reached where they were going. Needed only with `AcceptedSocket.needsConfirmation`. */
+  confirm(bytes: number): void
+}
+
+/** What the accepted end says about its client. */
+export interface AcceptedSocket extends Pick<Socket, "remote" | "identity"> {
+  /** Default: empty. */
+  readonly host?: string | undefined
+  /** Default: true. */
+  readonly isPrivate?: boolean | undefined
+  /**
+   * Whether bytes for the client count as taken only once it confirms them. For a client that passes them on to a socket
+   * of its own: what that socket did not take before the connection ended is then known to the byte. False by default.
+   */
+  readonly needsConfirmation?: boolean | undefined
 }
 
 export interface BufferSizes {
@@ -19,10 +34,15 @@ export interface BufferSizes {
 }
 
 /** Two connected ends: the client's and the accepted one. `released` is called once the accepted one is gone. */
-export const pair = (sizes: BufferSizes, remote: string, released: () => void): [MemorySocket, MemorySocket] => {
-  const [there, back] = [new Pipe(sizes.bufferBytes), new Pipe(sizes.bufferBytes)]
-  const client = new End(there, back, sizes.readBytes, "memory", () => {})
-  const accepted = new End(back, there, sizes.readBytes, remote, released)
+export const pair = (
+  sizes: BufferSizes,
+  from: AcceptedSocket,
+  released: () => void
+): [client: MemorySocket, accepted: MemorySocket] => {
+  const there = new Pipe(sizes.bufferBytes, false)
+  const back = new Pipe(sizes.bufferBytes, from.needsConfirmation === true)
+  const client = new End(there, back, sizes.readBytes, { remote: "memory" }, () => {})
+  const accepted = new End(back, there, sizes.readBytes, from, released)
   client.other = accepted
   accepted.other = client
   return [client, accepted]
@@ -34,18 +54,30 @@ class Pipe {
   pending = ""
   /** Taken, but not yet read by the receiver: what a kernel would hold. */
   held = ""
+  /** Taken, but not confirmed; always 0 without `needsConfirmation`. */
+  unconfirmed = 0
   /** The sender has ended its half. */
   ended = false
 
-  constructor(private readonly bufferBytes: number) {}
+  constructor(
+    private readonly bufferBytes: number,
+    private readonly needsConfirmation: boolean
+  ) {}
 
   /** Takes as many bytes as there is room for. True if that is at least one. */
   fill(): boolean {
     const room = this.bufferBytes - this.held.length
     if (room <= 0 || this.pending === "") return false
+    const before = this.held.length
     this.held += this.pending.slice(0, room)
     this.pending = this.pending.slice(room)
+    if (this.needsConfirmation) this.unconfirmed += this.held.length - before
     return true
+  }
+
+  /** How many bytes the sender has to take for lost if the connection ends now. */
+  get untaken(): number {
+    return this.pending.length + this.unconfirmed
   }
 
   read(most: number): string {
@@ -56,8 +88,10 @@ class Pipe {
 }
 
 class End implements MemorySocket {
-  readonly host = ""
-  readonly isPrivate = true
+  readonly remote: string
+  readonly host: string
+  readonly identity: string | undefined
+  readonly isPrivate: boolean
   /** Set by `pair`, which makes both ends. */
   other: End | undefined = undefined
   /** Gone in both directions, though `closed` may not have been called yet. */
@@ -75,9 +109,14 @@ class End implements MemorySocket {
     private readonly out: Pipe,
     private readonly input: Pipe,
     private readonly readBytes: number,
-    readonly remote: string,
+    { host = "", identity, isPrivate = true, remote }: AcceptedSocket,
     private readonly released: () => void
-  ) {}
+  ) {
+    this.remote = remote
+    this.host = host
+    this.identity = identity
+    this.isPrivate = isPrivate
+  }
 
   attach(events: SocketEvents) {
     this.events = events
@@ -103,11 +142,20 @@ class End implements MemorySocket {
     }
     this.out.pending += bytes
     this.push()
-    return this.out.pending === ""
+    return this.out.untaken === 0
   }
 
   untaken() {
-    return this.refusedBytes + this.out.pending.length
+    return this.refusedBytes + this.out.untaken
+  }
+
+  confirm(bytes: number) {
+    const { input, other } = this
+    if (this.isOver || input.unconfirmed === 0) return
+    input.unconfirmed = Math.max(0, input.unconfirmed - bytes)
+    if (input.unconfirmed > 0) return
+    other?.checkTaken()
+    this.schedule()
   }
 
   get taken() {
@@ -153,7 +201,7 @@ class End implements MemorySocket {
 
   destroy() {
     // Like close(2): what was taken still arrives, followed by an end, unless there is unread input.
-    if (this.input.held !== "") return this.reset()
+    if (this.input.held !== "" || this.input.unconfirmed > 0) return this.reset()
     this.finish(undefined)
     this.out.ended = true
     this.other?.schedule()
@@ -169,8 +217,9 @@ class End implements MemorySocket {
     if (this.isOver) return
     this.isOver = true
     this.error = error
-    this.refusedBytes += this.out.pending.length
+    this.refusedBytes += this.out.untaken
     this.out.pending = ""
+    this.out.unconfirmed = 0
     this.input.held = ""
     this.released()
     for (const check of this.waiting) check()
@@ -182,7 +231,11 @@ class End implements MemorySocket {
     const moved = this.out.fill()
     if (moved && this.other?.isOver === true) return this.finish(lost("Write", "ECONNRESET"))
     this.other?.schedule()
-    if (this.out.pending !== "") return
+    this.checkTaken()
+  }
+
+  private checkTaken() {
+    if (this.out.untaken > 0) return
     for (const check of this.waiting) check()
     if (this.out.ended) this.schedule()
   }
@@ -217,7 +270,8 @@ class End implements MemorySocket {
       this.schedule()
       return events.end()
     }
-    if (this.sawEnd && this.out.ended && this.out.pending === "") this.finish(undefined)
+    const isTaken = this.out.untaken === 0 && this.input.unconfirmed === 0
+    if (this.sawEnd && this.out.ended && isTaken) this.finish(undefined)
   }
 }
 

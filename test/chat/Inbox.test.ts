@@ -5,7 +5,7 @@ import * as MemorySocket from "../../src/ports/MemorySocket.js"
 
 describe("Inbox", () => {
   it("keeps no text of a block that has been handled while the next one waits", () => {
-    const [socket] = MemorySocket.pair({ bufferBytes: 1_000, readBytes: 1_000 }, "a client", () => {})
+    const [socket] = MemorySocket.pair({ bufferBytes: 1_000, readBytes: 1_000 }, { remote: "a client" }, () => {})
     const inbox = new Inbox(socket, 100, new Budget(Infinity))
     inbox.read(Buffer.from("one\n"))
     inbox.read(Buffer.from("two\n"))
