@@ -13,7 +13,7 @@ import * as Conversations from "../../src/conversations/Conversations.js"
 import { Store } from "../../src/ports/Store.js"
 import * as Postgres from "../../src/store/Postgres.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { balanced, defaults } from "../ports/StoreSuite.js"
+import { balanced, defaults } from "../ports/StoreFixtures.js"
 import { cheap } from "../support/Accounts.js"
 import * as PostgresServer from "../support/PostgresServer.js"
 

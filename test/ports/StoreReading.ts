@@ -7,7 +7,7 @@ import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId, ConversationKey, Page, PageRequest } from "../../src/ports/StoreLines.js"
 import { indexAll, searched } from "./StoreSearching.js"
-import { defaults, device, line, type OpenStore, register } from "./StoreSuite.js"
+import { defaults, device, line, type OpenStore, register } from "./StoreFixtures.js"
 
 /** What an account gets of a conversation that it is not in. */
 const nothing: Page = { lines: [], first: 1, last: 0, hasMore: false }

@@ -6,7 +6,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import type { FoundLine, SearchRequest } from "../../src/ports/StoreSearch.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Words from "../../src/protocol/Words.js"
-import { append, defaults, line, type OpenStore, register } from "./StoreSuite.js"
+import { append, defaults, line, type OpenStore, register } from "./StoreFixtures.js"
 
 type Query = Omit<SearchRequest, "phrases" | "limit"> & { readonly text: string; readonly limit?: number }
 

@@ -7,7 +7,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import * as Measured from "../../src/store/Measured.js"
 import * as Memory from "../../src/store/Memory.js"
 import * as StoreMetrics from "../../src/telemetry/StoreMetrics.js"
-import { defaults, line, register } from "../ports/StoreSuite.js"
+import { defaults, line, register } from "../ports/StoreFixtures.js"
 
 const values = () =>
   new Map(

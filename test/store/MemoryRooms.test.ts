@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Keys from "../../src/ports/StoreLines.js"
 import * as Memory from "../../src/store/Memory.js"
-import { append, defaults, line } from "../ports/StoreSuite.js"
+import { append, defaults, line } from "../ports/StoreFixtures.js"
 
 describe("rooms of a store in memory", () => {
   it.effect("have at most so many lines, also before retention comes", () =>

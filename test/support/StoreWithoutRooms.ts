@@ -5,7 +5,7 @@ import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import * as Checksum from "../../src/store/Checksum.js"
 import { migrations } from "../../src/store/SqlSchema.js"
-import { append, balanced, line } from "../ports/StoreSuite.js"
+import { append, balanced, line } from "../ports/StoreFixtures.js"
 
 /** The schema of the versions before rooms. */
 export const schema = migrations.slice(0, 2)
