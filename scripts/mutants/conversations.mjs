@@ -160,9 +160,30 @@ export const mutants = [
     test: trouble
   },
   {
+    name: "cursors of rooms that a transaction has no time for are lost",
+    file: "conversations/Cursors.ts",
+    search: "if (taken.length >= count) return taken\n        moves.delete(key)",
+    replace: "moves.delete(key)\n        if (taken.length >= count) continue",
+    test: "conversations/Cursors.test.ts"
+  },
+  {
+    name: "cursors of rooms wait for other transactions, however long",
+    file: "conversations/Cursors.ts",
+    search: "this.due = this.ofRooms.size",
+    replace: "this.due = 0",
+    test: "conversations/Cursors.test.ts"
+  },
+  {
+    name: "a transaction saves the cursors of all members of a room",
+    file: "conversations/Cursors.ts",
+    search: "Math.min(mostOfRooms, ",
+    replace: "Math.max(mostOfRooms, ",
+    test: "conversations/Cursors.test.ts"
+  },
+  {
     name: "a new device starts at cursors that are not saved yet",
     file: "conversations/Conversations.ts",
-    search: "cursors.save(plain)",
+    search: "cursors.save(plain, account)",
     replace: "Effect.void",
     test: delivery
   },
@@ -204,8 +225,8 @@ export const mutants = [
   {
     name: "what the devices were given is not saved at the end",
     file: "conversations/StoreWriter.ts",
-    search: "const cursors = this.broker.cursors.take()\n      return",
-    replace: "const cursors: ReadonlyArray<never> = []\n      return",
+    search: "Effect.ignore(this.broker.cursors.save(this.broker.store))",
+    replace: "Effect.void",
     test: trouble
   },
   {
@@ -226,7 +247,7 @@ export const mutants = [
   {
     name: "a line that was given a moment ago returns when its recipient is removed",
     file: "conversations/Conversations.ts",
-    search: "saved(remove(account))",
+    search: "saved(remove(account), account)",
     replace: "remove(account)",
     test: "test/conversations/trouble.test.ts"
   },

@@ -33,7 +33,7 @@ import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
 
-/** Cursors are saved with the next transaction, at the latest after this time. */
+/** Cursors are saved with the next transactions, at the latest after this time. */
 const cursorDelay = Duration.seconds(1)
 
 /** Between a defect and the next step. */
@@ -55,7 +55,8 @@ export interface ConversationsStore {
 export const prepare = (plain: StoreService): ConversationsStore => {
   const cursors = new Cursors()
   const { forget, openDevice, remove } = plain.accounts
-  const saved = <A>(request: Effect.Effect<A, StoreError>) => Effect.zipRight(cursors.save(plain), request)
+  const saved = <A>(request: Effect.Effect<A, StoreError>, account?: AccountId) =>
+    Effect.zipRight(cursors.save(plain, account), request)
   return {
     cursors,
     store: {
@@ -63,9 +64,9 @@ export const prepare = (plain: StoreService): ConversationsStore => {
       retain: (held) => saved(plain.retain(held)),
       accounts: {
         ...plain.accounts,
-        forget: (...device) => saved(forget(...device)),
-        openDevice: (...device) => saved(openDevice(...device)),
-        remove: (account) => saved(remove(account))
+        forget: (...device) => saved(forget(...device), device[0]),
+        openDevice: (...device) => saved(openDevice(...device), device[0]),
+        remove: (account) => saved(remove(account), account)
       }
     }
   }
@@ -179,7 +180,8 @@ class Conversations {
         Effect.sync(() => this.indexing.changed()),
         trouble.works
       ),
-      cursors: this.cursors
+      cursors: this.cursors,
+      now: broker.time.now
     })
     this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, stored) => {
       const { by } = stored

@@ -380,7 +380,7 @@ export class Feed implements Source {
     const isOwn = by === this.peer || this.isOwn(conversation, seq) || line.isOwn === true
     const shown = isOwn && !isSelf(key) ? undefined : this.broker.rendering.line(this.peer, key, line)
     if (shown === undefined) {
-      this.window.passOver(conversation, seq)
+      this.window.passOver(conversation, key, seq)
       return undefined
     }
     this.window.add(conversation, key, 1, seq, shown.length, false)

@@ -75,14 +75,14 @@ export class FeedWindow {
   }
 
   /** A line is not for this device. The cursor passes it together with the line before it, if that is under way. */
-  passOver(conversation: ConversationId, seq: number) {
+  passOver(conversation: ConversationId, key: ConversationKey, seq: number) {
     for (let index = this.underWay.length - 1; index >= this.passed; index--) {
       const line = this.underWay[index]
       if (line?.conversation !== conversation || line.key === undefined) continue
       line.upTo = seq
       return
     }
-    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)
+    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)
   }
 
   /** The client has left a room: what it has not taken of it counts no longer. */
@@ -130,7 +130,7 @@ export class FeedWindow {
   /** The device has taken a line with this number, and all those before it. */
   private hasTaken({ conversation, key }: UnderWay, seq: number) {
     if (this.device === undefined || key === undefined) return
-    this.broker.cursors.moved(this.device, conversation, seq)
+    this.broker.cursors.moved(this.device, conversation, key, seq)
     if (key.kind !== "room") this.broker.receipts.given({ conversation, key, seq }, this.device.account, this.peer.name)
   }
 
@@ -140,6 +140,6 @@ export class FeedWindow {
     for (let index = this.passed; index < this.underWay.length; index++) {
       if (this.underWay[index]?.conversation === conversation) return
     }
-    this.broker.cursors.moved(this.device, conversation, upTo)
+    this.broker.cursors.moved(this.device, conversation, key, upTo)
   }
 }

@@ -51,7 +51,7 @@ export class Opening {
     const { cursors, failed, inTurn, lost, opened, store } = this.broker
     if (feed.device === undefined) return Effect.void
     const { account, device } = feed.device
-    return cursors.save(store).pipe(
+    return cursors.save(store, account).pipe(
       // They are never saved then, and what is intact can be read: the device may get lines again.
       Effect.catchIf(
         ({ reason }) => reason === "damaged",

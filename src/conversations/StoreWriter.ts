@@ -32,6 +32,8 @@ interface Pending {
 interface Collaborators {
   readonly store: StoreService
   readonly cursors: Cursors
+  /** The monotonic clock. */
+  readonly now: () => number
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
@@ -65,17 +67,15 @@ export class StoreWriter {
     for (const work of this.work.slice()) this.settle(work) // it removes them
   }
 
-  /** Saves cursors with the next transaction, or in one of their own. */
+  /** Saves the cursors that have moved with the next transactions, or in transactions of their own. */
   saveCursors() {
+    this.broker.cursors.setDue()
     this.hasWork.unsafeOpen()
   }
 
   /** A last transaction, with what the devices were given. */
   get finish(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const cursors = this.broker.cursors.take()
-      return cursors.length === 0 ? Effect.void : Effect.ignore(this.broker.store.saveCursors(cursors))
-    })
+    return Effect.ignore(this.broker.cursors.save(this.broker.store))
   }
 
   /** Runs `step` while no line is in the hands of the store that a device will be given. */
@@ -101,7 +101,8 @@ export class StoreWriter {
     const parts = this.takeParts()
     const lines: Array<StoreLines.NewLine> = []
     for (const part of parts) for (const { line } of part.lines) if (!isOutcome(line)) lines.push(line)
-    const cursors = broker.cursors.take()
+    const cursors = broker.cursors.take(broker.now())
+    if (broker.cursors.hasDue) this.hasWork.unsafeOpen()
     if (parts.length === 0 && cursors.length === 0) return Effect.void
     if (lines.length === 0 && cursors.length === 0) return broker.inTurn(() => this.answered(parts, []))
     const append = broker.store.append(lines, cursors)

@@ -69,7 +69,7 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
   )
   const openNow = () =>
     feed.open(waiting.map(([conversation, cursor, last]) => ({ conversation, key, cursor, first: 1, last })))
-  return { feed, given, gaps, openNow, wanted: () => wanted, cursor: () => cursors.take().at(-1)?.seq }
+  return { feed, given, gaps, openNow, wanted: () => wanted, cursor: () => cursors.take(0).at(-1)?.seq }
 }
 
 const stored = (feed: Feed, ...seqs: ReadonlyArray<number>) => {

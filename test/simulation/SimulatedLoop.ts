@@ -40,6 +40,8 @@ export class SimulatedLoop {
   poll: Task = () => {}
   /** Whether the network moved in the last turn, and so will in the next one: no time passes meanwhile. */
   isMoving: () => boolean = () => false
+  /** A number that grows with each step of work that ends some time, however long it takes. */
+  progress: () => number = () => 0
   private tasks: Array<Task> = []
   private immediates: Array<Task> = []
   private readonly timers = new Set<Timer>()
@@ -162,7 +164,11 @@ export class SimulatedLoop {
   /** Two turns, and more while the broker continues: it takes no noticeable time. */
   private turnsUntilIdle() {
     this.turns(2)
+    let before = this.progress()
     for (let left = maxBusyTurns; this.isBusy || this.isMoving(); left--) {
+      const now = this.progress()
+      if (now > before) left = maxBusyTurns
+      before = now
       if (left === 0) {
         this.restless += 1
         return

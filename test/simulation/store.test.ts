@@ -89,6 +89,17 @@ const found: ReadonlyArray<{
       { do: "turns", count: 3 },
       { do: "command", who: 6, line: "/join #ops" }
     ]
+  },
+  {
+    title: "a slow store that takes a line at a time was taken for one that is busy without end",
+    setting: { outboxLines: 1 },
+    acts: [
+      { do: "speed", before: 12, after: 12, millis: 0 },
+      { do: "connect", who: 5, words: ["seq"], ...client },
+      { do: "turns", count: 2 },
+      { do: "say", who: 5, to: ["bob"], count: 3_000, size: 10, labelled: false },
+      { do: "pass", millis: 1 }
+    ]
   }
 ]
 

@@ -95,6 +95,8 @@ export class SimulatedStore {
   readonly torn = { lost: 0, unanswered: 0 }
   disk: DiskState = "ok"
   speed = { before: 0, after: 0, millis: 0 }
+  /** How many lines it was given, whatever became of them. */
+  handedOver = 0
   private failing: { left: number; readonly reason: StoreFailure } = { left: 0, reason: "unavailable" }
   private queue: Array<Request> = []
   private current: Current | undefined = undefined
@@ -271,6 +273,7 @@ export class SimulatedStore {
     lines: ReadonlyArray<NewLine>,
     cursors: Parameters<StoreLines["append"]>[1]
   ): Effect.Effect<ReadonlyArray<Appended>, StoreError> {
+    this.handedOver += lines.length
     const appended = Effect.tap(this.content.append(lines, cursors), (results) => {
       const flushed = this.moment()
       results.forEach((result, index) => {

@@ -89,6 +89,8 @@ export class StoreWorld {
     return withinLoop(loop, this.schedule.seed, () => {
       loop.poll = () => this.poll()
       loop.isMoving = () => store.isBusy
+      // A slow store that is given a few lines at a time takes thousands of turns for those of one client.
+      loop.progress = () => store.handedOver
       this.createAccounts()
       this.start()
       for (const place of history.kept) {
