@@ -65,6 +65,34 @@ export const mutants = [
     test: "test/rooms/rooms.test.ts"
   },
   {
+    name: "a guest that registers is in its rooms, but not in the store",
+    file: "rooms/Rooms.ts",
+    search: "Effect.match(store.rooms.join(room.id, account), {",
+    replace: "Effect.match(Effect.succeed(room.last), {",
+    test: "test/rooms/rooms.test.ts"
+  },
+  {
+    name: "what a guest that registers was not given yet is lost",
+    file: "conversations/Feed.ts",
+    search: "const given = this.given?.get(conversation) ?? cursor",
+    replace: "const given = Math.max(cursor, this.given?.get(conversation) ?? 0)",
+    test: "test/rooms/rooms.test.ts"
+  },
+  {
+    name: "a guest that registers is given again what it has got",
+    file: "rooms/RoomMembership.ts",
+    search: "if (place !== undefined) feed?.goOn(room.id, ofRoom(room.id), place, room.last)",
+    replace: "if (place !== undefined) feed?.goOn(room.id, ofRoom(room.id), { given: 1, own: undefined }, room.last)",
+    test: "test/rooms/rooms.test.ts"
+  },
+  {
+    name: "a guest that registers is a member twice",
+    file: "rooms/RoomMembership.ts",
+    search: "      index.leave(room, guest)\n      if (before",
+    replace: "      if (before",
+    test: "test/rooms/rooms.test.ts"
+  },
+  {
     name: "who becomes the owner of a room stays silenced",
     file: "rooms/Rooms.ts",
     search: "if (sender.device !== undefined && sender.device.account.id === owner) return undefined",
@@ -88,8 +116,8 @@ export const mutants = [
   {
     name: "a guest that met its own line on a page gets it",
     file: "conversations/Feed.ts",
-    search: 'if (by !== this.peer || (this.device !== undefined && !by.words.has("copies"))) return',
-    replace: 'if (by !== this.peer || this.device === undefined || !by.words.has("copies")) return',
+    search: 'if (by !== this.peer || (account !== undefined && !by.words.has("copies"))) return',
+    replace: 'if (by !== this.peer || account === undefined || !by.words.has("copies")) return',
     test: "test/rooms/feeds.test.ts"
   },
   {

@@ -30,7 +30,7 @@ export const create = (
   owner: Peer | undefined
 ): Effect.Effect<KnownAccount | Taken, StoreError> =>
   Effect.gen(function* () {
-    const { index, store } = accounts
+    const { index, registering, store } = accounts
     const { adopt, alike, changed, expel, inTurn } = accounts.broker()
     const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
@@ -41,7 +41,7 @@ export const create = (
         : yield* Effect.option(
             store.accounts.openDevice(stored.id, LoginLine.mainDevice, { maxDevices: 1, present: [] })
           )
-    return yield* inTurn(() => {
+    const take = () => {
       const account = index.add(stored)
       for (const peer of alike(name)) {
         if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))
@@ -49,7 +49,8 @@ export const create = (
       }
       changed(name)
       return account
-    })
+    }
+    return yield* owner === undefined ? inTurn(take) : registering(owner, stored.id, take)
   })
 
 /** Changes the password, and disconnects all devices but this one. False if the account is gone. */

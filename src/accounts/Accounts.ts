@@ -12,7 +12,7 @@ import * as Time from "../ports/Time.js"
 import * as AccountCommands from "./AccountCommands.js"
 import { AccountIndex } from "./AccountIndex.js"
 import * as AccountOperations from "./AccountOperations.js"
-import type { AccountsBroker, AccountsContext } from "./AccountsContext.js"
+import type { AccountsBroker, AccountsContext, Registering } from "./AccountsContext.js"
 import { defaults, type AccountsSettings } from "./AccountsSettings.js"
 import * as Logins from "./Logins.js"
 import { Registrations } from "./Registrations.js"
@@ -22,6 +22,8 @@ export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
   readonly settings: Live<AccountsSettings>
   /** Called in the broker's turn: lines that waited for a removed account return to these guests. */
   readonly removed?: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void
+  /** See `Registering`. By default a guest has nothing elsewhere. */
+  readonly registering?: Registering
 }
 
 /** Accounts for a server, which takes `admission` and `feature`. */
@@ -45,6 +47,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     const store = yield* Store
     const time = Time.of(yield* Effect.clock)
     const { removed, settings } = options
+    const takeOnly: Registering = (_guest, _account, take) => context.broker().inTurn(take)
     let broker: FeatureContext | undefined = undefined
     const context: AccountsContext = {
       store,
@@ -52,6 +55,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
       index: new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed),
       verification: new Verification({ ...options, time }),
       registrations: new Registrations(() => settings.current.registrationsPerAddress, time.now),
+      registering: options.registering ?? takeOnly,
       broker: () => {
         if (broker === undefined) throw new Error("the server of these accounts has not started")
         return broker
@@ -92,6 +96,7 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
     index: new AccountIndex(yield* store.accounts.all),
     verification: new Verification({ time }),
     registrations: new Registrations(() => 0, time.now),
+    registering: (_guest, _account, take) => Effect.sync(take),
     broker: () => nobody
   })
 })

@@ -1,6 +1,9 @@
+import type * as Effect from "effect/Effect"
 import type { Account } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { Live } from "../chat/Live.js"
+import type { Peer } from "../chat/Peer.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
 import type { AccountIndex } from "./AccountIndex.js"
 import type { AccountsSettings } from "./AccountsSettings.js"
@@ -13,6 +16,12 @@ export type AccountsBroker = Pick<
   "adopt" | "alike" | "changed" | "devicesOf" | "expel" | "inTurn" | "time"
 >
 
+/**
+ * Runs `take` in the broker's turn, in which a guest becomes a device of its new account, and hands over to the account what
+ * the guest has elsewhere.
+ */
+export type Registering = <A>(guest: Peer, account: AccountId, take: () => A) => Effect.Effect<A>
+
 /** What the parts of the accounts share. */
 export interface AccountsContext {
   readonly store: StoreService
@@ -20,6 +29,7 @@ export interface AccountsContext {
   readonly index: AccountIndex
   readonly verification: Verification
   readonly registrations: Registrations
+  readonly registering: Registering
   /** The broker of the server; there is none before the server has started. */
   readonly broker: () => AccountsBroker
 }

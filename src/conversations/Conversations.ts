@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
+import type { Registering } from "../accounts/AccountsContext.js"
 import type { Command } from "../chat/Commands.js"
 import type { FeatureContext, MakeFeature } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
@@ -84,8 +85,14 @@ export const make = (
   readonly feature: MakeFeature
   /** In the broker's turn: an account was removed, and lines that waited for it return. */
   readonly removed: (toGuests: ReadonlyArray<Undelivered>, account: AccountId) => void
+  readonly registering: Registering
 } => {
   let conversations: Conversations | undefined = undefined
+  const registering: Registering = (guest, account, take) => {
+    // Only clients of a server that has started register.
+    if (conversations === undefined) return Effect.dieMessage("the server of these conversations has not started")
+    return conversations.rooms.registering(guest, account, take)
+  }
   return {
     feature: (broker) => {
       const started = new Conversations(prepared, accounts, broker, makeRooms)
@@ -106,7 +113,8 @@ export const make = (
         cutOff: () => started.cutOff()
       }
     },
-    removed: (toGuests, account) => conversations?.removed(toGuests, account)
+    removed: (toGuests, account) => conversations?.removed(toGuests, account),
+    registering
   }
 }
 

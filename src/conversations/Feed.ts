@@ -46,6 +46,14 @@ interface Behind {
   hasMore: boolean
 }
 
+/** How far a feed is in a conversation. */
+export interface FeedPlace {
+  /** The last line that was given, or is known to be gone; undefined if all that are known to be stored were. */
+  readonly given: number | undefined
+  /** Lines that the client has sent and will meet on a page. */
+  readonly own: Set<number> | undefined
+}
+
 /** A line of a conversation that is not given live. */
 interface Early {
   readonly key: ConversationKey
@@ -109,8 +117,8 @@ export class Feed implements Source {
     if (this.isOver) return
     this.isOpen = true
     for (const { conversation, cursor, key, last } of waiting) {
-      // The account may have left a room since, or entered it again.
-      const given = Math.max(cursor, this.given?.get(conversation) ?? 0)
+      // The account may have left a room since, or entered it: there the feed begins where it was told to.
+      const given = this.given?.get(conversation) ?? cursor
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last)
     }
     for (const [conversation, { key, seq }] of this.early) {
@@ -130,6 +138,18 @@ export class Feed implements Source {
     if (stored <= last) return
     if (this.isOpen) this.fallBehind(conversation, key, last, stored)
     else this.early = this.early.put(conversation, { key, seq: last + 1 })
+  }
+
+  /** Where this feed is in a conversation, for another feed of the same client. */
+  placeIn(conversation: ConversationId): FeedPlace {
+    const given = this.behind.get(conversation)?.given ?? this.given?.get(conversation)
+    return { given, own: this.own.get(conversation) }
+  }
+
+  /** The same as `follow`, from where another feed of this client was. */
+  goOn(conversation: ConversationId, key: ConversationKey, { given, own }: FeedPlace, stored: number) {
+    this.follow(conversation, key, given ?? stored, stored)
+    if (own !== undefined) this.own = this.own.put(conversation, own)
   }
 
   /** The client has left a room: it gets nothing more of it, and what it has not taken yet counts no longer. */
@@ -175,19 +195,19 @@ export class Feed implements Source {
     const { seq } = line
     if (!this.isOpen) {
       if (!this.early.has(conversation)) this.early = this.early.put(conversation, { key, seq })
-      return this.noteOwn(conversation, seq, by)
+      return this.noteOwn(conversation, line, by)
     }
     const behind = this.behind.get(conversation)
     if (behind !== undefined) {
       behind.hasMore = true
       behind.last = Math.max(behind.last, seq)
-      return this.noteOwn(conversation, seq, by)
+      return this.noteOwn(conversation, line, by)
     }
     const before = this.given?.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
     if (seq > before + 1 || !this.window.hasRoom) {
       this.fallBehind(conversation, key, before, seq)
-      this.noteOwn(conversation, seq, by)
+      this.noteOwn(conversation, line, by)
     } else {
       const text = this.takeUp(conversation, key, line, by)
       if (text !== undefined) this.broker.give(this.peer, text, 1, this)
@@ -221,9 +241,9 @@ export class Feed implements Source {
     this.broker.give(peer, text, lines.length, this)
   }
 
-  private noteOwn(conversation: ConversationId, seq: number, by: Peer) {
-    // Without `copies`, a device gets none of the lines of its account.
-    if (by !== this.peer || (this.device !== undefined && !by.words.has("copies"))) return
+  private noteOwn(conversation: ConversationId, { account, seq }: StoredLine, by: Peer) {
+    // Without `copies`, a device gets none of the lines of its account. It may have sent this one before it had one.
+    if (by !== this.peer || (account !== undefined && !by.words.has("copies"))) return
     const own = this.own.get(conversation)
     if (own === undefined) this.own = this.own.put(conversation, new Set([seq]))
     // A client that sends and does not read gets copies of the rest, a guest the lines themselves.
@@ -269,7 +289,7 @@ export class Feed implements Source {
     behind.after = behind.isSingle ? behind.after + 1 : behind.given
     const hasMore = behind.isSingle ? behind.after < last : page.hasMore
     behind.isSingle = false
-    this.goOn(conversation, behind, hasMore, last, lines)
+    this.afterPage(conversation, behind, hasMore, last, lines)
   }
 
   /** A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged. */
@@ -278,7 +298,7 @@ export class Feed implements Source {
     if (behind === undefined) return
     if (behind.isSingle) behind.after += 1
     behind.isSingle = true
-    this.goOn(conversation, behind, behind.after < behind.last, behind.last, [])
+    this.afterPage(conversation, behind, behind.after < behind.last, behind.last, [])
   }
 
   /**
@@ -294,7 +314,7 @@ export class Feed implements Source {
     return undefined
   }
 
-  private goOn(
+  private afterPage(
     conversation: ConversationId,
     behind: Behind,
     hasMore: boolean,

@@ -1,4 +1,5 @@
 import type * as Effect from "effect/Effect"
+import type { Registering } from "../accounts/AccountsContext.js"
 import type { Batch } from "../chat/Batch.js"
 import type { Feature, FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
@@ -28,6 +29,8 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   readonly connected: (feed: Feed) => void
   /** In the broker's turn: the store has removed an account, also from its rooms. */
   readonly accountRemoved: (account: AccountId) => void
+  /** See `Registering`: the account is a member of the rooms that the guest is in. */
+  readonly registering: Registering
 }
 
 /** What rooms use of the conversations. */
@@ -48,12 +51,13 @@ export interface RoomsHost {
 export type MakeRooms = (host: RoomsHost) => RoomsFeature
 
 /** A server without rooms. */
-export const noRooms: MakeRooms = () => ({
+export const noRooms: MakeRooms = ({ broker }) => ({
   nameOf: () => "",
   mayRead: () => false,
   find: () => "no-room",
   of: () => [],
   isListed: () => false,
   connected: () => {},
-  accountRemoved: () => {}
+  accountRemoved: () => {},
+  registering: (_guest, _account, take) => broker.inTurn(take)
 })

@@ -45,6 +45,11 @@ export class RoomChanges {
     return this.oneByOne.withPermits(1)(this.attempt(decide))
   }
 
+  /** Runs several requests of the store as one change. */
+  alone<A>(change: Effect.Effect<A>): Effect.Effect<A> {
+    return this.oneByOne.withPermits(1)(change)
+  }
+
   private attempt<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
     const { inTurn } = this.broker
     // A guest may have left the last room that had anybody in it since the others were ended.

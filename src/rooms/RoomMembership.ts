@@ -114,13 +114,38 @@ export class RoomMembership {
     for (const room of index.of(device.account.id)) room.feeds.delete(feed)
   }
 
-  /** A guest that is still present becomes an account: it has to join again, and so it is told. */
+  /** A guest that is still present becomes an account, which could not become a member of these rooms: so it is told. */
   guestLeft(guest: Peer) {
     const isPresent = guest.phase._tag === "Present"
     for (const room of this.rooms.index.of(guest)) {
       if (!isPresent) room.departed.add(guest)
       this.exit(room, guest, isPresent ? undefined : guest)
     }
+  }
+
+  /**
+   * A guest becomes an account: that is the member of these rooms from now on, as the store has it already. The client is
+   * given what follows on what the guest was given.
+   *
+   * @param take makes a device of the account of the guest, unless it has gone meanwhile
+   */
+  register<A>(guest: Peer, account: AccountId, rooms: ReadonlyArray<Room>, take: () => A): A {
+    const { host, index, nameOf, notices } = this.rooms
+    const handovers = rooms.map((room) => {
+      const isSeen = room.members.has(guest) && isVisible(guest)
+      const [before] = room.members.has(guest) ? this.feedsOf(guest) : []
+      index.enter(room, account)
+      index.leave(room, guest)
+      if (before !== undefined) room.feeds.delete(before)
+      return { room, isSeen, place: before?.placeIn(room.id) }
+    })
+    const taken = take()
+    const feed = host.feedsOf(account).find(({ peer }) => peer === guest)
+    for (const { isSeen, place, room } of handovers) {
+      if (place !== undefined) feed?.goOn(room.id, ofRoom(room.id), place, room.last)
+      if (!isSeen) notices.tellPresence(room, RoomReply.joined(room.name, nameOf(account), false), guest)
+    }
+    return taken
   }
 
   /** The store has removed an account, also from its rooms. */

@@ -143,6 +143,27 @@ const started = (
     of: (reader) => Array.from(index.of(memberOf(reader)), ({ id }) => id),
     isListed: (name) => index.named(name)?.isLocked !== true,
     connected: (feed) => membership.connected(feed),
+    registering: (guest, account, take) => {
+      const join = (room: Room) =>
+        Effect.match(store.rooms.join(room.id, account), {
+          onSuccess: (last) => (last === undefined ? [] : [room]),
+          // The guest leaves this room then, and is told.
+          onFailure: () => []
+        })
+      return broker
+        .inTurn(() => [...index.of(guest)])
+        .pipe(
+          Effect.flatMap((rooms) => Effect.forEach(rooms, join)),
+          Effect.flatMap((rooms) =>
+            broker.inTurn(() => {
+              const taken = membership.register(guest, account, rooms.flat(), take)
+              for (const room of rooms.flat()) changes.keep(room)
+              return taken
+            })
+          ),
+          (registration) => changes.alone(registration)
+        )
+    },
     accountRemoved: (account) => membership.accountRemoved(account)
   }
   return { context, feature }

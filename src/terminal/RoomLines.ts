@@ -198,7 +198,7 @@ export class RoomLines {
   private left(room: string, name: string, by: string | undefined, isAsked: boolean) {
     const { conversations, isGuest, isInSight, marks, now, onLeave, people, requests, transcript } = this.options
     if (name === people.own) {
-      // A guest is about to be told that it has registered: it goes on in its rooms as an account.
+      // A guest registers, and the store has not made a member of its account: it tries again.
       if (by === undefined && !isAsked && isGuest() && conversations.rooms.includes(room)) {
         return requests.askAs(againLabel, `/join ${room}`)
       }

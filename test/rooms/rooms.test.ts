@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { StoreError } from "../../src/ports/StoreError.js"
 import { heads } from "../support/Accounts.js"
 import { messages } from "../support/Conversations.js"
 import { eventually } from "../support/Eventually.js"
+import type { MemoryClient } from "../support/MemoryServer.js"
 import { account, ask, gets, startGuestRooms, startRooms } from "../support/Rooms.js"
-import { turnsUntil } from "../support/Turns.js"
+import { settle, turnsUntil } from "../support/Turns.js"
 
 describe("a room", () => {
   it.scoped("is created by who joins it first, and found by others", () =>
@@ -86,39 +88,161 @@ describe("a room", () => {
   )
 })
 
+const registers = (client: MemoryClient, name: string) =>
+  Effect.zipRight(
+    Effect.sync(() => client.say("/register correct horse")),
+    eventually(() => client.received.some((line) => line.startsWith(`* registered ${name}`)), `${name} registers`)
+  )
+
+const withoutTimes = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/ at=\d+/u, ""))
+
 describe("a guest that registers", () => {
-  it.scoped(
-    "is told that it has left its rooms, writes to none before it joins again, and is in them as an account then",
-    () =>
-      Effect.gen(function* () {
-        const chat = yield* startRooms()
-        const alice = yield* account(chat, "alice", "seq")
-        yield* ask(alice, "/join #ops")
-        const carol = yield* chat.connect
-        yield* ask(carol, "/hello", "carol", "/join #ops", "/join #own")
-        carol.say("/register correct horse")
-        yield* eventually(() => carol.received.some((line) => line.startsWith("* registered carol")), "carol registers")
-        assert.deepStrictEqual(
-          carol.received.filter((line) => line.startsWith("* left")),
-          ["* left #ops carol: is no longer in the room", "* left #own carol: is no longer in the room"]
+  it.scoped("stays in its rooms, as an account, and misses nothing and gets nothing twice", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const alice = yield* account(chat, "alice", "seq")
+      yield* ask(alice, "/join #ops", "#ops: from before the join")
+      const carol = yield* chat.join("carol")
+      yield* ask(carol, "/hello seq", "/join #ops", "/join #own", "#ops: as a guest")
+      // Some of what was written is in the queue of the connection, some is still in the store.
+      carol.socket.pause()
+      alice.say(...Array.from({ length: 6_000 }, (_, line) => `#ops: ${line}`))
+      yield* alice.barrier
+      carol.say("/register correct horse")
+      yield* eventually(() => chat.accounts.accounts.index.named("carol") !== undefined, "carol has an account")
+      carol.socket.resume()
+      yield* ask(alice, "#ops: after")
+      yield* turnsUntil(
+        () => carol.received.some((line) => line.endsWith(": after")),
+        () => "the last line"
+      )
+      assert.deepStrictEqual(
+        withoutTimes(messages(carol)),
+        [...Array.from({ length: 6_000 }, (_, line) => `${line}`), "after"].map(
+          (text, index) => `from alice #ops seq=${index + 3}: ${text}`
         )
-        yield* ask(carol, "@1 #ops: one", "@2 /history #ops", "@3 /members #ops", "@4 #own: two")
-        yield* gets(carol, "! undelivered @1 #ops reason=not-member: you are not in this room; /join it first")
-        yield* gets(carol, "! undelivered @4 #own reason=no-room: there is no such room")
-        assert.deepStrictEqual(heads(carol.received.filter((line) => line.startsWith("! refused"))), [
-          "! refused @2 history reason=not-member",
-          "! refused @3 members reason=not-member"
-        ])
-        yield* ask(carol, "/join #ops", "#ops: three")
-        yield* turnsUntil(
-          () => messages(alice).length > 0,
-          () => "alice gets the line"
-        )
-        assert.deepStrictEqual(
-          messages(alice).map((line) => line.replace(/at=\d+/u, "at=…")),
-          ["from carol #ops seq=1 at=…: three"]
-        )
+      )
+      assert.isEmpty(carol.received.filter((line) => /^\* (?:left|joined) #/u.test(line)))
+      yield* ask(carol, "#ops: as an account")
+      yield* turnsUntil(
+        () => messages(alice).length === 2,
+        () => "both lines"
+      )
+      assert.deepStrictEqual(withoutTimes(messages(alice)), [
+        "from carol #ops guest=yes seq=2: as a guest",
+        "from carol #ops seq=6004: as an account"
+      ])
+      assert.deepStrictEqual(yield* ask(carol, "/members #ops", "/members #own"), [
+        "* members #ops 2 here=2: alice, carol",
+        "* end members #ops: all members",
+        "* members #own 1 here=1: carol",
+        "* end members #own: all members"
+      ])
+      // As every account, it is a member while it is away.
+      carol.socket.destroy()
+      yield* settle
+      assert.deepStrictEqual(yield* ask(alice, "/members #ops"), [
+        "* members #ops 2 here=1: alice, carol",
+        "* end members #ops: all members"
+      ])
+      const stored = yield* Effect.orDie(chat.accounts.store.rooms.all)
+      assert.deepStrictEqual(
+        stored.map(({ members, name, owner }) => [name, members.length, owner !== undefined]),
+        [
+          ["#ops", 2, true],
+          ["#own", 1, false]
+        ]
+      )
+    })
+  )
+
+  it.scoped("is in no room that it was removed from, or has left, meanwhile", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const alice = yield* account(chat, "alice")
+      const carol = yield* chat.join("carol")
+      yield* ask(alice, "/hello", "/join #ops", "/join #dev")
+      yield* ask(carol, "/hello", "/join #ops", "/join #dev", "/leave #dev")
+      carol.say("/register correct horse")
+      yield* ask(alice, "/remove #ops carol")
+      yield* eventually(() => carol.received.some((line) => line.startsWith("* registered carol")), "carol registers")
+      yield* ask(carol, "@1 #ops: one", "@2 #dev: two", "@3 /history #ops", "@4 /members #dev")
+      yield* gets(carol, "! undelivered @1 #ops reason=not-member: you are not in this room; /join it first")
+      yield* gets(carol, "! undelivered @2 #dev reason=not-member: you are not in this room; /join it first")
+      assert.deepStrictEqual(heads(carol.received.filter((line) => line.startsWith("! refused"))), [
+        "! refused @3 history reason=not-member",
+        "! refused @4 members reason=not-member"
+      ])
+      const stored = yield* Effect.orDie(chat.accounts.store.rooms.all)
+      assert.deepStrictEqual(
+        stored.map(({ members }) => members.length),
+        [1, 1]
+      )
+    })
+  )
+
+  it.scoped("is a member of its rooms also if its connection breaks meanwhile", () =>
+    Effect.gen(function* () {
+      const gate = { isOpen: false, joins: 0 }
+      const chat = yield* startRooms({
+        store: (store) => ({
+          ...store,
+          rooms: {
+            ...store.rooms,
+            join: (room, member) =>
+              Effect.zipRight(
+                turnsUntil(
+                  () => {
+                    gate.joins += 1
+                    return gate.isOpen
+                  },
+                  () => "the gate opens"
+                ),
+                store.rooms.join(room, member)
+              )
+          }
+        })
       })
+      const carol = yield* chat.join("carol")
+      yield* ask(carol, "/hello", "/join #own")
+      carol.say("/register correct horse")
+      yield* eventually(() => gate.joins > 0, "the store is asked")
+      carol.socket.destroy()
+      yield* settle
+      gate.isOpen = true
+      const alice = yield* account(chat, "alice")
+      yield* settle
+      assert.deepStrictEqual(yield* ask(alice, "/rooms"), [
+        "* room #own members=1 last=0: ",
+        "* end rooms count=1: all rooms"
+      ])
+    })
+  )
+
+  it.scoped("is told that it has left a room of which its account could not become a member", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms({
+        store: (store) => ({
+          ...store,
+          rooms: {
+            ...store.rooms,
+            join: () => Effect.fail(new StoreError({ reason: "unavailable", description: "as the test wants it" }))
+          }
+        })
+      })
+      const [alice, carol] = [yield* account(chat, "alice"), yield* chat.join("carol")]
+      yield* ask(alice, "/join #ops")
+      yield* ask(carol, "/hello", "/join #ops", "/join #own")
+      yield* registers(carol, "carol")
+      assert.deepStrictEqual(
+        carol.received.filter((line) => line.startsWith("* left")),
+        ["* left #ops carol: is no longer in the room", "* left #own carol: is no longer in the room"]
+      )
+      yield* ask(carol, "@1 #ops: one", "@2 #own: two", "@3 /history #ops")
+      yield* gets(carol, "! undelivered @1 #ops reason=not-member: you are not in this room; /join it first")
+      yield* gets(carol, "! undelivered @2 #own reason=no-room: there is no such room")
+      assert.include(heads(carol.received), "! refused @3 history reason=not-member")
+    })
   )
 })
 

@@ -38,6 +38,7 @@ export interface TestAccountsOptions extends Partial<AccountsSettings.AccountsSe
   readonly recordedCost?: Credentials.Cost
   readonly threads?: number
   readonly removed?: NonNullable<Accounts.AccountsOptions["removed"]>
+  readonly registering?: NonNullable<Accounts.AccountsOptions["registering"]>
   /** Replaces parts of the store. */
   readonly store?: (store: StoreService) => StoreService
 }
@@ -48,6 +49,7 @@ export const startAccounts = (
   {
     cost = cheap,
     recordedCost = cost,
+    registering,
     removed = () => {},
     store: change = (store) => store,
     threads = 1,
@@ -62,9 +64,13 @@ export const startAccounts = (
       yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     }
     const live = new LiveSource({ ...AccountsSettings.defaults, ...settings })
-    const accounts = yield* Accounts.make({ settings: live, cost, removed, threads }).pipe(
-      Effect.provideService(Store, store)
-    )
+    const accounts = yield* Accounts.make({
+      settings: live,
+      cost,
+      removed,
+      threads,
+      ...(registering === undefined ? {} : { registering })
+    }).pipe(Effect.provideService(Store, store))
     return { accounts, store, settings: live, admission: accounts.admission, features: [accounts.feature] }
   }).pipe(Effect.orDie)
 

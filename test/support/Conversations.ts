@@ -70,6 +70,8 @@ export const startConversations = (
       Object.fromEntries(["alice", "bob", ...more].map((name) => [name, password])),
       {
         removed: (toGuests, account) => conversations?.removed(toGuests, account),
+        registering: (guest, account, take) =>
+          conversations?.registering(guest, account, take) ?? Effect.dieMessage("there are no conversations"),
         store: (plain) => (prepared = Conversations.prepare(store(plain))).store
       }
     )

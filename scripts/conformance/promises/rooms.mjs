@@ -98,7 +98,7 @@ check(
   [
     "An account is a member until it leaves, also while it is away.",
     "A guest is one while it is connected and has no account; it joins again after each login.",
-    "A guest that registers has left its rooms, and is told so with `* left`.",
+    "A guest that registers stays in its rooms, where its account is a member from then on.",
     "A device of an account has its place in a room as in any conversation: what it missed, it is given when it comes.",
     "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as it takes; then `* end members #ROOM: …` |",
     "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or may enter; then `* end rooms count=N: …` |"
@@ -131,9 +131,13 @@ check(
     await gets(again, "! undelivered #ops reason=not-member: ")
     const dave = await guest(server, "dave")
     await ask(dave, "/join #ops", `/register ${password}`)
-    await gets(dave, "* left #ops dave: ")
+    await gets(dave, "* registered dave: ")
     dave.send("#ops: hi")
-    await gets(dave, "! undelivered #ops reason=not-member: ")
+    await gets(alice, "from dave #ops: hi")
+    await quit(dave)
+    await gets(alice, "* left dave: ")
+    const [all] = (await ask(alice, "/members #ops")).filter((line) => line.startsWith("* members "))
+    equal(all, "* members #ops 3 here=2: alice, bob, dave")
   }
 )
 

@@ -96,7 +96,8 @@ const withAccounts = ({ accounts: settings, rooms }: KeepingSettings, options: S
       const { admission, feature, index, operations } = yield* Accounts.make({
         settings,
         derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
-        removed: (toGuests, account) => conversations.removed(toGuests, account)
+        removed: (toGuests, account) => conversations.removed(toGuests, account),
+        registering: (guest, account, take) => conversations.registering(guest, account, take)
       }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
       const made =
         rooms.current.mode === "off"

@@ -140,7 +140,8 @@ export class StoreWorld {
         cost,
         derive,
         threads: 1,
-        removed: (toGuests, account) => conversations.removed(toGuests, account)
+        removed: (toGuests, account) => conversations.removed(toGuests, account),
+        registering: (guest, account, take) => conversations.registering(guest, account, take)
       }).pipe(Effect.provideService(Store, prepared.store))
       const rooms = yield* Rooms.make({
         store: prepared.store,
