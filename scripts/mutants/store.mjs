@@ -6,6 +6,20 @@ const kills = "test/store/kills.test.ts"
 
 export const mutants = [
   {
+    name: "two servers use one database",
+    file: "store/PostgresEngine.ts",
+    search: "throw inUse\n        this.session",
+    replace: "return connection\n        this.session",
+    test: "test/store/Postgres.test.ts"
+  },
+  {
+    name: "a session that the database takes for alive keeps the server from its store",
+    file: "store/PostgresEngine.ts",
+    search: "if (this.session !== undefined) await",
+    replace: "if (this.isClosed && this.session !== undefined) await",
+    test: "test/store/Postgres.test.ts"
+  },
+  {
     name: "a check of a damaged file loses what it has found before it fails",
     file: "store/SqliteChecks.ts",
     search: "if (faults.length === 0) faults.push(describe(error))",

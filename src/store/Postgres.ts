@@ -19,14 +19,19 @@ export interface PostgresOptions {
   readonly driver: string
   /** The schema of the tables. By default `achat`. */
   readonly schema?: string | undefined
+  /**
+   * Whether other servers use the store at the same time, which know nothing of each other's clients. By default, the store
+   * cannot be opened while another process uses it.
+   */
+  readonly isShared?: boolean | undefined
 }
 
 /** Connects to a store in a Postgres database, and makes its tables if they are not there, until the scope closes. */
 export const make = (options: PostgresOptions): Effect.Effect<StoreService, StoreOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
-    const { schema = "achat", ...rest } = options
-    const engine = new PostgresEngine({ ...rest, schema, limits: SqlStore.toSqlLimits(options.limits) })
+    const { isShared = false, schema = "achat", ...rest } = options
+    const engine = new PostgresEngine({ ...rest, isShared, schema, limits: SqlStore.toSqlLimits(options.limits) })
     yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () => engine.open(),

@@ -15,16 +15,23 @@ export interface PostgresEngineOptions {
   /** See `PostgresConnection.driver`. */
   readonly driver: string
   readonly limits: SqlLimits
+  /** Whether other servers use the store at the same time. */
+  readonly isShared: boolean
 }
 
 /** The shortest and the longest time until a lost connection is made again. */
 const backoffMillis = { first: 100, most: 10_000 }
+
+/** How long a server that starts waits for one that was killed: its session ends once the database has noticed. */
+const reserveMillis = 3_000
 
 /** The store in a Postgres database: one connection, and one request after the other. */
 export class PostgresEngine {
   log = ""
   state: StoreState = "ok"
   private connection: PostgresConnection | undefined
+  /** The session that has reserved the store. */
+  private session: PostgresSchema.Session | undefined
   private readonly derived: SqlState
   private last: Promise<unknown> = Promise.resolve()
   private isClosed = false
@@ -38,7 +45,7 @@ export class PostgresEngine {
   /** Throws a `StoreOpenError`. */
   async open(): Promise<void> {
     try {
-      await this.connect()
+      await this.connect(reserveMillis)
     } catch (error) {
       if (error instanceof StoreOpenError) throw error
       const description = `the database cannot be used: ${describe(error)}`
@@ -50,7 +57,7 @@ export class PostgresEngine {
   call<Name extends RequestName>(name: Name, moment: Moment, args: Arguments<Name>): Promise<Result<Name>> {
     const sql = () => sqlOf(name, this.derived, moment, args)
     return this.inOrder((connection) =>
-      requests[name].writes ? this.transaction(connection, sql) : this.drive(connection, sql())
+      requests[name].writes ? this.transaction(connection, sql) : this.reading(connection, sql)
     )
   }
 
@@ -95,12 +102,17 @@ export class PostgresEngine {
     return this.connect()
   }
 
-  private async connect(): Promise<PostgresConnection> {
+  private async connect(waitMillis = 0): Promise<PostgresConnection> {
     this.connection = undefined
-    const { schema, url } = this.options
+    const { isShared, schema, url } = this.options
     const connection = new PostgresConnection(driver(this.options.driver), url, schema)
     try {
       await connection.open()
+      if (!isShared) {
+        if (this.session !== undefined) await PostgresSchema.end(connection, this.session)
+        if (!(await PostgresSchema.reserve(connection, schema, waitMillis))) throw inUse
+        this.session = await PostgresSchema.session(connection)
+      }
       const log =
         (await PostgresSchema.obstacle(connection)) ?? (await PostgresSchema.migrate(connection, schema, newLog()))
       if (typeof log !== "string") throw new StoreOpenError(log)
@@ -116,6 +128,11 @@ export class PostgresEngine {
       void connection.close()
       throw error
     }
+  }
+
+  private async reading<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
+    if (this.options.isShared) await this.drive(connection, this.derived.refresh())
+    return this.drive(connection, sql())
   }
 
   /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
@@ -184,6 +201,8 @@ interface Transaction {
   /** `Meta.commits` with this one. */
   readonly commits: number
 }
+
+const inUse = new StoreOpenError({ reason: "in-use", description: "another process uses the store in this database" })
 
 const newLog = () => randomBytes(8).toString("hex")
 

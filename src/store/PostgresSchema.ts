@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises"
 import type { StoreObstacle } from "../ports/StoreError.js"
 import type { PostgresConnection } from "./PostgresConnection.js"
 import { migrations } from "./SqlSchema.js"
@@ -10,6 +11,57 @@ export interface DatabaseObstacle {
 
 /** The number that all servers of a store lock while they write. Locks are those of one database. */
 export const lockNumber = 22428
+
+/** A session of the database, for ever: process ids are used again. */
+export interface Session {
+  readonly pid: number
+  readonly started: string
+}
+
+/** The session of this connection. */
+export const session = async (connection: PostgresConnection): Promise<Session> => {
+  const [row] = await connection.execute(
+    "select pid, backend_start::text as started from pg_stat_activity where pid = pg_backend_pid()"
+  )
+  return { pid: Number(row?.["pid"]), started: String(row?.["started"]) }
+}
+
+/**
+ * Ends a session of an earlier connection, if the database has not noticed that it is lost. It would keep the store
+ * reserved, and its last transaction may still be under way.
+ */
+export const end = async (connection: PostgresConnection, { pid, started }: Session): Promise<void> => {
+  await connection.execute(
+    `select pg_terminate_backend(pid) from pg_stat_activity where pid = ${pid} and backend_start::text = '${started}'`
+  )
+}
+
+/**
+ * Reserves the store for this connection, as long as it lasts. False if another one has it.
+ *
+ * @param waitMillis how long to wait for the other one
+ */
+export const reserve = async (connection: PostgresConnection, schema: string, waitMillis: number): Promise<boolean> => {
+  // Otherwise Postgres learns only after hours that the machine of a server is gone. A Unix socket has no such settings.
+  for (const [setting, seconds] of [
+    ["tcp_keepalives_idle", 10],
+    ["tcp_keepalives_interval", 5],
+    ["tcp_keepalives_count", 3]
+  ]) {
+    await connection.execute(`set ${setting} to ${seconds}`)
+  }
+  const until = performance.now() + waitMillis
+  for (;;) {
+    const [row] = await connection.execute(
+      `select pg_try_advisory_lock(${lockNumber}, hashtext('${schema}'))::int as reserved`
+    )
+    if (Number(row?.["reserved"]) === 1) return true
+    if (performance.now() >= until) return false
+    await setTimeout(reserveRetryMillis)
+  }
+}
+
+const reserveRetryMillis = 100
 
 /** What is wrong with a database; undefined if what it commits is durable. */
 export const obstacle = async (connection: PostgresConnection): Promise<DatabaseObstacle | undefined> => {

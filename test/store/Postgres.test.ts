@@ -13,7 +13,7 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import * as Postgres from "../../src/store/Postgres.js"
 import * as PostgresConnection from "../../src/store/PostgresConnection.js"
 import * as PostgresSchema from "../../src/store/PostgresSchema.js"
-import { append, balanced, defaults, device, line, register } from "../ports/StoreFixtures.js"
+import { append, balanced, defaults, device, line, register, stored } from "../ports/StoreFixtures.js"
 import { storeSuite } from "../ports/StoreSuite.js"
 import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import * as PostgresServer from "../support/PostgresServer.js"
@@ -60,9 +60,9 @@ describe.skipIf(PostgresServer.missing !== undefined)(
 
     afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
-    const open = (schema: string) =>
+    const open = (schema: string, isShared?: boolean) =>
       Effect.suspend(() =>
-        Postgres.make({ url: server?.url ?? "", limits: defaults, driver: PostgresServer.driver, schema })
+        Postgres.make({ url: server?.url ?? "", limits: defaults, driver: PostgresServer.driver, schema, isShared })
       )
 
     storeSuite("the store in Postgres", (limits) =>
@@ -107,16 +107,15 @@ describe.skipIf(PostgresServer.missing !== undefined)(
             }
             await connection.close()
           })
-          yield* verify(yield* open("old"))
+          yield* Effect.scoped(Effect.flatMap(open("old"), verify))
           assert.deepInclude(yield* balanced(yield* open("old")), { lines: 6, rooms: 1, conversations: 3 })
         })
       )
 
       it.scopedLive("can be written by two servers at once, without holes or doubles", () =>
         Effect.gen(function* () {
-          const stores = [yield* open("shared"), yield* open("shared")]
-          const [first] = stores
-          assert.isDefined(first)
+          const [first, second] = [yield* open("shared", true), yield* open("shared", true)]
+          const stores = [first, second]
           const [alice, bob] = [yield* register(first, "alice"), yield* register(first, "bob")]
           yield* device(first, bob)
           const key = Keys.between(alice, bob)
@@ -130,6 +129,67 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           )
           assert.deepStrictEqual(yield* first.check, [])
           assert.strictEqual((yield* balanced(first)).stored, 80)
+          const { conversation, seq } = stored(yield* append(first, line(key, alice, "three")))
+          const { lines } = yield* second.page({ conversation, reader: bob, limit: 1 })
+          assert.deepStrictEqual(
+            [seq, lines.map(({ text }) => text)],
+            [81, ["three"]],
+            "reads what the other has written"
+          )
+        })
+      )
+
+      it.scopedLive("is for one process at a time", () =>
+        Effect.gen(function* () {
+          const first = yield* Scope.make()
+          const store = yield* Scope.extend(open("single"), first)
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const refused = yield* Effect.flip(open("single"))
+          assert.deepInclude(refused, {
+            reason: "in-use",
+            description: "another process uses the store in this database"
+          })
+          const key = Keys.between(alice, bob)
+          assert.strictEqual(stored(yield* append(store, line(key, alice, "one"))).seq, 1, "it goes on")
+          // As long as the other one is about to end, as after a kill.
+          const second = yield* Effect.fork(open("single"))
+          yield* Effect.sleep("200 millis")
+          yield* Scope.close(first, Exit.void)
+          assert.strictEqual(stored(yield* append(yield* Fiber.join(second), line(key, alice, "two"))).seq, 2)
+        })
+      )
+
+      it.scopedLive("is reserved again after the connection was lost, also if the database has not noticed that", () =>
+        Effect.gen(function* () {
+          const folder = yield* temporaryFolder
+          const file = join(folder, "pg.cjs")
+          // Its first connection breaks on this side only.
+          writeFileSync(
+            file,
+            `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+            let clients = 0
+            exports.Client = class extends Client {
+              number = ++clients
+              async query(sql, ...rest) {
+                if (this.number > 1 || sql !== "begin" || !this.isWarm) {
+                  if (sql === "begin") this.isWarm = true
+                  return super.query(sql, ...rest)
+                }
+                this.emit("error", new Error("no route to the host"))
+                throw new Error("no route to the host")
+              }
+            }`
+          )
+          const options = { url: server?.url ?? "", limits: defaults, schema: `test${schemas++}`, driver: file }
+          const store = yield* Postgres.make(options)
+          const alice = yield* register(store, "alice")
+          const key = Keys.between(alice, alice)
+          assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "one")))).reason, "unavailable")
+          const again = Effect.retry(append(store, line(key, alice, "two")), {
+            schedule: Schedule.spaced("20 millis"),
+            times: 200
+          })
+          assert.strictEqual(stored(yield* again).seq, 1)
         })
       )
 
@@ -139,7 +199,7 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           const store = yield* Postgres.make({ url: own.url, limits: defaults, driver: PostgresServer.driver })
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
           const key = Keys.between(alice, bob)
-          let stored = 0
+          let count = 0
           for (let round = 0; round < 3; round++) {
             const writing = yield* Effect.fork(
               Effect.forEach(Array.from({ length: 300 }), () =>
@@ -147,16 +207,16 @@ describe.skipIf(PostgresServer.missing !== undefined)(
               )
             )
             yield* append(store, line(key, alice, "hi", { isLive: true }))
-            stored += 1
+            count += 1
             yield* own.kill
             yield* own.start
             const exits = yield* Fiber.join(writing)
-            stored += exits.filter((exit) => Exit.isSuccess(exit)).length
+            count += exits.filter((exit) => Exit.isSuccess(exit)).length
             yield* Effect.retry(append(store, line(key, alice, "hi", { isLive: true })), Schedule.spaced("50 millis"))
-            stored += 1
+            count += 1
           }
           const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
-          assert.strictEqual(records.filter(({ type }) => type === "line").length, stored)
+          assert.strictEqual(records.filter(({ type }) => type === "line").length, count)
           assert.deepStrictEqual(yield* store.check, [])
         })
       )
@@ -168,8 +228,8 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
           const key = Keys.between(alice, bob)
           for (let round = 1; round <= 3; round++) {
-            const stored = yield* append(store, line(key, alice, "hi", { isLive: true }))
-            assert.deepInclude(stored, { _tag: "Stored", seq: round, again: false })
+            const appended = yield* append(store, line(key, alice, "hi", { isLive: true }))
+            assert.deepInclude(appended, { _tag: "Stored", seq: round, again: false })
           }
           assert.strictEqual((yield* balanced(store)).stored, 3)
         })
